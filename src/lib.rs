@@ -1,0 +1,15 @@
+//! Decides, for browser games and bots, who gets the asset: exactly once, under faults, over WebSocket.
+//!
+//! The layers, top to bottom; a file imports only from layers below its own (`tests/tidy.rs` holds us to it):
+//! [`server`] and [`bots`] speak the wire, [`arbiter`] holds the rules, [`store`] and [`bus`] hold the
+//! drivers, [`model`] holds the words that all of them use. `ARCHITECTURE.md` is the map.
+
+pub mod model;
+
+pub mod bus;
+pub mod store;
+
+pub mod arbiter;
+
+pub mod bots;
+pub mod server;

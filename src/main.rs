@@ -1,0 +1,2 @@
+//! The command line of asset-arbiter.
+fn main() {}

@@ -1,0 +1,183 @@
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{AssetName, ErrorCode, RequestId};
+
+/// What a client sends, one JSON text frame each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ClientMessage {
+    /// Wants one unit of an asset.
+    SelectAsset {
+        /// Which.
+        asset: AssetName,
+        /// Echoed in the reply.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<RequestId>,
+    },
+    /// Gives its unit of an asset back.
+    ReleaseAsset {
+        /// Which.
+        asset: AssetName,
+        /// Echoed in the reply.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<RequestId>,
+    },
+    /// Wants a snapshot.
+    Sync,
+    /// Wants a pong.
+    Ping {
+        /// Echoed in the reply.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<RequestId>,
+    },
+}
+
+/// A text that is no message: what to tell its sender.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Rejected {
+    /// The error's code.
+    pub code: ErrorCode,
+    /// What was wrong and what would be right.
+    pub message: String,
+    /// The request's mark, where it could be read.
+    pub request_id: Option<RequestId>,
+}
+
+/// Fields are looked at one by one, so that an error names the field and still carries the request id.
+#[derive(Deserialize)]
+struct Fields<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<&'a RawValue>,
+    #[serde(borrow)]
+    asset: Option<&'a RawValue>,
+    #[serde(borrow)]
+    request_id: Option<&'a RawValue>,
+}
+
+impl ClientMessage {
+    /// Decodes one text frame. Unknown fields are ignored, so that older servers take newer clients.
+    ///
+    /// # Errors
+    /// [`Rejected`] with `bad_message`, `unknown_type` or `invalid_name`.
+    pub fn decode(text: &str) -> Result<Self, Rejected> {
+        if !text.trim_ascii_start().starts_with('{') {
+            return Err(bad("a message is a JSON object such as {\"type\":\"select_asset\",\"asset\":\"sword\"}"));
+        }
+        let fields: Fields<'_> =
+            serde_json::from_str(text).map_err(|error| bad(format!("not a JSON message: {error}")))?;
+        let request_id = fields.request_id.map(RequestId::from_raw).transpose().map_err(bad)?;
+        fields.message(request_id.clone()).map_err(|rejected| Rejected { request_id, ..rejected })
+    }
+}
+
+impl Fields<'_> {
+    fn message(&self, request_id: Option<RequestId>) -> Result<ClientMessage, Rejected> {
+        match &*string("type", self.kind)? {
+            "select_asset" => Ok(ClientMessage::SelectAsset { asset: self.asset()?, request_id }),
+            "release_asset" => Ok(ClientMessage::ReleaseAsset { asset: self.asset()?, request_id }),
+            "sync" => Ok(ClientMessage::Sync),
+            "ping" => Ok(ClientMessage::Ping { request_id }),
+            other => Err(reject(
+                ErrorCode::UnknownType,
+                format!("unknown type {:?}: send select_asset, release_asset, sync or ping", shorten(other)),
+            )),
+        }
+    }
+
+    fn asset(&self) -> Result<AssetName, Rejected> {
+        let text = string("asset", self.asset)?;
+        AssetName::parse(&text).map_err(|error| reject(ErrorCode::InvalidName, error.to_string()))
+    }
+}
+
+fn string<'a>(field: &str, raw: Option<&'a RawValue>) -> Result<Cow<'a, str>, Rejected> {
+    let raw = raw.ok_or_else(|| bad(format!("field {field:?} is missing; it is a string")))?.get();
+    // A string without escapes, the usual case, is borrowed from the frame.
+    if let Some(inner) = raw.strip_prefix('"').and_then(|r| r.strip_suffix('"'))
+        && !inner.contains('\\')
+    {
+        return Ok(Cow::Borrowed(inner));
+    }
+    serde_json::from_str::<String>(raw)
+        .map(Cow::Owned)
+        .map_err(|_| bad(format!("field {field:?} must be a string, not {}", shorten(raw))))
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(32).collect()
+}
+
+fn bad(message: impl Into<String>) -> Rejected {
+    reject(ErrorCode::BadMessage, message.into())
+}
+
+fn reject(code: ErrorCode, message: String) -> Rejected {
+    Rejected { code, message, request_id: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn code(text: &str) -> ErrorCode {
+        ClientMessage::decode(text).unwrap_err().code
+    }
+
+    #[test]
+    fn every_kind_of_message_is_decoded() {
+        let select = ClientMessage::decode(r#"{"type":"select_asset","asset":"sword","request_id":"17"}"#).unwrap();
+        let ClientMessage::SelectAsset { asset, request_id } = select else { panic!("a select") };
+        assert_eq!((asset.as_str(), request_id.unwrap().as_json()), ("sword", "\"17\""));
+        let escaped = ClientMessage::decode(r#" {"asset":"\u0073word","type":"release_asset","more":[1]}"#).unwrap();
+        let ClientMessage::ReleaseAsset { asset, request_id: None } = escaped else { panic!("a release") };
+        assert_eq!(asset.as_str(), "sword");
+        assert_eq!(ClientMessage::decode(r#"{"type":"sync"}"#).unwrap(), ClientMessage::Sync);
+        let ping = ClientMessage::decode(r#"{"type":"ping","request_id":1e3}"#).unwrap();
+        let ClientMessage::Ping { request_id } = ping else { panic!("a ping") };
+        assert_eq!(request_id.unwrap().as_json(), "1e3", "echoed as given");
+    }
+
+    #[test]
+    fn every_bad_message_has_its_code() {
+        for text in ["", "hello", "[]", "[\"select_asset\"]", "null", "{", r#"{"asset":"a"}"#, r#"{"type":1}"#] {
+            assert_eq!(code(text), ErrorCode::BadMessage, "{text}");
+        }
+        assert_eq!(code(r#"{"type":"select_asset"}"#), ErrorCode::BadMessage);
+        assert_eq!(code(r#"{"type":"select_asset","asset":7}"#), ErrorCode::BadMessage);
+        assert_eq!(code(r#"{"type":"select_asset","asset":"a","asset":"b"}"#), ErrorCode::BadMessage);
+        assert_eq!(code(r#"{"type":"ping","request_id":{}}"#), ErrorCode::BadMessage);
+        assert_eq!(code(r#"{"type":"dance"}"#), ErrorCode::UnknownType);
+        assert_eq!(code(r#"{"type":"select_asset","asset":"a b"}"#), ErrorCode::InvalidName);
+        assert_eq!(code(r#"{"type":"select_asset","asset":".."}"#), ErrorCode::InvalidName);
+    }
+
+    #[test]
+    fn an_error_carries_the_request_id() {
+        let rejected = ClientMessage::decode(r#"{"type":"select_asset","request_id":"x"}"#).unwrap_err();
+        assert_eq!(rejected.request_id.unwrap().as_json(), "\"x\"");
+        assert!(rejected.message.contains("\"asset\""));
+    }
+
+    proptest! {
+        #[test]
+        fn the_decoder_never_panics(text in ".{0,200}") {
+            let _ = ClientMessage::decode(&text);
+        }
+
+        #[test]
+        fn what_is_encoded_is_decoded(asset in "[A-Za-z0-9_:-]{1,64}", id in any::<u64>()) {
+            let message = ClientMessage::SelectAsset {
+                asset: AssetName::parse(&asset).unwrap(),
+                request_id: Some(id.into()),
+            };
+            let text = serde_json::to_string(&message).unwrap();
+            prop_assert_eq!(ClientMessage::decode(&text).unwrap(), message);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Every bound that is not a flag, with its reason. Bounds that are flags have their defaults in `cli`.
+
+/// Characters in a name: fits a path segment, a Redis key part and a DynamoDB sort key with room to spare.
+pub const NAME_LEN: usize = 64;
+
+/// Characters in a `request_id`: a UUID or a counter; longer ones would only inflate replies.
+pub const REQUEST_ID_LEN: usize = 64;
+
+/// Characters in an epoch (random, names one life of one node's room log).
+pub const EPOCH_LEN: usize = 32;
+
+/// Holders named in an asset's state: enough to show; `GET .../holders` pages through all of them.
+pub const HOLDERS_SHOWN: usize = 32;
+
+/// Holders in one page of `GET .../holders` at most: about 100 KB of JSON.
+pub const HOLDERS_PAGE: usize = 1000;
+
+/// Distinct players in one store call: past this the call's own cost outweighs the saved round trip,
+/// and DynamoDB takes no more than 99 holder items in one transaction (that driver splits).
+pub const BATCH_PLAYERS: usize = 128;
+
+/// Nodes whose last `{node, seq}` an asset remembers: more than any deployment restarts within a call's deadline.
+pub const REMEMBERED_NODES: usize = 32;
+
+/// Events of one asset that wait for a missing revision; beyond it the gap is repaired at once.
+pub const WAITING_EVENTS: usize = 256;
+
+/// Milliseconds a missing revision is waited for before it is read from the store: a bus is seldom slower.
+pub const GAP_WAIT_MS: u64 = 100;
+
+/// Changes of one asset that wait on a node, selects included; beyond it the caller is told
+/// `store_unavailable`. 64 in flight for each of 20,000 members of a full room would be 1.3 million; a
+/// queue of 131,072 is a thousand full batches, which no healthy store leaves waiting for 5 seconds.
+pub const QUEUED_CHANGES: usize = 131_072;
+
+/// Replies that wait in one mailbox. Requests in flight are bounded by `--in-flight`, so this is never
+/// reached by a well-behaved server layer; it is the backstop.
+pub const MAILBOX_REPLIES: usize = 4096;
+
+/// Frames a connection takes from the room log per turn: one flush for many frames, without holding the
+/// room for long.
+pub const FRAMES_PER_TURN: usize = 64;
+
+/// Bytes of one frame at most; a longer snapshot is sent in parts.
+pub const FRAME_BYTES: usize = 256 * 1024;
+
+/// Bytes a connection reads at once: a client's message is about 60 bytes, and memory per idle
+/// connection matters more than a large message's speed.
+pub const READ_BUFFER: usize = 1024;
+
+/// Bytes gathered before a connection writes to its socket without being asked to flush.
+pub const WRITE_BUFFER: usize = 16 * 1024;
+
+/// Messages in a row that were no proper request before the connection is closed with 4008.
+pub const BAD_MESSAGES: u32 = 1000;
+
+/// Messages in a row refused by `--selects-per-second` before the connection is closed with 4129.
+pub const RATE_REFUSALS: u32 = 1000;
+
+/// Bytes of an HTTP request's head: our longest path and a few cookies and headers of a proxy.
+pub const HTTP_HEAD_BYTES: usize = 16 * 1024;
+
+/// Seconds a closed connection is still read from, so that a reset does not overtake the close frame.
+pub const LINGER_SECS: u64 = 1;

@@ -1,0 +1,24 @@
+//! The words every layer uses: names, assets, messages, errors, limits. Knows nothing of the layers above.
+
+pub mod limits;
+
+mod asset;
+mod client_message;
+mod close;
+mod error;
+mod event;
+mod name;
+mod request_id;
+mod server_message;
+
+pub use asset::{AssetState, Grant, Millis, RevisionRow, Units};
+pub use client_message::{ClientMessage, Rejected};
+pub use close::{CloseCode, CloseReason};
+pub use error::ErrorCode;
+pub use event::{Change, Event};
+pub use name::{AssetName, InvalidName, Name, PlayerName, RoomName};
+pub use request_id::RequestId;
+pub use server_message::{Present, ServerMessage, SoldOut, Welcome};
+
+/// The protocol's name and version, as told in every `welcome`.
+pub const PROTOCOL: &str = "asset-arbiter.v1";

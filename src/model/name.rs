@@ -1,0 +1,175 @@
+use std::{borrow::Borrow, fmt, marker::PhantomData, str::FromStr, sync::Arc};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::limits::NAME_LEN;
+
+/// The name of a room.
+pub type RoomName = Name<Room>;
+/// The name of an asset within its room.
+pub type AssetName = Name<Asset>;
+/// The name of a player within its room; also the idempotency key of its selects.
+pub type PlayerName = Name<Player>;
+
+/// A checked name: 1-64 characters of `A-Za-z0-9_.:-`, neither `.` nor `..`. Cheap to clone.
+///
+/// `K` keeps rooms, assets and players apart at compile time.
+pub struct Name<K> {
+    text: Arc<str>,
+    kind: PhantomData<fn() -> K>,
+}
+
+/// What a name names; appears in error messages.
+pub trait Kind {
+    /// The word for it: `room`, `asset` or `player`.
+    const WORD: &'static str;
+}
+
+/// Marks room names.
+#[derive(Debug)]
+pub enum Room {}
+/// Marks asset names.
+#[derive(Debug)]
+pub enum Asset {}
+/// Marks player names.
+#[derive(Debug)]
+pub enum Player {}
+
+impl Kind for Room {
+    const WORD: &'static str = "room";
+}
+impl Kind for Asset {
+    const WORD: &'static str = "asset";
+}
+impl Kind for Player {
+    const WORD: &'static str = "player";
+}
+
+/// A text that is no name, and what would be one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "invalid {word} name {shown:?}: a name has 1-{NAME_LEN} characters of A-Za-z0-9_.:- and is neither \".\" nor \"..\""
+)]
+pub struct InvalidName {
+    word: &'static str,
+    shown: String,
+}
+
+impl<K: Kind> Name<K> {
+    /// Checks `text` and keeps a copy.
+    ///
+    /// # Errors
+    /// [`InvalidName`] names the kind of name and the rule.
+    pub fn parse(text: &str) -> Result<Self, InvalidName> {
+        let fits = (1..=NAME_LEN).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:-".contains(&b))
+            && text != "."
+            && text != "..";
+        if !fits {
+            let shown = text.chars().take(NAME_LEN + 1).collect();
+            return Err(InvalidName { word: K::WORD, shown });
+        }
+        Ok(Self { text: text.into(), kind: PhantomData })
+    }
+}
+
+impl<K> Name<K> {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl<K: Kind> FromStr for Name<K> {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        Self::parse(text)
+    }
+}
+
+impl<K> Clone for Name<K> {
+    fn clone(&self) -> Self {
+        Self { text: Arc::clone(&self.text), kind: PhantomData }
+    }
+}
+
+impl<K> PartialEq for Name<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl<K> Eq for Name<K> {}
+
+impl<K> PartialOrd for Name<K> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<K> Ord for Name<K> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.text.cmp(&other.text)
+    }
+}
+
+impl<K> std::hash::Hash for Name<K> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+/// Lets a map keyed by names be asked with a `&str`.
+impl<K> Borrow<str> for Name<K> {
+    fn borrow(&self) -> &str {
+        &self.text
+    }
+}
+
+impl<K> fmt::Display for Name<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl<K> fmt::Debug for Name<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.text, f)
+    }
+}
+
+impl<K> Serialize for Name<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+impl<'de, K: Kind> Deserialize<'de> for Name<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_1_to_64_safe_characters() {
+        for good in ["a", "Sword_1", "race:1732.x-y", "...", &"x".repeat(64)] {
+            assert_eq!(AssetName::parse(good).unwrap().as_str(), good);
+        }
+        for bad in ["", ".", "..", "a b", "a/b", "é", "a\0", "%2e", &"x".repeat(65)] {
+            assert!(AssetName::parse(bad).is_err(), "{bad:?} must be refused");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_would_be_right() {
+        let error = RoomName::parse("no way").unwrap_err().to_string();
+        assert!(error.contains("room") && error.contains("no way") && error.contains("1-64"), "{error}");
+    }
+}

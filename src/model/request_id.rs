@@ -1,0 +1,62 @@
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::value::RawValue;
+
+use super::limits::REQUEST_ID_LEN;
+
+/// A client's own mark on a request, echoed as given: a string of at most 64 characters, or a number.
+///
+/// Kept as the raw JSON, so that `1e3` or `"\u0041"` come back just as they were written.
+#[derive(Debug, Clone)]
+pub struct RequestId(Box<RawValue>);
+
+impl RequestId {
+    /// Takes a JSON value as request id.
+    ///
+    /// # Errors
+    /// One sentence that says what a request id is.
+    pub fn from_raw(raw: &RawValue) -> Result<Self, &'static str> {
+        const RULE: &str = "request_id must be a string of at most 64 characters or a number";
+        let text = raw.get();
+        let fits = match text.as_bytes()[0] {
+            b'"' => serde_json::from_str::<String>(text).is_ok_and(|s| s.chars().count() <= REQUEST_ID_LEN),
+            b'-' | b'0'..=b'9' => text.len() <= REQUEST_ID_LEN,
+            _ => false,
+        };
+        if fits { Ok(Self(raw.to_owned())) } else { Err(RULE) }
+    }
+
+    /// The JSON as it was given.
+    #[must_use]
+    pub fn as_json(&self) -> &str {
+        self.0.get()
+    }
+}
+
+impl From<u64> for RequestId {
+    fn from(number: u64) -> Self {
+        Self(RawValue::from_string(number.to_string()).expect("a number is JSON"))
+    }
+}
+
+impl PartialEq for RequestId {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_json() == other.as_json()
+    }
+}
+
+impl Eq for RequestId {}
+
+impl Serialize for RequestId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+/// Goes through a plain value, because a tagged enum buffers its content and a raw value cannot be buffered.
+impl<'de> Deserialize<'de> for RequestId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        let raw = serde_json::value::to_raw_value(&value).map_err(de::Error::custom)?;
+        Self::from_raw(&raw).map_err(de::Error::custom)
+    }
+}

@@ -1,0 +1,154 @@
+use serde::{Deserialize, Serialize};
+
+use super::{AssetName, AssetState, Change, ErrorCode, Event, Millis, PlayerName, RequestId, RoomName, Units};
+
+/// What the server sends, one JSON text frame each. Frames with an `offset` are the room's; the others are
+/// for one member alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the fields are the wire's; the README's protocol section says what each means")]
+pub enum ServerMessage {
+    /// The first frame of every connection.
+    Welcome(Box<Welcome>),
+    /// The answer to `select_asset`.
+    Selection {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<RequestId>,
+        asset: AssetName,
+        granted: bool,
+        /// `sold_out` when not granted.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<SoldOut>,
+        remaining: Units,
+        revision: u64,
+        already_held: bool,
+    },
+    /// The answer to `release_asset`.
+    Release {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<RequestId>,
+        asset: AssetName,
+        released: bool,
+        remaining: Units,
+        revision: u64,
+    },
+    /// A player got a unit; also announces an asset that this select created.
+    AssetGranted {
+        offset: u64,
+        asset: AssetName,
+        player: PlayerName,
+        units: Units,
+        remaining: Units,
+        revision: u64,
+        at: Millis,
+    },
+    /// A player gave its unit back.
+    AssetReleased { offset: u64, asset: AssetName, player: PlayerName, remaining: Units, revision: u64 },
+    /// An asset was created or restocked.
+    AssetChanged { offset: u64, asset: AssetName, units: Units, remaining: Units, revision: u64 },
+    /// An asset was removed.
+    AssetRemoved { offset: u64, asset: AssetName, revision: u64 },
+    /// A player's first connection came (small rooms).
+    PlayerJoined { offset: u64, player: PlayerName, players: usize },
+    /// A player's last connection went (small rooms).
+    PlayerLeft { offset: u64, player: PlayerName, players: usize },
+    /// How many players are here (large rooms, at most once a second).
+    Players { offset: u64, players: usize },
+    /// The whole room, in place of all that was known before.
+    Snapshot {
+        offset: u64,
+        players: usize,
+        present: Present,
+        assets: Vec<AssetState>,
+        held: Vec<AssetName>,
+        part: usize,
+        parts: usize,
+    },
+    /// A request was refused.
+    Error {
+        code: ErrorCode,
+        message: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<RequestId>,
+        temporary: bool,
+    },
+    /// The answer to `ping`.
+    Pong {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<RequestId>,
+        server_time: Millis,
+    },
+}
+
+/// The names of the players here; empty in rooms of more than `--presence-limit`.
+pub type Present = Vec<PlayerName>;
+
+/// The only reason there is for a denial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SoldOut {
+    /// No unit was left.
+    SoldOut,
+}
+
+/// The first frame of every connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// [`PROTOCOL`](super::PROTOCOL).
+    pub protocol: String,
+    /// The room joined.
+    pub room: RoomName,
+    /// The player joined as; `null` for an observer.
+    pub player: Option<PlayerName>,
+    /// Names this connection in the server's logs.
+    pub session: String,
+    /// One life of one node's room log; offsets of different epochs do not compare.
+    pub epoch: String,
+    /// The next room frame is `offset + 1`.
+    pub offset: u64,
+    /// The frames missed since the given epoch and offset follow, and the state below is left out.
+    pub recovered: bool,
+    /// The server's clock.
+    pub server_time: Millis,
+    /// How often the server pings.
+    pub ping_interval_ms: u64,
+    /// How many players are here.
+    pub players: usize,
+    /// Who they are; absent when recovered.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub present: Option<Present>,
+    /// Every asset; absent when recovered; empty when a snapshot in parts follows at once.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub assets: Option<Vec<AssetState>>,
+    /// The assets this player holds; absent when recovered.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub held: Option<Vec<AssetName>>,
+}
+
+impl ServerMessage {
+    /// The room frame that tells of `event` at `offset` of the room log.
+    #[must_use]
+    pub fn of_event(offset: u64, event: &Event) -> Self {
+        let Event { asset, revision, remaining, change } = event.clone();
+        match change {
+            Change::Granted { player, units, at } => {
+                Self::AssetGranted { offset, asset, player, units, remaining, revision, at }
+            }
+            Change::Released { player } => Self::AssetReleased { offset, asset, player, remaining, revision },
+            Change::Changed { units, .. } => Self::AssetChanged { offset, asset, units, remaining, revision },
+            Change::Removed => Self::AssetRemoved { offset, asset, revision },
+        }
+    }
+
+    /// An `error` frame.
+    #[must_use]
+    pub fn error(code: ErrorCode, message: impl Into<String>, request_id: Option<RequestId>) -> Self {
+        Self::Error { code, message: message.into(), request_id, temporary: code.temporary() }
+    }
+
+    /// The frame's text: compact JSON.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        serde_json::to_string(self).expect("our messages have string keys and no failing fields")
+    }
+}
