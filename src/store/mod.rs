@@ -1,1 +1,221 @@
-//! (being written)
+//! Where counters and holders live: the contract, the table of drivers, and `open(url)`.
+//!
+//! A driver is one file plus one line in [`DRIVERS`]; help texts, [`open`] and the conformance suite walk
+//! that table.
+
+mod error;
+pub mod faulty;
+mod memory;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+pub use error::{StoreError, StoreErrorKind};
+pub use memory::MemoryStore;
+
+use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
+
+/// A store call's result.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Counters and holders. Every changing call is ONE atomic step and carries a [`Call`], so that it may be
+/// repeated by us, by a driver or by a network, and takes effect once.
+///
+/// # Errors
+/// Every method may fail with [`StoreErrorKind::Unavailable`] (nothing happened) or
+/// [`StoreErrorKind::OutcomeUnknown`] (it may have taken effect: repeat the same call); further kinds are
+/// named at the method.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Whether other nodes may change what it holds, so that views must be compared with it.
+    fn shared(&self) -> bool;
+
+    /// Creates an asset at revision 0, or again after its removal at the tombstone's revision + 1. The same
+    /// units as at its creation: no change.
+    ///
+    /// # Errors
+    /// `Conflict`: it exists with other units.
+    async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created>;
+
+    /// Looks up which of the distinct `players` already hold the asset, decrements by the number of the
+    /// others and records as holders those who got a result of at least 0, first come first served. With
+    /// `create`, an asset that does not exist (and was not removed) is created with that many units in the
+    /// same step.
+    ///
+    /// # Errors
+    /// `UnknownAsset`.
+    async fn select(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        players: &[PlayerName],
+        create: Option<Units>,
+    ) -> Result<Selected>;
+
+    /// Strikes the holder and sets `remaining = max(remaining, 0) + 1`.
+    ///
+    /// # Errors
+    /// `UnknownAsset`; `NotHeld`, also when repeated.
+    async fn release(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        player: &PlayerName,
+    ) -> Result<AssetState>;
+
+    /// `units += n; remaining = max(remaining, 0) + n`, if the asset's revision is `condition` or there is none.
+    ///
+    /// # Errors
+    /// `UnknownAsset`; `Conflict`: another revision; `LimitReached`: more units than a number can say.
+    async fn restock(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        n: Units,
+        condition: Option<u64>,
+    ) -> Result<AssetState>;
+
+    /// Removes an asset: revision + 1, holders gone, the record stays as a tombstone. Answers the revision.
+    ///
+    /// # Errors
+    /// `UnknownAsset`, also when it is removed already by another call.
+    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<u64>;
+
+    /// Removes everything of a room, tombstones too; a room that has nothing is no error.
+    async fn remove_room(&self, room: &RoomName) -> Result<()>;
+
+    /// One asset, also a tombstone.
+    ///
+    /// # Errors
+    /// `UnknownAsset`.
+    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState>;
+
+    /// Every asset of a room, tombstones too, with the first
+    /// [`HOLDERS_SHOWN`](crate::model::limits::HOLDERS_SHOWN) holders of each, in the order of names.
+    async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>>;
+
+    /// Every asset of a room, tombstones too, without holders: cheap, for resync.
+    async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>>;
+
+    /// The holders whose grant is newer than `after_revision` (`None`: all), by revision, at most `limit`.
+    ///
+    /// # Errors
+    /// `UnknownAsset`.
+    async fn holders(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        after_revision: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Grant>>;
+
+    /// The assets a player holds in a room, each with the revision of its grant.
+    async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>>;
+
+    /// Says that a room is in use at `now`, so that it does not expire.
+    async fn keep(&self, room: &RoomName, now: Millis) -> Result<()>;
+
+    /// Answers when the store can be reached.
+    async fn ping(&self) -> Result<()>;
+}
+
+/// Names one changing call. A repeat of the call repeats it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Call {
+    /// The node that calls.
+    pub node: NodeId,
+    /// Rises with every call of this node on this asset.
+    pub seq: u64,
+    /// The time of the change; becomes `granted_at`.
+    pub at: Millis,
+}
+
+/// A running server process; random, so that no two ever share one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub u64);
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// What a create did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    /// Whether this very call created it; false when it was so already. A repeat gets the same answer.
+    pub created: bool,
+    /// The asset after it.
+    pub state: AssetState,
+}
+
+/// What a select did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selected {
+    /// One per player, in the order asked.
+    pub verdicts: Vec<Verdict>,
+    /// The asset after it.
+    pub state: AssetState,
+    /// The call's `seq` was not newer than the last: nothing was changed, players were only looked up, and
+    /// `SoldOut` means no more than "does not hold it".
+    pub repeated: bool,
+}
+
+/// The store's answer for one player.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Got a unit in this step.
+    Granted {
+        /// The grant's revision.
+        revision: u64,
+    },
+    /// Held one before.
+    AlreadyHeld {
+        /// The grant's revision.
+        revision: u64,
+    },
+    /// No unit was left.
+    SoldOut,
+}
+
+/// What a store is opened with besides its URL.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Rooms nobody used for this long may go; `None`: never.
+    pub room_ttl: Option<Duration>,
+}
+
+/// One kind of store.
+pub struct Driver {
+    /// URL schemes it takes, without the colon.
+    pub schemes: &'static [&'static str],
+    /// One URL to show in help texts.
+    pub example: &'static str,
+    /// One line for help texts.
+    pub summary: &'static str,
+    open: fn(&str, Options) -> Result<Arc<dyn Store>>,
+}
+
+/// Every driver of this build.
+pub const DRIVERS: &[Driver] = &[memory::DRIVER];
+
+/// Opens the store a URL names.
+///
+/// # Errors
+/// `Unavailable` names an unknown scheme and those there are, or what the driver could not do.
+pub fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
+    let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
+    let Some(driver) = DRIVERS.iter().find(|driver| driver.schemes.contains(&scheme)) else {
+        let known: Vec<_> = DRIVERS.iter().map(|driver| driver.example).collect();
+        return Err(StoreError::new(
+            "store",
+            StoreErrorKind::Unavailable,
+            format!("no store has the scheme {scheme:?}; this build has {}", known.join(", ")),
+        ));
+    };
+    (driver.open)(url, options)
+}

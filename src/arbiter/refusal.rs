@@ -1,0 +1,56 @@
+use crate::{
+    model::{CloseCode, ErrorCode},
+    store::{StoreError, StoreErrorKind},
+};
+
+/// Why a request was not done, in the words of the wire.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// For programs.
+    pub code: ErrorCode,
+    /// For people: what was wrong and what would be right.
+    pub message: String,
+}
+
+/// Why a connection cannot join, as the code it is closed with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct JoinError {
+    /// `StoreAway` or `Full`.
+    pub close: CloseCode,
+    /// For the log.
+    pub message: String,
+}
+
+impl Refusal {
+    pub(super) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    pub(super) fn store_unavailable() -> Self {
+        Self::new(ErrorCode::StoreUnavailable, "the store could not be reached in time; nothing changed, try again")
+    }
+
+    pub(super) fn outcome_unknown() -> Self {
+        Self::new(
+            ErrorCode::OutcomeUnknown,
+            "the store did not say in time whether this took effect; send the same request again to learn",
+        )
+    }
+}
+
+/// Kinds become wire codes; sources stay in the log.
+impl From<&StoreError> for Refusal {
+    fn from(error: &StoreError) -> Self {
+        let code = match error.kind() {
+            StoreErrorKind::UnknownAsset => ErrorCode::UnknownAsset,
+            StoreErrorKind::NotHeld => ErrorCode::NotHeld,
+            StoreErrorKind::Conflict => ErrorCode::Conflict,
+            StoreErrorKind::LimitReached => ErrorCode::LimitReached,
+            StoreErrorKind::Unavailable => return Self::store_unavailable(),
+            StoreErrorKind::OutcomeUnknown => return Self::outcome_unknown(),
+        };
+        Self::new(code, error.to_string())
+    }
+}

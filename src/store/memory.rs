@@ -1,0 +1,417 @@
+//! **Guarantee**: exactly once; the decision and its record are one step under a short lock.
+//! **Round trips**: none.
+//! **Survives**: nothing; gone with the process.
+//! **On timeout**: there are none; a call always answers.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use dashmap::DashMap;
+
+use super::{
+    Call, Created, Driver, NodeId, Options, Result, Selected, Store, StoreError, StoreErrorKind, Verdict,
+};
+use crate::model::{
+    AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units,
+    limits::{HOLDERS_SHOWN, REMEMBERED_NODES},
+};
+
+pub(super) const DRIVER: Driver = Driver {
+    schemes: &["memory"],
+    example: "memory:",
+    summary: "this process's memory; fastest, gone with the process",
+    open,
+};
+
+/// How often expired rooms are looked for; garbage only grows while rooms are added, so adding one looks.
+const SWEEP_EVERY: Millis = 60_000;
+
+/// Everything in this process's memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    rooms: DashMap<RoomName, Room>,
+    /// Milliseconds a room may lie unused; 0: for ever.
+    ttl: Millis,
+    swept_at: AtomicU64,
+}
+
+fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
+    match url {
+        "memory:" => Ok(Arc::new(MemoryStore::new(options.room_ttl))),
+        _ => Err(error(StoreErrorKind::Unavailable, format!("takes no parameters: write memory:, not {url}"))),
+    }
+}
+
+impl MemoryStore {
+    /// An empty store whose rooms go when nobody used them for `ttl`.
+    #[must_use]
+    pub fn new(ttl: Option<Duration>) -> Self {
+        let ttl = ttl.map_or(0, |ttl| ttl.as_millis() as Millis);
+        Self { ttl, ..Self::default() }
+    }
+
+    /// Runs `change` on a room that is made if need be.
+    fn with_room<T>(&self, room: &RoomName, now: Millis, change: impl FnOnce(&mut Room) -> T) -> T {
+        if let Some(mut found) = self.rooms.get_mut(room) {
+            found.used_at = found.used_at.max(now);
+            return change(&mut found);
+        }
+        self.sweep(now);
+        let mut made = self.rooms.entry(room.clone()).or_default();
+        made.used_at = now;
+        change(&mut made)
+    }
+
+    /// Runs `change` on an asset that is not removed.
+    fn with_asset<T>(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        change: impl FnOnce(&mut Asset) -> Result<T>,
+    ) -> Result<T> {
+        let mut room = self.rooms.get_mut(room).ok_or_else(|| unknown(asset))?;
+        room.used_at = room.used_at.max(call.at);
+        let found = room.assets.get_mut(asset).ok_or_else(|| unknown(asset))?;
+        change(found)
+    }
+
+    fn read<T>(&self, room: &RoomName, look: impl FnOnce(&Room) -> T) -> Option<T> {
+        self.rooms.get(room).map(|room| look(&room))
+    }
+
+    fn sweep(&self, now: Millis) {
+        let last = self.swept_at.load(Ordering::Relaxed);
+        if self.ttl == 0 || now < last + SWEEP_EVERY {
+            return;
+        }
+        self.swept_at.store(now, Ordering::Relaxed);
+        self.rooms.retain(|_, room| room.used_at + self.ttl > now);
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    fn shared(&self) -> bool {
+        false
+    }
+
+    async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
+        self.with_room(room, call.at, |room| {
+            let found = room.assets.get_mut(asset);
+            let Some(found) = found else {
+                let mut made = Asset::new(units);
+                made.calls.record(call, true);
+                let state = made.state(asset);
+                room.assets.insert(asset.clone(), made);
+                return Ok(Created { created: true, state });
+            };
+            let created = match found.calls.answered(call) {
+                Some(changed) => changed,
+                None => found.create_again(call, units),
+            };
+            if !found.removed && found.created_units != units {
+                return Err(error(
+                    StoreErrorKind::Conflict,
+                    format!("asset {asset} was created with {} units, not {units}", found.created_units),
+                ));
+            }
+            Ok(Created { created, state: found.state(asset) })
+        })
+    }
+
+    async fn select(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        players: &[PlayerName],
+        create: Option<Units>,
+    ) -> Result<Selected> {
+        let Some(units) = create else {
+            return self.with_asset(call, room, asset, |found| found.select(call, asset, players));
+        };
+        self.with_room(room, call.at, |room| {
+            if let Some(found) = room.assets.get_mut(asset) {
+                return found.select(call, asset, players);
+            }
+            room.assets.entry(asset.clone()).or_insert_with(|| Asset::new(units)).select(call, asset, players)
+        })
+    }
+
+    async fn release(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        player: &PlayerName,
+    ) -> Result<AssetState> {
+        self.with_asset(call, room, asset, |found| {
+            found.alive(asset)?;
+            let released = match found.calls.answered(call) {
+                Some(changed) => changed,
+                None => found.strike(call, player),
+            };
+            if !released {
+                return Err(error(
+                    StoreErrorKind::NotHeld,
+                    format!("player {player} does not hold asset {asset}"),
+                ));
+            }
+            Ok(found.state(asset))
+        })
+    }
+
+    async fn restock(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        n: Units,
+        condition: Option<u64>,
+    ) -> Result<AssetState> {
+        self.with_asset(call, room, asset, |found| {
+            found.alive(asset)?;
+            match found.calls.answered(call) {
+                Some(true) => {}
+                Some(false) => return Err(other_revision(asset, found.revision)),
+                None => found.add(call, asset, n, condition)?,
+            }
+            Ok(found.state(asset))
+        })
+    }
+
+    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<u64> {
+        self.with_asset(call, room, asset, |found| {
+            if found.calls.answered(call).is_none() {
+                found.alive(asset)?;
+                found.remove(call);
+            }
+            Ok(found.revision)
+        })
+    }
+
+    async fn remove_room(&self, room: &RoomName) -> Result<()> {
+        self.rooms.remove(room);
+        Ok(())
+    }
+
+    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState> {
+        self.read(room, |room| room.assets.get(asset).map(|found| found.state(asset)))
+            .flatten()
+            .ok_or_else(|| unknown(asset))
+    }
+
+    async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
+        Ok(self
+            .read(room, |room| room.assets.iter().map(|(name, asset)| asset.state(name)).collect())
+            .unwrap_or_default())
+    }
+
+    async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
+        let rows = |room: &Room| room.assets.iter().map(|(name, asset)| asset.row(name)).collect();
+        Ok(self.read(room, rows).unwrap_or_default())
+    }
+
+    async fn holders(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        after_revision: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Grant>> {
+        let from = after_revision.map_or(0, |revision| revision.saturating_add(1));
+        self.read(room, |room| {
+            let found = room.assets.get(asset).filter(|found| !found.removed)?;
+            Some(found.holders.range(from..).take(limit).map(|(_, grant)| grant.clone()).collect())
+        })
+        .flatten()
+        .ok_or_else(|| unknown(asset))
+    }
+
+    async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
+        let held = |room: &Room| {
+            room.assets
+                .iter()
+                .filter_map(|(name, asset)| Some((name.clone(), *asset.by_player.get(player)?)))
+                .collect()
+        };
+        Ok(self.read(room, held).unwrap_or_default())
+    }
+
+    async fn keep(&self, room: &RoomName, now: Millis) -> Result<()> {
+        if let Some(mut room) = self.rooms.get_mut(room) {
+            room.used_at = room.used_at.max(now);
+        }
+        Ok(())
+    }
+
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[derive(Debug, Default)]
+struct Room {
+    /// By name, so that a snapshot comes out in order.
+    assets: BTreeMap<AssetName, Asset>,
+    used_at: Millis,
+}
+
+#[derive(Debug)]
+struct Asset {
+    created_units: Units,
+    units: Units,
+    /// Only winners are recorded, so the counter never passes 0.
+    remaining: Units,
+    revision: u64,
+    removed: bool,
+    holders: BTreeMap<u64, Grant>,
+    by_player: HashMap<PlayerName, u64>,
+    calls: LastCalls,
+}
+
+impl Asset {
+    fn new(units: Units) -> Self {
+        Self {
+            created_units: units,
+            units,
+            remaining: units,
+            revision: 0,
+            removed: false,
+            holders: BTreeMap::new(),
+            by_player: HashMap::new(),
+            calls: LastCalls::default(),
+        }
+    }
+
+    fn alive(&self, asset: &AssetName) -> Result<()> {
+        if self.removed { Err(unknown(asset)) } else { Ok(()) }
+    }
+
+    fn create_again(&mut self, call: Call, units: Units) -> bool {
+        let created = self.removed;
+        if created {
+            let calls = std::mem::take(&mut self.calls);
+            *self = Self { revision: self.revision + 1, calls, ..Self::new(units) };
+        }
+        self.calls.record(call, created);
+        created
+    }
+
+    fn select(&mut self, call: Call, asset: &AssetName, players: &[PlayerName]) -> Result<Selected> {
+        self.alive(asset)?;
+        let repeated = self.calls.answered(call).is_some();
+        let verdicts: Vec<_> = players.iter().map(|player| self.decide(call, player, repeated)).collect();
+        if !repeated {
+            let changed = verdicts.iter().any(|verdict| matches!(verdict, Verdict::Granted { .. }));
+            self.calls.record(call, changed);
+        }
+        Ok(Selected { verdicts, state: self.state(asset), repeated })
+    }
+
+    fn decide(&mut self, call: Call, player: &PlayerName, look_up_only: bool) -> Verdict {
+        if let Some(&revision) = self.by_player.get(player) {
+            return Verdict::AlreadyHeld { revision };
+        }
+        if look_up_only || self.remaining == 0 {
+            return Verdict::SoldOut;
+        }
+        self.remaining -= 1;
+        self.revision += 1;
+        let revision = self.revision;
+        self.holders.insert(revision, Grant { player: player.clone(), granted_at: call.at, revision });
+        self.by_player.insert(player.clone(), revision);
+        Verdict::Granted { revision }
+    }
+
+    fn strike(&mut self, call: Call, player: &PlayerName) -> bool {
+        let revision = self.by_player.remove(player);
+        if let Some(revision) = revision {
+            self.holders.remove(&revision);
+            self.remaining += 1;
+            self.revision += 1;
+        }
+        self.calls.record(call, revision.is_some());
+        revision.is_some()
+    }
+
+    fn add(&mut self, call: Call, asset: &AssetName, n: Units, condition: Option<u64>) -> Result<()> {
+        if condition.is_some_and(|revision| revision != self.revision) {
+            self.calls.record(call, false);
+            return Err(other_revision(asset, self.revision));
+        }
+        let units = self.units.checked_add(n).ok_or_else(|| {
+            error(StoreErrorKind::LimitReached, format!("asset {asset} cannot have {n} units more"))
+        })?;
+        self.units = units;
+        self.remaining += n;
+        self.revision += 1;
+        self.calls.record(call, true);
+        Ok(())
+    }
+
+    fn remove(&mut self, call: Call) {
+        self.calls.record(call, true);
+        self.revision += 1;
+        self.removed = true;
+        self.remaining = 0;
+        self.holders.clear();
+        self.by_player.clear();
+    }
+
+    fn state(&self, asset: &AssetName) -> AssetState {
+        let RevisionRow { asset, revision, remaining, held, removed } = self.row(asset);
+        let holders = self.holders.values().take(HOLDERS_SHOWN).cloned().collect();
+        AssetState { asset, units: self.units, remaining, revision, held, holders, removed }
+    }
+
+    fn row(&self, asset: &AssetName) -> RevisionRow {
+        RevisionRow {
+            asset: asset.clone(),
+            revision: self.revision,
+            remaining: self.remaining,
+            held: self.holders.len() as Units,
+            removed: self.removed,
+        }
+    }
+}
+
+/// The last call of each of the newest nodes, and whether it changed anything.
+#[derive(Debug, Default)]
+struct LastCalls(Vec<(NodeId, u64, bool)>);
+
+impl LastCalls {
+    /// Whether this call (or a later one of the node) was answered before, and if so, whether it changed anything.
+    fn answered(&self, call: Call) -> Option<bool> {
+        let &(_, seq, changed) = self.0.iter().find(|(node, ..)| *node == call.node)?;
+        (call.seq <= seq).then_some(changed)
+    }
+
+    fn record(&mut self, call: Call, changed: bool) {
+        self.0.retain(|(node, ..)| *node != call.node);
+        self.0.push((call.node, call.seq, changed));
+        if self.0.len() > REMEMBERED_NODES {
+            self.0.remove(0);
+        }
+    }
+}
+
+fn unknown(asset: &AssetName) -> StoreError {
+    error(StoreErrorKind::UnknownAsset, format!("the room has no asset {asset}"))
+}
+
+fn other_revision(asset: &AssetName, revision: u64) -> StoreError {
+    error(StoreErrorKind::Conflict, format!("asset {asset} is at revision {revision}"))
+}
+
+fn error(kind: StoreErrorKind, message: String) -> StoreError {
+    StoreError::new("memory", kind, message)
+}

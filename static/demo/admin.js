@@ -1,0 +1,49 @@
+/** A refused HTTP request, with the server's own code and message. */
+export class Refused extends Error {
+  constructor(status, { code, message }) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+
+  /** Whether the admin key is missing or wrong. */
+  get needsKey() {
+    return this.status === 401 || this.status === 403;
+  }
+}
+
+/**
+ * Creates and removes a room's assets over HTTP. Where the server has an admin key these need it;
+ * the key lives in this object only: not in the link, not in any storage of the browser.
+ */
+export class Admin {
+  #room;
+  #key = '';
+
+  constructor(room) {
+    this.#room = room;
+  }
+
+  /** Uses this key from now on. */
+  set key(key) {
+    this.#key = key;
+  }
+
+  create(asset, units) {
+    return this.#send('PUT', asset, { units });
+  }
+
+  remove(asset) {
+    return this.#send('DELETE', asset);
+  }
+
+  async #send(method, asset, body) {
+    const headers = this.#key ? { authorization: `Bearer ${this.#key}` } : {};
+    if (body) headers['content-type'] = 'application/json';
+    const url = `/v1/rooms/${encodeURIComponent(this.#room)}/assets/${encodeURIComponent(asset)}`;
+    const response = await fetch(url, { method, headers, body: body && JSON.stringify(body) });
+    if (response.ok) return;
+    const unknown = { code: String(response.status), message: `The server answered ${response.status}.` };
+    throw new Refused(response.status, await response.json().catch(() => unknown));
+  }
+}

@@ -1,0 +1,68 @@
+import { byId, mark, write } from './dom.js';
+import { duration } from './figures.js';
+
+/** What the close codes of the protocol mean to a player. */
+const REASONS = {
+  1006: 'The connection was lost',
+  1009: 'A message was too large for the server',
+  4001: 'This server wants a player token, which this page cannot mint',
+  4003: 'This player may not enter this room',
+  4004: 'The room was removed',
+  4008: 'The server found a fault in what this page sent',
+  4100: 'The server is shutting down or moving',
+  4101: 'The server cannot reach its store',
+  4113: 'The room or the server is full',
+  4129: 'Too many messages in too short a time',
+  4200: 'This connection could not keep up',
+};
+
+/** The connection state in the header, and a banner that says what is wrong and what happens next. */
+export class Connection {
+  #pill = byId('connection');
+  #label = byId('connection-label');
+  #detail = byId('connection-detail');
+  #spoken = byId('connection-spoken');
+  #banner = byId('banner');
+  #text = byId('banner-text');
+  #state = { state: 'connecting' };
+
+  /** Takes a `state` event of the library. */
+  set(event) {
+    this.#state = { ...event, retryAt: Date.now() + (event.retryInMs ?? 0) };
+    write(this.#spoken, [LABELS[event.state], this.#reason()].filter(Boolean).join('. '));
+  }
+
+  /** Draws the state; returns the milliseconds until the seconds shown change. */
+  draw(latencyMs) {
+    const { state, retryAt } = this.#state;
+    const left = Math.max(0, (retryAt ?? 0) - Date.now());
+    mark(this.#pill, 'state', state);
+    write(this.#label, LABELS[state]);
+    write(this.#detail, this.#detailOf(left, latencyMs));
+    this.#drawBanner(state, left);
+    return state === 'reconnecting' && left > 0 ? left % 1000 || 1000 : Infinity;
+  }
+
+  /** Why the connection is not there, in words; empty when nothing is known. */
+  #reason() {
+    const { code, reason } = this.#state;
+    return REASONS[code] ?? reason ?? '';
+  }
+
+  #detailOf(left, latencyMs) {
+    if (this.#state.state === 'connected') return latencyMs == null ? '' : duration(latencyMs);
+    if (this.#state.state === 'reconnecting') return left > 0 ? `in ${Math.ceil(left / 1000)} s` : 'now';
+    return '';
+  }
+
+  #drawBanner(state, left) {
+    this.#banner.hidden = state === 'connected' || (state === 'connecting' && !this.#reason());
+    mark(this.#banner, 'state', state);
+    const reason = this.#reason() || 'The connection is gone';
+    const next = state === 'closed' ? 'The page does not try again by itself.'
+      : left > 0 ? `Trying again in ${Math.ceil(left / 1000)} s.` : 'Trying again…';
+    write(this.#text, `${reason}. ${next}`);
+  }
+}
+
+const LABELS = { connecting: 'Connecting', connected: 'Connected', reconnecting: 'Reconnecting', closed: 'Closed' };

@@ -1,0 +1,53 @@
+import { Card } from './card.js';
+
+/** A list of cards, kept equal to a list of assets; at most `limit` are drawn. */
+export class Deck {
+  #list;
+  #keys;
+  #play;
+  #limit;
+  #cards = new Map();
+
+  constructor(list, { keys, play, limit }) {
+    this.#list = list;
+    this.#keys = keys;
+    this.#play = play;
+    this.#limit = limit;
+  }
+
+  /** Draws these assets in this order; `viewOf(state)` says how. Returns how many were left out. */
+  draw(assets, viewOf) {
+    const shown = assets.slice(0, this.#limit);
+    this.#drop(new Set(shown.map(({ asset }) => asset)));
+    shown.forEach((state, index) => {
+      const card = this.#cards.get(state.asset) ?? this.#add(state.asset);
+      const there = this.#list.children[index];
+      if (there !== card.element) this.#list.insertBefore(card.element, there ?? null);
+      card.draw(state, viewOf(state));
+    });
+    return assets.length - shown.length;
+  }
+
+  /** The asset on the card with this key, if there is one. */
+  assetAt(key) {
+    return this.#keys.assetAt(key);
+  }
+
+  #add(asset) {
+    const card = new Card(asset, this.#keys.take(asset), {
+      grab: (name) => this.#play.grab(name),
+      release: (name) => this.#play.release(name),
+    });
+    this.#cards.set(asset, card);
+    return card;
+  }
+
+  #drop(wanted) {
+    for (const [asset, card] of this.#cards) {
+      if (wanted.has(asset)) continue;
+      card.element.remove();
+      this.#keys.free(card.key);
+      this.#cards.delete(asset);
+    }
+  }
+}

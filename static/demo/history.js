@@ -1,0 +1,45 @@
+import { byId, make, write } from './dom.js';
+import { count, duration } from './figures.js';
+import { iconOf } from './icons.js';
+import { finishers, labelOf, phaseOf } from './race.js';
+
+const MAX_RACES = 5;
+
+/** The earlier races of the room, one folded line each. */
+export class History {
+  #root = byId('history');
+  #title = byId('history-title');
+  #list = byId('history-list');
+  #drawn = new Map();
+
+  /** Draws the races (newest first) that have left the stage. */
+  draw(races, now) {
+    const past = races.filter((race, index) => index > 0 || phaseOf(race, now) === 'past');
+    const shown = past.slice(0, MAX_RACES);
+    this.#root.hidden = past.length === 0;
+    write(this.#title, count(past.length, 'earlier race'));
+    const lines = shown.map((race) => this.#lineOf(race));
+    this.#drawn = new Map(lines.map((line) => [line.start, line]));
+    const elements = lines.map(({ element }) => element);
+    if (elements.some((element, i) => element !== this.#list.children[i]) || elements.length !== this.#list.children.length) {
+      this.#list.replaceChildren(...elements);
+    }
+  }
+
+  #lineOf(race) {
+    const before = this.#drawn.get(race.start);
+    const same = before?.assets.length === race.assets.length && before.assets.every((state, i) => state === race.assets[i]);
+    return same ? before : { start: race.start, assets: race.assets, element: line(race) };
+  }
+}
+
+function line(race) {
+  const at = new Date(race.start).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+  const all = finishers(race).map(({ player, asset, after }) => {
+    const time = after < 0 ? 'false start' : `+${duration(after)}`;
+    return make('span', { class: 'taken', title: `${labelOf(asset)}: ${player}, ${time}` },
+      make('span', { 'aria-hidden': 'true' }, iconOf(labelOf(asset))), `${player} `, make('small', {}, time));
+  });
+  if (all.length === 0) all.push('nobody took anything');
+  return make('li', {}, make('time', {}, at), make('span', { class: 'results' }, ...all));
+}

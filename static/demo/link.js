@@ -1,0 +1,53 @@
+import { make } from './dom.js';
+
+const SAVED = 'asset-arbiter.visit';
+
+/** The room and player named by the page's address, each '' when it names none. */
+export function fromAddress() {
+  const query = new URLSearchParams(location.search);
+  return { room: query.get('room') ?? '', player: query.get('player') ?? '' };
+}
+
+/** A link to a room; with a player, following it also enters under that name. */
+export function linkTo(room, player) {
+  const query = new URLSearchParams(player ? { room, player } : { room });
+  return `${location.origin}/?${query}`;
+}
+
+/**
+ * Shows the room in the address bar and remembers the player for this tab only: a reload comes back
+ * as the same player, but the address copied into another tab makes another player, as it must.
+ */
+export function remember({ room, player }) {
+  sessionStorage.setItem(SAVED, JSON.stringify({ room, player }));
+  const named = fromAddress();
+  if (named.room !== room || (named.player && named.player !== player)) history.replaceState(null, '', linkTo(room));
+}
+
+/** The player this tab was in that room, or ''. */
+export function remembered(room) {
+  const saved = JSON.parse(sessionStorage.getItem(SAVED) ?? '{}');
+  return saved.room === room ? saved.player : '';
+}
+
+export function forget() {
+  sessionStorage.removeItem(SAVED);
+  history.replaceState(null, '', '/');
+}
+
+/** Copies text; also where the clipboard API is missing, as on a phone that opens the page by http. */
+export async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text).then(() => true, () => copyBySelection(text));
+  return copyBySelection(text);
+}
+
+function copyBySelection(text) {
+  const field = make('textarea', { class: 'offscreen', readOnly: true, value: text });
+  const focused = document.activeElement;
+  document.body.append(field);
+  field.select();
+  const done = document.execCommand('copy');
+  field.remove();
+  focused?.focus();
+  return done;
+}

@@ -1,0 +1,69 @@
+import { make } from './dom.js';
+import { count, duration } from './figures.js';
+import { iconOf } from './icons.js';
+import { labelOf, raceOf } from './race.js';
+
+/** Tells the feed, in words, what happens in the room and what came of this player's tries. */
+export class News {
+  #feed;
+  #player;
+  #now;
+  #lastRace = 0;
+
+  constructor(feed, { player, now }) {
+    this.#feed = feed;
+    this.#player = player;
+    this.#now = now;
+  }
+
+  granted({ asset, player, at }) {
+    const race = raceOf(asset, this.#now());
+    const time = race && at >= race.start ? ` ${duration(at - race.start)} after the start` : '';
+    this.#feed.add(player === this.#player ? 'won' : 'grant', iconOf(labelOf(asset)),
+      this.#name(player), ' took ', bold(labelOf(asset)), time);
+  }
+
+  released({ asset, player }) {
+    this.#feed.add('release', iconOf(labelOf(asset)), this.#name(player), ' gave back ', bold(labelOf(asset)));
+  }
+
+  changed({ asset, units, remaining, removed }) {
+    const race = raceOf(asset, this.#now());
+    if (race) return removed ? undefined : this.#raced(race.start);
+    const what = removed ? ' was removed' : ` now has ${count(units, 'unit')}, ${remaining} left`;
+    this.#feed.add('asset', iconOf(asset), bold(asset), what);
+  }
+
+  players({ joined, left }) {
+    if (joined) this.#feed.add('people', '→', this.#name(joined), ' came in');
+    if (left) this.#feed.add('people', '←', this.#name(left), ' left');
+  }
+
+  /** An outcome of this player: only what the room is not told anyway. */
+  outcome(asset, { kind, text, latencyMs }) {
+    const icon = iconOf(labelOf(asset));
+    if (kind === 'missed') this.#feed.add('missed', icon, 'You missed ', bold(labelOf(asset)), `, answer in ${duration(latencyMs)}`);
+    if (kind === 'failed') this.#feed.add('trouble', icon, bold(labelOf(asset)), `: ${text}`);
+  }
+
+  trouble(text) {
+    this.#feed.add('trouble', '!', text);
+  }
+
+  connection(text) {
+    this.#feed.add('people', '·', text);
+  }
+
+  /** A race is many assets but one piece of news. */
+  #raced(start) {
+    if (start <= this.#lastRace) return;
+    this.#lastRace = start;
+    this.#feed.add('race', '🏁', bold('A race'), ` starts in ${duration(Math.max(0, start - this.#now()))}`);
+  }
+
+  #name(player) {
+    return bold(player === this.#player ? 'You' : player);
+  }
+}
+
+const bold = (text) => make('b', {}, text);

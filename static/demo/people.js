@@ -1,0 +1,63 @@
+import { avatar } from './avatar.js';
+import { byId, make, symbol, write } from './dom.js';
+
+const MAX_SHOWN = 30;
+
+/** Who is here and how much each holds, most first. Own bots can be sent away. */
+export class People {
+  #list = byId('people');
+  #count = byId('people-count');
+  #drawn = '';
+  #player;
+  #bots;
+
+  constructor({ player, bots }) {
+    this.#player = player;
+    this.#bots = bots;
+  }
+
+  draw({ count, names }, assets) {
+    write(this.#count, count.toLocaleString('en'));
+    const held = heldBy(assets);
+    const rows = names.map((name) => ({ name, held: held.get(name) ?? 0, bot: this.#bots.has(name) }))
+      .sort((a, b) => b.held - a.held || (a.name < b.name ? -1 : 1));
+    const picture = JSON.stringify([rows, count]);
+    if (picture === this.#drawn) return;
+    this.#drawn = picture;
+    this.#rebuild(rows, count);
+  }
+
+  #rebuild(rows, count) {
+    const focused = document.activeElement?.dataset.bot;
+    const shown = rows.slice(0, MAX_SHOWN).map((row) => this.#line(row));
+    const more = count - shown.length;
+    if (more > 0) shown.push(make('li', { class: 'more' }, shown.length ? `and ${more} more` : `${count} players, too many to name`));
+    this.#list.replaceChildren(...shown);
+    if (focused) this.#list.querySelector(`[data-bot="${focused}"]`)?.focus();
+  }
+
+  #line({ name, held, bot }) {
+    const line = make('li', { title: name }, avatar(name), make('span', { class: 'name' }, name));
+    line.dataset.player = name;
+    if (name === this.#player) line.append(make('span', { class: 'tag' }, 'you'));
+    if (bot) line.append(make('span', { class: 'tag' }, 'bot'));
+    if (held) line.append(make('span', { class: 'held', title: `holds ${held}` }, String(held)));
+    if (bot) line.append(this.#removal(name));
+    return line;
+  }
+
+  #removal(name) {
+    const button = make('button', { type: 'button', class: 'quiet', 'aria-label': `Remove ${name}` }, symbol('close'));
+    button.dataset.bot = name;
+    button.addEventListener('click', () => this.#bots.remove(name));
+    return button;
+  }
+}
+
+function heldBy(assets) {
+  const held = new Map();
+  for (const { holders } of assets.values()) {
+    for (const { player } of holders) held.set(player, (held.get(player) ?? 0) + 1);
+  }
+  return held;
+}

@@ -1,0 +1,75 @@
+import { Deck } from './deck.js';
+import { byId, mark, write } from './dom.js';
+import { count, duration } from './figures.js';
+import { Keys } from './keys.js';
+import { finishers, phaseOf } from './race.js';
+
+/** A race of somebody with other ideas than ours may have more. */
+const MAX_CARDS = 12;
+
+/** The place where the newest race is run: countdown, cards, result. */
+export class Stage {
+  #deck;
+  #play;
+  #player;
+  #shown = 0;
+  #root = byId('stage');
+  #title = byId('stage-title');
+  #note = byId('stage-note');
+  #count = byId('countdown');
+
+  constructor({ play, player }) {
+    this.#play = play;
+    this.#player = player;
+    this.#deck = new Deck(byId('race-deck'), { keys: Keys.digits(), play, limit: MAX_CARDS });
+  }
+
+  /** Draws the race, if it is still of interest; returns the milliseconds until the clock changes it. */
+  draw(race, { now, held, locked }) {
+    const phase = race ? phaseOf(race, now) : 'past';
+    mark(this.#root, 'phase', phase);
+    const assets = phase === 'past' ? [] : race.assets;
+    this.#deck.draw(assets, ({ asset }) => ({
+      mine: held.has(asset), locked: locked(asset), outcome: this.#play.outcome(asset), raceStart: race.start,
+    }));
+    this.#announce(race, phase, now);
+    if (phase === 'countdown') this.#appear(race);
+    return phase === 'countdown' ? (race.start - now) % 1000 || 1000 : Infinity;
+  }
+
+  assetAt(key) {
+    return this.#deck.assetAt(key);
+  }
+
+  #announce(race, phase, now) {
+    const seconds = phase === 'countdown' ? String(Math.ceil((race.start - now) / 1000)) : '';
+    write(this.#count, seconds);
+    write(this.#title, TITLES[phase]);
+    write(this.#note, this.#noteOf(race, phase));
+  }
+
+  #noteOf(race, phase) {
+    if (phase === 'past') return 'Six new assets for everyone in the room, after a countdown of four seconds.';
+    if (phase === 'countdown') return `${count(race.assets.length, 'asset')}. Pick your first. Too early costs 400 ms.`;
+    if (phase === 'open') return 'Grab what you can: click, tap, or press the number on the card.';
+    return this.#result(finishers(race));
+  }
+
+  #result(all) {
+    if (all.length === 0) return 'Nobody took anything.';
+    const fair = all.filter(({ after }) => after >= 0);
+    const fastest = fair.length ? `${fair[0].player} was fastest, ${duration(fair[0].after)} after the start.` : '';
+    const mine = all.filter(({ player }) => player === this.#player).length;
+    return `${fastest} You took ${mine} of ${all.length}.`.trim();
+  }
+
+  /** Brings a new race into sight once: on a phone the stage may be off the screen. */
+  #appear(race) {
+    if (this.#shown === race.start) return;
+    this.#shown = race.start;
+    const typing = document.activeElement?.matches('input');
+    if (!typing) this.#root.scrollIntoView({ block: 'nearest' });
+  }
+}
+
+const TITLES = { countdown: 'Get ready', open: 'Go!', over: 'Race over', past: 'Start a race' };
