@@ -1,1 +1,135 @@
-//! (being written)
+//! The rules: who gets the asset, in which order everyone hears of it, and what becomes of a lost reply.
+//! No sockets, no drivers.
+
+mod config;
+mod refusal;
+
+mod join;
+mod member;
+mod operate;
+mod turn;
+
+mod log;
+mod presence;
+mod room;
+mod snapshot;
+mod sold_out;
+mod view;
+
+mod mailbox;
+mod mend;
+mod persist;
+mod queue;
+mod resync;
+mod upkeep;
+
+mod clock;
+mod meters;
+mod registry;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+
+pub use config::Config;
+pub use join::{Join, Resume};
+pub use mailbox::Mailbox;
+pub use member::{Member, Ready};
+pub use operate::RoomState;
+pub use refusal::{JoinError, Refusal};
+
+use crate::{
+    bus::Bus,
+    model::{ErrorCode, RoomName},
+    store::{Call, NodeId, Store},
+};
+
+/// Decides for every room of this node.
+pub struct Arbiter {
+    config: Config,
+    store: Arc<dyn Store>,
+    bus: Arc<dyn Bus>,
+    node: NodeId,
+    /// Rises with every changing call, hence also for each asset.
+    seq: AtomicU64,
+    next_member: AtomicU64,
+    rooms: registry::Registry,
+    clock: Arc<clock::Clock>,
+    /// The one source of randomness (ids, jitter), so that a run can be replayed.
+    random: Mutex<fastrand::Rng>,
+    meters: meters::Meters,
+    /// The store answered once.
+    reached: AtomicBool,
+}
+
+impl Arbiter {
+    /// An arbiter over a store and a bus, with its upkeep running on the current runtime until the last
+    /// handle is dropped. `seed` decides ids and jitter. Metrics are registered with the current recorder.
+    #[must_use]
+    pub fn start(config: Config, store: Arc<dyn Store>, bus: Arc<dyn Bus>, seed: u64) -> Arc<Self> {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let clock = Arc::new(clock::Clock::start());
+        let arbiter = Arc::new(Self {
+            node: NodeId(random.u64(..)),
+            seq: AtomicU64::new(0),
+            next_member: AtomicU64::new(0),
+            rooms: registry::Registry::new(Arc::clone(&clock)),
+            clock,
+            random: Mutex::new(random),
+            meters: meters::Meters::new(),
+            reached: AtomicBool::new(false),
+            config,
+            store,
+            bus,
+        });
+        arbiter.start_upkeep();
+        arbiter
+    }
+
+    /// Whether the store was reached once.
+    #[must_use]
+    pub fn ready(&self) -> bool {
+        self.reached.load(Relaxed)
+    }
+
+    /// The room, active and loaded.
+    ///
+    /// # Errors
+    /// `LimitReached`: as many rooms are active as may be; `StoreUnavailable`: it cannot be read now.
+    async fn open(self: &Arc<Self>, name: &RoomName) -> Result<room::RoomHandle, Refusal> {
+        let room = self.rooms.get_or_open(name, &self.config, || self.random_name()).map_err(|_| {
+            let message =
+                format!("this node has {} active rooms, as many as --max-rooms allows", self.config.max_rooms);
+            Refusal::new(ErrorCode::LimitReached, message)
+        })?;
+        room.loaded.get_or_try_init(|| self.load(&room)).await?;
+        Ok(room)
+    }
+
+    fn next_call(&self) -> Call {
+        Call { node: self.node, seq: self.seq.fetch_add(1, Relaxed) + 1, at: self.clock.now() }
+    }
+
+    fn note_reached(&self) {
+        if !self.reached.load(Relaxed) {
+            self.reached.store(true, Relaxed);
+        }
+    }
+
+    /// Between half of a duration and one and a half.
+    fn jitter(&self, around: Duration) -> Duration {
+        around.mul_f64(0.5 + self.random.lock().f64())
+    }
+
+    /// 16 random letters and digits.
+    fn random_name(&self) -> String {
+        let mut random = self.random.lock();
+        (0..16).map(|_| random.alphanumeric()).collect()
+    }
+}

@@ -29,7 +29,10 @@ impl Refusal {
     }
 
     pub(super) fn store_unavailable() -> Self {
-        Self::new(ErrorCode::StoreUnavailable, "the store could not be reached in time; nothing changed, try again")
+        Self::new(
+            ErrorCode::StoreUnavailable,
+            "the store could not be reached in time; nothing changed, try again",
+        )
     }
 
     pub(super) fn outcome_unknown() -> Self {

@@ -65,7 +65,9 @@ impl ClientMessage {
     /// [`Rejected`] with `bad_message`, `unknown_type` or `invalid_name`.
     pub fn decode(text: &str) -> Result<Self, Rejected> {
         if !text.trim_ascii_start().starts_with('{') {
-            return Err(bad("a message is a JSON object such as {\"type\":\"select_asset\",\"asset\":\"sword\"}"));
+            return Err(bad(
+                "a message is a JSON object such as {\"type\":\"select_asset\",\"asset\":\"sword\"}",
+            ));
         }
         let fields: Fields<'_> =
             serde_json::from_str(text).map_err(|error| bad(format!("not a JSON message: {error}")))?;
@@ -131,10 +133,12 @@ mod tests {
 
     #[test]
     fn every_kind_of_message_is_decoded() {
-        let select = ClientMessage::decode(r#"{"type":"select_asset","asset":"sword","request_id":"17"}"#).unwrap();
+        let select =
+            ClientMessage::decode(r#"{"type":"select_asset","asset":"sword","request_id":"17"}"#).unwrap();
         let ClientMessage::SelectAsset { asset, request_id } = select else { panic!("a select") };
         assert_eq!((asset.as_str(), request_id.unwrap().as_json()), ("sword", "\"17\""));
-        let escaped = ClientMessage::decode(r#" {"asset":"\u0073word","type":"release_asset","more":[1]}"#).unwrap();
+        let escaped =
+            ClientMessage::decode(r#" {"asset":"\u0073word","type":"release_asset","more":[1]}"#).unwrap();
         let ClientMessage::ReleaseAsset { asset, request_id: None } = escaped else { panic!("a release") };
         assert_eq!(asset.as_str(), "sword");
         assert_eq!(ClientMessage::decode(r#"{"type":"sync"}"#).unwrap(), ClientMessage::Sync);
@@ -145,7 +149,8 @@ mod tests {
 
     #[test]
     fn every_bad_message_has_its_code() {
-        for text in ["", "hello", "[]", "[\"select_asset\"]", "null", "{", r#"{"asset":"a"}"#, r#"{"type":1}"#] {
+        for text in ["", "hello", "[]", "[\"select_asset\"]", "null", "{", r#"{"asset":"a"}"#, r#"{"type":1}"#]
+        {
             assert_eq!(code(text), ErrorCode::BadMessage, "{text}");
         }
         assert_eq!(code(r#"{"type":"select_asset"}"#), ErrorCode::BadMessage);

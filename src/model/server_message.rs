@@ -91,9 +91,9 @@ pub enum SoldOut {
     SoldOut,
 }
 
-/// The first frame of every connection.
+/// The first frame of every connection. `A` is how the assets are kept: as states, or encoded once for many.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Welcome {
+pub struct Welcome<A = Vec<AssetState>> {
     /// [`PROTOCOL`](super::PROTOCOL).
     pub protocol: String,
     /// The room joined.
@@ -118,8 +118,8 @@ pub struct Welcome {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub present: Option<Present>,
     /// Every asset; absent when recovered; empty when a snapshot in parts follows at once.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub assets: Option<Vec<AssetState>>,
+    #[serde(skip_serializing_if = "Option::is_none", default = "Option::default")]
+    pub assets: Option<A>,
     /// The assets this player holds; absent when recovered.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub held: Option<Vec<AssetName>>,

@@ -1,1 +1,310 @@
-//! (being written)
+//! A store that goes wrong by plan, around any other: what the conformance suite, the arbiter's tests and
+//! the simulation use to prove that the promise holds under faults.
+//!
+//! The fates of calls are drawn from one seed in the order the calls arrive. Where that order is fixed (a
+//! current-thread runtime with paused time), a failing seed replays exactly.
+
+mod calls;
+mod plan;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use fastrand::Rng;
+use futures::future::BoxFuture;
+use parking_lot::Mutex;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, sleep_until},
+};
+
+pub use self::{calls::CallCounts, plan::Faults};
+
+use self::plan::{Ending, Fate};
+use super::{Call, Created, Done, Result, Selected, Store, StoreError, StoreErrorKind};
+use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
+
+/// Late duplicates on their way at once; beyond it calls are not duplicated late.
+const LATE_AT_ONCE: usize = 1024;
+
+/// A store whose calls are delayed, lost, refused and repeated.
+pub struct Faulty {
+    inner: Arc<dyn Store>,
+    shared: bool,
+    state: Mutex<State>,
+    presence: watch::Sender<Presence>,
+    late: watch::Sender<usize>,
+}
+
+impl Faulty {
+    /// Puts faults around `inner`.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Store>, seed: u64, faults: Faults) -> Self {
+        let calls = CallCounts::default();
+        Self {
+            shared: inner.shared(),
+            inner,
+            state: Mutex::new(State { rng: Rng::with_seed(seed), faults, slow: Duration::ZERO, calls }),
+            presence: watch::Sender::new(Presence::Here),
+            late: watch::Sender::new(0),
+        }
+    }
+
+    /// Says of itself that other nodes may change it, so that several arbiters can share one memory store.
+    #[must_use]
+    pub fn as_shared(mut self) -> Self {
+        self.shared = true;
+        self
+    }
+
+    /// Another plan from the next call on, drawn from the same seed.
+    pub fn set_faults(&self, faults: Faults) {
+        self.state.lock().faults = faults;
+    }
+
+    /// Every call from now on takes this long before its effect, besides any planned delay.
+    pub fn slow(&self, delay: Duration) {
+        self.state.lock().slow = delay;
+    }
+
+    /// The store is away: calls wait until [`resume`](Self::resume). One whose caller gives up has no effect.
+    pub fn hold(&self) {
+        self.presence.send_replace(Presence::Held);
+    }
+
+    /// The store is away: calls, also those that are held, fail with `Unavailable` until [`resume`](Self::resume).
+    pub fn refuse(&self) {
+        self.presence.send_replace(Presence::Refusing);
+    }
+
+    /// The store is back.
+    pub fn resume(&self) {
+        self.presence.send_replace(Presence::Here);
+    }
+
+    /// How often each method was called so far; repeats made by `Faulty` itself do not count.
+    #[must_use]
+    pub fn calls(&self) -> CallCounts {
+        self.state.lock().calls
+    }
+
+    /// Waits until every late duplicate that is on its way has arrived; those wait, too, while the store is held.
+    pub async fn settled(&self) {
+        // The sender is ours, so the channel cannot be closed.
+        let _ = self.late.subscribe().wait_for(|&late| late == 0).await;
+    }
+
+    /// Counts a call and draws its fate.
+    fn draw(&self, count: impl FnOnce(&mut CallCounts)) -> Fate {
+        let State { rng, faults, slow, calls } = &mut *self.state.lock();
+        count(calls);
+        let mut fate = faults.draw(rng);
+        fate.before += *slow;
+        fate
+    }
+
+    /// Runs a change by its fate. `run` makes the same call each time.
+    async fn change<T: Send + 'static>(
+        &self,
+        fate: Fate,
+        run: impl Fn() -> BoxFuture<'static, Result<T>> + Send,
+    ) -> Result<T> {
+        present(self.presence.subscribe()).await?;
+        if fate.ending == Ending::Refused {
+            return Err(unavailable("refused the call"));
+        }
+        if let Some(lateness) = fate.late {
+            self.send_late(lateness, run());
+        }
+        pause(fate.before).await;
+        if fate.ending == Ending::LostBefore {
+            return Err(outcome_unknown("lost the call"));
+        }
+        let answer = run().await;
+        if fate.again {
+            let _ = run().await;
+        }
+        pause(fate.after).await;
+        if fate.ending == Ending::LostAfter { Err(outcome_unknown("lost the reply")) } else { answer }
+    }
+
+    /// Runs a read by its fate.
+    async fn read<T>(&self, fate: Fate, run: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        present(self.presence.subscribe()).await?;
+        pause(fate.before).await;
+        if fate.ending != Ending::Answered {
+            return Err(unavailable("did not answer"));
+        }
+        let answer = run.await;
+        pause(fate.after).await;
+        answer
+    }
+
+    fn send_late<T: Send + 'static>(&self, lateness: Duration, run: BoxFuture<'static, Result<T>>) {
+        let mut has_room = false;
+        self.late.send_modify(|late| {
+            has_room = *late < LATE_AT_ONCE;
+            *late += usize::from(has_room);
+        });
+        if !has_room {
+            return;
+        }
+        let (late, presence, due) = (self.late.clone(), self.presence.subscribe(), Instant::now() + lateness);
+        tokio::spawn(async move {
+            sleep_until(due).await;
+            if present(presence).await.is_ok() {
+                let _ = run.await;
+            }
+            late.send_modify(|late| *late -= 1);
+        });
+    }
+}
+
+#[async_trait]
+impl Store for Faulty {
+    fn shared(&self) -> bool {
+        self.shared
+    }
+
+    async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
+        let run = || -> BoxFuture<'static, _> {
+            let (store, room, asset) = (Arc::clone(&self.inner), room.clone(), asset.clone());
+            Box::pin(async move { store.create(call, &room, &asset, units).await })
+        };
+        self.change(self.draw(|calls| calls.create += 1), run).await
+    }
+
+    async fn select(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        players: &[PlayerName],
+        create: Option<Units>,
+    ) -> Result<Selected> {
+        let run = || -> BoxFuture<'static, _> {
+            let (store, room, asset) = (Arc::clone(&self.inner), room.clone(), asset.clone());
+            let players = players.to_vec();
+            Box::pin(async move { store.select(call, &room, &asset, &players, create).await })
+        };
+        self.change(self.draw(|calls| calls.select += 1), run).await
+    }
+
+    async fn release(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        player: &PlayerName,
+    ) -> Result<Done> {
+        let run = || -> BoxFuture<'static, _> {
+            let (store, room, asset) = (Arc::clone(&self.inner), room.clone(), asset.clone());
+            let player = player.clone();
+            Box::pin(async move { store.release(call, &room, &asset, &player).await })
+        };
+        self.change(self.draw(|calls| calls.release += 1), run).await
+    }
+
+    async fn restock(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        n: Units,
+        condition: Option<u64>,
+    ) -> Result<Done> {
+        let run = || -> BoxFuture<'static, _> {
+            let (store, room, asset) = (Arc::clone(&self.inner), room.clone(), asset.clone());
+            Box::pin(async move { store.restock(call, &room, &asset, n, condition).await })
+        };
+        self.change(self.draw(|calls| calls.restock += 1), run).await
+    }
+
+    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done> {
+        let run = || -> BoxFuture<'static, _> {
+            let (store, room, asset) = (Arc::clone(&self.inner), room.clone(), asset.clone());
+            Box::pin(async move { store.remove_asset(call, &room, &asset).await })
+        };
+        self.change(self.draw(|calls| calls.remove_asset += 1), run).await
+    }
+
+    async fn remove_room(&self, room: &RoomName) -> Result<()> {
+        let run = || -> BoxFuture<'static, _> {
+            let (store, room) = (Arc::clone(&self.inner), room.clone());
+            Box::pin(async move { store.remove_room(&room).await })
+        };
+        self.change(Fate { late: None, ..self.draw(|calls| calls.remove_room += 1) }, run).await
+    }
+
+    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState> {
+        self.read(self.draw(|calls| calls.asset += 1), self.inner.asset(room, asset)).await
+    }
+
+    async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
+        self.read(self.draw(|calls| calls.snapshot += 1), self.inner.snapshot(room)).await
+    }
+
+    async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
+        self.read(self.draw(|calls| calls.revisions += 1), self.inner.revisions(room)).await
+    }
+
+    async fn holders(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        after_revision: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Grant>> {
+        self.read(self.draw(|calls| calls.holders += 1), self.inner.holders(room, asset, after_revision, limit))
+            .await
+    }
+
+    async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
+        self.read(self.draw(|calls| calls.held_by += 1), self.inner.held_by(room, player)).await
+    }
+
+    async fn keep(&self, room: &RoomName, now: Millis) -> Result<()> {
+        self.read(self.draw(|calls| calls.keep += 1), self.inner.keep(room, now)).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.read(self.draw(|calls| calls.ping += 1), self.inner.ping()).await
+    }
+}
+
+struct State {
+    rng: Rng,
+    faults: Faults,
+    slow: Duration,
+    calls: CallCounts,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    Here,
+    Held,
+    Refusing,
+}
+
+/// Waits while the store is held.
+async fn present(mut presence: watch::Receiver<Presence>) -> Result<()> {
+    match presence.wait_for(|&presence| presence != Presence::Held).await {
+        Ok(presence) if *presence == Presence::Refusing => Err(unavailable("is away")),
+        _ => Ok(()),
+    }
+}
+
+/// A sleep of nothing would still wait for the timer's next tick.
+async fn pause(time: Duration) {
+    if !time.is_zero() {
+        sleep(time).await;
+    }
+}
+
+fn unavailable(what: &str) -> StoreError {
+    StoreError::new("faulty", StoreErrorKind::Unavailable, format!("{what}, by plan"))
+}
+
+fn outcome_unknown(what: &str) -> StoreError {
+    StoreError::new("faulty", StoreErrorKind::OutcomeUnknown, format!("{what}, by plan"))
+}

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use dashmap::DashMap;
 
 use super::{
-    Call, Created, Driver, NodeId, Options, Result, Selected, Store, StoreError, StoreErrorKind, Verdict,
+    Call, Created, Done, Driver, NodeId, Options, Result, Selected, Store, StoreError, StoreErrorKind, Verdict,
 };
 use crate::model::{
     AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units,
@@ -111,19 +111,17 @@ impl Store for MemoryStore {
                 made.calls.record(call, true);
                 let state = made.state(asset);
                 room.assets.insert(asset.clone(), made);
-                return Ok(Created { created: true, state });
+                return Ok(Created { created: true, state, repeated: false });
             };
-            let created = match found.calls.answered(call) {
-                Some(changed) => changed,
-                None => found.create_again(call, units),
-            };
+            let answered = found.calls.answered(call);
+            let created = answered.unwrap_or_else(|| found.create_again(call, units));
             if !found.removed && found.created_units != units {
                 return Err(error(
                     StoreErrorKind::Conflict,
                     format!("asset {asset} was created with {} units, not {units}", found.created_units),
                 ));
             }
-            Ok(Created { created, state: found.state(asset) })
+            Ok(Created { created, state: found.state(asset), repeated: answered.is_some() })
         })
     }
 
@@ -152,20 +150,19 @@ impl Store for MemoryStore {
         room: &RoomName,
         asset: &AssetName,
         player: &PlayerName,
-    ) -> Result<AssetState> {
+    ) -> Result<Done> {
         self.with_asset(call, room, asset, |found| {
-            found.alive(asset)?;
-            let released = match found.calls.answered(call) {
-                Some(changed) => changed,
-                None => found.strike(call, player),
-            };
-            if !released {
+            let answered = found.calls.answered(call);
+            if answered.is_none() {
+                found.alive(asset)?;
+            }
+            if !answered.unwrap_or_else(|| found.strike(call, player)) {
                 return Err(error(
                     StoreErrorKind::NotHeld,
                     format!("player {player} does not hold asset {asset}"),
                 ));
             }
-            Ok(found.state(asset))
+            Ok(Done { state: found.state(asset), repeated: answered.is_some() })
         })
     }
 
@@ -176,25 +173,26 @@ impl Store for MemoryStore {
         asset: &AssetName,
         n: Units,
         condition: Option<u64>,
-    ) -> Result<AssetState> {
+    ) -> Result<Done> {
         self.with_asset(call, room, asset, |found| {
-            found.alive(asset)?;
-            match found.calls.answered(call) {
+            let answered = found.calls.answered(call);
+            match answered {
                 Some(true) => {}
                 Some(false) => return Err(other_revision(asset, found.revision)),
                 None => found.add(call, asset, n, condition)?,
             }
-            Ok(found.state(asset))
+            Ok(Done { state: found.state(asset), repeated: answered.is_some() })
         })
     }
 
-    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<u64> {
+    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done> {
         self.with_asset(call, room, asset, |found| {
-            if found.calls.answered(call).is_none() {
+            let repeated = found.calls.answered(call).is_some();
+            if !repeated {
                 found.alive(asset)?;
                 found.remove(call);
             }
-            Ok(found.revision)
+            Ok(Done { state: found.state(asset), repeated })
         })
     }
 
@@ -344,6 +342,7 @@ impl Asset {
     }
 
     fn add(&mut self, call: Call, asset: &AssetName, n: Units, condition: Option<u64>) -> Result<()> {
+        self.alive(asset)?;
         if condition.is_some_and(|revision| revision != self.revision) {
             self.calls.record(call, false);
             return Err(other_revision(asset, self.revision));

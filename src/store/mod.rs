@@ -64,7 +64,7 @@ pub trait Store: Send + Sync + 'static {
         room: &RoomName,
         asset: &AssetName,
         player: &PlayerName,
-    ) -> Result<AssetState>;
+    ) -> Result<Done>;
 
     /// `units += n; remaining = max(remaining, 0) + n`, if the asset's revision is `condition` or there is none.
     ///
@@ -77,13 +77,13 @@ pub trait Store: Send + Sync + 'static {
         asset: &AssetName,
         n: Units,
         condition: Option<u64>,
-    ) -> Result<AssetState>;
+    ) -> Result<Done>;
 
-    /// Removes an asset: revision + 1, holders gone, the record stays as a tombstone. Answers the revision.
+    /// Removes an asset: revision + 1, holders gone, the record stays as a tombstone.
     ///
     /// # Errors
     /// `UnknownAsset`, also when it is removed already by another call.
-    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<u64>;
+    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done>;
 
     /// Removes everything of a room, tombstones too; a room that has nothing is no error.
     async fn remove_room(&self, room: &RoomName) -> Result<()>;
@@ -149,8 +149,19 @@ impl fmt::Display for NodeId {
 pub struct Created {
     /// Whether this very call created it; false when it was so already. A repeat gets the same answer.
     pub created: bool,
-    /// The asset after it.
+    /// The asset as it is now.
     pub state: AssetState,
+    /// As in [`Done`].
+    pub repeated: bool,
+}
+
+/// What a release, restock or removal did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Done {
+    /// The asset as it is now: right after the change, unless `repeated`.
+    pub state: AssetState,
+    /// The call took effect earlier, and other changes may have come since.
+    pub repeated: bool,
 }
 
 /// What a select did.

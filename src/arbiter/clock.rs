@@ -1,0 +1,23 @@
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+use crate::model::Millis;
+
+/// Unix time that never goes back and follows tokio's clock, so that a test in virtual time sees it move.
+#[derive(Debug)]
+pub(super) struct Clock {
+    started: Instant,
+    started_at: Duration,
+}
+
+impl Clock {
+    pub(super) fn start() -> Self {
+        let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { started: Instant::now(), started_at }
+    }
+
+    pub(super) fn now(&self) -> Millis {
+        (self.started_at + self.started.elapsed()).as_millis() as Millis
+    }
+}

@@ -1,0 +1,106 @@
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+/// A room's recent frames, each with an offset: 1, 2, 3, ... A reader is a cursor, the offset of the last
+/// frame it has; so memory does not grow with readers, and a slow one holds nobody up.
+#[derive(Debug)]
+pub(super) struct RoomLog {
+    frames: VecDeque<Bytes>,
+    capacity: usize,
+    head: u64,
+}
+
+/// The cursor points before the oldest frame, or at none that ever was.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct FellOff;
+
+impl RoomLog {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { frames: VecDeque::new(), capacity, head: 0 }
+    }
+
+    /// The offset of the newest frame; 0 before the first.
+    pub(super) fn head(&self) -> u64 {
+        self.head
+    }
+
+    /// Appends the frame that `encode` makes of its offset.
+    pub(super) fn append(&mut self, encode: impl FnOnce(u64) -> Bytes) {
+        self.head += 1;
+        if self.frames.len() == self.capacity {
+            self.frames.pop_front();
+        }
+        self.frames.push_back(encode(self.head));
+    }
+
+    /// Makes every cursor fall off, so that every reader gets a snapshot at the new head.
+    pub(super) fn reset(&mut self) {
+        self.frames.clear();
+        self.head += 1;
+    }
+
+    /// Whether a reader at `cursor` would get every frame since.
+    pub(super) fn reaches(&self, cursor: u64) -> bool {
+        let before_oldest = self.head - self.frames.len() as u64;
+        (before_oldest..=self.head).contains(&cursor)
+    }
+
+    /// Copies at most `limit` frames after `cursor` and answers the new cursor.
+    pub(super) fn read(&self, cursor: u64, limit: usize, into: &mut Vec<Bytes>) -> Result<u64, FellOff> {
+        if !self.reaches(cursor) {
+            return Err(FellOff);
+        }
+        let missing = (self.head - cursor) as usize;
+        let start = self.frames.len() - missing;
+        let count = missing.min(limit);
+        into.extend(self.frames.range(start..start + count).cloned());
+        Ok(cursor + count as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(capacity: usize, frames: u64) -> RoomLog {
+        let mut log = RoomLog::new(capacity);
+        for _ in 0..frames {
+            log.append(|offset| Bytes::from(offset.to_string()));
+        }
+        log
+    }
+
+    #[test]
+    fn a_cursor_gets_exactly_what_it_misses() {
+        let log = log(4, 3);
+        let mut frames = Vec::new();
+        assert_eq!(log.read(1, 10, &mut frames), Ok(3));
+        assert_eq!(frames, ["2", "3"]);
+        frames.clear();
+        assert_eq!(log.read(0, 2, &mut frames), Ok(2), "never more than the limit");
+        assert_eq!(frames, ["1", "2"]);
+        assert_eq!(log.read(3, 2, &mut Vec::new()), Ok(3));
+    }
+
+    #[test]
+    fn a_cursor_before_the_oldest_frame_falls_off() {
+        let log = log(4, 9);
+        assert_eq!(log.read(4, 1, &mut Vec::new()), Err(FellOff));
+        let mut frames = Vec::new();
+        assert_eq!(log.read(5, 9, &mut frames), Ok(9));
+        assert_eq!(frames, ["6", "7", "8", "9"]);
+        assert_eq!(log.read(10, 1, &mut frames), Err(FellOff), "an offset that never was");
+    }
+
+    #[test]
+    fn a_reset_makes_every_cursor_fall_off() {
+        let mut log = log(4, 2);
+        log.reset();
+        for cursor in 0..=2 {
+            assert!(!log.reaches(cursor));
+        }
+        assert_eq!(log.head(), 3);
+        assert!(log.reaches(3));
+    }
+}

@@ -1,0 +1,149 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::{
+    Arbiter,
+    mailbox::Mailbox,
+    meters::SelectOutcome,
+    queue::{Ask, Job},
+    room::RoomHandle,
+};
+use crate::model::{
+    AssetName, ErrorCode, PlayerName, RequestId, ServerMessage, SoldOut, limits::FRAMES_PER_TURN,
+};
+
+/// One connection in a room: a cursor into the room's log, and a mailbox for its own replies. Dropping it
+/// announces the leave.
+pub struct Member {
+    pub(super) arbiter: Arc<Arbiter>,
+    pub(super) room: RoomHandle,
+    pub(super) id: u64,
+    pub(super) player: Option<PlayerName>,
+    pub(super) mailbox: Arc<Mailbox>,
+    /// The offset of the last frame given.
+    pub(super) cursor: u64,
+    /// The next thing to give is a snapshot.
+    pub(super) wants_snapshot: bool,
+    /// What to give before anything else: the welcome.
+    pub(super) first: Vec<Bytes>,
+}
+
+/// What is ready for a member, in the order it is to be sent: replies, then frames.
+#[derive(Debug, Default)]
+pub struct Ready {
+    /// Replies to its own requests.
+    pub replies: Vec<ServerMessage>,
+    /// Encoded frames of the room, and before all others the welcome.
+    pub frames: Vec<Bytes>,
+}
+
+impl Member {
+    /// Where wake-ups arrive.
+    #[must_use]
+    pub fn mailbox(&self) -> &Arc<Mailbox> {
+        &self.mailbox
+    }
+
+    /// Who this is; `None` for an observer.
+    #[must_use]
+    pub fn player(&self) -> Option<&PlayerName> {
+        self.player.as_ref()
+    }
+
+    /// The room was removed: nothing more will come.
+    #[must_use]
+    pub fn is_dismissed(&self) -> bool {
+        self.mailbox.is_dismissed()
+    }
+
+    /// Wants a unit; exactly one reply will be ready.
+    pub fn select(&self, asset: AssetName, request_id: Option<RequestId>) {
+        let Some(player) = self.player_or_refuse(request_id.clone()) else { return };
+        if self.deny_from_memory(&asset, &player, request_id.as_ref()) {
+            return;
+        }
+        let job = Job::Select(self.ask(player, request_id));
+        self.arbiter.submit(&self.room, asset, job);
+    }
+
+    /// Gives a unit back; exactly one reply will be ready.
+    pub fn release(&self, asset: AssetName, request_id: Option<RequestId>) {
+        let Some(player) = self.player_or_refuse(request_id.clone()) else { return };
+        let job = Job::Release(self.ask(player, request_id));
+        self.arbiter.submit(&self.room, asset, job);
+    }
+
+    /// Wants a snapshot.
+    pub fn sync(&mut self) {
+        self.wants_snapshot = true;
+    }
+
+    /// Takes what is ready: all replies, and a bounded number of frames; true if more may be ready.
+    ///
+    /// The log is read before the mailbox: a reply is put there before its broadcast, so a frame never
+    /// overtakes the reply it belongs to.
+    pub fn take(&mut self, ready: &mut Ready) -> bool {
+        self.mailbox.looking();
+        if !self.first.is_empty() {
+            ready.frames.append(&mut self.first);
+            return true;
+        }
+        let before = self.cursor;
+        if std::mem::take(&mut self.wants_snapshot) {
+            self.cursor = self.room.snapshot(self.player.as_ref(), &mut ready.frames);
+        } else {
+            let read = self.room.read(self.cursor, FRAMES_PER_TURN, self.player.as_ref(), &mut ready.frames);
+            self.cursor = read.cursor;
+            if read.healed {
+                self.arbiter.meters.healed_readers.increment(1);
+            }
+        }
+        self.mailbox.take(&mut ready.replies);
+        self.cursor >= before + FRAMES_PER_TURN as u64
+    }
+
+    fn player_or_refuse(&self, request_id: Option<RequestId>) -> Option<PlayerName> {
+        if self.player.is_none() {
+            let message = "an observer cannot select or release; join with ?player=NAME";
+            self.mailbox.push(ServerMessage::error(ErrorCode::Forbidden, message, request_id));
+        }
+        self.player.clone()
+    }
+
+    fn ask(&self, player: PlayerName, request_id: Option<RequestId>) -> Ask {
+        Ask { player, request_id, mailbox: Arc::clone(&self.mailbox), since: Instant::now() }
+    }
+
+    /// Known holders always go to the store: only a present player's holdings are known for sure.
+    fn deny_from_memory(&self, asset: &AssetName, player: &PlayerName, request_id: Option<&RequestId>) -> bool {
+        if self.arbiter.config.sold_out_ttl.is_zero() {
+            return false;
+        }
+        let revision = self.room.with(|state| {
+            let revision = state.view.revision(asset)?;
+            let known = !state.presence.must_ask(player) && !state.presence.holds(player, asset);
+            (known && state.sold_out.knows(asset, revision)).then_some(revision)
+        });
+        let Some(revision) = revision else { return false };
+        self.arbiter.meters.select(SelectOutcome::SoldOut, std::time::Duration::ZERO);
+        self.mailbox.push(ServerMessage::Selection {
+            request_id: request_id.cloned(),
+            asset: asset.clone(),
+            granted: false,
+            reason: Some(SoldOut::SoldOut),
+            remaining: 0,
+            revision,
+            already_held: false,
+        });
+        true
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.mailbox.close();
+        self.room.leave(self.id, self.player.as_ref());
+    }
+}

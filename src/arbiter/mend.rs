@@ -1,0 +1,274 @@
+//! Repairs gaps: what events did not bring is read from the store and told change by change where the
+//! numbers say what happened, else as a snapshot.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use super::{Arbiter, meters::StoreCall, room::RoomHandle, turn::run};
+use crate::{
+    bus::BusMessage,
+    model::{
+        AssetName, AssetState, Change, ErrorCode, Event, Grant, PlayerName, Units,
+        limits::{GAP_WAIT_MS, HOLDERS_SHOWN},
+    },
+};
+
+/// How long a missing revision is waited for.
+const GAP_WAIT: Duration = Duration::from_millis(GAP_WAIT_MS);
+
+/// The store may change between two reads; then they are made once more before a snapshot is sent.
+const TRIES: usize = 2;
+
+impl Arbiter {
+    /// Applies events from here or from other nodes; what is ahead waits, and is repaired if need be.
+    pub(super) fn apply(self: &Arc<Self>, room: &RoomHandle, events: Vec<Event>) {
+        let assets: BTreeSet<_> = events.iter().map(|event| event.asset.clone()).collect();
+        for asset in room.apply(events) {
+            self.mend(room, asset, GAP_WAIT, false);
+        }
+        for asset in assets {
+            if room.with(|state| state.view.lacks_holders(&asset)) {
+                run(Arc::clone(self).refill_holders(room.clone(), asset));
+            }
+        }
+    }
+
+    /// Compares the view with a state the store just told; what it is behind is repaired. `lost`: the
+    /// events were never told by anyone, so there is nothing to wait for, and other nodes want to hear of them.
+    pub(super) fn compare(self: &Arc<Self>, room: &RoomHandle, state: &AssetState, lost: bool) {
+        let known = room.with(|room| room.view.revision(&state.asset));
+        if known.is_none_or(|known| known < state.revision) {
+            self.mend(room, state.asset.clone(), if lost { Duration::ZERO } else { GAP_WAIT }, lost);
+        }
+    }
+
+    /// Sees to it that an asset's gap is closed after `wait`; one at a time for an asset.
+    pub(super) fn mend(self: &Arc<Self>, room: &RoomHandle, asset: AssetName, wait: Duration, publish: bool) {
+        if !room.mending.lock().insert(asset.clone()) {
+            return;
+        }
+        let (arbiter, room) = (Arc::clone(self), room.clone());
+        let before = room.with(|state| state.view.revision(&asset));
+        run(async move {
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
+            }
+            let closed = room.with(|state| state.view.revision(&asset) > before && !state.view.has_gap(&asset));
+            if !closed {
+                arbiter.mend_now(&room, &asset, publish).await;
+            }
+            room.mending.lock().remove(&asset);
+            if room.with(|state| state.view.has_gap(&asset)) {
+                arbiter.mend(&room, asset, GAP_WAIT, false);
+            }
+        });
+    }
+
+    async fn mend_now(self: &Arc<Self>, room: &RoomHandle, asset: &AssetName, publish: bool) {
+        for last in (1..=TRIES).rev() {
+            let known = room.with(|state| state.view.revision(asset));
+            let most = self.config.room_log / 2;
+            let (stored, grants) = match self.read_asset(room, asset, known, most + 1).await {
+                Ok(read) => read,
+                Err(code) => return room.with(|state| give_up(state, asset, code)),
+            };
+            let closed = room.with(|state| {
+                let known = state.view.get(asset);
+                if known.is_some_and(|known| known.revision >= stored.revision) {
+                    return Some(Vec::new());
+                }
+                let events = reconstruct(known, &stored, &grants).filter(|events| events.len() <= most);
+                if events.is_none() && last == 1 {
+                    let mut waited = Vec::new();
+                    state.view.catch_up(stored.clone(), &mut waited);
+                    state.presence.forget_held();
+                    state.log.reset();
+                    state.tell(&waited);
+                    return Some(Vec::new());
+                }
+                events
+            });
+            let Some(events) = closed else { continue };
+            self.meters.gaps_repaired.increment(1);
+            if publish {
+                events.iter().for_each(|event| self.bus.publish(&room.name, &BusMessage::Event(event.clone())));
+            }
+            room.apply(events);
+            room.wake();
+            return self.ask_held(room).await;
+        }
+    }
+
+    async fn read_asset(
+        &self,
+        room: &RoomHandle,
+        asset: &AssetName,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<(AssetState, Vec<Grant>), ErrorCode> {
+        let state = self.read(StoreCall::Asset, &room.name, || self.store.asset(&room.name, asset)).await;
+        let state = state.map_err(|refusal| refusal.code)?;
+        if state.removed {
+            return Ok((state, Vec::new()));
+        }
+        let page = || self.store.holders(&room.name, asset, after, limit);
+        let grants = self.read(StoreCall::Holders, &room.name, page).await.map_err(|refusal| refusal.code)?;
+        Ok((state, grants))
+    }
+
+    async fn refill_holders(self: Arc<Self>, room: RoomHandle, asset: AssetName) {
+        let page = || self.store.holders(&room.name, &asset, None, HOLDERS_SHOWN);
+        if let Ok(page) = self.read(StoreCall::Holders, &room.name, page).await {
+            room.with(|state| {
+                state.view.set_holders(&asset, page);
+                state.forget_encoded();
+            });
+        }
+    }
+
+    /// Asks the store what those players hold of whom it is not known.
+    pub(super) async fn ask_held(&self, room: &RoomHandle) {
+        for player in room.with(|state| state.presence.unknown()) {
+            self.ask_held_by(room, &player).await;
+        }
+    }
+
+    /// Asks the store what a player holds; while it is away, the first holders in the view must do.
+    pub(super) async fn ask_held_by(&self, room: &RoomHandle, player: &PlayerName) {
+        let ask = || self.store.held_by(&room.name, player);
+        if let Ok(rows) = self.read(StoreCall::HeldBy, &room.name, ask).await {
+            room.with(|state| state.presence.learn(player, rows));
+        }
+    }
+}
+
+/// The asset cannot be read now. If the store has none, nothing that waits for it will ever be of use.
+fn give_up(state: &mut super::room::State, asset: &AssetName, code: ErrorCode) {
+    if code == ErrorCode::UnknownAsset {
+        state.view.forget_waiting(asset);
+    }
+}
+
+/// The changes that lead from what is known to what is stored, if the numbers leave no doubt which they were.
+fn reconstruct(known: Option<&AssetState>, stored: &AssetState, grants: &[Grant]) -> Option<Vec<Event>> {
+    let event =
+        |revision, remaining, change| Event { asset: stored.asset.clone(), revision, remaining, change };
+    let begun = known.map_or(0, |known| known.revision);
+    let gap = stored.revision - begun;
+    let whole = Change::Changed { units: stored.units, created: true };
+    match known {
+        None if gap == 0 => return Some(vec![event(0, stored.remaining, whole)]),
+        Some(_) if gap == 1 && stored.removed => return Some(vec![event(stored.revision, 0, Change::Removed)]),
+        Some(known) if gap == 1 && known.removed && stored.held == 0 => {
+            return Some(vec![event(stored.revision, stored.remaining, whole)]);
+        }
+        Some(known) if gap == 1 && stored.units > known.units && known.held == stored.held => {
+            let restocked = Change::Changed { units: stored.units, created: false };
+            return Some(vec![event(stored.revision, stored.remaining, restocked)]);
+        }
+        _ if stored.removed || known.is_some_and(|known| known.removed || known.units != stored.units) => {
+            return None;
+        }
+        _ => {}
+    }
+    let mut missing = begun + 1..=stored.revision;
+    let new: Vec<_> = grants.iter().filter(|grant| missing.contains(&grant.revision)).collect();
+    let gone = known.map_or(Some(Vec::new()), |known| gone(known, stored, new.len() as u64, gap))?;
+    if new.len() + gone.len() != gap as usize {
+        return None;
+    }
+    let mut remaining = i64::from(known.map_or(stored.units, |known| known.remaining));
+    let (mut new, mut gone) = (new.into_iter().peekable(), gone.into_iter());
+    let events = missing
+        .by_ref()
+        .map(|revision| match new.next_if(|grant| grant.revision == revision) {
+            Some(grant) => {
+                remaining -= 1;
+                let (player, units, at) = (grant.player.clone(), stored.units, grant.granted_at);
+                Some(event(revision, Units::try_from(remaining).ok()?, Change::Granted { player, units, at }))
+            }
+            None => {
+                remaining += 1;
+                let player = gone.next()?;
+                Some(event(revision, Units::try_from(remaining).ok()?, Change::Released { player }))
+            }
+        })
+        .collect::<Option<Vec<_>>>()?;
+    (remaining == i64::from(stored.remaining)).then_some(events)
+}
+
+/// Who was a holder and is none any more; only known for sure when all holders on both sides are listed.
+fn gone(known: &AssetState, stored: &AssetState, new: u64, gap: u64) -> Option<Vec<PlayerName>> {
+    if new == gap {
+        return Some(Vec::new());
+    }
+    let listed = |state: &AssetState| state.holders.len() == state.held as usize;
+    if !listed(known) || !listed(stored) {
+        return None;
+    }
+    let still = |grant: &&Grant| !stored.holders.iter().any(|held| held.revision == grant.revision);
+    Some(known.holders.iter().filter(still).map(|grant| grant.player.clone()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant(revision: u64) -> Grant {
+        Grant { player: format!("p{revision}").parse().unwrap(), granted_at: revision, revision }
+    }
+
+    fn state(revision: u64, remaining: Units, holders: &[u64]) -> AssetState {
+        AssetState {
+            asset: "sword".parse().unwrap(),
+            units: 9,
+            remaining,
+            revision,
+            held: holders.len() as Units,
+            holders: holders.iter().copied().map(grant).collect(),
+            removed: false,
+        }
+    }
+
+    #[test]
+    fn missed_grants_are_told_one_by_one() {
+        let events =
+            reconstruct(Some(&state(1, 8, &[1])), &state(3, 6, &[1, 2, 3]), &[grant(2), grant(3)]).unwrap();
+        let told: Vec<_> = events.iter().map(|event| (event.revision, event.remaining)).collect();
+        assert_eq!(told, [(2, 7), (3, 6)]);
+        assert!(events.iter().all(|event| matches!(event.change, Change::Granted { .. })));
+    }
+
+    #[test]
+    fn an_asset_first_heard_of_late_is_told_whole() {
+        let events = reconstruct(None, &state(2, 7, &[1, 2]), &[grant(1), grant(2)]).unwrap();
+        assert_eq!(events.len(), 2);
+        let created = reconstruct(None, &state(0, 9, &[]), &[]).unwrap();
+        assert!(matches!(created[0].change, Change::Changed { created: true, .. }));
+    }
+
+    #[test]
+    fn missed_releases_are_told_too_when_all_holders_are_known() {
+        let events = reconstruct(Some(&state(2, 7, &[1, 2])), &state(4, 7, &[2, 4]), &[grant(4)]).unwrap();
+        assert!(matches!(&events[0].change, Change::Released { player } if player.as_str() == "p1"));
+        assert!(matches!(&events[1].change, Change::Granted { player, .. } if player.as_str() == "p4"));
+        assert_eq!((events[0].remaining, events[1].remaining), (8, 7));
+    }
+
+    #[test]
+    fn what_the_numbers_do_not_tell_is_not_made_up() {
+        // Granted and released in the gap: nothing of it is left to be read.
+        assert_eq!(reconstruct(Some(&state(1, 8, &[1])), &state(3, 8, &[1]), &[]), None);
+        let restocked = AssetState { units: 12, remaining: 10, ..state(3, 0, &[1, 2]) };
+        assert_eq!(reconstruct(Some(&state(1, 8, &[1])), &restocked, &[grant(2)]), None);
+    }
+
+    #[test]
+    fn a_missed_removal_or_restock_is_told() {
+        let removed = AssetState { removed: true, ..state(2, 0, &[]) };
+        let events = reconstruct(Some(&state(1, 8, &[1])), &removed, &[]).unwrap();
+        assert_eq!(events[0].change, Change::Removed);
+        let restocked = AssetState { units: 12, remaining: 11, ..state(2, 0, &[1]) };
+        let events = reconstruct(Some(&state(1, 8, &[1])), &restocked, &[]).unwrap();
+        assert_eq!(events[0].change, Change::Changed { units: 12, created: false });
+    }
+}

@@ -1,0 +1,176 @@
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+
+use crate::{
+    model::ErrorCode,
+    store::{StoreError, StoreErrorKind},
+};
+
+/// The arbiter's metric handles, registered once, so that counting is one atomic step.
+pub(super) struct Meters {
+    pub(super) rooms: Gauge,
+    pub(super) select_seconds: Histogram,
+    pub(super) batch_size: Histogram,
+    pub(super) healed_readers: Counter,
+    pub(super) gaps_repaired: Counter,
+    pub(super) regressions: Counter,
+    outcomes: [Counter; SelectOutcome::ALL.len()],
+    calls: [CallMeters; StoreCall::ALL.len()],
+}
+
+struct CallMeters {
+    seconds: Histogram,
+    unavailable: Counter,
+    outcome_unknown: Counter,
+}
+
+/// How a select ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SelectOutcome {
+    Granted,
+    AlreadyHeld,
+    SoldOut,
+    UnknownAsset,
+    LimitReached,
+    StoreUnavailable,
+    OutcomeUnknown,
+    Dropped,
+}
+
+/// A method of the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StoreCall {
+    Create,
+    Select,
+    Release,
+    Restock,
+    RemoveAsset,
+    RemoveRoom,
+    Asset,
+    Snapshot,
+    Revisions,
+    Holders,
+    HeldBy,
+    Keep,
+    Ping,
+}
+
+impl SelectOutcome {
+    const ALL: [Self; 8] = [
+        Self::Granted,
+        Self::AlreadyHeld,
+        Self::SoldOut,
+        Self::UnknownAsset,
+        Self::LimitReached,
+        Self::StoreUnavailable,
+        Self::OutcomeUnknown,
+        Self::Dropped,
+    ];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Granted => "granted",
+            Self::AlreadyHeld => "already_held",
+            Self::SoldOut => "sold_out",
+            Self::UnknownAsset => "unknown_asset",
+            Self::LimitReached => "limit_reached",
+            Self::StoreUnavailable => "store_unavailable",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::Dropped => "dropped",
+        }
+    }
+
+    pub(super) fn of_error(code: ErrorCode) -> Self {
+        match code {
+            ErrorCode::UnknownAsset => Self::UnknownAsset,
+            ErrorCode::LimitReached => Self::LimitReached,
+            ErrorCode::OutcomeUnknown => Self::OutcomeUnknown,
+            _ => Self::StoreUnavailable,
+        }
+    }
+}
+
+impl StoreCall {
+    const ALL: [Self; 13] = [
+        Self::Create,
+        Self::Select,
+        Self::Release,
+        Self::Restock,
+        Self::RemoveAsset,
+        Self::RemoveRoom,
+        Self::Asset,
+        Self::Snapshot,
+        Self::Revisions,
+        Self::Holders,
+        Self::HeldBy,
+        Self::Keep,
+        Self::Ping,
+    ];
+
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Select => "select",
+            Self::Release => "release",
+            Self::Restock => "restock",
+            Self::RemoveAsset => "remove_asset",
+            Self::RemoveRoom => "remove_room",
+            Self::Asset => "asset",
+            Self::Snapshot => "snapshot",
+            Self::Revisions => "revisions",
+            Self::Holders => "holders",
+            Self::HeldBy => "held_by",
+            Self::Keep => "keep",
+            Self::Ping => "ping",
+        }
+    }
+}
+
+impl Meters {
+    pub(super) fn new() -> Self {
+        Self {
+            rooms: gauge!("asset_arbiter_rooms"),
+            select_seconds: histogram!("asset_arbiter_select_duration_seconds"),
+            batch_size: histogram!("asset_arbiter_batch_size"),
+            healed_readers: counter!("asset_arbiter_healed_readers_total"),
+            gaps_repaired: counter!("asset_arbiter_gaps_repaired_total"),
+            regressions: counter!("asset_arbiter_regressions_total"),
+            outcomes: SelectOutcome::ALL
+                .map(|it| counter!("asset_arbiter_selects_total", "outcome" => it.label())),
+            calls: StoreCall::ALL.map(|call| CallMeters {
+                seconds: histogram!("asset_arbiter_store_call_duration_seconds", "call" => call.label()),
+                unavailable: errors(call, StoreErrorKind::Unavailable),
+                outcome_unknown: errors(call, StoreErrorKind::OutcomeUnknown),
+            }),
+        }
+    }
+
+    pub(super) fn select(&self, outcome: SelectOutcome, took: Duration) {
+        self.outcomes[outcome as usize].increment(1);
+        self.select_seconds.record(took);
+    }
+
+    /// One attempt of a store call; `None` is one that was given up without an answer.
+    pub(super) fn store_call<T>(
+        &self,
+        call: StoreCall,
+        took: Duration,
+        answer: Option<&Result<T, StoreError>>,
+    ) {
+        let meters = &self.calls[call as usize];
+        meters.seconds.record(took);
+        match answer {
+            None => meters.outcome_unknown.increment(1),
+            Some(Err(error)) if error.kind() == StoreErrorKind::OutcomeUnknown => {
+                meters.outcome_unknown.increment(1)
+            }
+            Some(Err(error)) if error.kind() == StoreErrorKind::Unavailable => meters.unavailable.increment(1),
+            Some(_) => {}
+        }
+    }
+}
+
+fn errors(call: StoreCall, kind: StoreErrorKind) -> Counter {
+    counter!("asset_arbiter_store_errors_total", "call" => call.label(), "kind" => kind.as_str())
+}

@@ -1,0 +1,195 @@
+//! What is done for callers that are no members: operators, servers, devices without WebSocket.
+
+use std::sync::Arc;
+
+use tokio::{sync::oneshot, time::Instant};
+
+use super::{
+    Arbiter, Refusal,
+    mailbox::Once,
+    meters::StoreCall,
+    queue::{Answer, Ask, Job},
+    view::View,
+};
+use crate::{
+    bus::BusMessage,
+    model::{
+        AssetName, AssetState, ErrorCode, Grant, PlayerName, RoomName, ServerMessage, Units,
+        limits::HOLDERS_PAGE,
+    },
+    store::Created,
+};
+
+/// A room as anyone may see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomState {
+    /// How many players are here.
+    pub players: usize,
+    /// Who they are; empty in large rooms.
+    pub present: Vec<PlayerName>,
+    /// Every asset.
+    pub assets: Vec<AssetState>,
+}
+
+impl Arbiter {
+    /// Creates an asset, or finds it created with the same units.
+    ///
+    /// # Errors
+    /// `Conflict`, `LimitReached`, `StoreUnavailable`, `OutcomeUnknown`.
+    pub async fn create(
+        self: &Arc<Self>,
+        room: &RoomName,
+        asset: &AssetName,
+        units: Units,
+    ) -> Result<Created, Refusal> {
+        if units > self.config.max_units {
+            return Err(self.too_many_units());
+        }
+        self.change(room, asset, |answer| Job::Create(units, answer)).await
+    }
+
+    /// Selects in a player's name. Answers a `Selection` or an `Error`.
+    pub async fn select(
+        self: &Arc<Self>,
+        room: &RoomName,
+        asset: &AssetName,
+        player: &PlayerName,
+    ) -> ServerMessage {
+        self.ask(room, asset, player, Job::Select).await
+    }
+
+    /// Releases in a player's name. Answers a `Release` or an `Error`.
+    pub async fn release(
+        self: &Arc<Self>,
+        room: &RoomName,
+        asset: &AssetName,
+        player: &PlayerName,
+    ) -> ServerMessage {
+        self.ask(room, asset, player, Job::Release).await
+    }
+
+    /// Adds `n` units, if the asset's revision is `condition` or there is none.
+    ///
+    /// # Errors
+    /// `UnknownAsset`, `Conflict`, `LimitReached`, `StoreUnavailable`, `OutcomeUnknown`.
+    pub async fn restock(
+        self: &Arc<Self>,
+        room: &RoomName,
+        asset: &AssetName,
+        n: Units,
+        condition: Option<u64>,
+    ) -> Result<AssetState, Refusal> {
+        self.change(room, asset, |answer| Job::Restock { n, condition, answer }).await
+    }
+
+    /// Removes an asset and answers the revision of its removal.
+    ///
+    /// # Errors
+    /// `UnknownAsset`, `StoreUnavailable`, `OutcomeUnknown`.
+    pub async fn remove_asset(self: &Arc<Self>, room: &RoomName, asset: &AssetName) -> Result<u64, Refusal> {
+        self.change(room, asset, Job::Remove).await
+    }
+
+    /// Removes a room with everything in it and sends its members away.
+    ///
+    /// # Errors
+    /// `UnknownRoom`, `StoreUnavailable`, `OutcomeUnknown`.
+    pub async fn remove_room(self: &Arc<Self>, room: &RoomName) -> Result<(), Refusal> {
+        let stored = self.read(StoreCall::Revisions, room, || self.store.revisions(room)).await?;
+        let active = self.rooms.get(room);
+        if stored.is_empty() && !active.as_ref().is_some_and(|active| active.has_members()) {
+            return Err(unknown_room(room));
+        }
+        let deadline = Instant::now() + self.config.select_deadline;
+        self.persist(StoreCall::RemoveRoom, room, deadline, || self.store.remove_room(room)).await?;
+        if let Some(active) = active {
+            active.clear();
+        }
+        self.bus.publish(room, &BusMessage::RoomRemoved);
+        Ok(())
+    }
+
+    /// A room's state: the node's view if it is active, else the store's.
+    ///
+    /// # Errors
+    /// `UnknownRoom`: nothing stored and nobody in it; `StoreUnavailable`.
+    pub async fn room(self: &Arc<Self>, name: &RoomName) -> Result<RoomState, Refusal> {
+        if let Some(room) = self.rooms.get(name).filter(|room| room.loaded.initialized() && room.has_members())
+        {
+            return Ok(room.with(|state| RoomState {
+                players: state.presence.count(),
+                present: state.presence.names(),
+                assets: state.view.shown(),
+            }));
+        }
+        let snapshot = self.read(StoreCall::Snapshot, name, || self.store.snapshot(name)).await?;
+        if snapshot.is_empty() {
+            return Err(unknown_room(name));
+        }
+        let mut view = View::new(self.config.templates.clone());
+        view.load(snapshot, &mut Vec::new());
+        Ok(RoomState { players: 0, present: Vec::new(), assets: view.shown() })
+    }
+
+    /// A page of an asset's holders, by revision, at most [`HOLDERS_PAGE`].
+    ///
+    /// # Errors
+    /// `UnknownAsset`, `StoreUnavailable`.
+    pub async fn holders(
+        self: &Arc<Self>,
+        room: &RoomName,
+        asset: &AssetName,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Grant>, Refusal> {
+        let limit = limit.min(HOLDERS_PAGE);
+        self.read(StoreCall::Holders, room, || self.store.holders(room, asset, after, limit)).await
+    }
+
+    async fn ask(
+        self: &Arc<Self>,
+        room: &RoomName,
+        asset: &AssetName,
+        player: &PlayerName,
+        job: impl FnOnce(Ask) -> Job,
+    ) -> ServerMessage {
+        let room = match self.open(room).await {
+            Ok(room) => room,
+            Err(refusal) => return ServerMessage::error(refusal.code, refusal.message, None),
+        };
+        let once = Once::new();
+        let mailbox = Arc::clone(&once.0);
+        let ask = Ask { player: player.clone(), request_id: None, mailbox, since: Instant::now() };
+        self.submit(&room, asset.clone(), job(ask));
+        once.reply().await
+    }
+
+    async fn change<T>(
+        self: &Arc<Self>,
+        room: &RoomName,
+        asset: &AssetName,
+        job: impl FnOnce(Answer<T>) -> Job,
+    ) -> Result<T, Refusal> {
+        let room = self.open(room).await?;
+        let (sender, receiver) = oneshot::channel();
+        self.submit(&room, asset.clone(), job(Answer { sender, since: Instant::now() }));
+        receiver.await.unwrap_or_else(|_| Err(Refusal::outcome_unknown()))
+    }
+
+    pub(super) fn check_room_for_asset(&self, view: &View) -> Result<(), Refusal> {
+        if view.count() < self.config.max_assets {
+            return Ok(());
+        }
+        let message = format!("the room has {} assets, as many as --max-assets allows", self.config.max_assets);
+        Err(Refusal::new(ErrorCode::LimitReached, message))
+    }
+
+    pub(super) fn too_many_units(&self) -> Refusal {
+        let message = format!("an asset has at most {} units, as --max-units says", self.config.max_units);
+        Refusal::new(ErrorCode::LimitReached, message)
+    }
+}
+
+fn unknown_room(room: &RoomName) -> Refusal {
+    Refusal::new(ErrorCode::UnknownRoom, format!("room {room} has no assets stored and nobody in it"))
+}

@@ -1,0 +1,90 @@
+//! Store calls that are repeated until they are answered or their deadline has passed.
+
+use std::{future::Future, time::Duration};
+
+use tokio::time::{Instant, sleep, timeout};
+use tracing::Instrument;
+
+use super::{Arbiter, meters::StoreCall, refusal::Refusal};
+use crate::{
+    model::{ErrorCode, RoomName},
+    store,
+};
+
+/// The shortest time one attempt is given, so that the last ones before a deadline are not in vain.
+const SHORTEST_ATTEMPT: Duration = Duration::from_millis(50);
+
+/// Pauses between attempts double from the first to the longest, with jitter.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+impl Arbiter {
+    /// Repeats one and the same store call until it is answered or `deadline` has passed. Each attempt gets
+    /// half of the time that is left.
+    ///
+    /// # Errors
+    /// What the store answered for good; past the deadline `outcome_unknown` if any attempt may have taken
+    /// effect, else `store_unavailable`.
+    pub(super) async fn persist<T, F>(
+        &self,
+        call: StoreCall,
+        room: &RoomName,
+        deadline: Instant,
+        mut attempt: impl FnMut() -> F,
+    ) -> Result<T, Refusal>
+    where
+        F: Future<Output = store::Result<T>>,
+    {
+        let mut uncertain = false;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let started = Instant::now();
+            let patience = (deadline.saturating_duration_since(started) / 2).max(SHORTEST_ATTEMPT);
+            let span = tracing::debug_span!("store_call", call = call.label(), %room);
+            let answer = timeout(patience, attempt().instrument(span)).await.ok();
+            self.meters.store_call(call, started.elapsed(), answer.as_ref());
+            match answer {
+                Some(Ok(value)) => {
+                    self.note_reached();
+                    return Ok(value);
+                }
+                Some(Err(error)) if !error.kind().temporary() => return Err(Refusal::from(&error)),
+                Some(Err(error)) => {
+                    let refusal = Refusal::from(&error);
+                    uncertain |= refusal.code == ErrorCode::OutcomeUnknown;
+                    tracing::debug!(call = call.label(), %room, %error, source = ?std::error::Error::source(&error), "store call failed");
+                }
+                None => {
+                    uncertain = true;
+                    tracing::debug!(call = call.label(), %room, ?patience, "store call not answered in time");
+                }
+            }
+            let rest = self.jitter(pause);
+            if Instant::now() + rest >= deadline {
+                return Err(if uncertain { Refusal::outcome_unknown() } else { Refusal::store_unavailable() });
+            }
+            sleep(rest).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// A read is a call without an effect: when it is not answered in time, nothing is unknown about it.
+    ///
+    /// # Errors
+    /// What the store answered for good, or `store_unavailable`.
+    pub(super) async fn read<T, F>(
+        &self,
+        call: StoreCall,
+        room: &RoomName,
+        attempt: impl FnMut() -> F,
+    ) -> Result<T, Refusal>
+    where
+        F: Future<Output = store::Result<T>>,
+    {
+        let deadline = Instant::now() + self.config.select_deadline;
+        self.persist(call, room, deadline, attempt).await.map_err(|refusal| match refusal.code {
+            ErrorCode::OutcomeUnknown => Refusal::store_unavailable(),
+            _ => refusal,
+        })
+    }
+}

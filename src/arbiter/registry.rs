@@ -1,0 +1,70 @@
+use std::sync::Arc;
+
+use dashmap::DashMap;
+
+use super::{
+    clock::Clock,
+    config::Config,
+    room::{Room, RoomHandle},
+};
+use crate::model::{Millis, RoomName};
+
+/// The active rooms of this node.
+pub(super) struct Registry {
+    rooms: DashMap<RoomName, Arc<Room>>,
+    clock: Arc<Clock>,
+}
+
+/// The node has as many active rooms as it may.
+pub(super) struct TooManyRooms;
+
+impl Registry {
+    pub(super) fn new(clock: Arc<Clock>) -> Self {
+        Self { rooms: DashMap::new(), clock }
+    }
+
+    /// A handle on an active room, which keeps it active.
+    pub(super) fn get(&self, name: &RoomName) -> Option<RoomHandle> {
+        self.rooms.get(name).map(|room| self.handle(&room))
+    }
+
+    /// The same, and the room is made active if it is not. `epoch` is only asked for a new room.
+    pub(super) fn get_or_open(
+        &self,
+        name: &RoomName,
+        config: &Config,
+        epoch: impl FnOnce() -> String,
+    ) -> Result<RoomHandle, TooManyRooms> {
+        if let Some(open) = self.get(name) {
+            return Ok(open);
+        }
+        if self.rooms.len() >= config.max_rooms {
+            return Err(TooManyRooms);
+        }
+        let make = || Arc::new(Room::new(name.clone(), epoch(), config, self.clock.now()));
+        let room = self.rooms.entry(name.clone()).or_insert_with(make);
+        Ok(self.handle(&room))
+    }
+
+    /// Every active room, in the order of names. They are made usable by [`get`](Self::get), if they still are active.
+    pub(super) fn names(&self) -> Vec<RoomName> {
+        let mut names: Vec<_> = self.rooms.iter().map(|entry| entry.key().clone()).collect();
+        names.sort();
+        names
+    }
+
+    /// Lets a room go that nobody uses since `linger` milliseconds; true if it went.
+    pub(super) fn retire(&self, name: &RoomName, linger: Millis) -> bool {
+        let now = self.clock.now();
+        self.rooms.remove_if(name, |_, room| room.is_idle(now, linger)).is_some()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rooms.len()
+    }
+
+    /// Made while the map's lock is held, as `retire` decides under it.
+    fn handle(&self, room: &Arc<Room>) -> RoomHandle {
+        RoomHandle::new(Arc::clone(room), Arc::clone(&self.clock))
+    }
+}

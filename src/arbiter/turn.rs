@@ -1,0 +1,373 @@
+//! One change of an asset after the other: the store decides, the caller gets its reply, the room hears of it.
+
+use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
+
+use futures::FutureExt;
+use tokio::time::Instant;
+
+use super::{
+    Arbiter,
+    meters::{SelectOutcome, StoreCall},
+    queue::{Answer, Ask, Batch, Job, Offer},
+    refusal::Refusal,
+    room::RoomHandle,
+};
+use crate::{
+    bus::BusMessage,
+    model::{AssetName, AssetState, Change, ErrorCode, Event, PlayerName, ServerMessage, SoldOut, Units},
+    store::{Call, Created, Done, Selected, Verdict},
+};
+
+/// Requests whose deadline is this near share the fate of the first in their batch.
+const SAME_DEADLINE: Duration = Duration::from_millis(50);
+
+impl Arbiter {
+    /// Lets a change take its turn. What the store answers at once is done when this returns; the rest goes on
+    /// in a task of its own, so that a client that disconnects cancels nothing that was sent.
+    pub(super) fn submit(self: &Arc<Self>, room: &RoomHandle, asset: AssetName, job: Job) {
+        let offer = room.queues.lock().offer(&asset, job);
+        match offer {
+            Offer::Queued => {}
+            Offer::Full(job) => self.refuse_job(&asset, job, &Refusal::store_unavailable()),
+            Offer::YourTurn(batch) => run(Arc::clone(self).turns(room.clone(), asset, batch)),
+        }
+    }
+
+    async fn turns(self: Arc<Self>, room: RoomHandle, asset: AssetName, mut batch: Batch) {
+        loop {
+            match batch {
+                Batch::Selects(asks) => self.select_turn(&room, &asset, asks).await,
+                Batch::Other(job) => self.other_turn(&room, &asset, job).await,
+            }
+            let next = room.queues.lock().next(&asset);
+            match next {
+                Some(next) => batch = next,
+                None => return,
+            }
+            tokio::task::consume_budget().await;
+        }
+    }
+
+    async fn select_turn(self: &Arc<Self>, room: &RoomHandle, asset: &AssetName, asks: Vec<Ask>) {
+        let mut open = self.drop_unwanted(asks);
+        let mut uncertain = false;
+        while let Some(first) = open.first() {
+            let deadline = first.since + self.config.select_deadline;
+            match self.decide(room, asset, &open, deadline).await {
+                Ok((call, selected)) => {
+                    uncertain = false;
+                    open = self.answer_selects(room, asset, open, call, &selected);
+                }
+                Err(refusal) => {
+                    uncertain |= refusal.code == ErrorCode::OutcomeUnknown;
+                    let refusal = match refusal.code {
+                        ErrorCode::StoreUnavailable if uncertain => Refusal::outcome_unknown(),
+                        _ => refusal,
+                    };
+                    open = self.refuse_due(asset, open, &refusal);
+                }
+            }
+        }
+    }
+
+    /// What was not sent yet and is not waited for any more need not be sent.
+    fn drop_unwanted(&self, mut asks: Vec<Ask>) -> Vec<Ask> {
+        asks.retain(|ask| {
+            let wanted = !ask.mailbox.is_closed();
+            if !wanted {
+                self.meters.select(SelectOutcome::Dropped, ask.since.elapsed());
+            }
+            wanted
+        });
+        asks
+    }
+
+    async fn decide(
+        &self,
+        room: &RoomHandle,
+        asset: &AssetName,
+        asks: &[Ask],
+        deadline: Instant,
+    ) -> Result<(Call, Selected), Refusal> {
+        let create = self.creates(room, asset)?;
+        let players = distinct(asks);
+        self.meters.batch_size.record(players.len() as f64);
+        let call = self.next_call();
+        let decide = || self.store.select(call, &room.name, asset, &players, create);
+        let selected = self.persist(StoreCall::Select, &room.name, deadline, decide).await?;
+        Ok((call, selected))
+    }
+
+    /// With how many units a select may create the asset.
+    fn creates(&self, room: &RoomHandle, asset: &AssetName) -> Result<Option<Units>, Refusal> {
+        let Some(units) = self.config.units_of_new(asset) else { return Ok(None) };
+        room.with(|state| match state.view.revision(asset) {
+            None if state.frozen => Ok(None),
+            None => self.check_room_for_asset(&state.view).map(|()| Some(units)),
+            Some(_) => Ok(Some(units)),
+        })
+    }
+
+    /// Answers everyone the store decided and tells the room; gives back those to be decided under a new call.
+    fn answer_selects(
+        self: &Arc<Self>,
+        room: &RoomHandle,
+        asset: &AssetName,
+        asks: Vec<Ask>,
+        call: Call,
+        selected: &Selected,
+    ) -> Vec<Ask> {
+        let players = distinct(&asks);
+        let mut verdicts: HashMap<_, _> =
+            players.iter().cloned().zip(selected.verdicts.iter().copied()).collect();
+        let (mut again, mut outcomes) = (Vec::new(), Vec::with_capacity(asks.len()));
+        for ask in asks {
+            let Some(verdict) = verdicts.get_mut(&ask.player) else { continue };
+            if selected.repeated && *verdict == Verdict::SoldOut {
+                again.push(ask);
+                continue;
+            }
+            outcomes.push((selection(&ask, asset, *verdict, selected), SelectOutcome::from(*verdict), ask));
+            // A player twice in one batch is answered from the first.
+            if let Verdict::Granted { revision } = *verdict {
+                *verdict = Verdict::AlreadyHeld { revision };
+            }
+        }
+        if selected.state.remaining == 0 && !selected.repeated {
+            room.with(|state| state.sold_out.learn(asset, selected.state.revision));
+        }
+        for (reply, outcome, ask) in outcomes {
+            self.meters.select(outcome, ask.since.elapsed());
+            ask.mailbox.push(reply);
+        }
+        self.tell(room, grants(&players, call, selected));
+        self.compare(room, &selected.state, selected.repeated);
+        again
+    }
+
+    /// Refuses those whose deadline has come, or everyone when the refusal is for good.
+    fn refuse_due(&self, asset: &AssetName, asks: Vec<Ask>, refusal: &Refusal) -> Vec<Ask> {
+        let due = |ask: &Ask| {
+            !refusal.code.temporary()
+                || ask.since + self.config.select_deadline <= Instant::now() + SAME_DEADLINE
+        };
+        let first = asks.first().map(|ask| ask.since);
+        let (due, rest): (Vec<_>, Vec<_>) =
+            asks.into_iter().partition(|ask| due(ask) || Some(ask.since) == first);
+        for ask in due {
+            self.refuse_job(asset, Job::Select(ask), refusal);
+        }
+        rest
+    }
+
+    async fn other_turn(self: &Arc<Self>, room: &RoomHandle, asset: &AssetName, job: Job) {
+        let call = self.next_call();
+        match job {
+            Job::Select(ask) => self.select_turn(room, asset, vec![ask]).await,
+            Job::Release(ask) => self.release_turn(room, asset, ask, call).await,
+            Job::Create(units, answer) => {
+                let created = self.create_now(room, asset, units, call, self.deadline(answer.since)).await;
+                answer.send(created);
+            }
+            Job::Restock { n, condition, answer } => {
+                let state =
+                    self.restock_now(room, asset, n, condition, call, self.deadline(answer.since)).await;
+                answer.send(state);
+            }
+            Job::Remove(answer) => {
+                let deadline = self.deadline(answer.since);
+                let remove = || self.store.remove_asset(call, &room.name, asset);
+                let done = self.persist(StoreCall::RemoveAsset, &room.name, deadline, remove).await;
+                answer.send(done.map(|done| self.told(room, done, |_| Change::Removed).revision));
+            }
+        }
+    }
+
+    async fn release_turn(self: &Arc<Self>, room: &RoomHandle, asset: &AssetName, ask: Ask, call: Call) {
+        if ask.mailbox.is_closed() {
+            return;
+        }
+        let release = || self.store.release(call, &room.name, asset, &ask.player);
+        let deadline = self.deadline(ask.since);
+        match self.persist(StoreCall::Release, &room.name, deadline, release).await {
+            Ok(done) => {
+                ask.mailbox.push(ServerMessage::Release {
+                    request_id: ask.request_id,
+                    asset: asset.clone(),
+                    released: true,
+                    remaining: done.state.remaining,
+                    revision: done.state.revision,
+                });
+                self.told(room, done, |_| Change::Released { player: ask.player });
+            }
+            Err(refusal) => self.refuse_job(asset, Job::Release(ask), &refusal),
+        }
+    }
+
+    async fn create_now(
+        self: &Arc<Self>,
+        room: &RoomHandle,
+        asset: &AssetName,
+        units: Units,
+        call: Call,
+        deadline: Instant,
+    ) -> Result<Created, Refusal> {
+        room.with(|state| match state.view.get(asset) {
+            Some(known) if !known.removed => Ok(()),
+            _ => self.check_room_for_asset(&state.view),
+        })?;
+        let create = || self.store.create(call, &room.name, asset, units);
+        let created = self.persist(StoreCall::Create, &room.name, deadline, create).await?;
+        if created.created {
+            let done = Done { state: created.state.clone(), repeated: created.repeated };
+            self.told(room, done, |state| Change::Changed { units: state.units, created: true });
+        }
+        Ok(created)
+    }
+
+    async fn restock_now(
+        self: &Arc<Self>,
+        room: &RoomHandle,
+        asset: &AssetName,
+        n: Units,
+        condition: Option<u64>,
+        call: Call,
+        deadline: Instant,
+    ) -> Result<AssetState, Refusal> {
+        let units = room.with(|state| state.view.get(asset).map_or(0, |known| known.units));
+        if units.saturating_add(n) > self.config.max_units {
+            return Err(self.too_many_units());
+        }
+        let restock = || self.store.restock(call, &room.name, asset, n, condition);
+        let done = self.persist(StoreCall::Restock, &room.name, deadline, restock).await?;
+        Ok(self.told(room, done, |state| Change::Changed { units: state.units, created: false }))
+    }
+
+    /// Tells the room of a change the store made, as it stands right after it; a repeat is found by comparing.
+    fn told(
+        self: &Arc<Self>,
+        room: &RoomHandle,
+        done: Done,
+        change: impl FnOnce(&AssetState) -> Change,
+    ) -> AssetState {
+        let Done { state, repeated } = done;
+        if !repeated {
+            let change = change(&state);
+            let event = Event {
+                asset: state.asset.clone(),
+                revision: state.revision,
+                remaining: state.remaining,
+                change,
+            };
+            self.tell(room, vec![event]);
+        }
+        self.compare(room, &state, repeated);
+        state
+    }
+
+    /// Applies this node's own events and hands them to the other nodes.
+    pub(super) fn tell(self: &Arc<Self>, room: &RoomHandle, events: Vec<Event>) {
+        if events.is_empty() {
+            return;
+        }
+        if self.bus.reaches_other_nodes() {
+            for event in &events {
+                self.bus.publish(&room.name, &BusMessage::Event(event.clone()));
+            }
+        }
+        self.apply(room, events);
+    }
+
+    fn refuse_job(&self, asset: &AssetName, job: Job, refusal: &Refusal) {
+        match job {
+            Job::Select(ask) => {
+                self.meters.select(SelectOutcome::of_error(refusal.code), ask.since.elapsed());
+                tracing::debug!(%asset, player = %ask.player, code = refusal.code.as_str(), "select refused");
+                ask.refuse(refusal);
+            }
+            Job::Release(ask) => ask.refuse(refusal),
+            Job::Create(_, answer) => answer.send(Err(refusal.clone())),
+            Job::Restock { answer, .. } => answer.send(Err(refusal.clone())),
+            Job::Remove(answer) => answer.send(Err(refusal.clone())),
+        }
+    }
+
+    fn deadline(&self, since: Instant) -> Instant {
+        since + self.config.select_deadline
+    }
+}
+
+impl Ask {
+    fn refuse(self, refusal: &Refusal) {
+        self.mailbox.push(ServerMessage::error(refusal.code, refusal.message.clone(), self.request_id));
+    }
+}
+
+impl<T> Answer<T> {
+    /// A caller that went away does not want to know.
+    fn send(self, result: Result<T, Refusal>) {
+        drop(self.sender.send(result));
+    }
+}
+
+impl From<Verdict> for SelectOutcome {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Granted { .. } => Self::Granted,
+            Verdict::AlreadyHeld { .. } => Self::AlreadyHeld,
+            Verdict::SoldOut => Self::SoldOut,
+        }
+    }
+}
+
+/// Polls once, and only what is not done by then becomes a task: a store in memory costs no task switch.
+pub(super) fn run(work: impl Future<Output = ()> + Send + 'static) {
+    let mut work = Box::pin(work);
+    if work.as_mut().now_or_never().is_none() {
+        tokio::spawn(work);
+    }
+}
+
+/// The players of a batch, each once, in the order they asked.
+fn distinct(asks: &[Ask]) -> Vec<PlayerName> {
+    let mut seen = std::collections::HashSet::with_capacity(asks.len());
+    asks.iter().filter(|ask| seen.insert(&ask.player)).map(|ask| ask.player.clone()).collect()
+}
+
+/// The events of the grants made in one step; those after a grant in the same step were grants, too.
+fn grants(players: &[PlayerName], call: Call, selected: &Selected) -> Vec<Event> {
+    let state = &selected.state;
+    let granted = |(player, verdict): (&PlayerName, &Verdict)| {
+        let Verdict::Granted { revision } = *verdict else { return None };
+        Some(Event {
+            asset: state.asset.clone(),
+            revision,
+            remaining: remaining_at(revision, state),
+            change: Change::Granted { player: player.clone(), units: state.units, at: call.at },
+        })
+    };
+    players.iter().zip(&selected.verdicts).filter_map(granted).collect()
+}
+
+fn remaining_at(revision: u64, state: &AssetState) -> Units {
+    state.remaining + (state.revision - revision) as Units
+}
+
+fn selection(ask: &Ask, asset: &AssetName, verdict: Verdict, selected: &Selected) -> ServerMessage {
+    let state = &selected.state;
+    let (granted, already_held) = (verdict != Verdict::SoldOut, matches!(verdict, Verdict::AlreadyHeld { .. }));
+    let (revision, remaining) = match verdict {
+        Verdict::Granted { revision } => (revision, remaining_at(revision, state)),
+        Verdict::AlreadyHeld { revision } => (revision, state.remaining),
+        Verdict::SoldOut => (state.revision, state.remaining),
+    };
+    ServerMessage::Selection {
+        request_id: ask.request_id.clone(),
+        asset: asset.clone(),
+        granted,
+        reason: (!granted).then_some(SoldOut::SoldOut),
+        remaining,
+        revision,
+        already_held,
+    }
+}

@@ -1,0 +1,108 @@
+//! What happens by itself: rooms nobody uses go, counts are told, shared stores are compared, the bus is heard.
+
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use tokio::{sync::mpsc, time::MissedTickBehavior};
+
+use super::{Arbiter, meters::StoreCall, room::RoomHandle, turn::run};
+use crate::{
+    bus::{BusMessage, Incoming},
+    model::RoomName,
+};
+
+/// How often rooms are looked at: large rooms are told their count at most once a second.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How many ticks pass before a store is told again which rooms are in use.
+const KEEP_TICKS: u64 = 60;
+
+/// How long the store is waited for before it is asked again whether it is there.
+const PING_PAUSE: Duration = Duration::from_millis(500);
+
+impl Arbiter {
+    pub(super) fn start_upkeep(self: &Arc<Self>) {
+        run(reach(Arc::downgrade(self)));
+        tokio::spawn(tick(Arc::downgrade(self)));
+        if let Some(incoming) = self.bus.incoming() {
+            tokio::spawn(listen(Arc::downgrade(self), incoming));
+        }
+    }
+
+    fn tick(self: &Arc<Self>, ticks: u64) {
+        let linger = self.config.room_linger.as_millis() as u64;
+        for name in self.rooms.names() {
+            if self.rooms.retire(&name, linger) {
+                self.bus.unsubscribe(&name);
+            } else if let Some(room) = self.rooms.get(&name) {
+                self.look_after(room, ticks);
+            }
+        }
+        self.meters.rooms.set(self.rooms.len() as f64);
+    }
+
+    fn look_after(self: &Arc<Self>, room: RoomHandle, ticks: u64) {
+        if !room.has_members() {
+            return;
+        }
+        room.tick();
+        if self.store.shared() && self.resync_due(&room) {
+            run(Arc::clone(self).resync(room.clone()));
+        }
+        if ticks.is_multiple_of(KEEP_TICKS) {
+            run(Arc::clone(self).keep(room));
+        }
+    }
+
+    async fn keep(self: Arc<Self>, room: RoomHandle) {
+        let now = self.clock.now();
+        drop(self.read(StoreCall::Keep, &room.name, || self.store.keep(&room.name, now)).await);
+    }
+
+    /// Takes what another node told.
+    pub(super) fn receive(self: &Arc<Self>, name: &RoomName, message: BusMessage) {
+        let Some(room) = self.rooms.get(name) else { return };
+        match message {
+            BusMessage::Event(event) => self.apply(&room, vec![event]),
+            BusMessage::RoomRemoved => room.clear(),
+        }
+    }
+}
+
+/// Asks the store until it answers once.
+async fn reach(arbiter: Weak<Arbiter>) {
+    while let Some(arbiter) = arbiter.upgrade() {
+        match arbiter.store.ping().await {
+            Ok(()) => return arbiter.note_reached(),
+            Err(error) => tracing::warn!(%error, "the store cannot be reached yet"),
+        }
+        drop(arbiter);
+        tokio::time::sleep(PING_PAUSE).await;
+    }
+}
+
+async fn tick(arbiter: Weak<Arbiter>) {
+    let mut interval = tokio::time::interval(TICK);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for ticks in 0_u64.. {
+        interval.tick().await;
+        let Some(arbiter) = arbiter.upgrade() else { return };
+        arbiter.tick(ticks);
+    }
+}
+
+async fn listen(arbiter: Weak<Arbiter>, mut incoming: mpsc::Receiver<Incoming>) {
+    while let Some(news) = incoming.recv().await {
+        let Some(arbiter) = arbiter.upgrade() else { return };
+        match news {
+            Incoming::Message(room, message) => arbiter.receive(&room, message),
+            Incoming::Reconnected => {
+                for room in arbiter.rooms.names().iter().filter_map(|name| arbiter.rooms.get(name)) {
+                    run(Arc::clone(&arbiter).resync(room));
+                }
+            }
+        }
+    }
+}

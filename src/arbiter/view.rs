@@ -1,0 +1,278 @@
+use std::collections::BTreeMap;
+
+use crate::model::{
+    AssetName, AssetState, Change, Event, Grant, Units,
+    limits::{HOLDERS_SHOWN, WAITING_EVENTS},
+};
+
+/// What a node knows of one room's assets. Events are applied in revision order, each once; one that is
+/// ahead waits for those before it.
+#[derive(Debug)]
+pub(super) struct View {
+    /// Known to be stored, tombstones too.
+    assets: BTreeMap<AssetName, AssetState>,
+    waiting: BTreeMap<AssetName, BTreeMap<u64, Event>>,
+    templates: Vec<(AssetName, Units)>,
+    loaded: bool,
+}
+
+/// What became of an event.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Applied {
+    /// It and what waited for it.
+    Now,
+    /// It was known already.
+    Old,
+    /// An earlier one is missing.
+    Waits,
+}
+
+impl View {
+    pub(super) fn new(mut templates: Vec<(AssetName, Units)>) -> Self {
+        templates.sort();
+        Self { assets: BTreeMap::new(), waiting: BTreeMap::new(), templates, loaded: false }
+    }
+
+    /// Takes the store's snapshot in place of all that was known; what waited and is newer is applied
+    /// (into `applied`), in order.
+    pub(super) fn load(&mut self, snapshot: Vec<AssetState>, applied: &mut Vec<Event>) {
+        self.assets = snapshot.into_iter().map(|state| (state.asset.clone(), state)).collect();
+        self.loaded = true;
+        for asset in self.waiting.keys().cloned().collect::<Vec<_>>() {
+            self.drain(&asset, applied);
+        }
+    }
+
+    /// Takes one asset's state from the store if it is newer than what is known; true if it was.
+    pub(super) fn catch_up(&mut self, state: AssetState, applied: &mut Vec<Event>) -> bool {
+        let newer = self.revision(&state.asset).is_none_or(|known| state.revision > known);
+        if newer {
+            let asset = state.asset.clone();
+            self.assets.insert(asset.clone(), state);
+            self.drain(&asset, applied);
+        }
+        newer
+    }
+
+    /// Applies an event, or keeps it until those before it came; what was applied is pushed to `applied`.
+    pub(super) fn apply(&mut self, event: Event, applied: &mut Vec<Event>) -> Applied {
+        if self.revision(&event.asset).is_some_and(|known| event.revision <= known) {
+            return Applied::Old;
+        }
+        if !self.is_next(&event) {
+            let waiting = self.waiting.entry(event.asset.clone()).or_default();
+            if waiting.len() < WAITING_EVENTS {
+                waiting.insert(event.revision, event);
+            }
+            return Applied::Waits;
+        }
+        let asset = event.asset.clone();
+        self.advance(event, applied);
+        self.drain(&asset, applied);
+        Applied::Now
+    }
+
+    /// Whether events of the asset wait for a missing one.
+    pub(super) fn has_gap(&self, asset: &AssetName) -> bool {
+        self.waiting.contains_key(asset)
+    }
+
+    /// The last revision applied; `None` while the asset is not known to be stored.
+    pub(super) fn revision(&self, asset: &AssetName) -> Option<u64> {
+        self.assets.get(asset).map(|state| state.revision)
+    }
+
+    pub(super) fn get(&self, asset: &AssetName) -> Option<&AssetState> {
+        self.assets.get(asset)
+    }
+
+    /// Every asset known to be stored, tombstones too.
+    pub(super) fn stored(&self) -> impl Iterator<Item = &AssetState> {
+        self.assets.values()
+    }
+
+    pub(super) fn is_template(&self, asset: &AssetName) -> bool {
+        self.templates.iter().any(|(name, _)| name == asset)
+    }
+
+    /// How many assets count against `--max-assets`.
+    pub(super) fn count(&self) -> usize {
+        self.assets.values().filter(|state| !state.removed).count()
+    }
+
+    /// The assets as members see them: no tombstones; templates nobody selected yet, whole.
+    pub(super) fn shown(&self) -> Vec<AssetState> {
+        let stored = self.assets.values().filter(|state| !state.removed).cloned();
+        let templates = self.templates.iter().filter(|(name, _)| !self.assets.contains_key(name));
+        let mut shown: Vec<_> = stored.chain(templates.map(|(name, units)| untouched(name, *units))).collect();
+        shown.sort_by(|a, b| a.asset.cmp(&b.asset));
+        shown
+    }
+
+    /// Whether fewer holders are listed than should be shown (one of the first was released).
+    pub(super) fn lacks_holders(&self, asset: &AssetName) -> bool {
+        self.get(asset).is_some_and(|state| state.holders.len() < HOLDERS_SHOWN.min(state.held as usize))
+    }
+
+    /// Takes a page of holders (the first, by revision) as read from the store, which may be ahead of the view.
+    pub(super) fn set_holders(&mut self, asset: &AssetName, page: Vec<Grant>) {
+        if let Some(state) = self.assets.get_mut(asset) {
+            let known = state.revision;
+            state.holders = page.into_iter().filter(|grant| grant.revision <= known).collect();
+        }
+    }
+
+    /// The asset's missing events will not come.
+    pub(super) fn forget_waiting(&mut self, asset: &AssetName) {
+        self.waiting.remove(asset);
+    }
+
+    fn is_next(&self, event: &Event) -> bool {
+        match self.revision(&event.asset) {
+            Some(known) => event.revision == known + 1,
+            None if !self.loaded => false,
+            // An asset begins at 0 with its creation; a grant says all there is to know at revision 1.
+            None => {
+                event.revision == 0 || event.revision == 1 && matches!(event.change, Change::Granted { .. })
+            }
+        }
+    }
+
+    fn drain(&mut self, asset: &AssetName, applied: &mut Vec<Event>) {
+        let Some(mut waiting) = self.waiting.remove(asset) else { return };
+        while let Some((_, event)) = waiting.pop_first() {
+            if self.revision(asset).is_some_and(|known| event.revision <= known) {
+                continue;
+            }
+            if self.is_next(&event) {
+                self.advance(event, applied);
+            } else {
+                waiting.insert(event.revision, event);
+                self.waiting.insert(asset.clone(), waiting);
+                return;
+            }
+        }
+    }
+
+    fn advance(&mut self, event: Event, applied: &mut Vec<Event>) {
+        let state = self.assets.entry(event.asset.clone()).or_insert_with(|| untouched(&event.asset, 0));
+        advance(state, &event);
+        applied.push(event);
+    }
+}
+
+fn untouched(asset: &AssetName, units: Units) -> AssetState {
+    let (asset, holders) = (asset.clone(), Vec::new());
+    AssetState { asset, units, remaining: units, revision: 0, held: 0, holders, removed: false }
+}
+
+fn advance(state: &mut AssetState, event: &Event) {
+    state.revision = event.revision;
+    state.remaining = event.remaining;
+    match &event.change {
+        Change::Granted { player, units, at } => {
+            // The list is the first holders by revision: it may only grow while it is all of them.
+            if state.holders.len() == state.held as usize && state.holders.len() < HOLDERS_SHOWN {
+                let (player, granted_at, revision) = (player.clone(), *at, event.revision);
+                state.holders.push(Grant { player, granted_at, revision });
+            }
+            state.held += 1;
+            state.units = *units;
+        }
+        Change::Released { player } => {
+            state.holders.retain(|grant| grant.player != *player);
+            state.held = state.held.saturating_sub(1);
+        }
+        Change::Changed { units, created } => {
+            state.units = *units;
+            if *created {
+                (state.removed, state.held) = (false, 0);
+                state.holders.clear();
+            }
+        }
+        Change::Removed => {
+            (state.removed, state.held) = (true, 0);
+            state.holders.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name<T: std::str::FromStr>(text: &str) -> T
+    where
+        T::Err: std::fmt::Debug,
+    {
+        text.parse().unwrap()
+    }
+
+    fn granted(revision: u64, player: &str) -> Event {
+        let change = Change::Granted { player: name(player), units: 9, at: revision };
+        Event { asset: name("sword"), revision, remaining: 9 - revision as Units, change }
+    }
+
+    fn loaded() -> View {
+        let mut view = View::new(vec![(name("sword"), 9), (name("bow"), 2)]);
+        view.load(Vec::new(), &mut Vec::new());
+        view
+    }
+
+    #[test]
+    fn events_apply_in_revision_order_each_once() {
+        let (mut view, mut applied) = (loaded(), Vec::new());
+        assert_eq!(view.apply(granted(1, "a"), &mut applied), Applied::Now);
+        assert_eq!(view.apply(granted(3, "c"), &mut applied), Applied::Waits);
+        assert_eq!(view.apply(granted(1, "a"), &mut applied), Applied::Old);
+        assert!(view.has_gap(&name("sword")));
+        assert_eq!(view.apply(granted(2, "b"), &mut applied), Applied::Now);
+        assert_eq!(applied.iter().map(|event| event.revision).collect::<Vec<_>>(), [1, 2, 3]);
+        assert!(!view.has_gap(&name("sword")));
+        let state = view.get(&name("sword")).unwrap();
+        assert_eq!((state.held, state.remaining, state.holders.len()), (3, 6, 3));
+    }
+
+    #[test]
+    fn what_comes_before_the_snapshot_waits_for_it() {
+        let mut view = View::new(Vec::new());
+        let mut applied = Vec::new();
+        assert_eq!(view.apply(granted(2, "b"), &mut applied), Applied::Waits);
+        let stored =
+            AssetState { units: 9, remaining: 8, revision: 1, held: 1, ..untouched(&name("sword"), 9) };
+        view.load(vec![stored], &mut applied);
+        assert_eq!(applied.len(), 1);
+        assert_eq!(view.revision(&name("sword")), Some(2));
+    }
+
+    #[test]
+    fn a_template_is_shown_until_it_is_stored_and_not_after_its_removal() {
+        let (mut view, mut applied) = (loaded(), Vec::new());
+        assert_eq!(view.shown().iter().map(|s| s.asset.as_str()).collect::<Vec<_>>(), ["bow", "sword"]);
+        view.apply(granted(1, "a"), &mut applied);
+        assert_eq!(view.shown()[1].held, 1);
+        view.apply(
+            Event { asset: name("sword"), revision: 2, remaining: 0, change: Change::Removed },
+            &mut applied,
+        );
+        assert_eq!(view.shown().len(), 1);
+        assert_eq!(view.count(), 0);
+    }
+
+    #[test]
+    fn a_released_early_holder_leaves_a_lack_that_a_page_fills() {
+        let (mut view, mut applied) = (loaded(), Vec::new());
+        for revision in 1..=40 {
+            let change = Change::Granted { player: name(&format!("p{revision}")), units: 99, at: 0 };
+            view.apply(Event { asset: name("sword"), revision, remaining: 0, change }, &mut applied);
+        }
+        assert_eq!(view.get(&name("sword")).unwrap().holders.len(), HOLDERS_SHOWN);
+        let change = Change::Released { player: name("p1") };
+        view.apply(Event { asset: name("sword"), revision: 41, remaining: 1, change }, &mut applied);
+        assert!(view.lacks_holders(&name("sword")));
+        let page =
+            (2..=33).map(|n| Grant { player: name(&format!("p{n}")), granted_at: 0, revision: n }).collect();
+        view.set_holders(&name("sword"), page);
+        assert!(!view.lacks_holders(&name("sword")));
+    }
+}

@@ -1,0 +1,214 @@
+//! The faulty store does what its plan says, and the same again from the same seed.
+
+use std::{sync::Arc, time::Duration};
+
+use asset_arbiter::{
+    model::{AssetName, AssetState, PlayerName, RoomName},
+    store::{
+        Call, MemoryStore, NodeId, Selected, Store, StoreErrorKind,
+        faulty::{CallCounts, Faults, Faulty},
+    },
+};
+use tokio::time::{Instant, timeout};
+
+struct Setup {
+    store: Arc<Faulty>,
+    inner: Arc<dyn Store>,
+    room: RoomName,
+    asset: AssetName,
+}
+
+impl Setup {
+    /// An asset of 10 units behind a faulty store.
+    async fn new(seed: u64, faults: Faults) -> Self {
+        let inner: Arc<dyn Store> = Arc::new(MemoryStore::new(None));
+        let (room, asset) = (RoomName::parse("room").unwrap(), AssetName::parse("asset").unwrap());
+        inner.create(call(0), &room, &asset, 10).await.unwrap();
+        Self { store: Arc::new(Faulty::new(Arc::clone(&inner), seed, faults)), inner, room, asset }
+    }
+
+    async fn select(&self, seq: u64) -> Result<Selected, StoreErrorKind> {
+        let player = PlayerName::parse(&format!("player-{seq}")).unwrap();
+        let selected = self.store.select(call(seq), &self.room, &self.asset, &[player], None).await;
+        selected.map_err(|error| error.kind())
+    }
+
+    /// The truth, past all faults.
+    async fn held(&self) -> u32 {
+        self.state().await.held
+    }
+
+    async fn state(&self) -> AssetState {
+        self.inner.asset(&self.room, &self.asset).await.unwrap()
+    }
+}
+
+fn call(seq: u64) -> Call {
+    Call { node: NodeId(1), seq, at: 1 }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_faults_it_is_the_store_it_wraps() {
+    let setup = Setup::new(1, Faults::default()).await;
+    let start = Instant::now();
+    for seq in 1..=10 {
+        setup.select(seq).await.unwrap();
+    }
+    assert_eq!(setup.held().await, 10);
+    assert_eq!(setup.store.asset(&setup.room, &setup.asset).await.unwrap(), setup.state().await);
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    assert!(!setup.store.shared());
+    assert!(Faulty::new(Arc::clone(&setup.inner), 1, Faults::default()).as_shared().shared());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_call_does_nothing_not_even_later() {
+    let faults = Faults { refused: 1.0, duplicated: 1.0, duplicated_late: 1.0, ..Faults::default() };
+    let setup = Setup::new(2, faults).await;
+    assert_eq!(setup.select(1).await, Err(StoreErrorKind::Unavailable));
+    setup.store.settled().await;
+    assert_eq!(setup.held().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_call_does_nothing_and_a_lost_reply_hides_what_was_done() {
+    let setup = Setup::new(3, Faults { lost_before: 1.0, ..Faults::default() }).await;
+    assert_eq!(setup.select(1).await, Err(StoreErrorKind::OutcomeUnknown));
+    assert_eq!(setup.held().await, 0);
+    setup.store.set_faults(Faults { lost_after: 1.0, ..Faults::default() });
+    assert_eq!(setup.select(2).await, Err(StoreErrorKind::OutcomeUnknown));
+    assert_eq!(setup.held().await, 1);
+    let read = setup.store.snapshot(&setup.room).await;
+    assert_eq!(read.unwrap_err().kind(), StoreErrorKind::Unavailable, "a read has no outcome");
+}
+
+#[tokio::test(start_paused = true)]
+async fn duplicates_reach_the_store_at_once_and_later() {
+    // Two faulty stores in a row: the inner one counts what the outer one really sends.
+    let memory: Arc<dyn Store> = Arc::new(MemoryStore::new(None));
+    let counter = Arc::new(Faulty::new(memory, 0, Faults::default()));
+    let lateness = Duration::from_secs(1);
+    let faults = Faults { duplicated: 1.0, duplicated_late: 1.0, max_lateness: lateness, ..Faults::default() };
+    let outer = Faulty::new(Arc::clone(&counter) as Arc<dyn Store>, 4, faults);
+    let (room, asset) = (RoomName::parse("room").unwrap(), AssetName::parse("asset").unwrap());
+    let created = outer.create(call(1), &room, &asset, 3).await.unwrap();
+    assert!(created.created && !created.repeated, "the first answer counts");
+    assert_eq!((outer.calls().create, counter.calls().create), (1, 2));
+    let start = Instant::now();
+    outer.settled().await;
+    assert!(start.elapsed() > Duration::ZERO && start.elapsed() <= lateness + Duration::from_millis(1));
+    assert_eq!((outer.calls().create, counter.calls().create), (1, 3));
+    outer.remove_room(&room).await.unwrap();
+    outer.settled().await;
+    assert_eq!(counter.calls().remove_room, 2, "never late: it is not protected against that");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_duplicate_may_bring_what_was_lost() {
+    let faults = Faults { lost_before: 1.0, duplicated_late: 1.0, ..Faults::default() };
+    let setup = Setup::new(5, Faults { max_lateness: Duration::from_secs(1), ..faults }).await;
+    assert_eq!(setup.select(1).await, Err(StoreErrorKind::OutcomeUnknown));
+    assert_eq!(setup.held().await, 0);
+    setup.store.settled().await;
+    assert_eq!(setup.held().await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn delays_are_bounded_and_slowness_is_exact() {
+    let max_delay = Duration::from_millis(50);
+    let setup = Setup::new(6, Faults { delayed: 1.0, max_delay, ..Faults::default() }).await;
+    let mut slowest = Duration::ZERO;
+    for seq in 1..=100 {
+        let start = Instant::now();
+        setup.select(seq).await.unwrap();
+        slowest = slowest.max(start.elapsed());
+    }
+    // Each of the two sleeps of a call may be rounded up to the timer's next millisecond.
+    assert!(slowest <= max_delay + Duration::from_millis(2), "{slowest:?}");
+    assert!(slowest > max_delay / 2, "{slowest:?}");
+    setup.store.set_faults(Faults::default());
+    setup.store.slow(Duration::from_secs(2));
+    let start = Instant::now();
+    setup.select(101).await.unwrap();
+    assert_eq!(start.elapsed(), Duration::from_secs(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_held_store_answers_when_it_is_back() {
+    let setup = Setup::new(7, Faults::default()).await;
+    setup.store.hold();
+    let waiting = timeout(Duration::from_secs(60), setup.select(1)).await;
+    assert!(waiting.is_err(), "must wait");
+    assert_eq!(setup.held().await, 0, "whoever gives up changed nothing");
+    let (selected, ()) = tokio::join!(setup.select(2), async { setup.store.resume() });
+    assert!(selected.is_ok());
+    assert_eq!(setup.held().await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusing_store_fails_also_the_calls_that_were_held() {
+    let setup = Setup::new(8, Faults::default()).await;
+    setup.store.hold();
+    let (held, ()) = tokio::join!(setup.select(1), async { setup.store.refuse() });
+    assert_eq!(held, Err(StoreErrorKind::Unavailable));
+    assert_eq!(setup.store.ping().await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    setup.store.resume();
+    assert!(setup.store.ping().await.is_ok());
+    assert_eq!(setup.held().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_method_is_counted_and_reaches_the_store() {
+    let Setup { store, room, asset, .. } = Setup::new(9, Faults::default()).await;
+    let player = PlayerName::parse("player").unwrap();
+    assert!(!store.create(call(1), &room, &asset, 10).await.unwrap().created);
+    store.select(call(2), &room, &asset, std::slice::from_ref(&player), None).await.unwrap();
+    assert_eq!(store.held_by(&room, &player).await.unwrap(), [(asset.clone(), 1)]);
+    assert_eq!(store.holders(&room, &asset, None, 9).await.unwrap().len(), 1);
+    assert_eq!(store.snapshot(&room).await.unwrap().len(), 1);
+    assert_eq!(store.revisions(&room).await.unwrap().len(), 1);
+    store.release(call(3), &room, &asset, &player).await.unwrap();
+    assert_eq!(store.restock(call(4), &room, &asset, 5, Some(2)).await.unwrap().state.units, 15);
+    assert!(store.remove_asset(call(5), &room, &asset).await.unwrap().state.removed);
+    assert!(store.asset(&room, &asset).await.unwrap().removed);
+    store.keep(&room, 1).await.unwrap();
+    store.remove_room(&room).await.unwrap();
+    assert!(store.asset(&room, &asset).await.is_err());
+    store.ping().await.unwrap();
+    let once = CallCounts {
+        create: 1,
+        select: 1,
+        release: 1,
+        restock: 1,
+        remove_asset: 1,
+        remove_room: 1,
+        asset: 2,
+        snapshot: 1,
+        revisions: 1,
+        holders: 1,
+        held_by: 1,
+        keep: 1,
+        ping: 1,
+    };
+    assert_eq!(store.calls(), once);
+}
+
+/// What each of 200 calls met, how long it took, and what was left at the end.
+async fn history(seed: u64) -> Vec<String> {
+    let setup = Setup::new(seed, Faults::rough()).await;
+    let mut history = Vec::new();
+    for seq in 1..=200 {
+        let start = Instant::now();
+        let answer = setup.select(seq).await;
+        history.push(format!("{answer:?} after {:?}", start.elapsed()));
+    }
+    setup.store.settled().await;
+    history.push(format!("{:?}", setup.state().await));
+    history
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_seed_replays_exactly() {
+    assert_eq!(history(10).await, history(10).await);
+    assert_ne!(history(10).await, history(11).await);
+}
