@@ -1,2 +1,34 @@
-//! The command line of asset-arbiter.
-fn main() {}
+//! The command line of asset-arbiter. `serve` below is the architecture, read top to bottom.
+
+mod cli;
+
+use std::process::ExitCode;
+
+use asset_arbiter::{arbiter::Arbiter, bus, server, store};
+use cli::{Command, Config, banner, listen, seed, signals, tracing_to_stderr};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match cli::parse() {
+        Command::Serve(config) => cli::exit_code(serve(*config).await),
+        Command::Bots(args) => cli::bots::run(args).await,
+        Command::Done(code) => code,
+    }
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    tracing_to_stderr(&config)?;
+    let stop = signals::stop()?;
+
+    let store = store::open(&config.store, config.store_options)?;
+    let bus = bus::open(&config.bus)?;
+
+    let metrics = server::Metrics::new();
+    let arbiter = metrics.scope(|| Arbiter::start(config.arbiter.clone(), store, bus, seed()));
+
+    let app = server::App::new(config.settings.clone(), arbiter, metrics);
+    let listener = listen(&config)?;
+    banner(&config, listener.local_addr()?);
+    server::serve(listener, app, stop).await;
+    Ok(())
+}

@@ -75,6 +75,11 @@ impl Member {
         self.arbiter.submit(&self.room, asset, job);
     }
 
+    /// Wants a pong.
+    pub fn pong(&self, request_id: Option<RequestId>) {
+        self.mailbox.push(ServerMessage::Pong { request_id, server_time: self.arbiter.clock.now() });
+    }
+
     /// Wants a snapshot.
     pub fn sync(&mut self) {
         self.wants_snapshot = true;

@@ -1,1 +1,67 @@
-//! (being written)
+//! The wire: WebSocket and HTTP on one port. Knows the arbiter and the model, never a store or a bus.
+
+mod app;
+mod settings;
+
+mod accept;
+mod connection;
+mod drain;
+mod linger;
+mod listen;
+mod seats;
+
+mod gate;
+mod routes;
+
+mod assets;
+mod health;
+mod rooms;
+mod static_files;
+mod ws;
+
+mod body;
+mod failure;
+mod path;
+
+mod auth;
+mod connections;
+mod pace;
+mod session;
+mod exporter;
+mod origins;
+
+use std::sync::Arc;
+
+pub use app::App;
+pub use auth::Secret;
+pub use exporter::Metrics;
+pub use listen::listen;
+pub use origins::{InvalidOrigin, Origin};
+pub use settings::Settings;
+use tokio::{net::TcpListener, task::JoinSet};
+
+/// Serves `app` on `listener` until `shutdown` is ready, then drains: every request that reached a socket is
+/// answered, every WebSocket is told to come back elsewhere. Returns when all connections are gone, or after
+/// [`Settings::drain_timeout`].
+pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future<Output = ()>) {
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!(%address, "listening");
+    }
+    let _chores = chores(&app);
+    let router = routes::router(&app);
+    tokio::select! {
+        biased;
+        () = shutdown => {}
+        never = accept::accept(&listener, &app, &router) => match never {},
+    }
+    drop(listener);
+    drain::drain(&app).await;
+}
+
+/// What goes on beside the connections; ends when the set is dropped.
+fn chores(app: &Arc<App>) -> JoinSet<()> {
+    let mut chores = JoinSet::new();
+    chores.spawn(Arc::clone(&app.connections).watch());
+    chores.spawn(exporter::upkeep(Arc::clone(app)));
+    chores
+}

@@ -1,0 +1,95 @@
+//! Everything about starting up that a reader of the architecture can skip.
+
+pub(crate) mod bots;
+pub(crate) mod signals;
+
+mod banner;
+mod check_config;
+mod config;
+mod file;
+mod key;
+mod layers;
+mod serve_args;
+mod start;
+mod summary;
+mod values;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub(crate) use self::{
+    banner::banner,
+    config::Config,
+    start::{listen, seed, tracing_to_stderr},
+};
+use self::{bots::BotsArgs, serve_args::ServeArgs};
+
+/// What there is to do.
+pub(crate) enum Command {
+    /// Decide who gets the asset.
+    Serve(Box<Config>),
+    /// Play.
+    Bots(BotsArgs),
+    /// Nothing more.
+    Done(ExitCode),
+}
+
+/// Reads the command line, the environment and the file; tells what is wrong with them and ends when anything is.
+pub(crate) fn parse() -> Command {
+    let (cli, usage) = layers::parse();
+    match cli.command {
+        Some(Subcommands::Bots(args)) => Command::Bots(args),
+        Some(Subcommands::CheckConfig(args)) => Command::Done(check_config::check(*args, usage)),
+        Some(Subcommands::Serve(args)) => serve(*args, &usage),
+        None => serve(cli.serve, &usage),
+    }
+}
+
+fn serve(args: ServeArgs, usage: &[String]) -> Command {
+    if !usage.is_empty() {
+        return Command::Done(failed(usage, 2));
+    }
+    match Config::new(args) {
+        Ok(config) => Command::Serve(Box::new(config)),
+        Err(problems) => Command::Done(failed(&problems, 1)),
+    }
+}
+
+/// 0 when all went well; else one line says why.
+pub(crate) fn exit_code(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&[format!("{error:#}")], 1),
+    }
+}
+
+fn failed(problems: &[String], code: u8) -> ExitCode {
+    for problem in problems {
+        eprintln!("error: {problem}");
+    }
+    ExitCode::from(code)
+}
+
+/// Decides, for browser games and bots, who gets the asset
+///
+/// Without a command it serves, so all flags of `serve` may be given right away. A flag beats its
+/// environment variable, which beats the file named by --config.
+#[derive(Debug, Parser)]
+#[command(name = "asset-arbiter", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Subcommands>,
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Subcommands {
+    /// Serve players (what happens without a command, too)
+    Serve(Box<ServeArgs>),
+    /// Play with many bots and check that the promise holds
+    Bots(BotsArgs),
+    /// Say what is wrong with the configuration, or what it comes to
+    CheckConfig(Box<ServeArgs>),
+}

@@ -1,0 +1,26 @@
+use std::{io::Write, net::SocketAddr};
+
+use super::{Config, summary::without_password};
+
+/// Tells a human on stdout where to go and what to mind.
+pub(crate) fn banner(config: &Config, address: SocketAddr) {
+    let (store, bus) = (without_password(&config.store), without_password(&config.bus));
+    let mut text = format!(
+        "asset-arbiter {}\n  open   {}\n  store  {store}\n  bus    {bus}\n",
+        env!("CARGO_PKG_VERSION"),
+        place(address)
+    );
+    for way in config.unsafe_ways() {
+        text += &format!("  unsafe {way}\n");
+    }
+    // A closed stdout is no reason not to serve.
+    let mut stdout = std::io::stdout();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+fn place(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        return format!("http://localhost:{} and at every address of this machine", address.port());
+    }
+    format!("http://{address}")
+}

@@ -1,0 +1,29 @@
+use std::{io::Write, process::ExitCode};
+
+use super::{Config, failed, serve_args::ServeArgs, summary::lines};
+
+/// Says all that is wrong and answers 1, or what the configuration comes to and answers 0. Opens nothing.
+pub(super) fn check(args: ServeArgs, mut problems: Vec<String>) -> ExitCode {
+    match Config::new(args) {
+        Ok(config) if problems.is_empty() => show(&config),
+        Ok(_) => failed(&problems, 1),
+        Err(more) => {
+            problems.extend(more);
+            failed(&problems, 1)
+        }
+    }
+}
+
+fn show(config: &Config) -> ExitCode {
+    let mut text = String::from("the configuration is fine:\n");
+    for line in lines(config) {
+        text += &line;
+        text.push('\n');
+    }
+    for way in config.unsafe_ways() {
+        text += &format!("unsafe: {way}\n");
+    }
+    // A reader that went away does not make the configuration worse.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}

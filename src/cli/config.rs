@@ -1,0 +1,181 @@
+use std::{collections::HashSet, io::IsTerminal, net::SocketAddr, time::Duration};
+
+use asset_arbiter::{
+    arbiter,
+    bus::DRIVERS as BUSES,
+    model::{AssetName, Units},
+    server::{Secret, Settings},
+    store::{DRIVERS as STORES, Options},
+};
+
+use super::{
+    key::admin_key,
+    serve_args::{LogFormat, ServeArgs},
+};
+
+/// What the demo plays with when nothing is said.
+const DEMO: [(&str, Units); 5] = [("sword", 1), ("shield", 3), ("potion", 5), ("crown", 1), ("map", 10)];
+/// Rooms in memory would otherwise only grow.
+const MEMORY_TTL: Duration = Duration::from_secs(24 * 3600);
+/// A human clicks ten times a second; beyond loopback nobody needs more than a few of them.
+const SELECTS_PER_SECOND: u32 = 50;
+
+/// The whole configuration: what was said, and what follows where nothing was.
+pub(crate) struct Config {
+    pub(crate) listen: SocketAddr,
+    pub(crate) store: String,
+    pub(crate) store_options: Options,
+    pub(crate) bus: String,
+    pub(crate) arbiter: arbiter::Config,
+    pub(crate) settings: Settings,
+    pub(crate) log_format: LogFormat,
+    pub(crate) log_level: String,
+}
+
+impl Config {
+    /// Puts it together.
+    ///
+    /// # Errors
+    /// All that is wrong, one line each.
+    pub(crate) fn new(args: ServeArgs) -> Result<Self, Vec<String>> {
+        let key = admin_key(args.admin_key_file.as_deref());
+        let bus = args.bus.clone().unwrap_or_else(|| bus_of(&args.store));
+        let templates = templates(&args);
+        let found = problems(&args, &bus, &templates, &key);
+        let (Ok(admin_key), true) = (key, found.is_empty()) else { return Err(found) };
+        let ttl = args.room_ttl.unwrap_or(if is_memory(&args.store) { MEMORY_TTL } else { Duration::ZERO });
+        Ok(Self {
+            listen: args.listen,
+            bus,
+            store_options: Options { room_ttl: (!ttl.is_zero()).then_some(ttl) },
+            arbiter: rules(&args, templates),
+            log_format: args.log_format.unwrap_or_else(log_format),
+            log_level: args.log_level.clone(),
+            store: args.store.clone(),
+            settings: settings(args, admin_key),
+        })
+    }
+
+    /// What a stranger could do, one line each.
+    pub(crate) fn unsafe_ways(&self) -> Vec<&'static str> {
+        let open = !self.listen.ip().is_loopback();
+        let no_key = self.settings.admin_key.is_none();
+        let any_page = self.settings.allow_origin.iter().any(|origin| origin.to_string() == "*");
+        let ways = [
+            (open, "everyone who reaches this address may play in any player's name (--insecure)"),
+            (open && no_key, "they may also create, restock and remove assets (no admin key)"),
+            (any_page, "every page a player opens may play in the player's name (--allow-origin *)"),
+        ];
+        ways.into_iter().filter_map(|(so, way)| so.then_some(way)).collect()
+    }
+}
+
+fn rules(args: &ServeArgs, templates: Vec<(AssetName, Units)>) -> arbiter::Config {
+    arbiter::Config {
+        select_deadline: args.select_deadline,
+        sold_out_ttl: args.sold_out_ttl,
+        resync_interval: args.resync_interval,
+        room_log: args.room_log,
+        room_linger: args.room_linger,
+        presence_limit: args.presence_limit,
+        max_rooms: args.max_rooms,
+        max_members: args.max_members,
+        max_assets: args.max_assets,
+        max_units: args.max_units,
+        templates,
+        auto_create: args.auto_create,
+    }
+}
+
+fn settings(args: ServeArgs, admin_key: Option<Secret>) -> Settings {
+    let unsaid = if args.listen.ip().is_loopback() { 0 } else { SELECTS_PER_SECOND };
+    Settings {
+        allow_origin: args.allow_origin,
+        admin_key,
+        ping_interval: args.ping_interval,
+        ping_timeout: args.ping_timeout,
+        write_timeout: args.write_timeout,
+        handshake_timeout: args.handshake_timeout,
+        drain_timeout: args.drain_timeout,
+        max_connections: args.max_connections,
+        max_message: args.max_message,
+        selects_per_second: args.selects_per_second.unwrap_or(unsaid),
+        in_flight: args.in_flight,
+    }
+}
+
+fn problems(
+    args: &ServeArgs,
+    bus: &str,
+    templates: &[(AssetName, Units)],
+    key: &Result<Option<Secret>, String>,
+) -> Vec<String> {
+    let mut found: Vec<_> = key.as_ref().err().cloned().into_iter().collect();
+    let stores: Vec<_> = STORES.iter().flat_map(|driver| driver.schemes).copied().collect();
+    let buses: Vec<_> = BUSES.iter().flat_map(|driver| driver.schemes).copied().collect();
+    found.extend(unknown_scheme("--store", &args.store, &stores));
+    found.extend(unknown_scheme("--bus", bus, &buses));
+    found.extend(too_much(args, templates));
+    if !args.listen.ip().is_loopback() && !args.insecure {
+        let no_key = if matches!(key, Ok(None)) { " and there is no admin key" } else { "" };
+        found.push(format!(
+            "refusing to listen on {}: everyone who reaches it could play in any player's name (there are no player \
+             tokens){no_key}; listen on 127.0.0.1, or say --insecure if that is what you want",
+            args.listen
+        ));
+    }
+    found
+}
+
+fn unknown_scheme(flag: &str, url: &str, known: &[&str]) -> Option<String> {
+    let scheme = scheme(url);
+    let list = || known.iter().map(|scheme| format!("{scheme}:")).collect::<Vec<_>>().join(", ");
+    (!known.contains(&scheme)).then(|| format!("{flag}: no driver for {scheme:?}; this build has {}", list()))
+}
+
+fn too_much(args: &ServeArgs, templates: &[(AssetName, Units)]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut names = HashSet::new();
+    for (asset, units) in templates {
+        if !names.insert(asset) {
+            found.push(format!("--asset: {asset} is given twice"));
+        }
+        if *units > args.max_units {
+            found.push(format!("--asset: {asset}={units} is more than --max-units {}", args.max_units));
+        }
+    }
+    if templates.len() > args.max_assets {
+        found.push(format!("--asset: {} assets are more than --max-assets {}", templates.len(), args.max_assets));
+    }
+    if let Some(units) = args.auto_create.filter(|units| *units > args.max_units) {
+        found.push(format!("--auto-create {units} is more than --max-units {}", args.max_units));
+    }
+    found
+}
+
+/// The demo's assets give way to limits that are too low for them; what the operator named does not.
+fn templates(args: &ServeArgs) -> Vec<(AssetName, Units)> {
+    if !args.asset.is_empty() || !is_memory(&args.store) {
+        return args.asset.iter().map(|template| (template.asset.clone(), template.units)).collect();
+    }
+    let demo = DEMO.iter().filter_map(|(name, units)| Some((AssetName::parse(name).ok()?, *units)));
+    demo.filter(|(_, units)| *units <= args.max_units).take(args.max_assets).collect()
+}
+
+/// A store that can carry messages is its own bus.
+fn bus_of(store: &str) -> String {
+    let itself = BUSES.iter().any(|driver| driver.schemes.contains(&scheme(store)));
+    if itself { store.to_owned() } else { "local:".to_owned() }
+}
+
+fn scheme(url: &str) -> &str {
+    url.split_once(':').map_or(url, |(scheme, _)| scheme)
+}
+
+fn is_memory(store: &str) -> bool {
+    scheme(store) == "memory"
+}
+
+fn log_format() -> LogFormat {
+    if std::io::stderr().is_terminal() { LogFormat::Pretty } else { LogFormat::Json }
+}

@@ -1,0 +1,65 @@
+use std::path::Path;
+
+use toml::{Table, Value};
+
+/// The values of a `--config` file that nobody took yet.
+#[derive(Debug, Default)]
+pub(super) struct File {
+    name: String,
+    values: Table,
+}
+
+impl File {
+    /// Reads a TOML file.
+    pub(super) fn read(path: &Path) -> Result<Self, String> {
+        let name = path.display().to_string();
+        let text =
+            std::fs::read_to_string(path).map_err(|error| format!("cannot read --config {name}: {error}"))?;
+        let values = text.parse::<Table>().map_err(|error| format!("{name}: {}", one_line(&error.to_string())))?;
+        Ok(Self { name, values })
+    }
+
+    /// Takes the values of one key: several for a list, and where they are from.
+    pub(super) fn take(&mut self, key: &str) -> Option<(String, Result<Vec<String>, String>)> {
+        let value = self.values.remove(key)?;
+        let source = format!("{}: {key}", self.name);
+        let values =
+            texts(value).ok_or_else(|| format!("{source}: write a string, a number, true, false, or a list"));
+        Some((source, values))
+    }
+
+    /// Complains about every key that is left, and names the nearest of those there are.
+    pub(super) fn unknown(self, known: &[String]) -> impl Iterator<Item = String> {
+        let Self { name, values } = self;
+        values.into_iter().map(move |(key, _)| {
+            let nearest = known.iter().max_by(|a, b| closeness(a, &key).total_cmp(&closeness(b, &key)));
+            let hint = nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default();
+            format!("{name}: unknown key {key:?}{hint}")
+        })
+    }
+}
+
+fn closeness(known: &str, key: &str) -> f64 {
+    strsim::jaro_winkler(known, &key.to_ascii_lowercase().replace('_', "-"))
+}
+
+fn texts(value: Value) -> Option<Vec<String>> {
+    match value {
+        Value::Array(values) => values.into_iter().map(text).collect(),
+        value => text(value).map(|text| vec![text]),
+    }
+}
+
+fn text(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Boolean(truth) => Some(truth.to_string()),
+        Value::Float(_) | Value::Datetime(_) | Value::Array(_) | Value::Table(_) => None,
+    }
+}
+
+/// The parser draws the place over several lines; a log keeps one.
+fn one_line(text: &str) -> String {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+}

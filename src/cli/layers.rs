@@ -1,0 +1,132 @@
+//! Flags beat the environment, which beats the file. What the lower two say is put on the command line as if
+//! it had been typed there, so that there is one parser, one set of checks and one wording for all three.
+
+use std::{env, ffi::OsString, path::PathBuf};
+
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, FromArgMatches, parser::ValueSource};
+
+use super::{Cli, file::File, serve_args::ServeArgs};
+
+/// The commands that take the flags of `serve`; none takes them, too.
+const SERVING: [&str; 2] = ["serve", "check-config"];
+
+/// The command line with the lower layers in it, and all that is wrong with those. Ends the process, as clap
+/// does, when the command line itself is wrong or asks for help.
+pub(super) fn parse() -> (Cli, Vec<String>) {
+    let mut argv: Vec<OsString> = env::args_os().collect();
+    let typed = command().get_matches_from(&argv);
+    let mut problems = Vec::new();
+    let serving = match typed.subcommand() {
+        None => Some(&typed),
+        Some((name, typed)) => SERVING.contains(&name).then_some(typed),
+    };
+    if let Some(typed) = serving {
+        argv.extend(lower_layers(typed, &mut problems).into_iter().map(OsString::from));
+    }
+    let matches = command().get_matches_from(argv);
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    (cli, problems)
+}
+
+/// The name of a flag's environment variable.
+pub(super) fn env_name(flag: &str) -> String {
+    format!("ASSET_ARBITER_{}", flag.to_ascii_uppercase().replace('-', "_"))
+}
+
+fn command() -> Command {
+    let with_env = |arg: Arg| {
+        let Some(flag) = arg.get_long() else { return arg };
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        let help = format!("{help} [env: {}]", env_name(flag));
+        arg.help(help)
+    };
+    let mut command = Cli::command().mut_args(with_env);
+    for name in SERVING {
+        command = command.mut_subcommand(name, |command| command.mut_args(with_env));
+    }
+    command
+}
+
+/// What the environment and the file add to the flags that were typed, where it is right.
+fn lower_layers(typed: &ArgMatches, problems: &mut Vec<String>) -> Vec<String> {
+    let mut file = open_file(typed).unwrap_or_else(|problem| {
+        problems.push(problem);
+        File::default()
+    });
+    let flags = flags();
+    let mut added = Vec::new();
+    for (flag, arg) in &flags {
+        // The file's value is taken in any case: a key that is overruled is not unknown.
+        let from_file = file.take(flag);
+        if typed.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine) {
+            continue;
+        }
+        let Some((source, values)) = from_env(flag, arg).or(from_file) else { continue };
+        match values.and_then(|values| arguments(flag, arg, &source, &values)) {
+            Ok(arguments) => added.extend(arguments),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let known: Vec<_> = flags.into_iter().map(|(flag, _)| flag).collect();
+    problems.extend(file.unknown(&known));
+    added
+}
+
+/// Every flag that may stand in the file.
+fn flags() -> Vec<(String, Arg)> {
+    let command = ServeArgs::augment_args(Command::new("flags"));
+    let flag = |arg: &Arg| Some((arg.get_long()?.to_owned(), arg.clone()));
+    command.get_arguments().filter_map(flag).filter(|(flag, _)| flag != "config").collect()
+}
+
+fn open_file(typed: &ArgMatches) -> Result<File, String> {
+    let named = typed.get_one::<PathBuf>("config").cloned();
+    match named.or_else(|| env::var_os(env_name("config")).filter(|path| !path.is_empty()).map(PathBuf::from)) {
+        Some(path) => File::read(&path),
+        None => Ok(File::default()),
+    }
+}
+
+/// A variable that is set and not empty: its name and its values, separated by commas where there may be several.
+fn from_env(flag: &str, arg: &Arg) -> Option<(String, Result<Vec<String>, String>)> {
+    let name = env_name(flag);
+    let value = env::var_os(&name).filter(|value| !value.is_empty())?;
+    let values = match value.into_string() {
+        Ok(value) if is_list(arg) => Ok(value.split(',').map(|item| item.trim().to_owned()).collect()),
+        Ok(value) => Ok(vec![value]),
+        Err(_) => Err(format!("{name}: it is not UTF-8")),
+    };
+    Some((name, values))
+}
+
+/// The arguments that say the same, once they are known to be right.
+fn arguments(flag: &str, arg: &Arg, source: &str, values: &[String]) -> Result<Vec<String>, String> {
+    if values.len() != 1 && !is_list(arg) {
+        return Err(format!("{source}: write one value, not a list"));
+    }
+    let arguments = if matches!(arg.get_action(), ArgAction::SetTrue) {
+        match values[0].as_str() {
+            "true" | "1" => vec![format!("--{flag}")],
+            "false" | "0" => vec![],
+            other => return Err(format!("{source}: write true or false, not {other:?}")),
+        }
+    } else {
+        values.iter().map(|value| format!("--{flag}={value}")).collect()
+    };
+    let probe = ServeArgs::augment_args(Command::new("probe").no_binary_name(true));
+    match probe.try_get_matches_from(&arguments) {
+        Ok(_) => Ok(arguments),
+        Err(error) => Err(format!("{source}: {}", essence(&error.to_string()))),
+    }
+}
+
+fn is_list(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::Append)
+}
+
+/// Clap's message without its `error:` and its hint at `--help`, on one line.
+fn essence(message: &str) -> String {
+    let lines = message.lines().take_while(|line| !line.starts_with("For more information")).map(str::trim);
+    let joined = lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    joined.trim_start_matches("error: ").to_owned()
+}

@@ -1,0 +1,119 @@
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use asset_arbiter::server::Origin;
+use clap::{Args, ValueEnum};
+
+use super::values::{Template, bytes, count, duration, filter, listen, longer_than_zero, units};
+
+/// Every flag of `serve`, with its default. `layers` adds the environment's names.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServeArgs {
+    /// Take values from this TOML file; its keys are the flags' names
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Listen here; port 0 picks a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = listen)]
+    pub(crate) listen: SocketAddr,
+    /// Keep counters and holders here
+    #[arg(long, value_name = "URL", default_value = "memory:")]
+    pub(crate) store: String,
+    /// Tell other nodes over this [default: what goes with the store]
+    #[arg(long, value_name = "URL")]
+    pub(crate) bus: Option<String>,
+
+    /// Show this asset in every room, created by its first select (repeatable) [default: a handful to play
+    /// with, if the store is memory:]
+    #[arg(long, value_name = "NAME=UNITS")]
+    pub(crate) asset: Vec<Template>,
+    /// Create an unknown asset that is selected, with that many units [default: off]
+    #[arg(long, value_name = "UNITS", value_parser = units())]
+    pub(crate) auto_create: Option<u32>,
+    /// Deny a sold-out asset from memory for that long; 0: always ask the store
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = duration, help_heading = "Timing")]
+    pub(crate) sold_out_ttl: Duration,
+    /// Tell a player who waits that long that the outcome is unknown
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = longer_than_zero, help_heading = "Timing")]
+    pub(crate) select_deadline: Duration,
+    /// Compare active rooms with a shared store that often
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = longer_than_zero, help_heading = "Timing")]
+    pub(crate) resync_interval: Duration,
+    /// Cut a connection that takes nothing for that long
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = longer_than_zero, help_heading = "Timing")]
+    pub(crate) write_timeout: Duration,
+    /// Ping every connection that often
+    #[arg(long, value_name = "TIME", default_value = "25s", value_parser = longer_than_zero, help_heading = "Timing")]
+    pub(crate) ping_interval: Duration,
+    /// Cut a connection that does not answer a ping for that long
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = longer_than_zero, help_heading = "Timing")]
+    pub(crate) ping_timeout: Duration,
+    /// Give up a request whose head or body takes that long
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = longer_than_zero, help_heading = "Timing")]
+    pub(crate) handshake_timeout: Duration,
+    /// Wait that long for connections to end when stopped
+    #[arg(long, value_name = "TIME", default_value = "8s", value_parser = duration, help_heading = "Timing")]
+    pub(crate) drain_timeout: Duration,
+    /// Keep the view and log of a room that long after its last member left
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, help_heading = "Timing")]
+    pub(crate) room_linger: Duration,
+    /// Forget a room nobody used for that long; 0: never [default: 24h if the store is memory:, else 0]
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Timing")]
+    pub(crate) room_ttl: Option<Duration>,
+
+    /// Keep that many recent frames of a room for those who come back
+    #[arg(long, value_name = "FRAMES", default_value = "512", value_parser = count(16..=1 << 20), help_heading = "Limits")]
+    pub(crate) room_log: usize,
+    /// Tell every name in rooms of up to that many players
+    #[arg(long, value_name = "PLAYERS", default_value = "64", value_parser = count(0..=256), help_heading = "Limits")]
+    pub(crate) presence_limit: usize,
+    /// Connections at one time
+    #[arg(long, value_name = "N", default_value = "100000", value_parser = count(1..=10_000_000), help_heading = "Limits")]
+    pub(crate) max_connections: usize,
+    /// Active rooms at one time
+    #[arg(long, value_name = "N", default_value = "100000", value_parser = count(1..=10_000_000), help_heading = "Limits")]
+    pub(crate) max_rooms: usize,
+    /// Members of one room
+    #[arg(long, value_name = "N", default_value = "20000", value_parser = count(1..=10_000_000), help_heading = "Limits")]
+    pub(crate) max_members: usize,
+    /// Assets of one room
+    #[arg(long, value_name = "N", default_value = "4096", value_parser = count(1..=1_000_000), help_heading = "Limits")]
+    pub(crate) max_assets: usize,
+    /// Units of one asset
+    #[arg(long, value_name = "UNITS", default_value = "1000000", value_parser = units(), help_heading = "Limits")]
+    pub(crate) max_units: u32,
+    /// Size of one message
+    #[arg(long, value_name = "SIZE", default_value = "4KiB", value_parser = bytes, help_heading = "Limits")]
+    pub(crate) max_message: usize,
+    /// Selects and releases per second of one connection; 0: unlimited [default: 0 on loopback, 50 elsewhere]
+    #[arg(long, value_name = "N", help_heading = "Limits")]
+    pub(crate) selects_per_second: Option<u32>,
+    /// Selects and releases of one connection that may wait for their answer
+    #[arg(long, value_name = "N", default_value = "64", value_parser = count(1..=4096), help_heading = "Limits")]
+    pub(crate) in_flight: usize,
+
+    /// Let pages of this origin connect, such as https://game.example (repeatable) [default: the server's own]
+    #[arg(long, value_name = "ORIGIN", help_heading = "Safety")]
+    pub(crate) allow_origin: Vec<Origin>,
+    /// Let everyone in who can reach the address, in any player's name
+    #[arg(long, help_heading = "Safety")]
+    pub(crate) insecure: bool,
+    /// Ask for the key in this file before changing anything over HTTP (or set ASSET_ARBITER_ADMIN_KEY to the key)
+    #[arg(long, value_name = "FILE", help_heading = "Safety")]
+    pub(crate) admin_key_file: Option<PathBuf>,
+
+    /// How log lines look [default: pretty on a terminal, else json]
+    #[arg(long, value_name = "FORMAT", help_heading = "Logs")]
+    pub(crate) log_format: Option<LogFormat>,
+    /// How much is logged: error, warn, info, debug, trace, or such as info,asset_arbiter=debug
+    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = filter, help_heading = "Logs")]
+    pub(crate) log_level: String,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Pretty,
+    /// For programs: one object per line.
+    Json,
+}

@@ -1,0 +1,60 @@
+use std::{io::IsTerminal, net::SocketAddr};
+
+use anyhow::{Context, anyhow};
+use asset_arbiter::server;
+use tokio::net::TcpListener;
+use tracing_subscriber::{EnvFilter, fmt};
+use uuid::Uuid;
+
+use super::{Config, serve_args::LogFormat};
+
+/// Files besides connections: the listener, the store's, the runtime's, standard streams.
+const OTHER_FILES: u64 = 100;
+
+/// Starts the log.
+///
+/// # Errors
+/// When there is one already.
+pub(crate) fn tracing_to_stderr(config: &Config) -> anyhow::Result<()> {
+    let log = fmt()
+        .with_env_filter(EnvFilter::try_new(&config.log_level)?)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    match config.log_format {
+        LogFormat::Pretty => log.try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    }
+    .map_err(|error| anyhow!("cannot start the log: {error}"))
+}
+
+/// Binds the address, with as many files as this process may have.
+///
+/// # Errors
+/// Says what keeps it from listening, and what to do.
+pub(crate) fn listen(config: &Config) -> anyhow::Result<TcpListener> {
+    raise_open_files(config.settings.max_connections as u64);
+    let address = config.listen;
+    server::listen(address).with_context(|| advice(address))
+}
+
+/// Where node ids, epochs and jitter come from; of the operating system's randomness, as no two nodes may share one.
+pub(crate) fn seed() -> u64 {
+    Uuid::new_v4().as_u64_pair().0 ^ Uuid::new_v4().as_u64_pair().1
+}
+
+fn advice(address: SocketAddr) -> String {
+    format!("cannot listen on {address} (choose another with --listen; port 0 picks a free one)")
+}
+
+fn raise_open_files(connections: u64) {
+    let wanted = connections + OTHER_FILES;
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) if limit < wanted => tracing::warn!(
+            limit,
+            wanted,
+            "the open-file limit is below --max-connections: raise it (ulimit -n) or lower --max-connections"
+        ),
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "cannot raise the open-file limit"),
+    }
+}

@@ -1,0 +1,77 @@
+//! How a configuration is shown: to people, without its secrets.
+
+use std::{fmt::Display, time::Duration};
+
+use super::Config;
+
+/// A URL without the password in it.
+pub(super) fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    match authority.rsplit_once('@') {
+        Some((user, _)) => format!("{scheme}://***{}", &rest[user.len()..]),
+        None => url.to_owned(),
+    }
+}
+
+/// What a configuration comes to, one line per flag.
+pub(super) fn lines(config: &Config) -> Vec<String> {
+    let Config { listen, store, store_options, bus, arbiter, settings, log_level, .. } = config;
+    let templates = arbiter.templates.iter().map(|(asset, units)| format!("{asset}={units}"));
+    let rate = settings.selects_per_second;
+    let shown: [(&str, String); 30] = [
+        ("listen", listen.to_string()),
+        ("store", without_password(store)),
+        ("bus", without_password(bus)),
+        ("asset", none_or_list(templates)),
+        ("auto-create", arbiter.auto_create.map_or("off".to_owned(), |units| units.to_string())),
+        ("sold-out-ttl", time(arbiter.sold_out_ttl)),
+        ("select-deadline", time(arbiter.select_deadline)),
+        ("resync-interval", time(arbiter.resync_interval)),
+        ("write-timeout", time(settings.write_timeout)),
+        ("ping-interval", time(settings.ping_interval)),
+        ("ping-timeout", time(settings.ping_timeout)),
+        ("handshake-timeout", time(settings.handshake_timeout)),
+        ("drain-timeout", time(settings.drain_timeout)),
+        ("room-log", arbiter.room_log.to_string()),
+        ("room-linger", time(arbiter.room_linger)),
+        ("room-ttl", store_options.room_ttl.map_or("off".to_owned(), time)),
+        ("presence-limit", arbiter.presence_limit.to_string()),
+        ("max-connections", settings.max_connections.to_string()),
+        ("max-rooms", arbiter.max_rooms.to_string()),
+        ("max-members", arbiter.max_members.to_string()),
+        ("max-assets", arbiter.max_assets.to_string()),
+        ("max-units", arbiter.max_units.to_string()),
+        ("max-message", format!("{} bytes", settings.max_message)),
+        ("selects-per-second", if rate == 0 { "unlimited".to_owned() } else { rate.to_string() }),
+        ("in-flight", settings.in_flight.to_string()),
+        ("allow-origin", none_or_list(settings.allow_origin.iter())),
+        ("insecure", (!listen.ip().is_loopback()).to_string()),
+        ("admin key", settings.admin_key.as_ref().map_or("none".to_owned(), |key| format!("{key:?}"))),
+        ("log-format", format!("{:?}", config.log_format).to_lowercase()),
+        ("log-level", log_level.clone()),
+    ];
+    shown.iter().map(|(flag, value)| format!("  {flag:<19} {value}")).collect()
+}
+
+fn none_or_list(items: impl Iterator<Item = impl Display>) -> String {
+    let list = items.map(|item| item.to_string()).collect::<Vec<_>>().join(" ");
+    if list.is_empty() { "none".to_owned() } else { list }
+}
+
+fn time(duration: Duration) -> String {
+    if duration.is_zero() { "0".to_owned() } else { format!("{duration:?}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        assert_eq!(without_password("redis://me:p@ss@host:1/0?wait=1"), "redis://***@host:1/0?wait=1");
+        assert_eq!(without_password("redis://host/0"), "redis://host/0");
+        assert_eq!(without_password("sqlite:a@b"), "sqlite:a@b");
+        assert_eq!(without_password("memory:"), "memory:");
+    }
+}

@@ -1,0 +1,161 @@
+//! How values are written: `100ms`, `4KiB`, `sword=1`, `127.0.0.1:8080`.
+
+use std::{net::SocketAddr, ops::RangeInclusive, str::FromStr, time::Duration};
+
+use asset_arbiter::model::{AssetName, Units};
+use clap::builder::RangedU64ValueParser;
+use tracing_subscriber::EnvFilter;
+
+/// No duration here makes sense beyond it, and sums of times must not overflow.
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// `100ms`, `5s`, `10m`, `1h`, `2d` or `0`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let (milliseconds, rule) = (|factor: u64| number.parse::<u64>().ok()?.checked_mul(factor), "write a duration");
+    let total = match unit {
+        "ms" => milliseconds(1),
+        "s" => milliseconds(1000),
+        "m" => milliseconds(60_000),
+        "h" => milliseconds(3_600_000),
+        "d" => milliseconds(86_400_000),
+        "" if !number.is_empty() && number.bytes().all(|b| b == b'0') => Some(0),
+        _ => return Err(format!("{rule} such as 100ms, 5s, 10m, 1h or 0")),
+    };
+    let total = total.map(Duration::from_millis).filter(|total| *total <= YEAR);
+    total.ok_or_else(|| format!("{rule} of at most 365d, such as 100ms, 5s, 10m or 1h"))
+}
+
+/// A duration for what cannot be switched off.
+pub(super) fn longer_than_zero(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("it must be longer than 0".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
+/// The size of a message: `4096` or `4KiB`; from a short message to what still fits a small buffer.
+pub(super) fn bytes(text: &str) -> Result<usize, String> {
+    const RANGE: RangeInclusive<usize> = 256..=64 * 1024;
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit {
+        "" | "B" => 1,
+        "KiB" => 1024,
+        "MiB" => 1024 * 1024,
+        _ => return Err("write a size such as 4KiB or 4096".to_owned()),
+    };
+    let size = number.parse::<usize>().ok().and_then(|number| number.checked_mul(factor));
+    size.filter(|size| RANGE.contains(size)).ok_or_else(|| "write a size from 256 to 64KiB".to_owned())
+}
+
+/// A whole number in a range.
+pub(super) fn count(range: RangeInclusive<u64>) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(range)
+}
+
+/// A number of units.
+pub(super) fn units() -> RangedU64ValueParser<Units> {
+    RangedU64ValueParser::new().range(1..)
+}
+
+/// `IP:PORT`, or `localhost:PORT`.
+pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
+    let numeric = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    let rule = "write IP:PORT such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080";
+    numeric.as_deref().unwrap_or(text).parse().map_err(|_| rule.to_owned())
+}
+
+/// What `--log-level` takes. A single word that is no level would name a module and silence all others.
+pub(super) fn filter(text: &str) -> Result<String, String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let single = text.bytes().all(|b| b.is_ascii_alphanumeric());
+    if single && !LEVELS.contains(&text.to_ascii_lowercase().as_str()) {
+        return Err(format!("write one of {}, or such as info,asset_arbiter=debug", LEVELS.join(", ")));
+    }
+    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+/// `NAME=UNITS`: an asset that every room has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Template {
+    pub(crate) asset: AssetName,
+    pub(crate) units: Units,
+}
+
+impl FromStr for Template {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, units) = text.rsplit_once('=').ok_or("write NAME=UNITS such as sword=1")?;
+        let asset = AssetName::parse(name).map_err(|error| error.to_string())?;
+        match units.parse() {
+            Ok(units) if units > 0 => Ok(Self { asset, units }),
+            _ => Err(format!("units are a whole number from 1, not {units:?}; write NAME=UNITS such as sword=1")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_written() {
+        for (text, milliseconds) in [
+            ("0", 0),
+            ("0s", 0),
+            ("100ms", 100),
+            ("5s", 5000),
+            ("2m", 120_000),
+            ("1h", 3_600_000),
+            ("1d", 86_400_000),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in
+            ["", "5", "s", "-1s", "1.5s", "5 s", "5S", "366d", "99999999999999999999h", "9999999999999999d"]
+        {
+            assert!(duration(text).is_err(), "{text}");
+        }
+        assert!(longer_than_zero("0").is_err() && longer_than_zero("0ms").is_err());
+    }
+
+    #[test]
+    fn sizes_are_read_as_written() {
+        for (text, size) in [("256", 256), ("4KiB", 4096), ("4096B", 4096), ("64KiB", 65536)] {
+            assert_eq!(bytes(text), Ok(size), "{text}");
+        }
+        for text in ["", "KiB", "4KB", "4k", "255", "65KiB", "1MiB", "0", "-1", "99999999999999999999KiB"] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn templates_name_an_asset_and_its_units() {
+        let template: Template = "sword=3".parse().unwrap();
+        assert_eq!((template.asset.as_str(), template.units), ("sword", 3));
+        for text in
+            ["sword", "=1", "sword=", "sword=0", "sword=-1", "a b=1", "sword=many", "a=b=1", "sword=4294967296"]
+        {
+            assert!(text.parse::<Template>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_numbers_or_localhost() {
+        assert!(listen("localhost:0").unwrap().ip().is_loopback());
+        assert!(listen("[::1]:80").unwrap().ip().is_loopback());
+        for text in ["8080", ":8080", "localhost", "127.0.0.1", "game.example:80", "127.0.0.1:65536"] {
+            assert!(listen(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_level_does_not_silence_the_log() {
+        assert!(filter("infoo").is_err() && filter("").is_err());
+        assert!(filter("INFO").is_ok() && filter("warn,asset_arbiter=debug").is_ok());
+        assert!(filter("asset_arbiter=loud").is_err());
+    }
+}

@@ -1,0 +1,52 @@
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::{Metrics, Settings, connections::Connections, origins::Origins, seats::Seats};
+use crate::arbiter::Arbiter;
+
+/// One server's shared state.
+pub struct App {
+    pub(super) arbiter: Arc<Arbiter>,
+    pub(super) settings: Settings,
+    pub(super) origins: Origins,
+    /// The open WebSockets.
+    pub(super) connections: Arc<Connections>,
+    /// The open TCP connections, WebSockets included.
+    pub(super) seats: Arc<Seats>,
+    pub(super) metrics: Metrics,
+    draining: watch::Sender<bool>,
+}
+
+impl App {
+    /// Puts a server together; [`serve`](super::serve) runs it. `metrics` should be those the arbiter was
+    /// started with.
+    #[must_use]
+    pub fn new(settings: Settings, arbiter: Arc<Arbiter>, metrics: Metrics) -> Arc<Self> {
+        let connections = Arc::new(metrics.scope(|| Connections::new(&settings)));
+        Arc::new(Self {
+            arbiter,
+            origins: Origins::new(settings.allow_origin.clone()),
+            connections,
+            seats: Seats::new(settings.max_connections),
+            settings,
+            metrics,
+            draining: watch::Sender::new(false),
+        })
+    }
+
+    /// From now on the server is on its way out.
+    pub(super) fn start_draining(&self) {
+        self.draining.send_replace(true);
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        *self.draining.borrow()
+    }
+
+    /// Ready once the server is on its way out.
+    pub(super) async fn draining(&self) {
+        // The sender lives in `self`, so waiting cannot fail.
+        let _ = self.draining.subscribe().wait_for(|draining| *draining).await;
+    }
+}

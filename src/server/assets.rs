@@ -1,0 +1,227 @@
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Query, State, rejection::QueryRejection},
+    http::StatusCode,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    App,
+    auth::Admin,
+    body::{Object, Shape},
+    failure::Failure,
+    path::InAsset,
+};
+use crate::model::{
+    AssetName, AssetState, ErrorCode, Grant, Millis, PlayerName, ServerMessage, SoldOut, Units,
+    limits::HOLDERS_PAGE,
+};
+
+/// `PUT /v1/rooms/{room}/assets/{asset}`: 201 when this created it, 200 when it was so.
+pub(super) async fn create(
+    State(app): State<Arc<App>>,
+    InAsset(room, asset): InAsset,
+    _: Admin,
+    Object(body): Object<Create>,
+) -> Result<(StatusCode, Json<AssetState>), Failure> {
+    let done = app.arbiter.create(&room, &asset, units(body.units)?).await?;
+    let status = if done.created { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(done.state)))
+}
+
+/// `POST .../select`: 200 when the player holds a unit, 409 when it is sold out.
+pub(super) async fn select(
+    State(app): State<Arc<App>>,
+    InAsset(room, asset): InAsset,
+    _: Admin,
+    Object(body): Object<InTheNameOf>,
+) -> Result<(StatusCode, Json<Selection>), Failure> {
+    let player = PlayerName::parse(&body.player)?;
+    let selection = Selection::of(app.arbiter.select(&room, &asset, &player).await)?;
+    let status = if selection.granted { StatusCode::OK } else { StatusCode::CONFLICT };
+    Ok((status, Json(selection)))
+}
+
+/// `POST .../release`
+pub(super) async fn release(
+    State(app): State<Arc<App>>,
+    InAsset(room, asset): InAsset,
+    _: Admin,
+    Object(body): Object<InTheNameOf>,
+) -> Result<Json<Released>, Failure> {
+    let player = PlayerName::parse(&body.player)?;
+    Ok(Json(Released::of(app.arbiter.release(&room, &asset, &player).await)?))
+}
+
+/// `POST .../restock`
+pub(super) async fn restock(
+    State(app): State<Arc<App>>,
+    InAsset(room, asset): InAsset,
+    _: Admin,
+    Object(body): Object<Restock>,
+) -> Result<Json<AssetState>, Failure> {
+    Ok(Json(app.arbiter.restock(&room, &asset, units(body.units)?, body.revision).await?))
+}
+
+/// `DELETE /v1/rooms/{room}/assets/{asset}`
+pub(super) async fn remove(
+    State(app): State<Arc<App>>,
+    InAsset(room, asset): InAsset,
+    _: Admin,
+) -> Result<Json<Removed>, Failure> {
+    let revision = app.arbiter.remove_asset(&room, &asset).await?;
+    Ok(Json(Removed { asset, revision }))
+}
+
+/// `GET .../holders?after=&limit=`: who was granted a unit after that revision, in the order of their grants.
+pub(super) async fn holders(
+    State(app): State<Arc<App>>,
+    InAsset(room, asset): InAsset,
+    page: Result<Query<Page>, QueryRejection>,
+) -> Result<Json<Holders>, Failure> {
+    let Query(Page { after, limit }) = page.map_err(|rejection| bad(rejection.body_text()))?;
+    let limit = limit.unwrap_or(HOLDERS_PAGE);
+    if !(1..=HOLDERS_PAGE).contains(&limit) {
+        return Err(bad(format!("limit must be 1 to {HOLDERS_PAGE}, not {limit}")));
+    }
+    let grants = app.arbiter.holders(&room, &asset, after, limit).await?;
+    // A full page may be the last one; then the next is empty.
+    let next_after = grants.get(limit - 1).map(|grant| grant.revision);
+    Ok(Json(Holders { asset, holders: grants.into_iter().map(Holder::from).collect(), next_after }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Create {
+    units: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InTheNameOf {
+    player: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Restock {
+    units: u64,
+    revision: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Page {
+    after: Option<u64>,
+    limit: Option<usize>,
+}
+
+impl Shape for Create {
+    const EXAMPLE: &str = r#"{"units":3}"#;
+}
+impl Shape for InTheNameOf {
+    const EXAMPLE: &str = r#"{"player":"ada"}"#;
+}
+impl Shape for Restock {
+    const EXAMPLE: &str = r#"{"units":2} or {"units":2,"revision":7}"#;
+}
+
+/// The fields of a `selection` frame.
+#[derive(Serialize)]
+pub(super) struct Selection {
+    asset: AssetName,
+    granted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<SoldOut>,
+    remaining: Units,
+    revision: u64,
+    already_held: bool,
+}
+
+/// The fields of a `release` frame.
+#[derive(Serialize)]
+pub(super) struct Released {
+    asset: AssetName,
+    released: bool,
+    remaining: Units,
+    revision: u64,
+}
+
+/// The fields of an `asset_removed` frame.
+#[derive(Serialize)]
+pub(super) struct Removed {
+    asset: AssetName,
+    revision: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct Holders {
+    asset: AssetName,
+    holders: Vec<Holder>,
+    next_after: Option<u64>,
+}
+
+/// A grant with the revision that is its identity.
+#[derive(Serialize)]
+struct Holder {
+    player: PlayerName,
+    revision: u64,
+    at: Millis,
+}
+
+impl From<Grant> for Holder {
+    fn from(Grant { player, granted_at, revision }: Grant) -> Self {
+        Self { player, revision, at: granted_at }
+    }
+}
+
+impl Selection {
+    fn of(answer: ServerMessage) -> Result<Self, Failure> {
+        match answer {
+            ServerMessage::Selection {
+                request_id: _,
+                asset,
+                granted,
+                reason,
+                remaining,
+                revision,
+                already_held,
+            } => Ok(Self { asset, granted, reason, remaining, revision, already_held }),
+            other => Err(refusal(other)),
+        }
+    }
+}
+
+impl Released {
+    fn of(answer: ServerMessage) -> Result<Self, Failure> {
+        match answer {
+            ServerMessage::Release { request_id: _, asset, released, remaining, revision } => {
+                Ok(Self { asset, released, remaining, revision })
+            }
+            other => Err(refusal(other)),
+        }
+    }
+}
+
+fn refusal(answer: ServerMessage) -> Failure {
+    match answer {
+        ServerMessage::Error { code, message, .. } => Failure::new(code, message),
+        // The arbiter gives no other answer; if it did, we would not know what happened.
+        _ => Failure::new(ErrorCode::OutcomeUnknown, "unexpected answer; send the same request again"),
+    }
+}
+
+/// `--max-units` is the arbiter's to check; here only what no number of units can be.
+fn units(number: u64) -> Result<Units, Failure> {
+    match Units::try_from(number) {
+        Ok(0) => Err(bad("units must be at least 1".to_owned())),
+        Ok(units) => Ok(units),
+        Err(_) => Err(Failure::new(ErrorCode::LimitReached, format!("{number} units are more than there can be"))),
+    }
+}
+
+fn bad(message: String) -> Failure {
+    Failure::new(ErrorCode::BadMessage, message)
+}

@@ -1,0 +1,67 @@
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    body::{Body, Bytes},
+    extract::{FromRequest, Request},
+    http::StatusCode,
+};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use super::{App, Settings, failure::Failure};
+use crate::model::ErrorCode;
+
+/// A request's body: a JSON object, whatever its content type says. Unknown fields are errors, because a
+/// misspelt condition must not be taken for none.
+pub(super) struct Object<T>(pub(super) T);
+
+/// What a body may be.
+pub(super) trait Shape: DeserializeOwned {
+    /// One that is right, for error messages.
+    const EXAMPLE: &str;
+}
+
+impl<T: Shape> FromRequest<Arc<App>> for Object<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
+        parse(&read(request.into_body(), &app.settings).await?).map(Self)
+    }
+}
+
+async fn read(body: Body, settings: &Settings) -> Result<Bytes, Failure> {
+    let body = Limited::new(body, settings.max_message).collect();
+    match timeout(settings.handshake_timeout, body).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let message = format!("the body is larger than {} bytes (--max-message)", settings.max_message);
+            Err(Failure::new(ErrorCode::LimitReached, message)
+                .with_status(StatusCode::PAYLOAD_TOO_LARGE)
+                .closing())
+        }
+        Ok(Err(error)) => Err(bad(format!("the body cannot be read: {error}")).closing()),
+        Err(_) => {
+            let message = format!("the body did not arrive within {:?}", settings.handshake_timeout);
+            Err(bad(message).with_status(StatusCode::REQUEST_TIMEOUT).closing())
+        }
+    }
+}
+
+fn parse<T: Shape>(bytes: &[u8]) -> Result<T, Failure> {
+    let explain = |why: String| bad(format!("the body must be a JSON object such as {}: {why}", T::EXAMPLE));
+    match bytes.trim_ascii_start().first() {
+        None => Err(explain("it is empty".to_owned())),
+        // A derived decoder would take an array for an object.
+        Some(b'{') => Json::<T>::from_bytes(bytes).map(|Json(body)| body).map_err(|error| {
+            let source = std::error::Error::source(&error).map(ToString::to_string);
+            explain(source.unwrap_or_else(|| error.body_text()))
+        }),
+        Some(_) => Err(explain("it is something else".to_owned())),
+    }
+}
+
+fn bad(message: String) -> Failure {
+    Failure::new(ErrorCode::BadMessage, message)
+}

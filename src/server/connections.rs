@@ -1,0 +1,230 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use dashmap::DashMap;
+use metrics::{Counter, Gauge, counter, gauge};
+use tokio::time::Instant;
+
+use super::Settings;
+use crate::{arbiter::Mailbox, model::CloseCode};
+
+/// The open WebSockets: one task watches over all of them, so that none needs a timer of its own.
+pub(super) struct Connections {
+    open: DashMap<u64, Arc<Pulse>>,
+    started: Instant,
+    /// Milliseconds since the start, as of the watch's last round; good enough to tell who is silent.
+    now: AtomicU64,
+    ping_interval: u64,
+    ping_timeout: u64,
+    draining: AtomicBool,
+    next: AtomicU64,
+    pub(super) meters: Meters,
+}
+
+/// The metric handles of WebSockets.
+pub(super) struct Meters {
+    open: Gauge,
+    pub(super) received: Counter,
+    pub(super) sent: Counter,
+    closes: Vec<(u16, Counter)>,
+    closed_by_client: Counter,
+    broken: Counter,
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// We closed it with this code.
+    Closed(u16),
+    /// The client closed it.
+    ByClient,
+    /// The socket ended without a close frame.
+    Broken,
+}
+
+/// Signs that the watch gives to a connection's task.
+#[derive(Debug, Clone, Copy)]
+#[repr(u8)]
+pub(super) enum Sign {
+    /// Send a ping.
+    Ping = 1,
+    /// Nothing was heard for too long.
+    Silent = 2,
+    /// The node is going away.
+    Drain = 4,
+}
+
+/// What the watch knows of a connection, and how it reaches it.
+pub(super) struct Pulse {
+    mailbox: Arc<Mailbox>,
+    signs: AtomicU8,
+    heard: AtomicU64,
+    pinged: AtomicU64,
+    /// False while it does not read (backpressure): then no pong is expected.
+    reading: AtomicBool,
+}
+
+/// A connection's place among the open ones, until it is dropped.
+pub(super) struct Entry {
+    connections: Arc<Connections>,
+    id: u64,
+    pub(super) pulse: Arc<Pulse>,
+}
+
+impl Connections {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self {
+            open: DashMap::new(),
+            started: Instant::now(),
+            now: AtomicU64::new(0),
+            ping_interval: settings.ping_interval.as_millis() as u64,
+            ping_timeout: settings.ping_timeout.as_millis() as u64,
+            draining: AtomicBool::new(false),
+            next: AtomicU64::new(0),
+            meters: Meters::new(),
+        }
+    }
+
+    pub(super) fn enter(self: &Arc<Self>, mailbox: &Arc<Mailbox>) -> Entry {
+        let now = self.now.load(Relaxed);
+        let pulse = Arc::new(Pulse {
+            mailbox: Arc::clone(mailbox),
+            signs: AtomicU8::new(0),
+            heard: AtomicU64::new(now),
+            pinged: AtomicU64::new(now),
+            reading: AtomicBool::new(true),
+        });
+        let id = self.next.fetch_add(1, Relaxed);
+        self.open.insert(id, Arc::clone(&pulse));
+        self.meters.open.increment(1);
+        // After it can be found, so that a drain sees it or it sees the drain.
+        if self.draining.load(std::sync::atomic::Ordering::SeqCst) {
+            pulse.give(Sign::Drain);
+        }
+        Entry { connections: Arc::clone(self), id, pulse }
+    }
+
+    /// Tells every connection, also those that are still to come, that the node is going away.
+    pub(super) fn drain(&self) {
+        self.draining.store(true, std::sync::atomic::Ordering::SeqCst);
+        self.open.iter().for_each(|entry| entry.give(Sign::Drain));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Pings the silent and gives up on those who do not answer. Runs until dropped.
+    pub(super) async fn watch(self: Arc<Self>) {
+        let round = (self.ping_interval.min(self.ping_timeout) / 4).clamp(10, 1000);
+        let mut ticks = tokio::time::interval(Duration::from_millis(round));
+        loop {
+            ticks.tick().await;
+            let now = self.started.elapsed().as_millis() as u64;
+            self.now.store(now, Relaxed);
+            self.open.iter().for_each(|entry| self.look_after(&entry, now));
+        }
+    }
+
+    fn look_after(&self, pulse: &Pulse, now: u64) {
+        if !pulse.reading.load(Relaxed) {
+            pulse.heard.store(now, Relaxed);
+            return;
+        }
+        let (heard, pinged) = (pulse.heard.load(Relaxed), pulse.pinged.load(Relaxed));
+        if pinged > heard && now >= pinged + self.ping_timeout {
+            pulse.give(Sign::Silent);
+        } else if now >= heard.max(pinged) + self.ping_interval {
+            pulse.pinged.store(now, Relaxed);
+            pulse.give(Sign::Ping);
+        }
+    }
+}
+
+impl Pulse {
+    fn give(&self, sign: Sign) {
+        self.signs.fetch_or(sign as u8, Relaxed);
+        self.mailbox.wake();
+    }
+
+    pub(super) fn has(&self, sign: Sign) -> bool {
+        self.signs.load(Relaxed) & sign as u8 != 0
+    }
+
+    /// Whether the sign was given; it is taken back.
+    pub(super) fn take(&self, sign: Sign) -> bool {
+        self.has(sign) && self.signs.fetch_and(!(sign as u8), Relaxed) & sign as u8 != 0
+    }
+
+    pub(super) fn set_reading(&self, reading: bool) {
+        self.reading.store(reading, Relaxed);
+    }
+}
+
+impl Entry {
+    /// Something came from the client.
+    pub(super) fn heard(&self) {
+        self.pulse.heard.store(self.connections.now.load(Relaxed), Relaxed);
+        self.connections.meters.received.increment(1);
+    }
+
+    pub(super) fn meters(&self) -> &Meters {
+        &self.connections.meters
+    }
+
+    /// How many connections are open, this one included.
+    pub(super) fn among(&self) -> usize {
+        self.connections.len()
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.connections.open.remove(&self.id);
+        self.connections.meters.open.decrement(1);
+    }
+}
+
+impl Meters {
+    fn new() -> Self {
+        let closes = |code: u16| counter!("asset_arbiter_closes_total", "code" => code.to_string());
+        let ours = [
+            CloseCode::MessageTooBig,
+            CloseCode::Unauthorized,
+            CloseCode::Forbidden,
+            CloseCode::RoomRemoved,
+            CloseCode::ProtocolViolation,
+            CloseCode::Draining,
+            CloseCode::StoreAway,
+            CloseCode::Full,
+            CloseCode::TooFast,
+            CloseCode::TooSlow,
+        ];
+        let protocol = [super::session::PROTOCOL_ERROR, super::session::INVALID_TEXT];
+        let codes = ours.map(CloseCode::number).into_iter().chain(protocol);
+        Self {
+            open: gauge!("asset_arbiter_connections"),
+            received: counter!("asset_arbiter_messages_received_total"),
+            sent: counter!("asset_arbiter_frames_sent_total"),
+            closes: codes.map(|code| (code, closes(code))).collect(),
+            closed_by_client: counter!("asset_arbiter_closes_total", "code" => "client"),
+            broken: counter!("asset_arbiter_closes_total", "code" => "1006"),
+        }
+    }
+
+    pub(super) fn ended(&self, end: End) {
+        match end {
+            End::ByClient => self.closed_by_client.increment(1),
+            End::Broken => self.broken.increment(1),
+            End::Closed(code) => {
+                let counter = self.closes.iter().find(|(known, _)| *known == code);
+                counter.into_iter().for_each(|(_, counter)| counter.increment(1));
+            }
+        }
+    }
+}

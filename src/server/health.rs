@@ -1,0 +1,40 @@
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+
+use super::{App, failure::Failure};
+use crate::model::ErrorCode;
+
+/// Prometheus' text format.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// `GET /healthz`: this process answers.
+pub(super) async fn alive() -> Json<Value> {
+    Json(json!({"status": "ok"}))
+}
+
+/// `GET /readyz`: players may be sent here.
+pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Value>, Failure> {
+    if app.is_draining() {
+        return Err(away("this node is shutting down"));
+    }
+    if !app.arbiter.ready() {
+        return Err(away("the store was not reached yet"));
+    }
+    Ok(Json(json!({"status": "ready"})))
+}
+
+/// `GET /metrics`
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    ([(header::CONTENT_TYPE, METRICS_TYPE)], app.metrics.render()).into_response()
+}
+
+fn away(message: &str) -> Failure {
+    Failure::new(ErrorCode::StoreUnavailable, message)
+}

@@ -1,0 +1,185 @@
+use std::{
+    future::{Future, poll_fn},
+    io::{self, IoSlice},
+    mem::MaybeUninit,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    net::TcpStream,
+    runtime::Handle,
+    time::{Sleep, sleep, timeout},
+};
+
+use super::seats::Seat;
+use crate::model::limits::LINGER_SECS;
+
+/// A TCP connection that is not reset when it is dropped.
+///
+/// A socket that is closed while something the peer sent lies unread is reset, and the reset may overtake the
+/// last bytes written, such as a close frame. So a dropped one says that it is done, then reads and discards
+/// until the peer is done, too, for [`LINGER_SECS`] at most. It keeps its seat meanwhile, so there are never
+/// more of them than `--max-connections`.
+///
+/// It also gives up on a peer that takes nothing, so that an unread answer does not keep a seat for ever.
+pub(super) struct Linger {
+    stream: Option<TcpStream>,
+    seat: Option<Seat>,
+    /// The peer is done or gone: nothing can come any more that would cause a reset.
+    ended: bool,
+    patience: Duration,
+    /// Runs while the peer takes nothing; boxed, because most never need it.
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+impl Linger {
+    /// Takes over a connection and its seat; `patience` is how long the peer may take nothing.
+    pub(super) fn new(stream: TcpStream, seat: Seat, patience: Duration) -> Self {
+        Self { stream: Some(stream), seat: Some(seat), ended: false, patience, stalled: None }
+    }
+
+    fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
+        self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// Hands on the result of a write, unless it has waited too long.
+    fn patiently<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if let Poll::Ready(written) = written {
+            self.stalled = None;
+            self.ended |= written.is_err();
+            return Poll::Ready(written);
+        }
+        let patience = self.patience;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
+        ready!(stalled.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncRead for Linger {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let read = ready!(self.stream()?.poll_read(cx, buf));
+        self.ended |= read.is_err() || (buf.filled().len() == before && buf.remaining() > 0);
+        Poll::Ready(read)
+    }
+}
+
+impl AsyncWrite for Linger {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = self.stream()?.poll_write(cx, bytes);
+        self.patiently(cx, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = self.stream()?.poll_write_vectored(cx, slices);
+        self.patiently(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream()?.poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream()?.poll_shutdown(cx)
+    }
+}
+
+impl Drop for Linger {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        if let (Some(stream), Some(seat), Ok(runtime)) =
+            (self.stream.take(), self.seat.take(), Handle::try_current())
+        {
+            runtime.spawn(linger(stream, seat));
+        }
+    }
+}
+
+async fn linger(mut stream: TcpStream, seat: Seat) {
+    let done = async {
+        // An error says that the peer is gone, which is as good.
+        let _ = stream.shutdown().await;
+        poll_fn(|cx| discard(&mut stream, cx)).await;
+    };
+    let _ = timeout(Duration::from_secs(LINGER_SECS), done).await;
+    drop(stream);
+    drop(seat);
+}
+
+/// Ready when the peer is done. The buffer lives on the stack of one poll, not in the task.
+fn discard(stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<()> {
+    let mut bytes = [MaybeUninit::uninit(); 4096];
+    loop {
+        let mut buf = ReadBuf::uninit(&mut bytes);
+        let read = ready!(Pin::new(&mut *stream).poll_read(cx, &mut buf));
+        if read.is_err() || buf.filled().is_empty() {
+            return Poll::Ready(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::AsyncReadExt,
+        net::{TcpListener, TcpStream},
+    };
+
+    use super::*;
+    use crate::server::seats::Seats;
+
+    async fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (client, listener.accept().await.unwrap().0)
+    }
+
+    #[tokio::test]
+    async fn the_last_bytes_survive_what_lies_unread() {
+        let seats = Seats::new(1);
+        let (mut client, server) = pair().await;
+        let mut server = Linger::new(server, seats.take().unwrap(), Duration::from_secs(1));
+        client.write_all(&[7; 100_000]).await.unwrap();
+        server.write_all(b"farewell").await.unwrap();
+        drop(server);
+        // Still sending after the server is done: this is what a plain close answers with a reset.
+        client.write_all(&[7; 100_000]).await.unwrap();
+        let mut heard = Vec::new();
+        client.read_to_end(&mut heard).await.unwrap();
+        assert_eq!(heard, b"farewell");
+        drop(client);
+        seats.empty().await;
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_never_ends_is_left_after_a_while() {
+        let seats = Seats::new(1);
+        let (_client, server) = pair().await;
+        drop(Linger::new(server, seats.take().unwrap(), Duration::from_secs(1)));
+        assert_eq!(seats.taken(), 1, "a lingering connection keeps its seat");
+        timeout(Duration::from_secs(LINGER_SECS + 5), seats.empty()).await.expect("it is left");
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_takes_nothing_is_given_up() {
+        let seats = Seats::new(1);
+        let (_client, server) = pair().await;
+        let mut server = Linger::new(server, seats.take().unwrap(), Duration::from_millis(50));
+        let error = server.write_all(&vec![7; 32 << 20]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+}

@@ -1,0 +1,129 @@
+use std::{fmt, str::FromStr};
+
+use axum::http::{HeaderMap, header};
+
+/// A page's origin as browsers send it: `https://game.example`. Or `*`, which is every origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin(String);
+
+/// A text that is no origin, and what would be one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not an origin: write scheme://host or scheme://host:port without a path, such as https://game.example, or *"
+)]
+pub struct InvalidOrigin;
+
+/// Which pages may connect.
+#[derive(Debug)]
+pub(super) struct Origins {
+    listed: Vec<Origin>,
+}
+
+impl Origins {
+    pub(super) fn new(listed: Vec<Origin>) -> Self {
+        Self { listed }
+    }
+
+    /// Whether a request's origin may do this: it has none (no browser sent it), or it is this very server's,
+    /// or it is listed.
+    pub(super) fn allows(&self, headers: &HeaderMap) -> bool {
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        headers.get_all(header::ORIGIN).iter().all(|origin| {
+            let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Origin>().ok());
+            origin.is_some_and(|origin| self.lists(&origin) || host.is_some_and(|host| origin.is_of(host)))
+        })
+    }
+
+    fn lists(&self, origin: &Origin) -> bool {
+        self.listed.iter().any(|listed| listed == origin || listed.0 == "*")
+    }
+}
+
+impl Origin {
+    /// Whether a request to `host` stays on this origin.
+    fn is_of(&self, host: &str) -> bool {
+        let Some((scheme, authority)) = self.0.split_once("://") else { return false };
+        without_default_port(scheme, &host.to_ascii_lowercase()) == authority
+    }
+}
+
+/// Case and default ports do not matter, so they are normalised away.
+impl FromStr for Origin {
+    type Err = InvalidOrigin;
+
+    fn from_str(text: &str) -> Result<Self, InvalidOrigin> {
+        let text = text.trim().to_ascii_lowercase();
+        if text == "*" {
+            return Ok(Self(text));
+        }
+        let (scheme, authority) = text.split_once("://").ok_or(InvalidOrigin)?;
+        let is_word = |b: u8| b.is_ascii_alphanumeric() || b"+-.".contains(&b);
+        let is_host = |b: u8| b.is_ascii_alphanumeric() || b"-._~:[]".contains(&b);
+        if scheme.is_empty()
+            || authority.is_empty()
+            || !scheme.bytes().all(is_word)
+            || !authority.bytes().all(is_host)
+        {
+            return Err(InvalidOrigin);
+        }
+        Ok(Self(format!("{scheme}://{}", without_default_port(scheme, authority))))
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn without_default_port<'a>(scheme: &str, authority: &'a str) -> &'a str {
+    let port = match scheme {
+        "http" => ":80",
+        "https" => ":443",
+        _ => return authority,
+    };
+    authority.strip_suffix(port).unwrap_or(authority)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allows(listed: &[&str], host: &str, origin: &[&str]) -> bool {
+        let origins = Origins::new(listed.iter().map(|text| text.parse().unwrap()).collect());
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, host.parse().unwrap());
+        for origin in origin {
+            headers.append(header::ORIGIN, origin.parse().unwrap());
+        }
+        origins.allows(&headers)
+    }
+
+    #[test]
+    fn the_same_origin_and_no_origin_are_allowed() {
+        assert!(allows(&[], "localhost:8080", &[]));
+        assert!(allows(&[], "localhost:8080", &["http://localhost:8080"]));
+        assert!(allows(&[], "Game.example", &["https://game.example"]));
+        assert!(allows(&[], "game.example:443", &["https://game.example"]));
+        assert!(allows(&[], "[::1]:8080", &["http://[::1]:8080"]));
+    }
+
+    #[test]
+    fn other_origins_are_refused_unless_listed() {
+        for origin in ["http://evil.example", "http://localhost", "http://localhost:80801", "null", "", "file://"]
+        {
+            assert!(!allows(&[], "localhost:8080", &[origin]), "{origin}");
+        }
+        assert!(allows(&["https://game.example:443"], "localhost:8080", &["https://GAME.example"]));
+        assert!(!allows(&["https://game.example"], "localhost:8080", &["http://game.example"]));
+        assert!(!allows(&["https://game.example"], "h", &["https://game.example", "https://evil.example"]));
+        assert!(allows(&["*"], "localhost:8080", &["http://any.example"]));
+    }
+
+    #[test]
+    fn what_is_no_origin_cannot_be_listed() {
+        for text in ["game.example", "https://", "://x", "https://x/", "https://x/path", "https://a b", "null"] {
+            assert_eq!(text.parse::<Origin>(), Err(InvalidOrigin), "{text}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+use axum::{
+    extract::{FromRequestParts, RawPathParams},
+    http::request::Parts,
+};
+
+use super::failure::Failure;
+use crate::model::{AssetName, ErrorCode, InvalidName, RoomName};
+
+/// The room a path names.
+pub(super) struct InRoom(pub(super) RoomName);
+
+/// The room and the asset a path names.
+pub(super) struct InAsset(pub(super) RoomName, pub(super) AssetName);
+
+impl<S: Send + Sync> FromRequestParts<S> for InRoom {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        Ok(Self(RoomName::parse(&segment("room", parts, state).await?)?))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for InAsset {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let InRoom(room) = InRoom::from_request_parts(parts, state).await?;
+        Ok(Self(room, AssetName::parse(&segment("asset", parts, state).await?)?))
+    }
+}
+
+/// One segment of the path, percent-decoded; empty when the route has none of that name, which is no name either.
+async fn segment<S: Send + Sync>(name: &str, parts: &mut Parts, state: &S) -> Result<String, Failure> {
+    let segments = RawPathParams::from_request_parts(parts, state)
+        .await
+        .map_err(|_| Failure::new(ErrorCode::InvalidName, "the path is not UTF-8 after percent-decoding"))?;
+    let found = segments.iter().find(|(key, _)| *key == name);
+    Ok(found.map(|(_, value)| value.to_owned()).unwrap_or_default())
+}
+
+impl From<InvalidName> for Failure {
+    fn from(error: InvalidName) -> Self {
+        Self::new(ErrorCode::InvalidName, error.to_string())
+    }
+}

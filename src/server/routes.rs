@@ -1,0 +1,45 @@
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    http::{Method, StatusCode, Uri},
+    middleware::from_fn_with_state,
+    routing::{get, post},
+};
+
+use super::{App, assets, failure::Failure, gate::gate, health, rooms, static_files, ws};
+use crate::model::ErrorCode;
+
+/// The one route that becomes a WebSocket.
+pub(super) const WEBSOCKET: &str = "/v1/rooms/{room}/ws";
+
+/// Every path there is.
+pub(super) fn router(app: &Arc<App>) -> Router {
+    Router::new()
+        .route(WEBSOCKET, get(ws::upgrade))
+        .route("/v1/rooms/{room}", get(rooms::show).delete(rooms::remove))
+        .route("/v1/rooms/{room}/assets/{asset}", axum::routing::put(assets::create).delete(assets::remove))
+        .route("/v1/rooms/{room}/assets/{asset}/select", post(assets::select))
+        .route("/v1/rooms/{room}/assets/{asset}/release", post(assets::release))
+        .route("/v1/rooms/{room}/assets/{asset}/restock", post(assets::restock))
+        .route("/v1/rooms/{room}/assets/{asset}/holders", get(assets::holders))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .merge(static_files::router())
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(Arc::clone(app), gate))
+        .with_state(Arc::clone(app))
+}
+
+async fn no_such_path(uri: Uri) -> Failure {
+    let path: String = uri.path().chars().take(128).collect();
+    Failure::new(ErrorCode::BadMessage, format!("there is nothing at {path}")).with_status(StatusCode::NOT_FOUND)
+}
+
+async fn wrong_method(method: Method) -> Failure {
+    let method: String = method.as_str().chars().take(16).collect();
+    Failure::new(ErrorCode::BadMessage, format!("{method} does nothing here; the header Allow says what does"))
+        .with_status(StatusCode::METHOD_NOT_ALLOWED)
+}

@@ -1,0 +1,274 @@
+//! One WebSocket: what is ready goes out in one flush, what has arrived comes in, and one task waits for both.
+
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use futures::{SinkExt, StreamExt};
+use tungstenite::error::Error as WsError;
+
+use super::{
+    App,
+    connections::{End, Entry, Sign},
+    pace::Pace,
+};
+use crate::{
+    arbiter::{Member, Ready},
+    model::{
+        ClientMessage, CloseCode, CloseReason, ErrorCode, RequestId, ServerMessage,
+        limits::{BAD_MESSAGES, RATE_REFUSALS},
+    },
+};
+
+/// RFC 6455: the client broke the WebSocket protocol itself.
+pub(super) const PROTOCOL_ERROR: u16 = 1002;
+/// RFC 6455: a text that is not UTF-8.
+pub(super) const INVALID_TEXT: u16 = 1007;
+
+/// Messages handled before what they caused is sent.
+const MESSAGES_PER_TURN: usize = 64;
+
+/// One joined connection.
+pub(super) struct Session {
+    socket: WebSocket,
+    member: Member,
+    entry: Entry,
+    ready: Ready,
+    in_flight: usize,
+    max_in_flight: usize,
+    pace: Pace,
+    /// Messages in a row that were nonsense, or too many.
+    bad: u32,
+    refused: u32,
+    /// The socket may still hold something that was sent to us.
+    unread: bool,
+    end: Option<End>,
+}
+
+impl Session {
+    pub(super) fn new(app: &Arc<App>, socket: WebSocket, member: Member) -> Self {
+        Self {
+            entry: app.connections.enter(member.mailbox()),
+            socket,
+            member,
+            ready: Ready::default(),
+            in_flight: 0,
+            max_in_flight: app.settings.in_flight,
+            pace: Pace::new(app.settings.selects_per_second),
+            bad: 0,
+            refused: 0,
+            unread: true,
+            end: None,
+        }
+    }
+
+    /// Serves the connection until it ends.
+    pub(super) async fn run(mut self) -> End {
+        loop {
+            match self.end {
+                // What cannot be sent any more is not tried.
+                Some(end @ (End::ByClient | End::Broken)) => return self.finish(end).await,
+                end => {
+                    if let Err(broken) = self.give().await {
+                        return broken;
+                    }
+                    if let Some(end) = end {
+                        return self.finish(end).await;
+                    }
+                }
+            }
+            poll_fn(|cx| self.poll_work(cx)).await;
+        }
+    }
+
+    /// Sends everything that is ready and flushes once.
+    async fn give(&mut self) -> Result<(), End> {
+        loop {
+            let more = self.member.take(&mut self.ready);
+            let mut sent = self.ready.replies.len() + self.ready.frames.len();
+            for reply in self.ready.replies.drain(..) {
+                if !matches!(reply, ServerMessage::Pong { .. }) {
+                    self.in_flight = self.in_flight.saturating_sub(1);
+                }
+                self.socket.feed(Message::Text(reply.encode().into())).await.map_err(|e| broken(&e))?;
+            }
+            for frame in self.ready.frames.drain(..) {
+                let Ok(text) = Utf8Bytes::try_from(frame) else { continue };
+                self.socket.feed(Message::Text(text)).await.map_err(|e| broken(&e))?;
+            }
+            if self.entry.pulse.take(Sign::Ping) {
+                self.socket.feed(Message::Ping(axum::body::Bytes::new())).await.map_err(|e| broken(&e))?;
+                sent += 1;
+            }
+            self.entry.meters().sent.increment(sent as u64);
+            if !more {
+                break;
+            }
+        }
+        self.entry.pulse.set_reading(self.in_flight < self.max_in_flight);
+        self.socket.flush().await.map_err(|e| broken(&e))
+    }
+
+    /// Ready when there is something to give, or an end to make.
+    fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let handled = self.poll_messages(cx);
+        let woken = self.member.mailbox().poll_woken(cx).is_ready();
+        if self.end.is_none() {
+            self.end = self.reason_to_end();
+        }
+        if handled || woken || self.end.is_some() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Handles what has arrived, up to the bound of requests in flight: beyond it nothing is read.
+    fn poll_messages(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut handled = 0;
+        while self.end.is_none() && self.in_flight < self.max_in_flight && handled < MESSAGES_PER_TURN {
+            match self.socket.poll_next_unpin(cx) {
+                Poll::Pending => {
+                    self.unread = false;
+                    break;
+                }
+                Poll::Ready(Some(Ok(message))) => {
+                    self.entry.heard();
+                    self.unread = true;
+                    self.handle(message);
+                }
+                Poll::Ready(Some(Err(error))) => self.end = Some(broken(&error)),
+                Poll::Ready(None) => self.end = Some(End::Broken),
+            }
+            handled += 1;
+        }
+        handled > 0
+    }
+
+    fn reason_to_end(&self) -> Option<End> {
+        let code = if self.member.is_dismissed() {
+            CloseCode::RoomRemoved
+        } else if self.entry.pulse.has(Sign::Silent) {
+            CloseCode::TooSlow
+        } else if self.bad > BAD_MESSAGES {
+            CloseCode::ProtocolViolation
+        } else if self.refused > RATE_REFUSALS {
+            CloseCode::TooFast
+        } else if self.entry.pulse.has(Sign::Drain) && self.in_flight == 0 && !self.unread {
+            // Everything that reached the socket was read, and everything read was answered.
+            CloseCode::Draining
+        } else {
+            return None;
+        };
+        Some(End::Closed(code.number()))
+    }
+
+    fn handle(&mut self, message: Message) {
+        match message {
+            Message::Text(text) => self.handle_text(text.as_str()),
+            Message::Binary(_) => self.complain(
+                ErrorCode::BadMessage,
+                "binary frames are not spoken here; send JSON in text frames",
+                None,
+            ),
+            Message::Ping(_) | Message::Pong(_) => {}
+            Message::Close(_) => self.end = Some(End::ByClient),
+        }
+    }
+
+    fn handle_text(&mut self, text: &str) {
+        match ClientMessage::decode(text) {
+            Err(rejected) => self.complain(rejected.code, rejected.message, rejected.request_id),
+            Ok(message) if !self.pace.allows() => self.slow_down(message),
+            Ok(message) => {
+                (self.bad, self.refused) = (0, 0);
+                self.request(message);
+            }
+        }
+    }
+
+    fn request(&mut self, message: ClientMessage) {
+        match message {
+            ClientMessage::SelectAsset { asset, request_id } => {
+                self.in_flight += 1;
+                self.member.select(asset, request_id);
+            }
+            ClientMessage::ReleaseAsset { asset, request_id } => {
+                self.in_flight += 1;
+                self.member.release(asset, request_id);
+            }
+            ClientMessage::Sync => self.member.sync(),
+            ClientMessage::Ping { request_id } => self.member.pong(request_id),
+        }
+    }
+
+    fn complain(&mut self, code: ErrorCode, message: impl Into<String>, request_id: Option<RequestId>) {
+        self.bad += 1;
+        self.error(code, message, request_id);
+    }
+
+    fn slow_down(&mut self, message: ClientMessage) {
+        self.refused += 1;
+        let request_id = match message {
+            ClientMessage::SelectAsset { request_id, .. }
+            | ClientMessage::ReleaseAsset { request_id, .. }
+            | ClientMessage::Ping { request_id } => request_id,
+            ClientMessage::Sync => None,
+        };
+        self.error(ErrorCode::RateLimited, "more requests than --selects-per-second allows; slow down", request_id);
+    }
+
+    /// An error of our own counts as in flight until it is sent, so that nonsense is subject to the same bound.
+    fn error(&mut self, code: ErrorCode, message: impl Into<String>, request_id: Option<RequestId>) {
+        self.in_flight += 1;
+        self.ready.replies.push(ServerMessage::error(code, message, request_id));
+    }
+
+    async fn finish(mut self, end: End) -> End {
+        match end {
+            End::Closed(code) => {
+                let among = self.entry.among();
+                close(&mut self.socket, code, retry_after_ms(code, among)).await;
+            }
+            // The echo of the client's close frame.
+            End::ByClient => drop(self.socket.flush().await),
+            End::Broken => {}
+        }
+        end
+    }
+}
+
+/// Closes a connection that did not get as far as a session.
+pub(super) async fn refuse(mut socket: WebSocket, code: CloseCode) -> End {
+    close(&mut socket, code.number(), retry_after_ms(code.number(), 0)).await;
+    End::Closed(code.number())
+}
+
+/// Sends a close frame. The socket is then dropped, and what lies under it keeps a reset from overtaking the frame.
+async fn close(socket: &mut WebSocket, code: u16, retry_after_ms: u64) {
+    let reason = CloseReason { code, retry_after_ms };
+    let reason = serde_json::to_string(&reason).expect("two numbers are JSON").into();
+    if let Err(error) = socket.send(Message::Close(Some(CloseFrame { code, reason }))).await {
+        tracing::debug!(%error, code, "the close frame could not be sent");
+    }
+}
+
+/// When to come back, with jitter, so that a crowd does not come back as one: spread over half a second and
+/// another second for every 2,000 connections.
+fn retry_after_ms(code: u16, among: usize) -> u64 {
+    if (4100..4200).contains(&code) { 250 + fastrand::u64(0..500 + among as u64 / 2) } else { 0 }
+}
+
+/// What an error of the WebSocket library means.
+fn broken(error: &axum::Error) -> End {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<WsError>());
+    match source {
+        Some(WsError::Capacity(_)) => End::Closed(CloseCode::MessageTooBig.number()),
+        Some(WsError::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)) => End::Broken,
+        Some(WsError::Protocol(_)) => End::Closed(PROTOCOL_ERROR),
+        Some(WsError::Utf8(_)) => End::Closed(INVALID_TEXT),
+        Some(WsError::Io(error)) if error.kind() == std::io::ErrorKind::TimedOut => {
+            End::Closed(CloseCode::TooSlow.number())
+        }
+        _ => End::Broken,
+    }
+}

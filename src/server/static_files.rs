@@ -1,0 +1,104 @@
+use std::{borrow::Cow, fmt::Write, sync::Arc};
+
+use axum::{
+    Router,
+    body::Bytes,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use rust_embed::{Embed, EmbeddedFile};
+
+use super::App;
+
+/// Every file under `static/`, in the binary also when it is a debug build, so that it runs anywhere.
+#[derive(Embed)]
+#[folder = "static/"]
+struct Files;
+
+/// The page gets its scripts from here alone and may open WebSockets to other nodes.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'",
+);
+/// Ask each time, answered by 304: a new version of the server is a new version of the page at once.
+const CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+/// Games on other origins import the client library from here.
+const LIBRARY: &str = "asset-arbiter.js";
+
+/// A route for each file; `index.html` is `/`.
+pub(super) fn router() -> Router<Arc<App>> {
+    Files::iter().filter_map(|name| Some((File::load(&name)?, name))).fold(
+        Router::new(),
+        |router, (file, name)| {
+            let path = if name == "index.html" { "/".to_owned() } else { format!("/{name}") };
+            let file = Arc::new(file);
+            router.route(&path, get(async move |headers: HeaderMap| file.answer(&headers)))
+        },
+    )
+}
+
+struct File {
+    bytes: Bytes,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    etag: HeaderValue,
+}
+
+impl File {
+    fn load(name: &str) -> Option<Self> {
+        let EmbeddedFile { data, metadata } = Files::get(name)?;
+        let etag = etag(&metadata.sha256_hash());
+        let mut headers = vec![
+            (header::CONTENT_TYPE, HeaderValue::from_static(content_type(name))),
+            (header::CONTENT_SECURITY_POLICY, POLICY),
+            (header::CACHE_CONTROL, CACHE),
+            (header::ETAG, etag.clone()),
+        ];
+        if name == LIBRARY {
+            headers.push((header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")));
+        }
+        let bytes = match data {
+            Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+            Cow::Owned(bytes) => Bytes::from(bytes),
+        };
+        Some(Self { bytes, headers, etag })
+    }
+
+    fn answer(&self, request: &HeaderMap) -> Response {
+        let known = request.get_all(header::IF_NONE_MATCH).iter().any(|known| names(known, &self.etag));
+        let mut response = if known {
+            StatusCode::NOT_MODIFIED.into_response()
+        } else {
+            Response::new(self.bytes.clone().into())
+        };
+        response.headers_mut().extend(self.headers.iter().cloned());
+        response
+    }
+}
+
+/// Whether an `If-None-Match` names this version.
+fn names(known: &HeaderValue, etag: &HeaderValue) -> bool {
+    let (Ok(known), Ok(etag)) = (known.to_str(), etag.to_str()) else { return false };
+    known.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
+}
+
+/// The first half of the hash is plenty.
+fn etag(hash: &[u8; 32]) -> HeaderValue {
+    let hex = hash[..16].iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    });
+    HeaderValue::from_str(&format!("\"{hex}\"")).expect("hex digits in quotes fit a header")
+}
+
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("html") => "text/html; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("json") => "application/json",
+        Some("png") => "image/png",
+        Some("txt" | "md") => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}
