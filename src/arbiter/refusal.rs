@@ -54,6 +54,6 @@ impl From<&StoreError> for Refusal {
             StoreErrorKind::Unavailable => return Self::store_unavailable(),
             StoreErrorKind::OutcomeUnknown => return Self::outcome_unknown(),
         };
-        Self::new(code, error.to_string())
+        Self::new(code, error.message())
     }
 }

@@ -39,6 +39,12 @@ impl StoreError {
         self
     }
 
+    /// What was wrong, without naming the store: fit for a player's eyes.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// What it means for the caller.
     #[must_use]
     pub fn kind(&self) -> StoreErrorKind {
