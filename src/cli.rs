@@ -71,12 +71,13 @@ fn failed(problems: &[String], code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
+/// Tells how the layers relate.
+const AFTER_HELP: &str = "Without a command it serves. A flag beats its environment variable, which beats the \
+                          file named by --config.";
+
 /// Decides, for browser games and bots, who gets the asset
-///
-/// Without a command it serves, so all flags of `serve` may be given right away. A flag beats its
-/// environment variable, which beats the file named by --config.
 #[derive(Debug, Parser)]
-#[command(name = "asset-arbiter", version, args_conflicts_with_subcommands = true)]
+#[command(name = "asset-arbiter", version, args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Subcommands>,

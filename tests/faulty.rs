@@ -1,5 +1,7 @@
 //! The faulty store does what its plan says, and the same again from the same seed.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::{sync::Arc, time::Duration};
 
 use asset_arbiter::{

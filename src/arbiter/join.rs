@@ -73,6 +73,7 @@ impl Arbiter {
             state.view.load(snapshot, &mut waited);
             state.tell(&waited);
         });
+        self.schedule_resync(room);
         Ok(())
     }
 }

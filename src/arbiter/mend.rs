@@ -3,7 +3,14 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use super::{Arbiter, meters::StoreCall, room::RoomHandle, turn::run};
+use tokio::time::sleep;
+
+use super::{
+    Arbiter,
+    meters::StoreCall,
+    room::{RoomHandle, State},
+    turn::run,
+};
 use crate::{
     bus::BusMessage,
     model::{
@@ -23,7 +30,7 @@ impl Arbiter {
     pub(super) fn apply(self: &Arc<Self>, room: &RoomHandle, events: Vec<Event>) {
         let assets: BTreeSet<_> = events.iter().map(|event| event.asset.clone()).collect();
         for asset in room.apply(events) {
-            self.mend(room, asset, GAP_WAIT, false);
+            self.mend(room, &asset, 0, GAP_WAIT, false);
         }
         for asset in assets {
             if room.with(|state| state.view.lacks_holders(&asset)) {
@@ -35,67 +42,71 @@ impl Arbiter {
     /// Compares the view with a state the store just told; what it is behind is repaired. `lost`: the
     /// events were never told by anyone, so there is nothing to wait for, and other nodes want to hear of them.
     pub(super) fn compare(self: &Arc<Self>, room: &RoomHandle, state: &AssetState, lost: bool) {
-        let known = room.with(|room| room.view.revision(&state.asset));
-        if known.is_none_or(|known| known < state.revision) {
-            self.mend(room, state.asset.clone(), if lost { Duration::ZERO } else { GAP_WAIT }, lost);
+        if room.with(|room| room.view.is_behind(&state.asset, state.revision)) {
+            let wait = if lost { Duration::ZERO } else { GAP_WAIT };
+            self.mend(room, &state.asset, state.revision, wait, lost);
         }
     }
 
-    /// Sees to it that an asset's gap is closed after `wait`; one at a time for an asset.
-    pub(super) fn mend(self: &Arc<Self>, room: &RoomHandle, asset: AssetName, wait: Duration, publish: bool) {
-        if !room.mending.lock().insert(asset.clone()) {
-            return;
+    /// Sees to it that an asset's view is at least at `target` and has no gap, beginning after `wait`. One
+    /// repair at a time for an asset; a target that comes meanwhile is reached by the same one.
+    pub(super) fn mend(
+        self: &Arc<Self>,
+        room: &RoomHandle,
+        asset: &AssetName,
+        target: u64,
+        wait: Duration,
+        publish: bool,
+    ) {
+        {
+            let mut mending = room.mending.lock();
+            if let Some(under_way) = mending.get_mut(asset) {
+                *under_way = target.max(*under_way);
+                return;
+            }
+            mending.insert(asset.clone(), target);
         }
-        let (arbiter, room) = (Arc::clone(self), room.clone());
-        let before = room.with(|state| state.view.revision(&asset));
-        run(async move {
-            if !wait.is_zero() {
-                tokio::time::sleep(wait).await;
-            }
-            let closed = room.with(|state| state.view.revision(&asset) > before && !state.view.has_gap(&asset));
-            if !closed {
-                arbiter.mend_now(&room, &asset, publish).await;
-            }
-            room.mending.lock().remove(&asset);
-            if room.with(|state| state.view.has_gap(&asset)) {
-                arbiter.mend(&room, asset, GAP_WAIT, false);
-            }
-        });
+        run(Arc::clone(self).keep_mending(room.clone(), asset.clone(), wait, publish));
     }
 
-    async fn mend_now(self: &Arc<Self>, room: &RoomHandle, asset: &AssetName, publish: bool) {
+    async fn keep_mending(self: Arc<Self>, room: RoomHandle, asset: AssetName, wait: Duration, publish: bool) {
+        if !wait.is_zero() {
+            sleep(wait).await;
+        }
+        while needs_mending(&room, &asset) {
+            if !self.mend_now(&room, &asset, publish).await {
+                sleep(GAP_WAIT).await;
+            }
+        }
+    }
+
+    /// One repair; false if the store could not be read or was ahead again.
+    async fn mend_now(self: &Arc<Self>, room: &RoomHandle, asset: &AssetName, publish: bool) -> bool {
+        let most = self.config.room_log / 2;
         for last in (1..=TRIES).rev() {
             let known = room.with(|state| state.view.revision(asset));
-            let most = self.config.room_log / 2;
             let (stored, grants) = match self.read_asset(room, asset, known, most + 1).await {
                 Ok(read) => read,
-                Err(code) => return room.with(|state| give_up(state, asset, code)),
+                Err(ErrorCode::UnknownAsset) => {
+                    // Nothing that waits for it will ever be of use.
+                    room.mending.lock().insert(asset.clone(), 0);
+                    room.with(|state| state.view.forget_waiting(asset, 0));
+                    return true;
+                }
+                Err(_) => return false,
             };
-            let closed = room.with(|state| {
-                let known = state.view.get(asset);
-                if known.is_some_and(|known| known.revision >= stored.revision) {
-                    return Some(Vec::new());
-                }
-                let events = reconstruct(known, &stored, &grants).filter(|events| events.len() <= most);
-                if events.is_none() && last == 1 {
-                    let mut waited = Vec::new();
-                    state.view.catch_up(stored.clone(), &mut waited);
-                    state.presence.forget_held();
-                    state.log.reset();
-                    state.tell(&waited);
-                    return Some(Vec::new());
-                }
-                events
-            });
-            let Some(events) = closed else { continue };
+            let mended = room.with(|state| mend_view(state, &stored, &grants, most, last == 1));
+            let Some(events) = mended else { continue };
             self.meters.gaps_repaired.increment(1);
             if publish {
                 events.iter().for_each(|event| self.bus.publish(&room.name, &BusMessage::Event(event.clone())));
             }
             room.apply(events);
             room.wake();
-            return self.ask_held(room).await;
+            self.ask_held(room).await;
+            return true;
         }
+        false
     }
 
     async fn read_asset(
@@ -141,11 +152,43 @@ impl Arbiter {
     }
 }
 
-/// The asset cannot be read now. If the store has none, nothing that waits for it will ever be of use.
-fn give_up(state: &mut super::room::State, asset: &AssetName, code: ErrorCode) {
-    if code == ErrorCode::UnknownAsset {
-        state.view.forget_waiting(asset);
+/// Whether the repair has more to do; if not, it is over.
+fn needs_mending(room: &RoomHandle, asset: &AssetName) -> bool {
+    let mut mending = room.mending.lock();
+    let target = mending.get(asset).copied().unwrap_or_default();
+    let needed =
+        room.with(|state| target > 0 && state.view.is_behind(asset, target) || state.view.has_gap(asset));
+    if !needed {
+        mending.remove(asset);
     }
+    needed
+}
+
+/// The events that bring the view to what is stored; none when it is there already. When the numbers do not
+/// tell what happened, `None`; or, the last time, the state is taken as it is and everyone gets a snapshot.
+fn mend_view(
+    state: &mut State,
+    stored: &AssetState,
+    grants: &[Grant],
+    most: usize,
+    last: bool,
+) -> Option<Vec<Event>> {
+    let known = state.view.get(&stored.asset);
+    if known.is_some_and(|known| known.revision >= stored.revision) {
+        // What waits beyond what is stored belongs to a life that the store has lost.
+        state.view.forget_waiting(&stored.asset, stored.revision);
+        return Some(Vec::new());
+    }
+    let events = reconstruct(known, stored, grants).filter(|events| events.len() <= most);
+    if events.is_none() && last {
+        let mut waited = Vec::new();
+        state.view.catch_up(stored.clone(), &mut waited);
+        state.presence.forget_held();
+        state.log.reset();
+        state.tell(&waited);
+        return Some(Vec::new());
+    }
+    events
 }
 
 /// The changes that lead from what is known to what is stored, if the numbers leave no doubt which they were.

@@ -28,6 +28,11 @@ impl Registry {
         self.rooms.get(name).map(|room| self.handle(&room))
     }
 
+    /// The same for a room that has members; looking at an idle one must not keep it.
+    pub(super) fn get_inhabited(&self, name: &RoomName) -> Option<RoomHandle> {
+        self.rooms.get(name).filter(|room| room.has_members()).map(|room| self.handle(&room))
+    }
+
     /// The same, and the room is made active if it is not. `epoch` is only asked for a new room.
     pub(super) fn get_or_open(
         &self,

@@ -2,21 +2,28 @@
 
 use std::{collections::BTreeMap, sync::Arc, sync::atomic::Ordering::Relaxed, time::Duration};
 
-use super::{Arbiter, meters::StoreCall, room::RoomHandle};
+use super::{
+    Arbiter,
+    meters::StoreCall,
+    room::{Room, RoomHandle},
+};
 use crate::model::{AssetName, RevisionRow};
 
 type Rows = BTreeMap<AssetName, RevisionRow>;
 
 impl Arbiter {
     /// Whether the room is due to be compared; if so, says when it is due next.
-    pub(super) fn resync_due(&self, room: &RoomHandle) -> bool {
-        let now = self.clock.now();
-        let due = room.resync_at.load(Relaxed) <= now;
+    pub(super) fn resync_due(&self, room: &Room) -> bool {
+        let due = room.resync_at.load(Relaxed) <= self.clock.now();
         if due {
-            let pause = self.jitter(self.config.resync_interval);
-            room.resync_at.store(now + pause.as_millis() as u64, Relaxed);
+            self.schedule_resync(room);
         }
         due
+    }
+
+    pub(super) fn schedule_resync(&self, room: &Room) {
+        let pause = self.jitter(self.config.resync_interval).as_millis() as u64;
+        room.resync_at.store(self.clock.now() + pause, Relaxed);
     }
 
     /// Compares a room with the store; repairs what the room is behind, and heals a store that went back.
@@ -29,8 +36,8 @@ impl Arbiter {
             return self.heal(&room, &asset).await;
         }
         for (asset, row) in rows {
-            if room.with(|state| state.view.revision(&asset).is_none_or(|known| known < row.revision)) {
-                self.mend(&room, asset, Duration::ZERO, false);
+            if room.with(|state| state.view.is_behind(&asset, row.revision)) {
+                self.mend(&room, &asset, row.revision, Duration::ZERO, false);
             }
         }
     }

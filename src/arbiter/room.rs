@@ -1,5 +1,5 @@
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Release},
@@ -30,8 +30,8 @@ pub(super) struct Room {
     /// Subscribed and read from the store.
     pub(super) loaded: OnceCell<()>,
     pub(super) queues: Mutex<Queues>,
-    /// Assets whose gap is being repaired.
-    pub(super) mending: Mutex<BTreeSet<AssetName>>,
+    /// Assets under repair, each with the revision to be reached; 0: just without a gap.
+    pub(super) mending: Mutex<BTreeMap<AssetName, u64>>,
     /// When to compare with a shared store next.
     pub(super) resync_at: AtomicU64,
     state: Mutex<State>,

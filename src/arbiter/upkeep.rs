@@ -36,7 +36,7 @@ impl Arbiter {
         for name in self.rooms.names() {
             if self.rooms.retire(&name, linger) {
                 self.bus.unsubscribe(&name);
-            } else if let Some(room) = self.rooms.get(&name) {
+            } else if let Some(room) = self.rooms.get_inhabited(&name) {
                 self.look_after(room, ticks);
             }
         }
@@ -44,9 +44,6 @@ impl Arbiter {
     }
 
     fn look_after(self: &Arc<Self>, room: RoomHandle, ticks: u64) {
-        if !room.has_members() {
-            return;
-        }
         room.tick();
         if self.store.shared() && self.resync_due(&room) {
             run(Arc::clone(self).resync(room.clone()));

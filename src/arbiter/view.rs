@@ -122,9 +122,19 @@ impl View {
         }
     }
 
-    /// The asset's missing events will not come.
-    pub(super) fn forget_waiting(&mut self, asset: &AssetName) {
-        self.waiting.remove(asset);
+    /// Whether less is known of the asset than what is stored at `revision`.
+    pub(super) fn is_behind(&self, asset: &AssetName, revision: u64) -> bool {
+        self.revision(asset).is_none_or(|known| known < revision)
+    }
+
+    /// What waits beyond `revision` will never be of use.
+    pub(super) fn forget_waiting(&mut self, asset: &AssetName, revision: u64) {
+        if let Some(waiting) = self.waiting.get_mut(asset) {
+            waiting.retain(|&at, _| at <= revision);
+            if waiting.is_empty() {
+                self.waiting.remove(asset);
+            }
+        }
     }
 
     fn is_next(&self, event: &Event) -> bool {

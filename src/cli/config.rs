@@ -145,7 +145,11 @@ fn too_much(args: &ServeArgs, templates: &[(AssetName, Units)]) -> Vec<String> {
         }
     }
     if templates.len() > args.max_assets {
-        found.push(format!("--asset: {} assets are more than --max-assets {}", templates.len(), args.max_assets));
+        found.push(format!(
+            "--asset: {} assets are more than --max-assets {}",
+            templates.len(),
+            args.max_assets
+        ));
     }
     if let Some(units) = args.auto_create.filter(|units| *units > args.max_units) {
         found.push(format!("--auto-create {units} is more than --max-units {}", args.max_units));

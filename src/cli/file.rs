@@ -15,7 +15,8 @@ impl File {
         let name = path.display().to_string();
         let text =
             std::fs::read_to_string(path).map_err(|error| format!("cannot read --config {name}: {error}"))?;
-        let values = text.parse::<Table>().map_err(|error| format!("{name}: {}", one_line(&error.to_string())))?;
+        let values =
+            text.parse::<Table>().map_err(|error| format!("{name}: {}", one_line(&error.to_string())))?;
         Ok(Self { name, values })
     }
 

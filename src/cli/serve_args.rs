@@ -112,8 +112,8 @@ pub(crate) struct ServeArgs {
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// For people.
+    // For people.
     Pretty,
-    /// For programs: one object per line.
+    // For programs: one object per line.
     Json,
 }

@@ -13,7 +13,8 @@ const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
-    let (milliseconds, rule) = (|factor: u64| number.parse::<u64>().ok()?.checked_mul(factor), "write a duration");
+    let (milliseconds, rule) =
+        (|factor: u64| number.parse::<u64>().ok()?.checked_mul(factor), "write a duration");
     let total = match unit {
         "ms" => milliseconds(1),
         "s" => milliseconds(1000),
@@ -92,7 +93,9 @@ impl FromStr for Template {
         let asset = AssetName::parse(name).map_err(|error| error.to_string())?;
         match units.parse() {
             Ok(units) if units > 0 => Ok(Self { asset, units }),
-            _ => Err(format!("units are a whole number from 1, not {units:?}; write NAME=UNITS such as sword=1")),
+            _ => {
+                Err(format!("units are a whole number from 1, not {units:?}; write NAME=UNITS such as sword=1"))
+            }
         }
     }
 }

@@ -218,7 +218,9 @@ fn units(number: u64) -> Result<Units, Failure> {
     match Units::try_from(number) {
         Ok(0) => Err(bad("units must be at least 1".to_owned())),
         Ok(units) => Ok(units),
-        Err(_) => Err(Failure::new(ErrorCode::LimitReached, format!("{number} units are more than there can be"))),
+        Err(_) => {
+            Err(Failure::new(ErrorCode::LimitReached, format!("{number} units are more than there can be")))
+        }
     }
 }
 

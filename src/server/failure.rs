@@ -15,6 +15,8 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 pub(super) struct Failure {
     status: StatusCode,
     body: Body,
+    /// The same request may succeed later.
+    temporary: bool,
     /// The rest of the request will not be read, so the connection cannot be used again.
     close: bool,
 }
@@ -28,7 +30,8 @@ struct Body {
 impl Failure {
     /// With the status that goes with the code.
     pub(super) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { status: status(code), body: Body { code, message: message.into() }, close: false }
+        let body = Body { code, message: message.into() };
+        Self { status: status(code), body, temporary: code.temporary(), close: false }
     }
 
     /// For what HTTP has a status for and our codes have no word.
@@ -36,6 +39,12 @@ impl Failure {
         Self { status, ..self }
     }
 
+    /// For what passes although its code does not say so.
+    pub(super) fn for_now(self) -> Self {
+        Self { temporary: true, ..self }
+    }
+
+    /// For requests of which more may come than will be read.
     pub(super) fn closing(self) -> Self {
         Self { close: true, ..self }
     }
@@ -51,14 +60,11 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.body)).into_response();
         let headers = response.headers_mut();
-        match self.status {
-            StatusCode::UNAUTHORIZED => {
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
-                headers.insert(header::RETRY_AFTER, RETRY_AFTER);
-            }
-            _ => {}
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.temporary {
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER);
         }
         if self.close {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

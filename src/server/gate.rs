@@ -31,9 +31,9 @@ pub(super) async fn gate(State(app): State<Arc<App>>, request: Request, next: Ne
 fn refusal(app: &App, request: &Request, full: bool) -> Option<Failure> {
     if full {
         let message = "this node has as many connections as it takes (--max-connections)";
-        return Some(
-            Failure::new(ErrorCode::LimitReached, message).with_status(StatusCode::SERVICE_UNAVAILABLE).closing(),
-        );
+        let failure =
+            Failure::new(ErrorCode::LimitReached, message).with_status(StatusCode::SERVICE_UNAVAILABLE);
+        return Some(failure.for_now().closing());
     }
     // Otherwise any page a player has open could change things here in the player's place.
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);

@@ -60,7 +60,11 @@ impl Linger {
 }
 
 impl AsyncRead for Linger {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = ready!(self.stream()?.poll_read(cx, buf));
         self.ended |= read.is_err() || (buf.filled().len() == before && buf.remaining() > 0);

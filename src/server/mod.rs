@@ -25,10 +25,10 @@ mod path;
 
 mod auth;
 mod connections;
-mod pace;
-mod session;
 mod exporter;
 mod origins;
+mod pace;
+mod session;
 
 use std::sync::Arc;
 

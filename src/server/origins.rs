@@ -110,7 +110,8 @@ mod tests {
 
     #[test]
     fn other_origins_are_refused_unless_listed() {
-        for origin in ["http://evil.example", "http://localhost", "http://localhost:80801", "null", "", "file://"]
+        for origin in
+            ["http://evil.example", "http://localhost", "http://localhost:80801", "null", "", "file://"]
         {
             assert!(!allows(&[], "localhost:8080", &[origin]), "{origin}");
         }
@@ -122,7 +123,8 @@ mod tests {
 
     #[test]
     fn what_is_no_origin_cannot_be_listed() {
-        for text in ["game.example", "https://", "://x", "https://x/", "https://x/path", "https://a b", "null"] {
+        for text in ["game.example", "https://", "://x", "https://x/", "https://x/path", "https://a b", "null"]
+        {
             assert_eq!(text.parse::<Origin>(), Err(InvalidOrigin), "{text}");
         }
     }

@@ -35,7 +35,8 @@ pub(super) fn router(app: &Arc<App>) -> Router {
 
 async fn no_such_path(uri: Uri) -> Failure {
     let path: String = uri.path().chars().take(128).collect();
-    Failure::new(ErrorCode::BadMessage, format!("there is nothing at {path}")).with_status(StatusCode::NOT_FOUND)
+    Failure::new(ErrorCode::BadMessage, format!("there is nothing at {path}"))
+        .with_status(StatusCode::NOT_FOUND)
 }
 
 async fn wrong_method(method: Method) -> Failure {

@@ -214,7 +214,11 @@ impl Session {
             | ClientMessage::Ping { request_id } => request_id,
             ClientMessage::Sync => None,
         };
-        self.error(ErrorCode::RateLimited, "more requests than --selects-per-second allows; slow down", request_id);
+        self.error(
+            ErrorCode::RateLimited,
+            "more requests than --selects-per-second allows; slow down",
+            request_id,
+        );
     }
 
     /// An error of our own counts as in flight until it is sent, so that nonsense is subject to the same bound.

@@ -108,7 +108,13 @@ impl Asked {
     }
 
     fn join(self, session: &str, room: RoomName) -> Join {
-        Join { room, player: self.player, resume: self.resume, session: session.to_owned(), ping_interval_ms: 0 }
+        Join {
+            room,
+            player: self.player,
+            resume: self.resume,
+            session: session.to_owned(),
+            ping_interval_ms: 0,
+        }
     }
 }
 
@@ -149,7 +155,9 @@ mod tests {
     #[test]
     fn a_bad_query_is_refused() {
         let long = format!("epoch={}", "a".repeat(33));
-        for query in ["player=", "player=a%20b", "player=..", "epoch=", "epoch=a-b", "offset=-1", "offset=x", &long] {
+        for query in
+            ["player=", "player=a%20b", "player=..", "epoch=", "epoch=a-b", "offset=-1", "offset=x", &long]
+        {
             assert!(Asked::parse(query).is_err(), "{query}");
         }
     }

@@ -3,8 +3,11 @@
 //! **Survives**: nothing; gone with the process.
 //! **On timeout**: there are none; a call always answers.
 
+mod asset;
+mod calls;
+
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -15,13 +18,9 @@ use std::{
 use async_trait::async_trait;
 use dashmap::DashMap;
 
-use super::{
-    Call, Created, Done, Driver, NodeId, Options, Result, Selected, Store, StoreError, StoreErrorKind, Verdict,
-};
-use crate::model::{
-    AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units,
-    limits::{HOLDERS_SHOWN, REMEMBERED_NODES},
-};
+use self::asset::Asset;
+use super::{Call, Created, Done, Driver, Options, Result, Selected, Store, StoreError, StoreErrorKind};
+use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
 
 pub(super) const DRIVER: Driver = Driver {
     schemes: &["memory"],
@@ -65,7 +64,7 @@ impl MemoryStore {
         }
         self.sweep(now);
         let mut made = self.rooms.entry(room.clone()).or_default();
-        made.used_at = now;
+        made.used_at = made.used_at.max(now);
         change(&mut made)
     }
 
@@ -89,11 +88,11 @@ impl MemoryStore {
 
     fn sweep(&self, now: Millis) {
         let last = self.swept_at.load(Ordering::Relaxed);
-        if self.ttl == 0 || now < last + SWEEP_EVERY {
+        if self.ttl == 0 || now < last.saturating_add(SWEEP_EVERY) {
             return;
         }
         self.swept_at.store(now, Ordering::Relaxed);
-        self.rooms.retain(|_, room| room.used_at + self.ttl > now);
+        self.rooms.retain(|_, room| room.used_at.saturating_add(self.ttl) > now);
     }
 }
 
@@ -115,7 +114,7 @@ impl Store for MemoryStore {
             };
             let answered = found.calls.answered(call);
             let created = answered.unwrap_or_else(|| found.create_again(call, units));
-            if !found.removed && found.created_units != units {
+            if !created && !found.removed && found.created_units != units {
                 return Err(error(
                     StoreErrorKind::Conflict,
                     format!("asset {asset} was created with {} units, not {units}", found.created_units),
@@ -261,146 +260,6 @@ struct Room {
     /// By name, so that a snapshot comes out in order.
     assets: BTreeMap<AssetName, Asset>,
     used_at: Millis,
-}
-
-#[derive(Debug)]
-struct Asset {
-    created_units: Units,
-    units: Units,
-    /// Only winners are recorded, so the counter never passes 0.
-    remaining: Units,
-    revision: u64,
-    removed: bool,
-    holders: BTreeMap<u64, Grant>,
-    by_player: HashMap<PlayerName, u64>,
-    calls: LastCalls,
-}
-
-impl Asset {
-    fn new(units: Units) -> Self {
-        Self {
-            created_units: units,
-            units,
-            remaining: units,
-            revision: 0,
-            removed: false,
-            holders: BTreeMap::new(),
-            by_player: HashMap::new(),
-            calls: LastCalls::default(),
-        }
-    }
-
-    fn alive(&self, asset: &AssetName) -> Result<()> {
-        if self.removed { Err(unknown(asset)) } else { Ok(()) }
-    }
-
-    fn create_again(&mut self, call: Call, units: Units) -> bool {
-        let created = self.removed;
-        if created {
-            let calls = std::mem::take(&mut self.calls);
-            *self = Self { revision: self.revision + 1, calls, ..Self::new(units) };
-        }
-        self.calls.record(call, created);
-        created
-    }
-
-    fn select(&mut self, call: Call, asset: &AssetName, players: &[PlayerName]) -> Result<Selected> {
-        self.alive(asset)?;
-        let repeated = self.calls.answered(call).is_some();
-        let verdicts: Vec<_> = players.iter().map(|player| self.decide(call, player, repeated)).collect();
-        if !repeated {
-            let changed = verdicts.iter().any(|verdict| matches!(verdict, Verdict::Granted { .. }));
-            self.calls.record(call, changed);
-        }
-        Ok(Selected { verdicts, state: self.state(asset), repeated })
-    }
-
-    fn decide(&mut self, call: Call, player: &PlayerName, look_up_only: bool) -> Verdict {
-        if let Some(&revision) = self.by_player.get(player) {
-            return Verdict::AlreadyHeld { revision };
-        }
-        if look_up_only || self.remaining == 0 {
-            return Verdict::SoldOut;
-        }
-        self.remaining -= 1;
-        self.revision += 1;
-        let revision = self.revision;
-        self.holders.insert(revision, Grant { player: player.clone(), granted_at: call.at, revision });
-        self.by_player.insert(player.clone(), revision);
-        Verdict::Granted { revision }
-    }
-
-    fn strike(&mut self, call: Call, player: &PlayerName) -> bool {
-        let revision = self.by_player.remove(player);
-        if let Some(revision) = revision {
-            self.holders.remove(&revision);
-            self.remaining += 1;
-            self.revision += 1;
-        }
-        self.calls.record(call, revision.is_some());
-        revision.is_some()
-    }
-
-    fn add(&mut self, call: Call, asset: &AssetName, n: Units, condition: Option<u64>) -> Result<()> {
-        self.alive(asset)?;
-        if condition.is_some_and(|revision| revision != self.revision) {
-            self.calls.record(call, false);
-            return Err(other_revision(asset, self.revision));
-        }
-        let units = self.units.checked_add(n).ok_or_else(|| {
-            error(StoreErrorKind::LimitReached, format!("asset {asset} cannot have {n} units more"))
-        })?;
-        self.units = units;
-        self.remaining += n;
-        self.revision += 1;
-        self.calls.record(call, true);
-        Ok(())
-    }
-
-    fn remove(&mut self, call: Call) {
-        self.calls.record(call, true);
-        self.revision += 1;
-        self.removed = true;
-        self.remaining = 0;
-        self.holders.clear();
-        self.by_player.clear();
-    }
-
-    fn state(&self, asset: &AssetName) -> AssetState {
-        let RevisionRow { asset, revision, remaining, held, removed } = self.row(asset);
-        let holders = self.holders.values().take(HOLDERS_SHOWN).cloned().collect();
-        AssetState { asset, units: self.units, remaining, revision, held, holders, removed }
-    }
-
-    fn row(&self, asset: &AssetName) -> RevisionRow {
-        RevisionRow {
-            asset: asset.clone(),
-            revision: self.revision,
-            remaining: self.remaining,
-            held: self.holders.len() as Units,
-            removed: self.removed,
-        }
-    }
-}
-
-/// The last call of each of the newest nodes, and whether it changed anything.
-#[derive(Debug, Default)]
-struct LastCalls(Vec<(NodeId, u64, bool)>);
-
-impl LastCalls {
-    /// Whether this call (or a later one of the node) was answered before, and if so, whether it changed anything.
-    fn answered(&self, call: Call) -> Option<bool> {
-        let &(_, seq, changed) = self.0.iter().find(|(node, ..)| *node == call.node)?;
-        (call.seq <= seq).then_some(changed)
-    }
-
-    fn record(&mut self, call: Call, changed: bool) {
-        self.0.retain(|(node, ..)| *node != call.node);
-        self.0.push((call.node, call.seq, changed));
-        if self.0.len() > REMEMBERED_NODES {
-            self.0.remove(0);
-        }
-    }
 }
 
 fn unknown(asset: &AssetName) -> StoreError {

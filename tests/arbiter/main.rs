@@ -1,0 +1,9 @@
+//! The arbiter's promises, over a store that goes wrong by plan, in virtual time.
+
+#![allow(clippy::unwrap_used, reason = "a test panics")]
+
+mod decisions;
+mod faults;
+mod order;
+mod rooms;
+mod world;

@@ -1,0 +1,147 @@
+//! Events of other nodes: in revision order, each once, and gaps are closed from the store.
+
+use std::time::Duration;
+
+use asset_arbiter::{
+    arbiter::Config,
+    bus::{BusMessage, Incoming},
+    model::{AssetState, Change, Event, ServerMessage},
+    store::{Call, NodeId, Store},
+};
+
+use super::world::{Answer, Client, World, arena, grant, name, sword};
+
+/// Another node's select, straight into the shared store; the event it would tell is given back.
+async fn elsewhere(world: &World, player: &str) -> BusMessage {
+    let seq = 1 + world.truth.asset(&arena(), &sword()).await.unwrap().revision;
+    let call = Call { node: NodeId(7), seq, at: seq };
+    let players = [name(player)];
+    let selected = world.truth.select(call, &arena(), &sword(), &players, None).await.unwrap();
+    let AssetState { revision, remaining, units, .. } = selected.state;
+    let change = Change::Granted { player: name(player), units, at: seq };
+    BusMessage::Event(Event { asset: sword(), revision, remaining, change })
+}
+
+async fn shared() -> (World, Client) {
+    let world = World::shared(Config::default());
+    world.create(9).await;
+    let mut ann = world.join("ann").await;
+    ann.welcome();
+    (world, ann)
+}
+
+#[tokio::test(start_paused = true)]
+async fn late_and_repeated_events_are_told_once_in_order() {
+    let (world, mut ann) = shared().await;
+    let (one, two) = (elsewhere(&world, "x").await, elsewhere(&world, "y").await);
+    world.bus.deliver(two.clone()).await;
+    assert!(ann.now().is_empty(), "the second waits for the first");
+    world.bus.deliver(one.clone()).await;
+    world.bus.deliver(one).await;
+    world.bus.deliver(two).await;
+    let told: Vec<_> = ann.now().iter().filter_map(grant).map(|(_, revision)| revision).collect();
+    assert_eq!(told, [1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_event_is_read_from_the_store_and_told_as_its_own_frame() {
+    let (world, mut ann) = shared().await;
+    elsewhere(&world, "x").await;
+    let two = elsewhere(&world, "y").await;
+    world.bus.deliver(two).await;
+    assert_eq!(ann.find(grant).await, (name("x"), 1));
+    assert_eq!(ann.find(grant).await, (name("y"), 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_own_grant_ahead_of_a_lost_event_is_answered_at_once_and_told_after_it() {
+    let (world, mut ann) = shared().await;
+    elsewhere(&world, "x").await;
+    assert_eq!(ann.select().await, Answer::Granted { revision: 2, remaining: 7 }, "a reply is never delayed");
+    assert_eq!(ann.find(grant).await, (name("x"), 1));
+    assert_eq!(ann.find(grant).await, (name("ann"), 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_event_told_is_found_by_resync() {
+    let (world, mut ann) = shared().await;
+    elsewhere(&world, "x").await;
+    assert_eq!(ann.find(grant).await, (name("x"), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bus_that_comes_back_is_not_trusted() {
+    let world = World::shared(Config { resync_interval: Duration::from_secs(3600), ..Config::default() });
+    world.create(9).await;
+    let mut ann = world.join("ann").await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    elsewhere(&world, "x").await;
+    world.bus.send(Incoming::Reconnected).await;
+    assert_eq!(ann.find(grant).await, (name("x"), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_that_cannot_be_told_one_by_one_are_told_as_a_snapshot() {
+    let (world, mut ann) = shared().await;
+    elsewhere(&world, "x").await;
+    let call = |seq| Call { node: NodeId(8), seq, at: 0 };
+    world.truth.release(call(1), &arena(), &sword(), &name("x")).await.unwrap();
+    world.truth.restock(call(2), &arena(), &sword(), 5, None).await.unwrap();
+    let seen = |message: &ServerMessage| match message {
+        ServerMessage::Snapshot { assets, .. } => Some((assets[0].revision, assets[0].remaining)),
+        _ => None,
+    };
+    assert_eq!(ann.find(seen).await, (3, 14));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_went_back_is_noticed_and_followed() {
+    let world = World::shared(Config { auto_create: Some(1), ..Config::default() });
+    world.create(9).await;
+    let mut ann = world.join("ann").await;
+    assert!(matches!(ann.select().await, Answer::Granted { .. }));
+    // A failover lost the grant.
+    world.truth.remove_room(&arena()).await.unwrap();
+    let call = Call { node: NodeId(9), seq: 1, at: 0 };
+    world.truth.create(call, &arena(), &sword(), 9).await.unwrap();
+    let seen = |message: &ServerMessage| match message {
+        ServerMessage::Snapshot { assets, held, .. } => Some((assets[0].revision, assets[0].held, held.len())),
+        _ => None,
+    };
+    assert_eq!(ann.find(seen).await, (0, 0, 0));
+    ann.member.select(name("new"), None);
+    let code = |message: &ServerMessage| match message {
+        ServerMessage::Error { code, .. } => Some(code.as_str()),
+        _ => None,
+    };
+    assert_eq!(ann.find(code).await, "unknown_asset", "nothing is created by itself until an operator looked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_alarm_is_raised_by_changes_that_overtake_a_resync() {
+    let (world, mut ann) = shared().await;
+    world.faulty.slow(Duration::from_millis(300));
+    for n in 0..8 {
+        // Each resync's read is slower than the changes around it.
+        let event = elsewhere(&world, &format!("x{n}")).await;
+        world.bus.deliver(event).await;
+        tokio::time::sleep(Duration::from_millis(1700)).await;
+    }
+    let told = ann.now();
+    assert!(!told.iter().any(|message| matches!(message, ServerMessage::Snapshot { .. })), "{told:?}");
+    assert_eq!(told.iter().filter_map(grant).count(), 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn own_changes_are_told_to_the_other_nodes() {
+    let (world, mut ann) = shared().await;
+    ann.select().await;
+    let said = world.bus.said.lock().clone();
+    assert!(
+        said.iter().any(|message| matches!(
+            message,
+            BusMessage::Event(Event { revision: 1, change: Change::Granted { .. }, .. })
+        )),
+        "{said:?}"
+    );
+}

@@ -1,0 +1,90 @@
+use asset_arbiter::{
+    model::AssetState,
+    store::{Created, StoreErrorKind, Verdict},
+};
+
+use super::ground::{Ground, Node, already, asset, granted, players, refusal};
+
+super::properties![
+    a_new_asset_has_all_its_units_at_revision_0,
+    creating_it_again_changes_nothing,
+    creating_it_with_other_units_is_a_conflict,
+    what_counts_are_the_units_at_its_creation,
+    creating_it_after_its_removal_continues_the_revision,
+    an_asset_of_no_units_is_sold_out,
+];
+
+async fn a_new_asset_has_all_its_units_at_revision_0(ground: Ground) {
+    let sword = asset("sword");
+    let created = ground.create(Node::new().next(), &sword, 3).await;
+    let state = AssetState {
+        asset: sword.clone(),
+        units: 3,
+        remaining: 3,
+        revision: 0,
+        held: 0,
+        holders: Vec::new(),
+        removed: false,
+    };
+    assert_eq!(created, Created { created: true, state: state.clone(), repeated: false });
+    assert_eq!(ground.state(&sword).await, state);
+}
+
+async fn creating_it_again_changes_nothing(ground: Ground) {
+    let (sword, node, other) = (asset("sword"), Node::new(), Node::new());
+    ground.create(node.next(), &sword, 3).await;
+    ground.select(node.next(), &sword, &players(["ann", "bob"])).await;
+    let before = ground.state(&sword).await;
+    for call in [node.next(), other.next()] {
+        let again = ground.create(call, &sword, 3).await;
+        assert_eq!(again, Created { created: false, state: before.clone(), repeated: false });
+    }
+    assert_eq!(ground.state(&sword).await, before);
+}
+
+async fn creating_it_with_other_units_is_a_conflict(ground: Ground) {
+    let (sword, node) = (asset("sword"), Node::new());
+    ground.create(node.next(), &sword, 3).await;
+    let before = ground.state(&sword).await;
+    for units in [2, 4] {
+        let answer = ground.store.create(node.next(), &ground.room, &sword, units).await;
+        assert_eq!(refusal(answer), StoreErrorKind::Conflict);
+    }
+    assert_eq!(ground.state(&sword).await, before);
+}
+
+async fn what_counts_are_the_units_at_its_creation(ground: Ground) {
+    let (sword, shield, node) = (asset("sword"), asset("shield"), Node::new());
+    ground.create(node.next(), &sword, 3).await;
+    ground.restock(node.next(), &sword, 2).await;
+    assert!(!ground.create(node.next(), &sword, 3).await.created, "3 at its creation, though 5 now");
+    let answer = ground.store.create(node.next(), &ground.room, &sword, 5).await;
+    assert_eq!(refusal(answer), StoreErrorKind::Conflict);
+    ground.select_or_create(node.next(), &shield, &players(["ann"]), Some(7)).await;
+    assert!(!ground.create(node.next(), &shield, 7).await.created, "created by a select");
+    let answer = ground.store.create(node.next(), &ground.room, &shield, 6).await;
+    assert_eq!(refusal(answer), StoreErrorKind::Conflict);
+}
+
+async fn creating_it_after_its_removal_continues_the_revision(ground: Ground) {
+    let (sword, node) = (asset("sword"), Node::new());
+    ground.create(node.next(), &sword, 3).await;
+    ground.select(node.next(), &sword, &players(["ann", "bob"])).await;
+    assert_eq!(ground.remove(node.next(), &sword).await.state.revision, 3);
+    let Created { created, state, repeated } = ground.create(node.next(), &sword, 1).await;
+    assert!(created && !repeated);
+    assert_eq!((state.units, state.remaining, state.revision, state.held), (1, 1, 4, 0));
+    assert!(!state.removed && state.holders.is_empty());
+    let selected = ground.select(node.next(), &sword, &players(["bob", "ann"])).await;
+    assert_eq!(selected.verdicts, [granted(5), Verdict::SoldOut]);
+}
+
+async fn an_asset_of_no_units_is_sold_out(ground: Ground) {
+    let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
+    ground.create(node.next(), &sword, 0).await;
+    let selected = ground.select(node.next(), &sword, std::slice::from_ref(&ann)).await;
+    assert_eq!((&*selected.verdicts, selected.state.revision), (&[Verdict::SoldOut][..], 0));
+    ground.restock(node.next(), &sword, 1).await;
+    assert_eq!(ground.select(node.next(), &sword, std::slice::from_ref(&ann)).await.verdicts, [granted(2)]);
+    assert_eq!(ground.select(node.next(), &sword, &[ann]).await.verdicts, [already(2)]);
+}

@@ -1,0 +1,188 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use asset_arbiter::{
+    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
+    store::{Call, Created, Done, NodeId, Result, Selected, Store, StoreErrorKind, Verdict},
+};
+use async_trait::async_trait;
+
+use super::ground::asset as named;
+
+/// A store that breaks the contract in one way: the suite must notice.
+pub struct Flawed {
+    inner: Arc<dyn Store>,
+    flaw: Flaw,
+    calls: AtomicU64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flaw {
+    /// Takes a repeat for a new call.
+    ForgetsCalls,
+    /// Keeps 32 bits of a node's number.
+    CutsNodeNumbers,
+    /// Grants what is sold out.
+    Oversells,
+    /// A creating select creates a removed asset again.
+    RevivesRemoved,
+    /// A restock's condition is not looked at.
+    IgnoresConditions,
+    /// Answers a release of what is not held as if it were.
+    ReleasesAnything,
+    /// Asset names that differ by case are one.
+    FoldsCase,
+    /// Rooms whose names begin alike are one.
+    JoinsRooms,
+    /// A removed room keeps its assets.
+    KeepsRooms,
+    /// Shows one holder less than there are.
+    HidesAHolder,
+    /// A page begins one too late.
+    SkipsAHolder,
+    /// A snapshot leaves tombstones out.
+    HidesTombstones,
+}
+
+impl Flawed {
+    pub fn new(inner: Arc<dyn Store>, flaw: Flaw) -> Self {
+        Self { inner, flaw, calls: AtomicU64::new(1) }
+    }
+
+    fn has(&self, flaw: Flaw) -> bool {
+        self.flaw == flaw
+    }
+
+    fn call(&self, call: Call) -> Call {
+        match self.flaw {
+            Flaw::ForgetsCalls => Call { seq: self.calls.fetch_add(1, Ordering::Relaxed), ..call },
+            Flaw::CutsNodeNumbers => Call { node: NodeId(call.node.0 & u64::from(u32::MAX)), ..call },
+            _ => call,
+        }
+    }
+
+    fn asset_name(&self, asset: &AssetName) -> AssetName {
+        if self.has(Flaw::FoldsCase) { named(&asset.as_str().to_lowercase()) } else { asset.clone() }
+    }
+
+    fn room(&self, room: &RoomName) -> RoomName {
+        let shared = &room.as_str()[..room.as_str().len().min(28)];
+        if self.has(Flaw::JoinsRooms) { super::ground::room(shared) } else { room.clone() }
+    }
+
+    fn state(&self, mut state: AssetState) -> AssetState {
+        if self.has(Flaw::HidesAHolder) {
+            state.holders.pop();
+        }
+        state
+    }
+}
+
+#[async_trait]
+impl Store for Flawed {
+    fn shared(&self) -> bool {
+        self.inner.shared()
+    }
+
+    async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
+        self.inner.create(self.call(call), &self.room(room), &self.asset_name(asset), units).await
+    }
+
+    async fn select(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        players: &[PlayerName],
+        create: Option<Units>,
+    ) -> Result<Selected> {
+        let (call, room, asset) = (self.call(call), self.room(room), self.asset_name(asset));
+        if let (true, Some(units)) = (self.has(Flaw::RevivesRemoved), create) {
+            let _ = self.inner.create(Call { node: NodeId(0), ..call }, &room, &asset, units).await;
+        }
+        let mut selected = self.inner.select(call, &room, &asset, players, create).await?;
+        for verdict in &mut selected.verdicts {
+            if self.has(Flaw::Oversells) && *verdict == Verdict::SoldOut {
+                *verdict = Verdict::Granted { revision: selected.state.revision };
+            }
+        }
+        selected.state = self.state(selected.state);
+        Ok(selected)
+    }
+
+    async fn release(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        player: &PlayerName,
+    ) -> Result<Done> {
+        let (call, room, asset) = (self.call(call), self.room(room), self.asset_name(asset));
+        match self.inner.release(call, &room, &asset, player).await {
+            Err(error) if self.has(Flaw::ReleasesAnything) && error.kind() == StoreErrorKind::NotHeld => {
+                Ok(Done { state: self.inner.asset(&room, &asset).await?, repeated: false })
+            }
+            answer => answer,
+        }
+    }
+
+    async fn restock(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        n: Units,
+        condition: Option<u64>,
+    ) -> Result<Done> {
+        let condition = condition.filter(|_| !self.has(Flaw::IgnoresConditions));
+        self.inner.restock(self.call(call), &self.room(room), &self.asset_name(asset), n, condition).await
+    }
+
+    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done> {
+        self.inner.remove_asset(self.call(call), &self.room(room), &self.asset_name(asset)).await
+    }
+
+    async fn remove_room(&self, room: &RoomName) -> Result<()> {
+        if self.has(Flaw::KeepsRooms) { Ok(()) } else { self.inner.remove_room(&self.room(room)).await }
+    }
+
+    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState> {
+        self.inner.asset(&self.room(room), &self.asset_name(asset)).await.map(|state| self.state(state))
+    }
+
+    async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
+        let assets = self.inner.snapshot(&self.room(room)).await?;
+        let shown = assets.into_iter().filter(|asset| !(asset.removed && self.has(Flaw::HidesTombstones)));
+        Ok(shown.map(|asset| self.state(asset)).collect())
+    }
+
+    async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
+        self.inner.revisions(&self.room(room)).await
+    }
+
+    async fn holders(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        after_revision: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Grant>> {
+        let late = u64::from(self.has(Flaw::SkipsAHolder));
+        let after = after_revision.map(|revision| revision.saturating_add(late));
+        self.inner.holders(&self.room(room), &self.asset_name(asset), after, limit).await
+    }
+
+    async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
+        self.inner.held_by(&self.room(room), player).await
+    }
+
+    async fn keep(&self, room: &RoomName, now: Millis) -> Result<()> {
+        self.inner.keep(&self.room(room), now).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.inner.ping().await
+    }
+}

@@ -1,0 +1,136 @@
+//! The store contract as named properties over any store. A new store passes [`suite`] unchanged, and
+//! [`suite_under_faults`] with the faults it must bear.
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, reason = "a panic is how a property fails")]
+
+mod create;
+pub mod flawed;
+pub mod ground;
+mod names;
+pub mod promise;
+mod races;
+mod reads;
+mod release;
+mod remove;
+mod repeats;
+mod restock;
+pub mod retrying;
+mod rooms;
+mod select;
+
+use std::{ops::Range, panic::AssertUnwindSafe, sync::Arc};
+
+use asset_arbiter::store::{
+    Store,
+    faulty::{Faults, Faulty},
+};
+use futures::{FutureExt, future::BoxFuture};
+
+use self::{ground::Ground, promise::Met, retrying::Retrying};
+
+/// One clause of the contract.
+pub struct Property {
+    pub name: &'static str,
+    run: fn(Ground) -> BoxFuture<'static, ()>,
+}
+
+/// Builds the table of a file's properties from the names of its functions.
+macro_rules! properties {
+    ($($name:ident),* $(,)?) => {
+        pub const PROPERTIES: &[$crate::conformance::Property] = &[$(
+            $crate::conformance::Property::new(stringify!($name), |ground| Box::pin($name(ground))),
+        )*];
+    };
+}
+use properties;
+
+/// Hold under any faults, for whoever repeats a call until it is answered.
+const CLAUSES: &[&[Property]] = &[
+    create::PROPERTIES,
+    select::PROPERTIES,
+    release::PROPERTIES,
+    restock::PROPERTIES,
+    remove::PROPERTIES,
+    reads::PROPERTIES,
+    names::PROPERTIES,
+    repeats::PROPERTIES,
+];
+
+/// Need answers that are not lost: who was first cannot be told from a repeat, and what remembers a call is
+/// gone with the room.
+const UNDISTURBED: &[&[Property]] = &[rooms::PROPERTIES, races::PROPERTIES];
+
+/// Checks every property, each in a room of its own on a store of `make`, and names those that are broken.
+pub async fn suite(make: impl Fn() -> Arc<dyn Store>) {
+    let broken = broken(make).await;
+    assert!(broken.is_empty(), "broken properties: {}", broken.join(", "));
+}
+
+/// The names of the properties that a store breaks.
+pub async fn broken(make: impl Fn() -> Arc<dyn Store>) -> Vec<&'static str> {
+    let mut broken = Vec::new();
+    for property in all() {
+        // A panic is the property's failure; it is caught so that the others are still checked.
+        let ran = AssertUnwindSafe((property.run)(Ground::new(make()))).catch_unwind().await;
+        if ran.is_err() {
+            eprintln!("BROKEN: {}", property.name);
+            broken.push(property.name);
+        }
+    }
+    broken
+}
+
+/// Checks every clause behind faults, for each seed, and stops at the first that is broken.
+pub async fn suite_under_faults(make: impl Fn() -> Arc<dyn Store>, faults: Faults, seeds: Range<u64>) {
+    for seed in seeds {
+        for property in CLAUSES.iter().copied().flatten() {
+            let _said = SayOnPanic(format!("BROKEN: {} under SEED={seed}", property.name));
+            let faulty = Arc::new(Faulty::new(make(), seed, faults));
+            (property.run)(Ground::new(Arc::new(Retrying::new(Arc::clone(&faulty))))).await;
+            faulty.settled().await;
+        }
+    }
+}
+
+/// Checks the promise behind faults, for each seed, and stops at the first that breaks it.
+pub async fn promise_under_faults(make: impl Fn() -> Arc<dyn Store>, faults: Faults, seeds: Range<u64>) -> Met {
+    let mut met = Met::default();
+    for seed in seeds {
+        let _said = SayOnPanic(format!("BROKEN: the promise under SEED={seed}"));
+        met = met + promise::holders_are_as_many_as_can_be(make(), faults, seed).await;
+        met = met + promise::every_change_takes_effect_once(make(), faults, seed).await;
+    }
+    met
+}
+
+/// `0..count`, or the one that the environment names to replay it.
+pub fn seeds(count: u64) -> Range<u64> {
+    match std::env::var("SEED").map(|seed| seed.parse::<u64>()) {
+        Ok(seed) => {
+            let seed = seed.expect("SEED is a number");
+            seed..seed + 1
+        }
+        Err(_) => 0..count,
+    }
+}
+
+/// Every property there is.
+pub fn all() -> impl Iterator<Item = &'static Property> {
+    CLAUSES.iter().chain(UNDISTURBED).copied().flatten()
+}
+
+struct SayOnPanic(String);
+
+impl Drop for SayOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.0);
+        }
+    }
+}
+
+impl Property {
+    const fn new(name: &'static str, run: fn(Ground) -> BoxFuture<'static, ()>) -> Self {
+        Self { name, run }
+    }
+}

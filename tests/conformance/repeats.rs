@@ -1,0 +1,268 @@
+use asset_arbiter::{
+    model::AssetState,
+    store::{Call, StoreErrorKind, Verdict},
+};
+
+use super::ground::{Ground, Node, already, asset, granted, player, players, refusal, team};
+
+super::properties![
+    a_repeated_create_answers_the_same,
+    a_repeated_create_does_not_revive,
+    a_repeated_select_takes_effect_once,
+    a_repeated_select_takes_nothing_that_came_free,
+    a_repeated_select_does_not_reach_into_a_new_life,
+    a_repeated_creating_select_creates_once,
+    a_repeated_release_takes_effect_once,
+    a_repeated_release_of_what_was_not_held_stays_so,
+    a_repeated_restock_takes_effect_once,
+    a_repeated_conditional_restock_answers_the_same,
+    a_repeated_removal_does_not_touch_a_new_life,
+    what_was_done_before_a_removal_is_not_denied_after_it,
+    an_older_call_changes_nothing,
+    nodes_are_told_apart_whatever_their_numbers,
+    calls_are_numbered_for_each_asset_by_itself,
+];
+
+async fn a_repeated_create_answers_the_same(ground: Ground) {
+    let (sword, node, other) = (asset("sword"), Node::new(), Node::new());
+    let (first, second) = (node.next(), node.next());
+    assert!(ground.create(first, &sword, 3).await.created);
+    let again = ground.create(first, &sword, 3).await;
+    assert!(again.created && again.repeated);
+    ground.select(other.next(), &sword, &players(["ann"])).await;
+    assert!(ground.create(first, &sword, 3).await.created);
+    assert!(!ground.create(second, &sword, 3).await.created);
+    let again = ground.create(second, &sword, 3).await;
+    assert!(!again.created && again.repeated);
+    assert_eq!((again.state.revision, again.state.held), (1, 1));
+}
+
+async fn a_repeated_create_does_not_revive(ground: Ground) {
+    let (sword, node, other) = (asset("sword"), Node::new(), Node::new());
+    let call = node.next();
+    ground.create(call, &sword, 3).await;
+    let tombstone = ground.remove(other.next(), &sword).await.state;
+    let again = ground.create(call, &sword, 3).await;
+    assert!(again.created && again.repeated, "that it was created stays true");
+    assert_eq!((&again.state, &ground.state(&sword).await), (&tombstone, &tombstone));
+    let reborn = ground.create(other.next(), &sword, 5).await.state;
+    let again = ground.create(call, &sword, 3).await;
+    assert!(again.created && again.repeated);
+    assert_eq!((&again.state, &ground.state(&sword).await), (&reborn, &reborn));
+}
+
+async fn a_repeated_select_takes_effect_once(ground: Ground) {
+    let (sword, node, other, crowd) =
+        (asset("sword"), Node::new(), Node::new(), players(["ann", "bob", "cat"]));
+    ground.create(node.next(), &sword, 2).await;
+    let call = node.next();
+    let first = ground.select(call, &sword, &crowd).await;
+    assert_eq!(first.verdicts, [granted(1), granted(2), Verdict::SoldOut]);
+    for _ in 0..3 {
+        let again = ground.select(call, &sword, &crowd).await;
+        assert!(again.repeated);
+        assert_eq!(again.verdicts, [already(1), already(2), Verdict::SoldOut]);
+        assert_eq!(again.state, first.state);
+    }
+    ground.restock(other.next(), &sword, 9).await;
+    ground.select(other.next(), &sword, &players(["dan"])).await;
+    let before = ground.state(&sword).await;
+    let again = ground.select(call, &sword, &crowd).await;
+    assert_eq!((&again.verdicts[..2], again.state), (&[already(1), already(2)][..], before));
+    ground.select(node.next(), &sword, &players(["eve"])).await;
+    let before = ground.state(&sword).await;
+    let again = ground.select(call, &sword, &crowd).await;
+    assert_eq!(
+        (&again.verdicts[..2], again.state),
+        (&[already(1), already(2)][..], before),
+        "after a later call"
+    );
+}
+
+async fn a_repeated_select_takes_nothing_that_came_free(ground: Ground) {
+    let (sword, node, other, [ann]) = (asset("sword"), Node::new(), Node::new(), players(["ann"]));
+    ground.create(node.next(), &sword, 2).await;
+    let call = node.next();
+    ground.select(call, &sword, std::slice::from_ref(&ann)).await;
+    let freed = ground.release(other.next(), &sword, &ann).await.state;
+    let again = ground.select(call, &sword, &[ann]).await;
+    assert!(again.repeated);
+    assert_eq!((&*again.verdicts, again.state), (&[Verdict::SoldOut][..], freed));
+}
+
+async fn a_repeated_select_does_not_reach_into_a_new_life(ground: Ground) {
+    let (sword, node, other, [ann]) = (asset("sword"), Node::new(), Node::new(), players(["ann"]));
+    ground.create(other.next(), &sword, 2).await;
+    let call = node.next();
+    ground.select(call, &sword, std::slice::from_ref(&ann)).await;
+    ground.remove(other.next(), &sword).await;
+    let reborn = ground.create(other.next(), &sword, 2).await.state;
+    let again = ground.select(call, &sword, &[ann]).await;
+    assert!(again.repeated);
+    assert_eq!((&*again.verdicts, again.state), (&[Verdict::SoldOut][..], reborn));
+}
+
+async fn a_repeated_creating_select_creates_once(ground: Ground) {
+    let (sword, node, other, crowd) = (asset("sword"), Node::new(), Node::new(), players(["ann", "bob"]));
+    let call = node.next();
+    let first = ground.select_or_create(call, &sword, &crowd, Some(1)).await;
+    assert_eq!(first.verdicts, [granted(1), Verdict::SoldOut]);
+    let again = ground.select_or_create(call, &sword, &crowd, Some(1)).await;
+    assert!(again.repeated);
+    assert_eq!((&*again.verdicts, again.state), (&[already(1), Verdict::SoldOut][..], first.state));
+    let tombstone = ground.remove(other.next(), &sword).await.state;
+    // Either answer is right: nobody holds it, or it is not there. But it stays removed.
+    let _ = ground.store.select(call, &ground.room, &sword, &crowd, Some(1)).await;
+    assert_eq!(ground.state(&sword).await, tombstone);
+}
+
+async fn a_repeated_release_takes_effect_once(ground: Ground) {
+    let (sword, node, other, [ann]) = (asset("sword"), Node::new(), Node::new(), players(["ann"]));
+    ground.create(node.next(), &sword, 2).await;
+    ground.select(node.next(), &sword, std::slice::from_ref(&ann)).await;
+    let call = node.next();
+    let first = ground.release(call, &sword, &ann).await;
+    for _ in 0..3 {
+        let again = ground.release(call, &sword, &ann).await;
+        assert!(again.repeated);
+        assert_eq!(again.state, first.state);
+    }
+    ground.select(other.next(), &sword, std::slice::from_ref(&ann)).await;
+    let before = ground.state(&sword).await;
+    let again = ground.release(call, &sword, &ann).await;
+    assert_eq!((&again.state, &before), (&before, &ground.state(&sword).await), "the new grant is not struck");
+    assert_eq!(ground.held_by(&ann).await, [(sword, 3)]);
+}
+
+async fn a_repeated_release_of_what_was_not_held_stays_so(ground: Ground) {
+    let (sword, node, other, [ann]) = (asset("sword"), Node::new(), Node::new(), players(["ann"]));
+    ground.create(node.next(), &sword, 2).await;
+    let call = node.next();
+    let answer = ground.store.release(call, &ground.room, &sword, &ann).await;
+    assert_eq!(refusal(answer), StoreErrorKind::NotHeld);
+    ground.select(other.next(), &sword, std::slice::from_ref(&ann)).await;
+    let answer = ground.store.release(call, &ground.room, &sword, &ann).await;
+    assert_eq!(refusal(answer), StoreErrorKind::NotHeld);
+    assert_eq!(ground.held_by(&ann).await, [(sword, 1)], "a call that was answered strikes nobody later");
+}
+
+async fn a_repeated_restock_takes_effect_once(ground: Ground) {
+    let (sword, node, other) = (asset("sword"), Node::new(), Node::new());
+    ground.create(node.next(), &sword, 1).await;
+    let call = node.next();
+    let first = ground.restock(call, &sword, 5).await;
+    for _ in 0..3 {
+        let again = ground.restock(call, &sword, 5).await;
+        assert!(again.repeated);
+        assert_eq!(again.state, first.state);
+    }
+    ground.select(other.next(), &sword, &team("p", 20)).await;
+    ground.restock(other.next(), &sword, 1).await;
+    let before = ground.state(&sword).await;
+    assert_eq!(ground.restock(call, &sword, 5).await.state, before);
+    assert_eq!((before.units, before.remaining), (7, 1));
+}
+
+async fn a_repeated_conditional_restock_answers_the_same(ground: Ground) {
+    let (sword, node, other) = (asset("sword"), Node::new(), Node::new());
+    ground.create(other.next(), &sword, 1).await;
+    let (done, refused) = (node.next(), node.next());
+    ground.store.restock(done, &ground.room, &sword, 5, Some(0)).await.unwrap();
+    let again = ground.store.restock(done, &ground.room, &sword, 5, Some(0)).await.unwrap();
+    assert!(again.repeated, "done, though the revision is another now");
+    assert_eq!((again.state.units, again.state.revision), (6, 1));
+    let answer = ground.store.restock(refused, &ground.room, &sword, 5, Some(2)).await;
+    assert_eq!(refusal(answer), StoreErrorKind::Conflict);
+    let before = ground.restock(other.next(), &sword, 1).await.state;
+    assert_eq!(before.revision, 2);
+    let answer = ground.store.restock(refused, &ground.room, &sword, 5, Some(2)).await;
+    assert_eq!(refusal(answer), StoreErrorKind::Conflict, "it was answered; it does not come true later");
+    assert_eq!(ground.state(&sword).await, before);
+}
+
+async fn a_repeated_removal_does_not_touch_a_new_life(ground: Ground) {
+    let (sword, node, other) = (asset("sword"), Node::new(), Node::new());
+    ground.create(other.next(), &sword, 1).await;
+    let call = node.next();
+    let tombstone = ground.remove(call, &sword).await.state;
+    let again = ground.remove(call, &sword).await;
+    assert!(again.repeated);
+    assert_eq!(again.state, tombstone);
+    ground.create(other.next(), &sword, 1).await;
+    ground.select(other.next(), &sword, &players(["ann"])).await;
+    let before = ground.state(&sword).await;
+    assert!(ground.remove(call, &sword).await.repeated);
+    assert_eq!(ground.state(&sword).await, before);
+}
+
+async fn what_was_done_before_a_removal_is_not_denied_after_it(ground: Ground) {
+    let (sword, node, second, other) = (asset("sword"), Node::new(), Node::new(), Node::new());
+    let ann = player("ann");
+    ground.create(other.next(), &sword, 1).await;
+    ground.select(other.next(), &sword, std::slice::from_ref(&ann)).await;
+    let (release, restock) = (node.next(), second.next());
+    ground.release(release, &sword, &ann).await;
+    ground.restock(restock, &sword, 1).await;
+    let tombstone = ground.remove(other.next(), &sword).await.state;
+    assert!(ground.release(release, &sword, &ann).await.repeated);
+    assert!(ground.restock(restock, &sword, 1).await.repeated);
+    assert_eq!(ground.state(&sword).await, tombstone);
+}
+
+async fn an_older_call_changes_nothing(ground: Ground) {
+    let (sword, node, [ann, bob]) = (asset("sword"), Node::new(), players(["ann", "bob"]));
+    ground.create(node.numbered_call(10), &sword, 5).await;
+    ground.select(node.numbered_call(20), &sword, std::slice::from_ref(&ann)).await;
+    let before = ground.state(&sword).await;
+    let selected = ground.select(node.numbered_call(19), &sword, &[ann.clone(), bob.clone()]).await;
+    assert!(selected.repeated);
+    assert_eq!(selected.verdicts, [already(1), Verdict::SoldOut]);
+    send_each(&ground, node.numbered_call(19), &before).await;
+    let tombstone = ground.remove(node.numbered_call(30), &sword).await.state;
+    send_each(&ground, node.numbered_call(29), &tombstone).await;
+    let newer = ground.create(node.numbered_call(31), &sword, 5).await;
+    assert!(newer.created && !newer.repeated, "only older ones");
+}
+
+/// Sends every kind of call under one old number. What they answer is nobody's to hear; they change nothing.
+async fn send_each(ground: &Ground, old: Call, before: &AssetState) {
+    let (store, room, sword, ann) = (&ground.store, &ground.room, &before.asset, player("ann"));
+    let _ = store.select(old, room, sword, &team("p", 3), Some(9)).await;
+    assert_eq!(ground.state(sword).await, *before, "select");
+    let _ = store.release(old, room, sword, &ann).await;
+    assert_eq!(ground.state(sword).await, *before, "release");
+    let _ = store.restock(old, room, sword, 1, None).await;
+    assert_eq!(ground.state(sword).await, *before, "restock");
+    let _ = store.create(old, room, sword, 5).await;
+    assert_eq!(ground.state(sword).await, *before, "create");
+    let _ = store.remove_asset(old, room, sword).await;
+    assert_eq!(ground.state(sword).await, *before, "remove");
+}
+
+async fn nodes_are_told_apart_whatever_their_numbers(ground: Ground) {
+    let sword = asset("sword");
+    // Neighbours that a signed, a floating-point or a 32-bit number would confuse.
+    let numbers = [0, 1, 1 << 32, (1 << 53), (1 << 53) + 1, i64::MAX as u64, 1 << 63, u64::MAX - 1, u64::MAX];
+    let nodes = numbers.map(Node::numbered);
+    ground.create(Node::new().next(), &sword, 1).await;
+    let calls: Vec<_> = nodes.iter().map(|node| node.numbered_call(7)).collect();
+    for (units, &call) in (2..).zip(&calls) {
+        let done = ground.restock(call, &sword, 1).await;
+        assert_eq!((done.repeated, done.state.units), (false, units), "{:?}", call.node);
+    }
+    for &call in &calls {
+        assert!(ground.restock(call, &sword, 1).await.repeated, "{:?}", call.node);
+    }
+    assert_eq!(ground.state(&sword).await.units, 1 + numbers.len() as u32);
+}
+
+async fn calls_are_numbered_for_each_asset_by_itself(ground: Ground) {
+    let (node, other_room) = (Node::new(), ground.sibling("-b"));
+    for name in ["sword", "shield"].map(asset) {
+        for room in [&ground, &other_room] {
+            assert!(room.create(node.numbered_call(1), &name, 1).await.created);
+            let selected = room.select(node.numbered_call(2), &name, &players(["ann"])).await;
+            assert_eq!((selected.repeated, &*selected.verdicts), (false, &[granted(1)][..]));
+        }
+    }
+}

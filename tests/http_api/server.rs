@@ -1,0 +1,134 @@
+//! A server of one's own on a free port, and the smallest client that can also misbehave.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use asset_arbiter::{
+    arbiter::{Arbiter, Config},
+    bus,
+    server::{App, Metrics, Settings, listen, serve},
+    store::{MemoryStore, Store},
+};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::oneshot,
+    task::JoinHandle,
+    time::timeout,
+};
+
+/// Nothing here takes that long; a test that would hang fails instead.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    pub(crate) ended: JoinHandle<()>,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    pub(crate) async fn with(settings: Settings) -> Self {
+        Self::on(Arc::new(MemoryStore::new(None)), settings).await
+    }
+
+    pub(crate) async fn on(store: Arc<dyn Store>, settings: Settings) -> Self {
+        let config = Config { select_deadline: Duration::from_millis(300), ..Config::default() };
+        let metrics = Metrics::new();
+        let bus = bus::open("local:").unwrap();
+        let arbiter = metrics.scope(|| Arbiter::start(config, store, bus, 1));
+        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let ended = tokio::spawn(serve(listener, App::new(settings, arbiter, metrics), async {
+            let _ = stopped.await;
+        }));
+        Self { address, stop, ended }
+    }
+
+    /// With an asset `sword` in the room `r`.
+    pub(crate) async fn with_asset(units: u32) -> Self {
+        let server = Self::start().await;
+        let body = format!(r#"{{"units":{units}}}"#);
+        assert_eq!(server.call("PUT", "/v1/rooms/r/assets/sword", &body).await.status, 201);
+        server
+    }
+
+    /// Tells it to stop; the task that is left ends when it has drained.
+    pub(crate) fn stop(self) -> JoinHandle<()> {
+        self.stop.send(()).expect("it runs");
+        self.ended
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.call("GET", path, "").await
+    }
+
+    pub(crate) async fn call(&self, method: &str, path: &str, body: &str) -> Answer {
+        self.call_with(method, path, body, "").await
+    }
+
+    /// With more header lines, each ended by `\r\n`.
+    pub(crate) async fn call_with(&self, method: &str, path: &str, body: &str, headers: &str) -> Answer {
+        let length = body.len();
+        self.send(&format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}",
+            self.address
+        ))
+        .await
+    }
+
+    pub(crate) async fn send(&self, request: &str) -> Answer {
+        let mut stream = self.connect().await;
+        stream.write_all(request.as_bytes()).await.unwrap();
+        Answer::read(&mut stream).await
+    }
+
+    pub(crate) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+}
+
+impl Answer {
+    /// Reads until the server closes.
+    pub(crate) async fn read(stream: &mut TcpStream) -> Self {
+        let mut bytes = Vec::new();
+        timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.expect("an answer in time").unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no HTTP answer: {text:?}"));
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Self { status, head: head.to_owned(), body: body.to_owned() }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));
+        lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).next()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
+    }
+
+    /// Status and code, once it is known to be exactly `{"code","message"}`.
+    pub(crate) fn error(&self) -> (u16, String) {
+        let body = self.json();
+        let fields = body.as_object().unwrap();
+        assert_eq!(fields.len(), 2, "{body}");
+        assert!(!fields["message"].as_str().unwrap().is_empty());
+        assert_eq!(self.header("content-type"), Some("application/json"));
+        (self.status, fields["code"].as_str().unwrap().to_owned())
+    }
+
+    pub(crate) fn message(&self) -> String {
+        self.json()["message"].as_str().unwrap().to_owned()
+    }
+}
