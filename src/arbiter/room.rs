@@ -197,7 +197,7 @@ impl Room {
     /// The room is gone: nothing is known, and every member is sent away.
     pub(super) fn clear(&self) {
         self.with(|state| {
-            state.view.load(Vec::new(), &mut Vec::new());
+            state.view.clear();
             state.presence.forget_held();
             state.frozen = false;
             state.log.reset();
@@ -246,6 +246,7 @@ impl State {
 
     /// Takes a whole snapshot from the store in place of the view, and sends one to everybody.
     pub(super) fn replace(&mut self, snapshot: Vec<AssetState>) {
+        self.view.clear();
         self.view.load(snapshot, &mut Vec::new());
         self.encoded = None;
         self.log.reset();

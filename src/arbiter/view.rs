@@ -43,6 +43,12 @@ impl View {
         }
     }
 
+    /// The store has nothing any more, and what waits is of no use.
+    pub(super) fn clear(&mut self) {
+        self.assets.clear();
+        self.waiting.clear();
+    }
+
     /// Takes one asset's state from the store if it is newer than what is known; true if it was.
     pub(super) fn catch_up(&mut self, state: AssetState, applied: &mut Vec<Event>) -> bool {
         let newer = self.revision(&state.asset).is_none_or(|known| state.revision > known);

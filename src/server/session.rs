@@ -6,7 +6,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use axum::{
+    body::Bytes,
+    extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket},
+};
 use futures::{SinkExt, StreamExt};
 use tungstenite::error::Error as WsError;
 
@@ -30,6 +33,9 @@ pub(super) const INVALID_TEXT: u16 = 1007;
 
 /// Messages handled before what they caused is sent.
 const MESSAGES_PER_TURN: usize = 64;
+
+/// Times the member is asked for more before a flush.
+const TAKES_PER_FLUSH: usize = 4;
 
 /// One joined connection.
 pub(super) struct Session {
@@ -84,32 +90,42 @@ impl Session {
         }
     }
 
-    /// Sends everything that is ready and flushes once.
+    /// Sends what is ready and flushes once. In a room that never pauses the client gets its turn in between.
     async fn give(&mut self) -> Result<(), End> {
-        loop {
-            let more = self.member.take(&mut self.ready);
-            let mut sent = self.ready.replies.len() + self.ready.frames.len();
-            for reply in self.ready.replies.drain(..) {
-                if !matches!(reply, ServerMessage::Pong { .. }) {
-                    self.in_flight = self.in_flight.saturating_sub(1);
-                }
-                self.socket.feed(Message::Text(reply.encode().into())).await.map_err(|e| broken(&e))?;
-            }
-            for frame in self.ready.frames.drain(..) {
-                let Ok(text) = Utf8Bytes::try_from(frame) else { continue };
-                self.socket.feed(Message::Text(text)).await.map_err(|e| broken(&e))?;
-            }
-            if self.entry.pulse.take(Sign::Ping) {
-                self.socket.feed(Message::Ping(axum::body::Bytes::new())).await.map_err(|e| broken(&e))?;
-                sent += 1;
-            }
-            self.entry.meters().sent.increment(sent as u64);
+        let mut more = true;
+        for _ in 0..TAKES_PER_FLUSH {
+            more = self.member.take(&mut self.ready);
+            self.feed().await.map_err(|error| broken(&error))?;
             if !more {
                 break;
             }
         }
+        if more {
+            self.member.mailbox().wake();
+        }
         self.entry.pulse.set_reading(self.in_flight < self.max_in_flight);
-        self.socket.flush().await.map_err(|e| broken(&e))
+        self.socket.flush().await.map_err(|error| broken(&error))
+    }
+
+    /// Puts what was taken into the socket's buffer: replies, then frames, so that a winner reads its reply first.
+    async fn feed(&mut self) -> Result<(), axum::Error> {
+        let mut sent = self.ready.replies.len() + self.ready.frames.len();
+        for reply in self.ready.replies.drain(..) {
+            if !matches!(reply, ServerMessage::Pong { .. }) {
+                self.in_flight = self.in_flight.saturating_sub(1);
+            }
+            self.socket.feed(Message::Text(reply.encode().into())).await?;
+        }
+        for frame in self.ready.frames.drain(..) {
+            let text = Utf8Bytes::try_from(frame).map_err(axum::Error::new)?;
+            self.socket.feed(Message::Text(text)).await?;
+        }
+        if self.entry.pulse.take(Sign::Ping) {
+            self.socket.feed(Message::Ping(Bytes::new())).await?;
+            sent += 1;
+        }
+        self.entry.meters().sent.increment(sent as u64);
+        Ok(())
     }
 
     /// Ready when there is something to give, or an end to make.
