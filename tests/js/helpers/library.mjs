@@ -1,0 +1,15 @@
+// The library under test, joined the way this runtime needs it.
+import { joinRoom } from '../../../static/asset-arbiter.js';
+import { require } from './deps.mjs';
+
+export { ArbiterError, joinRoom } from '../../../static/asset-arbiter.js';
+
+/** Node 22 brings a WebSocket and then nothing is handed in; Node 20 gets the class of `ws`. */
+export const runtime = globalThis.WebSocket ? {} : { WebSocket: require('ws').WebSocket };
+
+/** Joins for the length of a test. */
+export function join(t, url, options) {
+  const room = joinRoom(url, { ...runtime, ...options });
+  t.after(() => room.leave());
+  return room;
+}
