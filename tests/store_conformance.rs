@@ -59,14 +59,13 @@ async fn memory_keeps_the_contract_under_faults() {
 
 #[tokio::test(start_paused = true)]
 async fn memory_keeps_the_promise_under_faults() {
-    let met = promise_under_faults(memory, Faults::rough(), seeds(300)).await;
-    if std::env::var_os("SEED").is_none() {
-        // Else the races would have proven less than they say.
-        assert!(
-            met.granted > 3000 && met.denied > 3000 && met.given_up > 300 && met.decided_again > 100,
-            "{met:?}"
-        );
-    }
+    let seeds = seeds(300);
+    let races = seeds.end - seeds.start;
+    let met = promise_under_faults(memory, Faults::rough(), seeds).await;
+    // Else the races would have proven less than they say. One alone may well meet nothing of a kind.
+    let enough =
+        met.granted > 20 * races && met.denied > 20 * races && met.given_up > races && met.decided_again > 0;
+    assert!(enough || races < 100, "{met:?} in {races} races");
 }
 
 /// One property that must be among those that a flaw breaks.

@@ -103,14 +103,15 @@ pub async fn promise_under_faults(make: impl Fn() -> Arc<dyn Store>, faults: Fau
     met
 }
 
-/// `0..count`, or the one that the environment names to replay it.
+/// `0..count`; the environment may name one seed to replay (`SEED=17`) or another count (`SEEDS=5000`).
 pub fn seeds(count: u64) -> Range<u64> {
-    match std::env::var("SEED").map(|seed| seed.parse::<u64>()) {
-        Ok(seed) => {
-            let seed = seed.expect("SEED is a number");
-            seed..seed + 1
-        }
-        Err(_) => 0..count,
+    let number = |name| {
+        let value = std::env::var(name).ok()?;
+        Some(value.parse::<u64>().unwrap_or_else(|_| panic!("{name} must be a number, not {value:?}")))
+    };
+    match number("SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("SEEDS").unwrap_or(count),
     }
 }
 

@@ -27,10 +27,10 @@ use super::{
 /// What a race did, for a look at whether it met what it was to meet.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Met {
-    pub granted: usize,
-    pub denied: usize,
-    pub given_up: usize,
-    pub decided_again: usize,
+    pub granted: u64,
+    pub denied: u64,
+    pub given_up: u64,
+    pub decided_again: u64,
 }
 
 /// Nobody releases, restocks or removes: once quiet, holders == min(units, distinct players who asked), and
@@ -193,7 +193,7 @@ impl Side {
                     verdict => self.tell(player, verdict),
                 }
             }
-            self.met.decided_again += again.len();
+            self.met.decided_again += again.len() as u64;
             batch = again;
         }
         batch
@@ -204,8 +204,8 @@ impl Side {
             Verdict::Granted { revision } | Verdict::AlreadyHeld { revision } => Some(revision),
             Verdict::SoldOut => None,
         };
-        self.met.granted += usize::from(grant.is_some());
-        self.met.denied += usize::from(grant.is_none());
+        self.met.granted += u64::from(grant.is_some());
+        self.met.denied += u64::from(grant.is_none());
         let before = self.told.insert(player, grant).flatten();
         self.changes += u64::from(grant.is_some() && grant != before);
     }

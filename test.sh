@@ -1,0 +1,203 @@
+#!/usr/bin/env bash
+# Every check there is. Works from any folder, on a Debian-like machine with Rust and apt-get (as root or with
+# sudo); installs what is missing. npm packages are kept in $ASSET_ARBITER_CACHE, by default
+# ~/.cache/asset-arbiter, so that a second run downloads nothing.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+CACHE=${ASSET_ARBITER_CACHE:-$HOME/.cache/asset-arbiter}
+# What the browser library promises to run on besides pages.
+NODE_OLDEST=20
+NODE_NEWER=22.23.3
+
+PATH=$PATH:$HOME/.cargo/bin
+# Counting reads plain text.
+unset FORCE_COLOR
+
+main() {
+  log=$(mktemp) steps=() passed=0 failed=0
+  trap finish EXIT
+
+  step 'tools' tools
+  find_tools
+
+  step 'cargo fmt' cargo fmt --check
+  step 'cargo clippy' cargo clippy --locked --all-targets -- -D warnings
+  step 'cargo build' cargo build --locked
+  tests 'cargo test' cargo test --locked --no-fail-fast
+  tests "library, Node $("$NODE" --version)" node_tests "$NODE" js
+  if ((NODE_MAJOR < ${NODE_NEWER%%.*})); then
+    tests "library, Node v$NODE_NEWER" node_tests "$(newer_node)" js
+  fi
+  tests 'page in Chromium' node_tests "$NODE" e2e --test-concurrency=1
+}
+
+# Runs a command as a named step; the first that fails ends everything.
+step() {
+  local name=$1 begin=${EPOCHREALTIME/./} status=0 more
+  shift
+  printf '\n== %s\n' "$name"
+  "$@" 2>&1 | tee "$log" || status=$?
+  more=$(count passed) passed=$((passed + more)) failed=$((failed + $(count failed)))
+  steps+=("$(printf '%-32s %8s s  %s' "$name" "$(seconds_since "$begin")" "$(verdict "$status" "$more")")")
+  ((status == 0)) || fail "step '$name' failed; its output is above"
+}
+
+# A step that runs tests: none at all is a failure, too.
+tests() {
+  local before=$passed
+  step "$@"
+  ((passed > before)) || fail "step '$1' found no tests"
+}
+
+# Adds up what cargo and node say of the last step: `test result: ok. 3 passed; 0 failed` and `ℹ pass 3`.
+count() {
+  awk -v what="$1" '
+    /^test result: / { n += what == "passed" ? $4 : $6 }
+    /^ℹ pass / && what == "passed" { n += $3 }
+    /^ℹ (fail|cancelled) / && what == "failed" { n += $3 }
+    END { print n + 0 }' "$log"
+}
+
+verdict() {
+  if (($1 != 0)); then
+    echo FAILED
+  elif (($2 > 0)); then
+    echo "ok, $2 passed"
+  else
+    echo ok
+  fi
+}
+
+seconds_since() {
+  local ms=$(((${EPOCHREALTIME/./} - $1) / 1000))
+  printf '%d.%d' $((ms / 1000)) $((ms % 1000 / 100))
+}
+
+fail() {
+  printf '\ntest.sh: %s\n' "$1" >&2
+  exit 1
+}
+
+finish() {
+  local status=$?
+  ((status == 0 || failed > 0)) || failed=1
+  printf '\n'
+  ((${#steps[@]} == 0)) || printf '%s\n' "${steps[@]}"
+  printf '%d passed, %d failed\n' "$passed" "$failed"
+  rm -f "$log"
+}
+
+# Installs what is missing.
+tools() {
+  local packages=()
+  has cargo || fail 'cargo is missing: install Rust from https://rustup.rs'
+  cargo fmt --version && cargo clippy --version || rustup component add rustfmt clippy || return
+  has cc || packages+=(gcc libc6-dev)
+  has node || packages+=(nodejs)
+  has npm || packages+=(npm)
+  find_chromium >/dev/null || packages+=(chromium)
+  ((${#packages[@]} == 0)) || apt_install "${packages[@]}" || return
+  # An older Node can still fetch the newer one.
+  (($(major node) >= ${NODE_NEWER%%.*})) || newer_node >/dev/null || return
+  { modules js && modules e2e; } >/dev/null
+}
+
+# Names the tools, once they are there.
+find_tools() {
+  NODE=$(type -P node)
+  (($(major "$NODE") >= NODE_OLDEST)) || NODE=$(newer_node)
+  NODE_MAJOR=$(major "$NODE")
+  CHROMIUM=$(find_chromium)
+  ASSET_ARBITER_BIN=$(target)/debug/asset-arbiter
+  export CHROMIUM ASSET_ARBITER_BIN
+}
+
+apt_install() {
+  has apt-get || fail "missing: $*; there is no apt-get here to install them with"
+  as_root apt-get update && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+}
+
+as_root() {
+  if (($(id -u) == 0)); then
+    "$@"
+  elif has sudo; then
+    sudo "$@"
+  else
+    fail "needs root or sudo for: $*"
+  fi
+}
+
+has() {
+  type -P "$1" >/dev/null
+}
+
+find_chromium() {
+  if [[ -n ${CHROMIUM:-} ]]; then
+    type -P "$CHROMIUM"
+  else
+    type -P chromium || type -P chromium-browser || type -P google-chrome
+  fi
+}
+
+major() {
+  "$1" -p 'process.versions.node.split(".")[0]'
+}
+
+target() {
+  cargo metadata --locked --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'
+}
+
+# The path of the newer Node, which the npm registry carries as a plain binary.
+newer_node() {
+  local arch package
+  case $(uname -m) in
+    x86_64) arch=x64 ;;
+    aarch64) arch=arm64 ;;
+    *) fail "no Node $NODE_NEWER for $(uname -m): install Node $NODE_OLDEST or newer yourself" ;;
+  esac
+  package=node-linux-$arch
+  cached "node-$NODE_NEWER" npm_install "$package@$NODE_NEWER" >&2 || return
+  echo "$CACHE/node-$NODE_NEWER/node_modules/$package/bin/node"
+}
+
+# The folder of a test suite's npm packages; made again only when its lock file changes.
+modules() {
+  local hash
+  hash=$(cat "tests/$1/package.json" "tests/$1/package-lock.json" | sha256sum | cut -c1-16)
+  cached "$1-$hash" npm_ci "$PWD/tests/$1" >&2 || return
+  echo "$CACHE/$1-$hash/node_modules"
+}
+
+# Makes a folder of the cache by running a command in it, unless it is there. It appears as a whole or not at all.
+cached() {
+  local folder=$CACHE/$1 making
+  shift
+  [[ ! -d $folder ]] || return 0
+  mkdir -p "$CACHE" && making=$(mktemp -d "$CACHE/making.XXXXXX") || return
+  if (cd "$making" && "$@") && { mv -T "$making" "$folder" || [[ -d $folder ]]; }; then
+    rm -rf "$making"
+  else
+    rm -rf "$making"
+    return 1
+  fi
+}
+
+npm_ci() {
+  cp "$1/package.json" "$1/package-lock.json" . && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+}
+
+npm_install() {
+  npm install --prefix . --ignore-scripts --no-audit --no-fund --no-save --loglevel=error "$1"
+}
+
+# Runs a folder's tests with a Node.
+node_tests() {
+  local node=$1 suite=$2 found
+  shift 2
+  found=$(modules "$suite") || return
+  cd "tests/$suite" || return
+  ASSET_ARBITER_NODE_MODULES=$found "$node" --test --test-reporter=spec --test-timeout=120000 "$@" ./*.test.mjs
+}
+
+main

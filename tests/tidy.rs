@@ -1,0 +1,232 @@
+//! The house rules, each a test; and each rule's checker is shown to refuse what it is there to refuse.
+
+mod house;
+
+use std::process::Command;
+
+use asset_arbiter::{bus, store};
+use house::{Complaints, File, code, files, layers, papers, read, style};
+
+#[test]
+fn imports_point_down() {
+    assert_tidy(files("src", ".rs").iter().flat_map(layers::imports));
+}
+
+#[test]
+fn crates_stay_where_they_live() {
+    let dependencies = layers::dependencies(&read("Cargo.toml"));
+    assert!(dependencies.len() > 10, "{dependencies:?}");
+    assert_tidy(files("src", ".rs").iter().flat_map(|file| layers::crates(file, &dependencies)));
+}
+
+#[test]
+fn every_store_opens_with_its_four_lines() {
+    let drivers: Vec<_> = files("src", ".rs").into_iter().filter(papers::is_driver).collect();
+    assert_eq!(drivers.len(), store::DRIVERS.len(), "a driver is one file and one line in the table");
+    assert_tidy(drivers.iter().flat_map(papers::header));
+}
+
+#[test]
+fn the_readme_lists_every_driver() {
+    let stores = store::DRIVERS.iter().flat_map(|driver| driver.schemes);
+    let buses = bus::DRIVERS.iter().flat_map(|driver| driver.schemes);
+    assert_tidy(papers::schemes(&read("README.md"), stores.chain(buses).copied()));
+}
+
+#[test]
+fn the_readme_lists_every_flag() {
+    let (serve, bots) = (help("serve"), help("bots"));
+    assert!(serve.contains("--listen") && bots.contains("--players"), "{serve}\n{bots}");
+    assert_tidy(papers::flags(&read("README.md"), &serve, &bots));
+}
+
+#[test]
+fn the_changelog_names_the_version() {
+    assert_tidy(papers::changelog(&read("CHANGELOG.md"), env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn no_function_is_long() {
+    assert_tidy(rust().iter().flat_map(style::functions));
+}
+
+#[test]
+fn no_file_is_long() {
+    assert_tidy(files("src", ".rs").iter().flat_map(style::length));
+}
+
+#[test]
+fn nothing_unwraps_outside_tests() {
+    assert_tidy(files("src", ".rs").iter().flat_map(style::unwraps));
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    let scripts = ["static", "tests"].into_iter().flat_map(|folder| [(folder, ".js"), (folder, ".mjs")]);
+    let scripts: Vec<_> = scripts.flat_map(|(folder, end)| files(folder, end)).collect();
+    assert_tidy(rust().iter().chain(&scripts).flat_map(style::leftovers));
+}
+
+/// All of our Rust.
+fn rust() -> Vec<File> {
+    let (mut rust, tests) = (files("src", ".rs"), files("tests", ".rs"));
+    assert!(rust.len() > 10 && tests.len() > 10, "the files are found");
+    rust.extend(tests);
+    rust
+}
+
+fn help(command: &str) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_asset-arbiter")).args([command, "--help"]).output();
+    String::from_utf8(output.expect("the binary runs").stdout).expect("help is text")
+}
+
+fn assert_tidy(complaints: impl IntoIterator<Item = String>) {
+    let complaints: Complaints = complaints.into_iter().collect();
+    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}
+
+#[test]
+fn an_import_that_points_up_is_refused() {
+    for (path, text) in [
+        ("src/model/asset.rs", "use crate::store::Call;"),
+        ("src/store/memory.rs", "use crate::bus::Bus;"),
+        ("src/store/memory/deep.rs", "use crate::{model::{a, b}, arbiter};"),
+        ("src/bus/mod.rs", "use super::store::Store;"),
+        ("src/bus/local.rs", "use super::super::store::Store;"),
+        ("src/arbiter/room.rs", "fn f(x: crate::server::App) {}"),
+        ("src/server/ws.rs", "use crate::bots;"),
+        ("src/server/ws.rs", "use crate::{\n    model::X,\n    store::Store,\n};"),
+        ("src/bots/mod.rs", "use crate :: server :: App;"),
+        ("src/bots/mod.rs", "#[cfg(test)]\nmod tests {\n    use crate::arbiter::Arbiter;\n}"),
+    ] {
+        assert_eq!(layers::imports(&File::new(path, text)).len(), 1, "{path}: {text}");
+    }
+    for (path, text) in [
+        (
+            "src/store/memory.rs",
+            "use super::{Call, Store};\nuse crate::model::Units; // not crate::server::App",
+        ),
+        ("src/store/memory/asset.rs", "use super::super::Call;"),
+        ("src/arbiter/mod.rs", "use crate::{bus::Bus, model::{AssetName, server}, store};"),
+        ("src/server/ws.rs", "const HINT: &str = \"crate::bots\"; use super::bots;"),
+        ("src/cli/serve.rs", "use crate::server;"),
+    ] {
+        assert_eq!(layers::imports(&File::new(path, text)), Complaints::new(), "{path}: {text}");
+    }
+}
+
+#[test]
+fn a_crate_away_from_home_is_refused() {
+    let manifest = "[package]\nname = \"x\"\n[dependencies]\n# a = \"1\"\nclap = \"4\"\ntokio = { version = \"1\" }\n\
+        tokio-tungstenite = \"1\"\n\n[dev-dependencies]\ntempfile = \"3\"\n";
+    let dependencies = layers::dependencies(manifest);
+    assert_eq!(dependencies, ["clap", "tokio", "tokio_tungstenite"]);
+    for (path, text) in [
+        ("src/arbiter/room.rs", "use clap::Parser;"),
+        ("src/server/ws.rs", "#[derive(clap::Parser)]\nstruct X;"),
+        ("src/server/ws.rs", "use tokio_tungstenite as ws;"),
+        ("src/model/name.rs", "use tokio::sync::Notify;"),
+        ("src/arbiter/room.rs", "use tokio::{\n    net::TcpStream,\n};"),
+    ] {
+        assert_eq!(layers::crates(&File::new(path, text), &dependencies).len(), 1, "{path}: {text}");
+    }
+    for (path, text) in [
+        ("src/cli/serve.rs", "use clap::Parser;"),
+        ("src/main.rs", "use clap::Parser;"),
+        ("src/bots/wire.rs", "use tokio_tungstenite::connect_async;"),
+        ("src/server/ws.rs", "use super::clap::x; // clap::Parser"),
+        ("src/server/ws.rs", "#[cfg(test)]\nmod tests {\n    use tokio_tungstenite::connect_async;\n}"),
+        ("src/store/redis.rs", "use tokio::net::TcpStream;"),
+    ] {
+        assert_eq!(layers::crates(&File::new(path, text), &dependencies), Complaints::new(), "{path}: {text}");
+    }
+}
+
+#[test]
+fn a_store_that_does_not_say_what_it_guarantees_is_refused() {
+    let good = "//! **Guarantee**: a;\n//! b.\n//! **Round trips**: none.\n//! **Survives**: c.\n//! **On timeout**: d.\n";
+    assert_eq!(papers::header(&File::new("x", good)), Complaints::new());
+    for (from, to) in [
+        ("**Survives**: c.", "**Survives**:"),
+        ("//! **Round trips**: none.\n", ""),
+        ("//! **Guarantee**", "//! A store.\n//! **Guarantee**"),
+        ("//! **On timeout**", "use x;\n//! **On timeout**"),
+    ] {
+        let bad = good.replace(from, to);
+        assert_ne!(papers::header(&File::new("x", &bad)), Complaints::new(), "{bad}");
+    }
+    let driver = "pub(super) const DRIVER: Driver = Driver {};";
+    assert!(papers::is_driver(&File::new("src/store/new.rs", driver)));
+    assert!(!papers::is_driver(&File::new("src/bus/new.rs", driver)));
+}
+
+#[test]
+fn a_readme_that_leaves_out_or_makes_up_is_refused() {
+    assert_eq!(
+        papers::schemes("`memory:` and redis:", ["memory", "redis"]),
+        ["README.md: no word of `redis:`"]
+    );
+    let help = "Usage: x [OPTIONS]\n\n  -s, --store <URL>  where; see --bus\n      --bus <URL>\n  -h, --help\n";
+    let readme = "| `--store URL` / `--bus URL` | `memory:` | not `--listen` |\n";
+    assert_eq!(papers::flags(readme, help, ""), Complaints::new());
+    assert_eq!(papers::flags("use `--store` and `--bus`\n", help, "").len(), 2, "not in a table");
+    assert_eq!(papers::flags(&readme.replace("--bus", "--buses"), help, "").len(), 2);
+    assert_eq!(papers::flags(&readme.replace("--bus", "--buses"), help, "  --buses N").len(), 1);
+}
+
+#[test]
+fn a_changelog_without_the_version_is_refused() {
+    for good in ["## 0.1.0\n", "# x\n\n## [0.1.0] - 2026-01-01\n"] {
+        assert_eq!(papers::changelog(good, "0.1.0"), Complaints::new());
+    }
+    for bad in ["", "0.1.0", "## 0.1.01\n", "## 0.1.0-rc1\n", "## 0.2.0\n"] {
+        assert_eq!(papers::changelog(bad, "0.1.0").len(), 1, "{bad}");
+    }
+}
+
+#[test]
+fn a_long_function_or_file_is_refused() {
+    let function =
+        |lines: usize| format!("impl X {{\n    fn long(a: [u8; 3]) {{\n{}    }}\n}}\n", "a();\n".repeat(lines));
+    assert_eq!(style::functions(&File::new("x", &function(68))), Complaints::new());
+    assert_eq!(style::functions(&File::new("x", &function(69))), ["x:2: a function of 71 lines; 70 at most"]);
+    let hidden = format!(
+        "type F = fn(u8);\nfn f() {{\n    let s = \"}}\"; // }}\n    let c = '}}';\n{}}}\n",
+        "\n".repeat(70)
+    );
+    assert_eq!(style::functions(&File::new("x", &hidden)).len(), 1, "a brace in a literal ends nothing");
+    assert_eq!(style::length(&File::new("x", &"\n".repeat(400))), Complaints::new());
+    assert_eq!(style::length(&File::new("x", &"\n".repeat(401))).len(), 1);
+}
+
+#[test]
+fn an_unwrap_outside_tests_is_refused() {
+    let bad = "#[cfg(test)]\nuse y::z;\nfn f() {\n    x\n        .unwrap();\n}\n";
+    assert_eq!(style::unwraps(&File::new("x", bad)), ["x:5: unwrap() outside tests"]);
+    let good = "fn f() { \".unwrap()\"; x.unwrap_or(1) } // .unwrap()\n#[cfg(test)]\nmod tests { fn t() { x.unwrap(); } }\n";
+    assert_eq!(style::unwraps(&File::new("x", good)), Complaints::new());
+}
+
+#[test]
+fn what_is_left_for_later_is_refused() {
+    for word in
+        [["// TO", "DO: x"], ["/* FIX", "ME */"], ["db", "g!(x);"], ["to", "do!()"], ["unimp", "lemented!()"]]
+    {
+        assert_eq!(style::leftovers(&File::new("x", &word.concat())).len(), 1, "{word:?}");
+    }
+    assert_eq!(style::leftovers(&File::new("x", "// AUTODOC, mytodo")), Complaints::new());
+}
+
+#[test]
+fn comments_and_literals_are_told_from_code() {
+    for (source, expected) in [
+        ("a // b\nc", "a     \nc"),
+        ("a /* b /* c */ d */ e", "a                   e"),
+        (r#"a("b\"c", d)"#, "a(      , d)"),
+        ("a(r#\"b\"c\"#, br\"\\\", b'x', '\\'')", "a(        , _____, ____, ____)"),
+        ("fn f<'a>(x: &'a str) -> char { 'a' }", "fn f<'a>(x: &'a str) -> char {     }"),
+        ("var\"x\"", "var   "),
+    ] {
+        assert_eq!(code::bare(source), expected.replace('_', " "), "{source}");
+    }
+}
