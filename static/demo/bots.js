@@ -1,5 +1,6 @@
 import { Bot } from './bot.js';
 import { byId, write } from './dom.js';
+import { anyOf } from './names.js';
 
 /** Browsers allow some hundred sockets per server; twenty rivals are plenty for one page. */
 const MAX_BOTS = 20;
@@ -22,7 +23,14 @@ export class Bots {
     const on = (button, action) => button.addEventListener('click', () => { action(); paint(); }, { signal });
     on(this.#buttons.one, () => this.add(1));
     on(this.#buttons.five, () => this.add(5));
-    on(this.#buttons.none, () => this.clear());
+    on(this.#buttons.none, () => {
+      this.clear();
+      this.#buttons.one.focus(); // this button is about to vanish
+    });
+  }
+
+  get names() {
+    return [...this.#bots.keys()];
   }
 
   has(name) {
@@ -32,7 +40,7 @@ export class Bots {
   add(number) {
     for (let i = 0; i < number && this.#bots.size < MAX_BOTS; i++) {
       const name = this.#freeName();
-      this.#bots.set(name, new Bot(name, this.#room, (code) => {
+      this.#bots.set(name, new Bot(name, this.#room.name, (code) => {
         this.remove(name);
         this.#refused(name, code);
       }));
@@ -45,23 +53,23 @@ export class Bots {
   }
 
   clear() {
-    for (const name of [...this.#bots.keys()]) this.remove(name);
+    for (const name of this.names) this.remove(name);
   }
 
   draw() {
-    const full = this.#bots.size >= MAX_BOTS;
-    this.#buttons.one.disabled = full;
-    this.#buttons.five.disabled = full;
+    const none = this.#bots.size >= MAX_BOTS || this.#room.state !== 'connected';
+    this.#buttons.one.disabled = none;
+    this.#buttons.five.disabled = none;
     this.#buttons.none.hidden = this.#bots.size === 0;
-    write(byId('bots-count'), this.#bots.size ? `${this.#bots.size} of at most ${MAX_BOTS}` : 'none yet');
+    write(byId('bots-count'), `${this.#bots.size} / ${MAX_BOTS}`);
   }
 
-  /** Unlike the names of another page's bots, nearly for certain: two bots of one name would be one player. */
+  /** A name nobody here has: two bots of one name would be one player. Large rooms do not say who is here. */
   #freeName() {
-    for (;;) {
-      const word = NAMES[Math.floor(Math.random() * NAMES.length)];
-      const name = `bot-${word}-${Math.floor(Math.random() * 900 + 100)}`;
-      if (!this.#bots.has(name)) return name;
-    }
+    const { count, names } = this.#room.players;
+    const taken = new Set([...names, ...this.names]);
+    const free = NAMES.map((word) => `bot-${word}`).filter((name) => !taken.has(name));
+    if (free.length && names.length === count) return anyOf(free);
+    return `bot-${anyOf(NAMES)}-${Math.floor(Math.random() * 90_000 + 10_000)}`;
   }
 }

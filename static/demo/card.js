@@ -1,5 +1,5 @@
 import { avatar } from './avatar.js';
-import { make, mark, symbol, write } from './dom.js';
+import { make, mark, write } from './dom.js';
 import { count, duration } from './figures.js';
 import { iconOf } from './icons.js';
 import { labelOf } from './race.js';
@@ -10,7 +10,7 @@ const MAX_SEGMENTS = 12;
 /** Whoever came later than this did not lose a race, but found the shelf empty. */
 const MAX_LATE_MS = 5000;
 
-const BUTTON = { open: 'Grab', pending: 'Asking…', locked: 'Wait…', gone: 'Sold out', mine: 'Yours' };
+const LABELS = { open: 'Grab', pending: 'Asking…', locked: 'Wait…', gone: 'Sold out', mine: 'Yours' };
 
 /** One asset on the page. `grab` and `release` are called with its name. */
 export class Card {
@@ -19,13 +19,14 @@ export class Card {
   #units = make('p', { class: 'card-units' });
   #meter = make('div', { class: 'meter', 'aria-hidden': 'true' }, make('span'));
   #holders = make('p', { class: 'holders' });
-  #outcome = make('p', { class: 'outcome' });
-  #grab = make('button', { class: 'grab', type: 'button' });
+  #key = make('kbd', { 'aria-hidden': 'true' });
+  #label = make('span', { class: 'label' });
+  #outcome = make('span', { class: 'outcome' });
+  #grab = make('button', { class: 'grab', type: 'button' }, this.#label, this.#outcome);
   #release = make('button', { class: 'release', type: 'button' }, 'Release');
 
-  constructor(asset, key, { grab, release }) {
+  constructor(asset, { grab, release }) {
     this.#asset = asset;
-    this.key = key;
     this.#grab.addEventListener('click', () => grab(asset));
     this.#release.addEventListener('click', () => {
       release(asset);
@@ -35,8 +36,13 @@ export class Card {
     this.element = this.#build();
   }
 
+  /** The key that grabs, '' for none. */
+  get key() {
+    return this.#drawn.view?.key ?? '';
+  }
+
   /**
-   * Draws the asset's state. `view`: mine (held by this player), locked (before the start line),
+   * Draws the asset's state. `view`: key, mine (held by this player), locked (before the start line),
    * outcome (of this player's last try) and raceStart, when the asset is part of a race.
    */
   draw(state, view) {
@@ -48,18 +54,16 @@ export class Card {
     mark(this.element, 'outcome', view.outcome?.kind ?? '');
     mark(this.element, 'remaining', String(state.remaining));
     if (before.state !== state) this.#drawUnits(state, view.raceStart);
-    this.#drawButtons(state, phase);
-    write(this.#outcome, sentence(state, view));
+    this.#drawButtons(state, view, phase);
   }
 
   #build() {
     const label = labelOf(this.#asset);
     const head = make('div', { class: 'card-head' },
       make('span', { class: 'card-icon', 'aria-hidden': 'true' }, iconOf(label)),
-      make('div', { class: 'card-title' }, make('h3', { title: this.#asset }, label), this.#units));
-    if (this.key) head.append(make('kbd', { 'aria-hidden': 'true' }, this.key.toUpperCase()));
+      make('h3', { title: this.#asset }, label), this.#key, this.#units);
     const actions = make('div', { class: 'actions' }, this.#grab, this.#release);
-    const card = make('li', { class: 'card' }, head, this.#meter, this.#holders, this.#outcome, actions);
+    const card = make('li', { class: 'card' }, head, this.#meter, this.#holders, actions);
     card.dataset.asset = this.#asset;
     return card;
   }
@@ -71,17 +75,19 @@ export class Card {
     const shown = holders.slice(0, MAX_HOLDERS).map((holder) => chip(holder, raceStart));
     if (held > shown.length) shown.push(make('span', { class: 'more' }, `+${held - shown.length}`));
     if (held === 0) shown.push(make('span', { class: 'nobody' }, 'nobody yet'));
-    this.#holders.replaceChildren(...shown);
-    this.#holders.setAttribute('aria-label', `held by ${count(held, 'player')}`);
+    this.#holders.replaceChildren(make('span', { class: 'offscreen' }, `held by ${count(held, 'player')}: `), ...shown);
   }
 
-  #drawButtons(state, phase) {
-    write(this.#grab, BUTTON[phase]);
+  #drawButtons(state, view, phase) {
+    const said = sentence(state, view);
+    write(this.#label, view.outcome?.kind === 'missed' ? 'Missed' : LABELS[phase]);
+    write(this.#outcome, said);
+    write(this.#key, view.key.toUpperCase());
     const idle = phase === 'mine' || phase === 'locked' || phase === 'pending';
     this.#grab.setAttribute('aria-disabled', String(idle));
-    const key = this.key ? `, key ${this.key}` : '';
-    const label = `${BUTTON[phase]}: ${labelOf(this.#asset)}, ${state.remaining} of ${state.units} left${key}`;
-    if (this.#grab.getAttribute('aria-label') !== label) this.#grab.setAttribute('aria-label', label);
+    const key = view.key ? `, key ${view.key}` : '';
+    const name = `${LABELS[phase]}: ${labelOf(this.#asset)}, ${state.remaining} of ${state.units} left${key}. ${said}`.trim();
+    if (this.#grab.getAttribute('aria-label') !== name) this.#grab.setAttribute('aria-label', name);
     this.#release.hidden = phase !== 'mine';
   }
 }
@@ -93,14 +99,15 @@ function phaseOf(state, { mine, locked, outcome }) {
   return state.remaining > 0 ? 'open' : 'gone';
 }
 
+/** What came of the last try, to stand under the button's label. */
 function sentence(state, { mine, outcome }) {
   if (!outcome || outcome.kind === 'pending') return '';
-  if (outcome.kind === 'won') return mine ? `Yours in ${duration(outcome.latencyMs)}` : '';
-  if (outcome.kind === 'released') return mine ? '' : 'Given back';
+  if (outcome.kind === 'won') return mine ? `in ${duration(outcome.latencyMs)}` : '';
+  if (outcome.kind === 'released') return mine ? '' : 'given back';
   if (outcome.kind !== 'missed') return outcome.text;
   const late = outcome.decidedAt - Math.max(...state.holders.map(({ at }) => at));
-  const by = late >= 1 && late < MAX_LATE_MS ? ` by ${duration(late)}` : '';
-  return `Missed${by} · ${duration(outcome.latencyMs)}`;
+  const by = late >= 1 && late < MAX_LATE_MS ? `by ${duration(late)}, ` : '';
+  return `${by}told in ${duration(outcome.latencyMs)}`;
 }
 
 function chip({ player, at }, raceStart) {
@@ -108,10 +115,11 @@ function chip({ player, at }, raceStart) {
   if (raceStart === undefined) return name;
   const after = at - raceStart;
   const time = after < 0 ? 'false start' : `+${duration(after)}`;
+  name.classList.add('timed');
   name.append(make('span', { class: after < 0 ? 'reaction early' : 'reaction' }, time));
   return name;
 }
 
 function sameView(a, b) {
-  return a.mine === b.mine && a.locked === b.locked && a.outcome === b.outcome;
+  return a.key === b.key && a.mine === b.mine && a.locked === b.locked && a.outcome === b.outcome;
 }

@@ -40,29 +40,33 @@ export class Connection {
     write(this.#label, LABELS[state]);
     write(this.#detail, this.#detailOf(left, latencyMs));
     this.#drawBanner(state, left);
-    return state === 'reconnecting' && left > 0 ? left % 1000 || 1000 : Infinity;
+    return left > 0 ? (left + 500) % 1000 || 1000 : Infinity;
   }
 
   /** Why the connection is not there, in words; empty when nothing is known. */
   #reason() {
-    const { code, reason } = this.#state;
+    const { state, code, reason } = this.#state;
+    if (code === 1006 && state === 'connecting') return 'The server does not answer';
     return REASONS[code] ?? reason ?? '';
   }
 
   #detailOf(left, latencyMs) {
     if (this.#state.state === 'connected') return latencyMs == null ? '' : duration(latencyMs);
-    if (this.#state.state === 'reconnecting') return left > 0 ? `in ${Math.ceil(left / 1000)} s` : 'now';
-    return '';
+    if (this.#state.state === 'closed' || this.#state.retryAt === undefined) return '';
+    return left > 0 ? `in ${seconds(left)}` : 'now';
   }
 
   #drawBanner(state, left) {
     this.#banner.hidden = state === 'connected' || (state === 'connecting' && !this.#reason());
     mark(this.#banner, 'state', state);
+    byId('banner-again').hidden = state !== 'closed';
     const reason = this.#reason() || 'The connection is gone';
     const next = state === 'closed' ? 'The page does not try again by itself.'
-      : left > 0 ? `Trying again in ${Math.ceil(left / 1000)} s.` : 'Trying again…';
+      : left > 0 ? `Trying again in ${seconds(left)}.` : 'Trying again…';
     write(this.#text, `${reason}. ${next}`);
   }
 }
+
+const seconds = (ms) => `${Math.max(1, Math.round(ms / 1000))} s`;
 
 const LABELS = { connecting: 'Connecting', connected: 'Connected', reconnecting: 'Reconnecting', closed: 'Closed' };

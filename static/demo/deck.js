@@ -13,28 +13,31 @@ export class Deck {
     this.#keys = keys;
     this.#play = play;
     this.#limit = limit;
+    list.replaceChildren();
   }
 
   /** Draws these assets in this order; `viewOf(state)` says how. Returns how many were left out. */
   draw(assets, viewOf) {
     const shown = assets.slice(0, this.#limit);
-    this.#drop(new Set(shown.map(({ asset }) => asset)));
+    const names = shown.map(({ asset }) => asset);
+    const keys = this.#keys.arrange(names);
+    this.#drop(new Set(names));
     shown.forEach((state, index) => {
       const card = this.#cards.get(state.asset) ?? this.#add(state.asset);
       const there = this.#list.children[index];
       if (there !== card.element) this.#list.insertBefore(card.element, there ?? null);
-      card.draw(state, viewOf(state));
+      card.draw(state, { ...viewOf(state), key: keys.get(state.asset) ?? '' });
     });
     return assets.length - shown.length;
   }
 
   /** The asset on the card with this key, if there is one. */
   assetAt(key) {
-    return this.#keys.assetAt(key);
+    for (const [asset, card] of this.#cards) if (card.key === key) return asset;
   }
 
   #add(asset) {
-    const card = new Card(asset, this.#keys.take(asset), {
+    const card = new Card(asset, {
       grab: (name) => this.#play.grab(name),
       release: (name) => this.#play.release(name),
     });
@@ -46,7 +49,6 @@ export class Deck {
     for (const [asset, card] of this.#cards) {
       if (wanted.has(asset)) continue;
       card.element.remove();
-      this.#keys.free(card.key);
       this.#cards.delete(asset);
     }
   }

@@ -14,7 +14,7 @@ export class Feed {
     this.#list.replaceChildren();
   }
 
-  /** Adds a line: `kind` colours it (won, missed, grant, release, asset, people, race, trouble). */
+  /** Adds a line: `kind` colours it (won, missed, grant, release, asset, people, start, trouble). */
   add(kind, icon, ...content) {
     this.#waiting.push({ kind, icon, content, time: new Date() });
     if (this.#waiting.length > MAX_LINES) this.#waiting.shift();
@@ -31,8 +31,10 @@ export class Feed {
 
 function line({ kind, icon, content, time }) {
   const clock = time.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false });
-  return make('li', { class: `line ${kind}` },
+  const element = make('li', { class: 'line' },
     make('span', { class: 'line-icon', 'aria-hidden': 'true' }, icon),
     make('span', { class: 'line-text' }, ...content),
     make('time', {}, clock));
+  element.dataset.kind = kind;
+  return element;
 }

@@ -19,20 +19,31 @@ export function linkTo(room, player) {
  * as the same player, but the address copied into another tab makes another player, as it must.
  */
 export function remember({ room, player }) {
-  sessionStorage.setItem(SAVED, JSON.stringify({ room, player }));
+  save({ room, player });
   const named = fromAddress();
   if (named.room !== room || (named.player && named.player !== player)) history.replaceState(null, '', linkTo(room));
 }
 
 /** The player this tab was in that room, or ''. */
 export function remembered(room) {
-  const saved = JSON.parse(sessionStorage.getItem(SAVED) ?? '{}');
-  return saved.room === room ? saved.player : '';
+  try {
+    const saved = JSON.parse(sessionStorage.getItem(SAVED) ?? '{}');
+    return saved.room === room ? saved.player : '';
+  } catch {
+    return '';
+  }
 }
 
 export function forget() {
-  sessionStorage.removeItem(SAVED);
+  save({});
   history.replaceState(null, '', '/');
+}
+
+/** A browser that allows no storage asks for the name again after a reload, no more. */
+function save(visit) {
+  try {
+    sessionStorage.setItem(SAVED, JSON.stringify(visit));
+  } catch { /* nothing lost but convenience */ }
 }
 
 /** Copies text; also where the clipboard API is missing, as on a phone that opens the page by http. */

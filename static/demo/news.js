@@ -18,7 +18,7 @@ export class News {
 
   granted({ asset, player, at }) {
     const race = raceOf(asset, this.#now());
-    const time = race && at >= race.start ? ` ${duration(at - race.start)} after the start` : '';
+    const time = race && at >= race.start ? ` +${duration(at - race.start)}` : '';
     this.#feed.add(player === this.#player ? 'won' : 'grant', iconOf(labelOf(asset)),
       this.#name(player), ' took ', bold(labelOf(asset)), time);
   }
@@ -42,7 +42,7 @@ export class News {
   /** An outcome of this player: only what the room is not told anyway. */
   outcome(asset, { kind, text, latencyMs }) {
     const icon = iconOf(labelOf(asset));
-    if (kind === 'missed') this.#feed.add('missed', icon, 'You missed ', bold(labelOf(asset)), `, answer in ${duration(latencyMs)}`);
+    if (kind === 'missed') this.#feed.add('missed', icon, 'You missed ', bold(labelOf(asset)), ` (${duration(latencyMs)})`);
     if (kind === 'failed') this.#feed.add('trouble', icon, bold(labelOf(asset)), `: ${text}`);
   }
 
@@ -58,7 +58,7 @@ export class News {
   #raced(start) {
     if (start <= this.#lastRace) return;
     this.#lastRace = start;
-    this.#feed.add('race', '🏁', bold('A race'), ` starts in ${duration(Math.max(0, start - this.#now()))}`);
+    this.#feed.add('start', '🏁', bold('A race'), ` starts in ${duration(Math.max(0, start - this.#now()))}`);
   }
 
   #name(player) {

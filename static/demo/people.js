@@ -1,7 +1,7 @@
 import { avatar } from './avatar.js';
 import { byId, make, symbol, write } from './dom.js';
 
-const MAX_SHOWN = 30;
+const MAX_SHOWN = 40;
 
 /** Who is here and how much each holds, most first. Own bots can be sent away. */
 export class People {
@@ -17,13 +17,16 @@ export class People {
   }
 
   draw({ count, names }, assets) {
-    write(this.#count, count.toLocaleString('en'));
     const held = heldBy(assets);
-    const rows = names.map((name) => ({ name, held: held.get(name) ?? 0, bot: this.#bots.has(name) }))
+    // A large room tells no names: then only ourselves and our bots are known.
+    const known = names.length || count === 0 ? names : [this.#player, ...this.#bots.names];
+    const rows = known.map((name) => ({ name, held: held.get(name) ?? 0, bot: this.#bots.has(name) }))
       .sort((a, b) => b.held - a.held || (a.name < b.name ? -1 : 1));
     const picture = JSON.stringify([rows, count]);
     if (picture === this.#drawn) return;
     this.#drawn = picture;
+    write(this.#count, count.toLocaleString('en'));
+    byId('alone').hidden = count !== 1;
     this.#rebuild(rows, count);
   }
 
@@ -31,7 +34,7 @@ export class People {
     const focused = document.activeElement?.dataset.bot;
     const shown = rows.slice(0, MAX_SHOWN).map((row) => this.#line(row));
     const more = count - shown.length;
-    if (more > 0) shown.push(make('li', { class: 'more' }, shown.length ? `and ${more} more` : `${count} players, too many to name`));
+    if (more > 0) shown.push(make('li', { class: 'more' }, `and ${more.toLocaleString('en')} more`));
     this.#list.replaceChildren(...shown);
     if (focused) this.#list.querySelector(`[data-bot="${focused}"]`)?.focus();
   }
@@ -40,7 +43,6 @@ export class People {
     const line = make('li', { title: name }, avatar(name), make('span', { class: 'name' }, name));
     line.dataset.player = name;
     if (name === this.#player) line.append(make('span', { class: 'tag' }, 'you'));
-    if (bot) line.append(make('span', { class: 'tag' }, 'bot'));
     if (held) line.append(make('span', { class: 'held', title: `holds ${held}` }, String(held)));
     if (bot) line.append(this.#removal(name));
     return line;

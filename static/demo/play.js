@@ -1,3 +1,6 @@
+import { PENALTY_MS } from './startline.js';
+
+/** How long the outcome of a try stays on its card. */
 const SHOWN_MS = 10_000;
 const MAX_OUTCOMES = 256;
 
@@ -53,8 +56,8 @@ export class Play {
   }
 
   #early(asset) {
-    const penalty = this.#line.jumped(asset);
-    this.#settle(asset, { kind: 'early', text: `Too early: +${penalty} ms` });
+    this.#line.jumped(asset);
+    this.#settle(asset, { kind: 'early', text: `Too early: +${PENALTY_MS} ms` });
   }
 
   async #ask(asset, question) {

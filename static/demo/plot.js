@@ -3,11 +3,12 @@ import { duration, median } from './figures.js';
 
 const MAX_SAMPLES = 60;
 const WIDTH = 320;
-const HEIGHT = 96;
-const MARGIN = { left: 40, right: 6, top: 8, bottom: 6 };
-const SCALES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
+const HEIGHT = 84;
+const MARGIN = { left: 40, right: 6, top: 8, bottom: 8 };
+/** Below and above this (as powers of ten of a millisecond) dots lie on the edge: 0.1 ms to 10 s. */
+const DECADES = { low: -1, high: 4 };
 
-/** The latency plot: one dot for each answer, by kind (won, missed, released, ping). */
+/** The latency plot: one dot for each answer, by kind (won, missed, ping), on a logarithmic scale. */
 export class Plot {
   #svg = byId('plot');
   #caption = byId('plot-caption');
@@ -24,33 +25,38 @@ export class Plot {
     if (!this.#stale) return;
     this.#stale = false;
     const values = this.#samples.map(({ ms }) => ms);
-    const worst = Math.max(0, ...values);
-    const top = SCALES.find((scale) => scale >= worst) ?? worst;
     const middle = median(values);
-    this.#svg.replaceChildren(...grid(top), ...medianLine(middle, top), ...this.#dots(top));
+    const scale = scaleOf(values);
+    this.#svg.replaceChildren(...scale.ticks.flatMap((ms) => gridLine(ms, scale.y(ms))), ...this.#dots(scale));
+    if (middle !== null) this.#svg.append(line('median', scale.y(middle)));
     write(this.#caption, middle === null
       ? 'Every answer of the server will be a dot here.'
-      : `Median ${duration(middle)}, worst ${duration(worst)} of the last ${values.length}.`);
+      : `Median ${duration(middle)}, worst ${duration(Math.max(...values))} of the last ${values.length}.`);
   }
 
-  #dots(top) {
+  #dots({ y }) {
     const step = (WIDTH - MARGIN.left - MARGIN.right) / MAX_SAMPLES;
     return this.#samples.map(({ kind, ms }, index) => makeSvg('circle', {
-      class: `dot ${kind}`, cx: MARGIN.left + step * (index + 0.5), cy: y(ms, top), r: kind === 'ping' ? 2 : 3.5,
+      class: `dot ${kind}`, cx: MARGIN.left + step * (index + 0.5), cy: y(ms), r: kind === 'ping' ? 2 : 3.5,
     }));
   }
 }
 
-const y = (ms, top) => HEIGHT - MARGIN.bottom - (ms / top) * (HEIGHT - MARGIN.top - MARGIN.bottom);
-
-function grid(top) {
-  return [0, top / 2, top].flatMap((ms) => [
-    makeSvg('line', { class: 'grid', x1: MARGIN.left, x2: WIDTH - MARGIN.right, y1: y(ms, top), y2: y(ms, top) }),
-    makeSvg('text', { class: 'tick', x: MARGIN.left - 6, y: y(ms, top) + 3.5 }, ms >= 1000 ? `${ms / 1000} s` : `${ms} ms`),
-  ]);
+/** Whole decades around the values: their ticks, and where a value lies. */
+function scaleOf(values) {
+  const logs = values.length ? values.map((ms) => Math.log10(Math.max(ms, 0.001))) : [0, 2];
+  const low = clamp(Math.floor(Math.min(...logs)), DECADES.low, DECADES.high - 1);
+  const high = clamp(Math.ceil(Math.max(...logs)), low + 1, DECADES.high);
+  const height = HEIGHT - MARGIN.top - MARGIN.bottom;
+  const y = (ms) => HEIGHT - MARGIN.bottom - height * ((clamp(Math.log10(Math.max(ms, 0.001)), low, high) - low) / (high - low));
+  return { y, ticks: Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i)) };
 }
 
-function medianLine(middle, top) {
-  if (middle === null) return [];
-  return [makeSvg('line', { class: 'median', x1: MARGIN.left, x2: WIDTH - MARGIN.right, y1: y(middle, top), y2: y(middle, top) })];
+const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+
+const line = (kind, y) => makeSvg('line', { class: kind, x1: MARGIN.left, x2: WIDTH - MARGIN.right, y1: y, y2: y });
+
+function gridLine(ms, y) {
+  const label = ms >= 1000 ? `${ms / 1000} s` : `${ms} ms`;
+  return [line('grid', y), makeSvg('text', { class: 'tick', x: MARGIN.left - 6, y: y + 3.5 }, label)];
 }

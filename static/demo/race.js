@@ -1,7 +1,7 @@
 import { RACE_LABELS } from './icons.js';
 
 /** From the press of the button to the start. */
-const LEAD_MS = 4000;
+export const LEAD_MS = 4000;
 /** A start further ahead than this is no race but a prank: it would block the stage for everyone. */
 const MAX_LEAD_MS = 30_000;
 /** A race nobody finishes is over after this long. */
@@ -9,7 +9,7 @@ const OPEN_MS = 20_000;
 /** How long the result stays on the stage. */
 const LINGER_MS = 15_000;
 /** How many of each asset a race drops. */
-const UNITS = [1, 1, 1, 1, 2, 3];
+export const UNITS = [1, 1, 1, 1, 2, 3];
 
 const NAME = /^race:(\d{13}):(.+)$/;
 
@@ -66,7 +66,9 @@ function endOf(race) {
   return Math.min(timeout, last);
 }
 
-const byName = (a, b) => (a.asset < b.asset ? -1 : 1);
+/** As people count: item-2 before item-10. Names that only look equal are still put in one order everywhere. */
+const byName = (a, b) => collator.compare(a.asset, b.asset) || (a.asset < b.asset ? -1 : 1);
+const collator = new Intl.Collator('en', { numeric: true });
 
 function shuffled(list) {
   const result = [...list];

@@ -1,8 +1,9 @@
 import { Deck } from './deck.js';
 import { byId, mark, write } from './dom.js';
 import { count, duration } from './figures.js';
-import { Keys } from './keys.js';
-import { finishers, phaseOf } from './race.js';
+import { RaceKeys } from './keys.js';
+import { finishers, LEAD_MS, phaseOf, UNITS } from './race.js';
+import { PENALTY_MS } from './startline.js';
 
 /** A race of somebody with other ideas than ours may have more. */
 const MAX_CARDS = 12;
@@ -21,7 +22,7 @@ export class Stage {
   constructor({ play, player }) {
     this.#play = play;
     this.#player = player;
-    this.#deck = new Deck(byId('race-deck'), { keys: Keys.digits(), play, limit: MAX_CARDS });
+    this.#deck = new Deck(byId('race-deck'), { keys: new RaceKeys(), play, limit: MAX_CARDS });
   }
 
   /** Draws the race, if it is still of interest; returns the milliseconds until the clock changes it. */
@@ -49,8 +50,8 @@ export class Stage {
   }
 
   #noteOf(race, phase) {
-    if (phase === 'past') return 'Six new assets for everyone in the room, after a countdown of four seconds.';
-    if (phase === 'countdown') return `${count(race.assets.length, 'asset')}. Pick your first. Too early costs 400 ms.`;
+    if (phase === 'past') return IDLE;
+    if (phase === 'countdown') return `${count(race.assets.length, 'asset')}. Pick your first. Too early costs ${PENALTY_MS} ms.`;
     if (phase === 'open') return 'Grab what you can: click, tap, or press the number on the card.';
     return this.#result(finishers(race));
   }
@@ -58,9 +59,13 @@ export class Stage {
   #result(all) {
     if (all.length === 0) return 'Nobody took anything.';
     const fair = all.filter(({ after }) => after >= 0);
-    const fastest = fair.length ? `${fair[0].player} was fastest, ${duration(fair[0].after)} after the start.` : '';
+    const fastest = fair.length ? `${this.#wasOrWere(fair[0].player)} fastest, ${duration(fair[0].after)} after the start.` : '';
     const mine = all.filter(({ player }) => player === this.#player).length;
     return `${fastest} You took ${mine} of ${all.length}.`.trim();
+  }
+
+  #wasOrWere(player) {
+    return player === this.#player ? 'You were' : `${player} was`;
   }
 
   /** Brings a new race into sight once: on a phone the stage may be off the screen. */
@@ -71,5 +76,7 @@ export class Stage {
     if (!typing) this.#root.scrollIntoView({ block: 'nearest' });
   }
 }
+
+const IDLE = `${UNITS.length} new assets for everyone in the room, after a countdown of ${LEAD_MS / 1000} seconds.`;
 
 const TITLES = { countdown: 'Get ready', open: 'Go!', over: 'Race over', past: 'Start a race' };

@@ -8,15 +8,17 @@ const KEPT_RACES = 10;
 export class Starter {
   #admin;
   #now;
+  #paint;
   #button = byId('race');
   #form = byId('admin');
   #field = byId('admin-key');
   #error = byId('race-error');
   #busy = false;
 
-  constructor({ admin, now, assets, signal }) {
+  constructor({ admin, now, assets, paint, signal }) {
     this.#admin = admin;
     this.#now = now;
+    this.#paint = paint;
     this.#form.hidden = true;
     write(this.#error, '');
     this.#button.addEventListener('click', () => this.#start(assets()), { signal });
@@ -34,6 +36,7 @@ export class Starter {
   async #start(assets) {
     if (this.#busy) return;
     this.#busy = true;
+    this.#paint();
     try {
       await this.#create();
       this.#tidy(assets);
@@ -41,10 +44,13 @@ export class Starter {
       this.#explain(error);
     }
     this.#busy = false;
+    this.#paint();
   }
 
   async #create() {
-    const results = await Promise.allSettled(newRace(this.#now()).map(({ asset, units }) => this.#admin.create(asset, units)));
+    const [first, ...others] = newRace(this.#now());
+    await this.#admin.create(first.asset, first.units); // alone: one refusal says it for all
+    const results = await Promise.allSettled(others.map(({ asset, units }) => this.#admin.create(asset, units)));
     const failed = results.find(({ status }) => status === 'rejected');
     if (failed) throw failed.reason;
     this.#form.hidden = true;

@@ -1,6 +1,7 @@
 import { raceOf } from './race.js';
 
-const PENALTY_MS = 400;
+/** What jumping the start costs. */
+export const PENALTY_MS = 400;
 
 /**
  * The start line of the races. The page holds it, not the server: for the server a race's assets
@@ -25,10 +26,9 @@ export class StartLine {
     return Math.max(0, race.start + penalty - this.#now());
   }
 
-  /** Notes that the player jumped the start, and says by how much longer the race stays shut for them. */
+  /** Notes that the player jumped the start: the race stays shut for them a little longer. */
   jumped(asset) {
     const race = raceOf(asset, this.#now());
     if (race && this.#now() < race.start) this.#penalty = { start: race.start, ms: PENALTY_MS };
-    return PENALTY_MS;
   }
 }

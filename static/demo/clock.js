@@ -1,0 +1,28 @@
+const MAX_SAMPLES = 10;
+
+/**
+ * The server's clock, as well as this page knows it: by the quickest of the last pings, because a
+ * slow one may have been slow in one direction only, and is then wrong by half of that.
+ */
+export class Clock {
+  #room;
+  #samples = [];
+
+  constructor(room) {
+    this.#room = room;
+  }
+
+  /** Unix milliseconds. */
+  now = () => Date.now() + this.#offset();
+
+  /** Takes what the room learnt from a ping of this many milliseconds. */
+  pinged(ms) {
+    this.#samples.push({ ms, offset: this.#room.serverTimeOffsetMs });
+    if (this.#samples.length > MAX_SAMPLES) this.#samples.shift();
+  }
+
+  #offset() {
+    if (this.#samples.length === 0) return this.#room.serverTimeOffsetMs ?? 0;
+    return this.#samples.reduce((best, sample) => (sample.ms < best.ms ? sample : best)).offset;
+  }
+}

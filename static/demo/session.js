@@ -1,0 +1,131 @@
+import { joinRoom } from '/asset-arbiter.js';
+import { Admin } from './admin.js';
+import { Bots } from './bots.js';
+import { Clock } from './clock.js';
+import { byId, write } from './dom.js';
+import { keyOf } from './keys.js';
+import { copy, linkTo } from './link.js';
+import { randomPlayer } from './names.js';
+import { painter } from './painter.js';
+import { Starter } from './starter.js';
+import { Table } from './table.js';
+import { toast } from './toast.js';
+
+const PING_MS = 2000;
+/** Outcomes fade and races end without an event: the page looks at the clock at least this often. */
+const REDRAW_MS = 1000;
+
+/** One visit to a room: the connection, what shows it, and what the player can do about it. */
+export class Session {
+  #room;
+  #clock;
+  #table;
+  #bots;
+  #starter;
+  #end = new AbortController();
+  #paint = painter(() => this.#draw());
+  #redraw = 0;
+  #pings = 0;
+
+  /** Throws what the library throws when a name is not good. */
+  constructor({ room, player }) {
+    this.#room = joinRoom(location.origin, { room, player });
+    this.#room.ready.catch(() => {}); // the state event tells it, too
+    this.#clock = new Clock(this.#room);
+    this.#build();
+    this.#listen();
+    this.#bind();
+    this.#pings = setInterval(() => this.#ping(), PING_MS);
+    this.#draw();
+  }
+
+  /** Leaves the room and takes along everything that this visit brought. */
+  leave() {
+    this.#end.abort();
+    clearInterval(this.#pings);
+    this.#bots.clear();
+    this.#room.leave();
+    clearTimeout(this.#redraw);
+  }
+
+  #build() {
+    const room = this.#room;
+    const { signal } = this.#end;
+    const refused = (name, code) => toast(`${name} was turned away (${code}).`, 'trouble');
+    this.#bots = new Bots({ room, refused, paint: this.#paint, signal });
+    this.#table = new Table({ room, now: this.#clock.now, bots: this.#bots, paint: this.#paint });
+    const assets = () => room.assets.values();
+    this.#starter = new Starter({ admin: new Admin(room.name), now: this.#clock.now, assets, paint: this.#paint, signal });
+    write(byId('room-name'), room.name);
+    write(byId('player-name'), room.player);
+    byId('another').href = linkTo(room.name, randomPlayer());
+    document.title = `${room.name} · asset-arbiter`;
+  }
+
+  #listen() {
+    const { news } = this.#table;
+    const hear = (event, tell) => this.#room.on(event, (details) => {
+      tell(details);
+      this.#paint();
+    });
+    hear('granted', (event) => this.#table.granted(event));
+    hear('released', (event) => news.released(event));
+    hear('changed', (event) => news.changed(event));
+    hear('players', (event) => news.players(event));
+    hear('snapshot', () => {});
+    hear('state', (event) => this.#connection(event));
+    hear('error', ({ message, code }) => news.trouble(message || code));
+  }
+
+  #connection(event) {
+    this.#table.connection.set(event);
+    if (event.state === 'reconnecting') this.#table.news.connection('Connection lost, trying again');
+    if (event.state !== 'connected') return;
+    this.#ping();
+    this.#table.news.connection(event.recovered ? 'Connected again, nothing was missed' : 'Connected');
+  }
+
+  #bind() {
+    const options = { signal: this.#end.signal };
+    document.addEventListener('keydown', (event) => this.#pressed(event), options);
+    document.addEventListener('visibilitychange', this.#paint, options);
+    byId('share').addEventListener('click', () => this.#share(), options);
+    byId('another').addEventListener('click', () => {
+      // After the browser has followed it: the next one is yet another player.
+      setTimeout(() => { byId('another').href = linkTo(this.#room.name, randomPlayer()); });
+    }, options);
+  }
+
+  /** A key grabs, with Shift it gives back: nobody shall lose what they hold by pressing too often. */
+  #pressed(event) {
+    const key = byId('keys').checked ? keyOf(event) : null;
+    const asset = key && this.#table.assetAt(key);
+    if (!asset) return;
+    event.preventDefault();
+    if (event.shiftKey) this.#table.play.release(asset);
+    else this.#table.play.grab(asset);
+  }
+
+  async #share() {
+    const link = linkTo(this.#room.name);
+    toast(await copy(link) ? 'Link copied. Whoever opens it plays along.' : `Copy this link: ${link}`);
+  }
+
+  async #ping() {
+    if (document.hidden || this.#room.state !== 'connected') return;
+    const ms = await this.#room.ping().catch(() => null);
+    if (ms === null) return;
+    this.#clock.pinged(ms);
+    this.#table.plot.add('ping', ms);
+    this.#paint();
+  }
+
+  #draw() {
+    if (this.#end.signal.aborted) return;
+    const wait = this.#table.draw();
+    this.#starter.draw({ connected: this.#room.state === 'connected', counting: this.#table.counting });
+    this.#bots.draw();
+    clearTimeout(this.#redraw);
+    this.#redraw = setTimeout(this.#paint, Math.min(wait, REDRAW_MS));
+  }
+}

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
+import { Player } from './player.mjs';
+
+// node_modules may live outside the checkout.
+const elsewhere = process.env.ASSET_ARBITER_NODE_MODULES;
+const require = createRequire(elsewhere ? `${resolve(elsewhere, '..')}/` : import.meta.url);
+const { chromium } = require('playwright-core');
+
+const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const ARGS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync',
+];
+const DESKTOP = { viewport: { width: 1280, height: 800 } };
+
+/** A Chromium that notes everything a page must not do. */
+export async function startBrowser(options = {}) {
+  const chrome = await chromium.launch({ executablePath: EXECUTABLE, args: ARGS });
+  return new Browser(chrome, { ...DESKTOP, ...options });
+}
+
+class Browser {
+  #chrome;
+  #options;
+  #faults = [];
+
+  constructor(chrome, options) {
+    this.#chrome = chrome;
+    this.#options = options;
+  }
+
+  /**
+   * Opens a tab: with a fresh profile and a window of its own, because a tab behind another one draws and
+   * clicks slowly and would lose every race; or, for what a profile shares, as a tab beside another one.
+   */
+  async open(url, { beside } = {}) {
+    const context = beside ? beside.page.context() : await this.#newProfile();
+    const page = await context.newPage();
+    await page.goto(url);
+    return new Player(page);
+  }
+
+  /** Opens a tab as a player in a room, connected and with the room's assets. */
+  async join(server, room, player) {
+    const tab = await this.open(server.link(room, player));
+    await tab.connected();
+    return tab;
+  }
+
+  /** Fails when a page logged an error, broke its Content-Security-Policy or asked another host. */
+  assertClean({ except } = {}) {
+    const faults = this.#faults.splice(0).filter((fault) => !except?.test(fault));
+    assert.deepEqual(faults, []);
+  }
+
+  async closeTabs() {
+    await Promise.all(this.#chrome.contexts().map((context) => context.close()));
+  }
+
+  async close() {
+    await this.#chrome.close();
+  }
+
+  async #newProfile() {
+    const context = await this.#chrome.newContext(this.#options);
+    await context.exposeFunction('noteViolation', (what) => { this.#faults.push(`csp: ${what}`); });
+    await context.addInitScript(() => {
+      document.addEventListener('securitypolicyviolation', (event) => {
+        window.noteViolation(`${event.violatedDirective} ${event.blockedURI}`);
+      });
+    });
+    context.on('page', (page) => this.#watch(page));
+    return context;
+  }
+
+  #watch(page) {
+    page.on('pageerror', (error) => this.#faults.push(`error: ${error.stack ?? error}`));
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') this.#faults.push(`console: ${message.text()}`);
+    });
+    page.on('request', (request) => this.#mustBeOwn(page, request.url()));
+    page.on('websocket', (socket) => this.#mustBeOwn(page, socket.url()));
+  }
+
+  #mustBeOwn(page, url) {
+    const { host } = new URL(page.url() === 'about:blank' ? url : page.url());
+    if (new URL(url).host !== host || !host.startsWith('127.0.0.1:')) this.#faults.push(`external: ${url}`);
+  }
+}

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { newRoom, suite } from './helpers/suite.mjs';
+
+const parts = suite();
+
+const keyOn = (tab, asset) => tab.card(asset).locator('kbd').textContent().then((key) => key.toLowerCase());
+
+test('the key on a card grabs, never gives back, and with Shift releases', async () => {
+  const ada = await parts.browser.join(parts.server, newRoom(), 'ada');
+  const key = await keyOn(ada, 'sword');
+  await ada.page.keyboard.press(key);
+  await ada.cardIs('sword', 'mine');
+  await ada.page.keyboard.press(key);
+  await ada.page.keyboard.press(`Shift+${key.toUpperCase()}`);
+  await ada.cardIs('sword', 'open');
+  assert.equal(await ada.text('#wins'), '1');
+});
+
+test('a card keeps its key when another asset comes before it', async () => {
+  const room = newRoom();
+  const ada = await parts.browser.join(parts.server, room, 'ada');
+  const key = await keyOn(ada, 'sword');
+  await parts.server.createAsset(room, 'aaa', 1);
+  await ada.cardIs('aaa', 'open');
+  assert.equal(await keyOn(ada, 'sword'), key);
+  assert.notEqual(await keyOn(ada, 'aaa'), key);
+});
+
+test('the keys can be switched off', async () => {
+  const ada = await parts.browser.join(parts.server, newRoom(), 'ada');
+  const [sword, potion] = [await keyOn(ada, 'sword'), await keyOn(ada, 'potion')];
+  await ada.page.uncheck('#keys');
+  await ada.page.keyboard.press(sword);
+  await ada.page.check('#keys');
+  await ada.page.keyboard.press(potion);
+  await ada.cardIs('potion', 'mine');
+  await ada.cardIs('sword', 'open');
+});
+
+test('the whole way from the door to a held asset and back works without a mouse', async () => {
+  const tab = await parts.browser.open(parts.server.link(newRoom()));
+  await tab.page.waitForSelector('#player:focus');
+  await tab.page.keyboard.press('Enter');
+  await tab.connected();
+  await focusByTab(tab, '.card[data-asset=sword] .grab');
+  assert.notEqual(await outlineOf(tab, '.card[data-asset=sword] .grab', '::after'), 'none');
+  await tab.page.keyboard.press('Enter');
+  await tab.cardIs('sword', 'mine');
+  await tab.page.keyboard.press('Tab');
+  await tab.page.keyboard.press('Enter');
+  await tab.cardIs('sword', 'open');
+  assert.equal(await tab.page.evaluate(() => document.activeElement.className), 'grab');
+});
+
+test('every control has a name, and the feed is a live region', async () => {
+  const ada = await parts.browser.join(parts.server, newRoom(), 'ada');
+  const nameless = await ada.page.$$eval('button, input, a', (controls) => controls
+    .filter((each) => each.checkVisibility())
+    .filter((each) => !(each.getAttribute('aria-label') || each.textContent.trim() || each.labels?.length))
+    .map((each) => each.outerHTML));
+  assert.deepEqual(nameless, []);
+  assert.equal(await ada.page.getAttribute('#feed', 'aria-live'), 'polite');
+});
+
+async function focusByTab(tab, selector) {
+  for (let presses = 0; presses < 30; presses++) {
+    await tab.page.keyboard.press('Tab');
+    if (await tab.page.evaluate((wanted) => document.activeElement.matches(wanted), selector)) return;
+  }
+  assert.fail(`${selector} is out of reach of the Tab key`);
+}
+
+const outlineOf = (tab, selector, pseudo) =>
+  tab.page.$eval(selector, (element, part) => getComputedStyle(element, part).outlineStyle, pseudo);
