@@ -1,10 +1,193 @@
-//! STAND-IN, to be thrown away.
-use std::process::ExitCode;
+//! The `bots` command.
 
-/// Play with many bots and check the promise
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use asset_arbiter::{
+    bots::{self, AdminKey, BotsError, Config, Length, NodeUrl},
+    model::{RoomName, Units},
+};
+use clap::value_parser;
+
+use super::values::longer_than_zero;
+
+/// Holds the key itself, for places that hand out secrets as variables.
+const ADMIN_KEY: &str = "ASSET_ARBITER_ADMIN_KEY";
+
+/// What to race, and where.
 #[derive(Debug, clap::Args)]
-pub(crate) struct BotsArgs {}
+pub(crate) struct BotsArgs {
+    /// A server, ws://HOST:PORT; repeat it to spread the bots over several nodes
+    #[arg(long = "url", value_name = "URL", default_value = "ws://127.0.0.1:8080")]
+    urls: Vec<NodeUrl>,
+    /// The room to race in [default: a fresh one, bots-xxxxxx]
+    #[arg(long, value_name = "ROOM")]
+    room: Option<RoomName>,
+    /// How many bots; they are called bot-0, bot-1, ...
+    #[arg(long, value_name = "P", default_value_t = 100, value_parser = value_parser!(u32).range(1..))]
+    players: u32,
+    /// Assets per round; every bot selects every one of them
+    #[arg(long, value_name = "A", default_value_t = 20, value_parser = value_parser!(u32).range(1..))]
+    assets: u32,
+    /// Units of each asset
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..))]
+    units: Units,
+    /// Makes orders and cuts the same in every run with it [default: a fresh one]
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// How many rounds, each with new assets [default: 1]
+    #[arg(long, value_name = "K", conflicts_with = "duration", value_parser = value_parser!(u32).range(1..))]
+    rounds: Option<u32>,
+    /// Play rounds until this much time has gone by, as in 100ms, 30s, 5m, 1h
+    #[arg(long, value_name = "T", value_parser = longer_than_zero)]
+    duration: Option<Duration>,
+    /// Selects per second over all bots; 0 for as fast as possible
+    #[arg(long, value_name = "R", default_value_t = 0.0, value_parser = rate)]
+    rate: f64,
+    /// The probability, per select, of cutting the connection right after sending it
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = probability)]
+    reconnect_chaos: f64,
+    /// Create assets with the key in this file, if the server has one (or set ASSET_ARBITER_ADMIN_KEY to the key)
+    #[arg(long, value_name = "FILE", env = "ASSET_ARBITER_ADMIN_KEY_FILE")]
+    admin_key_file: Option<PathBuf>,
+    /// Print the report as JSON (docs/bots-report.schema.json)
+    #[arg(long)]
+    json: bool,
+}
 
-pub(crate) async fn run(_args: BotsArgs) -> ExitCode {
-    ExitCode::SUCCESS
+/// Runs the bots and prints their report. Exit code 0: the promise held; 3: it was broken; 1: the race could not
+/// be run or judged; 2: wrong usage.
+pub(crate) async fn run(args: BotsArgs) -> ExitCode {
+    let json = args.json;
+    let outcome = match config(args) {
+        Ok(config) => race(config, json).await,
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            error.exit_code().into()
+        }
+    }
+}
+
+async fn race(config: Config, json: bool) -> Result<ExitCode, BotsError> {
+    eprintln!("racing in room {} (seed {})", config.room, config.seed);
+    let report = bots::run(config).await?;
+    println!("{}", if json { bots::json(&report) } else { bots::text(&report) });
+    Ok(report.exit_code().into())
+}
+
+fn config(args: BotsArgs) -> Result<Config, BotsError> {
+    let admin_key = admin_key(args.admin_key_file.as_deref())?;
+    let length = match (args.duration, args.rounds) {
+        (Some(time), _) => Length::Time(time),
+        (None, rounds) => Length::Rounds(rounds.unwrap_or(1)),
+    };
+    Ok(Config {
+        nodes: args.urls,
+        room: args.room.map_or_else(fresh_room, Ok)?,
+        players: args.players as usize,
+        assets: args.assets as usize,
+        units: args.units,
+        // Small enough for every JSON reader to keep it whole.
+        seed: args.seed.unwrap_or_else(|| fastrand::u32(..).into()),
+        length,
+        rate: args.rate,
+        reconnect_chaos: args.reconnect_chaos,
+        admin_key,
+        progress: true,
+    })
+}
+
+/// From the file, or else from the variable that the server reads, too.
+fn admin_key(file: Option<&Path>) -> Result<Option<AdminKey>, BotsError> {
+    let (text, source) = match file {
+        Some(file) => (std::fs::read_to_string(file), format!("--admin-key-file {}", file.display())),
+        None => match std::env::var(ADMIN_KEY) {
+            Ok(key) if !key.is_empty() => (Ok(key), ADMIN_KEY.to_owned()),
+            _ => return Ok(None),
+        },
+    };
+    let key =
+        text.map_err(|error| error.to_string()).and_then(|text| AdminKey::parse(&text).map_err(str::to_owned));
+    key.map(Some).map_err(|why| BotsError::Usage(format!("{source}: {why}")))
+}
+
+fn fresh_room() -> Result<RoomName, BotsError> {
+    let letters: String = std::iter::repeat_with(fastrand::lowercase).take(6).collect();
+    RoomName::parse(&format!("bots-{letters}")).map_err(|error| BotsError::Usage(error.to_string()))
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    let wrong = || format!("{text:?} is no probability; one is a number from 0 to 1");
+    text.parse().ok().filter(|p| (0.0..=1.0).contains(p)).ok_or_else(wrong)
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let wrong = || format!("{text:?} is no rate; one is a number of selects per second, or 0");
+    text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate >= 0.0).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, Command, FromArgMatches};
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Config, String> {
+        let command = BotsArgs::augment_args(Command::new("bots"));
+        let matches = command.try_get_matches_from(std::iter::once("bots").chain(line.split_whitespace()));
+        let args =
+            BotsArgs::from_arg_matches(&matches.map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
+        config(args).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn every_flag_has_a_default() {
+        let config = parse("").unwrap();
+        assert_eq!((config.players, config.assets, config.units), (100, 20, 1));
+        assert_eq!(config.length, Length::Rounds(1));
+        assert_eq!(config.nodes, ["ws://127.0.0.1:8080".parse().unwrap()]);
+        assert!(config.room.as_str().starts_with("bots-") && config.room.as_str().len() == 11);
+        config.check().unwrap();
+    }
+
+    #[test]
+    fn flags_are_taken() {
+        let config = parse(
+            "--url ws://a:1 --url ws://b:2 --room r --players 9 --assets 3 --units 2 --seed 5 --duration 2m --rate 10 \
+             --reconnect-chaos 0.05",
+        );
+        let config = config.unwrap();
+        assert_eq!((config.nodes.len(), config.players, config.assets, config.units), (2, 9, 3, 2));
+        assert_eq!((config.seed, config.rate, config.reconnect_chaos), (5, 10.0, 0.05));
+        assert_eq!(config.length, Length::Time(Duration::from_secs(120)));
+    }
+
+    #[test]
+    fn wrong_usage_is_told() {
+        for (line, told) in [
+            ("--players 0", "players"),
+            ("--assets 0", "assets"),
+            ("--units 0", "units"),
+            ("--rounds 0", "rounds"),
+            ("--rounds 1 --duration 1s", "cannot be used with"),
+            ("--duration 5", "100ms"),
+            ("--duration 0", "longer than 0"),
+            ("--reconnect-chaos 1.1", "probability"),
+            ("--reconnect-chaos NaN", "probability"),
+            ("--rate=-1", "rate"),
+            ("--room a/b", "invalid room name"),
+            ("--url wss://a", "TLS"),
+            ("--admin-key-file /nowhere/key", "--admin-key-file /nowhere/key"),
+        ] {
+            let error = parse(line).unwrap_err();
+            assert!(error.contains(told), "{line}: {error}");
+        }
+    }
 }

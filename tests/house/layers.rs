@@ -19,7 +19,7 @@ const HOMES: [(&str, &[&str]); 17] = [
     ("hyper", &["server", "bots"]),
     ("hyper_util", &["server", "bots"]),
     ("http_body_util", &["server", "bots"]),
-    ("tungstenite", &["server"]),
+    ("tungstenite", &["server", "bots"]),
     ("tower", &["server"]),
     ("tower_http", &["server"]),
     ("jsonwebtoken", &["server"]),

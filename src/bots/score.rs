@@ -1,0 +1,165 @@
+use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
+
+use hdrhistogram::Histogram;
+
+use crate::model::PlayerName;
+
+use super::{
+    Config,
+    hub::Hub,
+    limits::VIOLATIONS_SHOWN,
+    member::Answer,
+    report::{Decisions, Found, GaveUp, Quantiles, Reconnects, Report, Shown, Verdict},
+    verdict::{Case, Evidence, Witness},
+    violation::Violations,
+};
+
+/// Adds up the rounds of a run.
+#[derive(Debug)]
+pub(super) struct Score {
+    pub(super) rounds: u32,
+    pub(super) join: Duration,
+    race: Duration,
+    decisions: Decisions,
+    deliveries: u64,
+    reply_us: Histogram<u64>,
+    known_us: Histogram<u64>,
+    violations: Violations,
+}
+
+impl Score {
+    pub(super) fn new() -> Self {
+        let histogram = || Histogram::new(3).expect("3 significant digits are allowed");
+        Self {
+            rounds: 0,
+            join: Duration::ZERO,
+            race: Duration::ZERO,
+            decisions: Decisions::default(),
+            deliveries: 0,
+            reply_us: histogram(),
+            known_us: histogram(),
+            violations: Violations::default(),
+        }
+    }
+
+    /// Adds a round and what was found in it.
+    pub(super) fn add(&mut self, case: &Case<'_>, found: Violations) {
+        self.rounds += 1;
+        let mut last_us = 0;
+        for asked in case.witnesses.iter().flat_map(|w| w.member.asked()) {
+            last_us = last_us.max(asked.answered_us);
+            self.count(asked.answer, asked.answered_us.saturating_sub(asked.sent_us));
+        }
+        self.race += Duration::from_micros(last_us.into());
+        let witnesses: HashMap<_, _> =
+            case.witnesses.iter().map(|witness| (&witness.player, witness)).collect();
+        for (index, evidence) in case.assets.iter().enumerate() {
+            self.time_grants(evidence, index, &witnesses);
+        }
+        self.violations.append(found);
+    }
+
+    /// The report of the whole run.
+    pub(super) fn report(self, config: &Config, hub: &Hub) -> Report {
+        let tally = &hub.tally;
+        let gone = tally.gone.lock().clone();
+        let mut decisions = self.decisions;
+        decisions.total = decisions.granted + decisions.already_held + decisions.sold_out;
+        decisions.per_second = decisions.total as f64 / self.race.as_secs_f64().max(1e-6);
+        let verdict = match (self.violations.count, decisions.undecided, gone.len()) {
+            (0, 0, 0) => Verdict::Held,
+            (0, ..) => Verdict::Unproven,
+            _ => Verdict::Broken,
+        };
+        Report {
+            verdict,
+            room: config.room.clone(),
+            urls: config.nodes.iter().map(ToString::to_string).collect(),
+            players: config.players,
+            assets: config.assets,
+            units: config.units,
+            seed: config.seed,
+            rate: config.rate,
+            reconnect_chaos: config.reconnect_chaos,
+            rounds: self.rounds,
+            join_seconds: self.join.as_secs_f64(),
+            race_seconds: self.race.as_secs_f64(),
+            decisions,
+            reply_ms: quantiles(&self.reply_us),
+            everyone_knows_ms: quantiles(&self.known_us),
+            deliveries: self.deliveries,
+            snapshots: tally.snapshots.load(Ordering::Relaxed),
+            reconnects: Reconnects {
+                total: tally.reconnects.load(Ordering::Relaxed),
+                recovered: tally.recovered.load(Ordering::Relaxed),
+                cuts: tally.cuts.load(Ordering::Relaxed),
+            },
+            errors: tally.errors.lock().clone(),
+            gave_up: gone.into_iter().map(|(player, reason)| GaveUp { player, reason }).collect(),
+            violations: shown(self.violations),
+        }
+    }
+
+    fn count(&mut self, answer: Answer, took_us: u32) {
+        match answer {
+            Answer::Granted { already_held: false, .. } => self.decisions.granted += 1,
+            Answer::Granted { already_held: true, .. } => self.decisions.already_held += 1,
+            Answer::SoldOut { .. } => self.decisions.sold_out += 1,
+            Answer::None | Answer::Refused | Answer::Unknown => {
+                self.decisions.undecided += 1;
+                return;
+            }
+        }
+        record(&mut self.reply_us, took_us);
+    }
+
+    /// How long each grant to one of our bots took to reach everybody.
+    fn time_grants(&mut self, asset: &Evidence<'_>, index: usize, witnesses: &HashMap<&PlayerName, &Witness>) {
+        for (_, page) in asset.book.since(asset.floor.revision) {
+            let Some(winner) = page.fact.as_ref().and_then(|fact| fact.winner()) else { continue };
+            self.deliveries += u64::from(page.frames);
+            let asked = witnesses.get(winner).map(|witness| witness.member.asked()[index]);
+            if let Some(sent_us) = asked.map(|asked| asked.sent_us).filter(|sent| *sent > 0) {
+                record(&mut self.known_us, page.last_us.saturating_sub(sent_us));
+            }
+        }
+    }
+}
+
+/// `Histogram::new` grows with its values, whose error would be of one that cannot.
+fn record(histogram: &mut Histogram<u64>, us: u32) {
+    histogram.record(us.into()).expect("the histogram grows");
+}
+
+fn quantiles(histogram: &Histogram<u64>) -> Quantiles {
+    let ms = |us: u64| us as f64 / 1000.0;
+    let at = |quantile| ms(histogram.value_at_quantile(quantile));
+    Quantiles { count: histogram.len(), p50: at(0.5), p90: at(0.9), p99: at(0.99), max: ms(histogram.max()) }
+}
+
+fn shown(violations: Violations) -> Found {
+    let shown = violations.shown.into_iter().take(VIOLATIONS_SHOWN);
+    let shown = shown.map(|violation| Shown { message: violation.to_string(), violation }).collect();
+    Found { count: violations.count, shown }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_those_of_the_values() {
+        let mut score = Score::new();
+        for us in 1..=1000 {
+            record(&mut score.reply_us, us * 1000);
+        }
+        let of = quantiles(&score.reply_us);
+        assert_eq!(of.count, 1000);
+        for (value, expected) in [(of.p50, 500.0), (of.p90, 900.0), (of.p99, 990.0), (of.max, 1000.0)] {
+            assert!((value - expected).abs() <= expected / 1000.0, "{value} is about {expected}");
+        }
+        record(&mut score.reply_us, u32::MAX);
+        assert!(quantiles(&score.reply_us).max > 4_294_000.0, "an hour fits");
+        assert_eq!(quantiles(&score.known_us), Quantiles::default(), "nothing is 0");
+    }
+}

@@ -1,0 +1,225 @@
+use std::time::Duration;
+
+use futures::{FutureExt, SinkExt, StreamExt};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use crate::model::{ClientMessage, ErrorCode};
+
+use super::{
+    bot::Bot,
+    comeback::End,
+    frame::{Frame, Snapshot},
+    limits::{FAREWELL, MESSAGES_PER_TURN, PATIENCE},
+    member::Answer,
+    socket::{self, Socket},
+    wants::Turn,
+};
+
+/// One connection of a bot, from its welcome to its end.
+pub(super) struct Session<'a> {
+    bot: &'a mut Bot,
+    socket: Socket,
+    /// How long the server may be silent. It pings, so a longer silence means that it is gone.
+    silence: Duration,
+    /// Something came since the last look at the clock.
+    heard: bool,
+    proved: bool,
+}
+
+/// What to wait for after sending, beside the server's words.
+enum Sent {
+    /// The connection is to be cut.
+    Cut,
+    /// This time, when the next select is due.
+    Until(Option<Instant>),
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(bot: &'a mut Bot, socket: Socket, ping_interval: Duration) -> Self {
+        let pings = ping_interval.saturating_mul(2).saturating_add(Duration::from_secs(10));
+        let silence = if ping_interval.is_zero() { PATIENCE } else { pings };
+        Self { bot, socket, silence, heard: false, proved: false }
+    }
+
+    /// Sends what is due and hears what comes, until the connection ends.
+    pub(super) async fn run(mut self) -> End {
+        let mut leaving = self.bot.follow();
+        let mut clock = Box::pin(sleep(self.silence));
+        loop {
+            if leaving {
+                socket::say_goodbye(self.socket).await;
+                return End::Left;
+            }
+            let wake = match self.send().await {
+                Ok(Sent::Cut) => return self.cut(),
+                Ok(Sent::Until(wake)) => wake,
+                Err(_) => return self.last_words().await,
+            };
+            let end = tokio::select! {
+                biased;
+                incoming = self.socket.next() => self.take(incoming),
+                () = until(wake) => None,
+                changed = self.bot.phase.changed(), if self.bot.task.is_none() => {
+                    leaving = changed.is_err() || self.bot.follow();
+                    None
+                }
+                () = clock.as_mut() => {
+                    clock.as_mut().reset(Instant::now() + self.silence);
+                    (!std::mem::take(&mut self.heard)).then_some(End::Lost("silence"))
+                }
+            };
+            if let Some(end) = end.or_else(|| self.drain()) {
+                return end;
+            }
+        }
+    }
+
+    /// Sends all that is due, in one write.
+    async fn send(&mut self) -> Result<Sent, Error> {
+        let Some(task) = &mut self.bot.task else { return Ok(Sent::Until(None)) };
+        let mut flush = false;
+        let sent = loop {
+            match task.wants.turn(Instant::now()) {
+                Turn::Send { asset, cut } => {
+                    let text = select(task.round.names[asset].clone(), task.round.request_id(asset));
+                    self.bot.seat.sent(asset);
+                    self.socket.feed(Message::text(text)).await?;
+                    flush = true;
+                    if cut {
+                        break Sent::Cut;
+                    }
+                }
+                Turn::Until(due) => break Sent::Until(Some(due)),
+                Turn::Wait => break Sent::Until(None),
+            }
+        };
+        if flush {
+            self.socket.flush().await?;
+        }
+        Ok(sent)
+    }
+
+    fn cut(self) -> End {
+        socket::cut(self.socket);
+        End::Cut
+    }
+
+    /// Takes what has come already, so that one flush answers all of it.
+    fn drain(&mut self) -> Option<End> {
+        for _ in 0..MESSAGES_PER_TURN {
+            let incoming = self.socket.next().now_or_never()?;
+            if let Some(end) = self.take(incoming) {
+                return Some(end);
+            }
+        }
+        None
+    }
+
+    /// Nothing can be written any more: reads what the server had to say, its close code above all.
+    async fn last_words(&mut self) -> End {
+        let words = async {
+            loop {
+                let incoming = self.socket.next().await;
+                if let Some(end) = self.take(incoming) {
+                    return end;
+                }
+            }
+        };
+        timeout(FAREWELL, words).await.unwrap_or(End::Lost("connection_lost"))
+    }
+
+    fn take(&mut self, incoming: Option<Result<Message, Error>>) -> Option<End> {
+        self.heard = true;
+        match incoming {
+            Some(Ok(Message::Text(text))) => self.hear(&text),
+            Some(Ok(Message::Close(frame))) => return Some(socket::closed(frame)),
+            Some(Ok(Message::Binary(_))) => self.bot.hub.tally.error("binary_message"),
+            Some(Ok(_)) => {}
+            None | Some(Err(_)) => return Some(End::Lost("connection_lost")),
+        }
+        None
+    }
+
+    fn hear(&mut self, text: &str) {
+        if !self.proved {
+            self.proved = true;
+            self.bot.comeback.proved(Instant::now());
+        }
+        match Frame::decode(text) {
+            Some(Frame::Change { offset, asset, revision, fact }) => {
+                self.advance(offset);
+                self.bot.seat.hear(asset, revision, &fact);
+            }
+            Some(Frame::Selection { request_id, asset, answer }) => self.answered(request_id, asset, answer),
+            Some(Frame::Presence { offset }) => self.advance(offset),
+            Some(Frame::Snapshot(snapshot)) => self.replace(&snapshot),
+            Some(Frame::Error { request_id, code, temporary }) => self.refused(request_id, code, temporary),
+            Some(Frame::Other) => {}
+            Some(Frame::Welcome(_)) => self.bot.hub.tally.error("second_welcome"),
+            None => self.bot.hub.tally.error("unreadable_message"),
+        }
+    }
+
+    fn advance(&mut self, offset: u64) {
+        if !self.bot.place.frame(offset) {
+            self.bot.hub.tally.error("offset_gap");
+        }
+    }
+
+    fn replace(&mut self, snapshot: &Snapshot<'_>) {
+        if snapshot.part <= 1 {
+            self.bot.seat.begin_state();
+            self.bot.hub.tally.snapshot();
+        }
+        self.bot.seat.learn(&snapshot.assets);
+        self.bot.place.snapshot(snapshot.offset, snapshot.part, snapshot.parts);
+    }
+
+    fn answered(&mut self, request_id: Option<u64>, asset: &str, answer: Answer) {
+        let Some(task) = &mut self.bot.task else { return self.bot.hub.tally.error("reply_unasked") };
+        let index = request_id.and_then(|id| task.round.requested(id));
+        match index.filter(|index| task.round.names[*index].as_str() == asset) {
+            Some(index) if task.wants.answered(index) => {
+                self.bot.seat.answered(index, answer);
+                self.rest_if_done();
+            }
+            _ => self.bot.hub.tally.error("reply_unasked"),
+        }
+    }
+
+    fn refused(&mut self, request_id: Option<u64>, code: Option<ErrorCode>, temporary: bool) {
+        self.bot.hub.tally.error(code.map_or("unknown_error", ErrorCode::as_str));
+        let Some(task) = &mut self.bot.task else { return };
+        let Some(index) = request_id.and_then(|id| task.round.requested(id)) else { return };
+        if temporary {
+            let comeback = &mut self.bot.comeback;
+            if task.wants.try_later(index, Instant::now(), |tries| comeback.wait(tries)) {
+                return;
+            }
+            self.bot.seat.answered(index, Answer::Unknown);
+        } else if task.wants.answered(index) {
+            self.bot.seat.answered(index, Answer::Refused);
+        }
+        self.rest_if_done();
+    }
+
+    fn rest_if_done(&mut self) {
+        if self.bot.task.as_ref().is_some_and(|task| task.wants.done()) {
+            self.bot.task = None;
+            self.bot.seat.rest();
+        }
+    }
+}
+
+fn select(asset: crate::model::AssetName, request_id: u64) -> String {
+    let message = ClientMessage::SelectAsset { asset, request_id: Some(request_id.into()) };
+    serde_json::to_string(&message).expect("our messages have string keys and no failing fields")
+}
+
+async fn until(wake: Option<Instant>) {
+    match wake {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,82 @@
+use futures::{SinkExt, StreamExt};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{
+    WebSocketStream, client_async_with_config,
+    tungstenite::{
+        self, Message,
+        client::IntoClientRequest,
+        protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode},
+    },
+};
+
+use crate::model::CloseReason;
+
+use super::{
+    comeback::End,
+    hub::Hub,
+    limits::{CONNECT_TIMEOUT, FAREWELL, MESSAGE_BYTES, SOCKET_BUFFER},
+    node::Node,
+};
+
+/// A bot's connection.
+pub(super) type Socket = WebSocketStream<TcpStream>;
+
+/// Opens a connection to `node`, a few at a time over all bots.
+pub(super) async fn open(hub: &Hub, node: &Node, path: &str) -> Result<Socket, End> {
+    let Ok(_permit) = hub.opening.acquire().await else { return Err(End::Left) };
+    timeout(CONNECT_TIMEOUT, connect(node, path)).await.unwrap_or(Err(End::Lost("connect_timeout")))
+}
+
+async fn connect(node: &Node, path: &str) -> Result<Socket, End> {
+    let stream = TcpStream::connect(&node.addresses[..]).await.map_err(|_| End::Lost("connect_failed"))?;
+    stream.set_nodelay(true).map_err(|_| End::Lost("connect_failed"))?;
+    let request =
+        format!("{}{path}", node.url).into_client_request().map_err(|_| End::Lost("handshake_failed"))?;
+    let config = WebSocketConfig::default()
+        .read_buffer_size(SOCKET_BUFFER)
+        .write_buffer_size(SOCKET_BUFFER)
+        .max_message_size(Some(MESSAGE_BYTES))
+        .max_frame_size(Some(MESSAGE_BYTES));
+    let (socket, _) = client_async_with_config(request, stream, Some(config)).await.map_err(not_upgraded)?;
+    Ok(socket)
+}
+
+fn not_upgraded(error: tungstenite::Error) -> End {
+    match error {
+        tungstenite::Error::Http(response) => {
+            let body = response.body().as_deref().unwrap_or_default();
+            let reason = String::from_utf8_lossy(body).chars().take(200).collect();
+            End::Refused { status: response.status().as_u16(), reason }
+        }
+        tungstenite::Error::Io(_) => End::Lost("connection_lost"),
+        _ => End::Lost("handshake_failed"),
+    }
+}
+
+/// The end that the server's close frame means.
+pub(super) fn closed(frame: Option<CloseFrame>) -> End {
+    let Some(frame) = frame else { return End::Lost("connection_lost") };
+    let reason = serde_json::from_str::<CloseReason>(&frame.reason).ok();
+    let retry_after = reason.map(|reason| std::time::Duration::from_millis(reason.retry_after_ms));
+    End::Closed { code: frame.code.into(), retry_after }
+}
+
+/// Pulls the plug: no close frame, and a reset instead of an orderly end, so that thousands of cuts leave no
+/// ports waiting behind.
+pub(super) fn cut(socket: Socket) {
+    // Without it the cut is a little politer, which is no harm.
+    let _ = socket.get_ref().set_zero_linger();
+    drop(socket);
+}
+
+/// Says goodbye and waits for the server to hang up, for a while.
+pub(super) async fn say_goodbye(mut socket: Socket) {
+    let goodbye = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+    let farewell = async {
+        if socket.send(Message::Close(Some(goodbye))).await.is_ok() {
+            while let Some(Ok(_)) = socket.next().await {}
+        }
+    };
+    // One that does not hang up in time is left alone.
+    let _ = timeout(FAREWELL, farewell).await;
+}
