@@ -8,6 +8,7 @@ mod join;
 mod member;
 mod operate;
 mod turn;
+mod verdicts;
 
 mod log;
 mod presence;

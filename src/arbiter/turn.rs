@@ -11,10 +11,11 @@ use super::{
     queue::{Answer, Ask, Batch, Job, Offer},
     refusal::Refusal,
     room::RoomHandle,
+    verdicts::{distinct, grants, selection},
 };
 use crate::{
     bus::BusMessage,
-    model::{AssetName, AssetState, Change, ErrorCode, Event, PlayerName, ServerMessage, SoldOut, Units},
+    model::{AssetName, AssetState, Change, ErrorCode, Event, ServerMessage, Units},
     store::{Call, Created, Done, Selected, Verdict},
 };
 
@@ -310,64 +311,10 @@ impl<T> Answer<T> {
     }
 }
 
-impl From<Verdict> for SelectOutcome {
-    fn from(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Granted { .. } => Self::Granted,
-            Verdict::AlreadyHeld { .. } => Self::AlreadyHeld,
-            Verdict::SoldOut => Self::SoldOut,
-        }
-    }
-}
-
 /// Polls once, and only what is not done by then becomes a task: a store in memory costs no task switch.
 pub(super) fn run(work: impl Future<Output = ()> + Send + 'static) {
     let mut work = Box::pin(work);
     if work.as_mut().now_or_never().is_none() {
         tokio::spawn(work);
-    }
-}
-
-/// The players of a batch, each once, in the order they asked.
-fn distinct(asks: &[Ask]) -> Vec<PlayerName> {
-    let mut seen = std::collections::HashSet::with_capacity(asks.len());
-    asks.iter().filter(|ask| seen.insert(&ask.player)).map(|ask| ask.player.clone()).collect()
-}
-
-/// The events of the grants made in one step; those after a grant in the same step were grants, too.
-fn grants(players: &[PlayerName], call: Call, selected: &Selected) -> Vec<Event> {
-    let state = &selected.state;
-    let granted = |(player, verdict): (&PlayerName, &Verdict)| {
-        let Verdict::Granted { revision } = *verdict else { return None };
-        Some(Event {
-            asset: state.asset.clone(),
-            revision,
-            remaining: remaining_at(revision, state),
-            change: Change::Granted { player: player.clone(), units: state.units, at: call.at },
-        })
-    };
-    players.iter().zip(&selected.verdicts).filter_map(granted).collect()
-}
-
-fn remaining_at(revision: u64, state: &AssetState) -> Units {
-    state.remaining + (state.revision - revision) as Units
-}
-
-fn selection(ask: &Ask, asset: &AssetName, verdict: Verdict, selected: &Selected) -> ServerMessage {
-    let state = &selected.state;
-    let (granted, already_held) = (verdict != Verdict::SoldOut, matches!(verdict, Verdict::AlreadyHeld { .. }));
-    let (revision, remaining) = match verdict {
-        Verdict::Granted { revision } => (revision, remaining_at(revision, state)),
-        Verdict::AlreadyHeld { revision } => (revision, state.remaining),
-        Verdict::SoldOut => (state.revision, state.remaining),
-    };
-    ServerMessage::Selection {
-        request_id: ask.request_id.clone(),
-        asset: asset.clone(),
-        granted,
-        reason: (!granted).then_some(SoldOut::SoldOut),
-        remaining,
-        revision,
-        already_held,
     }
 }

@@ -7,11 +7,10 @@ use std::{
 };
 
 use dashmap::DashMap;
-use metrics::{Counter, Gauge, counter, gauge};
 use tokio::time::Instant;
 
-use super::Settings;
-use crate::{arbiter::Mailbox, model::CloseCode};
+use super::{Settings, meters::Meters};
+use crate::arbiter::Mailbox;
 
 /// The open WebSockets: one task watches over all of them, so that none needs a timer of its own.
 pub(super) struct Connections {
@@ -24,27 +23,6 @@ pub(super) struct Connections {
     draining: AtomicBool,
     next: AtomicU64,
     pub(super) meters: Meters,
-}
-
-/// The metric handles of WebSockets.
-pub(super) struct Meters {
-    open: Gauge,
-    pub(super) received: Counter,
-    pub(super) sent: Counter,
-    closes: Vec<(u16, Counter)>,
-    closed_by_client: Counter,
-    broken: Counter,
-}
-
-/// How a connection ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// We closed it with this code.
-    Closed(u16),
-    /// The client closed it.
-    ByClient,
-    /// The socket ended without a close frame.
-    Broken,
 }
 
 /// Signs that the watch gives to a connection's task.
@@ -187,44 +165,5 @@ impl Drop for Entry {
     fn drop(&mut self) {
         self.connections.open.remove(&self.id);
         self.connections.meters.open.decrement(1);
-    }
-}
-
-impl Meters {
-    fn new() -> Self {
-        let closes = |code: u16| counter!("asset_arbiter_closes_total", "code" => code.to_string());
-        let ours = [
-            CloseCode::MessageTooBig,
-            CloseCode::Unauthorized,
-            CloseCode::Forbidden,
-            CloseCode::RoomRemoved,
-            CloseCode::ProtocolViolation,
-            CloseCode::Draining,
-            CloseCode::StoreAway,
-            CloseCode::Full,
-            CloseCode::TooFast,
-            CloseCode::TooSlow,
-        ];
-        let protocol = [super::session::PROTOCOL_ERROR, super::session::INVALID_TEXT];
-        let codes = ours.map(CloseCode::number).into_iter().chain(protocol);
-        Self {
-            open: gauge!("asset_arbiter_connections"),
-            received: counter!("asset_arbiter_messages_received_total"),
-            sent: counter!("asset_arbiter_frames_sent_total"),
-            closes: codes.map(|code| (code, closes(code))).collect(),
-            closed_by_client: counter!("asset_arbiter_closes_total", "code" => "client"),
-            broken: counter!("asset_arbiter_closes_total", "code" => "1006"),
-        }
-    }
-
-    pub(super) fn ended(&self, end: End) {
-        match end {
-            End::ByClient => self.closed_by_client.increment(1),
-            End::Broken => self.broken.increment(1),
-            End::Closed(code) => {
-                let counter = self.closes.iter().find(|(known, _)| *known == code);
-                counter.into_iter().for_each(|(_, counter)| counter.increment(1));
-            }
-        }
     }
 }

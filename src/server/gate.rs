@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{App, connection::Surplus, failure::Failure, routes::WEBSOCKET};
+use super::{App, connection::Surplus, failure::Failure, ws};
 use crate::model::ErrorCode;
 
 /// What every request passes on its way in, and every response on its way out.
@@ -15,7 +15,7 @@ pub(super) async fn gate(State(app): State<Arc<App>>, request: Request, next: Ne
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
     let surplus = request.extensions().get::<Surplus>().is_some();
-    let mut response = match refusal(&app, &request, surplus && route != WEBSOCKET) {
+    let mut response = match refusal(&app, &request, surplus && route != ws::ROUTE) {
         Some(failure) => failure.into_response(),
         None => next.run(request).await,
     };

@@ -26,6 +26,7 @@ mod path;
 mod auth;
 mod connections;
 mod exporter;
+mod meters;
 mod origins;
 mod pace;
 mod session;

@@ -10,13 +10,10 @@ use axum::{
 use super::{App, assets, failure::Failure, gate::gate, health, rooms, static_files, ws};
 use crate::model::ErrorCode;
 
-/// The one route that becomes a WebSocket.
-pub(super) const WEBSOCKET: &str = "/v1/rooms/{room}/ws";
-
 /// Every path there is.
 pub(super) fn router(app: &Arc<App>) -> Router {
     Router::new()
-        .route(WEBSOCKET, get(ws::upgrade))
+        .route(ws::ROUTE, get(ws::upgrade))
         .route("/v1/rooms/{room}", get(rooms::show).delete(rooms::remove))
         .route("/v1/rooms/{room}/assets/{asset}", axum::routing::put(assets::create).delete(assets::remove))
         .route("/v1/rooms/{room}/assets/{asset}/select", post(assets::select))

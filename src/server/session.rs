@@ -15,7 +15,8 @@ use tungstenite::error::Error as WsError;
 
 use super::{
     App,
-    connections::{End, Entry, Sign},
+    connections::{Entry, Sign},
+    meters::{End, INVALID_TEXT, PROTOCOL_ERROR},
     pace::Pace,
 };
 use crate::{
@@ -25,11 +26,6 @@ use crate::{
         limits::{BAD_MESSAGES, RATE_REFUSALS},
     },
 };
-
-/// RFC 6455: the client broke the WebSocket protocol itself.
-pub(super) const PROTOCOL_ERROR: u16 = 1002;
-/// RFC 6455: a text that is not UTF-8.
-pub(super) const INVALID_TEXT: u16 = 1007;
 
 /// Messages handled before what they caused is sent.
 const MESSAGES_PER_TURN: usize = 64;

@@ -14,8 +14,8 @@ use uuid::Uuid;
 use super::{
     App,
     connection::Surplus,
-    connections::End,
     failure::Failure,
+    meters::End,
     path::InRoom,
     session::{self, Session},
 };
@@ -26,6 +26,9 @@ use crate::{
         limits::{EPOCH_LEN, FRAME_BYTES, READ_BUFFER, WRITE_BUFFER},
     },
 };
+
+/// The one route that becomes a WebSocket.
+pub(super) const ROUTE: &str = "/v1/rooms/{room}/ws";
 
 /// `GET /v1/rooms/{room}/ws?player=NAME&epoch=E&offset=O`: a bad name or origin is refused here, before the
 /// upgrade; everything else is accepted and then closed with its code.

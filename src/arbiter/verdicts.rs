@@ -1,0 +1,64 @@
+//! What the store's verdicts mean for a player, for the room and for the counters.
+
+use std::collections::HashSet;
+
+use super::{meters::SelectOutcome, queue::Ask};
+use crate::{
+    model::{AssetName, AssetState, Change, Event, PlayerName, ServerMessage, SoldOut, Units},
+    store::{Call, Selected, Verdict},
+};
+
+/// The players of a batch, each once, in the order they asked.
+pub(super) fn distinct(asks: &[Ask]) -> Vec<PlayerName> {
+    let mut seen = HashSet::with_capacity(asks.len());
+    asks.iter().filter(|ask| seen.insert(&ask.player)).map(|ask| ask.player.clone()).collect()
+}
+
+/// The events of the grants made in one step; those after a grant in the same step were grants, too.
+pub(super) fn grants(players: &[PlayerName], call: Call, selected: &Selected) -> Vec<Event> {
+    let state = &selected.state;
+    let granted = |(player, verdict): (&PlayerName, &Verdict)| {
+        let Verdict::Granted { revision } = *verdict else { return None };
+        Some(Event {
+            asset: state.asset.clone(),
+            revision,
+            remaining: remaining_at(revision, state),
+            change: Change::Granted { player: player.clone(), units: state.units, at: call.at },
+        })
+    };
+    players.iter().zip(&selected.verdicts).filter_map(granted).collect()
+}
+
+fn remaining_at(revision: u64, state: &AssetState) -> Units {
+    state.remaining + (state.revision - revision) as Units
+}
+
+/// The reply to one player.
+pub(super) fn selection(ask: &Ask, asset: &AssetName, verdict: Verdict, selected: &Selected) -> ServerMessage {
+    let state = &selected.state;
+    let (granted, already_held) = (verdict != Verdict::SoldOut, matches!(verdict, Verdict::AlreadyHeld { .. }));
+    let (revision, remaining) = match verdict {
+        Verdict::Granted { revision } => (revision, remaining_at(revision, state)),
+        Verdict::AlreadyHeld { revision } => (revision, state.remaining),
+        Verdict::SoldOut => (state.revision, state.remaining),
+    };
+    ServerMessage::Selection {
+        request_id: ask.request_id.clone(),
+        asset: asset.clone(),
+        granted,
+        reason: (!granted).then_some(SoldOut::SoldOut),
+        remaining,
+        revision,
+        already_held,
+    }
+}
+
+impl From<Verdict> for SelectOutcome {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Granted { .. } => Self::Granted,
+            Verdict::AlreadyHeld { .. } => Self::AlreadyHeld,
+            Verdict::SoldOut => Self::SoldOut,
+        }
+    }
+}
