@@ -108,9 +108,10 @@ impl Cuts {
 }
 
 impl Pace {
-    /// When the bot's select number `count` is due.
+    /// When the bot's select number `count` is due; at the slowest in a year, which the clock can still add.
     pub(super) fn due(self, count: usize) -> Duration {
-        Duration::try_from_secs_f64(self.first + count as f64 * self.step).unwrap_or(Duration::MAX)
+        const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+        Duration::try_from_secs_f64(self.first + count as f64 * self.step).map_or(YEAR, |due| due.min(YEAR))
     }
 }
 
@@ -181,6 +182,7 @@ pub(super) mod tests {
         due.sort_unstable();
         let steps: Vec<_> = due.windows(2).map(|w| (w[1] - w[0]).as_micros()).collect();
         assert!(steps.iter().all(|step| (9_999..=10_001).contains(step)), "100 per second is one every 10 ms");
+        assert!(small(1, 1e-300, 0.0).pace(1).due(1) < Duration::MAX / 2, "the slowest can be waited for");
     }
 
     #[test]

@@ -11,6 +11,8 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
+use crate::model::InvalidName;
+
 use super::{
     BotsError, Config, Length, Report,
     api::Api,
@@ -189,7 +191,7 @@ fn witness(seat: &Seat) -> Option<Witness> {
 }
 
 /// Our own names are short; only a number beyond all memory would make them too long.
-fn unnamed(error: crate::model::InvalidName) -> BotsError {
+fn unnamed(error: InvalidName) -> BotsError {
     BotsError::Usage(error.to_string())
 }
 

@@ -4,7 +4,7 @@ use futures::{FutureExt, SinkExt, StreamExt};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::model::{ClientMessage, ErrorCode};
+use crate::model::{AssetName, ClientMessage, ErrorCode};
 
 use super::{
     bot::Bot,
@@ -212,7 +212,7 @@ impl<'a> Session<'a> {
     }
 }
 
-fn select(asset: crate::model::AssetName, request_id: u64) -> String {
+fn select(asset: AssetName, request_id: u64) -> String {
     let message = ClientMessage::SelectAsset { asset, request_id: Some(request_id.into()) };
     serde_json::to_string(&message).expect("our messages have string keys and no failing fields")
 }

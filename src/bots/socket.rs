@@ -1,13 +1,8 @@
 use futures::{SinkExt, StreamExt};
 use tokio::{net::TcpStream, time::timeout};
-use tokio_tungstenite::{
-    WebSocketStream, client_async_with_config,
-    tungstenite::{
-        self, Message,
-        client::IntoClientRequest,
-        protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode},
-    },
-};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode};
+use tokio_tungstenite::tungstenite::{Error, Message, client::IntoClientRequest};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use crate::model::CloseReason;
 
@@ -41,14 +36,14 @@ async fn connect(node: &Node, path: &str) -> Result<Socket, End> {
     Ok(socket)
 }
 
-fn not_upgraded(error: tungstenite::Error) -> End {
+fn not_upgraded(error: Error) -> End {
     match error {
-        tungstenite::Error::Http(response) => {
+        Error::Http(response) => {
             let body = response.body().as_deref().unwrap_or_default();
             let reason = String::from_utf8_lossy(body).chars().take(200).collect();
             End::Refused { status: response.status().as_u16(), reason }
         }
-        tungstenite::Error::Io(_) => End::Lost("connection_lost"),
+        Error::Io(_) => End::Lost("connection_lost"),
         _ => End::Lost("handshake_failed"),
     }
 }

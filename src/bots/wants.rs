@@ -98,8 +98,7 @@ impl Wants {
     }
 
     fn due(&self) -> Instant {
-        let due = self.work.pace.due(self.started);
-        self.begun.checked_add(due).unwrap_or(self.begun)
+        self.begun + self.work.pace.due(self.started)
     }
 
     fn take(&mut self, asset: usize) -> Option<Try> {

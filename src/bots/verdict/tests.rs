@@ -26,7 +26,7 @@ impl Scene {
             let name = format!("bot-{}", revision - 1);
             for witness in &mut witnesses {
                 witness.member.frame(0, revision);
-                book.told(revision, &granted(&name, remaining), 10).unwrap();
+                tell(&mut book, revision, &granted(&name, remaining));
             }
         }
         for (index, witness) in witnesses.iter_mut().enumerate() {
@@ -53,12 +53,12 @@ impl Scene {
     fn tell_all(&mut self, revision: u64, fact: &Fact<&str>) {
         for witness in &mut self.witnesses {
             witness.member.frame(0, revision);
-            self.book.told(revision, fact, 20).unwrap();
+            tell(&mut self.book, revision, fact);
         }
     }
 
     fn judge(&self) -> Vec<Violation> {
-        let names = small(1, 0.0, 0.0).assets(0).unwrap();
+        let names = small(1, 0.0, 0.0).assets(0).expect("short names");
         let evidence = Evidence { name: &names[0], floor: self.floor, book: &self.book, stored: &self.stored };
         let found = judge(&Case { assets: vec![evidence], witnesses: &self.witnesses });
         assert_eq!(found.count, found.shown.len() as u64);
@@ -66,19 +66,29 @@ impl Scene {
     }
 
     fn kinds(&self) -> Vec<String> {
-        let kind = |v: &Violation| serde_json::to_value(v).unwrap()["kind"].as_str().unwrap().to_owned();
+        let kind = |v: &Violation| {
+            serde_json::to_value(v).expect("plain fields")["kind"].as_str().expect("a kind").to_owned()
+        };
         self.judge().iter().map(kind).collect()
     }
+}
+
+fn tell(book: &mut Book, revision: u64, fact: &Fact<&str>) {
+    assert_eq!(book.told(revision, fact, 10), Ok(true), "a proper fact, told for the first time or again");
+}
+
+fn player(bot: usize) -> PlayerName {
+    Plan::player(bot).expect("a short name")
 }
 
 fn witness(index: usize) -> Witness {
     let mut member = Member::new(1);
     member.begin_at(0, 0);
-    Witness { player: Plan::player(index).unwrap(), member, stayed: true }
+    Witness { player: player(index), member, stayed: true }
 }
 
 fn holder(bot: usize, revision: u64) -> Holder {
-    Holder { player: Plan::player(bot).unwrap(), revision }
+    Holder { player: player(bot), revision }
 }
 
 fn granted(player: &str, remaining: Units) -> Fact<&str> {
@@ -200,8 +210,8 @@ fn a_grant_that_was_told_but_is_not_stored_is_found() {
 fn a_frame_with_a_wrong_remaining_is_found() {
     let mut scene = Scene::clean();
     scene.book = Book::default();
-    scene.book.told(1, &granted("bot-0", 1), 10).unwrap();
-    scene.book.told(2, &granted("bot-1", 1), 10).unwrap();
+    tell(&mut scene.book, 1, &granted("bot-0", 1));
+    tell(&mut scene.book, 2, &granted("bot-1", 1));
     assert_eq!(scene.kinds(), ["wrong_frame"]);
 }
 
@@ -245,11 +255,11 @@ fn holders_of_an_earlier_run_are_counted_in() {
 #[test]
 fn other_askers_may_win_too() {
     let mut scene = Scene::clean();
-    let guest = PlayerName::parse("guest").unwrap();
+    let guest = PlayerName::parse("guest").expect("a name");
     scene.stored.holders[1].player = guest;
     scene.book = Book::default();
-    scene.book.told(1, &granted("bot-0", 1), 10).unwrap();
-    scene.book.told(2, &granted("guest", 0), 10).unwrap();
+    tell(&mut scene.book, 1, &granted("bot-0", 1));
+    tell(&mut scene.book, 2, &granted("guest", 0));
     scene.member(1).answered(0, Answer::SoldOut { remaining: 0 }, 5);
     assert_eq!(scene.judge(), []);
 }
