@@ -115,9 +115,12 @@ impl Connections {
             return;
         }
         let (heard, pinged) = (pulse.heard.load(Relaxed), pulse.pinged.load(Relaxed));
-        if pinged > heard && now >= pinged + self.ping_timeout {
-            pulse.give(Sign::Silent);
-        } else if now >= heard.max(pinged) + self.ping_interval {
+        // One ping at a time: another would put off the end of waiting for the first.
+        if pinged > heard {
+            if now >= pinged + self.ping_timeout {
+                pulse.give(Sign::Silent);
+            }
+        } else if now >= heard + self.ping_interval {
             pulse.pinged.store(now, Relaxed);
             pulse.give(Sign::Ping);
         }

@@ -42,8 +42,10 @@ pub(super) struct Session {
     in_flight: usize,
     max_in_flight: usize,
     pace: Pace,
-    /// Messages in a row that were nonsense, or too many.
+    /// Messages in a row that were nonsense.
     bad: u32,
+    /// How many more messages were refused as too many than were let through. Not "in a row": now and then one of
+    /// any flood is let through.
     refused: u32,
     /// The socket may still hold something that was sent to us.
     unread: bool,
@@ -88,6 +90,8 @@ impl Session {
 
     /// Sends what is ready and flushes once. In a room that never pauses the client gets its turn in between.
     async fn give(&mut self) -> Result<(), End> {
+        // It may have to wait for the socket, and does not read meanwhile: how long is up to `--write-timeout`.
+        self.entry.pulse.set_reading(false);
         let mut more = true;
         for _ in 0..TAKES_PER_FLUSH {
             more = self.member.take(&mut self.ready);
@@ -99,8 +103,9 @@ impl Session {
         if more {
             self.member.mailbox().wake();
         }
+        self.socket.flush().await.map_err(|error| broken(&error))?;
         self.entry.pulse.set_reading(self.in_flight < self.max_in_flight);
-        self.socket.flush().await.map_err(|error| broken(&error))
+        Ok(())
     }
 
     /// Puts what was taken into the socket's buffer: replies, then frames, so that a winner reads its reply first.
@@ -192,7 +197,7 @@ impl Session {
             Err(rejected) => self.complain(rejected.code, rejected.message, rejected.request_id),
             Ok(message) if !self.pace.allows() => self.slow_down(message),
             Ok(message) => {
-                (self.bad, self.refused) = (0, 0);
+                (self.bad, self.refused) = (0, self.refused.saturating_sub(1));
                 self.request(message);
             }
         }

@@ -1,0 +1,23 @@
+//! What the tests of the wire share: a server of one's own on a free port, a client that can also misbehave,
+//! and the room as a client understands it.
+
+#![allow(dead_code, unused_imports, reason = "every test target uses its own part")]
+
+mod client;
+mod server;
+mod view;
+
+use std::{future::Future, time::Duration};
+
+pub(crate) use client::{Client, Closed, Socket, frame, handshake, select, text};
+pub(crate) use server::{Server, Setup, eventually};
+use tokio::time::timeout;
+pub(crate) use view::RoomView;
+
+/// Nothing here takes that long; a test that would hang fails instead.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What `work` comes to, which must not take for ever.
+pub(crate) async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, work).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+}

@@ -1,0 +1,118 @@
+//! Before there is a WebSocket.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::support::{Server, Socket, handshake, select, soon};
+
+/// The status of an answer.
+fn status(answer: &str) -> u16 {
+    answer.split(' ').nth(1).unwrap_or_else(|| panic!("no answer: {answer:?}")).parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_room_or_player_that_is_no_name_is_refused_before_the_upgrade() {
+    let server = Server::start().await;
+    let long = "a".repeat(65);
+    for path in [
+        "./ws",
+        "../ws",
+        "%2e%2e/ws",
+        "a%2fb/ws",
+        "a%2F..%2F..%2Fetc%2Fpasswd/ws",
+        "a%00/ws",
+        "a%0d%0aX:y/ws",
+        "%ff/ws",
+        "%zz/ws",
+        "a%20b/ws",
+        "a\\b/ws",
+        "%F0%9F%97%A1/ws",
+        &format!("{long}/ws"),
+        "r/ws?player=",
+        "r/ws?player=..",
+        "r/ws?player=a%2Fb",
+        "r/ws?player=%00",
+        "r/ws?player=a+b",
+        &format!("r/ws?player={long}"),
+        "r/ws?player=ann&epoch=a-b&offset=1",
+        "r/ws?player=ann&epoch=e&offset=-1",
+        "r/ws?player=ann&epoch=e&offset=18446744073709551616",
+    ] {
+        let answer = server.ask(close_after(path, "")).await;
+        assert_eq!(status(&answer), 400, "{path}: {answer}");
+        assert!(answer.contains(r#"{"code":""#), "{path}: {answer}");
+    }
+    for path in ["../../ws", "r/../../ws", "r//ws", "/ws", "r/ws/"] {
+        let answer = server.ask(close_after(path, "")).await;
+        assert!((400..500).contains(&status(&answer)), "{path}: {answer}");
+    }
+    assert_eq!(server.store.calls().snapshot, 0, "no room was looked at");
+}
+
+#[tokio::test]
+async fn another_origin_and_a_request_that_is_no_upgrade_are_refused() {
+    let server = Server::start().await;
+    let answer = server.ask(close_after("r/ws", "Origin: https://evil.example\r\n")).await;
+    assert_eq!(status(&answer), 403, "{answer}");
+    for (from, to) in [
+        ("Upgrade: websocket\r\n", ""),
+        ("Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 8"),
+        ("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", ""),
+        ("GET", "POST"),
+    ] {
+        let answer = server.ask(close_after("r/ws", "").replace(from, to)).await;
+        assert!((400..500).contains(&status(&answer)), "{from}: {answer}");
+    }
+}
+
+/// A handshake that must fail, so that the connection ends after the answer.
+fn close_after(path: &str, headers: &str) -> String {
+    handshake(path).replace("Connection: Upgrade\r\n", &format!("Connection: Upgrade, close\r\n{headers}"))
+}
+
+#[tokio::test]
+async fn garbage_instead_of_http_is_hung_up_on() {
+    let server = Server::start().await;
+    let mut bystander = server.join("r", "bystander").await;
+    let tls_hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".repeat(20);
+    let head = format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(40_000));
+    for garbage in [tls_hello, vec![0; 4096], b"\r\n\r\n hello\r\n\r\n".to_vec(), head.into_bytes()] {
+        let mut stream = server.connect().await;
+        stream.write_all(&garbage).await.unwrap();
+        let mut answer = Vec::new();
+        soon("the server to hang up", stream.read_to_end(&mut answer)).await.unwrap();
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.is_empty() || (400..500).contains(&status(&answer)), "{answer}");
+    }
+    bystander.pinged().await;
+}
+
+#[tokio::test]
+async fn a_handshake_that_never_ends_is_hung_up_on() {
+    let server = Server::with(|setup| setup.settings.handshake_timeout = Duration::from_millis(200)).await;
+    let mut bystander = server.join("r", "bystander").await;
+    let (mut silent, mut half) = (server.connect().await, server.connect().await);
+    half.write_all(&handshake("r/ws?player=half").as_bytes()[..60]).await.unwrap();
+    for stream in [&mut silent, &mut half] {
+        soon("the server to hang up", stream.read_to_end(&mut Vec::new())).await.unwrap();
+    }
+    bystander.pinged().await;
+    assert_eq!(bystander.welcome.players, 1);
+}
+
+#[tokio::test]
+async fn what_is_sent_along_with_the_handshake_is_answered_after_the_welcome() {
+    const SELECTS: usize = 1000;
+    let server = Server::start().await;
+    server.create("r", "sword", 1).await;
+    let mut stream = server.connect().await;
+    let flood: Vec<u8> = (0..SELECTS).flat_map(|n| select("sword", n)).collect();
+    stream.write_all(&[handshake("r/ws?player=ann").as_bytes(), &flood].concat()).await.unwrap();
+    let mut ann = Socket::after_handshake(stream).await.welcomed().await;
+    for n in 0..SELECTS {
+        let reply = serde_json::to_value(ann.reply().await).unwrap();
+        assert_eq!((&reply["granted"], &reply["request_id"]), (&true.into(), &n.into()));
+    }
+    ann.pinged().await;
+}
