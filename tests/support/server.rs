@@ -6,7 +6,7 @@ use asset_arbiter::{
     model::{AssetState, Units},
     server::{App, Metrics, Settings, listen, serve},
     store::{
-        MemoryStore,
+        MemoryStore, Store,
         faulty::{Faults, Faulty},
     },
 };
@@ -34,6 +34,8 @@ pub(crate) struct Server {
 pub(crate) struct Setup {
     pub(crate) config: Config,
     pub(crate) settings: Settings,
+    /// What lies under the faults; `None`: a memory store.
+    pub(crate) inner: Option<Arc<dyn Store>>,
 }
 
 impl Server {
@@ -46,7 +48,8 @@ impl Server {
         let _ = rlimit::increase_nofile_limit(8192);
         let mut setup = Setup::default();
         adjust(&mut setup);
-        let store = Arc::new(Faulty::new(Arc::new(MemoryStore::new(None)), 1, Faults::default()));
+        let inner = setup.inner.unwrap_or_else(|| Arc::new(MemoryStore::new(None)));
+        let store = Arc::new(Faulty::new(inner, 1, Faults::default()));
         let (metrics, bus) = (Metrics::new(), bus::open("local:").unwrap());
         let arbiter = metrics.scope(|| Arbiter::start(setup.config, store.clone(), bus, 1));
         let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
