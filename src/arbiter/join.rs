@@ -1,9 +1,15 @@
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use super::{
     Arbiter, Refusal, mailbox::Mailbox, member::Member, meters::StoreCall, refusal::JoinError, room, snapshot,
 };
 use crate::model::{CloseCode, ErrorCode, PROTOCOL, PlayerName, RoomName, Welcome};
+
+/// How long a player who joins a room that is known here waits for a store that is away.
+const JOIN_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Who wants to join which room.
 #[derive(Debug, Clone)]
@@ -56,7 +62,7 @@ impl Arbiter {
         if let Some(player) = &join.player
             && member.room.with(|state| state.presence.must_ask(player))
         {
-            self.ask_held_by(&member.room, player).await;
+            self.ask_held_by(&member.room, player, JOIN_PATIENCE.min(self.config.select_deadline)).await;
         }
         member.welcome(join);
         Ok(member)

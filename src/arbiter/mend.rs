@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use super::{
     Arbiter,
     meters::StoreCall,
-    room::{RoomHandle, State},
+    room::{Room, RoomHandle, State},
     turn::run,
 };
 use crate::{
@@ -137,17 +137,21 @@ impl Arbiter {
     }
 
     /// Asks the store what those players hold of whom it is not known.
-    pub(super) async fn ask_held(&self, room: &RoomHandle) {
+    pub(super) async fn ask_held(&self, room: &Room) {
         for player in room.with(|state| state.presence.unknown()) {
-            self.ask_held_by(room, &player).await;
+            self.ask_held_by(room, &player, self.config.select_deadline).await;
         }
     }
 
     /// Asks the store what a player holds; while it is away, the first holders in the view must do.
-    pub(super) async fn ask_held_by(&self, room: &RoomHandle, player: &PlayerName) {
+    pub(super) async fn ask_held_by(&self, room: &Room, player: &PlayerName, patience: Duration) {
         let ask = || self.store.held_by(&room.name, player);
-        if let Ok(rows) = self.read(StoreCall::HeldBy, &room.name, ask).await {
-            room.with(|state| state.presence.learn(player, rows));
+        match self.read_within(StoreCall::HeldBy, &room.name, patience, ask).await {
+            Ok(rows) => room.with(|state| state.presence.learn(player, rows)),
+            Err(_) => room.with(|state| {
+                let listed = state.view.listed_holdings(player);
+                state.presence.guess(player, listed);
+            }),
         }
     }
 }

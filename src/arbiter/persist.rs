@@ -81,7 +81,21 @@ impl Arbiter {
     where
         F: Future<Output = store::Result<T>>,
     {
-        let deadline = Instant::now() + self.config.select_deadline;
+        self.read_within(call, room, self.config.select_deadline, attempt).await
+    }
+
+    /// The same, for a caller with less patience.
+    pub(super) async fn read_within<T, F>(
+        &self,
+        call: StoreCall,
+        room: &RoomName,
+        patience: Duration,
+        attempt: impl FnMut() -> F,
+    ) -> Result<T, Refusal>
+    where
+        F: Future<Output = store::Result<T>>,
+    {
+        let deadline = Instant::now() + patience;
         self.persist(call, room, deadline, attempt).await.map_err(|refusal| match refusal.code {
             ErrorCode::OutcomeUnknown => Refusal::store_unavailable(),
             _ => refusal,

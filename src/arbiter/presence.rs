@@ -102,6 +102,13 @@ impl Presence {
         }
     }
 
+    /// Takes what is likely while the store cannot be asked; it will be asked again.
+    pub(super) fn guess(&mut self, player: &PlayerName, rows: Vec<(AssetName, u64)>) {
+        if let Some(here) = self.players.get_mut(player).filter(|here| here.held.struck.is_some()) {
+            here.held.granted.extend(rows);
+        }
+    }
+
     pub(super) fn holds(&self, player: &PlayerName, asset: &AssetName) -> bool {
         self.players.get(player).is_some_and(|here| here.held.granted.contains_key(asset))
     }

@@ -28,6 +28,7 @@ impl Arbiter {
 
     /// Compares a room with the store; repairs what the room is behind, and heals a store that went back.
     pub(super) async fn resync(self: Arc<Self>, room: RoomHandle) {
+        self.ask_held(&room).await;
         let sent: Rows = room.with(|state| state.view.stored().map(row).collect());
         let read = || self.store.revisions(&room.name);
         let Ok(rows) = self.read(StoreCall::Revisions, &room.name, read).await else { return };

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    AssetName, AssetState, Change, Event, Grant, Units,
+    AssetName, AssetState, Change, Event, Grant, PlayerName, Units,
     limits::{HOLDERS_SHOWN, WAITING_EVENTS},
 };
 
@@ -126,6 +126,15 @@ impl View {
             let known = state.revision;
             state.holders = page.into_iter().filter(|grant| grant.revision <= known).collect();
         }
+    }
+
+    /// What a player holds as far as it is among the holders listed, each with the grant's revision.
+    pub(super) fn listed_holdings(&self, player: &PlayerName) -> Vec<(AssetName, u64)> {
+        let grant = |state: &AssetState| {
+            let grant = state.holders.iter().find(|grant| grant.player == *player)?;
+            Some((state.asset.clone(), grant.revision))
+        };
+        self.assets.values().filter_map(grant).collect()
     }
 
     /// Whether less is known of the asset than what is stored at `revision`.

@@ -54,7 +54,8 @@ pub const WRITE_BUFFER: usize = 16 * 1024;
 /// Messages in a row that were no proper request before the connection is closed with 4008.
 pub const BAD_MESSAGES: u32 = 1000;
 
-/// Messages in a row refused by `--selects-per-second` before the connection is closed with 4129.
+/// By how many more messages may be refused by `--selects-per-second` than are let through before the
+/// connection is closed with 4129.
 pub const RATE_REFUSALS: u32 = 1000;
 
 /// Bytes of an HTTP request's head: our longest path and a few cookies and headers of a proxy.

@@ -8,7 +8,7 @@ use std::{
 use axum::Router;
 use metrics::Counter;
 use tokio::net::{TcpListener, TcpStream};
-use tracing::Instrument;
+use tracing::{Instrument, field::Empty};
 
 use super::{App, connection::connection};
 
@@ -29,7 +29,8 @@ pub(super) async fn accept(listener: &TcpListener, app: &Arc<App>, router: &Rout
                 trouble.over();
                 match app.seats.take() {
                     Some(seat) => {
-                        let span = tracing::info_span!("connection", %peer);
+                        // A WebSocket fills in the rest.
+                        let span = tracing::info_span!("connection", %peer, session = Empty, room = Empty);
                         let task = connection(stream_ready(stream), seat, Arc::clone(app), router.clone());
                         tokio::spawn(task.instrument(span));
                     }

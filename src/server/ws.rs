@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{
@@ -50,6 +50,9 @@ pub(super) async fn upgrade(
         Failure::new(ErrorCode::BadMessage, message).with_status(rejection.into_response().status())
     })?;
     let max_message = app.settings.max_message;
+    let join = asked.join(room, Uuid::new_v4().simple().to_string(), app.settings.ping_interval);
+    let span = tracing::Span::current();
+    span.record("session", &join.session).record("room", tracing::field::display(&join.room));
     let response = upgrade
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
@@ -58,18 +61,15 @@ pub(super) async fn upgrade(
         .max_message_size(max_message)
         .max_frame_size(max_message)
         .protocols([PROTOCOL])
-        .on_upgrade(move |socket| serve(app, socket, asked.join(&app_session(), room), surplus.is_some()));
+        .on_upgrade(move |socket| serve(app, socket, join, surplus.is_some()).instrument(span));
     Ok(response)
 }
 
 async fn serve(app: Arc<App>, socket: WebSocket, join: Join, surplus: bool) {
-    let span = tracing::info_span!("websocket", session = %join.session, room = %join.room);
-    let end = async {
-        if surplus {
-            return session::refuse(socket, CloseCode::Full).await;
-        }
-        let ping_interval_ms = app.settings.ping_interval.as_millis() as u64;
-        match app.arbiter.join(Join { ping_interval_ms, ..join }).await {
+    let end = if surplus {
+        session::refuse(socket, CloseCode::Full).await
+    } else {
+        match app.arbiter.join(join).await {
             Ok(member) => Session::new(&app, socket, member).run().await,
             Err(JoinError { close, message }) => {
                 tracing::info!(code = close.number(), message, "cannot join");
@@ -77,15 +77,10 @@ async fn serve(app: Arc<App>, socket: WebSocket, join: Join, surplus: bool) {
             }
         }
     };
-    let end = end.instrument(span).await;
     app.connections.meters.ended(end);
     if end == End::Closed(CloseCode::TooSlow.number()) {
         tracing::info!(code = CloseCode::TooSlow.number(), "cut: too slow");
     }
-}
-
-fn app_session() -> String {
-    Uuid::new_v4().simple().to_string()
 }
 
 /// What the query asks for. Other parameters are left to later versions.
@@ -110,14 +105,9 @@ impl Asked {
         Ok(Self { player, resume })
     }
 
-    fn join(self, session: &str, room: RoomName) -> Join {
-        Join {
-            room,
-            player: self.player,
-            resume: self.resume,
-            session: session.to_owned(),
-            ping_interval_ms: 0,
-        }
+    fn join(self, room: RoomName, session: String, ping_interval: Duration) -> Join {
+        let ping_interval_ms = ping_interval.as_millis() as u64;
+        Join { room, player: self.player, resume: self.resume, session, ping_interval_ms }
     }
 }
 

@@ -10,7 +10,7 @@ use asset_arbiter::{
 use futures::future::join_all;
 use tokio::time::Instant;
 
-use super::world::{Answer, World, answer, arena, grant, sword};
+use super::world::{Answer, World, answer, arena, grant, name, sword};
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_reply_is_never_a_denial() {
@@ -109,12 +109,16 @@ async fn no_fault_awards_twice_or_forgets_a_holder() {
 
 #[tokio::test(start_paused = true)]
 async fn a_joined_room_goes_on_while_the_store_is_away() {
-    let world = World::new(Config { select_deadline: Duration::from_secs(1), ..Config::default() });
+    let world = World::new(Config::default());
     world.create(1).await;
     let _ann = world.join("ann").await;
+    world.arbiter.select(&arena(), &sword(), &name("bob")).await;
     world.faulty.refuse();
-    let mut bob = world.join("bob").await;
-    assert_eq!(bob.welcome().assets.unwrap()[0].units, 1, "served from the view");
+    let since = Instant::now();
+    let welcome = world.join("bob").await.welcome();
+    assert_eq!(welcome.assets.unwrap()[0].units, 1, "served from the view");
+    assert_eq!(welcome.held.unwrap(), [sword()], "as far as the view knows");
+    assert!(since.elapsed() <= Duration::from_secs(1), "nobody waits long for a store that is away");
     world.faulty.resume();
 }
 
