@@ -48,6 +48,14 @@ impl Arbiter {
         }
     }
 
+    /// Compares the view with the store now.
+    pub(super) async fn look_again(self: Arc<Self>, room: RoomHandle, asset: AssetName) {
+        let read = || self.store.asset(&room.name, &asset);
+        if let Ok(state) = self.read(StoreCall::Asset, &room.name, read).await {
+            self.compare(&room, &state, true);
+        }
+    }
+
     /// Sees to it that an asset's view is at least at `target` and has no gap, beginning after `wait`. One
     /// repair at a time for an asset; a target that comes meanwhile is reached by the same one.
     pub(super) fn mend(

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     bus::BusMessage,
     model::{AssetName, AssetState, Change, ErrorCode, Event, ServerMessage, Units},
-    store::{Call, Created, Done, Selected, Verdict},
+    store::{self, Call, Created, Done, Selected, Verdict},
 };
 
 /// Requests whose deadline is this near share the fate of the first in their batch.
@@ -84,7 +84,7 @@ impl Arbiter {
     }
 
     async fn decide(
-        &self,
+        self: &Arc<Self>,
         room: &RoomHandle,
         asset: &AssetName,
         asks: &[Ask],
@@ -95,7 +95,7 @@ impl Arbiter {
         self.meters.batch_size.record(players.len() as f64);
         let call = self.next_call();
         let decide = || self.store.select(call, &room.name, asset, &players, create);
-        let selected = self.persist(StoreCall::Select, &room.name, deadline, decide).await?;
+        let selected = self.change_store(StoreCall::Select, room, asset, deadline, decide).await?;
         Ok((call, selected))
     }
 
@@ -178,7 +178,7 @@ impl Arbiter {
             Job::Remove(answer) => {
                 let deadline = self.deadline(answer.since);
                 let remove = || self.store.remove_asset(call, &room.name, asset);
-                let done = self.persist(StoreCall::RemoveAsset, &room.name, deadline, remove).await;
+                let done = self.change_store(StoreCall::RemoveAsset, room, asset, deadline, remove).await;
                 answer.send(done.map(|done| self.told(room, done, |_| Change::Removed).revision));
             }
         }
@@ -190,7 +190,7 @@ impl Arbiter {
         }
         let release = || self.store.release(call, &room.name, asset, &ask.player);
         let deadline = self.deadline(ask.since);
-        match self.persist(StoreCall::Release, &room.name, deadline, release).await {
+        match self.change_store(StoreCall::Release, room, asset, deadline, release).await {
             Ok(done) => {
                 ask.mailbox.push(ServerMessage::Release {
                     request_id: ask.request_id,
@@ -218,7 +218,7 @@ impl Arbiter {
             _ => self.check_room_for_asset(&state.view),
         })?;
         let create = || self.store.create(call, &room.name, asset, units);
-        let created = self.persist(StoreCall::Create, &room.name, deadline, create).await?;
+        let created = self.change_store(StoreCall::Create, room, asset, deadline, create).await?;
         if created.created {
             let done = Done { state: created.state.clone(), repeated: created.repeated };
             self.told(room, done, |state| Change::Changed { units: state.units, created: true });
@@ -240,8 +240,28 @@ impl Arbiter {
             return Err(self.too_many_units());
         }
         let restock = || self.store.restock(call, &room.name, asset, n, condition);
-        let done = self.persist(StoreCall::Restock, &room.name, deadline, restock).await?;
+        let done = self.change_store(StoreCall::Restock, room, asset, deadline, restock).await?;
         Ok(self.told(room, done, |state| Change::Changed { units: state.units, created: false }))
+    }
+
+    /// A change that is repeated until it is answered. If its outcome stays unknown, the room is compared with the
+    /// store afterwards: what took effect all the same is told to it.
+    async fn change_store<T, F>(
+        self: &Arc<Self>,
+        call: StoreCall,
+        room: &RoomHandle,
+        asset: &AssetName,
+        deadline: Instant,
+        attempt: impl FnMut() -> F,
+    ) -> Result<T, Refusal>
+    where
+        F: Future<Output = store::Result<T>>,
+    {
+        let answer = self.persist(call, &room.name, deadline, attempt).await;
+        if answer.as_ref().is_err_and(|refusal| refusal.code == ErrorCode::OutcomeUnknown) {
+            run(Arc::clone(self).look_again(room.clone(), asset.clone()));
+        }
+        answer
     }
 
     /// Tells the room of a change the store made, as it stands right after it; a repeat is found by comparing.

@@ -46,6 +46,18 @@ async fn past_the_deadline_the_truth_about_the_outcome_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_took_effect_without_anyone_knowing_is_told_to_the_room() {
+    let world = World::new(Config { select_deadline: Duration::from_secs(2), ..Config::default() });
+    world.create(1).await;
+    let (mut ann, mut bob) = (world.join("ann").await, world.join("bob").await);
+    world.faulty.set_faults(Faults { lost_after: 1.0, ..Faults::default() });
+    assert_eq!(ann.select().await, Answer::Error(ErrorCode::OutcomeUnknown));
+    world.faulty.set_faults(Faults::default());
+    assert_eq!(ann.find(grant).await, (name("ann"), 1), "it was hers all along");
+    assert_eq!(bob.find(grant).await, (name("ann"), 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn those_who_wait_behind_a_stuck_call_are_answered_in_time() {
     let world = World::new(Config { select_deadline: Duration::from_secs(2), ..Config::default() });
     world.create(1).await;
