@@ -10,7 +10,10 @@ use std::{
 use futures::task::AtomicWaker;
 use parking_lot::Mutex;
 
-use crate::model::{ServerMessage, limits::MAILBOX_REPLIES};
+use crate::model::{
+    ServerMessage,
+    limits::{IDLE_CAPACITY, MAILBOX_REPLIES},
+};
 
 /// Where the replies to one caller arrive, and what wakes it. Everything that concerns a connection
 /// (a reply, a room frame, a sign from the server layer) is a wake-up here, so one task waits in one place.
@@ -67,7 +70,9 @@ impl Mailbox {
     }
 
     pub(super) fn take(&self, into: &mut Vec<ServerMessage>) {
-        into.extend(self.replies.lock().drain(..));
+        let mut replies = self.replies.lock();
+        into.extend(replies.drain(..));
+        replies.shrink_to(IDLE_CAPACITY);
     }
 
     pub(super) fn close(&self) {

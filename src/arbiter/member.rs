@@ -11,7 +11,8 @@ use super::{
     room::RoomHandle,
 };
 use crate::model::{
-    AssetName, ErrorCode, PlayerName, RequestId, ServerMessage, SoldOut, limits::FRAMES_PER_TURN,
+    AssetName, ErrorCode, PlayerName, RequestId, ServerMessage, SoldOut,
+    limits::{FRAMES_PER_TURN, IDLE_CAPACITY},
 };
 
 /// One connection in a room: a cursor into the room's log, and a mailbox for its own replies. Dropping it
@@ -37,6 +38,14 @@ pub struct Ready {
     pub replies: Vec<ServerMessage>,
     /// Encoded frames of the room, and before all others the welcome.
     pub frames: Vec<Bytes>,
+}
+
+impl Ready {
+    /// Gives back what only a burst needed; a connection is idle most of its life.
+    pub fn shrink(&mut self) {
+        self.replies.shrink_to(IDLE_CAPACITY);
+        self.frames.shrink_to(IDLE_CAPACITY);
+    }
 }
 
 impl Member {

@@ -41,6 +41,9 @@ pub const MAILBOX_REPLIES: usize = 4096;
 /// room for long.
 pub const FRAMES_PER_TURN: usize = 64;
 
+/// Replies and frames for which a connection keeps memory while it has none.
+pub const IDLE_CAPACITY: usize = 2;
+
 /// Bytes of one frame at most; a longer snapshot is sent in parts.
 pub const FRAME_BYTES: usize = 256 * 1024;
 
@@ -48,8 +51,9 @@ pub const FRAME_BYTES: usize = 256 * 1024;
 /// connection matters more than a large message's speed.
 pub const READ_BUFFER: usize = 1024;
 
-/// Bytes gathered before a connection writes to its socket without being asked to flush.
-pub const WRITE_BUFFER: usize = 16 * 1024;
+/// Bytes gathered before a connection writes to its socket without being asked to flush: about 16 frames, past
+/// which another system call costs little for each, and the buffer keeps the memory of its largest moment.
+pub const WRITE_BUFFER: usize = 2 * 1024;
 
 /// Messages in a row that were no proper request before the connection is closed with 4008.
 pub const BAD_MESSAGES: u32 = 1000;

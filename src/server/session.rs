@@ -70,7 +70,7 @@ impl Session {
     }
 
     /// Serves the connection until it ends.
-    pub(super) async fn run(mut self) -> End {
+    pub(super) async fn run(&mut self) -> End {
         loop {
             match self.end {
                 // What cannot be sent any more is not tried.
@@ -103,6 +103,7 @@ impl Session {
         if more {
             self.member.mailbox().wake();
         }
+        self.ready.shrink();
         self.socket.flush().await.map_err(|error| broken(&error))?;
         self.entry.pulse.set_reading(self.in_flight < self.max_in_flight);
         Ok(())
@@ -244,11 +245,11 @@ impl Session {
         self.ready.replies.push(ServerMessage::error(code, message, request_id));
     }
 
-    async fn finish(mut self, end: End) -> End {
+    async fn finish(&mut self, end: End) -> End {
         match end {
             End::Closed(code) => {
                 let among = self.entry.among();
-                close(&mut self.socket, code, retry_after_ms(code, among)).await;
+                Box::pin(close(&mut self.socket, code, retry_after_ms(code, among))).await;
             }
             // The echo of the client's close frame.
             End::ByClient => drop(self.socket.flush().await),
