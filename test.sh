@@ -23,6 +23,7 @@ main() {
 
   step 'cargo fmt' cargo fmt --check
   step 'cargo clippy' cargo clippy --locked --all-targets -- -D warnings
+  step 'clippy, no features' cargo clippy --locked --no-default-features -- -D warnings
   step 'cargo build' cargo build --locked
   tests 'cargo test' cargo test --locked --no-fail-fast
   tests "library, Node $("$NODE" --version)" node_tests "$NODE" js

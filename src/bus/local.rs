@@ -13,7 +13,7 @@ pub struct LocalBus;
 pub(super) const DRIVER: Driver = Driver {
     schemes: &["local"],
     example: "local:",
-    summary: "one node alone (or many that learn from a shared store by resync only)",
+    summary: "one node alone, or many that learn from a shared store by resync only",
     open,
 };
 

@@ -5,6 +5,8 @@ use std::{env, ffi::OsString, path::PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, FromArgMatches, parser::ValueSource};
 
+use asset_arbiter::{bus, store};
+
 use super::{Cli, file::File, serve_args::ServeArgs};
 
 /// The commands that take the flags of `serve`; none takes them, too.
@@ -37,7 +39,7 @@ fn command() -> Command {
     let with_env = |arg: Arg| {
         let Some(flag) = arg.get_long() else { return arg };
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-        let help = format!("{help} [env: {}]", env_name(flag));
+        let help = format!("{help}{} [env: {}]", choices(flag), env_name(flag));
         arg.help(help)
     };
     let mut command = Cli::command().mut_args(with_env);
@@ -45,6 +47,17 @@ fn command() -> Command {
         command = command.mut_subcommand(name, |command| command.mut_args(with_env));
     }
     command
+}
+
+/// The drivers that a flag chooses from.
+fn choices(flag: &str) -> String {
+    let drivers: Vec<_> = match flag {
+        "store" => store::DRIVERS.iter().map(|driver| (driver.example, driver.summary)).collect(),
+        "bus" => bus::DRIVERS.iter().map(|driver| (driver.example, driver.summary)).collect(),
+        _ => return String::new(),
+    };
+    let choices: Vec<_> = drivers.iter().map(|(example, summary)| format!("{example} ({summary})")).collect();
+    format!(": {}", choices.join(", "))
 }
 
 /// What the environment and the file add to the flags that were typed, where it is right.

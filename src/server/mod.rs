@@ -34,7 +34,7 @@ mod session;
 use std::sync::Arc;
 
 pub use app::App;
-pub use auth::Secret;
+pub use auth::{InvalidSecret, Secret};
 pub use exporter::Metrics;
 pub use listen::listen;
 pub use origins::{InvalidOrigin, Origin};

@@ -6,6 +6,8 @@
 mod error;
 pub mod faulty;
 mod memory;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -212,21 +214,33 @@ pub struct Driver {
 }
 
 /// Every driver of this build.
-pub const DRIVERS: &[Driver] = &[memory::DRIVER];
+pub const DRIVERS: &[Driver] = &[
+    memory::DRIVER,
+    #[cfg(feature = "sqlite")]
+    sqlite::DRIVER,
+];
+
+/// The cargo features this build lacks, and the URL schemes that need them.
+const SWITCHED_OFF: &[(&str, &[&str])] = &[
+    #[cfg(not(feature = "sqlite"))]
+    ("sqlite", &["sqlite"]),
+];
 
 /// Opens the store a URL names.
 ///
 /// # Errors
-/// `Unavailable` names an unknown scheme and those there are, or what the driver could not do.
+/// `Unavailable` names an unknown scheme and those there are, a feature that is off, or what the driver could not do.
 pub fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
     let Some(driver) = DRIVERS.iter().find(|driver| driver.schemes.contains(&scheme)) else {
         let known: Vec<_> = DRIVERS.iter().map(|driver| driver.example).collect();
-        return Err(StoreError::new(
-            "store",
-            StoreErrorKind::Unavailable,
-            format!("no store has the scheme {scheme:?}; this build has {}", known.join(", ")),
-        ));
+        let off = SWITCHED_OFF.iter().find(|(_, schemes)| schemes.contains(&scheme));
+        let why = off.map_or_else(
+            || format!("no store has the scheme {scheme:?}"),
+            |(feature, _)| format!("this build was made without the feature {feature:?} that {scheme}: needs"),
+        );
+        let message = format!("{why}; this build has {}", known.join(", "));
+        return Err(StoreError::new("store", StoreErrorKind::Unavailable, message));
     };
     (driver.open)(url, options)
 }

@@ -1,0 +1,169 @@
+//! **Guarantee**: exactly once, durable; an answer goes out when its transaction is on disk.
+//! **Round trips**: none; all changes that wait share one fsync, and what changes nothing needs none.
+//! **Survives**: kill -9, a crash and power loss, as far as the disk keeps what it has synced.
+//! **On timeout**: a change that has begun may still take effect, once, as after a failed commit: repeat it.
+
+mod asset;
+mod calls;
+mod desk;
+mod failure;
+mod file;
+mod holders;
+mod readers;
+mod reads;
+mod rooms;
+mod schema;
+mod turn;
+mod value;
+mod writer;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use self::{file::Claim, readers::Readers, rooms::Expiry, turn::Turn, writer::Writer};
+use super::{Call, Created, Done, Driver, Options, Result, Selected, Store, StoreError, StoreErrorKind};
+use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
+
+pub(super) const DRIVER: Driver = Driver {
+    schemes: &["sqlite"],
+    example: "sqlite:game.db",
+    summary: "a file on this machine; survives kill -9 and power loss",
+    open,
+};
+
+/// Everything in one file of this machine.
+struct SqliteStore {
+    /// Closed before the writer, whose connection is to be the last: it leaves one file.
+    readers: Readers,
+    writer: Writer,
+    expiry: Expiry,
+}
+
+fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
+    let claim = Claim::of(url)?;
+    let connection = schema::open_to_write(claim.path())?;
+    let readers = Readers::open(claim.path())?;
+    let writer = Writer::start(connection, claim)?;
+    Ok(Arc::new(SqliteStore { readers, writer, expiry: Expiry::new(options.room_ttl) }))
+}
+
+impl SqliteStore {
+    /// Lets expired rooms go, if it is time, before something is made.
+    async fn sweep(&self, now: Millis) {
+        let Some(before) = self.expiry.due(now) else { return };
+        match self.writer.change(move |db| Ok(rooms::expire(db, before)?)).await {
+            Ok(gone) => self.expiry.swept(gone),
+            Err(error) => tracing::warn!(%error, "expired rooms stay until the next time"),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn shared(&self) -> bool {
+        false
+    }
+
+    async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
+        self.sweep(call.at).await;
+        let turn = turn(call, room, asset);
+        self.writer.change(move |db| turn.create(db, units)).await
+    }
+
+    async fn select(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        players: &[PlayerName],
+        create: Option<Units>,
+    ) -> Result<Selected> {
+        if create.is_some() {
+            self.sweep(call.at).await;
+        }
+        let (turn, players) = (turn(call, room, asset), players.to_vec());
+        self.writer.change(move |db| turn.select(db, &players, create)).await
+    }
+
+    async fn release(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        player: &PlayerName,
+    ) -> Result<Done> {
+        let (turn, player) = (turn(call, room, asset), player.clone());
+        self.writer.change(move |db| turn.release(db, &player)).await
+    }
+
+    async fn restock(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        n: Units,
+        condition: Option<u64>,
+    ) -> Result<Done> {
+        let turn = turn(call, room, asset);
+        self.writer.change(move |db| turn.restock(db, n, condition)).await
+    }
+
+    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done> {
+        let turn = turn(call, room, asset);
+        self.writer.change(move |db| turn.remove(db)).await
+    }
+
+    async fn remove_room(&self, room: &RoomName) -> Result<()> {
+        let room = room.clone();
+        self.writer.change(move |db| Ok(rooms::remove(db, &room)?)).await
+    }
+
+    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState> {
+        let (room, asset) = (room.clone(), asset.clone());
+        self.readers.read(move |db| reads::asset(db, &room, &asset)).await
+    }
+
+    async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
+        let room = room.clone();
+        self.readers.read(move |db| reads::snapshot(db, &room)).await
+    }
+
+    async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
+        let room = room.clone();
+        self.readers.read(move |db| reads::revisions(db, &room)).await
+    }
+
+    async fn holders(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        after_revision: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Grant>> {
+        let (room, asset) = (room.clone(), asset.clone());
+        self.readers.read(move |db| reads::holders(db, &room, &asset, after_revision, limit)).await
+    }
+
+    async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
+        let (room, player) = (room.clone(), player.clone());
+        self.readers.read(move |db| reads::held_by(db, &room, &player)).await
+    }
+
+    async fn keep(&self, room: &RoomName, now: Millis) -> Result<()> {
+        let room = room.clone();
+        self.writer.change(move |db| Ok(rooms::used(db, &room, now)?)).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.readers.read(reads::ping).await
+    }
+}
+
+fn turn(call: Call, room: &RoomName, asset: &AssetName) -> Turn {
+    Turn { call, room: room.clone(), asset: asset.clone() }
+}
+
+fn error(kind: StoreErrorKind, message: impl Into<String>) -> StoreError {
+    StoreError::new("sqlite", kind, message)
+}

@@ -1,0 +1,61 @@
+use std::error::Error;
+
+use super::error;
+use crate::{
+    model::{AssetName, PlayerName, Units},
+    store::{StoreError, StoreErrorKind},
+};
+
+/// What a change or a read came to.
+pub(super) type Decided<T> = Result<T, Failure>;
+
+/// Why it came to nothing.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The contract's own answer; what was recorded with it stays.
+    Refused(StoreError),
+    /// The database could not do it; it is undone.
+    Broken(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+pub(super) fn unknown(asset: &AssetName) -> Failure {
+    Failure::Refused(error(StoreErrorKind::UnknownAsset, format!("the room has no asset {asset}")))
+}
+
+pub(super) fn not_held(asset: &AssetName, player: &PlayerName) -> Failure {
+    Failure::Refused(error(StoreErrorKind::NotHeld, format!("player {player} does not hold asset {asset}")))
+}
+
+pub(super) fn other_units(asset: &AssetName, created: Units, asked: Units) -> Failure {
+    let message = format!("asset {asset} was created with {created} units, not {asked}");
+    Failure::Refused(error(StoreErrorKind::Conflict, message))
+}
+
+pub(super) fn other_revision(asset: &AssetName, revision: u64) -> Failure {
+    Failure::Refused(error(StoreErrorKind::Conflict, format!("asset {asset} is at revision {revision}")))
+}
+
+pub(super) fn too_many_units(asset: &AssetName, n: Units) -> Failure {
+    Failure::Refused(error(StoreErrorKind::LimitReached, format!("asset {asset} cannot have {n} units more")))
+}
+
+/// Nothing happened.
+pub(super) fn unavailable(message: impl Into<String>) -> StoreError {
+    error(StoreErrorKind::Unavailable, message)
+}
+
+/// Nothing happened, because of the database.
+pub(super) fn broken(message: impl Into<String>, source: impl Error + Send + Sync + 'static) -> StoreError {
+    unavailable(message).with_source(source)
+}
+
+/// It may be on disk, or not.
+pub(super) fn outcome_unknown(message: impl Into<String>) -> StoreError {
+    error(StoreErrorKind::OutcomeUnknown, message)
+}

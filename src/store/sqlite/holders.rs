@@ -1,0 +1,81 @@
+use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+
+use super::{
+    asset::Asset,
+    value::{name, number},
+};
+use crate::model::{AssetName, Grant, Millis, PlayerName, RoomName};
+
+const REVISION: &str =
+    "SELECT revision FROM holders WHERE room = ?1 AND player = ?2 AND asset = ?3 AND creation = ?4";
+const INSERT: &str = "INSERT INTO holders (room, asset, player, granted_at, revision, creation)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const STRIKE: &str = "DELETE FROM holders WHERE room = ?1 AND player = ?2 AND asset = ?3 AND creation = ?4";
+const CLEAR: &str = "DELETE FROM holders WHERE room = ?1 AND asset = ?2";
+const PAGE: &str = "SELECT player, granted_at, revision FROM holders
+    WHERE room = ?1 AND asset = ?2 AND revision >= ?3 AND creation = ?4 ORDER BY revision LIMIT ?5";
+const HELD_BY: &str =
+    "SELECT holders.asset, holders.revision FROM holders JOIN assets USING (room, asset, creation)
+    WHERE room = ?1 AND player = ?2 AND NOT removed ORDER BY asset";
+
+/// The revision of the grant a player has, if it holds the asset.
+pub(super) fn revision(db: &Connection, asset: &Asset, player: &PlayerName) -> Result<Option<u64>> {
+    db.prepare_cached(REVISION)?
+        .query_row(
+            params![asset.room.as_str(), player.as_str(), asset.name.as_str(), asset.creation.cast_signed()],
+            |row| number(row, 0),
+        )
+        .optional()
+}
+
+/// Records a grant under the asset's revision.
+pub(super) fn insert(db: &Connection, asset: &Asset, player: &PlayerName, at: Millis) -> Result<()> {
+    db.prepare_cached(INSERT)?.execute(params![
+        asset.room.as_str(),
+        asset.name.as_str(),
+        player.as_str(),
+        at.cast_signed(),
+        asset.revision.cast_signed(),
+        asset.creation.cast_signed(),
+    ])?;
+    Ok(())
+}
+
+/// Whether the player held it.
+pub(super) fn strike(db: &Connection, asset: &Asset, player: &PlayerName) -> Result<bool> {
+    let struck = db.prepare_cached(STRIKE)?.execute(params![
+        asset.room.as_str(),
+        player.as_str(),
+        asset.name.as_str(),
+        asset.creation.cast_signed()
+    ])?;
+    Ok(struck > 0)
+}
+
+/// Strikes everyone.
+pub(super) fn clear(db: &Connection, asset: &Asset) -> Result<()> {
+    db.prepare_cached(CLEAR)?.execute([asset.room.as_str(), asset.name.as_str()])?;
+    Ok(())
+}
+
+/// The grants of at least revision `from`, by revision, at most `limit`.
+pub(super) fn page(db: &Connection, asset: &Asset, from: u64, limit: usize) -> Result<Vec<Grant>> {
+    let (from, limit) = (i64::try_from(from).unwrap_or(i64::MAX), i64::try_from(limit).unwrap_or(i64::MAX));
+    let mut statement = db.prepare_cached(PAGE)?;
+    let creation = asset.creation.cast_signed();
+    let rows =
+        statement.query_map(params![asset.room.as_str(), asset.name.as_str(), from, creation, limit], grant)?;
+    rows.collect()
+}
+
+/// What a player holds in a room, by name.
+pub(super) fn held_by(db: &Connection, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
+    let mut statement = db.prepare_cached(HELD_BY)?;
+    let rows =
+        statement.query_map([room.as_str(), player.as_str()], |row| Ok((name(row, 0)?, number(row, 1)?)))?;
+    rows.collect()
+}
+
+fn grant(row: &Row<'_>) -> Result<Grant> {
+    Ok(Grant { player: name(row, 0)?, granted_at: number(row, 1)?, revision: number(row, 2)? })
+}

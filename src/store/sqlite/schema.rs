@@ -1,0 +1,144 @@
+use std::{path::Path, time::Duration};
+
+use rusqlite::{
+    Connection, Error, ErrorCode, MAIN_DB, OpenFlags, Result as Sql, TransactionBehavior, config::DbConfig,
+};
+
+use super::{
+    failure::{broken, unavailable},
+    file::cannot_open,
+};
+use crate::store::Result;
+
+/// What each schema makes of the one before it. Their number is the file's `user_version`.
+const SCHEMAS: &[&str] = &[include_str!("schema.sql")];
+
+/// Tells our files from other programs': "AARB".
+const APPLICATION_ID: i32 = 0x4141_5242;
+
+/// How long a lock that someone else has on the file is waited for, such as the sqlite3 shell's.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// Memory for pages of the file: some 100,000 holders.
+const CACHE_KIB: i64 = 32 * 1024;
+
+/// Bytes that `FILE-wal` is cut back to when it has grown beyond, as it does while someone reads for long.
+const LOG_BYTES: i64 = 64 * 1024 * 1024;
+
+/// More than there are statements.
+const STATEMENTS: usize = 64;
+
+/// Opens the file to write, makes it if it is not there, and brings it to the newest schema.
+///
+/// # Errors
+/// Says what is wrong with the file and what to do. It is unchanged then.
+pub(super) fn open_to_write(path: &Path) -> Result<Connection> {
+    let mut db = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    let version = check(&db, path)?;
+    let mode = configure(&db).map_err(|error| cannot_open(path, error))?;
+    if mode != "wal" {
+        return Err(unavailable(format!(
+            "{} cannot have a write-ahead log; put it on a local disk",
+            path.display()
+        )));
+    }
+    upgrade(&mut db, version)
+        .map_err(|error| broken(format!("cannot make the tables of {}", path.display()), error))?;
+    Ok(db)
+}
+
+/// Opens a file that is open to write.
+///
+/// # Errors
+/// As [`open_to_write`].
+pub(super) fn open_to_read(path: &Path) -> Result<Connection> {
+    open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+/// Without URIs: a path is a path.
+fn open(path: &Path, flags: OpenFlags) -> Result<Connection> {
+    let open = || {
+        let db = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        db.busy_timeout(BUSY)?;
+        db.set_prepared_statement_cache_capacity(STATEMENTS);
+        // Else a statement with a bound LIMIT would be prepared anew each time.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+        Ok(db)
+    };
+    open().map_err(|error: Error| cannot_open(path, error))
+}
+
+/// The file's version, 0 if it is new. Looks only.
+fn check(db: &Connection, path: &Path) -> Result<usize> {
+    let shown = path.display();
+    let (application, version, tables) = marks(db).map_err(|error| match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => {
+            unavailable(format!("{shown} is not an SQLite database; name another file"))
+        }
+        _ => cannot_open(path, error),
+    })?;
+    if application != APPLICATION_ID && (application != 0 || tables > 0) {
+        return Err(unavailable(format!(
+            "{shown} is an SQLite database of another program; name another file"
+        )));
+    }
+    if version > SCHEMAS.len() {
+        return Err(unavailable(format!(
+            "{shown} has schema {version} of a newer asset-arbiter, this one knows {}; run the newer one, or name \
+             another file",
+            SCHEMAS.len()
+        )));
+    }
+    if db.is_readonly(MAIN_DB).map_err(|error| cannot_open(path, error))? {
+        return Err(unavailable(format!("{shown} may only be read; let the server write it and its folder")));
+    }
+    Ok(version)
+}
+
+fn marks(db: &Connection) -> Sql<(i32, usize, u32)> {
+    let version: u32 = db.pragma_query_one(None, "user_version")?;
+    let tables = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok((db.pragma_query_one(None, "application_id")?, version as usize, tables))
+}
+
+/// The journal mode that came of it.
+fn configure(db: &Connection) -> Sql<String> {
+    // One fsync per commit, before it is answered; on macOS the one that reaches the disk.
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "fullfsync", true)?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    // What a change would undo is remembered in memory, not in a file.
+    db.pragma_update(None, "temp_store", "MEMORY")?;
+    db.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    db.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
+    db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+}
+
+fn upgrade(db: &mut Connection, from: usize) -> Sql<()> {
+    if from == SCHEMAS.len() {
+        return Ok(());
+    }
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for schema in &SCHEMAS[from..] {
+        transaction.execute_batch(schema)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", SCHEMAS.len() as i64)?;
+    transaction.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an answer's durability rests on and no test can see without cutting the power.
+    #[test]
+    fn a_commit_is_synced_before_it_is_answered() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = open_to_write(&folder.path().join("game.db")).unwrap();
+        let pragma = |name| db.pragma_query_one::<String>(None, name);
+        assert_eq!(pragma("journal_mode").unwrap(), "wal");
+        let number = |name| db.pragma_query_one::<u32>(None, name).unwrap();
+        assert_eq!((number("synchronous"), number("fullfsync"), number("foreign_keys")), (2, 1, 1));
+    }
+}

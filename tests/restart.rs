@@ -1,0 +1,89 @@
+//! A server on a durable store is killed in mid-race, again and again: nothing it told anyone is lost.
+
+#![cfg(feature = "sqlite")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    path::Path,
+    process::Stdio,
+    time::Duration,
+};
+
+use asset_arbiter::bots::{self, Config, Length, Report};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    time::{sleep, timeout},
+};
+
+const ROUNDS: u64 = 10;
+const PLAYERS: usize = 500;
+
+/// The server as a process of its own, ready; killed when dropped.
+async fn start(address: SocketAddr, file: &Path) -> Child {
+    let mut server = Command::new(env!("CARGO_BIN_EXE_asset-arbiter"))
+        .args(["--listen", &address.to_string(), "--log-format", "json", "--log-level", "info"])
+        .arg("--store")
+        .arg(format!("sqlite:{}", file.display()))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(server.stderr.take().unwrap()).lines();
+    let listening = async {
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if line.contains("\"listening\"") {
+                return;
+            }
+        }
+        panic!("the server ended before it listened");
+    };
+    timeout(Duration::from_secs(30), listening).await.expect("the server listens");
+    // Whatever else it says is read, so that it never waits for us.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    server
+}
+
+async fn race(address: SocketAddr, room: &str, seed: u64) -> Report {
+    let config = Config {
+        nodes: vec![format!("ws://{address}").parse().unwrap()],
+        room: room.parse().unwrap(),
+        players: PLAYERS,
+        assets: 6,
+        units: 7,
+        seed,
+        length: Length::Rounds(1),
+        rate: 0.0,
+        reconnect_chaos: 0.0,
+        admin_key: None,
+        progress: false,
+    };
+    bots::run(config).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_in_mid_race_ten_times_nothing_that_was_told_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("game.db");
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut server = start(address, &file).await;
+    let mut in_mid_race = 0;
+    for round in 0..ROUNDS {
+        let room = format!("round-{round}");
+        let killing = async {
+            // Each round is killed at another point of its race.
+            sleep(Duration::from_millis(150 + 60 * round)).await;
+            server.kill().await.unwrap();
+            server = start(address, &file).await;
+        };
+        let (report, ()) = tokio::join!(race(address, &room, round), killing);
+        assert!(report.held(), "round {round}:\n{}", bots::text(&report));
+        in_mid_race += u64::from(report.reconnects.total > 0);
+        let again = race(address, &room, round).await;
+        assert!(again.held(), "round {round}, again:\n{}", bots::text(&again));
+        assert_eq!(again.decisions.granted, 0, "everything was taken, and still is");
+    }
+    assert!(in_mid_race >= ROUNDS / 2, "only {in_mid_race} of {ROUNDS} kills met a race");
+}

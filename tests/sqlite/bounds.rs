@@ -1,0 +1,76 @@
+use std::{pin::Pin, sync::Arc, task::Poll, time::Instant};
+
+use asset_arbiter::store::{Result, StoreError, StoreErrorKind};
+use futures::{Future, future::join_all, poll};
+
+use crate::{
+    conformance::ground::{Ground, Node, asset, granted, players, refusal},
+    neighbour::Neighbour,
+    place::Place,
+};
+
+type Waiting<'a, T> = Vec<Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>>;
+
+/// Makes `count` calls at once: those that are refused at once, and those that wait.
+async fn at_once<'a, T>(
+    count: usize,
+    call: impl Fn() -> Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>,
+) -> (Vec<StoreError>, Waiting<'a, T>) {
+    let (mut refused, mut waiting) = (Vec::new(), Vec::new());
+    for _ in 0..count {
+        let mut call = call();
+        match poll!(&mut call) {
+            Poll::Ready(answer) => refused.extend(answer.err()),
+            Poll::Pending => waiting.push(call),
+        }
+    }
+    (refused, waiting)
+}
+
+#[tokio::test]
+async fn changes_wait_in_a_bounded_queue() {
+    let place = Place::quick();
+    let store = place.open();
+    let (ground, node, sword) = (Ground::new(Arc::clone(&store)), Node::new(), asset("sword"));
+    ground.create(node.next(), &sword, 1).await;
+    let neighbour = Neighbour::of(&place);
+    neighbour.lock();
+    let now = node.next().at;
+    let (refused, waiting) = at_once(33_000, || store.keep(&ground.room, now)).await;
+    neighbour.unlock();
+    assert!((1..=33_000 - 32_768).contains(&refused.len()), "32,768 wait: {} were refused", refused.len());
+    assert!(refused.iter().all(|error| error.kind() == StoreErrorKind::Unavailable));
+    assert!(join_all(waiting).await.iter().all(Result::is_ok), "who waits is answered");
+    assert_eq!(ground.select(node.next(), &sword, &players(["ann"])).await.verdicts, [granted(1)]);
+}
+
+#[tokio::test]
+async fn reads_wait_in_a_bounded_queue() {
+    let place = Place::quick();
+    let store = place.open();
+    let (refused, waiting) = at_once(9000, || store.ping()).await;
+    assert!((1..=9000 - 8192).contains(&refused.len()), "8,192 wait: {} were refused", refused.len());
+    assert!(refused.iter().all(|error| error.kind() == StoreErrorKind::Unavailable));
+    assert!(join_all(waiting).await.iter().all(Result::is_ok), "who waits is answered");
+    store.ping().await.unwrap();
+}
+
+/// Someone who locks the file for long keeps the store from working, but everyone is told, and nothing breaks.
+#[tokio::test]
+async fn a_locked_file_is_unavailable_to_all_who_wait() {
+    let place = Place::quick();
+    let store = place.open();
+    let (ground, node, sword) = (Ground::new(Arc::clone(&store)), Node::new(), asset("sword"));
+    ground.create(node.next(), &sword, 5).await;
+    let neighbour = Neighbour::of(&place);
+    neighbour.lock();
+    let (ann, begun) = (players(["ann"]), Instant::now());
+    let asks = (0..20).map(|_| store.select(node.next(), &ground.room, &sword, &ann, None));
+    for answer in join_all(asks).await {
+        assert_eq!(refusal(answer), StoreErrorKind::Unavailable);
+    }
+    assert!(begun.elapsed().as_secs() < 5, "not one after the other");
+    assert_eq!(ground.state(&sword).await.held, 0, "reading goes on");
+    neighbour.unlock();
+    assert_eq!(ground.select(node.next(), &sword, &ann).await.verdicts, [granted(1)]);
+}

@@ -1,0 +1,115 @@
+use std::{sync::Arc, time::Duration};
+
+use asset_arbiter::store::{Call, Store, faulty::Faults};
+
+use crate::{
+    conformance::{
+        ground::{Ground, Node, asset, players},
+        promise::Met,
+        promise_under_faults, seeds, suite, suite_under_faults,
+    },
+    in_step::InStep,
+    place::Place,
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sqlite_keeps_the_contract() {
+    let place = Place::new();
+    let store = place.open();
+    assert!(!store.shared());
+    suite(|| Arc::clone(&store)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn sqlite_keeps_the_contract_under_faults() {
+    let place = Place::quick();
+    let store: Arc<dyn Store> = Arc::new(InStep(place.open()));
+    suite_under_faults(|| Arc::clone(&store), Faults::rough(), seeds(20)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn sqlite_keeps_the_promise_under_faults() {
+    let place = Place::quick();
+    let store: Arc<dyn Store> = Arc::new(InStep(place.open()));
+    let met = promise_under_faults(|| Arc::clone(&store), Faults::rough(), seeds(100)).await;
+    expect_enough(met);
+}
+
+/// Changes share commits here, as threads happen to run: a seed does not replay in every detail.
+#[tokio::test(start_paused = true)]
+async fn sqlite_keeps_the_promise_under_faults_in_groups() {
+    let place = Place::quick();
+    let store = place.open();
+    let met = promise_under_faults(|| Arc::clone(&store), Faults::rough(), seeds(100)).await;
+    expect_enough(met);
+}
+
+/// Else the races would have proven less than they say.
+fn expect_enough(met: Met) {
+    if std::env::var_os("SEED").is_none() {
+        assert!(met.granted > 1000 && met.denied > 1000, "{met:?}");
+        assert!(met.given_up > 100 && met.decided_again > 30, "{met:?}");
+    }
+}
+
+/// A room that nobody uses for the time to live goes, when something is made; one that is kept stays.
+#[tokio::test]
+async fn a_room_expires_when_nobody_uses_it() {
+    let (place, minute) = (Place::new(), 60_000);
+    let store = place.open_with_ttl(Duration::from_secs(3600));
+    let [unused, kept, newcomer] = [(); 3].map(|()| Ground::new(Arc::clone(&store)));
+    let (node, sword) = (Node::new(), asset("sword"));
+    let begin = node.next();
+    for room in [&unused, &kept] {
+        room.create(begin, &sword, 2).await;
+        room.select(node.next(), &sword, &players(["ann"])).await;
+    }
+    for minutes in [30, 59] {
+        store.keep(&kept.room, begin.at + minutes * minute).await.unwrap();
+    }
+    newcomer.create(Call { at: begin.at + 59 * minute, ..begin }, &sword, 1).await;
+    assert_eq!(unused.snapshot().await.len(), 1, "not yet");
+    let late = Ground::new(Arc::clone(&store));
+    late.create(Call { at: begin.at + 62 * minute, ..begin }, &sword, 1).await;
+    assert!(unused.snapshot().await.is_empty() && unused.held_by(&players(["ann"])[0]).await.is_empty());
+    assert_eq!((kept.state(&sword).await.held, newcomer.snapshot().await.len()), (1, 1));
+}
+
+/// The clean-up of many rooms is spread over changes, and yet comes to an end.
+#[tokio::test]
+async fn rooms_do_not_leak() {
+    let place = Place::quick();
+    let store = place.open_with_ttl(Duration::from_secs(10));
+    let (node, sword) = (Node::new(), asset("sword"));
+    let begin = node.next();
+    let old: Vec<_> = (0..150).map(|_| Ground::new(Arc::clone(&store))).collect();
+    for room in &old {
+        room.create(begin, &sword, 1).await;
+    }
+    let mut left = old.len();
+    for _ in 0..10 {
+        let newcomer = Ground::new(Arc::clone(&store));
+        newcomer.create(Call { at: begin.at + 100_000, ..begin }, &sword, 1).await;
+        left = 0;
+        for room in &old {
+            left += room.snapshot().await.len();
+        }
+    }
+    assert_eq!(left, 0);
+}
+
+/// Nor does the use of a room: it is noted now and then.
+#[tokio::test]
+async fn a_denial_writes_nothing() {
+    let place = Place::quick();
+    let store = place.open();
+    let (ground, node, sword) = (Ground::new(Arc::clone(&store)), Node::new(), asset("sword"));
+    ground.create(node.next(), &sword, 1).await;
+    ground.select(node.next(), &sword, &players(["ann"])).await;
+    let logged = std::fs::metadata(place.beside("-wal")).unwrap().len();
+    for _ in 0..20 {
+        ground.select(node.next(), &sword, &players(["ann", "bob"])).await;
+        store.keep(&ground.room, node.next().at).await.unwrap();
+    }
+    assert_eq!(std::fs::metadata(place.beside("-wal")).unwrap().len(), logged);
+}

@@ -1,0 +1,193 @@
+use std::{pin::pin, sync::Arc};
+
+use asset_arbiter::{
+    model::{AssetName, PlayerName},
+    store::{Call, Result, Selected, Store, StoreErrorKind, Verdict},
+};
+use futures::{future::join_all, poll};
+
+use crate::{
+    conformance::ground::{Ground, Node, asset, granted, players, refusal, team},
+    neighbour::{Neighbour, commits},
+    place::Place,
+};
+
+/// Where in its group the bad change is: others are before it, and others after.
+const BAD: usize = 10;
+
+/// Assets of one room, and a select for each that is made at once with all others.
+struct Crowd {
+    ground: Ground,
+    asks: Vec<(Call, AssetName)>,
+}
+
+impl Crowd {
+    async fn new(store: &Arc<dyn Store>, assets: usize) -> Self {
+        let (ground, node) = (Ground::new(Arc::clone(store)), Node::new());
+        let names: Vec<_> = (0..assets).map(|number| asset(&format!("asset-{number}"))).collect();
+        join_all(names.iter().map(|name| ground.create(node.next(), name, 5))).await;
+        let asks = names.into_iter().map(|name| (node.next(), name)).collect();
+        Self { ground, asks }
+    }
+
+    /// Asks for good players everywhere, and at one asset for a bad one after a good one.
+    async fn select(&self, meanwhile: impl FnOnce()) -> Vec<Result<Selected>> {
+        let (good, bad) = (team("good", 2), bad());
+        let (store, room) = (&self.ground.store, &self.ground.room);
+        let asks = self.asks.iter().enumerate().map(|(place, (call, asset))| {
+            store.select(*call, room, asset, if place == BAD { &bad } else { &good }, None)
+        });
+        let mut asks = pin!(join_all(asks));
+        assert!(poll!(&mut asks).is_pending(), "all of them wait");
+        meanwhile();
+        asks.await
+    }
+
+    /// Selects while the file is locked, so that all changes are in one group.
+    async fn select_in_one_group(&self, neighbour: &Neighbour) -> Vec<Result<Selected>> {
+        neighbour.lock();
+        self.select(|| neighbour.unlock()).await
+    }
+
+    async fn assert_the_others_are_granted(&self, answers: &[Result<Selected>]) {
+        for (place, ((_, asset), answer)) in self.asks.iter().zip(answers).enumerate() {
+            if place == BAD {
+                continue;
+            }
+            let selected = answer.as_ref().unwrap();
+            assert_eq!(selected.verdicts, [granted(1), granted(2)]);
+            assert_eq!(self.ground.state(asset).await, selected.state);
+        }
+    }
+
+    /// The bad change had no effect, not even on its good player, and does everything when it is repeated.
+    async fn assert_the_bad_one_is_as_if_never_made(&self, neighbour: &Neighbour) {
+        let (call, asset) = &self.asks[BAD];
+        let state = self.ground.state(asset).await;
+        assert_eq!((state.revision, state.held, state.remaining), (0, 0, 5));
+        neighbour.run("DROP TRIGGER bad");
+        let again = self.ground.select(*call, asset, &bad()).await;
+        assert!(!again.repeated);
+        assert_eq!(again.verdicts, [granted(1), granted(2)]);
+    }
+}
+
+/// A good player and then a bad one.
+fn bad() -> Vec<PlayerName> {
+    [team("good", 1), team("bad", 1)].concat()
+}
+
+#[tokio::test]
+async fn changes_that_wait_share_one_commit() {
+    let place = Place::new();
+    let store = place.open();
+    let (crowd, neighbour) = (Crowd::new(&store, 200).await, Neighbour::of(&place));
+    let before = commits(&place.beside("-wal"));
+    let answers = crowd.select_in_one_group(&neighbour).await;
+    assert!(answers.iter().all(|answer| answer.as_ref().unwrap().verdicts == [granted(1), granted(2)]));
+    assert_eq!(commits(&place.beside("-wal")) - before, 1, "one transaction for 200 assets");
+}
+
+/// The same with nothing to wait for but the disk.
+#[tokio::test]
+async fn changes_that_come_at_once_share_commits() {
+    let place = Place::new();
+    let store = place.open();
+    let crowd = Crowd::new(&store, 200).await;
+    let before = commits(&place.beside("-wal"));
+    let answers = crowd.select(|| ()).await;
+    assert!(answers.iter().all(|answer| answer.as_ref().unwrap().verdicts == [granted(1), granted(2)]));
+    let commits = commits(&place.beside("-wal")) - before;
+    assert!((1..=20).contains(&commits), "{commits} commits for 200 selects");
+}
+
+#[tokio::test]
+async fn a_bad_change_harms_nobody_else() {
+    let place = Place::new();
+    let store = place.open();
+    let (crowd, neighbour) = (Crowd::new(&store, 30).await, Neighbour::of(&place));
+    neighbour.run(
+        "CREATE TRIGGER bad BEFORE INSERT ON holders WHEN new.player = 'bad-0'
+         BEGIN SELECT RAISE(ABORT, 'a bad player'); END",
+    );
+    let before = commits(&place.beside("-wal"));
+    let answers = crowd.select_in_one_group(&neighbour).await;
+    let error = answers[BAD].as_ref().unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    let source = std::error::Error::source(error).unwrap();
+    assert!(source.to_string().contains("a bad player"), "{source}");
+    assert_eq!(commits(&place.beside("-wal")) - before, 1, "the others kept their commit");
+    crowd.assert_the_others_are_granted(&answers).await;
+    crowd.assert_the_bad_one_is_as_if_never_made(&neighbour).await;
+}
+
+/// As a full disk does.
+#[tokio::test]
+async fn a_change_that_ends_the_transaction_harms_nobody_else() {
+    let place = Place::new();
+    let store = place.open();
+    let (crowd, neighbour) = (Crowd::new(&store, 30).await, Neighbour::of(&place));
+    neighbour.run(
+        "CREATE TRIGGER bad BEFORE INSERT ON holders WHEN new.player = 'bad-0'
+         BEGIN SELECT RAISE(ROLLBACK, 'no more transaction'); END",
+    );
+    let answers = crowd.select_in_one_group(&neighbour).await;
+    assert_eq!(answers[BAD].as_ref().unwrap_err().kind(), StoreErrorKind::Unavailable);
+    crowd.assert_the_others_are_granted(&answers).await;
+    crowd.assert_the_bad_one_is_as_if_never_made(&neighbour).await;
+}
+
+#[tokio::test]
+async fn a_failed_commit_is_unknown_to_all_and_the_next_one_works() {
+    let place = Place::new();
+    let store = place.open();
+    let (crowd, neighbour) = (Crowd::new(&store, 30).await, Neighbour::of(&place));
+    // A debt that is called in at COMMIT and cannot be paid.
+    neighbour.run(
+        "CREATE TABLE creditors (id PRIMARY KEY);
+         CREATE TABLE debts (id REFERENCES creditors DEFERRABLE INITIALLY DEFERRED);
+         CREATE TRIGGER bad AFTER INSERT ON holders WHEN new.player = 'bad-0'
+         BEGIN INSERT INTO debts VALUES (1); END",
+    );
+    for _ in 0..2 {
+        let answers = crowd.select_in_one_group(&neighbour).await;
+        assert!(answers.into_iter().all(|answer| refusal(answer) == StoreErrorKind::OutcomeUnknown));
+        assert!(crowd.ground.snapshot().await.iter().all(|state| state.revision == 0));
+    }
+    crowd.assert_the_bad_one_is_as_if_never_made(&neighbour).await;
+    let answers = crowd.select(|| ()).await;
+    assert_eq!(
+        answers[BAD].as_ref().unwrap().verdicts,
+        [1, 2].map(|revision| Verdict::AlreadyHeld { revision })
+    );
+    crowd.assert_the_others_are_granted(&answers).await;
+}
+
+/// Decisions of one group are made on top of each other, so a refusal must wait for the commit, too.
+#[tokio::test]
+async fn a_refusal_that_rests_on_a_failed_commit_is_not_told() {
+    let place = Place::new();
+    let store = place.open();
+    let (ground, node, other, sword) =
+        (Ground::new(Arc::clone(&store)), Node::new(), Node::new(), asset("sword"));
+    ground.create(node.next(), &sword, 1).await;
+    let neighbour = Neighbour::of(&place);
+    neighbour.run(
+        "CREATE TABLE creditors (id PRIMARY KEY);
+         CREATE TABLE debts (id REFERENCES creditors DEFERRABLE INITIALLY DEFERRED);
+         CREATE TRIGGER bad AFTER UPDATE ON assets WHEN new.removed
+         BEGIN INSERT INTO debts VALUES (1); END",
+    );
+    neighbour.lock();
+    let ann = players(["ann"]);
+    let mut both = pin!(futures::future::join(
+        store.remove_asset(node.next(), &ground.room, &sword),
+        store.select(other.next(), &ground.room, &sword, &ann, None),
+    ));
+    assert!(poll!(&mut both).is_pending());
+    neighbour.unlock();
+    let (removed, selected) = both.await;
+    assert_eq!(refusal(removed), StoreErrorKind::OutcomeUnknown);
+    assert_eq!(refusal(selected), StoreErrorKind::OutcomeUnknown, "not unknown_asset: it is still there");
+    assert_eq!(ground.select(other.next(), &sword, &ann).await.verdicts, [granted(1)]);
+}

@@ -1,0 +1,112 @@
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader, Write},
+    process::{Command, Stdio},
+    sync::Arc,
+};
+
+use asset_arbiter::{
+    model::{AssetName, PlayerName, RoomName},
+    store::{Options, Store, Verdict, open},
+};
+
+use crate::{
+    child::{child, file_of_child, this_binary},
+    conformance::ground::{Ground, Node, asset, room, team},
+    neighbour::Neighbour,
+    place::Place,
+};
+
+/// Units of every asset in the race.
+const UNITS: u32 = 5;
+
+type Told = BTreeMap<(AssetName, u64), PlayerName>;
+
+/// Ten times a server is killed while it writes: every grant that it told is there, and the promise holds.
+#[tokio::test]
+async fn every_grant_that_was_told_survives_kill_9() {
+    let place = Place::new();
+    let mut told = Told::new();
+    for round in 0..10 {
+        let enough = fastrand::usize(20..400);
+        let heard = hear(child(&this_binary(), "kill::races_until_killed", &place.file()), enough);
+        assert!(heard.len() >= enough, "round {round}: it wrote until it was killed");
+        for (grant, player) in heard {
+            let other = told.insert(grant.clone(), player);
+            assert_eq!(other, None, "round {round}: {grant:?} was told to two players");
+        }
+        let ground = Ground { store: place.open(), room: arena() };
+        check(&ground, &told).await;
+    }
+    let neighbour = Neighbour::of(&place);
+    assert_eq!(neighbour.ask::<String>("PRAGMA integrity_check"), "ok");
+    let strays = "SELECT count(*) FROM holders WHERE (room, asset, creation) NOT IN
+        (SELECT room, asset, creation FROM assets WHERE NOT removed)";
+    assert_eq!(neighbour.ask::<u32>(strays), 0);
+}
+
+/// Starts a child, listens until it told `enough` grants, kills it, and hears what it had told besides.
+fn hear(mut child: Command, enough: usize) -> Vec<((AssetName, u64), PlayerName)> {
+    let mut child = child.stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut heard = Vec::new();
+    for line in lines {
+        heard.extend(parse(&line.unwrap()));
+        if heard.len() == enough {
+            child.kill().unwrap();
+        }
+    }
+    child.wait().unwrap();
+    heard
+}
+
+/// A line of a child. The last may have been cut off, so the line's end is part of it.
+fn parse(line: &str) -> Option<((AssetName, u64), PlayerName)> {
+    let words: Vec<_> = line.split(' ').collect();
+    let ["told", asset, revision, player, "."] = words[..] else { return None };
+    Some(((asset.parse().unwrap(), revision.parse().unwrap()), player.parse().unwrap()))
+}
+
+async fn check(ground: &Ground, told: &Told) {
+    let mut held = BTreeMap::new();
+    for state in ground.snapshot().await {
+        let holders = ground.holders(&state.asset).await;
+        assert_eq!(holders.len(), state.held as usize, "{state:?}");
+        let grants = holders.into_iter().map(|grant| ((state.asset.clone(), grant.revision), grant.player));
+        held.extend(grants);
+    }
+    for (grant, player) in told {
+        assert_eq!(held.get(grant), Some(player), "{grant:?} was told to {player}");
+    }
+}
+
+fn arena() -> RoomName {
+    room("arena")
+}
+
+/// Eight players' nodes race for assets that are created as they play, and tell what they got.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "runs until its parent kills it"]
+async fn races_until_killed() {
+    let Some(file) = file_of_child() else { return };
+    let store = open(&format!("sqlite:{}", file.display()), Options { room_ttl: None }).unwrap();
+    let run = fastrand::u32(..);
+    let racers = (0..8).map(|racer| tokio::spawn(race(Arc::clone(&store), run, racer)));
+    futures::future::join_all(racers).await;
+}
+
+async fn race(store: Arc<dyn Store>, run: u32, racer: usize) {
+    let (node, room) = (Node::new(), arena());
+    for lap in 0.. {
+        let name = asset(&format!("asset-{run:08x}-{lap}"));
+        let crowd = team(&format!("p{racer}"), 3);
+        let selected = store.select(node.next(), &room, &name, &crowd, Some(UNITS)).await.unwrap();
+        for (player, verdict) in crowd.iter().zip(selected.verdicts) {
+            if let Verdict::Granted { revision } = verdict {
+                // One write per line, so that lines of racers do not mix.
+                let line = format!("told {name} {revision} {player} .\n");
+                std::io::stdout().write_all(line.as_bytes()).unwrap();
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+use std::{fmt::Debug, sync::Arc};
+
+use asset_arbiter::{
+    model::{AssetName, PlayerName},
+    store::{Call, MemoryStore, Result, Store, StoreErrorKind, Verdict},
+};
+use fastrand::Rng;
+
+use crate::{
+    conformance::{
+        ground::{Ground, Node, asset, team},
+        seeds,
+    },
+    place::Place,
+};
+
+/// Whatever is asked, the memory store and this one say the same, word for word.
+#[tokio::test]
+async fn sqlite_answers_as_memory_does() {
+    let place = Place::quick();
+    let store = place.open();
+    for seed in seeds(20) {
+        let mut pair = Pair::new(Arc::clone(&store), seed);
+        for step in 0..100 {
+            pair.change().await;
+            pair.compare(&format!("step {step} of SEED={seed}")).await;
+        }
+    }
+}
+
+/// The same room in both stores.
+struct Pair {
+    memory: Ground,
+    sqlite: Ground,
+    nodes: Vec<Node>,
+    assets: Vec<AssetName>,
+    crowd: Vec<PlayerName>,
+    rng: Rng,
+    /// What was asked last, and what came of it in both.
+    asked: String,
+    answers: [String; 2],
+}
+
+#[derive(Debug)]
+enum Change {
+    Create(u32),
+    Select(Vec<PlayerName>, Option<u32>),
+    Release(PlayerName),
+    Restock(u32, Option<u64>),
+    Remove,
+}
+
+impl Pair {
+    fn new(store: Arc<dyn Store>, seed: u64) -> Self {
+        let sqlite = Ground::new(store);
+        Self {
+            memory: Ground { store: Arc::new(MemoryStore::new(None)), room: sqlite.room.clone() },
+            sqlite,
+            nodes: (0..40).map(|_| Node::new()).collect(),
+            assets: ["bow", "sword"].map(asset).to_vec(),
+            crowd: team("p", 6),
+            rng: Rng::with_seed(seed),
+            asked: String::new(),
+            answers: Default::default(),
+        }
+    }
+
+    /// Asks for something, at times twice.
+    async fn change(&mut self) {
+        if self.rng.u8(..60) == 0 {
+            for ground in [&self.memory, &self.sqlite] {
+                ground.store.remove_room(&ground.room).await.unwrap();
+            }
+        }
+        let name = self.assets[self.rng.usize(..self.assets.len())].clone();
+        let call = self.nodes[self.rng.usize(..self.nodes.len())].next();
+        let change = self.draw();
+        let forgotten = self.ask(&name, call, &change).await;
+        // A denial may be forgotten, and is then decided again.
+        if self.rng.u8(..4) == 0 && !forgotten {
+            self.ask(&name, call, &change).await;
+        }
+    }
+
+    fn draw(&mut self) -> Change {
+        let rng = &mut self.rng;
+        let player = self.crowd[rng.usize(..self.crowd.len())].clone();
+        match rng.u8(..12) {
+            0..2 => Change::Create(rng.u32(..4)),
+            2..7 => {
+                rng.shuffle(&mut self.crowd);
+                let count = rng.usize(..=self.crowd.len());
+                Change::Select(self.crowd[..count].to_vec(), rng.bool().then(|| rng.u32(..4)))
+            }
+            7..9 => Change::Release(player),
+            9..11 => {
+                Change::Restock(*rng.choice(&[1, 2, u32::MAX]).unwrap(), rng.bool().then(|| rng.u64(..20)))
+            }
+            _ => Change::Remove,
+        }
+    }
+
+    /// Whether it was a select without a grant.
+    async fn ask(&mut self, asset: &AssetName, call: Call, change: &Change) -> bool {
+        self.asked = format!("{change:?} of {asset} by {call:?}");
+        let memory = answer(&self.memory, asset, call, change).await;
+        let sqlite = answer(&self.sqlite, asset, call, change).await;
+        self.answers = [memory.0, sqlite.0];
+        sqlite.1
+    }
+
+    async fn compare(&self, when: &str) {
+        let Self { memory, sqlite, asked, answers: [first, second], .. } = self;
+        assert_eq!(first, second, "{asked}, {when}");
+        assert_eq!(memory.snapshot().await, sqlite.snapshot().await, "after {asked}, {when}");
+        assert_eq!(memory.revisions().await, sqlite.revisions().await);
+        for player in &self.crowd {
+            assert_eq!(memory.held_by(player).await, sqlite.held_by(player).await);
+        }
+        for asset in &self.assets {
+            for (after, limit) in [(None, 99), (Some(3), 2)] {
+                let pages =
+                    [memory, sqlite].map(|ground| ground.store.holders(&ground.room, asset, after, limit));
+                let [first, second] = pages;
+                assert_eq!(words(first.await), words(second.await));
+            }
+        }
+    }
+}
+
+async fn answer(ground: &Ground, asset: &AssetName, call: Call, change: &Change) -> (String, bool) {
+    let Ground { store, room } = ground;
+    let words = match change {
+        Change::Create(units) => words(store.create(call, room, asset, *units).await),
+        Change::Release(player) => words(store.release(call, room, asset, player).await),
+        Change::Restock(n, condition) => words(store.restock(call, room, asset, *n, *condition).await),
+        Change::Remove => words(store.remove_asset(call, room, asset).await),
+        Change::Select(players, create) => {
+            let selected = store.select(call, room, asset, players, *create).await;
+            let granted = |verdict: &Verdict| matches!(verdict, Verdict::Granted { .. });
+            let none = selected.as_ref().is_ok_and(|selected| !selected.verdicts.iter().any(granted));
+            return (words(selected), none);
+        }
+    };
+    (words, false)
+}
+
+/// All that the contract says of an answer; of an error that is its kind.
+fn words<T: Debug>(answer: Result<T>) -> String {
+    let answer: std::result::Result<T, StoreErrorKind> = answer.map_err(|error| error.kind());
+    format!("{answer:?}")
+}

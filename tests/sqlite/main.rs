@@ -1,0 +1,21 @@
+//! The SQLite store: the contract over real files, and what only a file can show.
+
+#![cfg(all(unix, feature = "sqlite"))]
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+#[path = "../conformance/mod.rs"]
+mod conformance;
+
+mod bounds;
+mod child;
+mod contract;
+mod durable;
+mod full;
+mod group;
+mod in_step;
+mod kill;
+mod likeness;
+mod neighbour;
+mod place;
+mod refused;
+mod shell;
