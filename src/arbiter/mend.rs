@@ -8,6 +8,7 @@ use tokio::time::sleep;
 use super::{
     Arbiter,
     meters::StoreCall,
+    refusal::Refusal,
     room::{Room, RoomHandle, State},
     turn::run,
 };
@@ -48,14 +49,6 @@ impl Arbiter {
         }
     }
 
-    /// Compares the view with the store now.
-    pub(super) async fn look_again(self: Arc<Self>, room: RoomHandle, asset: AssetName) {
-        let read = || self.store.asset(&room.name, &asset);
-        if let Ok(state) = self.read(StoreCall::Asset, &room.name, read).await {
-            self.compare(&room, &state, true);
-        }
-    }
-
     /// Sees to it that an asset's view is at least at `target` and has no gap, beginning after `wait`. One
     /// repair at a time for an asset; a target that comes meanwhile is reached by the same one.
     pub(super) fn mend(
@@ -93,9 +86,10 @@ impl Arbiter {
         let most = self.config.room_log / 2;
         for last in (1..=TRIES).rev() {
             let known = room.with(|state| state.view.revision(asset));
+            let target = room.mending.lock().get(asset).copied().unwrap_or_default();
             let (stored, grants) = match self.read_asset(room, asset, known, most + 1).await {
-                Ok(read) => read,
-                Err(ErrorCode::UnknownAsset) => {
+                Ok(Some(read)) => read,
+                Ok(None) => {
                     // Nothing that waits for it will ever be of use.
                     room.mending.lock().insert(asset.clone(), 0);
                     room.with(|state| state.view.forget_waiting(asset, 0));
@@ -103,6 +97,7 @@ impl Arbiter {
                 }
                 Err(_) => return false,
             };
+            room.lower_target(asset, target, stored.revision);
             let mended = room.with(|state| mend_view(state, &stored, &grants, most, last == 1));
             let Some(events) = mended else { continue };
             self.meters.gaps_repaired.increment(1);
@@ -117,21 +112,25 @@ impl Arbiter {
         false
     }
 
+    /// `None`: nothing is stored of it, not even that it was removed. A removal between the two reads is an error.
     async fn read_asset(
         &self,
         room: &RoomHandle,
         asset: &AssetName,
         after: Option<u64>,
         limit: usize,
-    ) -> Result<(AssetState, Vec<Grant>), ErrorCode> {
-        let state = self.read(StoreCall::Asset, &room.name, || self.store.asset(&room.name, asset)).await;
-        let state = state.map_err(|refusal| refusal.code)?;
+    ) -> Result<Option<(AssetState, Vec<Grant>)>, Refusal> {
+        let read = || self.store.asset(&room.name, asset);
+        let state = match self.read(StoreCall::Asset, &room.name, read).await {
+            Err(refusal) if refusal.code == ErrorCode::UnknownAsset => return Ok(None),
+            state => state?,
+        };
         if state.removed {
-            return Ok((state, Vec::new()));
+            return Ok(Some((state, Vec::new())));
         }
         let page = || self.store.holders(&room.name, asset, after, limit);
-        let grants = self.read(StoreCall::Holders, &room.name, page).await.map_err(|refusal| refusal.code)?;
-        Ok((state, grants))
+        let grants = self.read(StoreCall::Holders, &room.name, page).await?;
+        Ok(Some((state, grants)))
     }
 
     async fn refill_holders(self: Arc<Self>, room: RoomHandle, asset: AssetName) {
@@ -251,7 +250,8 @@ fn reconstruct(known: Option<&AssetState>, stored: &AssetState, grants: &[Grant]
     (remaining == i64::from(stored.remaining)).then_some(events)
 }
 
-/// Who was a holder and is none any more; only known for sure when all holders on both sides are listed.
+/// Who was a holder and is none any more; only known for sure when all holders on both sides are listed. Of
+/// two that are gone nobody can say which went first, and one of them may have come back in between.
 fn gone(known: &AssetState, stored: &AssetState, new: u64, gap: u64) -> Option<Vec<PlayerName>> {
     if new == gap {
         return Some(Vec::new());
@@ -261,7 +261,8 @@ fn gone(known: &AssetState, stored: &AssetState, new: u64, gap: u64) -> Option<V
         return None;
     }
     let still = |grant: &&Grant| !stored.holders.iter().any(|held| held.revision == grant.revision);
-    Some(known.holders.iter().filter(still).map(|grant| grant.player.clone()).collect())
+    let gone: Vec<_> = known.holders.iter().filter(still).map(|grant| grant.player.clone()).collect();
+    (gone.len() <= 1).then_some(gone)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod config;
 mod refusal;
 
+mod count;
 mod join;
 mod member;
 mod operate;

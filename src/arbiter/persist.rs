@@ -1,6 +1,6 @@
 //! Store calls that are repeated until they are answered or their deadline has passed.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::atomic::Ordering::Relaxed, time::Duration};
 
 use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
@@ -8,7 +8,7 @@ use tracing::Instrument;
 use super::{Arbiter, meters::StoreCall, refusal::Refusal};
 use crate::{
     model::{ErrorCode, RoomName},
-    store,
+    store::{self, StoreErrorKind},
 };
 
 /// The shortest time one attempt is given, so that the last ones before a deadline are not in vain.
@@ -17,6 +17,10 @@ const SHORTEST_ATTEMPT: Duration = Duration::from_millis(50);
 /// Pauses between attempts double from the first to the longest, with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// How often a room is compared with the store after a change of unknown outcome: soon, and once more for one
+/// that takes effect late.
+const LOOKS_IN_DOUBT: u8 = 2;
 
 impl Arbiter {
     /// Repeats one and the same store call until it is answered or `deadline` has passed. Each attempt gets
@@ -48,6 +52,14 @@ impl Arbiter {
                     self.note_reached();
                     return Ok(value);
                 }
+                // A look-up does not tell what a select did to an asset that was removed since.
+                Some(Err(error))
+                    if uncertain
+                        && error.kind() == StoreErrorKind::UnknownAsset
+                        && call == StoreCall::Select =>
+                {
+                    return Err(self.nobody_knows(room));
+                }
                 Some(Err(error)) if !error.kind().temporary() => return Err(Refusal::from(&error)),
                 Some(Err(error)) => {
                     let refusal = Refusal::from(&error);
@@ -61,11 +73,19 @@ impl Arbiter {
             }
             let rest = self.jitter(pause);
             if Instant::now() + rest >= deadline {
-                return Err(if uncertain { Refusal::outcome_unknown() } else { Refusal::store_unavailable() });
+                return Err(if uncertain { self.nobody_knows(room) } else { Refusal::store_unavailable() });
             }
             sleep(rest).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+
+    /// What may have changed unseen is looked for, also in a store that no other node changes.
+    fn nobody_knows(&self, room: &RoomName) -> Refusal {
+        if let Some(room) = self.rooms.get(room) {
+            room.doubts.store(LOOKS_IN_DOUBT, Relaxed);
+        }
+        Refusal::outcome_unknown()
     }
 
     /// A read is a call without an effect: when it is not answered in time, nothing is unknown about it.

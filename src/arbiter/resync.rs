@@ -32,6 +32,9 @@ impl Arbiter {
         let sent: Rows = room.with(|state| state.view.stored().map(row).collect());
         let read = || self.store.revisions(&room.name);
         let Ok(rows) = self.read(StoreCall::Revisions, &room.name, read).await else { return };
+        let doubts = room.doubts.load(Relaxed);
+        // One that came meanwhile is looked into anew.
+        let _ = room.doubts.compare_exchange(doubts, doubts.saturating_sub(1), Relaxed, Relaxed);
         let rows: Rows = rows.into_iter().map(|row| (row.asset.clone(), row)).collect();
         if let Some(asset) = sent.values().find_map(|known| regressed(known, rows.get(&known.asset))) {
             return self.heal(&room, &asset).await;

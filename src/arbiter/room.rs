@@ -2,7 +2,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Release},
+        atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Release},
     },
 };
 
@@ -34,6 +34,8 @@ pub(super) struct Room {
     pub(super) mending: Mutex<BTreeMap<AssetName, u64>>,
     /// When to compare with a shared store next.
     pub(super) resync_at: AtomicU64,
+    /// How often it is still to be compared with any store: the outcome of a change is unknown.
+    pub(super) doubts: AtomicU8,
     state: Mutex<State>,
     /// Apart from the state, so that waking a thousand members keeps nobody from reading.
     members: RwLock<BTreeMap<u64, Arc<Mailbox>>>,
@@ -74,6 +76,7 @@ impl Room {
             queues: Mutex::default(),
             mending: Mutex::default(),
             resync_at: AtomicU64::new(0),
+            doubts: AtomicU8::new(0),
             state: Mutex::new(State {
                 view: View::new(config.templates.clone()),
                 log: RoomLog::new(config.room_log),
@@ -118,6 +121,13 @@ impl Room {
             self.wake();
         }
         gaps
+    }
+
+    /// The store has no more than `stored`: it lost what a target that is not newer than the read says.
+    pub(super) fn lower_target(&self, asset: &AssetName, target: u64, stored: u64) {
+        if let Some(under_way) = self.mending.lock().get_mut(asset).filter(|under_way| **under_way == target) {
+            *under_way = target.min(stored);
+        }
     }
 
     pub(super) fn enter(

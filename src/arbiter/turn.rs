@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     Arbiter,
+    count::Count,
     meters::{SelectOutcome, StoreCall},
     queue::{Answer, Ask, Batch, Job, Offer},
     refusal::Refusal,
@@ -16,7 +17,7 @@ use super::{
 use crate::{
     bus::BusMessage,
     model::{AssetName, AssetState, Change, ErrorCode, Event, ServerMessage, Units},
-    store::{self, Call, Created, Done, Selected, Verdict},
+    store::{Call, Created, Done, Selected, Verdict},
 };
 
 /// Requests whose deadline is this near share the fate of the first in their batch.
@@ -51,18 +52,22 @@ impl Arbiter {
 
     async fn select_turn(self: &Arc<Self>, room: &RoomHandle, asset: &AssetName, asks: Vec<Ask>) {
         let mut open = self.drop_unwanted(asks);
-        let mut uncertain = false;
+        let mut before = room.with(|state| state.view.get(asset).map(Count::of).unwrap_or_default());
+        let (mut call, mut uncertain) = (self.next_call(), false);
         while let Some(first) = open.first() {
             let deadline = first.since + self.config.select_deadline;
-            match self.decide(room, asset, &open, deadline).await {
-                Ok((call, selected)) => {
-                    uncertain = false;
-                    open = self.answer_selects(room, asset, open, call, &selected);
+            match self.decide(room, asset, &open, call, deadline).await {
+                Ok(selected) => {
+                    open = self.answer_selects(room, asset, open, call, &selected, before);
+                    (before, call, uncertain) = (Count::of(&selected.state), self.next_call(), false);
                 }
+                // The others repeat the same call: a new one could take effect besides it.
                 Err(refusal) => {
                     uncertain |= refusal.code == ErrorCode::OutcomeUnknown;
                     let refusal = match refusal.code {
-                        ErrorCode::StoreUnavailable if uncertain => Refusal::outcome_unknown(),
+                        ErrorCode::StoreUnavailable | ErrorCode::UnknownAsset if uncertain => {
+                            Refusal::outcome_unknown()
+                        }
                         _ => refusal,
                     };
                     open = self.refuse_due(asset, open, &refusal);
@@ -84,19 +89,18 @@ impl Arbiter {
     }
 
     async fn decide(
-        self: &Arc<Self>,
+        &self,
         room: &RoomHandle,
         asset: &AssetName,
         asks: &[Ask],
+        call: Call,
         deadline: Instant,
-    ) -> Result<(Call, Selected), Refusal> {
+    ) -> Result<Selected, Refusal> {
         let create = self.creates(room, asset)?;
         let players = distinct(asks);
         self.meters.batch_size.record(players.len() as f64);
-        let call = self.next_call();
         let decide = || self.store.select(call, &room.name, asset, &players, create);
-        let selected = self.change_store(StoreCall::Select, room, asset, deadline, decide).await?;
-        Ok((call, selected))
+        self.persist(StoreCall::Select, &room.name, deadline, decide).await
     }
 
     /// With how many units a select may create the asset.
@@ -110,6 +114,8 @@ impl Arbiter {
     }
 
     /// Answers everyone the store decided and tells the room; gives back those to be decided under a new call.
+    /// A repeat only looks up. Who is not found was denied, or got a unit that is released since: if there
+    /// may have been a release, deciding again could take effect twice, and the player is told that nobody knows.
     fn answer_selects(
         self: &Arc<Self>,
         room: &RoomHandle,
@@ -117,15 +123,21 @@ impl Arbiter {
         asks: Vec<Ask>,
         call: Call,
         selected: &Selected,
+        before: Count,
     ) -> Vec<Ask> {
         let players = distinct(&asks);
+        let only_grants = before.only_grants_until(Count::of(&selected.state));
         let mut verdicts: HashMap<_, _> =
             players.iter().cloned().zip(selected.verdicts.iter().copied()).collect();
         let (mut again, mut outcomes) = (Vec::new(), Vec::with_capacity(asks.len()));
         for ask in asks {
             let Some(verdict) = verdicts.get_mut(&ask.player) else { continue };
             if selected.repeated && *verdict == Verdict::SoldOut {
-                again.push(ask);
+                if only_grants && Instant::now() < self.deadline(ask.since) {
+                    again.push(ask);
+                } else {
+                    self.refuse_job(asset, Job::Select(ask), &Refusal::outcome_unknown());
+                }
                 continue;
             }
             outcomes.push((selection(&ask, asset, *verdict, selected), SelectOutcome::from(*verdict), ask));
@@ -178,7 +190,7 @@ impl Arbiter {
             Job::Remove(answer) => {
                 let deadline = self.deadline(answer.since);
                 let remove = || self.store.remove_asset(call, &room.name, asset);
-                let done = self.change_store(StoreCall::RemoveAsset, room, asset, deadline, remove).await;
+                let done = self.persist(StoreCall::RemoveAsset, &room.name, deadline, remove).await;
                 answer.send(done.map(|done| self.told(room, done, |_| Change::Removed).revision));
             }
         }
@@ -190,7 +202,7 @@ impl Arbiter {
         }
         let release = || self.store.release(call, &room.name, asset, &ask.player);
         let deadline = self.deadline(ask.since);
-        match self.change_store(StoreCall::Release, room, asset, deadline, release).await {
+        match self.persist(StoreCall::Release, &room.name, deadline, release).await {
             Ok(done) => {
                 ask.mailbox.push(ServerMessage::Release {
                     request_id: ask.request_id,
@@ -218,7 +230,7 @@ impl Arbiter {
             _ => self.check_room_for_asset(&state.view),
         })?;
         let create = || self.store.create(call, &room.name, asset, units);
-        let created = self.change_store(StoreCall::Create, room, asset, deadline, create).await?;
+        let created = self.persist(StoreCall::Create, &room.name, deadline, create).await?;
         if created.created {
             let done = Done { state: created.state.clone(), repeated: created.repeated };
             self.told(room, done, |state| Change::Changed { units: state.units, created: true });
@@ -240,28 +252,8 @@ impl Arbiter {
             return Err(self.too_many_units());
         }
         let restock = || self.store.restock(call, &room.name, asset, n, condition);
-        let done = self.change_store(StoreCall::Restock, room, asset, deadline, restock).await?;
+        let done = self.persist(StoreCall::Restock, &room.name, deadline, restock).await?;
         Ok(self.told(room, done, |state| Change::Changed { units: state.units, created: false }))
-    }
-
-    /// A change that is repeated until it is answered. If its outcome stays unknown, the room is compared with the
-    /// store afterwards: what took effect all the same is told to it.
-    async fn change_store<T, F>(
-        self: &Arc<Self>,
-        call: StoreCall,
-        room: &RoomHandle,
-        asset: &AssetName,
-        deadline: Instant,
-        attempt: impl FnMut() -> F,
-    ) -> Result<T, Refusal>
-    where
-        F: Future<Output = store::Result<T>>,
-    {
-        let answer = self.persist(call, &room.name, deadline, attempt).await;
-        if answer.as_ref().is_err_and(|refusal| refusal.code == ErrorCode::OutcomeUnknown) {
-            run(Arc::clone(self).look_again(room.clone(), asset.clone()));
-        }
-        answer
     }
 
     /// Tells the room of a change the store made, as it stands right after it; a repeat is found by comparing.

@@ -1,7 +1,7 @@
 //! What happens by itself: rooms nobody uses go, counts are told, shared stores are compared, the bus is heard.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{Arc, Weak, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -45,7 +45,8 @@ impl Arbiter {
 
     fn look_after(self: &Arc<Self>, room: RoomHandle, ticks: u64) {
         room.tick();
-        if self.store.shared() && self.resync_due(&room) {
+        let may_be_behind = self.store.shared() || room.doubts.load(Relaxed) > 0;
+        if may_be_behind && self.resync_due(&room) {
             run(Arc::clone(self).resync(room.clone()));
         }
         if ticks.is_multiple_of(KEEP_TICKS) {

@@ -114,7 +114,7 @@ impl Store for MemoryStore {
             };
             let answered = found.calls.answered(call);
             let created = answered.unwrap_or_else(|| found.create_again(call, units));
-            if !created && !found.removed && found.created_units != units {
+            if !created && found.created_units != units {
                 return Err(error(
                     StoreErrorKind::Conflict,
                     format!("asset {asset} was created with {} units, not {units}", found.created_units),
