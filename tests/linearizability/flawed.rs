@@ -1,0 +1,197 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use asset_arbiter::{
+    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
+    store::{Call, Created, Done, NodeId, Result, Selected, Store, Verdict},
+};
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use tokio::time::sleep;
+
+/// A store whose fault shows only when much happens at once or a reply is lost: the checker must notice.
+pub struct Flawed {
+    inner: Arc<dyn Store>,
+    flaw: Flaw,
+    /// Rises with every change, and serves as the number of a node that nobody knows.
+    changes: AtomicU64,
+    /// The last state that was sold out.
+    sold_out: Mutex<Option<AssetState>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flaw {
+    /// Tells a player that is denied that the last unit is its own.
+    AwardsTwice,
+    /// Takes a repeated select for a new one.
+    ForgetsSelects,
+    /// Now and then says that a release is done, and does nothing.
+    LosesReleases,
+    /// Takes a repeated release for a new one.
+    ForgetsReleases,
+    /// Denies once more after what was sold out came free.
+    DeniesFromMemory,
+    /// Answers a change with the state from before it.
+    AnswersFromBefore,
+    /// Reads, waits and writes: of what happened in between a reader knows nothing.
+    ReadsLate,
+    /// Takes a repeated restock for a new one.
+    RestocksTwice,
+    /// Now and then forgets that a condition was given.
+    ForgetsConditions,
+}
+
+impl Flawed {
+    pub fn new(inner: Arc<dyn Store>, flaw: Flaw) -> Self {
+        Self { inner, flaw, changes: AtomicU64::new(1 << 32), sold_out: Mutex::default() }
+    }
+
+    fn call(&self, call: Call, forgotten: Flaw) -> Call {
+        let number = self.changes.fetch_add(1, Relaxed);
+        if self.flaw == forgotten { Call { node: NodeId(number), ..call } } else { call }
+    }
+
+    /// True every third time.
+    fn now_and_then(&self, flaw: Flaw) -> bool {
+        self.flaw == flaw && self.changes.fetch_add(1, Relaxed).is_multiple_of(3)
+    }
+
+    fn denial_from_memory(&self, players: &[PlayerName]) -> Option<Selected> {
+        let state = self.sold_out.lock().take().filter(|_| self.flaw == Flaw::DeniesFromMemory)?;
+        let holds = |player: &PlayerName| state.holders.iter().any(|grant| grant.player == *player);
+        (!players.iter().any(holds)).then(|| Selected {
+            verdicts: vec![Verdict::SoldOut; players.len()],
+            state: state.clone(),
+            repeated: false,
+        })
+    }
+
+    async fn before(&self, room: &RoomName, asset: &AssetName) -> Option<AssetState> {
+        if self.flaw == Flaw::AnswersFromBefore { self.inner.asset(room, asset).await.ok() } else { None }
+    }
+}
+
+#[async_trait]
+impl Store for Flawed {
+    fn shared(&self) -> bool {
+        self.inner.shared()
+    }
+
+    async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
+        self.inner.create(call, room, asset, units).await
+    }
+
+    async fn select(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        players: &[PlayerName],
+        create: Option<Units>,
+    ) -> Result<Selected> {
+        if let Some(denial) = self.denial_from_memory(players) {
+            return Ok(denial);
+        }
+        let call = self.call(call, Flaw::ForgetsSelects);
+        let mut selected = self.inner.select(call, room, asset, players, create).await?;
+        if selected.state.remaining == 0 {
+            *self.sold_out.lock() = Some(selected.state.clone());
+        }
+        for verdict in &mut selected.verdicts {
+            if self.flaw == Flaw::AwardsTwice && *verdict == Verdict::SoldOut && !selected.repeated {
+                *verdict = Verdict::Granted { revision: selected.state.revision };
+            }
+        }
+        Ok(selected)
+    }
+
+    async fn release(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        player: &PlayerName,
+    ) -> Result<Done> {
+        let before = self.before(room, asset).await;
+        if self.now_and_then(Flaw::LosesReleases) {
+            let state = self.inner.asset(room, asset).await?;
+            if let Some(place) = state.holders.iter().position(|grant| grant.player == *player) {
+                return Ok(Done { state: released(state, place), repeated: false });
+            }
+        }
+        let done = self.inner.release(self.call(call, Flaw::ForgetsReleases), room, asset, player).await?;
+        Ok(Done { state: before.unwrap_or(done.state), ..done })
+    }
+
+    async fn restock(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        n: Units,
+        condition: Option<u64>,
+    ) -> Result<Done> {
+        let condition = condition.filter(|_| !self.now_and_then(Flaw::ForgetsConditions));
+        self.inner.restock(self.call(call, Flaw::RestocksTwice), room, asset, n, condition).await
+    }
+
+    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done> {
+        self.inner.remove_asset(call, room, asset).await
+    }
+
+    async fn remove_room(&self, room: &RoomName) -> Result<()> {
+        self.inner.remove_room(room).await
+    }
+
+    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState> {
+        let state = self.inner.asset(room, asset).await?;
+        if self.flaw != Flaw::ReadsLate {
+            return Ok(state);
+        }
+        // The counter of one moment and the holders of another.
+        sleep(Duration::from_millis(10)).await;
+        let later = self.inner.asset(room, asset).await?;
+        Ok(AssetState { holders: later.holders, ..state })
+    }
+
+    async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
+        self.inner.snapshot(room).await
+    }
+
+    async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
+        self.inner.revisions(room).await
+    }
+
+    async fn holders(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        after_revision: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Grant>> {
+        self.inner.holders(room, asset, after_revision, limit).await
+    }
+
+    async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
+        self.inner.held_by(room, player).await
+    }
+
+    async fn keep(&self, room: &RoomName, now: Millis) -> Result<()> {
+        self.inner.keep(room, now).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.inner.ping().await
+    }
+}
+
+/// As if the release had been done.
+fn released(mut state: AssetState, place: usize) -> AssetState {
+    state.holders.remove(place);
+    AssetState { revision: state.revision + 1, remaining: state.remaining + 1, held: state.held - 1, ..state }
+}

@@ -1,0 +1,106 @@
+//! Histories of one asset, recorded while much goes wrong, and held against what one asset may do.
+//!
+//! The checker is `todc-utils` (`WGLChecker`: Wing and Gong's search with Lowe's memory of what was tried). Its
+//! specification says of a state and an answer what the state is then, so an operation without an answer can
+//! leave two states; and it has no dependencies. `stateright` keeps no memory of what it tried, lets an
+//! operation without an answer take effect at any time, not only until its deadline, and brings a web server.
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod arena;
+pub mod examples;
+pub mod flawed;
+mod guest;
+pub mod history;
+mod listener;
+mod nodes;
+pub mod plan;
+mod racer;
+pub mod run;
+pub mod spec;
+
+use std::{ops::Range, sync::Arc};
+
+use asset_arbiter::store::Store;
+use futures::{StreamExt, TryStreamExt, stream};
+use tokio::runtime::Builder;
+
+use self::{
+    plan::Pace,
+    run::{Broken, Met, Through},
+};
+
+/// Seeded histories of clients straight on the store, in virtual time.
+pub fn histories(make: impl Fn() -> Arc<dyn Store>, seeds: Range<u64>) -> Met {
+    report("histories", virtually(Through::Store, make, seeds))
+}
+
+/// Seeded schedules of one arbiter or two, in virtual time.
+pub fn schedules(make: impl Fn() -> Arc<dyn Store>, seeds: Range<u64>) -> Met {
+    report("schedules", virtually(Through::Arbiter, make, seeds))
+}
+
+/// [`histories`] on a store that lives in real time, `at_once` at a time, each in a room of its own.
+pub async fn histories_in_real_time(
+    make: impl Fn() -> Arc<dyn Store>,
+    seeds: Range<u64>,
+    at_once: usize,
+) -> Met {
+    report("histories", really(Through::Store, make, seeds, at_once).await)
+}
+
+/// [`schedules`] on a store that lives in real time, `at_once` at a time, each in a room of its own. What the
+/// store and the wire do there is not by seed, so a seed replays the plan, not every turn of it.
+pub async fn schedules_in_real_time(
+    make: impl Fn() -> Arc<dyn Store>,
+    seeds: Range<u64>,
+    at_once: usize,
+) -> Met {
+    report("schedules", really(Through::Arbiter, make, seeds, at_once).await)
+}
+
+/// One after the other, each in a world of its own, up to the first that breaks.
+pub fn virtually(
+    through: Through,
+    make: impl Fn() -> Arc<dyn Store>,
+    seeds: Range<u64>,
+) -> Result<Met, Box<Broken>> {
+    let mut met = Met::default();
+    for seed in seeds {
+        met += in_virtual_time(async { through.run(make(), seed, Pace::VIRTUAL).await })?;
+    }
+    Ok(met)
+}
+
+/// Runs something where time passes only when nothing else can.
+pub fn in_virtual_time<T>(run: impl Future<Output = T>) -> T {
+    Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(run)
+}
+
+async fn really(
+    through: Through,
+    make: impl Fn() -> Arc<dyn Store>,
+    seeds: Range<u64>,
+    at_once: usize,
+) -> Result<Met, Box<Broken>> {
+    let run = |seed| {
+        let store = make();
+        async move { tokio::spawn(through.run(store, seed, Pace::REAL)).await.unwrap() }
+    };
+    let runs = stream::iter(seeds).map(run).buffer_unordered(at_once);
+    runs.try_fold(Met::default(), |mut met, one| async move {
+        met += one;
+        Ok(met)
+    })
+    .await
+}
+
+fn report(what: &str, met: Result<Met, Box<Broken>>) -> Met {
+    match met {
+        Ok(met) => {
+            println!("{what}: {met:?}");
+            met
+        }
+        Err(broken) => panic!("{what}: {broken}"),
+    }
+}

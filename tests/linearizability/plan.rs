@@ -1,0 +1,128 @@
+//! What a seed stands for.
+
+use std::time::Duration;
+
+use asset_arbiter::{
+    model::{PlayerName, Units},
+    store::faulty::Faults,
+};
+use fastrand::Rng;
+
+use crate::conformance::ground::team;
+
+use super::spec::Ask;
+
+/// Who does what to one asset, and what goes wrong.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub seed: u64,
+    pub rules: Rules,
+    pub units: Units,
+    pub players: Vec<PlayerName>,
+    /// Arbiters over the one store, or clients straight on it.
+    pub nodes: usize,
+    /// The asset is created by its first select, not before it.
+    pub auto_create: bool,
+    pub clients: usize,
+    pub steps: usize,
+    /// How long an arbiter tries.
+    pub deadline: Duration,
+    pub faults: Faults,
+    /// How many messages between nodes are lost, and how late the others come.
+    pub loss: f64,
+    pub lateness: Duration,
+}
+
+/// What may happen besides selects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rules {
+    /// Nothing: in the end as many hold as can be.
+    Selects,
+    /// Releases and restocks.
+    Changes,
+    /// Removals and creations, too.
+    Lives,
+}
+
+/// How long things take.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// The longest pause of a client between two operations.
+    pub think: Duration,
+    /// How much later than planned a late copy may take effect.
+    pub grace: Duration,
+}
+
+impl Pace {
+    /// Time costs nothing and is exact to the millisecond.
+    pub const VIRTUAL: Self = Self { think: Duration::from_millis(40), grace: Duration::from_millis(5) };
+
+    /// For real servers, which are at times busy.
+    pub const REAL: Self = Self { grace: Duration::from_secs(2), ..Self::VIRTUAL };
+}
+
+impl Plan {
+    pub fn new(seed: u64, rng: &mut Rng) -> Self {
+        let rules = [Rules::Selects, Rules::Changes, Rules::Changes, Rules::Lives][rng.usize(..4)];
+        let mut faults = match rng.u8(..6) {
+            0 => Faults::default(),
+            1..=3 => Faults::rough(),
+            _ => harsh(),
+        };
+        let auto_create = rng.u8(..4) == 0;
+        if rules == Rules::Lives || rules == Rules::Changes && auto_create {
+            // A call that found no asset to change leaves no trace there, so a late copy is a new call.
+            faults.duplicated_late = 0.0;
+        }
+        Self {
+            seed,
+            rules,
+            units: rng.u32(1..=5),
+            players: team("p", rng.usize(2..=7)),
+            nodes: rng.usize(1..=2),
+            auto_create,
+            clients: rng.usize(2..=6),
+            steps: rng.usize(4..=14),
+            deadline: Duration::from_millis(if rng.u8(..4) == 0 { 150 } else { 600 }),
+            faults,
+            loss: [0.0, 0.1, 0.5][rng.usize(..3)],
+            lateness: Duration::from_millis(rng.u64(1..=150)),
+        }
+    }
+
+    /// With how many units a select creates the asset.
+    pub fn created_by_select(&self) -> Option<Units> {
+        self.auto_create.then_some(self.units)
+    }
+
+    /// A client's next wish.
+    pub fn wish(&self, rng: &mut Rng) -> Ask {
+        let player = self.players[rng.usize(..self.players.len())].clone();
+        let select = Ask::Select { player: player.clone(), create: self.created_by_select() };
+        let n = rng.u32(1..=2);
+        match (self.rules, rng.u8(..20)) {
+            (Rules::Selects, _) => select,
+            (_, 0) => Ask::Restock { n, condition: None },
+            (_, 1) => Ask::Restock { n, condition: Some(rng.u64(..12)) },
+            (_, 2) => Ask::Look,
+            (_, 3..=8) => Ask::Release { player },
+            (Rules::Lives, 9) => Ask::Remove,
+            (Rules::Lives, 10 | 11) => Ask::Create { units: self.units + rng.u32(..2) },
+            _ => select,
+        }
+    }
+}
+
+/// Most calls meet something, and copies come later than anyone waits.
+fn harsh() -> Faults {
+    Faults {
+        refused: 0.15,
+        lost_before: 0.2,
+        lost_after: 0.3,
+        delayed: 0.7,
+        max_delay: Duration::from_millis(60),
+        duplicated: 0.3,
+        duplicated_late: 0.3,
+        max_lateness: Duration::from_millis(900),
+    }
+}

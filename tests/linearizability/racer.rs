@@ -1,0 +1,213 @@
+//! A client straight on the store: it repeats a call until it is answered, at times gives up, and takes every
+//! answer for what it says and no more.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use asset_arbiter::{
+    model::{AssetState, PlayerName, Units},
+    store::{Created, Done, Result, Selected, Store, StoreErrorKind, Verdict},
+};
+use fastrand::Rng;
+use tokio::time::sleep;
+
+use crate::conformance::ground::Node;
+
+use super::{
+    arena::Arena,
+    history::{Moment, Ticket},
+    spec::{Answer, Ask, Sight, Why},
+};
+
+/// Tries before a store is taken for dead.
+const TRIES: usize = 1000;
+
+pub struct Racer {
+    arena: Arc<Arena>,
+    node: Node,
+    name: String,
+    rng: Rng,
+}
+
+/// A call that was made until it was answered.
+struct Settled<T> {
+    answer: Result<T>,
+    /// When the attempt began that was answered.
+    since: Moment,
+    /// An earlier attempt may have taken effect.
+    in_doubt: bool,
+}
+
+impl Racer {
+    pub fn new(arena: Arc<Arena>, number: usize, mut rng: Rng) -> Self {
+        Self { arena, node: Node::numbered(rng.u64(..)), name: format!("client {number}"), rng }
+    }
+
+    /// Does as the plan says.
+    pub async fn run(mut self) {
+        for _ in 0..self.arena.plan.steps {
+            sleep(self.arena.pace.think.mul_f64(self.rng.f64())).await;
+            match self.arena.plan.wish(&mut self.rng) {
+                Ask::Select { player, create } => self.select(player, create).await,
+                ask => self.change(ask).await,
+            }
+        }
+    }
+
+    /// The asset is there before the race.
+    pub async fn create(&mut self) {
+        while !self.created(Ask::Create { units: self.arena.plan.units }).await {}
+    }
+
+    async fn change(&mut self, ask: Ask) {
+        match ask {
+            Ask::Create { .. } => drop(self.created(ask).await),
+            Ask::Look => self.look().await,
+            ask => self.done(ask).await,
+        }
+    }
+
+    /// For up to three players in one call; each is an operation of its own.
+    async fn select(&mut self, player: PlayerName, create: Option<Units>) {
+        let mut players = self.arena.plan.players.clone();
+        players.retain(|other| *other != player);
+        self.rng.shuffle(&mut players);
+        players.truncate(self.rng.usize(..3));
+        players.insert(self.rng.usize(..=players.len()), player);
+        let ask = |player: &PlayerName| Ask::Select { player: player.clone(), create };
+        let tickets: Vec<_> =
+            players.iter().map(|player| self.arena.recorder.call(&self.name, ask(player))).collect();
+        let (call, arena) = (self.node.next(), Arc::clone(&self.arena));
+        match self.settle(|| arena.faulty.select(call, &arena.room, &arena.asset, &players, create)).await {
+            None => tickets.into_iter().for_each(|ticket| self.give_up(ticket)),
+            Some(Settled { answer: Ok(selected), since, in_doubt }) => {
+                self.selected(&players, &tickets, &selected, in_doubt);
+                arena.recorder.look(&self.name, since, Sight::of(&selected.state));
+            }
+            Some(Settled { answer: Err(error), in_doubt, .. }) => {
+                assert_eq!(error.kind(), StoreErrorKind::UnknownAsset, "{error}");
+                for ticket in tickets {
+                    self.nothing_there(ticket, in_doubt);
+                }
+            }
+        }
+    }
+
+    fn selected(&self, players: &[PlayerName], tickets: &[Ticket], selected: &Selected, in_doubt: bool) {
+        let state = &selected.state;
+        for ((player, &ticket), verdict) in players.iter().zip(tickets).zip(&selected.verdicts) {
+            let answer = match *verdict {
+                Verdict::Granted { revision } => {
+                    // Those after a grant in the same step were grants, too.
+                    let remaining = state.remaining + (state.revision - revision) as Units;
+                    Answer::Changed(Sight { units: Some(state.units), ..Sight::counter(revision, remaining) })
+                }
+                // Who holds shows in the state that came with it.
+                Verdict::AlreadyHeld { .. } if in_doubt || selected.repeated => Answer::Found,
+                Verdict::AlreadyHeld { revision } => {
+                    let holder = Some((revision, player.clone()));
+                    Answer::Unchanged(Why::AlreadyHeld, Sight { holder, ..Sight::default() })
+                }
+                // Denied then, or granted and released since: a look-up cannot tell.
+                Verdict::SoldOut if selected.repeated => {
+                    self.arena.recorder.give_up(ticket, Duration::ZERO);
+                    continue;
+                }
+                Verdict::SoldOut => Answer::Unchanged(Why::SoldOut, Sight::of(state)),
+            };
+            self.arena.recorder.answer(ticket, answer);
+        }
+    }
+
+    async fn created(&mut self, ask: Ask) -> bool {
+        let Ask::Create { units } = ask else { unreachable!("only creates") };
+        let ticket = self.arena.recorder.call(&self.name, ask);
+        let (call, arena) = (self.node.next(), Arc::clone(&self.arena));
+        match self.settle(|| arena.faulty.create(call, &arena.room, &arena.asset, units)).await {
+            None => self.give_up(ticket),
+            Some(Settled { answer: Ok(created), since, in_doubt }) => {
+                let Created { created, state, repeated } = created;
+                let sight = seen(&state, repeated || in_doubt);
+                let answer =
+                    if created { Answer::Changed(sight) } else { Answer::Unchanged(Why::Exists, sight) };
+                arena.recorder.answer(ticket, answer);
+                arena.recorder.look(&self.name, since, Sight::of(&state));
+                return true;
+            }
+            Some(Settled { answer: Err(error), .. }) => self.refused(ticket, error.kind()),
+        }
+        false
+    }
+
+    async fn done(&mut self, ask: Ask) {
+        let ticket = self.arena.recorder.call(&self.name, ask.clone());
+        let (call, arena) = (self.node.next(), Arc::clone(&self.arena));
+        let settled = self
+            .settle(|| {
+                let (store, room, asset) = (&arena.faulty, &arena.room, &arena.asset);
+                match &ask {
+                    Ask::Release { player } => store.release(call, room, asset, player),
+                    Ask::Restock { n, condition } => store.restock(call, room, asset, *n, *condition),
+                    _ => store.remove_asset(call, room, asset),
+                }
+            })
+            .await;
+        match settled {
+            None => self.give_up(ticket),
+            Some(Settled { answer: Ok(Done { state, repeated }), since, in_doubt }) => {
+                arena.recorder.answer(ticket, Answer::Changed(seen(&state, repeated || in_doubt)));
+                arena.recorder.look(&self.name, since, Sight::of(&state));
+            }
+            Some(Settled { answer: Err(error), .. }) => self.refused(ticket, error.kind()),
+        }
+    }
+
+    async fn look(&mut self) {
+        let arena = Arc::clone(&self.arena);
+        let settled = self.settle(|| arena.faulty.asset(&arena.room, &arena.asset)).await;
+        if let Some(Settled { answer: Ok(state), since, .. }) = settled {
+            arena.recorder.look(&self.name, since, Sight::of(&state));
+        }
+    }
+
+    /// Makes the same call until it is answered or, at times, nobody waits for it any more.
+    async fn settle<T, F>(&mut self, call: impl Fn() -> F) -> Option<Settled<T>>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let patience = if self.rng.u8(..8) == 0 { self.rng.usize(1..=2) } else { TRIES };
+        let mut in_doubt = false;
+        for _ in 0..patience {
+            let since = self.arena.recorder.now();
+            match call().await {
+                Err(error) if error.kind() == StoreErrorKind::Unavailable => {}
+                Err(error) if error.kind() == StoreErrorKind::OutcomeUnknown => in_doubt = true,
+                answer => return Some(Settled { answer, since, in_doubt }),
+            }
+        }
+        None
+    }
+
+    fn give_up(&self, ticket: Ticket) {
+        self.arena.recorder.give_up(ticket, self.arena.grace());
+    }
+
+    fn nothing_there(&self, ticket: Ticket, in_doubt: bool) {
+        // It may have been there, and removed since.
+        if in_doubt { self.give_up(ticket) } else { self.refused(ticket, StoreErrorKind::UnknownAsset) }
+    }
+
+    fn refused(&self, ticket: Ticket, kind: StoreErrorKind) {
+        let why = match kind {
+            StoreErrorKind::UnknownAsset => Why::UnknownAsset,
+            StoreErrorKind::NotHeld => Why::NotHeld,
+            StoreErrorKind::Conflict => Why::Conflict,
+            other => panic!("no plan leads to {other:?}"),
+        };
+        self.arena.recorder.answer(ticket, Answer::Unchanged(why, Sight::default()));
+    }
+}
+
+/// What the answer to a change tells: all there is right after it, unless other changes may have come since.
+fn seen(state: &AssetState, later: bool) -> Sight {
+    if later { Sight::not_after(state.revision) } else { Sight::of(state) }
+}

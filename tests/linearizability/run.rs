@@ -1,0 +1,263 @@
+//! One seed from beginning to end: the race, the quiet after it, and what must be so then.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::{self, Display},
+    ops::AddAssign,
+    sync::Arc,
+    time::Duration,
+};
+
+use asset_arbiter::{
+    arbiter::Arbiter,
+    model::{AssetState, Units},
+    store::{
+        Store,
+        faulty::{Faults, Faulty},
+    },
+};
+use fastrand::Rng;
+use futures::future::{join, join_all};
+use tokio::time::sleep;
+
+use crate::conformance::ground::{Ground, asset};
+
+use super::{
+    arena::Arena,
+    guest::Guest,
+    history::{self, Record, Recorder},
+    listener::Listener,
+    nodes::{self, Wire},
+    plan::{Pace, Plan, Rules},
+    racer::Racer,
+    spec::{Answer, Ask, Why},
+};
+
+/// What the clients speak to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Through {
+    /// The store itself.
+    Store,
+    /// One arbiter, or two.
+    Arbiter,
+}
+
+/// What happened, for a look at whether it met what it was to meet.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Met {
+    pub schedules: u64,
+    pub operations: u64,
+    pub granted: u64,
+    pub denied: u64,
+    pub unanswered: u64,
+    pub snapshots: u64,
+}
+
+/// A promise that was not kept.
+pub struct Broken {
+    pub seed: u64,
+    pub why: String,
+    plan: Plan,
+    records: Vec<Record>,
+}
+
+/// How long all nodes have to come to know what is stored, once nothing goes wrong any more.
+const QUIET: Duration = Duration::from_secs(30);
+
+impl Through {
+    /// Plays the seed's plan on a store.
+    pub async fn run(self, truth: Arc<dyn Store>, seed: u64, pace: Pace) -> Result<Met, Box<Broken>> {
+        self.play(truth, seed, pace).await.1
+    }
+
+    /// The same, and the whole history.
+    pub async fn play(
+        self,
+        truth: Arc<dyn Store>,
+        seed: u64,
+        pace: Pace,
+    ) -> (Vec<Record>, Result<Met, Box<Broken>>) {
+        let mut rng = Rng::with_seed(seed);
+        let plan = Plan::new(seed, &mut rng);
+        let faulty = Faulty::new(Arc::clone(&truth), rng.u64(..), Faults::default());
+        let shares = self == Self::Arbiter && plan.nodes > 1;
+        let faulty = Arc::new(if shares { faulty.as_shared() } else { faulty });
+        let room = Ground::new(Arc::clone(&truth)).room;
+        let (asset, recorder) = (asset("sword"), Recorder::new());
+        let arena = Arc::new(Arena { plan, pace, faulty, truth, room, asset, recorder });
+        let kept = match self {
+            Self::Store => on_the_store(&arena, &mut rng).await,
+            Self::Arbiter => on_arbiters(&arena, &mut rng).await,
+        };
+        let records = arena.recorder.records();
+        let kept = kept.and_then(|snapshots| history::check(&records).map(|()| Met::of(&records, snapshots)));
+        let broken = |why| Box::new(Broken { seed, why, plan: arena.plan.clone(), records: records.clone() });
+        let kept = kept.map_err(broken);
+        (records, kept)
+    }
+}
+
+async fn on_the_store(arena: &Arc<Arena>, rng: &mut Rng) -> Result<u64, String> {
+    arena.faulty.set_faults(arena.plan.faults);
+    let mut racers: Vec<_> =
+        (0..arena.plan.clients).map(|number| Racer::new(Arc::clone(arena), number, rng.fork())).collect();
+    if !arena.plan.auto_create {
+        racers[0].create().await;
+    }
+    join_all(racers.into_iter().map(Racer::run)).await;
+    arena.calm().await;
+    if let Some(state) = arena.stored().await {
+        arena.recorder.end(&state);
+    }
+    Ok(0)
+}
+
+async fn on_arbiters(arena: &Arc<Arena>, rng: &mut Rng) -> Result<u64, String> {
+    let store = Arc::clone(&arena.faulty) as Arc<dyn Store>;
+    let (nodes, wire) = nodes::start(&arena.plan, &store, rng);
+    let mut listeners = Vec::new();
+    for (number, node) in nodes.iter().enumerate() {
+        listeners.push(Listener::join(arena, node, format!("observer of node {number}"), None).await);
+    }
+    arena.faulty.set_faults(arena.plan.faults);
+    let mut guests: Vec<_> = (0..arena.plan.clients)
+        .map(|number| Guest::new(Arc::clone(arena), nodes.clone(), number, rng.fork()))
+        .collect();
+    if !arena.plan.auto_create {
+        guests[0].create().await;
+    }
+    let race = join_all(guests.into_iter().map(Guest::run));
+    let (_, late) = join(race, latecomers(arena, &nodes, rng.fork())).await;
+    listeners.extend(late);
+    quiet(arena, &nodes, &wire, &mut listeners).await?;
+    told_the_same(&listeners)?;
+    Ok(listeners.iter().map(|listener| listener.snapshots as u64).sum())
+}
+
+/// Players who join at some time during the race.
+async fn latecomers(arena: &Arena, nodes: &[Arc<Arbiter>], mut rng: Rng) -> Vec<Listener> {
+    let mut late = Vec::new();
+    for player in arena.plan.players.iter().take(2) {
+        sleep(arena.pace.think.mul_f64(rng.f64() * 8.0)).await;
+        let number = rng.usize(..nodes.len());
+        let name = format!("{player} at node {number}");
+        late.push(Listener::join(arena, &nodes[number], name, Some(player.clone())).await);
+    }
+    late
+}
+
+/// Waits until everyone knows what is stored, and looks at that.
+async fn quiet(
+    arena: &Arena,
+    nodes: &[Arc<Arbiter>],
+    wire: &Wire,
+    listeners: &mut [Listener],
+) -> Result<(), String> {
+    arena.calm().await;
+    wire.calm();
+    let mut waited = Duration::ZERO;
+    loop {
+        let stored = arena.stored().await;
+        for listener in listeners.iter_mut() {
+            listener.listen(arena)?;
+        }
+        let agreed = agreed(arena, nodes, listeners, stored.as_ref()).await;
+        match agreed {
+            Ok(()) => break kept(arena, stored),
+            Err(_) if waited < QUIET => {}
+            Err(why) => break Err(format!("long after the last fault, {why}")),
+        }
+        sleep(Duration::from_millis(250)).await;
+        waited += Duration::from_millis(250);
+    }
+}
+
+async fn agreed(
+    arena: &Arena,
+    nodes: &[Arc<Arbiter>],
+    listeners: &[Listener],
+    stored: Option<&AssetState>,
+) -> Result<(), String> {
+    for listener in listeners {
+        listener.agrees_with(stored)?;
+    }
+    let stored = stored.filter(|state| !state.removed);
+    for (number, node) in nodes.iter().enumerate() {
+        let shown = node.room(&arena.room).await.map_err(|refusal| refusal.message)?.assets;
+        if shown.first() != stored {
+            return Err(format!("node {number} shows {shown:?}, but stored is {stored:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// The promise, once quiet.
+fn kept(arena: &Arena, stored: Option<AssetState>) -> Result<(), String> {
+    let Some(state) = stored else { return Ok(()) };
+    arena.recorder.end(&state);
+    if arena.plan.rules != Rules::Selects {
+        return Ok(());
+    }
+    let records = arena.recorder.records();
+    let asked = records.iter().filter_map(|record| match &record.ask {
+        Ask::Select { player, .. } if !record.void() => Some(player),
+        _ => None,
+    });
+    let askers = asked.collect::<BTreeSet<_>>().len() as Units;
+    let expected = askers.min(arena.plan.units);
+    let held = state.held;
+    if held == expected {
+        Ok(())
+    } else {
+        Err(format!("{held} hold, but {askers} asked for {}", arena.plan.units))
+    }
+}
+
+/// Nobody is told of a revision what others are not.
+fn told_the_same(listeners: &[Listener]) -> Result<(), String> {
+    let mut all = BTreeMap::new();
+    for (revision, change) in listeners.iter().flat_map(|listener| &listener.told) {
+        let first = all.entry(*revision).or_insert_with(|| change.clone());
+        if first != change {
+            return Err(format!("of revision {revision} some were told {first:?}, others {change:?}"));
+        }
+    }
+    Ok(())
+}
+
+impl Met {
+    fn of(records: &[Record], snapshots: u64) -> Self {
+        let count = |wanted: fn(&Record) -> bool| records.iter().filter(|record| wanted(record)).count() as u64;
+        Self {
+            schedules: 1,
+            operations: count(|record| record.ask != Ask::Look),
+            granted: count(|record| {
+                matches!(
+                    (&record.ask, &record.answer),
+                    (Ask::Select { .. }, Answer::Changed(_) | Answer::Found)
+                )
+            }),
+            denied: count(|record| matches!(record.answer, Answer::Unchanged(Why::SoldOut, _))),
+            unanswered: count(|record| record.answer == Answer::Unknown && !record.void()),
+            snapshots,
+        }
+    }
+}
+
+impl AddAssign for Met {
+    fn add_assign(&mut self, other: Self) {
+        self.schedules += other.schedules;
+        self.operations += other.operations;
+        self.granted += other.granted;
+        self.denied += other.denied;
+        self.unanswered += other.unanswered;
+        self.snapshots += other.snapshots;
+    }
+}
+
+impl Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}\nSEED={} replays it: {:#?}", self.why, self.seed, self.plan)?;
+        self.records.iter().try_for_each(|record| writeln!(f, "{record}"))
+    }
+}
