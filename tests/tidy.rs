@@ -22,7 +22,8 @@ fn crates_stay_where_they_live() {
 #[test]
 fn every_store_opens_with_its_four_lines() {
     let drivers: Vec<_> = files("src", ".rs").into_iter().filter(papers::is_driver).collect();
-    assert_eq!(drivers.len(), store::DRIVERS.len(), "a driver is one file and one line in the table");
+    let known = store::DRIVERS.len() + store::SWITCHED_OFF.len();
+    assert_eq!(drivers.len(), known, "a driver is one file and one line in the table");
     assert_tidy(drivers.iter().flat_map(papers::header));
 }
 

@@ -6,6 +6,8 @@
 mod error;
 pub mod faulty;
 mod memory;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -218,12 +220,16 @@ pub const DRIVERS: &[Driver] = &[
     memory::DRIVER,
     #[cfg(feature = "sqlite")]
     sqlite::DRIVER,
+    #[cfg(feature = "redis")]
+    redis::DRIVER,
 ];
 
 /// The cargo features this build lacks, and the URL schemes that need them.
-const SWITCHED_OFF: &[(&str, &[&str])] = &[
+pub const SWITCHED_OFF: &[(&str, &[&str])] = &[
     #[cfg(not(feature = "sqlite"))]
     ("sqlite", &["sqlite"]),
+    #[cfg(not(feature = "redis"))]
+    ("redis", &["redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"]),
 ];
 
 /// Opens the store a URL names.

@@ -1,0 +1,302 @@
+//! **Guarantee**: exactly once while the primary lives; a failover can lose the newest writes (`?wait=N` has N replicas
+//! acknowledge each call first), and what was lost shows as revisions that went back.
+//! **Round trips**: one script call for up to 128 players, whatever they ask; one more after the server forgot the script.
+//! **Survives**: what the server's own persistence survives; with `appendonly yes, appendfsync always` kill -9 and power loss.
+//! **On timeout**: outcome unknown; the call is repeated under its number, also on a new connection, and takes effect once.
+
+mod entry;
+mod keys;
+mod lane;
+mod learn;
+mod link;
+mod map;
+mod reply;
+mod script;
+mod target;
+mod trouble;
+
+use std::{sync::Arc, time::Duration};
+
+use ::redis::{Cmd, Value};
+use async_trait::async_trait;
+use tokio::runtime::Handle;
+
+use self::{
+    map::Map,
+    reply::{Refusal, Reply},
+    script::Script,
+    target::{Address, Target},
+    trouble::Trouble,
+};
+use super::{Call, Created, Done, Driver, Options, Result, Selected, Store, StoreError, StoreErrorKind};
+use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
+
+pub(super) const DRIVER: Driver = Driver {
+    schemes: &target::SCHEMES,
+    example: "redis://127.0.0.1:6379",
+    summary: "Redis, Valkey or ElastiCache; also rediss://, redis+cluster:// and redis+sentinel://HOST/NAME; \
+              ?wait=N, wait_timeout_ms= and prefix=",
+    open,
+};
+
+/// How often a call follows a slot that is being moved before its caller is told to come again.
+const REDIRECTS: usize = 5;
+
+struct RedisStore {
+    map: Map,
+    prefix: String,
+    /// Milliseconds a room may lie unused; 0: for ever.
+    ttl: Millis,
+    /// Replicas are waited for.
+    waits: bool,
+}
+
+fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
+    let unusable = |why| error(StoreErrorKind::Unavailable, why);
+    let target = Target::parse(url).map_err(unusable)?;
+    if Handle::try_current().is_err() {
+        return Err(unusable("it connects in the background and needs a tokio runtime for it".to_owned()));
+    }
+    let map = Map::open(&target).map_err(unusable)?;
+    let ttl = options.room_ttl.map_or(0, |ttl| ttl.max(Duration::from_millis(1)).as_millis() as Millis);
+    let waits = target.options.wait.is_some();
+    Ok(Arc::new(RedisStore { map, prefix: target.options.prefix, ttl, waits }))
+}
+
+impl RedisStore {
+    /// Runs a script on the server that has the room, wherever that is by now.
+    async fn run(&self, room: &RoomName, script: &Script, args: Vec<String>) -> Result<Value> {
+        let keys = keys::of_room(&self.prefix, room);
+        let args = [vec![self.ttl.to_string(), u8::from(self.waits).to_string()], args].concat();
+        match self.call(room, script.by_hash(&keys, &args)).await {
+            Err(Trouble::Refused(refused)) if refused.code() == "NOSCRIPT" => {
+                Ok(self.call(room, script.by_source(&keys, &args)).await?)
+            }
+            answer => Ok(answer?),
+        }
+    }
+
+    /// Runs a script that changes an asset.
+    async fn change(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        script: &Script,
+        args: impl IntoIterator<Item = String>,
+    ) -> Result<Value> {
+        let common = [asset.to_string(), call.node.to_string(), format!("{:016x}", call.seq)];
+        self.run(room, script, common.into_iter().chain(args).collect()).await
+    }
+
+    async fn call(&self, room: &RoomName, cmd: Cmd) -> std::result::Result<Value, Trouble> {
+        let mut link = self.map.of(keys::slot(room)).await?;
+        let mut asking = false;
+        for _ in 0..REDIRECTS {
+            let refused = match link.call(cmd.clone(), asking).await {
+                Err(Trouble::Refused(refused)) if matches!(refused.code(), "MOVED" | "ASK") => refused,
+                answer => return self.watch(answer, &link),
+            };
+            asking = refused.code() == "ASK";
+            self.map.doubt();
+            let Some(address) = redirection(refused.details().unwrap_or_default(), &link.address) else {
+                return Err(Trouble::Refused(refused));
+            };
+            link = self.map.at(&address);
+        }
+        Err(Trouble::Away(format!(
+            "the slot of the room is being moved; {} was the last to say so",
+            link.address
+        )))
+    }
+
+    /// Draws the conclusions of a failed call for those after it.
+    fn watch(
+        &self,
+        answer: std::result::Result<Value, Trouble>,
+        link: &link::Link,
+    ) -> std::result::Result<Value, Trouble> {
+        if let Err(trouble) = &answer {
+            if trouble.doubts_the_map() {
+                self.map.doubt();
+            }
+            if matches!(trouble, Trouble::Refused(refused) if refused.code() == "READONLY") {
+                link.renew();
+            }
+        }
+        answer
+    }
+}
+
+#[async_trait]
+impl Store for RedisStore {
+    fn shared(&self) -> bool {
+        true
+    }
+
+    async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
+        let answer = self.change(call, room, asset, &script::CREATE, [units.to_string()]).await?;
+        let mut reply = Reply::open(answer, |refusal| match refusal {
+            Refusal::Conflict(created) => error(
+                StoreErrorKind::Conflict,
+                format!("asset {asset} was created with {created} units, not {units}"),
+            ),
+            _ => refused(refusal, asset),
+        })?;
+        let (repeated, state) = (reply.flag()?, reply.state(asset.clone())?);
+        Ok(Created { created: reply.flag()?, state, repeated })
+    }
+
+    async fn select(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        players: &[PlayerName],
+        create: Option<Units>,
+    ) -> Result<Selected> {
+        let create = create.map(|units| units.to_string()).unwrap_or_default();
+        let holders = players.iter().map(|player| keys::holder(asset, player));
+        let args = [call.at.to_string(), create].into_iter().chain(holders);
+        let answer = self.change(call, room, asset, &script::SELECT, args).await?;
+        let mut reply = Reply::open(answer, |refusal| refused(refusal, asset))?;
+        let (repeated, state) = (reply.flag()?, reply.state(asset.clone())?);
+        Ok(Selected { verdicts: reply.verdicts()?, state, repeated })
+    }
+
+    async fn release(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        player: &PlayerName,
+    ) -> Result<Done> {
+        let answer = self.change(call, room, asset, &script::RELEASE, [keys::holder(asset, player)]).await?;
+        done(answer, asset, |refusal| match refusal {
+            Refusal::NotHeld => {
+                error(StoreErrorKind::NotHeld, format!("player {player} does not hold asset {asset}"))
+            }
+            _ => refused(refusal, asset),
+        })
+    }
+
+    async fn restock(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        n: Units,
+        condition: Option<u64>,
+    ) -> Result<Done> {
+        let condition = condition.map(|revision| revision.to_string()).unwrap_or_default();
+        let answer = self.change(call, room, asset, &script::RESTOCK, [n.to_string(), condition]).await?;
+        done(answer, asset, |refusal| match refusal {
+            Refusal::Conflict(revision) => {
+                error(StoreErrorKind::Conflict, format!("asset {asset} is at revision {revision}"))
+            }
+            Refusal::Limit => {
+                error(StoreErrorKind::LimitReached, format!("asset {asset} cannot have {n} units more"))
+            }
+            _ => refused(refusal, asset),
+        })
+    }
+
+    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done> {
+        let answer = self.change(call, room, asset, &script::REMOVE, []).await?;
+        done(answer, asset, |refusal| refused(refusal, asset))
+    }
+
+    async fn remove_room(&self, room: &RoomName) -> Result<()> {
+        let answer = self.run(room, &script::REMOVE_ROOM, Vec::new()).await?;
+        Reply::open(answer, |_| reply::odd()).map(|_| ())
+    }
+
+    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState> {
+        let answer = self.run(room, &script::ASSET, vec![asset.to_string()]).await?;
+        Reply::open(answer, |refusal| refused(refusal, asset))?.state(asset.clone())
+    }
+
+    async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
+        let answer = self.run(room, &script::SNAPSHOT, Vec::new()).await?;
+        let mut list = Reply::open(answer, |_| reply::odd())?.inner()?;
+        let mut assets = Vec::new();
+        while !list.is_empty() {
+            let asset = list.name()?;
+            assets.push(list.state(asset)?);
+        }
+        assets.sort_unstable_by(|a, b| a.asset.cmp(&b.asset));
+        Ok(assets)
+    }
+
+    async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
+        let answer = self.run(room, &script::REVISIONS, Vec::new()).await?;
+        let mut list = Reply::open(answer, |_| reply::odd())?.inner()?;
+        let mut rows = Vec::new();
+        while !list.is_empty() {
+            let asset = list.name()?;
+            rows.push(list.row(asset)?);
+        }
+        Ok(rows)
+    }
+
+    async fn holders(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        after_revision: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Grant>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let args = vec![asset.to_string(), keys::grants_after(asset, after_revision), limit.to_string()];
+        let answer = self.run(room, &script::HOLDERS, args).await?;
+        Reply::open(answer, |refusal| refused(refusal, asset))?.grants()
+    }
+
+    async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
+        let answer = self.run(room, &script::HELD_BY, vec![player.to_string()]).await?;
+        let mut list = Reply::open(answer, |_| reply::odd())?.inner()?;
+        let mut held = Vec::new();
+        while !list.is_empty() {
+            held.push((list.name()?, list.grant_revision()?));
+        }
+        Ok(held)
+    }
+
+    async fn keep(&self, room: &RoomName, _now: Millis) -> Result<()> {
+        let answer = self.run(room, &script::KEEP, Vec::new()).await?;
+        Reply::open(answer, |_| reply::odd()).map(|_| ())
+    }
+
+    /// Every server that has rooms.
+    async fn ping(&self) -> Result<()> {
+        for link in self.map.all().await? {
+            self.watch(link.ask(::redis::cmd("PING")).await, &link)?;
+        }
+        Ok(())
+    }
+}
+
+fn done(answer: Value, asset: &AssetName, refused: impl FnOnce(Refusal) -> StoreError) -> Result<Done> {
+    let mut reply = Reply::open(answer, refused)?;
+    let (repeated, state) = (reply.flag()?, reply.state(asset.clone())?);
+    Ok(Done { state, repeated })
+}
+
+fn refused(refusal: Refusal, asset: &AssetName) -> StoreError {
+    match refusal {
+        Refusal::Unknown => error(StoreErrorKind::UnknownAsset, format!("the room has no asset {asset}")),
+        _ => reply::odd(),
+    }
+}
+
+/// Where `SLOT HOST:PORT` leads; a node that does not know its own name means itself.
+fn redirection(details: &str, asked: &Address) -> Option<Address> {
+    let (_, address) = details.split_once(' ')?;
+    let (host, port) = address.rsplit_once(':')?;
+    let host = if host.is_empty() { asked.host.clone() } else { host.to_owned() };
+    Some(Address { host, port: port.parse().ok()? })
+}
+
+fn error(kind: StoreErrorKind, message: impl Into<String>) -> StoreError {
+    StoreError::new("redis", kind, message)
+}

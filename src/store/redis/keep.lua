@@ -1,0 +1,5 @@
+-- Says that the room is in use.
+-- OUT   {"ok"}
+
+keep()
+return { 'ok' }

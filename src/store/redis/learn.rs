@@ -1,0 +1,123 @@
+//! Asking a cluster's nodes who has which slots, or sentinels who the primary is.
+
+use std::{sync::Arc, time::Duration};
+
+use redis::{Cmd, Value};
+use tokio::{sync::Notify, time::timeout};
+
+use super::{
+    entry::Entry,
+    keys::SLOTS,
+    link::Link,
+    map::{Links, Ranges},
+    target::Address,
+    trouble::Trouble,
+};
+use crate::store::StoreError;
+
+/// Who is asked.
+pub(super) enum Source {
+    /// Those we are connected to, then these.
+    Cluster(Vec<Address>),
+    Sentinels(Sentinels),
+}
+
+/// The sentinels and the name their primary goes by.
+pub(super) struct Sentinels {
+    links: Vec<Link>,
+    name: String,
+}
+
+/// Whoever takes longer to tell is not asked further.
+const ANSWER_WITHIN: Duration = Duration::from_millis(500);
+
+impl Source {
+    /// Asks one after the other until one tells.
+    ///
+    /// # Errors
+    /// Why the last of them did not.
+    pub(super) async fn ask(&self, links: &Links) -> Result<Ranges, String> {
+        match self {
+            Self::Cluster(seeds) => ask_nodes(seeds, links).await,
+            Self::Sentinels(sentinels) => sentinels.ask(links).await,
+        }
+    }
+}
+
+impl Sentinels {
+    pub(super) fn open(addresses: &[Address], name: &str, entry: &Arc<Entry>) -> Self {
+        let open =
+            |address: &Address| Link::open(address.clone(), Arc::clone(entry), None, Arc::<Notify>::default());
+        Self { links: addresses.iter().map(open).collect(), name: name.to_owned() }
+    }
+
+    async fn ask(&self, links: &Links) -> Result<Ranges, String> {
+        let mut why = String::new();
+        for sentinel in &self.links {
+            let mut question = redis::cmd("SENTINEL");
+            question.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.name);
+            match answer(sentinel, question).await.map(|value| primary(&value)) {
+                Ok(Some(address)) => return Ok(Ranges::from([(SLOTS - 1, links.get(&address))])),
+                Ok(None) => why = format!("sentinel {} knows no primary of that name", sentinel.address),
+                Err(error) => why = error,
+            }
+        }
+        Err(why)
+    }
+}
+
+/// Begins anywhere, so that one node with old news is not the only one ever asked.
+async fn ask_nodes(seeds: &[Address], links: &Links) -> Result<Ranges, String> {
+    let mut nodes = links.addresses();
+    fastrand::shuffle(&mut nodes);
+    nodes.extend(seeds.iter().filter(|seed| !nodes.contains(seed)).cloned().collect::<Vec<_>>());
+    let mut why = String::new();
+    for node in nodes {
+        let mut question = redis::cmd("CLUSTER");
+        question.arg("SLOTS");
+        match answer(&links.get(&node), question).await.map(|value| ranges(&value, &node, links)) {
+            Ok(Some(ranges)) if !ranges.is_empty() => return Ok(ranges),
+            Ok(_) => why = format!("{node} knows of no cluster"),
+            Err(error) => why = error,
+        }
+    }
+    Err(why)
+}
+
+async fn answer(link: &Link, question: Cmd) -> Result<Value, String> {
+    let answer = timeout(ANSWER_WITHIN, link.ask(question)).await;
+    let answer = answer.unwrap_or_else(|_| Err(Trouble::Away(format!("{} does not answer", link.address))));
+    answer.map_err(|trouble| StoreError::from(trouble).message().to_owned())
+}
+
+/// `[host, port]`.
+fn primary(value: &Value) -> Option<Address> {
+    let Value::Array(parts) = value else { return None };
+    let [host, port] = parts.as_slice() else { return None };
+    Some(Address { host: text(host)?, port: text(port)?.parse().ok()? })
+}
+
+/// `[[first slot, last slot, [host, port, id, ...], replicas...], ...]`. A node that does not know its own name
+/// leaves it out: then it is the one that was asked.
+fn ranges(value: &Value, asked: &Address, links: &Links) -> Option<Ranges> {
+    let Value::Array(rows) = value else { return None };
+    let mut ranges = Ranges::new();
+    for row in rows {
+        let Value::Array(row) = row else { return None };
+        let [Value::Int(_), Value::Int(last), Value::Array(node), ..] = row.as_slice() else { return None };
+        let [host, Value::Int(port), ..] = node.as_slice() else { return None };
+        let host =
+            text(host).filter(|host| !host.is_empty() && host != "?").unwrap_or_else(|| asked.host.clone());
+        let address = Address { host, port: u16::try_from(*port).ok()? };
+        ranges.insert(u16::try_from(*last).ok()?, links.get(&address));
+    }
+    Some(ranges)
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::BulkString(bytes) => String::from_utf8(bytes.clone()).ok(),
+        Value::SimpleString(text) => Some(text.clone()),
+        _ => None,
+    }
+}

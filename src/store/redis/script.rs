@@ -1,0 +1,66 @@
+use std::sync::LazyLock;
+
+use redis::Cmd;
+
+use crate::model::{
+    Units,
+    limits::{HOLDERS_SHOWN, REMEMBERED_NODES},
+};
+
+/// A script of ours as the server knows it.
+pub(super) struct Script {
+    source: String,
+    hash: String,
+}
+
+/// Makes the static of a script file, with the files it builds upon before it.
+macro_rules! scripts {
+    ($($name:ident = $($file:literal),+;)*) => {
+        $(pub(super) static $name: LazyLock<Script> = LazyLock::new(|| {
+            Script::new(&[include_str!("common.lua"), $(include_str!($file)),+])
+        });)*
+    };
+}
+
+scripts! {
+    CREATE = "change.lua", "create.lua";
+    SELECT = "change.lua", "select.lua";
+    RELEASE = "change.lua", "release.lua";
+    RESTOCK = "change.lua", "restock.lua";
+    REMOVE = "change.lua", "remove.lua";
+    ASSET = "asset.lua";
+    SNAPSHOT = "snapshot.lua";
+    HOLDERS = "holders.lua";
+    HELD_BY = "held_by.lua";
+    REVISIONS = "revisions.lua";
+    REMOVE_ROOM = "remove_room.lua";
+    KEEP = "keep.lua";
+}
+
+impl Script {
+    fn new(files: &[&str]) -> Self {
+        let limits = format!(
+            "local HOLDERS_SHOWN, REMEMBERED_NODES, MAX_UNITS = {HOLDERS_SHOWN}, {REMEMBERED_NODES}, {}\n",
+            Units::MAX
+        );
+        let source = limits + &files.concat();
+        let hash = redis::Script::new(&source).get_hash().to_owned();
+        Self { source, hash }
+    }
+
+    /// Runs the script the server has loaded.
+    pub(super) fn by_hash(&self, keys: &[String], args: &[String]) -> Cmd {
+        invocation("EVALSHA", &self.hash, keys, args)
+    }
+
+    /// Loads the script and runs it, in one step.
+    pub(super) fn by_source(&self, keys: &[String], args: &[String]) -> Cmd {
+        invocation("EVAL", &self.source, keys, args)
+    }
+}
+
+fn invocation(command: &str, script: &str, keys: &[String], args: &[String]) -> Cmd {
+    let mut cmd = redis::cmd(command);
+    cmd.arg(script).arg(keys.len()).arg(keys).arg(args);
+    cmd
+}

@@ -1,0 +1,300 @@
+//! What a URL asks for. No message here shows more of the URL than its scheme and the part that is wrong, and
+//! never what stands before an `@`.
+
+use std::{fmt, time::Duration};
+
+/// `redis://[[USER]:PASSWORD@]HOST[:PORT][/DB][?OPTIONS]`, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target {
+    pub(super) servers: Servers,
+    pub(super) access: Access,
+    pub(super) options: UrlOptions,
+}
+
+/// Which servers there are to begin with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Servers {
+    /// This one.
+    One(Address),
+    /// Any of these tells which has what.
+    Cluster(Vec<Address>),
+    /// Any of these tells which is the primary of that name.
+    Sentinels(Vec<Address>, String),
+}
+
+/// A server's host and port.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Address {
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+/// How to get in.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Access {
+    pub(super) tls: bool,
+    pub(super) user: Option<String>,
+    pub(super) password: Option<String>,
+    pub(super) database: u32,
+}
+
+/// What stands after the `?`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct UrlOptions {
+    /// Every call waits for so many replicas, for so long at most.
+    pub(super) wait: Option<(u64, Duration)>,
+    /// Begins every key.
+    pub(super) prefix: String,
+}
+
+pub(super) const SCHEMES: [&str; 6] =
+    ["redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"];
+
+const REDIS_PORT: u16 = 6379;
+const SENTINEL_PORT: u16 = 26379;
+const PREFIX: &str = "asset-arbiter:";
+const WAIT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Longer than any deadline of a select; beyond it a dead connection could not be told from a slow replica.
+const LONGEST_WAIT_MS: u64 = 10_000;
+const MOST_REPLICAS: u64 = 100;
+const LONGEST_PREFIX: usize = 64;
+const OPTIONS: &str = "wait, wait_timeout_ms and prefix";
+
+type Result<T> = std::result::Result<T, String>;
+
+impl Target {
+    /// Takes a URL apart.
+    ///
+    /// # Errors
+    /// One line that says what is wrong and what would be right.
+    pub(super) fn parse(url: &str) -> Result<Self> {
+        let (scheme, rest) = url.split_once("://").ok_or("write redis://HOST[:PORT][/DB]")?;
+        // What stands before an @ may be a password cut in two by a sign of its own.
+        if rest.rfind('@') > rest.find(['/', '?']) && rest.contains(['/', '?']) {
+            return Err("in a password write / as %2F, ? as %3F, @ as %40 and % as %25".to_owned());
+        }
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (login, hosts) = match authority.rsplit_once('@') {
+            Some((login, hosts)) => (Some(login), hosts),
+            None => (None, authority),
+        };
+        let (servers, database) = servers(scheme, hosts, path)?;
+        let (user, password) = login.map_or(Ok((None, None)), credentials)?;
+        let access = Access { tls: scheme.starts_with("rediss"), user, password, database };
+        Ok(Self { servers, access, options: UrlOptions::parse(query)? })
+    }
+}
+
+impl UrlOptions {
+    fn parse(query: &str) -> Result<Self> {
+        let (mut wait, mut timeout, mut prefix) = (None, None, PREFIX.to_owned());
+        for option in query.split('&').filter(|option| !option.is_empty()) {
+            let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            let value = decoded(value)?;
+            match name {
+                "wait" => wait = Some(number(name, &value, MOST_REPLICAS)?),
+                "wait_timeout_ms" => timeout = Some(number(name, &value, LONGEST_WAIT_MS)?),
+                "prefix" => prefix = checked_prefix(value)?,
+                _ => return Err(format!("there is no option {name:?}; the options are {OPTIONS}")),
+            }
+        }
+        if wait.is_none() && timeout.is_some() {
+            return Err("wait_timeout_ms needs wait=N, the number of replicas to wait for".to_owned());
+        }
+        let timeout = timeout.map_or(WAIT_TIMEOUT, Duration::from_millis);
+        Ok(Self { wait: wait.map(|replicas| (replicas, timeout)), prefix })
+    }
+}
+
+impl Address {
+    /// `HOST[:PORT]`, also `[::1]:6379`.
+    pub(super) fn parse(text: &str, default_port: u16) -> Result<Self> {
+        let bracketed = text.strip_prefix('[').and_then(|text| text.split_once(']'));
+        let (host, port) = match bracketed {
+            Some((host, "")) => (host, None),
+            Some((host, port)) => (host, Some(port.strip_prefix(':').ok_or("after ] comes :PORT")?)),
+            None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
+        };
+        if host.is_empty() || host.contains(char::is_whitespace) {
+            return Err("a host is missing: write redis://HOST[:PORT][/DB]".to_owned());
+        }
+        let port = port.map_or(Ok(default_port), |port| {
+            port.parse().ok().filter(|port| *port > 0).ok_or("a port is a number from 1 to 65535")
+        });
+        Ok(Self { host: host.to_owned(), port: port? })
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
+}
+
+/// Without the password.
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access")
+            .field("tls", &self.tls)
+            .field("database", &self.database)
+            .finish_non_exhaustive()
+    }
+}
+
+fn servers(scheme: &str, hosts: &str, path: &str) -> Result<(Servers, u32)> {
+    let (kind, port) = match scheme.split_once('+') {
+        Some((_, "sentinel")) => ("sentinel", SENTINEL_PORT),
+        Some(_) => ("cluster", REDIS_PORT),
+        None => ("one", REDIS_PORT),
+    };
+    let mut addresses: Vec<_> =
+        hosts.split(',').map(|host| Address::parse(host, port)).collect::<Result<_>>()?;
+    let (name, database) = match kind {
+        "sentinel" => path.split_once('/').unwrap_or((path, "")),
+        _ => ("", path),
+    };
+    let database = match database {
+        "" => 0,
+        text => text.parse().map_err(|_| "a database is a number such as 0")?,
+    };
+    let servers = match kind {
+        "sentinel" if name.is_empty() => {
+            return Err(format!(
+                "the primary's name is missing: write {scheme}://HOST[:PORT][,HOST...]/NAME[/DB]"
+            ));
+        }
+        "sentinel" => Servers::Sentinels(addresses, decoded(name)?),
+        "cluster" if database != 0 => return Err("a cluster has only database 0".to_owned()),
+        "cluster" => Servers::Cluster(addresses),
+        _ if addresses.len() > 1 => {
+            return Err("more than one host is for redis+cluster:// or redis+sentinel://".to_owned());
+        }
+        _ => Servers::One(addresses.remove(0)),
+    };
+    Ok((servers, database))
+}
+
+/// `USER:PASSWORD`, `:PASSWORD`.
+fn credentials(login: &str) -> Result<(Option<String>, Option<String>)> {
+    let Some((user, password)) = login.split_once(':') else {
+        return Err("before the @ comes USER:PASSWORD or :PASSWORD".to_owned());
+    };
+    let given = |text: &str| Ok::<_, String>(Some(decoded(text)?).filter(|text| !text.is_empty()));
+    Ok((given(user)?, given(password)?))
+}
+
+fn number(name: &str, value: &str, most: u64) -> Result<u64> {
+    let number = value.parse().ok().filter(|number| (1..=most).contains(number));
+    number.ok_or_else(|| format!("{name} is a number from 1 to {most}, not {value:?}"))
+}
+
+/// Braces would take the place of those that keep a room's keys together.
+fn checked_prefix(prefix: String) -> Result<String> {
+    let fits =
+        prefix.len() <= LONGEST_PREFIX && prefix.chars().all(|c| c.is_ascii_graphic() && !"{}".contains(c));
+    if fits {
+        Ok(prefix)
+    } else {
+        Err(format!("a prefix is up to {LONGEST_PREFIX} printable characters without braces"))
+    }
+}
+
+/// `%41` is `A`.
+fn decoded(text: &str) -> Result<String> {
+    const WRONG: &str = "after a % come two hexadecimal digits (a % itself is %25)";
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let (digits, after) = rest.split_at_checked(2).ok_or(WRONG)?;
+        let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+')).ok_or(WRONG)?;
+        bytes.push(u8::from_str_radix(digits, 16).map_err(|_| WRONG)?);
+        rest = after;
+    }
+    String::from_utf8(bytes).map_err(|_| "what %-signs spell must be UTF-8".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(url: &str) -> Target {
+        Target::parse(url).unwrap_or_else(|why| panic!("{url}: {why}"))
+    }
+
+    fn address(host: &str, port: u16) -> Address {
+        Address { host: host.to_owned(), port }
+    }
+
+    #[test]
+    fn a_plain_url_has_defaults() {
+        let target = parsed("redis://localhost");
+        assert_eq!(target.servers, Servers::One(address("localhost", 6379)));
+        assert_eq!(target.access, Access { tls: false, user: None, password: None, database: 0 });
+        assert_eq!(target.options, UrlOptions { wait: None, prefix: "asset-arbiter:".to_owned() });
+    }
+
+    #[test]
+    fn everything_can_be_said() {
+        let target = parsed("rediss://me:p%40ss:w@[::1]:7000/3?wait=2&wait_timeout_ms=50&prefix=game%3A");
+        assert_eq!(target.servers, Servers::One(address("::1", 7000)));
+        let Access { tls, user, password, database } = target.access;
+        assert_eq!(
+            (tls, user.as_deref(), password.as_deref(), database),
+            (true, Some("me"), Some("p@ss:w"), 3)
+        );
+        assert_eq!(target.options.wait, Some((2, Duration::from_millis(50))));
+        assert_eq!(target.options.prefix, "game:");
+    }
+
+    #[test]
+    fn clusters_and_sentinels_have_many_hosts() {
+        let many = vec![address("a", 7000), address("b", 6379)];
+        assert_eq!(parsed("redis+cluster://a:7000,b").servers, Servers::Cluster(many));
+        let sentinels = parsed("redis+sentinel://:pw@a,b:1/mymaster/2");
+        let many = vec![address("a", 26379), address("b", 1)];
+        assert_eq!(sentinels.servers, Servers::Sentinels(many, "mymaster".to_owned()));
+        assert_eq!(sentinels.access.database, 2);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_the_password() {
+        for (url, part) in [
+            ("redis:localhost", "write redis://"),
+            ("redis://", "host is missing"),
+            ("redis://:hunter2@", "host is missing"),
+            ("redis://me:hunter2@host:0", "from 1 to 65535"),
+            ("redis://me:hunter2", "from 1 to 65535"),
+            ("redis://me:hunter2@host/x", "database is a number"),
+            ("redis://me:a/hunter2@host", "/ as %2F"),
+            ("redis://me:hunter2/a@host", "/ as %2F"),
+            ("redis://me:a?hunter2@host", "? as %3F"),
+            ("redis://hunter2@host", "USER:PASSWORD"),
+            ("redis://:hunter2%@host", "two hexadecimal digits"),
+            ("redis://:hunter2@a,b", "redis+cluster://"),
+            ("redis+cluster://a/1", "only database 0"),
+            ("redis+sentinel://a", "name is missing"),
+            ("redis://a?weight=1", "wait, wait_timeout_ms and prefix"),
+            ("redis://a?wait=0", "from 1 to 100"),
+            ("redis://a?wait=many", "from 1 to 100"),
+            ("redis://a?wait=1&wait_timeout_ms=0", "from 1 to 10000"),
+            ("redis://a?wait_timeout_ms=5", "needs wait=N"),
+            ("redis://a?prefix={x}", "without braces"),
+        ] {
+            let why = Target::parse(url).expect_err(url);
+            assert!(why.contains(part) && !why.contains("hunter2") && !why.contains('\n'), "{url}: {why}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let shown = format!("{:?}", parsed("redis://someone:hunter2@host"));
+        assert!(!shown.contains("hunter2") && !shown.contains("someone"), "{shown}");
+    }
+}

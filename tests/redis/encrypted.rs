@@ -1,0 +1,98 @@
+//! `rediss://`, by the program itself, as what it trusts is in its environment.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::engines::{cannot_have, eventually, on_path, process, process::Process, redis};
+
+/// A certificate for localhost that vouches for itself, and its key.
+fn certificate(folder: &Path) -> Option<[String; 2]> {
+    let Some(openssl) = on_path("openssl") else {
+        cannot_have("rediss://", "apt-get install openssl");
+        return None;
+    };
+    let files = ["cert.pem", "key.pem"].map(|file| folder.join(file).to_str().unwrap().to_owned());
+    let made = Command::new(openssl)
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+        ])
+        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-out", &files[0], "-keyout", &files[1]])
+        .stderr(Stdio::null())
+        .status();
+    assert!(made.unwrap().success());
+    Some(files)
+}
+
+/// The program over a store, and what it said where it listens.
+async fn serve(store: &str, trusted: &str, folder: &Path) -> (Process, SocketAddr) {
+    let own = ["--listen", "127.0.0.1:0", "--log-format", "json", "--store", store];
+    let args = [&format!("SSL_CERT_FILE={trusted}"), env!("CARGO_BIN_EXE_asset-arbiter")];
+    let args: Vec<_> = args.into_iter().chain(own).map(str::to_owned).collect();
+    let process = Process::start(Path::new("/usr/bin/env"), &args, folder);
+    let listening = async || {
+        let output = fs::read_to_string(folder.join("output")).ok()?;
+        let lines = output.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let line = lines.into_iter().find(|line| line["message"] == "listening")?;
+        line["address"].as_str()?.parse().ok()
+    };
+    (process, eventually("the program to listen", listening).await)
+}
+
+fn http(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn what_is_trusted_is_talked_to_encrypted_and_what_is_not_is_refused() {
+    let (Some(engine), folder) = (redis::redis(), TempDir::new().unwrap()) else { return };
+    let Some([cert, key]) = certificate(folder.path()) else { return };
+    let port = process::free_port().to_string();
+    let tls =
+        ["--tls-port", &port, "--tls-cert-file", &cert, "--tls-key-file", &key, "--tls-auth-clients", "no"];
+    let server = engine.start_with(&tls);
+    let store = format!("rediss://localhost:{port}");
+
+    let [trusting, wary] = [(); 2].map(|()| TempDir::new().unwrap());
+    let (_running, address) = serve(&store, &cert, trusting.path()).await;
+    let body = "{\"units\":1}";
+    let put = format!(
+        "PUT /v1/rooms/r/assets/sword HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let answer = http(address, &put);
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    assert_eq!(server.ask::<usize>(&["DBSIZE"]), 3, "it is there");
+
+    let others = TempDir::new().unwrap();
+    let [other, _] = certificate(others.path()).unwrap();
+    let (_running, address) = serve(&store, &other, wary.path()).await;
+    let refused = async || {
+        let said = fs::read_to_string(wary.path().join("output")).ok()?;
+        said.contains("invalid peer certificate").then_some(())
+    };
+    eventually("the certificate to be refused", refused).await;
+    let answer = http(address, "GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+}

@@ -1,0 +1,101 @@
+//! Rooms that nobody uses go, whole.
+
+use std::{sync::Arc, time::Duration};
+
+use asset_arbiter::store::{Options, Store, open};
+use tokio::time::sleep;
+
+use crate::{
+    conformance::ground::{Ground, Node, asset, players},
+    engines::{eventually, redis::Server},
+    ground::{engines, store},
+    replicas::calls,
+};
+
+async fn expiring(server: &Server, ttl: Duration) -> Arc<dyn Store> {
+    let store = open(&server.url(), Options { room_ttl: Some(ttl) }).unwrap();
+    eventually("the store to answer", async || store.ping().await.ok()).await;
+    store
+}
+
+/// What each key of the server has left to live, in milliseconds; -1: for ever.
+fn left(server: &Server) -> Vec<i64> {
+    let keys: Vec<String> = server.ask(&["KEYS", "*"]);
+    keys.iter().map(|key| server.ask(&["PTTL", key])).collect()
+}
+
+#[tokio::test]
+async fn a_room_nobody_uses_goes_whole_and_one_that_is_kept_stays() {
+    for engine in engines() {
+        let server = engine.start();
+        let store = expiring(&server, Duration::from_millis(800)).await;
+        let [unused, kept] = [(); 2].map(|()| Ground::new(Arc::clone(&store)));
+        let (node, sword, crowd) = (Node::new(), asset("sword"), players(["ann", "bob"]));
+        for ground in [&unused, &kept] {
+            ground.create(node.next(), &sword, 1).await;
+            ground.select(node.next(), &sword, &crowd).await;
+        }
+        let gone = async || {
+            kept.store.keep(&kept.room, node.next().at).await.unwrap();
+            let rows = unused.revisions().await;
+            assert!(rows.is_empty() || unused.holders(&sword).await.len() == 1, "never a part of it");
+            rows.is_empty().then_some(())
+        };
+        eventually("the unused room to go", gone).await;
+        assert_eq!(kept.holders(&sword).await.len(), 1, "the other is used");
+        assert_eq!(left(&server).len(), 4, "the keys of one room");
+    }
+}
+
+#[tokio::test]
+async fn all_keys_of_a_room_expire_at_one_time_however_they_came_and_went() {
+    for engine in engines() {
+        let server = engine.start();
+        let ground = Ground::new(expiring(&server, Duration::from_secs(100)).await);
+        let (node, sword, [ann]) = (Node::new(), asset("sword"), players(["ann"]));
+        let whole = |when: &str| {
+            let left = left(&server);
+            assert!(left.iter().all(|left| (99_000..=100_000).contains(left)), "{when}: {left:?}");
+            let (least, most) = (left.iter().min().unwrap(), left.iter().max().unwrap());
+            assert!(most - least < 100, "{when}: {left:?}");
+        };
+        ground.create(node.next(), &sword, 1).await;
+        whole("created");
+        for _ in 0..3 {
+            ground.select(node.next(), &sword, std::slice::from_ref(&ann)).await;
+            whole("granted");
+            ground.release(node.next(), &sword, &ann).await;
+            whole("released: the grants' key is gone, and comes again");
+        }
+        ground.remove(node.next(), &sword).await;
+        whole("removed");
+        let sold_out = ground.sibling("-b");
+        sold_out.create(node.next(), &sword, 1).await;
+        let before = calls(&server, "pexpire");
+        for _ in 0..100 {
+            sold_out.select(node.next(), &sword, &players(["ann", "bob"])).await;
+        }
+        let more = calls(&server, "pexpire") - before;
+        assert!(more <= 4, "{more} renewals of 4 keys for 100 calls within a second");
+    }
+}
+
+#[tokio::test]
+async fn a_time_to_live_that_is_changed_or_taken_back_holds_for_rooms_there_are() {
+    for engine in engines() {
+        let server = engine.start();
+        let ground = Ground::new(expiring(&server, Duration::from_secs(1000)).await);
+        let (node, sword) = (Node::new(), asset("sword"));
+        ground.create(node.next(), &sword, 1).await;
+        ground.select(node.next(), &sword, &players(["ann"])).await;
+        let now = node.next().at;
+        let shorter = expiring(&server, Duration::from_secs(100)).await;
+        shorter.keep(&ground.room, now).await.unwrap();
+        assert!(left(&server).iter().all(|left| (1..=100_000).contains(left)), "{:?}", left(&server));
+        let for_ever = store(&server.url()).await;
+        for_ever.keep(&ground.room, now).await.unwrap();
+        assert_eq!(left(&server), [-1; 4]);
+        sleep(Duration::from_millis(1)).await;
+        assert_eq!(ground.state(&sword).await.held, 1);
+    }
+}

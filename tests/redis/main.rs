@@ -1,0 +1,23 @@
+//! The Redis store on real servers: Redis, Valkey, a cluster; with every fault a network and a server have.
+
+#![cfg(feature = "redis")]
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+#[path = "../conformance/mod.rs"]
+mod conformance;
+#[path = "../engines/mod.rs"]
+mod engines;
+
+mod cluster;
+mod contract;
+mod encrypted;
+mod expiry;
+mod ground;
+mod network;
+mod opening;
+mod outages;
+mod patient;
+mod regression;
+mod replicas;
+mod sentinel;
+mod traffic;

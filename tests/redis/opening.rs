@@ -1,0 +1,166 @@
+//! What cannot work is said in one line, at once or as soon as it is known, and never with a password in it.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use asset_arbiter::store::{StoreErrorKind, open};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+use crate::{
+    engines::{eventually, redis},
+    ground::{AT_ONCE, FOR_EVER, engines},
+};
+
+/// What a store that is away says once it knows why.
+async fn says(url: &str, part: &str) -> String {
+    let since = Instant::now();
+    let store = open(url, FOR_EVER).unwrap();
+    assert!(since.elapsed() < AT_ONCE, "opening waits for nobody");
+    let what = format!("{part:?} to be said");
+    let said = eventually(&what, async || {
+        let error = store.ping().await.expect_err("it cannot be reached");
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+        Some(error.to_string()).filter(|said| said.contains(part))
+    });
+    let said = said.await;
+    assert!(said.starts_with("redis: ") && !said.contains('\n'), "one line: {said}");
+    said
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_said_and_not_shown() {
+    let log = Log::default();
+    let _guard = tracing::subscriber::set_default(log.subscriber());
+    for engine in engines() {
+        let server = engine.start_with(&["--requirepass", "right"]);
+        let said = says(&format!("redis://:hunter2@127.0.0.1:{}", server.port), "WRONGPASS").await;
+        assert!(!said.contains("hunter2"), "{said}");
+        says(&server.url(), "NOAUTH").await;
+        let right = open(&format!("redis://:right@127.0.0.1:{}/3", server.port), FOR_EVER).unwrap();
+        eventually("the right password to be taken", async || right.ping().await.ok()).await;
+    }
+    let logged = log.text();
+    assert!(logged.contains("WRONGPASS") && !logged.contains("hunter2"), "{logged}");
+}
+
+#[tokio::test]
+async fn an_address_where_nothing_is_is_said() {
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    says(&format!("redis://{nobody}"), &format!("cannot connect to {nobody}: Connection refused")).await;
+    says(&format!("redis+cluster://{nobody}"), "Connection refused").await;
+    says(&format!("redis+sentinel://{nobody}/main"), "Connection refused").await;
+    says("redis://no-such-host.invalid", "cannot connect to no-such-host.invalid:6379").await;
+}
+
+#[tokio::test]
+async fn a_server_of_another_kind_is_said() {
+    let (web, mute) = (other_server(b"HTTP/1.1 400 Bad Request\r\n\r\n").await, other_server(b"").await);
+    says(&format!("redis://{web}"), "it is not a Redis server").await;
+    says(&format!("redis://{mute}"), "no answer within").await;
+    let Some(engine) = redis::redis() else { return };
+    let single = engine.start();
+    says(&format!("redis+cluster://127.0.0.1:{}", single.port), "cluster support disabled").await;
+    let port = single.port.to_string();
+    let replica = engine.start_with(&["--replicaof", "127.0.0.1", &port]);
+    says(&replica.url(), "it is a replica; name the primary").await;
+}
+
+#[tokio::test]
+async fn a_server_that_may_forget_is_warned_of() {
+    for engine in engines() {
+        let log = Log::default();
+        let _guard = tracing::subscriber::set_default(log.subscriber());
+        let [careful, careless] =
+            ["noeviction", "allkeys-lru"].map(|policy| engine.start_with(&["--maxmemory-policy", policy]));
+        for server in [&careful, &careless] {
+            let store = open(&server.url(), FOR_EVER).unwrap();
+            eventually("the store to answer", async || store.ping().await.ok()).await;
+        }
+        let logged = log.text();
+        let warnings: Vec<_> = logged.lines().filter(|line| line.contains("maxmemory-policy")).collect();
+        assert!(matches!(warnings[..], [one] if one.contains("allkeys-lru")), "{logged}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_dropped_leaves_no_connection() {
+    for engine in engines() {
+        let server = engine.start();
+        let clients = || server.info(&["INFO", "clients"], "connected_clients").unwrap();
+        let before = clients();
+        let stores: Vec<_> = [0; 5].into_iter().map(|_| open(&server.url(), FOR_EVER).unwrap()).collect();
+        for store in &stores {
+            eventually("the store to answer", async || store.ping().await.ok()).await;
+        }
+        assert_ne!(clients(), before);
+        drop(stores);
+        eventually("them to be gone", async || (clients() == before).then_some(())).await;
+    }
+}
+
+#[test]
+fn a_bad_url_is_said_at_once_and_without_its_password() {
+    for (url, part) in [
+        ("redis://", "host is missing"),
+        ("redis://:hunter2@host?weight=1", "wait, wait_timeout_ms and prefix"),
+        ("redis+cluster://:hunter2@host/2", "only database 0"),
+        ("redis://:hunter2@host", "tokio runtime"),
+    ] {
+        let error = open(url, FOR_EVER).err().expect(url);
+        let said = format!("{error} {error:?}");
+        assert!(said.contains(part) && !said.contains("hunter2"), "{said}");
+    }
+}
+
+/// A server that says something to everyone, or nothing.
+async fn other_server(greeting: &'static [u8]) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.write_all(greeting).await;
+            // A close with something unread in it would be a reset, which may overtake the greeting.
+            let _ = tokio::time::timeout(Duration::from_millis(50), stream.read(&mut [0; 4096])).await;
+            open.push(stream);
+        }
+    });
+    address
+}
+
+/// What is logged by this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn subscriber(&self) -> impl tracing::Subscriber + use<> {
+        let log = self.clone();
+        tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(move || log.clone())
+            .finish()
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
