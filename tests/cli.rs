@@ -156,6 +156,8 @@ fn what_keeps_it_from_starting_is_one_line_and_1() {
         (&["--listen", &taken_address][..], "cannot listen on"),
         (&["--store", "floppy:a"], "no driver for \"floppy\"; this build has memory:"),
         (&["--store", "memory:x"], "write memory:"),
+        #[cfg(not(feature = "redis"))]
+        (&["--store", "redis://localhost"], "no driver for \"redis\" without the cargo feature \"redis\""),
         (&["--bus", "pigeon:"], "no driver for \"pigeon\""),
         (&["--admin-key-file", "/no/such/file"], "cannot read --admin-key-file /no/such/file"),
         (&["--admin-key-file", &empty], "a key is one line"),

@@ -5,7 +5,7 @@ use asset_arbiter::{
     bus::DRIVERS as BUSES,
     model::{AssetName, Units},
     server::{Secret, Settings},
-    store::{DRIVERS as STORES, Options},
+    store::{DRIVERS as STORES, Options, SWITCHED_OFF},
 };
 
 use super::{
@@ -130,7 +130,10 @@ fn problems(
 fn unknown_scheme(flag: &str, url: &str, known: &[&str]) -> Option<String> {
     let scheme = scheme(url);
     let list = || known.iter().map(|scheme| format!("{scheme}:")).collect::<Vec<_>>().join(", ");
-    (!known.contains(&scheme)).then(|| format!("{flag}: no driver for {scheme:?}; this build has {}", list()))
+    let off = SWITCHED_OFF.iter().find(|(_, schemes)| schemes.contains(&scheme));
+    let feature = off.map_or_else(String::new, |(name, _)| format!(" without the cargo feature {name:?}"));
+    let list = || format!("{flag}: no driver for {scheme:?}{feature}; this build has {}", list());
+    (!known.contains(&scheme)).then(list)
 }
 
 fn too_much(args: &ServeArgs, templates: &[(AssetName, Units)]) -> Vec<String> {
