@@ -16,7 +16,7 @@ use linearizability::{
     examples::{RIGHT, WRONG},
     flawed::{Flaw, Flawed},
     histories, histories_in_real_time,
-    history::{Recorder, check},
+    history::{Recorder, Verdict, check},
     in_virtual_time,
     plan::Pace,
     run::{Met, Through},
@@ -48,11 +48,12 @@ async fn so_they_are_and_do_in_real_time() {
 
 /// Else the seeds would have proven less than they say.
 fn assert_met_enough(met: Met) {
-    let Met { schedules, operations, granted, denied, unanswered, .. } = met;
+    let Met { schedules, operations, granted, denied, unanswered, undecided, .. } = met;
     let enough = operations > 25 * schedules
         && granted > 8 * schedules
         && denied > 3 * schedules
-        && unanswered > schedules;
+        && unanswered > schedules
+        && undecided < schedules / 100;
     assert!(enough || schedules < 100, "{met:?}");
 }
 
@@ -74,7 +75,7 @@ fn what_can_be_is_accepted() {
     for (name, make) in RIGHT {
         let recorder = Recorder::new();
         make(&recorder);
-        assert_eq!(check(&recorder.records()), Ok(()), "{name}");
+        assert_eq!(check(&recorder.records()), Verdict::Explained, "{name}");
     }
 }
 
@@ -83,31 +84,37 @@ fn what_cannot_be_is_refused() {
     for (name, make) in WRONG {
         let recorder = Recorder::new();
         make(&recorder);
-        let why = check(&recorder.records()).expect_err(name);
+        let Verdict::Wrong(why) = check(&recorder.records()) else { panic!("{name}") };
         assert!(why.lines().count() == 2, "the first answer without an explanation is named: {why}");
     }
 }
 
-/// Every flaw, and within how many seeds it must show.
-const NOTICED: [(Flaw, u64); 9] = [
-    (Flaw::AwardsTwice, 20),
-    (Flaw::ForgetsSelects, 20),
-    (Flaw::LosesReleases, 20),
-    (Flaw::ForgetsReleases, 20),
-    (Flaw::DeniesFromMemory, 20),
-    (Flaw::AnswersFromBefore, 20),
-    (Flaw::ReadsLate, 1000),
-    (Flaw::RestocksTwice, 20),
-    (Flaw::ForgetsConditions, 50),
+const FLAWS: [Flaw; 9] = [
+    Flaw::AwardsTwice,
+    Flaw::ForgetsSelects,
+    Flaw::LosesReleases,
+    Flaw::ForgetsReleases,
+    Flaw::DeniesFromMemory,
+    Flaw::AnswersFromBefore,
+    Flaw::ReadsLate,
+    Flaw::RestocksTwice,
+    Flaw::ForgetsConditions,
 ];
+
+/// Seeds within which every flaw must show, straight on the store and through an arbiter.
+const NOTICED_WITHIN: u64 = 100;
 
 #[test]
 fn every_flaw_of_a_store_shows() {
-    for (flaw, bound) in NOTICED {
+    for flaw in FLAWS {
         let flawed = || -> Arc<dyn Store> { Arc::new(Flawed::new(memory(), flaw)) };
         for through in [Through::Store, Through::Arbiter] {
-            let broken = virtually(through, flawed, 0..bound).err();
-            assert!(broken.is_some(), "{flaw:?} does not show {through:?} in {bound} seeds");
+            if (flaw, through) == (Flaw::ReadsLate, Through::Arbiter) {
+                // An arbiter reads only to repair, and reads again when it does not fit.
+                continue;
+            }
+            let shown = virtually(through, flawed, 0..NOTICED_WITHIN).is_err();
+            assert!(shown, "{flaw:?} does not show through the {through:?}");
         }
     }
 }

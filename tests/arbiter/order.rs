@@ -145,3 +145,19 @@ async fn own_changes_are_told_to_the_other_nodes() {
         "{said:?}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_store_has_lost_is_not_asked_for_again_and_again() {
+    let (world, mut ann) = shared().await;
+    for player in ["x", "y", "z"] {
+        elsewhere(&world, player).await;
+    }
+    assert_eq!(ann.select().await, Answer::Granted { revision: 4, remaining: 5 });
+    // It waits for the events before it; by the time they are looked for, nothing of it is stored.
+    world.truth.remove_room(&arena()).await.unwrap();
+    world.truth.create(Call { node: NodeId(7), seq: 9, at: 9 }, &arena(), &sword(), 9).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let reads = world.faulty.calls().asset;
+    assert!(reads < 10, "{reads} reads");
+    assert_eq!(ann.select().await, Answer::Granted { revision: 1, remaining: 8 });
+}

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use todc_utils::{Action, History, WGLChecker};
 use tokio::time::Instant;
 
-use super::spec::{Answer, Ask, Named, OneAsset, Revision, Sight, Step, THE_END, Why};
+use super::spec::{self, Answer, Ask, Named, OneAsset, Revision, Sight, Step, THE_END, Why};
 
 /// Records the operations of many clients.
 pub struct Recorder {
@@ -110,19 +110,32 @@ impl Recorder {
     }
 }
 
-/// Whether there is an order of the operations, each at one point between its beginning and its end, that
-/// explains every answer; if not, the first answer that has no explanation.
-pub fn check(records: &[Record]) -> Result<(), String> {
-    if linearizable(records.iter().cloned()) {
-        return Ok(());
+/// What the checker makes of a history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// There is an order of the operations, each at one point between its beginning and its end, that explains
+    /// every answer.
+    Explained,
+    /// There is none, and this is the first answer that has no explanation.
+    Wrong(String),
+    /// It was not found in time.
+    Undecided,
+}
+
+/// Steps tried before a search is given up: some seconds.
+const PATIENCE: u64 = 3_000_000;
+
+pub fn check(records: &[Record]) -> Verdict {
+    match linearizable(records.iter().cloned()) {
+        Some(true) => return Verdict::Explained,
+        None => return Verdict::Undecided,
+        Some(false) => {}
     }
     let mut ends: Vec<_> = records.iter().filter(|record| record.answered()).collect();
     ends.sort_by_key(|record| record.ended);
-    let first = ends.into_iter().find(|end| !linearizable(until(records, end.ended)));
-    Err(format!(
-        "no order explains the answers up to this one:\n{}",
-        first.map_or_else(String::new, Record::to_string)
-    ))
+    let first = ends.into_iter().find(|end| linearizable(until(records, end.ended)) == Some(false));
+    let first = first.map_or_else(String::new, Record::to_string);
+    Verdict::Wrong(format!("no order explains the answers up to this one:\n{first}"))
 }
 
 /// The operations as they stood at a moment: those under way had no answer yet.
@@ -135,7 +148,8 @@ fn until(records: &[Record], moment: Option<Moment>) -> impl Iterator<Item = Rec
     )
 }
 
-fn linearizable(records: impl Iterator<Item = Record>) -> bool {
+/// `None`: the search was given up.
+fn linearizable(records: impl Iterator<Item = Record>) -> Option<bool> {
     let mut records: Vec<_> = records.filter(|record| !record.void).collect();
     records.sort_by_key(|record| record.called);
     let mut deadlines: Vec<_> = records.iter().filter_map(Record::expires).collect();
@@ -160,7 +174,9 @@ fn linearizable(records: impl Iterator<Item = Record>) -> bool {
     }
     actions.sort_by_key(|(moment, _)| *moment);
     let actions = actions.into_iter().map(|(_, action)| action).collect();
-    WGLChecker::<OneAsset>::is_linearizable(History::from_actions(actions))
+    spec::PATIENCE.set(PATIENCE);
+    let explained = WGLChecker::<OneAsset>::is_linearizable(History::from_actions(actions));
+    (explained || spec::PATIENCE.get() > 0).then_some(explained)
 }
 
 /// What the answers name, and for each look at a named revision which of them it is.

@@ -1,9 +1,9 @@
 //! Histories of one asset, recorded while much goes wrong, and held against what one asset may do.
 //!
 //! The checker is `todc-utils` (`WGLChecker`: Wing and Gong's search with Lowe's memory of what was tried). Its
-//! specification says of a state and an answer what the state is then, so an operation without an answer can
-//! leave two states; and it has no dependencies. `stateright` keeps no memory of what it tried, lets an
-//! operation without an answer take effect at any time, not only until its deadline, and brings a web server.
+//! specification sees each answer together with its operation, so one without an answer may be let take effect
+//! until its deadline, or never; and it depends on nothing. `stateright` keeps no memory of what it tried, lets
+//! an operation without an answer take effect at any time, and brings a web server.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 

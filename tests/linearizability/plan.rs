@@ -69,6 +69,9 @@ impl Plan {
             1..=3 => Faults::rough(),
             _ => harsh(),
         };
+        let deadline = Duration::from_millis(if rng.u8(..4) == 0 { 150 } else { 600 });
+        // Else nearly everything would be without an answer for nearly the whole time.
+        faults.max_lateness = faults.max_lateness.min(deadline.mul_f64(1.5));
         let auto_create = rng.u8(..4) == 0;
         if rules == Rules::Lives || rules == Rules::Changes && auto_create {
             // A call that found no asset to change leaves no trace there, so a late copy is a new call.
@@ -83,7 +86,7 @@ impl Plan {
             auto_create,
             clients: rng.usize(2..=6),
             steps: rng.usize(4..=14),
-            deadline: Duration::from_millis(if rng.u8(..4) == 0 { 150 } else { 600 }),
+            deadline,
             faults,
             loss: [0.0, 0.1, 0.5][rng.usize(..3)],
             lateness: Duration::from_millis(rng.u64(1..=150)),

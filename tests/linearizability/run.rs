@@ -25,7 +25,7 @@ use crate::conformance::ground::{Ground, asset};
 use super::{
     arena::Arena,
     guest::Guest,
-    history::{self, Record, Recorder},
+    history::{self, Record, Recorder, Verdict},
     listener::Listener,
     nodes::{self, Wire},
     plan::{Pace, Plan, Rules},
@@ -51,6 +51,8 @@ pub struct Met {
     pub denied: u64,
     pub unanswered: u64,
     pub snapshots: u64,
+    /// Histories with so many unanswered operations that the search was given up.
+    pub undecided: u64,
 }
 
 /// A promise that was not kept.
@@ -77,6 +79,7 @@ impl Through {
         seed: u64,
         pace: Pace,
     ) -> (Vec<Record>, Result<Met, Box<Broken>>) {
+        let _said = SayOnPanic(seed);
         let mut rng = Rng::with_seed(seed);
         let plan = Plan::new(seed, &mut rng);
         let faulty = Faulty::new(Arc::clone(&truth), rng.u64(..), Faults::default());
@@ -90,7 +93,11 @@ impl Through {
             Self::Arbiter => on_arbiters(&arena, &mut rng).await,
         };
         let records = arena.recorder.records();
-        let kept = kept.and_then(|snapshots| history::check(&records).map(|()| Met::of(&records, snapshots)));
+        let kept = kept.and_then(|snapshots| match history::check(&records) {
+            Verdict::Explained => Ok(Met::of(&records, snapshots)),
+            Verdict::Undecided => Ok(Met { undecided: 1, ..Met::of(&records, snapshots) }),
+            Verdict::Wrong(why) => Err(why),
+        });
         let broken = |why| Box::new(Broken { seed, why, plan: arena.plan.clone(), records: records.clone() });
         let kept = kept.map_err(broken);
         (records, kept)
@@ -240,6 +247,7 @@ impl Met {
             denied: count(|record| matches!(record.answer, Answer::Unchanged(Why::SoldOut, _))),
             unanswered: count(|record| record.answer == Answer::Unknown && !record.void()),
             snapshots,
+            undecided: 0,
         }
     }
 }
@@ -252,6 +260,18 @@ impl AddAssign for Met {
         self.denied += other.denied;
         self.unanswered += other.unanswered;
         self.snapshots += other.snapshots;
+        self.undecided += other.undecided;
+    }
+}
+
+/// A panic names its seed, too.
+struct SayOnPanic(u64);
+
+impl Drop for SayOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("panicked under SEED={}", self.0);
+        }
     }
 }
 
