@@ -73,7 +73,10 @@ async fn a_hanging_master_is_left_for_its_replica() {
     let ground = Ground::new(patient(&cluster.url()).await);
     let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
     ground.create(node.next(), &sword, 1).await;
-    let hanging = &cluster.masters[cluster.master_of(ground.room.as_str())];
+    let master = cluster.master_of(ground.room.as_str());
+    let (hanging, replica) = (&cluster.masters[master], &cluster.replicas[master]);
+    let has_it = async || (replica.ask::<usize>(&["DBSIZE"]) == 3).then_some(());
+    eventually("the replica to have it", has_it).await;
     hanging.process.pause();
     let call = node.next();
     let select = || ground.store.select(call, &ground.room, &sword, from_ref(&ann), None);

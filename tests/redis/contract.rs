@@ -75,6 +75,26 @@ async fn a_cluster_keeps_the_contract() {
     keeps_the_contract(&store(&cluster.url()).await, FEW).await;
 }
 
+#[tokio::test]
+async fn stores_of_different_prefixes_share_a_server_and_nothing_else() {
+    for engine in engines() {
+        let server = engine.start();
+        let one = Ground::new(store(&format!("{}?prefix=one%3A", server.url())).await);
+        let other = store(&format!("{}?prefix=", server.url())).await;
+        let (sword, node) = (asset("sword"), Node::new());
+        let other = Ground { store: other, room: one.room.clone() };
+        for ground in [&one, &other] {
+            assert!(ground.create(node.next(), &sword, 1).await.created);
+            assert_eq!(ground.select(node.next(), &sword, &players(["ann"])).await.verdicts, [granted(1)]);
+        }
+        other.store.remove_room(&other.room).await.unwrap();
+        assert_eq!(one.state(&sword).await.held, 1);
+        let keys: Vec<String> = server.ask(&["KEYS", "*"]);
+        let begin = format!("one:{{{}}}:", one.room);
+        assert!(keys.len() == 4 && keys.iter().all(|key| key.starts_with(&begin)), "{keys:?}");
+    }
+}
+
 /// Lua's numbers are doubles.
 #[tokio::test]
 async fn revisions_are_exact_up_to_2_to_the_53() {
