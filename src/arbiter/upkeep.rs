@@ -16,8 +16,8 @@ use crate::{
 /// How often rooms are looked at: large rooms are told their count at most once a second.
 const TICK: Duration = Duration::from_secs(1);
 
-/// How many ticks pass before a store is told again which rooms are in use.
-const KEEP_TICKS: u64 = 60;
+/// A store whose rooms expire is told that often, or three times as often as they do, which are in use.
+const KEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// How long the store is waited for before it is asked again whether it is there.
 const PING_PAUSE: Duration = Duration::from_millis(500);
@@ -49,9 +49,14 @@ impl Arbiter {
         if may_be_behind && self.resync_due(&room) {
             run(Arc::clone(self).resync(room.clone()));
         }
-        if ticks.is_multiple_of(KEEP_TICKS) {
+        if self.keep_due(ticks) {
             run(Arc::clone(self).keep(room));
         }
+    }
+
+    fn keep_due(&self, ticks: u64) -> bool {
+        let every = self.store.room_ttl().map(|ttl| (ttl / 3).min(KEEP_EVERY).as_secs().max(1));
+        every.is_some_and(|every| ticks.is_multiple_of(every))
     }
 
     async fn keep(self: Arc<Self>, room: RoomHandle) {

@@ -1,9 +1,12 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use asset_arbiter::server::Origin;
+use asset_arbiter::{
+    model::{duration, room_ttl},
+    server::Origin,
+};
 use clap::{Args, ValueEnum};
 
-use super::values::{Template, bytes, count, duration, filter, listen, longer_than_zero, units};
+use super::values::{Template, bytes, count, filter, listen, longer_than_zero, units};
 
 /// Every flag of `serve`, with its default. `layers` adds the environment's names.
 #[derive(Debug, Clone, Args)]
@@ -57,7 +60,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, help_heading = "Timing")]
     pub(crate) room_linger: Duration,
     /// Forget a room nobody used for that long; 0: never [default: 24h if the store is memory:, else 0]
-    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Timing")]
+    #[arg(long, value_name = "TIME", value_parser = room_ttl, help_heading = "Timing")]
     pub(crate) room_ttl: Option<Duration>,
 
     /// Keep that many recent frames of a room for those who come back

@@ -166,6 +166,10 @@ impl Store for Faulty {
         self.shared
     }
 
+    fn room_ttl(&self) -> Option<Duration> {
+        self.inner.room_ttl()
+    }
+
     async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
         let run = || -> BoxFuture<'static, _> {
             let (store, room, asset) = (Arc::clone(&self.inner), room.clone(), asset.clone());

@@ -102,6 +102,10 @@ impl Store for MemoryStore {
         false
     }
 
+    fn room_ttl(&self) -> Option<Duration> {
+        (self.ttl > 0).then(|| Duration::from_millis(self.ttl))
+    }
+
     async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
         self.with_room(room, call.at, |room| {
             let found = room.assets.get_mut(asset);

@@ -35,6 +35,9 @@ pub trait Store: Send + Sync + 'static {
     /// Whether other nodes may change what it holds, so that views must be compared with it.
     fn shared(&self) -> bool;
 
+    /// After how long a room that nobody uses may go; `None`: never. Whoever uses one says so with [`Self::keep`].
+    fn room_ttl(&self) -> Option<Duration>;
+
     /// Creates an asset at revision 0, or again after its removal at the tombstone's revision + 1. The same
     /// units as at its creation: no change.
     ///
@@ -120,7 +123,7 @@ pub trait Store: Send + Sync + 'static {
     /// The assets a player holds in a room, each with the revision of its grant.
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>>;
 
-    /// Says that a room is in use at `now`, so that it does not expire.
+    /// Says that a room is in use at `now`, so that it does not go.
     async fn keep(&self, room: &RoomName, now: Millis) -> Result<()>;
 
     /// Answers when the store can be reached.

@@ -35,7 +35,7 @@ pub(super) const DRIVER: Driver = Driver {
     schemes: &target::SCHEMES,
     example: "redis://127.0.0.1:6379",
     summary: "Redis, Valkey or ElastiCache; also rediss://, redis+cluster:// and redis+sentinel://HOST/NAME; \
-              ?wait=N, wait_timeout_ms= and prefix=",
+              ?wait=N, wait_timeout_ms=, ttl= and prefix=",
     open,
 };
 
@@ -58,7 +58,7 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
         return Err(unusable("it connects in the background and needs a tokio runtime for it".to_owned()));
     }
     let map = Map::open(&target).map_err(unusable)?;
-    let ttl = options.room_ttl.map_or(0, |ttl| ttl.max(Duration::from_millis(1)).as_millis() as Millis);
+    let ttl = target.options.room_ttl.or(options.room_ttl).unwrap_or_default().as_millis() as Millis;
     let waits = target.options.wait.is_some();
     Ok(Arc::new(RedisStore { map, prefix: target.options.prefix, ttl, waits }))
 }
@@ -132,6 +132,10 @@ impl RedisStore {
 impl Store for RedisStore {
     fn shared(&self) -> bool {
         true
+    }
+
+    fn room_ttl(&self) -> Option<Duration> {
+        (self.ttl > 0).then(|| Duration::from_millis(self.ttl))
     }
 
     async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {

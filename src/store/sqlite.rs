@@ -17,7 +17,7 @@ mod turn;
 mod value;
 mod writer;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
@@ -63,6 +63,10 @@ impl SqliteStore {
 impl Store for SqliteStore {
     fn shared(&self) -> bool {
         false
+    }
+
+    fn room_ttl(&self) -> Option<Duration> {
+        self.expiry.ttl()
     }
 
     async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use asset_arbiter::{
     arbiter::{Config, Resume},
-    model::{ErrorCode, ServerMessage},
+    model::{ErrorCode, RoomName, ServerMessage},
+    store::Store,
 };
 
 use super::world::{Answer, World, answer, arena, grant, name, sword};
@@ -104,6 +105,25 @@ async fn a_room_with_members_stays() {
     let epoch = ann.welcome().epoch;
     tokio::time::sleep(Duration::from_secs(3600)).await;
     assert_eq!(world.join("bob").await.welcome().epoch, epoch);
+}
+
+/// However short the time after which a store lets unused rooms go.
+#[tokio::test(start_paused = true)]
+async fn a_room_with_members_does_not_expire_in_the_store() {
+    for seconds in [2, 30, 180] {
+        let ttl = Duration::from_secs(seconds);
+        let world = World::expiring(ttl);
+        let unused = name::<RoomName>("unused");
+        world.arbiter.create(&unused, &sword(), 1).await.expect("created");
+        world.create(1).await;
+        let ann = world.join("ann").await;
+        // The store looks for expired rooms when one is made.
+        tokio::time::sleep(ttl + Duration::from_secs(120)).await;
+        world.arbiter.create(&name("other"), &sword(), 1).await.expect("created");
+        assert_eq!(world.truth.snapshot(&arena()).await.expect("answered").len(), 1, "{ttl:?}");
+        assert!(world.truth.snapshot(&unused).await.expect("answered").is_empty(), "{ttl:?}");
+        drop(ann);
+    }
 }
 
 #[tokio::test(start_paused = true)]

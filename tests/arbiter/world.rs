@@ -43,8 +43,17 @@ impl World {
         Self::with(config, 1, Faults::default(), true)
     }
 
+    /// Over a store whose rooms go when nobody used them for `ttl`.
+    pub(crate) fn expiring(ttl: Duration) -> Self {
+        Self::over(MemoryStore::new(Some(ttl)), Config::default(), 1, Faults::default(), false)
+    }
+
     pub(crate) fn with(config: Config, seed: u64, faults: Faults, shared: bool) -> Self {
-        let truth = Arc::new(MemoryStore::default());
+        Self::over(MemoryStore::default(), config, seed, faults, shared)
+    }
+
+    fn over(truth: MemoryStore, config: Config, seed: u64, faults: Faults, shared: bool) -> Self {
+        let truth = Arc::new(truth);
         let faulty = Faulty::new(truth.clone(), seed, faults);
         let faulty = Arc::new(if shared { faulty.as_shared() } else { faulty });
         let bus = Arc::<Wire>::default();

@@ -1,6 +1,9 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use asset_arbiter::{
@@ -84,6 +87,10 @@ impl Flawed {
 impl Store for Flawed {
     fn shared(&self) -> bool {
         self.inner.shared()
+    }
+
+    fn room_ttl(&self) -> Option<Duration> {
+        self.inner.room_ttl()
     }
 
     async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {

@@ -1,4 +1,4 @@
-use std::{collections::HashMap, future::Future, sync::Arc};
+use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 
 use asset_arbiter::{
     model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
@@ -59,6 +59,10 @@ impl Retrying {
 impl Store for Retrying {
     fn shared(&self) -> bool {
         self.inner.shared()
+    }
+
+    fn room_ttl(&self) -> Option<Duration> {
+        self.inner.room_ttl()
     }
 
     async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {

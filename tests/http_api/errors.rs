@@ -1,6 +1,6 @@
 //! Whatever is wrong with a request, the answer is a fitting status and `{"code","message"}`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use asset_arbiter::{
     model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
@@ -238,6 +238,9 @@ fn away<T>() -> Result<T> {
 impl Store for Away {
     fn shared(&self) -> bool {
         true
+    }
+    fn room_ttl(&self) -> Option<Duration> {
+        None
     }
     async fn create(&self, _: Call, _: &RoomName, _: &AssetName, _: Units) -> Result<Created> {
         away()

@@ -82,6 +82,10 @@ impl Store for Flawed {
         self.inner.shared()
     }
 
+    fn room_ttl(&self) -> Option<Duration> {
+        self.inner.room_ttl()
+    }
+
     async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
         self.inner.create(call, room, asset, units).await
     }

@@ -109,7 +109,7 @@ async fn a_store_that_is_dropped_leaves_no_connection() {
 fn a_bad_url_is_said_at_once_and_without_its_password() {
     for (url, part) in [
         ("redis://", "host is missing"),
-        ("redis://:hunter2@host?weight=1", "wait, wait_timeout_ms and prefix"),
+        ("redis://:hunter2@host?weight=1", "wait, wait_timeout_ms, ttl and prefix"),
         ("redis+cluster://:hunter2@host/2", "only database 0"),
         ("redis://:hunter2@host", "tokio runtime"),
     ] {

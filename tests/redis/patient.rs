@@ -39,6 +39,10 @@ impl Store for Patient {
         self.0.shared()
     }
 
+    fn room_ttl(&self) -> Option<Duration> {
+        self.0.room_ttl()
+    }
+
     async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
         change(self.0.create(call, room, asset, units)).await
     }

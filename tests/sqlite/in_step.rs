@@ -4,6 +4,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll, Wake, Waker},
     thread::{self, Thread},
+    time::Duration,
 };
 
 use asset_arbiter::{
@@ -21,6 +22,10 @@ pub(crate) struct InStep(pub(crate) Arc<dyn Store>);
 impl Store for InStep {
     fn shared(&self) -> bool {
         self.0.shared()
+    }
+
+    fn room_ttl(&self) -> Option<Duration> {
+        self.0.room_ttl()
     }
 
     async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {

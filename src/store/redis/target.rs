@@ -3,6 +3,8 @@
 
 use std::{fmt, time::Duration};
 
+use crate::model::room_ttl;
+
 /// `redis://[[USER]:PASSWORD@]HOST[:PORT][/DB][?OPTIONS]`, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Target {
@@ -43,6 +45,8 @@ pub(super) struct Access {
 pub(super) struct UrlOptions {
     /// Every call waits for so many replicas, for so long at most.
     pub(super) wait: Option<(u64, Duration)>,
+    /// After how long a room that nobody uses may go, zero for never, if the URL says so.
+    pub(super) room_ttl: Option<Duration>,
     /// Begins every key.
     pub(super) prefix: String,
 }
@@ -58,7 +62,7 @@ const WAIT_TIMEOUT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT_MS: u64 = 10_000;
 const MOST_REPLICAS: u64 = 100;
 const LONGEST_PREFIX: usize = 64;
-const OPTIONS: &str = "wait, wait_timeout_ms and prefix";
+const OPTIONS: &str = "wait, wait_timeout_ms, ttl and prefix";
 
 type Result<T> = std::result::Result<T, String>;
 
@@ -88,13 +92,14 @@ impl Target {
 
 impl UrlOptions {
     fn parse(query: &str) -> Result<Self> {
-        let (mut wait, mut timeout, mut prefix) = (None, None, PREFIX.to_owned());
+        let (mut wait, mut timeout, mut ttl, mut prefix) = (None, None, None, PREFIX.to_owned());
         for option in query.split('&').filter(|option| !option.is_empty()) {
             let (name, value) = option.split_once('=').unwrap_or((option, ""));
             let value = decoded(value)?;
             match name {
                 "wait" => wait = Some(number(name, &value, MOST_REPLICAS)?),
                 "wait_timeout_ms" => timeout = Some(number(name, &value, LONGEST_WAIT_MS)?),
+                "ttl" => ttl = Some(room_ttl(&value).map_err(|why| format!("ttl: {why}"))?),
                 "prefix" => prefix = checked_prefix(value)?,
                 _ => return Err(format!("there is no option {name:?}; the options are {OPTIONS}")),
             }
@@ -103,7 +108,7 @@ impl UrlOptions {
             return Err("wait_timeout_ms needs wait=N, the number of replicas to wait for".to_owned());
         }
         let timeout = timeout.map_or(WAIT_TIMEOUT, Duration::from_millis);
-        Ok(Self { wait: wait.map(|replicas| (replicas, timeout)), prefix })
+        Ok(Self { wait: wait.map(|replicas| (replicas, timeout)), room_ttl: ttl, prefix })
     }
 }
 
@@ -237,12 +242,16 @@ mod tests {
         let target = parsed("redis://localhost");
         assert_eq!(target.servers, Servers::One(address("localhost", 6379)));
         assert_eq!(target.access, Access { tls: false, user: None, password: None, database: 0 });
-        assert_eq!(target.options, UrlOptions { wait: None, prefix: "asset-arbiter:".to_owned() });
+        assert_eq!(
+            target.options,
+            UrlOptions { wait: None, room_ttl: None, prefix: "asset-arbiter:".to_owned() }
+        );
     }
 
     #[test]
     fn everything_can_be_said() {
-        let target = parsed("rediss://me:p%40ss:w@[::1]:7000/3?wait=2&wait_timeout_ms=50&prefix=game%3A");
+        let target =
+            parsed("rediss://me:p%40ss:w@[::1]:7000/3?wait=2&wait_timeout_ms=50&ttl=2h&prefix=game%3A");
         assert_eq!(target.servers, Servers::One(address("::1", 7000)));
         let Access { tls, user, password, database } = target.access;
         assert_eq!(
@@ -250,6 +259,7 @@ mod tests {
             (true, Some("me"), Some("p@ss:w"), 3)
         );
         assert_eq!(target.options.wait, Some((2, Duration::from_millis(50))));
+        assert_eq!(target.options.room_ttl, Some(Duration::from_secs(7200)));
         assert_eq!(target.options.prefix, "game:");
     }
 
@@ -280,7 +290,9 @@ mod tests {
             ("redis://:hunter2@a,b", "redis+cluster://"),
             ("redis+cluster://a/1", "only database 0"),
             ("redis+sentinel://a", "name is missing"),
-            ("redis://a?weight=1", "wait, wait_timeout_ms and prefix"),
+            ("redis://a?weight=1", "wait, wait_timeout_ms, ttl and prefix"),
+            ("redis://a?ttl=soon", "ttl: write a duration"),
+            ("redis://a?ttl=1s", "at least 2s"),
             ("redis://a?wait=0", "from 1 to 100"),
             ("redis://a?wait=many", "from 1 to 100"),
             ("redis://a?wait=1&wait_timeout_ms=0", "from 1 to 10000"),

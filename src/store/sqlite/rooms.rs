@@ -35,6 +35,10 @@ impl Expiry {
         Self { ttl: ttl.map(|ttl| ttl.as_millis() as Millis), swept_at: AtomicU64::new(0) }
     }
 
+    pub(super) fn ttl(&self) -> Option<Duration> {
+        self.ttl.map(Duration::from_millis)
+    }
+
     /// If it is time to look: rooms that were noted last at this time, or before, go.
     pub(super) fn due(&self, now: Millis) -> Option<Millis> {
         let before = now.checked_sub(self.ttl?)?.checked_sub(NOTED_EVERY)?;
