@@ -24,6 +24,13 @@ const PING_PAUSE: Duration = Duration::from_millis(500);
 
 impl Arbiter {
     pub(super) fn start_upkeep(self: &Arc<Self>) {
+        if self.store.shared() && !self.bus.reaches_other_nodes() {
+            let within = self.config.resync_interval;
+            tracing::warn!(
+                ?within,
+                "the bus reaches no other node: what others change in this store is seen by and by"
+            );
+        }
         run(reach(Arc::downgrade(self)));
         tokio::spawn(tick(Arc::downgrade(self)));
         if let Some(incoming) = self.bus.incoming() {

@@ -7,7 +7,10 @@ use tokio::time::sleep;
 
 use crate::{
     conformance::ground::{Ground, Node, asset, players},
-    engines::{eventually, redis::Server},
+    engines::{
+        eventually,
+        redis::{self, Server},
+    },
     ground::{engines, store},
     replicas::calls,
 };
@@ -76,6 +79,26 @@ async fn all_keys_of_a_room_expire_at_one_time_however_they_came_and_went() {
         }
         let more = calls(&server, "pexpire") - before;
         assert!(more <= 4, "{more} renewals of 4 keys for 100 calls within a second");
+    }
+}
+
+#[tokio::test]
+async fn what_the_url_says_goes_before_what_the_flag_says() {
+    let Some(engine) = redis::redis() else { return };
+    let server = engine.start();
+    let said = Options { room_ttl: Some(Duration::from_secs(1000)) };
+    for (option, room_ttl, left_to_live) in [
+        ("ttl=100s", Some(100), 99_000..=100_000),
+        ("ttl=0", None, -1..=-1),
+        ("", Some(1000), 999_000..=1_000_000),
+    ] {
+        server.ask::<()>(&["FLUSHALL"]);
+        let store = open(&format!("{}?{option}", server.url()), said).unwrap();
+        eventually("the store to answer", async || store.ping().await.ok()).await;
+        assert_eq!(store.room_ttl(), room_ttl.map(Duration::from_secs), "{option}");
+        Ground::new(store).create(Node::new().next(), &asset("sword"), 1).await;
+        let left = left(&server);
+        assert!(!left.is_empty() && left.iter().all(|left| left_to_live.contains(left)), "{option}: {left:?}");
     }
 }
 
