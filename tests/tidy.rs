@@ -31,7 +31,13 @@ fn every_store_opens_with_its_four_lines() {
 fn the_readme_lists_every_driver() {
     let stores = store::DRIVERS.iter().flat_map(|driver| driver.schemes);
     let buses = bus::DRIVERS.iter().flat_map(|driver| driver.schemes);
-    assert_tidy(papers::schemes(&read("README.md"), stores.chain(buses).copied()));
+    let readme = read("README.md");
+    assert_tidy(papers::schemes(&readme, stores.chain(buses).copied()));
+    assert_tidy(
+        store::DRIVERS
+            .iter()
+            .flat_map(|driver| papers::promises(&readme, driver.schemes[0], &driver.promises())),
+    );
 }
 
 #[test]
@@ -167,6 +173,11 @@ fn a_readme_that_leaves_out_or_makes_up_is_refused() {
         papers::schemes("`memory:` and redis:", ["memory", "redis"]),
         ["README.md: no word of `redis:`"]
     );
+    let promises = ["once", "one", "it.", "never"].map(|said| ("label", said.to_owned()));
+    let row = "| `memory:` (default) | once | one | it | never |";
+    assert_eq!(papers::promises(row, "memory", &promises), Complaints::new());
+    assert_eq!(papers::promises(&row.replace("once", "twice"), "memory", &promises).len(), 1);
+    assert_eq!(papers::promises(row, "memory", &promises[1..]).len(), 1, "a label is missing");
     let help = "Usage: x [OPTIONS]\n\n  -s, --store <URL>  where; see --bus\n      --bus <URL>\n  -h, --help\n";
     let readme = "| `--store URL` / `--bus URL` | `memory:` | not `--listen` |\n";
     assert_eq!(papers::flags(readme, help, ""), Complaints::new());

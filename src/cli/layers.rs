@@ -42,9 +42,10 @@ fn command() -> Command {
         let help = format!("{help}{} [env: {}]", choices(flag), env_name(flag));
         arg.help(help)
     };
-    let mut command = Cli::command().mut_args(with_env);
+    let serving = |command: Command| command.mut_args(with_env).after_help(stores());
+    let mut command = serving(Cli::command());
     for name in SERVING {
-        command = command.mut_subcommand(name, |command| command.mut_args(with_env));
+        command = command.mut_subcommand(name, serving);
     }
     command
 }
@@ -58,6 +59,18 @@ fn choices(flag: &str) -> String {
     };
     let choices: Vec<_> = drivers.iter().map(|(example, summary)| format!("{example} ({summary})")).collect();
     format!(": {}", choices.join(", "))
+}
+
+/// What each store promises.
+fn stores() -> String {
+    let mut text = "Stores:".to_owned();
+    for driver in store::DRIVERS {
+        text += &format!("\n  {}", driver.example);
+        for (label, said) in driver.promises() {
+            text += &format!("\n    {label}: {}", said.replace('`', ""));
+        }
+    }
+    text
 }
 
 /// What the environment and the file add to the flags that were typed, where it is right.

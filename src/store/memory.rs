@@ -26,6 +26,7 @@ pub(super) const DRIVER: Driver = Driver {
     schemes: &["memory"],
     example: "memory:",
     summary: "this process's memory; fastest, gone with the process",
+    source: include_str!("memory.rs"),
     open,
 };
 

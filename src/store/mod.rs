@@ -3,6 +3,7 @@
 //! A driver is one file plus one line in [`DRIVERS`]; help texts, [`open`] and the conformance suite walk
 //! that table.
 
+mod drivers;
 mod error;
 pub mod faulty;
 mod memory;
@@ -11,10 +12,11 @@ mod redis;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 
+pub use drivers::{DRIVERS, Driver, Options, SWITCHED_OFF, open};
 pub use error::{StoreError, StoreErrorKind};
 pub use memory::MemoryStore;
 
@@ -198,58 +200,4 @@ pub enum Verdict {
     },
     /// No unit was left.
     SoldOut,
-}
-
-/// What a store is opened with besides its URL.
-#[derive(Debug, Clone, Copy)]
-pub struct Options {
-    /// Rooms nobody used for this long may go; `None`: never.
-    pub room_ttl: Option<Duration>,
-}
-
-/// One kind of store.
-pub struct Driver {
-    /// URL schemes it takes, without the colon.
-    pub schemes: &'static [&'static str],
-    /// One URL to show in help texts.
-    pub example: &'static str,
-    /// One line for help texts.
-    pub summary: &'static str,
-    open: fn(&str, Options) -> Result<Arc<dyn Store>>,
-}
-
-/// Every driver of this build.
-pub const DRIVERS: &[Driver] = &[
-    memory::DRIVER,
-    #[cfg(feature = "sqlite")]
-    sqlite::DRIVER,
-    #[cfg(feature = "redis")]
-    redis::DRIVER,
-];
-
-/// The cargo features this build lacks, and the URL schemes that need them.
-pub const SWITCHED_OFF: &[(&str, &[&str])] = &[
-    #[cfg(not(feature = "sqlite"))]
-    ("sqlite", &["sqlite"]),
-    #[cfg(not(feature = "redis"))]
-    ("redis", &["redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"]),
-];
-
-/// Opens the store a URL names.
-///
-/// # Errors
-/// `Unavailable` names an unknown scheme and those there are, a feature that is off, or what the driver could not do.
-pub fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
-    let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
-    let Some(driver) = DRIVERS.iter().find(|driver| driver.schemes.contains(&scheme)) else {
-        let known: Vec<_> = DRIVERS.iter().map(|driver| driver.example).collect();
-        let off = SWITCHED_OFF.iter().find(|(_, schemes)| schemes.contains(&scheme));
-        let why = off.map_or_else(
-            || format!("no store has the scheme {scheme:?}"),
-            |(feature, _)| format!("this build was made without the feature {feature:?} that {scheme}: needs"),
-        );
-        let message = format!("{why}; this build has {}", known.join(", "));
-        return Err(StoreError::new("store", StoreErrorKind::Unavailable, message));
-    };
-    (driver.open)(url, options)
 }

@@ -36,6 +36,7 @@ pub(super) const DRIVER: Driver = Driver {
     example: "redis://127.0.0.1:6379",
     summary: "Redis, Valkey or ElastiCache; also rediss://, redis+cluster:// and redis+sentinel://HOST/NAME; \
               ?wait=N, wait_timeout_ms=, ttl= and prefix=",
+    source: include_str!("redis.rs"),
     open,
 };
 

@@ -29,6 +29,7 @@ pub(super) const DRIVER: Driver = Driver {
     schemes: &["sqlite"],
     example: "sqlite:game.db",
     summary: "a file on this machine; survives kill -9 and power loss",
+    source: include_str!("sqlite.rs"),
     open,
 };
 

@@ -33,6 +33,15 @@ pub fn schemes<'a>(readme: &str, schemes: impl IntoIterator<Item = &'a str>) -> 
     missing.map(|scheme| format!("README.md: no word of `{scheme}:`")).collect()
 }
 
+/// A store's row in the README says what its file says.
+pub fn promises(readme: &str, scheme: &str, promises: &[(&str, String)]) -> Complaints {
+    let said: Vec<_> = promises.iter().map(|(_, said)| said.trim_end_matches('.')).collect();
+    let cells = format!("| {} |", said.join(" | "));
+    let row = readme.lines().find(|line| line.starts_with(&format!("| `{scheme}:")));
+    let fits = promises.len() == LABELS.len() && row.is_some_and(|row| row.ends_with(&cells));
+    if fits { Vec::new() } else { vec![format!("README.md: the row of `{scheme}:` ends with {cells}")] }
+}
+
 /// Every flag of a help text stands in the README's tables, and no other flag stands there.
 pub fn flags(readme: &str, help: &str, other_help: &str) -> Complaints {
     let rows: Vec<_> = readme.lines().filter(|line| line.starts_with("| `--")).collect();

@@ -1,0 +1,75 @@
+use std::{sync::Arc, time::Duration};
+
+use super::{Result, Store, StoreError, StoreErrorKind};
+
+/// What a store is opened with besides its URL.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Rooms nobody used for this long may go; `None`: never.
+    pub room_ttl: Option<Duration>,
+}
+
+/// One kind of store.
+pub struct Driver {
+    /// URL schemes it takes, without the colon.
+    pub schemes: &'static [&'static str],
+    /// One URL to show in help texts.
+    pub example: &'static str,
+    /// One line for help texts.
+    pub summary: &'static str,
+    /// Its file, for what it opens with.
+    pub(super) source: &'static str,
+    pub(super) open: fn(&str, Options) -> Result<Arc<dyn Store>>,
+}
+
+impl Driver {
+    /// What it promises, each under its label, in the words its file opens with.
+    #[must_use]
+    pub fn promises(&self) -> Vec<(&'static str, String)> {
+        let mut promises = Vec::<(_, String)>::new();
+        for line in self.source.lines().map_while(|line| line.strip_prefix("//! ")) {
+            if let Some((label, said)) = line.strip_prefix("**").and_then(|line| line.split_once("**: ")) {
+                promises.push((label, said.to_owned()));
+            } else if let Some((_, said)) = promises.last_mut() {
+                *said += &format!(" {line}");
+            }
+        }
+        promises
+    }
+}
+
+/// Every driver of this build.
+pub const DRIVERS: &[Driver] = &[
+    super::memory::DRIVER,
+    #[cfg(feature = "sqlite")]
+    super::sqlite::DRIVER,
+    #[cfg(feature = "redis")]
+    super::redis::DRIVER,
+];
+
+/// The cargo features this build lacks, and the URL schemes that need them.
+pub const SWITCHED_OFF: &[(&str, &[&str])] = &[
+    #[cfg(not(feature = "sqlite"))]
+    ("sqlite", &["sqlite"]),
+    #[cfg(not(feature = "redis"))]
+    ("redis", &["redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"]),
+];
+
+/// Opens the store a URL names.
+///
+/// # Errors
+/// `Unavailable` names an unknown scheme and those there are, a feature that is off, or what the driver could not do.
+pub fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
+    let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
+    let Some(driver) = DRIVERS.iter().find(|driver| driver.schemes.contains(&scheme)) else {
+        let known: Vec<_> = DRIVERS.iter().map(|driver| driver.example).collect();
+        let off = SWITCHED_OFF.iter().find(|(_, schemes)| schemes.contains(&scheme));
+        let why = off.map_or_else(
+            || format!("no store has the scheme {scheme:?}"),
+            |(feature, _)| format!("this build was made without the feature {feature:?} that {scheme}: needs"),
+        );
+        let message = format!("{why}; this build has {}", known.join(", "));
+        return Err(StoreError::new("store", StoreErrorKind::Unavailable, message));
+    };
+    (driver.open)(url, options)
+}
