@@ -152,8 +152,12 @@ async fn every_way_of_cheating_is_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_member_or_a_holder_that_was_forgotten_is_found_after_a_while() {
-    for (cheat, kind) in [(Cheat::ForgetAMember, "not_told"), (Cheat::ForgetAHolder, "wrong_count")] {
+async fn what_was_forgotten_is_found_after_a_while() {
+    for (cheat, kind) in [
+        (Cheat::ForgetAMember, "not_told"),
+        (Cheat::ForgetAHolder, "wrong_count"),
+        (Cheat::LoseAssets, "asset_lost"),
+    ] {
         let report = against(cheat, |_| {}).await.unwrap();
         assert_eq!(report.verdict, Verdict::Broken, "{cheat:?}");
         assert!(kinds(&report).iter().any(|found| found == kind), "{cheat:?}: {}", bots::text(&report));

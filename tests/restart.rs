@@ -3,47 +3,24 @@
 #![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod support;
+
 use std::{
     net::{SocketAddr, TcpListener},
     path::Path,
-    process::Stdio,
     time::Duration,
 };
 
 use asset_arbiter::bots::{self, Config, Length, Report};
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
-    time::{sleep, timeout},
-};
+use support::Process;
+use tokio::time::sleep;
 
 const ROUNDS: u64 = 10;
 const PLAYERS: usize = 500;
 
-/// The server as a process of its own, ready; killed when dropped.
-async fn start(address: SocketAddr, file: &Path) -> Child {
-    let mut server = Command::new(env!("CARGO_BIN_EXE_asset-arbiter"))
-        .args(["--listen", &address.to_string(), "--log-format", "json", "--log-level", "info"])
-        .arg("--store")
-        .arg(format!("sqlite:{}", file.display()))
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(server.stderr.take().unwrap()).lines();
-    let listening = async {
-        while let Some(line) = lines.next_line().await.unwrap() {
-            if line.contains("\"listening\"") {
-                return;
-            }
-        }
-        panic!("the server ended before it listened");
-    };
-    timeout(Duration::from_secs(30), listening).await.expect("the server listens");
-    // Whatever else it says is read, so that it never waits for us.
-    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    server
+async fn start(address: SocketAddr, file: &Path) -> Process {
+    let store = format!("sqlite:{}", file.display());
+    Process::start_at(&address.to_string(), &["--store", &store]).await
 }
 
 async fn race(address: SocketAddr, room: &str, seed: u64) -> Report {
@@ -75,7 +52,7 @@ async fn killed_in_mid_race_ten_times_nothing_that_was_told_is_lost() {
         let killing = async {
             // Each round is killed at another point of its race.
             sleep(Duration::from_millis(150 + 60 * round)).await;
-            server.kill().await.unwrap();
+            server.child.kill().await.unwrap();
             server = start(address, &file).await;
         };
         let (report, ()) = tokio::join!(race(address, &room, round), killing);

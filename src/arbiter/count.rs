@@ -12,6 +12,11 @@ impl Count {
         Self { revision: state.revision, held: state.held }
     }
 
+    /// Whether it had come further than `revision`.
+    pub(super) fn is_beyond(self, revision: u64) -> bool {
+        self.revision > revision
+    }
+
     /// Whether every change between this time and a later one was a grant: only then are there as many holders
     /// more as there are changes.
     pub(super) fn only_grants_until(self, later: Self) -> bool {
@@ -33,5 +38,12 @@ mod tests {
         assert!(!count(3, 1).only_grants_until(count(4, 1)), "restocked");
         assert!(!count(3, 1).only_grants_until(count(4, 0)), "removed");
         assert!(!count(3, 1).only_grants_until(count(2, 0)), "the store went back");
+    }
+
+    #[test]
+    fn what_was_not_known_is_beyond_nothing() {
+        assert!(!Count::default().is_beyond(0));
+        let known = Count { revision: 3, held: 1 };
+        assert!(known.is_beyond(2) && !known.is_beyond(3));
     }
 }

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long a missing revision is waited for.
-const GAP_WAIT: Duration = Duration::from_millis(GAP_WAIT_MS);
+pub(super) const GAP_WAIT: Duration = Duration::from_millis(GAP_WAIT_MS);
 
 /// The store may change between two reads; then they are made once more before a snapshot is sent.
 const TRIES: usize = 2;

@@ -2,10 +2,15 @@
 
 use std::{collections::BTreeMap, sync::Arc, sync::atomic::Ordering::Relaxed, time::Duration};
 
+use tokio::time::sleep;
+
 use super::{
     Arbiter,
+    count::Count,
+    mend::GAP_WAIT,
     meters::StoreCall,
     room::{Room, RoomHandle},
+    turn::run,
 };
 use crate::model::{AssetName, RevisionRow};
 
@@ -36,8 +41,9 @@ impl Arbiter {
         // One that came meanwhile is looked into anew.
         let _ = room.doubts.compare_exchange(doubts, doubts.saturating_sub(1), Relaxed, Relaxed);
         let rows: Rows = rows.into_iter().map(|row| (row.asset.clone(), row)).collect();
-        if let Some(asset) = sent.values().find_map(|known| regressed(known, rows.get(&known.asset))) {
-            return self.heal(&room, &asset).await;
+        if let Some(known) = sent.values().find(|known| regressed(known, rows.get(&known.asset))) {
+            self.follow_back(&room, &known.asset, |now| now >= known.revision);
+            return;
         }
         for (asset, row) in rows {
             if room.with(|state| state.view.is_behind(&asset, row.revision)) {
@@ -46,19 +52,56 @@ impl Arbiter {
         }
     }
 
-    /// The store lost writes: its state is the truth all the same, and everyone is told the whole of it.
-    async fn heal(self: &Arc<Self>, room: &RoomHandle, asset: &AssetName) {
-        tracing::error!(room = %room.name, %asset, "the store went back: it lost writes it had answered; the room follows it");
-        self.meters.regressions.increment(1);
-        let read = || self.store.snapshot(&room.name);
-        let Ok(snapshot) = self.read(StoreCall::Snapshot, &room.name, read).await else { return };
-        room.with(|state| {
+    /// Looks at a change the store made right after `revision`: had more been known when it was asked, then it
+    /// lost writes. They may be made up for in number before a resync comes to look, so this is where they show.
+    pub(super) fn went_back(
+        self: &Arc<Self>,
+        room: &RoomHandle,
+        asset: &AssetName,
+        before: Count,
+        revision: u64,
+    ) -> bool {
+        before.is_beyond(revision) && self.follow_back(room, asset, |now| !before.is_beyond(now))
+    }
+
+    /// The store lost writes, unless what was known is not `still_known`: the room was removed, or follows the
+    /// store already. Counted once, however many assets show it.
+    fn follow_back(
+        self: &Arc<Self>,
+        room: &RoomHandle,
+        asset: &AssetName,
+        still_known: impl FnOnce(u64) -> bool,
+    ) -> bool {
+        let Some(news) = room.with(|state| {
+            state.view.revision(asset).filter(|&now| still_known(now))?;
             state.frozen = true;
-            state.presence.forget_held();
-        });
-        self.ask_held(room).await;
+            Some(!std::mem::replace(&mut state.went_back, true))
+        }) else {
+            return false;
+        };
+        if news {
+            tracing::error!(room = %room.name, %asset, "the store went back: it lost writes it had answered; the room follows it");
+            self.meters.regressions.increment(1);
+            run(Arc::clone(self).heal(room.clone()));
+        }
+        true
+    }
+
+    /// The store's state is the truth all the same, and everyone is told the whole of it.
+    async fn heal(self: Arc<Self>, room: RoomHandle) {
+        let read = || self.store.snapshot(&room.name);
+        let snapshot = loop {
+            match self.read(StoreCall::Snapshot, &room.name, read).await {
+                Ok(snapshot) => break snapshot,
+                Err(_) => sleep(GAP_WAIT).await,
+            }
+        };
+        room.with(|state| state.presence.forget_held());
+        self.ask_held(&room).await;
         room.with(|state| state.replace(snapshot));
         room.wake();
+        // What came between the read and now is made up for soon.
+        room.resync_at.store(0, Relaxed);
     }
 }
 
@@ -67,12 +110,8 @@ fn row(state: &crate::model::AssetState) -> (AssetName, RevisionRow) {
 }
 
 /// Lower than what was known when the read was sent, or equal in revision and different in content.
-fn regressed(known: &RevisionRow, stored: Option<&RevisionRow>) -> Option<AssetName> {
-    let went_back = match stored {
-        None => true,
-        Some(stored) => {
-            stored.revision < known.revision || stored.revision == known.revision && stored != known
-        }
-    };
-    went_back.then(|| known.asset.clone())
+fn regressed(known: &RevisionRow, stored: Option<&RevisionRow>) -> bool {
+    stored.is_none_or(|stored| {
+        stored.revision < known.revision || stored.revision == known.revision && stored != known
+    })
 }

@@ -51,6 +51,8 @@ pub(super) struct State {
     pub(super) presence: Presence,
     /// A regression was seen: no asset is created by a select until the room is removed.
     pub(super) frozen: bool,
+    /// A regression was seen, and the room does not follow the store yet.
+    pub(super) went_back: bool,
     pub(super) sold_out: SoldOutMemory,
     /// The assets as encoded at a head of the log.
     encoded: Option<(u64, Arc<EncodedAssets>)>,
@@ -82,6 +84,7 @@ impl Room {
                 log: RoomLog::new(config.room_log),
                 presence: Presence::new(config.presence_limit),
                 frozen: false,
+                went_back: false,
                 sold_out: SoldOutMemory::new(config.sold_out_ttl),
                 encoded: None,
             }),
@@ -209,7 +212,7 @@ impl Room {
         self.with(|state| {
             state.view.clear();
             state.presence.forget_held();
-            state.frozen = false;
+            (state.frozen, state.went_back) = (false, false);
             state.log.reset();
         });
         for mailbox in self.members.read().values() {
@@ -258,6 +261,8 @@ impl State {
     pub(super) fn replace(&mut self, snapshot: Vec<AssetState>) {
         self.view.clear();
         self.view.load(snapshot, &mut Vec::new());
+        self.went_back = false;
+        self.sold_out.forget();
         self.encoded = None;
         self.log.reset();
     }

@@ -25,6 +25,11 @@ impl SoldOutMemory {
         }
     }
 
+    /// Revisions do not mean any more what they meant.
+    pub(super) fn forget(&mut self) {
+        self.learnt.clear();
+    }
+
     /// Whether the asset, now at `revision`, is known to be sold out.
     pub(super) fn knows(&self, asset: &AssetName, revision: u64) -> bool {
         !self.ttl.is_zero()

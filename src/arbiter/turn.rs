@@ -52,7 +52,7 @@ impl Arbiter {
 
     async fn select_turn(self: &Arc<Self>, room: &RoomHandle, asset: &AssetName, asks: Vec<Ask>) {
         let mut open = self.drop_unwanted(asks);
-        let mut before = room.with(|state| state.view.get(asset).map(Count::of).unwrap_or_default());
+        let mut before = known(room, asset);
         let (mut call, mut uncertain) = (self.next_call(), false);
         while let Some(first) = open.first() {
             let deadline = first.since + self.config.select_deadline;
@@ -153,8 +153,12 @@ impl Arbiter {
             self.meters.select(outcome, ask.since.elapsed());
             ask.mailbox.push(reply);
         }
-        self.tell(room, grants(&players, call, selected));
-        self.compare(room, &selected.state, selected.repeated);
+        let grants = grants(&players, call, selected);
+        // The snapshot that follows has them, too.
+        if !self.went_back(room, asset, before, selected.state.revision.saturating_sub(grants.len() as u64)) {
+            self.tell(room, grants);
+            self.compare(room, &selected.state, selected.repeated);
+        }
         again
     }
 
@@ -188,10 +192,10 @@ impl Arbiter {
                 answer.send(state);
             }
             Job::Remove(answer) => {
-                let deadline = self.deadline(answer.since);
+                let (before, deadline) = (known(room, asset), self.deadline(answer.since));
                 let remove = || self.store.remove_asset(call, &room.name, asset);
                 let done = self.persist(StoreCall::RemoveAsset, &room.name, deadline, remove).await;
-                answer.send(done.map(|done| self.told(room, done, |_| Change::Removed).revision));
+                answer.send(done.map(|done| self.told(room, before, done, |_| Change::Removed).revision));
             }
         }
     }
@@ -201,7 +205,7 @@ impl Arbiter {
             return;
         }
         let release = || self.store.release(call, &room.name, asset, &ask.player);
-        let deadline = self.deadline(ask.since);
+        let (before, deadline) = (known(room, asset), self.deadline(ask.since));
         match self.persist(StoreCall::Release, &room.name, deadline, release).await {
             Ok(done) => {
                 ask.mailbox.push(ServerMessage::Release {
@@ -211,7 +215,7 @@ impl Arbiter {
                     remaining: done.state.remaining,
                     revision: done.state.revision,
                 });
-                self.told(room, done, |_| Change::Released { player: ask.player });
+                self.told(room, before, done, |_| Change::Released { player: ask.player });
             }
             Err(refusal) => self.refuse_job(asset, Job::Release(ask), &refusal),
         }
@@ -229,11 +233,12 @@ impl Arbiter {
             Some(known) if !known.removed => Ok(()),
             _ => self.check_room_for_asset(&state.view),
         })?;
+        let before = known(room, asset);
         let create = || self.store.create(call, &room.name, asset, units);
         let created = self.persist(StoreCall::Create, &room.name, deadline, create).await?;
         if created.created {
             let done = Done { state: created.state.clone(), repeated: created.repeated };
-            self.told(room, done, |state| Change::Changed { units: state.units, created: true });
+            self.told(room, before, done, |state| Change::Changed { units: state.units, created: true });
         }
         Ok(created)
     }
@@ -247,23 +252,29 @@ impl Arbiter {
         call: Call,
         deadline: Instant,
     ) -> Result<AssetState, Refusal> {
-        let units = room.with(|state| state.view.get(asset).map_or(0, |known| known.units));
+        let (before, units) =
+            (known(room, asset), room.with(|state| state.view.get(asset).map_or(0, |known| known.units)));
         if units.saturating_add(n) > self.config.max_units {
             return Err(self.too_many_units());
         }
         let restock = || self.store.restock(call, &room.name, asset, n, condition);
         let done = self.persist(StoreCall::Restock, &room.name, deadline, restock).await?;
-        Ok(self.told(room, done, |state| Change::Changed { units: state.units, created: false }))
+        Ok(self.told(room, before, done, |state| Change::Changed { units: state.units, created: false }))
     }
 
     /// Tells the room of a change the store made, as it stands right after it; a repeat is found by comparing.
     fn told(
         self: &Arc<Self>,
         room: &RoomHandle,
+        before: Count,
         done: Done,
         change: impl FnOnce(&AssetState) -> Change,
     ) -> AssetState {
         let Done { state, repeated } = done;
+        let changes = u64::from(!repeated);
+        if self.went_back(room, &state.asset, before, state.revision.saturating_sub(changes)) {
+            return state;
+        }
         if !repeated {
             let change = change(&state);
             let event = Event {
@@ -321,6 +332,11 @@ impl<T> Answer<T> {
     fn send(self, result: Result<T, Refusal>) {
         drop(self.sender.send(result));
     }
+}
+
+/// What the node knows of an asset before it asks.
+fn known(room: &RoomHandle, asset: &AssetName) -> Count {
+    room.with(|state| state.view.get(asset).map(Count::of).unwrap_or_default())
 }
 
 /// Polls once, and only what is not done by then becomes a task: a store in memory costs no task switch.

@@ -44,7 +44,11 @@ async fn read(api: &Api, names: &[AssetName], floors: &[Floor]) -> Result<Vec<St
     let states = &states;
     let reads = names.iter().zip(floors).map(|(name, floor)| async move {
         let Some(state) = states.get(name) else { return Ok(gone(*floor)) };
-        let holders = api.holders(name).await?;
+        let holders = match api.holders(name).await {
+            // The room still shows what the store has lost.
+            Err(BotsError::Refused { status: 404, .. }) => return Ok(gone(*floor)),
+            holders => holders?,
+        };
         let (units, remaining) = (state.units, state.remaining);
         Ok(Stored { units, remaining, revision: state.revision, held: state.held, gone: false, holders })
     });

@@ -117,6 +117,91 @@ async fn a_store_that_went_back_is_noticed_and_followed() {
     assert_eq!(ann.find(code).await, "unknown_asset", "nothing is created by itself until an operator looked");
 }
 
+/// No resync comes in time, and it would find the number it expects.
+fn without_resync() -> Config {
+    Config { resync_interval: Duration::from_secs(3600), ..Config::default() }
+}
+
+/// A failover lost everything but that the asset was there.
+async fn lose_grants(world: &World) {
+    world.truth.remove_room(&arena()).await.unwrap();
+    world.truth.create(Call { node: NodeId(9), seq: 1, at: 0 }, &arena(), &sword(), 9).await.unwrap();
+}
+
+fn whole(message: &ServerMessage) -> Option<Vec<(u64, usize)>> {
+    match message {
+        ServerMessage::Snapshot { assets, .. } => {
+            Some(assets.iter().map(|state| (state.revision, state.holders.len())).collect())
+        }
+        _ => None,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_went_back_is_noticed_by_the_grant_that_fills_it_again() {
+    let world = World::shared(without_resync());
+    world.create(9).await;
+    let (mut ann, mut bob) = (world.join("ann").await, world.join("bob").await);
+    assert_eq!(ann.select().await, Answer::Granted { revision: 1, remaining: 8 });
+    lose_grants(&world).await;
+    assert_eq!(bob.select().await, Answer::Granted { revision: 1, remaining: 8 }, "the store is the truth");
+    let holds = |message: &ServerMessage| match message {
+        ServerMessage::Snapshot { assets, held, .. } => Some((assets[0].holders[0].player.clone(), held.len())),
+        _ => None,
+    };
+    assert_eq!(ann.find(holds).await, (name("bob"), 0));
+    assert_eq!(bob.find(holds).await, (name("bob"), 1));
+    assert_eq!(ann.select().await, Answer::Granted { revision: 2, remaining: 7 });
+    assert_eq!(bob.find(grant).await, (name("ann"), 2), "all goes on");
+    assert_eq!(bob.now().iter().find_map(whole), None, "it was noticed once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_change_notices_that_the_store_went_back() {
+    let told =
+        [("release", vec![(2, 0)]), ("restock", vec![(2, 1)]), ("create", vec![(0, 0)]), ("remove", vec![])];
+    for (kind, told) in told {
+        let world = World::shared(without_resync());
+        world.create(9).await;
+        let mut ann = world.join("ann").await;
+        for player in ["x", "y", "ann"] {
+            world.arbiter.select(&arena(), &sword(), &name(player)).await;
+        }
+        lose_grants(&world).await;
+        elsewhere(&world, "ann").await;
+        match kind {
+            "release" => ann.member.release(sword(), None),
+            "restock" => drop(world.arbiter.restock(&arena(), &sword(), 1, None).await.unwrap()),
+            "remove" => drop(world.arbiter.remove_asset(&arena(), &sword()).await.unwrap()),
+            _ => {
+                world.truth.remove_room(&arena()).await.unwrap();
+                world.arbiter.create(&arena(), &sword(), 9).await.unwrap();
+            }
+        }
+        assert_eq!(ann.find(whole).await, told, "{kind}");
+    }
+}
+
+/// A select that is on its way while its room is removed finds a new life of it, and that is no loss.
+#[tokio::test(start_paused = true)]
+async fn no_alarm_is_raised_by_a_room_that_is_removed() {
+    let world = World::shared(Config { auto_create: Some(9), ..without_resync() });
+    let select = async |asset: &str| world.arbiter.select(&arena(), &name(asset), &name("ann")).await;
+    select("sword").await;
+    world.faulty.slow(Duration::from_millis(200));
+    let late = async {
+        // Sent before the removal takes effect, and done after it.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        select("sword").await
+    };
+    let room = arena();
+    let (removed, late) = tokio::join!(world.arbiter.remove_room(&room), late);
+    removed.unwrap();
+    for granted in [late, select("new").await] {
+        assert!(matches!(granted, ServerMessage::Selection { granted: true, revision: 1, .. }), "{granted:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_alarm_is_raised_by_changes_that_overtake_a_resync() {
     let (world, mut ann) = shared().await;

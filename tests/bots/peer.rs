@@ -49,6 +49,8 @@ pub(crate) enum Cheat {
     RefusePut,
     /// Knows no asset when one is selected.
     KnowNothing,
+    /// Shows assets of which it knows no holders.
+    LoseAssets,
 }
 
 /// The peer's one room.
@@ -251,7 +253,11 @@ async fn holders(
     State(Node { peer, .. }): Shared,
     Path((_, asset)): Path<(String, AssetName)>,
     Query(query): Query<BTreeMap<String, u64>>,
-) -> Json<Value> {
+) -> Result<Json<Value>, (StatusCode, Json<Value>)> {
+    if peer.cheat == Cheat::LoseAssets {
+        let gone = json!({"code": "unknown_asset", "message": "the room has no such asset"});
+        return Err((StatusCode::NOT_FOUND, Json(gone)));
+    }
     let mut room = peer.room();
     let state = room.assets.get_mut(asset.as_str()).unwrap();
     if peer.cheat == Cheat::ForgetAHolder && state.held as usize == state.holders.len() {
@@ -268,7 +274,7 @@ async fn holders(
     if let Some(next) = next {
         body["next_after"] = next.into();
     }
-    Json(body)
+    Ok(Json(body))
 }
 
 async fn join(

@@ -31,6 +31,10 @@ impl Process {
         Self(child.unwrap_or_else(|error| panic!("cannot start {}: {error}", program.display())))
     }
 
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
         self.0.try_wait().unwrap().is_none()

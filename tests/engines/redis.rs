@@ -111,8 +111,15 @@ impl Server {
 
     /// Asks the server on a connection of its own.
     pub fn ask<T: FromRedisValue>(&self, words: &[&str]) -> T {
-        let mut connection = self.try_connect().expect("the server is up");
-        ask(&mut connection, words)
+        let since = Instant::now();
+        loop {
+            if let Some(mut connection) = self.try_connect() {
+                return ask(&mut connection, words);
+            }
+            // On a machine that has much to do, even a server that is up may be slow to say so.
+            assert!(since.elapsed() < PATIENCE, "{words:?}: the server is not up: {}", self.output());
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// A field of `INFO` or `CLUSTER INFO`.

@@ -7,6 +7,8 @@
 mod conformance;
 #[path = "../engines/mod.rs"]
 mod engines;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod cluster;
 mod contract;
@@ -17,6 +19,7 @@ mod network;
 mod opening;
 mod outages;
 mod patient;
+mod race;
 mod regression;
 mod replicas;
 mod sentinel;

@@ -21,14 +21,19 @@ pub(crate) async fn pair(engine: &Engine) -> (Server, Server) {
     let port = primary.port.to_string();
     let replica = engine.start_with(&[&IN_MEMORY[..], &["--replicaof", "127.0.0.1", &port]].concat());
     replica.wait_for(&["INFO", "replication"], "master_link_status", "up").await;
-    // That the replica takes itself for connected is not enough.
+    replica_follows(&primary, "x").await;
+    (primary, replica)
+}
+
+/// Waits until a replica has what its primary wrote so far; that it takes itself for connected is not enough. The
+/// key is one of the primary's own.
+pub(crate) async fn replica_follows(primary: &Server, key: &str) {
     let acknowledges = async || {
         let mut connection = primary.try_connect()?;
-        ask::<()>(&mut connection, &["DEL", "x"]);
+        ask::<()>(&mut connection, &["DEL", key]);
         (ask::<u64>(&mut connection, &["WAIT", "1", "100"]) == 1).then_some(())
     };
     eventually("the replica to acknowledge", acknowledges).await;
-    (primary, replica)
 }
 
 #[tokio::test]

@@ -4,12 +4,16 @@
 #![allow(dead_code, unused_imports, reason = "every test target uses its own part")]
 
 mod client;
+mod http;
+mod process;
 mod server;
 mod view;
 
 use std::{future::Future, time::Duration};
 
 pub(crate) use client::{Client, Closed, Socket, frame, handshake, select, text};
+pub(crate) use http::metrics;
+pub(crate) use process::Process;
 pub(crate) use server::{Server, Setup, eventually};
 use tokio::time::timeout;
 pub(crate) use view::RoomView;

@@ -10,15 +10,9 @@ use asset_arbiter::{
         faulty::{Faults, Faulty},
     },
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    sync::oneshot,
-    task::JoinHandle,
-    time::sleep,
-};
+use tokio::{net::TcpStream, sync::oneshot, task::JoinHandle, time::sleep};
 
-use super::{client::Client, soon};
+use super::{client::Client, http, soon};
 
 /// A server of its own: a memory store whose faults a test can switch on, and its own metrics.
 pub(crate) struct Server {
@@ -97,18 +91,12 @@ impl Server {
 
     /// The answer to a request written by hand: its head and body.
     pub(crate) async fn ask(&self, request: impl AsRef<[u8]>) -> String {
-        let mut stream = self.connect().await;
-        stream.write_all(request.as_ref()).await.unwrap();
-        let mut answer = Vec::new();
-        soon("an answer", stream.read_to_end(&mut answer)).await.unwrap();
-        String::from_utf8(answer).unwrap()
+        http::ask(self.address, request).await
     }
 
     /// The value of a line of `/metrics`.
     pub(crate) async fn metric(&self, name: &str) -> u64 {
-        let text = self.ask("GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
-        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        value.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
+        http::metric(self.address, name).await
     }
 
     /// How often connections ended with a close code, as `/metrics` tells.

@@ -1,55 +1,19 @@
 //! The binary itself, as a process: how it ends, and what it takes to run.
 
-use std::{net::SocketAddr, process::Stdio, time::Instant};
+use std::time::Instant;
 
 use asset_arbiter::model::ServerMessage;
 use futures::future::join_all;
-use tokio::{
-    io::{AsyncBufReadExt, BufReader, Lines},
-    process::{Child, ChildStderr, Command},
-};
+use tokio::process::Command;
 
-use crate::support::{Client, Socket, soon};
+use crate::support::{Process, Socket, soon};
 
-struct Process {
-    child: Child,
-    address: SocketAddr,
-    /// Kept open, so that the process can go on logging.
-    _log: Lines<BufReader<ChildStderr>>,
-}
-
-impl Process {
-    async fn start(flags: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_asset-arbiter"))
-            .args(["--listen", "127.0.0.1:0", "--log-format", "json"])
-            .args(flags)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let address = loop {
-            let line = soon("the line `listening`", log.next_line()).await.unwrap().unwrap();
-            let line: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
-            if line["message"] == "listening" {
-                break line["address"].as_str().unwrap().parse().unwrap();
-            }
-        };
-        Self { child, address, _log: log }
-    }
-
-    async fn join(&self, player: &str) -> Client {
-        Client::join(self.address, &format!("r/ws?player={player}")).await
-    }
-
-    /// Memory in use, in KB.
-    #[cfg(target_os = "linux")]
-    fn memory_kb(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse().unwrap()
-    }
+/// Memory in use, in KB.
+#[cfg(target_os = "linux")]
+fn memory_kb(process: &Process) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.child.id().unwrap())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 #[cfg(unix)]
@@ -118,10 +82,10 @@ async fn slow_readers_cost_the_server_no_memory_while_a_hundred_thousand_grants_
         }
         if round == ROUNDS / 100 {
             // Everything that is bounded and soon full is full by now, but for samples that wait to be counted.
-            before = process.memory_kb();
+            before = memory_kb(&process);
         }
     }
-    let grown = process.memory_kb().saturating_sub(before);
+    let grown = memory_kb(&process).saturating_sub(before);
     // A queue for each slow reader would take some 20 MB each.
     assert!(grown < 8 * 1024, "{before} KB grew by {grown} KB");
     let healed = |message: &ServerMessage| matches!(message, ServerMessage::Snapshot { .. }).then_some(());

@@ -1,0 +1,183 @@
+//! One hot asset and 2,000 connected players on one node over Redis: how many store calls a thousand decisions
+//! take, how many decisions a second there are beside redis-benchmark's unpipelined DECR on the same server in
+//! the same run, and what each costs whom in processor time.
+//!
+//! `cargo bench --bench hot_asset --features redis`
+
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on stops")]
+
+#[path = "../tests/engines/mod.rs"]
+mod engines;
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use std::{fs, time::Duration};
+
+use asset_arbiter::bots::{self, Config, Length, Report};
+use engines::redis::Server;
+use support::Process;
+use tokio::{process::Command, time::sleep};
+
+const PLAYERS: usize = 2000;
+/// As redis-benchmark has by itself.
+const CLIENTS: &str = "50";
+const DECREMENTS: usize = 300_000;
+
+/// One way to race.
+struct Race {
+    what: &'static str,
+    units: usize,
+    rounds: u32,
+    /// Frames that the node keeps for those who have not read them yet; who is further behind gets a snapshot.
+    room_log: &'static str,
+}
+
+/// Where everyone wins, each of 2,000 grants is told to 2,000 players: what is measured there is telling.
+const RACES: [Race; 4] = [
+    Race { what: "a unit for everyone", units: PLAYERS, rounds: 3, room_log: "512" },
+    Race { what: "the same, all told by frames", units: PLAYERS, rounds: 1, room_log: "4096" },
+    Race { what: "100 units, then sold out", units: 100, rounds: 20, room_log: "512" },
+    Race { what: "1 unit, then sold out", units: 1, rounds: 100, room_log: "512" },
+];
+
+#[tokio::main]
+async fn main() {
+    let redis = engines::redis::redis().expect("redis-server").start();
+    println!(
+        "Store calls and processor time since all players have joined, which takes a store call for each.\n"
+    );
+    println!("{:>61}{:>47}", "calls / 1,000", "processor time of each, us");
+    println!(
+        "{:<32}{:>9}{:>8}{:>7}{:>7}{:>13}{:>10}{:>8}{:>7}{:>8}",
+        "", "dec./s", "x DECR", "select", "any", "deliveries/s", "snapshots", "node", "store", "players"
+    );
+    let plain = decrement(&redis).await;
+    for race in RACES {
+        let node = Process::start(&["--store", &redis.url(), "--room-log", race.room_log]).await;
+        Bench { redis: &redis, node }.run(&race).await.print(race.what, plain);
+    }
+    decrement(&redis).await;
+}
+
+/// Decrements a second.
+async fn decrement(redis: &Server) -> f64 {
+    let before = busy(redis.process.id());
+    let output = Command::new("redis-benchmark")
+        .args(["-p", &redis.port.to_string(), "-c", CLIENTS, "-n", &DECREMENTS.to_string(), "--csv"])
+        .args(["DECR", "hot"])
+        .output()
+        .await
+        .expect("redis-benchmark, which is in the package redis-tools");
+    let output = String::from_utf8(output.stdout).unwrap();
+    let rate: f64 = output.lines().last().unwrap().split('"').nth(3).unwrap().parse().unwrap();
+    let store = (busy(redis.process.id()) - before) / DECREMENTS as f64;
+    let what = format!("DECR, {CLIENTS} clients one by one");
+    println!("{what:<32}{rate:>9.0}{:>8.2}{store:>52.2}", 1.0);
+    rate
+}
+
+struct Bench<'a> {
+    redis: &'a Server,
+    node: Process,
+}
+
+/// What a race came to.
+struct Outcome {
+    report: Report,
+    spent: Counts,
+}
+
+/// What was used up to some moment.
+#[derive(Clone, Copy)]
+struct Counts {
+    decisions: f64,
+    /// Calls of the store that decide, and calls of any kind.
+    selects: f64,
+    calls: f64,
+    /// Microseconds of processor time of the node, of the store, and of the players, who are this process.
+    busy: [f64; 3],
+}
+
+impl Bench<'_> {
+    /// Each round has a new asset, and every player asks for it once.
+    async fn run(&self, race: &Race) -> Outcome {
+        let config = Config {
+            nodes: vec![format!("ws://{}", self.node.address).parse().unwrap()],
+            room: format!("hot-{}-{}", race.units, race.room_log).parse().unwrap(),
+            players: PLAYERS,
+            assets: 1,
+            units: race.units as u32,
+            seed: 1,
+            length: Length::Rounds(race.rounds),
+            rate: 0.0,
+            reconnect_chaos: 0.0,
+            admin_key: None,
+            progress: false,
+        };
+        let (report, before) = tokio::join!(bots::run(config), self.once_all_have_joined());
+        let (report, after) = (report.unwrap(), self.counts().await);
+        assert!(report.held(), "{}", bots::text(&report));
+        Outcome { report, spent: after.since(before) }
+    }
+
+    async fn once_all_have_joined(&self) -> Counts {
+        while self.node.metric("asset_arbiter_connections").await < PLAYERS as u64 {
+            sleep(Duration::from_millis(10)).await;
+        }
+        self.counts().await
+    }
+
+    async fn counts(&self) -> Counts {
+        let text = support::metrics(self.node.address).await;
+        let sum = |name: &str| -> f64 {
+            let values = text.lines().filter(|line| line.starts_with(name));
+            values.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+        };
+        Counts {
+            decisions: sum("asset_arbiter_selects_total"),
+            selects: sum(r#"asset_arbiter_store_call_duration_seconds_count{call="select"}"#),
+            calls: sum("asset_arbiter_store_call_duration_seconds_count"),
+            busy: self.busy(),
+        }
+    }
+
+    fn busy(&self) -> [f64; 3] {
+        let node = self.node.child.id().unwrap();
+        [node, self.redis.process.id(), std::process::id()].map(busy)
+    }
+}
+
+impl Counts {
+    fn since(self, before: Self) -> Self {
+        Self {
+            decisions: self.decisions - before.decisions,
+            selects: self.selects - before.selects,
+            calls: self.calls - before.calls,
+            busy: [0, 1, 2].map(|who| self.busy[who] - before.busy[who]),
+        }
+    }
+}
+
+impl Outcome {
+    fn print(&self, what: &str, plain: f64) {
+        let Self { report, spent } = self;
+        let (rate, each) = (report.decisions.per_second, 1.0 / spent.decisions);
+        let deliveries = report.deliveries as f64 / report.race_seconds;
+        let [node, store, players] = spent.busy.map(|us| us * each);
+        println!(
+            "{what:<32}{rate:>9.0}{:>8.2}{:>7.1}{:>7.1}{deliveries:>13.0}{:>10}{node:>8.1}{store:>7.2}{players:>8.1}",
+            rate / plain,
+            1000.0 * spent.selects * each,
+            1000.0 * spent.calls * each,
+            report.snapshots,
+        );
+    }
+}
+
+/// Processor time a process has used, in microseconds: the 14th and 15th word of its `stat`, in hundredths of a
+/// second, counted past the name, which may have spaces in it.
+fn busy(process: u32) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let words = stat.rsplit_once(')').unwrap().1.split_whitespace().skip(11).take(2);
+    words.map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() * 10_000.0
+}

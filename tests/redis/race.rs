@@ -1,0 +1,327 @@
+//! The whole of it: the binary on real servers, its own bots against it, and masters that die in mid-race.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::Stdio,
+    sync::Arc,
+    time::Duration,
+};
+
+use asset_arbiter::{
+    model::{AssetState, ServerMessage},
+    store::Store,
+};
+use parking_lot::Mutex;
+use serde_json::Value;
+use tokio::{
+    process::{Child, Command},
+    task::JoinHandle,
+    time::timeout,
+};
+
+use crate::{
+    conformance::ground::room,
+    engines::{
+        cluster::Cluster,
+        eventually,
+        redis::{self, Server},
+    },
+    ground::store,
+    replicas::replica_follows,
+    support::{Client, Process, RoomView},
+};
+
+const ROOM: &str = "race";
+
+#[tokio::test]
+async fn the_promise_holds_on_redis() {
+    let Some(engine) = redis::redis() else { return };
+    holds_on(&engine.start().url()).await;
+}
+
+#[tokio::test]
+async fn the_promise_holds_on_valkey() {
+    let Some(engine) = redis::valkey() else { return };
+    holds_on(&engine.start().url()).await;
+}
+
+#[tokio::test]
+async fn the_promise_holds_on_a_cluster() {
+    let Some(engine) = redis::redis() else { return };
+    holds_on(&Cluster::start(&engine, 3, 0).await.url()).await;
+}
+
+/// Nobody looks whether the replica has what was told: either it has, or the loss is noticed.
+#[tokio::test]
+async fn a_master_that_dies_in_mid_race_loses_nothing_or_it_is_noticed() {
+    let Some(engine) = redis::redis() else { return };
+    let mut race = Race::start(Cluster::start(&engine, 3, 1).await, "").await;
+    race.master().process.kill();
+    race.replica_takes_over().await;
+    let Judged { verdict, regressions, .. } = race.judged().await;
+    assert_eq!(verdict.held(), regressions == 0, "{regressions} noticed, {:?}", verdict.report);
+    assert_eq!(verdict.more_than_lost_writes(), BTreeSet::new());
+}
+
+#[tokio::test]
+async fn what_a_failover_loses_in_mid_race_is_noticed_counted_logged_and_healed() {
+    let Some(engine) = redis::redis() else { return };
+    let mut race = Race::start(Cluster::start(&engine, 3, 1).await, "").await;
+    race.cut_off_the_replica().await;
+    race.grants(20).await;
+    race.master().process.kill();
+    race.replica().process.resume();
+    race.replica_takes_over().await;
+    let Judged { verdict, regressions, logged } = race.judged().await;
+    assert_eq!((regressions, logged), (1, true));
+    assert_eq!((verdict.code, verdict.more_than_lost_writes()), (Some(3), BTreeSet::new()));
+}
+
+/// The same, but nobody is told what the replica does not have.
+#[tokio::test]
+async fn with_replicas_waited_for_nothing_that_was_told_is_lost() {
+    let Some(engine) = redis::redis() else { return };
+    let mut race = Race::start(Cluster::start(&engine, 3, 1).await, "?wait=1&wait_timeout_ms=100").await;
+    race.cut_off_the_replica().await;
+    race.counts(UNKNOWN, 10).await;
+    race.master().process.kill();
+    race.replica().process.resume();
+    race.replica_takes_over().await;
+    // It is a replica now, and waited for.
+    race.master().restart();
+    let Judged { verdict, regressions, logged } = race.judged().await;
+    assert!(verdict.held(), "{:?}", verdict.report);
+    assert_eq!((regressions, logged), (0, false));
+}
+
+async fn holds_on(url: &str) {
+    let node = Process::start(&["--store", url]).await;
+    let flags = ["--players", "60", "--assets", "20", "--units", "3", "--rounds", "2"];
+    let verdict = Bots::start(&node, &[&flags[..], &["--reconnect-chaos", "0.05"]].concat()).verdict().await;
+    assert!(verdict.held(), "{:?}", verdict.report);
+    let decisions = &verdict.report["decisions"];
+    assert_eq!(decisions["total"], 60 * 20 * 2);
+    for asset in store(url).await.snapshot(&room(ROOM)).await.unwrap() {
+        assert_eq!((asset.held, asset.remaining), (3, 0), "{asset:?}");
+    }
+    assert_eq!(node.metric(REGRESSIONS).await, 0);
+}
+
+/// A race on a cluster of which each master has a replica, while it goes on.
+struct Race {
+    cluster: Cluster,
+    /// The master that has the room.
+    dying: usize,
+    truth: Arc<dyn Store>,
+    node: Process,
+    onlookers: Onlookers,
+    bots: Bots,
+}
+
+/// What came of it.
+struct Judged {
+    verdict: Verdict,
+    /// How often the node noticed that the store went back, and whether it logged it.
+    regressions: u64,
+    logged: bool,
+}
+
+const GRANTED: &str = r#"asset_arbiter_selects_total{outcome="granted"}"#;
+const UNKNOWN: &str = r#"asset_arbiter_store_errors_total{call="select",kind="outcome_unknown"}"#;
+const REGRESSIONS: &str = "asset_arbiter_regressions_total";
+const PLAYERS: usize = 40;
+const ASSETS: usize = 30;
+/// As many as are listed in a snapshot at most.
+const UNITS: usize = 30;
+/// Long enough that what is done to it is done in its middle.
+const SELECTS_A_SECOND: usize = 300;
+
+impl Race {
+    async fn start(cluster: Cluster, options: &str) -> Self {
+        let truth = store(&cluster.url()).await;
+        let node = Process::start(&["--store", &format!("{}{options}", cluster.url())]).await;
+        let onlookers = Onlookers::join(&node).await;
+        let numbers = [PLAYERS, ASSETS, UNITS, SELECTS_A_SECOND].map(|number| number.to_string());
+        let [players, assets, units, rate] = numbers.each_ref().map(String::as_str);
+        let bots = ["--players", players, "--assets", assets, "--units", units, "--rate", rate];
+        let dying = cluster.master_of(ROOM);
+        replica_follows(&cluster.masters[dying], ROOM).await;
+        let bots = Bots::start(&node, &bots);
+        let race = Self { cluster, dying, truth, node, onlookers, bots };
+        race.grants(100).await;
+        race
+    }
+
+    fn master(&mut self) -> &mut Server {
+        &mut self.cluster.masters[self.dying]
+    }
+
+    fn replica(&self) -> &Server {
+        &self.cluster.replicas[self.dying]
+    }
+
+    /// Waits until so many more selects were granted.
+    async fn grants(&self, more: u64) {
+        self.counts(GRANTED, more).await;
+        let so_far = self.node.metric(GRANTED).await;
+        assert!(so_far < (ASSETS * UNITS) as u64, "the race is still on");
+    }
+
+    /// Waits until a counter has grown by so much.
+    async fn counts(&self, counter: &str, more: u64) {
+        let before = self.node.metric(counter).await;
+        let grown = async || (self.node.metric(counter).await >= before + more).then_some(());
+        eventually(counter, grown).await;
+    }
+
+    /// It has what was written so far, and from now on it gets no more but what is in its socket already.
+    async fn cut_off_the_replica(&mut self) {
+        replica_follows(self.master(), ROOM).await;
+        self.replica().process.pause();
+        self.master().ask::<()>(&["CLIENT", "KILL", "TYPE", "replica"]);
+    }
+
+    async fn replica_takes_over(&self) {
+        self.replica().wait_for(&["INFO", "replication"], "role", "master").await;
+    }
+
+    /// Waits for the race's end and for everyone to know what the store has, which adds up whatever was lost.
+    async fn judged(self) -> Judged {
+        let verdict = self.bots.verdict().await;
+        self.onlookers.agree_with(&self.truth).await;
+        for asset in self.truth.snapshot(&room(ROOM)).await.unwrap() {
+            assert_eq!(asset.units.checked_sub(asset.held), Some(asset.remaining), "{asset:?}");
+        }
+        let regressions = self.node.metric(REGRESSIONS).await;
+        Judged { verdict, regressions, logged: self.node.has_logged("the store went back") }
+    }
+}
+
+/// `asset-arbiter bots`, racing.
+struct Bots(Child);
+
+/// What they say, and how they end.
+struct Verdict {
+    code: Option<i32>,
+    report: Value,
+}
+
+/// More than the bots' own patience with a room that does not settle.
+const UNTIL_JUDGED: Duration = Duration::from_secs(60);
+
+impl Bots {
+    fn start(node: &Process, flags: &[&str]) -> Self {
+        let url = format!("ws://{}", node.address);
+        let bots = Command::new(env!("CARGO_BIN_EXE_asset-arbiter"))
+            .args(["bots", "--json", "--url", &url, "--room", ROOM, "--seed", "1"])
+            .args(flags)
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn();
+        Self(bots.unwrap())
+    }
+
+    async fn verdict(self) -> Verdict {
+        let output = timeout(UNTIL_JUDGED, self.0.wait_with_output()).await.expect("a verdict").unwrap();
+        let report = serde_json::from_slice(&output.stdout).expect("a report");
+        Verdict { code: output.status.code(), report }
+    }
+}
+
+impl Verdict {
+    fn held(&self) -> bool {
+        self.code == Some(0) && self.report["verdict"] == "held"
+    }
+
+    /// What is wrong beyond what has to be when something that was told is not stored any more: a unit may go to
+    /// another player under the same revision, and one that nobody asks for again stays.
+    fn more_than_lost_writes(&self) -> BTreeSet<&str> {
+        let expected = [
+            "told_not_stored",
+            "told_otherwise",
+            "answered_not_stored",
+            "answered_otherwise",
+            "too_few_holders",
+        ];
+        let shown = self.report["violations"]["shown"].as_array().unwrap();
+        let kinds = shown.iter().map(|violation| violation["kind"].as_str().unwrap());
+        kinds.filter(|kind| !expected.contains(kind)).collect()
+    }
+}
+
+/// Clients that only look on, from before the race to its end.
+struct Onlookers(Vec<(Arc<Mutex<Known>>, JoinHandle<()>)>);
+
+impl Onlookers {
+    async fn join(node: &Process) -> Self {
+        let mut onlookers = Vec::new();
+        for _ in 0..3 {
+            let client = Client::join(node.address, &format!("{ROOM}/ws")).await;
+            let known = Arc::new(Mutex::new(Known::new(&client)));
+            onlookers.push((Arc::clone(&known), tokio::spawn(look_on(client, known))));
+        }
+        Self(onlookers)
+    }
+
+    /// Waits until each knows of every asset what the store has, who holds it included.
+    async fn agree_with(&self, truth: &Arc<dyn Store>) {
+        let agreed = async || {
+            let stored = truth.snapshot(&room(ROOM)).await.ok()?;
+            let agree = |known: &Mutex<Known>| known.lock().holders == holders(&stored);
+            self.0.iter().all(|(known, _)| agree(known)).then_some(())
+        };
+        eventually("every client to know what the store has", agreed).await;
+        assert!(self.0.iter().all(|(_, task)| !task.is_finished()), "nobody saw a rule broken");
+    }
+}
+
+impl Drop for Onlookers {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|(_, task)| task.abort());
+    }
+}
+
+async fn look_on(mut client: Client, known: Arc<Mutex<Known>>) {
+    loop {
+        let message = client.hear().await;
+        known.lock().follow(message);
+    }
+}
+
+type Holders = BTreeMap<String, BTreeSet<String>>;
+
+/// A room as a client knows it, and who holds what in it.
+struct Known {
+    view: RoomView,
+    holders: Holders,
+}
+
+impl Known {
+    fn new(client: &Client) -> Self {
+        Self { view: RoomView::new(&client.welcome), holders: Holders::new() }
+    }
+
+    fn follow(&mut self, message: ServerMessage) {
+        self.view.follow(&message);
+        match message {
+            ServerMessage::Snapshot { assets, part, .. } => {
+                if part == 1 {
+                    self.holders.clear();
+                }
+                self.holders.extend(holders(&assets));
+            }
+            ServerMessage::AssetChanged { asset, .. } => {
+                self.holders.entry(asset.to_string()).or_default();
+            }
+            ServerMessage::AssetGranted { asset, player, .. } => {
+                self.holders.entry(asset.to_string()).or_default().insert(player.to_string());
+            }
+            _ => {}
+        }
+    }
+}
+
+fn holders(assets: &[AssetState]) -> Holders {
+    let holders = |state: &AssetState| state.holders.iter().map(|grant| grant.player.to_string()).collect();
+    assets.iter().map(|state| (state.asset.to_string(), holders(state))).collect()
+}

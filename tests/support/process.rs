@@ -1,0 +1,67 @@
+use std::{net::SocketAddr, process::Stdio, sync::Arc};
+
+use parking_lot::Mutex;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+
+use super::{client::Client, http, soon};
+
+/// The binary itself, serving as a process of its own; killed when dropped.
+pub(crate) struct Process {
+    pub(crate) child: Child,
+    pub(crate) address: SocketAddr,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Process {
+    /// Starts it on a free port and waits until it listens.
+    pub(crate) async fn start(flags: &[&str]) -> Self {
+        Self::start_at("127.0.0.1:0", flags).await
+    }
+
+    /// The same on a given address.
+    pub(crate) async fn start_at(address: &str, flags: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_asset-arbiter"))
+            .args(["--listen", address, "--log-format", "json", "--log-level", "info"])
+            .args(flags)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let address = loop {
+            let line = soon("the line `listening`", lines.next_line()).await.unwrap();
+            let line = line.expect("it does not end before it listens");
+            let line: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+            if line["message"] == "listening" {
+                break line["address"].as_str().unwrap().parse().unwrap();
+            }
+        };
+        let log = Arc::<Mutex<Vec<_>>>::default();
+        let kept = Arc::clone(&log);
+        // Whatever else it says is read, so that it never waits for us.
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                kept.lock().push(line);
+            }
+        });
+        Self { child, address, log }
+    }
+
+    pub(crate) async fn join(&self, player: &str) -> Client {
+        Client::join(self.address, &format!("r/ws?player={player}")).await
+    }
+
+    /// The value of a line of `/metrics`.
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
+        http::metric(self.address, name).await
+    }
+
+    /// Whether it logged something with these words in it since it listens.
+    pub(crate) fn has_logged(&self, words: &str) -> bool {
+        self.log.lock().iter().any(|line| line.contains(words))
+    }
+}
