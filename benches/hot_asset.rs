@@ -2,7 +2,7 @@
 //! take, how many decisions a second there are beside redis-benchmark's unpipelined DECR on the same server in
 //! the same run, and what each costs whom in processor time.
 //!
-//! `cargo bench --bench hot_asset --features redis`
+//! `cargo bench --bench hot_asset`
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on stops")]
 
