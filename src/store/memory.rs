@@ -19,7 +19,9 @@ use async_trait::async_trait;
 use dashmap::DashMap;
 
 use self::asset::Asset;
-use super::{Call, Created, Done, Driver, Options, Result, Selected, Store, StoreError, StoreErrorKind};
+use super::{
+    Call, Created, Done, Driver, Options, Result, Selected, Store, StoreError, StoreErrorKind, outcome::Outcome,
+};
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
 
 pub(super) const DRIVER: Driver = Driver {
@@ -69,7 +71,7 @@ impl MemoryStore {
         change(&mut made)
     }
 
-    /// Runs `change` on an asset that is not removed.
+    /// Runs `change` on an asset that is there, removed or not.
     fn with_asset<T>(
         &self,
         call: Call,
@@ -112,19 +114,20 @@ impl Store for MemoryStore {
             let found = room.assets.get_mut(asset);
             let Some(found) = found else {
                 let mut made = Asset::new(units);
-                made.calls.record(call, true);
+                made.calls.record(call, Outcome::Changed);
                 let state = made.state(asset);
                 room.assets.insert(asset.clone(), made);
                 return Ok(Created { created: true, state, repeated: false });
             };
             let answered = found.calls.answered(call);
-            let created = answered.unwrap_or_else(|| found.create_again(call, units));
-            if !created && found.created_units != units {
+            let outcome = answered.unwrap_or_else(|| found.create_again(call, units));
+            if outcome == Outcome::Refused(StoreErrorKind::Conflict) {
                 return Err(error(
                     StoreErrorKind::Conflict,
                     format!("asset {asset} was created with {} units, not {units}", found.created_units),
                 ));
             }
+            let created = outcome == Outcome::Changed;
             Ok(Created { created, state: found.state(asset), repeated: answered.is_some() })
         })
     }
@@ -156,17 +159,11 @@ impl Store for MemoryStore {
         player: &PlayerName,
     ) -> Result<Done> {
         self.with_asset(call, room, asset, |found| {
-            let answered = found.calls.answered(call);
-            if answered.is_none() {
-                found.alive(asset)?;
+            let answered = found.answered(call, asset)?;
+            match answered.unwrap_or_else(|| found.strike(call, player)) {
+                Outcome::Changed => Ok(Done { state: found.state(asset), repeated: answered.is_some() }),
+                _ => Err(not_held(asset, player)),
             }
-            if !answered.unwrap_or_else(|| found.strike(call, player)) {
-                return Err(error(
-                    StoreErrorKind::NotHeld,
-                    format!("player {player} does not hold asset {asset}"),
-                ));
-            }
-            Ok(Done { state: found.state(asset), repeated: answered.is_some() })
         })
     }
 
@@ -179,24 +176,22 @@ impl Store for MemoryStore {
         condition: Option<u64>,
     ) -> Result<Done> {
         self.with_asset(call, room, asset, |found| {
-            let answered = found.calls.answered(call);
-            match answered {
-                Some(true) => {}
-                Some(false) => return Err(other_revision(asset, found.revision)),
-                None => found.add(call, asset, n, condition)?,
+            let answered = found.answered(call, asset)?;
+            match answered.unwrap_or_else(|| found.add(call, n, condition)) {
+                Outcome::Changed => Ok(Done { state: found.state(asset), repeated: answered.is_some() }),
+                Outcome::Refused(StoreErrorKind::LimitReached) => Err(too_many_units(asset, n)),
+                _ => Err(other_revision(asset, found.revision)),
             }
-            Ok(Done { state: found.state(asset), repeated: answered.is_some() })
         })
     }
 
     async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done> {
         self.with_asset(call, room, asset, |found| {
-            let repeated = found.calls.answered(call).is_some();
-            if !repeated {
-                found.alive(asset)?;
+            let answered = found.answered(call, asset)?;
+            if answered.is_none() {
                 found.remove(call);
             }
-            Ok(Done { state: found.state(asset), repeated })
+            Ok(Done { state: found.state(asset), repeated: answered.is_some() })
         })
     }
 
@@ -269,6 +264,14 @@ struct Room {
 
 fn unknown(asset: &AssetName) -> StoreError {
     error(StoreErrorKind::UnknownAsset, format!("the room has no asset {asset}"))
+}
+
+fn not_held(asset: &AssetName, player: &PlayerName) -> StoreError {
+    error(StoreErrorKind::NotHeld, format!("player {player} does not hold asset {asset}"))
+}
+
+fn too_many_units(asset: &AssetName, n: Units) -> StoreError {
+    error(StoreErrorKind::LimitReached, format!("asset {asset} cannot have {n} units more"))
 }
 
 fn other_revision(asset: &AssetName, revision: u64) -> StoreError {

@@ -7,6 +7,7 @@ mod drivers;
 mod error;
 pub mod faulty;
 mod memory;
+mod outcome;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "sqlite")]
@@ -27,6 +28,10 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// Counters and holders. Every changing call is ONE atomic step and carries a [`Call`], so that it may be
 /// repeated by us, by a driver or by a network, and takes effect once.
+///
+/// A call that was answered is over: its repeat changes nothing and is refused if the call was, whatever
+/// happened since. Only a call that found no asset, not even a removed one, leaves no trace (else strangers
+/// could fill the store with names): a late copy of it finds what was made meanwhile, and is a new call.
 ///
 /// # Errors
 /// Every method may fail with [`StoreErrorKind::Unavailable`] (nothing happened) or

@@ -1,5 +1,5 @@
 use asset_arbiter::{
-    model::AssetState,
+    model::{AssetName, AssetState, Units},
     store::{Call, StoreErrorKind, Verdict},
 };
 
@@ -10,13 +10,17 @@ super::properties![
     a_repeated_create_does_not_revive,
     a_repeated_select_takes_effect_once,
     a_repeated_select_takes_nothing_that_came_free,
+    a_repeated_select_that_was_denied_stays_denied,
     a_repeated_select_does_not_reach_into_a_new_life,
     a_repeated_creating_select_creates_once,
     a_repeated_release_takes_effect_once,
     a_repeated_release_of_what_was_not_held_stays_so,
     a_repeated_restock_takes_effect_once,
     a_repeated_conditional_restock_answers_the_same,
+    a_repeated_restock_that_was_too_much_stays_refused,
+    a_repeated_create_that_was_in_conflict_stays_refused,
     a_repeated_removal_does_not_touch_a_new_life,
+    what_found_the_asset_removed_stays_refused,
     what_was_done_before_a_removal_is_not_denied_after_it,
     an_older_call_changes_nothing,
     nodes_are_told_apart_whatever_their_numbers,
@@ -88,6 +92,18 @@ async fn a_repeated_select_takes_nothing_that_came_free(ground: Ground) {
     let again = ground.select(call, &sword, &[ann]).await;
     assert!(again.repeated);
     assert_eq!((&*again.verdicts, again.state), (&[Verdict::SoldOut][..], freed));
+}
+
+async fn a_repeated_select_that_was_denied_stays_denied(ground: Ground) {
+    let (sword, node, other, [ann, bob]) = (asset("sword"), Node::new(), Node::new(), players(["ann", "bob"]));
+    ground.create(other.next(), &sword, 1).await;
+    ground.select(other.next(), &sword, std::slice::from_ref(&ann)).await;
+    let (call, crowd) = (node.next(), [ann.clone(), bob]);
+    assert_eq!(ground.select(call, &sword, &crowd).await.verdicts, [already(1), Verdict::SoldOut]);
+    let freed = ground.release(other.next(), &sword, &ann).await.state;
+    let again = ground.select(call, &sword, &crowd).await;
+    assert!(again.repeated);
+    assert_eq!((&*again.verdicts, again.state), (&[Verdict::SoldOut; 2][..], freed));
 }
 
 async fn a_repeated_select_does_not_reach_into_a_new_life(ground: Ground) {
@@ -180,6 +196,31 @@ async fn a_repeated_conditional_restock_answers_the_same(ground: Ground) {
     assert_eq!(ground.state(&sword).await, before);
 }
 
+async fn a_repeated_restock_that_was_too_much_stays_refused(ground: Ground) {
+    let (sword, node, other) = (asset("sword"), Node::new(), Node::new());
+    ground.create(other.next(), &sword, Units::MAX).await;
+    let call = node.next();
+    let restock = || ground.store.restock(call, &ground.room, &sword, 1, None);
+    assert_eq!(refusal(restock().await), StoreErrorKind::LimitReached);
+    ground.remove(other.next(), &sword).await;
+    let reborn = ground.create(other.next(), &sword, 1).await.state;
+    assert_eq!(refusal(restock().await), StoreErrorKind::LimitReached, "though there would be room for it now");
+    assert_eq!(ground.state(&sword).await, reborn);
+}
+
+async fn a_repeated_create_that_was_in_conflict_stays_refused(ground: Ground) {
+    let (sword, node, other) = (asset("sword"), Node::new(), Node::new());
+    ground.create(other.next(), &sword, 1).await;
+    let call = node.next();
+    let create = || ground.store.create(call, &ground.room, &sword, 2);
+    assert_eq!(refusal(create().await), StoreErrorKind::Conflict);
+    let tombstone = ground.remove(other.next(), &sword).await.state;
+    assert_eq!(refusal(create().await), StoreErrorKind::Conflict, "it does not revive");
+    assert_eq!(ground.state(&sword).await, tombstone);
+    ground.create(other.next(), &sword, 2).await;
+    assert_eq!(refusal(create().await), StoreErrorKind::Conflict, "as many as it asked for, but by another");
+}
+
 async fn a_repeated_removal_does_not_touch_a_new_life(ground: Ground) {
     let (sword, node, other) = (asset("sword"), Node::new(), Node::new());
     ground.create(other.next(), &sword, 1).await;
@@ -193,6 +234,33 @@ async fn a_repeated_removal_does_not_touch_a_new_life(ground: Ground) {
     let before = ground.state(&sword).await;
     assert!(ground.remove(call, &sword).await.repeated);
     assert_eq!(ground.state(&sword).await, before);
+}
+
+/// Each by a node of its own, as a node's last call is remembered.
+async fn what_found_the_asset_removed_stays_refused(ground: Ground) {
+    let (sword, other, ann) = (asset("sword"), Node::new(), players(["ann"]));
+    ground.create(other.next(), &sword, 2).await;
+    ground.remove(other.next(), &sword).await;
+    let calls = [(); 5].map(|()| Node::new().next());
+    refuse_each(&ground, calls, &sword).await;
+    ground.create(other.next(), &sword, 2).await;
+    let before = ground.select(other.next(), &sword, &ann).await.state;
+    refuse_each(&ground, calls, &sword).await;
+    assert_eq!(ground.state(&sword).await, before);
+}
+
+/// What changes an asset under these calls, in a way that would be done if they were new.
+async fn refuse_each(ground: &Ground, calls: [Call; 5], asset: &AssetName) {
+    let Ground { store, room } = ground;
+    let [select, release, restock, conditional, remove] = calls;
+    let refused = [
+        refusal(store.select(select, room, asset, &players(["bob"]), Some(1)).await),
+        refusal(store.release(release, room, asset, &player("ann")).await),
+        refusal(store.restock(restock, room, asset, 1, None).await),
+        refusal(store.restock(conditional, room, asset, 1, Some(3)).await),
+        refusal(store.remove_asset(remove, room, asset).await),
+    ];
+    assert_eq!(refused, [StoreErrorKind::UnknownAsset; 5]);
 }
 
 async fn what_was_done_before_a_removal_is_not_denied_after_it(ground: Ground) {

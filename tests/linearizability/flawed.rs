@@ -1,4 +1,5 @@
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -20,6 +21,8 @@ pub struct Flawed {
     flaw: Flaw,
     /// Rises with every change, and serves as the number of a node that nobody knows.
     changes: AtomicU64,
+    /// Selects by which nobody got anything.
+    denied: Mutex<HashSet<(NodeId, u64)>>,
     /// The last state that was sold out.
     sold_out: Mutex<Option<AssetState>>,
 }
@@ -30,6 +33,8 @@ pub enum Flaw {
     AwardsTwice,
     /// Takes a repeated select for a new one.
     ForgetsSelects,
+    /// The same, if nobody got anything by it.
+    ForgetsDenials,
     /// Now and then says that a release is done, and does nothing.
     LosesReleases,
     /// Takes a repeated release for a new one.
@@ -48,7 +53,13 @@ pub enum Flaw {
 
 impl Flawed {
     pub fn new(inner: Arc<dyn Store>, flaw: Flaw) -> Self {
-        Self { inner, flaw, changes: AtomicU64::new(1 << 32), sold_out: Mutex::default() }
+        Self {
+            inner,
+            flaw,
+            changes: AtomicU64::new(1 << 32),
+            denied: Mutex::default(),
+            sold_out: Mutex::default(),
+        }
     }
 
     fn call(&self, call: Call, forgotten: Flaw) -> Call {
@@ -101,8 +112,13 @@ impl Store for Flawed {
         if let Some(denial) = self.denial_from_memory(players) {
             return Ok(denial);
         }
-        let call = self.call(call, Flaw::ForgetsSelects);
+        let own = (call.node, call.seq);
+        let denied = self.denied.lock().contains(&own);
+        let call = self.call(call, if denied { Flaw::ForgetsDenials } else { Flaw::ForgetsSelects });
         let mut selected = self.inner.select(call, room, asset, players, create).await?;
+        if !selected.verdicts.iter().any(|verdict| matches!(verdict, Verdict::Granted { .. })) {
+            self.denied.lock().insert(own);
+        }
         if selected.state.remaining == 0 {
             *self.sold_out.lock() = Some(selected.state.clone());
         }

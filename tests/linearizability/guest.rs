@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{
     arena::Arena,
-    plan::Rules,
+    plan::{Rules, Unplanned},
     spec::{Answer, Ask, Sight, Why},
 };
 
@@ -148,7 +148,7 @@ impl Guest {
     }
 
     fn nothing_is_lost(&self) -> bool {
-        self.arena.plan.faults == Faults::default()
+        self.arena.pace.unplanned == Unplanned::Nothing && self.arena.plan.faults == Faults::default()
     }
 }
 

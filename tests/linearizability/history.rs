@@ -123,7 +123,7 @@ pub enum Verdict {
 }
 
 /// Steps tried before a search is given up: some seconds.
-const PATIENCE: u64 = 3_000_000;
+const PATIENCE: u64 = 1_000_000;
 
 pub fn check(records: &[Record]) -> Verdict {
     match linearizable(records.iter().cloned()) {

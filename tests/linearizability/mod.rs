@@ -19,16 +19,20 @@ mod racer;
 pub mod run;
 pub mod spec;
 
-use std::{ops::Range, sync::Arc};
+use std::{ops::Range, pin::pin, sync::Arc};
 
 use asset_arbiter::store::Store;
-use futures::{StreamExt, TryStreamExt, stream};
-use tokio::runtime::Builder;
+use futures::{Stream, StreamExt, stream};
+use tokio::{runtime::Builder, task::spawn_blocking};
 
 use self::{
     plan::Pace,
-    run::{Broken, Met, Through},
+    run::{Broken, Met, Raced, Through},
 };
+
+/// Races that are kept until they are judged.
+const JUDGED_TOGETHER: usize = 1000;
+const JUDGES: usize = 2;
 
 /// Seeded histories of clients straight on the store, in virtual time.
 pub fn histories(make: impl Fn() -> Arc<dyn Store>, seeds: Range<u64>) -> Met {
@@ -67,7 +71,7 @@ pub fn virtually(
 ) -> Result<Met, Box<Broken>> {
     let mut met = Met::default();
     for seed in seeds {
-        met += in_virtual_time(async { through.run(make(), seed, Pace::VIRTUAL).await })?;
+        met += in_virtual_time(async { through.race(make(), seed, Pace::VIRTUAL).await }).judge()?;
     }
     Ok(met)
 }
@@ -83,22 +87,33 @@ async fn really(
     seeds: Range<u64>,
     at_once: usize,
 ) -> Result<Met, Box<Broken>> {
-    let run = |seed| {
+    let race = |seed| {
         let store = make();
-        async move { tokio::spawn(through.run(store, seed, Pace::REAL)).await.unwrap() }
+        async move { tokio::spawn(through.race(store, seed, Pace::REAL)).await.unwrap() }
     };
-    let runs = stream::iter(seeds).map(run).buffer_unordered(at_once);
-    runs.try_fold(Met::default(), |mut met, one| async move {
-        met += one;
-        Ok(met)
-    })
-    .await
+    judged(stream::iter(seeds).map(race).buffer_unordered(at_once)).await
 }
 
-fn report(what: &str, met: Result<Met, Box<Broken>>) -> Met {
+/// Judges races after they are over, some at a time: a judge at work keeps the cores from those who race, and
+/// what they then do not get done in time makes more work for judges.
+pub async fn judged(races: impl Stream<Item = Raced>) -> Result<Met, Box<Broken>> {
+    let mut races = pin!(races.chunks(JUDGED_TOGETHER));
+    let mut met = Met::default();
+    while let Some(over) = races.next().await {
+        let judge = |raced: Raced| async { spawn_blocking(|| raced.judge()).await.unwrap() };
+        let mut verdicts = stream::iter(over).map(judge).buffer_unordered(JUDGES);
+        while let Some(one) = verdicts.next().await {
+            met += one?;
+        }
+    }
+    Ok(met)
+}
+
+pub fn report(what: &str, met: Result<Met, Box<Broken>>) -> Met {
     match met {
         Ok(met) => {
             println!("{what}: {met:?}");
+            met.assert_enough();
             met
         }
         Err(broken) => panic!("{what}: {broken}"),

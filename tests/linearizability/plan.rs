@@ -51,20 +51,44 @@ pub struct Pace {
     pub think: Duration,
     /// How much later than planned a late copy may take effect.
     pub grace: Duration,
+    /// How many times as long as planned an arbiter tries.
+    pub patience: u32,
+    /// What goes wrong besides what is planned.
+    pub unplanned: Unplanned,
+}
+
+/// What goes wrong by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unplanned {
+    Nothing,
+    /// What is busy answers late, and is asked again.
+    Delays,
+    /// The wire cuts and repeats, too.
+    Copies,
 }
 
 impl Pace {
     /// Time costs nothing and is exact to the millisecond.
-    pub const VIRTUAL: Self = Self { think: Duration::from_millis(40), grace: Duration::from_millis(5) };
+    pub const VIRTUAL: Self = Self {
+        think: Duration::from_millis(40),
+        grace: Duration::from_millis(5),
+        patience: 1,
+        unplanned: Unplanned::Nothing,
+    };
 
-    /// For real servers, which are at times busy.
-    pub const REAL: Self = Self { grace: Duration::from_secs(2), ..Self::VIRTUAL };
+    /// For real servers, on machines that are at times busy.
+    pub const REAL: Self =
+        Self { grace: Duration::from_secs(10), patience: 4, unplanned: Unplanned::Delays, ..Self::VIRTUAL };
+
+    /// For real servers behind a wire that cuts and repeats.
+    pub const ROUGH_WIRE: Self = Self { unplanned: Unplanned::Copies, ..Self::REAL };
 }
 
 impl Plan {
-    pub fn new(seed: u64, rng: &mut Rng) -> Self {
+    pub fn new(seed: u64, pace: Pace, rng: &mut Rng) -> Self {
         let rules = [Rules::Selects, Rules::Changes, Rules::Changes, Rules::Lives][rng.usize(..4)];
         let mut faults = match rng.u8(..6) {
+            _ if pace.unplanned == Unplanned::Copies => Faults::default(),
             0 => Faults::default(),
             1..=3 => Faults::rough(),
             _ => harsh(),
@@ -72,10 +96,11 @@ impl Plan {
         let deadline = Duration::from_millis(if rng.u8(..4) == 0 { 150 } else { 600 });
         // Else nearly everything would be without an answer for nearly the whole time.
         faults.max_lateness = faults.max_lateness.min(deadline.mul_f64(1.5));
-        let auto_create = rng.u8(..4) == 0;
-        if rules == Rules::Lives || rules == Rules::Changes && auto_create {
-            // A call that found no asset to change leaves no trace there, so a late copy is a new call.
-            faults.duplicated_late = 0.0;
+        let mut auto_create = rng.u8(..4) == 0;
+        if rules != Rules::Selects && auto_create {
+            // A call that found an asset never made leaves no trace: a copy that finds it made is a new call.
+            (faults.duplicated, faults.duplicated_late) = (0.0, 0.0);
+            auto_create = pace.unplanned != Unplanned::Copies;
         }
         Self {
             seed,
@@ -86,7 +111,7 @@ impl Plan {
             auto_create,
             clients: rng.usize(2..=6),
             steps: rng.usize(4..=14),
-            deadline,
+            deadline: deadline * pace.patience,
             faults,
             loss: [0.0, 0.1, 0.5][rng.usize(..3)],
             lateness: Duration::from_millis(rng.u64(1..=150)),

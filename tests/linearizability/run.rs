@@ -55,10 +55,17 @@ pub struct Met {
     pub undecided: u64,
 }
 
+/// A race that is over.
+pub struct Raced {
+    plan: Plan,
+    pub records: Vec<Record>,
+    /// How many snapshots were told, if every promise was kept that shows without the checker.
+    kept: Result<u64, String>,
+}
+
 /// A promise that was not kept.
 pub struct Broken {
-    pub seed: u64,
-    pub why: String,
+    why: String,
     plan: Plan,
     records: Vec<Record>,
 }
@@ -68,20 +75,10 @@ const QUIET: Duration = Duration::from_secs(30);
 
 impl Through {
     /// Plays the seed's plan on a store.
-    pub async fn run(self, truth: Arc<dyn Store>, seed: u64, pace: Pace) -> Result<Met, Box<Broken>> {
-        self.play(truth, seed, pace).await.1
-    }
-
-    /// The same, and the whole history.
-    pub async fn play(
-        self,
-        truth: Arc<dyn Store>,
-        seed: u64,
-        pace: Pace,
-    ) -> (Vec<Record>, Result<Met, Box<Broken>>) {
+    pub async fn race(self, truth: Arc<dyn Store>, seed: u64, pace: Pace) -> Raced {
         let _said = SayOnPanic(seed);
         let mut rng = Rng::with_seed(seed);
-        let plan = Plan::new(seed, &mut rng);
+        let plan = Plan::new(seed, pace, &mut rng);
         let faulty = Faulty::new(Arc::clone(&truth), rng.u64(..), Faults::default());
         let shares = self == Self::Arbiter && plan.nodes > 1;
         let faulty = Arc::new(if shares { faulty.as_shared() } else { faulty });
@@ -92,15 +89,21 @@ impl Through {
             Self::Store => on_the_store(&arena, &mut rng).await,
             Self::Arbiter => on_arbiters(&arena, &mut rng).await,
         };
-        let records = arena.recorder.records();
-        let kept = kept.and_then(|snapshots| match history::check(&records) {
+        Raced { plan: arena.plan.clone(), records: arena.recorder.records(), kept }
+    }
+}
+
+impl Raced {
+    /// Whether all that was promised was kept. Takes a while.
+    pub fn judge(self) -> Result<Met, Box<Broken>> {
+        let _said = SayOnPanic(self.plan.seed);
+        let Self { plan, records, kept } = self;
+        let met = kept.and_then(|snapshots| match history::check(&records) {
             Verdict::Explained => Ok(Met::of(&records, snapshots)),
             Verdict::Undecided => Ok(Met { undecided: 1, ..Met::of(&records, snapshots) }),
             Verdict::Wrong(why) => Err(why),
         });
-        let broken = |why| Box::new(Broken { seed, why, plan: arena.plan.clone(), records: records.clone() });
-        let kept = kept.map_err(broken);
-        (records, kept)
+        met.map_err(|why| Box::new(Broken { why, plan, records }))
     }
 }
 
@@ -233,6 +236,17 @@ fn told_the_same(listeners: &[Listener]) -> Result<(), String> {
 }
 
 impl Met {
+    /// Else the seeds would have proven less than they say.
+    pub fn assert_enough(self) {
+        let Self { schedules, operations, granted, denied, unanswered, undecided, .. } = self;
+        let enough = operations > 25 * schedules
+            && granted > 8 * schedules
+            && denied > 3 * schedules
+            && unanswered > schedules
+            && undecided * 50 <= schedules;
+        assert!(enough || schedules < 100, "{self:?}");
+    }
+
     fn of(records: &[Record], snapshots: u64) -> Self {
         let count = |wanted: fn(&Record) -> bool| records.iter().filter(|record| wanted(record)).count() as u64;
         Self {
@@ -277,7 +291,7 @@ impl Drop for SayOnPanic {
 
 impl Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}\nSEED={} replays it: {:#?}", self.why, self.seed, self.plan)?;
+        writeln!(f, "{}\nSEED={} replays it: {:#?}", self.why, self.plan.seed, self.plan)?;
         self.records.iter().try_for_each(|record| writeln!(f, "{record}"))
     }
 }

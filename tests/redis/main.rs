@@ -7,6 +7,8 @@
 mod conformance;
 #[path = "../engines/mod.rs"]
 mod engines;
+#[path = "../linearizability/mod.rs"]
+mod linearizability;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -15,6 +17,7 @@ mod contract;
 mod encrypted;
 mod expiry;
 mod ground;
+mod histories;
 mod network;
 mod opening;
 mod outages;

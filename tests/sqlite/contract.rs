@@ -1,10 +1,10 @@
 use std::{sync::Arc, time::Duration};
 
-use asset_arbiter::store::{Call, Store, faulty::Faults};
+use asset_arbiter::store::{Call, Store, StoreErrorKind, faulty::Faults};
 
 use crate::{
     conformance::{
-        ground::{Ground, Node, asset, players},
+        ground::{Ground, Node, asset, players, refusal},
         promise::Met,
         promise_under_faults, seeds, suite, suite_under_faults,
     },
@@ -100,7 +100,7 @@ async fn rooms_do_not_leak() {
 
 /// Nor does the use of a room: it is noted now and then.
 #[tokio::test]
-async fn a_denial_writes_nothing() {
+async fn what_changes_nothing_writes_nothing() {
     let place = Place::quick();
     let store = place.open();
     let (ground, node, sword) = (Ground::new(Arc::clone(&store)), Node::new(), asset("sword"));
@@ -109,6 +109,11 @@ async fn a_denial_writes_nothing() {
     let logged = std::fs::metadata(place.beside("-wal")).unwrap().len();
     for _ in 0..20 {
         ground.select(node.next(), &sword, &players(["ann", "bob"])).await;
+        assert!(!ground.create(node.next(), &sword, 1).await.created);
+        let release = store.release(node.next(), &ground.room, &sword, &players(["bob"])[0]).await;
+        assert_eq!(refusal(release), StoreErrorKind::NotHeld);
+        let restock = store.restock(node.next(), &ground.room, &sword, 1, Some(7)).await;
+        assert_eq!(refusal(restock), StoreErrorKind::Conflict);
         store.keep(&ground.room, node.next().at).await.unwrap();
     }
     assert_eq!(std::fs::metadata(place.beside("-wal")).unwrap().len(), logged);

@@ -54,7 +54,7 @@ async fn fills_its_disk() {
         assert_eq!(refusal(again), StoreErrorKind::OutcomeUnknown, "as long as it is full");
         assert_eq!(ground.state(&sword).await.held as u64, told, "what was told is there");
     }
-    let held = ground.select(node.next(), &sword, &[player("p-0")]).await;
+    let held = ground.select(Node::new().next(), &sword, &[player("p-0")]).await;
     assert_eq!(held.verdicts, [Verdict::AlreadyHeld { revision: 1 }], "what writes nothing is answered");
 
     Resource::FSIZE.set(most, most).unwrap();

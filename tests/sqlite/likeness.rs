@@ -1,8 +1,8 @@
 use std::{fmt::Debug, sync::Arc};
 
 use asset_arbiter::{
-    model::{AssetName, PlayerName},
-    store::{Call, MemoryStore, Result, Store, StoreErrorKind, Verdict},
+    model::{AssetName, PlayerName, limits::REMEMBERED_NODES},
+    store::{Call, MemoryStore, Result, Store, StoreErrorKind},
 };
 use fastrand::Rng;
 
@@ -36,12 +36,14 @@ struct Pair {
     assets: Vec<AssetName>,
     crowd: Vec<PlayerName>,
     rng: Rng,
+    /// All that was asked.
+    earlier: Vec<(AssetName, Call, Change)>,
     /// What was asked last, and what came of it in both.
     asked: String,
     answers: [String; 2],
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Change {
     Create(u32),
     Select(Vec<PlayerName>, Option<u32>),
@@ -56,16 +58,18 @@ impl Pair {
         Self {
             memory: Ground { store: Arc::new(MemoryStore::new(None)), room: sqlite.room.clone() },
             sqlite,
-            nodes: (0..40).map(|_| Node::new()).collect(),
+            // As many as each of them remembers.
+            nodes: (0..REMEMBERED_NODES).map(|_| Node::new()).collect(),
             assets: ["bow", "sword"].map(asset).to_vec(),
             crowd: team("p", 6),
             rng: Rng::with_seed(seed),
+            earlier: Vec::new(),
             asked: String::new(),
             answers: Default::default(),
         }
     }
 
-    /// Asks for something, at times twice.
+    /// Asks for something, and at times once more for what was asked before.
     async fn change(&mut self) {
         if self.rng.u8(..60) == 0 {
             for ground in [&self.memory, &self.sqlite] {
@@ -75,9 +79,10 @@ impl Pair {
         let name = self.assets[self.rng.usize(..self.assets.len())].clone();
         let call = self.nodes[self.rng.usize(..self.nodes.len())].next();
         let change = self.draw();
-        let forgotten = self.ask(&name, call, &change).await;
-        // A denial may be forgotten, and is then decided again.
-        if self.rng.u8(..4) == 0 && !forgotten {
+        self.ask(&name, call, &change).await;
+        self.earlier.push((name, call, change));
+        if self.rng.u8(..3) == 0 {
+            let (name, call, change) = self.earlier[self.rng.usize(..self.earlier.len())].clone();
             self.ask(&name, call, &change).await;
         }
     }
@@ -100,13 +105,10 @@ impl Pair {
         }
     }
 
-    /// Whether it was a select without a grant.
-    async fn ask(&mut self, asset: &AssetName, call: Call, change: &Change) -> bool {
+    async fn ask(&mut self, asset: &AssetName, call: Call, change: &Change) {
         self.asked = format!("{change:?} of {asset} by {call:?}");
         let memory = answer(&self.memory, asset, call, change).await;
-        let sqlite = answer(&self.sqlite, asset, call, change).await;
-        self.answers = [memory.0, sqlite.0];
-        sqlite.1
+        self.answers = [memory, answer(&self.sqlite, asset, call, change).await];
     }
 
     async fn compare(&self, when: &str) {
@@ -128,21 +130,15 @@ impl Pair {
     }
 }
 
-async fn answer(ground: &Ground, asset: &AssetName, call: Call, change: &Change) -> (String, bool) {
+async fn answer(ground: &Ground, asset: &AssetName, call: Call, change: &Change) -> String {
     let Ground { store, room } = ground;
-    let words = match change {
+    match change {
         Change::Create(units) => words(store.create(call, room, asset, *units).await),
+        Change::Select(players, create) => words(store.select(call, room, asset, players, *create).await),
         Change::Release(player) => words(store.release(call, room, asset, player).await),
         Change::Restock(n, condition) => words(store.restock(call, room, asset, *n, *condition).await),
         Change::Remove => words(store.remove_asset(call, room, asset).await),
-        Change::Select(players, create) => {
-            let selected = store.select(call, room, asset, players, *create).await;
-            let granted = |verdict: &Verdict| matches!(verdict, Verdict::Granted { .. });
-            let none = selected.as_ref().is_ok_and(|selected| !selected.verdicts.iter().any(granted));
-            return (words(selected), none);
-        }
-    };
-    (words, false)
+    }
 }
 
 /// All that the contract says of an answer; of an error that is its kind.

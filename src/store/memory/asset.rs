@@ -1,9 +1,9 @@
 use std::collections::{BTreeMap, HashMap};
 
-use super::{calls::LastCalls, error, other_revision, unknown};
+use super::{calls::LastCalls, unknown};
 use crate::{
     model::{AssetName, AssetState, Grant, PlayerName, RevisionRow, Units, limits::HOLDERS_SHOWN},
-    store::{Call, Result, Selected, StoreErrorKind, Verdict},
+    store::{Call, Result, Selected, StoreErrorKind, Verdict, outcome::Outcome},
 };
 
 /// One asset: its counter, its holders and the calls that changed it.
@@ -34,27 +34,39 @@ impl Asset {
         }
     }
 
-    pub(super) fn alive(&self, asset: &AssetName) -> Result<()> {
-        if self.removed { Err(unknown(asset)) } else { Ok(()) }
+    /// What the call came to, if it was made before. One that finds the asset removed is refused for good.
+    pub(super) fn answered(&mut self, call: Call, asset: &AssetName) -> Result<Option<Outcome>> {
+        let nothing_there = Outcome::Refused(StoreErrorKind::UnknownAsset);
+        match self.calls.answered(call) {
+            None if self.removed => {
+                self.over(call, nothing_there);
+                Err(unknown(asset))
+            }
+            Some(outcome) if outcome == nothing_there => Err(unknown(asset)),
+            answered => Ok(answered),
+        }
     }
 
-    pub(super) fn create_again(&mut self, call: Call, units: Units) -> bool {
-        let created = self.removed;
-        if created {
-            let calls = std::mem::take(&mut self.calls);
-            *self = Self { revision: self.revision + 1, calls, ..Self::new(units) };
+    pub(super) fn create_again(&mut self, call: Call, units: Units) -> Outcome {
+        if !self.removed {
+            let same = self.created_units == units;
+            let conflict = Outcome::Refused(StoreErrorKind::Conflict);
+            return self.over(call, if same { Outcome::Unchanged } else { conflict });
         }
-        self.calls.record(call, created);
-        created
+        let calls = std::mem::take(&mut self.calls);
+        *self = Self { revision: self.revision + 1, calls, ..Self::new(units) };
+        self.over(call, Outcome::Changed)
     }
 
     pub(super) fn select(&mut self, call: Call, asset: &AssetName, players: &[PlayerName]) -> Result<Selected> {
-        self.alive(asset)?;
-        let repeated = self.calls.answered(call).is_some();
+        let repeated = self.answered(call, asset)?.is_some();
+        if self.removed {
+            return Err(unknown(asset));
+        }
         let verdicts: Vec<_> = players.iter().map(|player| self.decide(call, player, repeated)).collect();
         if !repeated {
-            let changed = verdicts.iter().any(|verdict| matches!(verdict, Verdict::Granted { .. }));
-            self.calls.record(call, changed);
+            let granted = verdicts.iter().any(|verdict| matches!(verdict, Verdict::Granted { .. }));
+            self.over(call, if granted { Outcome::Changed } else { Outcome::Unchanged });
         }
         Ok(Selected { verdicts, state: self.state(asset), repeated })
     }
@@ -74,46 +86,41 @@ impl Asset {
         Verdict::Granted { revision }
     }
 
-    pub(super) fn strike(&mut self, call: Call, player: &PlayerName) -> bool {
-        let revision = self.by_player.remove(player);
-        if let Some(revision) = revision {
-            self.holders.remove(&revision);
-            self.remaining += 1;
-            self.revision += 1;
-        }
-        self.calls.record(call, revision.is_some());
-        revision.is_some()
+    pub(super) fn strike(&mut self, call: Call, player: &PlayerName) -> Outcome {
+        let Some(revision) = self.by_player.remove(player) else {
+            return self.over(call, Outcome::Refused(StoreErrorKind::NotHeld));
+        };
+        self.holders.remove(&revision);
+        self.remaining += 1;
+        self.revision += 1;
+        self.over(call, Outcome::Changed)
     }
 
-    pub(super) fn add(
-        &mut self,
-        call: Call,
-        asset: &AssetName,
-        n: Units,
-        condition: Option<u64>,
-    ) -> Result<()> {
-        self.alive(asset)?;
+    pub(super) fn add(&mut self, call: Call, n: Units, condition: Option<u64>) -> Outcome {
         if condition.is_some_and(|revision| revision != self.revision) {
-            self.calls.record(call, false);
-            return Err(other_revision(asset, self.revision));
+            return self.over(call, Outcome::Refused(StoreErrorKind::Conflict));
         }
-        let units = self.units.checked_add(n).ok_or_else(|| {
-            error(StoreErrorKind::LimitReached, format!("asset {asset} cannot have {n} units more"))
-        })?;
+        let Some(units) = self.units.checked_add(n) else {
+            return self.over(call, Outcome::Refused(StoreErrorKind::LimitReached));
+        };
         self.units = units;
         self.remaining += n;
         self.revision += 1;
-        self.calls.record(call, true);
-        Ok(())
+        self.over(call, Outcome::Changed)
     }
 
     pub(super) fn remove(&mut self, call: Call) {
-        self.calls.record(call, true);
         self.revision += 1;
         self.removed = true;
         self.remaining = 0;
         self.holders.clear();
         self.by_player.clear();
+        self.over(call, Outcome::Changed);
+    }
+
+    fn over(&mut self, call: Call, outcome: Outcome) -> Outcome {
+        self.calls.record(call, outcome);
+        outcome
     }
 
     pub(super) fn state(&self, asset: &AssetName) -> AssetState {

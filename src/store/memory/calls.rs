@@ -1,22 +1,22 @@
 use crate::{
     model::limits::REMEMBERED_NODES,
-    store::{Call, NodeId},
+    store::{Call, NodeId, outcome::Outcome},
 };
 
-/// The last call of each of the newest nodes, and whether it changed anything.
+/// The last call of each of the newest nodes, and what it came to.
 #[derive(Debug, Default)]
-pub(super) struct LastCalls(Vec<(NodeId, u64, bool)>);
+pub(super) struct LastCalls(Vec<(NodeId, u64, Outcome)>);
 
 impl LastCalls {
-    /// Whether this call (or a later one of the node) was answered before, and if so, whether it changed anything.
-    pub(super) fn answered(&self, call: Call) -> Option<bool> {
-        let &(_, seq, changed) = self.0.iter().find(|(node, ..)| *node == call.node)?;
-        (call.seq <= seq).then_some(changed)
+    /// What this call (or a later one of the node) came to, if it was made before.
+    pub(super) fn answered(&self, call: Call) -> Option<Outcome> {
+        let &(_, seq, outcome) = self.0.iter().find(|(node, ..)| *node == call.node)?;
+        (call.seq <= seq).then_some(outcome)
     }
 
-    pub(super) fn record(&mut self, call: Call, changed: bool) {
+    pub(super) fn record(&mut self, call: Call, outcome: Outcome) {
         self.0.retain(|(node, ..)| *node != call.node);
-        self.0.push((call.node, call.seq, changed));
+        self.0.push((call.node, call.seq, outcome));
         if self.0.len() > REMEMBERED_NODES {
             self.0.remove(0);
         }

@@ -1,7 +1,7 @@
 -- Begins every script. Above it stand three numbers from model/limits.rs: HOLDERS_SHOWN, REMEMBERED_NODES, MAX_UNITS.
 --
 -- KEYS  1 assets   hash  asset -> "UNITS CREATED REMAINING REVISION live|removed"; CREATED: units at its creation
---       2 calls    hash  asset -> each node's last call, oldest first: "NODE=SEQ+" if it changed anything, else "NODE=SEQ-"
+--       2 calls    hash  asset -> each node's last call and what it came to, oldest first: "NODE=SEQ+NODE=SEQ-..."
 --       3 holders  hash  "asset/player" -> "REVISION/AT"; "asset/" -> its first holders as in grants, with spaces
 --                        between; "/" -> a filler
 --       4 grants   zset  "asset/REVISION/AT/player", all of score 0, so in the order of assets, then of revisions
@@ -14,6 +14,9 @@
 local assets, calls, holders, grants = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local ttl, asset = tonumber(ARGV[1]), ARGV[3]
 local PAGE, CALL_LENGTH = 1000, 34
+
+-- What a call comes to: it changed something, or nothing, or was refused.
+local CHANGED, UNCHANGED, UNKNOWN, NOT_HELD, CONFLICT, LIMIT = '+', '-', 'u', 'h', 'c', 'l'
 
 -- Longer than what a small hash may have in its compact form, where each look-up reads all fields: looking up 64
 -- players in a room of 100 holders took 74 us, and takes 10.

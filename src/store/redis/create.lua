@@ -3,18 +3,19 @@
 -- OUT   {"ok", repeated, record, first holders, created}, or {"conflict", units at its creation}
 
 local units = tonumber(ARGV[6])
-local it, before = load(), answered()
-local created = before
-if before == nil then
-  created = not it or it.removed
-  if created then
+local it, outcome = load(), answered()
+local again = outcome ~= nil
+if not again then
+  if it and not it.removed then
+    outcome = it.created == units and UNCHANGED or CONFLICT
+  else
     local revision = it and it.revision + 1 or 0
-    it = begin(units)
+    it, outcome = begin(units), CHANGED
     it.revision = revision
     save(it)
   end
-  record(created)
+  record(outcome)
 end
 if not it then return { 'unknown' } end
-if not created and not it.removed and it.created ~= units then return { 'conflict', it.created } end
-return { 'ok', before ~= nil and 1 or 0, it.text, first(), created and 1 or 0 }
+if outcome == CONFLICT then return { 'conflict', it.created } end
+return { 'ok', again and 1 or 0, it.text, first(), outcome == CHANGED and 1 or 0 }

@@ -5,14 +5,14 @@
 --       now, 0: sold out
 
 local at, units, first_player = ARGV[6], tonumber(ARGV[7]), 8
-local it = load()
-local fresh = not it
-if fresh and units then it = begin(units) end
+local it, outcome = resume()
+local fresh = not it and not outcome and units
+if fresh then it = begin(units) end
 if not it or it.removed then return { 'unknown' } end
 
 local held = {}
 if #ARGV >= first_player then held = redis.call('HMGET', holders, unpack(ARGV, first_player)) end
-local again, left, verdicts = answered() ~= nil, it.remaining, {}
+local again, left, verdicts = outcome ~= nil, it.remaining, {}
 local fields, members = {}, {}
 for i, grant in ipairs(held) do
   if grant then
@@ -36,5 +36,5 @@ if #fields > 0 then
   it.remaining = left
 end
 if fresh or #fields > 0 then save(it) end
-if not again then record(#fields > 0) end
+if not again then record(#fields > 0 and CHANGED or UNCHANGED) end
 return { 'ok', again and 1 or 0, it.text, first(), verdicts }

@@ -1,28 +1,123 @@
-use rusqlite::{Connection, OptionalExtension, Result, params};
+use rusqlite::{Connection, Result, Row, params};
 
-use super::{asset::Asset, value::number};
-use crate::{model::limits::REMEMBERED_NODES, store::Call};
+use super::{
+    asset::Asset,
+    value::{number, outcome, word},
+};
+use crate::{
+    model::limits::REMEMBERED_NODES,
+    store::{Call, outcome::Outcome},
+};
 
-const LAST: &str = "SELECT seq, changed FROM calls WHERE room = ?1 AND asset = ?2 AND node = ?3";
-const RECORD: &str = "INSERT INTO calls (room, asset, node, seq, changed, place)
-    VALUES (?1, ?2, ?3, ?4, ?5, (SELECT coalesce(max(place), 0) + 1 FROM calls WHERE room = ?1 AND asset = ?2))
-    ON CONFLICT DO UPDATE SET seq = excluded.seq, changed = excluded.changed, place = excluded.place";
+/// Calls that changed nothing and are remembered, of all assets: as many as can wait for the writer, so that one
+/// is forgotten only after more others were decided than any caller has patience for. About 10 MB.
+const DENIALS: i64 = 32_768;
+
+const LAST: &str = "SELECT seq, NULL FROM calls WHERE room = ?1 AND asset = ?2 AND node = ?3
+    UNION ALL SELECT seq, outcome FROM denials WHERE room = ?1 AND asset = ?2 AND node = ?3";
+const RECORD: &str = "INSERT INTO calls (room, asset, node, seq, place)
+    VALUES (?1, ?2, ?3, ?4, (SELECT coalesce(max(place), 0) + 1 FROM calls WHERE room = ?1 AND asset = ?2))
+    ON CONFLICT DO UPDATE SET seq = excluded.seq, place = excluded.place";
 const FORGET: &str = "DELETE FROM calls WHERE room = ?1 AND asset = ?2 AND place <=
     (SELECT place FROM calls WHERE room = ?1 AND asset = ?2 ORDER BY place DESC LIMIT 1 OFFSET ?3)";
+const DENY: &str = "REPLACE INTO denials (room, asset, node, seq, outcome) VALUES (?1, ?2, ?3, ?4, ?5)";
+const FORGET_DENIALS: &str = "DELETE FROM denials WHERE place <= ?1";
 
-/// Whether this call (or a later one of the node) was answered before, and if so, whether it changed anything.
-pub(super) fn answered(db: &Connection, asset: &Asset, call: Call) -> Result<Option<bool>> {
+/// What this call (or a later one of the node) came to, if it was made before.
+pub(super) fn answered(db: &Connection, asset: &Asset, call: Call) -> Result<Option<Outcome>> {
     let key = [asset.room.as_str(), asset.name.as_str(), &call.node.to_string()];
-    let last: Option<(u64, bool)> =
-        db.prepare_cached(LAST)?.query_row(key, |row| Ok((number(row, 0)?, row.get(1)?))).optional()?;
-    Ok(last.and_then(|(seq, changed)| (call.seq <= seq).then_some(changed)))
+    let mut statement = db.prepare_cached(LAST)?;
+    let made = statement.query_map(key, read)?.collect::<Result<Vec<_>>>()?;
+    let last = made.into_iter().max_by_key(|(seq, _)| *seq);
+    Ok(last.and_then(|(seq, outcome)| (call.seq <= seq).then_some(outcome)))
 }
 
-/// Remembers the call as its node's last, and forgets the nodes that are not among the newest.
-pub(super) fn record(db: &Connection, asset: &Asset, call: Call, changed: bool) -> Result<()> {
+/// Remembers the call as its node's last: on disk with what it changed, and in memory if it changed nothing.
+pub(super) fn record(db: &Connection, asset: &Asset, call: Call, outcome: Outcome) -> Result<()> {
     let (room, name) = (asset.room.as_str(), asset.name.as_str());
     let (node, seq) = (call.node.to_string(), call.seq.cast_signed());
-    db.prepare_cached(RECORD)?.execute(params![room, name, node, seq, changed])?;
-    db.prepare_cached(FORGET)?.execute(params![room, name, REMEMBERED_NODES as i64])?;
+    if outcome == Outcome::Changed {
+        db.prepare_cached(RECORD)?.execute(params![room, name, node, seq])?;
+        db.prepare_cached(FORGET)?.execute(params![room, name, REMEMBERED_NODES as i64])?;
+    } else {
+        let place = db.prepare_cached(DENY)?.insert(params![room, name, node, seq, word(outcome)])?;
+        db.prepare_cached(FORGET_DENIALS)?.execute([place - DENIALS])?;
+    }
     Ok(())
+}
+
+fn read(row: &Row<'_>) -> Result<(u64, Outcome)> {
+    Ok((number(row, 0)?, outcome(row, 1)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{
+        NodeId, StoreErrorKind,
+        sqlite::{rooms, schema},
+    };
+
+    fn call(node: u64, seq: u64) -> Call {
+        Call { node: NodeId(node), seq, at: 0 }
+    }
+
+    fn with_asset(look: impl FnOnce(&Connection, &Asset) -> Result<()>) {
+        let folder = tempfile::tempdir().unwrap();
+        let db = schema::open_to_write(&folder.path().join("game.db")).unwrap();
+        let room = "lobby".parse().unwrap();
+        rooms::enter(&db, &room, 0).unwrap();
+        let asset = Asset::make(&db, &room, &"sword".parse().unwrap(), 1).unwrap();
+        look(&db, &asset).unwrap();
+    }
+
+    #[test]
+    fn the_newest_call_of_a_node_counts_wherever_it_is_kept() {
+        with_asset(|db, asset| {
+            let refused = Outcome::Refused(StoreErrorKind::NotHeld);
+            record(db, asset, call(7, 1), Outcome::Changed)?;
+            record(db, asset, call(7, u64::MAX - 1), refused)?;
+            assert_eq!(answered(db, asset, call(7, 1))?, Some(refused), "a later one was made");
+            assert_eq!(answered(db, asset, call(7, u64::MAX))?, None);
+            record(db, asset, call(7, u64::MAX), Outcome::Changed)?;
+            assert_eq!(answered(db, asset, call(7, u64::MAX))?, Some(Outcome::Changed));
+            assert_eq!(answered(db, asset, call(8, 1))?, None);
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn what_is_rolled_back_was_not_made() {
+        with_asset(|db, asset| {
+            db.execute_batch("BEGIN IMMEDIATE; SAVEPOINT change")?;
+            record(db, asset, call(7, 1), Outcome::Unchanged)?;
+            db.execute_batch("RELEASE change; SAVEPOINT change")?;
+            record(db, asset, call(7, 2), Outcome::Unchanged)?;
+            db.execute_batch("ROLLBACK TO change; RELEASE change")?;
+            assert_eq!(answered(db, asset, call(7, 2))?, None);
+            assert_eq!(answered(db, asset, call(7, 1))?, Some(Outcome::Unchanged));
+            db.execute_batch("ROLLBACK")?;
+            assert_eq!(answered(db, asset, call(7, 1))?, None);
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn denials_have_a_bound_and_go_with_their_room() {
+        with_asset(|db, asset| {
+            let count = || db.query_row("SELECT count(*) FROM denials", [], |row| row.get::<_, i64>(0));
+            let newest = DENIALS.unsigned_abs() + 9;
+            for node in 0..=newest {
+                record(db, asset, call(node, 1), Outcome::Unchanged)?;
+            }
+            assert_eq!(count()?, DENIALS);
+            assert_eq!(answered(db, asset, call(9, 1))?, None, "the oldest are forgotten");
+            for node in [10, newest] {
+                assert_eq!(answered(db, asset, call(node, 1))?, Some(Outcome::Unchanged));
+            }
+            rooms::remove(db, &asset.room)?;
+            assert_eq!(count()?, 0);
+            Ok(())
+        });
+    }
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::store::Result;
 
 /// What each schema makes of the one before it. Their number is the file's `user_version`.
-const SCHEMAS: &[&str] = &[include_str!("schema.sql")];
+const SCHEMAS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_2.sql")];
 
 /// Tells our files from other programs': "AARB".
 const APPLICATION_ID: i32 = 0x4141_5242;
@@ -43,6 +43,7 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection> {
         )));
     }
     upgrade(&mut db, version)
+        .and_then(|()| db.execute_batch(include_str!("denials.sql")))
         .map_err(|error| broken(format!("cannot make the tables of {}", path.display()), error))?;
     Ok(db)
 }
@@ -140,5 +141,28 @@ mod tests {
         assert_eq!(pragma("journal_mode").unwrap(), "wal");
         let number = |name| db.pragma_query_one::<u32>(None, name).unwrap();
         assert_eq!((number("synchronous"), number("fullfsync"), number("foreign_keys")), (2, 1, 1));
+    }
+
+    #[test]
+    fn a_file_of_an_earlier_schema_is_brought_to_the_newest() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("game.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(SCHEMAS[0]).unwrap();
+        old.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        old.execute_batch(
+            "INSERT INTO rooms (room, last_used) VALUES ('arena', 1);
+             INSERT INTO assets (room, asset, units, remaining, held, revision, creation, created_units, removed)
+             VALUES ('arena', 'sword', 1, 1, 0, 0, 0, 1, 0);
+             INSERT INTO calls (room, asset, node, seq, changed, place)
+             VALUES ('arena', 'sword', 'aa', 7, 1, 1), ('arena', 'sword', 'bb', 8, 0, 2);",
+        )
+        .unwrap();
+        drop(old);
+        let db = open_to_write(&path).unwrap();
+        let calls = "SELECT group_concat(node || seq) FROM calls";
+        assert_eq!(db.query_row(calls, [], |row| row.get::<_, String>(0)).unwrap(), "aa7");
+        assert_eq!(db.pragma_query_one::<u32>(None, "user_version").unwrap() as usize, SCHEMAS.len());
     }
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     model::{AssetName, PlayerName, RoomName, Units},
-    store::{Call, Created, Done, Selected, Verdict},
+    store::{Call, Created, Done, Selected, StoreErrorKind, Verdict, outcome::Outcome},
 };
 
 /// One changing call on one asset. It may run more than once: only what is committed counts.
@@ -22,22 +22,22 @@ impl Turn {
     pub(super) fn create(&self, db: &Connection, units: Units) -> Decided<Created> {
         let Some(mut asset) = Asset::find(db, &self.room, &self.asset)? else {
             let asset = self.make(db, units)?;
-            calls::record(db, &asset, self.call, true)?;
+            calls::record(db, &asset, self.call, Outcome::Changed)?;
             return Ok(Created { created: true, state: asset.state(db)?, repeated: false });
         };
         self.use_room(db)?;
         let answered = calls::answered(db, &asset, self.call)?;
-        let created = match answered {
-            Some(changed) => changed,
+        let outcome = match answered {
+            Some(outcome) => outcome,
             None => self.create_again(db, &mut asset, units)?,
         };
-        if !created && !asset.removed && asset.created_units != units {
+        if outcome == Outcome::Refused(StoreErrorKind::Conflict) {
             return Err(other_units(&self.asset, asset.created_units, units));
         }
+        let created = outcome == Outcome::Changed;
         Ok(Created { created, state: asset.state(db)?, repeated: answered.is_some() })
     }
 
-    /// A select that grants nothing changes nothing, and so writes nothing: it needs no record.
     pub(super) fn select(
         &self,
         db: &Connection,
@@ -46,15 +46,15 @@ impl Turn {
     ) -> Decided<Selected> {
         let found = Asset::find(db, &self.room, &self.asset)?;
         let made = found.is_none();
-        let mut asset = match (found, create) {
-            (Some(asset), _) if !asset.removed => asset,
-            (None, Some(units)) => self.make(db, units)?,
-            _ => return Err(unknown(&self.asset)),
+        let (mut asset, answered) = match (found, create) {
+            (Some(asset), _) => self.resume(db, asset)?,
+            (None, Some(units)) => (self.make(db, units)?, None),
+            (None, None) => return Err(unknown(&self.asset)),
         };
-        if !made {
-            self.use_room(db)?;
+        if asset.removed {
+            return Err(unknown(&self.asset));
         }
-        let repeated = calls::answered(db, &asset, self.call)?.is_some();
+        let repeated = answered.is_some();
         let mut verdicts = Vec::with_capacity(players.len());
         for player in players {
             verdicts.push(asset.decide(db, player, self.call.at, repeated)?);
@@ -63,68 +63,69 @@ impl Turn {
         if granted {
             asset.save(db)?;
         }
-        if granted || made {
-            calls::record(db, &asset, self.call, granted)?;
+        if !repeated {
+            let outcome = if granted || made { Outcome::Changed } else { Outcome::Unchanged };
+            calls::record(db, &asset, self.call, outcome)?;
         }
         Ok(Selected { verdicts, state: asset.state(db)?, repeated })
     }
 
     pub(super) fn release(&self, db: &Connection, player: &PlayerName) -> Decided<Done> {
         let (mut asset, answered) = self.begin(db)?;
-        let changed = match answered {
-            Some(changed) => changed,
-            None => {
-                let struck = asset.strike(db, player)?;
-                if struck {
-                    asset.save(db)?;
-                }
-                calls::record(db, &asset, self.call, struck)?;
-                struck
-            }
+        let outcome = match answered {
+            Some(outcome) => outcome,
+            None if asset.strike(db, player)? => self.over(db, &asset, Outcome::Changed)?,
+            None => self.over(db, &asset, Outcome::Refused(StoreErrorKind::NotHeld))?,
         };
-        if !changed {
-            return Err(not_held(&self.asset, player));
+        match outcome {
+            Outcome::Changed => Ok(Done { state: asset.state(db)?, repeated: answered.is_some() }),
+            _ => Err(not_held(&self.asset, player)),
         }
-        Ok(Done { state: asset.state(db)?, repeated: answered.is_some() })
     }
 
     pub(super) fn restock(&self, db: &Connection, n: Units, condition: Option<u64>) -> Decided<Done> {
         let (mut asset, answered) = self.begin(db)?;
-        match answered {
-            Some(true) => {}
-            Some(false) => return Err(other_revision(&self.asset, asset.revision)),
+        let outcome = match answered {
+            Some(outcome) => outcome,
             None if condition.is_some_and(|revision| revision != asset.revision) => {
-                calls::record(db, &asset, self.call, false)?;
-                return Err(other_revision(&self.asset, asset.revision));
+                self.over(db, &asset, Outcome::Refused(StoreErrorKind::Conflict))?
             }
-            None if asset.add(n) => {
-                asset.save(db)?;
-                calls::record(db, &asset, self.call, true)?;
-            }
-            None => return Err(too_many_units(&self.asset, n)),
+            None if asset.add(n) => self.over(db, &asset, Outcome::Changed)?,
+            None => self.over(db, &asset, Outcome::Refused(StoreErrorKind::LimitReached))?,
+        };
+        match outcome {
+            Outcome::Changed => Ok(Done { state: asset.state(db)?, repeated: answered.is_some() }),
+            Outcome::Refused(StoreErrorKind::LimitReached) => Err(too_many_units(&self.asset, n)),
+            _ => Err(other_revision(&self.asset, asset.revision)),
         }
-        Ok(Done { state: asset.state(db)?, repeated: answered.is_some() })
     }
 
     pub(super) fn remove(&self, db: &Connection) -> Decided<Done> {
         let (mut asset, answered) = self.begin(db)?;
         if answered.is_none() {
             asset.remove(db)?;
-            asset.save(db)?;
-            calls::record(db, &asset, self.call, true)?;
+            self.over(db, &asset, Outcome::Changed)?;
         }
         Ok(Done { state: asset.state(db)?, repeated: answered.is_some() })
     }
 
-    /// The asset and what the call was answered before. A removed one is only there for repeats.
-    fn begin(&self, db: &Connection) -> Decided<(Asset, Option<bool>)> {
+    fn begin(&self, db: &Connection) -> Decided<(Asset, Option<Outcome>)> {
         let asset = Asset::find(db, &self.room, &self.asset)?.ok_or_else(|| unknown(&self.asset))?;
+        self.resume(db, asset)
+    }
+
+    /// The asset and what the call came to, if it was made before. One that finds it removed is refused for good.
+    fn resume(&self, db: &Connection, asset: Asset) -> Decided<(Asset, Option<Outcome>)> {
+        let nothing_there = Outcome::Refused(StoreErrorKind::UnknownAsset);
         self.use_room(db)?;
-        let answered = calls::answered(db, &asset, self.call)?;
-        if answered.is_none() && asset.removed {
-            return Err(unknown(&self.asset));
+        match calls::answered(db, &asset, self.call)? {
+            None if asset.removed => {
+                calls::record(db, &asset, self.call, nothing_there)?;
+                Err(unknown(&self.asset))
+            }
+            Some(outcome) if outcome == nothing_there => Err(unknown(&self.asset)),
+            answered => Ok((asset, answered)),
         }
-        Ok((asset, answered))
     }
 
     fn make(&self, db: &Connection, units: Units) -> Decided<Asset> {
@@ -132,14 +133,24 @@ impl Turn {
         Ok(Asset::make(db, &self.room, &self.asset, units)?)
     }
 
-    fn create_again(&self, db: &Connection, asset: &mut Asset, units: Units) -> Decided<bool> {
-        let created = asset.removed;
-        if created {
+    fn create_again(&self, db: &Connection, asset: &mut Asset, units: Units) -> Decided<Outcome> {
+        if asset.removed {
             asset.revive(units);
+            self.over(db, asset, Outcome::Changed)
+        } else if asset.created_units == units {
+            self.over(db, asset, Outcome::Unchanged)
+        } else {
+            self.over(db, asset, Outcome::Refused(StoreErrorKind::Conflict))
+        }
+    }
+
+    /// Keeps what was decided.
+    fn over(&self, db: &Connection, asset: &Asset, outcome: Outcome) -> Decided<Outcome> {
+        if outcome == Outcome::Changed {
             asset.save(db)?;
         }
-        calls::record(db, asset, self.call, created)?;
-        Ok(created)
+        calls::record(db, asset, self.call, outcome)?;
+        Ok(outcome)
     }
 
     fn use_room(&self, db: &Connection) -> Decided<()> {

@@ -1,0 +1,88 @@
+//! On real servers, too, the answers are those of one asset to which one thing happened after the other.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use futures::{StreamExt, stream};
+
+use crate::{
+    conformance::seeds,
+    engines::{
+        proxy::Proxy,
+        redis::{self, Engine},
+    },
+    ground::{patient, store},
+    linearizability::{
+        histories_in_real_time, judged, plan::Pace, report, run::Through, schedules_in_real_time,
+    },
+};
+
+/// 1000 for each store, on Redis; fewer on its kin, and where the wire is rough besides.
+const MANY: u64 = 1000;
+const FEW: u64 = 100;
+
+/// As many at once as leave two cores time to answer each in time.
+const AT_ONCE: usize = 40;
+
+async fn histories_of(engine: Option<Engine>, count: u64) {
+    let Some(engine) = engine else { return };
+    let server = engine.start();
+    let shared = store(&server.url()).await;
+    histories_in_real_time(|| Arc::clone(&shared), seeds(count), AT_ONCE).await;
+}
+
+async fn schedules_over(engine: Option<Engine>, count: u64) {
+    let Some(engine) = engine else { return };
+    let server = engine.start();
+    let shared = store(&server.url()).await;
+    schedules_in_real_time(|| Arc::clone(&shared), seeds(count), AT_ONCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn histories_of_redis_are_linearizable() {
+    histories_of(redis::redis(), MANY).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn histories_of_valkey_are_linearizable() {
+    histories_of(redis::valkey(), FEW).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn schedules_over_redis_keep_every_promise() {
+    schedules_over(redis::redis(), MANY).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn schedules_over_valkey_keep_every_promise() {
+    schedules_over(redis::valkey(), FEW).await;
+}
+
+/// Each has a wire of its own, which cuts, delays and repeats; nothing else goes wrong.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_rough_wire_they_are_and_do() {
+    let Some(engine) = redis::redis() else { return };
+    let server = engine.start();
+    let target = SocketAddr::from(([127, 0, 0, 1], server.port));
+    for (what, through) in [("histories", Through::Store), ("schedules", Through::Arbiter)] {
+        let faults = AtomicUsize::new(0);
+        let race = async |seed| {
+            let proxy = Proxy::start(target).await;
+            let store = patient(&format!("redis://{}", proxy.address)).await;
+            proxy.be_rough(seed);
+            let raced = tokio::spawn(through.race(store, seed, Pace::ROUGH_WIRE)).await.unwrap();
+            proxy.settled().await;
+            faults.fetch_add(proxy.met(), Relaxed);
+            raced
+        };
+        let races = stream::iter(seeds(FEW)).map(race).buffer_unordered(AT_ONCE);
+        let met = report(what, judged(races).await);
+        let faults = faults.into_inner() as u64;
+        assert!(faults > met.schedules || met.schedules < FEW, "{faults} faults of the wire");
+    }
+}
