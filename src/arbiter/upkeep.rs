@@ -40,35 +40,39 @@ impl Arbiter {
 
     fn tick(self: &Arc<Self>, ticks: u64) {
         let linger = self.config.room_linger.as_millis() as u64;
+        let keep = self.keep_due(ticks);
         for name in self.rooms.names() {
             if self.rooms.retire(&name, linger) {
                 self.bus.unsubscribe(&name);
-            } else if let Some(room) = self.rooms.get_inhabited(&name) {
-                self.look_after(room, ticks);
+                continue;
+            }
+            if let Some(room) = self.rooms.get_inhabited(&name) {
+                self.look_after(room);
+            }
+            if keep {
+                run(Arc::clone(self).keep(name));
             }
         }
         self.meters.rooms.set(self.rooms.len() as f64);
     }
 
-    fn look_after(self: &Arc<Self>, room: RoomHandle, ticks: u64) {
+    fn look_after(self: &Arc<Self>, room: RoomHandle) {
         room.tick();
         let may_be_behind = self.store.shared() || room.doubts.load(Relaxed) > 0;
         if may_be_behind && self.resync_due(&room) {
             run(Arc::clone(self).resync(room.clone()));
         }
-        if self.keep_due(ticks) {
-            run(Arc::clone(self).keep(room));
-        }
     }
 
+    /// Whether the store is to hear which rooms are in use; one whose view lingers still is.
     fn keep_due(&self, ticks: u64) -> bool {
         let every = self.store.room_ttl().map(|ttl| (ttl / 3).min(KEEP_EVERY).as_secs().max(1));
         every.is_some_and(|every| ticks.is_multiple_of(every))
     }
 
-    async fn keep(self: Arc<Self>, room: RoomHandle) {
+    async fn keep(self: Arc<Self>, room: RoomName) {
         let now = self.clock.now();
-        drop(self.read(StoreCall::Keep, &room.name, || self.store.keep(&room.name, now)).await);
+        drop(self.read(StoreCall::Keep, &room, || self.store.keep(&room, now)).await);
     }
 
     /// Takes what another node told.

@@ -44,8 +44,8 @@ impl World {
     }
 
     /// Over a store whose rooms go when nobody used them for `ttl`.
-    pub(crate) fn expiring(ttl: Duration) -> Self {
-        Self::over(MemoryStore::new(Some(ttl)), Config::default(), 1, Faults::default(), false)
+    pub(crate) fn expiring(ttl: Duration, config: Config) -> Self {
+        Self::over(MemoryStore::new(Some(ttl)), config, 1, Faults::default(), false)
     }
 
     pub(crate) fn with(config: Config, seed: u64, faults: Faults, shared: bool) -> Self {

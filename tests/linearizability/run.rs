@@ -242,7 +242,7 @@ impl Met {
         let enough = operations > 25 * schedules
             && granted > 8 * schedules
             && denied > 3 * schedules
-            && unanswered > schedules
+            && unanswered * 4 > schedules
             && undecided * 50 <= schedules;
         assert!(enough || schedules < 100, "{self:?}");
     }

@@ -1,6 +1,6 @@
 //! Who is here, in small rooms by name and in large ones by number.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use asset_arbiter::model::ServerMessage;
 use futures::future::join_all;
@@ -119,7 +119,8 @@ async fn a_large_room_is_told_its_number_at_most_once_a_second() {
         }
     };
     let counts = tokio::select! { counts = counts => counts, () = churn => unreachable!() };
-    // The server looks once a second; one look may have come right at the start.
-    assert!(counts <= started.elapsed().as_secs() + 1, "{counts} in {:?}", started.elapsed());
+    // The server looks once a second; one look may have come right at the start, and may have been late.
+    let lateness = Duration::from_millis(500);
+    assert!(counts <= (started.elapsed() + lateness).as_secs() + 1, "{counts} in {:?}", started.elapsed());
     assert!(changes > 20, "there was more to tell: {changes}");
 }
