@@ -18,8 +18,8 @@ pub(crate) use server::{Server, Setup, eventually};
 use tokio::time::timeout;
 pub(crate) use view::RoomView;
 
-/// Nothing here takes that long; a test that would hang fails instead.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// Nothing here takes that long, not even bots that wait for a room to settle; a test that would hang fails instead.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What `work` comes to, which must not take for ever.
 pub(crate) async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
