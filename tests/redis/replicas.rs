@@ -10,7 +10,7 @@ use crate::{
     conformance::ground::{Ground, Node, already, asset, granted, player, players, refusal, team},
     engines::{
         eventually,
-        redis::{Engine, IN_MEMORY, Server, ask},
+        redis::{Engine, IN_MEMORY, Server},
     },
     ground::{engines, store},
 };
@@ -25,13 +25,16 @@ pub(crate) async fn pair(engine: &Engine) -> (Server, Server) {
     (primary, replica)
 }
 
-/// Waits until a replica has what its primary wrote so far; that it takes itself for connected is not enough. The
-/// key is one of the primary's own.
+/// Waits until a replica has what its primary wrote so far; that it takes itself for connected is not enough, nor
+/// that it acknowledges nothing. The key is one of the primary's own, and unused.
 pub(crate) async fn replica_follows(primary: &Server, key: &str) {
     let acknowledges = async || {
         let mut connection = primary.try_connect()?;
-        ask::<()>(&mut connection, &["DEL", key]);
-        (ask::<u64>(&mut connection, &["WAIT", "1", "100"]) == 1).then_some(())
+        // A cluster that has just come together may still refuse now and then.
+        redis::cmd("SET").arg(key).arg("").exec(&mut connection).ok()?;
+        redis::cmd("DEL").arg(key).exec(&mut connection).ok()?;
+        let acknowledged: u64 = redis::cmd("WAIT").arg(1).arg(100).query(&mut connection).ok()?;
+        (acknowledged == 1).then_some(())
     };
     eventually("the replica to acknowledge", acknowledges).await;
 }
