@@ -21,7 +21,7 @@ use tokio::{
 pub use self::{calls::CallCounts, plan::Faults};
 
 use self::plan::{Ending, Fate};
-use super::{Call, Created, Done, Result, Selected, Store, StoreError, StoreErrorKind};
+use super::{Call, Created, Done, Limits, Result, Selected, Store, StoreError, StoreErrorKind};
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
 
 /// Late duplicates on their way at once; beyond it calls are not duplicated late.
@@ -164,6 +164,10 @@ impl Faulty {
 impl Store for Faulty {
     fn shared(&self) -> bool {
         self.shared
+    }
+
+    fn limits(&self) -> Limits {
+        self.inner.limits()
     }
 
     fn room_ttl(&self) -> Option<Duration> {

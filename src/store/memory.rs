@@ -20,7 +20,8 @@ use dashmap::DashMap;
 
 use self::asset::Asset;
 use super::{
-    Call, Created, Done, Driver, Options, Result, Selected, Store, StoreError, StoreErrorKind, outcome::Outcome,
+    Call, Created, Done, Driver, Limits, Options, Result, Selected, Store, StoreError, StoreErrorKind,
+    outcome::Outcome,
 };
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
 
@@ -103,6 +104,10 @@ impl MemoryStore {
 impl Store for MemoryStore {
     fn shared(&self) -> bool {
         false
+    }
+
+    fn limits(&self) -> Limits {
+        Limits::NONE
     }
 
     fn room_ttl(&self) -> Option<Duration> {

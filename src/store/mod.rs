@@ -12,6 +12,8 @@ mod outcome;
 mod redis;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(any(feature = "dynamodb", feature = "mongodb", feature = "mysql", feature = "momento"))]
+mod versioned;
 
 use std::{fmt, time::Duration};
 
@@ -41,6 +43,9 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub trait Store: Send + Sync + 'static {
     /// Whether other nodes may change what it holds, so that views must be compared with it.
     fn shared(&self) -> bool;
+
+    /// What it can hold and do less than others.
+    fn limits(&self) -> Limits;
 
     /// After how long a room that nobody uses may go; `None`: never. Whoever uses one says so with [`Self::keep`].
     fn room_ttl(&self) -> Option<Duration>;
@@ -135,6 +140,21 @@ pub trait Store: Send + Sync + 'static {
 
     /// Answers when the store can be reached.
     async fn ping(&self) -> Result<()>;
+}
+
+/// Where stores differ in what they can hold and do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Units that one asset can have at most; more are refused as `LimitReached`.
+    pub units: Units,
+    /// Whether a select can create an asset. A store that forgets by itself cannot: it would not know a new asset from
+    /// one it forgot, and award that again.
+    pub select_creates: bool,
+}
+
+impl Limits {
+    /// As much as numbers can say.
+    pub const NONE: Self = Self { units: Units::MAX, select_creates: true };
 }
 
 /// Names one changing call. A repeat of the call repeats it.

@@ -28,7 +28,9 @@ use self::{
     target::{Address, Target},
     trouble::Trouble,
 };
-use super::{Call, Created, Done, Driver, Options, Result, Selected, Store, StoreError, StoreErrorKind};
+use super::{
+    Call, Created, Done, Driver, Limits, Options, Result, Selected, Store, StoreError, StoreErrorKind,
+};
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
 
 pub(super) const DRIVER: Driver = Driver {
@@ -133,6 +135,10 @@ impl RedisStore {
 impl Store for RedisStore {
     fn shared(&self) -> bool {
         true
+    }
+
+    fn limits(&self) -> Limits {
+        Limits::NONE
     }
 
     fn room_ttl(&self) -> Option<Duration> {

@@ -22,7 +22,9 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 
 use self::{file::Claim, readers::Readers, rooms::Expiry, turn::Turn, writer::Writer};
-use super::{Call, Created, Done, Driver, Options, Result, Selected, Store, StoreError, StoreErrorKind};
+use super::{
+    Call, Created, Done, Driver, Limits, Options, Result, Selected, Store, StoreError, StoreErrorKind,
+};
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
 
 pub(super) const DRIVER: Driver = Driver {
@@ -64,6 +66,10 @@ impl SqliteStore {
 impl Store for SqliteStore {
     fn shared(&self) -> bool {
         false
+    }
+
+    fn limits(&self) -> Limits {
+        Limits::NONE
     }
 
     fn room_ttl(&self) -> Option<Duration> {

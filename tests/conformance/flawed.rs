@@ -8,7 +8,7 @@ use std::{
 
 use asset_arbiter::{
     model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
-    store::{Call, Created, Done, NodeId, Result, Selected, Store, StoreErrorKind, Verdict},
+    store::{Call, Created, Done, Limits, NodeId, Result, Selected, Store, StoreErrorKind, Verdict},
 };
 use async_trait::async_trait;
 
@@ -87,6 +87,10 @@ impl Flawed {
 impl Store for Flawed {
     fn shared(&self) -> bool {
         self.inner.shared()
+    }
+
+    fn limits(&self) -> Limits {
+        self.inner.limits()
     }
 
     fn room_ttl(&self) -> Option<Duration> {

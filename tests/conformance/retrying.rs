@@ -2,7 +2,9 @@ use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 
 use asset_arbiter::{
     model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
-    store::{Call, Created, Done, NodeId, Result, Selected, Store, StoreErrorKind, Verdict, faulty::Faulty},
+    store::{
+        Call, Created, Done, Limits, NodeId, Result, Selected, Store, StoreErrorKind, Verdict, faulty::Faulty,
+    },
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -59,6 +61,10 @@ impl Retrying {
 impl Store for Retrying {
     fn shared(&self) -> bool {
         self.inner.shared()
+    }
+
+    fn limits(&self) -> Limits {
+        self.inner.limits()
     }
 
     fn room_ttl(&self) -> Option<Duration> {

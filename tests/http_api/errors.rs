@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use asset_arbiter::{
     model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
     server::Settings,
-    store::{Call, Created, Done, Result, Selected, Store, StoreError, StoreErrorKind},
+    store::{Call, Created, Done, Limits, Result, Selected, Store, StoreError, StoreErrorKind},
 };
 
 use crate::server::Server;
@@ -238,6 +238,10 @@ fn away<T>() -> Result<T> {
 impl Store for Away {
     fn shared(&self) -> bool {
         true
+    }
+
+    fn limits(&self) -> Limits {
+        Limits::NONE
     }
     fn room_ttl(&self) -> Option<Duration> {
         None

@@ -9,7 +9,7 @@ use std::{
 
 use asset_arbiter::{
     model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
-    store::{Call, Created, Done, NodeId, Result, Selected, Store, Verdict},
+    store::{Call, Created, Done, Limits, NodeId, Result, Selected, Store, Verdict},
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -91,6 +91,10 @@ impl Flawed {
 impl Store for Flawed {
     fn shared(&self) -> bool {
         self.inner.shared()
+    }
+
+    fn limits(&self) -> Limits {
+        self.inner.limits()
     }
 
     fn room_ttl(&self) -> Option<Duration> {

@@ -12,8 +12,8 @@ use tokio::time::sleep;
 use crate::{
     conformance::ground::{Ground, Node, already, asset, granted, player, players},
     engines::{cluster::Cluster, eventually, redis},
-    ground::{engines, patient, store},
-    traffic::in_mid_traffic,
+    ground::engines,
+    remote::{patient, store, traffic::in_mid_traffic},
 };
 
 /// Replication is not waited for here, so what the dead master alone had is gone: revisions say so.

@@ -1,58 +1,22 @@
 //! What every store passes, unchanged, on each kind of server; also behind faults made up and real.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
-use asset_arbiter::{
-    model::Units,
-    store::{Store, faulty::Faults},
-};
-use futures::future::join_all;
+use asset_arbiter::{model::Units, store::faulty::Faults};
 
 use crate::{
     conformance::{
         ground::{Ground, Node, already, asset, granted, players},
-        promise::Met,
-        promise_under_faults, seeds, suite, suite_under_faults,
+        promise_under_faults, seeds, suite,
     },
     engines::{cluster::Cluster, proxy::Proxy, redis, redis::Engine},
-    ground::{engines, patient, store},
+    ground::engines,
+    remote::{contract::keeps_the_contract, patient, store},
 };
-
-/// The rough faults of the simulation, with pauses that suit a clock that cannot be turned.
-fn rough() -> Faults {
-    Faults { max_delay: Duration::from_micros(500), max_lateness: Duration::from_millis(10), ..Faults::rough() }
-}
 
 /// Fault schedules of the promise: 1000 for each store, on Redis; fewer on its kin.
 const MANY: u64 = 1000;
 const FEW: u64 = 100;
-
-/// Races run side by side, as the server has time for more than one.
-const LANES: u64 = 10;
-
-async fn keeps_the_contract(store: &Arc<dyn Store>, races: u64) {
-    suite(|| Arc::clone(store)).await;
-    suite_under_faults(|| Arc::clone(store), rough(), seeds(2)).await;
-    keeps_the_promise(store, races).await;
-}
-
-async fn keeps_the_promise(store: &Arc<dyn Store>, races: u64) {
-    let seeds = seeds(races);
-    let lane = |number: u64| {
-        let each = (seeds.end - seeds.start).div_ceil(LANES);
-        let begin = seeds.start + number * each;
-        begin.min(seeds.end)..(begin + each).min(seeds.end)
-    };
-    let lanes = (0..LANES).map(lane).map(|seeds| {
-        let store = Arc::clone(store);
-        tokio::spawn(async move { promise_under_faults(|| Arc::clone(&store), rough(), seeds).await })
-    });
-    let met = join_all(lanes).await.into_iter().fold(Met::default(), |sum, met| sum + met.unwrap());
-    if races > FEW && std::env::var_os("SEED").is_none() {
-        // Else the races would have proven less than they say.
-        assert!(met.granted > 10_000 && met.denied > 10_000 && met.decided_again > 300, "{met:?}");
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redis_keeps_the_contract() {

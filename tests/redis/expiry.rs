@@ -11,7 +11,8 @@ use crate::{
         eventually,
         redis::{self, Server},
     },
-    ground::{engines, store},
+    ground::engines,
+    remote::store,
     replicas::calls,
 };
 

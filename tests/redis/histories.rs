@@ -2,10 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
 use futures::{StreamExt, stream};
@@ -16,9 +13,10 @@ use crate::{
         proxy::Proxy,
         redis::{self, Engine},
     },
-    ground::{patient, store},
-    linearizability::{
-        histories_in_real_time, judged, plan::Pace, report, run::Through, schedules_in_real_time,
+    linearizability::{judged, plan::Pace, report, run::Through},
+    remote::{
+        histories::{are_linearizable, schedules_keep_every_promise},
+        patient, store,
     },
 };
 
@@ -26,21 +24,21 @@ use crate::{
 const MANY: u64 = 1000;
 const FEW: u64 = 100;
 
-/// As many at once as leave two cores time to answer each in time.
+/// As many at once as two cores have time for.
 const AT_ONCE: usize = 40;
 
 async fn histories_of(engine: Option<Engine>, count: u64) {
     let Some(engine) = engine else { return };
     let server = engine.start();
     let shared = store(&server.url()).await;
-    histories_in_real_time(|| Arc::clone(&shared), seeds(count), AT_ONCE).await;
+    are_linearizable(&shared, count).await;
 }
 
 async fn schedules_over(engine: Option<Engine>, count: u64) {
     let Some(engine) = engine else { return };
     let server = engine.start();
     let shared = store(&server.url()).await;
-    schedules_in_real_time(|| Arc::clone(&shared), seeds(count), AT_ONCE).await;
+    schedules_keep_every_promise(&shared, count).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

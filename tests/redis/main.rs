@@ -9,6 +9,8 @@ mod conformance;
 mod engines;
 #[path = "../linearizability/mod.rs"]
 mod linearizability;
+#[path = "../remote/mod.rs"]
+mod remote;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -21,9 +23,7 @@ mod histories;
 mod network;
 mod opening;
 mod outages;
-mod patient;
 mod race;
 mod regression;
 mod replicas;
 mod sentinel;
-mod traffic;

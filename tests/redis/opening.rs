@@ -15,7 +15,8 @@ use tokio::{
 
 use crate::{
     engines::{eventually, redis},
-    ground::{AT_ONCE, FOR_EVER, engines},
+    ground::engines,
+    remote::{AT_ONCE, FOR_EVER},
 };
 
 /// What a store that is away says once it knows why.

@@ -8,8 +8,8 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::{
     conformance::ground::{Ground, Node, asset, granted, players, refusal},
     engines::{eventually, redis::DURABLE},
-    ground::{AT_ONCE, engines, patient, store},
-    traffic::in_mid_traffic,
+    ground::engines,
+    remote::{AT_ONCE, patient, store, traffic::in_mid_traffic},
 };
 
 #[tokio::test]

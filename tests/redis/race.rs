@@ -2,9 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    process::Stdio,
     sync::Arc,
-    time::Duration,
 };
 
 use asset_arbiter::{
@@ -12,12 +10,7 @@ use asset_arbiter::{
     store::Store,
 };
 use parking_lot::Mutex;
-use serde_json::Value;
-use tokio::{
-    process::{Child, Command},
-    task::JoinHandle,
-    time::timeout,
-};
+use tokio::task::JoinHandle;
 
 use crate::{
     conformance::ground::room,
@@ -26,12 +19,13 @@ use crate::{
         eventually,
         redis::{self, Server},
     },
-    ground::store,
+    remote::{
+        race::{Bots, REGRESSIONS, ROOM, Verdict, holds_on},
+        store,
+    },
     replicas::replica_follows,
     support::{Client, Process, RoomView},
 };
-
-const ROOM: &str = "race";
 
 #[tokio::test]
 async fn the_promise_holds_on_redis() {
@@ -60,7 +54,7 @@ async fn a_master_that_dies_in_mid_race_loses_nothing_or_it_is_noticed() {
     race.replica_takes_over().await;
     let Judged { verdict, regressions, .. } = race.judged().await;
     assert_eq!(verdict.held(), regressions == 0, "{regressions} noticed, {:?}", verdict.report);
-    assert_eq!(verdict.more_than_lost_writes(), BTreeSet::new());
+    assert_eq!(more_than_lost_writes(&verdict), BTreeSet::new());
 }
 
 #[tokio::test]
@@ -74,7 +68,7 @@ async fn what_a_failover_loses_in_mid_race_is_noticed_counted_logged_and_healed(
     race.replica_takes_over().await;
     let Judged { verdict, regressions, logged } = race.judged().await;
     assert_eq!((regressions, logged), (1, true));
-    assert_eq!((verdict.code, verdict.more_than_lost_writes()), (Some(3), BTreeSet::new()));
+    assert_eq!((verdict.code, more_than_lost_writes(&verdict)), (Some(3), BTreeSet::new()));
 }
 
 /// The same, but nobody is told what the replica does not have.
@@ -92,19 +86,6 @@ async fn with_replicas_waited_for_nothing_that_was_told_is_lost() {
     let Judged { verdict, regressions, logged } = race.judged().await;
     assert!(verdict.held(), "{:?}", verdict.report);
     assert_eq!((regressions, logged), (0, false));
-}
-
-async fn holds_on(url: &str) {
-    let node = Process::start(&["--store", url]).await;
-    let flags = ["--players", "60", "--assets", "20", "--units", "3", "--rounds", "2"];
-    let verdict = Bots::start(&node, &[&flags[..], &["--reconnect-chaos", "0.05"]].concat()).verdict().await;
-    assert!(verdict.held(), "{:?}", verdict.report);
-    let decisions = &verdict.report["decisions"];
-    assert_eq!(decisions["total"], 60 * 20 * 2);
-    for asset in store(url).await.snapshot(&room(ROOM)).await.unwrap() {
-        assert_eq!((asset.held, asset.remaining), (3, 0), "{asset:?}");
-    }
-    assert_eq!(node.metric(REGRESSIONS).await, 0);
 }
 
 /// A race on a cluster of which each master has a replica, while it goes on.
@@ -128,7 +109,6 @@ struct Judged {
 
 const GRANTED: &str = r#"asset_arbiter_selects_total{outcome="granted"}"#;
 const UNKNOWN: &str = r#"asset_arbiter_store_errors_total{call="select",kind="outcome_unknown"}"#;
-const REGRESSIONS: &str = "asset_arbiter_regressions_total";
 const PLAYERS: usize = 40;
 const ASSETS: usize = 30;
 /// As many as are listed in a snapshot at most.
@@ -146,7 +126,7 @@ impl Race {
         let bots = ["--players", players, "--assets", assets, "--units", units, "--rate", rate];
         let dying = cluster.master_of(ROOM);
         replica_follows(&cluster.masters[dying], ROOM).await;
-        let bots = Bots::start(&node, &bots);
+        let bots = Bots::start(std::slice::from_ref(&node), &bots);
         let race = Self { cluster, dying, truth, node, onlookers, bots };
         race.grants(100).await;
         race
@@ -197,56 +177,14 @@ impl Race {
     }
 }
 
-/// `asset-arbiter bots`, racing.
-struct Bots(Child);
-
-/// What they say, and how they end.
-struct Verdict {
-    code: Option<i32>,
-    report: Value,
-}
-
-/// More than the bots' own patience with a room that does not settle.
-const UNTIL_JUDGED: Duration = Duration::from_secs(60);
-
-impl Bots {
-    fn start(node: &Process, flags: &[&str]) -> Self {
-        let url = format!("ws://{}", node.address);
-        let bots = Command::new(env!("CARGO_BIN_EXE_asset-arbiter"))
-            .args(["bots", "--json", "--url", &url, "--room", ROOM, "--seed", "1"])
-            .args(flags)
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn();
-        Self(bots.unwrap())
-    }
-
-    async fn verdict(self) -> Verdict {
-        let output = timeout(UNTIL_JUDGED, self.0.wait_with_output()).await.expect("a verdict").unwrap();
-        let report = serde_json::from_slice(&output.stdout).expect("a report");
-        Verdict { code: output.status.code(), report }
-    }
-}
-
-impl Verdict {
-    fn held(&self) -> bool {
-        self.code == Some(0) && self.report["verdict"] == "held"
-    }
-
-    /// What is wrong beyond what has to be when something that was told is not stored any more: a unit may go to
-    /// another player under the same revision, and one that nobody asks for again stays.
-    fn more_than_lost_writes(&self) -> BTreeSet<&str> {
-        let expected = [
-            "told_not_stored",
-            "told_otherwise",
-            "answered_not_stored",
-            "answered_otherwise",
-            "too_few_holders",
-        ];
-        let shown = self.report["violations"]["shown"].as_array().unwrap();
-        let kinds = shown.iter().map(|violation| violation["kind"].as_str().unwrap());
-        kinds.filter(|kind| !expected.contains(kind)).collect()
-    }
+/// What is wrong beyond what has to be when something that was told is not stored any more: a unit may go to another
+/// player under the same revision, and one that nobody asks for again stays.
+fn more_than_lost_writes(verdict: &Verdict) -> BTreeSet<&str> {
+    let expected =
+        ["told_not_stored", "told_otherwise", "answered_not_stored", "answered_otherwise", "too_few_holders"];
+    let shown = verdict.report["violations"]["shown"].as_array().unwrap();
+    let kinds = shown.iter().map(|violation| violation["kind"].as_str().unwrap());
+    kinds.filter(|kind| !expected.contains(kind)).collect()
 }
 
 /// Clients that only look on, from before the race to its end.

@@ -13,7 +13,8 @@ use tokio::time::timeout;
 use crate::{
     conformance::ground::{asset, player, room},
     engines::{PATIENCE, redis, redis::IN_MEMORY},
-    ground::{engines, store},
+    ground::engines,
+    remote::store,
 };
 
 const UNITS: u32 = 2;

@@ -12,7 +12,8 @@ use crate::{
         eventually,
         redis::{Engine, IN_MEMORY, Server},
     },
-    ground::{engines, store},
+    ground::engines,
+    remote::store,
 };
 
 /// A primary and its replica, which is up.

@@ -5,7 +5,8 @@ use std::slice::from_ref;
 use crate::{
     conformance::ground::{Ground, Node, already, asset, granted, players},
     engines::eventually,
-    ground::{engines, store},
+    ground::engines,
+    remote::store,
     replicas::pair,
 };
 

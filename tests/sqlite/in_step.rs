@@ -9,7 +9,7 @@ use std::{
 
 use asset_arbiter::{
     model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
-    store::{Call, Created, Done, Result, Selected, Store},
+    store::{Call, Created, Done, Limits, Result, Selected, Store},
 };
 use async_trait::async_trait;
 use tokio::task::coop::unconstrained;
@@ -22,6 +22,10 @@ pub(crate) struct InStep(pub(crate) Arc<dyn Store>);
 impl Store for InStep {
     fn shared(&self) -> bool {
         self.0.shared()
+    }
+
+    fn limits(&self) -> Limits {
+        self.0.limits()
     }
 
     fn room_ttl(&self) -> Option<Duration> {

@@ -9,7 +9,7 @@ use crate::conformance::promise_under_faults;
 const LANES: u64 = 4;
 
 /// Runs race after race until `trouble` is over, and checks the promise for each of them.
-pub(crate) async fn in_mid_traffic<T>(store: &Arc<dyn Store>, trouble: impl Future<Output = T>) -> T {
+pub async fn in_mid_traffic<T>(store: &Arc<dyn Store>, trouble: impl Future<Output = T>) -> T {
     let slow = Faults { delayed: 1.0, max_delay: Duration::from_millis(2), ..Faults::default() };
     let over = Cell::new(false);
     let lane = async |lane: u64| {

@@ -2,7 +2,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use asset_arbiter::{
     model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
-    store::{Call, Created, Done, Result, Selected, Store},
+    store::{Call, Created, Done, Limits, Result, Selected, Store},
 };
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
@@ -11,7 +11,7 @@ use crate::engines::PATIENCE;
 
 /// Repeats reads until they are answered, and takes a breath after a change that was not: for properties that
 /// are not written for a server that is away for a second.
-pub(crate) struct Patient(pub(crate) Arc<dyn Store>);
+pub struct Patient(pub Arc<dyn Store>);
 
 const BREATH: Duration = Duration::from_millis(5);
 
@@ -37,6 +37,10 @@ async fn change<T>(run: impl Future<Output = Result<T>>) -> Result<T> {
 impl Store for Patient {
     fn shared(&self) -> bool {
         self.0.shared()
+    }
+
+    fn limits(&self) -> Limits {
+        self.0.limits()
     }
 
     fn room_ttl(&self) -> Option<Duration> {

@@ -1,0 +1,359 @@
+//! Stores that read an asset, decide here, and write only if nobody wrote since: the rules and the loop that they
+//! share. A driver of this kind implements [`Records`] and is a [`Store`] as [`Versioned`].
+
+mod change;
+mod changes;
+mod decide;
+mod ledger;
+mod record;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::sleep;
+
+pub(super) use self::{
+    change::Change,
+    changes::Changes,
+    record::{Counter, FIRST, Record},
+};
+use self::{
+    decide::{Ask, Bounds, Decision, decide},
+    ledger::Ledger,
+};
+use super::{
+    Call, Created, Done, Limits, Result, Selected, Store, StoreError, StoreErrorKind, outcome::Outcome,
+};
+use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
+
+/// Records of assets that are read and then written on the condition that they are as they were read.
+///
+/// # Errors
+/// A read that fails is `Unavailable`. So is a write that surely did nothing; any other that fails is
+/// `OutcomeUnknown`.
+#[async_trait]
+pub(super) trait Records: Send + Sync + 'static {
+    /// The store's name in errors.
+    const NAME: &'static str;
+    /// Units that one asset can have at most.
+    const MOST_UNITS: Units = Units::MAX;
+    /// Grants that one write can record at most.
+    const MOST_GRANTS: usize = usize::MAX;
+    /// Whether it knows that an asset was never made; else a select makes none.
+    const SELECT_CREATES: bool = true;
+
+    /// After how long a room that nobody uses may go.
+    fn room_ttl(&self) -> Option<Duration>;
+
+    /// What a write needs of the read before it, such as an open transaction; dropped, it writes nothing.
+    type Seen: Send;
+
+    /// Reads an asset, and which of the distinct `players` hold it, all as of one moment after the read began: a
+    /// denial is answered from it. As durable as a write.
+    async fn read(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        players: &[PlayerName],
+    ) -> Result<(Option<Record>, Self::Seen)>;
+
+    /// Writes a change if the asset is as it was `seen`: none there if `change.before` is `None`, else still of
+    /// that origin and revision. `false`: it is another by now, and nothing was written. All of it is written
+    /// or nothing; a write that arrives late or twice finds another revision.
+    async fn write(&self, room: &RoomName, asset: &AssetName, seen: Self::Seen, change: Change)
+    -> Result<bool>;
+
+    /// As in [`Store`]; `None` where there is none.
+    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<Option<AssetState>>;
+
+    /// As in [`Store`].
+    async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>>;
+
+    /// As in [`Store`].
+    async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>>;
+
+    /// As in [`Store`]; `None` where there is none or it is removed.
+    async fn holders(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        after_revision: Option<u64>,
+        limit: usize,
+    ) -> Result<Option<Vec<Grant>>>;
+
+    /// As in [`Store`].
+    async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>>;
+
+    /// As in [`Store`].
+    async fn remove_room(&self, room: &RoomName) -> Result<()>;
+
+    /// As in [`Store`].
+    async fn keep(&self, room: &RoomName, now: Millis) -> Result<()>;
+
+    /// As in [`Store`].
+    async fn ping(&self) -> Result<()>;
+}
+
+/// A store over such records.
+pub(super) struct Versioned<R> {
+    records: R,
+    ledger: Ledger,
+}
+
+/// How often a call reads again because somebody else wrote in between, before its caller is told to come again: more
+/// often than as many nodes as are remembered can win against it, one after the other.
+const TRIES: u32 = 64;
+
+/// The pause before reading again grows to this, with jitter: a few round trips.
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+
+/// The asset that a call is about.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    room: &'a RoomName,
+    asset: &'a AssetName,
+}
+
+/// A decision that stands, and whether the call was made before.
+struct Settled {
+    decision: Decision,
+    repeated: bool,
+}
+
+impl<R: Records> Versioned<R> {
+    const BOUNDS: Bounds = Bounds { units: R::MOST_UNITS, grants: R::MOST_GRANTS };
+
+    pub(super) fn new(records: R) -> Self {
+        Self { records, ledger: Ledger::default() }
+    }
+
+    /// Reads, decides and writes until nobody came in between.
+    async fn change(&self, call: Call, place: Place<'_>, ask: Ask<'_>) -> Result<Settled> {
+        self.settle(call, place, ask, false).await
+    }
+
+    /// The same for the rest of a call whose first part is written, if `continues`.
+    async fn settle(&self, call: Call, place: Place<'_>, ask: Ask<'_>, continues: bool) -> Result<Settled> {
+        for tried in 0..TRIES {
+            if tried > 0 {
+                sleep(LONGEST_PAUSE.mul_f64(fastrand::f64() * f64::from(tried.min(8)) / 8.0)).await;
+            }
+            let (record, seen) = self.records.read(place.room, place.asset, ask.players()).await?;
+            let answered = self.answered(call, place, record.as_ref(), continues);
+            let repeated = answered.is_some();
+            let found = record.as_ref().map(|record| record.counter.revision);
+            let decided = decide(call, ask, record, answered, Self::BOUNDS, fastrand::u64(..));
+            let Ok(mut decision) = decided else { return Err(unknown::<R>(place.asset)) };
+            if self.stands(call, place, found, seen, &mut decision, repeated).await? {
+                return Ok(Settled { decision, repeated });
+            }
+        }
+        let message = format!("asset {} is changed by others all the time", place.asset);
+        Err(error::<R>(StoreErrorKind::Unavailable, message))
+    }
+
+    /// Whether nothing came in between a decision's read and now: it is written, or remembered if there is nothing to write.
+    async fn stands(
+        &self,
+        call: Call,
+        Place { room, asset }: Place<'_>,
+        found: Option<u64>,
+        seen: R::Seen,
+        decision: &mut Decision,
+        repeated: bool,
+    ) -> Result<bool> {
+        match (decision.change.take(), found) {
+            _ if repeated => Ok(true),
+            (Some(change), _) => {
+                let may = self.ledger.may_write(call, room, asset, found.unwrap_or_default());
+                Ok(may.is_ok() && self.records.write(room, asset, seen, change).await?)
+            }
+            (None, Some(read)) => Ok(self.ledger.deny(call, room, asset, read, decision.outcome).is_ok()),
+            (None, None) => Ok(true),
+        }
+    }
+
+    /// What the call, or a later one of its node, came to, if it was made before.
+    fn answered(
+        &self,
+        call: Call,
+        Place { room, asset }: Place<'_>,
+        record: Option<&Record>,
+        continues: bool,
+    ) -> Option<Outcome> {
+        let record = record?;
+        let changed = record.changes.last(call.node).map(|seq| (seq, Outcome::Changed));
+        let unchanged = self.ledger.last(call, room, asset);
+        let (seq, outcome) = changed.into_iter().chain(unchanged).max_by_key(|(seq, _)| *seq)?;
+        let made = if continues { call.seq < seq } else { call.seq <= seq };
+        made.then_some(outcome)
+    }
+}
+
+#[async_trait]
+impl<R: Records> Store for Versioned<R> {
+    fn shared(&self) -> bool {
+        true
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { units: R::MOST_UNITS, select_creates: R::SELECT_CREATES }
+    }
+
+    fn room_ttl(&self) -> Option<Duration> {
+        self.records.room_ttl()
+    }
+
+    async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
+        let Settled { decision, repeated } =
+            self.change(call, Place { room, asset }, Ask::Create { units }).await?;
+        match decision.outcome {
+            Outcome::Refused(StoreErrorKind::Conflict) => {
+                let created = decision.counter.created_units;
+                let message = format!("asset {asset} was created with {created} units, not {units}");
+                Err(error::<R>(StoreErrorKind::Conflict, message))
+            }
+            Outcome::Refused(StoreErrorKind::LimitReached) => Err(too_many_units::<R>(asset)),
+            Outcome::Refused(_) => Err(unknown::<R>(asset)),
+            outcome => {
+                Ok(Created { created: outcome == Outcome::Changed, state: decision.state(asset), repeated })
+            }
+        }
+    }
+
+    async fn select(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        players: &[PlayerName],
+        create: Option<Units>,
+    ) -> Result<Selected> {
+        let (place, create) = (Place { room, asset }, create.filter(|_| R::SELECT_CREATES));
+        let mut verdicts = Vec::with_capacity(players.len());
+        loop {
+            let (rest, continues) = (&players[verdicts.len()..], !verdicts.is_empty());
+            let Settled { mut decision, repeated } =
+                self.settle(call, place, Ask::Select { players: rest, create }, continues).await?;
+            if decision.outcome == Outcome::Refused(StoreErrorKind::LimitReached)
+                && decision.verdicts.is_empty()
+            {
+                return Err(too_many_units::<R>(asset));
+            }
+            if decision.counter.removed {
+                return Err(unknown::<R>(asset));
+            }
+            verdicts.append(&mut decision.verdicts);
+            if verdicts.len() == players.len() {
+                return Ok(Selected { verdicts, state: decision.state(asset), repeated });
+            }
+        }
+    }
+
+    async fn release(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        player: &PlayerName,
+    ) -> Result<Done> {
+        let settled = self.change(call, Place { room, asset }, Ask::Release { player }).await?;
+        settled.done::<R>(asset, |_| {
+            error::<R>(StoreErrorKind::NotHeld, format!("player {player} does not hold asset {asset}"))
+        })
+    }
+
+    async fn restock(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        n: Units,
+        condition: Option<u64>,
+    ) -> Result<Done> {
+        let settled = self.change(call, Place { room, asset }, Ask::Restock { n, condition }).await?;
+        let revision = settled.decision.counter.revision;
+        settled.done::<R>(asset, |kind| match kind {
+            StoreErrorKind::LimitReached => too_many_units::<R>(asset),
+            _ => error::<R>(StoreErrorKind::Conflict, format!("asset {asset} is at revision {revision}")),
+        })
+    }
+
+    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done> {
+        let settled = self.change(call, Place { room, asset }, Ask::Remove).await?;
+        settled.done::<R>(asset, |_| unknown::<R>(asset))
+    }
+
+    async fn remove_room(&self, room: &RoomName) -> Result<()> {
+        self.records.remove_room(room).await
+    }
+
+    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState> {
+        self.records.asset(room, asset).await?.ok_or_else(|| unknown::<R>(asset))
+    }
+
+    async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
+        self.records.snapshot(room).await
+    }
+
+    async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
+        self.records.revisions(room).await
+    }
+
+    async fn holders(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        after_revision: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Grant>> {
+        let page = self.records.holders(room, asset, after_revision, limit).await?;
+        page.ok_or_else(|| unknown::<R>(asset))
+    }
+
+    async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
+        self.records.held_by(room, player).await
+    }
+
+    async fn keep(&self, room: &RoomName, now: Millis) -> Result<()> {
+        self.records.keep(room, now).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.records.ping().await
+    }
+}
+
+impl Settled {
+    /// What a release, restock or removal answers.
+    fn done<R: Records>(
+        self,
+        asset: &AssetName,
+        refused: impl FnOnce(StoreErrorKind) -> StoreError,
+    ) -> Result<Done> {
+        match self.decision.outcome {
+            Outcome::Refused(StoreErrorKind::UnknownAsset) => Err(unknown::<R>(asset)),
+            Outcome::Refused(kind) => Err(refused(kind)),
+            _ => Ok(Done { state: self.decision.state(asset), repeated: self.repeated }),
+        }
+    }
+}
+
+impl Decision {
+    fn state(&self, asset: &AssetName) -> AssetState {
+        self.counter.state(asset, &self.first)
+    }
+}
+
+fn unknown<R: Records>(asset: &AssetName) -> StoreError {
+    error::<R>(StoreErrorKind::UnknownAsset, format!("the room has no asset {asset}"))
+}
+
+fn too_many_units<R: Records>(asset: &AssetName) -> StoreError {
+    let message = format!("asset {asset} cannot have more than {} units in this store", R::MOST_UNITS);
+    error::<R>(StoreErrorKind::LimitReached, message)
+}
+
+fn error<R: Records>(kind: StoreErrorKind, message: String) -> StoreError {
+    StoreError::new(R::NAME, kind, message)
+}

@@ -1,0 +1,34 @@
+//! What every store on a real server is put through, whatever server it is: the contract, histories, schedules, races of
+//! bots. A driver's own tests bring the server and what is special about it.
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+pub mod contract;
+pub mod histories;
+pub mod patient;
+pub mod race;
+pub mod traffic;
+
+use std::{sync::Arc, time::Duration};
+
+use asset_arbiter::store::{Options, Store, open};
+
+use self::patient::Patient;
+use crate::engines::eventually;
+
+pub const FOR_EVER: Options = Options { room_ttl: None };
+
+/// What is quick.
+pub const AT_ONCE: Duration = Duration::from_millis(500);
+
+/// Opens a store and waits until it answers.
+pub async fn store(url: &str) -> Arc<dyn Store> {
+    let store = open(url, FOR_EVER).unwrap();
+    eventually("the store to answer", async || store.ping().await.ok()).await;
+    store
+}
+
+/// The same for callers that cannot bear a server that is away for a second.
+pub async fn patient(url: &str) -> Arc<dyn Store> {
+    Arc::new(Patient(store(url).await))
+}

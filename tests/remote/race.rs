@@ -1,0 +1,77 @@
+use std::{process::Stdio, time::Duration};
+
+use serde_json::Value;
+use tokio::{
+    process::{Child, Command},
+    time::timeout,
+};
+
+use super::store;
+use crate::{conformance::ground::room, support::Process};
+
+pub const ROOM: &str = "race";
+pub const REGRESSIONS: &str = "asset_arbiter_regressions_total";
+
+/// The binary on a store, and its own bots against it: the promise holds.
+pub async fn holds_on(url: &str) {
+    holds(&[Process::start(&["--store", url]).await], url, &CHAOS).await;
+}
+
+/// Two nodes on one store, which do not know of each other, and players on both: the promise holds over both together.
+pub async fn holds_on_two_nodes(url: &str) {
+    let start = || Process::start(&["--store", url, "--resync-interval", "200ms"]);
+    holds(&[start().await, start().await], url, &[]).await;
+}
+
+const CHAOS: [&str; 2] = ["--reconnect-chaos", "0.05"];
+
+async fn holds(nodes: &[Process], url: &str, more: &[&str]) {
+    let flags = ["--players", "60", "--assets", "20", "--units", "3", "--rounds", "2"];
+    let verdict = Bots::start(nodes, &[&flags[..], more].concat()).verdict().await;
+    assert!(verdict.held(), "{:?}", verdict.report);
+    assert_eq!(verdict.report["decisions"]["total"], 60 * 20 * 2);
+    for asset in store(url).await.snapshot(&room(ROOM)).await.unwrap() {
+        assert_eq!((asset.held, asset.remaining), (3, 0), "{asset:?}");
+    }
+    for node in nodes {
+        assert_eq!(node.metric(REGRESSIONS).await, 0);
+    }
+}
+
+/// `asset-arbiter bots`, racing.
+pub struct Bots(Child);
+
+/// What they say, and how they end.
+pub struct Verdict {
+    pub code: Option<i32>,
+    pub report: Value,
+}
+
+/// More than the bots' own patience with a room that does not settle.
+const UNTIL_JUDGED: Duration = Duration::from_secs(60);
+
+impl Bots {
+    pub fn start(nodes: &[Process], flags: &[&str]) -> Self {
+        let urls = nodes.iter().flat_map(|node| ["--url".to_owned(), format!("ws://{}", node.address)]);
+        let bots = Command::new(env!("CARGO_BIN_EXE_asset-arbiter"))
+            .args(["bots", "--json", "--room", ROOM, "--seed", "1"])
+            .args(urls)
+            .args(flags)
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn();
+        Self(bots.unwrap())
+    }
+
+    pub async fn verdict(self) -> Verdict {
+        let output = timeout(UNTIL_JUDGED, self.0.wait_with_output()).await.expect("a verdict").unwrap();
+        let report = serde_json::from_slice(&output.stdout).expect("a report");
+        Verdict { code: output.status.code(), report }
+    }
+}
+
+impl Verdict {
+    pub fn held(&self) -> bool {
+        self.code == Some(0) && self.report["verdict"] == "held"
+    }
+}
