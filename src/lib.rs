@@ -13,3 +13,13 @@ pub mod arbiter;
 
 pub mod bots;
 pub mod server;
+
+/// What every store is put through, for those that only unit tests can make.
+#[cfg(test)]
+#[path = "../tests/conformance/mod.rs"]
+mod conformance;
+#[cfg(test)]
+#[path = "../tests/linearizability/mod.rs"]
+mod linearizability;
+#[cfg(test)]
+extern crate self as asset_arbiter;

@@ -3,6 +3,8 @@
 //! A driver is one file plus one line in [`DRIVERS`]; help texts, [`open`] and the conformance suite walk
 //! that table.
 
+#[cfg(any(feature = "mongodb", feature = "momento"))]
+mod document;
 mod drivers;
 mod error;
 pub mod faulty;

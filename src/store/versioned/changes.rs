@@ -39,7 +39,7 @@ impl FromStr for Changes {
     type Err = std::num::ParseIntError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let hex = |digits| u64::from_str_radix(digits, 16);
+        let hex = |digits: &str| u64::from_str_radix(digits, 16);
         let one = |pair: &str| {
             let (node, seq) = pair.split_once(':').unwrap_or((pair, ""));
             Ok((NodeId(hex(node)?), hex(seq)?))

@@ -1,0 +1,369 @@
+//! What documents are, and all that a store is put through on documents that lie in memory: with it the rules that
+//! stores of this kind share.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures::future::join_all;
+use parking_lot::Mutex;
+use tokio::task::yield_now;
+
+use super::*;
+use crate::{
+    conformance::{
+        ground::{Ground, Node, already, asset, granted, player, players, refusal, team},
+        promise_under_faults, seeds, suite, suite_under_faults,
+    },
+    linearizability::{histories, histories_in_real_time, schedules, schedules_in_real_time},
+    model::RoomName,
+    store::{
+        Result, Store, StoreErrorKind, Verdict, faulty::Faults, versioned::Versioned,
+    },
+};
+
+/// Documents as JSON, in memory.
+struct InMemory<const GRANTS: usize> {
+    rooms: Mutex<BTreeMap<RoomName, BTreeMap<AssetName, String>>>,
+    reads: AtomicUsize,
+    writes: AtomicUsize,
+    stale: AtomicUsize,
+}
+
+const MOST: Units = 1000;
+
+impl<const GRANTS: usize> InMemory<GRANTS> {
+    fn new() -> Self {
+        let none = AtomicUsize::default;
+        Self { rooms: Mutex::default(), reads: none(), writes: none(), stale: none() }
+    }
+
+    fn store() -> Arc<dyn Store> {
+        Arc::new(Versioned::new(Documents(Self::new())))
+    }
+}
+
+/// Others come in between, now and then.
+async fn wait() {
+    for _ in 0..fastrand::u8(..4) {
+        yield_now().await;
+    }
+}
+
+#[async_trait]
+impl<const GRANTS: usize> Shelf for Arc<InMemory<GRANTS>> {
+    const NAME: &'static str = "documents";
+    const MOST_UNITS: Units = MOST;
+    const SELECT_CREATES: bool = true;
+    const MOST_GRANTS: usize = GRANTS;
+
+    type Seen = Option<String>;
+
+    fn room_ttl(&self) -> Option<Duration> {
+        None
+    }
+
+    async fn load(&self, room: &RoomName, asset: &AssetName) -> Result<(Option<Document>, Self::Seen)> {
+        wait().await;
+        self.reads.fetch_add(1, Relaxed);
+        let text = self.rooms.lock().get(room).and_then(|room| room.get(asset).cloned());
+        wait().await;
+        Ok((text.as_deref().map(parsed), text))
+    }
+
+    async fn replace(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        read: (Option<Document>, Self::Seen),
+        change: Change,
+    ) -> Result<bool> {
+        wait().await;
+        assert_eq!(change.before, read.0.as_ref().map(|read| read.counter.clone()));
+        assert!(change.granted.len() <= GRANTS);
+        let mut rooms = self.rooms.lock();
+        if rooms.get(room).and_then(|room| room.get(asset)) != read.1.as_ref() {
+            self.stale.fetch_add(1, Relaxed);
+            return Ok(false);
+        }
+        self.writes.fetch_add(1, Relaxed);
+        let after = Document::after(read.0, change);
+        rooms.entry(room.clone()).or_default().insert(asset.clone(), serde_json::to_string(&after).unwrap());
+        Ok(true)
+    }
+
+    async fn load_all(&self, room: &RoomName, _holders: usize) -> Result<Vec<(AssetName, Document)>> {
+        wait().await;
+        let rooms = self.rooms.lock();
+        let assets = rooms.get(room).into_iter().flatten().rev();
+        Ok(assets.map(|(asset, text)| (asset.clone(), parsed(text))).collect())
+    }
+
+    async fn remove_room(&self, room: &RoomName) -> Result<()> {
+        self.rooms.lock().remove(room);
+        Ok(())
+    }
+
+    async fn keep(&self, _room: &RoomName, _now: Millis) -> Result<()> {
+        Ok(())
+    }
+
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn parsed(text: &str) -> Document {
+    serde_json::from_str(text).unwrap()
+}
+
+fn whole() -> Arc<dyn Store> {
+    InMemory::<{ usize::MAX }>::store()
+}
+
+/// Few enough grants in one write that most selects take more than one.
+fn split() -> Arc<dyn Store> {
+    InMemory::<2>::store()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn documents_keep_the_contract() {
+    suite(whole).await;
+    suite(split).await;
+    let shared = whole();
+    suite(|| Arc::clone(&shared)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn documents_keep_the_contract_under_faults() {
+    suite_under_faults(whole, Faults::rough(), seeds(50)).await;
+    suite_under_faults(split, Faults::rough(), seeds(50)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn documents_keep_the_promise_under_faults() {
+    promise_under_faults(whole, Faults::rough(), seeds(500)).await;
+    promise_under_faults(split, Faults::rough(), seeds(500)).await;
+}
+
+#[test]
+fn histories_of_documents_are_linearizable() {
+    histories(whole, seeds(500));
+    histories(split, seeds(500));
+}
+
+#[test]
+fn schedules_over_documents_keep_every_promise() {
+    schedules(whole, seeds(500));
+    schedules(split, seeds(500));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_they_are_and_do_in_real_time() {
+    for shared in [whole(), split()] {
+        histories_in_real_time(|| Arc::clone(&shared), seeds(50), 25).await;
+        schedules_in_real_time(|| Arc::clone(&shared), seeds(50), 25).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_who_come_in_between_each_other_nobody_is_lost() {
+    let shelf = Arc::new(InMemory::<2>::new());
+    let ground = Ground::new(Arc::new(Versioned::new(Documents(Arc::clone(&shelf)))));
+    let (sword, crowd) = (asset("sword"), team("p", 300));
+    ground.create(Node::new().next(), &sword, 100).await;
+    let ask = |players: &[PlayerName]| {
+        let (ground, sword, players) = (ground.clone(), sword.clone(), players.to_vec());
+        // Each is a node of its own, and patient.
+        tokio::spawn(async move {
+            let call = Node::new().next();
+            loop {
+                match ground.store.select(call, &ground.room, &sword, &players, None).await {
+                    Ok(selected) => return selected.verdicts,
+                    Err(error) => assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}"),
+                }
+            }
+        })
+    };
+    let verdicts = join_all(crowd.chunks(5).map(ask)).await.into_iter().flat_map(std::result::Result::unwrap);
+    // A repeat of a call whose first part was written is told of that part as held already.
+    let won = verdicts.filter(|verdict| !matches!(verdict, Verdict::SoldOut)).count();
+    let state = ground.state(&sword).await;
+    assert_eq!((won, state.held, state.revision), (100, 100, 100));
+    assert!(shelf.stale.load(Relaxed) > 10, "they came in between each other");
+}
+
+#[tokio::test]
+async fn who_gets_nothing_costs_a_read_and_no_write() {
+    let shelf = Arc::new(InMemory::<{ usize::MAX }>::new());
+    let ground = Ground::new(Arc::new(Versioned::new(Documents(Arc::clone(&shelf)))));
+    let (sword, node, [ann, bob]) = (asset("sword"), Node::new(), players(["ann", "bob"]));
+    ground.create(node.next(), &sword, 1).await;
+    ground.select(node.next(), &sword, &[ann.clone()]).await;
+    let counts = || (shelf.reads.load(Relaxed), shelf.writes.load(Relaxed));
+    let (reads, writes) = counts();
+    let selected = ground.select(node.next(), &sword, &[ann, bob.clone()]).await;
+    assert_eq!(selected.verdicts, [already(1), Verdict::SoldOut]);
+    assert_eq!(counts(), (reads + 1, writes));
+    let refused = ground.store.release(node.next(), &ground.room, &sword, &bob).await;
+    assert_eq!((refusal(refused), counts()), (StoreErrorKind::NotHeld, (reads + 2, writes)));
+}
+
+#[tokio::test]
+async fn a_select_of_more_than_one_write_takes_is_one_select_to_its_caller() {
+    let shelf = Arc::new(InMemory::<2>::new());
+    let ground = Ground::new(Arc::new(Versioned::new(Documents(Arc::clone(&shelf)))));
+    let (sword, node, crowd) = (asset("sword"), Node::new(), team("p", 7));
+    ground.create(node.next(), &sword, 5).await;
+    let call = node.next();
+    let selected = ground.select(call, &sword, &crowd).await;
+    let firsts = (1..=5).map(granted).chain([Verdict::SoldOut; 2]).collect::<Vec<_>>();
+    assert_eq!((selected.verdicts, selected.repeated), (firsts, false));
+    assert_eq!(shelf.writes.load(Relaxed), 4, "it was made, then 2 and 2 and 1");
+    let again = ground.select(call, &sword, &crowd).await;
+    let firsts = (1..=5).map(already).chain([Verdict::SoldOut; 2]).collect::<Vec<_>>();
+    assert_eq!((again.verdicts, again.repeated, again.state), (firsts, true, selected.state));
+}
+
+#[tokio::test]
+async fn more_units_than_the_store_can_hold_are_refused_with_the_number() {
+    let ground = Ground::new(whole());
+    let (sword, node) = (asset("sword"), Node::new());
+    let Ground { store, room } = &ground;
+    let said = |error: crate::store::StoreError| {
+        assert_eq!(error.kind(), StoreErrorKind::LimitReached);
+        error.to_string()
+    };
+    let too_many = store.create(node.next(), room, &sword, MOST + 1).await.unwrap_err();
+    assert_eq!(said(too_many), "documents: asset sword cannot have more than 1000 units in this store");
+    ground.create(node.next(), &sword, MOST).await;
+    let one_more = store.restock(node.next(), room, &sword, 1, None).await.unwrap_err();
+    assert!(said(one_more).contains("1000 units"));
+}
+
+#[tokio::test]
+async fn what_is_not_ours_is_named() {
+    let shelf = Arc::new(InMemory::<2>::new());
+    let ground = Ground::new(Arc::new(Versioned::new(Documents(Arc::clone(&shelf)))));
+    let (sword, node, crowd) = (asset("sword"), Node::new(), players(["ann", "bob"]));
+    ground.create(node.next(), &sword, 3).await;
+    ground.select(node.next(), &sword, &crowd).await;
+    let set = |change: &dyn Fn(&mut Document)| {
+        let mut rooms = shelf.rooms.lock();
+        let text = rooms.get_mut(&ground.room).unwrap().get_mut(&sword).unwrap();
+        let (before, mut document) = (text.clone(), parsed(text));
+        change(&mut document);
+        *text = serde_json::to_string(&document).unwrap();
+        before
+    };
+    let changes: [(&dyn Fn(&mut Document), &str); 6] = [
+        (&|odd| odd.counter.remaining = 2, "what remains"),
+        (&|odd| odd.counter.removed = true, "removed"),
+        (&|odd| odd.holders.truncate(1), "more or fewer holders"),
+        (&|odd| odd.holders.reverse(), "order"),
+        (&|odd| odd.holders[1].revision = 9, "newer"),
+        (&|odd| odd.counter.creation = 2, "older"),
+    ];
+    for (change, part) in changes {
+        let before = set(change);
+        for error in [
+            ground.store.select(node.next(), &ground.room, &sword, &crowd, None).await.unwrap_err(),
+            ground.store.asset(&ground.room, &sword).await.unwrap_err(),
+            ground.store.snapshot(&ground.room).await.unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+            assert!(error.to_string().contains("asset sword of room") && error.to_string().contains(part), "{error}");
+        }
+        set(&|odd| *odd = parsed(&before));
+        assert_eq!(ground.state(&sword).await.held, 2);
+    }
+}
+
+fn grant(name: &str, revision: u64) -> Grant {
+    Grant { player: player(name), granted_at: 1_700_000_000_000, revision }
+}
+
+fn counter(units: Units, held: Units, revision: u64) -> Counter {
+    let (remaining, created_units) = (units - held, units);
+    Counter { units, remaining, held, revision, origin: u64::MAX, creation: 0, created_units, removed: false }
+}
+
+fn change(before: Option<&Document>, after: Counter) -> Change {
+    Change {
+        before: before.map(|before| before.counter.clone()),
+        after,
+        granted: Vec::new(),
+        struck: None,
+        first: Vec::new(),
+        changes: "7:1".parse().unwrap(),
+        at: 0,
+    }
+}
+
+fn names(document: &Document) -> Vec<(&str, u64)> {
+    document.holders.iter().map(|holder| (holder.player.as_str(), holder.revision)).collect()
+}
+
+#[test]
+fn each_change_makes_of_a_document_what_it_says() {
+    let made = Document::after(None, change(None, counter(3, 0, 0)));
+    assert_eq!((names(&made), made.counter.clone()), (vec![], counter(3, 0, 0)));
+
+    let granted = vec![grant("ann", 1), grant("bob", 2)];
+    let two = Document::after(Some(made.clone()), Change { granted, ..change(Some(&made), counter(3, 2, 2)) });
+    assert_eq!(names(&two), [("ann", 1), ("bob", 2)]);
+    assert_eq!(two.clone().sound(usize::MAX), Ok(two.clone()));
+
+    let struck = Some(Grant { granted_at: 0, ..grant("ann", 1) });
+    let one = Document::after(Some(two.clone()), Change { struck, ..change(Some(&two), counter(3, 1, 3)) });
+    assert_eq!(names(&one), [("bob", 2)]);
+
+    let restocked = Document::after(Some(one.clone()), change(Some(&one), counter(5, 1, 4)));
+    assert_eq!((names(&restocked), restocked.counter.units), (vec![("bob", 2)], 5));
+
+    let tombstone = Counter { removed: true, remaining: 0, held: 0, ..counter(5, 1, 5) };
+    let removed = Document::after(Some(one.clone()), change(Some(&one), tombstone));
+    assert_eq!((names(&removed), removed.clone().sound(usize::MAX)), (vec![], Ok(removed.clone())));
+
+    let again = Counter { creation: 6, ..counter(1, 0, 6) };
+    let revived = Document::after(Some(one.clone()), change(Some(&one), again));
+    assert_eq!(names(&revived), [], "another life");
+    let other = Counter { origin: 1, ..counter(1, 0, 0) };
+    assert_eq!(names(&Document::after(Some(one.clone()), change(Some(&one), other))), [], "another asset");
+}
+
+#[test]
+fn a_document_is_read_by_who_asks() {
+    let holders = (1..=50).map(|i| grant(&format!("p-{i}"), 2 * i).into()).collect();
+    let document = Document { counter: counter(50, 50, 100), holders, changes: Changes::default() };
+    let record = document.record(&players(["p-40", "nobody", "p-1"]));
+    assert_eq!(record.first.len(), FIRST);
+    assert_eq!(record.holding, [(player("p-1"), 2), (player("p-40"), 80)].into());
+    assert_eq!((document.held_by(&player("p-3")), document.held_by(&player("p-51"))), (Some(6), None));
+    let page = |after, limit| document.page(after, limit).iter().map(|grant| grant.revision).collect::<Vec<_>>();
+    assert_eq!((page(None, 2), page(Some(3), 2), page(Some(4), 1)), (vec![2, 4], vec![4, 6], vec![6]));
+    assert_eq!((page(Some(100), 9), page(Some(99), 9)), (vec![], vec![100]));
+}
+
+#[test]
+fn a_document_is_small_and_comes_back_as_it_was() {
+    let of = |count: u64, long: usize| {
+        let holder = |i| grant(&format!("{i:0long$}"), i).into();
+        let (held, changes) = (count as Units, ["ffffffffffffffff:f4240"; 32].join(" ").parse().unwrap());
+        Document { counter: counter(held, held, count), holders: (1..=count).map(holder).collect(), changes }
+    };
+    for (count, long, most) in [(0, 1, 1_000), (1000, 12, 50_000), (1000, 64, 101_000), (10_000, 64, 1_100_000)] {
+        let document = of(count, long);
+        let text = serde_json::to_string(&document).unwrap();
+        assert!(text.len() < most, "{count} holders with names of {long} letters: {} bytes", text.len());
+        assert_eq!(parsed(&text), document);
+    }
+    let text = serde_json::to_string(&of(1, 1)).unwrap();
+    assert!(text.contains("\"origin\":-1,") && text.contains("{\"p\":\"1\",\"t\":1700000000000,\"r\":1}"), "{text}");
+}
