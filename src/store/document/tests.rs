@@ -45,7 +45,7 @@ impl<const GRANTS: usize> InMemory<GRANTS> {
     }
 
     fn store() -> Arc<dyn Store> {
-        Arc::new(Versioned::new(Documents(Self::new())))
+        Arc::new(Versioned::new(Documents(Arc::new(Self::new()))))
     }
 }
 
