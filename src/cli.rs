@@ -9,6 +9,7 @@ mod config;
 mod file;
 mod key;
 mod layers;
+mod reach;
 mod serve_args;
 mod start;
 mod summary;
@@ -21,6 +22,7 @@ use clap::{Parser, Subcommand};
 pub(crate) use self::{
     banner::banner,
     config::Config,
+    reach::{hopeless, suits},
     start::{listen, seed, tracing_to_stderr},
 };
 use self::{bots::BotsArgs, serve_args::ServeArgs};

@@ -2,10 +2,10 @@
 
 mod cli;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use asset_arbiter::{arbiter::Arbiter, bus, server, store};
-use cli::{Command, Config, banner, listen, seed, signals, tracing_to_stderr};
+use cli::{Command, Config, banner, hopeless, listen, seed, signals, suits, tracing_to_stderr};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -21,6 +21,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let stop = signals::stop()?;
 
     let store = store::open(&config.store, config.store_options)?;
+    suits(&config, &*store)?;
+    let hopeless = hopeless(Arc::clone(&store));
     let bus = bus::open(&config.bus)?;
 
     let metrics = server::Metrics::new();
@@ -29,6 +31,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let app = server::App::new(config.settings.clone(), arbiter, metrics);
     let listener = listen(&config)?;
     banner(&config, listener.local_addr()?);
-    server::serve(listener, app, stop).await;
-    Ok(())
+    tokio::select! {
+        () = server::serve(listener, app, stop) => Ok(()),
+        why = hopeless => Err(why),
+    }
 }

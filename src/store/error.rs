@@ -6,6 +6,7 @@ pub struct StoreError {
     store: &'static str,
     kind: StoreErrorKind,
     message: String,
+    hopeless: bool,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -29,7 +30,19 @@ pub enum StoreErrorKind {
 impl StoreError {
     /// An error of `store` without a source.
     pub fn new(store: &'static str, kind: StoreErrorKind, message: impl Into<String>) -> Self {
-        Self { store, kind, message: message.into(), source: None }
+        Self { store, kind, message: message.into(), hopeless: false, source: None }
+    }
+
+    /// Says that waiting will not help: somebody has to change the configuration, as after a wrong password.
+    #[must_use]
+    pub fn hopeless(self) -> Self {
+        Self { hopeless: true, ..self }
+    }
+
+    /// Whether somebody has to change the configuration first.
+    #[must_use]
+    pub fn is_hopeless(&self) -> bool {
+        self.hopeless
     }
 
     /// Keeps the driver's own error for the log.

@@ -42,12 +42,27 @@ pub fn in_python_package(package: &str, file: &str) -> Option<PathBuf> {
     Some(folder.join(file)).filter(|file| output.status.success() && file.is_file())
 }
 
+/// Whether tests on this engine were asked for: `ASSET_ARBITER_ENGINES` names some, separated by commas; all if it is
+/// not set.
+pub fn selected(engine: &str) -> bool {
+    let asked = env::var("ASSET_ARBITER_ENGINES").ok();
+    asked.is_none_or(|names| names.split(',').any(|name| name.trim() == engine))
+}
+
+/// Says that a test did nothing because its engine was not asked for, so that whoever counts can leave it out.
+pub fn not_selected(engine: &str) {
+    say(&format!("NOT SELECTED: {engine}\n"));
+}
+
 /// Says that something is not tested here, and why.
 pub fn cannot_have(engine: &str, how: &str) {
     let ci = env::var("CI").is_ok_and(|ci| ci == "true");
     assert!(!ci, "{engine} cannot be had, and CI=true: {how}");
-    // Past the test harness, which keeps what successful tests print.
-    let line = format!("NOT TESTED: {engine} cannot be had: {how}\n");
+    say(&format!("NOT TESTED: {engine} cannot be had: {how}\n"));
+}
+
+/// Past the test harness, which keeps what successful tests print.
+fn say(line: &str) {
     io::stderr().write_all(line.as_bytes()).unwrap();
 }
 

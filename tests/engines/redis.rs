@@ -7,7 +7,9 @@ use std::{
 use redis::{Connection, FromRedisValue, Value};
 use tempfile::TempDir;
 
-use super::{PATIENCE, cannot_have, eventually, in_python_package, named_by, on_path, process};
+use super::{
+    PATIENCE, cannot_have, eventually, in_python_package, named_by, not_selected, on_path, process, selected,
+};
 
 /// What a test runs against.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +18,23 @@ pub struct Engine {
     binary: PathBuf,
 }
 
+/// Every one there is, of those that were asked for.
+pub fn all() -> Vec<Engine> {
+    let asked = [("redis", redis as fn() -> _), ("valkey", valkey)];
+    let found: Vec<_> =
+        asked.into_iter().filter(|(name, _)| selected(name)).filter_map(|(_, find)| find()).collect();
+    if !selected("redis") && !selected("valkey") {
+        not_selected("redis");
+    }
+    found
+}
+
 /// Redis 7 or later.
 pub fn redis() -> Option<Engine> {
+    if !selected("redis") {
+        not_selected("redis");
+        return None;
+    }
     let binary = named_by("ASSET_ARBITER_REDIS_SERVER").or_else(|| on_path("redis-server"));
     let how = "apt-get install redis-server, or name a binary in ASSET_ARBITER_REDIS_SERVER";
     found("Redis", binary, how)
@@ -25,6 +42,10 @@ pub fn redis() -> Option<Engine> {
 
 /// Valkey 9 or later.
 pub fn valkey() -> Option<Engine> {
+    if !selected("valkey") {
+        not_selected("valkey");
+        return None;
+    }
     let packed = "_binaries/linux-x86_64/valkey-server";
     let binary = named_by("ASSET_ARBITER_VALKEY_SERVER")
         .or_else(|| on_path("valkey-server"))

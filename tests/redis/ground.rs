@@ -11,7 +11,7 @@ use crate::{
 
 /// Every engine this machine has.
 pub(crate) fn engines() -> Vec<Engine> {
-    [redis::redis(), redis::valkey()].into_iter().flatten().collect()
+    redis::all()
 }
 
 /// A store behind a proxy, and the same server past it. The server has all scripts, so that each call is one

@@ -37,6 +37,17 @@ const NOTHING_DONE: [&str; 17] = [
     "WRONGPASS",
 ];
 
+/// What is in a reason that no waiting mends: the password, the name or the kind of server is wrong.
+const HOPELESS: [&str; 7] = [
+    "NOAUTH",
+    "NOPERM",
+    "WRONGPASS",
+    "certificate",
+    "cluster support disabled",
+    "failed to lookup address",
+    "it is not a Redis server",
+];
+
 impl Trouble {
     /// Whether another server may be the right one by now.
     pub(super) fn doubts_the_map(&self) -> bool {
@@ -53,7 +64,11 @@ impl Trouble {
 impl From<Trouble> for StoreError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
-            Trouble::Away(why) => error(StoreErrorKind::Unavailable, why),
+            Trouble::Away(why) => {
+                let hopeless = HOPELESS.iter().any(|words| why.contains(words));
+                let away = error(StoreErrorKind::Unavailable, why);
+                if hopeless { away.hopeless() } else { away }
+            }
             Trouble::Lost(lost) => {
                 error(StoreErrorKind::OutcomeUnknown, "the connection broke before the answer")
                     .with_source(lost)

@@ -1,4 +1,4 @@
-use std::{fmt, str::FromStr};
+use std::{fmt, num::ParseIntError, str::FromStr};
 
 use crate::{
     model::limits::REMEMBERED_NODES,
@@ -36,16 +36,16 @@ impl fmt::Display for Changes {
 }
 
 impl FromStr for Changes {
-    type Err = std::num::ParseIntError;
+    type Err = ParseIntError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let hex = |digits| u64::from_str_radix(digits, 16);
-        let one = |pair: &str| {
-            let (node, seq) = pair.split_once(':').unwrap_or((pair, ""));
-            Ok((NodeId(hex(node)?), hex(seq)?))
-        };
-        text.split_ascii_whitespace().map(one).collect::<Result<_, _>>().map(Self)
+        text.split_ascii_whitespace().map(read).collect::<Result<_, _>>().map(Self)
     }
+}
+
+fn read(pair: &str) -> Result<(NodeId, u64), ParseIntError> {
+    let (node, seq) = pair.split_once(':').unwrap_or((pair, ""));
+    Ok((NodeId(u64::from_str_radix(node, 16)?), u64::from_str_radix(seq, 16)?))
 }
 
 #[cfg(test)]

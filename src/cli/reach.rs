@@ -1,0 +1,55 @@
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{anyhow, bail};
+use asset_arbiter::store::{Store, StoreError};
+use tokio::time::{sleep, timeout};
+
+use super::Config;
+
+/// How long a ping may take before it is made again.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Pauses between pings double from the first to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Tries to reach the store, and ends only if there is no hope to: when somebody has to change the configuration. A
+/// store that is merely away is waited for.
+pub(crate) async fn hopeless(store: Arc<dyn Store>) -> anyhow::Error {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match timeout(PATIENCE, store.ping()).await {
+            Ok(Ok(())) => return std::future::pending().await,
+            Ok(Err(error)) if error.is_hopeless() => return said(&error),
+            Ok(Err(error)) => tracing::debug!(%error, "the store is not reached yet"),
+            Err(_) => tracing::debug!(?PATIENCE, "the store did not answer"),
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Looks whether the store can do what is configured.
+///
+/// # Errors
+/// Says what it cannot do, and what to do instead.
+pub(crate) fn suits(config: &Config, store: &dyn Store) -> anyhow::Result<()> {
+    let (limits, scheme) = (store.limits(), config.store.split(':').next().unwrap_or_default());
+    let rules = &config.arbiter;
+    if !limits.select_creates && (rules.auto_create.is_some() || !rules.templates.is_empty()) {
+        bail!(
+            "--store {scheme}: forgets by itself and could not tell a new asset from one it forgot: leave out --asset and \
+             --auto-create, and create assets with PUT /v1/rooms/ROOM/assets/ASSET"
+        );
+    }
+    let templates = rules.templates.iter().map(|(asset, units)| (format!("--asset {asset}={units}"), *units));
+    let auto_create = rules.auto_create.map(|units| (format!("--auto-create {units}"), units));
+    match templates.chain(auto_create).find(|(_, units)| *units > limits.units) {
+        Some((flag, _)) => bail!("{flag}: an asset in {scheme}: has at most {} units", limits.units),
+        None => Ok(()),
+    }
+}
+
+/// In one line, as everything that ends the process is.
+fn said(error: &StoreError) -> anyhow::Error {
+    anyhow!("cannot use the store: {}", error.to_string().split_whitespace().collect::<Vec<_>>().join(" "))
+}
