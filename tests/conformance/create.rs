@@ -10,6 +10,8 @@ super::properties![
     creating_it_again_changes_nothing,
     creating_it_with_other_units_is_a_conflict,
     what_counts_are_the_units_at_its_creation,
+    also_those_of_the_select_that_created_it if select_creates,
+    as_many_units_as_the_store_can_hold_and_not_one_more,
     creating_it_after_its_removal_continues_the_revision,
     an_asset_of_no_units_is_sold_out,
 ];
@@ -54,16 +56,36 @@ async fn creating_it_with_other_units_is_a_conflict(ground: Ground) {
 }
 
 async fn what_counts_are_the_units_at_its_creation(ground: Ground) {
-    let (sword, shield, node) = (asset("sword"), asset("shield"), Node::new());
+    let (sword, node) = (asset("sword"), Node::new());
     ground.create(node.next(), &sword, 3).await;
     ground.restock(node.next(), &sword, 2).await;
     assert!(!ground.create(node.next(), &sword, 3).await.created, "3 at its creation, though 5 now");
     let answer = ground.store.create(node.next(), &ground.room, &sword, 5).await;
     assert_eq!(refusal(answer), StoreErrorKind::Conflict);
+}
+
+async fn also_those_of_the_select_that_created_it(ground: Ground) {
+    let (shield, node) = (asset("shield"), Node::new());
     ground.select_or_create(node.next(), &shield, &players(["ann"]), Some(7)).await;
     assert!(!ground.create(node.next(), &shield, 7).await.created, "created by a select");
     let answer = ground.store.create(node.next(), &ground.room, &shield, 6).await;
     assert_eq!(refusal(answer), StoreErrorKind::Conflict);
+}
+
+async fn as_many_units_as_the_store_can_hold_and_not_one_more(ground: Ground) {
+    let (sword, node, most) = (asset("sword"), Node::new(), ground.store.limits().units);
+    if let Some(too_many) = most.checked_add(1) {
+        let create = async || ground.store.create(node.next(), &ground.room, &sword, too_many).await;
+        assert_eq!(refusal(create().await), StoreErrorKind::LimitReached);
+        assert!(ground.snapshot().await.is_empty(), "nothing was made");
+        ground.create(node.next(), &sword, 1).await;
+        let tombstone = ground.remove(node.next(), &sword).await.state;
+        assert_eq!(refusal(create().await), StoreErrorKind::LimitReached);
+        assert_eq!(ground.snapshot().await, [tombstone], "nor revived");
+    }
+    let state = ground.create(node.next(), &sword, most).await.state;
+    assert_eq!((state.units, state.remaining), (most, most));
+    assert_eq!(ground.state(&sword).await, state);
 }
 
 async fn creating_it_after_its_removal_continues_the_revision(ground: Ground) {

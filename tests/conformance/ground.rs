@@ -59,6 +59,20 @@ impl Ground {
         selected
     }
 
+    /// Selects from an asset that has so many units when it is new, whoever makes it in this store.
+    pub async fn select_made(
+        &self,
+        node: &Node,
+        asset: &AssetName,
+        players: &[PlayerName],
+        units: Units,
+    ) -> Selected {
+        if !self.store.limits().select_creates {
+            self.create(node.next(), asset, units).await;
+        }
+        self.select_or_create(node.next(), asset, players, Some(units)).await
+    }
+
     pub async fn release(&self, call: Call, asset: &AssetName, player: &PlayerName) -> Done {
         let done = self.store.release(call, &self.room, asset, player).await.unwrap();
         check(&done.state);

@@ -18,10 +18,15 @@ pub mod retrying;
 mod rooms;
 mod select;
 
-use std::{ops::Range, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    io::{self, Write},
+    ops::Range,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+};
 
 use asset_arbiter::store::{
-    Store,
+    Limits, Store,
     faulty::{Faults, Faulty},
 };
 use futures::{FutureExt, future::BoxFuture};
@@ -31,14 +36,18 @@ use self::{ground::Ground, promise::Met, retrying::Retrying};
 /// One clause of the contract.
 pub struct Property {
     pub name: &'static str,
+    /// Whether a store of such limits has it.
+    applies: fn(Limits) -> bool,
     run: fn(Ground) -> BoxFuture<'static, ()>,
 }
 
-/// Builds the table of a file's properties from the names of its functions.
+/// Builds the table of a file's properties from the names of its functions. `if` names what a store's limits must
+/// allow for it.
 macro_rules! properties {
-    ($($name:ident),* $(,)?) => {
+    ($($name:ident $(if $allowed:ident)?),* $(,)?) => {
         pub const PROPERTIES: &[$crate::conformance::Property] = &[$(
-            $crate::conformance::Property::new(stringify!($name), |ground| Box::pin($name(ground))),
+            $crate::conformance::Property::new(stringify!($name), |ground| Box::pin($name(ground)))
+                $(.only_if(|limits| limits.$allowed))?,
         )*];
     };
 }
@@ -66,12 +75,17 @@ pub async fn suite(make: impl Fn() -> Arc<dyn Store>) {
     assert!(broken.is_empty(), "broken properties: {}", broken.join(", "));
 }
 
-/// The names of the properties that a store breaks.
+/// The names of the properties that a store breaks. Those that its limits leave out are said.
 pub async fn broken(make: impl Fn() -> Arc<dyn Store>) -> Vec<&'static str> {
     let mut broken = Vec::new();
     for property in all() {
+        let store = make();
+        if !(property.applies)(store.limits()) {
+            say_left_out(property, store.limits());
+            continue;
+        }
         // A panic is the property's failure; it is caught so that the others are still checked.
-        let ran = AssertUnwindSafe((property.run)(Ground::new(make()))).catch_unwind().await;
+        let ran = AssertUnwindSafe((property.run)(Ground::new(store))).catch_unwind().await;
         if ran.is_err() {
             eprintln!("BROKEN: {}", property.name);
             broken.push(property.name);
@@ -83,7 +97,8 @@ pub async fn broken(make: impl Fn() -> Arc<dyn Store>) -> Vec<&'static str> {
 /// Checks every clause behind faults, for each seed, and stops at the first that is broken.
 pub async fn suite_under_faults(make: impl Fn() -> Arc<dyn Store>, faults: Faults, seeds: Range<u64>) {
     for seed in seeds {
-        for property in CLAUSES.iter().copied().flatten() {
+        let limits = make().limits();
+        for property in CLAUSES.iter().copied().flatten().filter(|property| (property.applies)(limits)) {
             let _said = SayOnPanic(format!("BROKEN: {} under SEED={seed}", property.name));
             let faulty = Arc::new(Faulty::new(make(), seed, faults));
             (property.run)(Ground::new(Arc::new(Retrying::new(Arc::clone(&faulty))))).await;
@@ -120,6 +135,12 @@ pub fn all() -> impl Iterator<Item = &'static Property> {
     CLAUSES.iter().chain(UNDISTURBED).copied().flatten()
 }
 
+/// Past the test harness, which keeps what successful tests print.
+fn say_left_out(property: &Property, limits: Limits) {
+    let line = format!("LEFT OUT: {} does not apply to a store of {limits:?}\n", property.name);
+    io::stderr().write_all(line.as_bytes()).unwrap();
+}
+
 struct SayOnPanic(String);
 
 impl Drop for SayOnPanic {
@@ -132,6 +153,10 @@ impl Drop for SayOnPanic {
 
 impl Property {
     const fn new(name: &'static str, run: fn(Ground) -> BoxFuture<'static, ()>) -> Self {
-        Self { name, run }
+        Self { name, applies: |_| true, run }
+    }
+
+    const fn only_if(self, applies: fn(Limits) -> bool) -> Self {
+        Self { applies, ..self }
     }
 }

@@ -97,7 +97,7 @@ async fn an_asset_and_a_player_do_not_run_together(ground: Ground) {
             let room =
                 ground.sibling(&if suffix.is_empty() { String::new() } else { format!("{separator}{suffix}") });
             let fresh = held.insert((room.room.clone(), name.clone(), who.clone()));
-            let selected = room.select_or_create(node.next(), &asset(&name), &[player(&who)], Some(9)).await;
+            let selected = room.select_made(&node, &asset(&name), &[player(&who)], 9).await;
             assert_eq!(matches!(selected.verdicts[..], [Verdict::Granted { .. }]), fresh, "{name} {who}");
         }
     }

@@ -37,7 +37,7 @@ pub struct Met {
 /// everyone was told the truth.
 pub async fn holders_are_as_many_as_can_be(inner: Arc<dyn Store>, faults: Faults, seed: u64) -> Met {
     let mut rng = Rng::with_seed(seed);
-    let race = Race::new(inner, faults, &mut rng);
+    let race = Race::new(inner, faults, &mut rng).await;
     let crowd = team("p", rng.usize(1..=40));
     // Every player asks somewhere; some ask at two nodes at once.
     let sides: Vec<_> = (0..rng.usize(1..=5)).map(|_| race.side(&mut rng)).collect();
@@ -60,7 +60,7 @@ pub async fn holders_are_as_many_as_can_be(inner: Arc<dyn Store>, faults: Faults
 /// other did.
 pub async fn every_change_takes_effect_once(inner: Arc<dyn Store>, faults: Faults, seed: u64) -> Met {
     let mut rng = Rng::with_seed(seed);
-    let race = Race::new(inner, faults, &mut rng);
+    let race = Race::new(inner, faults, &mut rng).await;
     // Each player plays at one node, so that its last answer says whether it holds.
     let sides: Vec<_> = (0..rng.usize(1..=5)).map(|number| (number, race.side(&mut rng))).collect();
     let sides =
@@ -106,10 +106,15 @@ struct Side {
 }
 
 impl Race {
-    fn new(inner: Arc<dyn Store>, faults: Faults, rng: &mut Rng) -> Self {
+    /// The asset is made by the first select, if the store can.
+    async fn new(inner: Arc<dyn Store>, faults: Faults, rng: &mut Rng) -> Self {
         let truth = Ground::new(Arc::clone(&inner));
         let faulty = Arc::new(Faulty::new(inner, rng.u64(..), faults));
-        Self { truth, faulty, asset: asset("sword"), units: rng.u32(1..=12) }
+        let race = Self { truth, faulty, asset: asset("sword"), units: rng.u32(1..=12) };
+        if !race.truth.store.limits().select_creates {
+            race.truth.create(Node::new().next(), &race.asset, race.units).await;
+        }
+        race
     }
 
     fn side(&self, rng: &mut Rng) -> Side {

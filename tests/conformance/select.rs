@@ -13,7 +13,7 @@ super::properties![
     a_full_batch_is_one_step,
     a_batch_of_nobody_changes_nothing,
     an_unknown_asset_cannot_be_selected,
-    a_select_creates_what_is_missing,
+    a_select_creates_what_is_missing if select_creates,
     a_stored_asset_wins_over_the_units_of_a_select,
     a_removed_asset_is_not_revived_by_a_select,
 ];

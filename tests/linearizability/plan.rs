@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use asset_arbiter::{
     model::{PlayerName, Units},
-    store::faulty::Faults,
+    store::{Limits, faulty::Faults},
 };
 use fastrand::Rng;
 
@@ -85,7 +85,8 @@ impl Pace {
 }
 
 impl Plan {
-    pub fn new(seed: u64, pace: Pace, rng: &mut Rng) -> Self {
+    /// For a store of such limits.
+    pub fn new(seed: u64, pace: Pace, limits: Limits, rng: &mut Rng) -> Self {
         let rules = [Rules::Selects, Rules::Changes, Rules::Changes, Rules::Lives][rng.usize(..4)];
         let mut faults = match rng.u8(..6) {
             _ if pace.unplanned == Unplanned::Copies => Faults::default(),
@@ -96,7 +97,7 @@ impl Plan {
         let deadline = Duration::from_millis(if rng.u8(..4) == 0 { 150 } else { 600 });
         // Else nearly everything would be without an answer for nearly the whole time.
         faults.max_lateness = faults.max_lateness.min(deadline.mul_f64(1.5));
-        let mut auto_create = rng.u8(..4) == 0;
+        let mut auto_create = rng.u8(..4) == 0 && limits.select_creates;
         if rules != Rules::Selects && auto_create {
             // A call that found an asset never made leaves no trace: a copy that finds it made is a new call.
             (faults.duplicated, faults.duplicated_late) = (0.0, 0.0);

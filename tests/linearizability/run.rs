@@ -78,7 +78,7 @@ impl Through {
     pub async fn race(self, truth: Arc<dyn Store>, seed: u64, pace: Pace) -> Raced {
         let _said = SayOnPanic(seed);
         let mut rng = Rng::with_seed(seed);
-        let plan = Plan::new(seed, pace, &mut rng);
+        let plan = Plan::new(seed, pace, truth.limits(), &mut rng);
         let faulty = Faulty::new(Arc::clone(&truth), rng.u64(..), Faults::default());
         let shares = self == Self::Arbiter && plan.nodes > 1;
         let faulty = Arc::new(if shares { faulty.as_shared() } else { faulty });
