@@ -7,7 +7,7 @@
 #   ./test.sh --only redis,tidb    only what runs on these engines, for development
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
-source tests/engines/install.sh
+source tests/engines/engines.sh
 
 CACHE=${ASSET_ARBITER_CACHE:-$HOME/.cache/asset-arbiter}
 # What the browser library promises to run on besides pages.
