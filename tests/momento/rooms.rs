@@ -75,17 +75,17 @@ async fn a_removal_that_is_broken_off_is_made_again() {
     let Some(momento) = momento().await else { return };
     let (ground, _) = two_sides(&momento).await;
     let (node, [ann]) = (Node::new(), players(["ann"]));
-    for name in ["sword", "shield", "bow"].map(asset) {
-        ground.create(node.next(), &name, 1).await;
-        ground.select(node.next(), &name, from_ref(&ann)).await;
-    }
     for fault in [Fault::BrokenBefore, Fault::BrokenAfter, Fault::SwallowedAfter] {
+        for name in ["sword", "shield", "bow"].map(asset) {
+            ground.create(node.next(), &name, 1).await;
+            ground.select(node.next(), &name, from_ref(&ann)).await;
+        }
         momento.next("set_if", fault);
         let removed = ground.store.remove_room(&ground.room).await;
         assert_eq!(refusal(removed), StoreErrorKind::OutcomeUnknown, "{fault:?}");
+        ground.store.remove_room(&ground.room).await.unwrap();
+        assert!(ground.snapshot().await.is_empty() && ground.held_by(&ann).await.is_empty());
     }
-    ground.store.remove_room(&ground.room).await.unwrap();
-    assert!(ground.snapshot().await.is_empty() && ground.held_by(&ann).await.is_empty());
 }
 
 /// Whoever else writes to the cache: it is named, and nothing panics.
