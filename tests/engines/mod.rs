@@ -5,6 +5,8 @@
 
 #[cfg(feature = "redis")]
 pub mod cluster;
+#[cfg(feature = "momento")]
+pub mod momento;
 pub mod process;
 pub mod proxy;
 #[cfg(feature = "redis")]
