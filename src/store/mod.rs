@@ -3,12 +3,16 @@
 //! A driver is one file plus one line in [`DRIVERS`]; help texts, [`open`] and the conformance suite walk
 //! that table.
 
+#[cfg(feature = "mysql")]
+mod crypto;
 #[cfg(any(feature = "mongodb", feature = "momento"))]
 mod document;
 mod drivers;
 mod error;
 pub mod faulty;
 mod memory;
+#[cfg(feature = "mysql")]
+mod mysql;
 mod outcome;
 #[cfg(feature = "redis")]
 mod redis;
