@@ -19,7 +19,8 @@ pub async fn holds_on(url: &str) {
 
 /// Two nodes on one store, which do not know of each other, and players on both: the promise holds over both together.
 pub async fn holds_on_two_nodes(url: &str) {
-    let start = || Process::start(&["--store", url, "--resync-interval", "200ms"]);
+    let flags = ["--store", url, "--resync-interval", "200ms"];
+    let start = || Process::start(&flags);
     holds(&[start().await, start().await], url, &[]).await;
 }
 
