@@ -47,6 +47,8 @@ pub const DRIVERS: &[Driver] = &[
     super::redis::DRIVER,
     #[cfg(feature = "momento")]
     super::momento::DRIVER,
+    #[cfg(feature = "mysql")]
+    super::mysql::DRIVER,
 ];
 
 /// The cargo features this build lacks, and the URL schemes that need them.
@@ -57,6 +59,8 @@ pub const SWITCHED_OFF: &[(&str, &[&str])] = &[
     ("redis", &["redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"]),
     #[cfg(not(feature = "momento"))]
     ("momento", &["momento"]),
+    #[cfg(not(feature = "mysql"))]
+    ("mysql", &["mysql"]),
 ];
 
 /// Opens the store a URL names.

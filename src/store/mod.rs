@@ -3,6 +3,8 @@
 //! A driver is one file plus one line in [`DRIVERS`]; help texts, [`open`] and the conformance suite walk
 //! that table.
 
+#[cfg(feature = "mysql")]
+mod crypto;
 #[cfg(any(feature = "mongodb", feature = "momento"))]
 mod document;
 mod drivers;
@@ -11,6 +13,8 @@ pub mod faulty;
 mod memory;
 #[cfg(feature = "momento")]
 mod momento;
+#[cfg(feature = "mysql")]
+mod mysql;
 mod outcome;
 #[cfg(feature = "redis")]
 mod redis;

@@ -7,6 +7,8 @@
 pub mod cluster;
 #[cfg(feature = "momento")]
 pub mod momento;
+#[cfg(feature = "mysql")]
+pub mod mysql;
 pub mod process;
 pub mod proxy;
 #[cfg(feature = "redis")]

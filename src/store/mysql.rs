@@ -1,0 +1,154 @@
+//! **Guarantee**: exactly once, on any number of nodes, as durable as the database's commit.
+//! **Round trips**: one statement to read, and one packet to write if there is something to write: a whole pessimistic
+//! READ COMMITTED transaction on the condition of what was read, for up to 128 players.
+//! **Survives**: what the database survives: TiDB the loss of a minority of its replicas, MySQL and MariaDB kill -9 and power
+//! loss (with `innodb_flush_log_at_trx_commit=1`, the default).
+//! **On timeout**: outcome unknown; the call is repeated, finds what was committed and takes effect once; a lost client holds
+//! no lock.
+
+mod broom;
+mod entry;
+mod lease;
+mod pool;
+mod reads;
+mod rooms;
+mod row;
+mod schema;
+mod target;
+mod trouble;
+mod writes;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use tokio::runtime::Handle;
+
+use self::{broom::Broom, entry::Entry, pool::Pool, reads::Part, rooms::Expiry, target::Target};
+use super::{
+    Driver, Options, Result, Store, StoreError, StoreErrorKind, crypto,
+    versioned::{Change, FIRST, Record, Records, Versioned},
+};
+use crate::model::{
+    AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, limits::HOLDERS_SHOWN,
+};
+
+pub(super) const DRIVER: Driver = Driver {
+    schemes: &["mysql"],
+    example: "mysql://USER:PASSWORD@127.0.0.1:3306/DATABASE",
+    summary: "TiDB, MySQL or MariaDB; the database must be there, tables are made; ?tls=true, tls_ca=FILE, pool=N, \
+              statement_timeout_ms= and ttl=",
+    source: include_str!("mysql.rs"),
+    open,
+};
+
+const NAME: &str = "mysql";
+
+struct Mysql {
+    pool: Arc<Pool>,
+    expiry: Expiry,
+    broom: Broom,
+}
+
+fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
+    let unusable = |why| error(StoreErrorKind::Unavailable, why);
+    let target = Target::parse(url).map_err(unusable)?;
+    if Handle::try_current().is_err() {
+        return Err(unusable("it works in the background and needs a tokio runtime for it".to_owned()));
+    }
+    crypto::choose();
+    let ttl = target.options.room_ttl.or(options.room_ttl).filter(|ttl| !ttl.is_zero());
+    let pool = Arc::new(Pool::new(Entry::new(&target).map_err(unusable)?, &target.options));
+    let broom = Broom::start(Arc::clone(&pool));
+    Ok(Arc::new(Versioned::new(Mysql { pool, expiry: Expiry::new(ttl), broom })))
+}
+
+#[async_trait]
+impl Records for Mysql {
+    const NAME: &'static str = NAME;
+
+    /// When the room was last noted to be in use.
+    type Seen = Option<Millis>;
+
+    fn room_ttl(&self) -> Option<Duration> {
+        self.expiry.ttl()
+    }
+
+    async fn read(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        players: &[PlayerName],
+    ) -> Result<(Option<Record>, Self::Seen)> {
+        let parts = [Part::First { after: None, limit: FIRST }, Part::Of(players)];
+        let found = reads::find(&self.pool, room, asset, &parts).await?;
+        Ok(found.map_or((None, None), |found| (Some(found.record), found.used_at)))
+    }
+
+    async fn write(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        seen: Self::Seen,
+        change: Change,
+    ) -> Result<bool> {
+        let written = writes::write(&self.pool, room, asset, seen, &change).await?;
+        if written && change.after.removed {
+            self.broom.leftovers();
+        }
+        if written
+            && change.before.is_none()
+            && let Some(before) = self.expiry.due(change.at)
+        {
+            self.broom.expire(before);
+        }
+        Ok(written)
+    }
+
+    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<Option<AssetState>> {
+        let first = Part::First { after: None, limit: HOLDERS_SHOWN };
+        let found = reads::find(&self.pool, room, asset, &[first]).await?;
+        Ok(found.map(|found| found.record.counter.state(asset, &found.record.first)))
+    }
+
+    async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
+        reads::snapshot(&self.pool, room).await
+    }
+
+    async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
+        reads::revisions(&self.pool, room).await
+    }
+
+    async fn holders(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        after_revision: Option<u64>,
+        limit: usize,
+    ) -> Result<Option<Vec<Grant>>> {
+        let page = Part::First { after: after_revision, limit };
+        let found = reads::find(&self.pool, room, asset, &[page]).await?;
+        Ok(found.filter(|found| !found.record.counter.removed).map(|found| found.record.first))
+    }
+
+    async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
+        reads::held_by(&self.pool, room, player).await
+    }
+
+    async fn remove_room(&self, room: &RoomName) -> Result<()> {
+        rooms::remove(&self.pool, room).await?;
+        self.broom.leftovers();
+        Ok(())
+    }
+
+    async fn keep(&self, room: &RoomName, now: Millis) -> Result<()> {
+        rooms::keep(&self.pool, room, now).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.pool.read("SELECT 1").await.map(|_| ())
+    }
+}
+
+fn error(kind: StoreErrorKind, message: impl Into<String>) -> StoreError {
+    StoreError::new(NAME, kind, message)
+}

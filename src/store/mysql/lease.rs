@@ -1,0 +1,100 @@
+use std::time::Duration;
+
+use futures::FutureExt;
+use mysql_async::{Conn, Error, Row, prelude::Queryable};
+use tokio::{
+    sync::SemaphorePermit,
+    time::{Instant, timeout},
+};
+
+use super::{
+    pool::Pool,
+    trouble::{Asked, Trouble},
+};
+
+/// A connection while one call has it. Dropped in the middle of something, also because the caller has lost its patience,
+/// the connection is closed, which makes the server undo what was not committed.
+pub(super) struct Lease<'a> {
+    /// There until it is dropped.
+    conn: Option<Conn>,
+    pool: &'a Pool,
+    /// It served others before, and may have broken since.
+    pub(super) is_used: bool,
+    /// Nothing was begun on it that is not over.
+    settled: bool,
+    /// Counted until the connection is given back.
+    _permit: SemaphorePermit<'a>,
+}
+
+/// What one statement came to.
+pub(super) struct Answer {
+    /// Rows that it changed.
+    pub(super) affected: u64,
+    pub(super) rows: Vec<Row>,
+}
+
+impl<'a> Lease<'a> {
+    pub(super) fn new(conn: Conn, pool: &'a Pool, is_used: bool, permit: SemaphorePermit<'a>) -> Self {
+        Self { conn: Some(conn), pool, is_used, settled: true, _permit: permit }
+    }
+
+    /// Sends statements as one packet, waits for all answers, and nothing is open after it.
+    pub(super) async fn ask(&mut self, packet: &str) -> Asked<Vec<Answer>> {
+        let answers = self.begin(packet).await?;
+        self.settled = true;
+        Ok(answers)
+    }
+
+    /// The same for statements that leave something open, which a later [`Self::ask`] ends.
+    pub(super) async fn begin(&mut self, packet: &str) -> Asked<Vec<Answer>> {
+        self.settled = false;
+        let Some(conn) = &mut self.conn else { return Err(Trouble::away("the connection is given back")) };
+        let answers = ask(conn, packet, self.pool.patience).await;
+        if matches!(answers, Err(Trouble::Lost(_))) {
+            // What broke one has most likely broken all that were there at the time.
+            self.pool.forget_idle();
+        }
+        answers
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        match self.conn.take() {
+            Some(conn) if self.settled => self.pool.give_back(conn),
+            Some(conn) => close(conn),
+            None => {}
+        }
+    }
+}
+
+/// Sends statements as one packet, and waits for all answers for so long at most.
+pub(super) async fn ask(conn: &mut Conn, packet: &str, within: Duration) -> Asked<Vec<Answer>> {
+    let since = Instant::now();
+    let answers = timeout(within, answers(conn, packet)).await;
+    answers
+        .unwrap_or_else(|_| Err(Trouble::Late(format!("no answer within {:?}", since.elapsed().min(within)))))
+}
+
+async fn answers(conn: &mut Conn, packet: &str) -> Asked<Vec<Answer>> {
+    let failed = |failed, at| match failed {
+        Error::Server(refused) => Trouble::Refused { at, refused },
+        failed => Trouble::Lost(failed),
+    };
+    let mut answers = Vec::new();
+    let mut results = conn.query_iter(packet).await.map_err(|error| failed(error, 0))?;
+    while results.columns().is_some() {
+        let affected = results.affected_rows();
+        let rows = results.collect().await.map_err(|error| failed(error, answers.len()))?;
+        answers.push(Answer { affected, rows });
+    }
+    // A statement that was refused has no columns; asked for its rows it says why.
+    results.collect::<Row>().await.map_err(|error| failed(error, answers.len()))?;
+    Ok(answers)
+}
+
+/// Closes a connection at once, whatever state it is in; says goodbye if it can do so without waiting. Merely dropped, it
+/// would first wait for what is under way.
+pub(super) fn close(conn: Conn) {
+    drop(conn.disconnect().now_or_never());
+}

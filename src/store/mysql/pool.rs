@@ -1,0 +1,149 @@
+use std::{mem, time::Duration};
+
+use mysql_async::{Conn, Row};
+use parking_lot::Mutex;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
+
+use super::{
+    entry::Entry,
+    lease::{Answer, Lease, close},
+    target::UrlOptions,
+    trouble::{Asked, Trouble},
+};
+use crate::store::Result;
+
+/// The connections there are, made when they are needed.
+pub(super) struct Pool {
+    entry: Entry,
+    size: usize,
+    permits: Semaphore,
+    state: Mutex<State>,
+    /// How long an answer or a free connection is waited for.
+    pub(super) patience: Duration,
+}
+
+#[derive(Default)]
+struct State {
+    /// The one used last at the end, and used first, so that those that are too many grow old.
+    idle: Vec<Idle>,
+    /// The last attempt to connect failed.
+    shut: Option<Shut>,
+}
+
+struct Idle {
+    conn: Conn,
+    since: Instant,
+}
+
+/// Until then nobody tries to connect, and everybody is told why.
+struct Shut {
+    until: Instant,
+    pause: Duration,
+    why: String,
+    hopeless: bool,
+}
+
+/// A connection that nobody used for so long is closed: well before the server would.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// How long the server keeps a connection on which nothing comes: a client that is gone without a word.
+pub(super) const SERVER_WAITS: Duration = Duration::from_secs(60);
+
+/// Pauses between attempts to connect double from the first to the longest, with jitter.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+impl Pool {
+    pub(super) fn new(entry: Entry, options: &UrlOptions) -> Self {
+        let (size, patience) = (options.pool, options.statement_timeout);
+        Self { entry, size, permits: Semaphore::new(size), state: Mutex::default(), patience }
+    }
+
+    /// Takes a connection, or makes one.
+    pub(super) async fn lease(&self) -> Asked<Lease<'_>> {
+        let busy = || format!("all {} connections were busy for {:?}: raise ?pool=N", self.size, self.patience);
+        let permit = timeout(self.patience, self.permits.acquire()).await.map_err(|_| Trouble::away(busy()))?;
+        let permit = permit.map_err(|_| Trouble::away("the store is closed"))?;
+        if let Some(conn) = self.take() {
+            return Ok(Lease::new(conn, self, true, permit));
+        }
+        Ok(Lease::new(self.connect().await?, self, false, permit))
+    }
+
+    /// The rows of one statement that only looks something up.
+    pub(super) async fn read(&self, statement: &str) -> Result<Vec<Row>> {
+        let answers = self.ask_again(statement).await?;
+        Ok(answers.into_iter().flat_map(|answer| answer.rows).collect())
+    }
+
+    /// Asks once more if the connection broke, as one does that nobody used for long.
+    async fn ask_again(&self, statement: &str) -> Asked<Vec<Answer>> {
+        let mut lease = self.lease().await?;
+        match lease.ask(statement).await {
+            Err(Trouble::Lost(_)) if lease.is_used => {
+                drop(lease);
+                self.lease().await?.ask(statement).await
+            }
+            answers => answers,
+        }
+    }
+
+    pub(super) fn give_back(&self, conn: Conn) {
+        self.state.lock().idle.push(Idle { conn, since: Instant::now() });
+    }
+
+    /// Closes what nobody uses right now.
+    pub(super) fn forget_idle(&self) {
+        let idle = mem::take(&mut self.state.lock().idle);
+        idle.into_iter().for_each(|idle| close(idle.conn));
+    }
+
+    fn take(&self) -> Option<Conn> {
+        let mut state = self.state.lock();
+        let young = state.idle.partition_point(|idle| idle.since.elapsed() > IDLE);
+        let old: Vec<_> = state.idle.drain(..young).collect();
+        let newest = state.idle.pop();
+        drop(state);
+        old.into_iter().for_each(|idle| close(idle.conn));
+        newest.map(|idle| idle.conn)
+    }
+
+    async fn connect(&self) -> Asked<Conn> {
+        if let Some(shut) = self.state.lock().shut.as_ref().filter(|shut| shut.until > Instant::now()) {
+            return Err(Trouble::Away { why: shut.why.clone(), hopeless: shut.hopeless });
+        }
+        let outcome = self.entry.connect().await;
+        self.note(&outcome);
+        outcome
+    }
+
+    fn note(&self, outcome: &Asked<Conn>) {
+        let mut state = self.state.lock();
+        let failed_before = state.shut.as_ref().map(|shut| shut.pause);
+        match outcome {
+            Ok(_) => {
+                if state.shut.take().is_some() {
+                    tracing::info!(server = %self.entry.address, "connected again");
+                }
+            }
+            Err(Trouble::Away { why, hopeless }) => {
+                if failed_before.is_none() {
+                    tracing::warn!(server = %self.entry.address, "{why}; trying again with the next call");
+                }
+                let pause = failed_before.map_or(FIRST_PAUSE, |pause| (pause * 2).min(LONGEST_PAUSE));
+                let until = Instant::now() + pause.mul_f64(0.5 + fastrand::f64());
+                state.shut = Some(Shut { until, pause, why: why.clone(), hopeless: *hopeless });
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.forget_idle();
+    }
+}

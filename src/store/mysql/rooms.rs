@@ -1,0 +1,121 @@
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use tokio::time::sleep;
+
+use super::{error, pool::Pool, row::Cells, writes::Transaction};
+use crate::{
+    model::{Millis, RoomName},
+    store::{Result, StoreErrorKind},
+};
+
+/// How often unused rooms are looked for; garbage only grows while something is made, so making looks.
+const SWEEP_EVERY: Millis = 60_000;
+
+/// A room in use is noted again after this time, so that not every call writes. A room goes that much later.
+const NOTED_EVERY: Millis = 60_000;
+
+/// Rooms that are looked up at once.
+const ROOMS_AT_ONCE: usize = 64;
+
+/// How often a removal is tried again because another transaction came first, and the longest pause before it.
+const TRIES: u32 = 16;
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+
+/// When rooms go.
+pub(super) struct Expiry {
+    ttl: Option<Millis>,
+    swept_at: AtomicU64,
+}
+
+impl Expiry {
+    pub(super) fn new(ttl: Option<Duration>) -> Self {
+        Self { ttl: ttl.map(|ttl| ttl.as_millis() as Millis), swept_at: AtomicU64::new(0) }
+    }
+
+    pub(super) fn ttl(&self) -> Option<Duration> {
+        self.ttl.map(Duration::from_millis)
+    }
+
+    /// If it is time to look: rooms that were noted last at this time, or before, go.
+    pub(super) fn due(&self, now: Millis) -> Option<Millis> {
+        let before = now.checked_sub(self.ttl?)?.checked_sub(NOTED_EVERY)?;
+        let last = self.swept_at.load(Ordering::Relaxed);
+        if now < last.saturating_add(SWEEP_EVERY) {
+            return None;
+        }
+        self.swept_at.store(now, Ordering::Relaxed);
+        Some(before)
+    }
+}
+
+/// Makes the room if need be, and notes that it is in use.
+pub(super) fn enter(room: &RoomName, now: Millis) -> String {
+    format!(
+        "INSERT INTO asset_arbiter_rooms (room, used_at) VALUES ('{room}', {now}) \
+         ON DUPLICATE KEY UPDATE used_at = GREATEST(used_at, {now})"
+    )
+}
+
+/// Notes that the room is in use, if that was last noted a while ago.
+pub(super) fn used(room: &RoomName, now: Millis, used_at: Option<Millis>) -> Option<String> {
+    used_at?.checked_add(NOTED_EVERY).is_some_and(|due| due <= now).then(|| note(room, now))
+}
+
+fn note(room: &RoomName, now: Millis) -> String {
+    let before = now.saturating_sub(NOTED_EVERY);
+    format!("UPDATE asset_arbiter_rooms SET used_at = {now} WHERE room = '{room}' AND used_at <= {before}")
+}
+
+/// Notes that the room is in use, if it is there and that was not noted just now.
+pub(super) async fn keep(pool: &Pool, room: &RoomName, now: Millis) -> Result<()> {
+    let mut lease = pool.lease().await?;
+    lease.ask(&note(room, now)).await?;
+    Ok(())
+}
+
+/// With everything of it.
+pub(super) async fn remove(pool: &Pool, room: &RoomName) -> Result<()> {
+    for _ in 0..TRIES {
+        if removal(room, None).run(pool).await?.is_some() {
+            return Ok(());
+        }
+        sleep(LONGEST_PAUSE.mul_f64(fastrand::f64())).await;
+    }
+    Err(error(StoreErrorKind::Unavailable, format!("room {room} is changed by others all the time")))
+}
+
+/// Removes rooms that were noted last at `before` or earlier, in small pieces.
+pub(super) async fn expire(pool: &Pool, before: Millis) -> Result<()> {
+    loop {
+        let unused = format!(
+            "SELECT room FROM asset_arbiter_rooms WHERE used_at <= {before} ORDER BY used_at LIMIT {ROOMS_AT_ONCE}"
+        );
+        let rooms = pool.read(&unused).await?;
+        let all = rooms.len() < ROOMS_AT_ONCE;
+        for row in rooms {
+            removal(&Cells::of(row).text("room")?, Some(before)).run(pool).await?;
+        }
+        if all {
+            return Ok(());
+        }
+    }
+}
+
+/// Removes a room, if nobody noted later than `before` that it is in use. Its holders stop to count at once, and go
+/// in time.
+fn removal(room: &RoomName, before: Option<Millis>) -> Transaction {
+    let unused = before.map_or_else(String::new, |before| format!(" AND used_at <= {before}"));
+    let claim = format!("DELETE FROM asset_arbiter_rooms WHERE room = '{room}'{unused}");
+    let mut transaction = Transaction::new(None, claim);
+    transaction.then("SET @asset_arbiter_rooms = ROW_COUNT()".to_owned());
+    let condition = format!("room = '{room}' AND @asset_arbiter_rooms = 1");
+    transaction.then(format!(
+        "INSERT INTO asset_arbiter_leftovers (origin, creation) \
+         SELECT origin, creation FROM asset_arbiter_assets WHERE {condition} AND held > 0 FOR UPDATE"
+    ));
+    transaction.then(format!("DELETE FROM asset_arbiter_assets WHERE {condition}"));
+    transaction
+}

@@ -1,0 +1,76 @@
+use std::{fmt::Debug, str::FromStr, vec};
+
+use mysql_async::{Row, Value};
+
+use super::error;
+use crate::{
+    model::{Grant, Millis},
+    store::{Result, StoreError, StoreErrorKind, versioned::Counter},
+};
+
+/// The cells of a row, taken from left to right. What does not fit is an error that names it: our own statements write
+/// no such thing.
+pub(super) struct Cells(vec::IntoIter<Value>);
+
+impl Cells {
+    pub(super) fn of(row: Row) -> Self {
+        Self(row.unwrap().into_iter())
+    }
+
+    /// A number, or nothing.
+    pub(super) fn perhaps_number<T: FromStr>(&mut self, what: &str) -> Result<Option<T>> {
+        match self.0.next() {
+            None | Some(Value::NULL) => Ok(None),
+            Some(Value::Bytes(bytes)) => parsed(bytes, what).map(Some),
+            Some(Value::Int(number)) => parsed(number.to_string().into_bytes(), what).map(Some),
+            Some(Value::UInt(number)) => parsed(number.to_string().into_bytes(), what).map(Some),
+            Some(other) => Err(odd(what, &other)),
+        }
+    }
+
+    pub(super) fn number<T: FromStr>(&mut self, what: &str) -> Result<T> {
+        self.perhaps_number(what)?.ok_or_else(|| odd(what, &"NULL"))
+    }
+
+    /// A name, or whatever else is read from text.
+    pub(super) fn text<T: FromStr>(&mut self, what: &str) -> Result<T> {
+        match self.0.next() {
+            Some(Value::Bytes(bytes)) => parsed(bytes, what),
+            other => Err(odd(what, &other)),
+        }
+    }
+
+    /// The next so many cells are of no use.
+    pub(super) fn skip(&mut self, count: usize) {
+        self.0.by_ref().take(count).for_each(drop);
+    }
+
+    /// `player, revision, granted_at`
+    pub(super) fn grant(&mut self) -> Result<Grant> {
+        let (player, revision) = (self.text("player")?, self.number("revision")?);
+        Ok(Grant { player, revision, granted_at: self.number::<Millis>("granted_at")? })
+    }
+
+    /// As [`COUNTER`](super::reads::COUNTER) lists it.
+    pub(super) fn counter(&mut self) -> Result<Counter> {
+        Ok(Counter {
+            units: self.number("units")?,
+            remaining: self.number("remaining")?,
+            held: self.number("held")?,
+            revision: self.number("revision")?,
+            origin: self.number("origin")?,
+            creation: self.number("creation")?,
+            created_units: self.number("created_units")?,
+            removed: self.number::<u8>("removed")? != 0,
+        })
+    }
+}
+
+fn parsed<T: FromStr>(bytes: Vec<u8>, what: &str) -> Result<T> {
+    let text = String::from_utf8(bytes).map_err(|error| odd(what, &error.into_bytes()))?;
+    text.parse().map_err(|_| odd(what, &text))
+}
+
+fn odd(what: &str, found: &dyn Debug) -> StoreError {
+    error(StoreErrorKind::Unavailable, format!("the database has {found:?} where it should have {what}"))
+}

@@ -1,0 +1,57 @@
+use std::time::Duration;
+
+use mysql_async::Conn;
+use tokio::sync::Mutex;
+
+use super::{
+    lease::{Answer, ask},
+    row::Cells,
+    trouble::{Asked, Trouble, code},
+};
+
+/// What each schema makes of the one before it; each may be repeated. Their number is the database's version.
+const SCHEMAS: &[&str] = &[include_str!("schema.sql")];
+
+const VERSION: &str = "SELECT MAX(version) FROM asset_arbiter_schema";
+
+/// How long the database may take to say its version.
+const VERSION_WITHIN: Duration = Duration::from_secs(2);
+/// How long it may take to make tables: TiDB tells all its servers first.
+const TABLES_WITHIN: Duration = Duration::from_secs(15);
+
+/// Brings the database to the newest schema. `turn` keeps this process from doing so on many connections at once; that
+/// other nodes do it too does no harm.
+pub(super) async fn bring_up(conn: &mut Conn, turn: &Mutex<()>) -> Asked<()> {
+    if version(conn).await? == SCHEMAS.len() {
+        return Ok(());
+    }
+    let _turn = turn.lock().await;
+    let from = version(conn).await?;
+    let Some(missing) = SCHEMAS.get(from..) else {
+        return Err(Trouble::hopeless(format!(
+            "the database has schema {from} of a newer asset-arbiter, this one knows {}; run the newer one, or name \
+             another database",
+            SCHEMAS.len()
+        )));
+    };
+    for schema in missing {
+        ask(conn, schema, TABLES_WITHIN).await?;
+    }
+    Ok(())
+}
+
+/// 0 if there are no tables yet.
+async fn version(conn: &mut Conn) -> Asked<usize> {
+    match ask(conn, VERSION, VERSION_WITHIN).await {
+        Ok(answers) => read(answers),
+        Err(Trouble::Refused { refused, .. }) if refused.code == code::NO_TABLE => Ok(0),
+        Err(trouble) => Err(trouble),
+    }
+}
+
+fn read(answers: Vec<Answer>) -> Asked<usize> {
+    let row = answers.into_iter().flat_map(|answer| answer.rows).next();
+    let version = row.map(|row| Cells::of(row).perhaps_number::<u32>("version")).transpose();
+    let version = version.map_err(|odd| Trouble::away(odd.message().to_owned()))?;
+    Ok(version.flatten().unwrap_or_default() as usize)
+}

@@ -1,0 +1,219 @@
+use mysql_async::{Error, IoError, ServerError};
+
+use super::error;
+use crate::store::{StoreError, StoreErrorKind};
+
+pub(super) type Asked<T> = Result<T, Trouble>;
+
+/// Why a packet was not answered in full.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// It was not sent; this is why.
+    Away {
+        why: String,
+        /// Somebody has to change something first.
+        hopeless: bool,
+    },
+    /// The server refused the packet's statement of this number, from 0, and ran none after it.
+    Refused { at: usize, refused: ServerError },
+    /// It was sent, and then the connection broke.
+    Lost(Error),
+    /// It was sent, and there was no answer in time.
+    Late(String),
+}
+
+/// Codes of the server, which MySQL, MariaDB and TiDB share unless said otherwise.
+pub(super) mod code {
+    pub(in super::super) const DUPLICATE: u16 = 1062;
+    pub(in super::super) const NO_TABLE: u16 = 1146;
+    pub(in super::super) const NOT_NULL: u16 = 1048;
+    pub(super) const DEADLOCK: u16 = 1213;
+    pub(super) const LOCK_WAIT: u16 = 1205;
+    pub(super) const NO_DATABASE: u16 = 1049;
+    pub(super) const WRONG_PASSWORD: u16 = 1045;
+    pub(super) const TOO_MANY_CONNECTIONS: u16 = 1040;
+    pub(super) const TLS_NEEDED: u16 = 3159;
+    /// Options of a replica, or of a server that is set to read only.
+    pub(super) const READ_ONLY: [u16; 2] = [1290, 1836];
+    /// TiDB: the transaction met another one, and was not committed.
+    pub(super) const CONFLICTS: [u16; 5] = [8002, 8005, 8022, 8028, 9007];
+    /// The user may not: use the database, come from there, use the table or the column, or log in that way.
+    pub(super) const FORBIDDEN: [u16; 8] = [1044, 1130, 1142, 1143, 1227, 1251, 1275, 1698];
+}
+
+/// What is in a reason that no waiting mends: the name of the server or its certificate is wrong.
+const HOPELESS: [&str; 4] =
+    ["certificate", "failed to lookup address", "does not have this capability", "authentication plugin"];
+
+impl Trouble {
+    pub(super) fn away(why: impl Into<String>) -> Self {
+        Self::Away { why: why.into(), hopeless: false }
+    }
+
+    pub(super) fn hopeless(why: impl Into<String>) -> Self {
+        Self::Away { why: why.into(), hopeless: true }
+    }
+
+    /// What kept a connection from being made.
+    pub(super) fn at_the_door(address: &str, database: &str, failed: &Error) -> Self {
+        let (why, hopeless) = match failed {
+            Error::Server(refused) => (said(refused, database), is_hopeless(refused)),
+            Error::Driver(mysql_async::DriverError::NoClientSslFlagFromServer) => {
+                ("the server has no TLS; leave out tls=true and tls_ca".to_owned(), true)
+            }
+            failed => {
+                let why = in_words(failed);
+                let hopeless = HOPELESS.iter().any(|words| why.contains(words));
+                (why, hopeless)
+            }
+        };
+        Self::Away { why: format!("cannot connect to {address}: {why}"), hopeless }
+    }
+
+    /// Of what was asked on a new connection: no call has been sent yet.
+    pub(super) fn before_the_call(self, address: &str) -> Self {
+        let (why, hopeless) = match self {
+            Self::Away { why, hopeless } => (why, hopeless),
+            Self::Refused { refused, .. } => (said(&refused, ""), is_hopeless(&refused)),
+            Self::Lost(lost) => (in_words(&lost), false),
+            Self::Late(why) => (why, false),
+        };
+        Self::Away { why: format!("cannot use the database at {address}: {why}"), hopeless }
+    }
+
+    /// Of a transaction whose statement `commit` is its COMMIT.
+    ///
+    /// # Errors
+    /// None if another one came first and nothing was done: trying again is all there is to do.
+    pub(super) fn of_transaction(self, commit: usize) -> Result<(), StoreError> {
+        match self {
+            Self::Refused { refused, .. } if came_second(refused.code) => Ok(()),
+            Self::Refused { at, refused } if at >= commit => {
+                Err(refusal(StoreErrorKind::OutcomeUnknown, refused))
+            }
+            Self::Lost(lost) => {
+                let message = "the connection broke before the answer";
+                Err(error(StoreErrorKind::OutcomeUnknown, message).with_source(lost))
+            }
+            Self::Late(why) => Err(error(StoreErrorKind::OutcomeUnknown, why)),
+            trouble => Err(trouble.into()),
+        }
+    }
+}
+
+/// Of something that was only looked up, or is as good done twice.
+impl From<Trouble> for StoreError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Away { why, hopeless } => {
+                let away = error(StoreErrorKind::Unavailable, why);
+                if hopeless { away.hopeless() } else { away }
+            }
+            Trouble::Refused { refused, .. } => refusal(StoreErrorKind::Unavailable, refused),
+            Trouble::Lost(lost) => {
+                let message = format!("the connection broke before the answer: {}", in_words(&lost));
+                error(StoreErrorKind::Unavailable, message).with_source(lost)
+            }
+            Trouble::Late(why) => error(StoreErrorKind::Unavailable, why),
+        }
+    }
+}
+
+/// With these, another transaction was there first and this one did nothing, even if it was its COMMIT that failed.
+fn came_second(code: u16) -> bool {
+    matches!(code, code::DUPLICATE | code::NOT_NULL | code::DEADLOCK) || code::CONFLICTS.contains(&code)
+}
+
+fn is_hopeless(refused: &ServerError) -> bool {
+    matches!(refused.code, code::NO_DATABASE | code::WRONG_PASSWORD | code::TLS_NEEDED)
+        || code::FORBIDDEN.contains(&refused.code)
+}
+
+fn refusal(kind: StoreErrorKind, refused: ServerError) -> StoreError {
+    let refusal = error(kind, said(&refused, "")).with_source(Error::Server(refused.clone()));
+    if is_hopeless(&refused) { refusal.hopeless() } else { refusal }
+}
+
+/// What the server said, in one line, and what to do about it.
+fn said(refused: &ServerError, database: &str) -> String {
+    let what = format!("the server answered {} {}", refused.code, one_line(&refused.message));
+    match refused.code {
+        code::NO_DATABASE => format!("{what}: make it with CREATE DATABASE `{database}`"),
+        code::WRONG_PASSWORD => format!("{what}: check the user and the password in the URL"),
+        code::TLS_NEEDED => format!("{what}: add ?tls=true"),
+        code::TOO_MANY_CONNECTIONS => format!("{what}: let it have more, or us fewer with ?pool=N"),
+        code::LOCK_WAIT => format!("{what}: somebody else holds the asset's row"),
+        code if code::READ_ONLY.contains(&code) => format!("{what}: name the primary"),
+        code if code::FORBIDDEN.contains(&code) => {
+            format!("{what}: the user needs SELECT, INSERT, UPDATE, DELETE and CREATE on the database")
+        }
+        _ => what,
+    }
+}
+
+/// An error of the driver without the name of its kind.
+fn in_words(error: &Error) -> String {
+    let words = match error {
+        Error::Driver(error) => error.to_string(),
+        Error::Io(IoError::Io(error)) => error.to_string(),
+        Error::Io(IoError::Tls(error)) => error.to_string(),
+        Error::Server(error) => error.message.clone(),
+        error => error.to_string(),
+    };
+    one_line(&words)
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMMIT: usize = 5;
+
+    fn refused(code: u16, at: usize) -> Trouble {
+        let refused = ServerError { code, message: "because\nof that".to_owned(), state: "HY000".to_owned() };
+        Trouble::Refused { at, refused }
+    }
+
+    fn kind(trouble: Trouble) -> Option<StoreErrorKind> {
+        trouble.of_transaction(COMMIT).err().map(|error| error.kind())
+    }
+
+    #[test]
+    fn what_came_second_did_nothing_also_if_it_was_its_commit_that_failed() {
+        for code in [1048, 1062, 1213, 8002, 8005, 8022, 8028, 9007] {
+            for at in [1, COMMIT] {
+                assert_eq!(kind(refused(code, at)), None, "{code}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_statement_that_failed_did_nothing_and_a_commit_that_failed_may_have() {
+        for code in [1053, 1205, 1317, 1290, 1969, 3024, 8501, 9001] {
+            assert_eq!(kind(refused(code, COMMIT - 1)), Some(StoreErrorKind::Unavailable), "{code}");
+            assert_eq!(kind(refused(code, COMMIT)), Some(StoreErrorKind::OutcomeUnknown), "{code}");
+        }
+        assert_eq!(kind(Trouble::Late("late".to_owned())), Some(StoreErrorKind::OutcomeUnknown));
+        assert_eq!(kind(Trouble::away("away")), Some(StoreErrorKind::Unavailable));
+    }
+
+    #[test]
+    fn what_only_somebody_can_mend_is_hopeless_and_said_in_one_line() {
+        for (code, advice) in [
+            (1045, "check the user and the password"),
+            (1049, "CREATE DATABASE `game`"),
+            (1142, "the user needs SELECT, INSERT"),
+            (3159, "?tls=true"),
+        ] {
+            let refused = ServerError { code, message: "no\nway".to_owned(), state: "HY000".to_owned() };
+            let said = StoreError::from(Trouble::at_the_door("h:1", "game", &Error::Server(refused)));
+            let text = said.to_string();
+            assert!(said.is_hopeless() && text.contains(advice) && !text.contains('\n'), "{text}");
+        }
+        assert!(!StoreError::from(refused(1040, 0)).is_hopeless());
+    }
+}

@@ -1,0 +1,133 @@
+use super::{pool::Pool, reads::COUNTER, rooms, trouble::Trouble};
+use crate::{
+    model::{AssetName, Grant, Millis, RoomName},
+    store::{
+        Result,
+        versioned::{Change, Counter},
+    },
+};
+
+/// A whole transaction, sent as one packet: no lock ever waits for us, and a client that is gone in the middle of it leaves
+/// all of it or nothing.
+pub(super) struct Transaction {
+    statements: Vec<String>,
+    /// The number of the statement that decides.
+    claim: usize,
+}
+
+/// TiDB would try without locks first, which is no use where everyone wants the same row; the others see a comment.
+const BEGIN: &str = "BEGIN /*T! PESSIMISTIC */";
+
+impl Transaction {
+    /// `claim` changes one row if this one comes first, and else none.
+    pub(super) fn new(before: impl IntoIterator<Item = String>, claim: String) -> Self {
+        let mut statements = vec![BEGIN.to_owned()];
+        statements.extend(before);
+        statements.push(claim);
+        Self { claim: statements.len() - 1, statements }
+    }
+
+    pub(super) fn then(&mut self, statement: String) {
+        self.statements.push(statement);
+    }
+
+    /// How many rows the claim changed. `None`: another transaction came first, and this one did nothing.
+    pub(super) async fn run(mut self, pool: &Pool) -> Result<Option<u64>> {
+        let commit = self.statements.len();
+        self.statements.push("COMMIT".to_owned());
+        let mut lease = pool.lease().await?;
+        match lease.ask(&self.statements.join(";\n")).await {
+            Ok(answers) => Ok(answers.get(self.claim).map(|answer| answer.affected)),
+            Err(trouble) => {
+                if matches!(trouble, Trouble::Refused { .. }) {
+                    // If it does not work out the connection is closed, which comes to the same.
+                    drop(lease.ask("ROLLBACK").await);
+                }
+                trouble.of_transaction(commit).map(|()| None)
+            }
+        }
+    }
+}
+
+/// Writes a change if the asset is as it was read. `false`: it is not.
+pub(super) async fn write(
+    pool: &Pool,
+    room: &RoomName,
+    asset: &AssetName,
+    used_at: Option<Millis>,
+    change: &Change,
+) -> Result<bool> {
+    let before = &change.before;
+    // Before the asset: who removes a room locks them in this order, too.
+    let noted = match before {
+        None => Some(rooms::enter(room, change.at)),
+        Some(_) => rooms::used(room, change.at, used_at),
+    };
+    let claim = before
+        .as_ref()
+        .map_or_else(|| insert(room, asset, change), |before| update(room, asset, before, change));
+    let mut transaction = Transaction::new(noted, claim);
+    for statement in holders(change) {
+        transaction.then(statement);
+    }
+    Ok(transaction.run(pool).await? == Some(1))
+}
+
+fn insert(room: &RoomName, asset: &AssetName, Change { after, changes, .. }: &Change) -> String {
+    let values = values(after);
+    format!(
+        "INSERT INTO asset_arbiter_assets (room, asset, {COUNTER}, changes) \
+         VALUES ('{room}', '{asset}', {}, '{changes}')",
+        values.map(|(_, value)| value.to_string()).join(", ")
+    )
+}
+
+fn update(room: &RoomName, asset: &AssetName, before: &Counter, change: &Change) -> String {
+    let values = values(&change.after).map(|(column, value)| format!("{column} = {value}")).join(", ");
+    format!(
+        "UPDATE asset_arbiter_assets SET {values}, changes = '{}' \
+         WHERE room = '{room}' AND asset = '{asset}' AND origin = {} AND revision = {}",
+        change.changes, before.origin, before.revision
+    )
+}
+
+fn values(counter: &Counter) -> [(&'static str, u64); 8] {
+    [
+        ("units", counter.units.into()),
+        ("remaining", counter.remaining.into()),
+        ("held", counter.held.into()),
+        ("revision", counter.revision),
+        ("origin", counter.origin),
+        ("creation", counter.creation),
+        ("created_units", counter.created_units.into()),
+        ("removed", counter.removed.into()),
+    ]
+}
+
+/// What becomes of the holders, if the claim before it changed a row. Else the variable is NULL: no holder goes, and one
+/// that comes is refused, and with it the whole packet.
+fn holders(change: &Change) -> Vec<String> {
+    let Counter { origin, creation, .. } = &change.after;
+    let mut statements = vec![format!("SET @asset_arbiter_origin = IF(ROW_COUNT() = 1, {origin}, NULL)")];
+    if let Some(Grant { player, .. }) = &change.struck {
+        statements.push(format!(
+            "DELETE FROM asset_arbiter_holders WHERE origin = {origin} AND creation = {creation} \
+             AND player = '{player}' AND @asset_arbiter_origin IS NOT NULL"
+        ));
+    }
+    if !change.granted.is_empty() {
+        let row = |Grant { player, revision, granted_at }: &Grant| {
+            format!("(@asset_arbiter_origin, {creation}, '{player}', {revision}, {granted_at})")
+        };
+        statements.push(format!(
+            "INSERT INTO asset_arbiter_holders (origin, creation, player, revision, granted_at) VALUES {}",
+            change.granted.iter().map(row).collect::<Vec<_>>().join(", ")
+        ));
+    }
+    if change.after.removed && change.before.as_ref().is_some_and(|before| before.held > 0) {
+        statements.push(format!(
+            "INSERT INTO asset_arbiter_leftovers (origin, creation) VALUES (@asset_arbiter_origin, {creation})"
+        ));
+    }
+    if statements.len() > 1 { statements } else { Vec::new() }
+}

@@ -1,0 +1,233 @@
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+    time::Instant,
+};
+
+use mysql_async::{Conn, Opts, OptsBuilder, Row, prelude::Queryable};
+use tempfile::TempDir;
+use tokio::time::{Duration, sleep, timeout};
+
+use super::{PATIENCE, cannot_have, named_by, not_selected, on_path, process, selected};
+
+/// What a test runs against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Engine {
+    pub name: &'static str,
+    kind: Kind,
+    binary: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Mariadb,
+    Tidb,
+}
+
+/// Every one there is, of those that were asked for.
+pub fn all() -> Vec<Engine> {
+    let asked = [("mariadb", mariadb as fn() -> _), ("tidb", tidb)];
+    let found: Vec<_> =
+        asked.into_iter().filter(|(name, _)| selected(name)).filter_map(|(_, find)| find()).collect();
+    if !selected("mariadb") && !selected("tidb") {
+        not_selected("mariadb");
+    }
+    found
+}
+
+/// MariaDB 10.3 or later.
+pub fn mariadb() -> Option<Engine> {
+    let binary = || named_by("ASSET_ARBITER_MARIADBD").or_else(|| on_path("mariadbd"));
+    let how = "apt-get install mariadb-server, or name a binary in ASSET_ARBITER_MARIADBD";
+    find("mariadb", Kind::Mariadb, binary, how)
+}
+
+/// TiDB, one process with its built-in store.
+pub fn tidb() -> Option<Engine> {
+    let binary = || named_by("ASSET_ARBITER_TIDB_SERVER").or_else(|| on_path("tidb-server"));
+    let how = "./test.sh builds it, or name a binary in ASSET_ARBITER_TIDB_SERVER";
+    find("tidb", Kind::Tidb, binary, how)
+}
+
+fn find(name: &'static str, kind: Kind, binary: impl FnOnce() -> Option<PathBuf>, how: &str) -> Option<Engine> {
+    if !selected(name) {
+        not_selected(name);
+        return None;
+    }
+    let binary = binary();
+    if binary.is_none() {
+        cannot_have(name, how);
+    }
+    binary.map(|binary| Engine { name, kind, binary })
+}
+
+/// One server, up and answering, with an empty database called `game`.
+#[derive(Debug)]
+pub struct Server {
+    pub port: u16,
+    pub process: process::Process,
+    engine: Engine,
+    args: Vec<String>,
+    folder: TempDir,
+}
+
+pub const DATABASE: &str = "game";
+
+impl Engine {
+    pub async fn start(&self) -> Server {
+        self.start_with(&[]).await
+    }
+
+    pub async fn start_with(&self, args: &[&str]) -> Server {
+        let since = Instant::now();
+        loop {
+            let (folder, port) = (TempDir::new().unwrap(), process::free_port());
+            let mut all = self.args(folder.path(), port);
+            all.extend(args.iter().map(|&arg| arg.to_owned()));
+            let process = process::Process::start(&self.binary, &all, folder.path());
+            let mut server = Server { port, process, engine: self.clone(), args: all, folder };
+            if server.wait_until_up().await {
+                server.ask(&format!("CREATE DATABASE {DATABASE}")).await;
+                return server;
+            }
+            // Somebody else may have been quicker to take the port.
+            assert!(since.elapsed() < PATIENCE, "{} does not start: {}", self.name, server.output());
+        }
+    }
+
+    fn args(&self, folder: &Path, port: u16) -> Vec<String> {
+        match self.kind {
+            Kind::Mariadb => mariadb_args(folder, port),
+            Kind::Tidb => tidb_args(folder, port),
+        }
+    }
+
+    pub fn is_mariadb(&self) -> bool {
+        self.kind == Kind::Mariadb
+    }
+}
+
+/// In a copy of a data folder that is made once.
+fn mariadb_args(folder: &Path, port: u16) -> Vec<String> {
+    let data = folder.join("data");
+    let copied = Command::new("cp").arg("-a").arg(new_data()).arg(&data).status().unwrap();
+    assert!(copied.success());
+    let data = path(&data);
+    let mut args = vec!["--no-defaults", "--user=root", "--bind-address=127.0.0.1", "--skip-name-resolve"];
+    // What it answers is on disk.
+    args.extend(["--innodb-flush-log-at-trx-commit=1", SMALL_LOG, "--max-connections=500"]);
+    let mut args: Vec<_> = args.into_iter().map(str::to_owned).collect();
+    args.extend([
+        format!("--datadir={data}"),
+        format!("--socket={data}/sock"),
+        format!("--pid-file={data}/pid"),
+        format!("--port={port}"),
+    ]);
+    args
+}
+
+const SMALL_LOG: &str = "--innodb-log-file-size=16M";
+
+fn new_data() -> &'static Path {
+    static MADE: OnceLock<TempDir> = OnceLock::new();
+    let made = MADE.get_or_init(|| {
+        let folder = TempDir::new().unwrap();
+        let args =
+            ["--no-defaults", "--user=root", "--auth-root-authentication-method=normal", "--skip-test-db"];
+        let output = Command::new("mariadb-install-db")
+            .args(args)
+            .arg(SMALL_LOG)
+            .arg(format!("--datadir={}", path(folder.path())))
+            .output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        folder
+    });
+    made.path()
+}
+
+fn tidb_args(folder: &Path, port: u16) -> Vec<String> {
+    let status = process::free_port();
+    let data = path(folder);
+    let args = ["-store", "unistore", "-host", "127.0.0.1", "-status-host", "127.0.0.1", "-lease", "0s"];
+    let mut args: Vec<_> = args.into_iter().map(str::to_owned).collect();
+    args.extend([
+        format!("-path={data}/data"),
+        format!("-socket={data}/sock"),
+        format!("-P={port}"),
+        format!("-status={status}"),
+        format!("-temp-dir={data}/temp"),
+    ]);
+    args
+}
+
+impl Server {
+    pub fn url(&self) -> String {
+        url("root", self.port)
+    }
+
+    pub async fn try_connect(&self, database: Option<&str>) -> Option<Conn> {
+        let opts: Opts = OptsBuilder::default()
+            .ip_or_hostname("127.0.0.1")
+            .tcp_port(self.port)
+            .user(Some("root"))
+            .db_name(database)
+            .prefer_socket(false)
+            .into();
+        timeout(Duration::from_secs(1), Conn::new(opts)).await.ok()?.ok()
+    }
+
+    /// Asks the server on a connection of its own.
+    pub async fn ask(&self, statement: &str) -> Vec<Row> {
+        let since = Instant::now();
+        loop {
+            if let Some(mut conn) = self.try_connect(None).await {
+                let rows = conn.query(statement).await;
+                return rows.unwrap_or_else(|error| panic!("{statement}: {error}"));
+            }
+            assert!(since.elapsed() < PATIENCE, "{statement}: the server is not up: {}", self.output());
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// The number that a statement answers.
+    pub async fn count(&self, statement: &str) -> u64 {
+        let row = self.ask(statement).await.pop().unwrap_or_else(|| panic!("{statement}: no row"));
+        mysql_async::from_row(row)
+    }
+
+    /// Starts it again where it was, with what it kept on disk.
+    pub async fn restart(&mut self) {
+        self.process.kill();
+        self.process = process::Process::start(&self.engine.binary, &self.args, self.folder.path());
+        assert!(self.wait_until_up().await, "{} does not start again: {}", self.engine.name, self.output());
+    }
+
+    /// What it said.
+    pub fn output(&self) -> String {
+        fs::read_to_string(self.folder.path().join("output")).unwrap_or_default()
+    }
+
+    async fn wait_until_up(&mut self) -> bool {
+        let since = Instant::now();
+        while since.elapsed() < PATIENCE && self.process.is_running() {
+            if let Some(conn) = self.try_connect(None).await {
+                drop(conn.disconnect().await);
+                return true;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        false
+    }
+}
+
+/// The database of a server, for a user without a password.
+pub fn url(user: &str, port: u16) -> String {
+    format!("mysql://{user}@127.0.0.1:{port}/{DATABASE}")
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
