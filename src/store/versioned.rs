@@ -240,7 +240,9 @@ impl<R: Records> Store for Versioned<R> {
             {
                 return Err(too_many_units::<R>(asset));
             }
-            if decision.counter.removed {
+            // A call that found it removed stays refused, whatever life it has by now.
+            let refused = decision.outcome == Outcome::Refused(StoreErrorKind::UnknownAsset);
+            if refused || decision.counter.removed {
                 return Err(unknown::<R>(asset));
             }
             verdicts.append(&mut decision.verdicts);
