@@ -9,6 +9,8 @@ mod drivers;
 mod error;
 pub mod faulty;
 mod memory;
+#[cfg(feature = "mongodb")]
+mod mongodb;
 mod outcome;
 #[cfg(feature = "redis")]
 mod redis;
