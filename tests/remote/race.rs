@@ -19,8 +19,8 @@ pub async fn holds_on(url: &str) {
 
 /// Two nodes on one store, which do not know of each other, and players on both: the promise holds over both together.
 pub async fn holds_on_two_nodes(url: &str) {
-    let start = || Process::start(&["--store", url, "--resync-interval", "200ms"]);
-    holds(&[start().await, start().await], url, &[]).await;
+    let flags = ["--store", url, "--resync-interval", "200ms"];
+    holds(&[Process::start(&flags).await, Process::start(&flags).await], url, &[]).await;
 }
 
 const CHAOS: [&str; 2] = ["--reconnect-chaos", "0.05"];
