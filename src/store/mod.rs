@@ -15,6 +15,8 @@ mod memory;
 mod momento;
 #[cfg(feature = "mysql")]
 mod mysql;
+#[cfg(feature = "mongodb")]
+mod mongodb;
 mod outcome;
 #[cfg(feature = "redis")]
 mod redis;
