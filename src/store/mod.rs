@@ -13,10 +13,10 @@ pub mod faulty;
 mod memory;
 #[cfg(feature = "momento")]
 mod momento;
-#[cfg(feature = "mysql")]
-mod mysql;
 #[cfg(feature = "mongodb")]
 mod mongodb;
+#[cfg(feature = "mysql")]
+mod mysql;
 mod outcome;
 #[cfg(feature = "redis")]
 mod redis;

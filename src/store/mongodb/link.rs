@@ -20,12 +20,12 @@ use ::mongodb::{
 use futures::TryStreamExt;
 use tokio::{sync::OnceCell, time::timeout};
 
+pub(super) use super::trouble::Doing;
 use super::{
     health::Health,
     target::Target,
     trouble::{Cause, Trouble},
 };
-pub(super) use super::trouble::Doing;
 use crate::store::{Result, StoreError};
 
 /// The collection, connected to when it is first asked for.
@@ -88,7 +88,9 @@ impl Link {
             match self.find_at(collection, id, ReadConcern::linearizable()).await {
                 Err(trouble) if trouble.wants_another_level() => {
                     self.linearizable.store(false, Ordering::Relaxed);
-                    tracing::info!("the server has no linearizable reads; majority reads of its primary are used");
+                    tracing::info!(
+                        "the server has no linearizable reads; majority reads of its primary are used"
+                    );
                 }
                 found => return found.map_err(|trouble| self.said(trouble)),
             }
@@ -124,7 +126,8 @@ impl Link {
 
     pub(super) fn said(&self, trouble: Trouble) -> StoreError {
         let hosts = &self.target.hosts;
-        let no_primary = || format!("none of {hosts} is a primary, which takes writes (is replicaSet= its set's name?)");
+        let no_primary =
+            || format!("none of {hosts} is a primary, which takes writes (is replicaSet= its set's name?)");
         let away = || self.health.why().unwrap_or_else(no_primary);
         trouble.told(away, &self.target.login_database, !self.target.encrypted)
     }
@@ -134,7 +137,13 @@ impl Link {
         let options = CollectionOptions::builder()
             .read_concern(ReadConcern::majority())
             .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
-            .write_concern(WriteConcern::builder().w(Acknowledgment::Majority).w_timeout(CALL_WITHIN).journal(true).build())
+            .write_concern(
+                WriteConcern::builder()
+                    .w(Acknowledgment::Majority)
+                    .w_timeout(CALL_WITHIN)
+                    .journal(true)
+                    .build(),
+            )
             .build();
         let database = client.database(&self.target.database);
         let collection = database.collection_with_options(&self.target.collection, options);

@@ -62,7 +62,8 @@ impl Trouble {
         let told = match *failed.kind {
             _ if login => {
                 let where_to = format!("authSource={database}, which another authSource= in the URL changes");
-                error(kind, format!("the user or its password is not accepted ({where_to}): {words}")).hopeless()
+                error(kind, format!("the user or its password is not accepted ({where_to}): {words}"))
+                    .hopeless()
             }
             _ if code == Some(UNAUTHORIZED) => {
                 let role = "give the URL a user with the role readWrite on the database";
