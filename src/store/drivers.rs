@@ -45,6 +45,8 @@ pub const DRIVERS: &[Driver] = &[
     super::sqlite::DRIVER,
     #[cfg(feature = "redis")]
     super::redis::DRIVER,
+    #[cfg(feature = "dynamodb")]
+    super::dynamodb::DRIVER,
 ];
 
 /// The cargo features this build lacks, and the URL schemes that need them.
@@ -53,6 +55,8 @@ pub const SWITCHED_OFF: &[(&str, &[&str])] = &[
     ("sqlite", &["sqlite"]),
     #[cfg(not(feature = "redis"))]
     ("redis", &["redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"]),
+    #[cfg(not(feature = "dynamodb"))]
+    ("dynamodb", &["dynamodb"]),
 ];
 
 /// Opens the store a URL names.

@@ -4,6 +4,8 @@
 //! that table.
 
 mod drivers;
+#[cfg(feature = "dynamodb")]
+mod dynamodb;
 mod error;
 pub mod faulty;
 mod memory;
