@@ -4,6 +4,7 @@
 //! **On timeout**: outcome unknown; a repeated write finds another revision or its own token, and takes effect once.
 
 mod capacity;
+mod client;
 mod end;
 mod expiry;
 mod holders;
@@ -140,7 +141,10 @@ impl Records for DynamoStore {
 
     async fn ping(&self) -> Result<()> {
         // Nothing lies there; that is an answer, too.
-        self.get(item::key(item::ENDED, item::ENDED), None, Deadline::new()).await.map(|_| ()).map_err(StoreError::from)
+        self.get(item::key(item::ENDED, item::ENDED), None, Deadline::new())
+            .await
+            .map(|_| ())
+            .map_err(StoreError::from)
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     DynamoStore, SIDE_BY_SIDE, TRIES, error,
     item::{CREATION, ENDED, Fields, ORIGIN, Place, Row, SK, SPILLED, key, n},
     link::{Deadline, pause},
-    trouble::{Kind, Trouble},
+    trouble::{Kind, Tried, Trouble},
     write::{Condition, put},
 };
 use crate::{
@@ -27,9 +27,12 @@ impl DynamoStore {
             for item in self.room(room, None).await? {
                 found.push((Fields(&item).parsed(SK)?, Row::parse(&item)?));
             }
-            let ends = found.iter().map(|(asset, row)| self.end(Place { room, asset }, row));
+            let spilled = found.iter().any(|(_, row)| row.spilled);
+            let ends = found
+                .into_iter()
+                .map(|(asset, row)| async move { self.end(Place { room, asset: &asset }, &row).await });
             let ended: Vec<_> = stream::iter(ends).buffer_unordered(SIDE_BY_SIDE).try_collect().await?;
-            if found.iter().any(|(_, row)| row.spilled) {
+            if spilled {
                 self.sweep.wake();
             }
             if ended.into_iter().all(|ended| ended) {
@@ -57,7 +60,7 @@ impl DynamoStore {
         }
     }
 
-    async fn delete(&self, place: Place<'_>, condition: Condition) -> std::result::Result<(), Trouble> {
+    async fn delete(&self, place: Place<'_>, condition: Condition) -> Tried<()> {
         let answer = self.link.run(Deadline::new(), |client| {
             let request = client
                 .delete_item()

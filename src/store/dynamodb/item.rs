@@ -102,7 +102,8 @@ impl Row {
     }
 
     pub(super) fn item(&self, place: Place<'_>) -> Item {
-        let Counter { units, remaining, held, revision, origin, creation, created_units, removed } = self.counter;
+        let Counter { units, remaining, held, revision, origin, creation, created_units, removed } =
+            self.counter;
         let mut item = place.key();
         let mut put = |name: &str, value| item.insert(name.to_owned(), value);
         put(UNITS, n(units));
@@ -169,11 +170,7 @@ impl Fields<'_> {
 
     /// A holder's item, also as the index shows it.
     pub(super) fn grant(&self) -> Result<Grant> {
-        Ok(Grant {
-            player: self.parsed(SK)?,
-            revision: self.number(GRANTED)?,
-            granted_at: self.number(AT)?,
-        })
+        Ok(Grant { player: self.parsed(SK)?, revision: self.number(GRANTED)?, granted_at: self.number(AT)? })
     }
 
     fn holders(&self) -> Result<Vec<Grant>> {

@@ -31,13 +31,13 @@ impl DynamoStore {
         let Some(ttl) = self.target.room_ttl else { return Ok(()) };
         let shown = [SK, ORIGIN, CREATION, SPILLED, COVERED_UNTIL, EXPIRES_AT].join(", ");
         let items = self.room(room, Some(&shown)).await?;
-        let assets = items.iter().map(|item| self.prolong_asset(room, item, now, ttl));
+        let assets = items.into_iter().map(|item| self.prolong_asset(room, item, now, ttl));
         stream::iter(assets).buffer_unordered(SIDE_BY_SIDE).try_collect().await
     }
 
     /// The items of holders first, so that none goes before its asset.
-    async fn prolong_asset(&self, room: &RoomName, item: &Item, now: u64, ttl: Duration) -> Result<()> {
-        let fields = Fields(item);
+    async fn prolong_asset(&self, room: &RoomName, item: Item, now: u64, ttl: Duration) -> Result<()> {
+        let fields = Fields(&item);
         let expires_at = fields.optional_number(EXPIRES_AT)?;
         if expires_at.is_some_and(|at| at <= now) || !expiry::is_due(expires_at, now, ttl) {
             return Ok(());
@@ -72,9 +72,9 @@ impl DynamoStore {
         let condition = format!("{PK} = :pk");
         let asked = Asked { index: None, condition, values, shown: Some(SK), limit: usize::MAX };
         let items = self.query(asked).await?;
-        let holders = items.iter().map(|item| async {
+        let holders = items.into_iter().map(|item| async move {
             let prolonged = Prolonged {
-                key: key(life, Fields(item).text(SK)?),
+                key: key(life, Fields(&item).text(SK)?),
                 condition: format!("attribute_exists({PK})"),
                 update: format!("SET {EXPIRES_AT} = :later"),
                 values: vec![(":later", later)],
@@ -88,7 +88,8 @@ impl DynamoStore {
 
     /// An item that is another by now, or gone, is left as it is.
     async fn update(&self, Prolonged { key, condition, update, values }: Prolonged) -> Result<()> {
-        let values: HashMap<_, _> = values.into_iter().map(|(name, value)| (name.to_owned(), n(value))).collect();
+        let values: HashMap<_, _> =
+            values.into_iter().map(|(name, value)| (name.to_owned(), n(value))).collect();
         let answer = self.link.run(Deadline::new(), |client| {
             let request = client
                 .update_item()

@@ -1,11 +1,6 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
-use aws_config::{BehaviorVersion, Region, timeout::TimeoutConfig};
-use aws_sdk_dynamodb::{Client, config::retry::RetryConfig};
-use aws_smithy_http_client::{
-    Builder,
-    tls::{Provider, rustls_provider::CryptoMode},
-};
+use aws_sdk_dynamodb::Client;
 use tokio::{
     sync::{Semaphore, watch},
     task::AbortHandle,
@@ -14,6 +9,7 @@ use tokio::{
 
 use super::{
     capacity::{Capacity, Metered},
+    client::client,
     table,
     target::Target,
     trouble::{Kind, Trouble},
@@ -43,7 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A request that is not answered by then is made again: hundreds of times what the service needs.
 const ANSWER_WITHIN: Duration = Duration::from_millis(900);
 /// Half of what a request has, so that a dead address leaves time for another one.
-const CONNECT_WITHIN: Duration = Duration::from_millis(450);
+pub(super) const CONNECT_WITHIN: Duration = Duration::from_millis(450);
 /// Requests on their way at once. Each has a connection of its own; at 5 ms each they are 50,000 a second, above what
 /// an on-demand table takes at first.
 const MOST_AT_ONCE: usize = 256;
@@ -162,24 +158,4 @@ async fn search(target: Arc<Target>, state: watch::Sender<State>) {
         }
         sleep(SEARCH_EVERY).await;
     }
-}
-
-/// With its own limits in time, and without retries of its own: those are [`Link::run`]'s.
-async fn client(target: &Target) -> Result<Client, Trouble> {
-    let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    let times = TimeoutConfig::builder().connect_timeout(CONNECT_WITHIN).build();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http).timeout_config(times);
-    if let Some(region) = &target.region {
-        loader = loader.region(Region::new(region.clone()));
-    }
-    let shared = loader.retry_config(RetryConfig::standard()).load().await;
-    if shared.region().is_none() {
-        let why = "no AWS region is set: add ?region=REGION to the URL, or set AWS_REGION";
-        return Err(Trouble::new(Kind::Hopeless, why));
-    }
-    let mut config = aws_sdk_dynamodb::config::Builder::from(&shared).retry_config(RetryConfig::disabled());
-    if let Some(endpoint) = &target.endpoint {
-        config = config.endpoint_url(endpoint);
-    }
-    Ok(Client::from_conf(config.build()))
 }

@@ -9,7 +9,7 @@ use super::{
     item::{BY_GRANT, Fields, GRANTED, Item, ORIGIN, PK, Place, REVISION, Row, SK, key, n, s},
     link::{Deadline, pause},
     now,
-    trouble::{Kind, Trouble},
+    trouble::{Kind, Tried, Trouble},
 };
 use crate::{
     model::{AssetName, Grant, PlayerName},
@@ -113,7 +113,7 @@ impl DynamoStore {
         key: Item,
         shown: Option<String>,
         deadline: Deadline,
-    ) -> Result<Option<Item>, Trouble> {
+    ) -> Tried<Option<Item>> {
         let answer = self.link.run(deadline, |client| {
             let request = client
                 .get_item()

@@ -68,7 +68,8 @@ impl Broom {
                 return Ok(());
             }
             for note in &notes {
-                let life = Fields(note).text(SK)?;
+                let fields = Fields(note);
+                let life = fields.text(SK)?;
                 loop {
                     let holders = self.page(life).await?;
                     if holders.is_empty() {

@@ -70,7 +70,9 @@ async fn make(client: &Client, target: &Target) -> Result<(), Trouble> {
             Ok(())
         }
         // Another node was quicker.
-        Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_in_use_exception()) => Ok(()),
+        Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_in_use_exception()) => {
+            Ok(())
+        }
         Err(error) => Err(Trouble::from(error).at(&place(client, target))),
     }
 }
@@ -87,7 +89,8 @@ fn keys(second: &str) -> Result<Vec<KeySchemaElement>, BuildError> {
 }
 
 fn index() -> Result<LocalSecondaryIndex, BuildError> {
-    let projection = Projection::builder().projection_type(ProjectionType::Include).non_key_attributes(AT).build();
+    let projection =
+        Projection::builder().projection_type(ProjectionType::Include).non_key_attributes(AT).build();
     LocalSecondaryIndex::builder()
         .index_name(BY_GRANT)
         .set_key_schema(Some(keys(GRANTED)?))
@@ -117,7 +120,13 @@ fn fits(table: &TableDescription, target: &Target) -> Result<(), Trouble> {
         "the table {} is made for something else (its keys are {}, its local index {BY_GRANT} {}): name another one, or make one with: {}",
         target.table,
         found.join(" and "),
-        if index.is_none() { "is missing" } else if index_fits { "fits" } else { "differs" },
+        if index.is_none() {
+            "is missing"
+        } else if index_fits {
+            "fits"
+        } else {
+            "differs"
+        },
         command(None, target),
     );
     Err(Trouble::new(Kind::Hopeless, why))

@@ -1,6 +1,6 @@
 //! What a URL asks for.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use crate::model::room_ttl;
 
@@ -58,6 +58,16 @@ impl Target {
         }
         Ok(target)
     }
+
+    /// Whether the endpoint is a stand-in for the service.
+    pub(super) fn is_on_this_machine(&self) -> bool {
+        let endpoint = self.endpoint.as_deref().and_then(|endpoint| endpoint.strip_prefix("http://"));
+        let Some(host) = endpoint.map(|host| host.strip_suffix('/').unwrap_or(host)) else { return false };
+        let ip = host.parse::<SocketAddr>().map(|address| address.ip());
+        let ip = ip.or_else(|_| host.trim_matches(['[', ']']).parse());
+        let named = host.split_once(':').map_or(host, |(name, _)| name) == "localhost";
+        ip.map_or(named, |ip| ip.is_loopback())
+    }
 }
 
 fn checked_table(table: &str) -> Result<String> {
@@ -89,7 +99,9 @@ fn checked_endpoint(endpoint: &str) -> Result<String> {
     let host = endpoint.strip_prefix("http://").or_else(|| endpoint.strip_prefix("https://"));
     let host = host.map(|host| host.strip_suffix('/').unwrap_or(host));
     match host {
-        Some(host) if !host.is_empty() && host.chars().all(|c| c.is_ascii_graphic() && !"@/?#%".contains(c)) => {
+        Some(host)
+            if !host.is_empty() && host.chars().all(|c| c.is_ascii_graphic() && !"@/?#%".contains(c)) =>
+        {
             Ok(endpoint.to_owned())
         }
         _ => Err("an endpoint is http://HOST[:PORT] or https://HOST[:PORT]".to_owned()),
@@ -126,6 +138,21 @@ mod tests {
         assert_eq!((&*table, region.as_deref()), ("My_table-1.x", Some("us-gov-east-1")));
         assert_eq!((endpoint.as_deref(), create), (Some("http://127.0.0.1:8000"), true));
         assert_eq!((room_ttl, inline), (Some(Duration::from_secs(7200)), 5));
+    }
+
+    #[test]
+    fn a_stand_in_is_known_by_its_address() {
+        let local = |endpoint: &str| {
+            let target = Target::parse(&format!("dynamodb://assets?endpoint={endpoint}")).expect(endpoint);
+            target.is_on_this_machine()
+        };
+        for endpoint in ["http://127.0.0.1:8000", "http://localhost", "http://localhost:1/", "http://[::1]:8000", "http://[::1]"] {
+            assert!(local(endpoint), "{endpoint}");
+        }
+        for endpoint in ["https://127.0.0.1", "http://10.0.0.1:8000", "http://localhost.example.com", "http://[::2]"] {
+            assert!(!local(endpoint), "{endpoint}");
+        }
+        assert!(!Target::parse("dynamodb://assets").unwrap().is_on_this_machine());
     }
 
     #[test]

@@ -16,8 +16,10 @@ pub(super) struct Trouble {
     pub(super) kind: Kind,
     /// Before it, the same request may have been carried out.
     pub(super) doubtful: bool,
-    message: String,
+    pub(super) message: String,
 }
+
+pub(super) type Tried<T> = Result<T, Trouble>;
 
 /// What it means for the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +82,9 @@ impl Trouble {
         let codes = || reasons.iter().filter_map(CancellationReason::code);
         let any = |kind: Kind, which: fn(&str) -> bool| codes().any(which).then_some(kind);
         let kind = any(Kind::Unmet, |code| code == "ConditionalCheckFailed")
-            .or_else(|| any(Kind::Refused, |code| code == "ValidationError" || code.starts_with("ItemCollection")))
+            .or_else(|| {
+                any(Kind::Refused, |code| code == "ValidationError" || code.starts_with("ItemCollection"))
+            })
             .or_else(|| any(Kind::Conflict, |code| code == "TransactionConflict"))
             .or_else(|| any(Kind::Busy, |code| BUSY.contains(&code)))
             .unwrap_or(Kind::Refused);
@@ -110,13 +114,19 @@ impl Trouble {
         }
     }
 
+    /// The innermost reason, in one line.
+    pub(super) fn cause(error: &(dyn Error + 'static)) -> String {
+        successors(Some(error), |error| (*error).source()).last().map(one_line).unwrap_or_default()
+    }
+
     /// What became of a request that got no answer, or none that makes sense.
     fn of_silence(error: &(dyn Error + 'static), place: &'static str) -> Self {
         let chain: Vec<_> = successors(Some(error), |error| (*error).source()).map(one_line).collect();
         let cause = chain.last().cloned().unwrap_or_default();
         let has = |words: &str| chain.iter().any(|said| said.contains(words));
         if has("credentials") || has("identity") {
-            let advice = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give the machine a role";
+            let advice =
+                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give the machine a role";
             Self::new(Kind::Hopeless, format!("there are no AWS credentials ({cause}): {advice}"))
         } else if has("certificate") {
             Self::new(Kind::Hopeless, format!("the endpoint's certificate is not trusted: {cause}"))
@@ -135,7 +145,8 @@ impl<E: ProvideErrorMetadata + Error + 'static> From<SdkError<E, HttpResponse>> 
                 let (meta, status) = (answer.err().meta(), answer.raw().status().as_u16());
                 Self::of_answer(meta.code(), meta.message(), status)
             }
-            SdkError::ConstructionFailure(_) => match Self::of_silence(&error, "the request could not be made") {
+            SdkError::ConstructionFailure(_) => match Self::of_silence(&error, "the request could not be made")
+            {
                 Self { kind: Kind::Lost, message, .. } => Self::new(Kind::Away, message),
                 trouble => trouble,
             },
@@ -151,7 +162,9 @@ impl<E: ProvideErrorMetadata + Error + 'static> From<SdkError<E, HttpResponse>> 
 /// A transaction that did not take place says why for each of its items.
 pub(super) fn of_transaction(error: SdkError<TransactWriteItemsError, HttpResponse>) -> Trouble {
     let reasons = match error.as_service_error() {
-        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled.cancellation_reasons(),
+        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+            cancelled.cancellation_reasons()
+        }
         _ => return error.into(),
     };
     Trouble::of_reasons(reasons)
@@ -159,10 +172,8 @@ pub(super) fn of_transaction(error: SdkError<TransactWriteItemsError, HttpRespon
 
 impl From<Trouble> for StoreError {
     fn from(Trouble { kind, doubtful, message }: Trouble) -> Self {
-        let error = error(
-            if doubtful { StoreErrorKind::OutcomeUnknown } else { StoreErrorKind::Unavailable },
-            message,
-        );
+        let error =
+            error(if doubtful { StoreErrorKind::OutcomeUnknown } else { StoreErrorKind::Unavailable }, message);
         if matches!(kind, Kind::Hopeless | Kind::Missing) { error.hopeless() } else { error }
     }
 }

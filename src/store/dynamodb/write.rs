@@ -14,7 +14,7 @@ use super::{
     item::{AT, ENDED, EXPIRES_AT, GRANTED, Item, ORIGIN, PK, Place, REVISION, Row, key, n},
     link::{Deadline, pause},
     now,
-    trouble::{Kind, Trouble, of_transaction},
+    trouble::{Kind, Tried, Trouble, of_transaction},
 };
 use crate::{
     model::Grant,
@@ -106,7 +106,7 @@ impl DynamoStore {
         item
     }
 
-    async fn put(&self, item: Item, condition: Condition) -> Result<(), Trouble> {
+    async fn put(&self, item: Item, condition: Condition) -> Tried<()> {
         let answer = self.link.run(Deadline::new(), |client| {
             let request = client
                 .put_item()
@@ -121,7 +121,7 @@ impl DynamoStore {
     }
 
     /// All of it or nothing. Made again it has the same token, by which the service knows it.
-    pub(super) async fn transact(&self, actions: Vec<TransactWriteItem>) -> Result<(), Trouble> {
+    pub(super) async fn transact(&self, actions: Vec<TransactWriteItem>) -> Tried<()> {
         let token = Uuid::new_v4().simple().to_string();
         let answer = self.link.run(Deadline::new(), |client| {
             let request = client
