@@ -41,7 +41,11 @@ async fn what_is_refused_for_a_moment_is_done_once() {
         ("&inline=0", ".TransactWriteItems", cancelled("TransactionConflict")),
         ("&inline=0", ".TransactWriteItems", cancelled("ThrottlingError")),
         ("&inline=0", ".TransactWriteItems", cancelled("ProvisionedThroughputExceeded")),
-        ("&inline=0", ".TransactWriteItems", Fault::Answer(refusal(400, "TransactionInProgressException", json!({})))),
+        (
+            "&inline=0",
+            ".TransactWriteItems",
+            Fault::Answer(refusal(400, "TransactionInProgressException", json!({}))),
+        ),
         ("&inline=0", ".TransactWriteItems", failed("InternalServerError")),
     ] {
         let (proxy, ground, truth) = behind_proxy(&server, options).await;

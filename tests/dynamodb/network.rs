@@ -41,7 +41,12 @@ async fn a_select_that_the_network_repeats_takes_effect_once() {
             assert_eq!(ground.select(node.next(), &sword, from_ref(&bob)).await.verdicts, [granted(2)]);
             let before = truth.release(other.next(), &sword, &bob).await.state;
             proxy.settled().await;
-            assert_eq!((proxy.met(), truth.state(&sword).await), (2, before), "{}: bob gave it back", engine.name);
+            assert_eq!(
+                (proxy.met(), truth.state(&sword).await),
+                (2, before),
+                "{}: bob gave it back",
+                engine.name
+            );
             assert_eq!(truth.holders(&sword).await.len(), 1, "{}", engine.name);
         }
     }
@@ -66,7 +71,12 @@ async fn a_release_that_the_network_repeats_takes_effect_once() {
             ground.release(node.next(), &sword, &bob).await;
             let before = truth.select(other.next(), &sword, from_ref(&bob)).await.state;
             proxy.settled().await;
-            assert_eq!((proxy.met(), truth.state(&sword).await), (2, before), "{}: bob got it anew", engine.name);
+            assert_eq!(
+                (proxy.met(), truth.state(&sword).await),
+                (2, before),
+                "{}: bob got it anew",
+                engine.name
+            );
         }
     }
 }
@@ -160,7 +170,9 @@ async fn a_service_that_is_silent_leaves_it_open_what_became_of_a_write() {
         let call = node.next();
         let select = || ground.store.select(call, &ground.room, &sword, from_ref(&ann), None);
         // More than there is time for.
-        for (lost, kind) in [(".GetItem", StoreErrorKind::Unavailable), (".PutItem", StoreErrorKind::OutcomeUnknown)] {
+        for (lost, kind) in
+            [(".GetItem", StoreErrorKind::Unavailable), (".PutItem", StoreErrorKind::OutcomeUnknown)]
+        {
             (0..3).for_each(|_| proxy.next(lost, Fault::BlackHole));
             let since = Instant::now();
             let error = select().await.unwrap_err();

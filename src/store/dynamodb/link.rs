@@ -34,12 +34,12 @@ enum State {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline(Instant);
 
-/// A call gives up after so long. Its caller comes again.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// A call gives up after so long, which is less than half of what a caller has by default. It comes again.
+const PATIENCE: Duration = Duration::from_millis(2300);
 /// A request that is not answered by then is made again: hundreds of times what the service needs.
-const ANSWER_WITHIN: Duration = Duration::from_millis(900);
+const ANSWER_WITHIN: Duration = Duration::from_millis(1100);
 /// Half of what a request has, so that a dead address leaves time for another one.
-pub(super) const CONNECT_WITHIN: Duration = Duration::from_millis(450);
+pub(super) const CONNECT_WITHIN: Duration = Duration::from_millis(550);
 /// Requests on their way at once. Each has a connection of its own; at 5 ms each they are 50,000 a second, above what
 /// an on-demand table takes at first.
 const MOST_AT_ONCE: usize = 256;

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 use tokio::time::sleep;
 
 use super::{
@@ -55,8 +55,9 @@ impl DynamoStore {
                 return Ok((Some(record), Seen { row: Some(row), next: Vec::new() }));
             }
             let others: Vec<_> = players.iter().filter(|player| !inside.contains_key(*player)).collect();
-            let outside = self.look_up(&life, &others, deadline).await?;
-            let next = self.later(&life, 0, FIRST.saturating_sub(row.inline.len())).await?;
+            let outside = self.look_up(&life, &others, deadline);
+            let next = self.later(&life, 0, FIRST.saturating_sub(row.inline.len()));
+            let (outside, next) = try_join(outside, next).await?;
             if self.is_still(place, &row, deadline).await? {
                 let record = recorded(&row, &next, inside.into_iter().chain(outside).collect());
                 return Ok((Some(record), Seen { row: Some(row), next }));

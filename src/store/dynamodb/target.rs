@@ -146,10 +146,18 @@ mod tests {
             let target = Target::parse(&format!("dynamodb://assets?endpoint={endpoint}")).expect(endpoint);
             target.is_on_this_machine()
         };
-        for endpoint in ["http://127.0.0.1:8000", "http://localhost", "http://localhost:1/", "http://[::1]:8000", "http://[::1]"] {
+        for endpoint in [
+            "http://127.0.0.1:8000",
+            "http://localhost",
+            "http://localhost:1/",
+            "http://[::1]:8000",
+            "http://[::1]",
+        ] {
             assert!(local(endpoint), "{endpoint}");
         }
-        for endpoint in ["https://127.0.0.1", "http://10.0.0.1:8000", "http://localhost.example.com", "http://[::2]"] {
+        for endpoint in
+            ["https://127.0.0.1", "http://10.0.0.1:8000", "http://localhost.example.com", "http://[::2]"]
+        {
             assert!(!local(endpoint), "{endpoint}");
         }
         assert!(!Target::parse("dynamodb://assets").unwrap().is_on_this_machine());

@@ -128,6 +128,8 @@ impl Trouble {
             let advice =
                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give the machine a role";
             Self::new(Kind::Hopeless, format!("there are no AWS credentials ({cause}): {advice}"))
+        } else if has("failed to lookup address") {
+            Self::new(Kind::Hopeless, format!("{cause}: correct region and endpoint in the URL"))
         } else if has("certificate") {
             Self::new(Kind::Hopeless, format!("the endpoint's certificate is not trusted: {cause}"))
         } else if has("(Connect)") || has("connect timeout") {
