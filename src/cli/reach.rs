@@ -51,5 +51,5 @@ pub(crate) fn suits(config: &Config, store: &dyn Store) -> anyhow::Result<()> {
 
 /// In one line, as everything that ends the process is.
 fn said(error: &StoreError) -> anyhow::Error {
-    anyhow!("cannot use the store: {}", error.to_string().split_whitespace().collect::<Vec<_>>().join(" "))
+    anyhow!("cannot use --store: {}", error.to_string().split_whitespace().collect::<Vec<_>>().join(" "))
 }

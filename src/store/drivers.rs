@@ -45,6 +45,8 @@ pub const DRIVERS: &[Driver] = &[
     super::sqlite::DRIVER,
     #[cfg(feature = "redis")]
     super::redis::DRIVER,
+    #[cfg(feature = "momento")]
+    super::momento::DRIVER,
     #[cfg(feature = "mysql")]
     super::mysql::DRIVER,
 ];
@@ -55,6 +57,8 @@ pub const SWITCHED_OFF: &[(&str, &[&str])] = &[
     ("sqlite", &["sqlite"]),
     #[cfg(not(feature = "redis"))]
     ("redis", &["redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"]),
+    #[cfg(not(feature = "momento"))]
+    ("momento", &["momento"]),
     #[cfg(not(feature = "mysql"))]
     ("mysql", &["mysql"]),
 ];

@@ -11,6 +11,8 @@ mod drivers;
 mod error;
 pub mod faulty;
 mod memory;
+#[cfg(feature = "momento")]
+mod momento;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod outcome;

@@ -112,7 +112,9 @@ impl Race {
         let faulty = Arc::new(Faulty::new(inner, rng.u64(..), faults));
         let race = Self { truth, faulty, asset: asset("sword"), units: rng.u32(1..=12) };
         if !race.truth.store.limits().select_creates {
-            race.truth.create(Node::new().next(), &race.asset, race.units).await;
+            let Ground { store, room } = &race.truth;
+            let call = Node::new().next();
+            answered(|| store.create(call, room, &race.asset, race.units)).await.unwrap();
         }
         race
     }

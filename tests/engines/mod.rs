@@ -5,6 +5,8 @@
 
 #[cfg(feature = "redis")]
 pub mod cluster;
+#[cfg(feature = "momento")]
+pub mod momento;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 pub mod process;

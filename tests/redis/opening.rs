@@ -16,8 +16,23 @@ use tokio::{
 use crate::{
     engines::{eventually, redis},
     ground::engines,
-    remote::{AT_ONCE, FOR_EVER},
+    remote::{AT_ONCE, FOR_EVER, opening::ends_with},
 };
+
+/// The binary does not go on with what cannot work, and says in one line what to do.
+#[tokio::test]
+async fn what_can_never_work_ends_the_process() {
+    for engine in engines() {
+        let server = engine.start_with(&["--requirepass", "right"]);
+        for (url, part) in [
+            (format!("redis://:hunter2@127.0.0.1:{}", server.port), "correct user and password in the URL"),
+            (server.url(), "write the password into the URL"),
+            ("redis://no-such-host.invalid".to_owned(), "correct the host in the URL"),
+        ] {
+            ends_with(&url, part).await;
+        }
+    }
+}
 
 /// What a store that is away says once it knows why.
 async fn says(url: &str, part: &str) -> String {

@@ -5,6 +5,7 @@
 
 pub mod contract;
 pub mod histories;
+pub mod opening;
 pub mod patient;
 pub mod race;
 pub mod traffic;

@@ -20,8 +20,7 @@ pub async fn holds_on(url: &str) {
 /// Two nodes on one store, which do not know of each other, and players on both: the promise holds over both together.
 pub async fn holds_on_two_nodes(url: &str) {
     let flags = ["--store", url, "--resync-interval", "200ms"];
-    let start = || Process::start(&flags);
-    holds(&[start().await, start().await], url, &[]).await;
+    holds(&[Process::start(&flags).await, Process::start(&flags).await], url, &[]).await;
 }
 
 const CHAOS: [&str; 2] = ["--reconnect-chaos", "0.05"];

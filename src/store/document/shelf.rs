@@ -79,7 +79,8 @@ impl<S: Shelf> Documents<S> {
     /// By name.
     async fn load_all(&self, room: &RoomName, holders: usize) -> Result<Vec<(AssetName, Document)>> {
         let check = |(asset, found)| checked::<S>(room, &asset, found, holders).map(|found| (asset, found));
-        let mut all = self.0.load_all(room, holders).await?.into_iter().map(check).collect::<Result<Vec<_>>>()?;
+        let mut all =
+            self.0.load_all(room, holders).await?.into_iter().map(check).collect::<Result<Vec<_>>>()?;
         all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         Ok(all)
     }

@@ -23,9 +23,7 @@ use crate::{
     },
     linearizability::{histories, histories_in_real_time, schedules, schedules_in_real_time},
     model::RoomName,
-    store::{
-        Result, Store, StoreErrorKind, Verdict, faulty::Faults, versioned::Versioned,
-    },
+    store::{Result, Store, StoreErrorKind, Verdict, faulty::Faults, versioned::Versioned},
 };
 
 /// Documents as JSON, in memory.
@@ -278,7 +276,10 @@ async fn what_is_not_ours_is_named() {
             ground.store.snapshot(&ground.room).await.unwrap_err(),
         ] {
             assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-            assert!(error.to_string().contains("asset sword of room") && error.to_string().contains(part), "{error}");
+            assert!(
+                error.to_string().contains("asset sword of room") && error.to_string().contains(part),
+                "{error}"
+            );
         }
         set(&|odd| *odd = parsed(&before));
         assert_eq!(ground.state(&sword).await.held, 2);
@@ -346,7 +347,8 @@ fn a_document_is_read_by_who_asks() {
     assert_eq!(record.first.len(), FIRST);
     assert_eq!(record.holding, [(player("p-1"), 2), (player("p-40"), 80)].into());
     assert_eq!((document.held_by(&player("p-3")), document.held_by(&player("p-51"))), (Some(6), None));
-    let page = |after, limit| document.page(after, limit).iter().map(|grant| grant.revision).collect::<Vec<_>>();
+    let page =
+        |after, limit| document.page(after, limit).iter().map(|grant| grant.revision).collect::<Vec<_>>();
     assert_eq!((page(None, 2), page(Some(3), 2), page(Some(4), 1)), (vec![2, 4], vec![4, 6], vec![6]));
     assert_eq!((page(Some(100), 9), page(Some(99), 9)), (vec![], vec![100]));
 }
@@ -358,12 +360,16 @@ fn a_document_is_small_and_comes_back_as_it_was() {
         let (held, changes) = (count as Units, ["ffffffffffffffff:f4240"; 32].join(" ").parse().unwrap());
         Document { counter: counter(held, held, count), holders: (1..=count).map(holder).collect(), changes }
     };
-    for (count, long, most) in [(0, 1, 1_000), (1000, 12, 50_000), (1000, 64, 101_000), (10_000, 64, 1_100_000)] {
+    for (count, long, most) in [(0, 1, 1_000), (1000, 12, 50_000), (1000, 64, 101_000), (10_000, 64, 1_100_000)]
+    {
         let document = of(count, long);
         let text = serde_json::to_string(&document).unwrap();
         assert!(text.len() < most, "{count} holders with names of {long} letters: {} bytes", text.len());
         assert_eq!(parsed(&text), document);
     }
     let text = serde_json::to_string(&of(1, 1)).unwrap();
-    assert!(text.contains("\"origin\":-1,") && text.contains("{\"p\":\"1\",\"t\":1700000000000,\"r\":1}"), "{text}");
+    assert!(
+        text.contains("\"origin\":-1,") && text.contains("{\"p\":\"1\",\"t\":1700000000000,\"r\":1}"),
+        "{text}"
+    );
 }

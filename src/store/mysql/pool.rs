@@ -52,6 +52,10 @@ const IDLE: Duration = Duration::from_secs(30);
 /// How long the server keeps a connection on which nothing comes: a client that is gone without a word.
 pub(super) const SERVER_WAITS: Duration = Duration::from_secs(60);
 
+/// What follows, up to a COMMIT, sees what is committed now and nothing later.
+pub(super) const SNAPSHOT: &str =
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT SNAPSHOT";
+
 /// Pauses between attempts to connect double from the first to the longest, with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
@@ -77,6 +81,14 @@ impl Pool {
     pub(super) async fn read(&self, statement: &str) -> Result<Vec<Row>> {
         let answers = self.ask_again(statement).await?;
         Ok(answers.into_iter().flat_map(|answer| answer.rows).collect())
+    }
+
+    /// The rows of each of several statements, all as of one moment.
+    pub(super) async fn snapshot(&self, statements: &[String]) -> Result<Vec<Vec<Row>>> {
+        let packet = format!("{SNAPSHOT}; {}; COMMIT", statements.join("; "));
+        let answers = self.ask_again(&packet).await?.into_iter();
+        let begun = SNAPSHOT.split("; ").count();
+        Ok(answers.skip(begun).take(statements.len()).map(|answer| answer.rows).collect())
     }
 
     /// Asks once more if the connection broke, as one does that nobody used for long.

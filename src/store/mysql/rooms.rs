@@ -110,12 +110,13 @@ fn removal(room: &RoomName, before: Option<Millis>) -> Transaction {
     let unused = before.map_or_else(String::new, |before| format!(" AND used_at <= {before}"));
     let claim = format!("DELETE FROM asset_arbiter_rooms WHERE room = '{room}'{unused}");
     let mut transaction = Transaction::new(None, claim);
-    transaction.then("SET @asset_arbiter_rooms = ROW_COUNT()".to_owned());
-    let condition = format!("room = '{room}' AND @asset_arbiter_rooms = 1");
+    if before.is_some() {
+        transaction.unless_claimed_stop();
+    }
     transaction.then(format!(
         "INSERT INTO asset_arbiter_leftovers (origin, creation) \
-         SELECT origin, creation FROM asset_arbiter_assets WHERE {condition} AND held > 0 FOR UPDATE"
+         SELECT origin, creation FROM asset_arbiter_assets WHERE room = '{room}' AND held > 0 FOR UPDATE"
     ));
-    transaction.then(format!("DELETE FROM asset_arbiter_assets WHERE {condition}"));
+    transaction.then(format!("DELETE FROM asset_arbiter_assets WHERE room = '{room}'"));
     transaction
 }

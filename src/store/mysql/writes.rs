@@ -18,13 +18,23 @@ pub(super) struct Transaction {
 /// TiDB would try without locks first, which is no use where everyone wants the same row; the others see a comment.
 const BEGIN: &str = "BEGIN /*T! PESSIMISTIC */";
 
+/// The row is there already, so that trying to make it again ends the packet, whatever mode the server is in. A server
+/// that notices that its client is gone may not know any more how many rows were changed: that ends it, too.
+const STOP: &str =
+    "INSERT INTO asset_arbiter_schema (version) SELECT 1 FROM DUAL WHERE NOT (ROW_COUNT() <=> 1)";
+
 impl Transaction {
-    /// `claim` changes one row if this one comes first, and else none.
+    /// Begins with what may be done in any case, and one statement that says by how many rows it changed how it went.
     pub(super) fn new(before: impl IntoIterator<Item = String>, claim: String) -> Self {
         let mut statements = vec![BEGIN.to_owned()];
         statements.extend(before);
         statements.push(claim);
         Self { claim: statements.len() - 1, statements }
+    }
+
+    /// Right after the claim: it must have changed one row, else nothing is done.
+    pub(super) fn unless_claimed_stop(&mut self) {
+        self.then(STOP.to_owned());
     }
 
     pub(super) fn then(&mut self, statement: String) {
@@ -67,6 +77,7 @@ pub(super) async fn write(
         .as_ref()
         .map_or_else(|| insert(room, asset, change), |before| update(room, asset, before, change));
     let mut transaction = Transaction::new(noted, claim);
+    transaction.unless_claimed_stop();
     for statement in holders(change) {
         transaction.then(statement);
     }
@@ -104,20 +115,19 @@ fn values(counter: &Counter) -> [(&'static str, u64); 8] {
     ]
 }
 
-/// What becomes of the holders, if the claim before it changed a row. Else the variable is NULL: no holder goes, and one
-/// that comes is refused, and with it the whole packet.
+/// What becomes of the holders.
 fn holders(change: &Change) -> Vec<String> {
     let Counter { origin, creation, .. } = &change.after;
-    let mut statements = vec![format!("SET @asset_arbiter_origin = IF(ROW_COUNT() = 1, {origin}, NULL)")];
+    let mut statements = Vec::new();
     if let Some(Grant { player, .. }) = &change.struck {
         statements.push(format!(
-            "DELETE FROM asset_arbiter_holders WHERE origin = {origin} AND creation = {creation} \
-             AND player = '{player}' AND @asset_arbiter_origin IS NOT NULL"
+            "DELETE FROM asset_arbiter_holders \
+             WHERE origin = {origin} AND creation = {creation} AND player = '{player}'"
         ));
     }
     if !change.granted.is_empty() {
         let row = |Grant { player, revision, granted_at }: &Grant| {
-            format!("(@asset_arbiter_origin, {creation}, '{player}', {revision}, {granted_at})")
+            format!("({origin}, {creation}, '{player}', {revision}, {granted_at})")
         };
         statements.push(format!(
             "INSERT INTO asset_arbiter_holders (origin, creation, player, revision, granted_at) VALUES {}",
@@ -126,8 +136,8 @@ fn holders(change: &Change) -> Vec<String> {
     }
     if change.after.removed && change.before.as_ref().is_some_and(|before| before.held > 0) {
         statements.push(format!(
-            "INSERT INTO asset_arbiter_leftovers (origin, creation) VALUES (@asset_arbiter_origin, {creation})"
+            "INSERT INTO asset_arbiter_leftovers (origin, creation) VALUES ({origin}, {creation})"
         ));
     }
-    if statements.len() > 1 { statements } else { Vec::new() }
+    statements
 }

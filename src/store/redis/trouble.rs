@@ -37,15 +37,15 @@ const NOTHING_DONE: [&str; 17] = [
     "WRONGPASS",
 ];
 
-/// What is in a reason that no waiting mends: the password, the name or the kind of server is wrong.
-const HOPELESS: [&str; 7] = [
-    "NOAUTH",
-    "NOPERM",
-    "WRONGPASS",
-    "certificate",
-    "cluster support disabled",
-    "failed to lookup address",
-    "it is not a Redis server",
+/// What is in a reason that no waiting mends, and what to do.
+const HOPELESS: [(&str, &str); 7] = [
+    ("NOAUTH", "write the password into the URL: redis://:PASSWORD@HOST"),
+    ("NOPERM", "let this user run scripts on all keys of the prefix"),
+    ("WRONGPASS", "correct user and password in the URL"),
+    ("certificate", "name the host as its certificate does, or what to trust in SSL_CERT_FILE"),
+    ("cluster support disabled", "write redis:// without +cluster"),
+    ("failed to lookup address", "correct the host in the URL"),
+    ("it is not a Redis server", "correct host and port in the URL"),
 ];
 
 impl Trouble {
@@ -64,11 +64,10 @@ impl Trouble {
 impl From<Trouble> for StoreError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
-            Trouble::Away(why) => {
-                let hopeless = HOPELESS.iter().any(|words| why.contains(words));
-                let away = error(StoreErrorKind::Unavailable, why);
-                if hopeless { away.hopeless() } else { away }
-            }
+            Trouble::Away(why) => match HOPELESS.iter().find(|(words, _)| why.contains(words)) {
+                Some((_, advice)) => error(StoreErrorKind::Unavailable, format!("{why}; {advice}")).hopeless(),
+                None => error(StoreErrorKind::Unavailable, why),
+            },
             Trouble::Lost(lost) => {
                 error(StoreErrorKind::OutcomeUnknown, "the connection broke before the answer")
                     .with_source(lost)
@@ -135,8 +134,10 @@ mod tests {
         assert_eq!(StoreError::from(lost).kind(), StoreErrorKind::OutcomeUnknown);
         let few = Trouble::NotReplicated { acknowledged: 1, wanted: 2 };
         assert_eq!(StoreError::from(few).kind(), StoreErrorKind::OutcomeUnknown);
-        let away = Trouble::Away("nobody is there".to_owned());
-        assert_eq!(StoreError::from(away).kind(), StoreErrorKind::Unavailable);
+        let away = StoreError::from(Trouble::Away("nobody is there".to_owned()));
+        assert_eq!((away.kind(), away.is_hopeless()), (StoreErrorKind::Unavailable, false));
+        let wrong = StoreError::from(Trouble::Away("WRONGPASS no".to_owned()));
+        assert_eq!((wrong.kind(), wrong.is_hopeless()), (StoreErrorKind::Unavailable, true));
     }
 
     #[test]

@@ -1,0 +1,85 @@
+//! **Guarantee**: exactly once while the cache keeps the asset's item: one that nobody used for its time to live (24 h at
+//! most), or that was evicted, is forgotten with all who hold it, and is awarded anew once somebody creates it again.
+//! **Round trips**: two for a change of up to 128 players (a consistent read, a compare-and-set), one when nobody wins; one
+//! more each minute, two more for a new asset.
+//! **Survives**: the death of every node; what the cache drops is lost: it has a time to live and no promise of durability.
+//! **On timeout**: outcome unknown; the repeated call reads again, and finds its change in the item or makes it.
+
+mod item;
+mod key;
+mod link;
+mod recent;
+mod rooms;
+mod shelf;
+mod target;
+mod trouble;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::runtime::Handle;
+
+use self::{key::Access, link::Link, recent::Recent, target::Target};
+use super::{
+    Driver, Options, Result, Store, StoreError, StoreErrorKind, document::Documents, versioned::Versioned,
+};
+use crate::model::{AssetName, RoomName};
+
+pub(super) const DRIVER: Driver = Driver {
+    schemes: &["momento"],
+    example: "momento://CACHE",
+    summary: "Momento, with the API key in MOMENTO_API_KEY; ?endpoint= and ttl=; forgets, so that neither --asset nor \
+              --auto-create go with it",
+    source: include_str!("momento.rs"),
+    open,
+};
+
+/// Assets in a cache: one item each, and for each room a set of their names.
+struct Cache {
+    link: Link,
+    /// How long a room's set of names lives after it was last added to; its assets live a little shorter.
+    ttl: Duration,
+    /// Whose names were added to their room's set lately.
+    told: Recent<(RoomName, AssetName)>,
+    /// Which rooms were kept lately.
+    kept: Recent<RoomName>,
+}
+
+/// A name is added again when its asset is written, if so much of the time to live is over.
+const TOLD_AGAIN: u32 = 8;
+/// And at least that often, in case the cache evicted the set.
+const TOLD_AGAIN_AT_LATEST: Duration = Duration::from_secs(60);
+/// A room that is in use is kept anew when so much of the time to live is over: it costs two requests for each asset.
+const KEPT_AGAIN: u32 = 8;
+
+fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
+    let unusable = |why| error(StoreErrorKind::Unavailable, why).hopeless();
+    let target = Target::parse(url).map_err(unusable)?;
+    let ttl = target::ttl(&target, options.room_ttl).map_err(unusable)?;
+    let access = Access::from_env(&target.place).map_err(unusable)?;
+    if Handle::try_current().is_err() {
+        return Err(unusable("it connects in the background and needs a tokio runtime for it".to_owned()));
+    }
+    let link = Link::open(&access, &target.cache).map_err(unusable)?;
+    Ok(Arc::new(Versioned::new(Documents(Cache::new(link, ttl)))))
+}
+
+impl Cache {
+    fn new(link: Link, ttl: Duration) -> Self {
+        let told = Recent::for_time(told_again(ttl));
+        Self { link, ttl, told, kept: Recent::for_time(ttl / KEPT_AGAIN) }
+    }
+
+    /// How long an asset lives: its name was added to the room's set at most one such time before it was written, and must
+    /// outlive it however late the cache is.
+    fn item_ttl(&self) -> Duration {
+        self.ttl - 2 * told_again(self.ttl)
+    }
+}
+
+fn told_again(ttl: Duration) -> Duration {
+    (ttl / TOLD_AGAIN).min(TOLD_AGAIN_AT_LATEST)
+}
+
+fn error(kind: StoreErrorKind, message: impl Into<String>) -> StoreError {
+    StoreError::new("momento", kind, message)
+}

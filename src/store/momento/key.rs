@@ -1,0 +1,145 @@
+//! The API key, which comes from the environment only.
+
+use std::{env, fmt};
+
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use serde::Deserialize;
+
+use super::target::Place;
+
+/// Where the cache answers, and what lets us in.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Access {
+    /// Such as `https://cache.cell-1.prod.a.momentohq.com`.
+    pub(super) address: String,
+    pub(super) token: String,
+}
+
+/// What a key of the first kind spells in base64; one of the second kind is a token by itself.
+#[derive(Deserialize)]
+struct FirstKind {
+    endpoint: String,
+    api_key: String,
+}
+
+const KEY: &str = "MOMENTO_API_KEY";
+const ENDPOINT: &str = "MOMENTO_ENDPOINT";
+
+/// Nothing on this machine looks at it.
+const NO_KEY: &str = "none";
+
+/// Keys are written in either alphabet, with or without padding.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+impl Access {
+    /// As the environment has it.
+    ///
+    /// # Errors
+    /// One line that says what is missing or wrong.
+    pub(super) fn from_env(place: &Place) -> Result<Self, String> {
+        let given =
+            |name| env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        Self::new(place, given(KEY), given(ENDPOINT))
+    }
+
+    fn new(place: &Place, key: Option<String>, region: Option<String>) -> Result<Self, String> {
+        if let Place::Loopback(address) = place {
+            return Ok(Self { address: address.clone(), token: key.unwrap_or_else(|| NO_KEY.to_owned()) });
+        }
+        let key = key.ok_or_else(|| {
+            format!("there is no API key: make one for the cache in Momento's console, and set {KEY} to it")
+        })?;
+        let (token, own) = read(key)?;
+        let address = match (place, &own, &region) {
+            (Place::Address(address) | Place::Loopback(address), ..) => address.clone(),
+            (Place::Region(region), ..) | (_, Some(region), _) | (_, _, Some(region)) => {
+                format!("https://cache.{region}")
+            }
+            (Place::OfTheKey, None, None) => {
+                return Err(format!(
+                    "this API key does not say where its cache is: set {ENDPOINT}, or ?endpoint=, to what Momento's \
+                     console calls the endpoint of the region"
+                ));
+            }
+        };
+        Ok(Self { address, token })
+    }
+}
+
+/// The token in a key, and the region's endpoint if the key has it.
+fn read(key: String) -> Result<(String, Option<String>), String> {
+    let wrong = || format!("{KEY} is no API key of Momento: copy it again, whole");
+    if key.split('.').count() == 3 {
+        return Ok((key, None));
+    }
+    let bytes = LENIENT.decode(key.replace('+', "-").replace('/', "_")).map_err(|_| wrong())?;
+    let FirstKind { endpoint, api_key } = serde_json::from_slice(&bytes).map_err(|_| wrong())?;
+    Ok((api_key, Some(endpoint)))
+}
+
+/// Without the token.
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND_KIND: &str = "aGVhZA.eyJ0IjoiZyJ9.hunter2";
+
+    fn first_kind() -> String {
+        LENIENT.encode(r#"{"endpoint":"cell-1.example.com","api_key":"hunter2"}"#)
+    }
+
+    fn access(place: &Place, key: &str, region: Option<&str>) -> Result<Access, String> {
+        Access::new(place, Some(key.to_owned()).filter(|key| !key.is_empty()), region.map(str::to_owned))
+    }
+
+    #[test]
+    fn a_key_of_the_first_kind_says_where() {
+        let found = access(&Place::OfTheKey, &first_kind(), None).unwrap();
+        assert_eq!((&*found.address, &*found.token), ("https://cache.cell-1.example.com", "hunter2"));
+        let unpadded = access(&Place::OfTheKey, first_kind().trim_end_matches('='), Some("elsewhere")).unwrap();
+        assert_eq!(unpadded, found, "the key knows best");
+        let said = access(&Place::Region("cell-2".to_owned()), &first_kind(), None).unwrap();
+        assert_eq!(said.address, "https://cache.cell-2", "but for what the URL says");
+    }
+
+    #[test]
+    fn a_key_of_the_second_kind_is_told_where() {
+        let found = access(&Place::OfTheKey, SECOND_KIND, Some("cell-1.example.com")).unwrap();
+        assert_eq!((&*found.address, &*found.token), ("https://cache.cell-1.example.com", SECOND_KIND));
+        let at = Place::Address("https://cache.internal:8443".to_owned());
+        assert_eq!(access(&at, SECOND_KIND, None).unwrap().address, "https://cache.internal:8443");
+        let why = access(&Place::OfTheKey, SECOND_KIND, None).unwrap_err();
+        assert!(why.contains(ENDPOINT) && why.contains("?endpoint="), "{why}");
+    }
+
+    #[test]
+    fn this_machine_needs_no_key() {
+        let here = Place::Loopback("http://127.0.0.1:1".to_owned());
+        assert_eq!(access(&here, "", None).unwrap().token, NO_KEY);
+        assert_eq!(access(&here, "any", None).unwrap().token, "any");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_the_key() {
+        for (key, part) in
+            [("", "set MOMENTO_API_KEY"), ("hunter2", "copy it again"), ("aHVudGVyMg==", "copy it again")]
+        {
+            let why = access(&Place::OfTheKey, key, Some("cell-1")).unwrap_err();
+            assert!(why.contains(part) && !why.contains("hunter2") && !why.contains('\n'), "{why}");
+        }
+        let shown = format!("{:?}", access(&Place::OfTheKey, SECOND_KIND, Some("cell-1")).unwrap());
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}

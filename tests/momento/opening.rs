@@ -1,0 +1,120 @@
+//! What cannot work is said in one line that says what to do, and ends the program; and no line has a key in it.
+
+use std::{
+    process::{Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use asset_arbiter::store::{StoreErrorKind, open};
+use tokio::{net::TcpListener, process::Command, time::timeout};
+
+use crate::{
+    engines::momento::{CACHE, Momento, url},
+    ground::{at, momento},
+    remote::{AT_ONCE, FOR_EVER},
+};
+
+/// A key of the kind that does not say where; nobody signed it.
+const KEY: &str = "aGVhZA.eyJ0IjoiZyJ9.hunter2";
+
+/// The program, as far as it comes with such an environment.
+async fn run(store: &str, flags: &[&str], env: &[(&str, &str)]) -> Output {
+    let program = Command::new(env!("CARGO_BIN_EXE_asset-arbiter"))
+        .args(["--listen", "127.0.0.1:0", "--log-format", "json", "--store", store])
+        .args(flags)
+        .env_remove("MOMENTO_API_KEY")
+        .env_remove("MOMENTO_ENDPOINT")
+        .envs(env.iter().copied())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    timeout(Duration::from_secs(15), program.wait_with_output()).await.expect("it ends by itself").unwrap()
+}
+
+/// That it ends with one line that has `words` in it.
+async fn ends(store: &str, flags: &[&str], env: &[(&str, &str)], words: &str) {
+    let output = run(store, flags, env).await;
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let last = said.lines().last().unwrap_or_default();
+    assert!(last.contains(words), "{words:?} in {said}");
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[tokio::test]
+async fn a_missing_key_says_where_to_get_one() {
+    ends("momento://game", &[], &[], "set MOMENTO_API_KEY").await;
+    ends("momento://game", &[], &[("MOMENTO_API_KEY", "hunter2")], "copy it again").await;
+    ends("momento://game", &[], &[("MOMENTO_API_KEY", KEY)], "set MOMENTO_ENDPOINT").await;
+    ends("momento://hunter2@game", &[], &[], "give it in MOMENTO_API_KEY").await;
+}
+
+#[tokio::test]
+async fn a_wrong_key_ends_it_and_a_right_one_does_not() {
+    if momento().await.is_none() {
+        return;
+    }
+    let locked = Momento::start_locked(KEY).await;
+    ends(&locked.url(), &[], &[("MOMENTO_API_KEY", "hunter2.hunter2.hunter2")], "refuses the API key").await;
+    let store = open(&locked.url(), FOR_EVER).unwrap();
+    let error = store.ping().await.unwrap_err();
+    assert!(error.is_hopeless() && error.to_string().contains("Unauthenticated"), "{error}");
+    let served = timeout(Duration::from_secs(2), run(&locked.url(), &[], &[("MOMENTO_API_KEY", KEY)])).await;
+    assert!(served.is_err(), "it serves until it is killed: {served:?}");
+}
+
+#[tokio::test]
+async fn a_missing_cache_says_how_to_make_it() {
+    let Some(momento) = momento().await else { return };
+    ends(&url("other", momento.address), &[], &[], "momento cache create --name other").await;
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_there_is_said() {
+    let key = [("MOMENTO_API_KEY", KEY)];
+    ends("momento://game?endpoint=https://no-such-host.invalid", &[], &key, "failed to lookup address").await;
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let store = open(&at(nobody), FOR_EVER).unwrap();
+    let error = store.ping().await.unwrap_err();
+    assert_eq!((error.kind(), error.is_hopeless()), (StoreErrorKind::Unavailable, false), "it may come");
+    let said = error.to_string();
+    assert!(said.contains(&format!("cannot connect to http://{nobody}: Connection refused")), "{said}");
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_said() {
+    let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let since = Instant::now();
+    let store = open(&at(mute.local_addr().unwrap()), FOR_EVER).unwrap();
+    assert!(since.elapsed() < AT_ONCE, "opening waits for nobody");
+    let error = store.ping().await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+    assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
+}
+
+/// A select that creates would award again what the cache forgot.
+#[tokio::test]
+async fn what_creates_by_itself_does_not_go_with_a_store_that_forgets() {
+    let Some(momento) = momento().await else { return };
+    ends(&momento.url(), &["--auto-create", "3"], &[], "forgets by itself").await;
+    ends(&momento.url(), &["--asset", "sword=3"], &[], "forgets by itself").await;
+}
+
+#[tokio::test]
+async fn a_bad_url_is_said_at_once() {
+    for (url, part) in [
+        ("momento://", "name is missing"),
+        ("momento://game?weight=1", "endpoint and ttl"),
+        ("momento://game?endpoint=http://example.com", "this machine only"),
+        ("momento://game?ttl=2d", "at most 24h"),
+    ] {
+        let error = open(url, FOR_EVER).err().expect(url);
+        let said = format!("{error} {error:?}");
+        assert!(said.contains(part) && error.is_hopeless(), "{said}");
+    }
+    let here = format!("momento://{CACHE}?endpoint=http://127.0.0.1:1");
+    let error = std::thread::spawn(move || open(&here, FOR_EVER).err()).join().unwrap().unwrap();
+    assert!(error.to_string().contains("tokio runtime"), "{error}");
+}
