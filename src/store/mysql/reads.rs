@@ -5,7 +5,7 @@ use super::{
     row::Cells,
 };
 use crate::{
-    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, limits::HOLDERS_SHOWN},
+    model::{AssetName, AssetState, Millis, PlayerName, RevisionRow, RoomName, limits::HOLDERS_SHOWN},
     store::{
         Result,
         versioned::{Counter, Record},

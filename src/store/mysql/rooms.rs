@@ -113,10 +113,10 @@ fn removal(room: &RoomName, before: Option<Millis>) -> Transaction {
     if before.is_some() {
         transaction.unless_claimed_stop();
     }
-    transaction.then(format!(
+    transaction.any(format!(
         "INSERT INTO asset_arbiter_leftovers (origin, creation) \
          SELECT origin, creation FROM asset_arbiter_assets WHERE room = '{room}' AND held > 0 FOR UPDATE"
     ));
-    transaction.then(format!("DELETE FROM asset_arbiter_assets WHERE room = '{room}'"));
+    transaction.any(format!("DELETE FROM asset_arbiter_assets WHERE room = '{room}'"));
     transaction
 }

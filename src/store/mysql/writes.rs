@@ -18,11 +18,6 @@ pub(super) struct Transaction {
 /// TiDB would try without locks first, which is no use where everyone wants the same row; the others see a comment.
 const BEGIN: &str = "BEGIN /*T! PESSIMISTIC */";
 
-/// The row is there already, so that trying to make it again ends the packet, whatever mode the server is in. A server
-/// that notices that its client is gone may not know any more how many rows were changed: that ends it, too.
-const STOP: &str =
-    "INSERT INTO asset_arbiter_schema (version) SELECT 1 FROM DUAL WHERE NOT (ROW_COUNT() <=> 1)";
-
 impl Transaction {
     /// Begins with what may be done in any case, and one statement that says by how many rows it changed how it went.
     pub(super) fn new(before: impl IntoIterator<Item = String>, claim: String) -> Self {
@@ -34,11 +29,26 @@ impl Transaction {
 
     /// Right after the claim: it must have changed one row, else nothing is done.
     pub(super) fn unless_claimed_stop(&mut self) {
-        self.then(STOP.to_owned());
+        self.stop_unless_changed(1);
     }
 
-    pub(super) fn then(&mut self, statement: String) {
+    /// A statement that changes so many rows; else nothing is done.
+    pub(super) fn change(&mut self, rows: usize, statement: String) {
+        self.any(statement);
+        self.stop_unless_changed(rows);
+    }
+
+    /// A statement that changes any number of rows.
+    pub(super) fn any(&mut self, statement: String) {
         self.statements.push(statement);
+    }
+
+    /// The row is there already, so that trying to make it again ends the packet, whatever mode the server is in.
+    /// Nothing else would: a statement that an operator kills at the wrong moment may pass for one that found nothing.
+    fn stop_unless_changed(&mut self, rows: usize) {
+        self.any(format!(
+            "INSERT INTO asset_arbiter_schema (version) SELECT 1 FROM DUAL WHERE NOT (ROW_COUNT() <=> {rows})"
+        ));
     }
 
     /// How many rows the claim changed. `None`: another transaction came first, and this one did nothing.
@@ -78,9 +88,7 @@ pub(super) async fn write(
         .map_or_else(|| insert(room, asset, change), |before| update(room, asset, before, change));
     let mut transaction = Transaction::new(noted, claim);
     transaction.unless_claimed_stop();
-    for statement in holders(change) {
-        transaction.then(statement);
-    }
+    holders(&mut transaction, change);
     Ok(transaction.run(pool).await? == Some(1))
 }
 
@@ -116,28 +124,28 @@ fn values(counter: &Counter) -> [(&'static str, u64); 8] {
 }
 
 /// What becomes of the holders.
-fn holders(change: &Change) -> Vec<String> {
+fn holders(transaction: &mut Transaction, change: &Change) {
     let Counter { origin, creation, .. } = &change.after;
-    let mut statements = Vec::new();
     if let Some(Grant { player, .. }) = &change.struck {
-        statements.push(format!(
+        let delete = format!(
             "DELETE FROM asset_arbiter_holders \
              WHERE origin = {origin} AND creation = {creation} AND player = '{player}'"
-        ));
+        );
+        transaction.change(1, delete);
     }
     if !change.granted.is_empty() {
         let row = |Grant { player, revision, granted_at }: &Grant| {
             format!("({origin}, {creation}, '{player}', {revision}, {granted_at})")
         };
-        statements.push(format!(
+        let insert = format!(
             "INSERT INTO asset_arbiter_holders (origin, creation, player, revision, granted_at) VALUES {}",
             change.granted.iter().map(row).collect::<Vec<_>>().join(", ")
-        ));
+        );
+        transaction.change(change.granted.len(), insert);
     }
     if change.after.removed && change.before.as_ref().is_some_and(|before| before.held > 0) {
-        statements.push(format!(
-            "INSERT INTO asset_arbiter_leftovers (origin, creation) VALUES ({origin}, {creation})"
-        ));
+        let insert =
+            format!("INSERT INTO asset_arbiter_leftovers (origin, creation) VALUES ({origin}, {creation})");
+        transaction.change(1, insert);
     }
-    statements
 }
