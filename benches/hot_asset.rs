@@ -8,37 +8,38 @@
 
 #[path = "../tests/engines/mod.rs"]
 mod engines;
+mod race;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
-use std::{fs, time::Duration};
+use std::fs;
 
-use asset_arbiter::bots::{self, Config, Length, Report};
+use asset_arbiter::bots::Report;
 use engines::redis::Server;
+use race::{Race, sum};
 use support::Process;
-use tokio::{process::Command, time::sleep};
+use tokio::process::Command;
 
 const PLAYERS: usize = 2000;
 /// As redis-benchmark has by itself.
 const CLIENTS: &str = "50";
 const DECREMENTS: usize = 300_000;
 
-/// One way to race.
-struct Race {
-    what: &'static str,
-    units: usize,
-    rounds: u32,
-    /// Frames that the node keeps for those who have not read them yet; who is further behind gets a snapshot.
-    room_log: &'static str,
-}
+/// A race, and how many frames the node keeps for those who have not read them yet; who is further behind gets a
+/// snapshot.
+type Heat = (Race, &'static str);
 
 /// Where everyone wins, each of 2,000 grants is told to 2,000 players: what is measured there is telling.
-const RACES: [Race; 4] = [
-    Race { what: "a unit for everyone", units: PLAYERS, rounds: 3, room_log: "512" },
-    Race { what: "the same, all told by frames", units: PLAYERS, rounds: 1, room_log: "4096" },
-    Race { what: "100 units, then sold out", units: 100, rounds: 20, room_log: "512" },
-    Race { what: "1 unit, then sold out", units: 1, rounds: 100, room_log: "512" },
+const HEATS: [Heat; 4] = [
+    (heat("a unit for everyone", PLAYERS as u32, 3), "512"),
+    (heat("the same, all told by frames", PLAYERS as u32, 1), "4096"),
+    (heat("100 units, then sold out", 100, 20), "512"),
+    (heat("1 unit, then sold out", 1, 100), "512"),
 ];
+
+const fn heat(what: &'static str, units: u32, rounds: u32) -> Race {
+    Race { what, players: PLAYERS, assets: 1, units, rounds }
+}
 
 #[tokio::main]
 async fn main() {
@@ -52,8 +53,8 @@ async fn main() {
         "", "dec./s", "x DECR", "select", "any", "deliveries/s", "snapshots", "node", "store", "players"
     );
     let plain = decrement(&redis).await;
-    for race in RACES {
-        let node = Process::start(&["--store", &redis.url(), "--room-log", race.room_log]).await;
+    for (race, room_log) in HEATS {
+        let node = [Process::start(&["--store", &redis.url(), "--room-log", room_log]).await];
         Bench { redis: &redis, node }.run(&race).await.print(race.what, plain);
     }
     decrement(&redis).await;
@@ -78,7 +79,7 @@ async fn decrement(redis: &Server) -> f64 {
 
 struct Bench<'a> {
     redis: &'a Server,
-    node: Process,
+    node: [Process; 1],
 }
 
 /// What a race came to.
@@ -99,40 +100,14 @@ struct Counts {
 }
 
 impl Bench<'_> {
-    /// Each round has a new asset, and every player asks for it once.
     async fn run(&self, race: &Race) -> Outcome {
-        let config = Config {
-            nodes: vec![format!("ws://{}", self.node.address).parse().unwrap()],
-            room: format!("hot-{}-{}", race.units, race.room_log).parse().unwrap(),
-            players: PLAYERS,
-            assets: 1,
-            units: race.units as u32,
-            seed: 1,
-            length: Length::Rounds(race.rounds),
-            rate: 0.0,
-            reconnect_chaos: 0.0,
-            admin_key: None,
-            progress: false,
-        };
-        let (report, before) = tokio::join!(bots::run(config), self.once_all_have_joined());
-        let (report, after) = (report.unwrap(), self.counts().await);
-        assert!(report.held(), "{}", bots::text(&report));
+        let (report, before, after) = race.run(&self.node, async || self.counts().await).await;
         Outcome { report, spent: after.since(before) }
     }
 
-    async fn once_all_have_joined(&self) -> Counts {
-        while self.node.metric("asset_arbiter_connections").await < PLAYERS as u64 {
-            sleep(Duration::from_millis(10)).await;
-        }
-        self.counts().await
-    }
-
     async fn counts(&self) -> Counts {
-        let text = support::metrics(self.node.address).await;
-        let sum = |name: &str| -> f64 {
-            let values = text.lines().filter(|line| line.starts_with(name));
-            values.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
-        };
+        let text = support::metrics(self.node[0].address).await;
+        let sum = |name| sum(&text, name);
         Counts {
             decisions: sum("asset_arbiter_selects_total"),
             selects: sum(r#"asset_arbiter_store_call_duration_seconds_count{call="select"}"#),
@@ -142,7 +117,7 @@ impl Bench<'_> {
     }
 
     fn busy(&self) -> [f64; 3] {
-        let node = self.node.child.id().unwrap();
+        let node = self.node[0].child.id().unwrap();
         [node, self.redis.process.id(), std::process::id()].map(busy)
     }
 }

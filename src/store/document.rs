@@ -42,11 +42,7 @@ pub(super) struct Holder {
 impl Document {
     /// What a change makes of what was there before.
     pub(super) fn after(before: Option<Self>, change: Change) -> Self {
-        let same_life = before.filter(|before| {
-            let (old, new) = (&before.counter, &change.after);
-            !new.removed && (old.origin, old.creation) == (new.origin, new.creation)
-        });
-        let mut holders = same_life.map_or_else(Vec::new, |before| before.holders);
+        let mut holders = before.filter(|_| change.goes_on()).map_or_else(Vec::new, |before| before.holders);
         if let Some(struck) = change.struck {
             holders.retain(|holder| holder.revision != struck.revision);
         }
@@ -103,6 +99,15 @@ impl Document {
     /// The revision of a player's grant.
     pub(super) fn held_by(&self, player: &PlayerName) -> Option<u64> {
         self.holders.iter().find(|holder| holder.player == *player).map(|holder| holder.revision)
+    }
+}
+
+impl Change {
+    /// Whether the holders that there were hold on, but for the one that goes.
+    pub(super) fn goes_on(&self) -> bool {
+        let (before, after) = (self.before.as_ref(), &self.after);
+        !after.removed
+            && before.is_some_and(|before| (before.origin, before.creation) == (after.origin, after.creation))
     }
 }
 

@@ -49,6 +49,8 @@ pub const DRIVERS: &[Driver] = &[
     super::momento::DRIVER,
     #[cfg(feature = "mysql")]
     super::mysql::DRIVER,
+    #[cfg(feature = "mongodb")]
+    super::mongodb::DRIVER,
 ];
 
 /// The cargo features this build lacks, and the URL schemes that need them.
@@ -61,6 +63,8 @@ pub const SWITCHED_OFF: &[(&str, &[&str])] = &[
     ("momento", &["momento"]),
     #[cfg(not(feature = "mysql"))]
     ("mysql", &["mysql"]),
+    #[cfg(not(feature = "mongodb"))]
+    ("mongodb", &["mongodb", "mongodb+srv"]),
 ];
 
 /// Opens the store a URL names.

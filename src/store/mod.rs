@@ -13,6 +13,8 @@ pub mod faulty;
 mod memory;
 #[cfg(feature = "momento")]
 mod momento;
+#[cfg(feature = "mongodb")]
+mod mongodb;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod outcome;

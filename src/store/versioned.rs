@@ -22,7 +22,7 @@ use self::{
     ledger::Ledger,
 };
 use super::{
-    Call, Created, Done, Limits, Result, Selected, Store, StoreError, StoreErrorKind, outcome::Outcome,
+    Call, Created, Done, Limits, Result, Selected, Store, StoreError, StoreErrorKind, Verdict, outcome::Outcome,
 };
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
 
@@ -129,17 +129,18 @@ impl<R: Records> Versioned<R> {
 
     /// Reads, decides and writes until nobody came in between.
     async fn change(&self, call: Call, place: Place<'_>, ask: Ask<'_>) -> Result<Settled> {
-        self.settle(call, place, ask, false).await
+        self.settle(call, place, ask, None).await
     }
 
-    /// The same for the rest of a call whose first part is written, if `continues`.
-    async fn settle(&self, call: Call, place: Place<'_>, ask: Ask<'_>, continues: bool) -> Result<Settled> {
+    /// The same for the rest of a call whose first part was written as revision `part`. If anybody came in between, the
+    /// call has been made, and nothing is added to it: its grants follow each other.
+    async fn settle(&self, call: Call, place: Place<'_>, ask: Ask<'_>, part: Option<u64>) -> Result<Settled> {
         for tried in 0..TRIES {
             if tried > 0 {
                 sleep(LONGEST_PAUSE.mul_f64(fastrand::f64() * f64::from(tried.min(8)) / 8.0)).await;
             }
             let (record, seen) = self.records.read(place.room, place.asset, ask.players()).await?;
-            let answered = self.answered(call, place, record.as_ref(), continues);
+            let answered = self.answered(call, place, record.as_ref(), part);
             let repeated = answered.is_some();
             let found = record.as_ref().map(|record| record.counter.revision);
             let decided = decide(call, ask, record, answered, Self::BOUNDS, fastrand::u64(..));
@@ -179,13 +180,14 @@ impl<R: Records> Versioned<R> {
         call: Call,
         Place { room, asset }: Place<'_>,
         record: Option<&Record>,
-        continues: bool,
+        part: Option<u64>,
     ) -> Option<Outcome> {
         let record = record?;
         let changed = record.changes.last(call.node).map(|seq| (seq, Outcome::Changed));
         let unchanged = self.ledger.last(call, room, asset);
         let (seq, outcome) = changed.into_iter().chain(unchanged).max_by_key(|(seq, _)| *seq)?;
-        let made = if continues { call.seq < seq } else { call.seq <= seq };
+        let unfinished = part == Some(record.counter.revision);
+        let made = if unfinished { call.seq < seq } else { call.seq <= seq };
         made.then_some(outcome)
     }
 }
@@ -230,11 +232,11 @@ impl<R: Records> Store for Versioned<R> {
         create: Option<Units>,
     ) -> Result<Selected> {
         let (place, create) = (Place { room, asset }, create.filter(|_| R::SELECT_CREATES));
-        let mut verdicts = Vec::with_capacity(players.len());
+        let (mut verdicts, mut part) = (Vec::with_capacity(players.len()), None);
         loop {
-            let (rest, continues) = (&players[verdicts.len()..], !verdicts.is_empty());
+            let rest = &players[verdicts.len()..];
             let Settled { mut decision, repeated } =
-                self.settle(call, place, Ask::Select { players: rest, create }, continues).await?;
+                self.settle(call, place, Ask::Select { players: rest, create }, part).await?;
             if decision.outcome == Outcome::Refused(StoreErrorKind::LimitReached)
                 && decision.verdicts.is_empty()
             {
@@ -245,6 +247,10 @@ impl<R: Records> Store for Versioned<R> {
             if refused || decision.counter.removed {
                 return Err(unknown::<R>(asset));
             }
+            if repeated {
+                verdicts.iter_mut().for_each(look_up);
+            }
+            part = Some(decision.counter.revision);
             verdicts.append(&mut decision.verdicts);
             if verdicts.len() == players.len() {
                 return Ok(Selected { verdicts, state: decision.state(asset), repeated });
@@ -323,6 +329,13 @@ impl<R: Records> Store for Versioned<R> {
 
     async fn ping(&self) -> Result<()> {
         self.records.ping().await
+    }
+}
+
+/// What a grant is to a call that comes upon it.
+fn look_up(verdict: &mut Verdict) {
+    if let Verdict::Granted { revision } = *verdict {
+        *verdict = Verdict::AlreadyHeld { revision };
     }
 }
 

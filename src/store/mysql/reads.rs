@@ -1,6 +1,9 @@
-use std::{collections::HashMap, iter};
+use std::{collections::HashMap, iter, sync::Arc};
+
+use mysql_async::Row;
 
 use super::{
+    lease::Lease,
     pool::{Pool, SNAPSHOT},
     row::Cells,
 };
@@ -34,14 +37,21 @@ pub(super) struct Found {
     pub(super) used_at: Option<Millis>,
 }
 
-/// Reads an asset and holders of it as of one moment, and takes no lock.
+/// Reads an asset and holders of it as of one moment, and takes no lock. Who writes then does so on the same connection:
+/// the longer it waits, the more often somebody else comes first.
 pub(super) async fn find(
-    pool: &Pool,
+    pool: &Arc<Pool>,
     room: &RoomName,
     asset: &AssetName,
     parts: &[Part<'_>],
-) -> Result<Option<Found>> {
-    let mut answers = pool.snapshot(&statements(room, asset, parts)).await?.into_iter();
+) -> Result<(Option<Found>, Lease)> {
+    let (answers, lease) = pool.snapshot(&statements(room, asset, parts)).await?;
+    Ok((found(answers, parts)?, lease))
+}
+
+/// What the statements for an asset and its parts have found.
+fn found(answers: Vec<Vec<Row>>, parts: &[Part<'_>]) -> Result<Option<Found>> {
+    let mut answers = answers.into_iter();
     let Some(row) = answers.next().and_then(|mut rows| rows.pop()) else { return Ok(None) };
     let mut cells = Cells::of(row);
     let (counter, changes) = (cells.counter()?, cells.text("changes")?);
@@ -98,13 +108,13 @@ fn quoted(players: &[PlayerName]) -> String {
 }
 
 /// By name.
-pub(super) async fn revisions(pool: &Pool, room: &RoomName) -> Result<Vec<RevisionRow>> {
+pub(super) async fn revisions(pool: &Arc<Pool>, room: &RoomName) -> Result<Vec<RevisionRow>> {
     let counters = pool.read(&of_room(room)).await?.into_iter().map(Cells::of).map(named);
     counters.map(|named| named.map(|(asset, counter)| counter.row(&asset))).collect()
 }
 
 pub(super) async fn held_by(
-    pool: &Pool,
+    pool: &Arc<Pool>,
     room: &RoomName,
     player: &PlayerName,
 ) -> Result<Vec<(AssetName, u64)>> {
@@ -118,7 +128,7 @@ pub(super) async fn held_by(
 }
 
 /// Every asset of a room, with its first holders, as of one moment.
-pub(super) async fn snapshot(pool: &Pool, room: &RoomName) -> Result<Vec<AssetState>> {
+pub(super) async fn snapshot(pool: &Arc<Pool>, room: &RoomName) -> Result<Vec<AssetState>> {
     let mut lease = pool.lease().await?;
     let begun = lease.begin(&format!("{SNAPSHOT}; {}", of_room(room))).await?;
     let rows = begun.into_iter().flat_map(|answer| answer.rows);

@@ -1,4 +1,4 @@
-use super::{pool::Pool, reads::COUNTER, rooms, trouble::Trouble};
+use super::{lease::Lease, reads::COUNTER, rooms, trouble::Trouble};
 use crate::{
     model::{AssetName, Grant, Millis, RoomName},
     store::{
@@ -52,10 +52,9 @@ impl Transaction {
     }
 
     /// How many rows the claim changed. `None`: another transaction came first, and this one did nothing.
-    pub(super) async fn run(mut self, pool: &Pool) -> Result<Option<u64>> {
+    pub(super) async fn run(mut self, lease: &mut Lease) -> Result<Option<u64>> {
         let commit = self.statements.len();
         self.statements.push("COMMIT".to_owned());
-        let mut lease = pool.lease().await?;
         match lease.ask(&self.statements.join(";\n")).await {
             Ok(answers) => Ok(answers.get(self.claim).map(|answer| answer.affected)),
             Err(trouble) => {
@@ -71,7 +70,7 @@ impl Transaction {
 
 /// Writes a change if the asset is as it was read. `false`: it is not.
 pub(super) async fn write(
-    pool: &Pool,
+    lease: &mut Lease,
     room: &RoomName,
     asset: &AssetName,
     used_at: Option<Millis>,
@@ -89,7 +88,7 @@ pub(super) async fn write(
     let mut transaction = Transaction::new(noted, claim);
     transaction.unless_claimed_stop();
     holders(&mut transaction, change);
-    Ok(transaction.run(pool).await? == Some(1))
+    Ok(transaction.run(lease).await? == Some(1))
 }
 
 fn insert(room: &RoomName, asset: &AssetName, Change { after, changes, .. }: &Change) -> String {

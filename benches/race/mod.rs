@@ -1,0 +1,62 @@
+//! Bots that race on one node, and what is read from the node when all have joined and when they are done.
+
+use std::time::Duration;
+
+use asset_arbiter::bots::{self, Config, Length, Report};
+use tokio::time::sleep;
+
+use crate::support::Process;
+
+/// One way to race: each round has new assets, and every player asks for each of them once.
+pub struct Race {
+    pub what: &'static str,
+    pub players: usize,
+    pub assets: usize,
+    pub units: u32,
+    pub rounds: u32,
+}
+
+impl Race {
+    /// Runs it in a room of its own, and reads twice. The promise must hold.
+    pub async fn run<T>(&self, nodes: &[Process], read: impl AsyncFn() -> T) -> (Report, T, T) {
+        let config = Config {
+            nodes: nodes.iter().map(|node| format!("ws://{}", node.address).parse().unwrap()).collect(),
+            room: format!("race-{:08x}", fastrand::u32(..)).parse().unwrap(),
+            players: self.players,
+            assets: self.assets,
+            units: self.units,
+            seed: 1,
+            length: Length::Rounds(self.rounds),
+            rate: 0.0,
+            reconnect_chaos: 0.0,
+            admin_key: None,
+            progress: false,
+        };
+        let (report, before) = tokio::join!(bots::run(config), async {
+            self.all_have_joined(nodes).await;
+            read().await
+        });
+        let (report, after) = (report.unwrap(), read().await);
+        assert!(report.held(), "{}", bots::text(&report));
+        (report, before, after)
+    }
+
+    async fn all_have_joined(&self, nodes: &[Process]) {
+        loop {
+            let mut joined = 0;
+            for node in nodes {
+                joined += node.metric("asset_arbiter_connections").await;
+            }
+            if joined >= self.players as u64 {
+                return;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+/// The sum of all lines of a node's metrics that begin with `name`.
+pub fn sum(metrics: &str, name: &str) -> f64 {
+    let values = metrics.lines().filter(|line| line.starts_with(name));
+    values.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+}

@@ -1,0 +1,179 @@
+use std::{
+    future::IntoFuture,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use ::mongodb::{
+    Client, Collection, IndexModel,
+    bson::{Document as Bare, RawDocumentBuf, doc},
+    error::Error,
+    event::EventHandler,
+    options::{
+        Acknowledgment, ClientOptions, CollectionOptions, IndexOptions, ReadConcern, ReadPreference,
+        SelectionCriteria, WriteConcern,
+    },
+};
+use futures::TryStreamExt;
+use tokio::{sync::OnceCell, time::timeout};
+
+pub(super) use super::trouble::Doing;
+use super::{
+    health::Health,
+    target::Target,
+    trouble::{Cause, Trouble},
+};
+use crate::store::{Result, StoreError};
+
+/// The collection, connected to when it is first asked for.
+pub(super) struct Link {
+    target: Target,
+    health: Arc<Health>,
+    client: OnceCell<Client>,
+    ready: OnceCell<Papers>,
+    /// Whether single documents are read linearizably, until the server says that it cannot.
+    linearizable: AtomicBool,
+}
+
+type Papers = Collection<RawDocumentBuf>;
+
+/// A call that takes longer is given up: less than the first half of a select's deadline, so that a repeat still finds
+/// another connection.
+const CALL_WITHIN: Duration = Duration::from_secs(2);
+/// How long a call waits for a primary: long enough for the reason to be known when there is none.
+const SELECT_WITHIN: Duration = Duration::from_millis(1500);
+/// A name, a handshake or a login that takes longer is given up.
+const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+/// How often each server is looked at: with the limit above, one that is gone is known to be within two seconds, and what
+/// was sent to it is given up.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// New connections at a time: enough for a burst of assets, and no storm of logins after a failover.
+const CONNECTING: u32 = 8;
+
+impl Link {
+    pub(super) fn new(target: Target) -> Self {
+        let linearizable = AtomicBool::new(target.linearizable);
+        let (client, ready) = (OnceCell::new(), OnceCell::new());
+        Self { target, health: Arc::default(), client, ready, linearizable }
+    }
+
+    /// The collection, with its indexes.
+    pub(super) async fn collection(&self) -> Result<&Papers> {
+        let ready = timeout(CALL_WITHIN, self.ready.get_or_try_init(|| self.prepare())).await;
+        let ready = ready.map_or(Err(Cause::Silence), |ready| ready.map_err(Cause::Failed));
+        ready.map_err(|cause| self.said(Trouble { doing: Doing::Reading, cause }))
+    }
+
+    /// Waits for an answer, but not for ever.
+    pub(super) async fn answer<T>(
+        &self,
+        doing: Doing,
+        call: impl IntoFuture<Output = std::result::Result<T, Error>>,
+    ) -> std::result::Result<T, Trouble> {
+        let answer = timeout(CALL_WITHIN, call.into_future()).await;
+        let answer = answer.map_or(Err(Cause::Silence), |answer| answer.map_err(Cause::Failed));
+        answer.map_err(|cause| Trouble { doing, cause })
+    }
+
+    /// One document, as of a moment after the call began. A majority read would not do: a primary that was replaced and does
+    /// not know it yet answers with what a majority had before, and a denial from that would be wrong. A linearizable read
+    /// has a majority confirm that it still is the primary. A single server, which needs nobody's word, refuses it; so may
+    /// DocumentDB, whose one writer reads what its storage has, no longer once the storage serves another.
+    pub(super) async fn find(&self, id: &str) -> Result<Option<RawDocumentBuf>> {
+        let collection = self.collection().await?;
+        if self.linearizable.load(Ordering::Relaxed) {
+            match self.find_at(collection, id, ReadConcern::linearizable()).await {
+                Err(trouble) if trouble.wants_another_level() => {
+                    self.linearizable.store(false, Ordering::Relaxed);
+                    tracing::info!(
+                        "the server has no linearizable reads; majority reads of its primary are used"
+                    );
+                }
+                found => return found.map_err(|trouble| self.said(trouble)),
+            }
+        }
+        let found = self.find_at(collection, id, ReadConcern::majority()).await;
+        found.map_err(|trouble| self.said(trouble))
+    }
+
+    async fn find_at(
+        &self,
+        collection: &Papers,
+        id: &str,
+        level: ReadConcern,
+    ) -> std::result::Result<Option<RawDocumentBuf>, Trouble> {
+        let find = collection.find_one(doc! { "_id": id }).read_concern(level).max_time(CALL_WITHIN);
+        self.answer(Doing::Reading, find).await
+    }
+
+    /// Every document that fits.
+    pub(super) async fn find_all(&self, filter: Bare, fields: Bare) -> Result<Vec<RawDocumentBuf>> {
+        let find = self.collection().await?.find(filter).projection(fields).max_time(CALL_WITHIN);
+        let all = async { find.await?.try_collect().await };
+        self.answer(Doing::Reading, all).await.map_err(|trouble| self.said(trouble))
+    }
+
+    pub(super) async fn ping(&self) -> Result<()> {
+        let collection = self.collection().await?;
+        let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+        let database = collection.client().database(&self.target.database);
+        let ping = database.run_command(doc! { "ping": 1 }).selection_criteria(primary);
+        self.answer(Doing::Reading, ping).await.map(|_| ()).map_err(|trouble| self.said(trouble))
+    }
+
+    pub(super) fn said(&self, trouble: Trouble) -> StoreError {
+        let hosts = &self.target.hosts;
+        let no_primary =
+            || format!("none of {hosts} is a primary, which takes writes (is replicaSet= its set's name?)");
+        let away = || self.health.why().unwrap_or_else(no_primary);
+        trouble.told(away, &self.target.login_database, !self.target.encrypted)
+    }
+
+    async fn prepare(&self) -> std::result::Result<Papers, Error> {
+        let client = self.client.get_or_try_init(|| self.connect()).await?;
+        let options = CollectionOptions::builder()
+            .read_concern(ReadConcern::majority())
+            .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
+            .write_concern(
+                WriteConcern::builder()
+                    .w(Acknowledgment::Majority)
+                    .w_timeout(CALL_WITHIN)
+                    .journal(true)
+                    .build(),
+            )
+            .build();
+        let database = client.database(&self.target.database);
+        let collection = database.collection_with_options(&self.target.collection, options);
+        collection.create_indexes(indexes()).await?;
+        tracing::info!(hosts = self.target.hosts, "connected to mongodb");
+        Ok(collection)
+    }
+
+    /// Makes the client, which connects in the background and as need be.
+    async fn connect(&self) -> std::result::Result<Client, Error> {
+        let mut options = ClientOptions::parse(self.target.server.clone()).await?;
+        options.app_name.get_or_insert_with(|| "asset-arbiter".to_owned());
+        options.connect_timeout = Some(CONNECT_WITHIN);
+        options.server_selection_timeout = Some(SELECT_WITHIN);
+        options.heartbeat_freq = Some(LOOK_EVERY);
+        options.max_connecting = Some(CONNECTING);
+        options.max_pool_size = Some(self.target.connections);
+        // DocumentDB has none, and we need none: a write names what it found.
+        options.retry_writes = Some(false);
+        let health = Arc::clone(&self.health);
+        options.sdam_event_handler = Some(EventHandler::callback(move |event| health.hear(event)));
+        Client::with_options(options)
+    }
+}
+
+/// By room for all that is asked of a room, and by the time at which the server throws a document away.
+fn indexes() -> [IndexModel; 2] {
+    let at_once = IndexOptions::builder().expire_after(Duration::ZERO).build();
+    [
+        IndexModel::builder().keys(doc! { "room": 1 }).build(),
+        IndexModel::builder().keys(doc! { "expires_at": 1 }).options(at_once).build(),
+    ]
+}
