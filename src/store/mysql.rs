@@ -23,7 +23,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tokio::runtime::Handle;
 
-use self::{broom::Broom, entry::Entry, pool::Pool, reads::Part, rooms::Expiry, target::Target};
+use self::{broom::Broom, entry::Entry, lease::Lease, pool::Pool, reads::Part, rooms::Expiry, target::Target};
 use super::{
     Driver, Options, Result, Store, StoreError, StoreErrorKind, crypto,
     versioned::{Change, FIRST, Record, Records, Versioned},
@@ -66,8 +66,8 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
 impl Records for Mysql {
     const NAME: &'static str = NAME;
 
-    /// When the room was last noted to be in use.
-    type Seen = Option<Millis>;
+    /// When the room was last noted to be in use, and the connection that said so.
+    type Seen = (Option<Millis>, Lease);
 
     fn room_ttl(&self) -> Option<Duration> {
         self.expiry.ttl()
@@ -80,18 +80,19 @@ impl Records for Mysql {
         players: &[PlayerName],
     ) -> Result<(Option<Record>, Self::Seen)> {
         let parts = [Part::First { after: None, limit: FIRST }, Part::Of(players)];
-        let found = reads::find(&self.pool, room, asset, &parts).await?;
-        Ok(found.map_or((None, None), |found| (Some(found.record), found.used_at)))
+        let (found, lease) = reads::find(&self.pool, room, asset, &parts).await?;
+        let (record, used_at) = found.map_or((None, None), |found| (Some(found.record), found.used_at));
+        Ok((record, (used_at, lease)))
     }
 
     async fn write(
         &self,
         room: &RoomName,
         asset: &AssetName,
-        seen: Self::Seen,
+        (used_at, mut lease): Self::Seen,
         change: Change,
     ) -> Result<bool> {
-        let written = writes::write(&self.pool, room, asset, seen, &change).await?;
+        let written = writes::write(&mut lease, room, asset, used_at, &change).await?;
         if written && change.after.removed {
             self.broom.leftovers();
         }
@@ -106,7 +107,7 @@ impl Records for Mysql {
 
     async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<Option<AssetState>> {
         let first = Part::First { after: None, limit: HOLDERS_SHOWN };
-        let found = reads::find(&self.pool, room, asset, &[first]).await?;
+        let (found, _) = reads::find(&self.pool, room, asset, &[first]).await?;
         Ok(found.map(|found| found.record.counter.state(asset, &found.record.first)))
     }
 
@@ -126,7 +127,7 @@ impl Records for Mysql {
         limit: usize,
     ) -> Result<Option<Vec<Grant>>> {
         let page = Part::First { after: after_revision, limit };
-        let found = reads::find(&self.pool, room, asset, &[page]).await?;
+        let (found, _) = reads::find(&self.pool, room, asset, &[page]).await?;
         Ok(found.filter(|found| !found.record.counter.removed).map(|found| found.record.first))
     }
 

@@ -1,5 +1,5 @@
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -10,7 +10,11 @@ use mysql_async::{Conn, Opts, OptsBuilder, Row, prelude::Queryable};
 use tempfile::TempDir;
 use tokio::time::{Duration, sleep, timeout};
 
-use super::{PATIENCE, cannot_have, named_by, not_selected, on_path, process, selected};
+use super::{
+    PATIENCE, cannot_have, named_by, not_selected, on_path,
+    process::{Process, free_port},
+    selected,
+};
 
 /// What a test runs against.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +50,11 @@ pub fn mariadb() -> Option<Engine> {
 
 /// TiDB, one process with its built-in store.
 pub fn tidb() -> Option<Engine> {
-    let binary = || named_by("ASSET_ARBITER_TIDB_SERVER").or_else(|| on_path("tidb-server"));
+    let binary = || {
+        named_by("ASSET_ARBITER_TIDB_SERVER")
+            .or_else(|| on_path("tidb-server"))
+            .or_else(|| in_cache("tidb-8.5", "tidb-server"))
+    };
     let how = "./test.sh builds it, or name a binary in ASSET_ARBITER_TIDB_SERVER";
     find("tidb", Kind::Tidb, binary, how)
 }
@@ -67,7 +75,7 @@ fn find(name: &'static str, kind: Kind, binary: impl FnOnce() -> Option<PathBuf>
 #[derive(Debug)]
 pub struct Server {
     pub port: u16,
-    pub process: process::Process,
+    pub process: Process,
     engine: Engine,
     args: Vec<String>,
     folder: TempDir,
@@ -83,11 +91,10 @@ impl Engine {
     pub async fn start_with(&self, args: &[&str]) -> Server {
         let since = Instant::now();
         loop {
-            let (folder, port) = (TempDir::new().unwrap(), process::free_port());
+            let (folder, port) = (TempDir::new().unwrap(), free_port());
             let mut all = self.args(folder.path(), port);
             all.extend(args.iter().map(|&arg| arg.to_owned()));
-            let process = process::Process::start(&self.binary, &all, folder.path());
-            let mut server = Server { port, process, engine: self.clone(), args: all, folder };
+            let mut server = Server::start(self.clone(), all, port, folder);
             if server.wait_until_up().await {
                 server.ask(&format!("CREATE DATABASE {DATABASE}")).await;
                 return server;
@@ -148,22 +155,35 @@ fn new_data() -> &'static Path {
     made.path()
 }
 
+/// Everything it keeps is below its folder.
 fn tidb_args(folder: &Path, port: u16) -> Vec<String> {
-    let status = process::free_port();
-    let data = path(folder);
-    let args = ["-store", "unistore", "-host", "127.0.0.1", "-status-host", "127.0.0.1", "-lease", "0s"];
-    let mut args: Vec<_> = args.into_iter().map(str::to_owned).collect();
-    args.extend([
-        format!("-path={data}/data"),
-        format!("-socket={data}/sock"),
-        format!("-P={port}"),
-        format!("-status={status}"),
-        format!("-temp-dir={data}/temp"),
-    ]);
-    args
+    let (folder, port) = (path(folder), port.to_string());
+    let args = ["--store", "unistore", "--path", "", "--host", "127.0.0.1", "-P", &port, "--socket", ""];
+    let quiet = ["--report-status=false", "-L", "error", "--temp-dir", folder];
+    args.into_iter().chain(quiet).map(str::to_owned).collect()
+}
+
+/// A program that `./test.sh` has built.
+fn in_cache(begin: &str, program: &str) -> Option<PathBuf> {
+    let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".cache/asset-arbiter"));
+    let cache = env::var_os("ASSET_ARBITER_CACHE").map(PathBuf::from).or_else(home)?;
+    let folders = fs::read_dir(cache).ok()?.flatten();
+    let mut ours = folders.filter(|folder| folder.file_name().to_string_lossy().starts_with(begin));
+    ours.find_map(|folder| Some(folder.path().join(program)).filter(|file| file.is_file()))
+}
+
+/// TiDB takes the folder for what it keeps from its environment.
+fn process(engine: &Engine, args: &[String], folder: &Path) -> Process {
+    let own = [format!("TMPDIR={}", path(folder)), path(&engine.binary).to_owned()];
+    Process::start(Path::new("/usr/bin/env"), &[&own[..], args].concat(), folder)
 }
 
 impl Server {
+    fn start(engine: Engine, args: Vec<String>, port: u16, folder: TempDir) -> Self {
+        let process = process(&engine, &args, folder.path());
+        Self { port, process, engine, args, folder }
+    }
+
     pub fn url(&self) -> String {
         url("root", self.port)
     }
@@ -201,7 +221,7 @@ impl Server {
     /// Starts it again where it was, with what it kept on disk.
     pub async fn restart(&mut self) {
         self.process.kill();
-        self.process = process::Process::start(&self.engine.binary, &self.args, self.folder.path());
+        self.process = process(&self.engine, &self.args, self.folder.path());
         assert!(self.wait_until_up().await, "{} does not start again: {}", self.engine.name, self.output());
     }
 

@@ -81,7 +81,6 @@ impl Entry {
 fn session(statement: Duration) -> String {
     include_str!("session.sql")
         .replace("{milliseconds}", &statement.as_millis().to_string())
-        .replace("{seconds}", &statement.as_secs_f64().to_string())
         .replace("{idle}", &SERVER_WAITS.as_secs().to_string())
 }
 

@@ -1,9 +1,9 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use mysql_async::{Conn, Error, Row, prelude::Queryable};
 use tokio::{
-    sync::SemaphorePermit,
+    sync::OwnedSemaphorePermit,
     time::{Instant, timeout},
 };
 
@@ -14,16 +14,16 @@ use super::{
 
 /// A connection while one call has it. Dropped in the middle of something, also because the caller has lost its patience,
 /// the connection is closed, which makes the server undo what was not committed.
-pub(super) struct Lease<'a> {
+pub(super) struct Lease {
     /// There until it is dropped.
     conn: Option<Conn>,
-    pool: &'a Pool,
+    pool: Arc<Pool>,
     /// It served others before, and may have broken since.
     pub(super) is_used: bool,
     /// Nothing was begun on it that is not over.
     settled: bool,
     /// Counted until the connection is given back.
-    _permit: SemaphorePermit<'a>,
+    _permit: OwnedSemaphorePermit,
 }
 
 /// What one statement came to.
@@ -33,8 +33,8 @@ pub(super) struct Answer {
     pub(super) rows: Vec<Row>,
 }
 
-impl<'a> Lease<'a> {
-    pub(super) fn new(conn: Conn, pool: &'a Pool, is_used: bool, permit: SemaphorePermit<'a>) -> Self {
+impl Lease {
+    pub(super) fn new(conn: Conn, pool: Arc<Pool>, is_used: bool, permit: OwnedSemaphorePermit) -> Self {
         Self { conn: Some(conn), pool, is_used, settled: true, _permit: permit }
     }
 
@@ -58,7 +58,7 @@ impl<'a> Lease<'a> {
     }
 }
 
-impl Drop for Lease<'_> {
+impl Drop for Lease {
     fn drop(&mut self) {
         match self.conn.take() {
             Some(conn) if self.settled => self.pool.give_back(conn),

@@ -1,4 +1,4 @@
-use std::{mem, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use mysql_async::{Conn, Row};
 use parking_lot::Mutex;
@@ -19,7 +19,7 @@ use crate::store::Result;
 pub(super) struct Pool {
     entry: Entry,
     size: usize,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     state: Mutex<State>,
     /// How long an answer or a free connection is waited for.
     pub(super) patience: Duration,
@@ -52,6 +52,10 @@ const IDLE: Duration = Duration::from_secs(30);
 /// How long the server keeps a connection on which nothing comes: a client that is gone without a word.
 pub(super) const SERVER_WAITS: Duration = Duration::from_secs(60);
 
+/// What follows, up to a COMMIT, sees what is committed now and nothing later.
+pub(super) const SNAPSHOT: &str =
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT SNAPSHOT";
+
 /// Pauses between attempts to connect double from the first to the longest, with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
@@ -59,36 +63,44 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 impl Pool {
     pub(super) fn new(entry: Entry, options: &UrlOptions) -> Self {
         let (size, patience) = (options.pool, options.statement_timeout);
-        Self { entry, size, permits: Semaphore::new(size), state: Mutex::default(), patience }
+        Self { entry, size, permits: Arc::new(Semaphore::new(size)), state: Mutex::default(), patience }
     }
 
     /// Takes a connection, or makes one.
-    pub(super) async fn lease(&self) -> Asked<Lease<'_>> {
+    pub(super) async fn lease(self: &Arc<Self>) -> Asked<Lease> {
         let busy = || format!("all {} connections were busy for {:?}: raise ?pool=N", self.size, self.patience);
-        let permit = timeout(self.patience, self.permits.acquire()).await.map_err(|_| Trouble::away(busy()))?;
+        let permit = timeout(self.patience, Arc::clone(&self.permits).acquire_owned()).await.map_err(|_| Trouble::away(busy()))?;
         let permit = permit.map_err(|_| Trouble::away("the store is closed"))?;
         if let Some(conn) = self.take() {
-            return Ok(Lease::new(conn, self, true, permit));
+            return Ok(Lease::new(conn, Arc::clone(self), true, permit));
         }
-        Ok(Lease::new(self.connect().await?, self, false, permit))
+        Ok(Lease::new(self.connect().await?, Arc::clone(self), false, permit))
     }
 
     /// The rows of one statement that only looks something up.
-    pub(super) async fn read(&self, statement: &str) -> Result<Vec<Row>> {
-        let answers = self.ask_again(statement).await?;
+    pub(super) async fn read(self: &Arc<Self>, statement: &str) -> Result<Vec<Row>> {
+        let (answers, _) = self.ask_again(statement).await?;
         Ok(answers.into_iter().flat_map(|answer| answer.rows).collect())
     }
 
+    /// The rows of each of several statements, all as of one moment; and the connection, for who goes on with it.
+    pub(super) async fn snapshot(self: &Arc<Self>, statements: &[String]) -> Result<(Vec<Vec<Row>>, Lease)> {
+        let packet = format!("{SNAPSHOT}; {}; COMMIT", statements.join("; "));
+        let (answers, lease) = self.ask_again(&packet).await?;
+        let answers = answers.into_iter().skip(SNAPSHOT.split("; ").count()).take(statements.len());
+        Ok((answers.map(|answer| answer.rows).collect(), lease))
+    }
+
     /// Asks once more if the connection broke, as one does that nobody used for long.
-    async fn ask_again(&self, statement: &str) -> Asked<Vec<Answer>> {
+    async fn ask_again(self: &Arc<Self>, packet: &str) -> Asked<(Vec<Answer>, Lease)> {
         let mut lease = self.lease().await?;
-        match lease.ask(statement).await {
-            Err(Trouble::Lost(_)) if lease.is_used => {
-                drop(lease);
-                self.lease().await?.ask(statement).await
-            }
-            answers => answers,
+        let mut answers = lease.ask(packet).await;
+        if lease.is_used && matches!(answers, Err(Trouble::Lost(_))) {
+            drop(lease);
+            lease = self.lease().await?;
+            answers = lease.ask(packet).await;
         }
+        Ok((answers?, lease))
     }
 
     pub(super) fn give_back(&self, conn: Conn) {

@@ -1,4 +1,5 @@
 use std::{
+    sync::Arc,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -70,16 +71,16 @@ fn note(room: &RoomName, now: Millis) -> String {
 }
 
 /// Notes that the room is in use, if it is there and that was not noted just now.
-pub(super) async fn keep(pool: &Pool, room: &RoomName, now: Millis) -> Result<()> {
+pub(super) async fn keep(pool: &Arc<Pool>, room: &RoomName, now: Millis) -> Result<()> {
     let mut lease = pool.lease().await?;
     lease.ask(&note(room, now)).await?;
     Ok(())
 }
 
 /// With everything of it.
-pub(super) async fn remove(pool: &Pool, room: &RoomName) -> Result<()> {
+pub(super) async fn remove(pool: &Arc<Pool>, room: &RoomName) -> Result<()> {
     for _ in 0..TRIES {
-        if removal(room, None).run(pool).await?.is_some() {
+        if removal(room, None).run(&mut pool.lease().await?).await?.is_some() {
             return Ok(());
         }
         sleep(LONGEST_PAUSE.mul_f64(fastrand::f64())).await;
@@ -88,7 +89,7 @@ pub(super) async fn remove(pool: &Pool, room: &RoomName) -> Result<()> {
 }
 
 /// Removes rooms that were noted last at `before` or earlier, in small pieces.
-pub(super) async fn expire(pool: &Pool, before: Millis) -> Result<()> {
+pub(super) async fn expire(pool: &Arc<Pool>, before: Millis) -> Result<()> {
     loop {
         let unused = format!(
             "SELECT room FROM asset_arbiter_rooms WHERE used_at <= {before} ORDER BY used_at LIMIT {ROOMS_AT_ONCE}"
@@ -96,7 +97,7 @@ pub(super) async fn expire(pool: &Pool, before: Millis) -> Result<()> {
         let rooms = pool.read(&unused).await?;
         let all = rooms.len() < ROOMS_AT_ONCE;
         for row in rooms {
-            removal(&Cells::of(row).text("room")?, Some(before)).run(pool).await?;
+            removal(&Cells::of(row).text("room")?, Some(before)).run(&mut pool.lease().await?).await?;
         }
         if all {
             return Ok(());
@@ -110,12 +111,13 @@ fn removal(room: &RoomName, before: Option<Millis>) -> Transaction {
     let unused = before.map_or_else(String::new, |before| format!(" AND used_at <= {before}"));
     let claim = format!("DELETE FROM asset_arbiter_rooms WHERE room = '{room}'{unused}");
     let mut transaction = Transaction::new(None, claim);
-    transaction.then("SET @asset_arbiter_rooms = ROW_COUNT()".to_owned());
-    let condition = format!("room = '{room}' AND @asset_arbiter_rooms = 1");
-    transaction.then(format!(
+    if before.is_some() {
+        transaction.unless_claimed_stop();
+    }
+    transaction.any(format!(
         "INSERT INTO asset_arbiter_leftovers (origin, creation) \
-         SELECT origin, creation FROM asset_arbiter_assets WHERE {condition} AND held > 0 FOR UPDATE"
+         SELECT origin, creation FROM asset_arbiter_assets WHERE room = '{room}' AND held > 0 FOR UPDATE"
     ));
-    transaction.then(format!("DELETE FROM asset_arbiter_assets WHERE {condition}"));
+    transaction.any(format!("DELETE FROM asset_arbiter_assets WHERE room = '{room}'"));
     transaction
 }

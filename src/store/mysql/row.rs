@@ -40,11 +40,6 @@ impl Cells {
         }
     }
 
-    /// The next so many cells are of no use.
-    pub(super) fn skip(&mut self, count: usize) {
-        self.0.by_ref().take(count).for_each(drop);
-    }
-
     /// `player, revision, granted_at`
     pub(super) fn grant(&mut self) -> Result<Grant> {
         let (player, revision) = (self.text("player")?, self.number("revision")?);

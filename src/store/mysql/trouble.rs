@@ -26,7 +26,6 @@ pub(super) enum Trouble {
 pub(super) mod code {
     pub(in super::super) const DUPLICATE: u16 = 1062;
     pub(in super::super) const NO_TABLE: u16 = 1146;
-    pub(in super::super) const NOT_NULL: u16 = 1048;
     pub(super) const DEADLOCK: u16 = 1213;
     pub(super) const LOCK_WAIT: u16 = 1205;
     pub(super) const NO_DATABASE: u16 = 1049;
@@ -121,7 +120,7 @@ impl From<Trouble> for StoreError {
 
 /// With these, another transaction was there first and this one did nothing, even if it was its COMMIT that failed.
 fn came_second(code: u16) -> bool {
-    matches!(code, code::DUPLICATE | code::NOT_NULL | code::DEADLOCK) || code::CONFLICTS.contains(&code)
+    matches!(code, code::DUPLICATE | code::DEADLOCK) || code::CONFLICTS.contains(&code)
 }
 
 fn is_hopeless(refused: &ServerError) -> bool {
@@ -184,7 +183,7 @@ mod tests {
 
     #[test]
     fn what_came_second_did_nothing_also_if_it_was_its_commit_that_failed() {
-        for code in [1048, 1062, 1213, 8002, 8005, 8022, 8028, 9007] {
+        for code in [1062, 1213, 8002, 8005, 8022, 8028, 9007] {
             for at in [1, COMMIT] {
                 assert_eq!(kind(refused(code, at)), None, "{code}");
             }

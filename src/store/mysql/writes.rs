@@ -1,4 +1,4 @@
-use super::{pool::Pool, reads::COUNTER, rooms, trouble::Trouble};
+use super::{lease::Lease, reads::COUNTER, rooms, trouble::Trouble};
 use crate::{
     model::{AssetName, Grant, Millis, RoomName},
     store::{
@@ -19,7 +19,7 @@ pub(super) struct Transaction {
 const BEGIN: &str = "BEGIN /*T! PESSIMISTIC */";
 
 impl Transaction {
-    /// `claim` changes one row if this one comes first, and else none.
+    /// Begins with what may be done in any case, and one statement that says by how many rows it changed how it went.
     pub(super) fn new(before: impl IntoIterator<Item = String>, claim: String) -> Self {
         let mut statements = vec![BEGIN.to_owned()];
         statements.extend(before);
@@ -27,15 +27,34 @@ impl Transaction {
         Self { claim: statements.len() - 1, statements }
     }
 
-    pub(super) fn then(&mut self, statement: String) {
+    /// Right after the claim: it must have changed one row, else nothing is done.
+    pub(super) fn unless_claimed_stop(&mut self) {
+        self.stop_unless_changed(1);
+    }
+
+    /// A statement that changes so many rows; else nothing is done.
+    pub(super) fn change(&mut self, rows: usize, statement: String) {
+        self.any(statement);
+        self.stop_unless_changed(rows);
+    }
+
+    /// A statement that changes any number of rows.
+    pub(super) fn any(&mut self, statement: String) {
         self.statements.push(statement);
     }
 
+    /// The row is there already, so that trying to make it again ends the packet, whatever mode the server is in.
+    /// Nothing else would: a statement that an operator kills at the wrong moment may pass for one that found nothing.
+    fn stop_unless_changed(&mut self, rows: usize) {
+        self.any(format!(
+            "INSERT INTO asset_arbiter_schema (version) SELECT 1 FROM DUAL WHERE NOT (ROW_COUNT() <=> {rows})"
+        ));
+    }
+
     /// How many rows the claim changed. `None`: another transaction came first, and this one did nothing.
-    pub(super) async fn run(mut self, pool: &Pool) -> Result<Option<u64>> {
+    pub(super) async fn run(mut self, lease: &mut Lease) -> Result<Option<u64>> {
         let commit = self.statements.len();
         self.statements.push("COMMIT".to_owned());
-        let mut lease = pool.lease().await?;
         match lease.ask(&self.statements.join(";\n")).await {
             Ok(answers) => Ok(answers.get(self.claim).map(|answer| answer.affected)),
             Err(trouble) => {
@@ -51,7 +70,7 @@ impl Transaction {
 
 /// Writes a change if the asset is as it was read. `false`: it is not.
 pub(super) async fn write(
-    pool: &Pool,
+    lease: &mut Lease,
     room: &RoomName,
     asset: &AssetName,
     used_at: Option<Millis>,
@@ -67,10 +86,9 @@ pub(super) async fn write(
         .as_ref()
         .map_or_else(|| insert(room, asset, change), |before| update(room, asset, before, change));
     let mut transaction = Transaction::new(noted, claim);
-    for statement in holders(change) {
-        transaction.then(statement);
-    }
-    Ok(transaction.run(pool).await? == Some(1))
+    transaction.unless_claimed_stop();
+    holders(&mut transaction, change);
+    Ok(transaction.run(lease).await? == Some(1))
 }
 
 fn insert(room: &RoomName, asset: &AssetName, Change { after, changes, .. }: &Change) -> String {
@@ -104,30 +122,29 @@ fn values(counter: &Counter) -> [(&'static str, u64); 8] {
     ]
 }
 
-/// What becomes of the holders, if the claim before it changed a row. Else the variable is NULL: no holder goes, and one
-/// that comes is refused, and with it the whole packet.
-fn holders(change: &Change) -> Vec<String> {
+/// What becomes of the holders.
+fn holders(transaction: &mut Transaction, change: &Change) {
     let Counter { origin, creation, .. } = &change.after;
-    let mut statements = vec![format!("SET @asset_arbiter_origin = IF(ROW_COUNT() = 1, {origin}, NULL)")];
     if let Some(Grant { player, .. }) = &change.struck {
-        statements.push(format!(
-            "DELETE FROM asset_arbiter_holders WHERE origin = {origin} AND creation = {creation} \
-             AND player = '{player}' AND @asset_arbiter_origin IS NOT NULL"
-        ));
+        let delete = format!(
+            "DELETE FROM asset_arbiter_holders \
+             WHERE origin = {origin} AND creation = {creation} AND player = '{player}'"
+        );
+        transaction.change(1, delete);
     }
     if !change.granted.is_empty() {
         let row = |Grant { player, revision, granted_at }: &Grant| {
-            format!("(@asset_arbiter_origin, {creation}, '{player}', {revision}, {granted_at})")
+            format!("({origin}, {creation}, '{player}', {revision}, {granted_at})")
         };
-        statements.push(format!(
+        let insert = format!(
             "INSERT INTO asset_arbiter_holders (origin, creation, player, revision, granted_at) VALUES {}",
             change.granted.iter().map(row).collect::<Vec<_>>().join(", ")
-        ));
+        );
+        transaction.change(change.granted.len(), insert);
     }
     if change.after.removed && change.before.as_ref().is_some_and(|before| before.held > 0) {
-        statements.push(format!(
-            "INSERT INTO asset_arbiter_leftovers (origin, creation) VALUES (@asset_arbiter_origin, {creation})"
-        ));
+        let insert =
+            format!("INSERT INTO asset_arbiter_leftovers (origin, creation) VALUES ({origin}, {creation})");
+        transaction.change(1, insert);
     }
-    if statements.len() > 1 { statements } else { Vec::new() }
 }
