@@ -69,7 +69,9 @@ impl Pool {
     /// Takes a connection, or makes one.
     pub(super) async fn lease(self: &Arc<Self>) -> Asked<Lease> {
         let busy = || format!("all {} connections were busy for {:?}: raise ?pool=N", self.size, self.patience);
-        let permit = timeout(self.patience, Arc::clone(&self.permits).acquire_owned()).await.map_err(|_| Trouble::away(busy()))?;
+        let permit = timeout(self.patience, Arc::clone(&self.permits).acquire_owned())
+            .await
+            .map_err(|_| Trouble::away(busy()))?;
         let permit = permit.map_err(|_| Trouble::away("the store is closed"))?;
         if let Some(conn) = self.take() {
             return Ok(Lease::new(conn, Arc::clone(self), true, permit));
