@@ -49,6 +49,18 @@ pub(super) async fn find(
     Ok((found(answers, parts)?, lease))
 }
 
+/// The same in its turn: nobody else changes it until the transaction on the connection is over. That each statement
+/// sees what is committed by then is all the same, as the holders change with the asset only.
+pub(super) async fn find_locked(
+    pool: &Arc<Pool>,
+    room: &RoomName,
+    asset: &AssetName,
+    parts: &[Part<'_>],
+) -> Result<(Option<Found>, Lease)> {
+    let (answers, lease) = pool.locked(&statements(room, asset, parts)).await?;
+    Ok((found(answers, parts)?, lease))
+}
+
 /// What the statements for an asset and its parts have found.
 fn found(answers: Vec<Vec<Row>>, parts: &[Part<'_>]) -> Result<Option<Found>> {
     let mut answers = answers.into_iter();
