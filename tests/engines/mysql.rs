@@ -218,6 +218,16 @@ impl Server {
         mysql_async::from_row(row)
     }
 
+    /// Kills what each client of the database is at, or its connection.
+    pub async fn kill_all(&self, what: &str) {
+        for row in self.ask("SELECT id FROM information_schema.processlist WHERE db = 'game'").await {
+            let id: u64 = mysql_async::from_row(row);
+            let Some(mut conn) = self.try_connect(None).await else { continue };
+            // It may be gone by itself.
+            drop(conn.query_drop(format!("KILL {what} {id}")).await);
+        }
+    }
+
     /// Starts it again where it was, with what it kept on disk.
     pub async fn restart(&mut self) {
         self.process.kill();
