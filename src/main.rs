@@ -20,12 +20,12 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     tracing_to_stderr(&config)?;
     let stop = signals::stop()?;
 
-    let store = store::open(&config.store, config.store_options)?;
+    let metrics = server::Metrics::new();
+    let store = metrics.scope(|| store::open(&config.store, config.store_options))?;
     suits(&config, &*store)?;
     let hopeless = hopeless(Arc::clone(&store));
     let bus = bus::open(&config.bus)?;
 
-    let metrics = server::Metrics::new();
     let arbiter = metrics.scope(|| Arbiter::start(config.arbiter.clone(), store, bus, seed()));
 
     let app = server::App::new(config.settings.clone(), arbiter, metrics);

@@ -51,6 +51,8 @@ pub const DRIVERS: &[Driver] = &[
     super::mysql::DRIVER,
     #[cfg(feature = "mongodb")]
     super::mongodb::DRIVER,
+    #[cfg(feature = "dynamodb")]
+    super::dynamodb::DRIVER,
 ];
 
 /// The cargo features this build lacks, and the URL schemes that need them.
@@ -65,6 +67,8 @@ pub const SWITCHED_OFF: &[(&str, &[&str])] = &[
     ("mysql", &["mysql"]),
     #[cfg(not(feature = "mongodb"))]
     ("mongodb", &["mongodb", "mongodb+srv"]),
+    #[cfg(not(feature = "dynamodb"))]
+    ("dynamodb", &["dynamodb"]),
 ];
 
 /// Opens the store a URL names.

@@ -8,6 +8,8 @@ mod crypto;
 #[cfg(any(feature = "mongodb", feature = "momento"))]
 mod document;
 mod drivers;
+#[cfg(feature = "dynamodb")]
+mod dynamodb;
 mod error;
 pub mod faulty;
 mod memory;

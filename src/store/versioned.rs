@@ -133,19 +133,23 @@ impl<R: Records> Versioned<R> {
     }
 
     /// The same for the rest of a call whose first part was written as revision `part`. If anybody came in between, the
-    /// call has been made, and nothing is added to it: its grants follow each other.
+    /// call has been made, and nothing is added to it: its grants follow each other. If nobody did, it is finished, also
+    /// by who repeats it.
     async fn settle(&self, call: Call, place: Place<'_>, ask: Ask<'_>, part: Option<u64>) -> Result<Settled> {
         for tried in 0..TRIES {
             if tried > 0 {
                 sleep(LONGEST_PAUSE.mul_f64(fastrand::f64() * f64::from(tried.min(8)) / 8.0)).await;
             }
             let (record, seen) = self.records.read(place.room, place.asset, ask.players()).await?;
-            let answered = self.answered(call, place, record.as_ref(), part);
-            let repeated = answered.is_some();
+            let begun = record.as_ref().is_some_and(|record| is_begun(call, ask, record));
+            let answered = self.answered(call, place, record.as_ref(), begun);
+            let made = answered.is_some();
             let found = record.as_ref().map(|record| record.counter.revision);
             let decided = decide(call, ask, record, answered, Self::BOUNDS, fastrand::u64(..));
             let Ok(mut decision) = decided else { return Err(unknown::<R>(place.asset)) };
-            if self.stands(call, place, found, seen, &mut decision, repeated).await? {
+            let made = made || begun && decision.change.is_none();
+            let repeated = made || begun && part != found;
+            if self.stands(call, place, found, seen, &mut decision, made).await? {
                 return Ok(Settled { decision, repeated });
             }
         }
@@ -161,10 +165,10 @@ impl<R: Records> Versioned<R> {
         found: Option<u64>,
         seen: R::Seen,
         decision: &mut Decision,
-        repeated: bool,
+        made: bool,
     ) -> Result<bool> {
         match (decision.change.take(), found) {
-            _ if repeated => Ok(true),
+            _ if made => Ok(true),
             (Some(change), _) => {
                 let may = self.ledger.may_write(call, room, asset, found.unwrap_or_default());
                 Ok(may.is_ok() && self.records.write(room, asset, seen, change).await?)
@@ -174,20 +178,19 @@ impl<R: Records> Versioned<R> {
         }
     }
 
-    /// What the call, or a later one of its node, came to, if it was made before.
+    /// What the call, or a later one of its node, came to, if it was made before and not only begun.
     fn answered(
         &self,
         call: Call,
         Place { room, asset }: Place<'_>,
         record: Option<&Record>,
-        part: Option<u64>,
+        begun: bool,
     ) -> Option<Outcome> {
         let record = record?;
         let changed = record.changes.last(call.node).map(|seq| (seq, Outcome::Changed));
         let unchanged = self.ledger.last(call, room, asset);
         let (seq, outcome) = changed.into_iter().chain(unchanged).max_by_key(|(seq, _)| *seq)?;
-        let unfinished = part == Some(record.counter.revision);
-        let made = if unfinished { call.seq < seq } else { call.seq <= seq };
+        let made = if begun { call.seq < seq } else { call.seq <= seq };
         made.then_some(outcome)
     }
 }
@@ -232,7 +235,7 @@ impl<R: Records> Store for Versioned<R> {
         create: Option<Units>,
     ) -> Result<Selected> {
         let (place, create) = (Place { room, asset }, create.filter(|_| R::SELECT_CREATES));
-        let (mut verdicts, mut part) = (Vec::with_capacity(players.len()), None);
+        let (mut verdicts, mut part, mut again) = (Vec::with_capacity(players.len()), None, false);
         loop {
             let rest = &players[verdicts.len()..];
             let Settled { mut decision, repeated } =
@@ -247,13 +250,14 @@ impl<R: Records> Store for Versioned<R> {
             if refused || decision.counter.removed {
                 return Err(unknown::<R>(asset));
             }
-            if repeated {
-                verdicts.iter_mut().for_each(look_up);
-            }
+            again |= repeated;
             part = Some(decision.counter.revision);
             verdicts.append(&mut decision.verdicts);
             if verdicts.len() == players.len() {
-                return Ok(Selected { verdicts, state: decision.state(asset), repeated });
+                if again {
+                    verdicts.iter_mut().for_each(look_up);
+                }
+                return Ok(Selected { verdicts, state: decision.state(asset), repeated: again });
             }
         }
     }
@@ -330,6 +334,12 @@ impl<R: Records> Store for Versioned<R> {
     async fn ping(&self) -> Result<()> {
         self.records.ping().await
     }
+}
+
+/// Whether the call is a select that made the last change. There may be more of it to do, if its grants did not go into
+/// one write; if not, deciding it again comes to the same.
+fn is_begun(call: Call, ask: Ask<'_>, record: &Record) -> bool {
+    matches!(ask, Ask::Select { .. }) && record.changes.newest() == Some((call.node, call.seq))
 }
 
 /// What a grant is to a call that comes upon it.

@@ -83,7 +83,7 @@ have_ferretdb() {
 }
 
 export_ferretdb() {
-  export ASSET_ARBITER_FERRETDB=${ASSET_ARBITER_FERRETDB:-$CACHE/ferretdb-${FERRETDB#v}}
+  export ASSET_ARBITER_FERRETDB=${ASSET_ARBITER_FERRETDB:-$CACHE/ferretdb-${FERRETDB#v}/ferretdb}
 }
 
 version_ferretdb() {

@@ -5,6 +5,8 @@
 
 #[cfg(feature = "redis")]
 pub mod cluster;
+#[cfg(feature = "dynamodb")]
+pub mod dynamodb;
 #[cfg(feature = "momento")]
 pub mod momento;
 #[cfg(feature = "mysql")]

@@ -30,6 +30,8 @@ pub enum Fault {
     Twice,
     /// It arrives once more on another connection, so much later.
     Again(Duration),
+    /// It does not arrive, and this is the answer.
+    Answer(&'static str),
 }
 
 /// Stands before one server.
@@ -171,6 +173,7 @@ async fn bring(bytes: &[u8], client: &mut TcpStream, server: &mut TcpStream, sta
     let fault = state.draw(bytes);
     match fault {
         Some(Fault::CutBefore) => return None,
+        Some(Fault::Answer(answer)) => return client.write_all(answer.as_bytes()).await.ok(),
         Some(Fault::Delay(delay)) => sleep(delay).await,
         Some(Fault::BlackHole) => std::future::pending().await,
         Some(Fault::Twice) => state.repeat(bytes.to_vec(), Duration::ZERO),

@@ -147,7 +147,13 @@ async fn a_read_that_fails_is_unavailable() {
     ground.create(node.next(), &sword, 1).await;
     for fault in [Fault::BrokenAfter, Fault::SwallowedBefore, Fault::Refused(Code::Internal)] {
         momento.next("get", fault);
+        assert!(
+            select(&ground, Node::new().next(), &players(["ann"])[0]).await.is_ok(),
+            "{fault:?}: it is made twice"
+        );
+        momento.next("get", fault);
+        momento.next("get", fault);
         assert_eq!(refusal(select(&ground, node.next(), &ann).await), StoreErrorKind::Unavailable, "{fault:?}");
     }
-    assert_eq!(ground.state(&sword).await.revision, 0);
+    assert_eq!(ground.state(&sword).await.revision, 1, "one grant");
 }

@@ -51,7 +51,8 @@ pub(super) enum Sees {
     Most,
 }
 
-/// How long a request waits for its answer; two are one change, and an attempt of the arbiter has half its deadline.
+/// How long a request waits for its answer: a read that is made twice and a write are one change, and an attempt of the
+/// arbiter has half its deadline, of 5 s or more.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// A name, a handshake or a certificate that takes longer is given up.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
@@ -99,7 +100,7 @@ impl Link {
     pub(super) async fn get(&self, key: String, sees: Sees) -> Result<Option<Vec<u8>>> {
         let question = GetRequest { cache_key: key.into_bytes() };
         let ask = |mut client: ScsClient<Channel>, request| async move { client.get(request).await };
-        found(self.ask(question, sees, ask).await?)
+        found(self.read(question, sees, ask).await?)
     }
 
     /// What lies under each of these keys, in their order.
@@ -115,7 +116,7 @@ impl Link {
                 }
                 Ok(Response::new(items))
             };
-            let items = self.ask(GetBatchRequest { items }, sees, ask).await?;
+            let items = self.read(GetBatchRequest { items }, sees, ask).await?;
             if items.len() != keys.len() {
                 return Err(Trouble::Odd(format!("{} items were asked for, {} came", keys.len(), items.len())));
             }
@@ -181,10 +182,27 @@ impl Link {
     pub(super) async fn names(&self, set: String) -> Result<Vec<Vec<u8>>> {
         let question = SetFetchRequest { set_name: set.into_bytes() };
         let ask = |mut client: ScsClient<Channel>, request| async move { client.set_fetch(request).await };
-        match self.ask(question, Sees::All, ask).await?.set {
+        match self.read(question, Sees::All, ask).await?.set {
             Some(Set::Found(found)) => Ok(found.elements),
             Some(Set::Missing(_)) => Ok(Vec::new()),
             None => Err(Trouble::Odd("a set was answered with nothing".to_owned())),
+        }
+    }
+
+    /// Makes a request that changes nothing, and again if it broke off or was not answered.
+    async fn read<Q, A, F>(
+        &self,
+        question: Q,
+        sees: Sees,
+        send: impl Fn(ScsClient<Channel>, Request<Q>) -> F,
+    ) -> Result<A>
+    where
+        Q: Clone,
+        F: Future<Output = std::result::Result<Response<A>, Status>>,
+    {
+        match self.ask(question.clone(), sees, &send).await {
+            Err(Trouble::Lost(_) | Trouble::Silent) => self.ask(question, sees, &send).await,
+            answer => answer,
         }
     }
 

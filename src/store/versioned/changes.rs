@@ -16,6 +16,11 @@ impl Changes {
         self.0.iter().find(|(known, _)| *known == node).map(|(_, seq)| *seq)
     }
 
+    /// The call that made the last change.
+    pub(super) fn newest(&self) -> Option<(NodeId, u64)> {
+        self.0.last().copied()
+    }
+
     pub(super) fn record(&mut self, call: Call) {
         self.0.retain(|(node, _)| *node != call.node);
         self.0.push((call.node, call.seq));

@@ -1,0 +1,158 @@
+//! **Guarantee**: exactly once, on any number of nodes: a write happens only if the asset is as it was read.
+//! **Round trips**: two for up to 128 players, a read and a write; one if nobody gets a unit; two more from the 129th holder of an asset on.
+//! **Survives**: whatever DynamoDB survives, which is the loss of a data centre; what is answered is on disk in several.
+//! **On timeout**: outcome unknown; a repeated write finds another revision or its own token, and takes effect once.
+
+mod capacity;
+mod client;
+mod end;
+mod expiry;
+mod holders;
+mod item;
+mod keep;
+mod link;
+mod read;
+mod rooms;
+mod sweep;
+mod table;
+mod target;
+mod trouble;
+mod write;
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use async_trait::async_trait;
+use tokio::runtime::Handle;
+
+use self::{
+    item::{Place, Row},
+    link::{Deadline, Link},
+    sweep::Sweep,
+    target::Target,
+};
+use super::{
+    Driver, Options, Result, Store, StoreError, StoreErrorKind,
+    versioned::{Change, Record, Records, Versioned},
+};
+use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName};
+
+pub(super) const DRIVER: Driver = Driver {
+    schemes: &["dynamodb"],
+    example: "dynamodb://TABLE?region=eu-west-1",
+    summary: "Amazon DynamoDB, credentials from AWS's usual places; ?region=, endpoint=, create=true, ttl= and inline=",
+    source: include_str!("dynamodb.rs"),
+    open,
+};
+
+/// How often a read is made again because somebody wrote between its parts, before its caller is told to come again.
+const TRIES: u32 = 16;
+
+/// Requests that one call on a whole room has on their way at once.
+const SIDE_BY_SIDE: usize = 16;
+
+struct DynamoStore {
+    link: Arc<Link>,
+    target: Arc<Target>,
+    sweep: Arc<Sweep>,
+}
+
+/// What a write needs of the read before it.
+struct Seen {
+    /// The asset's item, also one that is over.
+    row: Option<Row>,
+    /// The holders right after those inside the item, if it is short of some.
+    next: Vec<Grant>,
+}
+
+fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
+    let unusable = |why| error(StoreErrorKind::Unavailable, why);
+    let mut target = Target::parse(url).map_err(unusable)?;
+    if Handle::try_current().is_err() {
+        return Err(unusable("it connects in the background and needs a tokio runtime for it".to_owned()));
+    }
+    target.room_ttl = target.room_ttl.or(options.room_ttl).filter(|ttl| !ttl.is_zero());
+    let target = Arc::new(target);
+    let link = Arc::new(Link::open(Arc::clone(&target)));
+    let sweep = Arc::new(Sweep::start(Arc::clone(&link), Arc::clone(&target)));
+    Ok(Arc::new(Versioned::new(DynamoStore { link, target, sweep })))
+}
+
+#[async_trait]
+impl Records for DynamoStore {
+    const NAME: &'static str = "dynamodb";
+    const MOST_GRANTS: usize = write::MOST_GRANTS;
+
+    type Seen = Seen;
+
+    fn room_ttl(&self) -> Option<Duration> {
+        self.target.room_ttl
+    }
+
+    async fn read(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        players: &[PlayerName],
+    ) -> Result<(Option<Record>, Seen)> {
+        self.record(Place { room, asset }, players).await
+    }
+
+    async fn write(&self, room: &RoomName, asset: &AssetName, seen: Seen, change: Change) -> Result<bool> {
+        self.change(Place { room, asset }, seen, change).await
+    }
+
+    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<Option<AssetState>> {
+        let (record, _) = self.record(Place { room, asset }, &[]).await?;
+        Ok(record.map(|record| record.counter.state(asset, &record.first)))
+    }
+
+    async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
+        self.states(room).await
+    }
+
+    async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
+        self.revision_rows(room).await
+    }
+
+    async fn holders(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        after_revision: Option<u64>,
+        limit: usize,
+    ) -> Result<Option<Vec<Grant>>> {
+        self.page(Place { room, asset }, after_revision, limit).await
+    }
+
+    async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
+        self.held(room, player).await
+    }
+
+    async fn remove_room(&self, room: &RoomName) -> Result<()> {
+        self.end_room(room).await
+    }
+
+    async fn keep(&self, room: &RoomName, now: Millis) -> Result<()> {
+        self.prolong(room, now / 1000).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        // Nothing lies there; that is an answer, too.
+        self.get(item::key(item::ENDED, item::ENDED), None, Deadline::new())
+            .await
+            .map(|_| ())
+            .map_err(StoreError::from)
+    }
+}
+
+/// In seconds, as the service counts.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+fn error(kind: StoreErrorKind, message: impl Into<String>) -> StoreError {
+    StoreError::new("dynamodb", kind, message)
+}

@@ -1,0 +1,109 @@
+//! Who of a life's holders is inside its asset's item, and who has an item of its own.
+
+use crate::model::{Grant, PlayerName};
+
+/// The holders of one life, while it is changed. Those inside are always its first by revision.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Holders {
+    pub(super) inline: Vec<Grant>,
+    /// How many there are besides.
+    pub(super) outside: usize,
+    /// The items to write.
+    pub(super) puts: Vec<Grant>,
+    /// The items to delete.
+    pub(super) deletes: Vec<PlayerName>,
+}
+
+impl Holders {
+    pub(super) fn new(inline: Vec<Grant>, held: usize) -> Self {
+        let outside = held.saturating_sub(inline.len());
+        Self { inline, outside, ..Self::default() }
+    }
+
+    pub(super) fn strike(&mut self, struck: &Grant) {
+        let inside = self.inline.len();
+        self.inline.retain(|grant| grant.revision != struck.revision);
+        if self.inline.len() == inside {
+            self.delete(struck.player.clone());
+        }
+    }
+
+    /// Takes in those who are right behind the ones inside, until these are `most` or there are that many deletes.
+    pub(super) fn take_in(&mut self, next: impl IntoIterator<Item = Grant>, most: usize, deletes: usize) {
+        for grant in next {
+            if self.inline.len() >= most || self.deletes.len() >= deletes {
+                return;
+            }
+            if !self.deletes.contains(&grant.player) {
+                self.delete(grant.player.clone());
+                self.inline.push(grant);
+            }
+        }
+    }
+
+    pub(super) fn add(&mut self, grant: Grant, most: usize) {
+        if self.outside == 0 && self.inline.len() < most {
+            self.inline.push(grant);
+        } else {
+            self.outside += 1;
+            self.puts.push(grant);
+        }
+    }
+
+    fn delete(&mut self, player: PlayerName) {
+        self.outside = self.outside.saturating_sub(1);
+        self.deletes.push(player);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use fastrand::Rng;
+
+    use super::*;
+
+    fn grant(revision: u64) -> Grant {
+        Grant { player: format!("p{revision}").parse().unwrap(), revision, granted_at: 0 }
+    }
+
+    /// What a store would have of it, changed at random: the first are inside, the others outside, nobody is lost.
+    #[test]
+    fn everyone_is_in_one_place_and_the_first_are_inside() {
+        for seed in 0..500 {
+            let (mut rng, mut inline, mut items) = (Rng::with_seed(seed), Vec::new(), BTreeMap::new());
+            let (mut all, mut revision) = (BTreeMap::new(), 0);
+            let most = rng.usize(0..6);
+            for _ in 0..rng.usize(1..60) {
+                let mut holders = Holders::new(inline, all.len());
+                let next: Vec<_> = items.values().take(rng.usize(0..4)).cloned().collect();
+                let place = rng.usize(0..8);
+                let struck: Option<Grant> = all.values().nth(place).cloned();
+                if let Some(struck) = struck.filter(|_| rng.bool()) {
+                    holders.strike(&struck);
+                    all.remove(&struck.revision);
+                    holders.take_in(next, most, rng.usize(1..4));
+                } else {
+                    holders.take_in(next, most, rng.usize(0..4));
+                    for _ in 0..rng.u64(1..4) {
+                        revision += 1;
+                        all.insert(revision, grant(revision));
+                        holders.add(grant(revision), most);
+                    }
+                }
+                for player in &holders.deletes {
+                    let many = items.len();
+                    items.retain(|_, grant: &mut Grant| grant.player != *player);
+                    assert_eq!(items.len(), many - 1, "seed {seed}: {player} had an item");
+                }
+                items.extend(holders.puts.iter().map(|grant| (grant.revision, grant.clone())));
+                let found: Vec<_> = holders.inline.iter().chain(items.values()).cloned().collect();
+                assert_eq!(found, all.values().cloned().collect::<Vec<_>>(), "seed {seed}");
+                assert_eq!(holders.outside, items.len(), "seed {seed}");
+                assert!(holders.inline.len() <= most, "seed {seed}");
+                inline = holders.inline;
+            }
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! How assets and holders lie in the table: names of attributes, and values into and out of them.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::error;
+use crate::{
+    model::{AssetName, Grant, PlayerName, RoomName},
+    store::{
+        Result, StoreErrorKind,
+        versioned::{Changes, Counter},
+    },
+};
+
+/// The table's partition key: a room for its assets, a life of an asset for its holders, [`ENDED`].
+pub(super) const PK: &str = "pk";
+/// The table's sort key: an asset, a player, a life.
+pub(super) const SK: &str = "sk";
+/// The revision of a holder's grant, by which the index [`BY_GRANT`] sorts a life's holders. Only they have it.
+pub(super) const GRANTED: &str = "granted";
+pub(super) const BY_GRANT: &str = "by_grant";
+pub(super) const AT: &str = "at";
+/// Unix seconds after which the service may delete the item.
+pub(super) const EXPIRES_AT: &str = "expires_at";
+pub(super) const REVISION: &str = "revision";
+pub(super) const ORIGIN: &str = "origin";
+pub(super) const CREATION: &str = "creation";
+/// Holders of this life have, or had, items of their own.
+pub(super) const SPILLED: &str = "spilled";
+/// Unix seconds until which none of those items expires.
+pub(super) const COVERED_UNTIL: &str = "covered_until";
+pub(super) const REMAINING: &str = "remaining";
+pub(super) const HELD: &str = "held";
+pub(super) const REMOVED: &str = "removed";
+const UNITS: &str = "units";
+const CREATED_UNITS: &str = "created_units";
+const HOLDERS: &str = "holders";
+const CHANGES: &str = "changes";
+
+/// Under this partition key lie the lives that ended and whose holders' items may still be there. No room has a `/` in
+/// its name.
+pub(super) const ENDED: &str = "/ended";
+
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// Where in the table an asset lies.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) room: &'a RoomName,
+    pub(super) asset: &'a AssetName,
+}
+
+/// An asset's item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) counter: Counter,
+    /// Its first holders by revision, up to some number; those after them have items of their own.
+    pub(super) inline: Vec<Grant>,
+    pub(super) changes: Changes,
+    pub(super) spilled: bool,
+    pub(super) covered_until: Option<u64>,
+    pub(super) expires_at: Option<u64>,
+}
+
+impl Place<'_> {
+    pub(super) fn key(self) -> Item {
+        key(self.room.as_str(), self.asset.as_str())
+    }
+
+    /// The partition key of the holders of the life that `counter` is in. A life of the same name that comes later
+    /// has another one, so that what is left of this one never counts.
+    pub(super) fn life(self, counter: &Counter) -> String {
+        life(self.room, self.asset, counter.origin, counter.creation)
+    }
+}
+
+pub(super) fn life(room: &RoomName, asset: &AssetName, origin: u64, creation: u64) -> String {
+    format!("{room}/{asset}/{origin:016x}.{creation:x}")
+}
+
+impl Row {
+    pub(super) fn parse(item: &Item) -> Result<Self> {
+        let fields = Fields(item);
+        Ok(Self {
+            counter: Counter {
+                units: fields.number(UNITS)?,
+                remaining: fields.number(REMAINING)?,
+                held: fields.number(HELD)?,
+                revision: fields.number(REVISION)?,
+                origin: fields.number(ORIGIN)?,
+                creation: fields.number(CREATION)?,
+                created_units: fields.number(CREATED_UNITS)?,
+                removed: fields.is(REMOVED),
+            },
+            inline: fields.holders()?,
+            changes: fields.text(CHANGES)?.parse().map_err(|_| fields.odd(CHANGES))?,
+            spilled: fields.is(SPILLED),
+            covered_until: fields.optional_number(COVERED_UNTIL)?,
+            expires_at: fields.optional_number(EXPIRES_AT)?,
+        })
+    }
+
+    pub(super) fn item(&self, place: Place<'_>) -> Item {
+        let Counter { units, remaining, held, revision, origin, creation, created_units, removed } =
+            self.counter;
+        let mut item = place.key();
+        let mut put = |name: &str, value| item.insert(name.to_owned(), value);
+        put(UNITS, n(units));
+        put(REMAINING, n(remaining));
+        put(HELD, n(held));
+        put(REVISION, n(revision));
+        put(ORIGIN, n(origin));
+        put(CREATION, n(creation));
+        put(CREATED_UNITS, n(created_units));
+        put(CHANGES, s(self.changes.to_string()));
+        if !self.inline.is_empty() {
+            put(HOLDERS, s(written(&self.inline)));
+        }
+        for (name, value) in [(COVERED_UNTIL, self.covered_until), (EXPIRES_AT, self.expires_at)] {
+            if let Some(seconds) = value {
+                put(name, n(seconds));
+            }
+        }
+        for (name, value) in [(REMOVED, removed), (SPILLED, self.spilled)] {
+            if value {
+                put(name, AttributeValue::Bool(true));
+            }
+        }
+        item
+    }
+
+    /// Nobody used its room for so long that it counts as gone, though the service has not deleted it yet.
+    pub(super) fn is_over(&self, now: u64) -> bool {
+        self.expires_at.is_some_and(|expires_at| expires_at <= now)
+    }
+
+    /// Whether the item tells all holders.
+    pub(super) fn is_whole(&self) -> bool {
+        self.inline.len() >= self.counter.held as usize
+    }
+}
+
+/// Reads an item's attributes, and names the one that is not as it should be.
+pub(super) struct Fields<'a>(pub(super) &'a Item);
+
+impl Fields<'_> {
+    pub(super) fn text(&self, name: &str) -> Result<&str> {
+        let text = self.0.get(name).and_then(|value| value.as_s().ok());
+        text.map(String::as_str).ok_or_else(|| self.odd(name))
+    }
+
+    pub(super) fn parsed<T: std::str::FromStr>(&self, name: &str) -> Result<T> {
+        self.text(name)?.parse().map_err(|_| self.odd(name))
+    }
+
+    pub(super) fn number<T: std::str::FromStr>(&self, name: &str) -> Result<T> {
+        self.optional_number(name)?.ok_or_else(|| self.odd(name))
+    }
+
+    pub(super) fn optional_number<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>> {
+        let Some(value) = self.0.get(name) else { return Ok(None) };
+        let number = value.as_n().ok().and_then(|number| number.parse().ok());
+        number.map(Some).ok_or_else(|| self.odd(name))
+    }
+
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.0.get(name).and_then(|value| value.as_bool().ok()).is_some_and(|value| *value)
+    }
+
+    /// A holder's item, also as the index shows it.
+    pub(super) fn grant(&self) -> Result<Grant> {
+        Ok(Grant { player: self.parsed(SK)?, revision: self.number(GRANTED)?, granted_at: self.number(AT)? })
+    }
+
+    fn holders(&self) -> Result<Vec<Grant>> {
+        if !self.0.contains_key(HOLDERS) {
+            return Ok(Vec::new());
+        }
+        let text = self.text(HOLDERS)?;
+        text.split_ascii_whitespace().map(|one| holder(one).ok_or_else(|| self.odd(HOLDERS))).collect()
+    }
+
+    fn odd(&self, name: &str) -> crate::store::StoreError {
+        let key = |name| self.0.get(name).and_then(|value| value.as_s().ok()).map_or("?", String::as_str);
+        let message = format!("the item {} {} has an odd {name}: was it written by others?", key(PK), key(SK));
+        error(StoreErrorKind::Unavailable, message)
+    }
+}
+
+/// `PLAYER/REVISION/AT`, separated by spaces, by revision.
+fn written(holders: &[Grant]) -> String {
+    let one = |Grant { player, revision, granted_at }: &Grant| format!("{player}/{revision}/{granted_at}");
+    holders.iter().map(one).collect::<Vec<_>>().join(" ")
+}
+
+fn holder(text: &str) -> Option<Grant> {
+    let mut parts = text.split('/');
+    let player: PlayerName = parts.next()?.parse().ok()?;
+    let (revision, granted_at) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    parts.next().is_none().then_some(Grant { player, revision, granted_at })
+}
+
+pub(super) fn key(pk: &str, sk: &str) -> Item {
+    HashMap::from([(PK.to_owned(), s(pk)), (SK.to_owned(), s(sk))])
+}
+
+pub(super) fn s(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+pub(super) fn n(number: impl ToString) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row() -> Row {
+        let counter = Counter {
+            units: u32::MAX,
+            remaining: 1,
+            held: 2,
+            revision: u64::MAX,
+            origin: u64::MAX,
+            creation: 3,
+            created_units: 4,
+            removed: true,
+        };
+        let grant = |player: &str, revision| Grant { player: player.parse().unwrap(), revision, granted_at: 9 };
+        Row {
+            counter,
+            inline: vec![grant("ann:-_.", 1), grant("B", u64::MAX)],
+            changes: "1:2".parse().unwrap(),
+            spilled: true,
+            covered_until: Some(1),
+            expires_at: Some(2),
+        }
+    }
+
+    #[test]
+    fn an_item_says_what_the_row_is() {
+        let (room, asset) = ("lobby".parse().unwrap(), "sword".parse().unwrap());
+        let place = Place { room: &room, asset: &asset };
+        let full = row();
+        let counter = Counter { removed: false, ..full.counter.clone() };
+        let bare = Row {
+            counter,
+            inline: Vec::new(),
+            changes: "".parse().unwrap(),
+            spilled: false,
+            covered_until: None,
+            expires_at: None,
+        };
+        for row in [full, bare] {
+            assert_eq!(Row::parse(&row.item(place)).unwrap(), row);
+        }
+        assert_eq!(place.life(&row().counter), "lobby/sword/ffffffffffffffff.3");
+    }
+
+    #[test]
+    fn what_others_wrote_is_named() {
+        let (room, asset) = ("lobby".parse().unwrap(), "sword".parse().unwrap());
+        let good = row().item(Place { room: &room, asset: &asset });
+        for (name, value) in [
+            (UNITS, s("4")),
+            (UNITS, n(-1)),
+            (HELD, n(u64::MAX)),
+            (HOLDERS, s("ann/1")),
+            (HOLDERS, s("a b/1/1")),
+            (HOLDERS, n(1)),
+            (CHANGES, s("x")),
+            (EXPIRES_AT, s("soon")),
+        ] {
+            let mut item = good.clone();
+            item.insert(name.to_owned(), value);
+            let said = Row::parse(&item).expect_err(name).to_string();
+            assert!(said.contains(name) && said.contains("lobby sword"), "{said}");
+        }
+        assert!(Row::parse(&Item::new()).is_err());
+    }
+}

@@ -1,0 +1,200 @@
+use std::time::Duration;
+
+use aws_sdk_dynamodb::{
+    Client,
+    error::BuildError,
+    types::{
+        AttributeDefinition, BillingMode, KeySchemaElement, KeyType, LocalSecondaryIndex, Projection,
+        ProjectionType, ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification,
+        TimeToLiveStatus,
+    },
+};
+use tokio::time::timeout;
+
+use super::{
+    item::{AT, BY_GRANT, EXPIRES_AT, GRANTED, PK, SK},
+    target::Target,
+    trouble::{Kind, Trouble},
+};
+
+/// What the service needs for describing or making a table is far less.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Looks whether the table is as it should be, and makes it if that is wanted.
+pub(super) async fn prepare(client: &Client, target: &Target) -> Result<(), Trouble> {
+    let late = |_| Err(Trouble::new(Kind::Away, format!("{} does not answer", place(client, target))));
+    timeout(PATIENCE, looked_at(client, target)).await.unwrap_or_else(late)
+}
+
+async fn looked_at(client: &Client, target: &Target) -> Result<(), Trouble> {
+    let described = client.describe_table().table_name(&target.table).send().await.map_err(Trouble::from);
+    let table = match described {
+        Ok(described) => described.table.unwrap_or_else(|| TableDescription::builder().build()),
+        Err(trouble) if trouble.kind == Kind::Missing && target.create => {
+            make(client, target).await?;
+            return Err(being_made(target));
+        }
+        Err(trouble) if trouble.kind == Kind::Missing => {
+            return Err(Trouble::new(Kind::Missing, missing(client, target)));
+        }
+        Err(trouble) => return Err(trouble.at(&place(client, target))),
+    };
+    fits(&table, target)?;
+    match table.table_status() {
+        Some(TableStatus::Active | TableStatus::Updating) => {}
+        Some(TableStatus::Creating) => return Err(being_made(target)),
+        other => {
+            let status = other.map_or("unknown", TableStatus::as_str);
+            return Err(Trouble::new(Kind::Away, format!("the table {} is {status}", target.table)));
+        }
+    }
+    expire(client, target).await
+}
+
+fn being_made(target: &Target) -> Trouble {
+    Trouble::new(Kind::Away, format!("the table {} is being made", target.table))
+}
+
+async fn make(client: &Client, target: &Target) -> Result<(), Trouble> {
+    let odd = |error: BuildError| Trouble::new(Kind::Refused, error.to_string());
+    let request = client
+        .create_table()
+        .table_name(&target.table)
+        .billing_mode(BillingMode::PayPerRequest)
+        .set_attribute_definitions(Some(attributes().map_err(odd)?))
+        .set_key_schema(Some(keys(SK).map_err(odd)?))
+        .local_secondary_indexes(index().map_err(odd)?);
+    match request.send().await {
+        Ok(_) => {
+            tracing::info!(table = target.table, "the table is being made");
+            Ok(())
+        }
+        // Another node was quicker.
+        Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_in_use_exception()) => {
+            Ok(())
+        }
+        Err(error) => Err(Trouble::from(error).at(&place(client, target))),
+    }
+}
+
+fn attributes() -> Result<Vec<AttributeDefinition>, BuildError> {
+    let names = [(PK, ScalarAttributeType::S), (SK, ScalarAttributeType::S), (GRANTED, ScalarAttributeType::N)];
+    let one = |(name, kind)| AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build();
+    names.into_iter().map(one).collect()
+}
+
+fn keys(second: &str) -> Result<Vec<KeySchemaElement>, BuildError> {
+    let one = |(name, kind)| KeySchemaElement::builder().attribute_name(name).key_type(kind).build();
+    [(PK, KeyType::Hash), (second, KeyType::Range)].into_iter().map(one).collect()
+}
+
+fn index() -> Result<LocalSecondaryIndex, BuildError> {
+    let projection =
+        Projection::builder().projection_type(ProjectionType::Include).non_key_attributes(AT).build();
+    LocalSecondaryIndex::builder()
+        .index_name(BY_GRANT)
+        .set_key_schema(Some(keys(GRANTED)?))
+        .projection(projection)
+        .build()
+}
+
+/// Whether a table that is there is one of ours.
+fn fits(table: &TableDescription, target: &Target) -> Result<(), Trouble> {
+    let index = table.local_secondary_indexes().iter().find(|index| index.index_name() == Some(BY_GRANT));
+    let index_fits = index.is_some_and(|index| {
+        let projection = index.projection();
+        let all = projection.and_then(Projection::projection_type) == Some(&ProjectionType::All);
+        let shown = projection.is_some_and(|shown| shown.non_key_attributes().iter().any(|name| name == AT));
+        are(index.key_schema(), [PK, GRANTED]) && (all || shown)
+    });
+    let is = |name: &str, kind: ScalarAttributeType| {
+        let mut all = table.attribute_definitions().iter();
+        all.any(|found| found.attribute_name() == name && *found.attribute_type() == kind)
+    };
+    let kinds_fit = is(PK, ScalarAttributeType::S) && is(SK, ScalarAttributeType::S);
+    if are(table.key_schema(), [PK, SK]) && kinds_fit && index_fits && is(GRANTED, ScalarAttributeType::N) {
+        return Ok(());
+    }
+    let found: Vec<_> = table.key_schema().iter().map(KeySchemaElement::attribute_name).collect();
+    let why = format!(
+        "the table {} is made for something else (its keys are {}, its local index {BY_GRANT} {}): name another one, or make one with: {}",
+        target.table,
+        found.join(" and "),
+        if index.is_none() {
+            "is missing"
+        } else if index_fits {
+            "fits"
+        } else {
+            "differs"
+        },
+        command(None, target),
+    );
+    Err(Trouble::new(Kind::Hopeless, why))
+}
+
+fn are(keys: &[KeySchemaElement], names: [&str; 2]) -> bool {
+    keys.iter().map(KeySchemaElement::attribute_name).eq(names)
+}
+
+/// Has the service delete what expired: always in a table that we may make, else it is only looked after.
+async fn expire(client: &Client, target: &Target) -> Result<(), Trouble> {
+    if !target.create && target.room_ttl.is_none_or(|ttl| ttl.is_zero()) {
+        return Ok(());
+    }
+    let described = client.describe_time_to_live().table_name(&target.table).send().await;
+    let found = described.map(|described| described.time_to_live_description);
+    let on = matches!(&found, Ok(Some(found)) if found.attribute_name() == Some(EXPIRES_AT)
+        && matches!(found.time_to_live_status(), Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)));
+    if on {
+        return Ok(());
+    }
+    if !target.create {
+        tracing::warn!(
+            table = target.table,
+            "what expired counts as gone, but stays in the table: switch it on with aws dynamodb update-time-to-live \
+             --table-name {} --time-to-live-specification Enabled=true,AttributeName={EXPIRES_AT}",
+            target.table
+        );
+        return Ok(());
+    }
+    let wanted = TimeToLiveSpecification::builder().enabled(true).attribute_name(EXPIRES_AT).build();
+    let wanted = wanted.map_err(|error| Trouble::new(Kind::Refused, error.to_string()))?;
+    let request = client.update_time_to_live().table_name(&target.table).time_to_live_specification(wanted);
+    match request.send().await.map_err(Trouble::from) {
+        Ok(_) => Ok(()),
+        // Another node may have been quicker: look again.
+        Err(trouble) if trouble.kind == Kind::Refused => Err(Trouble { kind: Kind::Away, ..trouble }),
+        Err(trouble) => Err(trouble.at(&place(client, target))),
+    }
+}
+
+/// Names the place for those who have to look there.
+fn place(client: &Client, target: &Target) -> String {
+    let region = client.config().region().map_or("?", |region| region.as_ref());
+    let endpoint = target.endpoint.as_ref().map(|endpoint| format!(" at {endpoint}"));
+    format!("DynamoDB in {region}{}", endpoint.unwrap_or_default())
+}
+
+fn missing(client: &Client, target: &Target) -> String {
+    format!(
+        "there is no table {} for {}: check name and region, add create=true to the URL, or make it with: {}",
+        target.table,
+        place(client, target),
+        command(client.config().region().map(|region| region.as_ref()), target),
+    )
+}
+
+/// What makes the table.
+fn command(region: Option<&str>, target: &Target) -> String {
+    let region = region.map(|region| format!(" --region {region}")).unwrap_or_default();
+    let endpoint = target.endpoint.as_ref().map(|endpoint| format!(" --endpoint-url {endpoint}"));
+    format!(
+        "aws dynamodb create-table{region}{} --table-name {} --billing-mode PAY_PER_REQUEST --attribute-definitions \
+         AttributeName={PK},AttributeType=S AttributeName={SK},AttributeType=S AttributeName={GRANTED},AttributeType=N \
+         --key-schema AttributeName={PK},KeyType=HASH AttributeName={SK},KeyType=RANGE --local-secondary-indexes \
+         'IndexName={BY_GRANT},KeySchema=[{{AttributeName={PK},KeyType=HASH}},{{AttributeName={GRANTED},KeyType=RANGE}}],\
+         Projection={{ProjectionType=INCLUDE,NonKeyAttributes=[{AT}]}}'",
+        endpoint.unwrap_or_default(),
+        target.table,
+    )
+}

@@ -1,0 +1,191 @@
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{
+    error::BuildError,
+    types::{AttributeValue, Delete, Put, ReturnConsumedCapacity, TransactWriteItem},
+};
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::{
+    DynamoStore, Seen,
+    expiry::{self, Expiry},
+    holders::Holders,
+    item::{AT, ENDED, EXPIRES_AT, GRANTED, Item, ORIGIN, PK, Place, REVISION, Row, key, n},
+    link::{Deadline, pause},
+    now,
+    trouble::{Kind, Tried, Trouble, of_transaction},
+};
+use crate::{
+    model::Grant,
+    store::{Result, versioned::Change},
+};
+
+/// Items in one transaction.
+const ITEMS: usize = 100;
+/// Beside the holders there are the asset and, if a life ended, its note.
+pub(super) const MOST_GRANTS: usize = ITEMS - 2;
+
+/// When an item is written.
+#[derive(Debug, Clone)]
+pub(super) struct Condition {
+    pub(super) expression: String,
+    pub(super) values: Option<HashMap<String, AttributeValue>>,
+}
+
+/// What else a change writes, in the same step.
+#[derive(Default)]
+struct Beside {
+    puts: Vec<Item>,
+    deletes: Vec<Item>,
+}
+
+impl DynamoStore {
+    /// Writes a change if the asset is as it was seen.
+    pub(super) async fn change(&self, place: Place<'_>, seen: Seen, change: Change) -> Result<bool> {
+        let condition = Condition::as_seen(seen.row.as_ref());
+        let ended = seen.row.as_ref().filter(|row| row.spilled && !lives_on(row, &change));
+        let ended = ended.map(|row| key(ENDED, &place.life(&row.counter)));
+        let ends = ended.is_some();
+        let (row, mut beside) = self.after(place, seen, change);
+        beside.puts.extend(ended);
+        let written = if beside.puts.is_empty() && beside.deletes.is_empty() {
+            self.put(row.item(place), condition).await
+        } else {
+            let actions = beside.actions(&self.target.table, row.item(place), condition);
+            self.transact(actions.map_err(|odd| Trouble::new(Kind::Refused, odd.to_string()))?).await
+        };
+        if ends && written.is_ok() {
+            self.sweep.wake();
+        }
+        match written {
+            Ok(()) => Ok(true),
+            Err(trouble) if trouble.kind == Kind::Unmet => Ok(false),
+            // Whoever was in the way has likely changed the asset: read again rather than write blindly.
+            Err(trouble) if trouble.kind == Kind::Conflict => {
+                sleep(pause(0)).await;
+                Ok(false)
+            }
+            Err(trouble) => Err(trouble.into()),
+        }
+    }
+
+    /// The asset's item after a change, and the items of holders to write with it.
+    fn after(&self, place: Place<'_>, Seen { row, next }: Seen, change: Change) -> (Row, Beside) {
+        let (life, most, ttl) = (place.life(&change.after), self.target.inline, self.target.room_ttl);
+        let row = row.filter(|row| lives_on(row, &change));
+        let before = row.as_ref().is_some_and(|row| row.spilled);
+        let covered_until = row.as_ref().and_then(|row| row.covered_until);
+        let mut holders =
+            row.map(|row| Holders::new(row.inline, row.counter.held as usize)).unwrap_or_default();
+        if let Some(struck) = &change.struck {
+            holders.strike(struck);
+        }
+        holders.take_in(next, most, MOST_GRANTS - change.granted.len());
+        for grant in change.granted {
+            holders.add(grant, most);
+        }
+        let spilled = before || !holders.puts.is_empty();
+        let Expiry { expires_at, covered_until } =
+            Expiry::after_change(now(), ttl, spilled, before, covered_until);
+        let beside = Beside {
+            puts: holders.puts.iter().map(|grant| self.holder(&life, grant)).collect(),
+            deletes: holders.deletes.iter().map(|player| key(&life, player.as_str())).collect(),
+        };
+        let (counter, changes, inline) = (change.after, change.changes, holders.inline);
+        (Row { counter, inline, changes, spilled, covered_until, expires_at }, beside)
+    }
+
+    fn holder(&self, life: &str, grant: &Grant) -> Item {
+        let mut item = key(life, grant.player.as_str());
+        item.insert(GRANTED.to_owned(), n(grant.revision));
+        item.insert(AT.to_owned(), n(grant.granted_at));
+        if let Some(ttl) = self.target.room_ttl {
+            item.insert(EXPIRES_AT.to_owned(), n(expiry::of_holder(now(), ttl)));
+        }
+        item
+    }
+
+    async fn put(&self, item: Item, condition: Condition) -> Tried<()> {
+        let answer = self.link.run(Deadline::new(), |client| {
+            let request = client
+                .put_item()
+                .table_name(&self.target.table)
+                .set_item(Some(item.clone()))
+                .condition_expression(&condition.expression)
+                .set_expression_attribute_values(condition.values.clone())
+                .return_consumed_capacity(ReturnConsumedCapacity::Total);
+            async { request.send().await.map_err(Trouble::from) }
+        });
+        answer.await.map(|_| ())
+    }
+
+    /// All of it or nothing. Made again it has the same token, by which the service knows it.
+    pub(super) async fn transact(&self, actions: Vec<TransactWriteItem>) -> Tried<()> {
+        let token = Uuid::new_v4().simple().to_string();
+        let answer = self.link.run(Deadline::new(), |client| {
+            let request = client
+                .transact_write_items()
+                .set_transact_items(Some(actions.clone()))
+                .client_request_token(&token)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total);
+            async { request.send().await.map_err(of_transaction) }
+        });
+        answer.await.map(|_| ())
+    }
+}
+
+impl Condition {
+    fn as_seen(row: Option<&Row>) -> Self {
+        let Some(row) = row else {
+            return Self { expression: format!("attribute_not_exists({PK})"), values: None };
+        };
+        let mut expression = format!("{REVISION} = :revision AND {ORIGIN} = :origin");
+        let mut values = HashMap::from([
+            (":revision".to_owned(), n(row.counter.revision)),
+            (":origin".to_owned(), n(row.counter.origin)),
+        ]);
+        // It may have been told to be in use meanwhile, which is no revision.
+        if let Some(expires_at) = row.expires_at.filter(|_| row.is_over(now())) {
+            expression += &format!(" AND {EXPIRES_AT} = :expires_at");
+            values.insert(":expires_at".to_owned(), n(expires_at));
+        }
+        Self { expression, values: Some(values) }
+    }
+}
+
+impl Beside {
+    fn actions(
+        self,
+        table: &str,
+        item: Item,
+        condition: Condition,
+    ) -> std::result::Result<Vec<TransactWriteItem>, BuildError> {
+        let asset = Put::builder()
+            .table_name(table)
+            .set_item(Some(item))
+            .condition_expression(condition.expression)
+            .set_expression_attribute_values(condition.values)
+            .build()?;
+        let mut actions = vec![TransactWriteItem::builder().put(asset).build()];
+        for item in self.puts {
+            actions.push(put(table, item)?);
+        }
+        for key in self.deletes {
+            let delete = Delete::builder().table_name(table).set_key(Some(key)).build()?;
+            actions.push(TransactWriteItem::builder().delete(delete).build());
+        }
+        Ok(actions)
+    }
+}
+
+/// Part of a transaction.
+pub(super) fn put(table: &str, item: Item) -> std::result::Result<TransactWriteItem, BuildError> {
+    let put = Put::builder().table_name(table).set_item(Some(item)).build()?;
+    Ok(TransactWriteItem::builder().put(put).build())
+}
+
+/// Whether the holders there were are still holders after the change, but for the one it strikes.
+fn lives_on(row: &Row, change: &Change) -> bool {
+    change.before.is_some() && !change.after.removed && change.after.creation == row.counter.creation
+}

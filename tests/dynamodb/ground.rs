@@ -1,0 +1,41 @@
+use std::net::SocketAddr;
+
+use serde_json::Value;
+
+use crate::{
+    conformance::ground::Ground,
+    engines::{
+        dynamodb::{Server, url},
+        proxy::Proxy,
+    },
+    remote::store,
+};
+
+/// What writes a grant, and what the request for it is called: holders are inside their asset's item, or have
+/// items of their own.
+pub(crate) const WAYS: [(&str, &str); 2] = [("", ".PutItem"), ("&inline=0", ".TransactWriteItems")];
+
+/// A store behind a proxy, and the same server past it.
+pub(crate) async fn behind_proxy(server: &Server, options: &str) -> (Proxy, Ground, Ground) {
+    let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], server.port))).await;
+    let truth = Ground::new(store(&(server.url() + options)).await);
+    let through = store(&(url(&proxy.address.to_string()) + options)).await;
+    (proxy, Ground { store: through, room: truth.room.clone() }, truth)
+}
+
+/// What the service says to a request that it does not carry out.
+pub(crate) fn refusal(status: u16, code: &str, more: Value) -> &'static str {
+    let mut body = serde_json::json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}") });
+    body["message"] = "in the words of the service".into();
+    if let Value::Object(more) = more {
+        body.as_object_mut().unwrap().extend(more);
+    }
+    answer(status, &body)
+}
+
+pub(crate) fn answer(status: u16, body: &Value) -> &'static str {
+    let body = body.to_string();
+    let head = format!("HTTP/1.1 {status} x\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: ");
+    // Few, and the process ends soon.
+    Box::leak(format!("{head}{}\r\n\r\n{body}", body.len()).into_boxed_str())
+}
