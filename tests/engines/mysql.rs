@@ -188,6 +188,11 @@ impl Server {
         url("root", self.port)
     }
 
+    /// For callers that are more than any arbiter lets through at once, and would rather wait than be told no.
+    pub fn url_for_crowds(&self) -> String {
+        format!("{}?statement_timeout_ms=5000", self.url())
+    }
+
     pub async fn try_connect(&self, database: Option<&str>) -> Option<Conn> {
         let opts: Opts = OptsBuilder::default()
             .ip_or_hostname("127.0.0.1")

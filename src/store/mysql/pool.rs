@@ -89,8 +89,8 @@ impl Pool {
 
     /// The rows of each of several statements in a transaction, of which the first locks what it reads, and the connection
     /// on which it goes on.
-    pub(super) async fn locked(self: &Arc<Self>, statements: &[String]) -> Result<(Vec<Vec<Row>>, Lease)> {
-        let [first, others @ ..] = statements else { return Err(Trouble::away("nothing was asked").into()) };
+    pub(super) async fn locked(self: &Arc<Self>, statements: &[String]) -> Asked<(Vec<Vec<Row>>, Lease)> {
+        let [first, others @ ..] = statements else { return Err(Trouble::away("nothing was asked")) };
         let packet = [&[BEGIN.to_owned(), format!("{first} FOR UPDATE")], others].concat().join("; ");
         let mut lease = self.lease().await?;
         let answers = lease.begin(&packet).await?.into_iter().skip(1);

@@ -50,15 +50,19 @@ pub(super) async fn find(
 }
 
 /// The same in its turn: nobody else changes it until the transaction on the connection is over. That each statement
-/// sees what is committed by then is all the same, as the holders change with the asset only.
+/// sees what is committed by then is all the same, as the holders change with the asset only. If its turn does not come
+/// in time it tries its luck.
 pub(super) async fn find_locked(
     pool: &Arc<Pool>,
     room: &RoomName,
     asset: &AssetName,
     parts: &[Part<'_>],
 ) -> Result<(Option<Found>, Lease)> {
-    let (answers, lease) = pool.locked(&statements(room, asset, parts)).await?;
-    Ok((found(answers, parts)?, lease))
+    match pool.locked(&statements(room, asset, parts)).await {
+        Ok((answers, lease)) => Ok((found(answers, parts)?, lease)),
+        Err(trouble) if trouble.is_lock_wait() => find(pool, room, asset, parts).await,
+        Err(trouble) => Err(trouble.into()),
+    }
 }
 
 /// What the statements for an asset and its parts have found.
