@@ -7,6 +7,7 @@
 //! no lock.
 
 mod broom;
+mod contested;
 mod entry;
 mod lease;
 mod pool;
@@ -23,7 +24,10 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tokio::runtime::Handle;
 
-use self::{broom::Broom, entry::Entry, lease::Lease, pool::Pool, reads::Part, rooms::Expiry, target::Target};
+use self::{
+    broom::Broom, contested::Contested, entry::Entry, lease::Lease, pool::Pool, reads::Part, rooms::Expiry,
+    target::Target,
+};
 use super::{
     Driver, Options, Result, Store, StoreError, StoreErrorKind, crypto,
     versioned::{Change, FIRST, Record, Records, Versioned},
@@ -45,6 +49,7 @@ const NAME: &str = "mysql";
 
 struct Mysql {
     pool: Arc<Pool>,
+    contested: Contested,
     expiry: Expiry,
     broom: Broom,
 }
@@ -59,7 +64,12 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     let ttl = target.options.room_ttl.or(options.room_ttl).filter(|ttl| !ttl.is_zero());
     let pool = Arc::new(Pool::new(Entry::new(&target).map_err(unusable)?, &target.options));
     let broom = Broom::start(Arc::clone(&pool));
-    Ok(Arc::new(Versioned::new(Mysql { pool, expiry: Expiry::new(ttl), broom })))
+    Ok(Arc::new(Versioned::new(Mysql {
+        pool,
+        contested: Contested::default(),
+        expiry: Expiry::new(ttl),
+        broom,
+    })))
 }
 
 #[async_trait]
@@ -80,7 +90,11 @@ impl Records for Mysql {
         players: &[PlayerName],
     ) -> Result<(Option<Record>, Self::Seen)> {
         let parts = [Part::First { after: None, limit: FIRST }, Part::Of(players)];
-        let (found, lease) = reads::find(&self.pool, room, asset, &parts).await?;
+        let (found, lease) = if self.contested.is(room, asset) {
+            reads::find_locked(&self.pool, room, asset, &parts).await?
+        } else {
+            reads::find(&self.pool, room, asset, &parts).await?
+        };
         let (record, used_at) = found.map_or((None, None), |found| (Some(found.record), found.used_at));
         Ok((record, (used_at, lease)))
     }
@@ -93,6 +107,9 @@ impl Records for Mysql {
         change: Change,
     ) -> Result<bool> {
         let written = writes::write(&mut lease, room, asset, used_at, &change).await?;
+        if !written {
+            self.contested.note(room, asset);
+        }
         if written && change.after.removed {
             self.broom.leftovers();
         }

@@ -188,6 +188,11 @@ impl Server {
         url("root", self.port)
     }
 
+    /// For callers that are more than any arbiter lets through at once, and would rather wait than be told no.
+    pub fn url_for_crowds(&self) -> String {
+        format!("{}?statement_timeout_ms=5000", self.url())
+    }
+
     pub async fn try_connect(&self, database: Option<&str>) -> Option<Conn> {
         let opts: Opts = OptsBuilder::default()
             .ip_or_hostname("127.0.0.1")
@@ -216,6 +221,16 @@ impl Server {
     pub async fn count(&self, statement: &str) -> u64 {
         let row = self.ask(statement).await.pop().unwrap_or_else(|| panic!("{statement}: no row"));
         mysql_async::from_row(row)
+    }
+
+    /// Kills what each client of the database is at, or its connection.
+    pub async fn kill_all(&self, what: &str) {
+        for row in self.ask("SELECT id FROM information_schema.processlist WHERE db = 'game'").await {
+            let id: u64 = mysql_async::from_row(row);
+            let Some(mut conn) = self.try_connect(None).await else { continue };
+            // It may be gone by itself.
+            drop(conn.query_drop(format!("KILL {what} {id}")).await);
+        }
     }
 
     /// Starts it again where it was, with what it kept on disk.

@@ -25,6 +25,9 @@ pub(super) struct Entry {
 /// A name, a handshake or a login that takes longer is given up.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 
+/// What an answer needs once there is one.
+const ANSWERING: Duration = Duration::from_millis(500);
+
 /// Larger than any packet of ours; told the driver so that it does not ask the server each time.
 const LARGEST_PACKET: usize = 64 * 1024 * 1024;
 
@@ -78,9 +81,12 @@ impl Entry {
     }
 }
 
+/// The server is to give up a lock before we give up the server; it counts in seconds.
 fn session(statement: Duration) -> String {
+    let lock = statement.saturating_sub(ANSWERING).as_secs().max(1);
     include_str!("session.sql")
         .replace("{milliseconds}", &statement.as_millis().to_string())
+        .replace("{lock}", &lock.to_string())
         .replace("{idle}", &SERVER_WAITS.as_secs().to_string())
 }
 

@@ -3,6 +3,7 @@ use std::{sync::Arc, time::Duration};
 use futures::FutureExt;
 use mysql_async::{Conn, Error, Row, prelude::Queryable};
 use tokio::{
+    runtime::Handle,
     sync::OwnedSemaphorePermit,
     time::{Instant, timeout},
 };
@@ -20,11 +21,23 @@ pub(super) struct Lease {
     pool: Arc<Pool>,
     /// It served others before, and may have broken since.
     pub(super) is_used: bool,
-    /// Nothing was begun on it that is not over.
-    settled: bool,
+    state: State,
     /// Counted until the connection is given back.
-    _permit: OwnedSemaphorePermit,
+    permit: Option<OwnedSemaphorePermit>,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing was begun on it that is not over.
+    Settled,
+    /// A transaction is open, and nothing is under way.
+    Open,
+    /// Something is under way, or went wrong.
+    Busy,
+}
+
+/// How long a transaction that nobody goes on with may take to be undone, before its connection is closed.
+const UNDO_WITHIN: Duration = Duration::from_secs(1);
 
 /// What one statement came to.
 pub(super) struct Answer {
@@ -35,37 +48,58 @@ pub(super) struct Answer {
 
 impl Lease {
     pub(super) fn new(conn: Conn, pool: Arc<Pool>, is_used: bool, permit: OwnedSemaphorePermit) -> Self {
-        Self { conn: Some(conn), pool, is_used, settled: true, _permit: permit }
+        Self { conn: Some(conn), pool, is_used, state: State::Settled, permit: Some(permit) }
     }
 
     /// Sends statements as one packet, waits for all answers, and nothing is open after it.
     pub(super) async fn ask(&mut self, packet: &str) -> Asked<Vec<Answer>> {
         let answers = self.begin(packet).await?;
-        self.settled = true;
+        self.state = State::Settled;
         Ok(answers)
     }
 
     /// The same for statements that leave something open, which a later [`Self::ask`] ends.
     pub(super) async fn begin(&mut self, packet: &str) -> Asked<Vec<Answer>> {
-        self.settled = false;
+        self.state = State::Busy;
         let Some(conn) = &mut self.conn else { return Err(Trouble::away("the connection is given back")) };
         let answers = ask(conn, packet, self.pool.patience).await;
         if matches!(answers, Err(Trouble::Lost(_))) {
             // What broke one has most likely broken all that were there at the time.
             self.pool.forget_idle();
         }
+        if answers.is_ok() {
+            self.state = State::Open;
+        }
         answers
+    }
+
+    /// Whether a transaction was begun and is not over.
+    pub(super) fn is_open(&self) -> bool {
+        self.state == State::Open
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        match self.conn.take() {
-            Some(conn) if self.settled => self.pool.give_back(conn),
-            Some(conn) => close(conn),
-            None => {}
+        match (self.conn.take(), self.state) {
+            (Some(conn), State::Settled) => self.pool.give_back(conn),
+            (Some(conn), State::Open) => undo(conn, Arc::clone(&self.pool), self.permit.take()),
+            (Some(conn), State::Busy) => close(conn),
+            (None, _) => {}
         }
     }
+}
+
+/// Gives a connection back whose transaction nobody goes on with.
+fn undo(mut conn: Conn, pool: Arc<Pool>, permit: Option<OwnedSemaphorePermit>) {
+    let Ok(runtime) = Handle::try_current() else { return close(conn) };
+    runtime.spawn(async move {
+        match ask(&mut conn, "ROLLBACK", UNDO_WITHIN).await {
+            Ok(_) => pool.give_back(conn),
+            Err(_) => close(conn),
+        }
+        drop(permit);
+    });
 }
 
 /// Sends statements as one packet, and waits for all answers for so long at most.

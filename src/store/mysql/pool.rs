@@ -12,6 +12,7 @@ use super::{
     lease::{Answer, Lease, close},
     target::UrlOptions,
     trouble::{Asked, Trouble},
+    writes::BEGIN,
 };
 use crate::store::Result;
 
@@ -47,10 +48,11 @@ struct Shut {
 }
 
 /// A connection that nobody used for so long is closed: well before the server would.
-const IDLE: Duration = Duration::from_secs(30);
+const IDLE: Duration = Duration::from_secs(5);
 
-/// How long the server keeps a connection on which nothing comes: a client that is gone without a word.
-pub(super) const SERVER_WAITS: Duration = Duration::from_secs(60);
+/// How long the server keeps a connection on which nothing comes, and what is locked by it: a client that is gone
+/// without a word.
+pub(super) const SERVER_WAITS: Duration = Duration::from_secs(10);
 
 /// What follows, up to a COMMIT, sees what is committed now and nothing later.
 pub(super) const SNAPSHOT: &str =
@@ -83,6 +85,16 @@ impl Pool {
     pub(super) async fn read(self: &Arc<Self>, statement: &str) -> Result<Vec<Row>> {
         let (answers, _) = self.ask_again(statement).await?;
         Ok(answers.into_iter().flat_map(|answer| answer.rows).collect())
+    }
+
+    /// The rows of each of several statements in a transaction, of which the first locks what it reads, and the connection
+    /// on which it goes on.
+    pub(super) async fn locked(self: &Arc<Self>, statements: &[String]) -> Asked<(Vec<Vec<Row>>, Lease)> {
+        let [first, others @ ..] = statements else { return Err(Trouble::away("nothing was asked")) };
+        let packet = [&[BEGIN.to_owned(), format!("{first} FOR UPDATE")], others].concat().join("; ");
+        let mut lease = self.lease().await?;
+        let answers = lease.begin(&packet).await?.into_iter().skip(1);
+        Ok((answers.map(|answer| answer.rows).collect(), lease))
     }
 
     /// The rows of each of several statements, all as of one moment; and the connection, for who goes on with it.

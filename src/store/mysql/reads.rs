@@ -49,6 +49,22 @@ pub(super) async fn find(
     Ok((found(answers, parts)?, lease))
 }
 
+/// The same in its turn: nobody else changes it until the transaction on the connection is over. That each statement
+/// sees what is committed by then is all the same, as the holders change with the asset only. If its turn does not come
+/// in time it tries its luck.
+pub(super) async fn find_locked(
+    pool: &Arc<Pool>,
+    room: &RoomName,
+    asset: &AssetName,
+    parts: &[Part<'_>],
+) -> Result<(Option<Found>, Lease)> {
+    match pool.locked(&statements(room, asset, parts)).await {
+        Ok((answers, lease)) => Ok((found(answers, parts)?, lease)),
+        Err(trouble) if trouble.is_lock_wait() => find(pool, room, asset, parts).await,
+        Err(trouble) => Err(trouble.into()),
+    }
+}
+
 /// What the statements for an asset and its parts have found.
 fn found(answers: Vec<Vec<Row>>, parts: &[Part<'_>]) -> Result<Option<Found>> {
     let mut answers = answers.into_iter();

@@ -22,7 +22,7 @@ pub(super) struct UrlOptions {
     pub(super) tls: Tls,
     /// Connections at most.
     pub(super) pool: usize,
-    /// How long the server may take for one statement, and we wait for one answer.
+    /// How long we wait for an answer; the server gives up what takes longer where it can.
     pub(super) statement_timeout: Duration,
     /// After how long a room that nobody uses may go, zero for never, if the URL says so.
     pub(super) room_ttl: Option<Duration>,

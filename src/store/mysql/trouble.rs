@@ -45,6 +45,14 @@ const HOPELESS: [&str; 4] =
     ["certificate", "failed to lookup address", "does not have this capability", "authentication plugin"];
 
 impl Trouble {
+    /// Somebody else held a lock for too long. (TiDB's built-in store says so in its own way.)
+    pub(super) fn is_lock_wait(&self) -> bool {
+        let waited = |refused: &ServerError| {
+            refused.code == code::LOCK_WAIT || refused.message.contains("lock wait timeout")
+        };
+        matches!(self, Self::Refused { refused, .. } if waited(refused))
+    }
+
     pub(super) fn away(why: impl Into<String>) -> Self {
         Self::Away { why: why.into(), hopeless: false }
     }

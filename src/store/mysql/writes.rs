@@ -16,13 +16,12 @@ pub(super) struct Transaction {
 }
 
 /// TiDB would try without locks first, which is no use where everyone wants the same row; the others see a comment.
-const BEGIN: &str = "BEGIN /*T! PESSIMISTIC */";
+pub(super) const BEGIN: &str = "BEGIN /*T! PESSIMISTIC */";
 
 impl Transaction {
     /// Begins with what may be done in any case, and one statement that says by how many rows it changed how it went.
     pub(super) fn new(before: impl IntoIterator<Item = String>, claim: String) -> Self {
-        let mut statements = vec![BEGIN.to_owned()];
-        statements.extend(before);
+        let mut statements: Vec<_> = before.into_iter().collect();
         statements.push(claim);
         Self { claim: statements.len() - 1, statements }
     }
@@ -53,6 +52,10 @@ impl Transaction {
 
     /// How many rows the claim changed. `None`: another transaction came first, and this one did nothing.
     pub(super) async fn run(mut self, lease: &mut Lease) -> Result<Option<u64>> {
+        if !lease.is_open() {
+            self.statements.insert(0, BEGIN.to_owned());
+            self.claim += 1;
+        }
         let commit = self.statements.len();
         self.statements.push("COMMIT".to_owned());
         match lease.ask(&self.statements.join(";\n")).await {

@@ -1,0 +1,18 @@
+use std::net::SocketAddr;
+
+use crate::{
+    conformance::ground::Ground,
+    engines::{
+        mysql::{Server, url},
+        proxy::Proxy,
+    },
+    remote::store,
+};
+
+/// A store behind a proxy, and the same database past it.
+pub(crate) async fn behind_proxy(server: &Server) -> (Proxy, Ground, Ground) {
+    let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], server.port))).await;
+    let ground = Ground::new(store(&url("root", proxy.address.port())).await);
+    let truth = Ground { store: store(&server.url()).await, room: ground.room.clone() };
+    (proxy, ground, truth)
+}

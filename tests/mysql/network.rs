@@ -1,0 +1,133 @@
+//! What a network does to one packet: the store says what is so, and a repeat of the call finds out.
+
+use std::{
+    fmt::Debug,
+    future::Future,
+    slice::from_ref,
+    time::{Duration, Instant},
+};
+
+use asset_arbiter::store::{Result, StoreErrorKind};
+use tokio::time::{sleep, timeout};
+
+use crate::{
+    conformance::ground::{Ground, Node, already, asset, granted, players, refusal},
+    engines::{eventually, mysql, proxy::Fault},
+    ground::behind_proxy,
+    remote::store,
+};
+
+/// In each packet that writes, and in no other.
+const WRITE: &str = "PESSIMISTIC";
+/// In each packet that reads an asset.
+const READ: &str = "CONSISTENT SNAPSHOT";
+
+#[tokio::test]
+async fn after_a_write_was_cut_the_same_call_finds_out() {
+    for engine in mysql::all() {
+        let server = engine.start().await;
+        for (fault, arrived) in [(Fault::CutBefore, false), (Fault::CutAfter, true), (Fault::HalfReply, true)] {
+            let (proxy, ground, truth) = behind_proxy(&server).await;
+            let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
+            truth.create(Node::new().next(), &sword, 2).await;
+            let Ground { store, room } = &ground;
+
+            let call = node.next();
+            proxy.next(WRITE, fault);
+            let cut = store.select(call, room, &sword, from_ref(&ann), None).await;
+            assert_eq!(refusal(cut), StoreErrorKind::OutcomeUnknown, "{fault:?}");
+            let again = answered(|| store.select(call, room, &sword, from_ref(&ann), None)).await;
+            assert_eq!(again.repeated, arrived, "{}: {fault:?}", engine.name);
+            assert_eq!(again.verdicts, [if arrived { already(1) } else { granted(1) }]);
+
+            let call = node.next();
+            proxy.next(WRITE, fault);
+            let cut = store.restock(call, room, &sword, 3, None).await;
+            assert_eq!(refusal(cut), StoreErrorKind::OutcomeUnknown, "{fault:?}");
+            let again = answered(|| store.restock(call, room, &sword, 3, None)).await;
+            assert_eq!((again.repeated, again.state.units), (arrived, 5), "{fault:?}");
+
+            let call = node.next();
+            proxy.next(WRITE, fault);
+            let cut = store.release(call, room, &sword, &ann).await;
+            assert_eq!(refusal(cut), StoreErrorKind::OutcomeUnknown, "{fault:?}");
+            let again = answered(|| store.release(call, room, &sword, &ann)).await;
+            assert_eq!((again.repeated, again.state.remaining), (arrived, 5), "{fault:?}");
+            assert_eq!((proxy.met(), truth.state(&sword).await.revision), (3, 3), "{fault:?}");
+        }
+    }
+}
+
+/// A read that is cut changed nothing, and is made again on another connection at once.
+#[tokio::test]
+async fn a_read_that_is_cut_is_made_again() {
+    for engine in mysql::all() {
+        let server = engine.start().await;
+        for fault in [Fault::CutBefore, Fault::CutAfter, Fault::HalfReply] {
+            let (proxy, ground, _) = behind_proxy(&server).await;
+            let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
+            ground.create(node.next(), &sword, 1).await;
+            proxy.next(READ, fault);
+            assert_eq!(ground.select(node.next(), &sword, from_ref(&ann)).await.verdicts, [granted(1)]);
+            assert_eq!(proxy.met(), 1, "{fault:?}");
+        }
+    }
+}
+
+/// A connection on which nothing comes back is given up before half of a select's deadline.
+#[tokio::test]
+async fn a_black_hole_is_noticed() {
+    for engine in mysql::all() {
+        let server = engine.start().await;
+        for (words, kind) in [(READ, StoreErrorKind::Unavailable), (WRITE, StoreErrorKind::OutcomeUnknown)] {
+            let (proxy, ground, _) = behind_proxy(&server).await;
+            let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
+            ground.create(node.next(), &sword, 1).await;
+            let (call, since) = (node.next(), Instant::now());
+            proxy.next(words, Fault::BlackHole);
+            let select = || ground.store.select(call, &ground.room, &sword, from_ref(&ann), None);
+            assert_eq!(refusal(select().await), kind);
+            assert_eq!(answered(select).await.verdicts, [granted(1)], "on a new connection");
+            assert!(since.elapsed() < Duration::from_millis(2500), "{:?}", since.elapsed());
+        }
+    }
+}
+
+/// Whoever gives up in the middle of a call, at whatever moment, leaves all of it or nothing, and no lock.
+#[tokio::test]
+async fn a_call_that_is_given_up_leaves_all_of_it_or_nothing() {
+    for engine in mysql::all() {
+        let server = engine.start().await;
+        let ground = Ground::new(store(&server.url()).await);
+        let (sword, node, other, [ann, bob]) =
+            (asset("sword"), Node::new(), Node::new(), players(["ann", "bob"]));
+        ground.create(node.next(), &sword, 3).await;
+        let (mut given_up, mut before) = (0, 0);
+        for round in 0..150 {
+            let patience = Duration::from_micros(fastrand::u64(0..4000));
+            let (store, room, call) = (&ground.store, &ground.room, node.next());
+            let late = match round % 2 {
+                0 => timeout(patience, store.select(call, room, &sword, from_ref(&ann), None)).await.is_err(),
+                _ => timeout(patience, store.release(call, room, &sword, &ann)).await.is_err(),
+            };
+            given_up += usize::from(late);
+            sleep(Duration::from_millis(2)).await;
+            // It is held against its holders, and nobody waits for a lock.
+            let state = ground.state(&sword).await;
+            assert!(state.revision >= before, "{}", engine.name);
+            before = state.revision;
+        }
+        assert!((1..150).contains(&given_up), "{given_up}");
+        assert_eq!(ground.select(other.next(), &sword, from_ref(&bob)).await.verdicts.len(), 1);
+        assert_eq!(ground.holders(&sword).await.len(), ground.state(&sword).await.held as usize);
+    }
+}
+
+/// Repeats a call until there is a connection again.
+async fn answered<T: Debug, F: Future<Output = Result<T>>>(call: impl Fn() -> F) -> T {
+    let answer = eventually("an answer", async || match call().await {
+        Err(error) if error.kind() == StoreErrorKind::Unavailable => None,
+        answer => Some(answer),
+    });
+    answer.await.unwrap()
+}

@@ -1,0 +1,137 @@
+//! What cannot work is said in one line, and never with a password in it.
+
+use std::time::Instant;
+
+use asset_arbiter::store::{StoreError, StoreErrorKind, open};
+use tokio::net::TcpListener;
+
+use crate::{
+    conformance::ground::{Ground, Node, asset},
+    engines::{eventually, mysql},
+    remote::{AT_ONCE, FOR_EVER, store},
+};
+
+/// What a store that is away says once it knows why.
+async fn says(url: &str, part: &str) -> StoreError {
+    let since = Instant::now();
+    let store = open(url, FOR_EVER).unwrap();
+    assert!(since.elapsed() < AT_ONCE, "opening waits for nobody");
+    let what = format!("{part:?} to be said");
+    let said = eventually(&what, async || {
+        let error = store.ping().await.expect_err("it cannot be reached");
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+        Some(error).filter(|said| said.to_string().contains(part))
+    });
+    let said = said.await;
+    let (text, whole) = (said.to_string(), format!("{said:?}"));
+    assert!(text.starts_with("mysql: ") && !text.contains('\n'), "one line: {text}");
+    assert!(!whole.contains("hunter2"), "{whole}");
+    said
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_said_and_not_shown() {
+    for engine in mysql::all() {
+        let server = engine.start().await;
+        server.ask("CREATE USER game IDENTIFIED BY 'r/i@g:h%t'").await;
+        server
+            .ask(&format!("GRANT SELECT, INSERT, UPDATE, DELETE, CREATE ON {}.* TO game", mysql::DATABASE))
+            .await;
+        let url = |login: &str| mysql::url(login, server.port);
+        assert!(says(&url("game:hunter2"), "check the user and the password").await.is_hopeless());
+        assert!(says(&url("nobody"), "check the user and the password").await.is_hopeless());
+        let right = open(&url("game:r%2Fi%40g%3Ah%25t"), FOR_EVER).unwrap();
+        eventually("the right password to be taken", async || right.ping().await.ok()).await;
+        // These privileges are enough for everything.
+        let (ground, node) = (Ground::new(right), Node::new());
+        ground.create(node.next(), &asset("sword"), 1).await;
+        ground.remove(node.next(), &asset("sword")).await;
+        ground.store.remove_room(&ground.room).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_missing_is_said() {
+    for engine in mysql::all() {
+        let server = engine.start().await;
+        let elsewhere = server.url().replace(mysql::DATABASE, "elsewhere");
+        assert!(says(&elsewhere, "CREATE DATABASE `elsewhere`").await.is_hopeless());
+        server.ask("CREATE USER reader").await;
+        server.ask(&format!("GRANT SELECT ON {}.* TO reader", mysql::DATABASE)).await;
+        assert!(says(&mysql::url("reader", server.port), "the user needs SELECT, INSERT").await.is_hopeless());
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_schema_is_refused() {
+    for engine in mysql::all() {
+        let server = engine.start().await;
+        store(&server.url()).await;
+        server.ask(&format!("INSERT INTO {}.asset_arbiter_schema VALUES (9)", mysql::DATABASE)).await;
+        let said = says(&server.url(), "schema 9 of a newer asset-arbiter").await;
+        assert!(said.is_hopeless(), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn many_nodes_that_meet_an_empty_database_make_its_tables_once() {
+    for engine in mysql::all() {
+        let server = engine.start().await;
+        let url = server.url();
+        let nodes = (0..8).map(|_| store(&url));
+        let nodes = futures::future::join_all(nodes).await;
+        assert_eq!(
+            server.count(&format!("SELECT COUNT(*) FROM {}.asset_arbiter_schema", mysql::DATABASE)).await,
+            1
+        );
+        let ground = Ground::new(nodes[0].clone());
+        ground.create(Node::new().next(), &asset("sword"), 1).await;
+        let other = Ground { store: nodes[7].clone(), room: ground.room };
+        assert_eq!(other.state(&asset("sword")).await.units, 1);
+    }
+}
+
+#[tokio::test]
+async fn an_address_where_nothing_is_is_said() {
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let said = says(&mysql::url("root:hunter2", nobody.port()), &format!("cannot connect to {nobody}: ")).await;
+    assert!(said.to_string().contains("refused") && !said.is_hopeless(), "{said}");
+    let unknown =
+        says("mysql://root:hunter2@no-such-host.invalid/game", "cannot connect to no-such-host.invalid:3306")
+            .await;
+    assert!(unknown.is_hopeless(), "{unknown}");
+    let file = says_at_once("mysql://root:hunter2@host/game?tls_ca=/no/such/file");
+    assert!(file.contains("tls_ca: /no/such/file: No such file"), "{file}");
+}
+
+#[tokio::test]
+async fn a_store_that_is_dropped_leaves_no_connection() {
+    for engine in mysql::all() {
+        let server = engine.start().await;
+        let ours = "SELECT COUNT(*) FROM information_schema.processlist WHERE db = 'game'";
+        let url = server.url();
+        let stores = futures::future::join_all((0..3).map(|_| store(&url))).await;
+        assert!(server.count(ours).await >= 3);
+        drop(stores);
+        eventually("them to be gone", async || (server.count(ours).await == 0).then_some(())).await;
+    }
+}
+
+#[test]
+fn a_bad_url_is_said_at_once_and_without_its_password() {
+    for (url, part) in [
+        ("mysql://root:hunter2@", "the host is missing"),
+        ("mysql://root:hunter2@host/game?weight=1", "tls, tls_ca, pool, statement_timeout_ms and ttl"),
+        ("mysql://root:hunter2@host/game", "tokio runtime"),
+    ] {
+        let said = says_at_once(url);
+        assert!(said.contains(part), "{said}");
+    }
+}
+
+fn says_at_once(url: &str) -> String {
+    let error = open(url, FOR_EVER).err().expect(url);
+    let said = format!("{error} {error:?}");
+    assert!(!said.contains("hunter2"), "{said}");
+    said
+}
