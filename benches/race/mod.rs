@@ -8,17 +8,17 @@ use tokio::time::sleep;
 use crate::support::Process;
 
 /// One way to race: each round has new assets, and every player asks for each of them once.
-pub struct Race {
-    pub what: &'static str,
-    pub players: usize,
-    pub assets: usize,
-    pub units: u32,
-    pub rounds: u32,
+pub(crate) struct Race {
+    pub(crate) what: &'static str,
+    pub(crate) players: usize,
+    pub(crate) assets: usize,
+    pub(crate) units: u32,
+    pub(crate) rounds: u32,
 }
 
 impl Race {
     /// Runs it in a room of its own, and reads twice. The promise must hold.
-    pub async fn run<T>(&self, nodes: &[Process], read: impl AsyncFn() -> T) -> (Report, T, T) {
+    pub(crate) async fn run<T>(&self, nodes: &[Process], read: impl AsyncFn() -> T) -> (Report, T, T) {
         let config = Config {
             nodes: nodes.iter().map(|node| format!("ws://{}", node.address).parse().unwrap()).collect(),
             room: format!("race-{:08x}", fastrand::u32(..)).parse().unwrap(),
@@ -56,7 +56,7 @@ impl Race {
 }
 
 /// The sum of all lines of a node's metrics that begin with `name`.
-pub fn sum(metrics: &str, name: &str) -> f64 {
+pub(crate) fn sum(metrics: &str, name: &str) -> f64 {
     let values = metrics.lines().filter(|line| line.starts_with(name));
     values.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
 }
