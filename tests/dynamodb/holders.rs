@@ -109,14 +109,13 @@ async fn a_full_batch_gets_a_unit_each() {
 async fn a_batch_that_was_left_half_done_is_finished_by_its_repeat() {
     let Some(engine) = dynamodb::dynoxide() else { return };
     let server = engine.start().await;
-    let (proxy, ground, truth) = behind_proxy(&server, "&inline=0").await;
     let (sword, node, crowd) = (asset("sword"), Node::new(), team("p", 128));
     for between in [false, true] {
-        let (ground, truth) = (ground.sibling(&format!("-{between}")), truth.sibling(&format!("-{between}")));
+        let (proxy, ground, truth) = behind_proxy(&server, "&inline=0").await;
         truth.create(node.next(), &sword, 128).await;
         let call = node.next();
         proxy.next(".TransactWriteItems", Fault::Delay(Duration::ZERO));
-        (0..20).for_each(|_| proxy.next(".TransactWriteItems", Fault::CutBefore));
+        (0..1000).for_each(|_| proxy.next(".TransactWriteItems", Fault::CutBefore));
         let select = |ground: &Ground| {
             let (store, room, sword, crowd) =
                 (ground.store.clone(), ground.room.clone(), sword.clone(), crowd.clone());

@@ -84,8 +84,8 @@ impl Link {
             };
             doubtful |= T::WRITES && trouble.kind == Kind::Lost;
             let pause = match trouble.kind {
-                Kind::Lost => Duration::ZERO,
-                Kind::Busy => pause(tried),
+                Kind::Lost if tried == 0 => Duration::ZERO,
+                Kind::Lost | Kind::Busy => pause(tried),
                 _ => return Err(trouble.after(doubtful)),
             };
             if Instant::now() + pause >= deadline.0 {
