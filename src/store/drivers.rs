@@ -45,14 +45,14 @@ pub const DRIVERS: &[Driver] = &[
     super::sqlite::DRIVER,
     #[cfg(feature = "redis")]
     super::redis::DRIVER,
-    #[cfg(feature = "momento")]
-    super::momento::DRIVER,
-    #[cfg(feature = "mysql")]
-    super::mysql::DRIVER,
-    #[cfg(feature = "mongodb")]
-    super::mongodb::DRIVER,
     #[cfg(feature = "dynamodb")]
     super::dynamodb::DRIVER,
+    #[cfg(feature = "mongodb")]
+    super::mongodb::DRIVER,
+    #[cfg(feature = "mysql")]
+    super::mysql::DRIVER,
+    #[cfg(feature = "momento")]
+    super::momento::DRIVER,
 ];
 
 /// The cargo features this build lacks, and the URL schemes that need them.
@@ -61,14 +61,14 @@ pub const SWITCHED_OFF: &[(&str, &[&str])] = &[
     ("sqlite", &["sqlite"]),
     #[cfg(not(feature = "redis"))]
     ("redis", &["redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"]),
-    #[cfg(not(feature = "momento"))]
-    ("momento", &["momento"]),
-    #[cfg(not(feature = "mysql"))]
-    ("mysql", &["mysql"]),
-    #[cfg(not(feature = "mongodb"))]
-    ("mongodb", &["mongodb", "mongodb+srv"]),
     #[cfg(not(feature = "dynamodb"))]
     ("dynamodb", &["dynamodb"]),
+    #[cfg(not(feature = "mongodb"))]
+    ("mongodb", &["mongodb", "mongodb+srv"]),
+    #[cfg(not(feature = "mysql"))]
+    ("mysql", &["mysql"]),
+    #[cfg(not(feature = "momento"))]
+    ("momento", &["momento"]),
 ];
 
 /// Opens the store a URL names.

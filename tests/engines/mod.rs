@@ -9,6 +9,8 @@ pub mod cluster;
 pub mod dynamodb;
 #[cfg(feature = "momento")]
 pub mod momento;
+#[cfg(feature = "mongodb")]
+pub mod mongodb;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 pub mod process;

@@ -25,7 +25,6 @@ pub(super) enum Cause {
 }
 
 const UNAUTHORIZED: i32 = 13;
-const MAX_TIME_EXPIRED: i32 = 50;
 const WRITE_CONFLICT: i32 = 112;
 const DUPLICATE_KEY: i32 = 11000;
 /// What the server calls a login that it does not accept; the second is Atlas.

@@ -1,0 +1,98 @@
+//! What every store passes, unchanged; also behind faults made up and real. First of all, the server itself is one that
+//! compares and sets in one step.
+
+use std::sync::Arc;
+
+use asset_arbiter::store::faulty::Faults;
+use futures::future::join_all;
+use mongodb::{
+    bson::{Document, doc},
+    options::ReturnDocument,
+};
+
+use crate::{
+    conformance::{promise_under_faults, seeds},
+    engines::{mongodb::ferretdb, proxy::Proxy},
+    ground::address,
+    remote::{
+        contract::keeps_the_contract,
+        histories::{are_linearizable, schedules_keep_every_promise},
+        patient, store,
+    },
+};
+
+const RACES: u64 = 300;
+
+/// Else nothing here would prove anything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_thousand_concurrent_compare_and_sets_none_is_lost() {
+    let Some(engine) = ferretdb() else { return };
+    let server = engine.start();
+    let papers = server.database().await.collection::<Document>("tried");
+    papers.insert_one(doc! { "_id": "hot", "counter": { "revision": 0_i64 }, "holders": [] }).await.unwrap();
+    let racer = async |racer: i64| {
+        let mut won = Vec::new();
+        while won.len() < 40 {
+            let found = papers.find_one(doc! { "_id": "hot" }).await.unwrap().unwrap();
+            let revision = found.get_document("counter").unwrap().get_i64("revision").unwrap();
+            let as_found = doc! { "_id": "hot", "counter.revision": revision };
+            let next = revision + 1;
+            let update = doc! {
+                "$set": { "counter": { "revision": next } },
+                "$push": { "holders": { "$each": [{ "r": next, "p": racer }] } },
+            };
+            // Both ways to write on a condition, turn and turn about.
+            let is_mine = if won.len() % 2 == 0 {
+                papers.update_one(as_found, update).await.unwrap().matched_count == 1
+            } else {
+                let put = papers.find_one_and_update(as_found, update);
+                put.return_document(ReturnDocument::After).await.unwrap().is_some()
+            };
+            won.extend(is_mine.then_some(next));
+        }
+        won
+    };
+    let mut won: Vec<_> = join_all((0..25).map(racer)).await.into_iter().flatten().collect();
+    won.sort_unstable();
+    assert_eq!(won, (1..=1000).collect::<Vec<_>>(), "each revision has one who made it");
+    let left = papers.find_one(doc! { "_id": "hot" }).await.unwrap().unwrap();
+    let holders = left.get_array("holders").unwrap();
+    let revisions = holders.iter().map(|holder| holder.as_document().unwrap().get_i64("r").unwrap());
+    assert_eq!(revisions.collect::<Vec<_>>(), won, "and each left its mark");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ferretdb_keeps_the_contract() {
+    let Some(engine) = ferretdb() else { return };
+    let server = engine.start();
+    keeps_the_contract(&store(&server.url()).await, RACES).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn histories_of_ferretdb_are_linearizable() {
+    let Some(engine) = ferretdb() else { return };
+    let server = engine.start();
+    are_linearizable(&store(&server.url()).await, RACES).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn schedules_over_ferretdb_keep_every_promise() {
+    let Some(engine) = ferretdb() else { return };
+    let server = engine.start();
+    schedules_keep_every_promise(&store(&server.url()).await, RACES).await;
+}
+
+/// Every connection is cut, delayed and doubled now and then; the promise holds on both sides of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_promise_is_kept_over_a_rough_network() {
+    let Some(engine) = ferretdb() else { return };
+    let server = engine.start();
+    for seed in seeds(10) {
+        let proxy = Proxy::start(address(&server)).await;
+        let store = patient(&format!("mongodb://{}/game", proxy.address)).await;
+        proxy.be_rough(seed);
+        promise_under_faults(|| Arc::clone(&store), Faults::default(), seed..seed + 1).await;
+        assert!(proxy.met() > 0, "seed {seed} had no faults");
+        proxy.settled().await;
+    }
+}
