@@ -1,10 +1,11 @@
 //! **Guarantee**: exactly once, on any number of nodes, as durable as the database's commit.
-//! **Round trips**: one statement to read, and one packet to write if there is something to write: a whole pessimistic
-//! READ COMMITTED transaction on the condition of what was read, for up to 128 players.
+//! **Round trips**: one packet to read, and one to write if there is something to write: a whole pessimistic READ COMMITTED
+//! transaction on the condition of what was read, for up to 128 players; an asset that other nodes change at the same
+//! time is locked with the read.
 //! **Survives**: what the database survives: TiDB the loss of a minority of its replicas, MySQL and MariaDB kill -9 and power
 //! loss (with `innodb_flush_log_at_trx_commit=1`, the default).
-//! **On timeout**: outcome unknown; the call is repeated, finds what was committed and takes effect once; a lost client holds
-//! no lock.
+//! **On timeout**: outcome unknown; the call is repeated, finds what was committed and takes effect once; a client that is
+//! gone leaves all of its transaction or nothing, and no lock for longer than 10 s.
 
 mod broom;
 mod contested;

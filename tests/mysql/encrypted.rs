@@ -56,7 +56,7 @@ async fn who_is_trusted_is_talked_to_encrypted_and_who_is_not_is_refused() {
     let (folder, others) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let Some(files) = certificate(folder.path(), "2") else { return };
     let Some(server) = serve(&files).await else { return };
-    server.ask(&format!("CREATE USER safe REQUIRE SSL")).await;
+    server.ask("CREATE USER safe REQUIRE SSL").await;
     server.ask(&format!("GRANT ALL ON {DATABASE}.* TO safe")).await;
     let url = |host: &str, options: &str| format!("mysql://safe@{host}:{}/{DATABASE}{options}", server.port);
     let trusting = open(&url("localhost", &format!("?tls_ca={}", files[0])), FOR_EVER).unwrap();

@@ -100,7 +100,7 @@ fn tls(tls: &Tls) -> Result<Option<SslOpts>, String> {
     let wrong = |why: String| format!("tls_ca: {}: {why}", file.display());
     let text = fs::read(file).map_err(|error| wrong(error.to_string()))?;
     let mut certificates = CertificateDer::pem_slice_iter(&text);
-    if !certificates.next().is_some_and(|first| first.is_ok()) {
+    if certificates.next().is_none_or(|first| first.is_err()) {
         return Err(wrong("it has no certificate in PEM format".to_owned()));
     }
     Ok(Some(SslOpts::default().with_root_certs(vec![text.into()]).with_disable_built_in_roots(true)))
