@@ -3,8 +3,8 @@
 # sudo); installs what is missing. What does not come from apt-get is kept in $ASSET_ARBITER_CACHE, by default
 # ~/.cache/asset-arbiter, so that a second run downloads and builds nothing.
 #
-#   ./test.sh                      everything that the default features have
-#   ./test.sh --only redis,tidb    only what runs on these engines, with all features
+#   ./test.sh                      everything, on every engine
+#   ./test.sh --only redis,tidb    only what runs on these engines
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 source tests/engines/engines.sh
@@ -19,7 +19,7 @@ PATH=$PATH:$HOME/.cargo/bin
 unset FORCE_COLOR
 
 main() {
-  log=$(mktemp) steps=() table=() passed=0 failed=0 features=()
+  log=$(mktemp) steps=() table=() passed=0 failed=0
   trap finish EXIT
 
   choose "$@"
@@ -27,19 +27,20 @@ main() {
   step 'engines' engines
   find_engines
   if ((${#only[@]} > 0)); then
-    features=(--features full)
-    step 'cargo build' cargo build --locked "${features[@]}"
+    step 'cargo build' cargo test --locked --features full --no-run
     test_engines "${only[@]}"
     return
   fi
 
   find_tools
   step 'cargo fmt' cargo fmt --check
-  step 'cargo clippy' cargo clippy --locked --all-targets -- -D warnings
+  step 'clippy, all features' cargo clippy --locked --features full --all-targets -- -D warnings
+  step 'clippy' cargo clippy --locked --all-targets -- -D warnings
   step 'clippy, no features' cargo clippy --locked --no-default-features -- -D warnings
-  step 'cargo build' cargo build --locked
-  ASSET_ARBITER_ENGINES=none tests 'cargo test' cargo test --locked --no-fail-fast
-  test_engines "${DEFAULT_ENGINES[@]}"
+  # The server with it: built on its own it would have other features of its libraries, and all of them anew.
+  step 'cargo build' cargo test --locked --features full --no-run
+  ASSET_ARBITER_ENGINES=none tests 'cargo test' cargo test --locked --features full --no-fail-fast
+  test_engines "${ENGINES[@]}"
   tests "library, Node $("$NODE" --version)" node_tests "$NODE" js
   if ((NODE_MAJOR < ${NODE_NEWER%%.*})); then
     tests "library, Node v$NODE_NEWER" node_tests "$(newer_node)" js
@@ -67,7 +68,7 @@ test_engines() {
   for engine in "$@"; do
     before=$passed begin=${EPOCHREALTIME/./}
     ASSET_ARBITER_ENGINES=$engine tests "on $engine" \
-      cargo test --locked "${features[@]}" --test "$(suite_of "$engine")"
+      cargo test --locked --features full --test "$(suite_of "$engine")" -- --test-threads "$(threads_for "$engine")"
     table+=("$(printf '%-16s %-44s %6d %8s' "$engine" "$(version_of "$engine")" $((passed - before)) "$(seconds_since "$begin")")")
   done
 }
@@ -179,7 +180,7 @@ find_engines() {
 }
 
 chosen_engines() {
-  ((${#only[@]} > 0)) && echo "${only[@]}" || echo "${DEFAULT_ENGINES[@]}"
+  ((${#only[@]} > 0)) && echo "${only[@]}" || echo "${ENGINES[@]}"
 }
 
 apt_install() {

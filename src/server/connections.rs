@@ -1,7 +1,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -21,6 +21,8 @@ pub(super) struct Connections {
     ping_interval: u64,
     ping_timeout: u64,
     draining: AtomicBool,
+    /// How many there were when the drain began: so many come back elsewhere, however many are left by now.
+    leaving: AtomicUsize,
     next: AtomicU64,
     pub(super) meters: Meters,
 }
@@ -63,6 +65,7 @@ impl Connections {
             ping_interval: settings.ping_interval.as_millis() as u64,
             ping_timeout: settings.ping_timeout.as_millis() as u64,
             draining: AtomicBool::new(false),
+            leaving: AtomicUsize::new(0),
             next: AtomicU64::new(0),
             meters: Meters::new(),
         }
@@ -89,12 +92,9 @@ impl Connections {
 
     /// Tells every connection, also those that are still to come, that the node is going away.
     pub(super) fn drain(&self) {
+        self.leaving.store(self.open.len(), Relaxed);
         self.draining.store(true, std::sync::atomic::Ordering::SeqCst);
         self.open.iter().for_each(|entry| entry.give(Sign::Drain));
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.open.len()
     }
 
     /// Pings the silent and gives up on those who do not answer. Runs until dropped.
@@ -158,9 +158,9 @@ impl Entry {
         &self.connections.meters
     }
 
-    /// How many connections are open, this one included.
+    /// How many connections there are, this one included, or were when the drain began.
     pub(super) fn among(&self) -> usize {
-        self.connections.len()
+        self.connections.open.len().max(self.connections.leaving.load(Relaxed))
     }
 }
 

@@ -7,15 +7,19 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{App, connection::Surplus, failure::Failure, ws};
+use super::{App, connection::Surplus, failure::Failure, health, ws};
 use crate::model::ErrorCode;
+
+/// What a full node still answers: a WebSocket is closed with a reason, and who watches over the node must not take a full
+/// one for a dead one. `/readyz` is not among them: nobody should be sent here.
+const WHEN_FULL: [&str; 3] = [ws::ROUTE, health::ALIVE, health::METRICS];
 
 /// What every request passes on its way in, and every response on its way out.
 pub(super) async fn gate(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
     let surplus = request.extensions().get::<Surplus>().is_some();
-    let mut response = match refusal(&app, &request, surplus && route != ws::ROUTE) {
+    let mut response = match refusal(&app, &request, surplus && !WHEN_FULL.contains(&route)) {
         Some(failure) => failure.into_response(),
         None => next.run(request).await,
     };

@@ -14,6 +14,9 @@ use crate::model::ErrorCode;
 /// Prometheus' text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+pub(super) const ALIVE: &str = "/healthz";
+pub(super) const METRICS: &str = "/metrics";
+
 /// `GET /healthz`: this process answers.
 pub(super) async fn alive() -> Json<Value> {
     Json(json!({"status": "ok"}))

@@ -1,32 +1,23 @@
 //! What every store passes, unchanged, on each stand-in.
 
 use crate::{
-    engines::dynamodb::{self, Engine},
-    remote::{contract::keeps_the_contract, store},
+    engines::dynamodb,
+    ground::APART,
+    remote::{RACES, contract::keeps_the_contract, store},
 };
 
-/// Fault schedules of the promise: 300 on the quick one; fewer on the slow one.
-pub(crate) const MANY: u64 = 300;
-pub(crate) const FEW: u64 = 40;
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dynamodb_keeps_the_contract() {
+    for engine in dynamodb::all() {
+        let server = engine.start().await;
+        keeps_the_contract(&store(&server.url()).await, RACES).await;
+    }
+}
 
-async fn contract_on(engine: Option<Engine>, options: &str, races: u64) {
-    let Some(engine) = engine else { return };
+/// DynamoDB Local takes seconds for what is a transaction then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dynamodb_keeps_the_contract_with_holders_apart() {
+    let Some(engine) = dynamodb::dynoxide() else { return };
     let server = engine.start().await;
-    keeps_the_contract(&store(&(server.url() + options)).await, races).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn dynoxide_keeps_the_contract() {
-    contract_on(dynamodb::dynoxide(), "", MANY).await;
-}
-
-/// With at most two holders inside an asset, the others have items of their own.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn dynoxide_keeps_the_contract_with_holders_apart() {
-    contract_on(dynamodb::dynoxide(), "&inline=2", FEW).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn dynamodb_local_keeps_the_contract() {
-    contract_on(dynamodb::local(), "", FEW).await;
+    keeps_the_contract(&store(&(server.url() + APART)).await, RACES).await;
 }

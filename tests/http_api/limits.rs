@@ -76,12 +76,16 @@ async fn beyond_max_connections_the_answer_is_full() {
     first.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     first.read_u8().await.expect("it is served, and stays");
     // No `Connection: close`: the server itself has to end it.
-    let second = server.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let second = server.send("GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert_eq!(second.error(), (503, "limit_reached".to_owned()));
     assert_eq!((second.header("connection"), second.header("retry-after")), (Some("close"), Some("1")));
+    // Who watches over it must not take it for dead.
+    for path in ["/healthz", "/metrics"] {
+        assert_eq!(server.get(path).await.status, 200, "{path}");
+    }
     drop(first);
     let started = Instant::now();
-    while server.get("/healthz").await.status != 200 {
+    while server.get("/readyz").await.status != 200 {
         assert!(started.elapsed() < PATIENCE, "the seat is never free again");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -98,7 +102,7 @@ async fn an_answer_nobody_reads_is_given_up() {
     let flood = PAGE.repeat(2000);
     let _ = timeout(Duration::from_secs(5), deaf.write_all(flood.as_bytes())).await;
     let started = Instant::now();
-    while server.get("/healthz").await.status != 200 {
+    while server.get("/readyz").await.status != 200 {
         assert!(started.elapsed() < PATIENCE, "it keeps its seat for ever");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

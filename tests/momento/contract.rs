@@ -15,12 +15,10 @@ use crate::{
     linearizability::{
         histories_in_real_time, judged, plan::Pace, report, run::Through, schedules_in_real_time,
     },
-    remote::{contract::keeps_the_contract, patient, store},
+    remote::{RACES, SEEDS, contract::keeps_the_contract, patient, store},
 };
 
 /// What runs here runs in a debug build of two ends of HTTP/2, at more than a millisecond for each request.
-const MANY: u64 = 300;
-const RACES: u64 = 100;
 const FEW: u64 = 60;
 
 /// As many at once as two cores have time for, with the fake beside them.
@@ -36,14 +34,14 @@ async fn momento_keeps_the_contract() {
 async fn histories_of_momento_are_linearizable() {
     let Some(momento) = momento().await else { return };
     let store = store(&momento.url()).await;
-    histories_in_real_time(|| Arc::clone(&store), seeds(MANY), AT_ONCE).await;
+    histories_in_real_time(|| Arc::clone(&store), seeds(SEEDS), AT_ONCE).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn schedules_over_momento_keep_every_promise() {
     let Some(momento) = momento().await else { return };
     let store = store(&momento.url()).await;
-    schedules_in_real_time(|| Arc::clone(&store), seeds(MANY), AT_ONCE).await;
+    schedules_in_real_time(|| Arc::clone(&store), seeds(SEEDS), AT_ONCE).await;
 }
 
 /// Requests are broken off, delayed, doubled and refused now and then; the promise holds.

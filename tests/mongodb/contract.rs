@@ -15,13 +15,12 @@ use crate::{
     engines::{mongodb::ferretdb, proxy::Proxy},
     ground::address,
     remote::{
+        RACES, SEEDS,
         contract::keeps_the_contract,
         histories::{are_linearizable, schedules_keep_every_promise},
         patient, store,
     },
 };
-
-const RACES: u64 = 300;
 
 /// Else nothing here would prove anything.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -72,14 +71,14 @@ async fn ferretdb_keeps_the_contract() {
 async fn histories_of_ferretdb_are_linearizable() {
     let Some(engine) = ferretdb() else { return };
     let server = engine.start();
-    are_linearizable(&store(&server.url()).await, RACES).await;
+    are_linearizable(&store(&server.url()).await, SEEDS).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn schedules_over_ferretdb_keep_every_promise() {
     let Some(engine) = ferretdb() else { return };
     let server = engine.start();
-    schedules_keep_every_promise(&store(&server.url()).await, RACES).await;
+    schedules_keep_every_promise(&store(&server.url()).await, SEEDS).await;
 }
 
 /// Every connection is cut, delayed and doubled now and then; the promise holds on both sides of it.

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    slice::from_ref,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -210,7 +211,7 @@ async fn who_gets_nothing_costs_a_read_and_no_write() {
     let ground = Ground::new(Arc::new(Versioned::new(Documents(Arc::clone(&shelf)))));
     let (sword, node, [ann, bob]) = (asset("sword"), Node::new(), players(["ann", "bob"]));
     ground.create(node.next(), &sword, 1).await;
-    ground.select(node.next(), &sword, &[ann.clone()]).await;
+    ground.select(node.next(), &sword, from_ref(&ann)).await;
     let counts = || (shelf.reads.load(Relaxed), shelf.writes.load(Relaxed));
     let (reads, writes) = counts();
     let selected = ground.select(node.next(), &sword, &[ann, bob.clone()]).await;
@@ -244,7 +245,7 @@ async fn a_write_that_was_made_after_all_is_found_by_its_own_call() {
     let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
     ground.create(node.next(), &sword, 2).await;
     *shelf.trick.lock() = Some(|_| {});
-    let selected = ground.select(node.next(), &sword, &[ann.clone()]).await;
+    let selected = ground.select(node.next(), &sword, from_ref(&ann)).await;
     assert_eq!((selected.verdicts, selected.repeated), (vec![already(1)], true));
 
     // Nobody knows any more who was granted what.
@@ -293,16 +294,17 @@ async fn what_is_not_ours_is_named() {
         *text = serde_json::to_string(&document).unwrap();
         before
     };
-    let changes: [(&dyn Fn(&mut Document), &str); 6] = [
-        (&|odd| odd.counter.remaining = 2, "what remains"),
-        (&|odd| odd.counter.removed = true, "removed"),
-        (&|odd| odd.holders.truncate(1), "more or fewer holders"),
-        (&|odd| odd.holders.reverse(), "order"),
-        (&|odd| odd.holders[1].revision = 9, "newer"),
-        (&|odd| odd.counter.creation = 2, "older"),
+    type Oddity = fn(&mut Document);
+    let changes: [(Oddity, &str); 6] = [
+        (|odd| odd.counter.remaining = 2, "what remains"),
+        (|odd| odd.counter.removed = true, "removed"),
+        (|odd| odd.holders.truncate(1), "more or fewer holders"),
+        (|odd| odd.holders.reverse(), "order"),
+        (|odd| odd.holders[1].revision = 9, "newer"),
+        (|odd| odd.counter.creation = 2, "older"),
     ];
     for (change, part) in changes {
-        let before = set(change);
+        let before = set(&change);
         for error in [
             ground.store.select(node.next(), &ground.room, &sword, &crowd, None).await.unwrap_err(),
             ground.store.asset(&ground.room, &sword).await.unwrap_err(),
