@@ -13,7 +13,7 @@ use crate::{
 async fn histories_of_mysql_are_linearizable() {
     for engine in mysql::all() {
         let server = engine.start().await;
-        are_linearizable(&store(&server.url_for_crowds()).await, SEEDS).await;
+        are_linearizable(&store(&server.url_for_crowds()).await, engine.share_of(SEEDS)).await;
     }
 }
 
@@ -21,6 +21,6 @@ async fn histories_of_mysql_are_linearizable() {
 async fn schedules_over_mysql_keep_every_promise() {
     for engine in mysql::all() {
         let server = engine.start().await;
-        schedules_keep_every_promise(&store(&server.url_for_crowds()).await, SEEDS).await;
+        schedules_keep_every_promise(&store(&server.url_for_crowds()).await, engine.share_of(SEEDS)).await;
     }
 }

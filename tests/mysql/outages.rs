@@ -46,21 +46,21 @@ async fn the_promise_holds_while_the_server_is_stopped_now_and_then() {
     }
 }
 
-/// What an operator kills at the wrong moment is whole or was not done.
+/// What an operator kills at the wrong moment is whole or was not done. Not on TiDB: killed at some moments a query takes the
+/// whole process with it (`panic: [executor:1317]`), and all that its built-in store had.
 #[tokio::test]
 async fn the_promise_holds_when_queries_and_connections_are_killed() {
-    for engine in mysql::all() {
-        let server = engine.start().await;
-        let store = patient(&server.url()).await;
-        let trouble = async {
-            for round in 0..60 {
-                sleep(Duration::from_millis(20)).await;
-                let what = if round % 4 == 0 { "CONNECTION" } else { "QUERY" };
-                server.kill_all(what).await;
-            }
-        };
-        in_mid_traffic(&store, trouble).await;
-    }
+    let Some(engine) = mysql::mariadb() else { return };
+    let server = engine.start().await;
+    let store = patient(&server.url()).await;
+    let trouble = async {
+        for round in 0..60 {
+            sleep(Duration::from_millis(20)).await;
+            let what = if round % 4 == 0 { "CONNECTION" } else { "QUERY" };
+            server.kill_all(what).await;
+        }
+    };
+    in_mid_traffic(&store, trouble).await;
 }
 
 #[tokio::test]
