@@ -277,7 +277,10 @@ fn it_says_where_it_listens_and_ends_well_when_told_to() {
         let (code, stdout, log) = server.stop(signal);
         assert_eq!(code, Some(0), "{log}");
         assert!(stdout.contains(&format!("open   http://{address}\n")), "{stdout}");
-        assert!(stdout.contains("store  memory:\n") && stdout.contains("bus    local:\n"), "{stdout}");
+        assert!(
+            stdout.contains("store  memory:\n  awards exactly once; ") && stdout.contains("bus    local:\n"),
+            "{stdout}"
+        );
         assert!(!stdout.contains("unsafe"), "{stdout}");
     }
 }

@@ -1,12 +1,15 @@
 use std::{io::Write, net::SocketAddr};
 
+use asset_arbiter::store;
+
 use super::{Config, summary::without_password};
 
 /// Tells a human on stdout where to go and what to mind.
 pub(crate) fn banner(config: &Config, address: SocketAddr) {
     let (store, bus) = (without_password(&config.store), without_password(&config.bus));
+    let awards = store::driver(&config.store).map(store::Driver::guarantee).unwrap_or_default();
     let mut text = format!(
-        "asset-arbiter {}\n  open   {}\n  store  {store}\n  bus    {bus}\n",
+        "asset-arbiter {}\n  open   {}\n  store  {store}\n  awards {awards}\n  bus    {bus}\n",
         env!("CARGO_PKG_VERSION"),
         place(address)
     );

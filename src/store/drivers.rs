@@ -36,6 +36,13 @@ impl Driver {
         }
         promises
     }
+
+    /// The first of them, in one line.
+    #[must_use]
+    pub fn guarantee(&self) -> String {
+        let promises = self.promises().into_iter();
+        promises.filter(|(label, _)| *label == "Guarantee").map(|(_, said)| said).collect()
+    }
 }
 
 /// Every driver of this build.
@@ -71,13 +78,24 @@ pub const SWITCHED_OFF: &[(&str, &[&str])] = &[
     ("momento", &["momento"]),
 ];
 
+/// The driver that takes a URL, if this build has it.
+#[must_use]
+pub fn driver(url: &str) -> Option<&'static Driver> {
+    let scheme = scheme(url);
+    DRIVERS.iter().find(|driver| driver.schemes.contains(&scheme))
+}
+
+fn scheme(url: &str) -> &str {
+    url.split_once(':').map_or(url, |(scheme, _)| scheme)
+}
+
 /// Opens the store a URL names.
 ///
 /// # Errors
 /// `Unavailable` names an unknown scheme and those there are, a feature that is off, or what the driver could not do.
 pub fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
-    let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
-    let Some(driver) = DRIVERS.iter().find(|driver| driver.schemes.contains(&scheme)) else {
+    let Some(driver) = driver(url) else {
+        let scheme = scheme(url);
         let known: Vec<_> = DRIVERS.iter().map(|driver| driver.example).collect();
         let off = SWITCHED_OFF.iter().find(|(_, schemes)| schemes.contains(&scheme));
         let why = off.map_or_else(

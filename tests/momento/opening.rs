@@ -1,15 +1,22 @@
 //! What cannot work is said in one line that says what to do, and ends the program; and no line has a key in it.
 
 use std::{
+    fs,
+    path::Path,
     process::{Output, Stdio},
     time::{Duration, Instant},
 };
 
 use asset_arbiter::store::{StoreErrorKind, open};
+use tempfile::TempDir;
 use tokio::{net::TcpListener, process::Command, time::timeout};
 
 use crate::{
-    engines::momento::{CACHE, Momento, url},
+    engines::{
+        eventually,
+        momento::{CACHE, Momento, url},
+        process::Process,
+    },
     ground::{at, momento},
     remote::{AT_ONCE, FOR_EVER, opening::ends_with_env},
 };
@@ -54,6 +61,24 @@ async fn a_wrong_key_ends_it_and_a_right_one_does_not() {
     let ended = run(&locked.url(), &[], KEY, Duration::from_secs(2)).await;
     assert!(ended.is_none(), "it serves until it is killed: {ended:?}");
     assert!(locked.requests("get") > 0, "and asks the cache whether it is there");
+}
+
+#[tokio::test]
+async fn the_banner_says_what_a_cache_cannot_promise() {
+    let Some(momento) = momento().await else { return };
+    let folder = TempDir::new().unwrap();
+    let args = ["--listen", "127.0.0.1:0", "--log-level", "off", "--store", &momento.url()];
+    let _running =
+        Process::start(Path::new(env!("CARGO_BIN_EXE_asset-arbiter")), &args.map(str::to_owned), folder.path());
+    let said = eventually("the banner", async || {
+        let said = fs::read_to_string(folder.path().join("output")).unwrap();
+        said.contains("  bus ").then_some(said)
+    });
+    let said = said.await;
+    assert!(
+        said.contains("  awards exactly once while the cache keeps") && said.contains("is forgotten"),
+        "{said}"
+    );
 }
 
 #[tokio::test]

@@ -1,0 +1,123 @@
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use tokio::task::yield_now;
+
+use crate::{
+    model::{AssetName, Millis, RoomName, Units},
+    store::{
+        Result, Store,
+        document::{Document, Documents, Shelf},
+        versioned::{Change, Versioned},
+    },
+};
+
+/// Documents as JSON, in memory.
+pub(super) struct InMemory<const GRANTS: usize> {
+    pub(super) rooms: Mutex<BTreeMap<RoomName, BTreeMap<AssetName, String>>>,
+    pub(super) reads: AtomicUsize,
+    pub(super) writes: AtomicUsize,
+    pub(super) stale: AtomicUsize,
+    /// The next write is made, and so is this, and then it is answered as if somebody had come in between.
+    pub(super) trick: Mutex<Option<fn(&mut Document)>>,
+}
+
+pub(super) const MOST: Units = 1000;
+
+impl<const GRANTS: usize> InMemory<GRANTS> {
+    pub(super) fn new() -> Self {
+        let none = AtomicUsize::default;
+        let (rooms, trick) = (Mutex::default(), Mutex::default());
+        Self { rooms, reads: none(), writes: none(), stale: none(), trick }
+    }
+
+    pub(super) fn store() -> Arc<dyn Store> {
+        Arc::new(Versioned::new(Documents(Arc::new(Self::new()))))
+    }
+}
+
+/// Others come in between, now and then.
+async fn wait() {
+    for _ in 0..fastrand::u8(..4) {
+        yield_now().await;
+    }
+}
+
+#[async_trait]
+impl<const GRANTS: usize> Shelf for Arc<InMemory<GRANTS>> {
+    const NAME: &'static str = "documents";
+    const MOST_UNITS: Units = MOST;
+    const SELECT_CREATES: bool = true;
+    const MOST_GRANTS: usize = GRANTS;
+
+    type Seen = Option<String>;
+
+    fn room_ttl(&self) -> Option<Duration> {
+        None
+    }
+
+    async fn load(&self, room: &RoomName, asset: &AssetName) -> Result<(Option<Document>, Self::Seen)> {
+        wait().await;
+        self.reads.fetch_add(1, Relaxed);
+        let text = self.rooms.lock().get(room).and_then(|room| room.get(asset).cloned());
+        wait().await;
+        Ok((text.as_deref().map(parsed), text))
+    }
+
+    async fn replace(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        read: (Option<Document>, Self::Seen),
+        change: Change,
+    ) -> Result<bool> {
+        wait().await;
+        assert_eq!(change.before, read.0.as_ref().map(|read| read.counter.clone()));
+        assert!(change.granted.len() <= GRANTS);
+        let mut rooms = self.rooms.lock();
+        if rooms.get(room).and_then(|room| room.get(asset)) != read.1.as_ref() {
+            self.stale.fetch_add(1, Relaxed);
+            return Ok(false);
+        }
+        self.writes.fetch_add(1, Relaxed);
+        let mut after = Document::after(read.0, change);
+        let trick = self.trick.lock().take();
+        if let Some(trick) = trick {
+            trick(&mut after);
+        }
+        rooms.entry(room.clone()).or_default().insert(asset.clone(), serde_json::to_string(&after).unwrap());
+        Ok(trick.is_none())
+    }
+
+    async fn load_all(&self, room: &RoomName, _holders: usize) -> Result<Vec<(AssetName, Document)>> {
+        wait().await;
+        let rooms = self.rooms.lock();
+        let assets = rooms.get(room).into_iter().flatten().rev();
+        Ok(assets.map(|(asset, text)| (asset.clone(), parsed(text))).collect())
+    }
+
+    async fn remove_room(&self, room: &RoomName) -> Result<()> {
+        self.rooms.lock().remove(room);
+        Ok(())
+    }
+
+    async fn keep(&self, _room: &RoomName, _now: Millis) -> Result<()> {
+        Ok(())
+    }
+
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+pub(super) fn parsed(text: &str) -> Document {
+    serde_json::from_str(text).unwrap()
+}
