@@ -127,12 +127,7 @@ fn problems(
     found
 }
 
-fn unknown_scheme(
-    flag: &str,
-    url: &str,
-    known: &[&str],
-    switched_off: &[(&str, &[&str])],
-) -> Option<String> {
+fn unknown_scheme(flag: &str, url: &str, known: &[&str], switched_off: &[(&str, &[&str])]) -> Option<String> {
     let scheme = scheme(url);
     let list = || known.iter().map(|scheme| format!("{scheme}:")).collect::<Vec<_>>().join(", ");
     let off = switched_off.iter().find(|(_, schemes)| schemes.contains(&scheme));

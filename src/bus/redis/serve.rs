@@ -27,7 +27,8 @@ const MOVE_PAUSE: Duration = Duration::from_millis(50);
 pub(super) async fn conduct(desk: Arc<Desk>, map: Arc<Map>, names: Arc<Names>) {
     let mut owners = map.owners();
     let mut served: HashMap<Address, (Arc<Link>, Task)> = HashMap::new();
-    while let Some(ranges) = owners.next().await {
+    loop {
+        let ranges = owners.next().await;
         served.retain(|_, (link, _)| ranges.values().any(|owner| Arc::ptr_eq(owner, link)));
         for link in ranges.values() {
             served.entry(link.address.clone()).or_insert_with(|| {

@@ -159,14 +159,14 @@ impl Map {
 pub(crate) struct Owners(watch::Receiver<Known>);
 
 impl Owners {
-    /// Waits for a map that was not seen yet; `None` when there will be no more.
-    pub(crate) async fn next(&mut self) -> Option<Arc<Ranges>> {
-        loop {
-            self.0.changed().await.ok()?;
+    /// Waits for a map that was not seen yet; for ever, if there will be no more.
+    pub(crate) async fn next(&mut self) -> Arc<Ranges> {
+        while self.0.changed().await.is_ok() {
             if let Known::Ranges(ranges) = &*self.0.borrow_and_update() {
-                return Some(Arc::clone(ranges));
+                return Arc::clone(ranges);
             }
         }
+        std::future::pending().await
     }
 }
 
