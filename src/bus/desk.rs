@@ -1,10 +1,17 @@
 //! What waits to go out, the same for every bus: letters, and rooms to be subscribed to or not any more.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    future::Future,
+    time::Duration,
+};
 
 use metrics::{Counter, counter};
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::timeout,
+};
 
 use super::{BusError, BusMessage, Incoming, intake::Intake, letter::Sender};
 use crate::model::RoomName;
@@ -13,8 +20,12 @@ use crate::model::RoomName;
 /// most, as a state that is seen late makes up for those before it.
 pub(super) const WAITING_LETTERS: usize = 16_384;
 
+/// How long a subscription may take until its caller goes on without.
+const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(1);
+
 /// Between a bus's callers, who never wait, and what talks to its servers.
 pub(super) struct Desk {
+    bus: &'static str,
     state: Mutex<State>,
     bell: watch::Sender<()>,
     me: Sender,
@@ -52,8 +63,9 @@ pub(super) struct Work {
 
 impl Desk {
     /// A desk with its metrics registered with the current recorder.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(bus: &'static str) -> Self {
         Self {
+            bus,
             state: Mutex::default(),
             bell: watch::Sender::default(),
             me: Sender::random(),
@@ -79,8 +91,24 @@ impl Desk {
         self.ring();
     }
 
-    /// The room is wanted from now on; tells when it is subscribed to.
-    pub(super) fn want(&self, room: &RoomName, slot: u16) -> oneshot::Receiver<Result<(), BusError>> {
+    /// The room is wanted from now on. Waits until it is subscribed to, if the server is `reached`, but not long.
+    pub(super) async fn subscribe(
+        &self,
+        room: &RoomName,
+        slot: u16,
+        reached: impl Future<Output = Result<(), BusError>>,
+    ) -> Result<(), BusError> {
+        let told = self.want(room, slot);
+        let subscribed = async {
+            reached.await?;
+            told.await.unwrap_or_else(|_| Err(BusError::new(self.bus, "the room was left meanwhile")))
+        };
+        let late = || Err(BusError::new(self.bus, format!("no answer within {SUBSCRIBE_WITHIN:?}")));
+        timeout(SUBSCRIBE_WITHIN, subscribed).await.unwrap_or_else(|_| late())
+    }
+
+    /// Tells when it is subscribed to.
+    fn want(&self, room: &RoomName, slot: u16) -> oneshot::Receiver<Result<(), BusError>> {
         let (answer, answered) = oneshot::channel();
         let mut state = self.state.lock();
         state.rooms.entry(room.clone()).or_default().push(answer);
@@ -248,7 +276,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_desk_drops_the_oldest() {
-        let desk = Desk::new();
+        let desk = Desk::new("test");
         (0..WAITING_LETTERS + 3).for_each(|n| publish(&desk, &format!("r{n}")));
         let Work { letters, .. } = desk.work(|_| true, 2);
         assert_eq!(names(&letters), ["r3", "r4"]);
@@ -259,7 +287,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_server_gets_its_own_in_order() {
-        let desk = Desk::new();
+        let desk = Desk::new("test");
         ["a1", "b1", "a2", "b2", "a3"].into_iter().for_each(|name| publish(&desk, name));
         let of = |first: u8, most| desk.work(|slot| slot == u16::from(first), most).letters;
         assert_eq!(names(&of(b'a', 2)), ["a1", "a2"]);
@@ -270,7 +298,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_nobody_wants_any_more_is_not_kept_while_a_server_is_away() {
-        let desk = Desk::new();
+        let desk = Desk::new("test");
         let (old, new) = (room("old"), room("new"));
         drop(desk.want(&old, slot(&old)));
         assert_eq!(desk.work(|_| true, 9).rooms, [(old.clone(), true)]);
@@ -287,7 +315,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_waits_is_told_and_a_late_subscription_is_noticed() {
-        let desk = Desk::new();
+        let desk = Desk::new("test");
         let arena = room("arena");
         let waiting = desk.want(&arena, 0);
         assert!(!desk.subscribed(&arena));

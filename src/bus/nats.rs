@@ -4,13 +4,12 @@ mod server;
 mod target;
 mod work;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
-    time::timeout,
 };
 
 use self::{
@@ -29,8 +28,7 @@ pub(super) const DRIVER: Driver = Driver {
     open,
 };
 
-/// How long a subscription may take until its caller goes on without.
-const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(1);
+const BUS: &str = "nats";
 
 /// All rooms are on the same server.
 const SLOT: u16 = 0;
@@ -46,7 +44,7 @@ fn open(url: &str) -> Result<Arc<dyn Bus>, BusError> {
     if Handle::try_current().is_err() {
         return Err(error("it connects in the background and needs a tokio runtime for it"));
     }
-    let (desk, (sender, state)) = (Arc::new(Desk::new()), watch::channel(State::Connecting));
+    let (desk, (sender, state)) = (Arc::new(Desk::new(BUS)), watch::channel(State::Connecting));
     let server = Server::new(&target, &desk, sender).map_err(error)?;
     let worker = Task::spawn(work(Arc::clone(&desk), target, server, state.clone()));
     Ok(Arc::new(NatsBus { desk, state, _worker: worker }))
@@ -75,13 +73,7 @@ impl Bus for NatsBus {
     }
 
     async fn subscribe(&self, room: &RoomName) -> Result<(), BusError> {
-        let subscribed = self.desk.want(room, SLOT);
-        let acknowledged = async {
-            self.reached().await?;
-            subscribed.await.unwrap_or_else(|_| Err(error("the room was left meanwhile")))
-        };
-        let late = || Err(error(format!("no answer within {SUBSCRIBE_WITHIN:?}")));
-        timeout(SUBSCRIBE_WITHIN, acknowledged).await.unwrap_or_else(|_| late())
+        self.desk.subscribe(room, SLOT, self.reached()).await
     }
 
     fn unsubscribe(&self, room: &RoomName) {
@@ -98,5 +90,5 @@ impl Bus for NatsBus {
 }
 
 fn error(message: impl Into<String>) -> BusError {
-    BusError::new("nats", message)
+    BusError::new(BUS, message)
 }

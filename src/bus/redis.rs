@@ -4,11 +4,11 @@
 mod names;
 mod serve;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use ::redis::{PushInfo, PushKind, Value, cmd};
 use async_trait::async_trait;
-use tokio::{runtime::Handle, sync::mpsc, time::timeout};
+use tokio::{runtime::Handle, sync::mpsc};
 
 use self::names::Names;
 use super::{Bus, BusError, BusMessage, Driver, Incoming, desk::Desk, task::Task};
@@ -26,11 +26,10 @@ pub(super) const DRIVER: Driver = Driver {
     open,
 };
 
-/// How long a subscription may take until its caller goes on without.
-const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(1);
-
 /// What to do where a user may not do what only a bus does.
 const MAY_NOT: &str = "let this user publish and subscribe on the channels of the prefix";
+
+const BUS: &str = "redis";
 
 struct RedisBus {
     desk: Arc<Desk>,
@@ -46,7 +45,7 @@ fn open(url: &str) -> Result<Arc<dyn Bus>, BusError> {
     if Handle::try_current().is_err() {
         return Err(error("it connects in the background and needs a tokio runtime for it"));
     }
-    let (desk, names) = (Arc::new(Desk::new()), Arc::new(Names::new(&target)));
+    let (desk, names) = (Arc::new(Desk::new(BUS)), Arc::new(Names::new(&target)));
     let map = Arc::new(Map::open(&target, Some(listener(&desk, &names))).map_err(error)?);
     let conductor = Task::spawn(serve::conduct(Arc::clone(&desk), Arc::clone(&map), names));
     Ok(Arc::new(RedisBus { desk, map, _conductor: conductor }))
@@ -82,13 +81,8 @@ impl Bus for RedisBus {
     }
 
     async fn subscribe(&self, room: &RoomName) -> Result<(), BusError> {
-        let subscribed = self.desk.want(room, slot(room));
-        self.map.of(slot(room)).await?.line().await?;
-        match timeout(SUBSCRIBE_WITHIN, subscribed).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(error("the room was left meanwhile")),
-            Err(_) => Err(error(format!("no answer within {SUBSCRIBE_WITHIN:?}"))),
-        }
+        let reached = async { Ok(self.map.of(slot(room)).await?.line().await.map(drop)?) };
+        self.desk.subscribe(room, slot(room), reached).await
     }
 
     fn unsubscribe(&self, room: &RoomName) {
@@ -118,5 +112,5 @@ impl From<Trouble> for BusError {
 }
 
 fn error(message: impl Into<String>) -> BusError {
-    BusError::new("redis", message)
+    BusError::new(BUS, message)
 }

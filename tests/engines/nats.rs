@@ -71,7 +71,7 @@ impl Server {
     /// Clients that are connected.
     pub async fn connections(&self) -> Option<usize> {
         let mut stream = net::TcpStream::connect(("127.0.0.1", self.monitor)).await.ok()?;
-        let request = b"GET /connz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        let request = b"GET /connz HTTP/1.0\r\n\r\n";
         stream.write_all(request).await.ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.ok()?;

@@ -1,4 +1,11 @@
-use std::{future::ready, sync::Arc, time::Duration};
+use std::{
+    future::{Ready, ready},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use tokio::{sync::watch, time::sleep};
@@ -85,20 +92,21 @@ impl Server {
 
     /// Connects, however long it takes; from then on the client does so by itself.
     pub(super) async fn connect(&self) -> Client {
-        for attempts in 2.. {
+        let mut attempts = 1;
+        loop {
             match self.options.clone().connect(&self.addresses[..]).await {
                 Ok(client) => return client,
                 Err(error) => {
                     let why = in_one_line(&self.name, &error.to_string());
-                    if attempts == 2 {
+                    if attempts == 1 {
                         tracing::warn!("{why}; trying again until it succeeds");
                     }
                     self.state.send_replace(State::Down(why));
                 }
             }
+            attempts += 1;
             sleep(pause(attempts)).await;
         }
-        unreachable!("it is tried for ever")
     }
 }
 
@@ -115,12 +123,12 @@ fn follow(
     name: String,
     desk: Arc<Desk>,
     state: Arc<watch::Sender<State>>,
-) -> impl Fn(Event) -> std::future::Ready<()> + Send + Sync {
-    let (refusals, times) = (Seldom::default(), std::sync::atomic::AtomicU64::new(0));
+) -> impl Fn(Event) -> Ready<()> + Send + Sync {
+    let (refusals, times) = (Seldom::default(), AtomicU64::new(0));
     move |event| {
         match event {
             Event::Connected => {
-                let times = 1 + times.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                let times = 1 + times.fetch_add(1, Relaxed);
                 tracing::info!(server = name, times, "connected to nats");
                 state.send_replace(State::Up(times));
             }

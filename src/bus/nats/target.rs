@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn everything_can_be_said() {
         let plain = parsed("nats://localhost");
-        assert_eq!((plain.tls, &plain.login, plain.prefix.as_str()), (false, &Login::Nobody, PREFIX));
+        assert!(!plain.tls && plain.login == Login::Nobody && plain.prefix == PREFIX);
         assert_eq!(plain.servers, [Address { host: "localhost".to_owned(), port: 4222 }]);
         let full = parsed("tls://me:p%40ss@a:1,[::1]?prefix=game.live");
         assert!(full.tls && full.login == Login::User("me".to_owned(), "p@ss".to_owned()));

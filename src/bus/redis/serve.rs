@@ -66,11 +66,12 @@ struct OutOfStep;
 impl Server {
     async fn serve(mut self) {
         loop {
-            let line = self.link.next_line().await;
+            let mut line = self.link.next_line().await;
             self.desk.begin(slot, self.mine());
-            if self.use_up(line).await.is_err() {
+            if self.work(&mut line).await.is_err() {
                 self.link.renew();
             }
+            line.end().await;
         }
     }
 
@@ -81,7 +82,7 @@ impl Server {
     }
 
     /// Works until the connection breaks.
-    async fn use_up(&mut self, mut line: Line) -> Result<(), OutOfStep> {
+    async fn work(&mut self, line: &mut Line) -> Result<(), OutOfStep> {
         let mut bell = self.desk.bell();
         loop {
             let work = self.desk.work(self.mine(), AT_ONCE);

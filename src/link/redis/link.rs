@@ -109,7 +109,7 @@ impl Link {
             _ => None,
         };
         match connection {
-            Some(connection) => Line { connection, state },
+            Some(connection) => Line::new(connection, state),
             None => std::future::pending().await,
         }
     }
@@ -142,7 +142,7 @@ impl Sender {
             Ok(State::Down(why)) => return Err(Trouble::Away(why.to_string())),
             Ok(State::Connecting) | Err(_) => return Err(Trouble::Away("it is closed".to_owned())),
         };
-        Ok(Line { connection, state })
+        Ok(Line::new(connection, state))
     }
 }
 
@@ -150,25 +150,34 @@ impl Sender {
 pub(crate) struct Line {
     connection: MultiplexedConnection,
     state: watch::Receiver<State>,
+    ended: bool,
 }
 
 impl Line {
+    fn new(connection: MultiplexedConnection, state: watch::Receiver<State>) -> Self {
+        Self { connection, state, ended: false }
+    }
+
     /// Sends commands in one piece.
     pub(crate) async fn send(&mut self, commands: &Pipeline) -> Result<Vec<Value>, Trouble> {
+        let mut connection = self.connection.clone();
         tokio::select! {
             biased;
-            answers = self.connection.send_packed_commands(commands, 0, commands.len()) => {
+            answers = connection.send_packed_commands(commands, 0, commands.len()) => {
                 answers.map_err(Trouble::Lost)
             }
             // What is handed over just as the connection breaks stays in between, and nobody would ever say so.
-            _ = self.state.changed() => Err(given_up()),
+            () = self.end() => Err(given_up()),
         }
     }
 
-    /// Ends when the connection does.
+    /// Returns when the connection has ended.
     pub(crate) async fn end(&mut self) {
-        // A link that is closed ends its connection, too.
-        drop(self.state.changed().await);
+        if !self.ended {
+            // A link that is closed ends its connection, too.
+            drop(self.state.changed().await);
+            self.ended = true;
+        }
     }
 }
 

@@ -16,12 +16,13 @@ pub(crate) enum Trouble {
 }
 
 /// What is in a reason that no waiting mends, and what to do.
-const HOPELESS: [(&str, &str); 6] = [
+const HOPELESS: [(&str, &str); 7] = [
     ("NOAUTH", "write the password into the URL: redis://:PASSWORD@HOST"),
     ("WRONGPASS", "correct user and password in the URL"),
     ("certificate", "name the host as its certificate does, or what to trust in SSL_CERT_FILE"),
     ("cluster support disabled", "write redis:// without +cluster"),
     ("failed to lookup address", "correct the host in the URL"),
+    ("resp3 cannot be used", "a bus needs Redis 6 or later"),
     ("it is not a Redis server", "correct host and port in the URL"),
 ];
 
