@@ -1,5 +1,8 @@
 //! What waits to go out, the same for every bus: letters, and rooms to be subscribed to or not any more.
 
+#[cfg(feature = "redis")]
+mod spread;
+
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
     future::Future,
@@ -131,35 +134,6 @@ impl Desk {
         self.ring();
     }
 
-    /// A connection is new: its server knows nothing of the rooms of these slots.
-    pub(super) fn begin(&self, slot_of: impl Fn(&RoomName) -> u16, mine: impl Fn(u16) -> bool) {
-        let mut state = self.state.lock();
-        let State { rooms, asked, unsettled, .. } = &mut *state;
-        asked.retain(|room| !mine(slot_of(room)));
-        unsettled.retain(|(slot, _)| !mine(*slot));
-        unsettled
-            .extend(rooms.keys().map(|room| (slot_of(room), room.clone())).filter(|(slot, _)| mine(*slot)));
-    }
-
-    /// Rooms may have gone to other servers, which know nothing of them.
-    pub(super) fn ask_all_again(&self, slot_of: impl Fn(&RoomName) -> u16) {
-        let mut state = self.state.lock();
-        let State { rooms, unsettled, .. } = &mut *state;
-        unsettled.extend(rooms.keys().map(|room| (slot_of(room), room.clone())));
-        drop(state);
-        self.ring();
-    }
-
-    /// The room is not subscribed to any more; if it is wanted, it is asked for again.
-    pub(super) fn ask_again(&self, room: &RoomName, slot: u16) {
-        let mut state = self.state.lock();
-        if state.rooms.contains_key(room) {
-            state.unsettled.insert((slot, room.clone()));
-        }
-        drop(state);
-        self.ring();
-    }
-
     /// Takes up to `most` of each, of the slots asked for, in order.
     pub(super) fn work(&self, mine: impl Fn(u16) -> bool, most: usize) -> Work {
         let mut state = self.state.lock();
@@ -179,27 +153,12 @@ impl Desk {
         Work { rooms: due.into_iter().map(settle).collect(), letters: take(letters, |it| mine(it.slot), most) }
     }
 
-    /// These are to be sent again, before the others.
-    pub(super) fn put_back(&self, letters: Vec<Letter>) {
-        let waiting = &mut self.state.lock().letters;
-        let oldest = (waiting.len() + letters.len()).saturating_sub(WAITING_LETTERS);
-        letters.into_iter().skip(oldest).rev().for_each(|letter| waiting.push_front(letter));
-        self.lost(oldest);
-    }
-
     /// Tells who waits; true if nobody does (any more): then what was said meanwhile is missed.
     #[must_use]
     pub(super) fn subscribed(&self, room: &RoomName) -> bool {
         let waiting = self.state.lock().rooms.get_mut(room).map(std::mem::take);
         let told = waiting.map(|waiting| waiting.into_iter().filter_map(|one| one.send(Ok(())).ok()).count());
         told == Some(0)
-    }
-
-    /// Tells who waits that there will be nothing.
-    pub(super) fn refused(&self, room: &RoomName, why: impl Fn() -> BusError) {
-        let waiting = self.state.lock().rooms.get_mut(room).map(std::mem::take);
-        // Nobody may be waiting any more.
-        waiting.into_iter().flatten().for_each(|one| drop(one.send(Err(why()))));
     }
 
     /// The bus has these.
@@ -280,9 +239,6 @@ mod tests {
         (0..WAITING_LETTERS + 3).for_each(|n| publish(&desk, &format!("r{n}")));
         let Work { letters, .. } = desk.work(|_| true, 2);
         assert_eq!(names(&letters), ["r3", "r4"]);
-        publish(&desk, "new");
-        desk.put_back(letters);
-        assert_eq!(names(&desk.work(|_| true, 1).letters), ["r4"], "the oldest has no place any more");
     }
 
     #[tokio::test]
@@ -297,23 +253,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_nobody_wants_any_more_is_not_kept_while_a_server_is_away() {
-        let desk = Desk::new("test");
-        let (old, new) = (room("old"), room("new"));
-        drop(desk.want(&old, slot(&old)));
-        assert_eq!(desk.work(|_| true, 9).rooms, [(old.clone(), true)]);
-        for name in (0..100).map(|n| room(&format!("r{n}"))) {
-            drop(desk.want(&name, slot(&name)));
-            desk.unwant(&name, slot(&name));
-        }
-        desk.unwant(&old, slot(&old));
-        drop(desk.want(&new, slot(&new)));
-        assert_eq!(desk.work(|_| true, 99).rooms, [(new.clone(), true), (old, false)]);
-        desk.begin(slot, |_| true);
-        assert_eq!(desk.work(|_| true, 99).rooms, [(new, true)]);
-    }
-
-    #[tokio::test]
     async fn whoever_waits_is_told_and_a_late_subscription_is_noticed() {
         let desk = Desk::new("test");
         let arena = room("arena");
@@ -321,9 +260,6 @@ mod tests {
         assert!(!desk.subscribed(&arena));
         assert!(waiting.await.unwrap().is_ok());
         assert!(desk.subscribed(&arena), "nobody waits");
-        let waiting = desk.want(&arena, 0);
-        desk.refused(&arena, || BusError::new("test", "no"));
-        assert!(waiting.await.unwrap().is_err());
         desk.unwant(&arena, 0);
         assert!(!desk.subscribed(&arena), "nobody wants it");
     }

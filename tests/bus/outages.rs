@@ -7,13 +7,20 @@ use tokio::time::{Instant, sleep};
 use crate::{
     engines::eventually,
     ground::{AT_ONCE, Node, room, rooms},
-    server::servers,
+    server::{Server, servers},
 };
 
 /// Messages that wait while a server is away, at most.
 const WAITING: u64 = 16_384;
 /// Those that may be on their way when it stops, at most.
 const ON_THEIR_WAY: u64 = 512;
+
+/// In mid-air: connections stay open, and nobody answers.
+async fn stop(server: &mut Server) {
+    server.process().pause();
+    // The signal takes a moment.
+    sleep(Duration::from_millis(50)).await;
+}
 
 #[tokio::test]
 async fn after_a_restart_all_rooms_are_heard_again_and_it_is_said() {
@@ -58,14 +65,13 @@ async fn nobody_waits_for_a_server_that_is_away_and_a_late_subscription_is_said(
     }
 }
 
-/// It stops in mid-air: connections stay open, and nobody answers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn publishing_never_waits_and_the_oldest_are_dropped() {
     for mut server in servers() {
         let (one, arena) = (Node::start(&server.url()).await, room("arena"));
         let listener = server.listen("arena");
         eventually("it to listen", async || listener.is_there().then_some(())).await;
-        server.process().pause();
+        stop(&mut server).await;
         let (mut all, mut slowest) = (0, Duration::ZERO);
         // However much the system's own buffers take.
         while one.dropped() < 1000 {
@@ -101,7 +107,7 @@ async fn a_server_that_stops_for_long_is_given_up_and_found_again() {
         let (one, mut two) = (Node::start(&server.url()).await, Node::start(&server.url()).await);
         let (arena, late) = (room("arena"), room("late"));
         two.subscribe(from_ref(&arena)).await;
-        server.process().pause();
+        stop(&mut server).await;
         let since = Instant::now();
         let error = two.bus.subscribe(&late).await.unwrap_err();
         assert!(since.elapsed() < Duration::from_secs(2), "{error}");

@@ -23,6 +23,12 @@ pub async fn holds_on_two_nodes(url: &str) {
     holds(&[Process::start(&flags).await, Process::start(&flags).await], url, &[]).await;
 }
 
+/// Two nodes on one store that hear each other over a bus, and over nothing else: everyone is told of everything.
+pub async fn holds_over_a_bus(url: &str, bus: &str) {
+    let flags = ["--store", url, "--bus", bus, "--resync-interval", "1h"];
+    holds(&[Process::start(&flags).await, Process::start(&flags).await], url, &[]).await;
+}
+
 const CHAOS: [&str; 2] = ["--reconnect-chaos", "0.05"];
 
 async fn holds(nodes: &[Process], url: &str, more: &[&str]) {
