@@ -114,7 +114,9 @@ impl Desk {
     fn want(&self, room: &RoomName, slot: u16) -> oneshot::Receiver<Result<(), BusError>> {
         let (answer, answered) = oneshot::channel();
         let mut state = self.state.lock();
-        state.rooms.entry(room.clone()).or_default().push(answer);
+        let waiting = state.rooms.entry(room.clone()).or_default();
+        waiting.retain(|one| !one.is_closed());
+        waiting.push(answer);
         state.unsettled.insert((slot, room.clone()));
         drop(state);
         self.ring();

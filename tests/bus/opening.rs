@@ -7,29 +7,44 @@ use std::{
 };
 
 use asset_arbiter::bus::open;
-use tokio::{io::AsyncWriteExt, net::TcpListener, process::Command, time::timeout};
+use tempfile::TempDir;
+use tokio::{
+    io::AsyncWriteExt,
+    net::TcpListener,
+    process::{Child, Command},
+    time::timeout,
+};
 
 #[cfg(feature = "nats")]
 use crate::engines::nats;
 use crate::{
-    engines::{eventually, redis},
+    engines::{certificate::certificate, eventually, process::free_port, redis},
     ground::{AT_ONCE, Node, room},
-    server::servers,
+    server::{redis_connections, servers},
     support::Process,
 };
 
 /// Nobody waits longer to be told.
 const SOON: Duration = Duration::from_secs(15);
 
-/// The binary with a bus that can never work ends with 1 and one line that has these words in it.
-async fn ends_with(url: &str, words: &str) {
-    let process = Command::new(env!("CARGO_BIN_EXE_asset-arbiter"))
+/// The binary with a bus, and what it trusts in encrypted connections.
+fn serve(url: &str, trusted: &str) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_asset-arbiter"))
         .args(["--listen", "127.0.0.1:0", "--log-level", "off", "--bus", url])
+        .env("SSL_CERT_FILE", trusted)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// The binary with a bus that can never work ends with 1 and one line that has these words in it.
+async fn ends_with(url: &str, words: &str) {
+    ends(serve(url, ""), url, words).await;
+}
+
+async fn ends(process: Child, url: &str, words: &str) {
     let output = timeout(SOON, process.wait_with_output()).await.expect("it does not take long").unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{url}: {said}");
@@ -72,6 +87,43 @@ async fn a_nats_that_can_never_work_ends_the_process() {
     }
     for url in [at("me:right@", server.port), at("right@", token.port)] {
         Node::start(&url).await.subscribe(&[room("arena")]).await;
+    }
+}
+
+/// What is trusted is talked to, and what is not is refused.
+async fn trusts(url: &str, [cert, other]: [&str; 2], connections: impl AsyncFn() -> Option<usize>) {
+    let _trusting = serve(url, cert);
+    eventually("it to connect", async || (connections().await? == 1).then_some(())).await;
+    ends(serve(url, other), url, "name the host as its certificate does").await;
+}
+
+#[tokio::test]
+async fn a_redis_must_be_trusted_in_encrypted_connections() {
+    let (Some(engine), folders) = (redis::redis(), [TempDir::new().unwrap(), TempDir::new().unwrap()]) else {
+        return;
+    };
+    let Some([cert, key]) = certificate(folders[0].path()) else { return };
+    let [other, _] = certificate(folders[1].path()).unwrap();
+    let port = free_port().to_string();
+    let tls =
+        ["--tls-port", &port, "--tls-cert-file", &cert, "--tls-key-file", &key, "--tls-auth-clients", "no"];
+    let server = engine.start_with(&tls);
+    let connections = async || Some(redis_connections(&server));
+    trusts(&format!("rediss://localhost:{port}"), [&cert, &other], connections).await;
+}
+
+#[cfg(feature = "nats")]
+#[tokio::test]
+async fn a_nats_must_be_trusted_in_encrypted_connections() {
+    let (Some(engine), folders) = (nats::nats(), [TempDir::new().unwrap(), TempDir::new().unwrap()]) else {
+        return;
+    };
+    let Some([cert, key]) = certificate(folders[0].path()) else { return };
+    let [other, _] = certificate(folders[1].path()).unwrap();
+    let server = engine.start_with(&["--tls", "--tlscert", &cert, "--tlskey", &key]);
+    for scheme in ["tls", "nats"] {
+        let url = format!("{scheme}://localhost:{}", server.port);
+        trusts(&url, [&cert, &other], async || server.connections().await).await;
     }
 }
 

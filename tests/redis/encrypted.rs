@@ -5,43 +5,15 @@ use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
     path::Path,
-    process::{Command, Stdio},
 };
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
-    engines::{cannot_have, eventually, on_path, process, process::Process, redis},
+    engines::{certificate::certificate, eventually, process, process::Process, redis},
     remote::opening::ends_with_env,
 };
-
-/// A certificate for localhost that vouches for itself, and its key.
-fn certificate(folder: &Path) -> Option<[String; 2]> {
-    let Some(openssl) = on_path("openssl") else {
-        cannot_have("rediss://", "apt-get install openssl");
-        return None;
-    };
-    let files = ["cert.pem", "key.pem"].map(|file| folder.join(file).to_str().unwrap().to_owned());
-    let made = Command::new(openssl)
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-days",
-            "2",
-        ])
-        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
-        .args(["-addext", "basicConstraints=critical,CA:FALSE", "-out", &files[0], "-keyout", &files[1]])
-        .stderr(Stdio::null())
-        .status();
-    assert!(made.unwrap().success());
-    Some(files)
-}
 
 /// The program over a store, and what it said where it listens.
 async fn serve(store: &str, trusted: &str, folder: &Path) -> (Process, SocketAddr) {

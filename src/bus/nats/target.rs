@@ -61,9 +61,9 @@ impl Target {
         format!("{}.room.{}", self.prefix, room.as_str().replace('.', "/"))
     }
 
-    /// A subject that nobody answers on.
+    /// The subject of no room, on which nobody answers; whoever may use those may use this one.
     pub(super) fn nowhere(&self) -> String {
-        format!("{}.nowhere", self.prefix)
+        format!("{}.room.~", self.prefix)
     }
 }
 
