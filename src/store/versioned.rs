@@ -100,12 +100,15 @@ pub(super) struct Versioned<R> {
     ledger: Ledger,
 }
 
-/// How often a call reads again because somebody else wrote in between, before its caller is told to come again: more
-/// often than as many nodes as are remembered can win against it, one after the other.
-const TRIES: u32 = 64;
+/// How often a call reads again because somebody else wrote in between, before its caller is told to come again: several
+/// times as often as there are nodes that are remembered, each of which may win against it.
+const TRIES: u32 = 256;
 
-/// The pause before reading again grows to this, with jitter: a few round trips.
+/// The pause before reading again, with jitter, grows to this: a few round trips.
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+
+/// With that many tries. From then on the pause shrinks again, so that who tried often comes before who just came.
+const LONGEST_AT: f64 = 8.0;
 
 /// The asset that a call is about.
 #[derive(Clone, Copy)]
@@ -114,10 +117,13 @@ struct Place<'a> {
     asset: &'a AssetName,
 }
 
-/// A decision that stands, and whether the call was made before.
+/// A decision that stands.
 struct Settled {
     decision: Decision,
+    /// Whether the call was made before.
     repeated: bool,
+    /// Whether it may be that it was made just now, by a write that was answered as if somebody had come in between.
+    retried: bool,
 }
 
 impl<R: Records> Versioned<R> {
@@ -138,7 +144,7 @@ impl<R: Records> Versioned<R> {
     async fn settle(&self, call: Call, place: Place<'_>, ask: Ask<'_>, part: Option<u64>) -> Result<Settled> {
         for tried in 0..TRIES {
             if tried > 0 {
-                sleep(LONGEST_PAUSE.mul_f64(fastrand::f64() * f64::from(tried.min(8)) / 8.0)).await;
+                sleep(pause(tried)).await;
             }
             let (record, seen) = self.records.read(place.room, place.asset, ask.players()).await?;
             let begun = record.as_ref().is_some_and(|record| is_begun(call, ask, record));
@@ -150,7 +156,7 @@ impl<R: Records> Versioned<R> {
             let made = made || begun && decision.change.is_none();
             let repeated = made || begun && part != found;
             if self.stands(call, place, found, seen, &mut decision, made).await? {
-                return Ok(Settled { decision, repeated });
+                return Ok(Settled { decision, repeated, retried: tried > 0 });
             }
         }
         let message = format!("asset {} is changed by others all the time", place.asset);
@@ -210,7 +216,7 @@ impl<R: Records> Store for Versioned<R> {
     }
 
     async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
-        let Settled { decision, repeated } =
+        let Settled { decision, repeated, .. } =
             self.change(call, Place { room, asset }, Ask::Create { units }).await?;
         match decision.outcome {
             Outcome::Refused(StoreErrorKind::Conflict) => {
@@ -238,7 +244,7 @@ impl<R: Records> Store for Versioned<R> {
         let (mut verdicts, mut part, mut again) = (Vec::with_capacity(players.len()), None, false);
         loop {
             let rest = &players[verdicts.len()..];
-            let Settled { mut decision, repeated } =
+            let Settled { mut decision, repeated, retried } =
                 self.settle(call, place, Ask::Select { players: rest, create }, part).await?;
             if decision.outcome == Outcome::Refused(StoreErrorKind::LimitReached)
                 && decision.verdicts.is_empty()
@@ -248,7 +254,8 @@ impl<R: Records> Store for Versioned<R> {
             // A call that found it removed stays refused, whatever life it has by now.
             let refused = decision.outcome == Outcome::Refused(StoreErrorKind::UnknownAsset);
             if refused || decision.counter.removed {
-                return Err(unknown::<R>(asset));
+                let made = part.is_some() || repeated && retried && !refused;
+                return Err(if made { removed_since::<R>(asset) } else { unknown::<R>(asset) });
             }
             again |= repeated;
             part = Some(decision.counter.revision);
@@ -336,6 +343,11 @@ impl<R: Records> Store for Versioned<R> {
     }
 }
 
+fn pause(tried: u32) -> Duration {
+    let share = f64::from(tried) / LONGEST_AT;
+    LONGEST_PAUSE.mul_f64(fastrand::f64() * share.min(share.recip()))
+}
+
 /// Whether the call is a select that made the last change. There may be more of it to do, if its grants did not go into
 /// one write; if not, deciding it again comes to the same.
 fn is_begun(call: Call, ask: Ask<'_>, record: &Record) -> bool {
@@ -372,6 +384,12 @@ impl Decision {
 
 fn unknown<R: Records>(asset: &AssetName) -> StoreError {
     error::<R>(StoreErrorKind::UnknownAsset, format!("the room has no asset {asset}"))
+}
+
+/// The call granted units, and nobody knows to whom: all of it is gone.
+fn removed_since<R: Records>(asset: &AssetName) -> StoreError {
+    let message = format!("asset {asset} was removed before it could be seen who got it");
+    error::<R>(StoreErrorKind::OutcomeUnknown, message)
 }
 
 fn too_many_units<R: Records>(asset: &AssetName) -> StoreError {

@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+#[allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
+#[path = "../remote/encrypted.rs"]
+mod encrypted;
 #[path = "../engines/mod.rs"]
 mod engines;
 #[path = "../support/mod.rs"]

@@ -7,7 +7,6 @@ use std::{
 };
 
 use asset_arbiter::bus::open;
-use tempfile::TempDir;
 use tokio::{
     io::AsyncWriteExt,
     net::TcpListener,
@@ -18,7 +17,8 @@ use tokio::{
 #[cfg(feature = "nats")]
 use crate::engines::nats;
 use crate::{
-    engines::{certificate::certificate, eventually, process::free_port, redis},
+    encrypted::Certificate,
+    engines::{eventually, process::free_port, redis},
     ground::{AT_ONCE, Node, room},
     server::{redis_connections, servers},
     support::Process,
@@ -91,39 +91,32 @@ async fn a_nats_that_can_never_work_ends_the_process() {
 }
 
 /// What is trusted is talked to, and what is not is refused.
-async fn trusts(url: &str, [cert, other]: [&str; 2], connections: impl AsyncFn() -> Option<usize>) {
-    let _trusting = serve(url, cert);
+async fn trusts(url: &str, [right, wrong]: [&Certificate; 2], connections: impl AsyncFn() -> Option<usize>) {
+    let _trusting = serve(url, &right.authority);
     eventually("it to connect", async || (connections().await? == 1).then_some(())).await;
-    ends(serve(url, other), url, "name the host as its certificate does").await;
+    ends(serve(url, &wrong.authority), url, "name the host as its certificate does").await;
 }
 
 #[tokio::test]
 async fn a_redis_must_be_trusted_in_encrypted_connections() {
-    let (Some(engine), folders) = (redis::redis(), [TempDir::new().unwrap(), TempDir::new().unwrap()]) else {
-        return;
-    };
-    let Some([cert, key]) = certificate(folders[0].path()) else { return };
-    let [other, _] = certificate(folders[1].path()).unwrap();
-    let port = free_port().to_string();
-    let tls =
-        ["--tls-port", &port, "--tls-cert-file", &cert, "--tls-key-file", &key, "--tls-auth-clients", "no"];
-    let server = engine.start_with(&tls);
+    let Some(engine) = redis::redis() else { return };
+    let (Some(right), Some(wrong)) = (Certificate::good(), Certificate::good()) else { return };
+    let (port, Certificate { certificate, key, .. }) = (free_port().to_string(), &right);
+    let files = ["--tls-cert-file", certificate, "--tls-key-file", key, "--tls-auth-clients", "no"];
+    let server = engine.start_with(&[&["--tls-port", &port][..], &files].concat());
     let connections = async || Some(redis_connections(&server));
-    trusts(&format!("rediss://localhost:{port}"), [&cert, &other], connections).await;
+    trusts(&format!("rediss://localhost:{port}"), [&right, &wrong], connections).await;
 }
 
 #[cfg(feature = "nats")]
 #[tokio::test]
 async fn a_nats_must_be_trusted_in_encrypted_connections() {
-    let (Some(engine), folders) = (nats::nats(), [TempDir::new().unwrap(), TempDir::new().unwrap()]) else {
-        return;
-    };
-    let Some([cert, key]) = certificate(folders[0].path()) else { return };
-    let [other, _] = certificate(folders[1].path()).unwrap();
-    let server = engine.start_with(&["--tls", "--tlscert", &cert, "--tlskey", &key]);
+    let Some(engine) = nats::nats() else { return };
+    let (Some(right), Some(wrong)) = (Certificate::good(), Certificate::good()) else { return };
+    let server = engine.start_with(&["--tls", "--tlscert", &right.certificate, "--tlskey", &right.key]);
     for scheme in ["tls", "nats"] {
         let url = format!("{scheme}://localhost:{}", server.port);
-        trusts(&url, [&cert, &other], async || server.connections().await).await;
+        trusts(&url, [&right, &wrong], async || server.connections().await).await;
     }
 }
 

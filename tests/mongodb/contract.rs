@@ -87,7 +87,7 @@ async fn schedules_over_ferretdb_keep_every_promise() {
 async fn the_promise_is_kept_over_a_rough_network() {
     let Some(engine) = ferretdb() else { return };
     let server = engine.start();
-    for seed in seeds(10) {
+    for seed in seeds(4) {
         let proxy = Proxy::start(address(&server)).await;
         let store = patient(&format!("mongodb://{}/game", proxy.address)).await;
         proxy.be_rough(seed);

@@ -15,5 +15,11 @@ mod remote;
 mod support;
 
 mod contract;
+mod encrypted;
+mod expiry;
 mod ground;
+mod limits;
+mod network;
+mod opening;
+mod outages;
 mod race;

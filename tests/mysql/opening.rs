@@ -1,33 +1,17 @@
 //! What cannot work is said in one line, and never with a password in it.
 
-use std::time::Instant;
-
-use asset_arbiter::store::{StoreError, StoreErrorKind, open};
+use asset_arbiter::store::open;
 use tokio::net::TcpListener;
 
 use crate::{
     conformance::ground::{Ground, Node, asset},
     engines::{eventually, mysql},
-    remote::{AT_ONCE, FOR_EVER, store},
+    remote::{
+        FOR_EVER,
+        opening::{says, says_at_once},
+        store,
+    },
 };
-
-/// What a store that is away says once it knows why.
-async fn says(url: &str, part: &str) -> StoreError {
-    let since = Instant::now();
-    let store = open(url, FOR_EVER).unwrap();
-    assert!(since.elapsed() < AT_ONCE, "opening waits for nobody");
-    let what = format!("{part:?} to be said");
-    let said = eventually(&what, async || {
-        let error = store.ping().await.expect_err("it cannot be reached");
-        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
-        Some(error).filter(|said| said.to_string().contains(part))
-    });
-    let said = said.await;
-    let (text, whole) = (said.to_string(), format!("{said:?}"));
-    assert!(text.starts_with("mysql: ") && !text.contains('\n'), "one line: {text}");
-    assert!(!whole.contains("hunter2"), "{whole}");
-    said
-}
 
 #[tokio::test]
 async fn a_wrong_password_is_said_and_not_shown() {
@@ -127,11 +111,4 @@ fn a_bad_url_is_said_at_once_and_without_its_password() {
         let said = says_at_once(url);
         assert!(said.contains(part), "{said}");
     }
-}
-
-fn says_at_once(url: &str) -> String {
-    let error = open(url, FOR_EVER).err().expect(url);
-    let said = format!("{error} {error:?}");
-    assert!(!said.contains("hunter2"), "{said}");
-    said
 }

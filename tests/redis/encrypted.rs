@@ -11,8 +11,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
-    engines::{certificate::certificate, eventually, process, process::Process, redis},
-    remote::opening::ends_with_env,
+    engines::{eventually, process, process::Process, redis},
+    remote::{encrypted::Certificate, opening::ends_with_env},
 };
 
 /// The program over a store, and what it said where it listens.
@@ -40,16 +40,25 @@ fn http(address: SocketAddr, request: &str) -> String {
 
 #[tokio::test]
 async fn what_is_trusted_is_talked_to_encrypted_and_what_is_not_is_refused() {
-    let (Some(engine), folder) = (redis::redis(), TempDir::new().unwrap()) else { return };
-    let Some([cert, key]) = certificate(folder.path()) else { return };
+    let Some(engine) = redis::redis() else { return };
+    let (Some(trusted), Some(other)) = (Certificate::good(), Certificate::good()) else { return };
+    let Certificate { authority, certificate, key, .. } = &trusted;
     let port = process::free_port().to_string();
-    let tls =
-        ["--tls-port", &port, "--tls-cert-file", &cert, "--tls-key-file", &key, "--tls-auth-clients", "no"];
+    let tls = [
+        "--tls-port",
+        &port,
+        "--tls-cert-file",
+        certificate,
+        "--tls-key-file",
+        key,
+        "--tls-auth-clients",
+        "no",
+    ];
     let server = engine.start_with(&tls);
     let store = format!("rediss://localhost:{port}");
 
     let trusting = TempDir::new().unwrap();
-    let (_running, address) = serve(&store, &cert, trusting.path()).await;
+    let (_running, address) = serve(&store, authority, trusting.path()).await;
     let body = "{\"units\":1}";
     let put = format!(
         "PUT /v1/rooms/r/assets/sword HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
@@ -60,7 +69,5 @@ async fn what_is_trusted_is_talked_to_encrypted_and_what_is_not_is_refused() {
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
     assert_eq!(server.ask::<usize>(&["DBSIZE"]), 3, "it is there");
 
-    let others = TempDir::new().unwrap();
-    let [other, _] = certificate(others.path()).unwrap();
-    ends_with_env(&store, &[("SSL_CERT_FILE", &other)], "invalid peer certificate").await;
+    ends_with_env(&store, &[("SSL_CERT_FILE", &other.authority)], "invalid peer certificate").await;
 }

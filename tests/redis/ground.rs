@@ -6,7 +6,7 @@ use crate::{
         proxy::Proxy,
         redis::{self, Engine, Server},
     },
-    remote::store,
+    remote::{network::Sides, store},
 };
 
 /// Every engine this machine has.
@@ -16,7 +16,7 @@ pub(crate) fn engines() -> Vec<Engine> {
 
 /// A store behind a proxy, and the same server past it. The server has all scripts, so that each call is one
 /// request.
-pub(crate) async fn behind_proxy(server: &Server) -> (Proxy, Ground, Ground) {
+pub(crate) async fn behind_proxy(server: &Server) -> Sides {
     let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], server.port))).await;
     let ground = Ground::new(store(&format!("redis://{}", proxy.address)).await);
     let truth = Ground { store: store(&server.url()).await, room: ground.room.clone() };
@@ -27,5 +27,5 @@ pub(crate) async fn behind_proxy(server: &Server) -> (Proxy, Ground, Ground) {
     warm.release(node.next(), &sword, &ann).await;
     warm.restock(node.next(), &sword, 1).await;
     warm.remove(node.next(), &sword).await;
-    (proxy, ground, truth)
+    Sides { proxy, ground, truth, write: "EVALSHA" }
 }

@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 pub mod contract;
+pub mod encrypted;
 pub mod histories;
+pub mod network;
 pub mod opening;
 pub mod patient;
 pub mod race;

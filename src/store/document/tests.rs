@@ -32,6 +32,8 @@ struct InMemory<const GRANTS: usize> {
     reads: AtomicUsize,
     writes: AtomicUsize,
     stale: AtomicUsize,
+    /// The next write is made, and so is this, and then it is answered as if somebody had come in between.
+    trick: Mutex<Option<fn(&mut Document)>>,
 }
 
 const MOST: Units = 1000;
@@ -39,7 +41,8 @@ const MOST: Units = 1000;
 impl<const GRANTS: usize> InMemory<GRANTS> {
     fn new() -> Self {
         let none = AtomicUsize::default;
-        Self { rooms: Mutex::default(), reads: none(), writes: none(), stale: none() }
+        let (rooms, trick) = (Mutex::default(), Mutex::default());
+        Self { rooms, reads: none(), writes: none(), stale: none(), trick }
     }
 
     fn store() -> Arc<dyn Store> {
@@ -91,9 +94,13 @@ impl<const GRANTS: usize> Shelf for Arc<InMemory<GRANTS>> {
             return Ok(false);
         }
         self.writes.fetch_add(1, Relaxed);
-        let after = Document::after(read.0, change);
+        let mut after = Document::after(read.0, change);
+        let trick = self.trick.lock().take();
+        if let Some(trick) = trick {
+            trick(&mut after);
+        }
         rooms.entry(room.clone()).or_default().insert(asset.clone(), serde_json::to_string(&after).unwrap());
-        Ok(true)
+        Ok(trick.is_none())
     }
 
     async fn load_all(&self, room: &RoomName, _holders: usize) -> Result<Vec<(AssetName, Document)>> {
@@ -227,6 +234,32 @@ async fn a_select_of_more_than_one_write_takes_is_one_select_to_its_caller() {
     let again = ground.select(call, &sword, &crowd).await;
     let firsts = (1..=5).map(already).chain([Verdict::SoldOut; 2]).collect::<Vec<_>>();
     assert_eq!((again.verdicts, again.repeated, again.state), (firsts, true, selected.state));
+}
+
+/// A write that reached the store twice is answered as one that came too late.
+#[tokio::test]
+async fn a_write_that_was_made_after_all_is_found_by_its_own_call() {
+    let shelf = Arc::new(InMemory::<2>::new());
+    let ground = Ground::new(Arc::new(Versioned::new(Documents(Arc::clone(&shelf)))));
+    let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
+    ground.create(node.next(), &sword, 2).await;
+    *shelf.trick.lock() = Some(|_| {});
+    let selected = ground.select(node.next(), &sword, &[ann.clone()]).await;
+    assert_eq!((selected.verdicts, selected.repeated), (vec![already(1)], true));
+
+    // Nobody knows any more who was granted what.
+    *shelf.trick.lock() = Some(|document| {
+        let Counter { units, revision, .. } = document.counter;
+        let gone =
+            Counter { remaining: 0, held: 0, removed: true, revision: revision + 1, ..counter(units, 0, 0) };
+        document.counter = Counter { origin: document.counter.origin, ..gone };
+        document.holders.clear();
+        document.changes = format!("{} 63:1", document.changes).parse().unwrap();
+    });
+    let (call, bob) = (node.next(), [player("bob")]);
+    let select = || ground.store.select(call, &ground.room, &sword, &bob, None);
+    assert_eq!(refusal(select().await), StoreErrorKind::OutcomeUnknown);
+    assert_eq!(refusal(select().await), StoreErrorKind::UnknownAsset);
 }
 
 #[tokio::test]

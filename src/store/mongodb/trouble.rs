@@ -68,14 +68,11 @@ impl Trouble {
                 let role = "give the URL a user with the role readWrite on the database";
                 error(kind, format!("the server does not allow it: {words}; {role}")).hopeless()
             }
-            ErrorKind::ServerSelection { .. } => hopeless_or_not(kind, away()),
+            ErrorKind::ServerSelection { .. } => hopeless_or_not(kind, broken(away(), plain)),
             ErrorKind::InvalidArgument { .. } | ErrorKind::InvalidTlsConfig { .. } => {
                 error(kind, words).hopeless()
             }
-            ErrorKind::Io(_) if plain && words.contains("unexpected end of file") => {
-                error(kind, format!("the connection broke: {words} (does the server want tls=true?)"))
-            }
-            ErrorKind::Io(_) => hopeless_or_not(kind, format!("the connection broke: {words}")),
+            ErrorKind::Io(_) => hopeless_or_not(kind, broken(format!("the connection broke: {words}"), plain)),
             _ => hopeless_or_not(kind, words),
         };
         told.with_source(failed)
@@ -110,6 +107,13 @@ impl Trouble {
             _ => None,
         }
     }
+}
+
+/// A server that expects a greeting in TLS hangs up on any other.
+fn broken(why: String, plain: bool) -> String {
+    let hint =
+        if plain && why.contains("unexpected end of file") { " (does the server want tls=true?)" } else { "" };
+    why + hint
 }
 
 fn hopeless_or_not(kind: StoreErrorKind, why: String) -> StoreError {

@@ -1,0 +1,132 @@
+//! What a network does to one request, for stores that write with one request.
+
+use std::{
+    fmt::Debug,
+    future::Future,
+    slice::from_ref,
+    time::{Duration, Instant},
+};
+
+use asset_arbiter::store::{Result, StoreErrorKind, Verdict};
+
+use crate::{
+    conformance::ground::{Ground, Node, already, asset, granted, players, refusal},
+    engines::{
+        eventually,
+        proxy::{Fault, Proxy},
+    },
+};
+
+const LATE: Duration = Duration::from_secs(1);
+
+/// Less than an arbiter's deadline for a select, with time left for the repeat.
+const NOTICED: Duration = Duration::from_millis(2500);
+
+/// A store behind a proxy, and the same server past it.
+pub struct Sides {
+    pub proxy: Proxy,
+    pub ground: Ground,
+    pub truth: Ground,
+    /// What is in each request that writes, and in no other.
+    pub write: &'static str,
+}
+
+/// The repeat may have been quicker than the original, which then finds that its call was made.
+fn is_first(verdict: Verdict) -> bool {
+    [granted(1), already(1)].contains(&verdict)
+}
+
+/// A select, a release and a restock that arrive twice at once, and once more a second later when it would do harm, take
+/// effect once.
+pub async fn repeats_take_effect_once(Sides { proxy, ground, truth, write }: Sides) {
+    let (sword, node, other, [ann, bob]) = (asset("sword"), Node::new(), Node::new(), players(["ann", "bob"]));
+    truth.create(other.next(), &sword, 5).await;
+
+    proxy.next(write, Fault::Twice);
+    let selected = ground.select(node.next(), &sword, from_ref(&ann)).await;
+    assert!(is_first(selected.verdicts[0]), "{selected:?}");
+    proxy.settled().await;
+    assert_eq!((truth.state(&sword).await.revision, truth.holders(&sword).await.len()), (1, 1));
+    proxy.next(write, Fault::Again(LATE));
+    assert_eq!(ground.select(node.next(), &sword, from_ref(&bob)).await.verdicts, [granted(2)]);
+    let before = truth.release(other.next(), &sword, &bob).await.state;
+    proxy.settled().await;
+    assert_eq!(truth.state(&sword).await, before, "bob gave it back");
+
+    truth.select(other.next(), &sword, from_ref(&bob)).await;
+    proxy.next(write, Fault::Twice);
+    ground.release(node.next(), &sword, &ann).await;
+    proxy.settled().await;
+    assert_eq!((truth.state(&sword).await.remaining, truth.state(&sword).await.revision), (4, 5));
+    proxy.next(write, Fault::Again(LATE));
+    ground.release(node.next(), &sword, &bob).await;
+    let before = truth.select(other.next(), &sword, from_ref(&bob)).await.state;
+    proxy.settled().await;
+    assert_eq!(truth.state(&sword).await, before, "bob got it anew");
+
+    proxy.next(write, Fault::Twice);
+    ground.restock(node.next(), &sword, 3).await;
+    proxy.settled().await;
+    assert_eq!(truth.state(&sword).await.units, 8);
+    proxy.next(write, Fault::Again(LATE));
+    ground.restock(node.next(), &sword, 3).await;
+    let before = truth.release(other.next(), &sword, &bob).await.state;
+    proxy.settled().await;
+    assert_eq!((proxy.met(), truth.state(&sword).await), (6, before), "11 units");
+    assert!(truth.holders(&sword).await.is_empty());
+}
+
+/// A call whose request or answer is lost says that its outcome is unknown; the same call made again finds out.
+pub async fn a_cut_is_found_out(Sides { proxy, ground, truth, write }: Sides, fault: Fault, arrived: bool) {
+    let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
+    truth.create(Node::new().next(), &sword, 2).await;
+    let Ground { store, room } = &ground;
+
+    let call = node.next();
+    proxy.next(write, fault);
+    let cut = store.select(call, room, &sword, from_ref(&ann), None).await;
+    assert_eq!(refusal(cut), StoreErrorKind::OutcomeUnknown, "{fault:?}");
+    let again = answered(|| store.select(call, room, &sword, from_ref(&ann), None)).await;
+    assert_eq!(again.repeated, arrived, "{fault:?}");
+    assert_eq!(again.verdicts, [if arrived { already(1) } else { granted(1) }]);
+
+    let call = node.next();
+    proxy.next(write, fault);
+    let cut = store.restock(call, room, &sword, 3, None).await;
+    assert_eq!(refusal(cut), StoreErrorKind::OutcomeUnknown, "{fault:?}");
+    let again = answered(|| store.restock(call, room, &sword, 3, None)).await;
+    assert_eq!((again.repeated, again.state.units), (arrived, 5), "{fault:?}");
+
+    let call = node.next();
+    proxy.next(write, fault);
+    let cut = store.release(call, room, &sword, &ann).await;
+    assert_eq!(refusal(cut), StoreErrorKind::OutcomeUnknown, "{fault:?}");
+    let again = answered(|| store.release(call, room, &sword, &ann)).await;
+    assert_eq!((again.repeated, again.state.remaining), (arrived, 5), "{fault:?}");
+    assert_eq!((proxy.met(), truth.state(&sword).await.revision), (3, 3), "{fault:?}");
+}
+
+/// A connection on which nothing comes back is given up in time, and another one is used.
+pub async fn a_black_hole_is_noticed(
+    Sides { proxy, ground, .. }: Sides,
+    words: &'static str,
+    kind: StoreErrorKind,
+) {
+    let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
+    ground.create(node.next(), &sword, 1).await;
+    let (call, since) = (node.next(), Instant::now());
+    proxy.next(words, Fault::BlackHole);
+    let select = || ground.store.select(call, &ground.room, &sword, from_ref(&ann), None);
+    assert_eq!(refusal(select().await), kind);
+    assert_eq!(answered(select).await.verdicts, [granted(1)], "on a new connection");
+    assert!(since.elapsed() < NOTICED, "{:?}", since.elapsed());
+}
+
+/// Repeats a call until there is a connection again.
+pub async fn answered<T: Debug, F: Future<Output = Result<T>>>(call: impl Fn() -> F) -> T {
+    let answer = eventually("an answer", async || match call().await {
+        Err(error) if error.kind() == StoreErrorKind::Unavailable => None,
+        answer => Some(answer),
+    });
+    answer.await.unwrap()
+}
