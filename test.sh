@@ -62,13 +62,14 @@ choose() {
   done
 }
 
-# Runs what a store's tests do on each engine, one after the other, for a row each.
+# Runs what the tests of stores and buses do on each engine, one after the other, for a row each.
 test_engines() {
-  local engine before begin
+  local engine before begin targets
   for engine in "$@"; do
     before=$passed begin=${EPOCHREALTIME/./}
+    read -ra targets < <(suites_of "$engine")
     ASSET_ARBITER_ENGINES=$engine tests "on $engine" \
-      cargo test --locked --features full --test "$(suite_of "$engine")" -- --test-threads "$(threads_for "$engine")"
+      cargo test --locked --features full "${targets[@]/#/--test=}" -- --test-threads "$(threads_for "$engine")"
     table+=("$(printf '%-16s %-44s %6d %8s' "$engine" "$(version_of "$engine")" $((passed - before)) "$(seconds_since "$begin")")")
   done
 }

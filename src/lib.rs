@@ -2,9 +2,12 @@
 //!
 //! The layers, top to bottom; a file imports only from layers below its own (`tests/tidy.rs` holds us to it):
 //! [`server`] and [`bots`] speak the wire, [`arbiter`] holds the rules, [`store`] and [`bus`] hold the
-//! drivers, [`model`] holds the words that all of them use. `ARCHITECTURE.md` is the map.
+//! drivers (which share what is in `link`), [`model`] holds the words that all of them use. `ARCHITECTURE.md` is the map.
 
 pub mod model;
+
+#[cfg(any(feature = "redis", feature = "nats"))]
+mod link;
 
 pub mod bus;
 pub mod store;

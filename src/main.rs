@@ -23,8 +23,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let metrics = server::Metrics::new();
     let store = metrics.scope(|| store::open(&config.store, config.store_options))?;
     suits(&config, &*store)?;
-    let hopeless = hopeless(Arc::clone(&store));
-    let bus = bus::open(&config.bus)?;
+    let bus = metrics.scope(|| bus::open(&config.bus))?;
+    let hopeless = hopeless(Arc::clone(&store), Arc::clone(&bus));
 
     let arbiter = metrics.scope(|| Arbiter::start(config.arbiter.clone(), store, bus, seed()));
 

@@ -58,10 +58,18 @@ impl Registry {
         names
     }
 
-    /// Lets a room go that nobody uses since `linger` milliseconds; true if it went.
-    pub(super) fn retire(&self, name: &RoomName, linger: Millis) -> bool {
+    /// Lets a room go that nobody uses since `linger` milliseconds; true if it went. `leave` is called before it can be
+    /// made active again, and must not block.
+    pub(super) fn retire(&self, name: &RoomName, linger: Millis, leave: impl FnOnce()) -> bool {
         let now = self.clock.now();
-        self.rooms.remove_if(name, |_, room| room.is_idle(now, linger)).is_some()
+        let goes = |_: &RoomName, room: &Arc<Room>| {
+            let idle = room.is_idle(now, linger);
+            if idle {
+                leave();
+            }
+            idle
+        };
+        self.rooms.remove_if(name, goes).is_some()
     }
 
     pub(super) fn len(&self) -> usize {

@@ -42,8 +42,7 @@ impl Arbiter {
         let linger = self.config.room_linger.as_millis() as u64;
         let keep = self.keep_due(ticks);
         for name in self.rooms.names() {
-            if self.rooms.retire(&name, linger) {
-                self.bus.unsubscribe(&name);
+            if self.rooms.retire(&name, linger, || self.bus.unsubscribe(&name)) {
                 continue;
             }
             if let Some(room) = self.rooms.get_inhabited(&name) {

@@ -14,13 +14,14 @@ pub(super) const DRIVER: Driver = Driver {
     schemes: &["local"],
     example: "local:",
     summary: "one node alone, or many that learn from a shared store by resync only",
+    of_a_store: None,
     open,
 };
 
 fn open(url: &str) -> Result<Arc<dyn Bus>, BusError> {
     match url {
         "local:" => Ok(Arc::new(LocalBus)),
-        _ => Err(BusError { bus: "local", message: format!("takes no parameters: write local:, not {url}") }),
+        _ => Err(BusError::new("local", format!("takes no parameters: write local:, not {url}"))),
     }
 }
 

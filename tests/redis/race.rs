@@ -19,8 +19,9 @@ use crate::{
         eventually,
         redis::{self, Server},
     },
+    ground::engines,
     remote::{
-        race::{Bots, REGRESSIONS, ROOM, Verdict, holds_on},
+        race::{Bots, REGRESSIONS, ROOM, Verdict, holds_on, holds_over_a_bus},
         store,
     },
     replicas::replica_follows,
@@ -43,6 +44,17 @@ async fn the_promise_holds_on_valkey() {
 async fn the_promise_holds_on_a_cluster() {
     let Some(engine) = redis::redis() else { return };
     holds_on(&Cluster::start(&engine, 3, 0).await.url()).await;
+}
+
+#[tokio::test]
+async fn the_promise_holds_on_two_nodes_that_hear_each_other() {
+    for engine in engines() {
+        let server = engine.start();
+        holds_over_a_bus(&server.url(), &server.url()).await;
+    }
+    let Some(engine) = redis::redis() else { return };
+    let cluster = Cluster::start(&engine, 3, 0).await;
+    holds_over_a_bus(&cluster.url(), &cluster.url()).await;
 }
 
 /// Nobody looks whether the replica has what was told: either it has, or the loss is noticed.

@@ -17,9 +17,15 @@ pub async fn holds_on(url: &str) {
     holds(&[Process::start(&["--store", url]).await], url, &CHAOS).await;
 }
 
-/// Two nodes on one store, which do not know of each other, and players on both: the promise holds over both together.
+/// Two nodes on one store, which do not hear of each other, and players on both: the promise holds over both together.
 pub async fn holds_on_two_nodes(url: &str) {
-    let flags = ["--store", url, "--resync-interval", "200ms"];
+    let flags = ["--store", url, "--bus", "local:", "--resync-interval", "200ms"];
+    holds(&[Process::start(&flags).await, Process::start(&flags).await], url, &[]).await;
+}
+
+/// Two nodes on one store that hear each other over a bus, and over nothing else: everyone is told of everything.
+pub async fn holds_over_a_bus(url: &str, bus: &str) {
+    let flags = ["--store", url, "--bus", bus, "--resync-interval", "1h"];
     holds(&[Process::start(&flags).await, Process::start(&flags).await], url, &[]).await;
 }
 

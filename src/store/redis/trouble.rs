@@ -1,20 +1,8 @@
-use redis::{RedisError, ServerError};
-
 use super::error;
-use crate::store::{StoreError, StoreErrorKind};
-
-/// Why a call got no answer from a script.
-#[derive(Debug, Clone)]
-pub(super) enum Trouble {
-    /// It was not sent; this is why.
-    Away(String),
-    /// It was sent, and then the connection broke.
-    Lost(RedisError),
-    /// The server answered with an error.
-    Refused(ServerError),
-    /// It is done, but not on as many replicas as asked for.
-    NotReplicated { acknowledged: u64, wanted: u64 },
-}
+use crate::{
+    link::redis::{Trouble, advice},
+    store::{StoreError, StoreErrorKind},
+};
 
 /// With these the server refuses a command before it does anything, or a script at its first write.
 const NOTHING_DONE: [&str; 17] = [
@@ -37,63 +25,31 @@ const NOTHING_DONE: [&str; 17] = [
     "WRONGPASS",
 ];
 
-/// What is in a reason that no waiting mends, and what to do.
-const HOPELESS: [(&str, &str); 7] = [
-    ("NOAUTH", "write the password into the URL: redis://:PASSWORD@HOST"),
-    ("NOPERM", "let this user run scripts on all keys of the prefix"),
-    ("WRONGPASS", "correct user and password in the URL"),
-    ("certificate", "name the host as its certificate does, or what to trust in SSL_CERT_FILE"),
-    ("cluster support disabled", "write redis:// without +cluster"),
-    ("failed to lookup address", "correct the host in the URL"),
-    ("it is not a Redis server", "correct host and port in the URL"),
-];
-
-impl Trouble {
-    /// Whether another server may be the right one by now.
-    pub(super) fn doubts_the_map(&self) -> bool {
-        match self {
-            Self::Away(_) | Self::Lost(_) => true,
-            Self::Refused(error) => {
-                matches!(error.code(), "CLUSTERDOWN" | "MASTERDOWN" | "READONLY" | "TRYAGAIN" | "MOVED" | "ASK")
-            }
-            Self::NotReplicated { .. } => false,
-        }
-    }
-}
+/// What to do where a user may not do what only a store does.
+const MAY_NOT: &str = "let this user run scripts on all keys of the prefix";
 
 impl From<Trouble> for StoreError {
     fn from(trouble: Trouble) -> Self {
+        let said = trouble.to_string();
         match trouble {
-            Trouble::Away(why) => match HOPELESS.iter().find(|(words, _)| why.contains(words)) {
-                Some((_, advice)) => error(StoreErrorKind::Unavailable, format!("{why}; {advice}")).hopeless(),
+            Trouble::Away(why) => match advice(&why, MAY_NOT) {
+                Some(advice) => error(StoreErrorKind::Unavailable, format!("{why}; {advice}")).hopeless(),
                 None => error(StoreErrorKind::Unavailable, why),
             },
-            Trouble::Lost(lost) => {
-                error(StoreErrorKind::OutcomeUnknown, "the connection broke before the answer")
-                    .with_source(lost)
-            }
+            Trouble::Lost(lost) => error(StoreErrorKind::OutcomeUnknown, said).with_source(lost),
             Trouble::Refused(refused) => {
                 let known = NOTHING_DONE.contains(&refused.code());
                 let kind = if known { StoreErrorKind::Unavailable } else { StoreErrorKind::OutcomeUnknown };
-                error(kind, format!("the server answered {}", in_words(&refused))).with_source(refused)
+                error(kind, said).with_source(refused)
             }
-            Trouble::NotReplicated { acknowledged, wanted } => error(
-                StoreErrorKind::OutcomeUnknown,
-                format!("{acknowledged} of {wanted} replicas acknowledged in time"),
-            ),
+            Trouble::NotReplicated { .. } => error(StoreErrorKind::OutcomeUnknown, said),
         }
     }
-}
-
-/// An error of the server in one line, as it said it.
-pub(super) fn in_words(refused: &ServerError) -> String {
-    let details = refused.details().unwrap_or_default();
-    format!("{} {details}", refused.code()).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
 mod tests {
-    use redis::{ErrorKind, Value, parse_redis_value};
+    use redis::{ErrorKind, RedisError, Value, parse_redis_value};
 
     use super::*;
 

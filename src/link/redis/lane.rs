@@ -10,20 +10,20 @@ use super::{
 };
 
 /// One call and where its answer goes.
-pub(super) struct Job {
-    pub(super) cmd: Cmd,
-    pub(super) asking: bool,
-    pub(super) answer: oneshot::Sender<Result<Value, Trouble>>,
+pub(crate) struct Job {
+    pub(crate) cmd: Cmd,
+    pub(crate) asking: bool,
+    pub(crate) answer: oneshot::Sender<Result<Value, Trouble>>,
 }
 
 /// Calls that wait for their turn; more wait at the door.
-pub(super) const QUEUED_CALLS: usize = 1024;
+pub(crate) const QUEUED_CALLS: usize = 1024;
 
 /// Calls that go together: a full one keeps the server busy for a few milliseconds.
 const CALLS_AT_ONCE: usize = 64;
 
 /// Sends calls in groups, each with one WAIT behind it, until nobody can make calls any more.
-pub(super) async fn run(mut jobs: mpsc::Receiver<Job>, sender: Sender, wait: Wait) {
+pub(crate) async fn run(mut jobs: mpsc::Receiver<Job>, sender: Sender, wait: Wait) {
     let mut group = Vec::with_capacity(CALLS_AT_ONCE);
     while jobs.recv_many(&mut group, CALLS_AT_ONCE).await > 0 {
         // Nobody waits for these any more, and they were not sent.

@@ -8,15 +8,15 @@ use tokio::{
 };
 
 use super::{
+    Address,
     entry::{Driver, Entry},
     lane::{self, Job},
-    target::Address,
     trouble::Trouble,
 };
 
 /// One server: the connection all calls to it share, made anew by itself whenever it breaks.
-pub(super) struct Link {
-    pub(super) address: Address,
+pub(crate) struct Link {
+    pub(crate) address: Address,
     state: watch::Receiver<State>,
     /// With `?wait=`, calls go together.
     lane: Option<mpsc::Sender<Job>>,
@@ -26,7 +26,7 @@ pub(super) struct Link {
 }
 
 /// How many replicas every call waits for, and for how long.
-pub(super) type Wait = (u64, Duration);
+pub(crate) type Wait = (u64, Duration);
 
 #[derive(Clone)]
 enum State {
@@ -52,7 +52,7 @@ const PING_WITHIN: Duration = Duration::from_secs(1);
 
 impl Link {
     /// Connects in the background; `news` hears of every connection that came or went.
-    pub(super) fn open(address: Address, entry: Arc<Entry>, wait: Option<Wait>, news: Arc<Notify>) -> Self {
+    pub(crate) fn open(address: Address, entry: Arc<Entry>, wait: Option<Wait>, news: Arc<Notify>) -> Self {
         let (state, receiver) = watch::channel(State::Connecting);
         let renew = Arc::<Notify>::default();
         let ping_within = PING_WITHIN + wait.map_or(Duration::ZERO, |(_, within)| within);
@@ -68,7 +68,7 @@ impl Link {
     }
 
     /// Makes one call, which `asking` tells a cluster's node to answer although the slot is still on its way.
-    pub(super) async fn call(&self, cmd: Cmd, asking: bool) -> Result<Value, Trouble> {
+    pub(crate) async fn call(&self, cmd: Cmd, asking: bool) -> Result<Value, Trouble> {
         let Some(lane) = &self.lane else { return self.call_alone(cmd, asking).await };
         let (answer, answered) = oneshot::channel();
         let closed = || Trouble::Away(format!("{} is not used any more", self.address));
@@ -77,7 +77,7 @@ impl Link {
     }
 
     /// Asks something that has nothing to do with what is stored.
-    pub(super) async fn ask(&self, question: Cmd) -> Result<Value, Trouble> {
+    pub(crate) async fn ask(&self, question: Cmd) -> Result<Value, Trouble> {
         self.call_alone(question, false).await
     }
 
@@ -93,8 +93,29 @@ impl Link {
         }
     }
 
-    /// Another server may answer at this address by now.
-    pub(super) fn renew(&self) {
+    /// The connection there is; one that is being made is waited for, but not long.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(crate) async fn line(&self) -> Result<Line, Trouble> {
+        Sender(self.state.clone()).line().await
+    }
+
+    /// Waits for a connection as long as it takes; for ever, if the link is closed.
+    pub(crate) async fn next_line(&self) -> Line {
+        let mut state = self.state.clone();
+        let connection = match state.wait_for(|state| matches!(state, State::Up(_))).await.as_deref() {
+            Ok(State::Up(connection)) => Some(connection.clone()),
+            _ => None,
+        };
+        match connection {
+            Some(connection) => Line::new(connection, state),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Another server may answer at this address by now, or the connection is of no use for another reason.
+    pub(crate) fn renew(&self) {
         self.renew.notify_one();
     }
 }
@@ -106,24 +127,56 @@ impl Drop for Link {
 }
 
 /// Sends over whatever connection there is.
-pub(super) struct Sender(watch::Receiver<State>);
+pub(crate) struct Sender(watch::Receiver<State>);
 
 impl Sender {
-    pub(super) async fn send(&self, commands: &Pipeline) -> Result<Vec<Value>, Trouble> {
+    pub(crate) async fn send(&self, commands: &Pipeline) -> Result<Vec<Value>, Trouble> {
+        self.line().await?.send(commands).await
+    }
+
+    async fn line(&self) -> Result<Line, Trouble> {
         let mut state = self.0.clone();
         let settled = |state: &State| !matches!(state, State::Connecting);
-        let mut connection = match state.wait_for(settled).await.as_deref() {
+        let connection = match state.wait_for(settled).await.as_deref() {
             Ok(State::Up(connection)) => connection.clone(),
             Ok(State::Down(why)) => return Err(Trouble::Away(why.to_string())),
-            Ok(State::Connecting) | Err(_) => return Err(Trouble::Away("the store is closed".to_owned())),
+            Ok(State::Connecting) | Err(_) => return Err(Trouble::Away("it is closed".to_owned())),
         };
+        Ok(Line::new(connection, state))
+    }
+}
+
+/// One connection, for as long as it lives.
+pub(crate) struct Line {
+    connection: MultiplexedConnection,
+    state: watch::Receiver<State>,
+    ended: bool,
+}
+
+impl Line {
+    fn new(connection: MultiplexedConnection, state: watch::Receiver<State>) -> Self {
+        Self { connection, state, ended: false }
+    }
+
+    /// Sends commands in one piece.
+    pub(crate) async fn send(&mut self, commands: &Pipeline) -> Result<Vec<Value>, Trouble> {
+        let mut connection = self.connection.clone();
         tokio::select! {
             biased;
             answers = connection.send_packed_commands(commands, 0, commands.len()) => {
                 answers.map_err(Trouble::Lost)
             }
             // What is handed over just as the connection breaks stays in between, and nobody would ever say so.
-            _ = state.changed() => Err(given_up()),
+            () = self.end() => Err(given_up()),
+        }
+    }
+
+    /// Returns when the connection has ended.
+    pub(crate) async fn end(&mut self) {
+        if !self.ended {
+            // A link that is closed ends its connection, too.
+            drop(self.state.changed().await);
+            self.ended = true;
         }
     }
 }
@@ -191,7 +244,7 @@ impl Keeper {
             () = silence(connection, self.ping_within) => {
                 format!("no answer to a ping within {:?}", self.ping_within)
             }
-            () = self.renew.notified() => "the server takes no writes".to_owned(),
+            () = self.renew.notified() => "it was of no use any more".to_owned(),
         };
         // The driver is gone, and with it every call on its way: they know now that they do not know.
         let lived = since.elapsed();

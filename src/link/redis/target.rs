@@ -3,19 +3,22 @@
 
 use std::{fmt, time::Duration};
 
-use crate::model::room_ttl;
+use crate::{
+    link::url::{Address, Parts, credentials, decoded, options},
+    model::room_ttl,
+};
 
 /// `redis://[[USER]:PASSWORD@]HOST[:PORT][/DB][?OPTIONS]`, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Target {
-    pub(super) servers: Servers,
-    pub(super) access: Access,
-    pub(super) options: UrlOptions,
+pub(crate) struct Target {
+    pub(crate) servers: Servers,
+    pub(crate) access: Access,
+    pub(crate) options: UrlOptions,
 }
 
 /// Which servers there are to begin with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Servers {
+pub(crate) enum Servers {
     /// This one.
     One(Address),
     /// Any of these tells which has what.
@@ -24,34 +27,27 @@ pub(super) enum Servers {
     Sentinels(Vec<Address>, String),
 }
 
-/// A server's host and port.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Address {
-    pub(super) host: String,
-    pub(super) port: u16,
-}
-
 /// How to get in.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Access {
-    pub(super) tls: bool,
-    pub(super) user: Option<String>,
-    pub(super) password: Option<String>,
-    pub(super) database: u32,
+pub(crate) struct Access {
+    pub(crate) tls: bool,
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<String>,
+    pub(crate) database: u32,
 }
 
 /// What stands after the `?`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct UrlOptions {
+pub(crate) struct UrlOptions {
     /// Every call waits for so many replicas, for so long at most.
-    pub(super) wait: Option<(u64, Duration)>,
+    pub(crate) wait: Option<(u64, Duration)>,
     /// After how long a room that nobody uses may go, zero for never, if the URL says so.
-    pub(super) room_ttl: Option<Duration>,
+    pub(crate) room_ttl: Option<Duration>,
     /// Begins every key.
-    pub(super) prefix: String,
+    pub(crate) prefix: String,
 }
 
-pub(super) const SCHEMES: [&str; 6] =
+pub(crate) const SCHEMES: [&str; 6] =
     ["redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"];
 
 const REDIS_PORT: u16 = 6379;
@@ -71,18 +67,9 @@ impl Target {
     ///
     /// # Errors
     /// One line that says what is wrong and what would be right.
-    pub(super) fn parse(url: &str) -> Result<Self> {
-        let (scheme, rest) = url.split_once("://").ok_or("write redis://HOST[:PORT][/DB]")?;
-        // What stands before an @ may be a password cut in two by a sign of its own.
-        if rest.rfind('@') > rest.find(['/', '?']) && rest.contains(['/', '?']) {
-            return Err("in a password write / as %2F, ? as %3F, @ as %40 and % as %25".to_owned());
-        }
-        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let (login, hosts) = match authority.rsplit_once('@') {
-            Some((login, hosts)) => (Some(login), hosts),
-            None => (None, authority),
-        };
+    pub(crate) fn parse(url: &str) -> Result<Self> {
+        let Parts { scheme, login, hosts, path, query } =
+            Parts::of(url)?.ok_or("write redis://HOST[:PORT][/DB]")?;
         let (servers, database) = servers(scheme, hosts, path)?;
         let (user, password) = login.map_or(Ok((None, None)), credentials)?;
         let access = Access { tls: scheme.starts_with("rediss"), user, password, database };
@@ -93,9 +80,8 @@ impl Target {
 impl UrlOptions {
     fn parse(query: &str) -> Result<Self> {
         let (mut wait, mut timeout, mut ttl, mut prefix) = (None, None, None, PREFIX.to_owned());
-        for option in query.split('&').filter(|option| !option.is_empty()) {
-            let (name, value) = option.split_once('=').unwrap_or((option, ""));
-            let value = decoded(value)?;
+        for option in options(query) {
+            let (name, value) = option?;
             match name {
                 "wait" => wait = Some(number(name, &value, MOST_REPLICAS)?),
                 "wait_timeout_ms" => timeout = Some(number(name, &value, LONGEST_WAIT_MS)?),
@@ -109,32 +95,6 @@ impl UrlOptions {
         }
         let timeout = timeout.map_or(WAIT_TIMEOUT, Duration::from_millis);
         Ok(Self { wait: wait.map(|replicas| (replicas, timeout)), room_ttl: ttl, prefix })
-    }
-}
-
-impl Address {
-    /// `HOST[:PORT]`, also `[::1]:6379`.
-    pub(super) fn parse(text: &str, default_port: u16) -> Result<Self> {
-        let bracketed = text.strip_prefix('[').and_then(|text| text.split_once(']'));
-        let (host, port) = match bracketed {
-            Some((host, "")) => (host, None),
-            Some((host, port)) => (host, Some(port.strip_prefix(':').ok_or("after ] comes :PORT")?)),
-            None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
-        };
-        if host.is_empty() || host.contains(char::is_whitespace) {
-            return Err("a host is missing: write redis://HOST[:PORT][/DB]".to_owned());
-        }
-        let port = port.map_or(Ok(default_port), |port| {
-            port.parse().ok().filter(|port| *port > 0).ok_or("a port is a number from 1 to 65535")
-        });
-        Ok(Self { host: host.to_owned(), port: port? })
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, port } = self;
-        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
     }
 }
 
@@ -181,15 +141,6 @@ fn servers(scheme: &str, hosts: &str, path: &str) -> Result<(Servers, u32)> {
     Ok((servers, database))
 }
 
-/// `USER:PASSWORD`, `:PASSWORD`.
-fn credentials(login: &str) -> Result<(Option<String>, Option<String>)> {
-    let Some((user, password)) = login.split_once(':') else {
-        return Err("before the @ comes USER:PASSWORD or :PASSWORD".to_owned());
-    };
-    let given = |text: &str| Ok::<_, String>(Some(decoded(text)?).filter(|text| !text.is_empty()));
-    Ok((given(user)?, given(password)?))
-}
-
 fn number(name: &str, value: &str, most: u64) -> Result<u64> {
     let number = value.parse().ok().filter(|number| (1..=most).contains(number));
     number.ok_or_else(|| format!("{name} is a number from 1 to {most}, not {value:?}"))
@@ -204,25 +155,6 @@ fn checked_prefix(prefix: String) -> Result<String> {
     } else {
         Err(format!("a prefix is up to {LONGEST_PREFIX} printable characters without braces"))
     }
-}
-
-/// `%41` is `A`.
-fn decoded(text: &str) -> Result<String> {
-    const WRONG: &str = "after a % come two hexadecimal digits (a % itself is %25)";
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let (digits, after) = rest.split_at_checked(2).ok_or(WRONG)?;
-        let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+')).ok_or(WRONG)?;
-        bytes.push(u8::from_str_radix(digits, 16).map_err(|_| WRONG)?);
-        rest = after;
-    }
-    String::from_utf8(bytes).map_err(|_| "what %-signs spell must be UTF-8".to_owned())
 }
 
 #[cfg(test)]

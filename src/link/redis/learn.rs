@@ -6,24 +6,23 @@ use redis::{Cmd, Value};
 use tokio::{sync::Notify, time::timeout};
 
 use super::{
+    Address,
     entry::Entry,
-    keys::SLOTS,
     link::Link,
     map::{Links, Ranges},
-    target::Address,
+    slot::SLOTS,
     trouble::Trouble,
 };
-use crate::store::StoreError;
 
 /// Who is asked.
-pub(super) enum Source {
+pub(crate) enum Source {
     /// Those we are connected to, then these.
     Cluster(Vec<Address>),
     Sentinels(Sentinels),
 }
 
 /// The sentinels and the name their primary goes by.
-pub(super) struct Sentinels {
+pub(crate) struct Sentinels {
     links: Vec<Link>,
     name: String,
 }
@@ -36,7 +35,7 @@ impl Source {
     ///
     /// # Errors
     /// Why the last of them did not.
-    pub(super) async fn ask(&self, links: &Links) -> Result<Ranges, String> {
+    pub(crate) async fn ask(&self, links: &Links) -> Result<Ranges, String> {
         match self {
             Self::Cluster(seeds) => ask_nodes(seeds, links).await,
             Self::Sentinels(sentinels) => sentinels.ask(links).await,
@@ -45,7 +44,7 @@ impl Source {
 }
 
 impl Sentinels {
-    pub(super) fn open(addresses: &[Address], name: &str, entry: &Arc<Entry>) -> Self {
+    pub(crate) fn open(addresses: &[Address], name: &str, entry: &Arc<Entry>) -> Self {
         let open =
             |address: &Address| Link::open(address.clone(), Arc::clone(entry), None, Arc::<Notify>::default());
         Self { links: addresses.iter().map(open).collect(), name: name.to_owned() }
@@ -87,7 +86,7 @@ async fn ask_nodes(seeds: &[Address], links: &Links) -> Result<Ranges, String> {
 async fn answer(link: &Link, question: Cmd) -> Result<Value, String> {
     let answer = timeout(ANSWER_WITHIN, link.ask(question)).await;
     let answer = answer.unwrap_or_else(|_| Err(Trouble::Away(format!("{} does not answer", link.address))));
-    answer.map_err(|trouble| StoreError::from(trouble).message().to_owned())
+    answer.map_err(|trouble| trouble.to_string())
 }
 
 /// `[host, port]`.

@@ -1,4 +1,5 @@
 use std::{
+    convert::Infallible,
     io,
     sync::{
         Arc,
@@ -8,31 +9,29 @@ use std::{
 
 use futures::future::BoxFuture;
 use redis::{
-    AsyncConnectionConfig, ErrorKind, Pipeline, ProtocolVersion, RedisConnectionInfo, RedisError, RedisResult,
-    ServerError, Value, aio::MultiplexedConnection,
+    AsyncConnectionConfig, ErrorKind, Pipeline, ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError,
+    RedisResult, ServerError, Value, aio::MultiplexedConnection,
 };
 use tokio::net::TcpStream;
-use tokio_rustls::{
-    TlsConnector,
-    rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
-};
+use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
-use super::{
-    target::{Access, Address},
-    trouble::in_words,
-};
+use super::{Address, target::Access, trouble::in_words};
 
 /// How every connection of one kind is opened.
-pub(super) struct Entry {
+pub(crate) struct Entry {
     role: Role,
     tls: Option<TlsConnector>,
     access: Access,
+    listener: Option<Listener>,
     warned: AtomicBool,
 }
 
+/// Hears what a server says unasked, and must not block. It takes Redis 6 or later, and databases do not matter.
+pub(crate) type Listener = Arc<dyn Fn(PushInfo) + Send + Sync>;
+
 /// What a server must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(crate) enum Role {
     /// The one that takes writes; another would answer reads with what is old.
     Primary,
     /// A cluster's nodes say by themselves when another one must be asked.
@@ -42,26 +41,31 @@ pub(super) enum Role {
 }
 
 /// A connection lives as long as its driver is polled.
-pub(super) type Driver = BoxFuture<'static, ()>;
+pub(crate) type Driver = BoxFuture<'static, ()>;
 
 /// Requests on their way into one connection; more wait at the door.
 const QUEUED_REQUESTS: usize = 1024;
 
 impl Entry {
-    pub(super) fn new(access: &Access, role: Role, tls: Option<TlsConnector>) -> Self {
+    pub(crate) fn new(access: &Access, role: Role, tls: Option<TlsConnector>) -> Self {
         let mut access = access.clone();
         if role == Role::Sentinel {
             // What the URL says is for the servers they watch over.
             access = Access { user: None, password: None, database: 0, ..access };
         }
-        Self { role, tls, access, warned: AtomicBool::new(false) }
+        Self { role, tls, access, listener: None, warned: AtomicBool::new(false) }
+    }
+
+    /// The same for connections on which somebody listens.
+    pub(crate) fn heard_by(self, listener: Option<Listener>) -> Self {
+        Self { listener, ..self }
     }
 
     /// Connects, logs in and looks whether it is the right kind of server.
     ///
     /// # Errors
     /// One line that says what is wrong.
-    pub(super) async fn open(&self, address: &Address) -> Result<(MultiplexedConnection, Driver), String> {
+    pub(crate) async fn open(&self, address: &Address) -> Result<(MultiplexedConnection, Driver), String> {
         let (mut connection, mut driver) = self.connect(address).await.map_err(|error| in_one_line(&error))?;
         let checked = tokio::select! {
             biased;
@@ -74,20 +78,35 @@ impl Entry {
     async fn connect(&self, address: &Address) -> RedisResult<(MultiplexedConnection, Driver)> {
         let tcp = TcpStream::connect((address.host.as_str(), address.port)).await?;
         tcp.set_nodelay(true)?;
-        // Whoever waits for an answer knows how long; a connection that is dead is noticed by its heartbeat.
-        let config =
-            AsyncConnectionConfig::new().set_response_timeout(None).set_pipeline_buffer_size(QUEUED_REQUESTS);
-        let name_only = RedisConnectionInfo::default()
-            .set_protocol(ProtocolVersion::RESP2)
-            .set_lib_name(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+        let (info, config) = self.settings();
         let Some(tls) = &self.tls else {
-            let (connection, driver) = MultiplexedConnection::new_with_config(&name_only, tcp, config).await?;
+            let (connection, driver) = MultiplexedConnection::new_with_config(&info, tcp, config).await?;
             return Ok((connection, Box::pin(driver)));
         };
         let host = ServerName::try_from(address.host.clone()).map_err(io::Error::other)?;
         let stream = tls.connect(host, tcp).await?;
-        let (connection, driver) = MultiplexedConnection::new_with_config(&name_only, stream, config).await?;
+        let (connection, driver) = MultiplexedConnection::new_with_config(&info, stream, config).await?;
         Ok((connection, Box::pin(driver)))
+    }
+
+    fn settings(&self) -> (RedisConnectionInfo, AsyncConnectionConfig) {
+        // Whoever waits for an answer knows how long; a connection that is dead is noticed by its heartbeat.
+        let config =
+            AsyncConnectionConfig::new().set_response_timeout(None).set_pipeline_buffer_size(QUEUED_REQUESTS);
+        let info =
+            RedisConnectionInfo::default().set_lib_name(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+        let Some(listener) = self.listener.clone() else {
+            return (info.set_protocol(ProtocolVersion::RESP2), config);
+        };
+        // In this protocol a login cannot come later.
+        let info = info.set_protocol(ProtocolVersion::RESP3);
+        let info = self.access.user.iter().fold(info, RedisConnectionInfo::set_username);
+        let info = self.access.password.iter().fold(info, RedisConnectionInfo::set_password);
+        let hear = move |push| {
+            listener(push);
+            Ok::<_, Infallible>(())
+        };
+        (info, config.set_push_sender(hear))
     }
 
     /// Says who we are, and asks who the server is.
@@ -111,7 +130,7 @@ impl Entry {
             }
             _ => {}
         }
-        if self.role != Role::Sentinel {
+        if self.role != Role::Sentinel && self.listener.is_none() {
             self.warn_of_eviction(answers.get(1));
         }
         Ok(())
@@ -120,6 +139,9 @@ impl Entry {
     /// Done by ourselves, to pass on what the server says about it.
     fn login(&self) -> Pipeline {
         let mut login = Pipeline::new();
+        if self.listener.is_some() {
+            return login;
+        }
         if let Some(password) = &self.access.password {
             login.cmd("AUTH").arg(&self.access.user).arg(password);
         }
@@ -141,34 +163,16 @@ impl Entry {
     }
 }
 
-/// What encrypted connections trust: the certificates of this system, or those that `SSL_CERT_FILE` names.
-///
-/// # Errors
-/// There are none that can be used.
-pub(super) fn tls() -> Result<TlsConnector, String> {
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    let (usable, _) = roots.add_parsable_certificates(found.certs);
-    if usable == 0 {
-        let why = found.errors.first().map(|error| format!(": {error}")).unwrap_or_default();
-        return Err(format!("there are no root certificates{why}; name a file of them in SSL_CERT_FILE"));
-    }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
-}
-
 /// Whoever may run our scripts need not be allowed to ask who is who.
 fn is_not_allowed(refused: &ServerError) -> bool {
     matches!(refused.code(), "NOPERM" | "ERR")
 }
 
 fn in_one_line(error: &RedisError) -> String {
-    match error.kind() {
-        ErrorKind::Parse => "it is not a Redis server".to_owned(),
-        _ => error.to_string().split_whitespace().collect::<Vec<_>>().join(" "),
-    }
+    let said = match (error.kind(), error.code()) {
+        (ErrorKind::Parse, _) => "it is not a Redis server".to_owned(),
+        (_, Some(code)) => format!("{code} {}", error.detail().unwrap_or_default()),
+        _ => error.to_string(),
+    };
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
 }

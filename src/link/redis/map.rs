@@ -10,18 +10,21 @@ use tokio::{
     task::AbortHandle,
     time::sleep,
 };
+use tokio_rustls::TlsConnector;
 
 use super::{
-    entry::{Entry, Role, tls},
-    keys::SLOTS,
+    Address,
+    entry::{Entry, Listener, Role},
     learn,
     link::{Link, Wait},
-    target::{Address, Servers, Target},
+    slot::SLOTS,
+    target::{Servers, Target},
     trouble::Trouble,
 };
+use crate::link::tls::tls;
 
 /// Which server has which room. One server alone is a map with one entry.
-pub(super) struct Map {
+pub(crate) struct Map {
     known: watch::Receiver<Known>,
     links: Arc<Links>,
     /// What we know does not fit any more.
@@ -30,7 +33,7 @@ pub(super) struct Map {
 }
 
 /// The last slot of each range, and who has it.
-pub(super) type Ranges = BTreeMap<u16, Arc<Link>>;
+pub(crate) type Ranges = BTreeMap<u16, Arc<Link>>;
 
 #[derive(Clone)]
 enum Known {
@@ -40,8 +43,18 @@ enum Known {
     Nothing(Arc<str>),
 }
 
+impl Known {
+    fn is(&self, ranges: &Ranges) -> bool {
+        let Self::Ranges(known) = self else { return false };
+        let same = |((last, link), (known_last, known)): ((_, &Arc<Link>), (_, _))| {
+            last == known_last && Arc::ptr_eq(link, known)
+        };
+        known.len() == ranges.len() && ranges.iter().zip(known.iter()).all(same)
+    }
+}
+
 /// The servers we are connected to.
-pub(super) struct Links {
+pub(crate) struct Links {
     open: Mutex<HashMap<Address, Arc<Link>>>,
     entry: Arc<Entry>,
     wait: Option<Wait>,
@@ -54,18 +67,18 @@ const GRACE: Duration = Duration::from_millis(500);
 const LEARN_PAUSE: Duration = Duration::from_millis(100);
 
 impl Map {
-    /// Begins to connect, in the background.
+    /// Begins to connect, in the background. A listener hears all servers but sentinels.
     ///
     /// # Errors
     /// Nothing to trust in encrypted connections.
-    pub(super) fn open(target: &Target) -> Result<Self, String> {
-        let tls = target.access.tls.then(tls).transpose()?;
+    pub(crate) fn open(target: &Target, listener: Option<Listener>) -> Result<Self, String> {
+        let tls = target.access.tls.then(tls).transpose()?.map(|config| TlsConnector::from(Arc::new(config)));
         let doubt = Arc::<Notify>::default();
         let role =
             if matches!(target.servers, Servers::Cluster(_)) { Role::ClusterNode } else { Role::Primary };
         let links = Arc::new(Links {
             open: Mutex::default(),
-            entry: Arc::new(Entry::new(&target.access, role, tls.clone())),
+            entry: Arc::new(Entry::new(&target.access, role, tls.clone()).heard_by(listener)),
             wait: target.options.wait,
             news: Arc::clone(&doubt),
         });
@@ -88,7 +101,7 @@ impl Map {
     }
 
     /// The server that has a slot.
-    pub(super) async fn of(&self, slot: u16) -> Result<Arc<Link>, Trouble> {
+    pub(crate) async fn of(&self, slot: u16) -> Result<Arc<Link>, Trouble> {
         let ranges = self.ranges().await?;
         let found = ranges.range(slot..).next().map(|(_, link)| Arc::clone(link));
         found.ok_or_else(|| {
@@ -98,7 +111,7 @@ impl Map {
     }
 
     /// Every server that has a slot, each once.
-    pub(super) async fn all(&self) -> Result<Vec<Arc<Link>>, Trouble> {
+    pub(crate) async fn all(&self) -> Result<Vec<Arc<Link>>, Trouble> {
         let ranges = self.ranges().await?;
         let by_address: BTreeMap<_, _> =
             ranges.values().map(|link| (link.address.to_string(), Arc::clone(link))).collect();
@@ -106,12 +119,28 @@ impl Map {
     }
 
     /// The server at an address a node of the cluster named.
-    pub(super) fn at(&self, address: &Address) -> Arc<Link> {
+    pub(crate) fn at(&self, address: &Address) -> Arc<Link> {
         self.links.get(address)
     }
 
+    /// The map as it is now; empty when there is none yet.
+    pub(crate) fn now(&self) -> Arc<Ranges> {
+        match &*self.known.borrow() {
+            Known::Ranges(ranges) => Arc::clone(ranges),
+            Known::Learning | Known::Nothing(_) => Arc::default(),
+        }
+    }
+
+    /// The map as it is now and whenever it changes.
+    pub(crate) fn owners(&self) -> Owners {
+        let mut known = self.known.clone();
+        // One that is there from the beginning counts.
+        known.mark_changed();
+        Owners(known)
+    }
+
     /// Has the map learnt anew.
-    pub(super) fn doubt(&self) {
+    pub(crate) fn doubt(&self) {
         self.doubt.notify_one();
     }
 
@@ -126,6 +155,21 @@ impl Map {
     }
 }
 
+/// Follows who has what.
+pub(crate) struct Owners(watch::Receiver<Known>);
+
+impl Owners {
+    /// Waits for a map that was not seen yet; for ever, if there will be no more.
+    pub(crate) async fn next(&mut self) -> Arc<Ranges> {
+        while self.0.changed().await.is_ok() {
+            if let Known::Ranges(ranges) = &*self.0.borrow_and_update() {
+                return Arc::clone(ranges);
+            }
+        }
+        std::future::pending().await
+    }
+}
+
 impl Drop for Map {
     fn drop(&mut self) {
         self.learner.iter().for_each(AbortHandle::abort);
@@ -134,7 +178,7 @@ impl Drop for Map {
 
 impl Links {
     /// The link to an address, made if there is none.
-    pub(super) fn get(&self, address: &Address) -> Arc<Link> {
+    pub(crate) fn get(&self, address: &Address) -> Arc<Link> {
         let make = || {
             let (entry, news) = (Arc::clone(&self.entry), Arc::clone(&self.news));
             Arc::new(Link::open(address.clone(), entry, self.wait, news))
@@ -143,12 +187,12 @@ impl Links {
     }
 
     /// Those that are open.
-    pub(super) fn addresses(&self) -> Vec<Address> {
+    pub(crate) fn addresses(&self) -> Vec<Address> {
         self.open.lock().keys().cloned().collect()
     }
 
     /// Closes those that nothing leads to any more.
-    pub(super) fn keep_only(&self, ranges: &Ranges) {
+    pub(crate) fn keep_only(&self, ranges: &Ranges) {
         let used = |address: &Address| ranges.values().any(|link| link.address == *address);
         self.open.lock().retain(|address, _| used(address));
     }
@@ -164,7 +208,13 @@ async fn keep_learning(
         match source.ask(&links).await {
             Ok(ranges) => {
                 links.keep_only(&ranges);
-                known.send_replace(Known::Ranges(Arc::new(ranges)));
+                known.send_if_modified(|known| {
+                    let news = !known.is(&ranges);
+                    if news {
+                        *known = Known::Ranges(Arc::new(ranges));
+                    }
+                    news
+                });
             }
             // What was known may still be right, and its servers say it when not.
             Err(why) => {

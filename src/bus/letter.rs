@@ -1,0 +1,84 @@
+//! How a message looks on its way: `{"from":"5f0c...","message":{...}}`.
+
+use serde::{Deserialize, Serialize};
+
+use super::BusMessage;
+
+/// Bytes of a letter at most: the longest event has three names of 64 characters and comes to a sixth of it.
+pub(super) const LETTER_BYTES: usize = 4096;
+
+/// Tells the nodes on a bus apart; random, and new whenever one is opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Sender(String);
+
+#[derive(Serialize)]
+struct Sent<'a> {
+    from: &'a Sender,
+    message: &'a BusMessage,
+}
+
+#[derive(Deserialize)]
+struct Received {
+    from: Sender,
+    message: BusMessage,
+}
+
+impl Sender {
+    pub(super) fn random() -> Self {
+        Self(format!("{:016x}", fastrand::u64(..)))
+    }
+
+    /// `None` when it would be too long.
+    pub(super) fn write(&self, message: &BusMessage) -> Option<Vec<u8>> {
+        let letter = serde_json::to_vec(&Sent { from: self, message }).ok();
+        letter.filter(|letter| letter.len() <= LETTER_BYTES)
+    }
+
+    /// What somebody else says; `None` is an own one that came back.
+    ///
+    /// # Errors
+    /// It is no letter.
+    pub(super) fn read(&self, letter: &[u8]) -> Result<Option<BusMessage>, String> {
+        if letter.len() > LETTER_BYTES {
+            return Err(format!("{} bytes are more than {LETTER_BYTES}", letter.len()));
+        }
+        let Received { from, message } = serde_json::from_slice(letter).map_err(|error| error.to_string())?;
+        Ok((from != *self).then_some(message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{AssetName, Change, Event, PlayerName};
+
+    fn longest() -> BusMessage {
+        let (asset, player) = ("a".repeat(64), "p".repeat(64));
+        let change =
+            Change::Granted { player: PlayerName::parse(&player).unwrap(), units: u32::MAX, at: u64::MAX };
+        let asset = AssetName::parse(&asset).unwrap();
+        BusMessage::Event(Event { asset, revision: u64::MAX, remaining: u32::MAX, change })
+    }
+
+    #[test]
+    fn others_are_read_and_own_ones_are_known() {
+        let (ann, bob) = (Sender::random(), Sender::random());
+        for message in [longest(), BusMessage::RoomRemoved] {
+            let letter = ann.write(&message).unwrap();
+            assert!(letter.len() * 6 < LETTER_BYTES, "{}", letter.len());
+            assert_eq!(bob.read(&letter), Ok(Some(message)));
+            assert_eq!(ann.read(&letter), Ok(None));
+        }
+    }
+
+    #[test]
+    fn what_is_no_letter_is_refused() {
+        let ann = Sender::random();
+        let long =
+            [b"{\"from\":\"x\",\"message\":\"room_removed\"}".to_vec(), vec![b' '; LETTER_BYTES]].concat();
+        for text in [&b""[..], b"{}", b"\xff", b"{\"from\":\"x\",\"message\":\"unheard_of\"}", &long] {
+            assert!(ann.read(text).is_err(), "{}", String::from_utf8_lossy(text));
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! NATS: core publish and subscribe. One connection carries it all; the client resubscribes by itself.
+
+mod server;
+mod target;
+mod work;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, watch},
+};
+
+use self::{
+    server::{Server, State, away},
+    target::Target,
+    work::work,
+};
+use super::{Bus, BusError, BusMessage, Driver, Incoming, desk::Desk, task::Task};
+use crate::model::RoomName;
+
+pub(super) const DRIVER: Driver = Driver {
+    schemes: &target::SCHEMES,
+    example: "nats://127.0.0.1:4222",
+    summary: "NATS; also tls:// and more hosts of one cluster; ?prefix=",
+    of_a_store: None,
+    open,
+};
+
+const BUS: &str = "nats";
+
+/// All rooms are on the same server.
+const SLOT: u16 = 0;
+
+struct NatsBus {
+    desk: Arc<Desk>,
+    state: watch::Receiver<State>,
+    _worker: Task,
+}
+
+fn open(url: &str) -> Result<Arc<dyn Bus>, BusError> {
+    let target = Target::parse(url).map_err(error)?;
+    if Handle::try_current().is_err() {
+        return Err(error("it connects in the background and needs a tokio runtime for it"));
+    }
+    let (desk, (sender, state)) = (Arc::new(Desk::new(BUS)), watch::channel(State::Connecting));
+    let server = Server::new(&target, &desk, sender).map_err(error)?;
+    let worker = Task::spawn(work(Arc::clone(&desk), target, server, state.clone()));
+    Ok(Arc::new(NatsBus { desk, state, _worker: worker }))
+}
+
+impl NatsBus {
+    /// Whether there is a connection; one that is being made for the first time is waited for.
+    async fn reached(&self) -> Result<(), BusError> {
+        let mut state = self.state.clone();
+        match state.wait_for(|state| !matches!(state, State::Connecting)).await.as_deref() {
+            Ok(State::Up(_)) => Ok(()),
+            Ok(State::Down(why)) => Err(away(why)),
+            Ok(State::Connecting) | Err(_) => Err(error("it is closed")),
+        }
+    }
+}
+
+#[async_trait]
+impl Bus for NatsBus {
+    fn reaches_other_nodes(&self) -> bool {
+        true
+    }
+
+    fn publish(&self, room: &RoomName, message: &BusMessage) {
+        self.desk.publish(room, SLOT, message);
+    }
+
+    async fn subscribe(&self, room: &RoomName) -> Result<(), BusError> {
+        self.desk.subscribe(room, SLOT, self.reached()).await
+    }
+
+    fn unsubscribe(&self, room: &RoomName) {
+        self.desk.unwant(room, SLOT);
+    }
+
+    fn incoming(&self) -> Option<mpsc::Receiver<Incoming>> {
+        self.desk.incoming()
+    }
+
+    async fn ping(&self) -> Result<(), BusError> {
+        self.reached().await
+    }
+}
+
+fn error(message: impl Into<String>) -> BusError {
+    BusError::new(BUS, message)
+}

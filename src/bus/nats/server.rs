@@ -1,0 +1,176 @@
+use std::{
+    future::{Ready, ready},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use tokio::{sync::watch, time::sleep};
+
+use super::{
+    super::{BusError, desk::Desk, seldom::Seldom},
+    error,
+    target::{Login, Target},
+};
+use crate::link::tls::tls;
+
+/// The servers of a URL, and how they are connected to.
+pub(super) struct Server {
+    addresses: Vec<ServerAddr>,
+    options: ConnectOptions,
+    name: String,
+    state: Arc<watch::Sender<State>>,
+}
+
+/// How things stand with them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum State {
+    /// For the first time.
+    Connecting,
+    /// For which time.
+    Up(u64),
+    /// This is why.
+    Down(String),
+}
+
+/// A name, a handshake or a login that takes longer is given up.
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+/// Pauses between attempts double from the first to the longest, with jitter.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// A server that owes the answers to two pings when the third is due is taken for gone.
+const PING_EVERY: Duration = Duration::from_millis(500);
+/// What the client takes before it makes us wait; the rest waits where the oldest is dropped when it is too much.
+const HANDED_OVER: usize = 512;
+/// A room's messages between two looks at them, which follow each other without delay.
+const UNSEEN: usize = 4096;
+
+/// What is in a reason that no waiting mends, and what to do.
+const HOPELESS: [(&str, &str); 5] = [
+    ("authorization violation", "correct user and password, or the token, in the URL"),
+    ("DNS error", "correct the host in the URL"),
+    ("certificate", "name the host as its certificate does, or what to trust in SSL_CERT_FILE"),
+    ("expected INFO", "correct host and port in the URL: it is not a NATS server"),
+    ("invalid server operation", "correct host and port in the URL: it is not a NATS server"),
+];
+
+impl Server {
+    /// Prepares for connecting.
+    ///
+    /// # Errors
+    /// Nothing to trust in encrypted connections.
+    pub(super) fn new(target: &Target, desk: &Arc<Desk>, state: watch::Sender<State>) -> Result<Self, String> {
+        let names: Vec<_> = target.servers.iter().map(ToString::to_string).collect();
+        let (name, state) = (names.join(","), Arc::new(state));
+        let mut options = ConnectOptions::new()
+            .name(env!("CARGO_PKG_NAME"))
+            .no_echo()
+            .connection_timeout(CONNECT_WITHIN)
+            .reconnect_delay_callback(pause)
+            .ping_interval(PING_EVERY)
+            .client_capacity(HANDED_OVER)
+            .subscription_capacity(UNSEEN)
+            .require_tls(target.tls)
+            .event_callback(follow(name.clone(), Arc::clone(desk), Arc::clone(&state)));
+        // A server may insist on what the URL leaves open.
+        match tls() {
+            Ok(config) => options = options.tls_client_config(config),
+            Err(why) if target.tls => return Err(why),
+            Err(_) => {}
+        }
+        options = match target.login.clone() {
+            Login::Nobody => options,
+            Login::Token(token) => options.token(token),
+            Login::User(user, password) => options.user_and_password(user, password),
+        };
+        let addresses = names.iter().map(|name| name.parse::<ServerAddr>().map_err(|error| error.to_string()));
+        Ok(Self { addresses: addresses.collect::<Result<_, _>>()?, options, name, state })
+    }
+
+    /// Connects, however long it takes; from then on the client does so by itself.
+    pub(super) async fn connect(&self) -> Client {
+        let mut attempts = 1;
+        loop {
+            match self.options.clone().connect(&self.addresses[..]).await {
+                Ok(client) => return client,
+                Err(error) => {
+                    let why = in_one_line(&self.name, &error.to_string());
+                    if attempts == 1 {
+                        tracing::warn!("{why}; trying again until it succeeds");
+                    }
+                    self.state.send_replace(State::Down(why));
+                }
+            }
+            attempts += 1;
+            sleep(pause(attempts)).await;
+        }
+    }
+}
+
+/// What to tell who asks why there is no connection.
+pub(super) fn away(why: &str) -> BusError {
+    match HOPELESS.iter().find(|(words, _)| why.contains(words)) {
+        Some((_, advice)) => error(format!("{why}; {advice}")).hopeless(),
+        None => error(why),
+    }
+}
+
+/// Takes note of what the client says about its connection.
+fn follow(
+    name: String,
+    desk: Arc<Desk>,
+    state: Arc<watch::Sender<State>>,
+) -> impl Fn(Event) -> Ready<()> + Send + Sync {
+    let (refusals, times) = (Seldom::default(), AtomicU64::new(0));
+    move |event| {
+        match event {
+            Event::Connected => {
+                let times = 1 + times.fetch_add(1, Relaxed);
+                tracing::info!(server = name, times, "connected to nats");
+                state.send_replace(State::Up(times));
+            }
+            Event::Disconnected => {
+                tracing::warn!(server = name, "the connection to nats broke");
+                state.send_replace(State::Down(format!("the connection to {name} broke")));
+            }
+            Event::ClientError(why) => {
+                state.send_replace(State::Down(in_one_line(&name, &why.to_string())));
+            }
+            Event::ServerError(why) if refusals.due() => {
+                tracing::warn!(server = name, %why, "the bus does not take it");
+            }
+            Event::SlowConsumer(_) => desk.missed(),
+            _ => {}
+        }
+        ready(())
+    }
+}
+
+fn in_one_line(server: &str, why: &str) -> String {
+    let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
+    format!("cannot connect to {server}: {why}")
+}
+
+/// None before the first attempt.
+fn pause(attempts: usize) -> Duration {
+    let doublings = u32::try_from(attempts).unwrap_or(u32::MAX).saturating_sub(2).min(10);
+    let longest = (FIRST_PAUSE * 2_u32.pow(doublings)).min(LONGEST_PAUSE);
+    if attempts < 2 { Duration::ZERO } else { longest.mul_f64(0.5 + fastrand::f64()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_are_never_long() {
+        assert_eq!(pause(1), Duration::ZERO);
+        assert!((FIRST_PAUSE / 2..FIRST_PAUSE * 2).contains(&pause(2)));
+        for attempts in [10, 1000, usize::MAX] {
+            assert!((LONGEST_PAUSE / 2..LONGEST_PAUSE * 2).contains(&pause(attempts)));
+        }
+    }
+}

@@ -1,0 +1,88 @@
+use redis::{Cmd, PushKind, Value, cmd};
+
+use crate::{
+    link::redis::{Servers, Target},
+    model::RoomName,
+};
+
+/// The channels of one installation: `PREFIX{ROOM}:bus:DATABASE`. A server's databases share their channels, so the name
+/// says which is meant; the braces give a room's channel the slot of its keys.
+pub(super) struct Names {
+    prefix: String,
+    ending: String,
+    /// On a cluster a channel has one server, too.
+    sharded: bool,
+}
+
+impl Names {
+    pub(super) fn new(target: &Target) -> Self {
+        Self {
+            prefix: format!("{}{{", target.options.prefix),
+            ending: format!("}}:bus:{}", target.access.database),
+            sharded: matches!(target.servers, Servers::Cluster(_)),
+        }
+    }
+
+    /// The room of a channel, if it is one of ours.
+    pub(super) fn room(&self, channel: &[u8]) -> Option<RoomName> {
+        let channel = str::from_utf8(channel).ok()?;
+        let room = channel.strip_prefix(&self.prefix)?.strip_suffix(&self.ending)?;
+        RoomName::parse(room).ok()
+    }
+
+    pub(super) fn publish(&self, room: &RoomName, letter: &[u8]) -> Cmd {
+        let mut publish = cmd(if self.sharded { "SPUBLISH" } else { "PUBLISH" });
+        publish.arg(self.channel(room)).arg(letter);
+        publish
+    }
+
+    /// One command for each room: on a cluster each may have another slot, and each is answered by itself.
+    pub(super) fn settle(&self, room: &RoomName, wanted: bool) -> Cmd {
+        let mut settle = cmd(match (self.sharded, wanted) {
+            (false, true) => "SUBSCRIBE",
+            (false, false) => "UNSUBSCRIBE",
+            (true, true) => "SSUBSCRIBE",
+            (true, false) => "SUNSUBSCRIBE",
+        });
+        settle.arg(self.channel(room));
+        settle
+    }
+
+    /// Whether this answers [`settle`](Self::settle) of that room.
+    pub(super) fn confirms(&self, room: &RoomName, wanted: bool, answer: &Value) -> bool {
+        let kinds = if wanted {
+            [PushKind::Subscribe, PushKind::SSubscribe]
+        } else {
+            [PushKind::Unsubscribe, PushKind::SUnsubscribe]
+        };
+        let Value::Push { kind, data } = answer else { return false };
+        let Some(Value::BulkString(channel)) = data.first() else { return false };
+        kinds.contains(kind) && *channel == self.channel(room).as_bytes()
+    }
+
+    fn channel(&self, room: &RoomName) -> String {
+        format!("{}{room}{}", self.prefix, self.ending)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(url: &str) -> Names {
+        Names::new(&Target::parse(url).unwrap())
+    }
+
+    #[test]
+    fn installations_and_databases_do_not_hear_each_other() {
+        let room = RoomName::parse("a:b").unwrap();
+        let channel = names("redis://x/3?prefix=game:").channel(&room);
+        assert_eq!(channel, "game:{a:b}:bus:3");
+        for other in
+            ["redis://x/3", "redis://x/4?prefix=game:", "redis://x/3?prefix=game", "redis://x/3?prefix=a"]
+        {
+            assert_eq!(names(other).room(channel.as_bytes()), None, "{other}");
+        }
+        assert_eq!(names("rediss://y/3?prefix=game:").room(channel.as_bytes()), Some(room));
+    }
+}

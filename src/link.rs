@@ -1,0 +1,6 @@
+//! What a store and a bus share to reach the same servers.
+
+#[cfg(feature = "redis")]
+pub(crate) mod redis;
+pub(crate) mod tls;
+pub(crate) mod url;

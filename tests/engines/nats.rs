@@ -1,0 +1,104 @@
+use std::{fs, net::TcpStream, path::PathBuf, time::Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net,
+};
+
+use super::{PATIENCE, cannot_have, named_by, not_selected, on_path, process, selected};
+
+/// What a test runs against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Engine {
+    binary: PathBuf,
+}
+
+/// NATS, if there is one and it was asked for.
+pub fn nats() -> Option<Engine> {
+    if !selected("nats") {
+        not_selected("nats");
+        return None;
+    }
+    let binary = named_by("ASSET_ARBITER_NATS_SERVER").or_else(|| on_path("nats-server"));
+    if binary.is_none() {
+        cannot_have("nats", "apt-get install nats-server, or name a binary in ASSET_ARBITER_NATS_SERVER");
+    }
+    binary.map(|binary| Engine { binary })
+}
+
+/// One server, up and answering.
+#[derive(Debug)]
+pub struct Server {
+    pub port: u16,
+    pub process: process::Process,
+    engine: Engine,
+    args: Vec<String>,
+    /// Where it tells about itself.
+    monitor: u16,
+    folder: TempDir,
+}
+
+impl Engine {
+    pub fn start(&self) -> Server {
+        self.start_with(&[])
+    }
+
+    pub fn start_with(&self, more: &[&str]) -> Server {
+        let since = Instant::now();
+        loop {
+            let (folder, [port, monitor]) = (TempDir::new().unwrap(), [(); 2].map(|()| process::free_port()));
+            let ports = [port, monitor].map(|port| port.to_string());
+            let own = ["-a", "127.0.0.1", "-p", &ports[0], "-m", &ports[1]];
+            let args: Vec<_> = own.iter().chain(more).map(|&arg| arg.to_owned()).collect();
+            let process = process::Process::start(&self.binary, &args, folder.path());
+            let mut server = Server { port, process, engine: self.clone(), args, monitor, folder };
+            if server.wait_until_up() {
+                return server;
+            }
+            // Somebody else may have been quicker to take the port.
+            assert!(since.elapsed() < PATIENCE, "nats-server does not start: {}", server.output());
+        }
+    }
+}
+
+impl Server {
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// Clients that are connected.
+    pub async fn connections(&self) -> Option<usize> {
+        let mut stream = net::TcpStream::connect(("127.0.0.1", self.monitor)).await.ok()?;
+        let request = b"GET /connz HTTP/1.0\r\n\r\n";
+        stream.write_all(request).await.ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.ok()?;
+        let body: Value = serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()?;
+        body["num_connections"].as_u64()?.try_into().ok()
+    }
+
+    /// Starts it again where it was.
+    pub fn restart(&mut self) {
+        self.process.kill();
+        self.process = process::Process::start(&self.engine.binary, &self.args, self.folder.path());
+        assert!(self.wait_until_up(), "nats-server does not start again: {}", self.output());
+    }
+
+    /// What it said.
+    pub fn output(&self) -> String {
+        fs::read_to_string(self.folder.path().join("output")).unwrap_or_default()
+    }
+
+    fn wait_until_up(&mut self) -> bool {
+        let since = Instant::now();
+        while since.elapsed() < PATIENCE && self.process.is_running() {
+            if [self.port, self.monitor].iter().all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok()) {
+                return true;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        false
+    }
+}
