@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every check there is. Works from any folder, on a Debian-like machine with Rust and apt-get (as root or with
 # sudo); installs what is missing. What does not come from apt-get is kept in $ASSET_ARBITER_CACHE, by default
-# ~/.cache/asset-arbiter, so that a second run downloads and builds nothing.
+# ~/.cache/asset-arbiter, so that a second run downloads and builds nothing; so is what cargo builds, for another clone.
 #
 #   ./test.sh                      everything, on every engine
 #   ./test.sh --only redis,tidb    only what runs on these engines
@@ -10,6 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 source tests/engines/engines.sh
 
 CACHE=${ASSET_ARBITER_CACHE:-$HOME/.cache/asset-arbiter}
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$CACHE/target}
 # What the browser library promises to run on besides pages.
 NODE_OLDEST=20
 NODE_NEWER=22.23.3
@@ -159,7 +160,7 @@ find_tools() {
   (($(major "$NODE") >= NODE_OLDEST)) || NODE=$(newer_node)
   NODE_MAJOR=$(major "$NODE")
   CHROMIUM=$(find_chromium)
-  ASSET_ARBITER_BIN=$(target)/debug/asset-arbiter
+  ASSET_ARBITER_BIN=$CARGO_TARGET_DIR/debug/asset-arbiter
   export CHROMIUM ASSET_ARBITER_BIN
 }
 
@@ -213,10 +214,6 @@ find_chromium() {
 
 major() {
   "$1" -p 'process.versions.node.split(".")[0]'
-}
-
-target() {
-  cargo metadata --locked --no-deps --format-version 1 | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'
 }
 
 # The path of the newer Node, which the npm registry carries as a plain binary.

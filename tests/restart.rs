@@ -8,7 +8,7 @@ mod support;
 use std::{
     net::{SocketAddr, TcpListener},
     path::Path,
-    time::Duration,
+    time::Instant,
 };
 
 use asset_arbiter::bots::{self, Config, Length, Report};
@@ -46,12 +46,15 @@ async fn killed_in_mid_race_ten_times_nothing_that_was_told_is_lost() {
     let file = folder.path().join("game.db");
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut server = start(address, &file).await;
+    let since = Instant::now();
+    assert!(race(address, "warm-up", 0).await.held());
+    let undisturbed = since.elapsed();
     let mut in_mid_race = 0;
     for round in 0..ROUNDS {
         let room = format!("round-{round}");
         let killing = async {
             // Each round is killed at another point of its race.
-            sleep(Duration::from_millis(150 + 60 * round)).await;
+            sleep(undisturbed.mul_f64((round + 1) as f64 / (ROUNDS + 2) as f64)).await;
             server.child.kill().await.unwrap();
             server = start(address, &file).await;
         };

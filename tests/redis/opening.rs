@@ -3,7 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, Once},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -12,7 +12,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
-use tracing::subscriber::{DefaultGuard, set_default, set_global_default};
+use tracing::subscriber::{DefaultGuard, set_default};
 
 use crate::{
     engines::{eventually, redis},
@@ -40,17 +40,17 @@ async fn what_can_never_work_ends_the_process() {
 
 #[tokio::test]
 async fn a_wrong_password_is_said_and_not_shown() {
-    let log = Log::default();
-    let _guard = log.here();
     for engine in engines() {
+        let log = Log::default();
+        let _guard = log.here();
         let server = engine.start_with(&["--requirepass", "right"]);
         says(&format!("redis://:hunter2@127.0.0.1:{}", server.port), "WRONGPASS").await;
         says(&server.url(), "NOAUTH").await;
         let right = open(&format!("redis://:right@127.0.0.1:{}/3", server.port), FOR_EVER).unwrap();
         eventually("the right password to be taken", async || right.ping().await.ok()).await;
+        let logged = log.text();
+        assert!(logged.contains("WRONGPASS") && !logged.contains("hunter2"), "{logged}");
     }
-    let logged = log.text();
-    assert!(logged.contains("WRONGPASS") && !logged.contains("hunter2"), "{logged}");
 }
 
 #[tokio::test]
@@ -144,27 +144,14 @@ struct Log(Arc<Mutex<Vec<u8>>>);
 impl Log {
     /// Logs what this thread says from here on, until the guard is dropped.
     fn here(&self) -> DefaultGuard {
-        // While there is but one subscriber, tracing asks the thread that first comes by a line whether anybody wants
-        // it, and remembers a no for all threads. A subscriber of the whole process wants every line.
-        static ALL: Once = Once::new();
-        ALL.call_once(|| set_global_default(subscriber(io::sink)).unwrap());
         let log = self.clone();
-        set_default(subscriber(move || log.clone()))
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::TRACE);
+        set_default(subscriber.with_writer(move || log.clone()).finish())
     }
 
     fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
-}
-
-fn subscriber<W: io::Write + 'static>(
-    writer: impl Fn() -> W + Send + Sync + 'static,
-) -> impl tracing::Subscriber {
-    tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(writer)
-        .finish()
 }
 
 impl io::Write for Log {
