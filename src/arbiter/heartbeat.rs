@@ -23,7 +23,7 @@ impl Arbiter {
         self.tell_who_is_here(room, |presence| presence.must_tell() || due && presence.is_anybody_here());
     }
 
-    /// Asks the other nodes for their heartbeats, so that it need not be waited for them.
+    /// Asks the other nodes for a heartbeat each, so that whoever joins does not wait for the next.
     pub(super) fn ask_who_is_elsewhere(&self, room: &Room) {
         self.bus.publish(&room.name, &BusMessage::WhoIsHere);
     }

@@ -64,7 +64,7 @@ pub struct Arbiter {
     seq: AtomicU64,
     /// Rises with every heartbeat.
     heartbeats: AtomicU64,
-    /// It is said on no other node any more who is here.
+    /// The other nodes are not told any more who is here.
     leaving: AtomicBool,
     next_member: AtomicU64,
     rooms: registry::Registry,
