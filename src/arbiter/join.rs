@@ -59,6 +59,7 @@ impl Arbiter {
             wants_snapshot: false,
             first: Vec::new(),
         };
+        self.tell_who_moved(&member.room);
         if let Some(player) = &join.player
             && member.room.with(|state| state.presence.must_ask(player))
         {
@@ -73,6 +74,7 @@ impl Arbiter {
         if let Err(error) = self.bus.subscribe(&room.name).await {
             tracing::warn!(room = %room.name, %error, "cannot subscribe; the room learns by resync until the bus is back");
         }
+        self.ask_who_is_elsewhere(room);
         let snapshot = self.read(StoreCall::Snapshot, &room.name, || self.store.snapshot(&room.name)).await?;
         room.with(|state| {
             let mut waited = Vec::new();

@@ -159,5 +159,6 @@ impl Drop for Member {
     fn drop(&mut self) {
         self.mailbox.close();
         self.room.leave(self.id, self.player.as_ref());
+        self.arbiter.tell_who_moved(&self.room);
     }
 }

@@ -11,6 +11,7 @@ mod operate;
 mod turn;
 mod verdicts;
 
+mod crowd;
 mod log;
 mod presence;
 mod room;
@@ -18,6 +19,7 @@ mod snapshot;
 mod sold_out;
 mod view;
 
+mod heartbeat;
 mod mailbox;
 mod mend;
 mod persist;
@@ -60,6 +62,10 @@ pub struct Arbiter {
     node: NodeId,
     /// Rises with every changing call, hence also for each asset.
     seq: AtomicU64,
+    /// Rises with every heartbeat.
+    heartbeats: AtomicU64,
+    /// The other nodes are not told any more who is here.
+    leaving: AtomicBool,
     next_member: AtomicU64,
     rooms: registry::Registry,
     clock: Arc<clock::Clock>,
@@ -80,6 +86,8 @@ impl Arbiter {
         let arbiter = Arc::new(Self {
             node: NodeId(random.u64(..)),
             seq: AtomicU64::new(0),
+            heartbeats: AtomicU64::new(0),
+            leaving: AtomicBool::new(false),
             next_member: AtomicU64::new(0),
             rooms: registry::Registry::new(Arc::clone(&clock)),
             clock,

@@ -28,7 +28,12 @@ impl Registry {
         self.rooms.get(name).map(|room| self.handle(&room))
     }
 
-    /// The same for a room that has members; looking at an idle one must not keep it.
+    /// An active room for a short look, which does not keep it active.
+    pub(super) fn look(&self, name: &RoomName) -> Option<Arc<Room>> {
+        self.rooms.get(name).map(|room| Arc::clone(&room))
+    }
+
+    /// A handle on a room that has members; looking at an idle one must not keep it.
     pub(super) fn get_inhabited(&self, name: &RoomName) -> Option<RoomHandle> {
         self.rooms.get(name).filter(|room| room.has_members()).map(|room| self.handle(&room))
     }

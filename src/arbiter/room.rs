@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 
 use super::{
     config::Config,
+    crowd::Moved,
     log::RoomLog,
     mailbox::Mailbox,
     presence::{Notice, Presence},
@@ -34,6 +35,8 @@ pub(super) struct Room {
     pub(super) mending: Mutex<BTreeMap<AssetName, u64>>,
     /// When to compare with a shared store next.
     pub(super) resync_at: AtomicU64,
+    /// When to tell the other nodes next who is here.
+    pub(super) heartbeat_at: AtomicU64,
     /// How often it is still to be compared with any store: the outcome of a change is unknown.
     pub(super) doubts: AtomicU8,
     state: Mutex<State>,
@@ -78,6 +81,7 @@ impl Room {
             queues: Mutex::default(),
             mending: Mutex::default(),
             resync_at: AtomicU64::new(0),
+            heartbeat_at: AtomicU64::new(0),
             doubts: AtomicU8::new(0),
             state: Mutex::new(State {
                 view: View::new(config.templates.clone()),
@@ -148,14 +152,7 @@ impl Room {
             members.insert(id, Arc::clone(mailbox));
         }
         if let Some(player) = player {
-            self.announce(|state| {
-                let notice = state.presence.enter(player);
-                state.tell_notice(notice, |offset, players| ServerMessage::PlayerJoined {
-                    offset,
-                    player: player.clone(),
-                    players,
-                })
-            });
+            self.announce(|presence| presence.enter(player));
         }
         Ok(())
     }
@@ -163,27 +160,19 @@ impl Room {
     pub(super) fn leave(&self, id: u64, player: Option<&PlayerName>) {
         self.members.write().remove(&id);
         if let Some(player) = player {
-            self.announce(|state| {
-                let notice = state.presence.leave(player);
-                state.tell_notice(notice, |offset, players| ServerMessage::PlayerLeft {
-                    offset,
-                    player: player.clone(),
-                    players,
-                })
-            });
+            self.announce(|presence| presence.leave(player));
         }
     }
 
-    /// Once a second: tells large rooms how many are here.
-    pub(super) fn tick(&self) {
-        self.announce(|state| {
-            let notice = state.presence.tick();
-            state.tell_notice(notice, |offset, players| ServerMessage::Players { offset, players })
+    /// Changes who is here and tells the members.
+    pub(super) fn announce(&self, step: impl FnOnce(&mut Presence) -> Vec<Notice>) {
+        let told = self.with(|state| {
+            let notices = step(&mut state.presence);
+            let any = !notices.is_empty();
+            notices.into_iter().for_each(|notice| state.tell_notice(notice));
+            any
         });
-    }
-
-    fn announce(&self, step: impl FnOnce(&mut State) -> bool) {
-        if self.with(step) {
+        if told {
             self.wake();
         }
     }
@@ -248,13 +237,17 @@ impl State {
         self.log.append(|offset| message(offset).encode().into());
     }
 
-    fn tell_notice(&mut self, notice: Notice, message: impl FnOnce(u64, usize) -> ServerMessage) -> bool {
+    fn tell_notice(&mut self, notice: Notice) {
         match notice {
-            Notice::Quiet => return false,
-            Notice::Names(players) | Notice::Count(players) => self.append(|offset| message(offset, players)),
+            Notice::Moved(Moved::Came(player, players)) => {
+                self.append(|offset| ServerMessage::PlayerJoined { offset, player, players });
+            }
+            Notice::Moved(Moved::Went(player, players)) => {
+                self.append(|offset| ServerMessage::PlayerLeft { offset, player, players });
+            }
+            Notice::Count(players) => self.append(|offset| ServerMessage::Players { offset, players }),
             Notice::Everything => self.log.reset(),
         }
-        true
     }
 
     /// Takes a whole snapshot from the store in place of the view, and sends one to everybody.

@@ -42,11 +42,15 @@ impl Arbiter {
         let linger = self.config.room_linger.as_millis() as u64;
         let keep = self.keep_due(ticks);
         for name in self.rooms.names() {
+            // Also one that is about to go: that nobody is left may still have to be told.
+            if let Some(room) = self.rooms.look(&name) {
+                self.look_after_presence(&room);
+            }
             if self.rooms.retire(&name, linger, || self.bus.unsubscribe(&name)) {
                 continue;
             }
             if let Some(room) = self.rooms.get_inhabited(&name) {
-                self.look_after(room);
+                self.compare_in_time(room);
             }
             if keep {
                 run(Arc::clone(self).keep(name));
@@ -55,8 +59,7 @@ impl Arbiter {
         self.meters.rooms.set(self.rooms.len() as f64);
     }
 
-    fn look_after(self: &Arc<Self>, room: RoomHandle) {
-        room.tick();
+    fn compare_in_time(self: &Arc<Self>, room: RoomHandle) {
         let may_be_behind = self.store.shared() || room.doubts.load(Relaxed) > 0;
         if may_be_behind && self.resync_due(&room) {
             run(Arc::clone(self).resync(room.clone()));
@@ -76,10 +79,19 @@ impl Arbiter {
 
     /// Takes what another node told.
     pub(super) fn receive(self: &Arc<Self>, name: &RoomName, message: BusMessage) {
-        let Some(room) = self.rooms.get(name) else { return };
         match message {
-            BusMessage::Event(event) => self.apply(&room, vec![event]),
-            BusMessage::RoomRemoved => room.clear(),
+            BusMessage::Event(event) => {
+                if let Some(room) = self.rooms.get(name) {
+                    self.apply(&room, vec![event]);
+                }
+            }
+            BusMessage::RoomRemoved => {
+                if let Some(room) = self.rooms.get(name) {
+                    room.clear();
+                }
+            }
+            BusMessage::Heartbeat(heartbeat) => self.hear_who_is_elsewhere(name, heartbeat),
+            BusMessage::WhoIsHere => self.answer_who_is_here(name),
         }
     }
 }

@@ -19,8 +19,8 @@ use tokio::{
 use super::{BusError, BusMessage, Incoming, intake::Intake, letter::Sender};
 use crate::model::RoomName;
 
-/// Letters that wait while a server is slow or away: some seconds of a busy node, about 4 MB. The newest are worth
-/// most, as a state that is seen late makes up for those before it.
+/// Letters that wait while a server is slow or away: some seconds of a busy node, about 4 MB of events, 16 of heartbeats.
+/// The newest are worth most, as a state that is seen late makes up for those before it.
 pub(super) const WAITING_LETTERS: usize = 16_384;
 
 /// How long a subscription may take until its caller goes on without.

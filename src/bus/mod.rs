@@ -5,6 +5,7 @@
 mod desk;
 mod drivers;
 mod error;
+mod heartbeat;
 #[cfg(any(feature = "redis", feature = "nats"))]
 mod intake;
 #[cfg(any(feature = "redis", feature = "nats"))]
@@ -23,6 +24,7 @@ mod redis;
 use async_trait::async_trait;
 pub use drivers::{DRIVERS, Driver, SWITCHED_OFF, open};
 pub use error::BusError;
+pub use heartbeat::{Heartbeat, Players};
 pub use local::LocalBus;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -69,6 +71,10 @@ pub enum BusMessage {
     Event(Event),
     /// The room was removed.
     RoomRemoved,
+    /// Who is here by way of one node.
+    Heartbeat(Heartbeat),
+    /// A node has just begun to follow the room: a heartbeat of every other is wanted now.
+    WhoIsHere,
 }
 
 /// A message and the room it is about, or the news that the bus was away and messages may be missing.

@@ -1,7 +1,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use asset_arbiter::{
-    model::{duration, room_ttl},
+    model::{duration, limits::HEARTBEAT_NAMES, room_ttl},
     server::Origin,
 };
 use clap::{Args, ValueEnum};
@@ -67,7 +67,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FRAMES", default_value = "512", value_parser = count(16..=1 << 20), help_heading = "Limits")]
     pub(crate) room_log: usize,
     /// Tell every name in rooms of up to that many players
-    #[arg(long, value_name = "PLAYERS", default_value = "64", value_parser = count(0..=256), help_heading = "Limits")]
+    #[arg(long, value_name = "PLAYERS", default_value = "64", value_parser = count(0..=HEARTBEAT_NAMES as u64), help_heading = "Limits")]
     pub(crate) presence_limit: usize,
     /// Connections at one time
     #[arg(long, value_name = "N", default_value = "100000", value_parser = count(1..=10_000_000), help_heading = "Limits")]

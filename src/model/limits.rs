@@ -25,6 +25,21 @@ pub const REMEMBERED_NODES: usize = 32;
 /// Events of one asset that wait for a missing revision; beyond it the gap is repaired at once.
 pub const WAITING_EVENTS: usize = 256;
 
+/// Other nodes whose players a room knows; one more is not heard until another is forgotten. No deployment has that many
+/// on one room, and each brings at most [`HEARTBEAT_NAMES`] names: together some megabytes.
+pub const NODES_HEARD: usize = 256;
+
+/// Names in a heartbeat at most, hence the largest `--presence-limit`: 17 KB, which every bus carries as one message.
+pub const HEARTBEAT_NAMES: usize = 256;
+
+/// Milliseconds between the heartbeats of a node about a room, give or take half, and a second until it is looked after:
+/// 5.5 s at most.
+pub const HEARTBEAT_MS: u64 = 3000;
+
+/// Milliseconds after which a node that was not heard of is forgotten with its players: one heartbeat may be lost, and the
+/// next be late by a second. It shows within another second: after 13 s at most.
+pub const SILENT_NODE_MS: u64 = 12_000;
+
 /// Milliseconds a missing revision is waited for before it is read from the store: a bus is seldom slower.
 pub const GAP_WAIT_MS: u64 = 100;
 

@@ -12,6 +12,7 @@ const LAST_LOOK: Duration = Duration::from_millis(20);
 pub(super) async fn drain(app: &App) {
     tracing::info!(connections = app.seats.taken(), "draining");
     app.start_draining();
+    app.arbiter.farewell();
     sleep(LAST_LOOK).await;
     app.connections.drain();
     if timeout(app.settings.drain_timeout, app.seats.empty()).await.is_err() {

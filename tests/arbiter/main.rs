@@ -4,6 +4,8 @@
 
 mod decisions;
 mod faults;
+mod net;
 mod order;
+mod presence;
 mod rooms;
 mod world;

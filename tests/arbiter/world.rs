@@ -74,20 +74,7 @@ impl World {
         player: Option<&str>,
         resume: Option<Resume>,
     ) -> Result<Client, JoinError> {
-        let join = Join {
-            room: arena(),
-            player: player.map(name),
-            resume,
-            session: "s".into(),
-            ping_interval_ms: 1000,
-        };
-        let member = self.arbiter.join(join).await?;
-        let mut client = Client { member, inbox: Vec::new() };
-        let ServerMessage::Welcome(welcome) = client.next().await else {
-            panic!("the first frame is a welcome")
-        };
-        client.inbox.insert(0, ServerMessage::Welcome(welcome));
-        Ok(client)
+        Client::join(&self.arbiter, player, resume).await
     }
 }
 
@@ -99,6 +86,27 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    pub(crate) async fn join(
+        arbiter: &Arc<Arbiter>,
+        player: Option<&str>,
+        resume: Option<Resume>,
+    ) -> Result<Self, JoinError> {
+        let join = Join {
+            room: arena(),
+            player: player.map(name),
+            resume,
+            session: "s".into(),
+            ping_interval_ms: 1000,
+        };
+        let member = arbiter.join(join).await?;
+        let mut client = Self { member, inbox: Vec::new() };
+        let ServerMessage::Welcome(welcome) = client.next().await else {
+            panic!("the first frame is a welcome")
+        };
+        client.inbox.insert(0, ServerMessage::Welcome(welcome));
+        Ok(client)
+    }
+
     pub(crate) fn welcome(&mut self) -> Welcome {
         match self.inbox.remove(0) {
             ServerMessage::Welcome(welcome) => *welcome,

@@ -55,6 +55,16 @@ impl Process {
         Client::join(self.address, &format!("r/ws?player={player}")).await
     }
 
+    pub(crate) async fn observe(&self) -> Client {
+        Client::join(self.address, "r/ws").await
+    }
+
+    /// Asks it to end: SIGTERM.
+    pub(crate) async fn terminate(&self) {
+        let pid = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    }
+
     /// The value of a line of `/metrics`.
     pub(crate) async fn metric(&self, name: &str) -> u64 {
         http::metric(self.address, name).await

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use asset_arbiter::model::ServerMessage;
 use futures::future::join_all;
-use tokio::process::Command;
 
 use crate::support::{Process, Socket, soon};
 
@@ -32,8 +31,7 @@ async fn sigterm_in_a_race_answers_what_is_in_flight_and_exits_with_0() {
         }
     });
     join_all(race).await;
-    let pid = process.child.id().unwrap().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    process.terminate().await;
     let started = Instant::now();
     let finish = players.into_iter().map(async |mut player| {
         let mut answered = 0;
