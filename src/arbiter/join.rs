@@ -4,7 +4,8 @@ use std::{
 };
 
 use super::{
-    Arbiter, Refusal, mailbox::Mailbox, member::Member, meters::StoreCall, refusal::JoinError, room, snapshot,
+    Arbiter, Refusal, mailbox::Mailbox, member::Member, mend::GAP_WAIT, meters::StoreCall, refusal::JoinError,
+    room::RoomHandle, snapshot,
 };
 use crate::model::{CloseCode, ErrorCode, PROTOCOL, PlayerName, RoomName, Welcome};
 
@@ -69,16 +70,20 @@ impl Arbiter {
     }
 
     /// Subscribes to a room and reads it from the store, in this order, so that nothing falls between.
-    pub(super) async fn load(&self, room: &room::Room) -> Result<(), Refusal> {
+    pub(super) async fn load(self: &Arc<Self>, room: &RoomHandle) -> Result<(), Refusal> {
         if let Err(error) = self.bus.subscribe(&room.name).await {
             tracing::warn!(room = %room.name, %error, "cannot subscribe; the room learns by resync until the bus is back");
         }
         let snapshot = self.read(StoreCall::Snapshot, &room.name, || self.store.snapshot(&room.name)).await?;
-        room.with(|state| {
+        let gaps = room.with(|state| {
             let mut waited = Vec::new();
             state.view.load(snapshot, &mut waited);
             state.tell(&waited);
+            state.view.gaps()
         });
+        for asset in gaps {
+            self.mend(room, &asset, 0, GAP_WAIT, false);
+        }
         self.schedule_resync(room);
         Ok(())
     }

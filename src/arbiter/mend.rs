@@ -163,12 +163,13 @@ impl Arbiter {
     }
 }
 
-/// Whether the repair has more to do; if not, it is over.
+/// Whether the repair has more to do; if not, it is over. Of a room that is not read yet nothing can be missing.
 fn needs_mending(room: &RoomHandle, asset: &AssetName) -> bool {
     let mut mending = room.mending.lock();
     let target = mending.get(asset).copied().unwrap_or_default();
-    let needed =
-        room.with(|state| target > 0 && state.view.is_behind(asset, target) || state.view.has_gap(asset));
+    let needed = room.with(|State { view, .. }| {
+        view.is_loaded() && (target > 0 && view.is_behind(asset, target) || view.has_gap(asset))
+    });
     if !needed {
         mending.remove(asset);
     }
