@@ -60,9 +60,7 @@ impl Arbiter {
             wants_snapshot: false,
             first: Vec::new(),
         };
-        if let Some(player) = &join.player
-            && member.room.with(|state| state.presence.must_ask(player))
-        {
+        if let Some(player) = &join.player {
             self.ask_held_by(&member.room, player, JOIN_PATIENCE.min(self.config.select_deadline)).await;
         }
         member.welcome(join);

@@ -150,11 +150,13 @@ impl Arbiter {
         }
     }
 
-    /// Asks the store what a player holds; while it is away, the first holders in the view must do.
+    /// Asks the store what a player holds if it is not known; while it is away, the first holders in the view
+    /// must do.
     pub(super) async fn ask_held_by(&self, room: &Room, player: &PlayerName, patience: Duration) {
+        let Some(question) = room.with(|state| state.presence.question(player)) else { return };
         let ask = || self.store.held_by(&room.name, player);
         match self.read_within(StoreCall::HeldBy, &room.name, patience, ask).await {
-            Ok(rows) => room.with(|state| state.presence.learn(player, rows)),
+            Ok(rows) => room.with(|state| state.presence.learn(player, question, rows)),
             Err(_) => room.with(|state| {
                 let listed = state.view.listed_holdings(player);
                 state.presence.guess(player, listed);
