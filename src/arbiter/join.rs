@@ -80,7 +80,7 @@ impl Arbiter {
             state.view.gaps()
         });
         for asset in gaps {
-            self.mend(room, &asset, 0, GAP_WAIT, false);
+            self.mend(room, &asset, None, GAP_WAIT, false);
         }
         self.schedule_resync(room);
         Ok(())

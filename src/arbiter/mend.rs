@@ -31,7 +31,7 @@ impl Arbiter {
     pub(super) fn apply(self: &Arc<Self>, room: &RoomHandle, events: Vec<Event>) {
         let assets: BTreeSet<_> = events.iter().map(|event| event.asset.clone()).collect();
         for asset in room.apply(events) {
-            self.mend(room, &asset, 0, GAP_WAIT, false);
+            self.mend(room, &asset, None, GAP_WAIT, false);
         }
         for asset in assets {
             if room.with(|state| state.view.lacks_holders(&asset)) {
@@ -45,7 +45,7 @@ impl Arbiter {
     pub(super) fn compare(self: &Arc<Self>, room: &RoomHandle, state: &AssetState, lost: bool) {
         if room.with(|room| room.view.is_behind(&state.asset, state.revision)) {
             let wait = if lost { Duration::ZERO } else { GAP_WAIT };
-            self.mend(room, &state.asset, state.revision, wait, lost);
+            self.mend(room, &state.asset, Some(state.revision), wait, lost);
         }
     }
 
@@ -55,7 +55,7 @@ impl Arbiter {
         self: &Arc<Self>,
         room: &RoomHandle,
         asset: &AssetName,
-        target: u64,
+        target: Option<u64>,
         wait: Duration,
         publish: bool,
     ) {
@@ -86,12 +86,12 @@ impl Arbiter {
         let most = self.config.room_log / 2;
         for last in (1..=TRIES).rev() {
             let known = room.with(|state| state.view.revision(asset));
-            let target = room.mending.lock().get(asset).copied().unwrap_or_default();
+            let target = room.mending.lock().get(asset).copied().flatten();
             let (stored, grants) = match self.read_asset(room, asset, known, most + 1).await {
                 Ok(Some(read)) => read,
                 Ok(None) => {
                     // Nothing that waits for it will ever be of use.
-                    room.mending.lock().insert(asset.clone(), 0);
+                    room.mending.lock().insert(asset.clone(), None);
                     room.with(|state| state.view.forget_waiting(asset, 0));
                     return true;
                 }
@@ -168,9 +168,10 @@ impl Arbiter {
 /// Whether the repair has more to do; if not, it is over. Of a room that is not read yet nothing can be missing.
 fn needs_mending(room: &RoomHandle, asset: &AssetName) -> bool {
     let mut mending = room.mending.lock();
-    let target = mending.get(asset).copied().unwrap_or_default();
+    let target = mending.get(asset).copied().flatten();
     let needed = room.with(|State { view, .. }| {
-        view.is_loaded() && (target > 0 && view.is_behind(asset, target) || view.has_gap(asset))
+        let is_behind = target.is_some_and(|target| view.is_behind(asset, target));
+        view.is_loaded() && (is_behind || view.has_gap(asset))
     });
     if !needed {
         mending.remove(asset);

@@ -70,6 +70,18 @@ async fn what_no_event_told_is_found_by_resync() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_creation_that_no_event_told_is_found_by_resync() {
+    let world = World::shared(Config::default());
+    let mut ann = world.join("ann").await;
+    world.truth.create(Call { node: NodeId(8), seq: 1, at: 0 }, &arena(), &sword(), 9).await.unwrap();
+    let seen = |message: &ServerMessage| match *message {
+        ServerMessage::AssetChanged { revision, units, .. } => Some((revision, units)),
+        _ => None,
+    };
+    assert_eq!(ann.find(seen).await, (0, 9));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_bus_that_comes_back_is_not_trusted() {
     let world = World::shared(Config { resync_interval: Duration::from_secs(3600), ..Config::default() });
     world.create(9).await;
