@@ -67,6 +67,8 @@ pub enum Kind {
     Stalls(usize),
     /// A node's calls to the store are refused.
     Refused(usize),
+    /// Everyone's are.
+    StoreAway,
     /// No node hears of any other.
     Silence,
 }
@@ -137,6 +139,7 @@ impl Trouble {
             0..=3 => Kind::Crash(node),
             4 => Kind::Stalls(node),
             5 => Kind::Refused(node),
+            6 => Kind::StoreAway,
             _ => Kind::Silence,
         };
         let time = |rng: &mut Rng, most| Duration::from_millis(rng.u64(1..=most));

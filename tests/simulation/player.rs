@@ -3,15 +3,16 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use asset_arbiter::{
-    arbiter::Refusal,
-    model::{AssetName, ErrorCode, PlayerName},
+    model::{AssetName, PlayerName},
+    store::Created,
 };
 use fastrand::Rng;
 use tokio::time::{sleep, timeout};
 
-use crate::linearizability::{follower::Known, plan::Rules};
+use crate::linearizability::plan::Rules;
 
 use super::{
+    answers,
     plan::Made,
     seat::{Memory, Seat},
     tally::{Deed, Outcome},
@@ -126,7 +127,6 @@ impl Player {
             0 => self.leave(),
             1 => seat.sync(),
             2 => {}
-            _ if self.name.is_none() => {}
             _ => self.wish().await?,
         }
         Ok(())
@@ -139,14 +139,16 @@ impl Player {
     }
 
     async fn wish(&mut self) -> Result<(), String> {
-        let Some(seat) = &mut self.seat else { return Ok(()) };
+        let (Some(seat), Some(player)) = (&mut self.seat, self.name.clone()) else { return Ok(()) };
         let assets = &self.world.plan.assets;
         let asset = assets[self.rng.usize(..assets.len())].0.clone();
         match (self.world.plan.rules, self.rng.u8(..20)) {
-            (Rules::Changes | Rules::Lives, 0) => self.operate(Deed::Restock(asset)).await?,
-            (Rules::Changes | Rules::Lives, 1..=7) => seat.release(&asset),
-            (Rules::Lives, 8) => self.operate(Deed::Remove(asset)).await?,
-            (Rules::Lives, 9 | 10) => self.operate(Deed::Create(asset)).await?,
+            (_, 0) => self.operate(Deed::Select(asset, player)).await?,
+            (Rules::Changes | Rules::Lives, 1) => self.operate(Deed::Restock(asset)).await?,
+            (Rules::Changes | Rules::Lives, 2) => self.operate(Deed::Release(asset, player)).await?,
+            (Rules::Changes | Rules::Lives, 3..=8) => seat.release(&asset),
+            (Rules::Lives, 9) => self.operate(Deed::Remove(asset)).await?,
+            (Rules::Lives, 10 | 11) => self.operate(Deed::Create(asset)).await?,
             _ => {
                 seat.select(&asset);
                 self.wants.insert(asset);
@@ -171,7 +173,7 @@ impl Player {
         timeout(patience, waiting).await.unwrap_or(Ok(()))
     }
 
-    /// Asks as an operator does, at any node; at times does not wait for the answer.
+    /// Asks as one does who is no member, at any node; at times does not wait for the answer.
     async fn operate(&mut self, deed: Deed) -> Result<(), String> {
         let Some(node) = self.world.node(self.rng.usize(..self.world.plan.nodes)) else { return Ok(()) };
         let patience = if self.rng.u8(..8) == 0 { self.world.plan.think } else { Duration::from_secs(60) };
@@ -180,44 +182,36 @@ impl Player {
         let answer = node.up(timeout(patience, self.change(&node, &deed, n, more))).await;
         let outcome = match answer {
             None | Some(Err(_)) => Outcome::Unknown,
-            Some(Ok(Ok(outcome))) => outcome,
-            Some(Ok(Err(refusal))) => refused(&refusal)?,
+            Some(Ok(outcome)) => outcome.map_err(|why| format!("{} at {}: {why}", self.who, node.name))?,
         };
         self.world.trace.say(format_args!("{} is answered: {outcome:?}", self.who));
         self.world.tally.count(deed, outcome);
         self.attend()
     }
 
-    async fn change(&self, node: &Node, deed: &Deed, n: u32, more: u32) -> Result<Outcome, Refusal> {
-        let World { room, ledger, plan, .. } = &*self.world;
-        let state = match deed {
-            Deed::Restock(asset) => Some(node.arbiter.restock(room, asset, n, None).await?),
-            Deed::Create(asset) => {
-                // A template says with how many units there is one.
-                let more = if plan.made == Made::First { more } else { 0 };
-                let created = node.arbiter.create(room, asset, plan.units(asset) + more).await?;
-                if !created.created {
-                    return Ok(Outcome::Refused);
-                }
-                Some(created.state)
+    async fn change(&self, node: &Node, deed: &Deed, n: u32, more: u32) -> Result<Outcome, String> {
+        let (world, arbiter) = (&*self.world, &node.arbiter);
+        let World { room, plan, .. } = world;
+        match deed {
+            Deed::Select(asset, player) => {
+                answers::of_reply(world, deed, &arbiter.select(room, asset, player).await)
             }
-            Deed::Remove(asset) => node.arbiter.remove_asset(room, asset).await.map(|_| None)?,
-            Deed::Select(..) | Deed::Release(..) => unreachable!("a member's"),
-        };
-        if let Some(state) = state.filter(|state| !state.removed) {
-            let known = Known::of(&state);
-            // What the store answers is what it had; else it would not be the store that is under test.
-            ledger.had(&state.asset, state.revision, Some(&known)).expect("a state of the store");
+            Deed::Release(asset, player) => {
+                answers::of_reply(world, deed, &arbiter.release(room, asset, player).await)
+            }
+            Deed::Restock(asset) => answers::of_state(world, deed, arbiter.restock(room, asset, n, None).await),
+            Deed::Create(asset) => {
+                // Of the others everybody knows with how many units they begin.
+                let more = if plan.made == Made::First { more } else { 0 };
+                match arbiter.create(room, asset, plan.units(asset) + more).await {
+                    Ok(Created { created: false, .. }) => Ok(Outcome::Refused),
+                    answer => answers::of_state(world, deed, answer.map(|created| created.state)),
+                }
+            }
+            Deed::Remove(asset) => match arbiter.remove_asset(room, asset).await {
+                Ok(_) => Ok(Outcome::Done),
+                Err(refusal) => answers::of_error(world, deed, refusal.code),
+            },
         }
-        Ok(Outcome::Done)
-    }
-}
-
-fn refused(refusal: &Refusal) -> Result<Outcome, String> {
-    match refusal.code {
-        ErrorCode::OutcomeUnknown => Ok(Outcome::Unknown),
-        ErrorCode::StoreUnavailable => Ok(Outcome::Void),
-        ErrorCode::UnknownAsset | ErrorCode::Conflict => Ok(Outcome::Refused),
-        _ => Err(format!("no plan leads to {refusal:?}")),
     }
 }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use asset_arbiter::model::{AssetName, Units};
+use asset_arbiter::model::{AssetName, ErrorCode, ServerMessage, Units};
 use futures::future::{join, join_all, try_join_all};
 use tokio::{runtime::Handle, time::sleep};
 
@@ -17,9 +17,11 @@ use crate::{
 };
 
 use super::{
+    complaints::Complaints,
     plan::{LINGER, Made, Plan},
     planted::Planted,
     player::Player,
+    seat::Seat,
     tally::{Deed, Outcome},
     world::{Node, World},
 };
@@ -35,7 +37,7 @@ pub struct Met {
     pub answered: u64,
     pub unknown: u64,
     pub snapshots: u64,
-    /// Tells one run from every other.
+    /// Tells what happened from everything else, also between machines.
     pub hash: u64,
 }
 
@@ -49,9 +51,10 @@ pub struct Broken {
 /// Plays a seed.
 pub fn play(seed: u64, planted: Option<Planted>) -> Result<Met, Box<Broken>> {
     let _said = SayOnPanic(seed);
+    let (complaints, _listening) = Complaints::listen();
     in_virtual_time(async {
         let world = World::new(seed, planted);
-        match live(&world).await {
+        match live(&world).await.and_then(|snapshots| complaints.none().map(|()| snapshots)) {
             Ok(snapshots) => Ok(Met::of(&world, snapshots)),
             Err(why) => {
                 let (plan, trace) = (world.plan.clone(), world.trace.text());
@@ -118,7 +121,7 @@ async fn quiet(world: &World, all: &mut [Player]) -> Result<(), String> {
             Err(_) if waited < QUIET => {}
             Err(why) => return Err(format!("long after the last fault, {why}")),
         }
-        all.iter_mut().filter_map(|player| player.seat.as_mut()).for_each(super::seat::Seat::sync);
+        all.iter_mut().filter_map(|player| player.seat.as_mut()).for_each(Seat::sync);
         sleep(Duration::from_millis(250)).await;
         waited += Duration::from_millis(250);
     }
@@ -184,7 +187,7 @@ async fn nothing_is_left(world: &World, idle: usize) -> Result<(), String> {
         let elsewhere = ground::room("elsewhere");
         let (asset, player) = (&world.plan.assets[0].0, &world.plan.players[0]);
         let reply = node.arbiter.release(&elsewhere, asset, player).await;
-        if !format!("{reply:?}").contains("UnknownAsset") {
+        if !matches!(reply, ServerMessage::Error { code: ErrorCode::UnknownAsset, .. }) {
             return Err(format!("{} cannot open another room: {reply:?}", node.name));
         }
     }

@@ -9,15 +9,13 @@ use std::{
 
 use asset_arbiter::{
     arbiter::{Join, Member, Ready, Resume},
-    model::{AssetName, AssetState, ErrorCode, PlayerName, ServerMessage, Welcome},
+    model::{AssetName, AssetState, PlayerName, ServerMessage, Welcome},
 };
 
-use crate::linearizability::{
-    follower::{Change, Follower},
-    plan::Rules,
-};
+use crate::linearizability::follower::{Change, Follower};
 
 use super::{
+    answers,
     tally::{Deed, Outcome},
     world::{Node, World},
 };
@@ -155,7 +153,7 @@ impl Seat {
         }
         let mut decided = Vec::new();
         for reply in ready.replies {
-            decided.extend(self.answer(&reply).map_err(|why| format!("{why}: {reply:?}"))?);
+            decided.extend(self.answer(&reply)?);
         }
         Ok(decided)
     }
@@ -216,45 +214,14 @@ impl Seat {
         | ServerMessage::Release { request_id: Some(id), .. }
         | ServerMessage::Error { request_id: Some(id), .. }) = reply
         else {
-            return Err("no reply to a request".to_owned());
+            return Err(format!("no reply to a request: {reply:?}"));
         };
-        let id = id.as_json().parse().map_err(|_| "another request".to_owned())?;
-        let deed = self.pending.remove(&id).ok_or("nobody waits for it")?;
-        let outcome = self.outcome(&deed, reply)?;
-        self.world.trace.say(format_args!("{} is answered {id}: {outcome:?}", self.who));
+        let asked = id.as_json().parse().ok().and_then(|id| self.pending.remove(&id));
+        let deed = asked.ok_or_else(|| format!("nobody waits for this: {reply:?}"))?;
+        let outcome = answers::of_reply(&self.world, &deed, reply)?;
+        self.world.trace.say(format_args!("{} is answered {}: {outcome:?}", self.who, id.as_json()));
         self.world.tally.count(deed.clone(), outcome);
         Ok((!matches!(outcome, Outcome::Unknown | Outcome::Void)).then_some(deed))
-    }
-
-    fn outcome(&self, deed: &Deed, reply: &ServerMessage) -> Result<Outcome, String> {
-        let ledger = &self.world.ledger;
-        match (deed, reply) {
-            (
-                Deed::Select(of, player),
-                &ServerMessage::Selection { ref asset, granted, remaining, revision, already_held, .. },
-            ) if of == asset => match (granted, already_held) {
-                (true, true) => ledger.granted(asset, revision, player).map(|()| Outcome::Found),
-                (true, false) => {
-                    ledger.granted(asset, revision, player)?;
-                    ledger.had_left(asset, revision, remaining).map(|()| Outcome::Done)
-                }
-                (false, _) if remaining > 0 => Err("denied too early".to_owned()),
-                (false, _) => ledger.had_left(asset, revision, 0).map(|()| Outcome::Refused),
-            },
-            (Deed::Release(of, _), &ServerMessage::Release { ref asset, remaining, revision, .. })
-                if of == asset =>
-            {
-                ledger.had_left(asset, revision, remaining).map(|()| Outcome::Done)
-            }
-            (_, ServerMessage::Error { code, .. }) => match code {
-                ErrorCode::OutcomeUnknown => Ok(Outcome::Unknown),
-                ErrorCode::StoreUnavailable => Ok(Outcome::Void),
-                ErrorCode::UnknownAsset if self.world.plan.rules != Rules::Selects => Ok(Outcome::Refused),
-                ErrorCode::NotHeld => Ok(Outcome::Refused),
-                _ => Err("no plan leads to this".to_owned()),
-            },
-            _ => Err(format!("no answer to {deed:?}")),
-        }
     }
 }
 

@@ -160,8 +160,9 @@ impl World {
                     self.start(place);
                 }
             }
-            Kind::Stalls(place) => self.keep_from_store(place, lasts, Faulty::hold).await,
-            Kind::Refused(place) => self.keep_from_store(place, lasts, Faulty::refuse).await,
+            Kind::Stalls(place) => keep_from_store(self.node(place), lasts, Faulty::hold).await,
+            Kind::Refused(place) => keep_from_store(self.node(place), lasts, Faulty::refuse).await,
+            Kind::StoreAway => keep_from_store(self.nodes(), lasts, Faulty::refuse).await,
             Kind::Silence => {
                 self.wire.lose(1.0);
                 sleep(lasts).await;
@@ -228,15 +229,13 @@ impl World {
             _ => config,
         }
     }
+}
 
-    async fn keep_from_store(&self, place: usize, lasts: Duration, keep: fn(&Faulty)) {
-        let Some(node) = self.node(place) else { return };
-        keep(&node.faulty);
-        sleep(lasts).await;
-        if !node.is_down() {
-            node.faulty.resume();
-        }
-    }
+/// Those that went down meanwhile stay away.
+async fn keep_from_store(nodes: impl IntoIterator<Item = Arc<Node>>, lasts: Duration, keep: fn(&Faulty)) {
+    let nodes: Vec<_> = nodes.into_iter().inspect(|node| keep(&node.faulty)).collect();
+    sleep(lasts).await;
+    nodes.iter().filter(|node| !node.is_down()).for_each(|node| node.faulty.resume());
 }
 
 impl Node {
