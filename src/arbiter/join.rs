@@ -4,7 +4,8 @@ use std::{
 };
 
 use super::{
-    Arbiter, Refusal, mailbox::Mailbox, member::Member, meters::StoreCall, refusal::JoinError, room, snapshot,
+    Arbiter, Refusal, mailbox::Mailbox, member::Member, mend::GAP_WAIT, meters::StoreCall, refusal::JoinError,
+    room::RoomHandle, snapshot,
 };
 use crate::model::{CloseCode, ErrorCode, PROTOCOL, PlayerName, RoomName, Welcome};
 
@@ -60,9 +61,7 @@ impl Arbiter {
             first: Vec::new(),
         };
         self.tell_who_moved(&member.room);
-        if let Some(player) = &join.player
-            && member.room.with(|state| state.presence.must_ask(player))
-        {
+        if let Some(player) = &join.player {
             self.ask_held_by(&member.room, player, JOIN_PATIENCE.min(self.config.select_deadline)).await;
         }
         member.welcome(join);
@@ -70,17 +69,21 @@ impl Arbiter {
     }
 
     /// Subscribes to a room and reads it from the store, in this order, so that nothing falls between.
-    pub(super) async fn load(&self, room: &room::Room) -> Result<(), Refusal> {
+    pub(super) async fn load(self: &Arc<Self>, room: &RoomHandle) -> Result<(), Refusal> {
         if let Err(error) = self.bus.subscribe(&room.name).await {
             tracing::warn!(room = %room.name, %error, "cannot subscribe; the room learns by resync until the bus is back");
         }
         self.ask_who_is_elsewhere(room);
         let snapshot = self.read(StoreCall::Snapshot, &room.name, || self.store.snapshot(&room.name)).await?;
-        room.with(|state| {
+        let gaps = room.with(|state| {
             let mut waited = Vec::new();
             state.view.load(snapshot, &mut waited);
             state.tell(&waited);
+            state.view.gaps()
         });
+        for asset in gaps {
+            self.mend(room, &asset, None, GAP_WAIT, false);
+        }
         self.schedule_resync(room);
         Ok(())
     }

@@ -137,7 +137,7 @@ impl Member {
         }
         let revision = self.room.with(|state| {
             let revision = state.view.revision(asset)?;
-            let known = !state.presence.must_ask(player) && !state.presence.holds(player, asset);
+            let known = state.presence.question(player).is_none() && !state.presence.holds(player, asset);
             (known && state.sold_out.knows(asset, revision)).then_some(revision)
         });
         let Some(revision) = revision else { return false };

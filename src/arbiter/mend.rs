@@ -31,7 +31,7 @@ impl Arbiter {
     pub(super) fn apply(self: &Arc<Self>, room: &RoomHandle, events: Vec<Event>) {
         let assets: BTreeSet<_> = events.iter().map(|event| event.asset.clone()).collect();
         for asset in room.apply(events) {
-            self.mend(room, &asset, 0, GAP_WAIT, false);
+            self.mend(room, &asset, None, GAP_WAIT, false);
         }
         for asset in assets {
             if room.with(|state| state.view.lacks_holders(&asset)) {
@@ -45,7 +45,7 @@ impl Arbiter {
     pub(super) fn compare(self: &Arc<Self>, room: &RoomHandle, state: &AssetState, lost: bool) {
         if room.with(|room| room.view.is_behind(&state.asset, state.revision)) {
             let wait = if lost { Duration::ZERO } else { GAP_WAIT };
-            self.mend(room, &state.asset, state.revision, wait, lost);
+            self.mend(room, &state.asset, Some(state.revision), wait, lost);
         }
     }
 
@@ -55,7 +55,7 @@ impl Arbiter {
         self: &Arc<Self>,
         room: &RoomHandle,
         asset: &AssetName,
-        target: u64,
+        target: Option<u64>,
         wait: Duration,
         publish: bool,
     ) {
@@ -86,12 +86,12 @@ impl Arbiter {
         let most = self.config.room_log / 2;
         for last in (1..=TRIES).rev() {
             let known = room.with(|state| state.view.revision(asset));
-            let target = room.mending.lock().get(asset).copied().unwrap_or_default();
+            let target = room.mending.lock().get(asset).copied().flatten();
             let (stored, grants) = match self.read_asset(room, asset, known, most + 1).await {
                 Ok(Some(read)) => read,
                 Ok(None) => {
                     // Nothing that waits for it will ever be of use.
-                    room.mending.lock().insert(asset.clone(), 0);
+                    room.mending.lock().insert(asset.clone(), None);
                     room.with(|state| state.view.forget_waiting(asset, 0));
                     return true;
                 }
@@ -150,11 +150,13 @@ impl Arbiter {
         }
     }
 
-    /// Asks the store what a player holds; while it is away, the first holders in the view must do.
+    /// Asks the store what a player holds if it is not known; while it is away, the first holders in the view
+    /// must do.
     pub(super) async fn ask_held_by(&self, room: &Room, player: &PlayerName, patience: Duration) {
+        let Some(question) = room.with(|state| state.presence.question(player)) else { return };
         let ask = || self.store.held_by(&room.name, player);
         match self.read_within(StoreCall::HeldBy, &room.name, patience, ask).await {
-            Ok(rows) => room.with(|state| state.presence.learn(player, rows)),
+            Ok(rows) => room.with(|state| state.presence.learn(player, question, rows)),
             Err(_) => room.with(|state| {
                 let listed = state.view.listed_holdings(player);
                 state.presence.guess(player, listed);
@@ -163,12 +165,14 @@ impl Arbiter {
     }
 }
 
-/// Whether the repair has more to do; if not, it is over.
+/// Whether the repair has more to do; if not, it is over. Of a room that is not read yet nothing can be missing.
 fn needs_mending(room: &RoomHandle, asset: &AssetName) -> bool {
     let mut mending = room.mending.lock();
-    let target = mending.get(asset).copied().unwrap_or_default();
-    let needed =
-        room.with(|state| target > 0 && state.view.is_behind(asset, target) || state.view.has_gap(asset));
+    let target = mending.get(asset).copied().flatten();
+    let needed = room.with(|State { view, .. }| {
+        let is_behind = target.is_some_and(|target| view.is_behind(asset, target));
+        view.is_loaded() && (is_behind || view.has_gap(asset))
+    });
     if !needed {
         mending.remove(asset);
     }

@@ -15,6 +15,8 @@ pub(super) struct Presence {
     /// Those and the ones on other nodes.
     crowd: Crowd,
     limit: usize,
+    /// Counts the times that it was not known what a player holds.
+    questions: u64,
     /// Whether members are told names; false from the limit up until a tick tells them anew.
     named: bool,
     /// The count changed since it was last told.
@@ -34,7 +36,7 @@ pub(super) enum Notice {
     Everything,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Here {
     connections: usize,
     held: Held,
@@ -44,20 +46,22 @@ struct Here {
 #[derive(Debug)]
 struct Held {
     granted: BTreeMap<AssetName, u64>,
-    /// While the store has not been asked yet: what was given up meanwhile, and when.
-    struck: Option<BTreeMap<AssetName, u64>>,
+    /// While the store has not answered yet.
+    question: Option<Question>,
 }
 
-impl Default for Held {
-    fn default() -> Self {
-        Self { granted: BTreeMap::new(), struck: Some(BTreeMap::new()) }
-    }
+/// What does a player hold? An answer to an earlier question may be from before what was told since.
+#[derive(Debug)]
+struct Question {
+    number: u64,
+    /// What was given up meanwhile, and when.
+    struck: BTreeMap<AssetName, u64>,
 }
 
 impl Presence {
     pub(super) fn new(limit: usize) -> Self {
         let (here, crowd) = (BTreeMap::new(), Crowd::default());
-        Self { here, crowd, limit, named: true, stale: false, untold: false }
+        Self { here, crowd, limit, questions: 0, named: true, stale: false, untold: false }
     }
 
     pub(super) fn count(&self) -> usize {
@@ -70,11 +74,13 @@ impl Presence {
     }
 
     pub(super) fn enter(&mut self, player: &PlayerName) -> Vec<Notice> {
-        let here = self.here.entry(player.clone()).or_default();
-        here.connections += 1;
-        if here.connections > 1 {
+        if let Some(here) = self.here.get_mut(player) {
+            here.connections += 1;
             return Vec::new();
         }
+        self.questions += 1;
+        let here = Here { connections: 1, held: Held::unknown(self.questions) };
+        self.here.insert(player.clone(), here);
         self.untold = true;
         self.change(|crowd| crowd.add(player).into_iter().collect())
     }
@@ -130,18 +136,20 @@ impl Presence {
         }
     }
 
-    /// Whether the store must be asked what the player holds.
-    pub(super) fn must_ask(&self, player: &PlayerName) -> bool {
-        self.here.get(player).is_some_and(|here| here.held.struck.is_some())
+    /// The question that the store must be asked, if it is not known what the player holds.
+    pub(super) fn question(&self, player: &PlayerName) -> Option<u64> {
+        self.here.get(player)?.held.question.as_ref().map(|question| question.number)
     }
 
-    /// Takes the store's answer; what happened while it was asked counts if it is newer.
-    pub(super) fn learn(&mut self, player: &PlayerName, rows: Vec<(AssetName, u64)>) {
-        let Some(here) = self.here.get_mut(player) else { return };
-        let struck = here.held.struck.take().unwrap_or_default();
+    /// Takes the store's answer to a question; what happened while it was asked counts if it is newer.
+    pub(super) fn learn(&mut self, player: &PlayerName, question: u64, rows: Vec<(AssetName, u64)>) {
+        let Some(Here { held, .. }) = self.here.get_mut(player) else { return };
+        let Some(Question { struck, .. }) = held.question.take_if(|asked| asked.number == question) else {
+            return;
+        };
         for (asset, revision) in rows {
             if struck.get(&asset).is_none_or(|&gone| gone < revision) {
-                let known = here.held.granted.entry(asset).or_insert(revision);
+                let known = held.granted.entry(asset).or_insert(revision);
                 *known = revision.max(*known);
             }
         }
@@ -149,7 +157,7 @@ impl Presence {
 
     /// Takes what is likely while the store cannot be asked; it will be asked again.
     pub(super) fn guess(&mut self, player: &PlayerName, rows: Vec<(AssetName, u64)>) {
-        if let Some(here) = self.here.get_mut(player).filter(|here| here.held.struck.is_some()) {
+        if let Some(here) = self.here.get_mut(player).filter(|here| here.held.question.is_some()) {
             here.held.granted.extend(rows);
         }
     }
@@ -184,12 +192,13 @@ impl Presence {
 
     /// Nobody's holdings are known any more: ask again.
     pub(super) fn forget_held(&mut self) {
-        self.here.values_mut().for_each(|here| here.held = Held::default());
+        self.questions += 1;
+        self.here.values_mut().for_each(|here| here.held = Held::unknown(self.questions));
     }
 
     /// The players whose holdings must be asked for.
     pub(super) fn unknown(&self) -> Vec<PlayerName> {
-        let unknown = self.here.iter().filter(|(_, here)| here.held.struck.is_some());
+        let unknown = self.here.iter().filter(|(_, here)| here.held.question.is_some());
         unknown.map(|(player, _)| player.clone()).collect()
     }
 
@@ -206,10 +215,14 @@ impl Presence {
 }
 
 impl Held {
+    fn unknown(number: u64) -> Self {
+        Self { granted: BTreeMap::new(), question: Some(Question { number, struck: BTreeMap::new() }) }
+    }
+
     fn strike(&mut self, event: &Event) {
         self.granted.remove(&event.asset);
-        if let Some(struck) = &mut self.struck {
-            struck.insert(event.asset.clone(), event.revision);
+        if let Some(question) = &mut self.question {
+            question.struck.insert(event.asset.clone(), event.revision);
         }
     }
 }
@@ -280,15 +293,44 @@ mod tests {
         assert_eq!(presence.tick(0), [Notice::Everything]);
     }
 
+    fn released(player: &PlayerName, revision: u64) -> Event {
+        let change = Change::Released { player: player.clone() };
+        Event { asset: asset("sword"), revision, remaining: 1, change }
+    }
+
+    fn asset(text: &str) -> AssetName {
+        text.parse().unwrap()
+    }
+
     #[test]
     fn what_was_released_while_the_store_was_asked_is_not_held() {
         let (mut presence, ann) = (Presence::new(2), player("ann"));
         presence.enter(&ann);
-        let asset: AssetName = "sword".parse().unwrap();
-        let change = Change::Released { player: ann.clone() };
-        presence.follow(&Event { asset: asset.clone(), revision: 7, remaining: 1, change });
-        presence.learn(&ann, vec![(asset.clone(), 6), ("bow".parse().unwrap(), 1)]);
-        assert!(!presence.holds(&ann, &asset));
-        assert_eq!(presence.held(&ann).len(), 1);
+        let question = presence.question(&ann).unwrap();
+        presence.follow(&released(&ann, 7));
+        presence.learn(&ann, question, vec![(asset("sword"), 6), (asset("bow"), 1)]);
+        assert_eq!(presence.question(&ann), None);
+        assert_eq!(presence.held(&ann), [asset("bow")]);
+    }
+
+    #[test]
+    fn an_answer_to_an_earlier_question_brings_back_nothing() {
+        let (mut presence, ann) = (Presence::new(2), player("ann"));
+        presence.enter(&ann);
+        let first = presence.question(&ann).unwrap();
+        let late = || vec![(asset("sword"), 6)];
+        // Asked twice; the other answer came first.
+        presence.learn(&ann, first, late());
+        presence.follow(&released(&ann, 7));
+        presence.learn(&ann, first, late());
+        assert!(presence.held(&ann).is_empty());
+        presence.forget_held();
+        presence.learn(&ann, first, late());
+        assert!(presence.held(&ann).is_empty() && presence.question(&ann).is_some());
+        // Gone, and here again.
+        presence.leave(&ann);
+        presence.enter(&ann);
+        presence.learn(&ann, first, late());
+        assert!(presence.held(&ann).is_empty() && presence.question(&ann).is_some());
     }
 }

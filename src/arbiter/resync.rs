@@ -47,7 +47,7 @@ impl Arbiter {
         }
         for (asset, row) in rows {
             if room.with(|state| state.view.is_behind(&asset, row.revision)) {
-                self.mend(&room, &asset, row.revision, Duration::ZERO, false);
+                self.mend(&room, &asset, Some(row.revision), Duration::ZERO, false);
             }
         }
     }

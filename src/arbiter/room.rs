@@ -31,8 +31,8 @@ pub(super) struct Room {
     /// Subscribed and read from the store.
     pub(super) loaded: OnceCell<()>,
     pub(super) queues: Mutex<Queues>,
-    /// Assets under repair, each with the revision to be reached; 0: just without a gap.
-    pub(super) mending: Mutex<BTreeMap<AssetName, u64>>,
+    /// Assets under repair, each with the revision to be reached; `None`: just without a gap.
+    pub(super) mending: Mutex<BTreeMap<AssetName, Option<u64>>>,
     /// When to compare with a shared store next.
     pub(super) resync_at: AtomicU64,
     /// When to tell the other nodes next who is here.
@@ -131,9 +131,9 @@ impl Room {
     }
 
     /// The store has no more than `stored`: it lost what a target that is not newer than the read says.
-    pub(super) fn lower_target(&self, asset: &AssetName, target: u64, stored: u64) {
+    pub(super) fn lower_target(&self, asset: &AssetName, target: Option<u64>, stored: u64) {
         if let Some(under_way) = self.mending.lock().get_mut(asset).filter(|under_way| **under_way == target) {
-            *under_way = target.min(stored);
+            *under_way = target.min(Some(stored));
         }
     }
 

@@ -38,7 +38,7 @@ impl View {
     pub(super) fn load(&mut self, snapshot: Vec<AssetState>, applied: &mut Vec<Event>) {
         self.assets = snapshot.into_iter().map(|state| (state.asset.clone(), state)).collect();
         self.loaded = true;
-        for asset in self.waiting.keys().cloned().collect::<Vec<_>>() {
+        for asset in self.gaps() {
             self.drain(&asset, applied);
         }
     }
@@ -76,6 +76,16 @@ impl View {
         self.advance(event, applied);
         self.drain(&asset, applied);
         Applied::Now
+    }
+
+    /// Whether it was read from the store; until then, all events wait.
+    pub(super) fn is_loaded(&self) -> bool {
+        self.loaded
+    }
+
+    /// The assets of which events wait for a missing one.
+    pub(super) fn gaps(&self) -> Vec<AssetName> {
+        self.waiting.keys().cloned().collect()
     }
 
     /// Whether events of the asset wait for a missing one.

@@ -14,7 +14,7 @@ use fastrand::Rng;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::{
-    sync::watch,
+    sync::{Notify, watch},
     time::{Instant, sleep, sleep_until},
 };
 
@@ -32,7 +32,7 @@ pub struct Faulty {
     inner: Arc<dyn Store>,
     shared: bool,
     state: Mutex<State>,
-    presence: watch::Sender<Presence>,
+    gate: Arc<Gate>,
     late: watch::Sender<usize>,
 }
 
@@ -45,7 +45,7 @@ impl Faulty {
             shared: inner.shared(),
             inner,
             state: Mutex::new(State { rng: Rng::with_seed(seed), faults, slow: Duration::ZERO, calls }),
-            presence: watch::Sender::new(Presence::Here),
+            gate: Arc::default(),
             late: watch::Sender::new(0),
         }
     }
@@ -69,17 +69,17 @@ impl Faulty {
 
     /// The store is away: calls wait until [`resume`](Self::resume). One whose caller gives up has no effect.
     pub fn hold(&self) {
-        self.presence.send_replace(Presence::Held);
+        self.gate.set(Presence::Held);
     }
 
     /// The store is away: calls, also those that are held, fail with `Unavailable` until [`resume`](Self::resume).
     pub fn refuse(&self) {
-        self.presence.send_replace(Presence::Refusing);
+        self.gate.set(Presence::Refusing);
     }
 
     /// The store is back.
     pub fn resume(&self) {
-        self.presence.send_replace(Presence::Here);
+        self.gate.set(Presence::Here);
     }
 
     /// How often each method was called so far; repeats made by `Faulty` itself do not count.
@@ -109,7 +109,7 @@ impl Faulty {
         fate: Fate,
         run: impl Fn() -> BoxFuture<'static, Result<T>> + Send,
     ) -> Result<T> {
-        present(self.presence.subscribe()).await?;
+        self.gate.pass().await?;
         if fate.ending == Ending::Refused {
             return Err(unavailable("refused the call"));
         }
@@ -130,7 +130,7 @@ impl Faulty {
 
     /// Runs a read by its fate.
     async fn read<T>(&self, fate: Fate, run: impl Future<Output = Result<T>> + Send) -> Result<T> {
-        present(self.presence.subscribe()).await?;
+        self.gate.pass().await?;
         pause(fate.before).await;
         if fate.ending != Ending::Answered {
             return Err(unavailable("did not answer"));
@@ -149,10 +149,10 @@ impl Faulty {
         if !has_room {
             return;
         }
-        let (late, presence, due) = (self.late.clone(), self.presence.subscribe(), Instant::now() + lateness);
+        let (late, gate, due) = (self.late.clone(), Arc::clone(&self.gate), Instant::now() + lateness);
         tokio::spawn(async move {
             sleep_until(due).await;
-            if present(presence).await.is_ok() {
+            if gate.pass().await.is_ok() {
                 let _ = run.await;
             }
             late.send_modify(|late| *late -= 1);
@@ -287,18 +287,40 @@ struct State {
     calls: CallCounts,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Presence {
+    #[default]
     Here,
     Held,
     Refusing,
 }
 
-/// Waits while the store is held.
-async fn present(mut presence: watch::Receiver<Presence>) -> Result<()> {
-    match presence.wait_for(|&presence| presence != Presence::Held).await {
-        Ok(presence) if *presence == Presence::Refusing => Err(unavailable("is away")),
-        _ => Ok(()),
+/// What every call passes first. Those who are held go on in the order they came, so that a seed replays: a
+/// `watch` would wake them in any.
+#[derive(Default)]
+struct Gate {
+    presence: Mutex<Presence>,
+    changed: Notify,
+}
+
+impl Gate {
+    fn set(&self, presence: Presence) {
+        *self.presence.lock() = presence;
+        self.changed.notify_waiters();
+    }
+
+    /// Waits while the store is held.
+    async fn pass(&self) -> Result<()> {
+        loop {
+            // Made before the look, so that no change falls between.
+            let changed = self.changed.notified();
+            let presence = *self.presence.lock();
+            match presence {
+                Presence::Here => return Ok(()),
+                Presence::Refusing => return Err(unavailable("is away")),
+                Presence::Held => changed.await,
+            }
+        }
     }
 }
 

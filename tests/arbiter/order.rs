@@ -70,6 +70,18 @@ async fn what_no_event_told_is_found_by_resync() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_creation_that_no_event_told_is_found_by_resync() {
+    let world = World::shared(Config::default());
+    let mut ann = world.join("ann").await;
+    world.truth.create(Call { node: NodeId(8), seq: 1, at: 0 }, &arena(), &sword(), 9).await.unwrap();
+    let seen = |message: &ServerMessage| match *message {
+        ServerMessage::AssetChanged { revision, units, .. } => Some((revision, units)),
+        _ => None,
+    };
+    assert_eq!(ann.find(seen).await, (0, 9));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_bus_that_comes_back_is_not_trusted() {
     let world = World::shared(Config { resync_interval: Duration::from_secs(3600), ..Config::default() });
     world.create(9).await;
@@ -245,4 +257,38 @@ async fn what_a_store_has_lost_is_not_asked_for_again_and_again() {
     let reads = world.faulty.calls().asset;
     assert!(reads < 10, "{reads} reads");
     assert_eq!(ann.select().await, Answer::Granted { revision: 1, remaining: 8 });
+}
+
+/// It is read whole by the next who wants it.
+#[tokio::test(start_paused = true)]
+async fn a_room_that_could_not_be_read_repairs_nothing_and_goes() {
+    let world = World::shared(Config { select_deadline: Duration::from_secs(1), ..Config::default() });
+    world.faulty.refuse();
+    assert!(world.try_join(Some("ann"), None).await.is_err());
+    world.faulty.resume();
+    world.faulty.slow(Duration::from_millis(1));
+    world.truth.create(Call { node: NodeId(8), seq: 1, at: 0 }, &arena(), &sword(), 9).await.unwrap();
+    let event = elsewhere(&world, "x").await;
+    world.bus.deliver(event).await;
+    world.bus.send(Incoming::Reconnected).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(world.faulty.calls().asset, 0, "nobody needs it");
+    assert!(world.bus.rooms.lock().is_empty(), "nobody listens any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_while_a_room_was_read_and_still_has_a_gap_is_repaired() {
+    let world = World::shared(Config { resync_interval: Duration::from_secs(3600), ..Config::default() });
+    world.truth.create(Call { node: NodeId(8), seq: 1, at: 0 }, &arena(), &sword(), 9).await.unwrap();
+    world.faulty.slow(Duration::from_millis(200));
+    let second = Change::Granted { player: name("y"), units: 9, at: 2 };
+    let second = Event { asset: sword(), revision: 2, remaining: 7, change: second };
+    let (mut ann, ()) = tokio::join!(world.join("ann"), async {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        world.bus.deliver(BusMessage::Event(second)).await;
+    });
+    elsewhere(&world, "x").await;
+    elsewhere(&world, "y").await;
+    assert_eq!(ann.find(grant).await, (name("x"), 1));
+    assert_eq!(ann.find(grant).await, (name("y"), 2));
 }

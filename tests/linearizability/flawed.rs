@@ -9,7 +9,9 @@ use std::{
 
 use asset_arbiter::{
     model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
-    store::{Call, Created, Done, Limits, NodeId, Result, Selected, Store, Verdict},
+    store::{
+        Call, Created, Done, Limits, NodeId, Result, Selected, Store, StoreError, StoreErrorKind, Verdict,
+    },
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -49,6 +51,8 @@ pub enum Flaw {
     RestocksTwice,
     /// Now and then forgets that a condition was given.
     ForgetsConditions,
+    /// Denies when the reply to a select was lost on the way from the store within.
+    DeniesLostReplies,
 }
 
 impl Flawed {
@@ -80,6 +84,15 @@ impl Flawed {
             state: state.clone(),
             repeated: false,
         })
+    }
+
+    fn denies(&self, error: &StoreError) -> bool {
+        self.flaw == Flaw::DeniesLostReplies && error.kind() == StoreErrorKind::OutcomeUnknown
+    }
+
+    async fn denial(&self, room: &RoomName, asset: &AssetName, players: &[PlayerName]) -> Result<Selected> {
+        let state = self.inner.asset(room, asset).await?;
+        Ok(Selected { verdicts: vec![Verdict::SoldOut; players.len()], state, repeated: false })
     }
 
     async fn before(&self, room: &RoomName, asset: &AssetName) -> Option<AssetState> {
@@ -119,7 +132,10 @@ impl Store for Flawed {
         let own = (call.node, call.seq);
         let denied = self.denied.lock().contains(&own);
         let call = self.call(call, if denied { Flaw::ForgetsDenials } else { Flaw::ForgetsSelects });
-        let mut selected = self.inner.select(call, room, asset, players, create).await?;
+        let mut selected = match self.inner.select(call, room, asset, players, create).await {
+            Err(error) if self.denies(&error) => self.denial(room, asset, players).await?,
+            selected => selected?,
+        };
         if !selected.verdicts.iter().any(|verdict| matches!(verdict, Verdict::Granted { .. })) {
             self.denied.lock().insert(own);
         }

@@ -10,6 +10,7 @@
 mod arena;
 pub mod examples;
 pub mod flawed;
+pub mod follower;
 mod guest;
 pub mod history;
 mod listener;
@@ -18,6 +19,7 @@ pub mod plan;
 mod racer;
 pub mod run;
 pub mod spec;
+pub mod wire;
 
 use std::{ops::Range, pin::pin, sync::Arc};
 

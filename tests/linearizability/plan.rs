@@ -143,7 +143,7 @@ impl Plan {
 }
 
 /// Most calls meet something, and copies come later than anyone waits.
-fn harsh() -> Faults {
+pub fn harsh() -> Faults {
     Faults {
         refused: 0.15,
         lost_before: 0.2,

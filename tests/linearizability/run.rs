@@ -27,10 +27,11 @@ use super::{
     guest::Guest,
     history::{self, Record, Recorder, Verdict},
     listener::Listener,
-    nodes::{self, Wire},
+    nodes,
     plan::{Pace, Plan, Rules},
     racer::Racer,
     spec::{Answer, Ask, Why},
+    wire::Wire,
 };
 
 /// What the clients speak to.
@@ -226,7 +227,7 @@ fn kept(arena: &Arena, stored: Option<AssetState>) -> Result<(), String> {
 /// Nobody is told of a revision what others are not.
 fn told_the_same(listeners: &[Listener]) -> Result<(), String> {
     let mut all = BTreeMap::new();
-    for (revision, change) in listeners.iter().flat_map(|listener| &listener.told) {
+    for (revision, change) in listeners.iter().flat_map(|listener| &listener.follower.told) {
         let first = all.entry(*revision).or_insert_with(|| change.clone());
         if first != change {
             return Err(format!("of revision {revision} some were told {first:?}, others {change:?}"));

@@ -1,0 +1,68 @@
+//! What an answer means, held against what the store really did.
+
+use asset_arbiter::{
+    arbiter::Refusal,
+    model::{AssetState, ErrorCode, ServerMessage},
+};
+
+use crate::linearizability::{follower::Known, plan::Rules};
+
+use super::{
+    tally::{Deed, Outcome},
+    world::World,
+};
+
+/// Of a select or a release.
+pub fn of_reply(world: &World, deed: &Deed, reply: &ServerMessage) -> Result<Outcome, String> {
+    let ledger = &world.ledger;
+    match (deed, reply) {
+        (
+            Deed::Select(of, player),
+            &ServerMessage::Selection { ref asset, granted, remaining, revision, already_held, .. },
+        ) if of == asset => match (granted, already_held) {
+            (true, true) => ledger.granted(asset, revision, player).map(|()| Outcome::Found),
+            (true, false) => {
+                ledger.granted(asset, revision, player)?;
+                ledger.had_left(asset, revision, remaining).map(|()| Outcome::Done)
+            }
+            (false, _) if remaining > 0 => Err(format!("denied too early: {reply:?}")),
+            (false, _) => ledger.had_left(asset, revision, 0).map(|()| Outcome::Refused),
+        },
+        (Deed::Release(of, _), &ServerMessage::Release { ref asset, remaining, revision, .. })
+            if of == asset =>
+        {
+            ledger.had_left(asset, revision, remaining).map(|()| Outcome::Done)
+        }
+        (_, ServerMessage::Error { code, .. }) => of_error(world, deed, *code),
+        _ => Err(format!("no answer to {deed:?}: {reply:?}")),
+    }
+}
+
+/// Of what an operator asked for, where the answer is the asset as it is then.
+pub fn of_state(world: &World, deed: &Deed, answer: Result<AssetState, Refusal>) -> Result<Outcome, String> {
+    match answer {
+        Ok(state) => {
+            let known = (!state.removed).then(|| Known::of(&state));
+            world.ledger.had(&state.asset, state.revision, known.as_ref()).map(|()| Outcome::Done)
+        }
+        Err(refusal) => of_error(world, deed, refusal.code),
+    }
+}
+
+/// Of a refusal.
+pub fn of_error(world: &World, deed: &Deed, code: ErrorCode) -> Result<Outcome, String> {
+    let is_there = world.plan.rules == Rules::Selects;
+    match (code, deed) {
+        (ErrorCode::OutcomeUnknown, _) => Ok(Outcome::Unknown),
+        (ErrorCode::StoreUnavailable, _) => Ok(Outcome::Void),
+        // A copy of the call that overtook it may have got a unit of what was removed since.
+        (ErrorCode::UnknownAsset, Deed::Select(..)) if world.plan.faults.duplicated_late > 0.0 && !is_there => {
+            Ok(Outcome::Unknown)
+        }
+        (ErrorCode::UnknownAsset, _) if !is_there => Ok(Outcome::Refused),
+        (ErrorCode::NotHeld, Deed::Release(..)) | (ErrorCode::Conflict, Deed::Create(_)) => {
+            Ok(Outcome::Refused)
+        }
+        _ => Err(format!("{deed:?} is answered {}", code.as_str())),
+    }
+}

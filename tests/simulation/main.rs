@@ -1,0 +1,68 @@
+//! Many nodes, one room: whatever happens to nodes, to their store and to the wire between them, once quiet
+//! everyone knows the same, every promise was kept, and nothing is left behind; and bugs that are planted show.
+//! `SEED=17` replays one seed, `SEEDS=20000` tries more.
+
+#![allow(unreachable_pub, reason = "modules of a test")]
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod answers;
+mod complaints;
+#[path = "../conformance/mod.rs"]
+mod conformance;
+mod ledger;
+#[path = "../linearizability/mod.rs"]
+mod linearizability;
+mod many;
+mod plan;
+mod planted;
+mod player;
+mod run;
+mod seat;
+mod tally;
+mod trace;
+mod world;
+
+use conformance::seeds;
+use many::play_all;
+use planted::Planted;
+use run::trace;
+
+#[test]
+fn every_promise_is_kept_by_many_nodes() {
+    match play_all(None, seeds(2000)) {
+        Ok(met) => {
+            println!("{met:?}");
+            met.assert_enough();
+        }
+        Err(broken) => panic!("{broken}"),
+    }
+}
+
+#[test]
+fn a_seed_replays_exactly() {
+    for seed in 0..100 {
+        let (one, other) = (trace(seed), trace(seed));
+        let differs = one.lines().zip(other.lines()).find(|(one, other)| one != other);
+        assert_eq!(differs, None, "seed {seed}");
+        assert_eq!(one.len(), other.len(), "seed {seed}");
+    }
+}
+
+/// Seeds within which every planted bug must show.
+const SHOWS_WITHIN: u64 = 200;
+
+#[test]
+fn a_planted_bug_shows() {
+    for planted in [
+        Planted::SkipsTheRevisionCheck,
+        Planted::DeniesLostReplies,
+        Planted::ForgetsSelects,
+        Planted::ForgetsReleases,
+        Planted::ForgetsRestocks,
+        Planted::NeverResyncs,
+    ] {
+        let Err(broken) = play_all(Some(planted), 0..SHOWS_WITHIN) else { panic!("{planted:?} does not show") };
+        println!("{planted:?} shows under SEED={}: {}", broken.plan.seed, broken.why);
+    }
+    play_all(None, 0..SHOWS_WITHIN).unwrap_or_else(|broken| panic!("without a planted bug: {broken}"));
+}

@@ -1,0 +1,162 @@
+//! What a seed stands for.
+
+use std::time::Duration;
+
+use asset_arbiter::{
+    arbiter::Config,
+    model::{AssetName, PlayerName, Units},
+    store::faulty::Faults,
+};
+use fastrand::Rng;
+
+use crate::{
+    conformance::ground::{asset, team},
+    linearizability::plan::{Rules, harsh},
+};
+
+/// Nodes, who plays on them, and what goes wrong.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub seed: u64,
+    pub rules: Rules,
+    pub nodes: usize,
+    pub players: Vec<PlayerName>,
+    pub observers: usize,
+    pub assets: Vec<(AssetName, Units)>,
+    pub made: Made,
+    pub steps: usize,
+    /// The longest pause between two steps.
+    pub think: Duration,
+    /// How long a node tries.
+    pub deadline: Duration,
+    pub resync_interval: Duration,
+    pub sold_out_ttl: Duration,
+    pub room_log: usize,
+    pub presence_limit: usize,
+    pub faults: Faults,
+    /// How many messages between nodes are lost, and how late the others come.
+    pub loss: f64,
+    pub lateness: Duration,
+    pub troubles: Vec<Trouble>,
+}
+
+/// How assets come to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Made {
+    /// Before everything else.
+    First,
+    /// By their first select; everybody sees them before.
+    FromTemplate,
+    /// By their first select.
+    BySelect,
+}
+
+/// Something that happens, after a while and for a while.
+#[derive(Debug, Clone)]
+pub struct Trouble {
+    pub after: Duration,
+    pub lasts: Duration,
+    pub kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// A node is gone at once, and another comes in its place.
+    Crash(usize),
+    /// A node's calls to the store wait.
+    Stalls(usize),
+    /// A node's calls to the store are refused.
+    Refused(usize),
+    /// Everyone's are.
+    StoreAway,
+    /// No node hears of any other.
+    Silence,
+}
+
+/// How long a room stays when nobody is in it.
+pub const LINGER: Duration = Duration::from_secs(2);
+
+impl Plan {
+    pub fn new(seed: u64, rng: &mut Rng) -> Self {
+        let rules = [Rules::Selects, Rules::Changes, Rules::Changes, Rules::Lives][rng.usize(..4)];
+        let made = [Made::First, Made::First, Made::FromTemplate, Made::BySelect][rng.usize(..4)];
+        let nodes = rng.usize(2..=5);
+        let names = ["sword", "bow", "crown"];
+        let deadline = Duration::from_millis([150, 600, 1000][rng.usize(..3)]);
+        Self {
+            seed,
+            rules,
+            nodes,
+            players: team("p", rng.usize(3..=8)),
+            observers: rng.usize(..=2),
+            assets: names[..rng.usize(1..=3)].iter().map(|name| (asset(name), rng.u32(1..=4))).collect(),
+            made,
+            steps: rng.usize(8..=16),
+            think: Duration::from_millis([20, 100, 250][rng.usize(..3)]),
+            deadline,
+            resync_interval: Duration::from_millis(rng.u64(500..=2000)),
+            sold_out_ttl: Duration::from_millis([0, 0, 300][rng.usize(..3)]),
+            room_log: [4, 16, 512][rng.usize(..3)],
+            presence_limit: [2, 64][rng.usize(..2)],
+            faults: faults(rules, made, deadline, rng),
+            loss: [0.0, 0.1, 0.5, 1.0][rng.usize(..4)],
+            lateness: Duration::from_millis(rng.u64(1..=250)),
+            troubles: (0..rng.usize(..=5)).map(|_| Trouble::new(nodes, rng)).collect(),
+        }
+    }
+
+    pub fn config(&self) -> Config {
+        let (templates, auto_create) = match self.made {
+            Made::First => (Vec::new(), None),
+            Made::FromTemplate => (self.assets.clone(), None),
+            Made::BySelect => (Vec::new(), Some(self.assets[0].1)),
+        };
+        Config {
+            select_deadline: self.deadline,
+            sold_out_ttl: self.sold_out_ttl,
+            resync_interval: self.resync_interval,
+            room_log: self.room_log,
+            room_linger: LINGER,
+            presence_limit: self.presence_limit,
+            max_rooms: 1,
+            templates,
+            auto_create,
+            ..Config::default()
+        }
+    }
+
+    /// With how many units an asset begins.
+    pub fn units(&self, asset: &AssetName) -> Units {
+        let named = self.assets.iter().find(|(name, _)| name == asset && self.made != Made::BySelect);
+        named.map_or(self.assets[0].1, |(_, units)| *units)
+    }
+}
+
+impl Trouble {
+    fn new(nodes: usize, rng: &mut Rng) -> Self {
+        let node = rng.usize(..nodes);
+        let kind = match rng.u8(..8) {
+            0..=3 => Kind::Crash(node),
+            4 => Kind::Stalls(node),
+            5 => Kind::Refused(node),
+            6 => Kind::StoreAway,
+            _ => Kind::Silence,
+        };
+        let time = |rng: &mut Rng, most| Duration::from_millis(rng.u64(1..=most));
+        Self { after: time(rng, 1500), lasts: time(rng, 700), kind }
+    }
+}
+
+fn faults(rules: Rules, made: Made, deadline: Duration, rng: &mut Rng) -> Faults {
+    let mut faults = match rng.u8(..6) {
+        0 => Faults::default(),
+        1..=3 => Faults::rough(),
+        _ => harsh(),
+    };
+    faults.max_lateness = faults.max_lateness.min(deadline * 2);
+    if rules != Rules::Selects && made != Made::First {
+        // A call that found an asset never made leaves no trace: a copy that finds it made is a new call.
+        (faults.duplicated, faults.duplicated_late) = (0.0, 0.0);
+    }
+    faults
+}
