@@ -191,6 +191,8 @@ async fn nothing_is_left(world: &World, idle: usize) -> Result<(), String> {
             return Err(format!("{} cannot open another room: {reply:?}", node.name));
         }
     }
+    // What they asked each other of that room has arrived.
+    sleep(Duration::from_secs(1)).await;
     let busy = tasks();
     if busy != idle {
         return Err(format!("{busy} tasks run on nodes without members, not {idle}"));
