@@ -24,6 +24,10 @@ check:
 conformance seeds="5000":
     SEEDS={{seeds}} cargo test --release --test store_conformance
 
+# Plays many more seeds than a test run on many nodes; `SEED=17 just simulation` replays one.
+simulation seeds="50000":
+    SEEDS={{seeds}} cargo test --release --test simulation
+
 # Formats the code.
 fmt:
     cargo fmt

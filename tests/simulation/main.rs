@@ -29,7 +29,7 @@ use run::trace;
 
 #[test]
 fn every_promise_is_kept_by_many_nodes() {
-    match play_all(None, seeds(2000)) {
+    match play_all(None, seeds(3000)) {
         Ok(met) => {
             println!("{met:?}");
             met.assert_enough();
