@@ -25,7 +25,7 @@ pub const FOR_EVER: Options = Options { room_ttl: None };
 pub const SEEDS: u64 = 300;
 
 /// Races under faults on each engine: those take a second of it each. `SEEDS=300` asks for as many.
-pub const RACES: u64 = 60;
+pub const RACES: u64 = 30;
 
 /// What is quick.
 pub const AT_ONCE: Duration = Duration::from_millis(500);
