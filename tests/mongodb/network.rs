@@ -1,16 +1,18 @@
 //! What a network does to one request: the store says what is so, and a repeat of the call finds out.
 
-use std::{slice::from_ref, time::Duration};
+use std::slice::from_ref;
 
 use asset_arbiter::store::StoreErrorKind;
-use tokio::time::{sleep, timeout};
 
 use crate::{
     conformance::ground::{Ground, Node, asset, granted, players},
     engines::{mongodb::ferretdb, proxy::Fault},
     ground::behind_proxy,
     remote::{
-        network::{Sides, a_black_hole_is_noticed, a_cut_is_found_out, repeats_take_effect_once},
+        network::{
+            Sides, a_black_hole_is_noticed, a_call_that_is_given_up_leaves_all_or_nothing, a_cut_is_found_out,
+            repeats_take_effect_once,
+        },
         store,
     },
 };
@@ -76,29 +78,9 @@ async fn a_black_hole_is_noticed_in_time() {
     }
 }
 
-/// Whoever gives up in the middle of a call, at whatever moment, leaves all of it or nothing.
 #[tokio::test]
 async fn a_call_that_is_given_up_leaves_all_of_it_or_nothing() {
     let Some(engine) = ferretdb() else { return };
     let server = engine.start();
-    let Ground { store, room } = &Ground::new(store(&server.url()).await);
-    let ground = Ground { store: store.clone(), room: room.clone() };
-    let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
-    ground.create(node.next(), &sword, 3).await;
-    let (mut given_up, mut before) = (0, 0);
-    for round in 0..100 {
-        let (patience, call) = (Duration::from_micros(fastrand::u64(0..10_000)), node.next());
-        let late = match round % 2 {
-            0 => timeout(patience, store.select(call, room, &sword, from_ref(&ann), None)).await.is_err(),
-            _ => timeout(patience, store.release(call, room, &sword, &ann)).await.is_err(),
-        };
-        given_up += usize::from(late);
-        sleep(Duration::from_millis(5)).await;
-        // It is held against its holders.
-        let state = ground.state(&sword).await;
-        assert!(state.revision >= before);
-        before = state.revision;
-    }
-    assert!((1..100).contains(&given_up), "{given_up}");
-    assert_eq!(ground.holders(&sword).await.len(), ground.state(&sword).await.held as usize);
+    a_call_that_is_given_up_leaves_all_or_nothing(Ground::new(store(&server.url()).await)).await;
 }

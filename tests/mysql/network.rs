@@ -1,16 +1,15 @@
 //! What a network does to one packet: the store says what is so, and a repeat of the call finds out.
 
-use std::{slice::from_ref, time::Duration};
+use std::slice::from_ref;
 
 use asset_arbiter::store::StoreErrorKind;
-use tokio::time::{sleep, timeout};
 
 use crate::{
     conformance::ground::{Ground, Node, already, asset, granted, players, refusal},
     engines::{mysql, proxy::Fault},
     ground::{WRITE, behind_proxy},
     remote::{
-        network::{Sides, a_black_hole_is_noticed, answered},
+        network::{Sides, a_black_hole_is_noticed, a_call_that_is_given_up_leaves_all_or_nothing, answered},
         store,
     },
 };
@@ -84,32 +83,10 @@ async fn a_black_hole_is_noticed_in_time() {
     }
 }
 
-/// Whoever gives up in the middle of a call, at whatever moment, leaves all of it or nothing, and no lock.
 #[tokio::test]
 async fn a_call_that_is_given_up_leaves_all_of_it_or_nothing() {
     for engine in mysql::all() {
         let server = engine.start().await;
-        let ground = Ground::new(store(&server.url()).await);
-        let (sword, node, other, [ann, bob]) =
-            (asset("sword"), Node::new(), Node::new(), players(["ann", "bob"]));
-        ground.create(node.next(), &sword, 3).await;
-        let (mut given_up, mut before) = (0, 0);
-        for round in 0..150 {
-            let patience = Duration::from_micros(fastrand::u64(0..4000));
-            let (store, room, call) = (&ground.store, &ground.room, node.next());
-            let late = match round % 2 {
-                0 => timeout(patience, store.select(call, room, &sword, from_ref(&ann), None)).await.is_err(),
-                _ => timeout(patience, store.release(call, room, &sword, &ann)).await.is_err(),
-            };
-            given_up += usize::from(late);
-            sleep(Duration::from_millis(2)).await;
-            // It is held against its holders, and nobody waits for a lock.
-            let state = ground.state(&sword).await;
-            assert!(state.revision >= before, "{}", engine.name);
-            before = state.revision;
-        }
-        assert!((1..150).contains(&given_up), "{given_up}");
-        assert_eq!(ground.select(other.next(), &sword, from_ref(&bob)).await.verdicts.len(), 1);
-        assert_eq!(ground.holders(&sword).await.len(), ground.state(&sword).await.held as usize);
+        a_call_that_is_given_up_leaves_all_or_nothing(Ground::new(store(&server.url()).await)).await;
     }
 }

@@ -2,12 +2,15 @@
 
 use std::{
     fmt::Debug,
-    future::Future,
+    future::{Future, poll_fn},
+    pin::pin,
     slice::from_ref,
+    task::Poll,
     time::{Duration, Instant},
 };
 
 use asset_arbiter::store::{Result, StoreErrorKind, Verdict};
+use tokio::time::sleep;
 
 use crate::{
     conformance::ground::{Ground, Node, already, asset, granted, players, refusal},
@@ -120,6 +123,49 @@ pub async fn a_black_hole_is_noticed(
     assert_eq!(refusal(select().await), kind);
     assert_eq!(answered(select).await.verdicts, [granted(1)], "on a new connection");
     assert!(since.elapsed() < NOTICED, "{:?}", since.elapsed());
+}
+
+/// Whoever gives up in the middle of a call, at whatever moment, leaves all of it or nothing, and no lock.
+pub async fn a_call_that_is_given_up_leaves_all_or_nothing(ground: Ground) {
+    let Ground { store, room } = &ground;
+    let (sword, node, other, [ann, bob]) = (asset("sword"), Node::new(), Node::new(), players(["ann", "bob"]));
+    ground.create(node.next(), &sword, 3).await;
+    let (mut given_up, mut before) = (0, 0);
+    for round in 0..150 {
+        let (polls, call) = (fastrand::u32(1..=1 << fastrand::u32(0..=7)), node.next());
+        let in_time = match round % 2 {
+            0 => for_polls(polls, store.select(call, room, &sword, from_ref(&ann), None)).await.is_some(),
+            _ => for_polls(polls, store.release(call, room, &sword, &ann)).await.is_some(),
+        };
+        given_up += u32::from(!in_time);
+        sleep(Duration::from_millis(2)).await;
+        // It is held against its holders, and nobody waits for a lock.
+        let state = ground.state(&sword).await;
+        assert!(state.revision >= before);
+        before = state.revision;
+    }
+    assert!((1..150).contains(&given_up), "{given_up}");
+    assert_eq!(ground.select(other.next(), &sword, from_ref(&bob)).await.verdicts.len(), 1);
+    assert_eq!(ground.holders(&sword).await.len(), ground.state(&sword).await.held as usize);
+}
+
+/// Polls a call so many times, which ends it somewhere in its middle on a machine of any speed, and drops it a moment
+/// after.
+async fn for_polls<T>(polls: u32, call: impl Future<Output = T>) -> Option<T> {
+    let (mut call, mut left) = (pin!(call), polls);
+    let answer = poll_fn(|task| {
+        left -= 1;
+        match call.as_mut().poll(task) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await;
+    if answer.is_none() {
+        sleep(Duration::from_micros(fastrand::u64(0..2000))).await;
+    }
+    answer
 }
 
 /// Repeats a call until there is a connection again.
