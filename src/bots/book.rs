@@ -5,7 +5,7 @@ use std::{
 
 use crate::model::{InvalidName, PlayerName};
 
-use super::{fact::Fact, limits::REVISIONS_TIMED};
+use super::{fact::Fact, limits::REVISIONS_TIMED, spread::Mark};
 
 /// What all members together were told of one asset in one round, by revision.
 #[derive(Debug, Default)]
@@ -18,6 +18,8 @@ pub(super) struct Book {
 pub(super) struct Page {
     /// What happened, in the words of the first frame; `None` while only states have covered it.
     pub(super) fact: Option<Fact<PlayerName>>,
+    /// When and where the first member was told by a frame.
+    pub(super) first: Option<Mark>,
     /// When the last member so far learnt of it, in microseconds since the start of the round.
     pub(super) last_us: u32,
     /// How many members were told by a frame.
@@ -26,9 +28,10 @@ pub(super) struct Page {
 
 impl Book {
     /// A member was told by a frame. Says whether the frame agrees with what others were told.
-    pub(super) fn told(&mut self, revision: u64, fact: &Fact<&str>, now_us: u32) -> Result<bool, InvalidName> {
+    pub(super) fn told(&mut self, revision: u64, fact: &Fact<&str>, now: Mark) -> Result<bool, InvalidName> {
         let page = self.pages.entry(revision).or_default();
-        page.last_us = page.last_us.max(now_us);
+        page.first.get_or_insert(now);
+        page.last_us = page.last_us.max(now.us);
         page.frames += 1;
         match &page.fact {
             Some(known) => Ok(known.borrow() == *fact),
@@ -67,14 +70,18 @@ mod tests {
         Fact::Granted { player, units: 3, remaining: 2 }
     }
 
+    fn at(us: u32) -> Mark {
+        Mark { node: 0, us }
+    }
+
     #[test]
     fn members_that_are_told_the_same_agree() {
         let mut book = Book::default();
-        assert_eq!(book.told(1, &granted("bot-1"), 5), Ok(true));
-        assert_eq!(book.told(1, &granted("bot-1"), 9), Ok(true));
-        assert_eq!(book.told(1, &granted("bot-2"), 7), Ok(false));
+        assert_eq!(book.told(1, &granted("bot-1"), at(5)), Ok(true));
+        assert_eq!(book.told(1, &granted("bot-1"), at(9)), Ok(true));
+        assert_eq!(book.told(1, &granted("bot-2"), at(7)), Ok(false));
         let page = book.page(1).unwrap();
-        assert_eq!((page.last_us, page.frames), (9, 3));
+        assert_eq!((page.first, page.last_us, page.frames), (Some(at(5)), 9, 3));
         assert_eq!(page.fact.as_ref().unwrap().winner().unwrap().as_str(), "bot-1");
     }
 
@@ -82,13 +89,13 @@ mod tests {
     fn a_state_sets_when_the_last_member_knew() {
         let mut book = Book::default();
         book.covered(1..=2, 30);
-        assert_eq!(book.told(1, &granted("bot-1"), 5), Ok(true));
+        assert_eq!(book.told(1, &granted("bot-1"), at(5)), Ok(true));
         assert_eq!(book.page(1).unwrap().last_us, 30);
         assert_eq!(book.since(1).map(|(revision, _)| revision).collect::<Vec<_>>(), [2]);
     }
 
     #[test]
     fn a_frame_without_a_proper_name_is_refused() {
-        assert!(Book::default().told(1, &granted("no name"), 0).is_err());
+        assert!(Book::default().told(1, &granted("no name"), at(0)).is_err());
     }
 }

@@ -36,7 +36,7 @@ pub(super) struct Bot {
     pub(super) place: Place,
     /// The last round it took up.
     round: Option<usize>,
-    /// Which address it is at.
+    /// How often it went on to the next address.
     node: usize,
     joined: bool,
 }
@@ -72,6 +72,11 @@ impl Bot {
         }
     }
 
+    /// Which address it is at.
+    pub(super) fn node(&self) -> usize {
+        self.node % self.hub.nodes.len()
+    }
+
     /// Takes up a round that has begun; says whether the run is over.
     pub(super) fn follow(&mut self) -> bool {
         let phase = self.phase.borrow_and_update().clone();
@@ -88,7 +93,7 @@ impl Bot {
     /// One connection, from its opening to its end.
     async fn connection(&mut self) -> End {
         let hub = Arc::clone(&self.hub);
-        let node = &hub.nodes[self.node % hub.nodes.len()];
+        let node = &hub.nodes[self.node()];
         let query = self.place.query();
         let path = format!("/v1/rooms/{}/ws?player={}{query}", hub.room, self.seat.player);
         let mut socket = match socket::open(&hub, node, &path).await {

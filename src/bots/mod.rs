@@ -25,6 +25,7 @@ mod frame;
 mod member;
 mod round;
 mod seat;
+mod spread;
 
 mod api;
 mod http;
@@ -38,11 +39,12 @@ mod present;
 mod progress;
 mod report;
 mod score;
+mod timings;
 
 pub use config::{AdminKey, Config, Length};
 pub use error::BotsError;
 pub use node::NodeUrl;
 pub use present::{json, text};
 pub use race::run;
-pub use report::{Decisions, Found, GaveUp, Quantiles, Reconnects, Report, Shown, Verdict};
+pub use report::{Decisions, Delivery, Found, GaveUp, Quantiles, Reconnects, Report, Shown, Verdict};
 pub use violation::Violation;

@@ -29,6 +29,10 @@ pub fn text(report: &Report) -> String {
         reconnects(report),
         format!("errors      {}", errors(report)),
     ];
+    if let Some(delivery) = report.delivery_ms {
+        lines.push(format!("same node   {}", quantiles(&delivery.same_node)));
+        lines.push(format!("other nodes {}", quantiles(&delivery.other_nodes)));
+    }
     lines
         .extend(report.gave_up.iter().take(5).map(|bot| format!("gave up     {}: {}", bot.player, bot.reason)));
     lines.push(String::new());

@@ -92,7 +92,7 @@ impl Race {
         let plan = &self.hub.plan;
         let slot = plan.slot(number);
         let names = plan.assets(slot).map_err(unnamed)?;
-        let round = Arc::new(Round::new(number, slot, names));
+        let round = Arc::new(Round::new(number, slot, names, self.hub.nodes.len()));
         self.seats.iter().for_each(|seat| seat.prepare(&round));
         if plan.slot_was_used(number) {
             let removals = round.names.iter().map(|name| self.api.remove(name));
@@ -162,7 +162,7 @@ impl Race {
         let case = Case { assets: assets.collect(), witnesses: &witnesses };
         let mut found = std::mem::take(&mut *round.found.lock());
         found.append(judge(&case));
-        self.score.add(&case, found);
+        self.score.add(&case, round.spread.as_ref().map(Mutex::lock).as_deref(), found);
         Ok(())
     }
 

@@ -39,6 +39,9 @@ pub struct Report {
     pub reply_ms: Quantiles,
     /// From the first sending of the select that won to the moment at which the last member knew of it.
     pub everyone_knows_ms: Quantiles,
+    /// How much later than the first member others were told of the same grant; only of a race on several nodes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery_ms: Option<Delivery>,
     /// `asset_granted` frames that members received.
     pub deliveries: u64,
     /// Snapshots that members received after their welcome.
@@ -95,6 +98,15 @@ pub struct Quantiles {
     pub p99: f64,
     /// The worst.
     pub max: f64,
+}
+
+/// From a grant's first frame to any member until the frame of another member.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Delivery {
+    /// To a member on the same node.
+    pub same_node: Quantiles,
+    /// To a member on another node.
+    pub other_nodes: Quantiles,
 }
 
 /// Connections that ended and came back.

@@ -8,11 +8,13 @@ use std::{
 
 use parking_lot::Mutex;
 
-use crate::model::{AssetName, Units};
+use crate::model::{AssetName, InvalidName, Units};
 
 use super::{
     book::Book,
+    fact::Fact,
     plan::number,
+    spread::{Mark, Spread},
     violation::{Violation, Violations},
 };
 
@@ -25,6 +27,8 @@ pub(super) struct Round {
     prefix: String,
     /// One lock per asset, held for the time of a map look-up.
     pub(super) books: Vec<Mutex<Book>>,
+    /// How grants spread; not asked on a single node.
+    pub(super) spread: Option<Mutex<Spread>>,
     /// What was found on the way.
     pub(super) found: Mutex<Violations>,
     /// Bots that still want something.
@@ -42,12 +46,13 @@ pub(super) struct Floor {
 }
 
 impl Round {
-    pub(super) fn new(number: usize, slot: usize, names: Vec<AssetName>) -> Self {
+    pub(super) fn new(number: usize, slot: usize, names: Vec<AssetName>, nodes: usize) -> Self {
         Self {
             number,
             prefix: format!("bot-{slot}-"),
             books: names.iter().map(|_| Mutex::default()).collect(),
             names,
+            spread: (nodes > 1).then(Mutex::default),
             found: Mutex::default(),
             busy: AtomicUsize::new(0),
             answered: AtomicUsize::new(0),
@@ -80,6 +85,25 @@ impl Round {
     pub(super) fn now_us(&self) -> u32 {
         let since = self.started.get().map_or(Duration::ZERO, Instant::elapsed);
         u32::try_from(since.as_micros()).unwrap_or(u32::MAX)
+    }
+
+    /// A member at `node` was told by a frame. Says whether the frame agrees with what others were told.
+    pub(super) fn told(
+        &self,
+        node: usize,
+        asset: usize,
+        revision: u64,
+        fact: &Fact<&str>,
+    ) -> Result<bool, InvalidName> {
+        let now = Mark { node, us: self.now_us() };
+        let mut book = self.books[asset].lock();
+        let agrees = book.told(revision, fact, now)?;
+        if let (Some(spread), Fact::Granted { .. }, Some(page)) = (&self.spread, fact, book.page(revision))
+            && let (Some(first), 2..) = (page.first, page.frames)
+        {
+            spread.lock().record(first, now);
+        }
+        Ok(agrees)
     }
 
     /// One more bot takes part.

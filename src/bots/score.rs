@@ -1,7 +1,5 @@
 use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
 
-use hdrhistogram::Histogram;
-
 use crate::model::PlayerName;
 
 use super::{
@@ -9,7 +7,9 @@ use super::{
     hub::Hub,
     limits::VIOLATIONS_SHOWN,
     member::Answer,
-    report::{Decisions, Found, GaveUp, Quantiles, Reconnects, Report, Shown, Verdict},
+    report::{Decisions, Found, GaveUp, Reconnects, Report, Shown, Verdict},
+    spread::Spread,
+    timings::Timings,
     verdict::{Case, Evidence, Witness},
     violation::Violations,
 };
@@ -22,28 +22,29 @@ pub(super) struct Score {
     race: Duration,
     decisions: Decisions,
     deliveries: u64,
-    reply_us: Histogram<u64>,
-    known_us: Histogram<u64>,
+    reply: Timings,
+    known: Timings,
+    spread: Option<Spread>,
     violations: Violations,
 }
 
 impl Score {
     pub(super) fn new() -> Self {
-        let histogram = || Histogram::new(3).expect("3 significant digits are allowed");
         Self {
             rounds: 0,
             join: Duration::ZERO,
             race: Duration::ZERO,
             decisions: Decisions::default(),
             deliveries: 0,
-            reply_us: histogram(),
-            known_us: histogram(),
+            reply: Timings::default(),
+            known: Timings::default(),
+            spread: None,
             violations: Violations::default(),
         }
     }
 
     /// Adds a round and what was found in it.
-    pub(super) fn add(&mut self, case: &Case<'_>, found: Violations) {
+    pub(super) fn add(&mut self, case: &Case<'_>, spread: Option<&Spread>, found: Violations) {
         self.rounds += 1;
         let mut last_us = 0;
         for asked in case.witnesses.iter().flat_map(|w| w.member.asked()) {
@@ -55,6 +56,9 @@ impl Score {
             case.witnesses.iter().map(|witness| (&witness.player, witness)).collect();
         for (index, evidence) in case.assets.iter().enumerate() {
             self.time_grants(evidence, index, &witnesses);
+        }
+        if let Some(spread) = spread {
+            self.spread.get_or_insert_default().append(spread);
         }
         self.violations.append(found);
     }
@@ -85,8 +89,9 @@ impl Score {
             join_seconds: self.join.as_secs_f64(),
             race_seconds: self.race.as_secs_f64(),
             decisions,
-            reply_ms: quantiles(&self.reply_us),
-            everyone_knows_ms: quantiles(&self.known_us),
+            reply_ms: self.reply.quantiles(),
+            everyone_knows_ms: self.known.quantiles(),
+            delivery_ms: self.spread.as_ref().map(Spread::delivery),
             deliveries: self.deliveries,
             snapshots: tally.snapshots.load(Ordering::Relaxed),
             reconnects: Reconnects {
@@ -110,7 +115,7 @@ impl Score {
                 return;
             }
         }
-        record(&mut self.reply_us, took_us);
+        self.reply.record(took_us);
     }
 
     /// How long each grant to one of our bots took to reach everybody.
@@ -120,46 +125,14 @@ impl Score {
             self.deliveries += u64::from(page.frames);
             let asked = witnesses.get(winner).map(|witness| witness.member.asked()[index]);
             if let Some(sent_us) = asked.map(|asked| asked.sent_us).filter(|sent| *sent > 0) {
-                record(&mut self.known_us, page.last_us.saturating_sub(sent_us));
+                self.known.record(page.last_us.saturating_sub(sent_us));
             }
         }
     }
-}
-
-/// `Histogram::new` grows with its values, whose error would be of one that cannot.
-fn record(histogram: &mut Histogram<u64>, us: u32) {
-    histogram.record(us.into()).expect("the histogram grows");
-}
-
-fn quantiles(histogram: &Histogram<u64>) -> Quantiles {
-    let ms = |us: u64| us as f64 / 1000.0;
-    let at = |quantile| ms(histogram.value_at_quantile(quantile));
-    Quantiles { count: histogram.len(), p50: at(0.5), p90: at(0.9), p99: at(0.99), max: ms(histogram.max()) }
 }
 
 fn shown(violations: Violations) -> Found {
     let shown = violations.shown.into_iter().take(VIOLATIONS_SHOWN);
     let shown = shown.map(|violation| Shown { message: violation.to_string(), violation }).collect();
     Found { count: violations.count, shown }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quantiles_are_those_of_the_values() {
-        let mut score = Score::new();
-        for us in 1..=1000 {
-            record(&mut score.reply_us, us * 1000);
-        }
-        let of = quantiles(&score.reply_us);
-        assert_eq!(of.count, 1000);
-        for (value, expected) in [(of.p50, 500.0), (of.p90, 900.0), (of.p99, 990.0), (of.max, 1000.0)] {
-            assert!((value - expected).abs() <= expected / 1000.0, "{value} is about {expected}");
-        }
-        record(&mut score.reply_us, u32::MAX);
-        assert!(quantiles(&score.reply_us).max > 4_294_000.0, "an hour fits");
-        assert_eq!(quantiles(&score.known_us), Quantiles::default(), "nothing is 0");
-    }
 }

@@ -60,8 +60,8 @@ impl Seat {
         });
     }
 
-    /// A room frame came.
-    pub(super) fn hear(&self, asset: &str, revision: u64, fact: &Fact<&str>) {
+    /// A room frame came from the node.
+    pub(super) fn hear(&self, node: usize, asset: &str, revision: u64, fact: &Fact<&str>) {
         self.with(|sitting| {
             let Some(index) = sitting.round.asset(asset) else { return };
             let name = || (sitting.round.names[index].clone(), self.player.clone());
@@ -78,9 +78,7 @@ impl Seat {
                     return sitting.round.report(Violation::ToldTwice { asset, member, revision });
                 }
             }
-            let now = sitting.round.now_us();
-            let agrees = sitting.round.books[index].lock().told(revision, fact, now);
-            if agrees != Ok(true) {
+            if sitting.round.told(node, index, revision, fact) != Ok(true) {
                 let (asset, member) = name();
                 sitting.round.report(Violation::ToldOtherwise { asset, member, revision });
             }
@@ -178,7 +176,7 @@ mod tests {
     use crate::bots::plan::{Plan, tests::small};
 
     fn seat_in_round() -> (Seat, Arc<Round>) {
-        let round = Arc::new(Round::new(0, 0, small(2, 0.0, 0.0).assets(0).unwrap()));
+        let round = Arc::new(Round::new(0, 0, small(2, 0.0, 0.0).assets(0).unwrap(), 2));
         let seat = Seat::new(Plan::player(1).unwrap());
         seat.prepare(&round);
         seat.begin(&[Floor { revision: 0, units: 3 }; 2]);
@@ -186,7 +184,7 @@ mod tests {
     }
 
     fn hear(seat: &Seat, revision: u64, player: &str) {
-        seat.hear("bot-0-1", revision, &Fact::Granted { player, units: 3, remaining: 2 });
+        seat.hear(0, "bot-0-1", revision, &Fact::Granted { player, units: 3, remaining: 2 });
     }
 
     fn found(round: &Round) -> Vec<String> {
@@ -227,8 +225,8 @@ mod tests {
     fn frames_of_other_assets_are_nothing_to_the_round() {
         let (seat, round) = seat_in_round();
         for asset in ["sword", "bot-1-0", "bot-0-2", "bot-0-01"] {
-            seat.hear(asset, 5, &Fact::Removed);
-            seat.hear(asset, 5, &Fact::Removed);
+            seat.hear(0, asset, 5, &Fact::Removed);
+            seat.hear(0, asset, 5, &Fact::Removed);
         }
         assert!(found(&round).is_empty());
     }

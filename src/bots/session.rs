@@ -149,7 +149,7 @@ impl<'a> Session<'a> {
         match Frame::decode(text) {
             Some(Frame::Change { offset, asset, revision, fact }) => {
                 self.advance(offset);
-                self.bot.seat.hear(asset, revision, &fact);
+                self.bot.seat.hear(self.bot.node(), asset, revision, &fact);
             }
             Some(Frame::Selection { request_id, asset, answer }) => self.answered(request_id, asset, answer),
             Some(Frame::Presence { offset }) => self.advance(offset),

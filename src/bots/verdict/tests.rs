@@ -3,6 +3,7 @@ use crate::{
     bots::{
         fact::Fact,
         plan::{Plan, tests::small},
+        spread::Mark,
         stored::Holder,
     },
     model::Units,
@@ -74,7 +75,11 @@ impl Scene {
 }
 
 fn tell(book: &mut Book, revision: u64, fact: &Fact<&str>) {
-    assert_eq!(book.told(revision, fact, 10), Ok(true), "a proper fact, told for the first time or again");
+    assert_eq!(
+        book.told(revision, fact, Mark { node: 0, us: 10 }),
+        Ok(true),
+        "a proper fact, told for the first time or again"
+    );
 }
 
 fn player(bot: usize) -> PlayerName {
