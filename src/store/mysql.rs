@@ -10,13 +10,16 @@
 mod broom;
 mod contested;
 mod entry;
+mod idle;
 mod lease;
+mod packet;
 mod pool;
 mod reads;
 mod rooms;
 mod row;
 mod schema;
 mod target;
+mod transaction;
 mod trouble;
 mod writes;
 

@@ -63,7 +63,7 @@ async fn sweep(pool: Arc<Pool>, work: Arc<Work>) {
     }
 }
 
-async fn sweep_once(pool: &Arc<Pool>, before: Option<Millis>) -> Result<()> {
+async fn sweep_once(pool: &Pool, before: Option<Millis>) -> Result<()> {
     if let Some(before) = before {
         rooms::expire(pool, before).await?;
     }
@@ -81,14 +81,14 @@ async fn sweep_once(pool: &Arc<Pool>, before: Option<Millis>) -> Result<()> {
 }
 
 /// Deletes the holders of a life, piece by piece, and then the note of it.
-async fn clear(pool: &Arc<Pool>, origin: u64, creation: u64) -> Result<()> {
+async fn clear(pool: &Pool, origin: u64, creation: u64) -> Result<()> {
     let life = format!("origin = {origin} AND creation = {creation}");
     let some = format!("DELETE FROM asset_arbiter_holders WHERE {life} LIMIT {HOLDERS_AT_ONCE}");
     while delete(pool, &some).await? == HOLDERS_AT_ONCE {}
     delete(pool, &format!("DELETE FROM asset_arbiter_leftovers WHERE {life}")).await.map(|_| ())
 }
 
-async fn delete(pool: &Arc<Pool>, statement: &str) -> Result<u64> {
+async fn delete(pool: &Pool, statement: &str) -> Result<u64> {
     let mut lease = pool.lease().await?;
     let answers = lease.ask(statement).await?;
     Ok(answers.first().map_or(0, |answer| answer.affected))

@@ -5,8 +5,7 @@ use rustls::pki_types::{CertificateDer, pem::PemObject};
 use tokio::{sync::Mutex, time::timeout};
 
 use super::{
-    lease::{ask, close},
-    pool::SERVER_WAITS,
+    packet::{ask, close},
     schema,
     target::{Target, Tls},
     trouble::{Asked, Trouble},
@@ -21,6 +20,10 @@ pub(super) struct Entry {
     /// Whose turn it is to make tables.
     turn: Mutex<()>,
 }
+
+/// How long the server keeps a connection on which nothing comes, and what is locked by it: a client that is gone
+/// without a word.
+const SERVER_WAITS: Duration = Duration::from_secs(10);
 
 /// A name, a handshake or a login that takes longer is given up.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);

@@ -1,4 +1,4 @@
-use std::{mem, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use mysql_async::{Conn, Row};
 use parking_lot::Mutex;
@@ -9,10 +9,11 @@ use tokio::{
 
 use super::{
     entry::Entry,
-    lease::{Answer, Lease, close},
+    idle::Idle,
+    lease::Lease,
+    packet::{Answer, BEGIN, SNAPSHOT},
     target::UrlOptions,
     trouble::{Asked, Trouble},
-    writes::BEGIN,
 };
 use crate::store::Result;
 
@@ -21,22 +22,11 @@ pub(super) struct Pool {
     entry: Entry,
     size: usize,
     permits: Arc<Semaphore>,
-    state: Mutex<State>,
-    /// How long an answer or a free connection is waited for.
-    pub(super) patience: Duration,
-}
-
-#[derive(Default)]
-struct State {
-    /// The one used last at the end, and used first, so that those that are too many grow old.
-    idle: Vec<Idle>,
+    idle: Arc<Idle>,
     /// The last attempt to connect failed.
-    shut: Option<Shut>,
-}
-
-struct Idle {
-    conn: Conn,
-    since: Instant,
+    shut: Mutex<Option<Shut>>,
+    /// How long an answer or a free connection is waited for.
+    patience: Duration,
 }
 
 /// Until then nobody tries to connect, and everybody is told why.
@@ -47,17 +37,6 @@ struct Shut {
     hopeless: bool,
 }
 
-/// A connection that nobody used for so long is closed: well before the server would.
-const IDLE: Duration = Duration::from_secs(5);
-
-/// How long the server keeps a connection on which nothing comes, and what is locked by it: a client that is gone
-/// without a word.
-pub(super) const SERVER_WAITS: Duration = Duration::from_secs(10);
-
-/// What follows, up to a COMMIT, sees what is committed now and nothing later.
-pub(super) const SNAPSHOT: &str =
-    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT SNAPSHOT";
-
 /// Pauses between attempts to connect double from the first to the longest, with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
@@ -65,31 +44,33 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 impl Pool {
     pub(super) fn new(entry: Entry, options: &UrlOptions) -> Self {
         let (size, patience) = (options.pool, options.statement_timeout);
-        Self { entry, size, permits: Arc::new(Semaphore::new(size)), state: Mutex::default(), patience }
+        let permits = Arc::new(Semaphore::new(size));
+        Self { entry, size, permits, idle: Arc::default(), shut: Mutex::default(), patience }
     }
 
     /// Takes a connection, or makes one.
-    pub(super) async fn lease(self: &Arc<Self>) -> Asked<Lease> {
+    pub(super) async fn lease(&self) -> Asked<Lease> {
         let busy = || format!("all {} connections were busy for {:?}: raise ?pool=N", self.size, self.patience);
         let permit = timeout(self.patience, Arc::clone(&self.permits).acquire_owned())
             .await
             .map_err(|_| Trouble::away(busy()))?;
         let permit = permit.map_err(|_| Trouble::away("the store is closed"))?;
-        if let Some(conn) = self.take() {
-            return Ok(Lease::new(conn, Arc::clone(self), true, permit));
-        }
-        Ok(Lease::new(self.connect().await?, Arc::clone(self), false, permit))
+        let (conn, is_used) = match self.idle.take() {
+            Some(conn) => (conn, true),
+            None => (self.connect().await?, false),
+        };
+        Ok(Lease::new(conn, is_used, Arc::clone(&self.idle), self.patience, permit))
     }
 
     /// The rows of one statement that only looks something up.
-    pub(super) async fn read(self: &Arc<Self>, statement: &str) -> Result<Vec<Row>> {
+    pub(super) async fn read(&self, statement: &str) -> Result<Vec<Row>> {
         let (answers, _) = self.ask_again(statement).await?;
         Ok(answers.into_iter().flat_map(|answer| answer.rows).collect())
     }
 
     /// The rows of each of several statements in a transaction, of which the first locks what it reads, and the connection
     /// on which it goes on.
-    pub(super) async fn locked(self: &Arc<Self>, statements: &[String]) -> Asked<(Vec<Vec<Row>>, Lease)> {
+    pub(super) async fn locked(&self, statements: &[String]) -> Asked<(Vec<Vec<Row>>, Lease)> {
         let [first, others @ ..] = statements else { return Err(Trouble::away("nothing was asked")) };
         let packet = [&[BEGIN.to_owned(), format!("{first} FOR UPDATE")], others].concat().join("; ");
         let mut lease = self.lease().await?;
@@ -98,7 +79,7 @@ impl Pool {
     }
 
     /// The rows of each of several statements, all as of one moment; and the connection, for who goes on with it.
-    pub(super) async fn snapshot(self: &Arc<Self>, statements: &[String]) -> Result<(Vec<Vec<Row>>, Lease)> {
+    pub(super) async fn snapshot(&self, statements: &[String]) -> Result<(Vec<Vec<Row>>, Lease)> {
         let packet = format!("{SNAPSHOT}; {}; COMMIT", statements.join("; "));
         let (answers, lease) = self.ask_again(&packet).await?;
         let answers = answers.into_iter().skip(SNAPSHOT.split("; ").count()).take(statements.len());
@@ -106,7 +87,7 @@ impl Pool {
     }
 
     /// Asks once more if the connection broke, as one does that nobody used for long.
-    async fn ask_again(self: &Arc<Self>, packet: &str) -> Asked<(Vec<Answer>, Lease)> {
+    async fn ask_again(&self, packet: &str) -> Asked<(Vec<Answer>, Lease)> {
         let mut lease = self.lease().await?;
         let mut answers = lease.ask(packet).await;
         if lease.is_used && matches!(answers, Err(Trouble::Lost(_))) {
@@ -117,28 +98,8 @@ impl Pool {
         Ok((answers?, lease))
     }
 
-    pub(super) fn give_back(&self, conn: Conn) {
-        self.state.lock().idle.push(Idle { conn, since: Instant::now() });
-    }
-
-    /// Closes what nobody uses right now.
-    pub(super) fn forget_idle(&self) {
-        let idle = mem::take(&mut self.state.lock().idle);
-        idle.into_iter().for_each(|idle| close(idle.conn));
-    }
-
-    fn take(&self) -> Option<Conn> {
-        let mut state = self.state.lock();
-        let young = state.idle.partition_point(|idle| idle.since.elapsed() > IDLE);
-        let old: Vec<_> = state.idle.drain(..young).collect();
-        let newest = state.idle.pop();
-        drop(state);
-        old.into_iter().for_each(|idle| close(idle.conn));
-        newest.map(|idle| idle.conn)
-    }
-
     async fn connect(&self) -> Asked<Conn> {
-        if let Some(shut) = self.state.lock().shut.as_ref().filter(|shut| shut.until > Instant::now()) {
+        if let Some(shut) = self.shut.lock().as_ref().filter(|shut| shut.until > Instant::now()) {
             return Err(Trouble::Away { why: shut.why.clone(), hopeless: shut.hopeless });
         }
         let outcome = self.entry.connect().await;
@@ -147,11 +108,11 @@ impl Pool {
     }
 
     fn note(&self, outcome: &Asked<Conn>) {
-        let mut state = self.state.lock();
-        let failed_before = state.shut.as_ref().map(|shut| shut.pause);
+        let mut shut = self.shut.lock();
+        let failed_before = shut.as_ref().map(|shut| shut.pause);
         match outcome {
             Ok(_) => {
-                if state.shut.take().is_some() {
+                if shut.take().is_some() {
                     tracing::info!(server = %self.entry.address, "connected again");
                 }
             }
@@ -161,15 +122,9 @@ impl Pool {
                 }
                 let pause = failed_before.map_or(FIRST_PAUSE, |pause| (pause * 2).min(LONGEST_PAUSE));
                 let until = Instant::now() + pause.mul_f64(0.5 + fastrand::f64());
-                state.shut = Some(Shut { until, pause, why: why.clone(), hopeless: *hopeless });
+                *shut = Some(Shut { until, pause, why: why.clone(), hopeless: *hopeless });
             }
             Err(_) => {}
         }
-    }
-}
-
-impl Drop for Pool {
-    fn drop(&mut self) {
-        self.forget_idle();
     }
 }

@@ -1,12 +1,8 @@
-use std::{collections::HashMap, iter, sync::Arc};
+use std::{collections::HashMap, iter};
 
 use mysql_async::Row;
 
-use super::{
-    lease::Lease,
-    pool::{Pool, SNAPSHOT},
-    row::Cells,
-};
+use super::{lease::Lease, packet::SNAPSHOT, pool::Pool, row::Cells};
 use crate::{
     model::{AssetName, AssetState, Millis, PlayerName, RevisionRow, RoomName, limits::HOLDERS_SHOWN},
     store::{
@@ -40,7 +36,7 @@ pub(super) struct Found {
 /// Reads an asset and holders of it as of one moment, and takes no lock. Who writes then does so on the same connection:
 /// the longer it waits, the more often somebody else comes first.
 pub(super) async fn find(
-    pool: &Arc<Pool>,
+    pool: &Pool,
     room: &RoomName,
     asset: &AssetName,
     parts: &[Part<'_>],
@@ -53,7 +49,7 @@ pub(super) async fn find(
 /// sees what is committed by then is all the same, as the holders change with the asset only. If its turn does not come
 /// in time it tries its luck.
 pub(super) async fn find_locked(
-    pool: &Arc<Pool>,
+    pool: &Pool,
     room: &RoomName,
     asset: &AssetName,
     parts: &[Part<'_>],
@@ -124,13 +120,13 @@ fn quoted(players: &[PlayerName]) -> String {
 }
 
 /// By name.
-pub(super) async fn revisions(pool: &Arc<Pool>, room: &RoomName) -> Result<Vec<RevisionRow>> {
+pub(super) async fn revisions(pool: &Pool, room: &RoomName) -> Result<Vec<RevisionRow>> {
     let counters = pool.read(&of_room(room)).await?.into_iter().map(Cells::of).map(named);
     counters.map(|named| named.map(|(asset, counter)| counter.row(&asset))).collect()
 }
 
 pub(super) async fn held_by(
-    pool: &Arc<Pool>,
+    pool: &Pool,
     room: &RoomName,
     player: &PlayerName,
 ) -> Result<Vec<(AssetName, u64)>> {
@@ -144,7 +140,7 @@ pub(super) async fn held_by(
 }
 
 /// Every asset of a room, with its first holders, as of one moment.
-pub(super) async fn snapshot(pool: &Arc<Pool>, room: &RoomName) -> Result<Vec<AssetState>> {
+pub(super) async fn snapshot(pool: &Pool, room: &RoomName) -> Result<Vec<AssetState>> {
     let mut lease = pool.lease().await?;
     let begun = lease.begin(&format!("{SNAPSHOT}; {}", of_room(room))).await?;
     let rows = begun.into_iter().flat_map(|answer| answer.rows);

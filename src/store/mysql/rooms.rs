@@ -1,12 +1,11 @@
 use std::{
-    sync::Arc,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
 use tokio::time::sleep;
 
-use super::{error, pool::Pool, row::Cells, writes::Transaction};
+use super::{error, pool::Pool, row::Cells, transaction::Transaction};
 use crate::{
     model::{Millis, RoomName},
     store::{Result, StoreErrorKind},
@@ -71,14 +70,14 @@ fn note(room: &RoomName, now: Millis) -> String {
 }
 
 /// Notes that the room is in use, if it is there and that was not noted just now.
-pub(super) async fn keep(pool: &Arc<Pool>, room: &RoomName, now: Millis) -> Result<()> {
+pub(super) async fn keep(pool: &Pool, room: &RoomName, now: Millis) -> Result<()> {
     let mut lease = pool.lease().await?;
     lease.ask(&note(room, now)).await?;
     Ok(())
 }
 
 /// With everything of it.
-pub(super) async fn remove(pool: &Arc<Pool>, room: &RoomName) -> Result<()> {
+pub(super) async fn remove(pool: &Pool, room: &RoomName) -> Result<()> {
     for _ in 0..TRIES {
         if removal(room, None).run(&mut pool.lease().await?).await?.is_some() {
             return Ok(());
@@ -89,7 +88,7 @@ pub(super) async fn remove(pool: &Arc<Pool>, room: &RoomName) -> Result<()> {
 }
 
 /// Removes rooms that were noted last at `before` or earlier, in small pieces.
-pub(super) async fn expire(pool: &Arc<Pool>, before: Millis) -> Result<()> {
+pub(super) async fn expire(pool: &Pool, before: Millis) -> Result<()> {
     loop {
         let unused = format!(
             "SELECT room FROM asset_arbiter_rooms WHERE used_at <= {before} ORDER BY used_at LIMIT {ROOMS_AT_ONCE}"

@@ -4,7 +4,7 @@ use mysql_async::Conn;
 use tokio::sync::Mutex;
 
 use super::{
-    lease::{Answer, ask},
+    packet::{Answer, ask},
     row::Cells,
     trouble::{Asked, Trouble, code},
 };
