@@ -5,6 +5,7 @@ mod entry;
 mod lane;
 mod learn;
 mod link;
+mod links;
 mod map;
 mod slot;
 mod target;

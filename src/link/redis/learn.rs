@@ -9,7 +9,7 @@ use super::{
     Address,
     entry::Entry,
     link::Link,
-    map::{Links, Ranges},
+    links::{Links, Ranges},
     slot::SLOTS,
     trouble::Trouble,
 };

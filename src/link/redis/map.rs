@@ -1,10 +1,5 @@
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, watch},
     task::AbortHandle,
@@ -16,7 +11,8 @@ use super::{
     Address,
     entry::{Entry, Listener, Role},
     learn,
-    link::{Link, Wait},
+    link::Link,
+    links::{Links, Ranges},
     slot::SLOTS,
     target::{Servers, Target},
     trouble::Trouble,
@@ -31,9 +27,6 @@ pub(crate) struct Map {
     doubt: Arc<Notify>,
     learner: Option<AbortHandle>,
 }
-
-/// The last slot of each range, and who has it.
-pub(crate) type Ranges = BTreeMap<u16, Arc<Link>>;
 
 #[derive(Clone)]
 enum Known {
@@ -53,14 +46,6 @@ impl Known {
     }
 }
 
-/// The servers we are connected to.
-pub(crate) struct Links {
-    open: Mutex<HashMap<Address, Arc<Link>>>,
-    entry: Arc<Entry>,
-    wait: Option<Wait>,
-    news: Arc<Notify>,
-}
-
 /// How long a call waits for the map when there is none yet.
 const GRACE: Duration = Duration::from_millis(500);
 /// While doubts go on, servers are asked that often at most.
@@ -76,12 +61,8 @@ impl Map {
         let doubt = Arc::<Notify>::default();
         let role =
             if matches!(target.servers, Servers::Cluster(_)) { Role::ClusterNode } else { Role::Primary };
-        let links = Arc::new(Links {
-            open: Mutex::default(),
-            entry: Arc::new(Entry::new(&target.access, role, tls.clone()).heard_by(listener)),
-            wait: target.options.wait,
-            news: Arc::clone(&doubt),
-        });
+        let entry = Entry::new(&target.access, role, tls.clone()).heard_by(listener);
+        let links = Arc::new(Links::new(entry, target.options.wait, Arc::clone(&doubt)));
         let (known, receiver) = watch::channel(Known::Learning);
         let source = match &target.servers {
             Servers::One(address) => {
@@ -173,28 +154,6 @@ impl Owners {
 impl Drop for Map {
     fn drop(&mut self) {
         self.learner.iter().for_each(AbortHandle::abort);
-    }
-}
-
-impl Links {
-    /// The link to an address, made if there is none.
-    pub(crate) fn get(&self, address: &Address) -> Arc<Link> {
-        let make = || {
-            let (entry, news) = (Arc::clone(&self.entry), Arc::clone(&self.news));
-            Arc::new(Link::open(address.clone(), entry, self.wait, news))
-        };
-        Arc::clone(self.open.lock().entry(address.clone()).or_insert_with(make))
-    }
-
-    /// Those that are open.
-    pub(crate) fn addresses(&self) -> Vec<Address> {
-        self.open.lock().keys().cloned().collect()
-    }
-
-    /// Closes those that nothing leads to any more.
-    pub(crate) fn keep_only(&self, ranges: &Ranges) {
-        let used = |address: &Address| ranges.values().any(|link| link.address == *address);
-        self.open.lock().retain(|address, _| used(address));
     }
 }
 

@@ -15,10 +15,12 @@ use aws_smithy_http_client::{
 use tokio::time::timeout;
 
 use super::{
-    link::CONNECT_WITHIN,
     target::Target,
     trouble::{Kind, Tried, Trouble},
 };
+
+/// Half of what a request has, so that a dead address leaves time for another one.
+const CONNECT_WITHIN: Duration = Duration::from_millis(550);
 
 /// What AWS's usual places need for credentials, or for saying that there are none, is less.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -38,8 +38,6 @@ pub(super) struct Deadline(Instant);
 const PATIENCE: Duration = Duration::from_millis(2300);
 /// A request that is not answered by then is made again: hundreds of times what the service needs.
 const ANSWER_WITHIN: Duration = Duration::from_millis(1100);
-/// Half of what a request has, so that a dead address leaves time for another one.
-pub(super) const CONNECT_WITHIN: Duration = Duration::from_millis(550);
 /// Requests on their way at once. Each has a connection of its own; at 5 ms each they are 50,000 a second, above what
 /// an on-demand table takes at first.
 const MOST_AT_ONCE: usize = 256;
