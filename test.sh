@@ -43,6 +43,9 @@ main() {
   step 'cargo build' cargo test --locked --features full --no-run
   ASSET_ARBITER_ENGINES=none tests 'cargo test' cargo test --locked --features full --no-fail-fast
   test_engines "${ENGINES[@]}"
+  # One at a time: each has three nodes and 600 players.
+  ASSET_ARBITER_ENGINES=redis,nats,dynamodb-local tests 'three hosts' \
+    cargo test --locked --features full --test hosts -- --test-threads 1
   tests "library, Node $("$NODE" --version)" node_tests "$NODE" js
   if ((NODE_MAJOR < ${NODE_NEWER%%.*})); then
     tests "library, Node v$NODE_NEWER" node_tests "$(newer_node)" js
@@ -155,6 +158,7 @@ tools() {
   has npm || packages+=(npm)
   has python3 && python3 -m pip --version || packages+=(python3-pip)
   find_chromium >/dev/null || packages+=(chromium)
+  has ip || packages+=(iproute2)
   ((${#packages[@]} == 0)) || apt_install "${packages[@]}" || return
   ((${#only[@]} == 0)) || return 0
   # An older Node can still fetch the newer one.

@@ -1,5 +1,6 @@
 use std::{
     env, fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -12,13 +13,14 @@ use tokio::{
     time::{Duration, sleep, timeout},
 };
 
-use super::{PATIENCE, cannot_have, named_by, not_selected, on_path, process, selected};
+use super::{PATIENCE, cannot_have, named_by, not_selected, on_path, place::Place, process, selected};
 
 /// What a test runs against: a stand-in for the service, in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Engine {
     pub name: &'static str,
     kind: Kind,
+    place: Place,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +66,7 @@ fn find(name: &'static str, kind: impl FnOnce() -> Option<Kind>, how: &str) -> O
     if kind.is_none() {
         cannot_have(name, how);
     }
-    kind.map(|kind| Engine { name, kind })
+    kind.map(|kind| Engine { name, kind, place: Place::here() })
 }
 
 /// One server, up and answering, with no table in it.
@@ -72,6 +74,7 @@ fn find(name: &'static str, kind: impl FnOnce() -> Option<Kind>, how: &str) -> O
 pub struct Server {
     pub port: u16,
     pub process: process::Process,
+    place: Place,
     folder: TempDir,
 }
 
@@ -80,13 +83,18 @@ pub const TABLE: &str = "assets";
 pub const REGION: &str = "eu-west-1";
 
 impl Engine {
+    /// The same elsewhere.
+    pub fn at(self, place: Place) -> Self {
+        Self { place, ..self }
+    }
+
     pub async fn start(&self) -> Server {
         let since = Instant::now();
         loop {
             let (folder, port) = (TempDir::new().unwrap(), process::free_port());
             let (program, args) = self.command(port);
-            let process = process::Process::start(&program, &args, folder.path());
-            let mut server = Server { port, process, folder };
+            let process = process::Process::start_at(&self.place, &program, &args, folder.path());
+            let mut server = Server { port, process, place: self.place.clone(), folder };
             if server.wait_until_up().await {
                 return server;
             }
@@ -98,7 +106,7 @@ impl Engine {
     fn command(&self, port: u16) -> (PathBuf, Vec<String>) {
         let port = port.to_string();
         let (program, args) = match &self.kind {
-            Kind::Dynoxide(program) => (program.clone(), dynoxide_args(&port)),
+            Kind::Dynoxide(program) => (program.clone(), dynoxide_args(&self.place, &port)),
             Kind::Local(folder) => (on_path("java").unwrap(), local_args(folder, &port)),
         };
         (program, args)
@@ -109,8 +117,8 @@ impl Engine {
     }
 }
 
-fn dynoxide_args(port: &str) -> Vec<String> {
-    ["serve", "--host", "127.0.0.1", "--port", port].map(str::to_owned).to_vec()
+fn dynoxide_args(place: &Place, port: &str) -> Vec<String> {
+    ["serve", "--host", &place.address.to_string(), "--port", port].map(str::to_owned).to_vec()
 }
 
 fn local_args(folder: &Path, port: &str) -> Vec<String> {
@@ -126,7 +134,11 @@ fn local_args(folder: &Path, port: &str) -> Vec<String> {
 impl Server {
     /// Of a store that makes its table if there is none.
     pub fn url(&self) -> String {
-        url(&format!("127.0.0.1:{}", self.port))
+        url(&self.address().to_string())
+    }
+
+    fn address(&self) -> SocketAddr {
+        (self.place.address, self.port).into()
     }
 
     /// Asks the server on a connection of its own, as anybody would.
@@ -134,7 +146,7 @@ impl Server {
         let since = Instant::now();
         loop {
             if let Ok(Some((status, answer))) =
-                timeout(Duration::from_secs(5), request(self.port, operation, &body)).await
+                timeout(Duration::from_secs(5), request(self.address(), operation, &body)).await
             {
                 let answer = serde_json::from_slice(&answer).unwrap_or_default();
                 assert_eq!(status, 200, "{operation} {body}: {answer}");
@@ -159,7 +171,8 @@ impl Server {
     async fn wait_until_up(&mut self) -> bool {
         let since = Instant::now();
         while since.elapsed() < PATIENCE && self.process.is_running() {
-            let answer = timeout(Duration::from_secs(1), request(self.port, "ListTables", &json!({}))).await;
+            let answer =
+                timeout(Duration::from_secs(1), request(self.address(), "ListTables", &json!({}))).await;
             if matches!(answer, Ok(Some((200, _)))) {
                 return true;
             }
@@ -175,11 +188,11 @@ pub fn url(address: &str) -> String {
 }
 
 /// One request of the service's protocol; the stand-ins look at no signature.
-async fn request(port: u16, operation: &str, body: &Value) -> Option<(u16, Vec<u8>)> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
+async fn request(address: SocketAddr, operation: &str, body: &Value) -> Option<(u16, Vec<u8>)> {
+    let mut stream = TcpStream::connect(address).await.ok()?;
     let body = body.to_string();
     let head = format!(
-        "POST / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/x-amz-json-1.0\r\n\
+        "POST / HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/x-amz-json-1.0\r\n\
          X-Amz-Target: DynamoDB_20120810.{operation}\r\nX-Amz-Date: 20300101T000000Z\r\n\
          Authorization: AWS4-HMAC-SHA256 Credential=local/20300101/{REGION}/dynamodb/aws4_request, \
          SignedHeaders=host;x-amz-date, Signature=0\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",

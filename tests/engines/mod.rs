@@ -15,6 +15,7 @@ pub mod mongodb;
 pub mod mysql;
 #[cfg(feature = "nats")]
 pub mod nats;
+pub mod place;
 pub mod process;
 pub mod proxy;
 #[cfg(feature = "redis")]

@@ -7,6 +7,8 @@ use std::{
     sync::{LazyLock, Mutex},
 };
 
+use super::place::Place;
+
 /// Below the range the system gives to outgoing connections, and so that a cluster's second port (+ 10,000) is, too.
 const PORTS: std::ops::Range<u16> = 11_000..21_000;
 const SECOND_PORT: u16 = 10_000;
@@ -18,10 +20,16 @@ static TAKEN: LazyLock<Mutex<HashSet<u16>>> = LazyLock::new(Mutex::default);
 pub struct Process(Child);
 
 impl Process {
-    /// Starts a program whose output goes to a file in `folder`.
+    /// Starts a program where we are, whose output goes to a file in `folder`.
     pub fn start(program: &Path, args: &[String], folder: &Path) -> Self {
+        Self::start_at(&Place::here(), program, args, folder)
+    }
+
+    /// The same elsewhere.
+    pub fn start_at(place: &Place, program: &Path, args: &[String], folder: &Path) -> Self {
         let log = File::options().create(true).append(true).open(folder.join("output")).unwrap();
-        let child = Command::new(program)
+        let child = place
+            .command(program)
             .args(args)
             .current_dir(folder)
             .stdin(Stdio::null())

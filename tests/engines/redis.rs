@@ -8,7 +8,8 @@ use redis::{Connection, FromRedisValue, Value};
 use tempfile::TempDir;
 
 use super::{
-    PATIENCE, cannot_have, eventually, in_python_package, named_by, not_selected, on_path, process, selected,
+    PATIENCE, cannot_have, eventually, in_python_package, named_by, not_selected, on_path, place::Place,
+    process, selected,
 };
 
 /// What a test runs against.
@@ -16,6 +17,7 @@ use super::{
 pub struct Engine {
     pub name: &'static str,
     binary: PathBuf,
+    place: Place,
 }
 
 /// Every one there is, of those that were asked for.
@@ -57,7 +59,7 @@ fn found(name: &'static str, binary: Option<PathBuf>, how: &str) -> Option<Engin
     if binary.is_none() {
         cannot_have(name, how);
     }
-    binary.map(|binary| Engine { name, binary })
+    binary.map(|binary| Engine { name, binary, place: Place::here() })
 }
 
 /// One server, up and answering.
@@ -76,6 +78,11 @@ pub const IN_MEMORY: [&str; 4] = ["--save", "", "--appendonly", "no"];
 pub const DURABLE: [&str; 6] = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
 
 impl Engine {
+    /// The same elsewhere, open to everyone who reaches it.
+    pub fn at(self, place: Place) -> Self {
+        Self { place, ..self }
+    }
+
     /// Starts a server that keeps nothing on disk.
     pub fn start(&self) -> Server {
         self.start_with(&IN_MEMORY)
@@ -83,8 +90,10 @@ impl Engine {
 
     pub fn start_with(&self, args: &[&str]) -> Server {
         self.launch(|port, folder| {
-            let own = ["--bind", "127.0.0.1", "--dir", path(folder), "--loglevel", "warning", "--port"];
-            own.iter().chain([&port.to_string().as_str()]).chain(args).map(|&arg| arg.to_owned()).collect()
+            let (address, port) = (self.place.address.to_string(), port.to_string());
+            let own =
+                ["--bind", &address, "--protected-mode", "no", "--dir", path(folder), "--loglevel", "warning"];
+            own.iter().chain(&["--port", &port]).chain(args).map(|&arg| arg.to_owned()).collect()
         })
     }
 
@@ -107,7 +116,7 @@ impl Engine {
         loop {
             let (folder, port) = (TempDir::new().unwrap(), process::free_port());
             let args = args(port, folder.path());
-            let process = process::Process::start(&self.binary, &args, folder.path());
+            let process = process::Process::start_at(&self.place, &self.binary, &args, folder.path());
             let mut server = Server { port, process, engine: self.clone(), args, folder };
             if server.wait_until_up() {
                 return server;
@@ -120,7 +129,7 @@ impl Engine {
 
 impl Server {
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("redis://{}:{}", self.engine.place.address, self.port)
     }
 
     pub fn try_connect(&self) -> Option<Connection> {
@@ -159,7 +168,8 @@ impl Server {
     /// Starts it again where it was, with what it kept on disk.
     pub fn restart(&mut self) {
         self.process.kill();
-        self.process = process::Process::start(&self.engine.binary, &self.args, self.folder.path());
+        self.process =
+            process::Process::start_at(&self.engine.place, &self.engine.binary, &self.args, self.folder.path());
         assert!(self.wait_until_up(), "{} does not start again: {}", self.engine.name, self.output());
     }
 

@@ -47,6 +47,11 @@ impl Client {
         Socket::open(address, path).await.welcomed().await
     }
 
+    /// The same where a server may have reasons to close instead.
+    pub(crate) async fn try_join(address: SocketAddr, path: &str) -> Result<Self, Closed> {
+        Socket::open(address, path).await.welcomed_or_closed().await
+    }
+
     /// Joins again after a drop, as the same player, having seen room frames up to `offset`.
     pub(crate) async fn resume(&self, address: SocketAddr, epoch: &str, offset: u64) -> Self {
         let Welcome { room, player, .. } = &self.welcome;
@@ -86,9 +91,14 @@ impl Socket {
         Self { stream: WebSocketStream::from_raw_socket(stream, Role::Client, None).await, pings: 0 }
     }
 
-    pub(crate) async fn welcomed(mut self) -> Client {
-        match self.hear().await {
-            ServerMessage::Welcome(welcome) => Client { socket: self, welcome: *welcome },
+    pub(crate) async fn welcomed(self) -> Client {
+        self.welcomed_or_closed().await.unwrap_or_else(|closed| panic!("not a welcome: {closed:?}"))
+    }
+
+    async fn welcomed_or_closed(mut self) -> Result<Client, Closed> {
+        let text = self.text_or_closed().await?;
+        match serde_json::from_str(&text) {
+            Ok(ServerMessage::Welcome(welcome)) => Ok(Client { socket: self, welcome: *welcome }),
             other => panic!("not a welcome: {other:?}"),
         }
     }

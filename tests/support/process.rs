@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, process::Stdio, sync::Arc};
+use std::{net::SocketAddr, path::Path, process::Stdio, sync::Arc};
 
 use parking_lot::Mutex;
 use tokio::{
@@ -23,7 +23,16 @@ impl Process {
 
     /// The same on a given address.
     pub(crate) async fn start_at(address: &str, flags: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_asset-arbiter"))
+        Self::launch(Command::new(Self::program()), address, flags).await
+    }
+
+    pub(crate) fn program() -> &'static Path {
+        Path::new(env!("CARGO_BIN_EXE_asset-arbiter"))
+    }
+
+    /// The same by a command that runs it where it is to be.
+    pub(crate) async fn launch(mut command: Command, address: &str, flags: &[&str]) -> Self {
+        let mut child = command
             .args(["--listen", address, "--log-format", "json", "--log-level", "info"])
             .args(flags)
             .stdout(Stdio::null())
