@@ -26,11 +26,11 @@ pub(crate) fn stream() -> Race {
 }
 
 impl Race {
-    /// Runs it while something happens that begins with it. The promise must hold, for every player.
+    /// Runs it in a room of its own while something happens that begins with it. The promise must hold, for every player.
     pub(crate) async fn run<T>(self, urls: Vec<String>, happening: impl Future<Output = T>) -> (Report, T) {
         let config = Config {
             nodes: urls.iter().map(|url| url.parse().unwrap()).collect(),
-            room: "arena".parse().unwrap(),
+            room: format!("race-{:08x}", fastrand::u32(..)).parse().unwrap(),
             players: PLAYERS,
             assets: self.assets,
             units: self.units,
