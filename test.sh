@@ -20,7 +20,7 @@ PATH=$PATH:$HOME/.cargo/bin
 unset FORCE_COLOR
 
 main() {
-  log=$(mktemp) steps=() table=() passed=0 failed=0
+  work=$(mktemp -d) log=$work/log steps=() table=() started=() passed=0 failed=0
   trap finish EXIT
 
   choose "$@"
@@ -31,6 +31,7 @@ main() {
   if ((${#only[@]} > 0)); then
     step 'cargo build' cargo test --locked --features full --no-run
     test_engines "${only[@]}"
+    settle
     return
   fi
 
@@ -41,15 +42,16 @@ main() {
   step 'clippy, no features' cargo clippy --locked --no-default-features -- -D warnings
   # The server with it: built on its own it would have other features of its libraries, and all of them anew.
   step 'cargo build' cargo test --locked --features full --no-run
-  ASSET_ARBITER_ENGINES=none tests 'cargo test' cargo test --locked --features full --no-fail-fast
+  ASSET_ARBITER_ENGINES=none start 'cargo test' cargo test --locked --features full --no-fail-fast
   test_engines "${ENGINES[@]}"
-  # One at a time: each has three nodes and 600 players.
+  start "library, Node $("$NODE" --version)" node_tests "$NODE" js
+  if ((NODE_MAJOR < ${NODE_NEWER%%.*})); then
+    start "library, Node v$NODE_NEWER" node_tests "$(newer_node)" js
+  fi
+  settle
+  # What is one at a time needs the machine for itself: three nodes and 600 players, or a browser.
   ASSET_ARBITER_ENGINES=redis,nats,dynamodb-local tests 'three hosts' \
     cargo test --locked --features full --test hosts -- --test-threads 1
-  tests "library, Node $("$NODE" --version)" node_tests "$NODE" js
-  if ((NODE_MAJOR < ${NODE_NEWER%%.*})); then
-    tests "library, Node v$NODE_NEWER" node_tests "$(newer_node)" js
-  fi
   tests 'page in Chromium' node_tests "$NODE" e2e --test-concurrency=1
 }
 
@@ -74,27 +76,23 @@ take_target() {
   mkdir -p "$CARGO_TARGET_DIR" && echo "$PWD" >"$clone"
 }
 
-# Runs what the tests of stores and buses do on each engine, one after the other, for a row each.
+# Starts what the tests of stores and buses do on each engine.
 test_engines() {
-  local engine before begin targets
+  local engine targets
   for engine in "$@"; do
-    before=$passed begin=${EPOCHREALTIME/./}
     read -ra targets < <(suites_of "$engine")
-    ASSET_ARBITER_ENGINES=$engine tests "on $engine" \
+    ASSET_ARBITER_ENGINES=$engine start "on $engine" \
       cargo test --locked --features full "${targets[@]/#/--test=}" -- --test-threads "$(threads_for "$engine")"
-    table+=("$(printf '%-16s %-44s %6d %8s' "$engine" "$(version_of "$engine")" $((passed - before)) "$(seconds_since "$begin")")")
   done
 }
 
 # Runs a command as a named step; the first that fails ends everything.
 step() {
-  local name=$1 begin=${EPOCHREALTIME/./} status=0 more
+  local name=$1 begin=${EPOCHREALTIME/./} status=0
   shift
   printf '\n== %s\n' "$name"
   "$@" 2>&1 | tee "$log" || status=$?
-  more=$(count passed) passed=$((passed + more)) failed=$((failed + $(count failed)))
-  steps+=("$(printf '%-32s %8s s  %s' "$name" "$(seconds_since "$begin")" "$(verdict "$status" "$more")")")
-  ((status == 0)) || fail "step '$name' failed; its output is above"
+  note "$name" "$status" "$(seconds_since "$begin")" || fail "step '$name' failed; its output is above"
 }
 
 # A step that runs tests: none at all is a failure, too.
@@ -102,6 +100,48 @@ tests() {
   local before=$passed
   step "$@"
   ((passed > before)) || fail "step '$1' found no tests"
+}
+
+# Starts a command as a named step, which must run tests, as soon as fewer than two are under way: most tests mostly wait.
+start() {
+  local name=$1 output=$work/${#started[@]}
+  shift
+  while (($(jobs -rp | wc -l) >= 2)); do wait -n || true; done
+  printf '\n== %s: started\n' "$name"
+  started+=("$name")
+  {
+    local begin=${EPOCHREALTIME/./} status=0
+    "$@" >"$output" 2>&1 || status=$?
+    echo "$status $(seconds_since "$begin")" >"$output.end"
+  } &
+}
+
+# Waits for all steps that were started, and shows what they said; those that failed end everything.
+settle() {
+  local number name before status seconds bad=()
+  wait
+  for number in "${!started[@]}"; do
+    name=${started[number]} before=$passed
+    printf '\n== %s\n' "$name"
+    tee "$log" <"$work/$number"
+    read -r status seconds <"$work/$number.end"
+    note "$name" "$status" "$seconds" && ((passed > before)) || bad+=("$name")
+    [[ $name != 'on '* ]] || row "${name#on }" $((passed - before)) "$seconds"
+  done
+  ((${#bad[@]} == 0)) || fail "failed, or found no tests: $(printf "'%s' " "${bad[@]}"); the output is above"
+}
+
+# Writes down how a step ended whose output is in the log.
+note() {
+  local name=$1 status=$2 seconds=$3 more
+  more=$(count passed) passed=$((passed + more)) failed=$((failed + $(count failed)))
+  steps+=("$(printf '%-32s %8s s  %s' "$name" "$seconds" "$(verdict "$status" "$more")")")
+  ((status == 0))
+}
+
+# Adds a row to the table of engines.
+row() {
+  table+=("$(printf '%-16s %-52s %6d %8s' "$1" "$(version_of "$1")" "$2" "$3")")
 }
 
 # Adds up what cargo and node say of the last step: `test result: ok. 3 passed; 0 failed` and `ℹ pass 3`. A test that
@@ -141,11 +181,13 @@ finish() {
   printf '\n'
   ((${#steps[@]} == 0)) || printf '%s\n' "${steps[@]}"
   if ((${#table[@]} > 0)); then
-    printf '\n%-16s %-44s %6s %8s\n' engine version passed seconds
+    printf '\n%-16s %-52s %6s %8s\n' engine version passed seconds
     printf '%s\n' "${table[@]}" ''
   fi
   printf '%d passed, %d failed\n' "$passed" "$failed"
-  rm -f "$log"
+  # None is left if all went well.
+  jobs -rp | xargs -r kill || true
+  rm -rf "$work"
 }
 
 # Installs what is missing.

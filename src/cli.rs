@@ -15,7 +15,7 @@ mod start;
 mod summary;
 mod values;
 
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -60,10 +60,10 @@ fn serve(args: ServeArgs, usage: &[String]) -> Command {
 
 /// 0 when all went well; else one line says why.
 pub(crate) fn exit_code(result: anyhow::Result<()>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&[format!("{error:#}")], 1),
-    }
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    failed(&[format!("{error:#}")], 1);
+    // At once: a driver whose tasks the runtime cuts off may panic over it, which would be read instead of our line.
+    process::exit(1)
 }
 
 fn failed(problems: &[String], code: u8) -> ExitCode {

@@ -4,7 +4,8 @@ use crate::engines::{cannot_have, on_path, place::Place};
 
 /// Hosts on one Ethernet, each a network namespace of this machine; we are on it, too. Gone when dropped.
 pub(crate) struct Network {
-    /// Of the bridge. Everything else begins with it; an interface's name has at most 15 letters.
+    /// Of our interface, and of the namespace with the bridge, where no firewall of this machine minds what passes. A host's name
+    /// begins with it; an interface's has at most 15 letters.
     name: String,
     subnet: [u8; 3],
     hosts: u8,
@@ -27,14 +28,17 @@ impl Network {
         // Of 198.18.0.0/15, which RFC 2544 sets aside for measuring.
         let network = Self { subnet: [198, fastrand::u8(18..20), fastrand::u8(..)], name, hosts: 0 };
         let made = on_path("ip").ok_or("there is no program `ip`".to_owned());
-        let made = made.and_then(|_| try_ip(&format!("link add {} type bridge", network.name)));
+        let made = made.and_then(|_| try_ip(&format!("netns add {}", network.name)));
         if let Err(why) = made {
             cannot_have("a network of its own", &format!("{why}; it takes root and iproute2"));
             return None;
         }
-        let address = network.address(254);
-        ip(&format!("address add {address}/24 dev {}", network.name));
-        ip(&format!("link set {} up", network.name));
+        let (name, address) = (&network.name, network.address(254));
+        ip(&format!("-netns {name} link add bridge up type bridge"));
+        ip(&format!("link add {name} type veth peer name us netns {name}"));
+        ip(&format!("-netns {name} link set us master bridge up"));
+        ip(&format!("address add {address}/24 dev {name}"));
+        ip(&format!("link set {name} up"));
         Some(network)
     }
 
@@ -44,8 +48,8 @@ impl Network {
         let (name, bridge) = (self.host_name(self.hosts), &self.name);
         let address = self.address(self.hosts);
         ip(&format!("netns add {name}"));
-        ip(&format!("link add {name} type veth peer name eth0 netns {name}"));
-        ip(&format!("link set {name} master {bridge} up"));
+        ip(&format!("-netns {bridge} link add {name} type veth peer name eth0 netns {name}"));
+        ip(&format!("-netns {bridge} link set {name} master bridge up"));
         ip(&format!("-netns {name} address add {address}/24 dev eth0"));
         ip(&format!("-netns {name} link set eth0 up"));
         ip(&format!("-netns {name} link set lo up"));
@@ -87,13 +91,11 @@ impl Host {
 
 impl Drop for Network {
     fn drop(&mut self) {
+        // Interfaces go with the namespace they or their peers are in. What was not made to the end lacks parts.
         for number in 1..=self.hosts {
-            let name = self.host_name(number);
-            // One that was not made to the end lacks parts.
-            let _ = try_ip(&format!("link delete {name}"));
-            let _ = try_ip(&format!("netns delete {name}"));
+            let _ = try_ip(&format!("netns delete {}", self.host_name(number)));
         }
-        let _ = try_ip(&format!("link delete {}", self.name));
+        let _ = try_ip(&format!("netns delete {}", self.name));
     }
 }
 

@@ -111,11 +111,12 @@ fn tells_of(message: &ServerMessage, winner: &str) -> bool {
     }
 }
 
-/// Waits until nothing of any player is left.
+/// Waits until nothing of any player is left; nor did the store ever seem to have lost anything.
 pub(crate) async fn nothing_is_stranded(nodes: &[Node]) {
     for node in nodes {
         for gauge in ["asset_arbiter_connections", "asset_arbiter_rooms"] {
             eventually(0, || node.process.metric(gauge)).await;
         }
+        assert_eq!(node.process.metric("asset_arbiter_regressions_total").await, 0, "the store lost nothing");
     }
 }
