@@ -27,7 +27,8 @@ class Proxy {
 
   async listen() {
     await new Promise((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
-    this.url = `ws://127.0.0.1:${this.#server.address().port}`;
+    this.port = this.#server.address().port;
+    this.url = `ws://127.0.0.1:${this.port}`;
   }
 
   /** From now on nobody gets through anew, until `resume`. */

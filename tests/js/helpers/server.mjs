@@ -62,6 +62,9 @@ class Server {
 
   kill() { this.#process.kill('SIGKILL'); }
 
+  /** Stops it where it is: what it is sent stays unread. */
+  pause() { this.#process.kill('SIGSTOP'); }
+
   /** Creates an asset. */
   async create(room, asset, units) {
     await this.http('PUT', `/v1/rooms/${room}/assets/${asset}`, { units });

@@ -1,5 +1,7 @@
 // Waiting for something that must happen, with an end and a name for what did not.
 
+import { setTimeout as pause } from 'node:timers/promises';
+
 const PATIENCE_MS = 8_000;
 
 /** Rejects with `what` when the promise takes too long; the event itself decides otherwise, never a pause. */
@@ -34,6 +36,15 @@ export async function settles(room, test, what, ms = PATIENCE_MS) {
     for (const event of events) offs.push(room.on(event, () => test() && resolve()));
   });
   await within(held, what, ms).finally(() => offs.forEach((off) => off()));
+}
+
+/** Resolves once `test()` resolves to something true, asked again and again. */
+export async function eventually(test, what, ms = PATIENCE_MS) {
+  const until = performance.now() + ms;
+  while (!(await within(test(), what, ms))) {
+    if (performance.now() > until) throw new Error(`waited ${ms} ms for ${what}`);
+    await pause(5);
+  }
 }
 
 /** Everything a room says from now on, in order, as [event, detail]. */
