@@ -11,14 +11,14 @@ mod engines;
 mod race;
 #[path = "../tests/support/mod.rs"]
 mod support;
-
-use std::fs;
+mod usage;
 
 use asset_arbiter::bots::Report;
 use engines::redis::Server;
-use race::{Race, sum};
+use race::Race;
 use support::Process;
 use tokio::process::Command;
+use usage::{busy, sum};
 
 const PLAYERS: usize = 2000;
 /// As redis-benchmark has by itself.
@@ -147,12 +147,4 @@ impl Outcome {
             report.snapshots,
         );
     }
-}
-
-/// Processor time a process has used, in microseconds: the 14th and 15th word of its `stat`, in hundredths of a
-/// second, counted past the name, which may have spaces in it.
-fn busy(process: u32) -> f64 {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    let words = stat.rsplit_once(')').unwrap().1.split_whitespace().skip(11).take(2);
-    words.map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() * 10_000.0
 }

@@ -11,10 +11,12 @@ mod engines;
 mod race;
 #[path = "../tests/support/mod.rs"]
 mod support;
+mod usage;
 
 use asset_arbiter::bots::Report;
-use race::{Race, sum};
+use race::Race;
 use support::Process;
+use usage::sum;
 
 const PLAYERS: usize = 200;
 

@@ -54,9 +54,3 @@ impl Race {
         }
     }
 }
-
-/// The sum of all lines of a node's metrics that begin with `name`.
-pub(crate) fn sum(metrics: &str, name: &str) -> f64 {
-    let values = metrics.lines().filter(|line| line.starts_with(name));
-    values.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
-}

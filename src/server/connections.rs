@@ -170,3 +170,24 @@ impl Drop for Entry {
         self.connections.meters.open.decrement(1);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drain_is_among_as_many_as_there_were_when_it_began() {
+        let connections = Arc::new(Connections::new(&Settings::default()));
+        let enter = || connections.enter(&Arc::default());
+        let (last, others) = (enter(), [enter(), enter()]);
+        assert_eq!(last.among(), 3);
+        drop(enter());
+        assert_eq!(last.among(), 3, "who left before does not come back elsewhere");
+        connections.drain();
+        drop(others);
+        assert_eq!(last.among(), 3, "nor do the others come back later because they left first");
+        let late = [(); 3].map(|()| enter());
+        assert_eq!(late[0].among(), 4);
+        assert!(late.iter().all(|entry| entry.pulse.has(Sign::Drain)));
+    }
+}

@@ -294,3 +294,21 @@ fn broken(error: &axum::Error) -> End {
         _ => End::Broken,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crowd_comes_back_at_two_thousand_a_second_at_most() {
+        for (among, latest) in [(1, 750), (10_000, 5_750), (25_000, 13_250)] {
+            let times: Vec<_> = (0..among).map(|_| retry_after_ms(4100, among)).collect();
+            assert!(times.iter().all(|time| (250..latest).contains(time)), "{among}: {times:?}");
+        }
+        // Of 10,000 two thousand in any second, give or take what chance does.
+        let mut seconds = [0; 6];
+        (0..10_000).for_each(|_| seconds[(retry_after_ms(4100, 10_000) / 1000) as usize] += 1);
+        assert!(seconds.iter().all(|&came| came < 2_200), "{seconds:?}");
+        assert_eq!(retry_after_ms(4200, 10_000), 0, "at once");
+    }
+}

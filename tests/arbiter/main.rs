@@ -7,5 +7,6 @@ mod faults;
 mod net;
 mod order;
 mod presence;
+mod removal;
 mod rooms;
 mod world;
