@@ -9,20 +9,20 @@
 mod crowd;
 #[path = "../tests/engines/mod.rs"]
 mod engines;
+mod figures;
 #[path = "../tests/support/mod.rs"]
 mod support;
 mod usage;
 
 use std::{
     cmp::Reverse,
-    iter::zip,
-    ops::Sub,
     time::{Duration, Instant},
 };
 
 use asset_arbiter::model::ServerMessage;
 use crowd::Crowd;
 use engines::redis::{Engine, Server};
+use figures::{Counts, Figures};
 use support::{Process, soon};
 use tokio::time::sleep;
 use usage::{busy, resident, sum};
@@ -31,6 +31,8 @@ const CONNECTIONS: usize = 10_000;
 /// Until what comes with joining is over, and rooms are compared with the store each at its own time.
 const SETTLE: Duration = Duration::from_secs(15);
 const WATCH: Duration = Duration::from_secs(30);
+/// Of `--resync-interval`.
+const DEFAULT: &str = "5s";
 /// Rooms that have a member on another node, too.
 const SHARED: usize = 100;
 
@@ -41,7 +43,7 @@ const ASSETS: [&str; 3] = ["sword", "bow", "crown"];
 struct Scene {
     players: usize,
     rooms: usize,
-    flags: &'static [&'static str],
+    resync: &'static str,
 }
 
 /// A node with the players of a scene on it.
@@ -63,26 +65,22 @@ async fn main() {
     println!(
         "{players} connections, {build}. Idle: {WATCH:?}, from {SETTLE:?} after the last one joined and selected once.\n"
     );
-    heading();
-    let scene = |rooms, flags| Scene { players, rooms, flags };
-    let (stage, many) = scene(players, &[]).watch(&engine).await;
+    figures::heading();
+    let scene = |rooms, resync| Scene { players, rooms, resync };
+    let (stage, many) = scene(players, DEFAULT).watch(&engine).await;
     let lost = stage.lose_the_bus().await;
-    let (_, seldom) = scene(players, &["--resync-interval", "30s"]).watch(&engine).await;
-    let (_, some) = scene(players / 100, &[]).watch(&engine).await;
-    let (_, one) = scene(1, &[]).watch(&engine).await;
+    let (_, seldom) = scene(players, "30s").watch(&engine).await;
+    let (_, some) = scene(players / 100, DEFAULT).watch(&engine).await;
+    let (_, one) = scene(1, DEFAULT).watch(&engine).await;
     println!("\n{lost}");
-    worksheet(players, &many, &seldom, [&some, &one]);
+    figures::worksheet(players, [&many, &seldom, &some, &one]);
 }
 
 impl Scene {
     /// Sets it up, and watches it while nothing happens.
     async fn watch(self, engine: &Engine) -> (Stage, Figures) {
         let redis = engine.start();
-        let assets = ASSETS.map(|asset| format!("--asset={asset}=1"));
-        let url = redis.url();
-        let flags =
-            assets.iter().map(String::as_str).chain(["--store", &url]).chain(self.flags.iter().copied());
-        let node = Process::start(&flags.collect::<Vec<_>>()).await;
+        let node = start(&redis, self.resync).await;
         let empty = resident(node.child.id().unwrap());
         let mut crowd = Crowd::join(node.address, (0..self.players).map(|number| self.room(number))).await;
         let joins = self.players as f64 / crowd.joined_in.as_secs_f64();
@@ -94,8 +92,9 @@ impl Scene {
         sleep(WATCH).await;
         let idle = (stage.counts().await - before).each(since.elapsed().as_secs_f64());
         let memory = (resident(stage.id()) - empty) / stage.scene.players as f64;
-        let figures = Figures { joins, decisions, memory, idle };
-        figures.print(&stage);
+        let (rooms, resync, connections) = (stage.scene.rooms, stage.scene.resync, stage.connections());
+        let figures = Figures { rooms, resync, joins, decisions, memory, connections, idle };
+        figures.print();
         (stage, figures)
     }
 
@@ -156,10 +155,7 @@ impl Stage {
 
     /// A second node gets members in some of the rooms; what they are granted is heard here, also after the bus was gone.
     async fn lose_the_bus(mut self) -> String {
-        let url = self.redis.url();
-        let assets = ASSETS.map(|asset| format!("--asset={asset}=1"));
-        let flags: Vec<_> = assets.iter().map(String::as_str).chain(["--store", &url]).collect();
-        let there = Process::start(&flags).await;
+        let there = start(&self.redis, DEFAULT).await;
         let (rooms, apart) = (self.scene.rooms, self.scene.rooms / SHARED);
         let guests = Crowd::join(there.address, (0..SHARED).map(|guest| self.scene.room(guest * apart))).await;
         let shared = guests.len();
@@ -213,102 +209,7 @@ impl Stage {
     }
 }
 
-/// What a scene came to.
-struct Figures {
-    joins: f64,
-    decisions: f64,
-    /// Bytes for each connection.
-    memory: f64,
-    /// In a second of doing nothing.
-    idle: Counts,
-}
-
-/// What was used up to some moment, or of it in a second: hundredths of a second of the processor by the node and by
-/// Redis, store calls, those that compare a room, messages handed to the bus, Redis commands, and kilobytes to and from
-/// Redis.
-#[derive(Clone, Copy)]
-struct Counts([f64; 7]);
-
-impl Counts {
-    const NODE: usize = 0;
-    const REDIS: usize = 1;
-    const COMPARISONS: usize = 3;
-    const BYTES: usize = 6;
-
-    fn each(self, times: f64) -> Self {
-        Self(self.0.map(|count| count / times))
-    }
-}
-
-impl Sub for Counts {
-    type Output = Self;
-
-    fn sub(mut self, before: Self) -> Self {
-        zip(&mut self.0, before.0).for_each(|(count, before)| *count -= before);
-        self
-    }
-}
-
-fn heading() {
-    println!(
-        "{:>15}{:>10}{:>8}{:>10}{:>13}{:>44}",
-        "", "joins", "selects", "KB of a", "connections", "idle, in a second"
-    );
-    println!(
-        "{:>15}{:>10}{:>8}{:>10}{:>13}{:>9}{:>8}{:>9}{:>9}{:>9}{:>9}{:>8}",
-        "rooms",
-        "/s",
-        "/s",
-        "connection",
-        "to Redis",
-        "node %",
-        "Redis %",
-        "calls",
-        "compare",
-        "bus",
-        "commands",
-        "KB"
-    );
-}
-
-impl Figures {
-    fn print(&self, stage: &Stage) {
-        let [node, redis, calls, comparisons, published, commands, bytes] = self.idle.0;
-        println!(
-            "{:>8}{:>7}{:>10.0}{:>8.0}{:>10.1}{:>13}{node:>9.1}{redis:>8.1}{calls:>9.0}{comparisons:>9.0}{published:>9.0}{commands:>9.0}{bytes:>8.0}",
-            stage.scene.rooms,
-            stage.scene.flags.last().unwrap_or(&"5s"),
-            self.joins,
-            self.decisions,
-            self.memory / 1000.0,
-            stage.connections(),
-        );
-    }
-}
-
-/// What follows from comparing the scenes.
-fn worksheet(players: usize, many: &Figures, seldom: &Figures, [some, one]: [&Figures; 2]) {
-    let more = many.idle - seldom.idle;
-    let each = |what: usize| more.0[what] / more.0[Counts::COMPARISONS];
-    println!("\nFor the worksheet of deploy/README.md:");
-    println!(
-        "  an idle connection: {:.1} KB ({players} in one room), {:.1} KB (100 in each)",
-        one.memory / 1e3,
-        some.memory / 1e3
-    );
-    println!(
-        "  a room with its first asset, beside the connection: {:.1} KB",
-        (many.memory - one.memory) / 1e3
-    );
-    println!(
-        "  joins a second: {:.0} into rooms that are there, {:.0} that open one each",
-        one.joins, many.joins
-    );
-    println!("  selects a second that come alone, a store call each: {:.0}", many.decisions);
-    println!(
-        "  comparing a room with the store once: {:.0} us of the node, {:.0} us of Redis, {:.0} bytes",
-        each(Counts::NODE) * 1e4,
-        each(Counts::REDIS) * 1e4,
-        each(Counts::BYTES) * 1e3
-    );
+async fn start(redis: &Server, resync: &str) -> Process {
+    let [one, two, three] = ASSETS.map(|asset| format!("--asset={asset}=1"));
+    Process::start(&["--store", &redis.url(), "--resync-interval", resync, &one, &two, &three]).await
 }

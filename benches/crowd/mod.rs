@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::support::{frame, handshake, select, soon};
 
-/// Joins under way at a time.
+/// Joins, and then selects, under way at a time: a larger burst would be felt in memory long after.
 const AT_ONCE: usize = 64;
 
 const TEXT: u8 = 1;
@@ -81,8 +81,11 @@ impl Crowd {
     /// Everyone selects; how long it takes until all are answered.
     pub(crate) async fn select_all(&mut self, asset: &str) -> Duration {
         let since = Instant::now();
-        (0..self.len()).for_each(|number| self.select(number, asset));
-        for _ in 0..self.len() {
+        let mut asked = 0;
+        for answered in 0..self.len() {
+            let most = self.len().min(answered + AT_ONCE);
+            (asked..most).for_each(|number| self.select(number, asset));
+            asked = most;
             self.hear(|_, message| matches!(message, ServerMessage::Selection { .. })).await;
         }
         since.elapsed()

@@ -40,6 +40,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 
 pub use config::Config;
 pub use join::{Join, Resume};
@@ -50,7 +51,7 @@ pub use refusal::{JoinError, Refusal};
 
 use crate::{
     bus::Bus,
-    model::{ErrorCode, RoomName},
+    model::{ErrorCode, RoomName, limits::RESYNCS_AT_ONCE},
     store::{Call, NodeId, Store},
 };
 
@@ -68,6 +69,8 @@ pub struct Arbiter {
     leaving: AtomicBool,
     next_member: AtomicU64,
     rooms: registry::Registry,
+    /// Turns to compare a room with the store.
+    resyncs: Semaphore,
     clock: Arc<clock::Clock>,
     /// The one source of randomness (ids, jitter), so that a run can be replayed.
     random: Mutex<fastrand::Rng>,
@@ -90,6 +93,7 @@ impl Arbiter {
             leaving: AtomicBool::new(false),
             next_member: AtomicU64::new(0),
             rooms: registry::Registry::new(Arc::clone(&clock)),
+            resyncs: Semaphore::new(RESYNCS_AT_ONCE),
             clock,
             random: Mutex::new(random),
             meters: meters::Meters::new(),

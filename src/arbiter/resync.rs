@@ -1,6 +1,13 @@
 //! The store is the truth, the bus a hint: every active room on a shared store is compared with it.
 
-use std::{collections::BTreeMap, sync::Arc, sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::Ordering::{AcqRel, Relaxed, Release},
+    },
+    time::Duration,
+};
 
 use tokio::time::sleep;
 
@@ -31,8 +38,19 @@ impl Arbiter {
         room.resync_at.store(self.clock.now() + pause, Relaxed);
     }
 
-    /// Compares a room with the store; repairs what the room is behind, and heals a store that went back.
+    /// Compares a room with the store when its turn comes. One that waits already sees what came until then, too.
     pub(super) async fn resync(self: Arc<Self>, room: RoomHandle) {
+        if room.awaits_resync.swap(true, AcqRel) {
+            return;
+        }
+        let turn = self.resyncs.acquire().await;
+        room.awaits_resync.store(false, Release);
+        self.compare_all(room).await;
+        drop(turn);
+    }
+
+    /// Repairs what the room is behind, and heals a store that went back.
+    async fn compare_all(self: &Arc<Self>, room: RoomHandle) {
         self.ask_held(&room).await;
         let sent: Rows = room.with(|state| state.view.stored().map(row).collect());
         let read = || self.store.revisions(&room.name);

@@ -2,7 +2,10 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Release},
+        atomic::{
+            AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::AcqRel, Ordering::Acquire,
+            Ordering::Release,
+        },
     },
 };
 
@@ -35,6 +38,8 @@ pub(super) struct Room {
     pub(super) mending: Mutex<BTreeMap<AssetName, Option<u64>>>,
     /// When to compare with a shared store next.
     pub(super) resync_at: AtomicU64,
+    /// It waits for its turn to be compared.
+    pub(super) awaits_resync: AtomicBool,
     /// When to tell the other nodes next who is here.
     pub(super) heartbeat_at: AtomicU64,
     /// How often it is still to be compared with any store: the outcome of a change is unknown.
@@ -81,6 +86,7 @@ impl Room {
             queues: Mutex::default(),
             mending: Mutex::default(),
             resync_at: AtomicU64::new(0),
+            awaits_resync: AtomicBool::new(false),
             heartbeat_at: AtomicU64::new(0),
             doubts: AtomicU8::new(0),
             state: Mutex::new(State {

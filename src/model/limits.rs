@@ -40,6 +40,10 @@ pub const HEARTBEAT_MS: u64 = 3000;
 /// next be late by a second. It shows within another second: after 13 s at most.
 pub const SILENT_NODE_MS: u64 = 12_000;
 
+/// Rooms that a node compares with the store at one time. After the bus was lost all of them want to be compared at once,
+/// and on a store with few connections selects would wait behind ten thousand reads.
+pub const RESYNCS_AT_ONCE: usize = 64;
+
 /// Milliseconds a missing revision is waited for before it is read from the store: a bus is seldom slower.
 pub const GAP_WAIT_MS: u64 = 100;
 

@@ -8,5 +8,6 @@ mod net;
 mod order;
 mod presence;
 mod removal;
+mod resync;
 mod rooms;
 mod world;
