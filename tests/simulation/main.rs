@@ -1,5 +1,8 @@
 //! Many nodes, one room: whatever happens to nodes, to their store and to the wire between them, once quiet
 //! everyone knows the same, every promise was kept, and nothing is left behind; and bugs that are planted show.
+//! Assets are removed and made again, the room is not: everything told is held against the one history of an asset, by
+//! revision, and a removed room forgets its revisions and the calls of its nodes. A node that did not hear of that is right
+//! to log that the store lost writes. `arbiter/removal.rs` and `arbiter/order.rs` have the two sides of it.
 //! `SEED=17` replays one seed, `SEEDS=20000` tries more.
 
 #![allow(unreachable_pub, reason = "modules of a test")]
