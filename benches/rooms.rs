@@ -58,6 +58,7 @@ struct Stage {
 async fn main() {
     let asked = std::env::args().skip(1).find_map(|arg| arg.parse().ok());
     let players = asked.unwrap_or(CONNECTIONS);
+    assert!(players >= 2 * SHARED, "half of the rooms at most have a member on another node, too");
     let files = rlimit::increase_nofile_limit(u64::MAX).unwrap();
     assert!(files > players as u64 + 500, "{files} open files are too few: ulimit -n");
     let engine = engines::redis::redis().expect("redis-server");
@@ -126,6 +127,12 @@ impl Stage {
         );
     }
 
+    /// How many connections hear the room of a player.
+    fn hearers(&self, number: usize) -> usize {
+        let channel = format!("asset-arbiter:{{{}}}:bus:0", self.scene.room(number));
+        self.redis.ask::<(String, usize)>(&["PUBSUB", "NUMSUB", &channel]).1
+    }
+
     /// The node's connections to Redis, while it is the only one; ours is left out.
     fn connections(&self) -> usize {
         let clients: String = self.redis.ask(&["CLIENT", "LIST"]);
@@ -160,31 +167,24 @@ impl Stage {
         let guests = Crowd::join(there.address, (0..SHARED).map(|guest| self.scene.room(guest * apart))).await;
         let shared = guests.len();
         self.is_subscribed(&[rooms, shared]);
-        assert_eq!(self.node.metric("asset_arbiter_rooms").await, rooms as u64);
+        let active = self.node.metric("asset_arbiter_rooms").await;
+        assert_eq!(active, rooms as u64, "the node knows no more rooms than it hears");
+        assert_eq!([0, 1].map(|number| self.hearers(number)), [2, 1], "only the first has a member there");
         let dropped = sum(&support::metrics(self.node.address).await, "asset_arbiter_bus_dropped_total");
         assert!(dropped == 0.0, "{dropped} messages were dropped");
         let before = self.grants_are_heard(&guests, apart, ASSETS[1]).await;
 
-        let (since, compared) = (Instant::now(), self.compared().await);
+        let (compared, since) = (self.compared().await, Instant::now());
         let killed: usize = self.redis.ask(&["CLIENT", "KILL", "TYPE", "pubsub"]);
         assert_eq!(killed, 2, "each node has one connection for its bus");
-        let subscribed = soon("all subscriptions", async {
-            while self.subscribed() != [rooms, shared] {
-                sleep(Duration::from_millis(2)).await;
-            }
-            since.elapsed()
-        });
-        let subscribed = subscribed.await;
+        let subscribed =
+            until("all subscriptions", async || self.subscribed() == [rooms, shared]).await - since;
         let after = self.grants_are_heard(&guests, apart, ASSETS[2]).await;
-        let all_compared = soon("all comparisons", async {
-            while self.compared().await < compared + rooms as f64 {
-                sleep(Duration::from_millis(20)).await;
-            }
-            since.elapsed()
-        });
-        let all_compared = all_compared.await;
+        let all = compared + rooms as f64;
+        let all_compared = until("all comparisons", async || self.compared().await >= all).await - since;
         format!(
-            "{shared} of {rooms} rooms have a member on another node; a grant there is heard here after {before}.\n\
+            "One connection of the node is subscribed to {rooms} rooms (CLIENT LIST), {active} are active (/metrics).\n\
+             {shared} of them have a member on another node; a grant there is heard here after {before}.\n\
              The bus is cut: all {rooms} rooms are subscribed to again after {subscribed:.1?}, and compared with the store \
              within {all_compared:.1?}.\nFrom {subscribed:.1?} on a grant there is heard here after {after}."
         )
@@ -212,4 +212,15 @@ impl Stage {
 async fn start(redis: &Server, resync: &str) -> Process {
     let [one, two, three] = ASSETS.map(|asset| format!("--asset={asset}=1"));
     Process::start(&["--store", &redis.url(), "--resync-interval", resync, &one, &two, &three]).await
+}
+
+/// When it was so.
+async fn until(what: &str, is_so: impl AsyncFn() -> bool) -> Instant {
+    let waiting = async {
+        while !is_so().await {
+            sleep(Duration::from_millis(5)).await;
+        }
+        Instant::now()
+    };
+    soon(what, waiting).await
 }
