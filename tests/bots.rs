@@ -65,16 +65,26 @@ async fn cuts_cost_no_decision() {
     assert_eq!(report.decisions.total, 30);
 }
 
-#[tokio::test]
-async fn cuts_lead_from_node_to_node() {
+async fn on_three_nodes(reconnect_chaos: f64) -> Report {
     let addresses = Peer::start_nodes(Cheat::None, 3).await;
     let nodes = addresses.iter().map(|address| format!("ws://{address}").parse().unwrap()).collect();
-    let report = bots::run(Config { nodes, reconnect_chaos: 0.5, ..config(addresses[0]) }).await.unwrap();
+    let report = bots::run(Config { nodes, reconnect_chaos, ..config(addresses[0]) }).await.unwrap();
     assert!(report.held(), "{}", bots::text(&report));
+    report
+}
+
+#[tokio::test]
+async fn cuts_lead_from_node_to_node() {
+    let report = on_three_nodes(0.5).await;
     assert!(
         report.reconnects.total > 5 && report.reconnects.recovered == 0,
         "no node knows the log of another"
     );
+}
+
+#[tokio::test]
+async fn how_late_others_hear_is_told_by_where_they_are() {
+    let report = on_three_nodes(0.0).await;
     let delivery = report.delivery_ms.unwrap();
     assert!(delivery.same_node.count > 0 && delivery.other_nodes.count > 0, "{delivery:?}");
     assert_eq!(undocumented(&report), Vec::<String>::new());

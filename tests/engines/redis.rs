@@ -4,7 +4,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use redis::{Connection, FromRedisValue, Value};
+use redis::{Connection, FromRedisValue, RedisResult, Value};
 use tempfile::TempDir;
 
 use super::{
@@ -139,12 +139,16 @@ impl Server {
         Some(connection)
     }
 
-    /// Asks the server on a connection of its own.
+    /// Asks the server on a connection of its own; what it asks may be asked twice.
     pub fn ask<T: FromRedisValue>(&self, words: &[&str]) -> T {
         let since = Instant::now();
         loop {
             if let Some(mut connection) = self.try_connect() {
-                return ask(&mut connection, words);
+                match try_ask(&mut connection, words) {
+                    // A read with a time-out ends with any signal, such as that of another process's end.
+                    Err(error) if error.to_string().contains("Interrupted") => continue,
+                    answer => return answer.unwrap_or_else(|error| panic!("{words:?}: {error}")),
+                }
             }
             // On a machine that has much to do, even a server that is up may be slow to say so.
             assert!(since.elapsed() < PATIENCE, "{words:?}: the server is not up: {}", self.output());
@@ -196,8 +200,11 @@ impl Server {
 
 /// One command, which must not fail.
 pub fn ask<T: FromRedisValue>(connection: &mut Connection, words: &[&str]) -> T {
-    let answer = redis::cmd(words[0]).arg(&words[1..]).query(connection);
-    answer.unwrap_or_else(|error| panic!("{words:?}: {error}"))
+    try_ask(connection, words).unwrap_or_else(|error| panic!("{words:?}: {error}"))
+}
+
+fn try_ask<T: FromRedisValue>(connection: &mut Connection, words: &[&str]) -> RedisResult<T> {
+    redis::cmd(words[0]).arg(&words[1..]).query(connection)
 }
 
 fn path(path: &Path) -> &str {

@@ -56,7 +56,7 @@ for (const [fate, taken] of [['took effect', true], ['was never read', false]]) 
       proxy.hold();
       proxy.swallowReplies();
     } else {
-      dying.pause();
+      await dying.pause();
     }
     const result = ada.select('coin');
     if (taken) await eventually(async () => (await holders(other, 'coin')).includes('ada'), 'the select to take effect');

@@ -1,10 +1,11 @@
 // The real server, on a port of its own, for the length of a test.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFile, readdir } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-import { within } from './wait.mjs';
+import { eventually, within } from './wait.mjs';
 
 const binary = process.env.ASSET_ARBITER_BIN
   ?? fileURLToPath(new URL('../../../target/debug/asset-arbiter', import.meta.url));
@@ -62,8 +63,11 @@ class Server {
 
   kill() { this.#process.kill('SIGKILL'); }
 
-  /** Stops it where it is: what it is sent stays unread. */
-  pause() { this.#process.kill('SIGSTOP'); }
+  /** Stops it where it is, every thread of it: what it is sent stays unread. */
+  async pause() {
+    this.#process.kill('SIGSTOP');
+    await eventually(() => isStopped(this.#process.pid), 'the server to stop where it is');
+  }
 
   /** Creates an asset. */
   async create(room, asset, units) {
@@ -79,6 +83,13 @@ class Server {
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
     return text === '' ? null : JSON.parse(text);
   }
+}
+
+/** Whether no thread of a process runs, as `/proc` says after the name, which may have spaces in it. */
+async function isStopped(pid) {
+  const threads = await readdir(`/proc/${pid}/task`);
+  const stats = await Promise.all(threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8')));
+  return stats.every((stat) => stat.slice(stat.lastIndexOf(')')).startsWith(') T'));
 }
 
 /** The fields of a JSON log line; a line that is none has none. */
