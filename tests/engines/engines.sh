@@ -38,10 +38,11 @@ suites_of() {
   esac
 }
 
-# Tests that run at a time, each with a server of its own: two of TiDB are more than a small machine can carry.
+# Tests that run at a time, each with a server of its own, beside those of another engine: two of TiDB are more than a small
+# machine can carry, and DynamoDB's requests are given up after a second.
 threads_for() {
   case $1 in
-    tidb) echo 1 ;;
+    tidb | dynoxide | dynamodb-local) echo 1 ;;
     *) nproc ;;
   esac
 }
