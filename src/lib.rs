@@ -6,7 +6,7 @@
 
 pub mod model;
 
-#[cfg(any(feature = "redis", feature = "nats"))]
+#[cfg(any(feature = "redis", feature = "nats", feature = "mysql"))]
 mod link;
 
 pub mod bus;

@@ -2,5 +2,6 @@
 
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
+#[cfg(any(feature = "redis", feature = "nats"))]
 pub(crate) mod tls;
 pub(crate) mod url;

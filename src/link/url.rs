@@ -70,6 +70,7 @@ impl fmt::Display for Address {
 }
 
 /// `USER:PASSWORD`, `:PASSWORD`.
+#[cfg(any(feature = "redis", feature = "nats"))]
 pub(crate) fn credentials(login: &str) -> Result<(Option<String>, Option<String>)> {
     let Some((user, password)) = login.split_once(':') else {
         return Err("before the @ comes USER:PASSWORD or :PASSWORD".to_owned());

@@ -39,8 +39,8 @@ impl Entry {
     /// Says what is wrong with the file of certificates.
     pub(super) fn new(target: &Target) -> Result<Self, String> {
         let opts = OptsBuilder::default()
-            .ip_or_hostname(&target.host)
-            .tcp_port(target.port)
+            .ip_or_hostname(&target.address.host)
+            .tcp_port(target.address.port)
             .user(Some(&target.user))
             .pass(target.password.as_ref())
             .db_name(Some(&target.database))
@@ -50,7 +50,7 @@ impl Entry {
             .stmt_cache_size(0)
             .max_allowed_packet(Some(LARGEST_PACKET))
             .wait_timeout(Some(SERVER_WAITS.as_secs() as usize));
-        let address = target.address();
+        let address = target.address.to_string();
         let session = session(target.options.statement_timeout);
         Ok(Self {
             address,

@@ -3,13 +3,15 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use crate::model::room_ttl;
+use crate::{
+    link::url::{Address, Parts, decoded, options},
+    model::room_ttl,
+};
 
 /// `mysql://USER[:PASSWORD]@HOST[:PORT]/DATABASE[?OPTIONS]`, taken apart.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Target {
-    pub(super) host: String,
-    pub(super) port: u16,
+    pub(super) address: Address,
     pub(super) user: String,
     pub(super) password: Option<String>,
     pub(super) database: String,
@@ -58,38 +60,29 @@ impl Target {
     /// # Errors
     /// One line that says what is wrong and what would be right.
     pub(super) fn parse(url: &str) -> Result<Self> {
-        let rest = url.strip_prefix("mysql://").ok_or(SHAPE)?;
-        // What stands before an @ may be a password cut in two by a sign of its own.
-        if rest.rfind('@') > rest.find(['/', '?', '#']) && rest.contains(['/', '?', '#']) {
-            return Err("in a password write / as %2F, ? as %3F, # as %23, @ as %40 and % as %25".to_owned());
-        }
-        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
-        let (login, host) =
-            authority.rsplit_once('@').ok_or_else(|| format!("the user is missing: {SHAPE}"))?;
+        let Parts { scheme: "mysql", login, hosts, path, query } = Parts::of(url)?.ok_or(SHAPE)? else {
+            return Err(SHAPE.to_owned());
+        };
+        let login = login.ok_or_else(|| format!("the user is missing: {SHAPE}"))?;
         let (user, password) = login.split_once(':').map_or((login, None), |(user, word)| (user, Some(word)));
         let (user, password) = (decoded(user)?, password.map(decoded).transpose()?);
         if user.is_empty() {
             return Err(format!("the user is missing: {SHAPE}"));
         }
-        let (host, port) = address(host)?;
+        if hosts.is_empty() || hosts.contains(',') {
+            return Err(format!("the host is missing or not one host: {SHAPE}"));
+        }
+        let address = Address::parse(hosts, PORT)?;
         let password = password.filter(|password| !password.is_empty());
-        Ok(Self { host, port, user, password, database: name(database)?, options: UrlOptions::parse(query)? })
-    }
-
-    /// `HOST:PORT`.
-    pub(super) fn address(&self) -> String {
-        let Self { host, port, .. } = self;
-        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+        Ok(Self { address, user, password, database: name(path)?, options: UrlOptions::parse(query)? })
     }
 }
 
 impl UrlOptions {
     fn parse(query: &str) -> Result<Self> {
         let (mut tls, mut ca, mut pool, mut timeout, mut ttl) = (None, None, POOL, STATEMENT_TIMEOUT_MS, None);
-        for option in query.split('&').filter(|option| !option.is_empty()) {
-            let (name, value) = option.split_once('=').unwrap_or((option, ""));
-            let value = decoded(value)?;
+        for option in options(query) {
+            let (name, value) = option?;
             match (name, value.as_str()) {
                 ("tls", "true") => tls = Some(true),
                 ("tls", "false") => tls = Some(false),
@@ -117,28 +110,11 @@ impl UrlOptions {
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Target")
-            .field("address", &self.address())
+            .field("address", &self.address)
             .field("database", &self.database)
             .field("options", &self.options)
             .finish_non_exhaustive()
     }
-}
-
-/// `HOST[:PORT]`, also `[::1]:3306`.
-fn address(text: &str) -> Result<(String, u16)> {
-    let bracketed = text.strip_prefix('[').and_then(|text| text.split_once(']'));
-    let (host, port) = match bracketed {
-        Some((host, "")) => (host, None),
-        Some((host, port)) => (host, Some(port.strip_prefix(':').ok_or("after ] comes :PORT")?)),
-        None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
-    };
-    if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c == ',') {
-        return Err(format!("the host is missing or not one host: {SHAPE}"));
-    }
-    let port = port.map_or(Ok(PORT), |port| {
-        port.parse().ok().filter(|port| *port > 0).ok_or("a port is a number from 1 to 65535")
-    });
-    Ok((host.to_owned(), port?))
 }
 
 /// A database's name.
@@ -157,25 +133,6 @@ fn number(name: &str, value: &str, least: u64, most: u64) -> Result<u64> {
     number.ok_or_else(|| format!("{name} is a number from {least} to {most}, not {value:?}"))
 }
 
-/// `%41` is `A`.
-fn decoded(text: &str) -> Result<String> {
-    const WRONG: &str = "after a % come two hexadecimal digits (a % itself is %25)";
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let (digits, after) = rest.split_at_checked(2).ok_or(WRONG)?;
-        let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+')).ok_or(WRONG)?;
-        bytes.push(u8::from_str_radix(digits, 16).map_err(|_| WRONG)?);
-        rest = after;
-    }
-    String::from_utf8(bytes).map_err(|_| "what %-signs spell must be UTF-8".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,7 +144,7 @@ mod tests {
     #[test]
     fn a_url_is_taken_apart() {
         let plain = parsed("mysql://root@db.example/game");
-        assert_eq!((plain.address().as_str(), plain.user.as_str()), ("db.example:3306", "root"));
+        assert_eq!((plain.address.to_string().as_str(), plain.user.as_str()), ("db.example:3306", "root"));
         assert_eq!((plain.password, plain.database.as_str()), (None, "game"));
         let options = UrlOptions {
             tls: Tls::Off,
@@ -200,7 +157,7 @@ mod tests {
         let full = parsed(
             "mysql://a%40b:p%2F%3A%25@[::1]:4000/my%20game?tls_ca=/etc/ca%20s.pem&pool=3&statement_timeout_ms=700&ttl=1h",
         );
-        assert_eq!((full.address().as_str(), full.user.as_str()), ("[::1]:4000", "a@b"));
+        assert_eq!((full.address.to_string().as_str(), full.user.as_str()), ("[::1]:4000", "a@b"));
         assert_eq!((full.password.as_deref(), full.database.as_str()), (Some("p/:%"), "my game"));
         let options = UrlOptions {
             tls: Tls::File("/etc/ca s.pem".into()),
