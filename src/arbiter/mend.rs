@@ -85,18 +85,23 @@ impl Arbiter {
     async fn mend_now(self: &Arc<Self>, room: &RoomHandle, asset: &AssetName, publish: bool) -> bool {
         let most = self.config.room_log / 2;
         for last in (1..=TRIES).rev() {
-            let known = room.with(|state| state.view.revision(asset));
+            let (origin, known) =
+                room.with(|state| state.view.get(asset).map(|known| (known.origin, known.revision))).unzip();
             let target = room.mending.lock().get(asset).copied().flatten();
             let (stored, grants) = match self.read_asset(room, asset, known, most + 1).await {
                 Ok(Some(read)) => read,
                 Ok(None) => {
                     // Nothing that waits for it will ever be of use.
                     room.mending.lock().insert(asset.clone(), None);
-                    room.with(|state| state.view.forget_waiting(asset, 0));
+                    room.with(|state| state.view.forget_waiting(asset));
                     return true;
                 }
                 Err(_) => return false,
             };
+            if origin.is_some_and(|origin| origin != stored.origin) {
+                self.follow_back(room, asset, |now| Some(now.origin) == origin);
+                return false;
+            }
             room.lower_target(asset, target, stored.revision);
             let mended = room.with(|state| mend_view(state, &stored, &grants, most, last == 1));
             let Some(events) = mended else { continue };
@@ -190,8 +195,8 @@ fn mend_view(
 ) -> Option<Vec<Event>> {
     let known = state.view.get(&stored.asset);
     if known.is_some_and(|known| known.revision >= stored.revision) {
-        // What waits beyond what is stored belongs to a life that the store has lost.
-        state.view.forget_waiting(&stored.asset, stored.revision);
+        // What waits was lost by the store, or went with the room.
+        state.view.forget_waiting(&stored.asset);
         return Some(Vec::new());
     }
     let events = reconstruct(known, stored, grants).filter(|events| events.len() <= most);
@@ -208,8 +213,9 @@ fn mend_view(
 
 /// The changes that lead from what is known to what is stored, if the numbers leave no doubt which they were.
 fn reconstruct(known: Option<&AssetState>, stored: &AssetState, grants: &[Grant]) -> Option<Vec<Event>> {
+    let (asset, origin) = (&stored.asset, stored.origin);
     let event =
-        |revision, remaining, change| Event { asset: stored.asset.clone(), revision, remaining, change };
+        |revision, remaining, change| Event { asset: asset.clone(), origin, revision, remaining, change };
     let begun = known.map_or(0, |known| known.revision);
     let gap = stored.revision - begun;
     let whole = Change::Changed { units: stored.units, created: true };
@@ -286,6 +292,7 @@ mod tests {
             held: holders.len() as Units,
             holders: holders.iter().copied().map(grant).collect(),
             removed: false,
+            origin: 0,
         }
     }
 

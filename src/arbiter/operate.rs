@@ -9,6 +9,8 @@ use super::{
     mailbox::Once,
     meters::StoreCall,
     queue::{Answer, Ask, Job},
+    room::RoomHandle,
+    turn::run,
     view::View,
 };
 use crate::{
@@ -103,10 +105,18 @@ impl Arbiter {
         let deadline = Instant::now() + self.config.select_deadline;
         self.persist(StoreCall::RemoveRoom, room, deadline, || self.store.remove_room(room)).await?;
         if let Some(active) = active {
-            active.clear();
+            self.begin_anew(active);
         }
         self.bus.publish(room, &BusMessage::RoomRemoved);
         Ok(())
+    }
+
+    /// The room was removed. What other nodes told of the next one before this was known is read from the store.
+    pub(super) fn begin_anew(self: &Arc<Self>, room: RoomHandle) {
+        room.clear();
+        if self.store.shared() {
+            run(Arc::clone(self).resync(room));
+        }
     }
 
     /// A room's state: the node's view if it is active, else the store's.

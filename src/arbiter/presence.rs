@@ -295,7 +295,7 @@ mod tests {
 
     fn released(player: &PlayerName, revision: u64) -> Event {
         let change = Change::Released { player: player.clone() };
-        Event { asset: asset("sword"), revision, remaining: 1, change }
+        Event { asset: asset("sword"), origin: 0, revision, remaining: 1, change }
     }
 
     fn asset(text: &str) -> AssetName {

@@ -19,7 +19,7 @@ use super::{
     room::{Room, RoomHandle},
     turn::run,
 };
-use crate::model::{AssetName, RevisionRow};
+use crate::model::{AssetName, AssetState, RevisionRow};
 
 type Rows = BTreeMap<AssetName, RevisionRow>;
 
@@ -60,7 +60,11 @@ impl Arbiter {
         let _ = room.doubts.compare_exchange(doubts, doubts.saturating_sub(1), Relaxed, Relaxed);
         let rows: Rows = rows.into_iter().map(|row| (row.asset.clone(), row)).collect();
         if let Some(known) = sent.values().find(|known| regressed(known, rows.get(&known.asset))) {
-            self.follow_back(&room, &known.asset, |now| now >= known.revision);
+            // Or the room was removed, and the news of it is on its way.
+            sleep(GAP_WAIT).await;
+            self.follow_back(&room, &known.asset, |now| {
+                now.origin == known.origin && now.revision >= known.revision
+            });
             return;
         }
         for (asset, row) in rows {
@@ -79,19 +83,19 @@ impl Arbiter {
         before: Count,
         revision: u64,
     ) -> bool {
-        before.is_beyond(revision) && self.follow_back(room, asset, |now| !before.is_beyond(now))
+        before.is_beyond(revision) && self.follow_back(room, asset, |now| !before.is_beyond(now.revision))
     }
 
-    /// The store lost writes, unless what was known is not `still_known`: the room was removed, or follows the
-    /// store already. Counted once, however many assets show it.
-    fn follow_back(
+    /// The store lost writes, or the room was removed and nobody told this node: unless what was known is not
+    /// `still_known`, as the room follows the store already. Counted once, however many assets show it.
+    pub(super) fn follow_back(
         self: &Arc<Self>,
         room: &RoomHandle,
         asset: &AssetName,
-        still_known: impl FnOnce(u64) -> bool,
+        still_known: impl FnOnce(&AssetState) -> bool,
     ) -> bool {
         let Some(news) = room.with(|state| {
-            state.view.revision(asset).filter(|&now| still_known(now))?;
+            state.view.get(asset).filter(|now| still_known(now))?;
             state.frozen = true;
             Some(!std::mem::replace(&mut state.went_back, true))
         }) else {
@@ -123,11 +127,12 @@ impl Arbiter {
     }
 }
 
-fn row(state: &crate::model::AssetState) -> (AssetName, RevisionRow) {
+fn row(state: &AssetState) -> (AssetName, RevisionRow) {
     (state.asset.clone(), state.into())
 }
 
-/// Lower than what was known when the read was sent, or equal in revision and different in content.
+/// Lower than what was known when the read was sent, or equal in revision and different in content. A higher one of
+/// another record shows when what is missing of it is looked for.
 fn regressed(known: &RevisionRow, stored: Option<&RevisionRow>) -> bool {
     stored.is_none_or(|stored| {
         stored.revision < known.revision || stored.revision == known.revision && stored != known

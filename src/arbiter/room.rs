@@ -205,10 +205,9 @@ impl Room {
     /// The room is gone: nothing is known, and every member is sent away.
     pub(super) fn clear(&self) {
         self.with(|state| {
-            state.view.clear();
+            state.forget_assets();
             state.presence.forget_held();
-            (state.frozen, state.went_back) = (false, false);
-            state.log.reset();
+            state.frozen = false;
         });
         for mailbox in self.members.read().values() {
             mailbox.dismiss();
@@ -258,8 +257,13 @@ impl State {
 
     /// Takes a whole snapshot from the store in place of the view, and sends one to everybody.
     pub(super) fn replace(&mut self, snapshot: Vec<AssetState>) {
-        self.view.clear();
+        self.forget_assets();
         self.view.load(snapshot, &mut Vec::new());
+    }
+
+    /// Revisions do not mean any more what they meant.
+    fn forget_assets(&mut self) {
+        self.view.clear();
         self.went_back = false;
         self.sold_out.forget();
         self.encoded = None;

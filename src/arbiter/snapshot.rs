@@ -122,6 +122,7 @@ mod tests {
             held: 8,
             holders: (0..holders).map(grant).collect(),
             removed: false,
+            origin: 0,
         };
         (0..count).map(asset).collect()
     }

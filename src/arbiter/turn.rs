@@ -279,6 +279,7 @@ impl Arbiter {
             let change = change(&state);
             let event = Event {
                 asset: state.asset.clone(),
+                origin: state.origin,
                 revision: state.revision,
                 remaining: state.remaining,
                 change,

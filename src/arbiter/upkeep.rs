@@ -87,7 +87,7 @@ impl Arbiter {
             }
             BusMessage::RoomRemoved => {
                 if let Some(room) = self.rooms.get(name) {
-                    room.clear();
+                    self.begin_anew(room);
                 }
             }
             BusMessage::Heartbeat(heartbeat) => self.hear_who_is_elsewhere(name, heartbeat),

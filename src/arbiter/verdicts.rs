@@ -21,6 +21,7 @@ pub(super) fn grants(players: &[PlayerName], call: Call, selected: &Selected) ->
         let Verdict::Granted { revision } = *verdict else { return None };
         Some(Event {
             asset: state.asset.clone(),
+            origin: state.origin,
             revision,
             remaining: remaining_at(revision, state),
             change: Change::Granted { player: player.clone(), units: state.units, at: call.at },

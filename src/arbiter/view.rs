@@ -6,7 +6,7 @@ use crate::model::{
 };
 
 /// What a node knows of one room's assets. Events are applied in revision order, each once; one that is
-/// ahead waits for those before it.
+/// ahead waits for those before it, and one of another record of its asset for the store to say which is stored.
 #[derive(Debug)]
 pub(super) struct View {
     /// Known to be stored, tombstones too.
@@ -23,7 +23,7 @@ pub(super) enum Applied {
     Now,
     /// It was known already.
     Old,
-    /// An earlier one is missing.
+    /// An earlier one is missing, or it is of another record than the one known.
     Waits,
 }
 
@@ -62,7 +62,7 @@ impl View {
 
     /// Applies an event, or keeps it until those before it came; what was applied is pushed to `applied`.
     pub(super) fn apply(&mut self, event: Event, applied: &mut Vec<Event>) -> Applied {
-        if self.revision(&event.asset).is_some_and(|known| event.revision <= known) {
+        if self.is_old(&event) {
             return Applied::Old;
         }
         if !self.is_next(&event) {
@@ -83,12 +83,12 @@ impl View {
         self.loaded
     }
 
-    /// The assets of which events wait for a missing one.
+    /// The assets of which events wait.
     pub(super) fn gaps(&self) -> Vec<AssetName> {
         self.waiting.keys().cloned().collect()
     }
 
-    /// Whether events of the asset wait for a missing one.
+    /// Whether events of the asset wait.
     pub(super) fn has_gap(&self, asset: &AssetName) -> bool {
         self.waiting.contains_key(asset)
     }
@@ -152,19 +152,19 @@ impl View {
         self.revision(asset).is_none_or(|known| known < revision)
     }
 
-    /// What waits beyond `revision` will never be of use.
-    pub(super) fn forget_waiting(&mut self, asset: &AssetName, revision: u64) {
-        if let Some(waiting) = self.waiting.get_mut(asset) {
-            waiting.retain(|&at, _| at <= revision);
-            if waiting.is_empty() {
-                self.waiting.remove(asset);
-            }
-        }
+    /// Nothing that waits will ever be of use.
+    pub(super) fn forget_waiting(&mut self, asset: &AssetName) {
+        self.waiting.remove(asset);
+    }
+
+    fn is_old(&self, event: &Event) -> bool {
+        self.get(&event.asset)
+            .is_some_and(|known| event.origin == known.origin && event.revision <= known.revision)
     }
 
     fn is_next(&self, event: &Event) -> bool {
-        match self.revision(&event.asset) {
-            Some(known) => event.revision == known + 1,
+        match self.get(&event.asset) {
+            Some(known) => event.origin == known.origin && event.revision == known.revision + 1,
             None if !self.loaded => false,
             // An asset begins at 0 with its creation; a grant says all there is to know at revision 1.
             None => {
@@ -174,23 +174,22 @@ impl View {
     }
 
     fn drain(&mut self, asset: &AssetName, applied: &mut Vec<Event>) {
-        let Some(mut waiting) = self.waiting.remove(asset) else { return };
-        while let Some((_, event)) = waiting.pop_first() {
-            if self.revision(asset).is_some_and(|known| event.revision <= known) {
-                continue;
-            }
+        let mut still = BTreeMap::new();
+        for (revision, event) in self.waiting.remove(asset).into_iter().flatten() {
             if self.is_next(&event) {
                 self.advance(event, applied);
-            } else {
-                waiting.insert(event.revision, event);
-                self.waiting.insert(asset.clone(), waiting);
-                return;
+            } else if !self.is_old(&event) {
+                still.insert(revision, event);
             }
+        }
+        if !still.is_empty() {
+            self.waiting.insert(asset.clone(), still);
         }
     }
 
     fn advance(&mut self, event: Event, applied: &mut Vec<Event>) {
-        let state = self.assets.entry(event.asset.clone()).or_insert_with(|| untouched(&event.asset, 0));
+        let new = || AssetState { origin: event.origin, ..untouched(&event.asset, 0) };
+        let state = self.assets.entry(event.asset.clone()).or_insert_with(new);
         advance(state, &event);
         applied.push(event);
     }
@@ -198,7 +197,7 @@ impl View {
 
 fn untouched(asset: &AssetName, units: Units) -> AssetState {
     let (asset, holders) = (asset.clone(), Vec::new());
-    AssetState { asset, units, remaining: units, revision: 0, held: 0, holders, removed: false }
+    AssetState { asset, units, remaining: units, revision: 0, held: 0, holders, removed: false, origin: 0 }
 }
 
 fn advance(state: &mut AssetState, event: &Event) {
@@ -243,9 +242,13 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn event(revision: u64, remaining: Units, change: Change) -> Event {
+        Event { asset: name("sword"), origin: 0, revision, remaining, change }
+    }
+
     fn granted(revision: u64, player: &str) -> Event {
         let change = Change::Granted { player: name(player), units: 9, at: revision };
-        Event { asset: name("sword"), revision, remaining: 9 - revision as Units, change }
+        event(revision, 9 - revision as Units, change)
     }
 
     fn loaded() -> View {
@@ -269,6 +272,22 @@ mod tests {
     }
 
     #[test]
+    fn an_event_of_another_record_waits_and_holds_up_no_other() {
+        let (mut view, mut applied) = (loaded(), Vec::new());
+        view.apply(granted(1, "a"), &mut applied);
+        for revision in 1..=3 {
+            let strange = Event { origin: 7, ..granted(revision, "x") };
+            assert_eq!(view.apply(strange, &mut applied), Applied::Waits);
+        }
+        assert_eq!(view.apply(granted(2, "b"), &mut applied), Applied::Now);
+        assert_eq!(applied.len(), 2);
+        assert!(view.has_gap(&name("sword")), "which one is stored is not known yet");
+        view.forget_waiting(&name("sword"));
+        assert!(!view.has_gap(&name("sword")));
+        assert_eq!(view.get(&name("sword")).unwrap().held, 2);
+    }
+
+    #[test]
     fn what_comes_before_the_snapshot_waits_for_it() {
         let mut view = View::new(Vec::new());
         let mut applied = Vec::new();
@@ -286,10 +305,7 @@ mod tests {
         assert_eq!(view.shown().iter().map(|s| s.asset.as_str()).collect::<Vec<_>>(), ["bow", "sword"]);
         view.apply(granted(1, "a"), &mut applied);
         assert_eq!(view.shown()[1].held, 1);
-        view.apply(
-            Event { asset: name("sword"), revision: 2, remaining: 0, change: Change::Removed },
-            &mut applied,
-        );
+        view.apply(event(2, 0, Change::Removed), &mut applied);
         assert_eq!(view.shown().len(), 1);
         assert_eq!(view.count(), 0);
     }
@@ -299,11 +315,11 @@ mod tests {
         let (mut view, mut applied) = (loaded(), Vec::new());
         for revision in 1..=40 {
             let change = Change::Granted { player: name(&format!("p{revision}")), units: 99, at: 0 };
-            view.apply(Event { asset: name("sword"), revision, remaining: 0, change }, &mut applied);
+            view.apply(event(revision, 0, change), &mut applied);
         }
         assert_eq!(view.get(&name("sword")).unwrap().holders.len(), HOLDERS_SHOWN);
         let change = Change::Released { player: name("p1") };
-        view.apply(Event { asset: name("sword"), revision: 41, remaining: 1, change }, &mut applied);
+        view.apply(event(41, 1, change), &mut applied);
         assert!(view.lacks_holders(&name("sword")));
         let page =
             (2..=33).map(|n| Grant { player: name(&format!("p{n}")), granted_at: 0, revision: n }).collect();

@@ -150,7 +150,8 @@ mod tests {
     use super::*;
 
     fn event(change: Change) -> String {
-        let event = Event { asset: AssetName::parse("bot-0-1").unwrap(), revision: 4, remaining: 2, change };
+        let event =
+            Event { asset: AssetName::parse("bot-0-1").unwrap(), origin: 0, revision: 4, remaining: 2, change };
         ServerMessage::of_event(9, &event).encode()
     }
 
@@ -167,6 +168,7 @@ mod tests {
             held: 3,
             holders: vec![model::Grant { player: player(), granted_at: 1, revision: 2 }],
             removed: false,
+            origin: 0,
         }
     }
 

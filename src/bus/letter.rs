@@ -62,7 +62,7 @@ mod tests {
         let change =
             Change::Granted { player: PlayerName::parse(&player).unwrap(), units: u32::MAX, at: u64::MAX };
         let asset = AssetName::parse(&asset).unwrap();
-        BusMessage::Event(Event { asset, revision: u64::MAX, remaining: u32::MAX, change })
+        BusMessage::Event(Event { asset, origin: u64::MAX, revision: u64::MAX, remaining: u32::MAX, change })
     }
 
     fn longest_heartbeat() -> BusMessage {

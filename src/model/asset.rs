@@ -26,6 +26,10 @@ pub struct AssetState {
     /// The tombstone of a removed asset; it keeps the revision and is never shown.
     #[serde(skip)]
     pub removed: bool,
+    /// Names this record of the asset. One of the same name that is made after its room was removed has another; their
+    /// revisions have nothing to do with each other.
+    #[serde(skip)]
+    pub origin: u64,
 }
 
 /// A player's hold on one unit. On the wire only `player` and `at`.
@@ -54,6 +58,8 @@ pub struct RevisionRow {
     pub held: Units,
     /// As in [`AssetState`].
     pub removed: bool,
+    /// As in [`AssetState`].
+    pub origin: u64,
 }
 
 impl From<&AssetState> for RevisionRow {
@@ -64,6 +70,7 @@ impl From<&AssetState> for RevisionRow {
             remaining: state.remaining,
             held: state.held,
             removed: state.removed,
+            origin: state.origin,
         }
     }
 }

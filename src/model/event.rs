@@ -8,6 +8,8 @@ use super::{AssetName, Millis, PlayerName, Units};
 pub struct Event {
     /// Which asset.
     pub asset: AssetName,
+    /// Which record of it, as in [`AssetState`](super::AssetState): revisions count within one.
+    pub origin: u64,
     /// The asset's revision after the change.
     pub revision: u64,
     /// Units left after the change, clamped at 0.

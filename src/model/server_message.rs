@@ -129,7 +129,7 @@ impl ServerMessage {
     /// The room frame that tells of `event` at `offset` of the room log.
     #[must_use]
     pub fn of_event(offset: u64, event: &Event) -> Self {
-        let Event { asset, revision, remaining, change } = event.clone();
+        let Event { asset, revision, remaining, change, .. } = event.clone();
         match change {
             Change::Granted { player, units, at } => {
                 Self::AssetGranted { offset, asset, player, units, remaining, revision, at }

@@ -118,7 +118,7 @@ impl Store for MemoryStore {
         self.with_room(room, call.at, |room| {
             let found = room.assets.get_mut(asset);
             let Some(found) = found else {
-                let mut made = Asset::new(units);
+                let mut made = Asset::new(call, units);
                 made.calls.record(call, Outcome::Changed);
                 let state = made.state(asset);
                 room.assets.insert(asset.clone(), made);
@@ -152,7 +152,10 @@ impl Store for MemoryStore {
             if let Some(found) = room.assets.get_mut(asset) {
                 return found.select(call, asset, players);
             }
-            room.assets.entry(asset.clone()).or_insert_with(|| Asset::new(units)).select(call, asset, players)
+            room.assets
+                .entry(asset.clone())
+                .or_insert_with(|| Asset::new(call, units))
+                .select(call, asset, players)
         })
     }
 

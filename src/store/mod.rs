@@ -180,6 +180,13 @@ pub struct Call {
     pub at: Millis,
 }
 
+impl Call {
+    /// The [`AssetState::origin`] of an asset that this call makes.
+    fn origin(self) -> u64 {
+        self.node.0.wrapping_add(self.seq)
+    }
+}
+
 /// A running server process; random, so that no two ever share one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub u64);

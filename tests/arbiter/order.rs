@@ -17,9 +17,9 @@ async fn elsewhere(world: &World, player: &str) -> BusMessage {
     let call = Call { node: NodeId(7), seq, at: seq };
     let players = [name(player)];
     let selected = world.truth.select(call, &arena(), &sword(), &players, None).await.unwrap();
-    let AssetState { revision, remaining, units, .. } = selected.state;
+    let AssetState { origin, revision, remaining, units, .. } = selected.state;
     let change = Change::Granted { player: name(player), units, at: seq };
-    BusMessage::Event(Event { asset: sword(), revision, remaining, change })
+    BusMessage::Event(Event { asset: sword(), origin, revision, remaining, change })
 }
 
 async fn shared() -> (World, Client) {
@@ -279,10 +279,11 @@ async fn a_room_that_could_not_be_read_repairs_nothing_and_goes() {
 #[tokio::test(start_paused = true)]
 async fn what_came_while_a_room_was_read_and_still_has_a_gap_is_repaired() {
     let world = World::shared(Config { resync_interval: Duration::from_secs(3600), ..Config::default() });
-    world.truth.create(Call { node: NodeId(8), seq: 1, at: 0 }, &arena(), &sword(), 9).await.unwrap();
+    let made =
+        world.truth.create(Call { node: NodeId(8), seq: 1, at: 0 }, &arena(), &sword(), 9).await.unwrap();
     world.faulty.slow(Duration::from_millis(200));
-    let second = Change::Granted { player: name("y"), units: 9, at: 2 };
-    let second = Event { asset: sword(), revision: 2, remaining: 7, change: second };
+    let (origin, second) = (made.state.origin, Change::Granted { player: name("y"), units: 9, at: 2 });
+    let second = Event { asset: sword(), origin, revision: 2, remaining: 7, change: second };
     let (mut ann, ()) = tokio::join!(world.join("ann"), async {
         tokio::time::sleep(Duration::from_millis(1)).await;
         world.bus.deliver(BusMessage::Event(second)).await;

@@ -233,6 +233,7 @@ async fn create(
         held: 0,
         holders: vec![],
         removed: false,
+        origin: 0,
     };
     peer.tell(&mut room, |offset| ServerMessage::AssetChanged { offset, asset, units, remaining, revision });
     room.assets.insert(name, state.clone());

@@ -27,6 +27,7 @@ async fn a_new_asset_has_all_its_units_at_revision_0(ground: Ground) {
         held: 0,
         holders: Vec::new(),
         removed: false,
+        origin: created.state.origin,
     };
     assert_eq!(created, Created { created: true, state: state.clone(), repeated: false });
     assert_eq!(ground.state(&sword).await, state);

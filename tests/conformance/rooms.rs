@@ -10,9 +10,10 @@ super::properties![
 
 async fn removing_a_room_removes_everything_also_tombstones(ground: Ground) {
     let (node, [sword, shield], [ann]) = (Node::new(), ["sword", "shield"].map(asset), players(["ann"]));
+    let mut origins = Vec::new();
     ground.store.remove_room(&ground.room).await.unwrap();
     for asset in [&sword, &shield] {
-        ground.create(node.next(), asset, 2).await;
+        origins.push(ground.create(node.next(), asset, 2).await.state.origin);
         ground.select(node.next(), asset, std::slice::from_ref(&ann)).await;
     }
     ground.remove(node.next(), &shield).await;
@@ -22,6 +23,7 @@ async fn removing_a_room_removes_everything_also_tombstones(ground: Ground) {
     for asset in [&sword, &shield] {
         let created = ground.create(node.next(), asset, 1).await;
         assert_eq!((created.created, created.state.revision), (true, 0), "a new beginning");
+        assert!(!origins.contains(&created.state.origin), "and it shows, whatever its revision");
         assert!(ground.holders(asset).await.is_empty());
         assert_eq!(ground.select(node.next(), asset, std::slice::from_ref(&ann)).await.verdicts, [granted(1)]);
     }

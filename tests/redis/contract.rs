@@ -68,7 +68,7 @@ async fn revisions_are_exact_up_to_2_to_the_53() {
         let (sword, node, [ann, bob]) = (asset("sword"), Node::new(), players(["ann", "bob"]));
         let (almost, most) = ((1 << 53) - 2_u64, u64::from(Units::MAX));
         ground.create(node.next(), &sword, Units::MAX).await;
-        let record = format!("{most} {most} {most} {almost} live");
+        let record = format!("{most} {most} {most} {almost} live 7-1");
         server.ask::<()>(&["HSET", &format!("asset-arbiter:{{{}}}:assets", ground.room), "sword", &record]);
         let selected = ground.select(node.next(), &sword, &[ann.clone(), bob.clone()]).await;
         assert_eq!(selected.verdicts, [granted(almost + 1), granted(almost + 2)]);

@@ -4,7 +4,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
     DynamoStore, SIDE_BY_SIDE,
-    item::{EXPIRES_AT, Fields, HELD, Item, PK, Place, REMAINING, REMOVED, REVISION, Row, SK, s},
+    item::{EXPIRES_AT, Fields, HELD, Item, ORIGIN, PK, Place, REMAINING, REMOVED, REVISION, Row, SK, s},
     now,
     read::Asked,
 };
@@ -29,7 +29,7 @@ impl DynamoStore {
     }
 
     pub(super) async fn revision_rows(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
-        let shown = [SK, REVISION, REMAINING, HELD, REMOVED, EXPIRES_AT].join(", ");
+        let shown = [SK, ORIGIN, REVISION, REMAINING, HELD, REMOVED, EXPIRES_AT].join(", ");
         let (items, now) = (self.room(room, Some(&shown)).await?, now());
         let mut rows = Vec::with_capacity(items.len());
         for item in &items {
@@ -41,6 +41,7 @@ impl DynamoStore {
                     remaining: fields.number(REMAINING)?,
                     held: fields.number(HELD)?,
                     removed: fields.is(REMOVED),
+                    origin: fields.number(ORIGIN)?,
                 });
             }
         }

@@ -9,6 +9,7 @@ use crate::{
 /// One asset: its counter, its holders and the calls that changed it.
 #[derive(Debug)]
 pub(super) struct Asset {
+    origin: u64,
     pub(super) created_units: Units,
     units: Units,
     /// Only winners are recorded, so the counter never passes 0.
@@ -21,8 +22,9 @@ pub(super) struct Asset {
 }
 
 impl Asset {
-    pub(super) fn new(units: Units) -> Self {
+    pub(super) fn new(call: Call, units: Units) -> Self {
         Self {
+            origin: call.origin(),
             created_units: units,
             units,
             remaining: units,
@@ -53,8 +55,8 @@ impl Asset {
             let conflict = Outcome::Refused(StoreErrorKind::Conflict);
             return self.over(call, if same { Outcome::Unchanged } else { conflict });
         }
-        let calls = std::mem::take(&mut self.calls);
-        *self = Self { revision: self.revision + 1, calls, ..Self::new(units) };
+        let (origin, revision, calls) = (self.origin, self.revision + 1, std::mem::take(&mut self.calls));
+        *self = Self { origin, revision, calls, ..Self::new(call, units) };
         self.over(call, Outcome::Changed)
     }
 
@@ -124,9 +126,9 @@ impl Asset {
     }
 
     pub(super) fn state(&self, asset: &AssetName) -> AssetState {
-        let RevisionRow { asset, revision, remaining, held, removed } = self.row(asset);
+        let RevisionRow { asset, revision, remaining, held, removed, origin } = self.row(asset);
         let holders = self.holders.values().take(HOLDERS_SHOWN).cloned().collect();
-        AssetState { asset, units: self.units, remaining, revision, held, holders, removed }
+        AssetState { asset, units: self.units, remaining, revision, held, holders, removed, origin }
     }
 
     pub(super) fn row(&self, asset: &AssetName) -> RevisionRow {
@@ -136,6 +138,7 @@ impl Asset {
             remaining: self.remaining,
             held: self.holders.len() as Units,
             removed: self.removed,
+            origin: self.origin,
         }
     }
 }

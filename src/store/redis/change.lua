@@ -2,6 +2,7 @@
 -- ARGV  4 node    5 seq
 
 local node, seq = ARGV[4], ARGV[5]
+local this_call = node .. '-' .. seq
 local made = redis.call('HGET', calls, asset) or ''
 local own = string.find(made, node .. '=', 1, true)
 

@@ -1,6 +1,7 @@
 -- Begins every script. Above it stand three numbers from model/limits.rs: HOLDERS_SHOWN, REMEMBERED_NODES, MAX_UNITS.
 --
--- KEYS  1 assets   hash  asset -> "UNITS CREATED REMAINING REVISION live|removed"; CREATED: units at its creation
+-- KEYS  1 assets   hash  asset -> "UNITS CREATED REMAINING REVISION live|removed NODE-SEQ"; CREATED: units at its
+--                        creation, NODE-SEQ: the call that made the record
 --       2 calls    hash  asset -> each node's last call and what it came to, oldest first: "NODE=SEQ+NODE=SEQ-..."
 --       3 holders  hash  "asset/player" -> "REVISION/AT"; "asset/" -> its first holders as in grants, with spaces
 --                        between; "/" -> a filler
@@ -30,16 +31,17 @@ if ARGV[2] == '1' and redis.call('EXISTS', holders) == 1 then redis.call('HSET',
 local function load()
   local text = redis.call('HGET', assets, asset)
   if not text then return nil end
-  local units, created, remaining, revision, life = string.match(text, '^(%d+) (%d+) (%d+) (%d+) (%a+)$')
+  local units, created, remaining, revision, life, origin =
+    string.match(text, '^(%d+) (%d+) (%d+) (%d+) (%a+) (%x+-%x+)$')
   return {
     text = text, units = tonumber(units), created = tonumber(created), remaining = tonumber(remaining),
-    revision = tonumber(revision), removed = life == 'removed',
+    revision = tonumber(revision), removed = life == 'removed', origin = origin,
   }
 end
 
 local function save(it)
-  it.text = string.format('%.0f %.0f %.0f %.0f %s', it.units, it.created, it.remaining, it.revision,
-    it.removed and 'removed' or 'live')
+  it.text = string.format('%.0f %.0f %.0f %.0f %s %s', it.units, it.created, it.remaining, it.revision,
+    it.removed and 'removed' or 'live', it.origin)
   redis.call('HSET', assets, asset, it.text)
 end
 
@@ -71,10 +73,10 @@ local function clear()
 end
 
 -- A new asset; what an earlier one of its name left behind in a store that lost half of it never counts.
-local function begin(units)
+local function begin(units, origin)
   clear()
   redis.call('HSET', holders, '/', FILLER)
-  return { units = units, created = units, remaining = units, revision = 0, removed = false }
+  return { units = units, created = units, remaining = units, revision = 0, removed = false, origin = origin }
 end
 
 -- Sees to it that all keys of the room expire together, or none does. The youngest key tells for all.

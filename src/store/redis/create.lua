@@ -9,9 +9,9 @@ if not again then
   if it and not it.removed then
     outcome = it.created == units and UNCHANGED or CONFLICT
   else
-    local revision = it and it.revision + 1 or 0
-    it, outcome = begin(units), CHANGED
-    it.revision = revision
+    local before = it
+    it, outcome = begin(units, before and before.origin or this_call), CHANGED
+    if before then it.revision = before.revision + 1 end
     save(it)
   end
   record(outcome)

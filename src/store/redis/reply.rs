@@ -5,7 +5,7 @@ use redis::Value;
 use super::error;
 use crate::{
     model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, Units},
-    store::{Result, StoreError, StoreErrorKind, Verdict},
+    store::{Call, NodeId, Result, StoreError, StoreErrorKind, Verdict},
 };
 
 /// What a script answered after its first word.
@@ -67,6 +67,7 @@ impl Reply {
             held: row.held,
             holders,
             removed: row.removed,
+            origin: row.origin,
         })
     }
 
@@ -131,12 +132,13 @@ impl Reply {
     }
 }
 
-/// `UNITS CREATED REMAINING REVISION live|removed`.
+/// `UNITS CREATED REMAINING REVISION live|removed NODE-SEQ`.
 struct Record {
     units: Units,
     remaining: Units,
     revision: u64,
     removed: bool,
+    origin: u64,
 }
 
 impl Record {
@@ -151,12 +153,16 @@ impl Record {
             "removed" => true,
             _ => return None,
         };
-        words.next().is_none().then_some(Self { units, remaining, revision, removed })
+        let (node, seq) = words.next()?.split_once('-')?;
+        let number = |digits| u64::from_str_radix(digits, 16).ok();
+        let origin = Call { node: NodeId(number(node)?), seq: number(seq)?, at: 0 }.origin();
+        words.next().is_none().then_some(Self { units, remaining, revision, removed, origin })
     }
 
     fn row(&self, asset: AssetName) -> RevisionRow {
-        let held = if self.removed { 0 } else { self.units - self.remaining };
-        RevisionRow { asset, revision: self.revision, remaining: self.remaining, held, removed: self.removed }
+        let Self { units, remaining, revision, removed, origin } = *self;
+        let held = if removed { 0 } else { units - remaining };
+        RevisionRow { asset, revision, remaining, held, removed, origin }
     }
 }
 
@@ -183,15 +189,26 @@ mod tests {
 
     #[test]
     fn a_record_says_what_is_held() {
-        let row = Record::parse("5 3 1 9 live").unwrap().row("sword".parse().unwrap());
-        assert_eq!((row.remaining, row.held, row.revision, row.removed), (1, 4, 9, false));
-        let row = Record::parse("5 3 0 10 removed").unwrap().row("sword".parse().unwrap());
+        let row = Record::parse("5 3 1 9 live 00a0-07").unwrap().row("sword".parse().unwrap());
+        assert_eq!((row.remaining, row.held, row.revision, row.removed, row.origin), (1, 4, 9, false, 0xa7));
+        let row = Record::parse("5 3 0 10 removed 00a0-07").unwrap().row("sword".parse().unwrap());
         assert_eq!((row.remaining, row.held, row.revision, row.removed), (0, 0, 10, true));
     }
 
     #[test]
     fn what_is_no_record_is_not_taken_for_one() {
-        for odd in ["", "1 1 1 0", "1 1 2 0 live", "1 1 1 0 dead", "1 1 1 0 live more", "-1 1 0 0 live"] {
+        assert!(Record::parse("1 1 1 0 live 7-1").is_some());
+        for odd in [
+            "",
+            "1 1 1 0",
+            "1 1 1 0 live",
+            "1 1 2 0 live 7-1",
+            "1 1 1 0 dead 7-1",
+            "1 1 1 0 live 7",
+            "1 1 1 0 live 7-x",
+            "1 1 1 0 live 7-1 more",
+            "-1 1 0 0 live 7-1",
+        ] {
             assert!(Record::parse(odd).is_none(), "{odd}");
         }
     }

@@ -7,7 +7,7 @@
 local at, units, first_player = ARGV[6], tonumber(ARGV[7]), 8
 local it, outcome = resume()
 local fresh = not it and not outcome and units
-if fresh then it = begin(units) end
+if fresh then it = begin(units, this_call) end
 if not it or it.removed then return { 'unknown' } end
 
 local held = {}

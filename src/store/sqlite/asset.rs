@@ -10,14 +10,14 @@ use crate::{
 };
 
 const FIND: &str =
-    "SELECT asset, units, remaining, held, revision, creation, created_units, removed FROM assets
+    "SELECT asset, units, remaining, held, revision, creation, created_units, removed, origin FROM assets
     WHERE room = ?1 AND asset = ?2";
 const OF_ROOM: &str =
-    "SELECT asset, units, remaining, held, revision, creation, created_units, removed FROM assets
+    "SELECT asset, units, remaining, held, revision, creation, created_units, removed, origin FROM assets
     WHERE room = ?1 ORDER BY asset";
 const INSERT: &str =
-    "INSERT INTO assets (room, asset, units, remaining, held, revision, creation, created_units)
-    VALUES (?1, ?2, ?3, ?3, 0, 0, 0, ?3)";
+    "INSERT INTO assets (room, asset, units, remaining, held, revision, creation, created_units, origin)
+    VALUES (?1, ?2, ?3, ?3, 0, 0, 0, ?3, ?4)";
 const UPDATE: &str = "UPDATE assets SET units = ?3, remaining = ?4, held = ?5, revision = ?6, creation = ?7,
     created_units = ?8, removed = ?9 WHERE room = ?1 AND asset = ?2";
 
@@ -34,6 +34,7 @@ pub(super) struct Asset {
     pub(super) creation: u64,
     pub(super) created_units: Units,
     pub(super) removed: bool,
+    origin: u64,
 }
 
 impl Asset {
@@ -51,8 +52,15 @@ impl Asset {
     }
 
     /// A new one, in a room that is there.
-    pub(super) fn make(db: &Connection, room: &RoomName, name: &AssetName, units: Units) -> Result<Self> {
-        db.prepare_cached(INSERT)?.execute(params![room.as_str(), name.as_str(), units])?;
+    pub(super) fn make(
+        db: &Connection,
+        room: &RoomName,
+        name: &AssetName,
+        units: Units,
+        origin: u64,
+    ) -> Result<Self> {
+        let values = params![room.as_str(), name.as_str(), units, origin.cast_signed()];
+        db.prepare_cached(INSERT)?.execute(values)?;
         Ok(Self {
             room: room.clone(),
             name: name.clone(),
@@ -63,6 +71,7 @@ impl Asset {
             creation: 0,
             created_units: units,
             removed: false,
+            origin,
         })
     }
 
@@ -141,8 +150,8 @@ impl Asset {
     pub(super) fn state(&self, db: &Connection) -> Result<AssetState> {
         let holders =
             if self.held == 0 { Vec::new() } else { holders::page(db, self, self.creation, HOLDERS_SHOWN)? };
-        let RevisionRow { asset, revision, remaining, held, removed } = self.row();
-        Ok(AssetState { asset, units: self.units, remaining, revision, held, holders, removed })
+        let RevisionRow { asset, revision, remaining, held, removed, origin } = self.row();
+        Ok(AssetState { asset, units: self.units, remaining, revision, held, holders, removed, origin })
     }
 
     pub(super) fn row(&self) -> RevisionRow {
@@ -152,6 +161,7 @@ impl Asset {
             remaining: self.remaining,
             held: self.held,
             removed: self.removed,
+            origin: self.origin,
         }
     }
 
@@ -166,6 +176,7 @@ impl Asset {
             creation: number(row, 5)?,
             created_units: row.get(6)?,
             removed: row.get(7)?,
+            origin: number(row, 8)?,
         })
     }
 }

@@ -67,7 +67,7 @@ mod tests {
         let db = schema::open_to_write(&folder.path().join("game.db")).unwrap();
         let room = "lobby".parse().unwrap();
         rooms::enter(&db, &room, 0).unwrap();
-        let asset = Asset::make(&db, &room, &"sword".parse().unwrap(), 1).unwrap();
+        let asset = Asset::make(&db, &room, &"sword".parse().unwrap(), 1, 0).unwrap();
         look(&db, &asset).unwrap();
     }
 

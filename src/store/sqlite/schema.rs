@@ -11,7 +11,8 @@ use super::{
 use crate::store::Result;
 
 /// What each schema makes of the one before it. Their number is the file's `user_version`.
-const SCHEMAS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_2.sql")];
+const SCHEMAS: &[&str] =
+    &[include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
 
 /// Tells our files from other programs': "AARB".
 const APPLICATION_ID: i32 = 0x4141_5242;

@@ -130,7 +130,7 @@ impl Turn {
 
     fn make(&self, db: &Connection, units: Units) -> Decided<Asset> {
         rooms::enter(db, &self.room, self.call.at)?;
-        Ok(Asset::make(db, &self.room, &self.asset, units)?)
+        Ok(Asset::make(db, &self.room, &self.asset, units, self.call.origin())?)
     }
 
     fn create_again(&self, db: &Connection, asset: &mut Asset, units: Units) -> Decided<Outcome> {

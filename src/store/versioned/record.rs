@@ -96,13 +96,14 @@ impl Counter {
             remaining: self.remaining,
             held: self.held,
             removed: self.removed,
+            origin: self.origin,
         }
     }
 
     /// What is shown of it, given its first holders.
     pub(in crate::store) fn state(&self, asset: &AssetName, first: &[Grant]) -> AssetState {
-        let RevisionRow { asset, revision, remaining, held, removed } = self.row(asset);
+        let RevisionRow { asset, revision, remaining, held, removed, origin } = self.row(asset);
         let holders = first.iter().take(HOLDERS_SHOWN).cloned().collect();
-        AssetState { asset, units: self.units, remaining, revision, held, holders, removed }
+        AssetState { asset, units: self.units, remaining, revision, held, holders, removed, origin }
     }
 }
