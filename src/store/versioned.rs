@@ -13,9 +13,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::sleep;
 
+#[cfg(any(feature = "dynamodb", feature = "mongodb", feature = "momento"))]
+pub(super) use self::changes::Changes;
 pub(super) use self::{
     change::Change,
-    changes::Changes,
     record::{Counter, FIRST, Record},
     records::Records,
 };
