@@ -58,11 +58,11 @@ fn serve(args: ServeArgs, usage: &[String]) -> Command {
     }
 }
 
-/// 0 when all went well; else one line says why.
-pub(crate) fn exit_code(result: anyhow::Result<()>) -> ExitCode {
-    let Err(error) = result else { return ExitCode::SUCCESS };
+/// Ends the process, with 0 when all went well; else one line says why. At once: a driver whose tasks the runtime cuts
+/// off may panic over it, and that would be what is read.
+pub(crate) fn end(result: anyhow::Result<()>) -> ! {
+    let Err(error) = result else { process::exit(0) };
     failed(&[format!("{error:#}")], 1);
-    // At once: a driver whose tasks the runtime cuts off may panic over it, which would be read instead of our line.
     process::exit(1)
 }
 

@@ -10,7 +10,7 @@ use cli::{Command, Config, banner, hopeless, listen, seed, signals, suits, traci
 #[tokio::main]
 async fn main() -> ExitCode {
     match cli::parse() {
-        Command::Serve(config) => cli::exit_code(serve(*config).await),
+        Command::Serve(config) => cli::end(serve(*config).await),
         Command::Bots(args) => cli::bots::run(args).await,
         Command::Done(code) => code,
     }

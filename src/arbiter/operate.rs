@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use tokio::{sync::oneshot, time::Instant};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep},
+};
 
 use super::{
     Arbiter, Refusal,
     mailbox::Once,
+    mend::GAP_WAIT,
     meters::StoreCall,
     queue::{Answer, Ask, Job},
     room::RoomHandle,
@@ -111,11 +115,16 @@ impl Arbiter {
         Ok(())
     }
 
-    /// The room was removed. What other nodes told of the next one before this was known is read from the store.
+    /// The room was removed. What other nodes told of the next one before this was known is read from the store, once
+    /// the members are gone, of whom nothing needs to be known any more.
     pub(super) fn begin_anew(self: &Arc<Self>, room: RoomHandle) {
         room.clear();
         if self.store.shared() {
-            run(Arc::clone(self).resync(room));
+            let arbiter = Arc::clone(self);
+            run(async move {
+                sleep(GAP_WAIT).await;
+                arbiter.resync(room).await;
+            });
         }
     }
 

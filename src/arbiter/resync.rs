@@ -60,11 +60,7 @@ impl Arbiter {
         let _ = room.doubts.compare_exchange(doubts, doubts.saturating_sub(1), Relaxed, Relaxed);
         let rows: Rows = rows.into_iter().map(|row| (row.asset.clone(), row)).collect();
         if let Some(known) = sent.values().find(|known| regressed(known, rows.get(&known.asset))) {
-            // Or the room was removed, and the news of it is on its way.
-            sleep(GAP_WAIT).await;
-            self.follow_back(&room, &known.asset, |now| {
-                now.origin == known.origin && now.revision >= known.revision
-            });
+            run(Arc::clone(self).suspect_loss(room, known.clone()));
             return;
         }
         for (asset, row) in rows {
@@ -72,6 +68,13 @@ impl Arbiter {
                 self.mend(&room, &asset, Some(row.revision), Duration::ZERO, false);
             }
         }
+    }
+
+    /// What was `known` is not stored any more: unless the news that the room was removed is on its way, writes were lost.
+    async fn suspect_loss(self: Arc<Self>, room: RoomHandle, known: RevisionRow) {
+        sleep(GAP_WAIT).await;
+        let RevisionRow { asset, origin, revision, .. } = known;
+        self.follow_back(&room, &asset, |now| now.origin == origin && now.revision >= revision);
     }
 
     /// Looks at a change the store made right after `revision`: had more been known when it was asked, then it

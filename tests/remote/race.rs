@@ -14,26 +14,26 @@ pub const REGRESSIONS: &str = "asset_arbiter_regressions_total";
 
 /// The binary on a store, and its own bots against it: the promise holds.
 pub async fn holds_on(url: &str) {
-    holds(&[Process::start(&["--store", url]).await], url, &CHAOS).await;
+    holds(vec![Process::start(&["--store", url]).await], url, &CHAOS).await;
 }
 
 /// Two nodes on one store, which do not hear of each other, and players on both: the promise holds over both together.
 pub async fn holds_on_two_nodes(url: &str) {
     let flags = ["--store", url, "--bus", "local:", "--resync-interval", "200ms"];
-    holds(&[Process::start(&flags).await, Process::start(&flags).await], url, &[]).await;
+    holds(vec![Process::start(&flags).await, Process::start(&flags).await], url, &[]).await;
 }
 
 /// Two nodes on one store that hear each other over a bus, and over nothing else: everyone is told of everything.
 pub async fn holds_over_a_bus(url: &str, bus: &str) {
     let flags = ["--store", url, "--bus", bus, "--resync-interval", "1h"];
-    holds(&[Process::start(&flags).await, Process::start(&flags).await], url, &[]).await;
+    holds(vec![Process::start(&flags).await, Process::start(&flags).await], url, &[]).await;
 }
 
 const CHAOS: [&str; 2] = ["--reconnect-chaos", "0.05"];
 
-async fn holds(nodes: &[Process], url: &str, more: &[&str]) {
+async fn holds(nodes: Vec<Process>, url: &str, more: &[&str]) {
     let flags = ["--players", "60", "--assets", "20", "--units", "3", "--rounds", "2"];
-    let verdict = Bots::start(nodes, &[&flags[..], more].concat()).verdict().await;
+    let verdict = Bots::start(&nodes, &[&flags[..], more].concat()).verdict().await;
     assert!(verdict.held(), "{:?}", verdict.report);
     assert_eq!(verdict.report["decisions"]["total"], 60 * 20 * 2);
     for asset in store(url).await.snapshot(&room(ROOM)).await.unwrap() {
@@ -41,6 +41,7 @@ async fn holds(nodes: &[Process], url: &str, more: &[&str]) {
     }
     for node in nodes {
         assert_eq!(node.metric(REGRESSIONS).await, 0);
+        node.end().await;
     }
 }
 

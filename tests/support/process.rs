@@ -4,6 +4,7 @@ use parking_lot::Mutex;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
+    task::JoinHandle,
 };
 
 use super::{client::Client, http, soon};
@@ -13,6 +14,7 @@ pub(crate) struct Process {
     pub(crate) child: Child,
     pub(crate) address: SocketAddr,
     log: Arc<Mutex<Vec<String>>>,
+    reader: JoinHandle<()>,
 }
 
 impl Process {
@@ -52,12 +54,12 @@ impl Process {
         let log = Arc::<Mutex<Vec<_>>>::default();
         let kept = Arc::clone(&log);
         // Whatever else it says is read, so that it never waits for us.
-        tokio::spawn(async move {
+        let reader = tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 kept.lock().push(line);
             }
         });
-        Self { child, address, log }
+        Self { child, address, log, reader }
     }
 
     pub(crate) async fn join(&self, player: &str) -> Client {
@@ -72,6 +74,15 @@ impl Process {
     pub(crate) async fn terminate(&self) {
         let pid = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    }
+
+    /// The same; it ends well, and says nothing of a panic.
+    pub(crate) async fn end(mut self) {
+        self.terminate().await;
+        let status = soon("its end", self.child.wait()).await.unwrap();
+        self.reader.await.unwrap();
+        let log = self.log.lock();
+        assert!(status.success() && !log.iter().any(|line| line.contains("panicked")), "{status}: {log:#?}");
     }
 
     /// The value of a line of `/metrics`.
