@@ -149,7 +149,7 @@ row() {
 count() {
   awk -v what="$1" '
     /^test result: / { n += what == "passed" ? $4 : $6 }
-    /^NOT SELECTED: / && what == "passed" { n -= 1 }
+    /NOT SELECTED: / && what == "passed" { n -= 1 }
     /^ℹ pass / && what == "passed" { n += $3 }
     /^ℹ (fail|cancelled) / && what == "failed" { n += $3 }
     END { print n + 0 }' "$log"
