@@ -24,6 +24,7 @@ mod mailbox;
 mod mend;
 mod persist;
 mod queue;
+mod reconstruct;
 mod resync;
 mod upkeep;
 

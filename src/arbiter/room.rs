@@ -1,3 +1,5 @@
+mod state;
+
 use std::{
     collections::BTreeMap,
     sync::{
@@ -13,18 +15,14 @@ use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::OnceCell;
 
+pub(super) use self::state::State;
 use super::{
     config::Config,
-    crowd::Moved,
-    log::RoomLog,
     mailbox::Mailbox,
     presence::{Notice, Presence},
     queue::Queues,
-    snapshot::{EncodedAssets, Place},
-    sold_out::SoldOutMemory,
-    view::View,
 };
-use crate::model::{AssetName, AssetState, Event, Millis, PlayerName, RoomName, ServerMessage};
+use crate::model::{AssetName, Event, Millis, PlayerName, RoomName};
 
 /// The node's view of one room, its log, and who is here. Locks are held for short synchronous steps only.
 pub(super) struct Room {
@@ -52,20 +50,6 @@ pub(super) struct Room {
     idle_since: AtomicU64,
 }
 
-/// What is behind a room's lock.
-pub(super) struct State {
-    pub(super) view: View,
-    pub(super) log: RoomLog,
-    pub(super) presence: Presence,
-    /// A regression was seen: no asset is created by a select until the room is removed.
-    pub(super) frozen: bool,
-    /// A regression was seen, and the room does not follow the store yet.
-    pub(super) went_back: bool,
-    pub(super) sold_out: SoldOutMemory,
-    /// The assets as encoded at a head of the log.
-    encoded: Option<(u64, Arc<EncodedAssets>)>,
-}
-
 /// The room has as many members as it may.
 pub(super) struct RoomFull;
 
@@ -89,15 +73,7 @@ impl Room {
             awaits_resync: AtomicBool::new(false),
             heartbeat_at: AtomicU64::new(0),
             doubts: AtomicU8::new(0),
-            state: Mutex::new(State {
-                view: View::new(config.templates.clone()),
-                log: RoomLog::new(config.room_log),
-                presence: Presence::new(config.presence_limit),
-                frozen: false,
-                went_back: false,
-                sold_out: SoldOutMemory::new(config.sold_out_ttl),
-                encoded: None,
-            }),
+            state: Mutex::new(State::new(config)),
             members: RwLock::default(),
             users: AtomicUsize::new(0),
             idle_since: AtomicU64::new(now),
@@ -221,85 +197,6 @@ impl Room {
     /// Whether nobody uses the room since `linger` milliseconds.
     pub(super) fn is_idle(&self, now: Millis, linger: Millis) -> bool {
         self.users.load(Acquire) == 0 && self.idle_since.load(Acquire) + linger <= now
-    }
-}
-
-impl State {
-    /// Puts applied events into the log.
-    pub(super) fn tell(&mut self, applied: &[Event]) {
-        for event in applied {
-            self.presence.follow(event);
-            if event.revision == 0 && self.view.is_template(&event.asset) {
-                // Members already saw the template at revision 0 and would drop the frame.
-                self.log.reset();
-            } else {
-                self.append(|offset| ServerMessage::of_event(offset, event));
-            }
-        }
-    }
-
-    pub(super) fn append(&mut self, message: impl FnOnce(u64) -> ServerMessage) {
-        self.log.append(|offset| message(offset).encode().into());
-    }
-
-    fn tell_notice(&mut self, notice: Notice) {
-        match notice {
-            Notice::Moved(Moved::Came(player, players)) => {
-                self.append(|offset| ServerMessage::PlayerJoined { offset, player, players });
-            }
-            Notice::Moved(Moved::Went(player, players)) => {
-                self.append(|offset| ServerMessage::PlayerLeft { offset, player, players });
-            }
-            Notice::Count(players) => self.append(|offset| ServerMessage::Players { offset, players }),
-            Notice::Everything => self.log.reset(),
-        }
-    }
-
-    /// Takes a whole snapshot from the store in place of the view, and sends one to everybody.
-    pub(super) fn replace(&mut self, snapshot: Vec<AssetState>) {
-        self.forget_assets();
-        self.view.load(snapshot, &mut Vec::new());
-    }
-
-    /// Revisions do not mean any more what they meant.
-    fn forget_assets(&mut self) {
-        self.view.clear();
-        self.went_back = false;
-        self.sold_out.forget();
-        self.encoded = None;
-        self.log.reset();
-    }
-
-    /// What is shown changed without a frame of its own.
-    pub(super) fn forget_encoded(&mut self) {
-        self.encoded = None;
-    }
-
-    pub(super) fn place(&self, player: Option<&PlayerName>) -> Place {
-        Place {
-            offset: self.log.head(),
-            players: self.presence.count(),
-            present: self.presence.names(),
-            held: player.map_or_else(Vec::new, |player| self.presence.held(player)),
-        }
-    }
-
-    pub(super) fn encoded(&mut self) -> Arc<EncodedAssets> {
-        let head = self.log.head();
-        match &self.encoded {
-            Some((at, encoded)) if *at == head => Arc::clone(encoded),
-            _ => {
-                let encoded = Arc::new(EncodedAssets::new(&self.view.shown()));
-                self.encoded = Some((head, Arc::clone(&encoded)));
-                encoded
-            }
-        }
-    }
-
-    fn snapshot(&mut self, player: Option<&PlayerName>, into: &mut Vec<Bytes>) -> u64 {
-        let place = self.place(player);
-        self.encoded().frames(&place, into);
-        place.offset
     }
 }
 

@@ -277,14 +277,7 @@ impl Arbiter {
         }
         if !repeated {
             let change = change(&state);
-            let event = Event {
-                asset: state.asset.clone(),
-                origin: state.origin,
-                revision: state.revision,
-                remaining: state.remaining,
-                change,
-            };
-            self.tell(room, vec![event]);
+            self.tell(room, vec![Event::of(&state, state.revision, state.remaining, change)]);
         }
         self.compare(room, &state, repeated);
         state

@@ -19,13 +19,8 @@ pub(super) fn grants(players: &[PlayerName], call: Call, selected: &Selected) ->
     let state = &selected.state;
     let granted = |(player, verdict): (&PlayerName, &Verdict)| {
         let Verdict::Granted { revision } = *verdict else { return None };
-        Some(Event {
-            asset: state.asset.clone(),
-            origin: state.origin,
-            revision,
-            remaining: remaining_at(revision, state),
-            change: Change::Granted { player: player.clone(), units: state.units, at: call.at },
-        })
+        let change = Change::Granted { player: player.clone(), units: state.units, at: call.at };
+        Some(Event::of(state, revision, remaining_at(revision, state), change))
     };
     players.iter().zip(&selected.verdicts).filter_map(granted).collect()
 }

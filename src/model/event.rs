@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{AssetName, Millis, PlayerName, Units};
+use super::{AssetName, AssetState, Millis, PlayerName, Units};
 
 /// One change of one asset, as it is told to members and to other nodes. Events of an asset are applied in
 /// revision order, each once, wherever they come from.
@@ -8,7 +8,7 @@ use super::{AssetName, Millis, PlayerName, Units};
 pub struct Event {
     /// Which asset.
     pub asset: AssetName,
-    /// Which record of it, as in [`AssetState`](super::AssetState): revisions count within one.
+    /// Which record of it, as in [`AssetState`]: revisions count within one.
     pub origin: u64,
     /// The asset's revision after the change.
     pub revision: u64,
@@ -16,6 +16,14 @@ pub struct Event {
     pub remaining: Units,
     /// What happened.
     pub change: Change,
+}
+
+impl Event {
+    /// A change of the asset that `state` is of, which left so many units.
+    #[must_use]
+    pub fn of(state: &AssetState, revision: u64, remaining: Units, change: Change) -> Self {
+        Self { asset: state.asset.clone(), origin: state.origin, revision, remaining, change }
+    }
 }
 
 /// What happened to an asset.

@@ -5,11 +5,11 @@ use std::time::Duration;
 use asset_arbiter::{
     arbiter::Config,
     bus::{BusMessage, Incoming},
-    model::{AssetState, Change, Event, ServerMessage},
+    model::{Change, Event, ServerMessage},
     store::{Call, NodeId, Store},
 };
 
-use super::world::{Answer, Client, World, arena, grant, name, sword};
+use super::world::{Answer, Client, World, arena, grant, granted, name, sword};
 
 /// Another node's select, straight into the shared store; the event it would tell is given back.
 async fn elsewhere(world: &World, player: &str) -> BusMessage {
@@ -17,9 +17,7 @@ async fn elsewhere(world: &World, player: &str) -> BusMessage {
     let call = Call { node: NodeId(7), seq, at: seq };
     let players = [name(player)];
     let selected = world.truth.select(call, &arena(), &sword(), &players, None).await.unwrap();
-    let AssetState { origin, revision, remaining, units, .. } = selected.state;
-    let change = Change::Granted { player: name(player), units, at: seq };
-    BusMessage::Event(Event { asset: sword(), origin, revision, remaining, change })
+    granted(&selected.state, player, seq)
 }
 
 async fn shared() -> (World, Client) {
@@ -282,8 +280,8 @@ async fn what_came_while_a_room_was_read_and_still_has_a_gap_is_repaired() {
     let made =
         world.truth.create(Call { node: NodeId(8), seq: 1, at: 0 }, &arena(), &sword(), 9).await.unwrap();
     world.faulty.slow(Duration::from_millis(200));
-    let (origin, second) = (made.state.origin, Change::Granted { player: name("y"), units: 9, at: 2 });
-    let second = Event { asset: sword(), origin, revision: 2, remaining: 7, change: second };
+    let second = Change::Granted { player: name("y"), units: 9, at: 2 };
+    let second = Event::of(&made.state, 2, 7, second);
     let (mut ann, ()) = tokio::join!(world.join("ann"), async {
         tokio::time::sleep(Duration::from_millis(1)).await;
         world.bus.deliver(BusMessage::Event(second)).await;

@@ -3,7 +3,8 @@ use std::{future::poll_fn, sync::Arc, time::Duration};
 use asset_arbiter::{
     arbiter::{Arbiter, Config, Join, JoinError, Member, Ready, Resume},
     bus::{Bus, BusError, BusMessage, Incoming},
-    model::{AssetName, PlayerName, RoomName, ServerMessage, Units, Welcome},
+    model::{AssetName, AssetState, Change, Event, PlayerName, RoomName, ServerMessage, Units, Welcome},
+    server::Metrics,
     store::{
         MemoryStore,
         faulty::{Faults, Faulty},
@@ -31,6 +32,7 @@ pub(crate) struct World {
     pub(crate) faulty: Arc<Faulty>,
     pub(crate) truth: Arc<MemoryStore>,
     pub(crate) bus: Arc<Wire>,
+    metrics: Metrics,
 }
 
 impl World {
@@ -57,8 +59,16 @@ impl World {
         let faulty = Faulty::new(truth.clone(), seed, faults);
         let faulty = Arc::new(if shared { faulty.as_shared() } else { faulty });
         let bus = Arc::<Wire>::default();
-        let arbiter = Arbiter::start(config, faulty.clone(), bus.clone(), seed);
-        Self { arbiter, faulty, truth, bus }
+        let metrics = Metrics::new();
+        let arbiter = metrics.scope(|| Arbiter::start(config, faulty.clone(), bus.clone(), seed));
+        Self { arbiter, faulty, truth, bus, metrics }
+    }
+
+    /// How often the node took it that the store had lost writes.
+    pub(crate) fn regressions(&self) -> u64 {
+        let text = self.metrics.render();
+        let line = text.lines().find_map(|line| line.strip_prefix("asset_arbiter_regressions_total "));
+        line.expect("a counter").parse().expect("a number")
     }
 
     pub(crate) async fn create(&self, units: Units) {
@@ -187,6 +197,12 @@ pub(crate) fn answer(message: &ServerMessage) -> Option<Answer> {
         ServerMessage::Error { code, .. } => Some(Answer::Error(code)),
         _ => None,
     }
+}
+
+/// What a node tells the others when a player got a unit and this is how the store knows the asset right after it.
+pub(crate) fn granted(state: &AssetState, player: &str, at: u64) -> BusMessage {
+    let change = Change::Granted { player: name(player), units: state.units, at };
+    BusMessage::Event(Event::of(state, state.revision, state.remaining, change))
 }
 
 /// The player and revision of a grant that the room is told of.

@@ -91,11 +91,12 @@ async fn as_many_units_as_the_store_can_hold_and_not_one_more(ground: Ground) {
 
 async fn creating_it_after_its_removal_continues_the_revision(ground: Ground) {
     let (sword, node) = (asset("sword"), Node::new());
-    ground.create(node.next(), &sword, 3).await;
+    let origin = ground.create(node.next(), &sword, 3).await.state.origin;
     ground.select(node.next(), &sword, &players(["ann", "bob"])).await;
     assert_eq!(ground.remove(node.next(), &sword).await.state.revision, 3);
     let Created { created, state, repeated } = ground.create(node.next(), &sword, 1).await;
     assert!(created && !repeated);
+    assert_eq!(state.origin, origin, "it is the same record");
     assert_eq!((state.units, state.remaining, state.revision, state.held), (1, 1, 4, 0));
     assert!(!state.removed && state.holders.is_empty());
     let selected = ground.select(node.next(), &sword, &players(["bob", "ann"])).await;

@@ -1,23 +1,18 @@
-//! The command line: what beats what, what is refused, and how the process ends.
+//! The command line: what beats what, and what is refused; how the process begins and ends.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod process;
+mod running;
+
 use std::{
     fs,
-    io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::TcpListener,
     path::PathBuf,
-    process::{Child, ChildStderr, Command, Output, Stdio},
-    sync::{Arc, Mutex},
-    thread::JoinHandle,
-    time::{Duration, Instant},
+    process::{Command, Output},
 };
 
-use serde_json::Value;
 use tempfile::TempDir;
-
-/// Nothing here takes that long.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 fn asset_arbiter(args: &[&str], env: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_asset-arbiter"));
@@ -266,164 +261,4 @@ fn help_lists_every_flag_with_its_variable() {
     for command in ["serve", "bots", "check-config"] {
         assert!(text(&help.stdout).contains(&format!("\n  {command} ")), "{command}");
     }
-}
-
-#[test]
-fn it_says_where_it_listens_and_ends_well_when_told_to() {
-    for signal in ["TERM", "INT"] {
-        let server = Running::start(&["--listen", "127.0.0.1:0"], &[]);
-        assert!(server.get("/healthz").starts_with("HTTP/1.1 200 "));
-        let address = server.address;
-        let (code, stdout, log) = server.stop(signal);
-        assert_eq!(code, Some(0), "{log}");
-        assert!(stdout.contains(&format!("open   http://{address}\n")), "{stdout}");
-        assert!(
-            stdout.contains("store  memory:\n  awards exactly once; ") && stdout.contains("bus    local:\n"),
-            "{stdout}"
-        );
-        assert!(!stdout.contains("unsafe"), "{stdout}");
-    }
-}
-
-#[test]
-fn told_a_second_time_it_ends_at_once() {
-    let server = Running::start(&["--listen", "127.0.0.1:0", "--drain-timeout", "1h"], &[]);
-    let mut stuck = TcpStream::connect(server.address).unwrap();
-    stuck.write_all(b"GET /healthz HTTP/1.1\r\nHo").unwrap();
-    assert!(server.get("/healthz").starts_with("HTTP/1.1 200 "), "the stuck one was accepted before this one");
-    server.tell("TERM");
-    server.wait_for("draining");
-    assert_eq!(server.stop("TERM").0, Some(1));
-}
-
-#[test]
-fn what_is_unsafe_is_said_at_the_start() {
-    let server = Running::start(&["serve", "--listen", "0.0.0.0:0", "--insecure"], &[]);
-    let (_, stdout, _) = server.stop("TERM");
-    assert!(stdout.contains("unsafe everyone who reaches this address may play"), "{stdout}");
-    assert!(stdout.contains("no admin key"), "{stdout}");
-}
-
-#[test]
-fn no_secret_reaches_the_log() {
-    let env = [("ASSET_ARBITER_ADMIN_KEY", "hunter2-key")];
-    let server = Running::start(&["--listen", "127.0.0.1:0", "--log-level", "trace"], &env);
-    let put = "PUT /v1/rooms/r/assets/a?token=hunter2-query HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
-               Authorization: Bearer hunter2-key\r\nContent-Length: 11\r\n\r\n{\"units\":1}";
-    assert!(server.send(put).starts_with("HTTP/1.1 201 "));
-    let (code, stdout, log) = server.stop("TERM");
-    assert_eq!(code, Some(0));
-    assert!(log.contains("TRACE") || log.contains("DEBUG") || log.contains("INFO"), "there is a log: {log}");
-    assert!(!stdout.contains("hunter2") && !log.contains("hunter2"), "{log}");
-}
-
-#[test]
-fn running_out_of_files_is_survived() {
-    let binary = env!("CARGO_BIN_EXE_asset-arbiter");
-    let mut command = Command::new("sh");
-    let script = format!("ulimit -n 40; exec '{binary}' --listen 127.0.0.1:0 --log-format json");
-    command.args(["-c", &script]).env_clear();
-    let server = Running::spawn(command);
-    let crowd: Vec<_> = (0..100).filter_map(|_| TcpStream::connect(server.address).ok()).collect();
-    assert!(crowd.len() > 40, "the backlog takes more than there are files: {}", crowd.len());
-    server.wait_for("cannot accept connections");
-    drop(crowd);
-    let metrics = server.get("/metrics");
-    let errors = metrics.lines().find_map(|line| line.strip_prefix("asset_arbiter_accept_errors_total "));
-    assert_ne!(errors.expect("a counter"), "0");
-    assert_eq!(server.stop("TERM").0, Some(0));
-}
-
-/// A server process with its log as it comes; killed when dropped.
-struct Running {
-    child: Child,
-    address: SocketAddr,
-    log: Arc<Mutex<String>>,
-    reader: Option<JoinHandle<()>>,
-}
-
-impl Running {
-    fn start(args: &[&str], env: &[(&str, &str)]) -> Self {
-        Self::spawn(asset_arbiter(&[args, &["--log-format", "json"]].concat(), env))
-    }
-
-    fn spawn(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap());
-        let mut log = String::new();
-        let port = loop {
-            let start = log.len();
-            assert_ne!(lines.read_line(&mut log).unwrap(), 0, "it ended: {log}");
-            let line: Value = serde_json::from_str(&log[start..]).unwrap();
-            if line["message"] == "listening" {
-                break line["address"].as_str().unwrap().parse::<SocketAddr>().unwrap().port();
-            }
-        };
-        let log = Arc::new(Mutex::new(log));
-        let reader = Some(follow(lines, Arc::clone(&log)));
-        Self { child, address: SocketAddr::from(([127, 0, 0, 1], port)), log, reader }
-    }
-
-    fn tell(&self, signal: &str) {
-        let kill = format!("kill -{signal} {}", self.child.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
-    }
-
-    fn wait_for(&self, message: &str) {
-        let started = Instant::now();
-        while !self.log_so_far().contains(message) {
-            assert!(started.elapsed() < PATIENCE, "no {message:?} in {}", self.log_so_far());
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    fn log_so_far(&self) -> String {
-        self.log.lock().unwrap().clone()
-    }
-
-    fn get(&self, path: &str) -> String {
-        self.send(&format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
-    }
-
-    fn send(&self, request: &str) -> String {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-    }
-
-    /// Its exit code, all it wrote to stdout, and its log.
-    fn stop(mut self, signal: &str) -> (Option<i32>, String, String) {
-        self.tell(signal);
-        let started = Instant::now();
-        let status = loop {
-            match self.child.try_wait().unwrap() {
-                Some(status) => break status,
-                None => assert!(started.elapsed() < PATIENCE, "it does not end"),
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        };
-        let mut stdout = String::new();
-        self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
-        self.reader.take().unwrap().join().unwrap();
-        (status.code(), stdout, self.log_so_far())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn follow(mut lines: BufReader<ChildStderr>, log: Arc<Mutex<String>>) -> JoinHandle<()> {
-    std::thread::spawn(move || {
-        let mut line = String::new();
-        while lines.read_line(&mut line).is_ok_and(|read| read > 0) {
-            log.lock().unwrap().push_str(&std::mem::take(&mut line));
-        }
-    })
 }

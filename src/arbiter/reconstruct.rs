@@ -1,0 +1,134 @@
+//! What happened to an asset, told from how it was known and how it is stored.
+
+use crate::model::{AssetState, Change, Event, Grant, PlayerName, Units};
+
+/// The changes that lead from what is known to what is stored, if the numbers leave no doubt which they were.
+pub(super) fn reconstruct(
+    known: Option<&AssetState>,
+    stored: &AssetState,
+    grants: &[Grant],
+) -> Option<Vec<Event>> {
+    let event = |revision, remaining, change| Event::of(stored, revision, remaining, change);
+    let begun = known.map_or(0, |known| known.revision);
+    let gap = stored.revision - begun;
+    let whole = Change::Changed { units: stored.units, created: true };
+    match known {
+        None if gap == 0 => return Some(vec![event(0, stored.remaining, whole)]),
+        Some(_) if gap == 1 && stored.removed => return Some(vec![event(stored.revision, 0, Change::Removed)]),
+        Some(known) if gap == 1 && known.removed && stored.held == 0 => {
+            return Some(vec![event(stored.revision, stored.remaining, whole)]);
+        }
+        Some(known) if gap == 1 && stored.units > known.units && known.held == stored.held => {
+            let restocked = Change::Changed { units: stored.units, created: false };
+            return Some(vec![event(stored.revision, stored.remaining, restocked)]);
+        }
+        _ if stored.removed || known.is_some_and(|known| known.removed || known.units != stored.units) => {
+            return None;
+        }
+        _ => {}
+    }
+    let mut missing = begun + 1..=stored.revision;
+    let new: Vec<_> = grants.iter().filter(|grant| missing.contains(&grant.revision)).collect();
+    let gone = known.map_or(Some(Vec::new()), |known| gone(known, stored, new.len() as u64, gap))?;
+    if new.len() + gone.len() != gap as usize {
+        return None;
+    }
+    let mut remaining = i64::from(known.map_or(stored.units, |known| known.remaining));
+    let (mut new, mut gone) = (new.into_iter().peekable(), gone.into_iter());
+    let events = missing
+        .by_ref()
+        .map(|revision| match new.next_if(|grant| grant.revision == revision) {
+            Some(grant) => {
+                remaining -= 1;
+                let (player, units, at) = (grant.player.clone(), stored.units, grant.granted_at);
+                Some(event(revision, Units::try_from(remaining).ok()?, Change::Granted { player, units, at }))
+            }
+            None => {
+                remaining += 1;
+                let player = gone.next()?;
+                Some(event(revision, Units::try_from(remaining).ok()?, Change::Released { player }))
+            }
+        })
+        .collect::<Option<Vec<_>>>()?;
+    (remaining == i64::from(stored.remaining)).then_some(events)
+}
+
+/// Who was a holder and is none any more; only known for sure when all holders on both sides are listed. Of
+/// two that are gone nobody can say which went first, and one of them may have come back in between.
+fn gone(known: &AssetState, stored: &AssetState, new: u64, gap: u64) -> Option<Vec<PlayerName>> {
+    if new == gap {
+        return Some(Vec::new());
+    }
+    let listed = |state: &AssetState| state.holders.len() == state.held as usize;
+    if !listed(known) || !listed(stored) {
+        return None;
+    }
+    let still = |grant: &&Grant| !stored.holders.iter().any(|held| held.revision == grant.revision);
+    let gone: Vec<_> = known.holders.iter().filter(still).map(|grant| grant.player.clone()).collect();
+    (gone.len() <= 1).then_some(gone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant(revision: u64) -> Grant {
+        Grant { player: format!("p{revision}").parse().unwrap(), granted_at: revision, revision }
+    }
+
+    fn state(revision: u64, remaining: Units, holders: &[u64]) -> AssetState {
+        AssetState {
+            asset: "sword".parse().unwrap(),
+            units: 9,
+            remaining,
+            revision,
+            held: holders.len() as Units,
+            holders: holders.iter().copied().map(grant).collect(),
+            removed: false,
+            origin: 0,
+        }
+    }
+
+    #[test]
+    fn missed_grants_are_told_one_by_one() {
+        let events =
+            reconstruct(Some(&state(1, 8, &[1])), &state(3, 6, &[1, 2, 3]), &[grant(2), grant(3)]).unwrap();
+        let told: Vec<_> = events.iter().map(|event| (event.revision, event.remaining)).collect();
+        assert_eq!(told, [(2, 7), (3, 6)]);
+        assert!(events.iter().all(|event| matches!(event.change, Change::Granted { .. })));
+    }
+
+    #[test]
+    fn an_asset_first_heard_of_late_is_told_whole() {
+        let events = reconstruct(None, &state(2, 7, &[1, 2]), &[grant(1), grant(2)]).unwrap();
+        assert_eq!(events.len(), 2);
+        let created = reconstruct(None, &state(0, 9, &[]), &[]).unwrap();
+        assert!(matches!(created[0].change, Change::Changed { created: true, .. }));
+    }
+
+    #[test]
+    fn missed_releases_are_told_too_when_all_holders_are_known() {
+        let events = reconstruct(Some(&state(2, 7, &[1, 2])), &state(4, 7, &[2, 4]), &[grant(4)]).unwrap();
+        assert!(matches!(&events[0].change, Change::Released { player } if player.as_str() == "p1"));
+        assert!(matches!(&events[1].change, Change::Granted { player, .. } if player.as_str() == "p4"));
+        assert_eq!((events[0].remaining, events[1].remaining), (8, 7));
+    }
+
+    #[test]
+    fn what_the_numbers_do_not_tell_is_not_made_up() {
+        // Granted and released in the gap: nothing of it is left to be read.
+        assert_eq!(reconstruct(Some(&state(1, 8, &[1])), &state(3, 8, &[1]), &[]), None);
+        let restocked = AssetState { units: 12, remaining: 10, ..state(3, 0, &[1, 2]) };
+        assert_eq!(reconstruct(Some(&state(1, 8, &[1])), &restocked, &[grant(2)]), None);
+    }
+
+    #[test]
+    fn a_missed_removal_or_restock_is_told() {
+        let removed = AssetState { removed: true, ..state(2, 0, &[]) };
+        let events = reconstruct(Some(&state(1, 8, &[1])), &removed, &[]).unwrap();
+        assert_eq!(events[0].change, Change::Removed);
+        let restocked = AssetState { units: 12, remaining: 11, ..state(2, 0, &[1]) };
+        let events = reconstruct(Some(&state(1, 8, &[1])), &restocked, &[]).unwrap();
+        assert_eq!(events[0].change, Change::Changed { units: 12, created: false });
+    }
+}

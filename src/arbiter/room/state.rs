@@ -1,0 +1,121 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::{
+    arbiter::{
+        config::Config,
+        crowd::Moved,
+        log::RoomLog,
+        presence::{Notice, Presence},
+        snapshot::{EncodedAssets, Place},
+        sold_out::SoldOutMemory,
+        view::View,
+    },
+    model::{AssetState, Event, PlayerName, ServerMessage},
+};
+
+/// What is behind a room's lock.
+pub(in crate::arbiter) struct State {
+    pub(in crate::arbiter) view: View,
+    pub(in crate::arbiter) log: RoomLog,
+    pub(in crate::arbiter) presence: Presence,
+    /// A regression was seen: no asset is created by a select until the room is removed.
+    pub(in crate::arbiter) frozen: bool,
+    /// A regression was seen, and the room does not follow the store yet.
+    pub(in crate::arbiter) went_back: bool,
+    pub(in crate::arbiter) sold_out: SoldOutMemory,
+    /// The assets as encoded at a head of the log.
+    encoded: Option<(u64, Arc<EncodedAssets>)>,
+}
+
+impl State {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            view: View::new(config.templates.clone()),
+            log: RoomLog::new(config.room_log),
+            presence: Presence::new(config.presence_limit),
+            frozen: false,
+            went_back: false,
+            sold_out: SoldOutMemory::new(config.sold_out_ttl),
+            encoded: None,
+        }
+    }
+
+    /// Puts applied events into the log.
+    pub(in crate::arbiter) fn tell(&mut self, applied: &[Event]) {
+        for event in applied {
+            self.presence.follow(event);
+            if event.revision == 0 && self.view.is_template(&event.asset) {
+                // Members already saw the template at revision 0 and would drop the frame.
+                self.log.reset();
+            } else {
+                self.append(|offset| ServerMessage::of_event(offset, event));
+            }
+        }
+    }
+
+    fn append(&mut self, message: impl FnOnce(u64) -> ServerMessage) {
+        self.log.append(|offset| message(offset).encode().into());
+    }
+
+    pub(super) fn tell_notice(&mut self, notice: Notice) {
+        match notice {
+            Notice::Moved(Moved::Came(player, players)) => {
+                self.append(|offset| ServerMessage::PlayerJoined { offset, player, players });
+            }
+            Notice::Moved(Moved::Went(player, players)) => {
+                self.append(|offset| ServerMessage::PlayerLeft { offset, player, players });
+            }
+            Notice::Count(players) => self.append(|offset| ServerMessage::Players { offset, players }),
+            Notice::Everything => self.log.reset(),
+        }
+    }
+
+    /// Takes a whole snapshot from the store in place of the view, and sends one to everybody.
+    pub(in crate::arbiter) fn replace(&mut self, snapshot: Vec<AssetState>) {
+        self.forget_assets();
+        self.view.load(snapshot, &mut Vec::new());
+    }
+
+    /// Revisions do not mean any more what they meant.
+    pub(super) fn forget_assets(&mut self) {
+        self.view.clear();
+        self.went_back = false;
+        self.sold_out.forget();
+        self.encoded = None;
+        self.log.reset();
+    }
+
+    /// What is shown changed without a frame of its own.
+    pub(in crate::arbiter) fn forget_encoded(&mut self) {
+        self.encoded = None;
+    }
+
+    pub(in crate::arbiter) fn place(&self, player: Option<&PlayerName>) -> Place {
+        Place {
+            offset: self.log.head(),
+            players: self.presence.count(),
+            present: self.presence.names(),
+            held: player.map_or_else(Vec::new, |player| self.presence.held(player)),
+        }
+    }
+
+    pub(in crate::arbiter) fn encoded(&mut self) -> Arc<EncodedAssets> {
+        let head = self.log.head();
+        match &self.encoded {
+            Some((at, encoded)) if *at == head => Arc::clone(encoded),
+            _ => {
+                let encoded = Arc::new(EncodedAssets::new(&self.view.shown()));
+                self.encoded = Some((head, Arc::clone(&encoded)));
+                encoded
+            }
+        }
+    }
+
+    pub(super) fn snapshot(&mut self, player: Option<&PlayerName>, into: &mut Vec<Bytes>) -> u64 {
+        let place = self.place(player);
+        self.encoded().frames(&place, into);
+        place.offset
+    }
+}
