@@ -101,7 +101,7 @@ impl Arbiter {
             };
             // It went with the room, or was lost, and this one was made since.
             if origin.is_some_and(|origin| origin != stored.origin) {
-                self.follow_back(room, asset, |now| Some(now.origin) == origin);
+                self.follow_back(room, asset, |now| now.view.get(asset).map(|known| known.origin) == origin);
                 return false;
             }
             room.lower_target(asset, target, stored.revision);

@@ -16,7 +16,7 @@ use super::{
     count::Count,
     mend::GAP_WAIT,
     meters::StoreCall,
-    room::{Room, RoomHandle},
+    room::{Room, RoomHandle, State},
     turn::run,
 };
 use crate::model::{AssetName, AssetState, RevisionRow};
@@ -52,7 +52,8 @@ impl Arbiter {
     /// Repairs what the room is behind, and heals a store that went back.
     async fn compare_all(self: &Arc<Self>, room: RoomHandle) {
         self.ask_held(&room).await;
-        let sent: Rows = room.with(|state| state.view.stored().map(row).collect());
+        let (renewals, sent): (_, Rows) =
+            room.with(|state| (state.renewals, state.view.stored().map(row).collect()));
         let read = || self.store.revisions(&room.name);
         let Ok(rows) = self.read(StoreCall::Revisions, &room.name, read).await else { return };
         let doubts = room.doubts.load(Relaxed);
@@ -60,7 +61,7 @@ impl Arbiter {
         let _ = room.doubts.compare_exchange(doubts, doubts.saturating_sub(1), Relaxed, Relaxed);
         let rows: Rows = rows.into_iter().map(|row| (row.asset.clone(), row)).collect();
         if let Some(known) = sent.values().find(|known| regressed(known, rows.get(&known.asset))) {
-            run(Arc::clone(self).suspect_loss(room, known.clone()));
+            run(Arc::clone(self).suspect_loss(room, known.asset.clone(), renewals));
             return;
         }
         for (asset, row) in rows {
@@ -70,11 +71,10 @@ impl Arbiter {
         }
     }
 
-    /// What was `known` is not stored any more: unless the news that the room was removed is on its way, writes were lost.
-    async fn suspect_loss(self: Arc<Self>, room: RoomHandle, known: RevisionRow) {
+    /// What was known is not stored any more: unless the news that the room was removed is on its way, writes were lost.
+    async fn suspect_loss(self: Arc<Self>, room: RoomHandle, asset: AssetName, renewals: u64) {
         sleep(GAP_WAIT).await;
-        let RevisionRow { asset, origin, revision, .. } = known;
-        self.follow_back(&room, &asset, |now| now.origin == origin && now.revision >= revision);
+        self.follow_back(&room, &asset, |now| now.renewals == renewals);
     }
 
     /// Looks at a change the store made right after `revision`: had more been known when it was asked, then it
@@ -86,7 +86,9 @@ impl Arbiter {
         before: Count,
         revision: u64,
     ) -> bool {
-        before.is_beyond(revision) && self.follow_back(room, asset, |now| !before.is_beyond(now.revision))
+        let still_known =
+            |now: &State| now.view.revision(asset).is_some_and(|revision| !before.is_beyond(revision));
+        before.is_beyond(revision) && self.follow_back(room, asset, still_known)
     }
 
     /// The store lost writes, or the room was removed and nobody told this node: unless what was known is not
@@ -95,12 +97,13 @@ impl Arbiter {
         self: &Arc<Self>,
         room: &RoomHandle,
         asset: &AssetName,
-        still_known: impl FnOnce(&AssetState) -> bool,
+        still_known: impl FnOnce(&State) -> bool,
     ) -> bool {
         let Some(news) = room.with(|state| {
-            state.view.get(asset).filter(|now| still_known(now))?;
-            state.frozen = true;
-            Some(!std::mem::replace(&mut state.went_back, true))
+            still_known(state).then(|| {
+                state.frozen = true;
+                !std::mem::replace(&mut state.went_back, true)
+            })
         }) else {
             return false;
         };

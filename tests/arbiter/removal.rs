@@ -173,3 +173,18 @@ async fn that_an_asset_was_sold_out_is_not_known_of_the_next_one() {
     assert_eq!(ann.select().await, Answer::Granted { revision: 1, remaining: 1 });
     assert_eq!(bob.select().await, Answer::Granted { revision: 2, remaining: 0 });
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_loss_that_is_suspected_and_then_healed_is_counted_once() {
+    let (world, mut ann) = held_by_ann(9, Duration::from_secs(3600)).await;
+    world.truth.remove_room(&arena()).await.unwrap();
+    let call = Call { node: NodeId(7), seq: 1, at: 1 };
+    world.truth.create(call, &arena(), &sword(), 9).await.unwrap();
+    world.bus.send(Incoming::Reconnected).await;
+    sleep(A_MOMENT).await;
+    // The answer shows the loss, too, and the view is healed and as far again, before the suspicion is looked into.
+    assert_eq!(ann.select().await, Answer::Granted { revision: 1, remaining: 8 });
+    assert_eq!(ann.find(holders).await, ["ann"]);
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.regressions(), 1);
+}

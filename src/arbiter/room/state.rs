@@ -25,6 +25,8 @@ pub(in crate::arbiter) struct State {
     /// A regression was seen, and the room does not follow the store yet.
     pub(in crate::arbiter) went_back: bool,
     pub(in crate::arbiter) sold_out: SoldOutMemory,
+    /// How often all that was known of the assets was given up: what was known before is no measure of what is now.
+    pub(in crate::arbiter) renewals: u64,
     /// The assets as encoded at a head of the log.
     encoded: Option<(u64, Arc<EncodedAssets>)>,
 }
@@ -38,6 +40,7 @@ impl State {
             frozen: false,
             went_back: false,
             sold_out: SoldOutMemory::new(config.sold_out_ttl),
+            renewals: 0,
             encoded: None,
         }
     }
@@ -80,6 +83,7 @@ impl State {
 
     /// Revisions do not mean any more what they meant.
     pub(super) fn forget_assets(&mut self) {
+        self.renewals += 1;
         self.view.clear();
         self.went_back = false;
         self.sold_out.forget();
