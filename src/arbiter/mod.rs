@@ -107,10 +107,13 @@ impl Arbiter {
         arbiter
     }
 
-    /// Whether the store was reached once.
-    #[must_use]
-    pub fn ready(&self) -> bool {
-        self.reached.load(Relaxed)
+    /// Whether players may be sent here.
+    ///
+    /// # Errors
+    /// What is waited for: the store was not reached yet, or says that it serves nobody at present.
+    pub fn ready(&self) -> Result<(), String> {
+        self.store.status().map_err(|error| error.to_string())?;
+        if self.reached.load(Relaxed) { Ok(()) } else { Err("the store was not reached yet".to_owned()) }
     }
 
     /// The room, active and loaded.

@@ -4,8 +4,8 @@ use metrics::{Counter, counter};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 
-use super::{Incoming, letter::Sender, seldom::Seldom, task::Task};
-use crate::model::RoomName;
+use super::{Incoming, letter::Sender, task::Task};
+use crate::model::{LogThrottle, RoomName};
 
 /// What arrived and waits for the arbiter: some seconds of a busy room, about 4 MB. Beyond it messages are dropped, and
 /// the rooms are compared with the store instead.
@@ -16,7 +16,7 @@ pub(super) struct Intake {
     arrived: mpsc::Sender<Incoming>,
     receiver: Mutex<Option<mpsc::Receiver<Incoming>>>,
     missed: Arc<Notify>,
-    nonsense: Seldom,
+    nonsense: LogThrottle,
     received: Counter,
     dropped: Counter,
     unreadable: Counter,
@@ -32,7 +32,7 @@ impl Intake {
             arrived,
             receiver: Mutex::new(Some(receiver)),
             missed,
-            nonsense: Seldom::default(),
+            nonsense: LogThrottle::each_minute(),
             received: counter!("asset_arbiter_bus_received_total"),
             dropped: counter!("asset_arbiter_bus_dropped_total", "direction" => "in"),
             unreadable: counter!("asset_arbiter_bus_unreadable_total"),
@@ -66,7 +66,7 @@ impl Intake {
 
     fn complain(&self, room: &RoomName, why: &str) {
         self.unreadable.increment(1);
-        if self.nonsense.due() {
+        if self.nonsense.due().is_some() {
             tracing::warn!(%room, why, "what came over the bus cannot be read; is another version of the server on it?");
         }
     }

@@ -11,7 +11,6 @@ mod intake;
 #[cfg(any(feature = "redis", feature = "nats"))]
 mod letter;
 #[cfg(any(feature = "redis", feature = "nats"))]
-mod seldom;
 #[cfg(any(feature = "redis", feature = "nats"))]
 mod task;
 

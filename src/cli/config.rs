@@ -47,7 +47,10 @@ impl Config {
         Ok(Self {
             listen: args.listen,
             bus,
-            store_options: Options { room_ttl: (!ttl.is_zero()).then_some(ttl) },
+            store_options: Options {
+                room_ttl: (!ttl.is_zero()).then_some(ttl),
+                max_assets: Some(args.max_stored_assets),
+            },
             arbiter: rules(&args, templates),
             log_format: args.log_format.unwrap_or_else(log_format),
             log_level: args.log_level.clone(),
@@ -96,6 +99,7 @@ fn settings(args: ServeArgs, admin_key: Option<Secret>) -> Settings {
         ping_timeout: args.ping_timeout,
         write_timeout: args.write_timeout,
         handshake_timeout: args.handshake_timeout,
+        idle_timeout: args.idle_timeout,
         drain_timeout: args.drain_timeout,
         max_connections: args.max_connections,
         max_message: args.max_message,

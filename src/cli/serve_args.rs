@@ -53,6 +53,9 @@ pub(crate) struct ServeArgs {
     /// Give up a request whose head or body takes that long
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = longer_than_zero, help_heading = "Timing")]
     pub(crate) handshake_timeout: Duration,
+    /// Close an HTTP connection that waits that long for its next request
+    #[arg(long, value_name = "TIME", default_value = "75s", value_parser = longer_than_zero, help_heading = "Timing")]
+    pub(crate) idle_timeout: Duration,
     /// Wait that long for connections to end when stopped
     #[arg(long, value_name = "TIME", default_value = "8s", value_parser = duration, help_heading = "Timing")]
     pub(crate) drain_timeout: Duration,
@@ -84,6 +87,9 @@ pub(crate) struct ServeArgs {
     /// Units of one asset
     #[arg(long, value_name = "UNITS", default_value = "1000000", value_parser = units(), help_heading = "Limits")]
     pub(crate) max_units: u32,
+    /// Assets of all rooms together, if the store is memory:
+    #[arg(long, value_name = "N", default_value = "1000000", value_parser = count(1..=1_000_000_000), help_heading = "Limits")]
+    pub(crate) max_stored_assets: usize,
     /// Size of one message
     #[arg(long, value_name = "SIZE", default_value = "4KiB", value_parser = bytes, help_heading = "Limits")]
     pub(crate) max_message: usize,

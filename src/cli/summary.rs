@@ -19,7 +19,7 @@ pub(super) fn lines(config: &Config) -> Vec<String> {
     let Config { listen, store, store_options, bus, arbiter, settings, log_level, .. } = config;
     let templates = arbiter.templates.iter().map(|(asset, units)| format!("{asset}={units}"));
     let rate = settings.selects_per_second;
-    let shown: [(&str, String); 30] = [
+    let shown: [(&str, String); 32] = [
         ("listen", listen.to_string()),
         ("store", without_password(store)),
         ("bus", without_password(bus)),
@@ -32,6 +32,7 @@ pub(super) fn lines(config: &Config) -> Vec<String> {
         ("ping-interval", time(settings.ping_interval)),
         ("ping-timeout", time(settings.ping_timeout)),
         ("handshake-timeout", time(settings.handshake_timeout)),
+        ("idle-timeout", time(settings.idle_timeout)),
         ("drain-timeout", time(settings.drain_timeout)),
         ("room-log", arbiter.room_log.to_string()),
         ("room-linger", time(arbiter.room_linger)),
@@ -42,6 +43,7 @@ pub(super) fn lines(config: &Config) -> Vec<String> {
         ("max-members", arbiter.max_members.to_string()),
         ("max-assets", arbiter.max_assets.to_string()),
         ("max-units", arbiter.max_units.to_string()),
+        ("max-stored-assets", store_options.max_assets.map_or("unlimited".to_owned(), |most| most.to_string())),
         ("max-message", format!("{} bytes", settings.max_message)),
         ("selects-per-second", if rate == 0 { "unlimited".to_owned() } else { rate.to_string() }),
         ("in-flight", settings.in_flight.to_string()),

@@ -27,9 +27,7 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Value>, Fa
     if app.is_draining() {
         return Err(away("this node is shutting down"));
     }
-    if !app.arbiter.ready() {
-        return Err(away("the store was not reached yet"));
-    }
+    app.arbiter.ready().map_err(|why| away(&why))?;
     Ok(Json(json!({"status": "ready"})))
 }
 

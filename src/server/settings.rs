@@ -17,6 +17,8 @@ pub struct Settings {
     pub write_timeout: Duration,
     /// How long a request's head, and then its body, may take to arrive.
     pub handshake_timeout: Duration,
+    /// How long a kept HTTP connection may wait for its next request.
+    pub idle_timeout: Duration,
     /// How long connections may take to end after the server was told to stop.
     pub drain_timeout: Duration,
     /// TCP connections at one time.
@@ -38,6 +40,7 @@ impl Default for Settings {
             ping_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),
             handshake_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
             drain_timeout: Duration::from_secs(8),
             max_connections: 100_000,
             max_message: 4096,

@@ -7,6 +7,8 @@ use super::{Result, Store, StoreError, StoreErrorKind};
 pub struct Options {
     /// Rooms nobody used for this long may go; `None`: never.
     pub room_ttl: Option<Duration>,
+    /// Assets of all rooms together, tombstones included; `None`: no bound. Only `memory:` keeps one.
+    pub max_assets: Option<usize>,
 }
 
 /// One kind of store.

@@ -278,6 +278,18 @@ impl Store for Faulty {
     async fn ping(&self) -> Result<()> {
         self.read(self.draw(|calls| calls.ping += 1), self.inner.ping()).await
     }
+
+    fn status(&self) -> Result<()> {
+        self.inner.status()
+    }
+
+    async fn failed(&self) -> StoreError {
+        self.inner.failed().await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.inner.close().await
+    }
 }
 
 struct State {

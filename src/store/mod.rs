@@ -150,8 +150,30 @@ pub trait Store: Send + Sync + 'static {
     /// Says that a room is in use at `now`, so that it does not go.
     async fn keep(&self, room: &RoomName, now: Millis) -> Result<()>;
 
-    /// Answers when the store can be reached.
+    /// Answers when the store can do its work: it is reached, and would take a change.
     async fn ping(&self) -> Result<()>;
+
+    /// What is known of the store without asking it.
+    ///
+    /// # Errors
+    /// Why it serves nobody at present, such as a database file that was replaced under it.
+    fn status(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Ready when the store can never work again in this process, with the reason. Most stores always may.
+    async fn failed(&self) -> StoreError {
+        std::future::pending().await
+    }
+
+    /// Ends the store: ready when everything answered lies where it survives the process, as files that are whole.
+    /// Called once, when no other call is under way; calls after it are refused as `Unavailable`.
+    ///
+    /// # Errors
+    /// `Unavailable`: it could not be ended cleanly.
+    async fn close(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Where stores differ in what they can hold and do.

@@ -83,7 +83,7 @@ async fn no_holder_goes_before_its_asset() {
 #[tokio::test]
 async fn what_the_url_says_goes_before_what_the_flag_says() {
     let Some(engine) = dynamodb::dynoxide() else { return };
-    let said = Options { room_ttl: Some(Duration::from_secs(1000)) };
+    let said = Options { room_ttl: Some(Duration::from_secs(1000)), max_assets: None };
     for (option, room_ttl, lasts) in
         [("&ttl=100s", Some(100), Some(120..=125)), ("&ttl=0", None, None), ("", Some(1000), Some(1240..=1250))]
     {

@@ -83,7 +83,7 @@ async fn the_server_is_told_to_sweep_and_to_find_rooms_quickly() {
 
 #[tokio::test]
 async fn what_the_url_says_goes_before_what_the_flag_says() {
-    let said = Options { room_ttl: Some(Duration::from_secs(1000)) };
+    let said = Options { room_ttl: Some(Duration::from_secs(1000)), max_assets: None };
     for (option, room_ttl) in [("ttl=100s", Some(100)), ("ttl=0", None), ("", Some(1000))] {
         let store = open(&format!("mongodb://127.0.0.1/game?{option}"), said).unwrap();
         assert_eq!(store.room_ttl(), room_ttl.map(Duration::from_secs), "{option}");

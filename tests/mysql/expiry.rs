@@ -20,7 +20,7 @@ const TTL: Duration = Duration::from_secs(3600);
 const NOTED_EVERY: u64 = 60_000;
 
 async fn expiring(server: &Server) -> Arc<dyn Store> {
-    let store = open(&server.url(), Options { room_ttl: Some(TTL) }).unwrap();
+    let store = open(&server.url(), Options { room_ttl: Some(TTL), max_assets: None }).unwrap();
     eventually("the store to answer", async || store.ping().await.ok()).await;
     store
 }
@@ -84,7 +84,7 @@ async fn holders_of_a_life_that_is_over_are_deleted_also_if_they_are_many() {
 async fn what_the_url_says_goes_before_what_the_flag_says() {
     let Some(engine) = mysql::mariadb() else { return };
     let server = engine.start().await;
-    let said = Options { room_ttl: Some(Duration::from_secs(1000)) };
+    let said = Options { room_ttl: Some(Duration::from_secs(1000)), max_assets: None };
     for (option, room_ttl) in [("ttl=100s", Some(100)), ("ttl=0", None), ("", Some(1000))] {
         let store = open(&format!("{}?{option}", server.url()), said).unwrap();
         assert_eq!(store.room_ttl(), room_ttl.map(Duration::from_secs), "{option}");

@@ -17,7 +17,7 @@ use crate::{
 };
 
 async fn expiring(server: &Server, ttl: Duration) -> Arc<dyn Store> {
-    let store = open(&server.url(), Options { room_ttl: Some(ttl) }).unwrap();
+    let store = open(&server.url(), Options { room_ttl: Some(ttl), max_assets: None }).unwrap();
     eventually("the store to answer", async || store.ping().await.ok()).await;
     store
 }
@@ -87,7 +87,7 @@ async fn all_keys_of_a_room_expire_at_one_time_however_they_came_and_went() {
 async fn what_the_url_says_goes_before_what_the_flag_says() {
     let Some(engine) = redis::redis() else { return };
     let server = engine.start();
-    let said = Options { room_ttl: Some(Duration::from_secs(1000)) };
+    let said = Options { room_ttl: Some(Duration::from_secs(1000)), max_assets: None };
     for (option, room_ttl, left_to_live) in [
         ("ttl=100s", Some(100), 99_000..=100_000),
         ("ttl=0", None, -1..=-1),

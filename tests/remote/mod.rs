@@ -19,7 +19,7 @@ use asset_arbiter::store::{Options, Store, open};
 use self::patient::Patient;
 use crate::engines::eventually;
 
-pub const FOR_EVER: Options = Options { room_ttl: None };
+pub const FOR_EVER: Options = Options { room_ttl: None, max_assets: None };
 
 /// Histories and fault schedules on each engine.
 pub const SEEDS: u64 = 300;

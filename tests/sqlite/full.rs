@@ -67,7 +67,7 @@ async fn fills_its_disk() {
 }
 
 fn open_file(file: &Path) -> Arc<dyn Store> {
-    open(&format!("sqlite:{}", file.display()), Options { room_ttl: None }).unwrap()
+    open(&format!("sqlite:{}", file.display()), Options { room_ttl: None, max_assets: None }).unwrap()
 }
 
 async fn expect_all(ground: &Ground, told: u64) {

@@ -89,7 +89,8 @@ fn arena() -> RoomName {
 #[ignore = "runs until its parent kills it"]
 async fn races_until_killed() {
     let Some(file) = file_of_child() else { return };
-    let store = open(&format!("sqlite:{}", file.display()), Options { room_ttl: None }).unwrap();
+    let store =
+        open(&format!("sqlite:{}", file.display()), Options { room_ttl: None, max_assets: None }).unwrap();
     let run = fastrand::u32(..);
     let racers = (0..8).map(|racer| tokio::spawn(race(Arc::clone(&store), run, racer)));
     futures::future::join_all(racers).await;

@@ -40,10 +40,10 @@ impl Place {
     }
 
     pub(crate) fn try_open(&self) -> Result<Arc<dyn Store>> {
-        store::open(&self.url(), Options { room_ttl: None })
+        store::open(&self.url(), Options { room_ttl: None, max_assets: None })
     }
 
     pub(crate) fn open_with_ttl(&self, ttl: Duration) -> Arc<dyn Store> {
-        store::open(&self.url(), Options { room_ttl: Some(ttl) }).unwrap()
+        store::open(&self.url(), Options { room_ttl: Some(ttl), max_assets: None }).unwrap()
     }
 }

@@ -18,7 +18,7 @@ use crate::{
 };
 
 fn try_open(url: &str) -> asset_arbiter::store::Result<Arc<dyn Store>> {
-    open(url, Options { room_ttl: None })
+    open(url, Options { room_ttl: None, max_assets: None })
 }
 
 /// The one line that an operator reads, reasons included; it must say each of `parts`.

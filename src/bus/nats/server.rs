@@ -11,11 +11,11 @@ use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use tokio::{sync::watch, time::sleep};
 
 use super::{
-    super::{BusError, desk::Desk, seldom::Seldom},
+    super::{BusError, desk::Desk},
     error,
     target::{Login, Target},
 };
-use crate::link::tls::tls;
+use crate::{link::tls::tls, model::LogThrottle};
 
 /// The servers of a URL, and how they are connected to.
 pub(super) struct Server {
@@ -124,7 +124,7 @@ fn follow(
     desk: Arc<Desk>,
     state: Arc<watch::Sender<State>>,
 ) -> impl Fn(Event) -> Ready<()> + Send + Sync {
-    let (refusals, times) = (Seldom::default(), AtomicU64::new(0));
+    let (refusals, times) = (LogThrottle::each_minute(), AtomicU64::new(0));
     move |event| {
         match event {
             Event::Connected => {
@@ -139,7 +139,7 @@ fn follow(
             Event::ClientError(why) => {
                 state.send_replace(State::Down(in_one_line(&name, &why.to_string())));
             }
-            Event::ServerError(why) if refusals.due() => {
+            Event::ServerError(why) if refusals.due().is_some() => {
                 tracing::warn!(server = name, %why, "the bus does not take it");
             }
             Event::SlowConsumer(_) => desk.missed(),

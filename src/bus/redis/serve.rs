@@ -7,14 +7,13 @@ use super::{
     super::{
         BusError,
         desk::{Desk, Letter, Work},
-        seldom::Seldom,
         task::Task,
     },
     names::Names,
 };
 use crate::{
     link::redis::{Address, Line, Link, Map, Trouble, slot},
-    model::RoomName,
+    model::{LogThrottle, RoomName},
 };
 
 /// Letters and rooms that go together: more would only make a slow server's answers come later.
@@ -39,7 +38,7 @@ pub(super) async fn conduct(desk: Arc<Desk>, map: Arc<Map>, names: Arc<Names>) {
                     names,
                     link: Arc::clone(link),
                     late: false,
-                    refusals: Seldom::default(),
+                    refusals: LogThrottle::each_minute(),
                 };
                 (Arc::clone(link), Task::spawn(server.serve()))
             });
@@ -56,7 +55,7 @@ struct Server {
     link: Arc<Link>,
     /// Rooms were subscribed to that nobody waited for.
     late: bool,
-    refusals: Seldom,
+    refusals: LogThrottle,
 }
 
 /// The server answered something else than what it was asked: that a slot moved away was said in between. Only a new
@@ -181,7 +180,7 @@ impl Server {
     }
 
     fn complain(&self, room: &RoomName, trouble: &Trouble) {
-        if self.refusals.due() {
+        if self.refusals.due().is_some() {
             let why = BusError::from(trouble.clone());
             tracing::warn!(server = %self.link.address, %room, %why, "the bus does not take it");
         }
