@@ -8,10 +8,13 @@
  *     const { granted, remaining } = await room.select('sword');
  *
  * A room keeps itself connected. After a drop it resumes where it was and repeats every request that
- * has no answer yet, which is safe because a player holds at most one unit of an asset.
+ * has no answer yet, which is safe because a player holds at most one unit of an asset. After the machine
+ * slept, or the network came back, it asks the server for a sign of life and connects anew without one. A page
+ * that is frozen, or kept to go back to, closes its connection and resumes when it is shown again.
  *
  * Read from the top: what a caller uses, then `View` (what is known of the room), `Requests` (what waits
- * for an answer), `Link` (the connection and when to come back), then small helpers.
+ * for an answer), `Link` (the connection and when to come back), `Surroundings` (what page and machine tell),
+ * then small helpers.
  *
  * @module asset-arbiter
  */
@@ -22,6 +25,17 @@ const MAX_IN_FLIGHT = 64;
 const MAX_WAITING = 1024;
 /** How often a request is repeated whose outcome the server does not know, before the caller hears of it. */
 const MAX_OUTCOME_REPEATS = 5;
+/** A server sends a whole snapshot once a second at most: a refused `sync` is repeated after this, so often. */
+const SYNC_REPEAT_MS = 1_100;
+const MAX_SYNC_REPEATS = 5;
+/**
+ * An answer that has not come by then on a connection that lives is lost: the request is repeated, so often. The server
+ * answers within its select deadline, 5 s unless set otherwise.
+ */
+const ANSWER_WAIT_MS = 30_000;
+const MAX_ANSWER_REPEATS = 4;
+/** The same after an error that names no request, because it may have been the answer. */
+const UNNAMED_WAIT_MS = 2_000;
 /** Removed assets whose last revision is remembered, so that a late frame cannot revive them. */
 const MAX_REMOVED = 4096;
 /** Room frames kept while the parts of a snapshot arrive; one room log is 512 frames by default. */
@@ -46,7 +60,20 @@ const BUSY_SILENCE_MS = 6_000;
 /** Silence that is suspicious otherwise, as a multiple of the server's ping interval. */
 const IDLE_SILENCE_FACTOR = 1.2;
 const DEFAULT_PING_INTERVAL_MS = 25_000;
-const WATCH_EVERY_MS = 1_000;
+/** No timer of a connection is set for longer, so that each state of it notices within that time that the machine slept. */
+const TICK_MS = 1_000;
+/** A timer that is later than this is taken for a wake-up from sleep. Busy pages and hidden ones are late by less. */
+const LATE_MS = 2_000;
+/**
+ * From our ping to its pong after a wake-up, or a change of the network. It is longer where connecting took longer,
+ * which is several round trips, and never longer than the second.
+ */
+const PROBE_WAIT_MS = 1_000;
+const MAX_PROBE_WAIT_MS = 3_000;
+/** What arrives this soon after such a ping may have waited in the machine since before its sleep. */
+const STALE_MS = 250;
+/** A wake-up leaves a handshake alone that is younger, and dials no sooner after the last time. */
+const REDIAL_MS = 1_000;
 /** Some runtimes (Node 22.0 to 22.8) report a failed connection by `error` alone, without a `close`. */
 const CLOSE_AFTER_ERROR_MS = 100;
 
@@ -75,6 +102,7 @@ const CLOSE_REASONS = {
  * @property {{ count: number, names: ReadonlyArray<string>, joined?: string, left?: string }} players
  * @property {{ recovered: false }} snapshot  assets, held and players were replaced as a whole
  * @property {{ state: State, code?: number, reason?: string, retryInMs?: number, recovered?: boolean }} state
+ *   with code 1001 and reason `suspended` the page sleeps, and the room comes back with it
  * @property {{ code: string, message: string, temporary: boolean }} error  belongs to no pending request
  *
  * @typedef {object} SocketLike  what is used of a WebSocket
@@ -120,7 +148,14 @@ export function joinRoom(url, options) {
 }
 
 /**
- * What a request is refused with. `code` is one of the protocol's, `left` after `leave()`, or why the server closed the
+ * What a request is refused with. Every request is answered or refused in the end. By itself the room repeats:
+ * - everything that has no answer when a connection is lost, or no answer for 30 s on one that lives;
+ * - `outcome_unknown`, five times within about 8 s;
+ * - a `sync` that is `rate_limited`, five times, every 1.1 s.
+ *
+ * Everything else is for the caller to decide, also a `select`, `release` or `ping` that is `rate_limited`.
+ *
+ * `code` is one of the protocol's, `left` after `leave()`, or why the server closed the
  * room for good: `unauthorized`, `forbidden`, `room_removed`, `protocol_violation`, `closed`.
  */
 export class ArbiterError extends Error {
@@ -143,6 +178,9 @@ class Room {
   #view;
   #requests;
   #link;
+  #surroundings;
+  /** The `sync` under way. @type {Promise<void> | null} */
+  #syncing = null;
   /** @type {State} */
   #state = 'connecting';
   #welcomed = false;
@@ -167,8 +205,14 @@ class Room {
       address: (base) => roomAddress(base, room, { player, token, ...this.#view.position() }),
       frame: (frame) => this.#receive(frame),
       busy: () => this.#requests.inFlight > 0,
+      alive: () => this.#requests.chase(),
       down: (why) => this.#down(why),
       over: (why) => this.#end(errorOf(why), why),
+    });
+    this.#surroundings = new Surroundings({
+      wake: () => this.#link.wake(),
+      suspend: () => this.#link.suspend(),
+      resume: () => this.#link.resume(),
     });
     this.#link.dial();
   }
@@ -197,7 +241,7 @@ class Room {
    */
   async select(asset) {
     checkName('asset', asset);
-    const { frame, waitedMs } = await this.#requests.make('select_asset', asset);
+    const { frame, waitedMs } = await this.#ask('select_asset', asset);
     const { granted, already_held, reason, remaining, revision } = frame;
     const alreadyHeld = already_held === true;
     return { asset, granted, alreadyHeld, reason: reason ?? null, remaining, revision, latencyMs: waitedMs };
@@ -210,20 +254,24 @@ class Room {
    */
   async release(asset) {
     checkName('asset', asset);
-    const { frame } = await this.#requests.make('release_asset', asset);
+    const { frame } = await this.#ask('release_asset', asset);
     const known = this.assets.get(asset);
     const { remaining = known?.remaining ?? null, revision = known?.revision ?? null } = frame;
     return { asset, released: true, remaining, revision };
   }
 
-  /** Asks for the whole state once more; resolves when it has been applied. @returns {Promise<void>} */
-  async sync() {
-    await this.#requests.make('sync');
+  /**
+   * Asks for the whole state once more; resolves when it has been applied. Calls made meanwhile share that snapshot.
+   * @returns {Promise<void>}
+   */
+  sync() {
+    this.#syncing ??= this.#ask('sync').then(() => {}).finally(() => (this.#syncing = null));
+    return this.#syncing;
   }
 
   /** Measures a round trip, in milliseconds. @returns {Promise<number>} */
   async ping() {
-    const { frame, roundTripMs } = await this.#requests.make('ping');
+    const { frame, roundTripMs } = await this.#ask('ping');
     this.#serverTimeOffsetMs = frame.server_time + roundTripMs / 2 - Date.now();
     return roundTripMs;
   }
@@ -252,6 +300,16 @@ class Room {
    */
   off(event, listener) {
     this.#emitter.of(event).delete(listener);
+  }
+
+  /**
+   * @param {string} type
+   * @param {string} [asset]
+   */
+  #ask(type, asset) {
+    const answer = this.#requests.make(type, asset);
+    this.#link.look(); // afterwards: of the messages a server allows, the request is to get the first
+    return answer;
   }
 
   /** @param {Frame} frame */
@@ -300,7 +358,7 @@ class Room {
     if (!this.#requests.refuse(request_id, error)) this.#emitter.emit('error', error);
   }
 
-  /** @param {{ code: number, reason: string, retryInMs: number }} why */
+  /** @param {{ code: number, reason: string, retryInMs?: number }} why */
   #down(why) {
     this.#requests.down();
     this.#state = this.#welcomed ? 'reconnecting' : 'connecting';
@@ -314,6 +372,7 @@ class Room {
   #end(error, why) {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
+    this.#surroundings.stop();
     this.#requests.end(error);
     this.#firstWelcome.reject(error);
     this.#emitter.emit('state', { state: 'closed', ...why });
@@ -518,8 +577,9 @@ class View {
  * @property {number} calledAt
  * @property {number} sentAt
  * @property {number} sends
- * @property {number} unknowns  how often the server did not know the outcome
- * @property {ReturnType<typeof setTimeout>} [timer]  until it is repeated after an unknown outcome
+ * @property {number} refusals  how often it was refused and is repeated for it
+ * @property {number} chases  how often it was repeated because no answer came
+ * @property {ReturnType<typeof setTimeout>} [timer]  until it is repeated after a refusal
  * @property {(answer: Answer) => void} resolve
  * @property {(error: Error) => void} reject
  */
@@ -536,6 +596,8 @@ class Requests {
   #sent = new Map();
   /** @type {Request[]} */
   #waiting = [];
+  /** When an error came that names no request. */
+  #unnamedAt = -Infinity;
   /** @type {ArbiterError | null} */
   #ended = null;
 
@@ -563,7 +625,7 @@ class Requests {
     return new Promise((resolve, reject) => {
       const id = String(++this.#lastId);
       const calledAt = performance.now();
-      this.#waiting.push({ id, type, asset, calledAt, sentAt: 0, sends: 0, unknowns: 0, resolve, reject });
+      this.#waiting.push({ id, type, asset, calledAt, sentAt: 0, sends: 0, refusals: 0, chases: 0, resolve, reject });
       this.#pump();
     });
   }
@@ -576,7 +638,7 @@ class Requests {
   /** What was sent and not answered goes first on the next connection. */
   down() {
     this.#connected = false;
-    for (const request of this.#sent.values()) clearTimeout(request.timer);
+    for (const request of this.#sent.values()) this.#stay(request);
     this.#waiting.unshift(...this.#sent.values());
     this.#sent.clear();
   }
@@ -600,22 +662,64 @@ class Requests {
   }
 
   /**
-   * @param {string} id
+   * @param {string | undefined} id
    * @param {{ code: string, message: string, temporary: boolean }} error
-   * @returns {boolean} whether a request was waiting for this
+   * @returns {boolean} whether a request of ours was meant
    */
-  refuse(id, { code, message, temporary }) {
-    const request = this.#sent.get(id);
-    if (!request) return false;
-    if (code === 'outcome_unknown' && request.unknowns < MAX_OUTCOME_REPEATS) {
-      const delay = backoff(request.unknowns++, this.#random);
+  refuse(id, error) {
+    const request = this.#refused(id);
+    if (!request) return this.#isSettled(id);
+    if (request.timer !== undefined) return true; // it was sent twice and is refused twice
+    const delay = this.#repeatsAfter(request, error);
+    if (delay !== null) {
+      request.refusals += 1;
       request.timer = setTimeout(() => this.#transmit(request), delay);
-    } else if (code === 'not_held' && request.sends > 1) {
+    } else if (error.code === 'not_held' && request.sends > 1) {
       this.#settle(request, {}); // an earlier sending of this release took effect
     } else {
-      this.#take(request).reject(new ArbiterError(code, message, temporary));
+      this.#take(request).reject(new ArbiterError(error.code, error.message, error.temporary));
     }
     return true;
+  }
+
+  /** Repeats what has no answer though the connection lives; in the end the caller hears of it. */
+  chase() {
+    const now = performance.now();
+    for (const request of [...this.#sent.values()]) {
+      const patience = request.sentAt <= this.#unnamedAt ? UNNAMED_WAIT_MS : ANSWER_WAIT_MS;
+      if (request.timer !== undefined || now - request.sentAt < patience) continue;
+      request.chases += 1;
+      if (request.chases <= MAX_ANSWER_REPEATS) this.#transmit(request);
+      else this.#take(request).reject(new ArbiterError('outcome_unknown', `no answer to ${request.sends} sendings`, true));
+    }
+  }
+
+  /**
+   * Which request an error is about. Servers before request ids of a `sync` refuse it without naming it. No other request
+   * is refused so; should that happen, an answer will not come, and what waits for one is to ask again soon.
+   * @param {string | undefined} id
+   */
+  #refused(id) {
+    if (id !== undefined) return this.#sent.get(id);
+    const sync = [...this.#sent.values()].find(({ type, timer }) => type === 'sync' && timer === undefined);
+    if (!sync) this.#unnamedAt = performance.now();
+    return sync;
+  }
+
+  /** Whether this was an id of ours: of a request that was sent twice, its second answer may still come. @param {unknown} id */
+  #isSettled(id) {
+    return typeof id === 'string' && /^[1-9][0-9]*$/.test(id) && Number(id) <= this.#lastId;
+  }
+
+  /**
+   * How long to wait before this refused request is repeated; null when its caller is to hear of the refusal.
+   * @param {Request} request
+   * @param {{ code: string, temporary: boolean }} error
+   */
+  #repeatsAfter({ type, refusals }, { code, temporary }) {
+    if (code === 'outcome_unknown' && refusals < MAX_OUTCOME_REPEATS) return backoff(refusals, this.#random);
+    const repeats = code === 'rate_limited' && temporary && type === 'sync' && refusals < MAX_SYNC_REPEATS;
+    return repeats ? SYNC_REPEAT_MS : null;
   }
 
   #pump() {
@@ -628,10 +732,11 @@ class Requests {
 
   /** @param {Request} request */
   #transmit(request) {
+    this.#stay(request);
     request.sentAt = performance.now();
     request.sends += 1;
     const { type, asset, id } = request;
-    this.#send(type === 'sync' ? { type } : { type, asset, request_id: id });
+    this.#send({ type, asset, request_id: id });
   }
 
   /**
@@ -646,22 +751,44 @@ class Requests {
 
   /** @param {Request} request */
   #take(request) {
+    this.#stay(request);
     this.#sent.delete(request.id);
     this.#pump();
     return request;
   }
+
+  /** No repeat is due any more. @param {Request} request */
+  #stay(request) {
+    clearTimeout(request.timer);
+    request.timer = undefined;
+  }
 }
 
 /**
+ * @typedef {{ code: number, reason: string, retryInMs?: number }} Why  no `retryInMs`: when the page is shown again
  * @typedef {object} LinkHooks
  * @property {(base: string) => string} address  where to connect to, of the given server
  * @property {(frame: Frame) => void} frame
  * @property {() => boolean} busy  whether an answer is being waited for
- * @property {(why: { code: number, reason: string, retryInMs: number }) => void} down  lost; comes back by itself
+ * @property {() => void} alive  called every second while connected
+ * @property {(why: Why) => void} down  lost; comes back by itself
  * @property {(why: { code: number, reason: string }) => void} over  closed for good by the server
+ *
+ * @typedef {{ ms: number, ordered: boolean, why: Why }} Wait  `ordered` by the server, and then nothing cuts it short
+ * @typedef {Wait & { since: Moment }} Pause
+ *
+ * @typedef {object} Question  a ping of our own that has no answer
+ * @property {string} id
+ * @property {Moment} at
+ * @property {number} waitMs
+ * @property {boolean} probe  asked at a hint, and only its own pong is an answer that comes at once
+ * @property {boolean} again  a repeat, because the machine slept while the first was out
  */
 
-/** One connection at a time, kept: decides from the close code when to come back, and notices a dead network. */
+/**
+ * One connection at a time, kept: decides from the close code when to come back, and notices a dead network. It is
+ * waiting (`#pause`), dialling (`#socket`), connected (`#welcomedAt`), or at rest.
+ */
 class Link {
   #bases;
   #Socket;
@@ -670,18 +797,25 @@ class Link {
   #node = 0;
   /** Connections made or tried since the last one that lasted. */
   #failures = 0;
+  /** @type {'suspended' | 'closed' | null} */
+  #rest = null;
+  /** Until the next dial. @type {Pause | null} */
+  #pause = null;
   /** @type {SocketLike | null} */
   #socket = null;
-  /**
-   * The one timer of the present state: to dial, to give up on a welcome, or to watch.
-   * @type {ReturnType<typeof setTimeout> | undefined}
-   */
-  #timer;
-  /** @type {number | null} */
+  #dialledAt = new Moment();
+  /** @type {Moment | null} */
   #welcomedAt = null;
-  #heardAt = 0;
-  #askedAt = 0;
+  #heardAt = new Moment();
+  /** @type {Question | null} */
+  #asked = null;
+  #lastQuestion = 0;
   #idleSilenceMs = 0;
+  #probeWaitMs = PROBE_WAIT_MS;
+  /** The one timer, and when it was set for how long. @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  #timerSetAt = new Moment();
+  #timerMs = Infinity;
 
   /**
    * @param {string[]} bases
@@ -699,9 +833,11 @@ class Link {
   get base() { return this.#bases[this.#node]; }
 
   dial() {
+    this.#pause = null;
+    this.#dialledAt = new Moment();
     try {
       const socket = (this.#socket = new this.#Socket(this.#hooks.address(this.base)));
-      this.#timer = setTimeout(() => this.#lost(1006, 'no welcome in time'), WELCOME_WAIT_MS);
+      this.#tickIn(WELCOME_WAIT_MS);
       socket.onmessage = (/** @type {{ data: unknown }} */ event) => this.#hear(event.data);
       socket.onclose = (/** @type {{ code: number, reason: string }} */ event) => this.#lost(event.code, event.reason);
       socket.onerror = () => setTimeout(() => this.#socket === socket && this.#lost(1006, ''), CLOSE_AFTER_ERROR_MS);
@@ -722,37 +858,137 @@ class Link {
 
   /** Closes for good. */
   close() {
+    this.#rest = 'closed';
     this.#drop('left');
+  }
+
+  /** The page sleeps from now on: an open connection would keep it from that, or die of it. */
+  suspend() {
+    if (this.#rest !== null) return;
+    this.#rest = 'suspended';
+    this.#drop('suspended');
+    this.#hooks.down({ code: 1001, reason: 'suspended' });
+  }
+
+  /** The page is back. */
+  resume() {
+    if (this.#rest !== 'suspended') return this.wake();
+    this.#rest = null;
+    const pause = this.#pause;
+    const leftMs = pause?.ordered ? pause.ms - pause.since.ageMs : 0;
+    if (pause && leftMs > 0) this.#wait({ ...pause, ms: leftMs });
+    else this.dial();
+  }
+
+  /**
+   * Something may have changed: the machine slept, the network came or went, the page is shown again. A connection
+   * has to give a sign of life soon, a handshake that hangs is begun anew, and a wait is cut short.
+   */
+  wake() {
+    if (this.#rest !== null) return;
+    if (this.#welcomedAt !== null) this.#probe();
+    else if (this.#pause) this.#hurry(this.#pause);
+    else if (this.#dialledAt.ageMs >= REDIAL_MS) {
+      this.#drop('');
+      this.dial();
+    }
+  }
+
+  /** Called at a request: its answer is not to wait for a timer to tell that the machine slept. */
+  look() {
+    if (this.#isLate()) this.wake();
+  }
+
+  /** @param {Pause} pause */
+  #hurry({ ms, ordered, since, why }) {
+    const leftMs = ms - since.ageMs;
+    const soonMs = Math.max(0, REDIAL_MS - this.#dialledAt.ageMs);
+    if (ordered || soonMs >= leftMs) this.#tickIn(leftMs);
+    else this.#wait({ ms: soonMs, ordered, why });
+  }
+
+  /** @param {Wait} how */
+  #wait({ ms, ordered, why }) {
+    const retryInMs = Math.round(ms);
+    this.#pause = { since: new Moment(), ms: retryInMs, ordered, why };
+    this.#tickIn(retryInMs);
+    this.#hooks.down({ ...why, retryInMs });
+  }
+
+  /** Looks again after that time, or in a second if that is sooner. @param {number} ms */
+  #tickIn(ms) {
+    clearTimeout(this.#timer);
+    this.#timerMs = Math.min(Math.max(0, ms), TICK_MS);
+    this.#timerSetAt = new Moment();
+    this.#timer = setTimeout(() => this.#tick(), this.#timerMs);
+  }
+
+  #isLate() {
+    return this.#timerSetAt.ageMs - this.#timerMs > LATE_MS;
+  }
+
+  #tick() {
+    this.look();
+    if (this.#rest !== null) return; // a listener left
+    if (this.#welcomedAt !== null) this.#watch();
+    else if (this.#pause) this.#tickOfPause(this.#pause);
+    else this.#tickOfDial();
+  }
+
+  /** @param {Pause} pause */
+  #tickOfPause({ since, ms }) {
+    const leftMs = ms - since.ageMs;
+    if (leftMs <= 0) this.dial();
+    else this.#tickIn(leftMs);
+  }
+
+  #tickOfDial() {
+    const leftMs = WELCOME_WAIT_MS - this.#dialledAt.ageMs;
+    if (leftMs <= 0) this.#lost(1006, 'no welcome in time');
+    else this.#tickIn(leftMs);
   }
 
   /** @param {unknown} data */
   #hear(data) {
-    this.#heardAt = performance.now();
+    this.#heardAt = new Moment();
     const frame = decode(data);
+    const asked = this.#asked;
+    if (asked && (!asked.probe || frame?.request_id === asked.id || asked.at.ageMs > STALE_MS)) this.#asked = null;
     if (frame === null) return; // not ours to judge: a later server may say more than we understand
     if (frame.type === 'welcome') this.#welcomed(frame.ping_interval_ms);
-    if (this.#welcomedAt !== null) this.#hooks.frame(frame);
+    if (this.#welcomedAt !== null && !isOurs(frame)) this.#hooks.frame(frame);
   }
 
   /** @param {number} pingIntervalMs */
   #welcomed(pingIntervalMs) {
-    clearTimeout(this.#timer);
     this.#welcomedAt = this.#heardAt;
     this.#idleSilenceMs = IDLE_SILENCE_FACTOR * (pingIntervalMs > 0 ? pingIntervalMs : DEFAULT_PING_INTERVAL_MS);
-    this.#watch();
+    this.#probeWaitMs = Math.min(MAX_PROBE_WAIT_MS, Math.max(PROBE_WAIT_MS, this.#dialledAt.ageMs));
+    this.#tickIn(TICK_MS);
   }
 
   /** A half-open network says nothing for ever: ask after a silence, and give up when there is no sign of life. */
   #watch() {
-    const now = performance.now();
-    const asked = this.#askedAt > this.#heardAt;
+    if (this.#asked && this.#asked.at.ageMs >= this.#asked.waitMs) return this.#lost(1006, 'no sign of life');
     const patience = Math.min(this.#idleSilenceMs, this.#hooks.busy() ? BUSY_SILENCE_MS : Infinity);
-    if (asked && now - this.#askedAt >= PONG_WAIT_MS) return this.#lost(1006, 'no sign of life');
-    if (!asked && now - this.#heardAt >= patience) {
-      this.#askedAt = now;
-      this.send({ type: 'ping', request_id: 'alive' });
-    }
-    this.#timer = setTimeout(() => this.#watch(), WATCH_EVERY_MS);
+    if (!this.#asked && this.#heardAt.ageMs >= patience) this.#question({ waitMs: PONG_WAIT_MS, probe: false, again: false });
+    this.#tickIn(this.#asked ? this.#asked.waitMs - this.#asked.at.ageMs : TICK_MS);
+    this.#hooks.alive();
+  }
+
+  /** Asks for a sign of life soon. The deadline of one that is out stands, unless the machine slept through it. */
+  #probe() {
+    const out = this.#asked?.probe ? this.#asked : null;
+    const stands = out && (out.again || out.at.ageMs < out.waitMs);
+    if (!stands) this.#question({ waitMs: this.#probeWaitMs, probe: true, again: out !== null });
+    this.#tickIn(/** @type {Question} */ (this.#asked).waitMs - /** @type {Question} */ (this.#asked).at.ageMs);
+  }
+
+  /** @param {{ waitMs: number, probe: boolean, again: boolean }} how */
+  #question(how) {
+    const id = `${OUR_PINGS}${(this.#lastQuestion += 1)}`;
+    this.#asked = { id, at: new Moment(), ...how };
+    this.send({ type: 'ping', request_id: id });
   }
 
   /**
@@ -763,13 +999,15 @@ class Link {
     const { reason, retryAfterMs } = decodeReason(code, text);
     const welcomedAt = this.#welcomedAt;
     this.#drop('');
-    if (code >= 4000 && code < 4100) return this.#hooks.over({ code, reason });
-    if (welcomedAt !== null && performance.now() - welcomedAt >= STABLE_MS) this.#failures = 0;
-    const retryInMs = Math.round(this.#delay(code, retryAfterMs));
+    if (code >= 4000 && code < 4100) {
+      this.#rest = 'closed';
+      return this.#hooks.over({ code, reason });
+    }
+    if (welcomedAt !== null && welcomedAt.ageMs >= STABLE_MS) this.#failures = 0;
+    const ms = this.#delay(code, retryAfterMs);
     if (welcomedAt === null || isBusy(code)) this.#node = (this.#node + 1) % this.#bases.length;
     this.#failures += 1;
-    this.#timer = setTimeout(() => this.dial(), retryInMs);
-    this.#hooks.down({ code, reason, retryInMs });
+    this.#wait({ ms, ordered: isBusy(code), why: { code, reason } });
   }
 
   /**
@@ -787,12 +1025,60 @@ class Link {
   /** @param {string} reason */
   #drop(reason) {
     clearTimeout(this.#timer);
+    this.#timerMs = Infinity;
     const socket = this.#socket;
     this.#socket = null;
     this.#welcomedAt = null;
+    this.#asked = null;
     if (!socket) return;
     socket.onmessage = socket.onclose = null; // but `onerror` stays: some classes throw what nobody listens to
     socket.close(1000, reason);
+  }
+}
+
+/** The ids of pings that are not the caller's. */
+const OUR_PINGS = 'alive-';
+
+/** An answer to a ping of our own, be it that there were too many. @param {Frame} frame */
+function isOurs({ request_id }) {
+  return typeof request_id === 'string' && request_id.startsWith(OUR_PINGS);
+}
+
+/**
+ * What page and machine tell, from the first moment until `stop()`. Node, Deno and Bun tell nothing, a worker tells of the
+ * network alone; there a late timer has to do.
+ */
+class Surroundings {
+  /** @type {Array<() => void>} */
+  #offs = [];
+
+  /** @param {{ wake: () => void, suspend: () => void, resume: () => void }} hooks */
+  constructor({ wake, suspend, resume }) {
+    const page = /** @type {any} */ (globalThis).document;
+    this.#on(globalThis, 'online', () => wake());
+    // No reason to close: the way to this machine or its own network may still be there.
+    this.#on(globalThis, 'offline', () => wake());
+    this.#on(page, 'visibilitychange', () => page.visibilityState === 'visible' && wake());
+    this.#on(page, 'freeze', () => suspend());
+    this.#on(page, 'resume', () => resume());
+    // `persisted`: the page is kept as it is, to be gone back to.
+    this.#on(globalThis, 'pagehide', ({ persisted }) => persisted && suspend());
+    this.#on(globalThis, 'pageshow', ({ persisted }) => persisted && resume());
+  }
+
+  stop() {
+    for (const off of this.#offs.splice(0)) off();
+  }
+
+  /**
+   * @param {any} target
+   * @param {string} event
+   * @param {(event: { persisted?: boolean }) => void} listener
+   */
+  #on(target, event, listener) {
+    if (typeof target?.addEventListener !== 'function') return;
+    target.addEventListener(event, listener);
+    this.#offs.push(() => target.removeEventListener(event, listener));
   }
 }
 
@@ -841,6 +1127,16 @@ function deferred() {
 /** Closes that ask to come back later: draining, store away, full, too fast. @param {number} code */
 function isBusy(code) {
   return code >= 4100 && code < 4200;
+}
+
+/**
+ * A moment that knows its age, also across a sleep of the machine: `performance.now` stops meanwhile on some platforms, and
+ * `Date.now` can be set. The one that says more is believed, because asking once more does no harm.
+ */
+class Moment {
+  #steady = performance.now();
+  #wall = Date.now();
+  get ageMs() { return Math.max(performance.now() - this.#steady, Date.now() - this.#wall); }
 }
 
 /**

@@ -25,8 +25,12 @@ pub enum ClientMessage {
         #[serde(skip_serializing_if = "Option::is_none")]
         request_id: Option<RequestId>,
     },
-    /// Wants a snapshot.
-    Sync,
+    /// Wants a snapshot, which names no request; an error does.
+    Sync {
+        /// Echoed in an error.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<RequestId>,
+    },
     /// Wants a pong.
     Ping {
         /// Echoed in the reply.
@@ -81,7 +85,7 @@ impl Fields<'_> {
         match &*string("type", self.kind)? {
             "select_asset" => Ok(ClientMessage::SelectAsset { asset: self.asset()?, request_id }),
             "release_asset" => Ok(ClientMessage::ReleaseAsset { asset: self.asset()?, request_id }),
-            "sync" => Ok(ClientMessage::Sync),
+            "sync" => Ok(ClientMessage::Sync { request_id }),
             "ping" => Ok(ClientMessage::Ping { request_id }),
             other => Err(reject(
                 ErrorCode::UnknownType,
@@ -141,7 +145,14 @@ mod tests {
             ClientMessage::decode(r#" {"asset":"\u0073word","type":"release_asset","more":[1]}"#).unwrap();
         let ClientMessage::ReleaseAsset { asset, request_id: None } = escaped else { panic!("a release") };
         assert_eq!(asset.as_str(), "sword");
-        assert_eq!(ClientMessage::decode(r#"{"type":"sync"}"#).unwrap(), ClientMessage::Sync);
+        let sync = ClientMessage::decode(r#"{"type":"sync"}"#).unwrap();
+        assert_eq!(sync, ClientMessage::Sync { request_id: None });
+        let ClientMessage::Sync { request_id } =
+            ClientMessage::decode(r#"{"type":"sync","request_id":"20"}"#).unwrap()
+        else {
+            panic!("a sync")
+        };
+        assert_eq!(request_id.unwrap().as_json(), "\"20\"");
         let ping = ClientMessage::decode(r#"{"type":"ping","request_id":1e3}"#).unwrap();
         let ClientMessage::Ping { request_id } = ping else { panic!("a ping") };
         assert_eq!(request_id.unwrap().as_json(), "1e3", "echoed as given");

@@ -214,7 +214,7 @@ impl Session {
                 self.in_flight += 1;
                 self.member.release(asset, request_id);
             }
-            ClientMessage::Sync => self.member.sync(),
+            ClientMessage::Sync { .. } => self.member.sync(),
             ClientMessage::Ping { request_id } => self.member.pong(request_id),
         }
     }
@@ -229,8 +229,8 @@ impl Session {
         let request_id = match message {
             ClientMessage::SelectAsset { request_id, .. }
             | ClientMessage::ReleaseAsset { request_id, .. }
+            | ClientMessage::Sync { request_id }
             | ClientMessage::Ping { request_id } => request_id,
-            ClientMessage::Sync => None,
         };
         self.error(
             ErrorCode::RateLimited,

@@ -113,10 +113,10 @@ test('a request beyond 1024 waiting ones is refused, and the others are not harm
 test('a sync resolves when the snapshot has been applied as a whole', async (t) => {
   const { peer, room, session } = await joined(t);
   const first = room.sync();
-  await session.next('sync');
+  const { request_id } = await session.next('sync');
   session.cut();
   const again = await peer.welcome({ recovered: true });
-  assert.deepEqual(await again.next('sync'), { type: 'sync' }, 'asked again after a drop');
+  assert.deepEqual(await again.next('sync'), { type: 'sync', request_id }, 'asked again after a drop');
   const part = { type: 'snapshot', offset: 12, players: 1, present: ['ada'], held: [], parts: 2 };
   again.send({ ...part, part: 1, assets: [asset('a')] });
   let done = false;

@@ -10,14 +10,18 @@ const STEP_MS = 50;
 /** The lower end of a random number's range gives no jitter at all, the upper end all of it. */
 export const MOST = 0.999999;
 
-/** Runs `body` with a room whose timers and clock only move by `tick`. */
+/**
+ * Runs `body` with a room whose timers and clocks only move by `tick`; by `sleep` the clocks move and no timer fires, as
+ * while a machine sleeps: `steady` and `wall` say which clocks notice.
+ */
 export function withClock(body, options = {}) {
   const sockets = [];
   class Puppet {
     sent = [];
+    closed = null;
     constructor(url) { this.url = url; sockets.push(this); }
     send(text) { this.sent.push(JSON.parse(text)); }
-    close() {}
+    close(code) { this.closed = code; }
     hear(frame) { this.onmessage({ data: JSON.stringify(frame) }); }
     welcome(fields) {
       this.hear({
@@ -27,23 +31,29 @@ export function withClock(body, options = {}) {
       });
     }
   }
-  let now = 1_000_000;
-  const clock = mock.method(performance, 'now', () => now);
+  let [steady, wall] = [1_000_000, 1_700_000_000_000];
+  const clocks = [mock.method(performance, 'now', () => steady), mock.method(Date, 'now', () => wall)];
   mock.timers.enable({ apis: ['setTimeout'] });
   const tick = (ms) => {
     for (let left = ms; left > 0; left -= STEP_MS) {
-      now += Math.min(left, STEP_MS);
-      mock.timers.tick(Math.min(left, STEP_MS));
+      const step = Math.min(left, STEP_MS);
+      steady += step;
+      wall += step;
+      mock.timers.tick(step);
     }
+  };
+  const sleep = (ms, noticed = { steady: true, wall: true }) => {
+    if (noticed.steady) steady += ms;
+    if (noticed.wall) wall += ms;
   };
   let room;
   try {
     room = joinRoom('ws://h', { room: 'lobby', player: 'ada', WebSocket: Puppet, random: () => 0, ...options });
     const states = record(room, 'state');
-    body({ room, sockets, tick, latest: () => states.at(-1)?.[1] });
+    body({ room, sockets, tick, sleep, states, latest: () => states.at(-1)?.[1] });
   } finally {
     room?.leave();
     mock.timers.reset();
-    clock.mock.restore();
+    for (const clock of clocks) clock.mock.restore();
   }
 }

@@ -1,0 +1,144 @@
+// What page and network tell, in virtual time.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { withClock } from './helpers/clock.mjs';
+import { withPage } from './helpers/page.mjs';
+
+const cut = { code: 1006, reason: '' };
+const types = ({ sent }) => sent.map(({ type }) => type);
+const pong = (socket) => socket.hear({ type: 'pong', request_id: socket.sent.at(-1).request_id, server_time: 0 });
+/** A welcomed room on a page. */
+const onPage = (body) => withPage((page) => withClock((all) => {
+  all.sockets[0].welcome();
+  body({ ...all, page });
+}));
+
+for (const [name, happens] of [
+  ['online', (page) => page.online()],
+  ['offline', (page) => page.offline()],
+  ['being shown again', (page) => page.turn('visible')],
+  ['a resume without a freeze', (page) => page.resume()],
+]) {
+  test(`${name} has a connection asked for a sign of life, and none within a second replaces it`, () => {
+    onPage(({ sockets, tick, latest, page }) => {
+      tick(5_000);
+      happens(page);
+      assert.deepEqual(types(sockets[0]), ['ping'], 'at once');
+      pong(sockets[0]);
+      tick(3_000);
+      assert.deepEqual([sockets.length, latest().state], [1, 'connected'], 'a connection that works is kept');
+      happens(page);
+      tick(1_050);
+      assert.deepEqual([sockets.length, latest().state, latest().reason], [2, 'reconnecting', 'no sign of life']);
+    });
+  });
+}
+
+test('being hidden, and a first show, are no reason to ask', () => onPage(({ sockets, page }) => {
+  page.turn('hidden');
+  page.window.fire('pageshow', { persisted: false });
+  assert.deepEqual(types(sockets[0]), []);
+}));
+
+test('hint after hint does not put the end off', () => onPage(({ sockets, tick, page }) => {
+  for (let n = 0; n < 10; n += 1) {
+    page.online();
+    tick(100);
+  }
+  tick(100);
+  assert.deepEqual([types(sockets[0]), sockets.length], [['ping'], 2]);
+}));
+
+test('the network\'s return ends the wait for the next try, once a second at most', () => onPage(({ sockets, tick, latest, page }) => {
+  for (let failure = 0; failure < 7; failure += 1) {
+    sockets.at(-1).onclose(cut);
+    if (failure < 6) tick(latest().retryInMs + 50);
+  }
+  assert.equal(latest().retryInMs, 5_000);
+  tick(1_200);
+  const before = sockets.length;
+  for (let n = 0; n < 10; n += 1) {
+    page.online();
+    tick(100);
+    if (sockets.length > before && sockets.at(-1).onclose) sockets.at(-1).onclose(cut);
+  }
+  assert.equal(sockets.length, before + 1);
+  assert.ok(latest().retryInMs <= 1_000);
+}));
+
+test('the network\'s return does not end a wait that a draining server ordered', () => onPage(({ sockets, tick, page }) => {
+  sockets[0].onclose({ code: 4100, reason: '{"code":4100,"retry_after_ms":30000}' });
+  tick(5_000);
+  page.online();
+  page.turn('visible');
+  page.hide({ persisted: true });
+  tick(5_000);
+  page.show({ persisted: true });
+  tick(19_900);
+  assert.equal(sockets.length, 1);
+  tick(150);
+  assert.equal(sockets.length, 2);
+}));
+
+test('at the network\'s return a handshake that hangs is begun anew, a young one is not', () => withPage((page) => withClock(({ sockets, tick }) => {
+  tick(500);
+  page.online();
+  assert.equal(sockets.length, 1);
+  tick(1_000);
+  page.online();
+  assert.deepEqual([sockets.length, sockets[0].closed], [2, 1000]);
+})));
+
+for (const [name, sleeps, wakes] of [
+  ['kept to go back to', (page) => page.hide({ persisted: true }), (page) => page.show({ persisted: true })],
+  ['frozen', (page) => page.freeze(), (page) => page.resume()],
+]) {
+  test(`a page that is ${name} closes its connection and resumes where it was, with what had no answer`, () => {
+    onPage(({ room, sockets, tick, latest, page, states }) => {
+      sockets[0].hear({ type: 'players', offset: 11, players: 2 });
+      room.select('sword').catch(() => {});
+      sleeps(page);
+      assert.equal(sockets[0].closed, 1000);
+      assert.deepEqual(latest(), { state: 'reconnecting', code: 1001, reason: 'suspended' });
+      room.release('sword').catch(() => {});
+      tick(60_000);
+      assert.deepEqual([sockets.length, states.length], [1, 2], 'nothing happens meanwhile');
+      wakes(page);
+      assert.equal(sockets.length, 2, 'at once');
+      assert.match(sockets[1].url, /epoch=E1&offset=11$/);
+      sockets[1].welcome({ recovered: true });
+      assert.deepEqual(types(sockets[1]), ['select_asset', 'release_asset']);
+      assert.deepEqual(sockets[1].sent[0], sockets[0].sent[0]);
+    });
+  });
+}
+
+test('a page that is left for good is left alone', () => onPage(({ sockets, page }) => {
+  page.hide({ persisted: false });
+  assert.equal(sockets[0].closed, null);
+}));
+
+test('the network\'s return does not wake a page that is frozen', () => onPage(({ sockets, tick, page }) => {
+  page.freeze();
+  page.online();
+  tick(5_000);
+  assert.equal(sockets.length, 1);
+}));
+
+for (const [name, ends, code] of [
+  ['leaving', ({ room }) => room.leave(), 1000],
+  ['being sent away', ({ sockets }) => sockets[0].onclose({ code: 4003, reason: '' }), 4003],
+  ['leaving while frozen', ({ room, page }) => { page.freeze(); room.leave(); }, 1000],
+]) {
+  test(`after ${name} no listener is left and nothing is heard`, () => onPage((all) => {
+    const { page, sockets, latest, tick } = all;
+    assert.ok(page.listeners >= 7);
+    ends(all);
+    assert.equal(page.listeners, 0);
+    page.online();
+    page.show({ persisted: true });
+    tick(20_000);
+    assert.deepEqual([sockets.length, latest().state, latest().code], [1, 'closed', code]);
+  }));
+}
