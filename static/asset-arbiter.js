@@ -72,7 +72,7 @@ const PROBE_WAIT_MS = 1_000;
 const MAX_PROBE_WAIT_MS = 3_000;
 /** What arrives this soon after such a ping may have waited in the machine since before its sleep. */
 const STALE_MS = 250;
-/** A wake-up leaves a handshake alone that is younger, and dials no sooner after the last time. */
+/** A wake-up leaves a handshake alone that is younger, and dials no sooner after the last one that did. */
 const REDIAL_MS = 1_000;
 /** Some runtimes (Node 22.0 to 22.8) report a failed connection by `error` alone, without a `close`. */
 const CLOSE_AFTER_ERROR_MS = 100;
@@ -774,7 +774,8 @@ class Requests {
  * @property {(why: Why) => void} down  lost; comes back by itself
  * @property {(why: { code: number, reason: string }) => void} over  closed for good by the server
  *
- * @typedef {{ ms: number, ordered: boolean, why: Why }} Wait  `ordered` by the server, and then nothing cuts it short
+ * @typedef {{ ms: number, ordered: boolean, hurried: boolean, why: Why }} Wait  `ordered` by the server: nothing cuts it
+ *   short; `hurried`: was cut short
  * @typedef {Wait & { since: Moment }} Pause
  *
  * @typedef {object} Question  a ping of our own that has no answer
@@ -804,6 +805,8 @@ class Link {
   /** @type {SocketLike | null} */
   #socket = null;
   #dialledAt = new Moment();
+  /** When a wait that was cut short ended. @type {Moment | null} */
+  #hurriedAt = null;
   /** @type {Moment | null} */
   #welcomedAt = null;
   #heardAt = new Moment();
@@ -833,6 +836,7 @@ class Link {
   get base() { return this.#bases[this.#node]; }
 
   dial() {
+    if (this.#pause?.hurried) this.#hurriedAt = new Moment();
     this.#pause = null;
     this.#dialledAt = new Moment();
     try {
@@ -902,17 +906,17 @@ class Link {
   /** @param {Pause} pause */
   #hurry({ ms, ordered, since, why }) {
     const leftMs = ms - since.ageMs;
-    const soonMs = Math.max(0, REDIAL_MS - this.#dialledAt.ageMs);
+    const soonMs = Math.max(0, REDIAL_MS - (this.#hurriedAt?.ageMs ?? Infinity));
     if (ordered || soonMs >= leftMs) this.#tickIn(leftMs);
-    else this.#wait({ ms: soonMs, ordered, why });
+    else this.#wait({ ms: soonMs, ordered, hurried: true, why });
   }
 
   /** @param {Wait} how */
-  #wait({ ms, ordered, why }) {
-    const retryInMs = Math.round(ms);
-    this.#pause = { since: new Moment(), ms: retryInMs, ordered, why };
+  #wait(how) {
+    const retryInMs = Math.round(how.ms);
+    this.#pause = { ...how, ms: retryInMs, since: new Moment() };
     this.#tickIn(retryInMs);
-    this.#hooks.down({ ...why, retryInMs });
+    this.#hooks.down({ ...how.why, retryInMs });
   }
 
   /** Looks again after that time, or in a second if that is sooner. @param {number} ms */
@@ -1007,7 +1011,7 @@ class Link {
     const ms = this.#delay(code, retryAfterMs);
     if (welcomedAt === null || isBusy(code)) this.#node = (this.#node + 1) % this.#bases.length;
     this.#failures += 1;
-    this.#wait({ ms, ordered: isBusy(code), why: { code, reason } });
+    this.#wait({ ms, ordered: isBusy(code), hurried: false, why: { code, reason } });
   }
 
   /**
@@ -1054,16 +1058,16 @@ class Surroundings {
 
   /** @param {{ wake: () => void, suspend: () => void, resume: () => void }} hooks */
   constructor({ wake, suspend, resume }) {
-    const page = /** @type {any} */ (globalThis).document;
-    this.#on(globalThis, 'online', () => wake());
+    const { window = globalThis, document } = /** @type {any} */ (globalThis);
+    this.#on(window, 'online', () => wake());
     // No reason to close: the way to this machine or its own network may still be there.
-    this.#on(globalThis, 'offline', () => wake());
-    this.#on(page, 'visibilitychange', () => page.visibilityState === 'visible' && wake());
-    this.#on(page, 'freeze', () => suspend());
-    this.#on(page, 'resume', () => resume());
+    this.#on(window, 'offline', () => wake());
+    this.#on(document, 'visibilitychange', () => document.visibilityState !== 'hidden' && wake());
+    this.#on(document, 'freeze', () => suspend());
+    this.#on(document, 'resume', () => resume());
     // `persisted`: the page is kept as it is, to be gone back to.
-    this.#on(globalThis, 'pagehide', ({ persisted }) => persisted && suspend());
-    this.#on(globalThis, 'pageshow', ({ persisted }) => persisted && resume());
+    this.#on(window, 'pagehide', ({ persisted }) => persisted && suspend());
+    this.#on(window, 'pageshow', ({ persisted }) => persisted && resume());
   }
 
   stop() {

@@ -3,6 +3,7 @@ import { duration } from './figures.js';
 
 /** What the close codes of the protocol mean to a player. */
 const REASONS = {
+  1001: 'This page was asleep',
   1006: 'The connection was lost',
   1009: 'A message was too large for the server',
   4001: 'This server wants a player token, which this page cannot mint',

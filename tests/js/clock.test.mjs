@@ -159,6 +159,78 @@ test('an unknown outcome is asked again, ever later and not for ever', async () 
   await assert.rejects(refused, { code: 'outcome_unknown', temporary: true });
 });
 
+test('a sync that is refused again and again is given up in the end', async () => {
+  let refused;
+  withClock(({ room, sockets, tick }) => {
+    sockets[0].welcome();
+    refused = room.sync();
+    const { sent } = sockets[0];
+    const { request_id } = sent[0];
+    for (let time = 1; time <= 6; time += 1) {
+      assert.equal(sent.length, time);
+      sockets[0].hear({ type: 'error', code: 'rate_limited', message: '', request_id, temporary: true });
+      tick(1_050);
+      assert.equal(sent.length, time);
+      tick(50);
+    }
+    assert.equal(sent.length, 6);
+  });
+  await assert.rejects(refused, { code: 'rate_limited', temporary: true });
+});
+
+/** A room where others go on all the time, for so long. */
+const hum = ({ sockets, tick }, seconds) => {
+  for (let second = 0; second < seconds; second += 1) {
+    tick(1_000);
+    sockets[0].hear({ type: 'players', offset: 11 + second, players: 1 });
+  }
+};
+
+test('an answer that never comes on a connection that lives is asked for again, and not for ever', async () => {
+  let refused;
+  withClock((all) => {
+    all.sockets[0].welcome();
+    refused = all.room.select('sword');
+    const { sent } = all.sockets[0];
+    hum(all, 29);
+    assert.equal(sent.length, 1);
+    hum(all, 2);
+    assert.deepEqual(sent[1], sent[0]);
+    hum(all, 130);
+    assert.equal(sent.length, 5);
+    all.sockets[0].hear({ type: 'selection', request_id: sent[0].request_id, asset: 'sword', granted: true, revision: 1 });
+  });
+  await assert.rejects(refused, { code: 'outcome_unknown', temporary: true });
+});
+
+test('an error that names no request may have been an answer: what has none is asked again soon', async () => {
+  let result;
+  withClock((all) => {
+    const errors = [];
+    all.room.on('error', (error) => errors.push(error));
+    all.sockets[0].welcome();
+    result = all.room.select('sword');
+    const { sent } = all.sockets[0];
+    all.sockets[0].hear({ type: 'error', code: 'bad_message', message: '', temporary: false });
+    assert.equal(errors.length, 1);
+    hum(all, 3);
+    assert.deepEqual(sent, [sent[0], sent[0]]);
+    all.sockets[0].hear({ type: 'selection', request_id: sent[0].request_id, asset: 'sword', granted: true, revision: 1 });
+  });
+  assert.equal((await result).granted, true);
+});
+
+test('an answer to an earlier sending ends the repeating', () => withClock(({ room, sockets, tick }) => {
+  sockets[0].welcome();
+  room.select('sword').catch(() => {});
+  const { sent } = sockets[0];
+  sockets[0].hear(unknown(sent[0]));
+  sockets[0].hear(unknown(sent[0]));
+  sockets[0].hear({ type: 'selection', request_id: sent[0].request_id, asset: 'sword', granted: true, revision: 1 });
+  tick(5_000);
+  assert.equal(sent.length, 1);
+}));
+
 test('a drop while an unknown outcome waits: repeated once, after it', () => withClock(({ room, sockets, tick }) => {
   sockets[0].welcome();
   room.select('sword').catch(() => {});

@@ -128,6 +128,83 @@ test('a sync resolves when the snapshot has been applied as a whole', async (t) 
   assert.deepEqual([...room.assets.keys()], ['a', 'b']);
 });
 
+test('syncs that are asked for meanwhile share the snapshot of the first', async (t) => {
+  const { room, session } = await joined(t);
+  const all = [room.sync(), room.sync()];
+  const { request_id } = await session.next('sync');
+  all.push(room.sync());
+  await session.caughtUp(room);
+  assert.equal(session.unread, 0);
+  session.send({ type: 'snapshot', offset: 12, players: 1, present: ['ada'], assets: [asset('a')], held: [] });
+  await Promise.all(all);
+  const later = room.sync();
+  assert.notEqual((await session.next('sync')).request_id, request_id);
+  session.send({ type: 'snapshot', offset: 13, players: 1, present: ['ada'], assets: [asset('a')], held: [] });
+  await later;
+});
+
+for (const [how, naming] of [['that names it', (sync) => sync], ['of an older server, that names nothing', () => ({})]]) {
+  test(`a sync is repeated after a refusal as too many ${how}`, async (t) => {
+    const { room, session } = await joined(t);
+    const errors = record(room, 'error');
+    const done = room.sync();
+    const first = await session.next('sync');
+    const since = performance.now();
+    refuse(session, naming(first), 'rate_limited', true);
+    assert.deepEqual(await session.next('sync'), first);
+    assert.ok(performance.now() - since >= 1_000, 'not before the server sends another snapshot');
+    session.send({ type: 'snapshot', offset: 12, players: 1, present: ['ada'], assets: [asset('a')], held: [] });
+    await done;
+    assert.deepEqual(errors, []);
+  });
+}
+
+test('a snapshot that nobody asked for answers a sync that waits to be repeated', async (t) => {
+  const { room, session } = await joined(t);
+  const done = room.sync();
+  refuse(session, await session.next('sync'), 'rate_limited', true);
+  session.send({ type: 'snapshot', offset: 12, players: 1, present: ['ada'], assets: [asset('a')], held: [] });
+  await done;
+});
+
+test('a select, release or ping that is refused as too many is for the caller to repeat', async (t) => {
+  const { room, session } = await joined(t);
+  for (const [type, call] of [
+    ['select_asset', () => room.select('sword')], ['release_asset', () => room.release('sword')], ['ping', () => room.ping()],
+  ]) {
+    const refused = call();
+    refuse(session, await session.next(type), 'rate_limited', true);
+    await assert.rejects(refused, { code: 'rate_limited', temporary: true });
+  }
+});
+
+test('what waits to be repeated is rejected by leaving', async (t) => {
+  const { room, session } = await joined(t);
+  const [select, sync] = [room.select('sword'), room.sync()];
+  refuse(session, await session.next('select_asset'), 'outcome_unknown', true);
+  refuse(session, await session.next('sync'), 'rate_limited', true);
+  room.leave();
+  await assert.rejects(select, { code: 'left' });
+  await assert.rejects(sync, { code: 'left' });
+  await assert.rejects(room.sync(), { code: 'left' });
+});
+
+test('a second answer to a request is not told as an error of nobody\'s', async (t) => {
+  const { room, session } = await joined(t);
+  const errors = record(room, 'error');
+  const result = room.select('sword');
+  const select = await session.next('select_asset');
+  const won = { granted: true, remaining: 0, revision: 1, already_held: false };
+  session.send({ type: 'selection', request_id: select.request_id, asset: 'sword', ...won });
+  refuse(session, select, 'outcome_unknown', true);
+  await result;
+  await session.caughtUp(room);
+  assert.deepEqual(errors, []);
+  refuse(session, { request_id: '999' }, 'conflict');
+  await session.caughtUp(room);
+  assert.equal(errors.length, 1, 'one that was never asked is told');
+});
+
 test('a ping measures the way and the other clock', async (t) => {
   const { room, session } = await joined(t);
   const done = room.ping();

@@ -112,6 +112,18 @@ test('a sync brings the whole state, a ping the way and the clock', async (t) =>
   assert.ok(Math.abs(ada.serverTimeOffsetMs) < 5_000);
 });
 
+test('syncs beyond what the server allows are answered a little later', async (t) => {
+  const server = await startServer(t, ['--selects-per-second', '1', '--asset', 'sword=1']);
+  const [ada] = await players(t, server.url, 'r', ['ada']);
+  const errors = record(ada, 'error');
+  const pings = Promise.allSettled(Array.from({ length: 6 }, () => ada.ping()));
+  await within(Promise.all([ada.sync(), ada.sync()]), 'a snapshot, for both');
+  const codes = (await pings).filter(({ status }) => status === 'rejected').map(({ reason }) => reason.code);
+  assert.ok(codes.length >= 4, 'the pings have used up what a second allows');
+  assert.deepEqual(new Set(codes), new Set(['rate_limited']));
+  assert.deepEqual(errors, []);
+});
+
 test('a state longer than a frame arrives whole, at joining and by sync', async (t) => {
   const server = await startServer(t, ['--auto-create', '1']);
   const [ada] = await players(t, server.url, 'r', ['ada']);

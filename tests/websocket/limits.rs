@@ -118,6 +118,25 @@ async fn who_asks_too_fast_is_told_so_and_served_again_later() {
     soon("the next tenth of a second", served_again).await;
 }
 
+#[tokio::test]
+async fn a_refused_sync_names_its_request() {
+    let server = Server::with(|setup| setup.settings.selects_per_second = 1).await;
+    let mut ann = server.join("r", "ann").await;
+    let syncs = [r#"{"type":"ping"}"#, r#"{"type":"sync","request_id":"20"}"#, r#"{"type":"sync"}"#];
+    ann.raw(&syncs.iter().flat_map(|message| text(message)).collect::<Vec<u8>>()).await;
+    let mut named = Vec::new();
+    for _ in syncs {
+        match ann.reply().await {
+            ServerMessage::Pong { .. } => {}
+            ServerMessage::Error { code: ErrorCode::RateLimited, temporary: true, request_id, .. } => {
+                named.push(request_id.map(|id| id.as_json().to_owned()));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(named, [Some("\"20\"".to_owned()), None]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_that_never_stops_is_sent_away_for_a_while() {
     let server = Server::with(|setup| setup.settings.selects_per_second = 50).await;
