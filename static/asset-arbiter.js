@@ -8,12 +8,12 @@
  *     const { granted, remaining } = await room.select('sword');
  *
  * A room keeps itself connected. After a drop it resumes where it was and repeats every request that
- * has no answer yet, which is safe because a player holds at most one unit of an asset. After the machine
- * slept, or the network came back, it asks the server for a sign of life and connects anew without one. A page
- * that is frozen, or kept to go back to, closes its connection and resumes when it is shown again.
+ * has no answer yet, which is safe because a player holds at most one unit of an asset. When the machine wakes
+ * from sleep or the network returns, the room pings the server and reconnects if no pong comes. A page that is
+ * frozen or enters the back/forward cache closes its connection and resumes when it is shown again.
  *
  * Read from the top: what a caller uses, then `View` (what is known of the room), `Requests` (what waits
- * for an answer), `Link` (the connection and when to come back), `Surroundings` (what page and machine tell),
+ * for an answer), `Link` (the connection and when to come back), `Environment` (events of the page and the network),
  * then small helpers.
  *
  * @module asset-arbiter
@@ -25,16 +25,16 @@ const MAX_IN_FLIGHT = 64;
 const MAX_WAITING = 1024;
 /** How often a request is repeated whose outcome the server does not know, before the caller hears of it. */
 const MAX_OUTCOME_REPEATS = 5;
-/** A server sends a whole snapshot once a second at most: a refused `sync` is repeated after this, so often. */
+/** Until a rate limited `sync` is repeated, and how often: the server sends one whole snapshot a second at most. */
 const SYNC_REPEAT_MS = 1_100;
 const MAX_SYNC_REPEATS = 5;
 /**
- * An answer that has not come by then on a connection that lives is lost: the request is repeated, so often. The server
- * answers within its select deadline, 5 s unless set otherwise.
+ * Until a request without an answer is repeated on a live connection, and how often. It is well above the server's
+ * select deadline (5 s by default).
  */
 const ANSWER_WAIT_MS = 30_000;
 const MAX_ANSWER_REPEATS = 4;
-/** The same after an error that names no request, because it may have been the answer. */
+/** The same for requests sent before an error without a request id: it may have been the answer to one of them. */
 const UNNAMED_WAIT_MS = 2_000;
 /** Removed assets whose last revision is remembered, so that a late frame cannot revive them. */
 const MAX_REMOVED = 4096;
@@ -60,19 +60,16 @@ const BUSY_SILENCE_MS = 6_000;
 /** Silence that is suspicious otherwise, as a multiple of the server's ping interval. */
 const IDLE_SILENCE_FACTOR = 1.2;
 const DEFAULT_PING_INTERVAL_MS = 25_000;
-/** No timer of a connection is set for longer, so that each state of it notices within that time that the machine slept. */
+/** The longest that a timer of the connection runs, so that a wake-up is noticed within that time in every state. */
 const TICK_MS = 1_000;
-/** A timer that is later than this is taken for a wake-up from sleep. Busy pages and hidden ones are late by less. */
+/** A timer later than this means that the machine slept. Timers of a busy or hidden page are usually late by less. */
 const LATE_MS = 2_000;
-/**
- * From our ping to its pong after a wake-up, or a change of the network. It is longer where connecting took longer,
- * which is several round trips, and never longer than the second.
- */
+/** From a probe, a ping after a wake-up or a change of the network, to its pong; longer where connecting took longer. */
 const PROBE_WAIT_MS = 1_000;
 const MAX_PROBE_WAIT_MS = 3_000;
-/** What arrives this soon after such a ping may have waited in the machine since before its sleep. */
+/** A frame that arrives this soon after a probe may have been buffered before the sleep: only the pong counts. */
 const STALE_MS = 250;
-/** A wake-up leaves a handshake alone that is younger, and dials no sooner after the last one that did. */
+/** A wake-up restarts a handshake that is older than this, and shortens a wait at most this often. */
 const REDIAL_MS = 1_000;
 /** Some runtimes (Node 22.0 to 22.8) report a failed connection by `error` alone, without a `close`. */
 const CLOSE_AFTER_ERROR_MS = 100;
@@ -102,7 +99,7 @@ const CLOSE_REASONS = {
  * @property {{ count: number, names: ReadonlyArray<string>, joined?: string, left?: string }} players
  * @property {{ recovered: false }} snapshot  assets, held and players were replaced as a whole
  * @property {{ state: State, code?: number, reason?: string, retryInMs?: number, recovered?: boolean }} state
- *   with code 1001 and reason `suspended` the page sleeps, and the room comes back with it
+ *   code 1001 with reason `suspended`: the page is frozen or in the back/forward cache, and the room resumes with it
  * @property {{ code: string, message: string, temporary: boolean }} error  belongs to no pending request
  *
  * @typedef {object} SocketLike  what is used of a WebSocket
@@ -148,12 +145,13 @@ export function joinRoom(url, options) {
 }
 
 /**
- * What a request is refused with. Every request is answered or refused in the end. By itself the room repeats:
- * - everything that has no answer when a connection is lost, or no answer for 30 s on one that lives;
- * - `outcome_unknown`, five times within about 8 s;
- * - a `sync` that is `rate_limited`, five times, every 1.1 s.
+ * What a request is refused with. Every request settles: it is answered or refused. The room itself repeats
+ * - each request that has no answer when the connection is lost, or after 30 s on a live one (at most 4 times);
+ * - each request that is refused with `outcome_unknown` (at most 5 times, with a backoff);
+ * - a `sync` that is refused with `rate_limited` (at most 5 times, every 1.1 s).
  *
- * Everything else is for the caller to decide, also a `select`, `release` or `ping` that is `rate_limited`.
+ * Every other refusal rejects, `temporary` or not: a `select`, `release` or `ping` that is `rate_limited` is the
+ * caller's to repeat.
  *
  * `code` is one of the protocol's, `left` after `leave()`, or why the server closed the
  * room for good: `unauthorized`, `forbidden`, `room_removed`, `protocol_violation`, `closed`.
@@ -178,7 +176,7 @@ class Room {
   #view;
   #requests;
   #link;
-  #surroundings;
+  #environment;
   /** The `sync` under way. @type {Promise<void> | null} */
   #syncing = null;
   /** @type {State} */
@@ -205,11 +203,11 @@ class Room {
       address: (base) => roomAddress(base, room, { player, token, ...this.#view.position() }),
       frame: (frame) => this.#receive(frame),
       busy: () => this.#requests.inFlight > 0,
-      alive: () => this.#requests.chase(),
+      tick: () => this.#requests.resendOverdue(),
       down: (why) => this.#down(why),
       over: (why) => this.#end(errorOf(why), why),
     });
-    this.#surroundings = new Surroundings({
+    this.#environment = new Environment({
       wake: () => this.#link.wake(),
       suspend: () => this.#link.suspend(),
       resume: () => this.#link.resume(),
@@ -261,7 +259,7 @@ class Room {
   }
 
   /**
-   * Asks for the whole state once more; resolves when it has been applied. Calls made meanwhile share that snapshot.
+   * Asks for the whole state once more; resolves when it has been applied. Concurrent calls share one snapshot.
    * @returns {Promise<void>}
    */
   sync() {
@@ -308,7 +306,7 @@ class Room {
    */
   #ask(type, asset) {
     const answer = this.#requests.make(type, asset);
-    this.#link.look(); // afterwards: of the messages a server allows, the request is to get the first
+    this.#link.checkWake(); // after the request, because a probe counts against the rate limit, too
     return answer;
   }
 
@@ -372,7 +370,7 @@ class Room {
   #end(error, why) {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#surroundings.stop();
+    this.#environment.stop();
     this.#requests.end(error);
     this.#firstWelcome.reject(error);
     this.#emitter.emit('state', { state: 'closed', ...why });
@@ -577,8 +575,8 @@ class View {
  * @property {number} calledAt
  * @property {number} sentAt
  * @property {number} sends
- * @property {number} refusals  how often it was refused and is repeated for it
- * @property {number} chases  how often it was repeated because no answer came
+ * @property {number} refusals  after which it was repeated
+ * @property {number} resends  because no answer came
  * @property {ReturnType<typeof setTimeout>} [timer]  until it is repeated after a refusal
  * @property {(answer: Answer) => void} resolve
  * @property {(error: Error) => void} reject
@@ -596,7 +594,7 @@ class Requests {
   #sent = new Map();
   /** @type {Request[]} */
   #waiting = [];
-  /** When an error came that names no request. */
+  /** When the last error without a request id came. */
   #unnamedAt = -Infinity;
   /** @type {ArbiterError | null} */
   #ended = null;
@@ -625,7 +623,7 @@ class Requests {
     return new Promise((resolve, reject) => {
       const id = String(++this.#lastId);
       const calledAt = performance.now();
-      this.#waiting.push({ id, type, asset, calledAt, sentAt: 0, sends: 0, refusals: 0, chases: 0, resolve, reject });
+      this.#waiting.push({ id, type, asset, calledAt, sentAt: 0, sends: 0, refusals: 0, resends: 0, resolve, reject });
       this.#pump();
     });
   }
@@ -638,7 +636,7 @@ class Requests {
   /** What was sent and not answered goes first on the next connection. */
   down() {
     this.#connected = false;
-    for (const request of this.#sent.values()) this.#stay(request);
+    for (const request of this.#sent.values()) this.#cancelRepeat(request);
     this.#waiting.unshift(...this.#sent.values());
     this.#sent.clear();
   }
@@ -669,7 +667,7 @@ class Requests {
   refuse(id, error) {
     const request = this.#refused(id);
     if (!request) return this.#isSettled(id);
-    if (request.timer !== undefined) return true; // it was sent twice and is refused twice
+    if (request.timer !== undefined) return true; // a second refusal, because it was sent twice
     const delay = this.#repeatsAfter(request, error);
     if (delay !== null) {
       request.refusals += 1;
@@ -682,21 +680,24 @@ class Requests {
     return true;
   }
 
-  /** Repeats what has no answer though the connection lives; in the end the caller hears of it. */
-  chase() {
+  /** Repeats requests whose answer is overdue on a live connection; rejects them in the end. */
+  resendOverdue() {
     const now = performance.now();
     for (const request of [...this.#sent.values()]) {
       const patience = request.sentAt <= this.#unnamedAt ? UNNAMED_WAIT_MS : ANSWER_WAIT_MS;
       if (request.timer !== undefined || now - request.sentAt < patience) continue;
-      request.chases += 1;
-      if (request.chases <= MAX_ANSWER_REPEATS) this.#transmit(request);
-      else this.#take(request).reject(new ArbiterError('outcome_unknown', `no answer to ${request.sends} sendings`, true));
+      request.resends += 1;
+      if (request.resends > MAX_ANSWER_REPEATS) {
+        this.#take(request).reject(new ArbiterError('outcome_unknown', `no answer to ${request.sends} attempts`, true));
+      } else {
+        this.#transmit(request);
+      }
     }
   }
 
   /**
-   * Which request an error is about. Servers before request ids of a `sync` refuse it without naming it. No other request
-   * is refused so; should that happen, an answer will not come, and what waits for one is to ask again soon.
+   * The request that an error refuses. Older servers refuse a `sync` without its id. Any other error without an id may
+   * mean that some request is never answered, so all of them are repeated sooner.
    * @param {string | undefined} id
    */
   #refused(id) {
@@ -706,13 +707,13 @@ class Requests {
     return sync;
   }
 
-  /** Whether this was an id of ours: of a request that was sent twice, its second answer may still come. @param {unknown} id */
+  /** Whether a request of that id has settled: one that was sent twice may be answered twice. @param {unknown} id */
   #isSettled(id) {
     return typeof id === 'string' && /^[1-9][0-9]*$/.test(id) && Number(id) <= this.#lastId;
   }
 
   /**
-   * How long to wait before this refused request is repeated; null when its caller is to hear of the refusal.
+   * Milliseconds until a refused request is repeated; null if it rejects.
    * @param {Request} request
    * @param {{ code: string, temporary: boolean }} error
    */
@@ -732,7 +733,7 @@ class Requests {
 
   /** @param {Request} request */
   #transmit(request) {
-    this.#stay(request);
+    this.#cancelRepeat(request);
     request.sentAt = performance.now();
     request.sends += 1;
     const { type, asset, id } = request;
@@ -751,44 +752,44 @@ class Requests {
 
   /** @param {Request} request */
   #take(request) {
-    this.#stay(request);
+    this.#cancelRepeat(request);
     this.#sent.delete(request.id);
     this.#pump();
     return request;
   }
 
-  /** No repeat is due any more. @param {Request} request */
-  #stay(request) {
+  /** @param {Request} request */
+  #cancelRepeat(request) {
     clearTimeout(request.timer);
     request.timer = undefined;
   }
 }
 
 /**
- * @typedef {{ code: number, reason: string, retryInMs?: number }} Why  no `retryInMs`: when the page is shown again
+ * @typedef {{ code: number, reason: string, retryInMs?: number }} Why  no `retryInMs` while suspended
  * @typedef {object} LinkHooks
  * @property {(base: string) => string} address  where to connect to, of the given server
  * @property {(frame: Frame) => void} frame
  * @property {() => boolean} busy  whether an answer is being waited for
- * @property {() => void} alive  called every second while connected
+ * @property {() => void} tick  called every second while connected
  * @property {(why: Why) => void} down  lost; comes back by itself
  * @property {(why: { code: number, reason: string }) => void} over  closed for good by the server
  *
- * @typedef {{ ms: number, ordered: boolean, hurried: boolean, why: Why }} Wait  `ordered` by the server: nothing cuts it
- *   short; `hurried`: was cut short
- * @typedef {Wait & { since: Moment }} Pause
+ * @typedef {{ ms: number, byServer: boolean, shortened: boolean, why: Why }} Wait  until the next dial. `byServer`: the
+ *   server said how long, and a wake-up does not shorten it; `shortened`: a wake-up has
+ * @typedef {Wait & { since: Timestamp }} Retry
  *
- * @typedef {object} Question  a ping of our own that has no answer
+ * @typedef {object} PendingPing  a ping of the library itself
  * @property {string} id
- * @property {Moment} at
- * @property {number} waitMs
- * @property {boolean} probe  asked at a hint, and only its own pong is an answer that comes at once
- * @property {boolean} again  a repeat, because the machine slept while the first was out
+ * @property {Timestamp} at
+ * @property {number} waitMs  after which the connection is given up
+ * @property {boolean} probe  sent after a wake-up or a change of the network
+ * @property {boolean} again  the second probe, because the machine slept during the first
  */
 
 /**
- * One connection at a time, kept: decides from the close code when to come back, and notices a dead network. It is
- * waiting (`#pause`), dialling (`#socket`), connected (`#welcomedAt`), or at rest.
+ * One connection at a time, kept: decides from the close code when to come back, and notices a dead network. Its state
+ * is waiting (`#retry`), dialling (`#socket`), connected (`#welcomedAt`) or stopped (`#stopped`).
  */
 class Link {
   #bases;
@@ -799,25 +800,25 @@ class Link {
   /** Connections made or tried since the last one that lasted. */
   #failures = 0;
   /** @type {'suspended' | 'closed' | null} */
-  #rest = null;
-  /** Until the next dial. @type {Pause | null} */
-  #pause = null;
+  #stopped = null;
+  /** @type {Retry | null} */
+  #retry = null;
   /** @type {SocketLike | null} */
   #socket = null;
-  #dialledAt = new Moment();
-  /** When a wait that was cut short ended. @type {Moment | null} */
-  #hurriedAt = null;
-  /** @type {Moment | null} */
+  #dialledAt = new Timestamp();
+  /** When the last shortened wait ended. @type {Timestamp | null} */
+  #shortenedAt = null;
+  /** @type {Timestamp | null} */
   #welcomedAt = null;
-  #heardAt = new Moment();
-  /** @type {Question | null} */
-  #asked = null;
-  #lastQuestion = 0;
+  #heardAt = new Timestamp();
+  /** @type {PendingPing | null} */
+  #pendingPing = null;
+  #lastPing = 0;
   #idleSilenceMs = 0;
   #probeWaitMs = PROBE_WAIT_MS;
   /** The one timer, and when it was set for how long. @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
-  #timerSetAt = new Moment();
+  #timerSetAt = new Timestamp();
   #timerMs = Infinity;
 
   /**
@@ -836,9 +837,9 @@ class Link {
   get base() { return this.#bases[this.#node]; }
 
   dial() {
-    if (this.#pause?.hurried) this.#hurriedAt = new Moment();
-    this.#pause = null;
-    this.#dialledAt = new Moment();
+    if (this.#retry?.shortened) this.#shortenedAt = new Timestamp();
+    this.#retry = null;
+    this.#dialledAt = new Timestamp();
     try {
       const socket = (this.#socket = new this.#Socket(this.#hooks.address(this.base)));
       this.#tickIn(WELCOME_WAIT_MS);
@@ -862,68 +863,67 @@ class Link {
 
   /** Closes for good. */
   close() {
-    this.#rest = 'closed';
+    this.#stopped = 'closed';
     this.#drop('left');
   }
 
-  /** The page sleeps from now on: an open connection would keep it from that, or die of it. */
+  /** Closes until `resume()`: an open connection keeps a page out of the back/forward cache, and dies if it freezes. */
   suspend() {
-    if (this.#rest !== null) return;
-    this.#rest = 'suspended';
+    if (this.#stopped !== null) return;
+    this.#stopped = 'suspended';
     this.#drop('suspended');
     this.#hooks.down({ code: 1001, reason: 'suspended' });
   }
 
-  /** The page is back. */
   resume() {
-    if (this.#rest !== 'suspended') return this.wake();
-    this.#rest = null;
-    const pause = this.#pause;
-    const leftMs = pause?.ordered ? pause.ms - pause.since.ageMs : 0;
-    if (pause && leftMs > 0) this.#wait({ ...pause, ms: leftMs });
+    if (this.#stopped !== 'suspended') return this.wake();
+    this.#stopped = null;
+    const retry = this.#retry;
+    const leftMs = retry?.byServer ? retry.ms - retry.since.ageMs : 0;
+    if (retry && leftMs > 0) this.#wait({ ...retry, ms: leftMs });
     else this.dial();
   }
 
   /**
-   * Something may have changed: the machine slept, the network came or went, the page is shown again. A connection
-   * has to give a sign of life soon, a handshake that hangs is begun anew, and a wait is cut short.
+   * Called when the machine may have slept, the network changed or the page is shown again: probes a connection,
+   * restarts a handshake that may hang, and shortens a wait.
    */
   wake() {
-    if (this.#rest !== null) return;
+    if (this.#stopped !== null) return;
     if (this.#welcomedAt !== null) this.#probe();
-    else if (this.#pause) this.#hurry(this.#pause);
+    else if (this.#retry) this.#shortenWait(this.#retry);
     else if (this.#dialledAt.ageMs >= REDIAL_MS) {
       this.#drop('');
       this.dial();
     }
   }
 
-  /** Called at a request: its answer is not to wait for a timer to tell that the machine slept. */
-  look() {
+  /** Called with each request, because after a sleep it may come before any timer does. */
+  checkWake() {
     if (this.#isLate()) this.wake();
   }
 
-  /** @param {Pause} pause */
-  #hurry({ ms, ordered, since, why }) {
+  /** @param {Retry} retry */
+  #shortenWait({ ms, byServer, since, why }) {
     const leftMs = ms - since.ageMs;
-    const soonMs = Math.max(0, REDIAL_MS - (this.#hurriedAt?.ageMs ?? Infinity));
-    if (ordered || soonMs >= leftMs) this.#tickIn(leftMs);
-    else this.#wait({ ms: soonMs, ordered, hurried: true, why });
+    const soonMs = Math.max(0, REDIAL_MS - (this.#shortenedAt?.ageMs ?? Infinity));
+    if (byServer || soonMs >= leftMs) this.#tickIn(leftMs);
+    else this.#wait({ ms: soonMs, byServer, shortened: true, why });
   }
 
   /** @param {Wait} how */
   #wait(how) {
     const retryInMs = Math.round(how.ms);
-    this.#pause = { ...how, ms: retryInMs, since: new Moment() };
+    this.#retry = { ...how, ms: retryInMs, since: new Timestamp() };
     this.#tickIn(retryInMs);
     this.#hooks.down({ ...how.why, retryInMs });
   }
 
-  /** Looks again after that time, or in a second if that is sooner. @param {number} ms */
+  /** Schedules the next tick, in a second at most. @param {number} ms */
   #tickIn(ms) {
     clearTimeout(this.#timer);
     this.#timerMs = Math.min(Math.max(0, ms), TICK_MS);
-    this.#timerSetAt = new Moment();
+    this.#timerSetAt = new Timestamp();
     this.#timer = setTimeout(() => this.#tick(), this.#timerMs);
   }
 
@@ -932,15 +932,15 @@ class Link {
   }
 
   #tick() {
-    this.look();
-    if (this.#rest !== null) return; // a listener left
+    this.checkWake();
+    if (this.#stopped !== null) return; // by a listener of `state`
     if (this.#welcomedAt !== null) this.#watch();
-    else if (this.#pause) this.#tickOfPause(this.#pause);
+    else if (this.#retry) this.#tickOfRetry(this.#retry);
     else this.#tickOfDial();
   }
 
-  /** @param {Pause} pause */
-  #tickOfPause({ since, ms }) {
+  /** @param {Retry} retry */
+  #tickOfRetry({ since, ms }) {
     const leftMs = ms - since.ageMs;
     if (leftMs <= 0) this.dial();
     else this.#tickIn(leftMs);
@@ -954,13 +954,13 @@ class Link {
 
   /** @param {unknown} data */
   #hear(data) {
-    this.#heardAt = new Moment();
+    this.#heardAt = new Timestamp();
     const frame = decode(data);
-    const asked = this.#asked;
-    if (asked && (!asked.probe || frame?.request_id === asked.id || asked.at.ageMs > STALE_MS)) this.#asked = null;
+    const ping = this.#pendingPing;
+    if (ping && (!ping.probe || frame?.request_id === ping.id || ping.at.ageMs > STALE_MS)) this.#pendingPing = null;
     if (frame === null) return; // not ours to judge: a later server may say more than we understand
     if (frame.type === 'welcome') this.#welcomed(frame.ping_interval_ms);
-    if (this.#welcomedAt !== null && !isOurs(frame)) this.#hooks.frame(frame);
+    if (this.#welcomedAt !== null && !isKeepalive(frame)) this.#hooks.frame(frame);
   }
 
   /** @param {number} pingIntervalMs */
@@ -973,25 +973,27 @@ class Link {
 
   /** A half-open network says nothing for ever: ask after a silence, and give up when there is no sign of life. */
   #watch() {
-    if (this.#asked && this.#asked.at.ageMs >= this.#asked.waitMs) return this.#lost(1006, 'no sign of life');
     const patience = Math.min(this.#idleSilenceMs, this.#hooks.busy() ? BUSY_SILENCE_MS : Infinity);
-    if (!this.#asked && this.#heardAt.ageMs >= patience) this.#question({ waitMs: PONG_WAIT_MS, probe: false, again: false });
-    this.#tickIn(this.#asked ? this.#asked.waitMs - this.#asked.at.ageMs : TICK_MS);
-    this.#hooks.alive();
+    const ping = this.#pendingPing;
+    if (ping && ping.at.ageMs >= ping.waitMs) return this.#lost(1006, 'no sign of life');
+    if (!ping && this.#heardAt.ageMs >= patience) this.#sendPing({ waitMs: PONG_WAIT_MS, probe: false, again: false });
+    this.#tickIn(ping ? ping.waitMs - ping.at.ageMs : TICK_MS);
+    this.#hooks.tick();
   }
 
-  /** Asks for a sign of life soon. The deadline of one that is out stands, unless the machine slept through it. */
+  /** Pings, and expects the pong soon. A pending probe keeps its deadline, unless the machine slept through it. */
   #probe() {
-    const out = this.#asked?.probe ? this.#asked : null;
-    const stands = out && (out.again || out.at.ageMs < out.waitMs);
-    if (!stands) this.#question({ waitMs: this.#probeWaitMs, probe: true, again: out !== null });
-    this.#tickIn(/** @type {Question} */ (this.#asked).waitMs - /** @type {Question} */ (this.#asked).at.ageMs);
+    const pending = this.#pendingPing?.probe ? this.#pendingPing : null;
+    const leftMs = pending ? pending.waitMs - pending.at.ageMs : 0;
+    if (leftMs > 0 || pending?.again) return this.#tickIn(leftMs);
+    this.#sendPing({ waitMs: this.#probeWaitMs, probe: true, again: pending !== null });
+    this.#tickIn(this.#probeWaitMs);
   }
 
   /** @param {{ waitMs: number, probe: boolean, again: boolean }} how */
-  #question(how) {
-    const id = `${OUR_PINGS}${(this.#lastQuestion += 1)}`;
-    this.#asked = { id, at: new Moment(), ...how };
+  #sendPing(how) {
+    const id = `${KEEPALIVE_PREFIX}${(this.#lastPing += 1)}`;
+    this.#pendingPing = { id, at: new Timestamp(), ...how };
     this.send({ type: 'ping', request_id: id });
   }
 
@@ -1004,14 +1006,14 @@ class Link {
     const welcomedAt = this.#welcomedAt;
     this.#drop('');
     if (code >= 4000 && code < 4100) {
-      this.#rest = 'closed';
+      this.#stopped = 'closed';
       return this.#hooks.over({ code, reason });
     }
     if (welcomedAt !== null && welcomedAt.ageMs >= STABLE_MS) this.#failures = 0;
     const ms = this.#delay(code, retryAfterMs);
     if (welcomedAt === null || isBusy(code)) this.#node = (this.#node + 1) % this.#bases.length;
     this.#failures += 1;
-    this.#wait({ ms, ordered: isBusy(code), hurried: false, why: { code, reason } });
+    this.#wait({ ms, byServer: isBusy(code), shortened: false, why: { code, reason } });
   }
 
   /**
@@ -1033,26 +1035,26 @@ class Link {
     const socket = this.#socket;
     this.#socket = null;
     this.#welcomedAt = null;
-    this.#asked = null;
+    this.#pendingPing = null;
     if (!socket) return;
     socket.onmessage = socket.onclose = null; // but `onerror` stays: some classes throw what nobody listens to
     socket.close(1000, reason);
   }
 }
 
-/** The ids of pings that are not the caller's. */
-const OUR_PINGS = 'alive-';
+/** What the ids of the library's own pings begin with. */
+const KEEPALIVE_PREFIX = 'alive-';
 
-/** An answer to a ping of our own, be it that there were too many. @param {Frame} frame */
-function isOurs({ request_id }) {
-  return typeof request_id === 'string' && request_id.startsWith(OUR_PINGS);
+/** Whether a frame is the pong, or the error, of such a ping. @param {Frame} frame */
+function isKeepalive({ request_id }) {
+  return typeof request_id === 'string' && request_id.startsWith(KEEPALIVE_PREFIX);
 }
 
 /**
- * What page and machine tell, from the first moment until `stop()`. Node, Deno and Bun tell nothing, a worker tells of the
- * network alone; there a late timer has to do.
+ * Listens to the events of the page and the network until `stop()`. Node, Deno and Bun have none and workers have only
+ * those of the network; there, a late timer is all that tells of a sleep.
  */
-class Surroundings {
+class Environment {
   /** @type {Array<() => void>} */
   #offs = [];
 
@@ -1060,12 +1062,12 @@ class Surroundings {
   constructor({ wake, suspend, resume }) {
     const { window = globalThis, document } = /** @type {any} */ (globalThis);
     this.#on(window, 'online', () => wake());
-    // No reason to close: the way to this machine or its own network may still be there.
+    // A connection within this machine or the local network may go on, so it is probed, not closed.
     this.#on(window, 'offline', () => wake());
     this.#on(document, 'visibilitychange', () => document.visibilityState !== 'hidden' && wake());
     this.#on(document, 'freeze', () => suspend());
     this.#on(document, 'resume', () => resume());
-    // `persisted`: the page is kept as it is, to be gone back to.
+    // `persisted`: the page enters or leaves the back/forward cache.
     this.#on(window, 'pagehide', ({ persisted }) => persisted && suspend());
     this.#on(window, 'pageshow', ({ persisted }) => persisted && resume());
   }
@@ -1134,10 +1136,10 @@ function isBusy(code) {
 }
 
 /**
- * A moment that knows its age, also across a sleep of the machine: `performance.now` stops meanwhile on some platforms, and
- * `Date.now` can be set. The one that says more is believed, because asking once more does no harm.
+ * A point in time whose age includes a sleep of the machine. `performance.now` stops during sleep on some platforms,
+ * and `Date.now` can be set back, so the larger age counts: a needless probe does no harm.
  */
-class Moment {
+class Timestamp {
   #steady = performance.now();
   #wall = Date.now();
   get ageMs() { return Math.max(performance.now() - this.#steady, Date.now() - this.#wall); }

@@ -1,4 +1,4 @@
-// A machine that sleeps, or loses its way, against the real server: how long the first select takes then.
+// A machine that sleeps, against the real server: how long the first select takes after the wake-up.
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 
@@ -8,16 +8,18 @@ import { startServer } from './helpers/server.mjs';
 import { record, within } from './helpers/wait.mjs';
 
 const HOUR = 3_600_000;
-/** A second until the dead connection is left, the way to the new one, and what a busy machine adds. */
+/** A second until the dead connection is given up, the new handshake, and some for a busy machine. */
 const SOON_MS = 2_500;
 
-/** A player behind a proxy, and clocks that can jump; timers stay, as on platforms whose timers sleep, too. */
+/** A player behind a proxy, and clocks that can jump. Timers do not, as on platforms that stop them during sleep. */
 async function scene(t) {
   const server = await startServer(t, ['--asset', 'sword=1']);
   const proxy = await startProxy(t, server.port);
   const [now, date] = [performance.now.bind(performance), Date.now];
   const jumps = { steady: 0, wall: 0 };
-  const clocks = [mock.method(performance, 'now', () => now() + jumps.steady), mock.method(Date, 'now', () => date() + jumps.wall)];
+  const clocks = [
+    mock.method(performance, 'now', () => now() + jumps.steady), mock.method(Date, 'now', () => date() + jumps.wall),
+  ];
   t.after(() => clocks.forEach((clock) => clock.mock.restore()));
   const ada = join(t, proxy.url, { room: 'r', player: 'ada' });
   await within(ada.ready, 'a welcome');
@@ -31,7 +33,7 @@ async function scene(t) {
 }
 
 for (const [which, clocks] of [['both clocks', ['steady', 'wall']], ['the wall clock alone', ['wall']]]) {
-  test(`after a sleep that ${which} noticed, on a dead connection`, async (t) => {
+  test(`the first select after a sleep on a dead connection, seen by ${which}`, async (t) => {
     const { proxy, ada, jumps, select } = await scene(t);
     const states = record(ada, 'state');
     proxy.blackHole();
@@ -44,7 +46,7 @@ for (const [which, clocks] of [['both clocks', ['steady', 'wall']], ['the wall c
   });
 }
 
-test('after a sleep, on a connection that lives: at once, and it stays', async (t) => {
+test('a connection that survives a sleep answers at once and is kept', async (t) => {
   const { ada, jumps, select } = await scene(t);
   const states = record(ada, 'state');
   jumps.steady = jumps.wall = HOUR;

@@ -12,16 +12,16 @@ const answer = (socket, n) => {
   socket.hear({ type: 'pong', request_id, server_time: 0 });
 };
 
-for (const [which, noticed] of [
+for (const [which, clocks] of [
   ['both clocks', { steady: true, wall: true }],
   ['the wall clock alone', { wall: true }],
   ['the steady clock alone', { steady: true }],
 ]) {
-  test(`a timer that is late by ${which} is a wake-up: asked at once, left after a second`, () => {
+  test(`a timer that is late by ${which} starts a probe, and a new connection a second later`, () => {
     withClock(({ sockets, tick, sleep, latest }) => {
       sockets[0].welcome();
       tick(500);
-      sleep(HOUR, noticed);
+      sleep(HOUR, clocks);
       tick(500);
       assert.deepEqual(types(sockets[0]), ['ping']);
       tick(950);
@@ -34,7 +34,7 @@ for (const [which, noticed] of [
   });
 }
 
-test('a select before any timer could run asks, too, behind itself', () => withClock(({ room, sockets, tick, sleep }) => {
+test('a select that comes before any timer is followed by a probe', () => withClock(({ room, sockets, tick, sleep }) => {
   sockets[0].welcome();
   sleep(HOUR);
   room.select('sword').catch(() => {});
@@ -44,7 +44,7 @@ test('a select before any timer could run asks, too, behind itself', () => withC
   assert.deepEqual(sockets[1].sent, sockets[0].sent.slice(0, 1), 'the select is repeated as it was');
 }));
 
-test('a connection that lives through a sleep is kept', () => withClock(({ sockets, tick, sleep, states }) => {
+test('a connection that survives a sleep is kept', () => withClock(({ sockets, tick, sleep, states }) => {
   sockets[0].welcome();
   sleep(HOUR);
   tick(1_000);
@@ -53,7 +53,7 @@ test('a connection that lives through a sleep is kept', () => withClock(({ socke
   assert.deepEqual([sockets.length, states.length, types(sockets[0])], [1, 1, ['ping']]);
 }));
 
-test('what waited in the machine is no sign of life, what comes later is', () => withClock(({ sockets, tick, sleep, latest }) => {
+test('a frame that was buffered before the sleep is no sign of life', () => withClock(({ sockets, tick, sleep, latest }) => {
   const frame = (offset) => ({ type: 'players', offset, players: 1 });
   sockets[0].welcome();
   sleep(HOUR);
@@ -71,7 +71,7 @@ test('what waited in the machine is no sign of life, what comes later is', () =>
   assert.equal(latest().state, 'connected');
 }));
 
-test('that there were too many pings is a sign of life, and nothing to tell', () => withClock(({ room, sockets, tick, sleep, latest }) => {
+test('a rate limited probe is a sign of life and no error', () => withClock(({ room, sockets, tick, sleep, latest }) => {
   const errors = [];
   room.on('error', (error) => errors.push(error));
   sockets[0].welcome();
@@ -83,7 +83,7 @@ test('that there were too many pings is a sign of life, and nothing to tell', ()
   assert.deepEqual([latest().state, errors], ['connected', []]);
 }));
 
-test('a sleep while the answer was on its way is given one more second', () => withClock(({ sockets, tick, sleep, latest }) => {
+test('a probe that the machine slept through is repeated once', () => withClock(({ sockets, tick, sleep, latest }) => {
   sockets[0].welcome();
   sleep(HOUR);
   tick(1_000);
@@ -95,7 +95,7 @@ test('a sleep while the answer was on its way is given one more second', () => w
   assert.equal(latest().reason, 'no sign of life', 'but not for ever');
 }));
 
-test('where connecting takes long, so may the sign of life', () => withClock(({ sockets, tick, sleep, latest }) => {
+test('a probe may take as long as connecting did', () => withClock(({ sockets, tick, sleep, latest }) => {
   tick(2_500);
   sockets[0].welcome();
   sleep(HOUR);
@@ -106,7 +106,7 @@ test('where connecting takes long, so may the sign of life', () => withClock(({ 
   assert.equal(latest().reason, 'no sign of life');
 }));
 
-test('a wait for the next try ends with the sleep', () => withClock(({ room, sockets, tick, sleep, latest }) => {
+test('a wake-up shortens the wait for the next try', () => withClock(({ room, sockets, tick, sleep, latest }) => {
   for (let failure = 0; failure < 6; failure += 1) {
     sockets.at(-1).onclose(cut);
     tick(latest().retryInMs + 50);
@@ -121,7 +121,7 @@ test('a wait for the next try ends with the sleep', () => withClock(({ room, soc
   assert.deepEqual([sockets.length, latest().retryInMs], [before + 1, 0]);
 }));
 
-test('a wait that the server ordered is kept', () => withClock(({ room, sockets, tick, sleep }) => {
+test('a wake-up does not shorten the wait of a draining server', () => withClock(({ room, sockets, tick, sleep }) => {
   sockets[0].welcome();
   sockets[0].onclose({ code: 4100, reason: '{"code":4100,"retry_after_ms":60000}' });
   sleep(20_000);
@@ -132,7 +132,7 @@ test('a wait that the server ordered is kept', () => withClock(({ room, sockets,
   assert.equal(sockets.length, 2, 'and what was slept of it is over');
 }));
 
-test('a handshake that hangs through a sleep is begun anew', () => withClock(({ sockets, tick, sleep, states }) => {
+test('a wake-up restarts a handshake', () => withClock(({ sockets, tick, sleep, states }) => {
   tick(500);
   sleep(HOUR);
   tick(550);
@@ -141,7 +141,7 @@ test('a handshake that hangs through a sleep is begun anew', () => withClock(({ 
   assert.equal(states.length, 1);
 }));
 
-test('a machine that is only busy is not asleep', () => withClock(({ sockets, tick, sleep }) => {
+test('a busy machine is not taken for one that slept', () => withClock(({ sockets, tick, sleep }) => {
   sockets[0].welcome();
   for (let n = 0; n < 10; n += 1) {
     sleep(900);
@@ -150,7 +150,7 @@ test('a machine that is only busy is not asleep', () => withClock(({ sockets, ti
   assert.deepEqual(types(sockets[0]), []);
 }));
 
-test('after leaving nothing wakes up', () => withClock(({ room, sockets, tick, sleep }) => {
+test('after leaving, a wake-up does nothing', () => withClock(({ room, sockets, tick, sleep }) => {
   sockets[0].welcome();
   room.on('state', ({ state }) => state === 'reconnecting' && room.leave());
   sockets[0].onclose({ code: 1011, reason: '' });

@@ -1,5 +1,5 @@
-// A Chromium driven through its pipe. Playwright keeps every page visible and awake, and out of the back/forward cache;
-// here tabs hide each other, freeze, and are gone back to, as they do for people.
+// A Chromium driven through its pipe, without Playwright, which forces every page to be visible, never frozen, and out
+// of the back/forward cache.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -28,7 +28,6 @@ class Chromium {
   #process;
   #lastId = 0;
   #rest = '';
-  /** @type {Map<number, { resolve: Function, reject: Function }>} */
   #calls = new Map();
 
   constructor(profile) {
@@ -43,7 +42,8 @@ class Chromium {
     const id = (this.#lastId += 1);
     this.#process.stdio[3].write(`${JSON.stringify({ id, method, params, sessionId })}\0`);
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#settle(id)?.reject(new Error(`waited ${PATIENCE_MS} ms for ${method}`)), PATIENCE_MS);
+      const late = () => this.#settle(id)?.reject(new Error(`waited ${PATIENCE_MS} ms for ${method}`));
+      const timer = setTimeout(late, PATIENCE_MS);
       this.#calls.set(id, { resolve, reject, timer });
     });
   }
@@ -97,15 +97,16 @@ class Tab {
 
   /** The value of an expression in the page, awaited there. */
   async value(expression) {
-    const { result, exceptionDetails } = await this.#call('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true });
-    if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
+    const how = { expression, awaitPromise: true, returnByValue: true };
+    const { result, exceptionDetails: thrown } = await this.#call('Runtime.evaluate', how);
+    if (thrown) throw new Error(thrown.exception?.description ?? thrown.text);
     return result.value;
   }
 
   /** Waits until an expression is true in the page. */
   async until(expression) {
     const end = performance.now() + PATIENCE_MS;
-    // While a page comes and goes there is nobody to ask.
+    // During a navigation there is no page to evaluate in.
     while (!(await this.value(expression).catch(() => false))) {
       if (performance.now() > end) throw new Error(`waited ${PATIENCE_MS} ms for ${expression}`);
       await new Promise((resolve) => setTimeout(resolve, 10));
@@ -115,7 +116,8 @@ class Tab {
   /** Takes the network from the page, or gives it back. */
   async setOffline(offline) {
     await this.#call('Network.enable');
-    await this.#call('Network.emulateNetworkConditions', { offline, latency: 0, downloadThroughput: -1, uploadThroughput: -1 });
+    const unthrottled = { latency: 0, downloadThroughput: -1, uploadThroughput: -1 };
+    await this.#call('Network.emulateNetworkConditions', { offline, ...unthrottled });
   }
 
   toFront() { return this.#call('Target.activateTarget', { targetId: this.#target }); }

@@ -11,8 +11,8 @@ const STEP_MS = 50;
 export const MOST = 0.999999;
 
 /**
- * Runs `body` with a room whose timers and clocks only move by `tick`; by `sleep` the clocks move and no timer fires, as
- * while a machine sleeps: `steady` and `wall` say which clocks notice.
+ * Runs `body` with a room whose timers and clocks only move by `tick`. `sleep` moves the clocks alone, as a sleep of the
+ * machine does: the `steady` one, the `wall` clock, or both.
  */
 export function withClock(body, options = {}) {
   const sockets = [];
@@ -32,7 +32,7 @@ export function withClock(body, options = {}) {
     }
   }
   let [steady, wall] = [1_000_000, 1_700_000_000_000];
-  const clocks = [mock.method(performance, 'now', () => steady), mock.method(Date, 'now', () => wall)];
+  const mocks = [mock.method(performance, 'now', () => steady), mock.method(Date, 'now', () => wall)];
   mock.timers.enable({ apis: ['setTimeout'] });
   const tick = (ms) => {
     for (let left = ms; left > 0; left -= STEP_MS) {
@@ -42,9 +42,9 @@ export function withClock(body, options = {}) {
       mock.timers.tick(step);
     }
   };
-  const sleep = (ms, noticed = { steady: true, wall: true }) => {
-    if (noticed.steady) steady += ms;
-    if (noticed.wall) wall += ms;
+  const sleep = (ms, clocks = { steady: true, wall: true }) => {
+    if (clocks.steady) steady += ms;
+    if (clocks.wall) wall += ms;
   };
   let room;
   try {
@@ -54,6 +54,6 @@ export function withClock(body, options = {}) {
   } finally {
     room?.leave();
     mock.timers.reset();
-    for (const clock of clocks) clock.mock.restore();
+    for (const { mock: mocked } of mocks) mocked.restore();
   }
 }

@@ -1,7 +1,7 @@
-// A page around the library, as far as it looks at one: a window, a document, and the events that browsers fire.
-// It cannot show which of them a browser fires when; the tests in Chromium do.
+// A fake page: a window and a document that fire events. It cannot show which of them a browser fires when; the tests in
+// Chromium do.
 
-/** Runs `body` with a page around it; rooms joined in it take it for theirs. */
+/** Runs `body` with a page in the global scope, for the rooms that it joins. */
 export function withPage(body) {
   const page = new Page();
   const before = ['addEventListener', 'removeEventListener', 'document'].map((name) => [name, globalThis[name]]);
@@ -12,7 +12,10 @@ export function withPage(body) {
   try {
     return body(page);
   } finally {
-    for (const [name, value] of before) if (value === undefined) delete globalThis[name]; else globalThis[name] = value;
+    for (const [name, value] of before) {
+      if (value === undefined) delete globalThis[name];
+      else globalThis[name] = value;
+    }
   }
 }
 
@@ -20,7 +23,7 @@ class Page {
   window = new Target();
   document = Object.assign(new Target(), { visibilityState: 'visible' });
 
-  /** Listeners that are on now. */
+  /** How many listeners there are. */
   get listeners() { return this.window.listeners + this.document.listeners; }
 
   online() { this.window.fire('online'); }
@@ -34,7 +37,7 @@ class Page {
   freeze() { this.document.fire('freeze'); }
   resume() { this.document.fire('resume'); }
 
-  /** The page is left: for good, or kept to go back to. */
+  /** A navigation away from the page, which may go into the back/forward cache. */
   hide({ persisted }) {
     this.window.fire('pagehide', { persisted });
     this.turn('hidden');

@@ -1,4 +1,4 @@
-// What page and network tell, in virtual time.
+// Events of the page and the network, in virtual time.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
@@ -20,7 +20,7 @@ for (const [name, happens] of [
   ['being shown again', (page) => page.turn('visible')],
   ['a resume without a freeze', (page) => page.resume()],
 ]) {
-  test(`${name} has a connection asked for a sign of life, and none within a second replaces it`, () => {
+  test(`${name}: a connection is probed, and replaced after a second without a pong`, () => {
     onPage(({ sockets, tick, latest, page }) => {
       tick(5_000);
       happens(page);
@@ -35,13 +35,13 @@ for (const [name, happens] of [
   });
 }
 
-test('being hidden, and a first show, are no reason to ask', () => onPage(({ sockets, page }) => {
+test('a page that is hidden, or shown first, probes nothing', () => onPage(({ sockets, page }) => {
   page.turn('hidden');
   page.window.fire('pageshow', { persisted: false });
   assert.deepEqual(types(sockets[0]), []);
 }));
 
-test('hint after hint does not put the end off', () => onPage(({ sockets, tick, page }) => {
+test('a pending probe keeps its deadline when more events come', () => onPage(({ sockets, tick, page }) => {
   for (let n = 0; n < 10; n += 1) {
     page.online();
     tick(100);
@@ -50,7 +50,7 @@ test('hint after hint does not put the end off', () => onPage(({ sockets, tick, 
   assert.deepEqual([types(sockets[0]), sockets.length], [['ping'], 2]);
 }));
 
-test('the network\'s return ends the wait for the next try, once a second at most', () => onPage(({ sockets, tick, latest, page }) => {
+test('the network\'s return shortens a wait, once a second at most', () => onPage(({ sockets, tick, latest, page }) => {
   for (let failure = 0; failure < 7; failure += 1) {
     sockets.at(-1).onclose(cut);
     if (failure < 6) tick(latest().retryInMs + 50);
@@ -69,7 +69,7 @@ test('the network\'s return ends the wait for the next try, once a second at mos
   assert.equal(sockets.length, before + 4);
 }));
 
-test('the network\'s return does not end a wait that a draining server ordered', () => onPage(({ sockets, tick, page }) => {
+test('the network\'s return does not shorten the wait of a draining server', () => onPage(({ sockets, tick, page }) => {
   sockets[0].onclose({ code: 4100, reason: '{"code":4100,"retry_after_ms":30000}' });
   tick(5_000);
   page.online();
@@ -83,20 +83,22 @@ test('the network\'s return does not end a wait that a draining server ordered',
   assert.equal(sockets.length, 2);
 }));
 
-test('at the network\'s return a handshake that hangs is begun anew, a young one is not', () => withPage((page) => withClock(({ sockets, tick }) => {
-  tick(500);
-  page.online();
-  assert.equal(sockets.length, 1);
-  tick(1_000);
-  page.online();
-  assert.deepEqual([sockets.length, sockets[0].closed], [2, 1000]);
-})));
+test('the network\'s return restarts a handshake that is older than a second', () => {
+  withPage((page) => withClock(({ sockets, tick }) => {
+    tick(500);
+    page.online();
+    assert.equal(sockets.length, 1);
+    tick(1_000);
+    page.online();
+    assert.deepEqual([sockets.length, sockets[0].closed], [2, 1000]);
+  }));
+});
 
 for (const [name, sleeps, wakes] of [
-  ['kept to go back to', (page) => page.hide({ persisted: true }), (page) => page.show({ persisted: true })],
+  ['in the back/forward cache', (page) => page.hide({ persisted: true }), (page) => page.show({ persisted: true })],
   ['frozen', (page) => page.freeze(), (page) => page.resume()],
 ]) {
-  test(`a page that is ${name} closes its connection and resumes where it was, with what had no answer`, () => {
+  test(`a page that is ${name} closes its connection, resumes and repeats what has no answer`, () => {
     onPage(({ room, sockets, tick, latest, page, states }) => {
       sockets[0].hear({ type: 'players', offset: 11, players: 2 });
       room.select('sword').catch(() => {});
@@ -116,12 +118,12 @@ for (const [name, sleeps, wakes] of [
   });
 }
 
-test('a page that is left for good is left alone', () => onPage(({ sockets, page }) => {
+test('a page that goes for good is left to the browser', () => onPage(({ sockets, page }) => {
   page.hide({ persisted: false });
   assert.equal(sockets[0].closed, null);
 }));
 
-test('the network\'s return does not wake a page that is frozen', () => onPage(({ sockets, tick, page }) => {
+test('the network\'s return does not connect a frozen page', () => onPage(({ sockets, tick, page }) => {
   page.freeze();
   page.online();
   tick(5_000);
@@ -130,10 +132,10 @@ test('the network\'s return does not wake a page that is frozen', () => onPage((
 
 for (const [name, ends, code] of [
   ['leaving', ({ room }) => room.leave(), 1000],
-  ['being sent away', ({ sockets }) => sockets[0].onclose({ code: 4003, reason: '' }), 4003],
+  ['being closed by the server', ({ sockets }) => sockets[0].onclose({ code: 4003, reason: '' }), 4003],
   ['leaving while frozen', ({ room, page }) => { page.freeze(); room.leave(); }, 1000],
 ]) {
-  test(`after ${name} no listener is left and nothing is heard`, () => onPage((all) => {
+  test(`after ${name} every listener is removed`, () => onPage((all) => {
     const { page, sockets, latest, tick } = all;
     assert.ok(page.listeners >= 7);
     ends(all);

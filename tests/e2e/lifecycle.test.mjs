@@ -1,5 +1,5 @@
-// The library in a real page whose network goes and comes, and which is hidden, frozen and gone back to. After each, how
-// long the first select takes.
+// The library in a real page that loses its network, is hidden, frozen and restored from the back/forward cache: how
+// long the first select takes after each.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
@@ -9,16 +9,16 @@ import { startChromium } from './helpers/chromium.mjs';
 import { startServer } from './helpers/server.mjs';
 import { newRoom } from './helpers/suite.mjs';
 
-/** A second until a dead connection is left, the way to a new one, and what a busy machine adds. */
+/** A second until the dead connection is given up, the new handshake, and some for a busy machine. */
 const SOON_MS = 2_500;
-/** Where nothing has to be waited for. */
+/** The handshake alone, on a busy machine. */
 const AT_ONCE_MS = 1_000;
 
 let server;
 before(async () => { server = await startServer(); });
 after(() => server.kill());
 
-/** A page behind a proxy that has joined a room, and keeps what it hears of. */
+/** A page behind a proxy that has joined a room and records its events. */
 async function scene(t) {
   const proxy = await startProxy(t, Number(server.address.split(':').at(-1)));
   const chromium = await startChromium(t);
@@ -63,7 +63,7 @@ const told = (tab) => tab.value('told.splice(0)');
 const states = (tab) => tab.value('states.splice(0)');
 const reconnecting = (tab) => tab.until('room.state === "reconnecting"');
 
-test('the network goes for some seconds and comes back', async (t) => {
+test('a network that is gone for seconds, and returns', async (t) => {
   const { proxy, tab } = await scene(t);
   proxy.blackHole();
   await tab.setOffline(true);
@@ -75,7 +75,7 @@ test('the network goes for some seconds and comes back', async (t) => {
   assert.equal((await states(tab)).at(-1), 'connected true');
 });
 
-test('the network comes back while the dead connection is not noticed yet', async (t) => {
+test('a network that returns before the page has given up its dead connection', async (t) => {
   const { proxy, tab } = await scene(t);
   proxy.blackHole();
   await tab.setOffline(true);
@@ -84,7 +84,7 @@ test('the network comes back while the dead connection is not noticed yet', asyn
   assert.deepEqual(await states(tab), ['reconnecting no sign of life', 'connected true']);
 });
 
-test('a page that was behind another one is shown again, its connection dead meanwhile', async (t) => {
+test('a hidden page whose connection died is shown again', async (t) => {
   const { proxy, chromium, tab, url } = await scene(t);
   const other = await chromium.open(`${url}/favicon.svg`);
   await tab.until('document.visibilityState === "hidden"');
@@ -96,7 +96,7 @@ test('a page that was behind another one is shown again, its connection dead mea
   await other.close();
 });
 
-test('a page that is shown again keeps the connection that works', async (t) => {
+test('a hidden page whose connection is alive is shown again and keeps it', async (t) => {
   const { chromium, tab, url } = await scene(t);
   await chromium.open(`${url}/favicon.svg`);
   await tab.until('document.visibilityState === "hidden"');
@@ -107,7 +107,7 @@ test('a page that is shown again keeps the connection that works', async (t) => 
   assert.deepEqual(await states(tab), []);
 });
 
-test('a page is frozen in the background and resumes', async (t) => {
+test('a page that is frozen in the background and resumes', async (t) => {
   const { chromium, tab, url, room } = await scene(t);
   const other = await chromium.open(`${url}/favicon.svg`);
   await tab.until('document.visibilityState === "hidden"');
@@ -121,7 +121,7 @@ test('a page is frozen in the background and resumes', async (t) => {
   await other.close();
 });
 
-test('a page is gone back to out of the back/forward cache, with a select that had no answer', async (t) => {
+test('a page that is restored from the back/forward cache repeats its unanswered select', async (t) => {
   const { proxy, tab, room } = await scene(t);
   proxy.swallowReplies();
   await tab.value('void (window.pending = room.select("sword"))');
@@ -138,7 +138,7 @@ test('a page is gone back to out of the back/forward cache, with a select that h
   assert.equal(await tab.value('pending.then(({ granted }) => granted)'), true);
 });
 
-test('after leaving, a page keeps no listener of the library', async (t) => {
+test('after leaving, the network does not matter', async (t) => {
   const { tab } = await scene(t);
   await tab.value('room.leave()');
   await tab.setOffline(true);
