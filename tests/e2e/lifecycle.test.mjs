@@ -138,9 +138,15 @@ test('a page that is restored from the back/forward cache repeats its unanswered
   assert.equal(await tab.value('pending.then(({ granted }) => granted)'), true);
 });
 
-test('after leaving, the network does not matter', async (t) => {
+test('after leaving, no listener is left on the page', async (t) => {
   const { tab } = await scene(t);
+  const listeners = async () => [...await tab.listeners('window'), ...await tab.listeners('document')];
+  const joined = await listeners();
   await tab.value('room.leave()');
+  const left = await listeners();
+  for (const type of left) joined.splice(joined.indexOf(type), 1);
+  const ours = ['offline', 'online', 'pagehide', 'pageshow', 'freeze', 'resume', 'visibilitychange'];
+  assert.deepEqual(joined, ours);
   await tab.setOffline(true);
   await tab.setOffline(false);
   await tab.until('told.length === 2');

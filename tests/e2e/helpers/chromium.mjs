@@ -103,6 +103,13 @@ class Tab {
     return result.value;
   }
 
+  /** The types of the events that an object of the page has listeners for, sorted. */
+  async listeners(expression) {
+    const { result } = await this.#call('Runtime.evaluate', { expression });
+    const { listeners } = await this.#call('DOMDebugger.getEventListeners', { objectId: result.objectId });
+    return listeners.map(({ type }) => type).sort();
+  }
+
   /** Waits until an expression is true in the page. */
   async until(expression) {
     const end = performance.now() + PATIENCE_MS;
