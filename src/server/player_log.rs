@@ -4,7 +4,10 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::meters::End;
-use crate::model::{PlayerName, RoomName};
+use crate::{
+    arbiter::Member,
+    model::{PlayerName, RoomName},
+};
 
 /// Lines of one kind at once, and as many more in each second.
 const LINES: f64 = 20.0;
@@ -33,18 +36,18 @@ impl PlayerLog {
         Self { joined: pace(), left: pace(), refused: pace() }
     }
 
-    pub(super) fn joined(&self, player: Option<&PlayerName>, room: &RoomName) {
+    pub(super) fn joined(&self, member: &Member) {
         if self.joined.lock().allows(0) {
-            tracing::info!(player = name(player), %room, "joined");
+            tracing::info!(player = name(member.player()), room = %member.room_name(), "joined");
         }
     }
 
     /// `code` is the close code, 1006 when there was none.
-    pub(super) fn left(&self, player: Option<&PlayerName>, room: &RoomName, end: End, stayed: Duration) {
+    pub(super) fn left(&self, member: &Member, end: End, stayed: Duration) {
         let code = code(end);
         if self.left.lock().allows(code) {
-            let seconds = (stayed.as_secs_f64() * 10.0).round() / 10.0;
-            tracing::info!(player = name(player), %room, code, why = why(end), seconds, "left");
+            let (player, seconds) = (name(member.player()), stayed.as_secs());
+            tracing::info!(player, room = %member.room_name(), code, why = why(end), seconds, "left");
         }
     }
 

@@ -7,7 +7,6 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use tokio::time::Instant;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -21,7 +20,7 @@ use super::{
     whole_number::WholeNumber,
 };
 use crate::{
-    arbiter::{Join, JoinError, Resume},
+    arbiter::{Join, JoinError, Member, Resume},
     model::{
         CloseCode, ErrorCode, PROTOCOL, PlayerName, RoomName,
         limits::{EPOCH_LEN, FRAME_BYTES, READ_BUFFER, WRITE_BUFFER},
@@ -80,23 +79,26 @@ fn accept(
 }
 
 async fn serve(app: Arc<App>, socket: WebSocket, join: Join, surplus: bool) {
-    let (player, room) = (join.player.clone(), join.room.clone());
     // Boxed, so that what joining needs is given back before the connection idles.
-    let joined = if surplus { Err(too_many_connections()) } else { Box::pin(app.arbiter.join(join)).await };
-    let end = match joined {
+    let end = match Box::pin(enter(&app, join, surplus)).await {
         Ok(member) => {
-            app.player_log.joined(player.as_ref(), &room);
-            let since = Instant::now();
-            let end = Session::new(&app, socket, member).run().await;
-            app.player_log.left(player.as_ref(), &room, end, since.elapsed());
+            let mut session = Session::new(&app, socket, member);
+            let end = session.run().await;
+            app.player_log.left(session.member(), end, session.stayed());
             end
         }
-        Err(JoinError { close, message }) => {
-            app.player_log.refused(player.as_ref(), &room, close.number(), &message);
-            Box::pin(session::refuse(socket, close)).await
-        }
+        Err(close) => Box::pin(session::refuse(socket, close)).await,
     };
     app.connections.meters.ended(end);
+}
+
+async fn enter(app: &App, join: Join, surplus: bool) -> Result<Member, CloseCode> {
+    let (player, room) = (join.player.clone(), join.room.clone());
+    let joined = if surplus { Err(too_many_connections()) } else { app.arbiter.join(join).await };
+    joined.inspect(|member| app.player_log.joined(member)).map_err(|JoinError { close, message }| {
+        app.player_log.refused(player.as_ref(), &room, close.number(), &message);
+        close
+    })
 }
 
 fn too_many_connections() -> JoinError {
