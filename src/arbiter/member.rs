@@ -11,7 +11,7 @@ use super::{
     room::RoomHandle,
 };
 use crate::model::{
-    AssetName, ErrorCode, PlayerName, RequestId, ServerMessage, SoldOut,
+    AssetName, ErrorCode, PlayerName, RequestId, RoomName, ServerMessage, SoldOut,
     limits::{FRAMES_PER_TURN, IDLE_CAPACITY},
 };
 
@@ -59,6 +59,12 @@ impl Member {
     #[must_use]
     pub fn player(&self) -> Option<&PlayerName> {
         self.player.as_ref()
+    }
+
+    /// The room it is in.
+    #[must_use]
+    pub fn room_name(&self) -> &RoomName {
+        &self.room.name
     }
 
     /// The room was removed: nothing more will come.

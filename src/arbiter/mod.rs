@@ -48,7 +48,7 @@ pub use join::{Join, Resume};
 pub use mailbox::Mailbox;
 pub use member::{Member, Ready};
 pub use operate::RoomState;
-pub use refusal::{JoinError, Refusal};
+pub use refusal::{JoinError, Refusal, Scope};
 
 use crate::{
     bus::Bus,
@@ -124,7 +124,7 @@ impl Arbiter {
         let room = self.rooms.get_or_open(name, &self.config, || self.random_name()).map_err(|_| {
             let message =
                 format!("this node has {} active rooms, as many as --max-rooms allows", self.config.max_rooms);
-            Refusal::new(ErrorCode::LimitReached, message)
+            Refusal::new(ErrorCode::LimitReached, message).about(Scope::Node)
         })?;
         room.loaded.get_or_try_init(|| self.load(&room)).await?;
         Ok(room)

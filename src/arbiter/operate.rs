@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::{
-    Arbiter, Refusal,
+    Arbiter, Refusal, Scope,
     mailbox::Once,
     mend::GAP_WAIT,
     meters::StoreCall,
@@ -49,7 +49,12 @@ impl Arbiter {
         units: Units,
     ) -> Result<Created, Refusal> {
         if units > self.config.max_units {
-            return Err(self.too_many_units());
+            return Err(self.too_many_units().about(Scope::Request));
+        }
+        let most = self.store.limits().units;
+        if units > most {
+            let message = format!("an asset in this store has at most {most} units");
+            return Err(Refusal::new(ErrorCode::LimitReached, message).about(Scope::Request));
         }
         self.change(room, asset, |answer| Job::Create(units, answer)).await
     }
@@ -85,6 +90,9 @@ impl Arbiter {
         n: Units,
         condition: Option<u64>,
     ) -> Result<AssetState, Refusal> {
+        if n > self.config.max_units {
+            return Err(self.too_many_units().about(Scope::Request));
+        }
         self.change(room, asset, |answer| Job::Restock { n, condition, answer }).await
     }
 
@@ -174,7 +182,11 @@ impl Arbiter {
     ) -> ServerMessage {
         let room = match self.open(room).await {
             Ok(room) => room,
-            Err(refusal) => return ServerMessage::error(refusal.code, refusal.message, None),
+            Err(refusal) => {
+                let temporary = refusal.temporary();
+                let Refusal { code, message, .. } = refusal;
+                return ServerMessage::Error { code, message, request_id: None, temporary };
+            }
         };
         let once = Once::new();
         let mailbox = Arc::clone(&once.0);

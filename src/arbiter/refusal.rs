@@ -11,6 +11,19 @@ pub struct Refusal {
     pub code: ErrorCode,
     /// For people: what was wrong and what would be right.
     pub message: String,
+    /// What would have to be different.
+    pub scope: Scope,
+}
+
+/// What would have to be different for a refused request to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The request: no server with this configuration ever does it.
+    Request,
+    /// The state of the room or of the store.
+    State,
+    /// This node, which is full at present.
+    Node,
 }
 
 /// Why a connection cannot join, as the code it is closed with.
@@ -25,7 +38,16 @@ pub struct JoinError {
 
 impl Refusal {
     pub(super) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), scope: Scope::State }
+    }
+
+    pub(super) fn about(self, scope: Scope) -> Self {
+        Self { scope, ..self }
+    }
+
+    /// Whether the same request may succeed later.
+    pub(super) fn temporary(&self) -> bool {
+        self.code.temporary() || self.scope == Scope::Node
     }
 
     pub(super) fn store_unavailable() -> Self {

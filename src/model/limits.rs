@@ -84,5 +84,9 @@ pub const RATE_REFUSALS: u32 = 1000;
 /// Bytes of an HTTP request's head: our longest path and a few cookies and headers of a proxy.
 pub const HTTP_HEAD_BYTES: usize = 16 * 1024;
 
+/// Seconds that the head of a request may take on a connection beyond `--max-connections`: long enough for a probe from
+/// far away, short enough that silent strangers do not keep it out.
+pub const SURPLUS_HEAD_SECS: u64 = 1;
+
 /// Seconds a closed connection is still read from, so that a reset does not overtake the close frame.
 pub const LINGER_SECS: u64 = 1;

@@ -2,7 +2,10 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::{Metrics, Settings, connections::Connections, origins::Origins, seats::Seats};
+use super::{
+    Metrics, Settings, connections::Connections, foreign_log::ForeignLog, hosts::Hosts, origins::Origins,
+    player_log::PlayerLog, seats::Seats,
+};
 use crate::arbiter::Arbiter;
 
 /// One server's shared state.
@@ -10,6 +13,9 @@ pub struct App {
     pub(super) arbiter: Arc<Arbiter>,
     pub(super) settings: Settings,
     pub(super) origins: Origins,
+    pub(super) hosts: Hosts,
+    pub(super) foreign_log: ForeignLog,
+    pub(super) player_log: PlayerLog,
     /// The open WebSockets.
     pub(super) connections: Arc<Connections>,
     /// The open TCP connections, WebSockets included.
@@ -26,7 +32,10 @@ impl App {
         let connections = Arc::new(metrics.scope(|| Connections::new(&settings)));
         Arc::new(Self {
             arbiter,
+            hosts: Hosts::new(&settings.allow_origin),
             origins: Origins::new(settings.allow_origin.clone()),
+            foreign_log: ForeignLog::default(),
+            player_log: PlayerLog::new(),
             connections,
             seats: Seats::new(settings.max_connections),
             settings,

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Query, State, rejection::QueryRejection},
+    extract::{RawQuery, State},
     http::StatusCode,
 };
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,8 @@ use super::{
     body::{Object, Shape},
     failure::Failure,
     path::InAsset,
+    query::Parameters,
+    whole_number::WholeNumber,
 };
 use crate::model::{
     AssetName, AssetState, ErrorCode, Grant, Millis, PlayerName, ServerMessage, SoldOut, Units,
@@ -62,7 +64,8 @@ pub(super) async fn restock(
     _: Admin,
     Object(body): Object<Restock>,
 ) -> Result<Json<AssetState>, Failure> {
-    Ok(Json(app.arbiter.restock(&room, &asset, units(body.units)?, body.revision).await?))
+    let condition = body.revision.map(|revision| revision.0);
+    Ok(Json(app.arbiter.restock(&room, &asset, units(body.units)?, condition).await?))
 }
 
 /// `DELETE /v1/rooms/{room}/assets/{asset}`
@@ -79,23 +82,30 @@ pub(super) async fn remove(
 pub(super) async fn holders(
     State(app): State<Arc<App>>,
     InAsset(room, asset): InAsset,
-    page: Result<Query<Page>, QueryRejection>,
+    RawQuery(query): RawQuery,
 ) -> Result<Json<Holders>, Failure> {
-    let Query(Page { after, limit }) = page.map_err(|rejection| bad(rejection.body_text()))?;
-    let limit = limit.unwrap_or(HOLDERS_PAGE);
-    if !(1..=HOLDERS_PAGE).contains(&limit) {
+    let query = Parameters::parse(query.as_deref(), &PAGE)?;
+    let after = number(&query, "after")?;
+    let limit = number(&query, "limit")?.unwrap_or(HOLDERS_PAGE as u64);
+    if !(1..=HOLDERS_PAGE as u64).contains(&limit) {
         return Err(bad(format!("limit must be 1 to {HOLDERS_PAGE}, not {limit}")));
     }
+    let limit = limit as usize;
     let grants = app.arbiter.holders(&room, &asset, after, limit).await?;
     // A full page may be the last one; then the next is empty.
     let next_after = grants.get(limit - 1).map(|grant| grant.revision);
     Ok(Json(Holders { asset, holders: grants.into_iter().map(Holder::from).collect(), next_after }))
 }
 
+/// The path of the holders.
+pub(super) const HOLDERS: &str = "/v1/rooms/{room}/assets/{asset}/holders";
+/// The parameters it takes.
+pub(super) const PAGE: [&str; 2] = ["after", "limit"];
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Create {
-    units: u64,
+    units: WholeNumber,
 }
 
 #[derive(Deserialize)]
@@ -107,15 +117,8 @@ pub(super) struct InTheNameOf {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Restock {
-    units: u64,
-    revision: Option<u64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Page {
-    after: Option<u64>,
-    limit: Option<usize>,
+    units: WholeNumber,
+    revision: Option<WholeNumber>,
 }
 
 impl Shape for Create {
@@ -207,6 +210,10 @@ impl Released {
 
 fn refusal(answer: ServerMessage) -> Failure {
     match answer {
+        ServerMessage::Error { code: ErrorCode::LimitReached, message, temporary: true, .. } => {
+            let full = Failure::new(ErrorCode::LimitReached, message);
+            full.with_status(StatusCode::SERVICE_UNAVAILABLE).for_now()
+        }
         ServerMessage::Error { code, message, .. } => Failure::new(code, message),
         // The arbiter gives no other answer; if it did, we would not know what happened.
         _ => Failure::new(ErrorCode::OutcomeUnknown, "unexpected answer; send the same request again"),
@@ -214,14 +221,21 @@ fn refusal(answer: ServerMessage) -> Failure {
 }
 
 /// `--max-units` is the arbiter's to check; here only what no number of units can be.
-fn units(number: u64) -> Result<Units, Failure> {
+fn units(WholeNumber(number): WholeNumber) -> Result<Units, Failure> {
     match Units::try_from(number) {
         Ok(0) => Err(bad("units must be at least 1".to_owned())),
         Ok(units) => Ok(units),
         Err(_) => {
-            Err(Failure::new(ErrorCode::LimitReached, format!("{number} units are more than there can be")))
+            let message = format!("{number} units are more than there can be");
+            Err(Failure::new(ErrorCode::LimitReached, message).with_status(StatusCode::BAD_REQUEST))
         }
     }
+}
+
+fn number(query: &Parameters, name: &str) -> Result<Option<u64>, Failure> {
+    let Some(text) = query.get(name) else { return Ok(None) };
+    let number = text.parse::<WholeNumber>();
+    number.map(|number| Some(number.0)).map_err(|_| bad(format!("{name} is a whole number such as 3")))
 }
 
 fn bad(message: String) -> Failure {

@@ -4,7 +4,7 @@ use axum::{
     Json,
     body::{Body, Bytes},
     extract::{FromRequest, Request},
-    http::StatusCode,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
@@ -12,6 +12,8 @@ use tokio::time::timeout;
 
 use super::{App, Settings, failure::Failure};
 use crate::model::ErrorCode;
+
+const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
 /// A request's body: a JSON object, whatever its content type says. Unknown fields are errors, because a
 /// misspelt condition must not be taken for none.
@@ -27,8 +29,23 @@ impl<T: Shape> FromRequest<Arc<App>> for Object<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
+        check_encoding(request.headers())?;
         parse(&read(request.into_body(), &app.settings).await?).map(Self)
     }
+}
+
+/// Compressed bodies are not taken: 4 KiB of one may be megabytes, and ours are short.
+fn check_encoding(headers: &HeaderMap) -> Result<(), Failure> {
+    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let Some(encoding) = encodings.find(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    else {
+        return Ok(());
+    };
+    let encoding: String = String::from_utf8_lossy(encoding.as_bytes()).chars().take(32).collect();
+    Err(bad(format!("the body has Content-Encoding {encoding:?}: send it as it is"))
+        .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+        .with_header(header::ACCEPT_ENCODING, IDENTITY)
+        .closing())
 }
 
 async fn read(body: Body, settings: &Settings) -> Result<Bytes, Failure> {

@@ -1,13 +1,18 @@
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, future::pending, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, http::Request, response::Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower::Service;
 
-use super::{App, linger::Linger, seats::Seat};
-use crate::model::limits::HTTP_HEAD_BYTES;
+use super::{
+    App,
+    head_watch::HeadWatch,
+    linger::Linger,
+    seats::{Seat, Surplus as SurplusSeat},
+};
+use crate::model::limits::{HTTP_HEAD_BYTES, SURPLUS_HEAD_SECS};
 
 /// Marks requests on a connection beyond `--max-connections`: a WebSocket is closed with 4113, anything else
 /// gets 503.
@@ -17,35 +22,56 @@ pub(super) struct Surplus;
 /// Serves one TCP connection until it ends or becomes a WebSocket.
 pub(super) async fn connection(stream: TcpStream, seat: Seat, app: Arc<App>, router: Router) {
     let surplus = seat.surplus();
-    let service = service_fn(|request| answer(router.clone(), surplus, request));
-    let io = TokioIo::new(Linger::new(stream, seat, app.settings.write_timeout));
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(app.settings.handshake_timeout)
-        .max_header_size(HTTP_HEAD_BYTES)
-        .serve_connection(io, service)
-        .with_upgrades();
+    let watch = HeadWatch::new(head_time(&app, surplus.is_some()), app.settings.idle_timeout);
+    let service = service_fn(|request| answer(router.clone(), surplus.as_ref(), &watch, request));
+    let io = TokioIo::new(Linger::new(stream, seat, app.settings.write_timeout, Arc::clone(&watch)));
+    let served =
+        http1::Builder::new().max_header_size(HTTP_HEAD_BYTES).serve_connection(io, service).with_upgrades();
     let mut served = std::pin::pin!(served);
     let ended = tokio::select! {
         biased;
         ended = served.as_mut() => ended,
         () = app.draining() => {
             served.as_mut().graceful_shutdown();
-            served.await
+            tokio::select! {
+                ended = served => ended,
+                () = watch.late() => return,
+            }
         }
+        () = watch.late() => return,
+        () = evicted(surplus.as_ref()) => return,
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "connection ended");
     }
 }
 
+/// How long a request's head may take.
+fn head_time(app: &App, surplus: bool) -> Duration {
+    let longest = app.settings.handshake_timeout;
+    if surplus { longest.min(Duration::from_secs(SURPLUS_HEAD_SECS)) } else { longest }
+}
+
+/// Ready when a connection beyond the bound has to give way to another.
+async fn evicted(surplus: Option<&SurplusSeat>) {
+    match surplus {
+        Some(surplus) => surplus.evicted().await,
+        None => pending().await,
+    }
+}
+
 async fn answer(
     mut router: Router,
-    surplus: bool,
+    surplus: Option<&SurplusSeat>,
+    watch: &HeadWatch,
     mut request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
-    if surplus {
+    watch.serving();
+    if let Some(surplus) = surplus {
+        surplus.heard();
         request.extensions_mut().insert(Surplus);
     }
-    router.call(request).await
+    let response = router.call(request).await;
+    watch.answered();
+    response
 }

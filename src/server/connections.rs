@@ -43,6 +43,8 @@ pub(super) enum Sign {
 pub(super) struct Pulse {
     mailbox: Arc<Mailbox>,
     signs: AtomicU8,
+    /// When it joined, by the watch's clock.
+    joined: u64,
     heard: AtomicU64,
     pinged: AtomicU64,
     /// False while it does not read (backpressure): then no pong is expected.
@@ -76,6 +78,7 @@ impl Connections {
         let pulse = Arc::new(Pulse {
             mailbox: Arc::clone(mailbox),
             signs: AtomicU8::new(0),
+            joined: now,
             heard: AtomicU64::new(now),
             pinged: AtomicU64::new(now),
             reading: AtomicBool::new(true),
@@ -152,6 +155,10 @@ impl Entry {
     pub(super) fn heard(&self) {
         self.pulse.heard.store(self.connections.now.load(Relaxed), Relaxed);
         self.connections.meters.received.increment(1);
+    }
+
+    pub(super) fn stayed(&self) -> Duration {
+        Duration::from_millis(self.connections.now.load(Relaxed).saturating_sub(self.pulse.joined))
     }
 
     pub(super) fn meters(&self) -> &Meters {

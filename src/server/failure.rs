@@ -1,11 +1,14 @@
 use axum::{
     Json,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
 
-use crate::{arbiter::Refusal, model::ErrorCode};
+use crate::{
+    arbiter::{Refusal, Scope},
+    model::ErrorCode,
+};
 
 /// Seconds after which asking again makes sense.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
@@ -19,6 +22,8 @@ pub(super) struct Failure {
     temporary: bool,
     /// The rest of the request will not be read, so the connection cannot be used again.
     close: bool,
+    /// What the response says besides.
+    header: Option<(HeaderName, HeaderValue)>,
 }
 
 #[derive(Debug, Serialize)]
@@ -31,7 +36,7 @@ impl Failure {
     /// With the status that goes with the code.
     pub(super) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         let body = Body { code, message: message.into() };
-        Self { status: status(code), body, temporary: code.temporary(), close: false }
+        Self { status: status(code), body, temporary: code.temporary(), close: false, header: None }
     }
 
     /// For what HTTP has a status for and our codes have no word.
@@ -44,6 +49,16 @@ impl Failure {
         Self { temporary: true, ..self }
     }
 
+    /// For statuses that go with a header.
+    pub(super) fn with_header(self, name: HeaderName, value: HeaderValue) -> Self {
+        Self { header: Some((name, value)), ..self }
+    }
+
+    /// The status and the message, for the log.
+    pub(super) fn told(&self) -> (u16, &str) {
+        (self.status.as_u16(), &self.body.message)
+    }
+
     /// For requests of which more may come than will be read.
     pub(super) fn closing(self) -> Self {
         Self { close: true, ..self }
@@ -52,7 +67,12 @@ impl Failure {
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
-        Self::new(refusal.code, refusal.message)
+        let failure = Self::new(refusal.code, refusal.message);
+        match refusal.scope {
+            Scope::Request => failure.with_status(StatusCode::BAD_REQUEST),
+            Scope::State => failure,
+            Scope::Node => failure.with_status(StatusCode::SERVICE_UNAVAILABLE).for_now(),
+        }
     }
 }
 
@@ -65,6 +85,9 @@ impl IntoResponse for Failure {
         }
         if self.temporary {
             headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        if let Some((name, value)) = self.header {
+            headers.insert(name, value);
         }
         if self.close {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -79,8 +102,9 @@ fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::Unauthorized => StatusCode::UNAUTHORIZED,
         ErrorCode::Forbidden => StatusCode::FORBIDDEN,
         ErrorCode::UnknownAsset | ErrorCode::UnknownRoom => StatusCode::NOT_FOUND,
-        ErrorCode::NotHeld | ErrorCode::Conflict => StatusCode::CONFLICT,
-        ErrorCode::LimitReached | ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        // A limit is not a matter of time: 429 would have tools ask again and again.
+        ErrorCode::NotHeld | ErrorCode::Conflict | ErrorCode::LimitReached => StatusCode::CONFLICT,
+        ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::OutcomeUnknown | ErrorCode::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

@@ -15,6 +15,7 @@ use crate::model::ErrorCode;
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub(super) const ALIVE: &str = "/healthz";
+pub(super) const READY: &str = "/readyz";
 pub(super) const METRICS: &str = "/metrics";
 
 /// `GET /healthz`: this process answers.

@@ -3,6 +3,7 @@ use std::{
     io::{self, IoSlice},
     mem::MaybeUninit,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -14,7 +15,7 @@ use tokio::{
     time::{Sleep, sleep, timeout},
 };
 
-use super::seats::Seat;
+use super::{head_watch::HeadWatch, seats::Seat};
 use crate::model::limits::LINGER_SECS;
 
 /// A TCP connection that is not reset when it is dropped.
@@ -31,14 +32,16 @@ pub(super) struct Linger {
     /// The peer is done or gone: nothing can come any more that would cause a reset.
     ended: bool,
     patience: Duration,
+    /// Told what goes over it.
+    watch: Arc<HeadWatch>,
     /// Runs while the peer takes nothing; boxed, because most never need it.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Linger {
     /// Takes over a connection and its seat; `patience` is how long the peer may take nothing.
-    pub(super) fn new(stream: TcpStream, seat: Seat, patience: Duration) -> Self {
-        Self { stream: Some(stream), seat: Some(seat), ended: false, patience, stalled: None }
+    pub(super) fn new(stream: TcpStream, seat: Seat, patience: Duration, watch: Arc<HeadWatch>) -> Self {
+        Self { stream: Some(stream), seat: Some(seat), ended: false, patience, watch, stalled: None }
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
@@ -49,6 +52,7 @@ impl Linger {
     fn patiently<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if let Poll::Ready(written) = written {
             self.stalled = None;
+            self.watch.written();
             self.ended |= written.is_err();
             return Poll::Ready(written);
         }
@@ -67,6 +71,7 @@ impl AsyncRead for Linger {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = ready!(self.stream()?.poll_read(cx, buf));
+        self.watch.read();
         self.ended |= read.is_err() || (buf.filled().len() == before && buf.remaining() > 0);
         Poll::Ready(read)
     }
@@ -146,6 +151,10 @@ mod tests {
     use super::*;
     use crate::server::seats::Seats;
 
+    fn watch() -> Arc<HeadWatch> {
+        HeadWatch::new(Duration::from_secs(10), Duration::from_secs(10))
+    }
+
     async fn pair() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
@@ -156,7 +165,7 @@ mod tests {
     async fn the_last_bytes_survive_what_lies_unread() {
         let seats = Seats::new(1);
         let (mut client, server) = pair().await;
-        let mut server = Linger::new(server, seats.take().unwrap(), Duration::from_secs(1));
+        let mut server = Linger::new(server, seats.take().unwrap(), Duration::from_secs(1), watch());
         client.write_all(&[7; 100_000]).await.unwrap();
         server.write_all(b"farewell").await.unwrap();
         drop(server);
@@ -173,7 +182,7 @@ mod tests {
     async fn a_peer_that_never_ends_is_left_after_a_while() {
         let seats = Seats::new(1);
         let (_client, server) = pair().await;
-        drop(Linger::new(server, seats.take().unwrap(), Duration::from_secs(1)));
+        drop(Linger::new(server, seats.take().unwrap(), Duration::from_secs(1), watch()));
         assert_eq!(seats.taken(), 1, "a lingering connection keeps its seat");
         timeout(Duration::from_secs(LINGER_SECS + 5), seats.empty()).await.expect("it is left");
     }
@@ -182,7 +191,7 @@ mod tests {
     async fn a_peer_that_takes_nothing_is_given_up() {
         let seats = Seats::new(1);
         let (_client, server) = pair().await;
-        let mut server = Linger::new(server, seats.take().unwrap(), Duration::from_millis(50));
+        let mut server = Linger::new(server, seats.take().unwrap(), Duration::from_millis(50), watch());
         let error = server.write_all(&vec![7; 32 << 20]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }

@@ -6,11 +6,15 @@ mod settings;
 mod accept;
 mod connection;
 mod drain;
+mod head_watch;
 mod linger;
 mod listen;
 mod seats;
 
+mod foreign_log;
 mod gate;
+mod handshake;
+mod hosts;
 mod routes;
 
 mod assets;
@@ -22,6 +26,8 @@ mod ws;
 mod body;
 mod failure;
 mod path;
+mod query;
+mod whole_number;
 
 mod auth;
 mod connections;
@@ -29,6 +35,7 @@ mod exporter;
 mod meters;
 mod origins;
 mod pace;
+mod player_log;
 mod session;
 
 use std::sync::Arc;
@@ -64,5 +71,7 @@ fn chores(app: &Arc<App>) -> JoinSet<()> {
     let mut chores = JoinSet::new();
     chores.spawn(Arc::clone(&app.connections).watch());
     chores.spawn(exporter::upkeep(Arc::clone(app)));
+    let sum_up = Arc::clone(app);
+    chores.spawn(async move { sum_up.player_log.sum_up().await });
     chores
 }

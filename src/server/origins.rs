@@ -1,6 +1,8 @@
 use std::{fmt, str::FromStr};
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
+
+const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
 /// A page's origin as browsers send it: `https://game.example`. Or `*`, which is every origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,20 +28,45 @@ impl Origins {
 
     /// Whether a request's origin may do this: it has none (no browser sent it), or it is this very server's,
     /// or it is listed.
-    pub(super) fn allows(&self, headers: &HeaderMap) -> bool {
+    ///
+    /// # Errors
+    /// The origin as it was sent; `null` where the browser only says that the page is of another site.
+    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), String> {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        headers.get_all(header::ORIGIN).iter().all(|origin| {
-            let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Origin>().ok());
+        let allows = |sent: &HeaderValue| {
+            let origin = sent.to_str().ok().and_then(|origin| origin.parse::<Origin>().ok());
             origin.is_some_and(|origin| self.lists(&origin) || host.is_some_and(|host| origin.is_of(host)))
-        })
+        };
+        let sent = headers.get_all(header::ORIGIN);
+        if let Some(foreign) = sent.iter().find(|origin| !allows(origin)) {
+            return Err(String::from_utf8_lossy(foreign.as_bytes()).into_owned());
+        }
+        // A browser that sends no Origin still says this.
+        let cross_site = headers.get(SEC_FETCH_SITE).is_some_and(|site| site == "cross-site");
+        if cross_site && !headers.contains_key(header::ORIGIN) && !self.listed.iter().any(Origin::is_any) {
+            return Err("null".to_owned());
+        }
+        Ok(())
     }
 
     fn lists(&self, origin: &Origin) -> bool {
-        self.listed.iter().any(|listed| listed == origin || listed.0 == "*")
+        self.listed.iter().any(|listed| listed == origin || listed.is_any())
     }
 }
 
 impl Origin {
+    /// Whether it stands for every origin.
+    pub(super) fn is_any(&self) -> bool {
+        self.0 == "*"
+    }
+
+    /// Its host, without a port.
+    pub(super) fn host(&self) -> Option<&str> {
+        let (_, authority) = self.0.split_once("://")?;
+        let port = authority.rfind(':').filter(|at| !authority[*at..].contains(']'));
+        Some(&authority[..port.unwrap_or(authority.len())])
+    }
+
     /// Whether a request to `host` stays on this origin.
     fn is_of(&self, host: &str) -> bool {
         let Some((scheme, authority)) = self.0.split_once("://") else { return false };
@@ -96,7 +123,7 @@ mod tests {
         for origin in origin {
             headers.append(header::ORIGIN, origin.parse().unwrap());
         }
-        origins.allows(&headers)
+        origins.check(&headers).is_ok()
     }
 
     #[test]
@@ -119,6 +146,37 @@ mod tests {
         assert!(!allows(&["https://game.example"], "localhost:8080", &["http://game.example"]));
         assert!(!allows(&["https://game.example"], "h", &["https://game.example", "https://evil.example"]));
         assert!(allows(&["*"], "localhost:8080", &["http://any.example"]));
+    }
+
+    #[test]
+    fn a_foreign_page_that_hides_its_origin_is_told_by_its_site() {
+        let check = |listed: &[&str], lines: &[(&'static str, &'static str)]| {
+            let origins = Origins::new(listed.iter().map(|text| text.parse().unwrap()).collect());
+            let headers = lines.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            origins.check(&headers.collect())
+        };
+        assert_eq!(check(&[], &[("sec-fetch-site", "cross-site")]), Err("null".to_owned()));
+        assert_eq!(check(&["*"], &[("sec-fetch-site", "cross-site")]), Ok(()));
+        for site in ["same-origin", "same-site", "none"] {
+            assert_eq!(check(&[], &[("sec-fetch-site", site)]), Ok(()), "{site}");
+        }
+        let game = [("sec-fetch-site", "cross-site"), ("origin", "https://game.example")];
+        assert_eq!(check(&["https://game.example"], &game), Ok(()));
+        assert_eq!(check(&[], &game), Err("https://game.example".to_owned()));
+    }
+
+    #[test]
+    fn the_host_of_an_origin_has_no_port() {
+        let host = |text: &str| text.parse::<Origin>().unwrap().host().map(str::to_owned);
+        for (origin, name) in [
+            ("https://Game.example:8443", "game.example"),
+            ("http://a", "a"),
+            ("http://[::1]:80", "[::1]"),
+            ("http://[::1]", "[::1]"),
+        ] {
+            assert_eq!(host(origin).as_deref(), Some(name), "{origin}");
+        }
+        assert_eq!(host("*"), None);
     }
 
     #[test]

@@ -1,18 +1,29 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// Connections beyond the bound that are still told so, at one time; more are closed without a word.
+/// Connections beyond the bound that may be silent at one time. One more has the oldest of them give way, so that
+/// a probe of a full node is answered however many strangers just sit there.
 const SURPLUS: usize = 64;
+
+/// Connections beyond the bound that are still told so, at one time: the silent ones, and those that are being answered
+/// or are ending. More are closed without a word.
+const SURPLUS_IN_ALL: usize = 4 * SURPLUS;
 
 /// Counts TCP connections against `--max-connections`.
 #[derive(Debug)]
 pub(super) struct Seats {
     max: usize,
     taken: AtomicUsize,
+    /// The surplus connections that have not asked for anything yet, the oldest first.
+    silent: Mutex<VecDeque<Arc<Notify>>>,
     emptied: Notify,
 }
 
@@ -20,19 +31,33 @@ pub(super) struct Seats {
 #[derive(Debug)]
 pub(super) struct Seat {
     seats: Arc<Seats>,
-    surplus: bool,
+    /// Of a surplus connection: told when it has to give way.
+    eviction: Option<Arc<Notify>>,
 }
 
 impl Seats {
     pub(super) fn new(max: usize) -> Arc<Self> {
-        Arc::new(Self { max, taken: AtomicUsize::new(0), emptied: Notify::new() })
+        Arc::new(Self { max, taken: AtomicUsize::new(0), silent: Mutex::default(), emptied: Notify::new() })
     }
 
     /// A seat; a surplus one when it is beyond the bound; `None` when it is far beyond.
     pub(super) fn take(self: &Arc<Self>) -> Option<Seat> {
         let before = self.taken.fetch_add(1, Ordering::AcqRel);
-        let seat = Seat { seats: Arc::clone(self), surplus: before >= self.max };
-        (before < self.max.saturating_add(SURPLUS)).then_some(seat)
+        let eviction = (before >= self.max).then(Arc::default);
+        let seat = Seat { seats: Arc::clone(self), eviction };
+        if before >= self.max.saturating_add(SURPLUS_IN_ALL) {
+            return None;
+        }
+        if let Some(eviction) = &seat.eviction {
+            let mut silent = self.silent.lock();
+            silent.push_back(Arc::clone(eviction));
+            if silent.len() > SURPLUS
+                && let Some(oldest) = silent.pop_front()
+            {
+                oldest.notify_one();
+            }
+        }
+        Some(seat)
     }
 
     /// How many are taken.
@@ -52,20 +77,47 @@ impl Seats {
             emptied.await;
         }
     }
+
+    fn heard(&self, eviction: &Arc<Notify>) {
+        self.silent.lock().retain(|silent| !Arc::ptr_eq(silent, eviction));
+    }
 }
 
 impl Seat {
-    /// Whether it is beyond the bound.
-    pub(super) fn surplus(&self) -> bool {
-        self.surplus
+    /// What a connection beyond the bound is told by when it has to give way; `None`: it is within the bound.
+    pub(super) fn surplus(&self) -> Option<Surplus> {
+        let eviction = self.eviction.clone()?;
+        Some(Surplus { seats: Arc::clone(&self.seats), eviction })
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        if let Some(eviction) = &self.eviction {
+            self.seats.heard(eviction);
+        }
         if self.seats.taken.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.seats.emptied.notify_waiters();
         }
+    }
+}
+
+/// A connection beyond the bound.
+#[derive(Debug, Clone)]
+pub(super) struct Surplus {
+    seats: Arc<Seats>,
+    eviction: Arc<Notify>,
+}
+
+impl Surplus {
+    /// It asked for something: from now on it need not give way.
+    pub(super) fn heard(&self) {
+        self.seats.heard(&self.eviction);
+    }
+
+    /// Ready when it has to give way.
+    pub(super) async fn evicted(&self) {
+        self.eviction.notified().await;
     }
 }
 
@@ -76,12 +128,28 @@ mod tests {
     #[test]
     fn beyond_the_bound_is_surplus_and_far_beyond_is_nothing() {
         let seats = Seats::new(2);
-        let mut taken: Vec<_> = (0..2 + SURPLUS).map(|_| seats.take().unwrap()).collect();
-        assert_eq!(taken.iter().filter(|seat| !seat.surplus()).count(), 2);
+        let mut taken: Vec<_> = (0..2 + SURPLUS_IN_ALL).map(|_| seats.take().unwrap()).collect();
+        assert_eq!(taken.iter().filter(|seat| seat.surplus().is_none()).count(), 2);
         assert!(seats.take().is_none());
-        assert_eq!(seats.taken(), 2 + SURPLUS, "a refused one leaves no trace");
+        assert_eq!(seats.taken(), 2 + SURPLUS_IN_ALL, "a refused one leaves no trace");
         taken.clear();
-        assert!(!seats.take().unwrap().surplus());
+        assert!(seats.take().unwrap().surplus().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_oldest_silent_surplus_connection_gives_way() {
+        let seats = Seats::new(0);
+        let taken: Vec<_> = (0..SURPLUS).map(|_| seats.take().unwrap()).collect();
+        let surplus: Vec<_> = taken.iter().map(|seat| seat.surplus().unwrap()).collect();
+        surplus[0].heard();
+        let mut evicted: Vec<_> = surplus.iter().map(|one| Box::pin(one.evicted())).collect();
+        let _more = [seats.take().unwrap(), seats.take().unwrap()];
+        let mut gave_way = Vec::new();
+        for evicted in &mut evicted {
+            gave_way.push(futures::poll!(evicted.as_mut()).is_ready());
+        }
+        assert_eq!(gave_way.iter().position(|gave_way| *gave_way), Some(1));
+        assert_eq!(gave_way.iter().filter(|gave_way| **gave_way).count(), 1);
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ use std::{
     future::poll_fn,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::{
@@ -67,6 +68,15 @@ impl Session {
             unread: true,
             end: None,
         }
+    }
+
+    pub(super) fn member(&self) -> &Member {
+        &self.member
+    }
+
+    /// How long it has been open, to the second.
+    pub(super) fn stayed(&self) -> Duration {
+        self.entry.stayed()
     }
 
     /// Serves the connection until it ends.

@@ -5,7 +5,6 @@ use axum::{
         RawQuery, State, WebSocketUpgrade,
         ws::{WebSocket, rejection::WebSocketUpgradeRejection},
     },
-    http::HeaderMap,
     response::{IntoResponse, Response},
 };
 use tracing::Instrument;
@@ -15,12 +14,13 @@ use super::{
     App,
     connection::Surplus,
     failure::Failure,
-    meters::End,
     path::InRoom,
+    query::Parameters,
     session::{self, Session},
+    whole_number::WholeNumber,
 };
 use crate::{
-    arbiter::{Join, JoinError, Resume},
+    arbiter::{Join, JoinError, Member, Resume},
     model::{
         CloseCode, ErrorCode, PROTOCOL, PlayerName, RoomName,
         limits::{EPOCH_LEN, FRAME_BYTES, READ_BUFFER, WRITE_BUFFER},
@@ -30,21 +30,33 @@ use crate::{
 /// The one route that becomes a WebSocket.
 pub(super) const ROUTE: &str = "/v1/rooms/{room}/ws";
 
-/// `GET /v1/rooms/{room}/ws?player=NAME&epoch=E&offset=O`: a bad name or origin is refused here, before the
-/// upgrade; everything else is accepted and then closed with its code.
+/// The parameters it takes. A token is not asked for yet; clients that have one go on working.
+const PARAMETERS: [&str; 4] = ["player", "epoch", "offset", "token"];
+
+/// `GET /v1/rooms/{room}/ws?player=NAME&epoch=E&offset=O`: a bad name is refused here, before the upgrade; everything
+/// else is accepted and then closed with its code.
 pub(super) async fn upgrade(
     State(app): State<Arc<App>>,
-    InRoom(room): InRoom,
+    room: Result<InRoom, Failure>,
     RawQuery(query): RawQuery,
     surplus: Option<axum::Extension<Surplus>>,
-    headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Failure> {
-    if !app.origins.allows(&headers) {
-        let message = "pages of this origin may not connect; the operator can allow it with --allow-origin";
-        return Err(Failure::new(ErrorCode::Forbidden, message));
-    }
-    let asked = Asked::parse(query.as_deref().unwrap_or_default())?;
+    let answer = room.and_then(|room| accept(&app, room, query.as_deref(), surplus.is_some(), upgrade));
+    answer.inspect_err(|failure| {
+        let (status, why) = failure.told();
+        app.player_log.refused_handshake(status, why);
+    })
+}
+
+fn accept(
+    app: &Arc<App>,
+    InRoom(room): InRoom,
+    query: Option<&str>,
+    surplus: bool,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Failure> {
+    let asked = Asked::parse(query)?;
     let upgrade = upgrade.map_err(|rejection| {
         let message = format!("this path is a WebSocket: {}", rejection.body_text());
         Failure::new(ErrorCode::BadMessage, message).with_status(rejection.into_response().status())
@@ -53,6 +65,7 @@ pub(super) async fn upgrade(
     let join = asked.join(room, Uuid::new_v4().simple().to_string(), app.settings.ping_interval);
     let span = tracing::Span::current();
     span.record("session", &join.session).record("room", tracing::field::display(&join.room));
+    let app = Arc::clone(app);
     let response = upgrade
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
@@ -61,30 +74,39 @@ pub(super) async fn upgrade(
         .max_message_size(max_message)
         .max_frame_size(max_message)
         .protocols([PROTOCOL])
-        .on_upgrade(move |socket| serve(app, socket, join, surplus.is_some()).instrument(span));
+        .on_upgrade(move |socket| serve(app, socket, join, surplus).instrument(span));
     Ok(response)
 }
 
 async fn serve(app: Arc<App>, socket: WebSocket, join: Join, surplus: bool) {
-    let end = if surplus {
-        Box::pin(session::refuse(socket, CloseCode::Full)).await
-    } else {
-        // Boxed, so that what joining needs is given back before the connection idles.
-        match Box::pin(app.arbiter.join(join)).await {
-            Ok(member) => Session::new(&app, socket, member).run().await,
-            Err(JoinError { close, message }) => {
-                tracing::info!(code = close.number(), message, "cannot join");
-                Box::pin(session::refuse(socket, close)).await
-            }
+    // Boxed, so that what joining needs is given back before the connection idles.
+    let end = match Box::pin(enter(&app, join, surplus)).await {
+        Ok(member) => {
+            let mut session = Session::new(&app, socket, member);
+            let end = session.run().await;
+            app.player_log.left(session.member(), end, session.stayed());
+            end
         }
+        Err(close) => Box::pin(session::refuse(socket, close)).await,
     };
     app.connections.meters.ended(end);
-    if end == End::Closed(CloseCode::TooSlow.number()) {
-        tracing::info!(code = CloseCode::TooSlow.number(), "cut: too slow");
-    }
 }
 
-/// What the query asks for. Other parameters are left to later versions.
+async fn enter(app: &App, join: Join, surplus: bool) -> Result<Member, CloseCode> {
+    let (player, room) = (join.player.clone(), join.room.clone());
+    let joined = if surplus { Err(too_many_connections()) } else { app.arbiter.join(join).await };
+    joined.inspect(|member| app.player_log.joined(member)).map_err(|JoinError { close, message }| {
+        app.player_log.refused(player.as_ref(), &room, close.number(), &message);
+        close
+    })
+}
+
+fn too_many_connections() -> JoinError {
+    let message = "this node has as many connections as it takes (--max-connections)".to_owned();
+    JoinError { close: CloseCode::Full, message }
+}
+
+/// What the query asks for.
 #[derive(Debug, PartialEq, Eq)]
 struct Asked {
     player: Option<PlayerName>,
@@ -92,16 +114,11 @@ struct Asked {
 }
 
 impl Asked {
-    fn parse(query: &str) -> Result<Self, Failure> {
-        let (mut player, mut epoch, mut offset) = (None, None, None);
-        for (key, value) in form(query)? {
-            match key.as_str() {
-                "player" => player = Some(PlayerName::parse(&value)?),
-                "epoch" => epoch = Some(parse_epoch(value)?),
-                "offset" => offset = Some(parse_offset(&value)?),
-                _ => {}
-            }
-        }
+    fn parse(query: Option<&str>) -> Result<Self, Failure> {
+        let query = Parameters::parse(query, &PARAMETERS)?;
+        let player = query.get("player").map(PlayerName::parse).transpose()?;
+        let epoch = query.get("epoch").map(parse_epoch).transpose()?;
+        let offset = query.get("offset").map(parse_offset).transpose()?;
         let resume = epoch.zip(offset).map(|(epoch, offset)| Resume { epoch, offset });
         Ok(Self { player, resume })
     }
@@ -112,21 +129,18 @@ impl Asked {
     }
 }
 
-fn form(query: &str) -> Result<Vec<(String, String)>, Failure> {
-    axum::extract::Query::<Vec<(String, String)>>::try_from_uri(
-        &format!("/?{query}").parse().map_err(|_| bad("the query is not a URL's"))?,
-    )
-    .map(|axum::extract::Query(pairs)| pairs)
-    .map_err(|error| bad(error.body_text()))
-}
-
-fn parse_epoch(text: String) -> Result<String, Failure> {
+fn parse_epoch(text: &str) -> Result<String, Failure> {
     let fits = (1..=EPOCH_LEN).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
-    if fits { Ok(text) } else { Err(bad("epoch has 1-32 characters of A-Za-z0-9, as told in welcome")) }
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err(bad("epoch has 1-32 characters of A-Za-z0-9, as told in welcome"))
+    }
 }
 
 fn parse_offset(text: &str) -> Result<u64, Failure> {
-    text.parse().map_err(|_| bad("offset is a whole number, as told in the last room frame"))
+    let number = text.parse::<WholeNumber>();
+    number.map(|number| number.0).map_err(|_| bad("offset is a whole number, as told in the last room frame"))
 }
 
 fn bad(message: impl Into<String>) -> Failure {
@@ -139,20 +153,28 @@ mod tests {
 
     #[test]
     fn a_query_names_the_player_and_where_it_left_off() {
-        let asked = Asked::parse("player=ann%3A1&epoch=abc&offset=7&later=1").unwrap();
+        let asked = Asked::parse(Some("player=ann%3A1&epoch=abc&offset=7&token=x")).unwrap();
         assert_eq!(asked.player.unwrap().as_str(), "ann:1");
         assert_eq!(asked.resume, Some(Resume { epoch: "abc".into(), offset: 7 }));
-        assert_eq!(Asked::parse("").unwrap(), Asked { player: None, resume: None });
-        assert_eq!(Asked::parse("offset=7").unwrap().resume, None, "an offset of no epoch says nothing");
+        assert_eq!(Asked::parse(None).unwrap(), Asked { player: None, resume: None });
+        assert_eq!(Asked::parse(Some("offset=7")).unwrap().resume, None, "an offset of no epoch says nothing");
     }
 
     #[test]
     fn a_bad_query_is_refused() {
         let long = format!("epoch={}", "a".repeat(33));
-        for query in
-            ["player=", "player=a%20b", "player=..", "epoch=", "epoch=a-b", "offset=-1", "offset=x", &long]
-        {
-            assert!(Asked::parse(query).is_err(), "{query}");
+        for query in [
+            "player=",
+            "player=a%20b",
+            "player=..",
+            "epoch=",
+            "epoch=a-b",
+            "offset=-1",
+            "offset=x",
+            "later=1",
+            &long,
+        ] {
+            assert!(Asked::parse(Some(query)).is_err(), "{query}");
         }
     }
 

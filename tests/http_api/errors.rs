@@ -112,7 +112,9 @@ async fn a_bad_body_is_told_what_would_be_right() {
         r#"{"units":"2"}"#,
         r#"{"units":2.5}"#,
         r#"{"units":-1}"#,
-        r#"{"units":1e3}"#,
+        r#"{"units":1e400}"#,
+        r#"{"units":9007199254740993.0}"#,
+        "\u{feff}{\"units\":2}",
         r#"{"units":0}"#,
         r#"{"units":2,"units":2}"#,
         r#"{"units":2} {}"#,
@@ -202,9 +204,91 @@ async fn too_many_units_are_beyond_a_limit() {
     let server = Server::start().await;
     for units in ["1000001", "4294967295", "4294967296", "18446744073709551615"] {
         let answer = server.call("PUT", "/v1/rooms/r/assets/a", &format!(r#"{{"units":{units}}}"#)).await;
-        assert_eq!(answer.error(), (429, "limit_reached".to_owned()), "{units}");
+        assert_eq!(answer.error(), (400, "limit_reached".to_owned()), "{units}");
         assert_eq!(answer.header("retry-after"), None, "later it will be as many");
     }
+}
+
+#[tokio::test]
+async fn a_limit_that_the_room_has_reached_is_a_conflict_with_its_state() {
+    let server = Server::configured(|config| (config.max_assets, config.max_units) = (1, 10)).await;
+    let put = async |asset: &str, units: u32| {
+        server.call("PUT", &format!("/v1/rooms/r/assets/{asset}"), &format!(r#"{{"units":{units}}}"#)).await
+    };
+    assert_eq!(put("sword", 10).await.status, 201);
+    let more = put("bow", 1).await;
+    assert_eq!(more.error(), (409, "limit_reached".to_owned()), "one asset too many");
+    assert_eq!(more.header("retry-after"), None);
+    let restock = "/v1/rooms/r/assets/sword/restock";
+    let more = server.call("POST", restock, r#"{"units":1}"#).await;
+    assert_eq!(more.error(), (409, "limit_reached".to_owned()), "more units than it may have by now");
+    let never = server.call("POST", restock, r#"{"units":11}"#).await;
+    assert_eq!(never.error(), (400, "limit_reached".to_owned()), "more units than any may have");
+}
+
+#[tokio::test]
+async fn a_full_node_is_a_matter_of_time() {
+    let server = Server::configured(|config| config.max_rooms = 0).await;
+    for (method, path, body) in [
+        ("PUT", "/v1/rooms/r/assets/a", r#"{"units":1}"#),
+        ("POST", "/v1/rooms/r/assets/a/select", r#"{"player":"ada"}"#),
+    ] {
+        let answer = server.call(method, path, body).await;
+        assert_eq!(answer.error(), (503, "limit_reached".to_owned()), "{method} {path}");
+        assert_eq!(answer.header("retry-after"), Some("1"), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn whole_numbers_are_taken_as_engines_write_them() {
+    let server = Server::start().await;
+    for (n, units) in ["3", "3.0", "3e0", "30e-1", "3.000"].into_iter().enumerate() {
+        let path = format!("/v1/rooms/r/assets/a{n}");
+        let answer = server.call("PUT", &path, &format!(r#"{{"units":{units}}}"#)).await;
+        assert_eq!((answer.status, &answer.json()["units"]), (201, &3.into()), "{units}");
+        let restock = format!(r#"{{"units":{units},"revision":0.0}}"#);
+        assert_eq!(server.call("POST", &format!("{path}/restock"), &restock).await.status, 200, "{restock}");
+        let holders = format!("{path}/holders?limit={units}&after=0.0");
+        assert_eq!(server.get(&holders).await.status, 200, "{holders}");
+    }
+    let other = server.call("POST", "/v1/rooms/r/assets/a0/restock", r#"{"units":1,"revision":0.0}"#).await;
+    assert_eq!(other.error().0, 409, "a condition is one in any notation");
+}
+
+#[tokio::test]
+async fn a_parameter_that_is_unknown_or_there_twice_is_refused() {
+    let server = Server::with_asset(1).await;
+    for (method, path) in [
+        ("GET", "/v1/rooms/r?limit=1"),
+        ("GET", "/v1/rooms/r/assets/sword/holders?limit=1&limit=2"),
+        ("GET", "/v1/rooms/r/assets/sword/holders?limit=1&%6cimit=1"),
+        ("GET", "/v1/rooms/r/assets/sword/holders?revision=1"),
+        ("GET", "/v1/rooms/r/assets/sword/holders?limit=1.5"),
+        ("POST", "/v1/rooms/r/assets/sword/select?player=ada"),
+        ("DELETE", "/v1/rooms/r?force"),
+    ] {
+        let answer = server.call(method, path, r#"{"player":"ada"}"#).await;
+        assert_eq!(answer.error(), bad("bad_message"), "{method} {path}");
+    }
+    assert_eq!(
+        server.get("/v1/rooms/r?").await.json()["assets"][0]["held"],
+        0,
+        "nothing of this had an effect"
+    );
+    assert_eq!(server.get("/?room=r&player=ada").await.status, 200, "the page reads its own");
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_told_to_come_as_it_is() {
+    let server = Server::start().await;
+    let (path, body) = ("/v1/rooms/r/assets/a", r#"{"units":1}"#);
+    for encoding in ["gzip", "br", "identity, gzip", "x"] {
+        let answer = server.call_with("PUT", path, body, &format!("Content-Encoding: {encoding}\r\n")).await;
+        assert_eq!(answer.error(), (415, "bad_message".to_owned()), "{encoding}");
+        assert_eq!(answer.header("accept-encoding"), Some("identity"));
+    }
+    let as_it_is = server.call_with("PUT", path, body, "Content-Encoding: Identity\r\n").await;
+    assert_eq!(as_it_is.status, 201, "{}", as_it_is.body);
 }
 
 #[tokio::test]

@@ -92,6 +92,56 @@ async fn beyond_max_connections_the_answer_is_full() {
 }
 
 #[tokio::test]
+async fn a_full_node_answers_its_probe_beside_strangers_who_are_silent() {
+    let server = Server::with(Settings { max_connections: 1, ..Settings::default() }).await;
+    let mut first = server.connect().await;
+    size_of_the_answer(&mut first).await;
+    let mut silent = Vec::new();
+    for _ in 0..200 {
+        silent.push(server.connect().await);
+    }
+    for _ in 0..5 {
+        assert_eq!(server.get("/healthz").await.status, 200);
+        silent.push(server.connect().await);
+    }
+    // They are given a second for a head.
+    for stream in &mut silent {
+        timeout(PATIENCE, stream.read_to_end(&mut Vec::new())).await.expect("it is given up").unwrap();
+    }
+    first.write_all(PAGE.as_bytes()).await.expect("who has a seat keeps it");
+}
+
+#[tokio::test]
+async fn a_kept_connection_may_idle_longer_than_a_head_may_take() {
+    let settings = Settings {
+        handshake_timeout: Duration::from_millis(200),
+        idle_timeout: Duration::from_millis(900),
+        ..Settings::default()
+    };
+    let server = Server::with(settings).await;
+    let mut kept = server.connect().await;
+    for _ in 0..2 {
+        size_of_the_answer(&mut kept).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    size_of_the_answer(&mut kept).await;
+    let idle = Instant::now();
+    timeout(PATIENCE, kept.read_to_end(&mut Vec::new())).await.expect("it is given up in the end").unwrap();
+    assert!(idle.elapsed() >= Duration::from_millis(800), "{:?}", idle.elapsed());
+
+    let mut half = server.connect().await;
+    size_of_the_answer(&mut half).await;
+    half.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+    let begun = Instant::now();
+    timeout(PATIENCE, half.read_to_end(&mut Vec::new())).await.expect("it is given up").unwrap();
+    assert!(
+        begun.elapsed() < Duration::from_millis(800),
+        "a later head has no more time: {:?}",
+        begun.elapsed()
+    );
+}
+
+#[tokio::test]
 async fn an_answer_nobody_reads_is_given_up() {
     let settings =
         Settings { write_timeout: Duration::from_millis(100), max_connections: 1, ..Settings::default() };

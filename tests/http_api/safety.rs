@@ -83,3 +83,77 @@ async fn our_own_page_and_listed_ones_may_change_things() {
         assert!([200, 201].contains(&answer.status), "{origin}: {}", answer.body);
     }
 }
+
+#[tokio::test]
+async fn a_page_whose_own_name_leads_here_is_refused() {
+    let server = Server::with_asset(1).await;
+    let ask = async |head: String| server.send(&format!("{head}Connection: close\r\n\r\n")).await;
+    for (method, path) in [
+        ("GET", "/v1/rooms/r"),
+        ("DELETE", "/v1/rooms/r"),
+        ("GET", "/v1/rooms/r/ws?player=ann"),
+        ("GET", "/"),
+        ("GET", "/metrics"),
+        ("GET", "/nothing"),
+    ] {
+        for host in ["evil.example", "evil.example:8080", "EVIL.example.", "127.0.0.1.evil.example"] {
+            let answer = ask(format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n")).await;
+            assert_eq!(answer.error(), (403, "forbidden".to_owned()), "{method} {path} {host}");
+            assert!(answer.message().contains("--allow-origin"), "{}", answer.message());
+        }
+    }
+    let target = ask("GET http://evil.example/v1/rooms/r HTTP/1.1\r\nHost: localhost\r\n".to_owned()).await;
+    assert_eq!(target.error().0, 403);
+    let forwarded = "GET /v1/rooms/r HTTP/1.1\r\nHost: evil.example\r\nX-Forwarded-Host: localhost\r\n";
+    assert_eq!(ask(forwarded.to_owned()).await.error().0, 403);
+    for path in ["/healthz", "/readyz"] {
+        let probe = ask(format!("GET {path} HTTP/1.1\r\nHost: node.game.internal\r\n")).await;
+        assert_eq!(probe.status, 200, "a probe may not know the server's name: {path}");
+    }
+    assert_eq!(server.get("/v1/rooms/r").await.status, 200, "it is still there");
+}
+
+#[tokio::test]
+async fn the_servers_own_names_and_listed_ones_are_taken() {
+    let allow_origin = vec!["https://game.example".parse().unwrap()];
+    let server = Server::with(Settings { allow_origin, ..Settings::default() }).await;
+    for host in [
+        "localhost",
+        "LOCALHOST:8080",
+        "127.0.0.1:1",
+        "[::1]:8080",
+        "a.localhost",
+        "node1",
+        "game.example:8443",
+    ] {
+        let answer = server.send(&format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).await;
+        assert_eq!(answer.status, 200, "{host}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn a_request_has_one_host() {
+    let server = Server::start().await;
+    for hosts in [
+        "",
+        "Host: a\r\nHost: a\r\n",
+        "Host: a\r\nHost: b\r\n",
+        "Host: \r\n",
+        "Host: a b\r\n",
+        "Host: me@a\r\n",
+    ] {
+        let answer = server.send(&format!("GET /healthz HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n")).await;
+        assert_eq!(answer.error(), (400, "bad_message".to_owned()), "{hosts:?}");
+    }
+    assert_eq!(server.send("GET /healthz HTTP/1.0\r\n\r\n").await.status, 200, "HTTP/1.0 has none");
+}
+
+#[tokio::test]
+async fn a_change_that_a_browser_says_comes_from_another_site_is_refused() {
+    let server = Server::start().await;
+    let (method, path, body) = CHANGES[0];
+    let answer = server.call_with(method, path, body, "Sec-Fetch-Site: cross-site\r\n").await;
+    assert_eq!(answer.error(), (403, "forbidden".to_owned()));
+    let answer = server.call_with(method, path, body, "Sec-Fetch-Site: same-origin\r\n").await;
+    assert_eq!(answer.status, 201, "{}", answer.body);
+}

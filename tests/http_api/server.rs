@@ -41,8 +41,19 @@ impl Server {
         Self::on(Arc::new(MemoryStore::new(None)), settings).await
     }
 
+    /// With other rules.
+    pub(crate) async fn configured(adjust: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::default();
+        adjust(&mut config);
+        Self::run(Arc::new(MemoryStore::new(None)), Settings::default(), config).await
+    }
+
     pub(crate) async fn on(store: Arc<dyn Store>, settings: Settings) -> Self {
-        let config = Config { select_deadline: Duration::from_millis(300), ..Config::default() };
+        Self::run(store, settings, Config::default()).await
+    }
+
+    async fn run(store: Arc<dyn Store>, settings: Settings, config: Config) -> Self {
+        let config = Config { select_deadline: Duration::from_millis(300), ..config };
         let metrics = Metrics::new();
         let bus = bus::open("local:").unwrap();
         let arbiter = metrics.scope(|| Arbiter::start(config, store, bus, 1));

@@ -90,6 +90,11 @@ impl Process {
         http::metric(self.address, name).await
     }
 
+    /// What it logged since it listens.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.log.lock().clone()
+    }
+
     /// Whether it logged something with these words in it since it listens.
     pub(crate) fn has_logged(&self, words: &str) -> bool {
         self.log.lock().iter().any(|line| line.contains(words))

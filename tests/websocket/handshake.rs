@@ -38,6 +38,13 @@ async fn a_room_or_player_that_is_no_name_is_refused_before_the_upgrade() {
         "r/ws?player=ann&epoch=a-b&offset=1",
         "r/ws?player=ann&epoch=e&offset=-1",
         "r/ws?player=ann&epoch=e&offset=18446744073709551616",
+        "r/ws?player=ann&player=victim",
+        "r/ws?player=ann&%70layer=victim",
+        "r/ws?player=ann&player=ann",
+        "r/ws?player=ann&room=other",
+        "r/ws?Player=ann",
+        "r/ws?player=ann;player=victim",
+        "r/ws?=ann",
     ] {
         let answer = server.ask(close_after(path, "")).await;
         assert_eq!(status(&answer), 400, "{path}: {answer}");
@@ -63,6 +70,42 @@ async fn another_origin_and_a_request_that_is_no_upgrade_are_refused() {
     ] {
         let answer = server.ask(close_after("r/ws", "").replace(from, to)).await;
         assert!((400..500).contains(&status(&answer)), "{from}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_handshake_says_what_is_spoken() {
+    let server = Server::start().await;
+    let refused = [
+        close_after("r/ws", "").replace("Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 8"),
+        close_after("r/ws", "").replace("Sec-WebSocket-Version: 13\r\n", ""),
+        close_after("r/ws?player=", ""),
+        close_after("r/ws", "Origin: https://evil.example\r\n"),
+    ];
+    for handshake in refused {
+        let answer = server.ask(handshake).await.to_lowercase();
+        assert!((400..500).contains(&status(&answer)), "{answer}");
+        assert!(answer.contains("\nsec-websocket-version: 13\r"), "{answer}");
+    }
+    let old = server.ask(close_after("r/ws", "").replace("HTTP/1.1", "HTTP/1.0")).await.to_lowercase();
+    assert_eq!(status(&old), 426, "{old}");
+    assert!(old.contains("\nupgrade: websocket\r") && old.contains("\nsec-websocket-version: 13\r"), "{old}");
+}
+
+#[tokio::test]
+async fn an_offer_of_several_protocols_is_taken_for_the_one_that_is_spoken() {
+    let server = Server::start().await;
+    for (upgrade, connection) in [
+        ("Upgrade: h2c, websocket", "Connection: keep-alive, Upgrade"),
+        ("Upgrade: WebSocket,h2c", "Connection: upgrade"),
+        ("Upgrade: h2c\r\nUpgrade: websocket", "Connection: keep-alive\r\nConnection: Upgrade"),
+    ] {
+        let head = handshake("r/ws?player=ann")
+            .replace("Upgrade: websocket", upgrade)
+            .replace("Connection: Upgrade", connection);
+        let mut stream = server.connect().await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        Socket::after_handshake(stream).await.welcomed().await;
     }
 }
 

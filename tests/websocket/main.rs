@@ -22,3 +22,4 @@ mod abuse;
 mod broken_frames;
 mod handshake;
 mod limits;
+mod logged;

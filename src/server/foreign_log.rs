@@ -1,0 +1,80 @@
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+
+/// One line per foreign origin or host in this time.
+const EVERY: Duration = Duration::from_secs(60);
+/// Origins and hosts remembered; whoever invents more of them in a minute is not logged any more.
+const REMEMBERED: usize = 256;
+/// Characters shown of what a stranger sent.
+const SHOWN: usize = 128;
+
+/// Tells the operator which pages were refused, once a minute for each origin and host.
+#[derive(Debug, Default)]
+pub(super) struct ForeignLog(Mutex<HashMap<String, Instant>>);
+
+impl ForeignLog {
+    /// A page of `origin` was refused at a server reached as `host`.
+    pub(super) fn origin(&self, origin: &str, host: &str) {
+        let (origin, host) = (shorten(origin), shorten(host));
+        if self.due(&format!("origin {origin}"), Instant::now()) {
+            tracing::warn!(
+                ?origin,
+                ?host,
+                "refused a page of another origin; if it is yours, start with --allow-origin {origin:?}"
+            );
+        }
+    }
+
+    /// A request for the server `host` was refused; `origin` is that of the page, if it told one.
+    pub(super) fn host(&self, host: &str, origin: &str) {
+        let (host, origin) = (shorten(host), shorten(origin));
+        if self.due(&format!("host {host}"), Instant::now()) {
+            tracing::warn!(
+                ?host,
+                ?origin,
+                "refused a request for another host; if it is this server's name, start with --allow-origin \"https://{}\"",
+                host.escape_debug()
+            );
+        }
+    }
+
+    fn due(&self, key: &str, now: Instant) -> bool {
+        let mut lines = self.0.lock();
+        if lines.get(key).is_some_and(|last| now.duration_since(*last) < EVERY) {
+            return false;
+        }
+        if lines.len() >= REMEMBERED {
+            lines.retain(|_, last| now.duration_since(*last) < EVERY);
+        }
+        let due = lines.len() < REMEMBERED;
+        if due {
+            lines.insert(key.to_owned(), now);
+        }
+        due
+    }
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(SHOWN).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_a_minute_for_each_and_a_bound_on_all() {
+        let (log, now) = (ForeignLog::default(), Instant::now());
+        assert!(log.due("a", now) && log.due("b", now));
+        assert!(!log.due("a", now + EVERY / 2));
+        assert!(log.due("a", now + EVERY));
+        let invented = (0..10_000).filter(|n| log.due(&format!("origin {n}"), now + EVERY)).count();
+        assert!(invented < REMEMBERED, "{invented}");
+        assert!(log.0.lock().len() <= REMEMBERED);
+        assert!(log.due("later", now + EVERY * 2), "they are forgotten");
+    }
+}

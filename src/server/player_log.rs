@@ -1,0 +1,138 @@
+use std::{collections::BTreeMap, time::Duration};
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::meters::End;
+use crate::{
+    arbiter::Member,
+    model::{PlayerName, RoomName},
+};
+
+/// Lines of one kind at once, and as many more in each second.
+const LINES: f64 = 20.0;
+/// How often the lines that were held back are summed up.
+const SUMMARY_EVERY: Duration = Duration::from_secs(1);
+
+/// Who joined, who left and who was refused, at `info`. A flood of them becomes one line a second for each kind.
+#[derive(Debug)]
+pub(super) struct PlayerLog {
+    joined: Mutex<Pace>,
+    left: Mutex<Pace>,
+    refused: Mutex<Pace>,
+}
+
+/// Lines of one kind: some go out, the others are counted by what they would say.
+#[derive(Debug)]
+struct Pace {
+    left: f64,
+    at: Instant,
+    held_back: BTreeMap<u16, u64>,
+}
+
+impl PlayerLog {
+    pub(super) fn new() -> Self {
+        let pace = || Mutex::new(Pace { left: LINES, at: Instant::now(), held_back: BTreeMap::new() });
+        Self { joined: pace(), left: pace(), refused: pace() }
+    }
+
+    pub(super) fn joined(&self, member: &Member) {
+        if self.joined.lock().allows(0) {
+            tracing::info!(player = name(member.player()), room = %member.room_name(), "joined");
+        }
+    }
+
+    /// `code` is the close code, 1006 when there was none.
+    pub(super) fn left(&self, member: &Member, end: End, stayed: Duration) {
+        let code = code(end);
+        if self.left.lock().allows(code) {
+            let (player, seconds) = (name(member.player()), stayed.as_secs());
+            tracing::info!(player, room = %member.room_name(), code, why = why(end), seconds, "left");
+        }
+    }
+
+    /// Accepted, and closed with `code` instead of a welcome.
+    pub(super) fn refused(&self, player: Option<&PlayerName>, room: &RoomName, code: u16, why: &str) {
+        if self.refused.lock().allows(code) {
+            tracing::info!(player = name(player), %room, code, why, "refused");
+        }
+    }
+
+    /// Refused before there was a WebSocket, with an HTTP status.
+    pub(super) fn refused_handshake(&self, status: u16, why: &str) {
+        if self.refused.lock().allows(status) {
+            tracing::info!(status, why, "refused");
+        }
+    }
+
+    /// Sums up what was held back. Runs until dropped.
+    pub(super) async fn sum_up(&self) {
+        let mut ticks = tokio::time::interval(SUMMARY_EVERY);
+        loop {
+            ticks.tick().await;
+            for (what, pace) in [("joined", &self.joined), ("left", &self.left), ("refused", &self.refused)] {
+                let held_back = std::mem::take(&mut pace.lock().held_back);
+                if !held_back.is_empty() {
+                    let (players, codes) = (held_back.values().sum::<u64>(), listed(&held_back));
+                    tracing::info!(players, codes, "more {what} than are told one by one");
+                }
+            }
+        }
+    }
+}
+
+impl Pace {
+    /// Whether the line goes out; if not, it is counted under `code`.
+    fn allows(&mut self, code: u16) -> bool {
+        let now = Instant::now();
+        self.left = LINES.min(self.left + now.duration_since(self.at).as_secs_f64() * LINES);
+        self.at = now;
+        if self.left >= 1.0 {
+            self.left -= 1.0;
+            return true;
+        }
+        *self.held_back.entry(code).or_default() += 1;
+        false
+    }
+}
+
+fn name(player: Option<&PlayerName>) -> &str {
+    player.map_or("(observer)", PlayerName::as_str)
+}
+
+fn code(end: End) -> u16 {
+    match end {
+        End::Closed(code) => code,
+        End::ByClient => 1000,
+        End::Broken => 1006,
+    }
+}
+
+fn why(end: End) -> &'static str {
+    match end {
+        End::Closed(_) => "closed by the server",
+        End::ByClient => "closed by the client",
+        End::Broken => "the connection broke",
+    }
+}
+
+fn listed(held_back: &BTreeMap<u16, u64>) -> String {
+    let codes = held_back.iter().filter(|(code, _)| **code != 0);
+    codes.map(|(code, times)| format!("{code} x {times}")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_is_told_in_bounded_lines_and_counted() {
+        let mut pace = Pace { left: LINES, at: Instant::now(), held_back: BTreeMap::new() };
+        let mut told = (0..10_000).filter(|_| pace.allows(4113)).count();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        told += (0..10_000).filter(|n| pace.allows(4100 + n % 2)).count();
+        assert_eq!(told, 2 * LINES as usize);
+        assert_eq!(pace.held_back.values().sum::<u64>(), 20_000 - told as u64);
+        assert_eq!(listed(&pace.held_back), "4100 x 4990, 4101 x 4990, 4113 x 9980");
+    }
+}

@@ -1,0 +1,92 @@
+use super::failure::Failure;
+use crate::model::ErrorCode;
+
+/// The parameters of a request's query, decoded. Each is known to the path, and none stands there twice: a gate in front
+/// of the node may have looked at the other one.
+#[derive(Debug)]
+pub(super) struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    /// Decodes `query`; `known` are the names that the path takes.
+    ///
+    /// # Errors
+    /// 400 names the parameter that is unknown or given twice.
+    pub(super) fn parse(query: Option<&str>, known: &[&str]) -> Result<Self, Failure> {
+        let mut found = Vec::<(String, String)>::new();
+        for (name, value) in form(query.unwrap_or_default())? {
+            if !known.contains(&name.as_str()) {
+                return Err(bad(format!("unknown parameter {:?}: {}", shorten(&name), choices(known))));
+            }
+            if found.iter().any(|(earlier, _)| *earlier == name) {
+                return Err(bad(format!("parameter {name:?} is given twice; give it once")));
+            }
+            found.push((name, value));
+        }
+        Ok(Self(found))
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+fn form(query: &str) -> Result<Vec<(String, String)>, Failure> {
+    let uri = format!("/?{query}").parse().map_err(|_| bad("the query is not a URL's".to_owned()))?;
+    axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri)
+        .map(|axum::extract::Query(pairs)| pairs)
+        .map_err(|error| bad(error.body_text()))
+}
+
+fn choices(known: &[&str]) -> String {
+    if known.is_empty() {
+        return "this path takes none".to_owned();
+    }
+    format!("this path takes {}", known.join(", "))
+}
+
+fn shorten(name: &str) -> String {
+    name.chars().take(32).collect()
+}
+
+fn bad(message: String) -> Failure {
+    Failure::new(ErrorCode::BadMessage, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: [&str; 2] = ["player", "offset"];
+
+    #[test]
+    fn parameters_are_decoded() {
+        let found = Parameters::parse(Some("player=ann%3A1&offset=7"), &KNOWN).unwrap();
+        assert_eq!((found.get("player"), found.get("offset")), (Some("ann:1"), Some("7")));
+        for nothing in [None, Some(""), Some("&")] {
+            assert_eq!(Parameters::parse(nothing, &KNOWN).unwrap().get("player"), None, "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_given_twice_or_unknown_is_refused() {
+        for query in [
+            "player=ann&player=victim",
+            "player=ann&%70layer=victim",
+            "%70layer=ann&player=ann",
+            "player=ann&offset=1&player=ann",
+            "player&player",
+            "later=1",
+            "Player=ann",
+            "=ann",
+            "player%20=ann",
+            "+player=ann",
+            "player%00=ann",
+            "player[]=ann",
+            "%ff=1",
+        ] {
+            let error = Parameters::parse(Some(query), &KNOWN).expect_err(query);
+            assert!(format!("{error:?}").contains("parameter"), "{query}: {error:?}");
+        }
+        assert!(Parameters::parse(Some("a=1"), &[]).is_err());
+    }
+}
