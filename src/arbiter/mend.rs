@@ -11,7 +11,7 @@ use super::{
     reconstruct::reconstruct,
     refusal::Refusal,
     room::{Room, RoomHandle, State},
-    turn::run,
+    turn::{known, run},
 };
 use crate::{
     bus::BusMessage,
@@ -86,12 +86,16 @@ impl Arbiter {
     async fn mend_now(self: &Arc<Self>, room: &RoomHandle, asset: &AssetName, publish: bool) -> bool {
         let most = self.config.room_log / 2;
         for last in (1..=TRIES).rev() {
-            let (origin, known) =
-                room.with(|state| state.view.get(asset).map(|known| (known.origin, known.revision))).unzip();
+            let before = known(room, asset);
+            let revision = room.with(|state| state.view.revision(asset));
             let target = room.mending.lock().get(asset).copied().flatten();
-            let (stored, grants) = match self.read_asset(room, asset, known, most + 1).await {
+            let (stored, grants) = match self.read_asset(room, asset, revision, most + 1).await {
                 Ok(Some(read)) => read,
                 Ok(None) => {
+                    // What was heard of a room that was removed is no loss.
+                    if before.is_known() || !room.with(|state| state.was_removed) {
+                        Arc::clone(self).suspect_loss(room.clone(), asset.clone(), before.renewals()).await;
+                    }
                     // Nothing that waits for it will ever be of use.
                     room.mending.lock().insert(asset.clone(), None);
                     room.with(|state| state.view.forget_waiting(asset));
@@ -100,8 +104,8 @@ impl Arbiter {
                 Err(_) => return false,
             };
             // It went with the room, or was lost, and this one was made since.
-            if origin.is_some_and(|origin| origin != stored.origin) {
-                self.follow_back(room, asset, |now| now.view.get(asset).map(|known| known.origin) == origin);
+            if before.is_of_another_record_than(&stored) {
+                Arc::clone(self).suspect_loss(room.clone(), asset.clone(), before.renewals()).await;
                 return false;
             }
             room.lower_target(asset, target, stored.revision);
