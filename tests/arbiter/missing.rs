@@ -270,6 +270,8 @@ async fn an_operator_who_makes_it_anew_does_not_hide_the_loss() {
     for config in ways(1) {
         let (world, mut ann, mut bob) = held_by_ann(config, true).await;
         empty(&world).await;
+        // So that those who are told have the time to look.
+        world.faulty.slow(Duration::from_millis(5));
         let (room, sword) = (arena(), sword());
         let (made, told) = tokio::join!(world.arbiter.create(&room, &sword, 1), ann.find(shown));
         assert_eq!((made.unwrap().created, world.regressions()), (true, 1));

@@ -169,7 +169,8 @@ async fn a_store_that_went_back_is_noticed_by_the_grant_that_fills_it_again() {
 
 #[tokio::test(start_paused = true)]
 async fn every_change_notices_that_the_store_went_back() {
-    let told = [("release", vec![(2, 0)]), ("restock", vec![(2, 1)]), ("create", vec![(0, 0)]), ("remove", vec![])];
+    let told =
+        [("release", vec![(2, 0)]), ("restock", vec![(2, 1)]), ("create", vec![(0, 0)]), ("remove", vec![])];
     for (kind, told) in told {
         let world = World::shared(without_resync());
         world.create(9).await;

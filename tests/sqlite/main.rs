@@ -5,6 +5,10 @@
 
 #[path = "../conformance/mod.rs"]
 mod conformance;
+#[path = "../remote/emptied.rs"]
+mod emptied;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod bounds;
 mod child;
