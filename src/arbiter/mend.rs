@@ -10,7 +10,7 @@ use super::{
     meters::StoreCall,
     reconstruct::reconstruct,
     refusal::Refusal,
-    room::{Room, RoomHandle, State},
+    room::{RoomHandle, State},
     turn::{known, run},
 };
 use crate::{
@@ -155,7 +155,7 @@ impl Arbiter {
     }
 
     /// Asks the store what those players hold of whom it is not known.
-    pub(super) async fn ask_held(&self, room: &Room) {
+    pub(super) async fn ask_held(self: &Arc<Self>, room: &RoomHandle) {
         for player in room.with(|state| state.presence.unknown()) {
             self.ask_held_by(room, &player, self.config.select_deadline).await;
         }
@@ -163,11 +163,23 @@ impl Arbiter {
 
     /// Asks the store what a player holds if it is not known; while it is away, the first holders in the view
     /// must do.
-    pub(super) async fn ask_held_by(&self, room: &Room, player: &PlayerName, patience: Duration) {
+    pub(super) async fn ask_held_by(
+        self: &Arc<Self>,
+        room: &RoomHandle,
+        player: &PlayerName,
+        patience: Duration,
+    ) {
         let Some(question) = room.with(|state| state.presence.question(player)) else { return };
         let ask = || self.store.held_by(&room.name, player);
         match self.read_within(StoreCall::HeldBy, &room.name, patience, ask).await {
-            Ok(rows) => room.with(|state| state.presence.learn(player, question, rows)),
+            Ok(rows) => {
+                for (asset, revision) in &rows {
+                    if room.with(|state| state.view.is_behind(asset, *revision)) {
+                        self.mend(room, asset, Some(*revision), GAP_WAIT, false);
+                    }
+                }
+                room.with(|state| state.presence.learn(player, question, rows));
+            }
             Err(_) => room.with(|state| {
                 let listed = state.view.listed_holdings(player);
                 state.presence.guess(player, listed);

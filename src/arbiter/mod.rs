@@ -8,6 +8,7 @@ mod count;
 mod join;
 mod member;
 mod operate;
+mod select;
 mod turn;
 mod verdicts;
 

@@ -57,8 +57,8 @@ impl Arbiter {
         let rows: Rows = rows.into_iter().map(|row| (row.asset.clone(), row)).collect();
         if let Some(known) = sent.values().find(|known| regressed(known, rows.get(&known.asset))) {
             self.suspect(&room, &known.asset, renewals);
-            return;
         }
+        // Also then: what was heard of is not made by a select.
         for (asset, row) in rows {
             if room.with(|state| state.view.is_behind(&asset, row.revision)) {
                 self.mend(&room, &asset, Some(row.revision), Duration::ZERO, false);

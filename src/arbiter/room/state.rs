@@ -82,6 +82,11 @@ impl State {
     pub(in crate::arbiter) fn replace(&mut self, snapshot: Vec<AssetState>) {
         self.forget_assets();
         self.view.load(snapshot, &mut Vec::new());
+        // Who was not asked for may have been taken for a holder by what was known before.
+        for player in self.presence.unknown() {
+            let listed = self.view.listed_holdings(&player);
+            self.presence.guess(&player, listed);
+        }
     }
 
     /// Revisions do not mean any more what they meant.
