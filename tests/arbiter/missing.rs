@@ -36,7 +36,7 @@ async fn held_by_ann(config: Config, shared: bool) -> (World, Client, Client) {
     let world = if shared { World::shared(config) } else { World::new(config) };
     let (mut ann, mut bob) = (world.join("ann").await, world.join("bob").await);
     assert!(matches!(ann.select().await, Answer::Granted { revision: 1, .. }));
-    (ann.now(), bob.now());
+    drop((ann.now(), bob.now()));
     (world, ann, bob)
 }
 
@@ -295,7 +295,7 @@ async fn one_that_was_made_again_at_any_revision_is_noticed_by_the_next_answer()
         let [config, _] = ways(2);
         let (world, mut ann, mut bob) = held_by_ann(config, true).await;
         assert_eq!(bob.select().await, Answer::Granted { revision: 2, remaining: 0 });
-        (ann.now(), bob.now());
+        drop((ann.now(), bob.now()));
         empty(&world).await;
         let units = takers.len() as Units;
         for (taker, seq) in takers.iter().zip(1..) {
