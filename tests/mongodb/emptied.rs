@@ -12,7 +12,9 @@ use crate::{
 async fn what_was_given_away_is_not_made_again_when_its_documents_are_deleted() {
     let Some(engine) = ferretdb() else { return };
     let server = engine.start();
-    let delete = async || drop(papers(&server).await.delete_many(doc! {}).await.unwrap());
+    let delete = async || {
+        papers(&server).await.delete_many(doc! {}).await.unwrap();
+    };
     is_noticed_and_nothing_is_given_away_twice(&server.url(), Made::BySelect, delete).await;
 }
 
