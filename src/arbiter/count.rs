@@ -5,11 +5,35 @@ use crate::model::{AssetState, Units};
 pub(super) struct Count {
     revision: u64,
     held: Units,
+    /// Which record of it this is of; `None`: it was not known to be stored.
+    origin: Option<u64>,
+    /// How often all that was known of the room had been given up.
+    renewals: u64,
 }
 
 impl Count {
-    pub(super) fn of(state: &AssetState) -> Self {
-        Self { revision: state.revision, held: state.held }
+    /// Of an asset as it is known, if it is.
+    pub(super) fn of(known: Option<&AssetState>, renewals: u64) -> Self {
+        let Some(known) = known else { return Self { renewals, ..Self::default() } };
+        Self { revision: known.revision, held: known.held, origin: Some(known.origin), renewals }
+    }
+
+    /// Of what the store answered.
+    pub(super) fn then(self, stored: &AssetState) -> Self {
+        Self::of(Some(stored), self.renewals)
+    }
+
+    pub(super) fn is_known(self) -> bool {
+        self.origin.is_some()
+    }
+
+    pub(super) fn renewals(self) -> u64 {
+        self.renewals
+    }
+
+    /// Whether the asset was made anew since, so that revisions say nothing.
+    pub(super) fn is_of_another_record_than(self, stored: &AssetState) -> bool {
+        self.origin.is_some_and(|origin| origin != stored.origin)
     }
 
     /// Whether it had come further than `revision`.
@@ -20,7 +44,8 @@ impl Count {
     /// Whether every change between this time and a later one was a grant: only then are there as many holders
     /// more as there are changes.
     pub(super) fn only_grants_until(self, later: Self) -> bool {
-        let changes = later.revision.checked_sub(self.revision);
+        let same = self.origin.is_none() || self.origin == later.origin;
+        let changes = later.revision.checked_sub(self.revision).filter(|_| same);
         changes.is_some() && changes == later.held.checked_sub(self.held).map(u64::from)
     }
 }
@@ -31,19 +56,22 @@ mod tests {
 
     #[test]
     fn a_release_in_between_shows() {
-        let count = |revision, held| Count { revision, held };
+        let count = |revision, held| Count { revision, held, origin: Some(7), renewals: 0 };
         assert!(count(3, 1).only_grants_until(count(3, 1)));
         assert!(count(3, 1).only_grants_until(count(5, 3)));
         assert!(!count(3, 1).only_grants_until(count(5, 1)), "granted and released");
         assert!(!count(3, 1).only_grants_until(count(4, 1)), "restocked");
         assert!(!count(3, 1).only_grants_until(count(4, 0)), "removed");
         assert!(!count(3, 1).only_grants_until(count(2, 0)), "the store went back");
+        let anew = Count { origin: Some(8), ..count(5, 3) };
+        assert!(!count(3, 1).only_grants_until(anew), "made anew");
+        assert!(Count::default().only_grants_until(count(2, 2)), "made since");
     }
 
     #[test]
     fn what_was_not_known_is_beyond_nothing() {
         assert!(!Count::default().is_beyond(0));
-        let known = Count { revision: 3, held: 1 };
+        let known = Count { revision: 3, held: 1, ..Count::default() };
         assert!(known.is_beyond(2) && !known.is_beyond(3));
     }
 }

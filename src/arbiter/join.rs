@@ -77,6 +77,9 @@ impl Arbiter {
         let snapshot = self.read(StoreCall::Snapshot, &room.name, || self.store.snapshot(&room.name)).await?;
         let gaps = room.with(|state| {
             let mut waited = Vec::new();
+            if self.frozen.contains(&room.name) {
+                state.view.freeze();
+            }
             state.view.load(snapshot, &mut waited);
             state.tell(&waited);
             state.view.gaps()

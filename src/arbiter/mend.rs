@@ -10,8 +10,8 @@ use super::{
     meters::StoreCall,
     reconstruct::reconstruct,
     refusal::Refusal,
-    room::{Room, RoomHandle, State},
-    turn::run,
+    room::{RoomHandle, State},
+    turn::{known, run},
 };
 use crate::{
     bus::BusMessage,
@@ -86,12 +86,16 @@ impl Arbiter {
     async fn mend_now(self: &Arc<Self>, room: &RoomHandle, asset: &AssetName, publish: bool) -> bool {
         let most = self.config.room_log / 2;
         for last in (1..=TRIES).rev() {
-            let (origin, known) =
-                room.with(|state| state.view.get(asset).map(|known| (known.origin, known.revision))).unzip();
+            let before = known(room, asset);
+            let revision = room.with(|state| state.view.revision(asset));
             let target = room.mending.lock().get(asset).copied().flatten();
-            let (stored, grants) = match self.read_asset(room, asset, known, most + 1).await {
+            let (stored, grants) = match self.read_asset(room, asset, revision, most + 1).await {
                 Ok(Some(read)) => read,
                 Ok(None) => {
+                    // What was heard of a room that was removed is no loss.
+                    if before.is_known() || !room.with(|state| state.was_removed) {
+                        Arc::clone(self).suspect_loss(room.clone(), asset.clone(), before.renewals()).await;
+                    }
                     // Nothing that waits for it will ever be of use.
                     room.mending.lock().insert(asset.clone(), None);
                     room.with(|state| state.view.forget_waiting(asset));
@@ -100,8 +104,8 @@ impl Arbiter {
                 Err(_) => return false,
             };
             // It went with the room, or was lost, and this one was made since.
-            if origin.is_some_and(|origin| origin != stored.origin) {
-                self.follow_back(room, asset, |now| now.view.get(asset).map(|known| known.origin) == origin);
+            if before.is_of_another_record_than(&stored) {
+                Arc::clone(self).suspect_loss(room.clone(), asset.clone(), before.renewals()).await;
                 return false;
             }
             room.lower_target(asset, target, stored.revision);
@@ -151,7 +155,7 @@ impl Arbiter {
     }
 
     /// Asks the store what those players hold of whom it is not known.
-    pub(super) async fn ask_held(&self, room: &Room) {
+    pub(super) async fn ask_held(self: &Arc<Self>, room: &RoomHandle) {
         for player in room.with(|state| state.presence.unknown()) {
             self.ask_held_by(room, &player, self.config.select_deadline).await;
         }
@@ -159,11 +163,23 @@ impl Arbiter {
 
     /// Asks the store what a player holds if it is not known; while it is away, the first holders in the view
     /// must do.
-    pub(super) async fn ask_held_by(&self, room: &Room, player: &PlayerName, patience: Duration) {
+    pub(super) async fn ask_held_by(
+        self: &Arc<Self>,
+        room: &RoomHandle,
+        player: &PlayerName,
+        patience: Duration,
+    ) {
         let Some(question) = room.with(|state| state.presence.question(player)) else { return };
         let ask = || self.store.held_by(&room.name, player);
         match self.read_within(StoreCall::HeldBy, &room.name, patience, ask).await {
-            Ok(rows) => room.with(|state| state.presence.learn(player, question, rows)),
+            Ok(rows) => {
+                for (asset, revision) in &rows {
+                    if room.with(|state| state.view.is_behind(asset, *revision)) {
+                        self.mend(room, asset, Some(*revision), GAP_WAIT, false);
+                    }
+                }
+                room.with(|state| state.presence.learn(player, question, rows));
+            }
             Err(_) => room.with(|state| {
                 let listed = state.view.listed_holdings(player);
                 state.presence.guess(player, listed);

@@ -8,10 +8,12 @@ mod count;
 mod join;
 mod member;
 mod operate;
+mod select;
 mod turn;
 mod verdicts;
 
 mod crowd;
+mod frozen;
 mod log;
 mod presence;
 mod room;
@@ -25,6 +27,7 @@ mod mend;
 mod persist;
 mod queue;
 mod reconstruct;
+mod regression;
 mod resync;
 mod upkeep;
 
@@ -70,6 +73,7 @@ pub struct Arbiter {
     leaving: AtomicBool,
     next_member: AtomicU64,
     rooms: registry::Registry,
+    frozen: frozen::FrozenRooms,
     /// Turns to compare a room with the store.
     resyncs: Semaphore,
     clock: Arc<clock::Clock>,
@@ -94,6 +98,7 @@ impl Arbiter {
             leaving: AtomicBool::new(false),
             next_member: AtomicU64::new(0),
             rooms: registry::Registry::new(Arc::clone(&clock)),
+            frozen: frozen::FrozenRooms::default(),
             resyncs: Semaphore::new(RESYNCS_AT_ONCE),
             clock,
             random: Mutex::new(random),

@@ -110,23 +110,30 @@ impl Arbiter {
     /// `UnknownRoom`, `StoreUnavailable`, `OutcomeUnknown`.
     pub async fn remove_room(self: &Arc<Self>, room: &RoomName) -> Result<(), Refusal> {
         let stored = self.read(StoreCall::Revisions, room, || self.store.revisions(room)).await?;
-        let active = self.rooms.get(room);
-        if stored.is_empty() && !active.as_ref().is_some_and(|active| active.has_members()) {
+        let is_inhabited = self.rooms.get_inhabited(room).is_some();
+        if stored.is_empty() && !is_inhabited && !self.frozen.contains(room) {
             return Err(unknown_room(room));
         }
         let deadline = Instant::now() + self.config.select_deadline;
         self.persist(StoreCall::RemoveRoom, room, deadline, || self.store.remove_room(room)).await?;
-        if let Some(active) = active {
-            self.begin_anew(active);
-        }
+        self.forget_room(room);
         self.bus.publish(room, &BusMessage::RoomRemoved);
         Ok(())
     }
 
-    /// The room was removed. What other nodes told of the next one before this was known is read from the store, once
+    /// The room was removed.
+    pub(super) fn forget_room(self: &Arc<Self>, name: &RoomName) {
+        if let Some(room) = self.rooms.get_or_else(name, || self.thaw(name)) {
+            self.begin_anew(room);
+        }
+    }
+
+    /// What other nodes told of the next one before this was known is read from the store, once
     /// the members are gone, of whom nothing needs to be known any more.
-    pub(super) fn begin_anew(self: &Arc<Self>, room: RoomHandle) {
-        room.clear();
+    fn begin_anew(self: &Arc<Self>, room: RoomHandle) {
+        room.clear(|| {
+            self.frozen.remove(&room.name);
+        });
         if self.store.shared() {
             let arbiter = Arc::clone(self);
             run(async move {
@@ -154,6 +161,9 @@ impl Arbiter {
             return Err(unknown_room(name));
         }
         let mut view = View::new(self.config.templates.clone());
+        if self.frozen.contains(name) {
+            view.freeze();
+        }
         view.load(snapshot, &mut Vec::new());
         Ok(RoomState { players: 0, present: Vec::new(), assets: view.shown() })
     }

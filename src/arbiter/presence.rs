@@ -56,6 +56,8 @@ struct Question {
     number: u64,
     /// What was given up meanwhile, and when.
     struck: BTreeMap<AssetName, u64>,
+    /// What was taken to be likely.
+    guessed: Vec<(AssetName, u64)>,
 }
 
 impl Presence {
@@ -144,9 +146,11 @@ impl Presence {
     /// Takes the store's answer to a question; what happened while it was asked counts if it is newer.
     pub(super) fn learn(&mut self, player: &PlayerName, question: u64, rows: Vec<(AssetName, u64)>) {
         let Some(Here { held, .. }) = self.here.get_mut(player) else { return };
-        let Some(Question { struck, .. }) = held.question.take_if(|asked| asked.number == question) else {
+        let Some(Question { struck, guessed, .. }) = held.question.take_if(|asked| asked.number == question)
+        else {
             return;
         };
+        held.give_up(guessed);
         for (asset, revision) in rows {
             if struck.get(&asset).is_none_or(|&gone| gone < revision) {
                 let known = held.granted.entry(asset).or_insert(revision);
@@ -157,9 +161,11 @@ impl Presence {
 
     /// Takes what is likely while the store cannot be asked; it will be asked again.
     pub(super) fn guess(&mut self, player: &PlayerName, rows: Vec<(AssetName, u64)>) {
-        if let Some(here) = self.here.get_mut(player).filter(|here| here.held.question.is_some()) {
-            here.held.granted.extend(rows);
-        }
+        let Some(Here { held, .. }) = self.here.get_mut(player) else { return };
+        let Some(question) = &mut held.question else { return };
+        let before = std::mem::replace(&mut question.guessed, rows.clone());
+        held.give_up(before);
+        held.granted.extend(rows);
     }
 
     pub(super) fn holds(&self, player: &PlayerName, asset: &AssetName) -> bool {
@@ -214,9 +220,24 @@ impl Presence {
     }
 }
 
+impl Question {
+    fn new(number: u64) -> Self {
+        Self { number, struck: BTreeMap::new(), guessed: Vec::new() }
+    }
+}
+
 impl Held {
     fn unknown(number: u64) -> Self {
-        Self { granted: BTreeMap::new(), question: Some(Question { number, struck: BTreeMap::new() }) }
+        Self { granted: BTreeMap::new(), question: Some(Question::new(number)) }
+    }
+
+    /// What was guessed does not count any more; what was told since does.
+    fn give_up(&mut self, guessed: Vec<(AssetName, u64)>) {
+        for (asset, revision) in guessed {
+            if self.granted.get(&asset) == Some(&revision) {
+                self.granted.remove(&asset);
+            }
+        }
     }
 
     fn strike(&mut self, event: &Event) {
@@ -310,6 +331,22 @@ mod tests {
         presence.follow(&released(&ann, 7));
         presence.learn(&ann, question, vec![(asset("sword"), 6), (asset("bow"), 1)]);
         assert_eq!(presence.question(&ann), None);
+        assert_eq!(presence.held(&ann), [asset("bow")]);
+    }
+
+    #[test]
+    fn what_was_only_guessed_ends_with_the_answer() {
+        let (mut presence, ann) = (Presence::new(2), player("ann"));
+        presence.enter(&ann);
+        let question = presence.question(&ann).unwrap();
+        presence.guess(&ann, vec![(asset("sword"), 3), (asset("bow"), 1)]);
+        assert!(presence.holds(&ann, &asset("sword")));
+        presence.guess(&ann, vec![(asset("bow"), 1), (asset("crown"), 2)]);
+        assert_eq!(presence.held(&ann), [asset("bow"), asset("crown")]);
+        // Told since, so it is no guess.
+        let change = Change::Granted { player: ann.clone(), units: 2, at: 1 };
+        presence.follow(&Event { asset: asset("bow"), origin: 0, revision: 4, remaining: 1, change });
+        presence.learn(&ann, question, Vec::new());
         assert_eq!(presence.held(&ann), [asset("bow")]);
     }
 

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use dashmap::DashMap;
+use dashmap::{DashMap, Entry};
 
 use super::{
     clock::Clock,
@@ -31,6 +31,17 @@ impl Registry {
     /// An active room for a short look, which does not keep it active.
     pub(super) fn look(&self, name: &RoomName) -> Option<Arc<Room>> {
         self.rooms.get(name).map(|room| Arc::clone(&room))
+    }
+
+    /// A handle on an active room; if it is not active, `step` is called before it can be made so, and must not block.
+    pub(super) fn get_or_else(&self, name: &RoomName, step: impl FnOnce()) -> Option<RoomHandle> {
+        match self.rooms.entry(name.clone()) {
+            Entry::Occupied(room) => Some(self.handle(room.get())),
+            Entry::Vacant(_) => {
+                step();
+                None
+            }
+        }
     }
 
     /// A handle on a room that has members; looking at an idle one must not keep it.

@@ -112,6 +112,12 @@ impl Room {
         gaps
     }
 
+    /// Whether a select may create the asset: nothing was ever heard of it here, nor of a loss.
+    pub(super) fn may_create(&self, asset: &AssetName) -> bool {
+        let is_wanted = self.mending.lock().get(asset).is_some_and(Option::is_some);
+        !is_wanted && self.with(|state| !state.view.is_frozen() && !state.view.has_seen(asset))
+    }
+
     /// The store has no more than `stored`: it lost what a target that is not newer than the read says.
     pub(super) fn lower_target(&self, asset: &AssetName, target: Option<u64>, stored: u64) {
         if let Some(under_way) = self.mending.lock().get_mut(asset).filter(|under_way| **under_way == target) {
@@ -178,12 +184,14 @@ impl Room {
         self.with(|state| state.snapshot(player, into))
     }
 
-    /// The room is gone: nothing is known, and every member is sent away.
-    pub(super) fn clear(&self) {
+    /// The room is gone: nothing is known, and every member is sent away. `thaw` is called in the same step.
+    pub(super) fn clear(&self, thaw: impl FnOnce()) {
         self.with(|state| {
             state.forget_assets();
             state.presence.forget_held();
-            state.frozen = false;
+            state.view.thaw();
+            state.was_removed = true;
+            thaw();
         });
         for mailbox in self.members.read().values() {
             mailbox.dismiss();

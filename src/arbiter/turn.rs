@@ -1,6 +1,6 @@
 //! One change of an asset after the other: the store decides, the caller gets its reply, the room hears of it.
 
-use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc};
 
 use futures::FutureExt;
 use tokio::time::Instant;
@@ -11,17 +11,14 @@ use super::{
     meters::{SelectOutcome, StoreCall},
     queue::{Answer, Ask, Batch, Job, Offer},
     refusal::Refusal,
+    regression::Missing,
     room::RoomHandle,
-    verdicts::{distinct, grants, selection},
 };
 use crate::{
     bus::BusMessage,
     model::{AssetName, AssetState, Change, ErrorCode, Event, ServerMessage, Units},
-    store::{Call, Created, Done, Selected, Verdict},
+    store::{self, Call, Created, Done},
 };
-
-/// Requests whose deadline is this near share the fate of the first in their batch.
-const SAME_DEADLINE: Duration = Duration::from_millis(50);
 
 impl Arbiter {
     /// Lets a change take its turn. What the store answers at once is done when this returns; the rest goes on
@@ -50,133 +47,6 @@ impl Arbiter {
         }
     }
 
-    async fn select_turn(self: &Arc<Self>, room: &RoomHandle, asset: &AssetName, asks: Vec<Ask>) {
-        let mut open = self.drop_unwanted(asks);
-        let mut before = known(room, asset);
-        let (mut call, mut uncertain) = (self.next_call(), false);
-        while let Some(first) = open.first() {
-            let deadline = first.since + self.config.select_deadline;
-            match self.decide(room, asset, &open, call, deadline).await {
-                Ok(selected) => {
-                    open = self.answer_selects(room, asset, open, call, &selected, before);
-                    (before, call, uncertain) = (Count::of(&selected.state), self.next_call(), false);
-                }
-                // The others repeat the same call: a new one could take effect besides it.
-                Err(refusal) => {
-                    uncertain |= refusal.code == ErrorCode::OutcomeUnknown;
-                    let refusal = match refusal.code {
-                        ErrorCode::StoreUnavailable | ErrorCode::UnknownAsset if uncertain => {
-                            Refusal::outcome_unknown()
-                        }
-                        _ => refusal,
-                    };
-                    open = self.refuse_due(asset, open, &refusal);
-                }
-            }
-        }
-    }
-
-    /// What was not sent yet and is not waited for any more need not be sent.
-    fn drop_unwanted(&self, mut asks: Vec<Ask>) -> Vec<Ask> {
-        asks.retain(|ask| {
-            let wanted = !ask.mailbox.is_closed();
-            if !wanted {
-                self.meters.select(SelectOutcome::Dropped, ask.since.elapsed());
-            }
-            wanted
-        });
-        asks
-    }
-
-    async fn decide(
-        &self,
-        room: &RoomHandle,
-        asset: &AssetName,
-        asks: &[Ask],
-        call: Call,
-        deadline: Instant,
-    ) -> Result<Selected, Refusal> {
-        let create = self.creates(room, asset)?;
-        let players = distinct(asks);
-        self.meters.batch_size.record(players.len() as f64);
-        let decide = || self.store.select(call, &room.name, asset, &players, create);
-        self.persist(StoreCall::Select, &room.name, deadline, decide).await
-    }
-
-    /// With how many units a select may create the asset.
-    fn creates(&self, room: &RoomHandle, asset: &AssetName) -> Result<Option<Units>, Refusal> {
-        let Some(units) = self.config.units_of_new(asset) else { return Ok(None) };
-        room.with(|state| match state.view.revision(asset) {
-            None if state.frozen => Ok(None),
-            None => self.check_room_for_asset(&state.view).map(|()| Some(units)),
-            Some(_) => Ok(Some(units)),
-        })
-    }
-
-    /// Answers everyone the store decided and tells the room; gives back those to be decided under a new call.
-    /// A repeat only looks up. Who is not found was denied, or got a unit that is released since: if there
-    /// may have been a release, deciding again could take effect twice, and the player is told that nobody knows.
-    fn answer_selects(
-        self: &Arc<Self>,
-        room: &RoomHandle,
-        asset: &AssetName,
-        asks: Vec<Ask>,
-        call: Call,
-        selected: &Selected,
-        before: Count,
-    ) -> Vec<Ask> {
-        let players = distinct(&asks);
-        let only_grants = before.only_grants_until(Count::of(&selected.state));
-        let mut verdicts: HashMap<_, _> =
-            players.iter().cloned().zip(selected.verdicts.iter().copied()).collect();
-        let (mut again, mut outcomes) = (Vec::new(), Vec::with_capacity(asks.len()));
-        for ask in asks {
-            let Some(verdict) = verdicts.get_mut(&ask.player) else { continue };
-            if selected.repeated && *verdict == Verdict::SoldOut {
-                if only_grants && Instant::now() < self.deadline(ask.since) {
-                    again.push(ask);
-                } else {
-                    self.refuse_job(asset, Job::Select(ask), &Refusal::outcome_unknown());
-                }
-                continue;
-            }
-            outcomes.push((selection(&ask, asset, *verdict, selected), SelectOutcome::from(*verdict), ask));
-            // A player twice in one batch is answered from the first.
-            if let Verdict::Granted { revision } = *verdict {
-                *verdict = Verdict::AlreadyHeld { revision };
-            }
-        }
-        if selected.state.remaining == 0 && !selected.repeated {
-            room.with(|state| state.sold_out.learn(asset, selected.state.revision));
-        }
-        for (reply, outcome, ask) in outcomes {
-            self.meters.select(outcome, ask.since.elapsed());
-            ask.mailbox.push(reply);
-        }
-        let grants = grants(&players, call, selected);
-        // The snapshot that follows has them, too.
-        if !self.went_back(room, asset, before, selected.state.revision.saturating_sub(grants.len() as u64)) {
-            self.tell(room, grants);
-            self.compare(room, &selected.state, selected.repeated);
-        }
-        again
-    }
-
-    /// Refuses those whose deadline has come, or everyone when the refusal is for good.
-    fn refuse_due(&self, asset: &AssetName, asks: Vec<Ask>, refusal: &Refusal) -> Vec<Ask> {
-        let due = |ask: &Ask| {
-            !refusal.code.temporary()
-                || ask.since + self.config.select_deadline <= Instant::now() + SAME_DEADLINE
-        };
-        let first = asks.first().map(|ask| ask.since);
-        let (due, rest): (Vec<_>, Vec<_>) =
-            asks.into_iter().partition(|ask| due(ask) || Some(ask.since) == first);
-        for ask in due {
-            self.refuse_job(asset, Job::Select(ask), refusal);
-        }
-        rest
-    }
-
     async fn other_turn(self: &Arc<Self>, room: &RoomHandle, asset: &AssetName, job: Job) {
         let call = self.next_call();
         match job {
@@ -192,9 +62,10 @@ impl Arbiter {
                 answer.send(state);
             }
             Job::Remove(answer) => {
-                let (before, deadline) = (known(room, asset), self.deadline(answer.since));
+                let deadline = self.deadline(answer.since);
                 let remove = || self.store.remove_asset(call, &room.name, asset);
-                let done = self.persist(StoreCall::RemoveAsset, &room.name, deadline, remove).await;
+                let (done, before) =
+                    self.change_known(StoreCall::RemoveAsset, room, asset, deadline, remove).await;
                 answer.send(done.map(|done| self.told(room, before, done, |_| Change::Removed).revision));
             }
         }
@@ -205,8 +76,9 @@ impl Arbiter {
             return;
         }
         let release = || self.store.release(call, &room.name, asset, &ask.player);
-        let (before, deadline) = (known(room, asset), self.deadline(ask.since));
-        match self.persist(StoreCall::Release, &room.name, deadline, release).await {
+        let deadline = self.deadline(ask.since);
+        let (done, before) = self.change_known(StoreCall::Release, room, asset, deadline, release).await;
+        match done {
             Ok(done) => {
                 ask.mailbox.push(ServerMessage::Release {
                     request_id: ask.request_id,
@@ -233,12 +105,19 @@ impl Arbiter {
             Some(known) if !known.removed => Ok(()),
             _ => self.check_room_for_asset(&state.view),
         })?;
-        let before = known(room, asset);
+        let mut before = known(room, asset);
+        // What is known to be stored may be lost: then everyone is told before the new one hides it.
+        if before.is_known() && self.missing(room, asset, before, deadline).await != Missing::Absent {
+            self.healed(room, deadline).await?;
+            before = known(room, asset);
+        }
         let create = || self.store.create(call, &room.name, asset, units);
         let created = self.persist(StoreCall::Create, &room.name, deadline, create).await?;
         if created.created {
             let done = Done { state: created.state.clone(), repeated: created.repeated };
             self.told(room, before, done, |state| Change::Changed { units: state.units, created: true });
+        } else {
+            self.look_at(room, before, &created.state);
         }
         Ok(created)
     }
@@ -252,14 +131,33 @@ impl Arbiter {
         call: Call,
         deadline: Instant,
     ) -> Result<AssetState, Refusal> {
-        let (before, units) =
-            (known(room, asset), room.with(|state| state.view.get(asset).map_or(0, |known| known.units)));
+        let units = room.with(|state| state.view.get(asset).map_or(0, |known| known.units));
         if units.saturating_add(n) > self.config.max_units {
             return Err(self.too_many_units());
         }
         let restock = || self.store.restock(call, &room.name, asset, n, condition);
-        let done = self.persist(StoreCall::Restock, &room.name, deadline, restock).await?;
-        Ok(self.told(room, before, done, |state| Change::Changed { units: state.units, created: false }))
+        let (done, before) = self.change_known(StoreCall::Restock, room, asset, deadline, restock).await;
+        Ok(self.told(room, before, done?, |state| Change::Changed { units: state.units, created: false }))
+    }
+
+    /// Changes an asset that there must be; if there is none, it may be lost. Also gives back how it was known before.
+    async fn change_known<F>(
+        self: &Arc<Self>,
+        kind: StoreCall,
+        room: &RoomHandle,
+        asset: &AssetName,
+        deadline: Instant,
+        change: impl FnMut() -> F,
+    ) -> (Result<Done, Refusal>, Count)
+    where
+        F: Future<Output = store::Result<Done>>,
+    {
+        let before = known(room, asset);
+        let done = self.persist(kind, &room.name, deadline, change).await;
+        if done.as_ref().is_err_and(|refusal| refusal.code == ErrorCode::UnknownAsset) {
+            self.missing(room, asset, before, deadline).await;
+        }
+        (done, before)
     }
 
     /// Tells the room of a change the store made, as it stands right after it; a repeat is found by comparing.
@@ -272,7 +170,7 @@ impl Arbiter {
     ) -> AssetState {
         let Done { state, repeated } = done;
         let changes = u64::from(!repeated);
-        if self.went_back(room, &state.asset, before, state.revision.saturating_sub(changes)) {
+        if self.went_back(room, before, &state, changes) {
             return state;
         }
         if !repeated {
@@ -296,7 +194,7 @@ impl Arbiter {
         self.apply(room, events);
     }
 
-    fn refuse_job(&self, asset: &AssetName, job: Job, refusal: &Refusal) {
+    pub(super) fn refuse_job(&self, asset: &AssetName, job: Job, refusal: &Refusal) {
         match job {
             Job::Select(ask) => {
                 self.meters.select(SelectOutcome::of_error(refusal.code), ask.since.elapsed());
@@ -310,7 +208,7 @@ impl Arbiter {
         }
     }
 
-    fn deadline(&self, since: Instant) -> Instant {
+    pub(super) fn deadline(&self, since: Instant) -> Instant {
         since + self.config.select_deadline
     }
 }
@@ -329,8 +227,8 @@ impl<T> Answer<T> {
 }
 
 /// What the node knows of an asset before it asks.
-fn known(room: &RoomHandle, asset: &AssetName) -> Count {
-    room.with(|state| state.view.get(asset).map(Count::of).unwrap_or_default())
+pub(super) fn known(room: &RoomHandle, asset: &AssetName) -> Count {
+    room.with(|state| Count::of(state.view.get(asset), state.renewals))
 }
 
 /// Polls once, and only what is not done by then becomes a task: a store in memory costs no task switch.

@@ -46,7 +46,7 @@ impl Arbiter {
             if let Some(room) = self.rooms.look(&name) {
                 self.look_after_presence(&room);
             }
-            if self.rooms.retire(&name, linger, || self.bus.unsubscribe(&name)) {
+            if self.rooms.retire(&name, linger, || self.leave(&name)) {
                 continue;
             }
             if let Some(room) = self.rooms.get_inhabited(&name) {
@@ -86,9 +86,7 @@ impl Arbiter {
                 }
             }
             BusMessage::RoomRemoved => {
-                if let Some(room) = self.rooms.get(name) {
-                    self.begin_anew(room);
-                }
+                self.forget_room(name);
             }
             BusMessage::Heartbeat(heartbeat) => self.hear_who_is_elsewhere(name, heartbeat),
             BusMessage::WhoIsHere => self.answer_who_is_here(name),

@@ -14,6 +14,8 @@ pub(super) struct View {
     waiting: BTreeMap<AssetName, BTreeMap<u64, Event>>,
     templates: Vec<(AssetName, Units)>,
     loaded: bool,
+    /// A regression was seen: no asset is created by a select until the room is removed.
+    frozen: bool,
 }
 
 /// What became of an event.
@@ -30,7 +32,26 @@ pub(super) enum Applied {
 impl View {
     pub(super) fn new(mut templates: Vec<(AssetName, Units)>) -> Self {
         templates.sort();
-        Self { assets: BTreeMap::new(), waiting: BTreeMap::new(), templates, loaded: false }
+        Self { assets: BTreeMap::new(), waiting: BTreeMap::new(), templates, loaded: false, frozen: false }
+    }
+
+    /// From now on no select creates an asset: a template would be shown with units that nobody can get.
+    pub(super) fn freeze(&mut self) {
+        self.frozen = true;
+    }
+
+    /// The room begins anew.
+    pub(super) fn thaw(&mut self) {
+        self.frozen = false;
+    }
+
+    pub(super) fn is_frozen(&self) -> bool {
+        self.frozen
+    }
+
+    /// Whether anything was ever told of the asset: that it is stored, that it was removed, or what waits.
+    pub(super) fn has_seen(&self, asset: &AssetName) -> bool {
+        self.assets.contains_key(asset) || self.waiting.contains_key(asset)
     }
 
     /// Takes the store's snapshot in place of all that was known; what waited and is newer is applied
@@ -116,10 +137,11 @@ impl View {
         self.assets.values().filter(|state| !state.removed).count()
     }
 
-    /// The assets as members see them: no tombstones; templates nobody selected yet, whole.
+    /// The assets as members see them: no tombstones; templates nobody selected yet, whole, if they can be selected.
     pub(super) fn shown(&self) -> Vec<AssetState> {
         let stored = self.assets.values().filter(|state| !state.removed).cloned();
-        let templates = self.templates.iter().filter(|(name, _)| !self.assets.contains_key(name));
+        let can_be_made = |(name, _): &&(AssetName, Units)| !self.frozen && !self.assets.contains_key(name);
+        let templates = self.templates.iter().filter(can_be_made);
         let mut shown: Vec<_> = stored.chain(templates.map(|(name, units)| untouched(name, *units))).collect();
         shown.sort_by(|a, b| a.asset.cmp(&b.asset));
         shown
@@ -308,6 +330,18 @@ mod tests {
         view.apply(event(2, 0, Change::Removed), &mut applied);
         assert_eq!(view.shown().len(), 1);
         assert_eq!(view.count(), 0);
+    }
+
+    #[test]
+    fn where_no_select_creates_an_asset_no_template_is_shown() {
+        let (mut view, mut applied) = (loaded(), Vec::new());
+        view.apply(granted(1, "a"), &mut applied);
+        view.freeze();
+        assert_eq!(view.shown().iter().map(|s| s.asset.as_str()).collect::<Vec<_>>(), ["sword"]);
+        view.clear();
+        assert!(view.shown().is_empty());
+        view.thaw();
+        assert_eq!(view.shown().len(), 2);
     }
 
     #[test]

@@ -44,6 +44,10 @@ pub const SILENT_NODE_MS: u64 = 12_000;
 /// and on a store with few connections selects would wait behind ten thousand reads.
 pub const RESYNCS_AT_ONCE: usize = 64;
 
+/// Rooms for which a node remembers that the store lost what was in them: as many as `--max-rooms`, 20 MB at most. Past it
+/// the oldest is forgotten.
+pub const FROZEN_ROOMS: usize = 100_000;
+
 /// Milliseconds a missing revision is waited for before it is read from the store: a bus is seldom slower.
 pub const GAP_WAIT_MS: u64 = 100;
 

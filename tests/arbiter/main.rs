@@ -4,6 +4,7 @@
 
 mod decisions;
 mod faults;
+mod missing;
 mod net;
 mod order;
 mod presence;

@@ -57,6 +57,11 @@ impl Net {
         Self { store: Arc::default(), state: Arc::new(Mutex::new(state)) }
     }
 
+    /// The truth under all of them.
+    pub(crate) fn store(&self) -> &MemoryStore {
+        &self.store
+    }
+
     pub(crate) fn start(&self, config: Config) -> Node {
         let (number, seed) = {
             let mut state = self.state.lock();

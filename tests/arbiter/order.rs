@@ -153,6 +153,7 @@ async fn a_store_that_went_back_is_noticed_by_the_grant_that_fills_it_again() {
     world.create(9).await;
     let (mut ann, mut bob) = (world.join("ann").await, world.join("bob").await);
     assert_eq!(ann.select().await, Answer::Granted { revision: 1, remaining: 8 });
+    bob.now();
     lose_grants(&world).await;
     assert_eq!(bob.select().await, Answer::Granted { revision: 1, remaining: 8 }, "the store is the truth");
     let holds = |message: &ServerMessage| match message {

@@ -17,6 +17,7 @@ mod support;
 
 mod busy;
 mod contract;
+mod emptied;
 mod expiry;
 mod ground;
 mod histories;

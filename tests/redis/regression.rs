@@ -12,9 +12,12 @@ use tokio::time::timeout;
 
 use crate::{
     conformance::ground::{asset, player, room},
-    engines::{PATIENCE, redis, redis::IN_MEMORY},
+    engines::{PATIENCE, cluster::Cluster, redis, redis::IN_MEMORY},
     ground::engines,
-    remote::store,
+    remote::{
+        emptied::{Made, is_noticed_and_nothing_is_given_away_twice},
+        store,
+    },
 };
 
 const UNITS: u32 = 2;
@@ -104,4 +107,44 @@ async fn a_server_that_came_back_with_less_is_noticed_and_told() {
     assert_eq!((assets[0].revision, assets[0].held, assets[0].remaining), (1, 1, 1), "as it was saved");
     let again = select("bob").await;
     assert!(matches!(again, ServerMessage::Selection { granted: true, revision: 2, .. }), "{again:?}");
+}
+
+#[tokio::test]
+async fn what_was_given_away_is_not_made_again_on_a_server_that_was_flushed() {
+    for engine in engines() {
+        let server = engine.start();
+        let flush = async || server.ask::<()>(&["FLUSHALL"]);
+        is_noticed_and_nothing_is_given_away_twice(&server.url(), Made::BySelect, flush).await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_given_away_is_not_made_again_on_a_server_that_came_back_empty() {
+    for engine in engines() {
+        let mut server = engine.start_with(&IN_MEMORY);
+        let url = server.url();
+        is_noticed_and_nothing_is_given_away_twice(&url, Made::BySelect, async || server.restart()).await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_given_away_is_not_made_again_when_its_keys_are_deleted() {
+    for engine in engines() {
+        let server = engine.start();
+        let delete = async || {
+            for key in server.ask::<Vec<String>>(&["KEYS", "*"]) {
+                server.ask::<()>(&["DEL", &key]);
+            }
+        };
+        is_noticed_and_nothing_is_given_away_twice(&server.url(), Made::BySelect, delete).await;
+    }
+}
+
+/// As when an empty replica takes a master's place.
+#[tokio::test]
+async fn what_was_given_away_is_not_made_again_on_a_master_of_a_cluster_that_was_flushed() {
+    let Some(engine) = redis::redis() else { return };
+    let cluster = Cluster::start(&engine, 3, 0).await;
+    let flush = async || cluster.masters[cluster.master_of("r")].ask::<()>(&["FLUSHALL"]);
+    is_noticed_and_nothing_is_given_away_twice(&cluster.url(), Made::BySelect, flush).await;
 }

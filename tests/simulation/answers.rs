@@ -51,8 +51,12 @@ pub fn of_state(world: &World, deed: &Deed, answer: Result<AssetState, Refusal>)
 
 /// Of a refusal.
 pub fn of_error(world: &World, deed: &Deed, code: ErrorCode) -> Result<Outcome, String> {
-    let is_there = world.plan.rules == Rules::Selects;
+    let was_emptied = world.ledger.was_emptied();
+    let is_there = world.plan.rules == Rules::Selects && !was_emptied;
     match (code, deed) {
+        // What was done and not answered is lost, and nothing says that it was done.
+        (ErrorCode::UnknownAsset, Deed::Select(..)) if was_emptied => Ok(Outcome::Refused),
+        (ErrorCode::UnknownAsset | ErrorCode::NotHeld, _) if was_emptied => Ok(Outcome::Unknown),
         (ErrorCode::OutcomeUnknown, _) => Ok(Outcome::Unknown),
         (ErrorCode::StoreUnavailable, _) => Ok(Outcome::Void),
         // A copy of the call that overtook it may have got a unit of what was removed since.

@@ -26,10 +26,18 @@ struct Book {
     effects: BTreeMap<Deed, u64>,
     /// The first that must never be.
     broken: Option<String>,
+    emptied: bool,
+}
+
+/// An asset's lives: one, and one more each time that it is made again in a store that lost it.
+#[derive(Default)]
+struct Page {
+    past: Vec<Life>,
+    now: Life,
 }
 
 #[derive(Default)]
-struct Page {
+struct Life {
     follower: Follower,
     /// The asset at each revision; `None`: removed.
     states: BTreeMap<u64, Option<Known>>,
@@ -43,7 +51,28 @@ impl Ledger {
     /// What members see of an asset that nobody selected yet.
     pub fn show(&self, asset: &AssetName, units: Units) {
         let known = Known { units, remaining: units, ..Known::default() };
-        self.book.lock().assets.entry(asset.clone()).or_default().states.insert(0, Some(known));
+        self.book.lock().assets.entry(asset.clone()).or_default().now.states.insert(0, Some(known));
+    }
+
+    /// Loses everything.
+    pub async fn empty(&self, room: &RoomName) {
+        self.inner.remove_room(room).await.expect("it has no faults of its own");
+        self.trace.say(format_args!("store: lost everything"));
+        let mut book = self.book.lock();
+        book.emptied = true;
+        for page in book.assets.values_mut() {
+            let life = std::mem::take(&mut page.now);
+            page.past.push(life);
+        }
+    }
+
+    pub fn was_emptied(&self) -> bool {
+        self.book.lock().emptied
+    }
+
+    /// Says that something must never be.
+    pub fn complain(&self, why: String) {
+        self.book.lock().broken.get_or_insert(why);
     }
 
     /// Whether the asset ever was as somebody knows it.
@@ -54,11 +83,11 @@ impl Ledger {
         known: Option<&Known>,
     ) -> std::result::Result<(), String> {
         let book = self.book.lock();
-        let state = book.assets.get(asset).and_then(|page| page.states.get(&revision));
-        if state.is_some_and(|state| state.as_ref() == known) {
+        let states: Vec<_> = book.lives(asset).filter_map(|life| life.states.get(&revision)).collect();
+        if states.iter().any(|state| state.as_ref() == known) {
             return Ok(());
         }
-        Err(format!("{asset} at revision {revision} is known as {known:?}, but it was {state:?}"))
+        Err(format!("{asset} at revision {revision} is known as {known:?}, but it was {states:?}"))
     }
 
     /// Whether so many units were left at a revision.
@@ -69,13 +98,12 @@ impl Ledger {
         remaining: Units,
     ) -> std::result::Result<(), String> {
         let book = self.book.lock();
-        let state = book.assets.get(asset).and_then(|page| page.states.get(&revision));
-        match state.map(|state| state.as_ref().map_or(0, |known| known.remaining)) {
-            Some(left) if left == remaining => Ok(()),
-            left => {
-                Err(format!("{asset} is said to have {remaining} left at revision {revision}, not {left:?}"))
-            }
+        let states = book.lives(asset).filter_map(|life| life.states.get(&revision));
+        let left: Vec<_> = states.map(|state| state.as_ref().map_or(0, |known| known.remaining)).collect();
+        if left.contains(&remaining) {
+            return Ok(());
         }
+        Err(format!("{asset} is said to have {remaining} left at revision {revision}, not {left:?}"))
     }
 
     /// Whether a revision is this player's grant.
@@ -86,18 +114,17 @@ impl Ledger {
         to: &PlayerName,
     ) -> std::result::Result<(), String> {
         let book = self.book.lock();
-        match book.assets.get(asset).and_then(|page| page.follower.told.get(&revision)) {
-            Some(Change::Granted { player, .. }) if player == to => Ok(()),
-            other => {
-                Err(format!("{to} is said to have got {asset} at revision {revision}, but that is {other:?}"))
-            }
+        let told: Vec<_> = book.lives(asset).filter_map(|life| life.follower.told.get(&revision)).collect();
+        if told.iter().any(|change| matches!(change, Change::Granted { player, .. } if player == to)) {
+            return Ok(());
         }
+        Err(format!("{to} is said to have got {asset} at revision {revision}, but that is {told:?}"))
     }
 
     /// The asset as members must see it in the end.
     pub fn shown(&self, asset: &AssetName) -> Option<Known> {
         let book = self.book.lock();
-        book.assets.get(asset).and_then(|page| page.states.last_key_value()?.1.clone())
+        book.assets.get(asset).and_then(|page| page.now.states.last_key_value()?.1.clone())
     }
 
     pub fn effects(&self) -> BTreeMap<Deed, u64> {
@@ -113,7 +140,7 @@ impl Ledger {
         self.trace.say(format_args!("store: {asset} at {revision}: {change:?} by {}/{}", call.node, call.seq));
         let mut book = self.book.lock();
         *book.effects.entry(deed).or_default() += 1;
-        let page = book.assets.entry(asset.clone()).or_default();
+        let page = &mut book.assets.entry(asset.clone()).or_default().now;
         let followed = page.follower.follow(revision, change);
         let known = page.follower.known.clone();
         let holds = known
@@ -130,6 +157,12 @@ impl Ledger {
         if !done.repeated {
             self.note(call, &done.state.asset, done.state.revision, change(&done.state), deed);
         }
+    }
+}
+
+impl Book {
+    fn lives(&self, asset: &AssetName) -> impl Iterator<Item = &Life> {
+        self.assets.get(asset).into_iter().flat_map(|page| page.past.iter().chain([&page.now]))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Many nodes, one room: whatever happens to nodes, to their store and to the wire between them, once quiet
 //! everyone knows the same, every promise was kept, and nothing is left behind; and bugs that are planted show.
-//! Assets are removed and made again, the room is not: everything told is held against the one history of an asset, by
+//! Assets are removed and made again, and once in a while the store loses everything; the room is not removed: everything told is held against the one history of an asset, by
 //! revision, and a removed room forgets its revisions and the calls of its nodes. A node that did not hear of that is right
 //! to log that the store lost writes. `arbiter/removal.rs` and `arbiter/order.rs` have the two sides of it.
 //! `SEED=17` replays one seed, `SEEDS=20000` tries more.
@@ -23,6 +23,7 @@ mod run;
 mod seat;
 mod tally;
 mod trace;
+mod witness;
 mod world;
 
 use conformance::seeds;
@@ -63,6 +64,7 @@ fn a_planted_bug_shows() {
         Planted::ForgetsReleases,
         Planted::ForgetsRestocks,
         Planted::NeverResyncs,
+        Planted::MakesAnewWhatIsMissing,
     ] {
         let Err(broken) = play_all(Some(planted), 0..SHOWS_WITHIN) else { panic!("{planted:?} does not show") };
         println!("{planted:?} shows under SEED={}: {}", broken.plan.seed, broken.why);

@@ -71,6 +71,8 @@ pub enum Kind {
     StoreAway,
     /// No node hears of any other.
     Silence,
+    /// The store loses everything.
+    Emptied,
 }
 
 /// How long a room stays when nobody is in it.
@@ -83,7 +85,7 @@ impl Plan {
         let nodes = rng.usize(2..=5);
         let names = ["sword", "bow", "crown"];
         let deadline = Duration::from_millis([150, 600, 1000][rng.usize(..3)]);
-        Self {
+        let mut plan = Self {
             seed,
             rules,
             nodes,
@@ -102,12 +104,24 @@ impl Plan {
             loss: [0.0, 0.1, 0.5, 1.0][rng.usize(..4)],
             lateness: Duration::from_millis(rng.u64(1..=250)),
             troubles: (0..rng.usize(..=5)).map(|_| Trouble::new(nodes, rng)).collect(),
+        };
+        if made == Made::First && rng.u8(..6) == 0 {
+            plan.troubles.push(Trouble::emptied(rng));
+            // A store that lost a call takes a late copy of it for a new one.
+            (plan.faults.duplicated, plan.faults.duplicated_late) = (0.0, 0.0);
         }
+        plan
+    }
+
+    /// Whether the store loses everything at some time.
+    pub fn is_emptied(&self) -> bool {
+        self.troubles.iter().any(|trouble| matches!(trouble.kind, Kind::Emptied))
     }
 
     pub fn config(&self) -> Config {
         let (templates, auto_create) = match self.made {
-            Made::First => (Vec::new(), None),
+            // What is not there any more would be made anew.
+            Made::First => (Vec::new(), self.is_emptied().then_some(self.assets[0].1)),
             Made::FromTemplate => (self.assets.clone(), None),
             Made::BySelect => (Vec::new(), Some(self.assets[0].1)),
         };
@@ -133,6 +147,10 @@ impl Plan {
 }
 
 impl Trouble {
+    fn emptied(rng: &mut Rng) -> Self {
+        Self { after: Duration::from_millis(rng.u64(1..=1500)), lasts: Duration::ZERO, kind: Kind::Emptied }
+    }
+
     fn new(nodes: usize, rng: &mut Rng) -> Self {
         let node = rng.usize(..nodes);
         let kind = match rng.u8(..8) {

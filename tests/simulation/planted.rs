@@ -26,6 +26,8 @@ pub enum Planted {
     ForgetsRestocks,
     /// No room is ever compared with the store.
     NeverResyncs,
+    /// A select makes an asset that is missing, also one that was there.
+    MakesAnewWhatIsMissing,
 }
 
 impl Planted {

@@ -191,6 +191,9 @@ impl Seat {
         self.held = held.into_iter().collect();
         for (asset, _) in &self.world.plan.assets {
             let follower = self.memory.followers.entry(asset.clone()).or_default();
+            if self.world.ledger.was_emptied() {
+                *follower = Follower::default();
+            }
             follower.take(assets.iter().find(|state| state.asset == *asset))?;
             if let Some(known) = &follower.known {
                 self.world.trace.say(format_args!("{} is shown {asset}: {known:?}", self.who));

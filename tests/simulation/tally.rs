@@ -51,13 +51,15 @@ impl Tally {
         attempts.answered += u64::from(!matches!(outcome, Outcome::Unknown | Outcome::Void));
     }
 
-    /// Whether each attempt took effect once, or at most once if nobody knows.
-    pub fn explains(&self, effects: &BTreeMap<Deed, u64>) -> Result<(), String> {
+    /// Whether each attempt took effect once, or at most once if nobody knows; a store that was `emptied` has lost what it
+    /// knew of an attempt, and a repeat takes effect anew.
+    pub fn explains(&self, effects: &BTreeMap<Deed, u64>, emptied: bool) -> Result<(), String> {
         let tally = self.0.lock();
         for deed in tally.keys().chain(effects.keys()) {
             let Attempts { done, unknown, .. } = tally.get(deed).copied().unwrap_or_default();
             let effects = effects.get(deed).copied().unwrap_or_default();
-            if !(done..=done + unknown).contains(&effects) {
+            let most = if emptied { u64::MAX } else { done + unknown };
+            if !(done..=most).contains(&effects) {
                 return Err(format!(
                     "{deed:?}: {done} done, {unknown} unknown, but {effects} times in the store"
                 ));

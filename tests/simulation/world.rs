@@ -36,6 +36,7 @@ use super::{
     planted::{Planted, Unchecked},
     tally::Tally,
     trace::Trace,
+    witness::{Leaver, Seen, Witness},
 };
 
 /// Longer than any simulation.
@@ -169,6 +170,7 @@ impl World {
                 self.wire.lose(self.plan.loss);
                 self.wire.reconnect();
             }
+            Kind::Emptied => self.ledger.empty(&self.room).await,
         }
     }
 
@@ -209,12 +211,17 @@ impl World {
             }
             _ => Arc::clone(&faulty) as Arc<dyn Store>,
         };
+        let seen = Arc::<Seen>::default();
+        let makes_anew = self.planted.filter(|&it| it == Planted::MakesAnewWhatIsMissing).map(|_| 1);
+        let ledger = Arc::clone(&self.ledger);
+        let store = Arc::new(Witness::new(store, ledger, Arc::clone(&seen), makes_anew));
         let end = self.wire.end();
         let (number, bus) = (end.number, end as Arc<dyn Bus>);
         let bus = match self.planted {
             Some(Planted::SkipsTheRevisionCheck) => Arc::new(Unchecked::new(bus)),
             _ => bus,
         };
+        let bus = Arc::new(Leaver::new(bus, seen));
         let arbiter = Arbiter::start(self.config(), store, bus, state.rng.u64(..));
         state.arbiters.push(Arc::downgrade(&arbiter));
         let name = format!("node {place} (life {number})");

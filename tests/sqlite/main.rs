@@ -5,6 +5,11 @@
 
 #[path = "../conformance/mod.rs"]
 mod conformance;
+#[path = "../remote/emptied.rs"]
+#[allow(unreachable_pub, reason = "shared with suites that make it public")]
+mod emptied;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod bounds;
 mod child;

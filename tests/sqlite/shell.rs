@@ -1,9 +1,10 @@
-use std::{io::ErrorKind, process::Command};
+use std::{io::ErrorKind, process::Command, time::Duration};
 
 use rusqlite::{Connection, OpenFlags};
 
 use crate::{
     conformance::ground::{Ground, Node, asset, players, room},
+    emptied::{Made, is_noticed_and_nothing_is_given_away_twice},
     place::Place,
 };
 
@@ -70,4 +71,16 @@ fn ask(place: &Place, line: &str) -> Option<String> {
         }
         Err(error) => panic!("cannot run the sqlite3 shell: {error}"),
     }
+}
+
+/// Only readers are welcome, but nothing keeps a shell from writing.
+#[tokio::test]
+async fn what_was_given_away_is_not_made_again_when_a_shell_deletes_its_rows() {
+    let place = Place::new();
+    let delete = async || {
+        let shell = Connection::open(place.file()).unwrap();
+        shell.busy_timeout(Duration::from_secs(5)).unwrap();
+        shell.execute_batch("BEGIN IMMEDIATE; DELETE FROM holders; DELETE FROM assets; COMMIT").unwrap();
+    };
+    is_noticed_and_nothing_is_given_away_twice(&place.url(), Made::BySelect, delete).await;
 }

@@ -20,10 +20,12 @@ pub(in crate::arbiter) struct State {
     pub(in crate::arbiter) view: View,
     pub(in crate::arbiter) log: RoomLog,
     pub(in crate::arbiter) presence: Presence,
-    /// A regression was seen: no asset is created by a select until the room is removed.
-    pub(in crate::arbiter) frozen: bool,
     /// A regression was seen, and the room does not follow the store yet.
     pub(in crate::arbiter) went_back: bool,
+    /// What was known is not stored, and the news that the room was removed has a moment to arrive.
+    pub(in crate::arbiter) suspects_loss: bool,
+    /// The room was removed: what is told of it late may be of what was in it before.
+    pub(in crate::arbiter) was_removed: bool,
     pub(in crate::arbiter) sold_out: SoldOutMemory,
     /// How often all that was known of the assets was given up: what was known before is no measure of what is now.
     pub(in crate::arbiter) renewals: u64,
@@ -37,8 +39,9 @@ impl State {
             view: View::new(config.templates.clone()),
             log: RoomLog::new(config.room_log),
             presence: Presence::new(config.presence_limit),
-            frozen: false,
             went_back: false,
+            suspects_loss: false,
+            was_removed: false,
             sold_out: SoldOutMemory::new(config.sold_out_ttl),
             renewals: 0,
             encoded: None,
@@ -79,6 +82,11 @@ impl State {
     pub(in crate::arbiter) fn replace(&mut self, snapshot: Vec<AssetState>) {
         self.forget_assets();
         self.view.load(snapshot, &mut Vec::new());
+        // Who was not asked for may have been taken for a holder by what was known before.
+        for player in self.presence.unknown() {
+            let listed = self.view.listed_holdings(&player);
+            self.presence.guess(&player, listed);
+        }
     }
 
     /// Revisions do not mean any more what they meant.
@@ -86,6 +94,7 @@ impl State {
         self.renewals += 1;
         self.view.clear();
         self.went_back = false;
+        self.suspects_loss = false;
         self.sold_out.forget();
         self.encoded = None;
         self.log.reset();

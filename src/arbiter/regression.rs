@@ -1,0 +1,198 @@
+//! A store that has less than it answered: it is noticed before anything is made again, logged, counted, and told.
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep};
+
+use super::{
+    Arbiter,
+    count::Count,
+    mend::GAP_WAIT,
+    meters::StoreCall,
+    refusal::Refusal,
+    room::{RoomHandle, State},
+    turn::run,
+};
+use crate::model::{AssetName, AssetState, ErrorCode, RoomName};
+
+/// Pauses while a change waits until the members are told of a loss.
+const HEALED_PAUSE: Duration = Duration::from_millis(10);
+
+/// What it means that the store has no such asset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// Nothing else is known here: it was never made, or it was removed.
+    Absent,
+    /// It was stored: the store lost it.
+    Lost,
+    /// The room was removed after the store was asked, and everything begins anew.
+    RoomRemoved,
+}
+
+impl Arbiter {
+    /// The store does not have an asset that was known as `before`. If it was known to be stored, not even a
+    /// tombstone being left is a loss, unless the news that the room was removed arrives within [`GAP_WAIT`].
+    pub(super) async fn missing(
+        self: &Arc<Self>,
+        room: &RoomHandle,
+        asset: &AssetName,
+        before: Count,
+        deadline: Instant,
+    ) -> Missing {
+        if let Some(since) = since(room, before) {
+            return since;
+        }
+        if !room.with(|state| state.view.get(asset).is_some()) {
+            return Missing::Absent;
+        }
+        let patience = deadline.saturating_duration_since(Instant::now());
+        let read = || self.store.asset(&room.name, asset);
+        match self.read_within(StoreCall::Asset, &room.name, patience, read).await {
+            Ok(stored) => {
+                self.look_at(room, before, &stored);
+                Missing::Absent
+            }
+            Err(refusal) if refusal.code == ErrorCode::UnknownAsset => {
+                Arc::clone(self).suspect_loss(room.clone(), asset.clone(), before.renewals()).await;
+                since(room, before).unwrap_or(Missing::Absent)
+            }
+            // The next comparison will tell.
+            Err(_) => Missing::Absent,
+        }
+    }
+
+    /// Waits until the members are told what is left after a loss.
+    ///
+    /// # Errors
+    /// `StoreUnavailable`: it could not be read by the deadline.
+    pub(super) async fn healed(&self, room: &RoomHandle, deadline: Instant) -> Result<(), Refusal> {
+        while room.with(|state| state.went_back) {
+            if Instant::now() >= deadline {
+                return Err(Refusal::store_unavailable());
+            }
+            sleep(HEALED_PAUSE).await;
+        }
+        Ok(())
+    }
+
+    /// Looks at an asset as the store has it, with no change of ours: it may have gone on, or back.
+    pub(super) fn look_at(self: &Arc<Self>, room: &RoomHandle, before: Count, stored: &AssetState) {
+        if !self.went_back(room, before, stored, 0) {
+            self.compare(room, stored, false);
+        }
+    }
+
+    /// Looks at an asset right after `changes` of ours: had more been known when the store was asked, then it lost
+    /// writes. They may be made up for in number before a resync comes to look, so this is where they show.
+    /// Another record of the asset is a loss, too, or a room that was removed and made again by another node.
+    pub(super) fn went_back(
+        self: &Arc<Self>,
+        room: &RoomHandle,
+        before: Count,
+        stored: &AssetState,
+        changes: u64,
+    ) -> bool {
+        let asset = &stored.asset;
+        if before.is_of_another_record_than(stored) {
+            self.suspect(room, asset, before.renewals());
+            return false;
+        }
+        let still_known =
+            |now: &State| now.view.revision(asset).is_some_and(|revision| !before.is_beyond(revision));
+        before.is_beyond(stored.revision.saturating_sub(changes)) && self.follow_back(room, asset, still_known)
+    }
+
+    /// What was known is not stored any more. One suspicion of a room at a time.
+    pub(super) fn suspect(self: &Arc<Self>, room: &RoomHandle, asset: &AssetName, renewals: u64) {
+        let first =
+            room.with(|state| state.renewals == renewals && !std::mem::replace(&mut state.suspects_loss, true));
+        if first {
+            run(Arc::clone(self).suspect_loss(room.clone(), asset.clone(), renewals));
+        }
+    }
+
+    /// Unless the news that the room was removed is on its way, writes were lost.
+    pub(super) async fn suspect_loss(self: Arc<Self>, room: RoomHandle, asset: AssetName, renewals: u64) {
+        sleep(GAP_WAIT).await;
+        self.follow_back(&room, &asset, |now| now.renewals == renewals);
+        room.with(|state| state.suspects_loss = false);
+    }
+
+    /// The store lost writes, or the room was removed and nobody told this node: unless what was known is not
+    /// `still_known`, as the room follows the store already. Counted once, however many assets show it.
+    fn follow_back(
+        self: &Arc<Self>,
+        room: &RoomHandle,
+        asset: &AssetName,
+        still_known: impl FnOnce(&State) -> bool,
+    ) -> bool {
+        let Some((news, renewals, oldest)) = room.with(|state| {
+            still_known(state).then(|| {
+                state.view.freeze();
+                let news = !std::mem::replace(&mut state.went_back, true);
+                (news, state.renewals, self.frozen.add(&room.name))
+            })
+        }) else {
+            return false;
+        };
+        if let Some(oldest) = oldest {
+            tracing::warn!(room = %oldest, "too many rooms lost what was stored of them: selects may create assets in this one again");
+            self.rooms.get_or_else(&oldest, || self.bus.unsubscribe(&oldest));
+        }
+        if news {
+            tracing::error!(room = %room.name, %asset, "the store went back: it lost writes it had answered; the room follows it");
+            self.meters.regressions.increment(1);
+            run(Arc::clone(self).heal(room.clone(), renewals));
+        }
+        true
+    }
+
+    /// The room is not active here any more. Of one in which no select creates an asset the news that an operator
+    /// removed it is still wanted.
+    pub(super) fn leave(&self, room: &RoomName) {
+        if !self.frozen.contains(room) {
+            self.bus.unsubscribe(room);
+        }
+    }
+
+    /// An operator removed a room that is not active here.
+    pub(super) fn thaw(&self, room: &RoomName) {
+        if self.frozen.remove(room) {
+            self.bus.unsubscribe(room);
+        }
+    }
+
+    /// The store's state is the truth all the same, and everyone is told the whole of it.
+    async fn heal(self: Arc<Self>, room: RoomHandle, renewals: u64) {
+        let read = || self.store.snapshot(&room.name);
+        let snapshot = loop {
+            match self.read(StoreCall::Snapshot, &room.name, read).await {
+                Ok(snapshot) => break snapshot,
+                Err(_) => sleep(GAP_WAIT).await,
+            }
+        };
+        room.with(|state| state.presence.forget_held());
+        self.ask_held(&room).await;
+        room.with(|state| {
+            // Else the room was removed meanwhile, and this is of no use.
+            if state.renewals == renewals {
+                state.replace(snapshot);
+            }
+        });
+        room.wake();
+        // What came between the read and now is made up for soon.
+        room.resync_at.store(0, Relaxed);
+    }
+}
+
+/// Whether all that was known `before` was given up since, and why.
+fn since(room: &RoomHandle, before: Count) -> Option<Missing> {
+    room.with(|state| match state.view.is_frozen() {
+        _ if state.renewals == before.renewals() && !state.went_back => None,
+        true => Some(Missing::Lost),
+        false => Some(Missing::RoomRemoved),
+    })
+}
