@@ -4,7 +4,7 @@ use asset_arbiter::store::{Result, StoreError, StoreErrorKind};
 use futures::{Future, future::join_all, poll};
 
 use crate::{
-    conformance::ground::{Ground, Node, asset, granted, players, refusal},
+    conformance::ground::{Ground, Node, asset, granted, players, refusal, room},
     neighbour::Neighbour,
     place::Place,
 };
@@ -48,7 +48,8 @@ async fn changes_wait_in_a_bounded_queue() {
 async fn reads_wait_in_a_bounded_queue() {
     let place = Place::quick();
     let store = place.open();
-    let (refused, waiting) = at_once(9000, || store.ping()).await;
+    let lobby = room("lobby");
+    let (refused, waiting) = at_once(9000, || store.revisions(&lobby)).await;
     assert!((1..=9000 - 8192).contains(&refused.len()), "8,192 wait: {} were refused", refused.len());
     assert!(refused.iter().all(|error| error.kind() == StoreErrorKind::Unavailable));
     assert!(join_all(waiting).await.iter().all(Result::is_ok), "who waits is answered");

@@ -8,6 +8,7 @@ mod conformance;
 
 mod bounds;
 mod child;
+mod closing;
 mod contract;
 mod durable;
 mod full;
@@ -15,7 +16,9 @@ mod group;
 mod in_step;
 mod kill;
 mod likeness;
+mod names;
 mod neighbour;
 mod place;
 mod refused;
 mod shell;
+mod swapped;
