@@ -66,9 +66,7 @@ impl SqliteStore {
     fn open(url: &str, options: Options, grace: Duration) -> Result<Self> {
         let claim = Claim::of(url)?;
         let mut db = schema::open_to_write(&claim)?;
-        let cannot_write = |error| broken(format!("cannot write to {}", claim.path().display()), error);
-        let mut wal = Wal::new(&mut db).map_err(cannot_write)?;
-        wal.open(&db, &claim).map_err(cannot_write)?;
+        let wal = Wal::new(&mut db).map_err(|error| broken("cannot watch the log of changes", error))?;
         let watch = Arc::new(Watch::new(&claim, grace)?);
         let readers = Readers::open(claim.path(), Arc::clone(&watch))?;
         let desk = Desk::new(db, claim, wal, Arc::clone(&watch));

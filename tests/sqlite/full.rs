@@ -62,20 +62,26 @@ async fn fills_its_disk() {
     assert_eq!(held.verdicts, [Verdict::AlreadyHeld { revision: 1 }], "what writes nothing is answered");
 
     Resource::FSIZE.set(most, most).unwrap();
-    for waited in 0.. {
-        assert!(waited < 500, "it is ready again though nobody asks");
-        if ground.store.status().is_ok() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    ready_again(&ground).await;
     ground.store.ping().await.unwrap();
     let again = ground.select(call, &sword, &who).await;
     assert_eq!((again.verdicts, again.repeated), (vec![granted(told + 1)], false));
     expect_all(&ground, told + 1).await;
     let room = ground.room.clone();
     drop(ground);
-    expect_all(&Ground { store: open_file(&file), room }, told + 1).await;
+    let ground = Ground { store: open_file(&file), room };
+    expect_all(&ground, told + 1).await;
+}
+
+/// Also when nobody asks.
+pub(crate) async fn ready_again(ground: &Ground) {
+    for _ in 0..250 {
+        if ground.store.status().is_ok() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{}", ground.store.status().unwrap_err());
 }
 
 fn open_file(file: &Path) -> Arc<dyn Store> {

@@ -144,16 +144,18 @@ async fn a_file_that_was_changed_while_it_was_away_is_not_used_again() {
 /// What was answered is in the file, wherever it is.
 #[tokio::test]
 async fn a_file_that_is_moved_away_has_everything_at_the_end() {
-    let game = Game::new().await;
-    let away = game.place.beside(".away");
-    fs::rename(game.place.file(), &away).unwrap();
-    game.expect_refusals("game.db is gone").await;
-    game.close_in_vain().await;
-    assert_refused(&game.place.url(), &["is missing or empty", "game.db-wal"]);
-    assert_eq!(held(&away).await, 1);
-    fs::rename(&away, game.place.file()).unwrap();
-    fs::remove_file(game.place.beside(".away.lock")).unwrap();
-    assert_eq!(held(&game.place.file()).await, 1);
+    for goes_back in [true, false] {
+        let game = Game::new().await;
+        let (file, away) = (game.place.file(), game.place.beside(".away"));
+        fs::rename(&file, &away).unwrap();
+        game.expect_refusals("game.db is gone").await;
+        game.close_in_vain().await;
+        assert_refused(&game.place.url(), &["is missing or empty", "game.db-wal"]);
+        if goes_back {
+            fs::rename(&away, &file).unwrap();
+        }
+        assert_eq!(held(if goes_back { &file } else { &away }).await, 1);
+    }
 }
 
 #[tokio::test]

@@ -73,7 +73,14 @@ pub(super) fn probe(db: &Connection) -> Sql<()> {
 impl Desk {
     pub(super) fn new(db: Connection, claim: Claim, wal: Wal, watch: Arc<Watch>) -> Self {
         let complaints = LogThrottle::new(COMPLAIN_EVERY);
-        Self { db, claim, wal, watch, complaints, looked: Instant::now(), salvaged: false }
+        let mut desk = Self { db, claim, wal, watch, complaints, looked: Instant::now(), salvaged: false };
+        // A disk that is full now may be no more later; what is there can be read meanwhile.
+        if let Err(error) = desk.wal.open(&desk.db, &desk.claim) {
+            desk.roll_back();
+            desk.watch.note_trouble(Some(error.to_string()));
+            drop(desk.complain(error));
+        }
+        desk
     }
 
     /// Until nobody can ask any more and everything that was asked is done; then closes the file.
@@ -95,7 +102,8 @@ impl Desk {
                 Next::End => break,
             }
             self.watch.note_seen();
-            if self.looked.elapsed() >= LOOK_EVERY {
+            let urgent = self.watch.loss() == Some(Loss::Log) && !self.salvaged;
+            if urgent || self.looked.elapsed() >= LOOK_EVERY {
                 self.tend();
             }
         }
@@ -145,7 +153,8 @@ impl Desk {
         let tried = self
             .run_sql("BEGIN IMMEDIATE")
             .and_then(|()| probe(&self.db))
-            .and_then(|()| self.run_sql("COMMIT"));
+            .and_then(|()| self.run_sql("COMMIT"))
+            .and_then(|()| self.wal.open(&self.db, &self.claim));
         match tried {
             Ok(()) => self.note_that_it_works(),
             Err(error) => {

@@ -40,12 +40,13 @@ fn marks(db: &Connection) -> Sql<Option<Marks>> {
 impl Marks {
     /// Whether the bytes on disk are those that the log goes on from.
     fn are_in(&self, file: &File) -> bool {
+        self.previous == NONE || self.has(file, &self.generation) || self.has(file, &self.previous)
+    }
+
+    fn has(&self, file: &File, generation: &Generation) -> bool {
         let mut page = vec![0; self.page_bytes];
-        self.previous == NONE
-            || file.read_exact_at(&mut page, self.at).is_ok()
-                && page
-                    .windows(NONE.len())
-                    .any(|bytes| bytes == self.generation.as_slice() || bytes == self.previous.as_slice())
+        file.read_exact_at(&mut page, self.at).is_ok()
+            && page.windows(NONE.len()).any(|bytes| bytes == generation)
     }
 }
 
@@ -54,16 +55,26 @@ pub(super) fn is_of_log(db: &Connection, file: &File) -> Sql<bool> {
     Ok(marks(db)?.is_none_or(|marks| marks.are_in(file)))
 }
 
-/// Notes that all of the log has been copied into the file. Whether that must be done again, as the first time.
-pub(super) fn begin(db: &Connection) -> Sql<bool> {
-    db.prepare_cached("UPDATE server SET previous = generation, generation = randomblob(16)")?.execute([])?;
-    db.query_row("SELECT previous = zeroblob(16) FROM server", [], |row| row.get(0))
+/// Begins a new generation. The file must have the present one: all of the log has been copied into it.
+pub(super) fn begin(db: &Connection) -> Sql<()> {
+    db.prepare_cached("UPDATE server SET previous = generation, generation = randomblob(16)")?
+        .execute([])
+        .map(drop)
 }
 
-/// Notes which server has the file; `None` when it ends.
-pub(super) fn open_as(db: &Connection, path: Option<&Path>) -> Sql<()> {
-    let path = path.map(|path| path.to_string_lossy().into_owned());
+/// Notes that a server has the file.
+pub(super) fn open(db: &Connection, claim: &Claim) -> Sql<()> {
+    // Else the file would change and be of the same generation as its copies.
+    if marks(db)?.is_some_and(|marks| marks.generation == NONE || marks.has(claim.file(), &marks.generation)) {
+        begin(db)?;
+    }
+    let path = claim.path().to_string_lossy();
     db.execute("UPDATE server SET opened_as = ?1", [path]).map(drop)
+}
+
+/// Notes that no server has the file any more.
+pub(super) fn end(db: &Connection) -> Sql<()> {
+    db.execute("UPDATE server SET opened_as = NULL", []).map(drop)
 }
 
 /// Looks whether the file and the log beside it belong together, before anything is written.

@@ -4,6 +4,8 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    thread,
+    time::Duration,
 };
 
 use rusqlite::{Connection, Result, hooks};
@@ -21,6 +23,9 @@ use super::{
 const IDLE_PAGES: usize = 1000;
 const BUSY_PAGES: usize = 8192;
 
+/// Longer than it takes to write a page.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(20);
+
 /// The log of changes: when it is copied into the file, and what the file looks like in between.
 pub(super) struct Wal {
     /// Pages in it after the last commit.
@@ -29,6 +34,8 @@ pub(super) struct Wal {
     commits: Arc<AtomicUsize>,
     /// As many pages as there were when they were last copied into the file.
     copied: usize,
+    /// Whether the file says who has it.
+    opened: bool,
     /// The file since all of the log was copied into it; nobody writes to it until the next time.
     at_rest: Option<Stamp>,
 }
@@ -43,13 +50,17 @@ impl Wal {
             seen.1.fetch_add(1, Ordering::Relaxed);
             Ok(())
         }))?;
-        Ok(Self { logged, commits, copied: 0, at_rest: None })
+        Ok(Self { logged, commits, copied: 0, opened: false, at_rest: None })
     }
 
-    /// Notes in the file who has it.
+    /// Notes in the file who has it, unless that is done. A full disk may keep it from that for some time.
     pub(super) fn open(&mut self, db: &Connection, claim: &Claim) -> Result<()> {
-        generation::open_as(db, Some(claim.path()))?;
-        while self.copy_and_begin(db, claim.file(), "TRUNCATE")? {}
+        if self.opened {
+            return Ok(());
+        }
+        generation::open(db, claim)?;
+        self.copy_and_begin(db, claim.file(), "TRUNCATE")?;
+        self.opened = true;
         Ok(())
     }
 
@@ -71,11 +82,11 @@ impl Wal {
         }
     }
 
-    /// What could not be copied stays in the log, where it is as safe. Whether to do it again at once.
-    fn copy_and_begin(&mut self, db: &Connection, file: &File, mode: &str) -> Result<bool> {
+    /// What could not be copied stays in the log, where it is as safe.
+    fn copy_and_begin(&mut self, db: &Connection, file: &File, mode: &str) -> Result<()> {
         self.at_rest = None;
         if !copy(db, mode)? {
-            return Ok(false);
+            return Ok(());
         }
         self.at_rest = file.metadata().ok().as_ref().map(Stamp::of);
         generation::begin(db)
@@ -92,15 +103,20 @@ impl Wal {
             return false;
         }
         // Some may copy the log into it, as `PRAGMA wal_checkpoint` in the sqlite3 shell does.
-        let same = generation::is_of_log(db, file).unwrap_or(false);
+        let same = || generation::is_of_log(db, file).unwrap_or(false);
         self.at_rest = Some(now);
+        let same = same() || {
+            // It may have been half written.
+            thread::sleep(LOOK_AGAIN_AFTER);
+            same()
+        };
         !same
     }
 
     /// Copies everything into the file and notes that nobody has it any more. Whether all is copied.
     pub(super) fn end(&mut self, db: &Connection) -> Result<bool> {
         self.at_rest = None;
-        generation::open_as(db, None).and_then(|()| copy(db, "TRUNCATE"))
+        generation::end(db).and_then(|()| copy(db, "TRUNCATE"))
     }
 
     /// Brings what was answered into the file that was opened, wherever it is now.

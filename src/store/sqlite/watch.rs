@@ -235,7 +235,9 @@ impl Held {
     fn look(&self) -> std::result::Result<Metadata, String> {
         let name = self.name.display();
         match fs::metadata(&self.name) {
-            Ok(found) if FileId::of(&found) == self.id => Ok(found),
+            Ok(found) if FileId::of(&found) == self.id && found.nlink() > 0 => Ok(found),
+            // A bind mount keeps the name of a file that is gone from its folder.
+            Ok(found) if FileId::of(&found) == self.id => Err(format!("{name} was deleted or replaced")),
             Ok(_) => Err(format!("{name} was replaced: another file has its name")),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 Err(format!("{name} is gone: it was deleted or moved away"))
