@@ -12,10 +12,20 @@ use std::{
 };
 
 use asset_arbiter::bots::{self, Config, Length, Report};
-use support::Process;
-use tokio::time::sleep;
+use support::{Process, eventually};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::sleep,
+};
 
+/// How often; `KILL_ROUNDS` says how often instead.
 const ROUNDS: u64 = 10;
+
+fn rounds() -> u64 {
+    std::env::var("KILL_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().unwrap())
+}
+
 const PLAYERS: usize = 500;
 
 async fn start(address: SocketAddr, file: &Path) -> Process {
@@ -41,7 +51,7 @@ async fn race(address: SocketAddr, room: &str, seed: u64) -> Report {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_in_mid_race_ten_times_nothing_that_was_told_is_lost() {
+async fn killed_in_mid_race_again_and_again_nothing_that_was_told_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("game.db");
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -50,11 +60,12 @@ async fn killed_in_mid_race_ten_times_nothing_that_was_told_is_lost() {
     assert!(race(address, "warm-up", 0).await.held());
     let undisturbed = since.elapsed();
     let mut in_mid_race = 0;
-    for round in 0..ROUNDS {
+    let rounds = rounds();
+    for round in 0..rounds {
         let room = format!("round-{round}");
         let killing = async {
             // Each round is killed at another point of its race.
-            sleep(undisturbed.mul_f64((round + 1) as f64 / (ROUNDS + 2) as f64)).await;
+            sleep(undisturbed.mul_f64((round + 1) as f64 / (rounds + 2) as f64)).await;
             server.child.kill().await.unwrap();
             server = start(address, &file).await;
         };
@@ -65,5 +76,26 @@ async fn killed_in_mid_race_ten_times_nothing_that_was_told_is_lost() {
         assert!(again.held(), "round {round}, again:\n{}", bots::text(&again));
         assert_eq!(again.decisions.granted, 0, "everything was taken, and still is");
     }
-    assert!(in_mid_race >= ROUNDS / 2, "only {in_mid_race} of {ROUNDS} kills met a race");
+    assert!(in_mid_race >= rounds / 2, "only {in_mid_race} of {rounds} kills met a race");
+}
+
+/// The status line of an answer to `GET /readyz`.
+async fn readiness(address: SocketAddr) -> String {
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    answer.lines().next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_deleted_under_the_server_is_told_and_makes_it_unready() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("game.db");
+    let server = start("127.0.0.1:0".parse().unwrap(), &file).await;
+    eventually("HTTP/1.1 200 OK".to_owned(), || readiness(server.address)).await;
+    std::fs::remove_file(&file).unwrap();
+    eventually("HTTP/1.1 503 Service Unavailable".to_owned(), || readiness(server.address)).await;
+    assert!(server.has_logged("game.db is gone: it was deleted or moved away"));
 }

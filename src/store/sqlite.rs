@@ -5,9 +5,11 @@
 
 mod asset;
 mod calls;
+mod claim;
 mod desk;
 mod failure;
 mod file;
+mod generation;
 mod holders;
 mod readers;
 mod reads;
@@ -15,13 +17,25 @@ mod rooms;
 mod schema;
 mod turn;
 mod value;
+mod wal;
+mod watch;
 mod writer;
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use self::{file::Claim, readers::Readers, rooms::Expiry, turn::Turn, writer::Writer};
+use self::{
+    claim::Claim,
+    desk::Desk,
+    failure::broken,
+    readers::Readers,
+    rooms::Expiry,
+    turn::Turn,
+    wal::Wal,
+    watch::{GRACE, Watch},
+    writer::Writer,
+};
 use super::{
     Call, Created, Done, Driver, Limits, Options, Result, Selected, Store, StoreError, StoreErrorKind,
 };
@@ -37,21 +51,29 @@ pub(super) const DRIVER: Driver = Driver {
 
 /// Everything in one file of this machine.
 struct SqliteStore {
-    /// Closed before the writer, whose connection is to be the last: it leaves one file.
     readers: Readers,
     writer: Writer,
+    watch: Arc<Watch>,
     expiry: Expiry,
 }
 
 fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
-    let claim = Claim::of(url)?;
-    let connection = schema::open_to_write(claim.path())?;
-    let readers = Readers::open(claim.path())?;
-    let writer = Writer::start(connection, claim)?;
-    Ok(Arc::new(SqliteStore { readers, writer, expiry: Expiry::new(options.room_ttl) }))
+    Ok(Arc::new(SqliteStore::open(url, options, GRACE)?))
 }
 
 impl SqliteStore {
+    /// `grace` is how long a file that was moved away may come back.
+    fn open(url: &str, options: Options, grace: Duration) -> Result<Self> {
+        let claim = Claim::of(url)?;
+        let mut db = schema::open_to_write(&claim)?;
+        let wal = Wal::new(&mut db).map_err(|error| broken("cannot watch the log of changes", error))?;
+        let watch = Arc::new(Watch::new(&claim, grace)?);
+        let readers = Readers::open(claim.path(), Arc::clone(&watch))?;
+        let desk = Desk::new(db, claim, wal, Arc::clone(&watch));
+        let writer = Writer::start(desk, Arc::clone(&watch), readers.pool())?;
+        Ok(Self { readers, writer, watch, expiry: Expiry::new(options.room_ttl) })
+    }
+
     /// Lets expired rooms go, if it is time, before something is made.
     async fn sweep(&self, now: Millis) {
         let Some(before) = self.expiry.due(now) else { return };
@@ -167,7 +189,19 @@ impl Store for SqliteStore {
     }
 
     async fn ping(&self) -> Result<()> {
-        self.readers.read(reads::ping).await
+        self.writer.change(|db| Ok(desk::probe(db)?)).await
+    }
+
+    fn status(&self) -> Result<()> {
+        self.watch.status()
+    }
+
+    async fn failed(&self) -> StoreError {
+        self.watch.failed().await
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.writer.close().await
     }
 }
 

@@ -4,7 +4,8 @@ use asset_arbiter::store::{Result, StoreError, StoreErrorKind};
 use futures::{Future, future::join_all, poll};
 
 use crate::{
-    conformance::ground::{Ground, Node, asset, granted, players, refusal},
+    conformance::ground::{Ground, Node, asset, granted, players, refusal, room},
+    full::ready_again,
     neighbour::Neighbour,
     place::Place,
 };
@@ -48,7 +49,8 @@ async fn changes_wait_in_a_bounded_queue() {
 async fn reads_wait_in_a_bounded_queue() {
     let place = Place::quick();
     let store = place.open();
-    let (refused, waiting) = at_once(9000, || store.ping()).await;
+    let lobby = room("lobby");
+    let (refused, waiting) = at_once(9000, || store.revisions(&lobby)).await;
     assert!((1..=9000 - 8192).contains(&refused.len()), "8,192 wait: {} were refused", refused.len());
     assert!(refused.iter().all(|error| error.kind() == StoreErrorKind::Unavailable));
     assert!(join_all(waiting).await.iter().all(Result::is_ok), "who waits is answered");
@@ -73,4 +75,21 @@ async fn a_locked_file_is_unavailable_to_all_who_wait() {
     assert_eq!(ground.state(&sword).await.held, 0, "reading goes on");
     neighbour.unlock();
     assert_eq!(ground.select(node.next(), &sword, &ann).await.verdicts, [granted(1)]);
+}
+
+/// Nor does that keep it from starting: what is there can be read, and it is ready when changes work.
+#[tokio::test]
+async fn a_start_on_a_locked_file_is_ready_later() {
+    let place = Place::quick();
+    let (ground, node, sword) = (Ground::new(place.open()), Node::new(), asset("sword"));
+    ground.create(node.next(), &sword, 5).await;
+    ground.store.close().await.unwrap();
+    let neighbour = Neighbour::of(&place);
+    neighbour.lock();
+    let ground = Ground { store: place.open(), ..ground };
+    assert!(ground.store.status().unwrap_err().message().contains("locked"));
+    assert_eq!(ground.state(&sword).await.held, 0);
+    neighbour.unlock();
+    ready_again(&ground).await;
+    assert_eq!(ground.select(node.next(), &sword, &players(["ann"])).await.verdicts, [granted(1)]);
 }

@@ -1,4 +1,4 @@
-use std::{path::Path, process::Command, sync::Arc};
+use std::{path::Path, process::Command, sync::Arc, time::Duration};
 
 use asset_arbiter::store::{Options, Store, StoreErrorKind, Verdict, open};
 use rlimit::Resource;
@@ -48,6 +48,10 @@ async fn fills_its_disk() {
     };
     let (call, who, error) = failed;
     assert_eq!(error.kind(), StoreErrorKind::OutcomeUnknown, "{error:?}");
+    let reason = std::error::Error::source(&error).unwrap().to_string();
+    assert!(error.message().contains(&reason), "the operator reads why: {error}");
+    assert!(ground.store.status().unwrap_err().message().contains(&reason), "it is not ready");
+    assert!(ground.store.ping().await.unwrap_err().message().contains(&reason), "a ping writes");
     assert!(told > 10);
     for _ in 0..3 {
         let again = ground.store.select(call, &ground.room, &sword, &who, None).await;
@@ -58,12 +62,26 @@ async fn fills_its_disk() {
     assert_eq!(held.verdicts, [Verdict::AlreadyHeld { revision: 1 }], "what writes nothing is answered");
 
     Resource::FSIZE.set(most, most).unwrap();
+    ready_again(&ground).await;
+    ground.store.ping().await.unwrap();
     let again = ground.select(call, &sword, &who).await;
     assert_eq!((again.verdicts, again.repeated), (vec![granted(told + 1)], false));
     expect_all(&ground, told + 1).await;
     let room = ground.room.clone();
     drop(ground);
-    expect_all(&Ground { store: open_file(&file), room }, told + 1).await;
+    let ground = Ground { store: open_file(&file), room };
+    expect_all(&ground, told + 1).await;
+}
+
+/// Also when nobody asks.
+pub(crate) async fn ready_again(ground: &Ground) {
+    for _ in 0..250 {
+        if ground.store.status().is_ok() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{}", ground.store.status().unwrap_err());
 }
 
 fn open_file(file: &Path) -> Arc<dyn Store> {

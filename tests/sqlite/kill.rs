@@ -22,12 +22,19 @@ const UNITS: u32 = 5;
 
 type Told = BTreeMap<(AssetName, u64), PlayerName>;
 
-/// Ten times a server is killed while it writes: every grant that it told is there, and the promise holds.
+/// How often; `KILL_ROUNDS` says how often instead.
+const ROUNDS: usize = 50;
+
+fn rounds() -> usize {
+    std::env::var("KILL_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().unwrap())
+}
+
+/// Again and again a server is killed while it writes: every grant that it told is there, and the promise holds.
 #[tokio::test]
 async fn every_grant_that_was_told_survives_kill_9() {
     let place = Place::new();
     let mut told = Told::new();
-    for round in 0..10 {
+    for round in 0..rounds() {
         let enough = fastrand::usize(20..400);
         let heard = hear(child(&this_binary(), "kill::races_until_killed", &place.file()), enough);
         assert!(heard.len() >= enough, "round {round}: it wrote until it was killed");

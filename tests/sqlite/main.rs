@@ -13,6 +13,7 @@ mod support;
 
 mod bounds;
 mod child;
+mod closing;
 mod contract;
 mod durable;
 mod full;
@@ -20,7 +21,9 @@ mod group;
 mod in_step;
 mod kill;
 mod likeness;
+mod names;
 mod neighbour;
 mod place;
 mod refused;
 mod shell;
+mod swapped;

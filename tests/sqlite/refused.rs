@@ -22,7 +22,7 @@ fn try_open(url: &str) -> asset_arbiter::store::Result<Arc<dyn Store>> {
 }
 
 /// The one line that an operator reads, reasons included; it must say each of `parts`.
-fn assert_refused(url: &str, parts: &[&str]) {
+pub(crate) fn assert_refused(url: &str, parts: &[&str]) {
     let error = try_open(url).err().unwrap_or_else(|| panic!("{url} was opened"));
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     let line = format!("{:#}", anyhow::Error::from(error));

@@ -55,7 +55,7 @@ mod tests {
     use super::*;
     use crate::store::{
         NodeId, StoreErrorKind,
-        sqlite::{rooms, schema},
+        sqlite::{claim::Claim, rooms, schema},
     };
 
     fn call(node: u64, seq: u64) -> Call {
@@ -64,7 +64,8 @@ mod tests {
 
     fn with_asset(look: impl FnOnce(&Connection, &Asset) -> Result<()>) {
         let folder = tempfile::tempdir().unwrap();
-        let db = schema::open_to_write(&folder.path().join("game.db")).unwrap();
+        let claim = Claim::of(&format!("sqlite:{}", folder.path().join("game.db").display())).unwrap();
+        let db = schema::open_to_write(&claim).unwrap();
         let room = "lobby".parse().unwrap();
         rooms::enter(&db, &room, 0).unwrap();
         let asset = Asset::make(&db, &room, &"sword".parse().unwrap(), 1, 0).unwrap();

@@ -1,4 +1,10 @@
-use std::error::Error;
+use std::{
+    any::Any,
+    error::Error,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use rusqlite::ErrorCode;
 
 use super::error;
 use crate::{
@@ -58,4 +64,32 @@ pub(super) fn broken(message: impl Into<String>, source: impl Error + Send + Syn
 /// It may be on disk, or not.
 pub(super) fn outcome_unknown(message: impl Into<String>) -> StoreError {
     error(StoreErrorKind::OutcomeUnknown, message)
+}
+
+/// Whether it is the disk that fails, or who has locked the file, rather than this one change.
+pub(super) fn is_of_disk(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::ReadOnly
+                | ErrorCode::CannotOpen
+                | ErrorCode::PermissionDenied
+                | ErrorCode::DatabaseCorrupt
+                | ErrorCode::NotADatabase
+                | ErrorCode::DatabaseBusy
+        )
+    )
+}
+
+/// Writes to the log. The thread that writes must not end because the log's own disk is full.
+pub(super) fn quietly(log: impl FnOnce()) {
+    drop(catch_unwind(AssertUnwindSafe(log)));
+}
+
+/// What a panic said.
+pub(super) fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it gave no reason")
 }

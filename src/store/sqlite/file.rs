@@ -1,36 +1,16 @@
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
 use super::failure::{broken, unavailable};
 use crate::store::{Result, StoreError};
 
-/// A file that no other server has: `FILE.lock` beside it stays locked until this is dropped or the process
-/// ends, however it ends.
-pub(super) struct Claim {
-    path: PathBuf,
-    _lock: File,
-}
-
-impl Claim {
-    /// Finds the file that a URL names, and claims it.
-    ///
-    /// # Errors
-    /// Says what is wrong with the URL, the place or the claim, and what to do.
-    pub(super) fn of(url: &str) -> Result<Self> {
-        let path = resolve(named(url)?)?;
-        let lock = lock(&path)?;
-        Ok(Self { path, _lock: lock })
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-fn named(url: &str) -> Result<&Path> {
+/// The file that a URL names.
+///
+/// # Errors
+/// Says what is wrong with the URL.
+pub(super) fn named(url: &str) -> Result<&Path> {
     let name = url.split_once(':').map_or("", |(_, name)| name);
     let wrong = match name {
         "" => "names no file",
@@ -42,8 +22,11 @@ fn named(url: &str) -> Result<&Path> {
     Err(unavailable(format!("{url:?} {wrong}; write sqlite:FILE, such as sqlite:game.db")))
 }
 
-/// The same path for the same file however it is named, so that two servers meet at one lock.
-fn resolve(path: &Path) -> Result<PathBuf> {
+/// The same path for the same file, whichever symlinks and relative paths lead to it.
+///
+/// # Errors
+/// Says why no database can be there, and what to do.
+pub(super) fn resolve(path: &Path) -> Result<PathBuf> {
     let shown = path.display();
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => Err(unavailable(format!(
@@ -52,6 +35,9 @@ fn resolve(path: &Path) -> Result<PathBuf> {
         ))),
         Ok(found) if !found.is_file() => Err(unavailable(format!("{shown} is no file; name another"))),
         Ok(_) => path.canonicalize().map_err(|error| cannot_open(path, error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_symlink() => Err(unavailable(
+            format!("{shown} is a symlink to a file that does not exist; put that file back, or name another"),
+        )),
         Err(error) if error.kind() == io::ErrorKind::NotFound => in_folder(path),
         Err(error) => Err(cannot_open(path, error)),
     }
@@ -76,26 +62,21 @@ fn in_folder(path: &Path) -> Result<PathBuf> {
     }
 }
 
-fn lock(path: &Path) -> Result<File> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".lock");
-    let beside = Path::new(&beside);
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(beside)
-        .map_err(|error| cannot_open(beside, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(unavailable(format!(
-            "another server uses {} and has locked {}; stop that one, or give this one another file",
-            path.display(),
-            beside.display()
-        ))),
-        Err(TryLockError::Error(error)) => {
-            Err(broken(format!("cannot lock {}; put the file on a local disk", beside.display()), error))
-        }
-    }
+/// SQLite's log of changes, which lies beside the name that the file was opened by.
+pub(super) fn log_of(path: &Path) -> PathBuf {
+    beside(path, "-wal")
+}
+
+/// The name of a file that lies beside another.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Bytes in a file; 0 when it is not there.
+pub(super) fn size(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |found| found.len())
 }
 
 /// The reason is in the source.

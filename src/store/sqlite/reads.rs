@@ -35,8 +35,3 @@ pub(super) fn holders(
 pub(super) fn held_by(db: &Connection, room: &RoomName, player: &PlayerName) -> Decided<Vec<(AssetName, u64)>> {
     Ok(holders::held_by(db, room, player)?)
 }
-
-/// Touches the file.
-pub(super) fn ping(db: &Connection) -> Decided<()> {
-    Ok(db.query_row("SELECT count(*) FROM (SELECT 1 FROM rooms LIMIT 1)", [], |_| Ok(()))?)
-}

@@ -5,14 +5,20 @@ use rusqlite::{
 };
 
 use super::{
+    claim::{Claim, may_only_be_read},
     failure::{broken, unavailable},
     file::cannot_open,
+    generation,
 };
 use crate::store::Result;
 
 /// What each schema makes of the one before it. Their number is the file's `user_version`.
-const SCHEMAS: &[&str] =
-    &[include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+const SCHEMAS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+];
 
 /// Tells our files from other programs': "AARB".
 const APPLICATION_ID: i32 = 0x4141_5242;
@@ -29,13 +35,18 @@ const LOG_BYTES: i64 = 64 * 1024 * 1024;
 /// More than there are statements.
 const STATEMENTS: usize = 64;
 
-/// Opens the file to write, makes it if it is not there, and brings it to the newest schema.
+/// Opens the file to write and brings it to the newest schema.
 ///
 /// # Errors
 /// Says what is wrong with the file and what to do. It is unchanged then.
-pub(super) fn open_to_write(path: &Path) -> Result<Connection> {
-    let mut db = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+pub(super) fn open_to_write(claim: &Claim) -> Result<Connection> {
+    let path = claim.path();
+    let mut db = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // A log that is not this file's must not be copied into it when the file is refused.
+    copy_on_close(&db, !claim.log_found()).map_err(|error| cannot_open(path, error))?;
+    generation::check(&db, claim)?;
     let version = check(&db, path)?;
+    copy_on_close(&db, true).map_err(|error| cannot_open(path, error))?;
     let mode = configure(&db).map_err(|error| cannot_open(path, error))?;
     if mode != "wal" {
         return Err(unavailable(format!(
@@ -47,6 +58,11 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection> {
         .and_then(|()| db.execute_batch(include_str!("denials.sql")))
         .map_err(|error| broken(format!("cannot make the tables of {}", path.display()), error))?;
     Ok(db)
+}
+
+/// Whether the last connection that closes copies the log into the file and deletes it.
+pub(super) fn copy_on_close(db: &Connection, copy: bool) -> Sql<()> {
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !copy).map(drop)
 }
 
 /// Opens a file that is open to write.
@@ -92,7 +108,7 @@ fn check(db: &Connection, path: &Path) -> Result<usize> {
         )));
     }
     if db.is_readonly(MAIN_DB).map_err(|error| cannot_open(path, error))? {
-        return Err(unavailable(format!("{shown} may only be read; let the server write it and its folder")));
+        return Err(may_only_be_read(path));
     }
     Ok(version)
 }
@@ -133,11 +149,15 @@ fn upgrade(db: &mut Connection, from: usize) -> Sql<()> {
 mod tests {
     use super::*;
 
+    fn claim(path: &Path) -> Claim {
+        Claim::of(&format!("sqlite:{}", path.display())).unwrap()
+    }
+
     /// What an answer's durability rests on and no test can see without cutting the power.
     #[test]
     fn a_commit_is_synced_before_it_is_answered() {
         let folder = tempfile::tempdir().unwrap();
-        let db = open_to_write(&folder.path().join("game.db")).unwrap();
+        let db = open_to_write(&claim(&folder.path().join("game.db"))).unwrap();
         let pragma = |name| db.pragma_query_one::<String>(None, name);
         assert_eq!(pragma("journal_mode").unwrap(), "wal");
         let number = |name| db.pragma_query_one::<u32>(None, name).unwrap();
@@ -161,7 +181,7 @@ mod tests {
         )
         .unwrap();
         drop(old);
-        let db = open_to_write(&path).unwrap();
+        let db = open_to_write(&claim(&path)).unwrap();
         let calls = "SELECT group_concat(node || seq) FROM calls";
         assert_eq!(db.query_row(calls, [], |row| row.get::<_, String>(0)).unwrap(), "aa7");
         assert_eq!(db.pragma_query_one::<u32>(None, "user_version").unwrap() as usize, SCHEMAS.len());

@@ -1,15 +1,25 @@
-use std::thread::{self, JoinHandle};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
 
+use parking_lot::Mutex;
 use rusqlite::Connection;
-use tokio::sync::{
-    mpsc::{self, error::TrySendError},
-    oneshot,
+use tokio::{
+    sync::{
+        mpsc::{self, error::TrySendError},
+        oneshot,
+    },
+    time::timeout,
 };
 
 use super::{
     desk::Desk,
-    failure::{Decided, Failure, broken, outcome_unknown, unavailable},
-    file::Claim,
+    failure::{Decided, Failure, broken, outcome_unknown, said, unavailable},
+    readers::Pool,
+    watch::Watch,
 };
 use crate::store::{Result, StoreError};
 
@@ -17,9 +27,15 @@ use crate::store::{Result, StoreError};
 /// last of them waits for about as long as a caller does.
 const QUEUED_CHANGES: usize = 32_768;
 
+/// How long the end may take: what is queued is done first, and reads and other programs are waited for.
+const CLOSES_WITHIN: Duration = Duration::from_secs(10);
+
 /// The thread that owns the only connection that writes. Dropping it finishes what is queued.
 pub(super) struct Writer {
-    queue: Option<mpsc::Sender<Box<dyn Change>>>,
+    queue: Mutex<Option<mpsc::Sender<Box<dyn Change>>>>,
+    watch: Arc<Watch>,
+    /// Ready when the thread has ended.
+    ended: Mutex<Option<oneshot::Receiver<Result<()>>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -42,18 +58,15 @@ pub(super) trait Change: Send {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, claim: Claim) -> Result<Self> {
+    pub(super) fn start(desk: Desk, watch: Arc<Watch>, readers: Arc<Pool>) -> Result<Self> {
         let (queue, waiting) = mpsc::channel(QUEUED_CHANGES);
-        let desk = Desk::new(connection).map_err(|error| broken("cannot watch the log of changes", error))?;
+        let (done, ended) = oneshot::channel();
+        let writes = Arc::clone(&watch);
         let thread = thread::Builder::new()
             .name("sqlite-writer".to_owned())
-            .spawn(move || {
-                desk.serve(waiting);
-                // The file stays ours until its connection is closed.
-                drop(claim);
-            })
+            .spawn(move || drop(done.send(run(desk, waiting, &writes, &readers))))
             .map_err(|error| broken("cannot start the thread that writes", error))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+        Ok(Self { queue: Mutex::new(Some(queue)), watch, ended: Mutex::new(Some(ended)), thread: Some(thread) })
     }
 
     /// Runs a change and answers once it is on disk. It may run more than once; only the last time counts.
@@ -65,20 +78,52 @@ impl Writer {
         T: Send + 'static,
         F: Fn(&Connection) -> Decided<T> + Send + 'static,
     {
+        self.watch.usable()?;
         let (reply, answer) = oneshot::channel();
-        let change = Box::new(Asked { run, answer: None, reply });
-        let Some(queue) = &self.queue else { return Err(stopped()) };
-        queue.try_send(change).map_err(|error| match error {
-            TrySendError::Full(_) => unavailable("too many changes wait for the disk"),
-            TrySendError::Closed(_) => stopped(),
-        })?;
+        self.send(Box::new(Asked { run, answer: None, reply }))?;
         answer.await.unwrap_or_else(|_| Err(outcome_unknown("the thread that writes has stopped")))
     }
+
+    fn send(&self, change: Box<dyn Change>) -> Result<()> {
+        let queue = self.queue.lock();
+        let Some(queue) = &*queue else { return Err(unavailable("the file is closed")) };
+        queue.try_send(change).map_err(|error| match error {
+            TrySendError::Full(_) => unavailable("too many changes wait for the disk"),
+            TrySendError::Closed(_) => unavailable("the thread that writes has stopped"),
+        })
+    }
+
+    /// Lets nobody ask any more, finishes what is queued and closes the file.
+    ///
+    /// # Errors
+    /// Why not everything is in the file itself.
+    pub(super) async fn close(&self) -> Result<()> {
+        drop(self.queue.lock().take());
+        let Some(ended) = self.ended.lock().take() else { return Err(unavailable("the file is closed")) };
+        match timeout(CLOSES_WITHIN, ended).await {
+            Ok(ended) => ended.unwrap_or_else(|_| Err(unavailable("the thread that writes has stopped"))),
+            Err(_) => {
+                Err(unavailable("the disk does not answer; what was answered is in the file and its log"))
+            }
+        }
+    }
+}
+
+/// The thread. Its panic must not go unseen.
+fn run(desk: Desk, waiting: mpsc::Receiver<Box<dyn Change>>, watch: &Watch, readers: &Pool) -> Result<()> {
+    let ended = catch_unwind(AssertUnwindSafe(|| desk.run(waiting, readers))).unwrap_or_else(|panic| {
+        let why = format!("the thread that writes has panicked: {}", said(&*panic));
+        watch.fail(Some(why.clone()));
+        readers.close(Duration::ZERO);
+        Err(unavailable(why))
+    });
+    watch.close();
+    ended
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.queue = None;
+        drop(self.queue.lock().take());
         // A thread that panicked said so; there is nothing left to finish.
         drop(self.thread.take().map(JoinHandle::join));
     }
@@ -120,6 +165,87 @@ where
     }
 }
 
-fn stopped() -> StoreError {
-    unavailable("the thread that writes has stopped")
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Options, Store, StoreErrorKind, sqlite::SqliteStore};
+
+    fn open(folder: &tempfile::TempDir, grace: Duration) -> SqliteStore {
+        let url = format!("sqlite:{}", folder.path().join("game.db").display());
+        SqliteStore::open(&url, Options { room_ttl: None, max_assets: None }, grace).unwrap()
+    }
+
+    /// Panics where the thread expects none.
+    struct Bomb;
+
+    impl Change for Bomb {
+        fn wanted(&self) -> bool {
+            true
+        }
+
+        fn run(&mut self, _: &Connection) -> rusqlite::Result<()> {
+            Ok(())
+        }
+
+        fn answer(self: Box<Self>) {
+            panic!("planted")
+        }
+
+        fn fail(self: Box<Self>, _: StoreError) {}
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_a_change_undoes_only_that_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder, Duration::ZERO);
+        let planted = |db: &Connection| {
+            db.execute("UPDATE probe SET writes = 77", [])?;
+            if db.is_autocommit() { Ok(()) } else { panic!("planted") }
+        };
+        let (error, ping) = tokio::join!(store.writer.change(planted), store.ping());
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+        assert!(error.message().contains("panicked: planted"), "{error}");
+        ping.unwrap();
+        let writes =
+            |db: &Connection| Ok(db.query_row("SELECT writes FROM probe", [], |row| row.get::<_, u32>(0))?);
+        assert_eq!(store.writer.change(writes).await.unwrap(), 1);
+        store.status().unwrap();
+        store.close().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_a_read_costs_no_connection() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder, Duration::ZERO);
+        for _ in 0..10 {
+            let read = store.readers.read(|db| if db.is_autocommit() { Ok(()) } else { panic!("planted") });
+            assert_eq!(read.await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+        }
+        store.readers.read(|_| Ok(())).await.unwrap();
+        store.close().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_thread_that_panics_is_told_and_nobody_waits_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder, Duration::ZERO);
+        store.writer.send(Box::new(Bomb)).unwrap();
+        let failed = timeout(Duration::from_secs(5), store.failed()).await.unwrap();
+        assert!(failed.message().contains("panicked: planted"), "{failed}");
+        let refused = timeout(Duration::from_secs(1), store.ping()).await.unwrap();
+        assert_eq!(refused.unwrap_err().kind(), StoreErrorKind::Unavailable);
+        assert!(store.status().unwrap_err().message().contains("planted"));
+        assert!(store.close().await.unwrap_err().message().contains("planted"));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_stays_away_ends_the_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder, Duration::ZERO);
+        assert!(timeout(Duration::from_millis(50), store.failed()).await.is_err(), "not yet");
+        std::fs::remove_file(folder.path().join("game.db")).unwrap();
+        let failed = timeout(Duration::from_secs(5), store.failed()).await.unwrap();
+        assert!(failed.message().contains("game.db is gone"), "{failed}");
+    }
 }

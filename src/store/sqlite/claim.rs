@@ -1,0 +1,181 @@
+use std::{
+    collections::BTreeSet,
+    fs::{self, File, Metadata, OpenOptions, TryLockError},
+    io,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use parking_lot::Mutex;
+
+use super::{
+    failure::{broken, unavailable},
+    file::{beside, cannot_open, log_of, named, resolve, size},
+};
+use crate::store::{Result, StoreError};
+
+/// The files that the stores of this process have.
+static CLAIMED: Mutex<BTreeSet<FileId>> = Mutex::new(BTreeSet::new());
+
+/// A file that no other server has, until this is dropped or the process ends, however it ends.
+///
+/// The file itself is locked, which every name of it meets. `FILE.lock` beside it is locked, too: earlier versions lock
+/// only that. When a process closes any descriptor of a file, it loses the locks that SQLite has on it: so the file is
+/// opened before SQLite's first connection, and closed after its last.
+pub(super) struct Claim {
+    path: PathBuf,
+    id: FileId,
+    log_found: bool,
+    file: File,
+    _lock: File,
+    _entry: Entry,
+}
+
+/// Which file it is, whatever its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+/// A file's entry in [`CLAIMED`].
+struct Entry(FileId);
+
+impl Claim {
+    /// Finds the file that a URL names, makes it if it is not there, and claims it.
+    ///
+    /// # Errors
+    /// Says what is wrong with the URL, the place or the claim, and what to do.
+    pub(super) fn of(url: &str) -> Result<Self> {
+        let path = resolve(named(url)?)?;
+        let lock = lock_beside(&path)?;
+        let log_found = size(&log_of(&path)) > 0;
+        if log_found && size(&path) == 0 {
+            return Err(without_file(&path));
+        }
+        let (file, entry) = open(&path)?;
+        lock_itself(&file, &path)?;
+        Ok(Self { path, id: entry.0, log_found, file, _lock: lock, _entry: entry })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn id(&self) -> FileId {
+        self.id
+    }
+
+    /// The file itself. SQLite's own descriptors see the same bytes.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Whether a log with changes lay beside the file before it was opened.
+    pub(super) fn log_found(&self) -> bool {
+        self.log_found
+    }
+}
+
+impl FileId {
+    pub(super) fn of(found: &Metadata) -> Self {
+        Self { device: found.dev(), inode: found.ino() }
+    }
+
+    pub(super) fn at(path: &Path) -> io::Result<Self> {
+        Ok(Self::of(&fs::metadata(path)?))
+    }
+}
+
+impl Entry {
+    /// `None` when a store of this process has the file.
+    fn enter(id: FileId) -> Option<Self> {
+        let new = CLAIMED.lock().insert(id);
+        // Not `then_some`, which would make an entry that is dropped at once.
+        new.then(|| Self(id))
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        CLAIMED.lock().remove(&self.0);
+    }
+}
+
+/// SQLite makes an empty file and deletes the log when the file is gone. What was answered would be lost with it.
+fn without_file(path: &Path) -> StoreError {
+    unavailable(format!(
+        "{0} is missing or empty, but {1} beside it holds changes of it; put {0} back where it was, or move {1} away to \
+         begin anew",
+        path.display(),
+        log_of(path).display()
+    ))
+}
+
+fn open(path: &Path) -> Result<(File, Entry)> {
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::PermissionDenied if File::open(path).is_ok() => may_only_be_read(path),
+        _ => cannot_open(path, error),
+    };
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).mode(0o644);
+    let found = match FileId::at(path) {
+        Ok(id) => Some(Entry::enter(id).ok_or_else(|| another_server(path))?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(cannot_open(path, error)),
+    };
+    let file = options.create_new(found.is_none()).open(path).map_err(failed)?;
+    let id = FileId::of(&file.metadata().map_err(|error| cannot_open(path, error))?);
+    match found.or_else(|| Entry::enter(id)) {
+        Some(entry) if entry.0 == id => Ok((file, entry)),
+        _ => Err(unavailable(format!("{} was replaced while it was opened; start again", path.display()))),
+    }
+}
+
+/// On Linux this lock does not meet those of SQLite (fcntl); elsewhere they would keep each other out.
+#[cfg(target_os = "linux")]
+fn lock_itself(file: &File, path: &Path) -> Result<()> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(another_server(path)),
+        Err(TryLockError::Error(error)) => Err(cannot_lock(path, error)),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn lock_itself(_: &File, _: &Path) -> Result<()> {
+    Ok(())
+}
+
+fn lock_beside(path: &Path) -> Result<File> {
+    let beside = beside(path, ".lock");
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&beside)
+        .map_err(|error| cannot_open(&beside, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(unavailable(format!(
+            "another server uses {} and has locked {}; stop that one, or give this one another file",
+            path.display(),
+            beside.display()
+        ))),
+        Err(TryLockError::Error(error)) => Err(cannot_lock(&beside, error)),
+    }
+}
+
+fn another_server(path: &Path) -> StoreError {
+    unavailable(format!(
+        "another server uses {}, by this name or another of it; stop that one, or give this one another file",
+        path.display()
+    ))
+}
+
+fn cannot_lock(path: &Path, error: io::Error) -> StoreError {
+    broken(format!("cannot lock {}; put the file on a local disk", path.display()), error)
+}
+
+pub(super) fn may_only_be_read(path: &Path) -> StoreError {
+    unavailable(format!("{} may only be read; let the server write it and its folder", path.display()))
+}

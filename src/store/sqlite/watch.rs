@@ -1,0 +1,248 @@
+use std::{
+    fs::{self, Metadata},
+    io::ErrorKind,
+    os::unix::fs::MetadataExt,
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use super::{
+    claim::{Claim, FileId},
+    failure::{quietly, unavailable},
+    file::{beside, cannot_open, log_of},
+};
+use crate::store::{Result, StoreError};
+
+/// How long a file that was moved away may come back before the process ends.
+pub(super) const GRACE: Duration = Duration::from_secs(30);
+
+/// Longer than any step of the thread that writes takes while the disk answers.
+const STALLED: Duration = Duration::from_secs(10);
+
+/// Looks whether FILE, its log and its index still are the files that were opened: their names may have been given to
+/// others, and what is written then is gone after a restart.
+pub(super) struct Watch {
+    /// FILE, `FILE-wal` and `FILE-shm`.
+    held: [Held; 3],
+    state: watch::Sender<State>,
+    /// Why the last change failed, if the disk was the reason.
+    trouble: Mutex<Option<String>>,
+    started: Instant,
+    /// When the thread that writes was last seen, in milliseconds since `started`.
+    seen: AtomicU64,
+    grace: Duration,
+}
+
+struct Held {
+    name: PathBuf,
+    id: FileId,
+}
+
+#[derive(Debug, Clone)]
+enum State {
+    Serving,
+    Lost {
+        loss: Loss,
+        why: String,
+        since: Instant,
+    },
+    /// Nothing works any more in this process.
+    Failed(String),
+    Closed,
+}
+
+/// What happened to the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// FILE has not its name. It may come back.
+    File,
+    /// Its log or the log's index has not.
+    Log,
+    /// Another program wrote an older copy into FILE.
+    Overwritten,
+}
+
+/// What changes when anybody writes to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    modified: (i64, i64),
+    size: u64,
+}
+
+impl Stamp {
+    pub(super) fn of(found: &Metadata) -> Self {
+        Self { modified: (found.mtime(), found.mtime_nsec()), size: found.len() }
+    }
+}
+
+impl Watch {
+    /// Begins when the log is there.
+    ///
+    /// # Errors
+    /// It is not.
+    pub(super) fn new(claim: &Claim, grace: Duration) -> Result<Self> {
+        let held = |name: PathBuf| match FileId::at(&name) {
+            Ok(id) => Ok(Held { name, id }),
+            Err(error) => Err(cannot_open(&name, error)),
+        };
+        let file = Held { name: claim.path().to_owned(), id: claim.id() };
+        Ok(Self {
+            held: [file, held(log_of(claim.path()))?, held(beside(claim.path(), "-shm"))?],
+            state: watch::Sender::new(State::Serving),
+            trouble: Mutex::new(None),
+            started: Instant::now(),
+            seen: AtomicU64::new(0),
+            grace,
+        })
+    }
+
+    /// What is known: why no call is answered.
+    pub(super) fn usable(&self) -> Result<()> {
+        match &*self.state.borrow() {
+            State::Serving => Ok(()),
+            State::Lost { why, .. } | State::Failed(why) => Err(unavailable(why)),
+            State::Closed => Err(unavailable("the file is closed")),
+        }
+    }
+
+    /// What is known, and how the disk does.
+    pub(super) fn status(&self) -> Result<()> {
+        self.usable()?;
+        if let Some(why) = &*self.trouble.lock() {
+            return Err(unavailable(format!("changes fail: {why}")));
+        }
+        let seen = self.started + Duration::from_millis(self.seen.load(Ordering::Relaxed));
+        match seen.elapsed() {
+            silent if silent > STALLED => {
+                Err(unavailable(format!("the disk has not answered for {} s", silent.as_secs())))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Looks at the names: three calls of the system, a few microseconds.
+    ///
+    /// # Errors
+    /// Why no call is answered, if it is noticed now or was before.
+    pub(super) fn check(&self) -> Result<Stamp> {
+        self.usable()?;
+        self.look().map_err(|(loss, why)| self.lose(loss, &why))
+    }
+
+    fn look(&self) -> std::result::Result<Stamp, (Loss, String)> {
+        let [file, log, index] = &self.held;
+        let stamp = Stamp::of(&file.look().map_err(|why| (Loss::File, why))?);
+        log.look().and_then(|_| index.look()).map_err(|why| (Loss::Log, why))?;
+        Ok(stamp)
+    }
+
+    /// Refuses every call from now on, and says so once.
+    pub(super) fn lose(&self, loss: Loss, what: &str) -> StoreError {
+        let advice = match loss {
+            Loss::File => "put it back, or stop this server",
+            Loss::Log => "start the server again",
+            Loss::Overwritten => "stop this server before a file is put back",
+        };
+        let why = format!("{what}; no call is answered: {advice}");
+        let lost = State::Lost { loss, why: why.clone(), since: Instant::now() };
+        if self.change(|state| matches!(state, State::Serving).then_some(lost)) {
+            quietly(|| tracing::error!(within = ?self.grace, "sqlite: {why}; else the process ends"));
+        }
+        unavailable(why)
+    }
+
+    pub(super) fn loss(&self) -> Option<Loss> {
+        match &*self.state.borrow() {
+            State::Lost { loss, .. } => Some(*loss),
+            _ => None,
+        }
+    }
+
+    /// The file's stamp, if a file that was moved away is back.
+    pub(super) fn is_back(&self) -> Option<Stamp> {
+        self.look().ok().filter(|_| self.loss() == Some(Loss::File))
+    }
+
+    pub(super) fn regain(&self) {
+        if self.change(|state| matches!(state, State::Lost { .. }).then_some(State::Serving)) {
+            quietly(|| tracing::info!("sqlite: {} is back; calls are answered", self.held[0].name.display()));
+        }
+    }
+
+    /// Whether the time is over in which a file may come back.
+    pub(super) fn overdue(&self) -> bool {
+        matches!(&*self.state.borrow(), State::Lost { since, .. } if since.elapsed() >= self.grace)
+    }
+
+    /// After this, [`Self::failed`] is ready. Without a reason what was lost is the reason.
+    pub(super) fn fail(&self, why: Option<String>) {
+        self.change(|state| match (state, why) {
+            (State::Serving | State::Lost { .. }, Some(why)) => Some(State::Failed(why)),
+            (State::Lost { why, .. }, None) => Some(State::Failed(why.clone())),
+            _ => None,
+        });
+    }
+
+    pub(super) async fn failed(&self) -> StoreError {
+        let mut states = self.state.subscribe();
+        loop {
+            if let State::Failed(why) = &*states.borrow_and_update() {
+                return unavailable(why);
+            }
+            if states.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    pub(super) fn close(&self) {
+        self.change(|state| matches!(state, State::Serving).then_some(State::Closed));
+    }
+
+    /// The thread that writes is at work.
+    pub(super) fn note_seen(&self) {
+        self.seen.store(self.started.elapsed().as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// Notes that the disk fails, or works again. Whether that is new.
+    pub(super) fn note_trouble(&self, why: Option<String>) -> bool {
+        let mut trouble = self.trouble.lock();
+        let new = trouble.is_some() != why.is_some();
+        *trouble = why;
+        new
+    }
+
+    pub(super) fn has_trouble(&self) -> bool {
+        self.trouble.lock().is_some()
+    }
+
+    fn change(&self, next: impl FnOnce(&State) -> Option<State>) -> bool {
+        self.state.send_if_modified(|state| match next(state) {
+            Some(next) => {
+                *state = next;
+                true
+            }
+            None => false,
+        })
+    }
+}
+
+impl Held {
+    fn look(&self) -> std::result::Result<Metadata, String> {
+        let name = self.name.display();
+        match fs::metadata(&self.name) {
+            Ok(found) if FileId::of(&found) == self.id && found.nlink() > 0 => Ok(found),
+            // A bind mount keeps the name of a file that is gone from its folder.
+            Ok(found) if FileId::of(&found) == self.id => Err(format!("{name} was deleted or replaced")),
+            Ok(_) => Err(format!("{name} was replaced: another file has its name")),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                Err(format!("{name} is gone: it was deleted or moved away"))
+            }
+            Err(error) => Err(format!("{name} cannot be looked at: {error}")),
+        }
+    }
+}
