@@ -129,16 +129,18 @@ impl Readiness {
 
     /// One line for each cause and minute.
     fn log(&self, call: StoreCall, room: Option<&RoomName>, error: &StoreError) {
-        let (line, kind, call) = (&self.lines[error.cause() as usize], error.cause().as_str(), call.label());
+        let (line, kind) = (&self.lines[error.cause() as usize], error.cause().as_str());
         let room = room.map(tracing::field::display);
+        let what = if call == StoreCall::Ping { "the store takes no changes" } else { "a store call failed" };
+        let call = call.label();
         match line.throttle.due() {
             Some(held_back) => {
                 line.open.store(true, Relaxed);
-                tracing::warn!(kind, call, room, held_back, error = told(error), "a store call failed");
+                tracing::warn!(kind, call, room, held_back, error = told(error), "{what}");
             }
             None => {
                 let source = std::error::Error::source(error).map(tracing::field::debug);
-                tracing::debug!(kind, call, room, %error, source, "a store call failed");
+                tracing::debug!(kind, call, room, %error, source, "{what}");
             }
         }
     }

@@ -31,7 +31,8 @@ async fn what_can_never_work_ends_the_process() {
         for (url, part) in [
             (format!("redis://:hunter2@127.0.0.1:{}", server.port), "correct user and password in the URL"),
             (server.url(), "write the password into the URL"),
-            ("redis://no-such-host.invalid".to_owned(), "correct the host in the URL"),
+            (format!("redis://:right@127.0.0.1:{}/99", server.port), "the server has fewer databases"),
+            (format!("redis://nobody:right@127.0.0.1:{}", server.port), "correct user and password in the URL"),
         ] {
             ends_with(&url, part).await;
         }
