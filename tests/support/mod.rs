@@ -12,7 +12,7 @@ mod view;
 use std::{future::Future, time::Duration};
 
 pub(crate) use client::{Client, Closed, Socket, frame, handshake, select, text};
-pub(crate) use http::metrics;
+pub(crate) use http::{ask, metrics};
 pub(crate) use process::Process;
 pub(crate) use server::{Server, Setup, eventually};
 use tokio::time::timeout;

@@ -94,4 +94,9 @@ impl Process {
     pub(crate) fn has_logged(&self, words: &str) -> bool {
         self.log.lock().iter().any(|line| line.contains(words))
     }
+
+    /// How many lines of its log have these words in them since it listens.
+    pub(crate) fn count_logged(&self, words: &str) -> usize {
+        self.log.lock().iter().filter(|line| line.contains(words)).count()
+    }
 }
