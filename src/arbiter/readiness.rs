@@ -178,3 +178,75 @@ impl Arbiter {
         answer.is_ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+    use crate::{arbiter::Refusal, store::StoreErrorKind};
+
+    fn error(cause: StoreErrorCause) -> StoreError {
+        StoreError::new("test", StoreErrorKind::Unavailable, format!("it is {}", cause.as_str())).because(cause)
+    }
+
+    fn away() -> StoreError {
+        error(StoreErrorCause::Unavailable)
+    }
+
+    #[test]
+    fn a_node_is_not_ready_before_the_store_took_a_change() {
+        let readiness = Readiness::new();
+        assert!(readiness.now().is_err() && readiness.reached().now_or_never().is_none());
+        readiness.probed(&Err(away()));
+        let why = readiness.now().unwrap_err();
+        assert_eq!(why, "the store was not reached yet: test: it is unavailable");
+        assert!(readiness.reached().now_or_never().is_none(), "it may come");
+        readiness.probed(&Ok(()));
+        assert_eq!((readiness.now(), readiness.reached().now_or_never()), (Ok(()), Some(Ok(()))));
+    }
+
+    #[test]
+    fn what_is_hopeless_is_said_at_the_start_and_only_then() {
+        let hopeless = || Err(error(StoreErrorCause::NoPermission).hopeless());
+        let readiness = Readiness::new();
+        readiness.probed(&hopeless());
+        let said = readiness.reached().now_or_never();
+        assert_eq!(said, Some(Err("test: it is no_permission".to_owned())));
+        let readiness = Readiness::new();
+        readiness.probed(&Ok(()));
+        readiness.probed(&hopeless());
+        assert_eq!(readiness.reached().now_or_never(), Some(Ok(())));
+        assert!(readiness.now().unwrap_err().contains("it is no_permission"));
+    }
+
+    #[test]
+    fn a_refusal_is_not_ready_until_a_probe_succeeds_and_one_that_is_away_is() {
+        let (readiness, room) = (Readiness::new(), "lobby".parse().unwrap());
+        readiness.probed(&Ok(()));
+        for cause in StoreErrorCause::ALL {
+            let mut doubts = readiness.doubts();
+            doubts.mark_unchanged();
+            readiness.failed(StoreCall::Select, Some(&room), &error(cause));
+            assert!(doubts.has_changed().unwrap(), "the store is probed: {cause:?}");
+            assert_eq!(readiness.now().is_err(), cause.is_refusal(), "{cause:?}");
+            if cause.is_refusal() {
+                readiness.probed(&Err(away()));
+                assert!(readiness.now().is_err(), "it did not take a change yet");
+            }
+            readiness.probed(&Ok(()));
+            assert_eq!(readiness.now(), Ok(()));
+        }
+        readiness.probed(&Err(away()));
+        assert_eq!(readiness.now(), Ok(()), "it was reached, and all nodes have this in common");
+    }
+
+    #[test]
+    fn players_hear_whether_the_store_is_away_or_refuses_and_nothing_of_how() {
+        for cause in StoreErrorCause::ALL {
+            let said = Refusal::from(&error(cause)).message;
+            assert_eq!(said.contains("refuses changes at present"), cause.is_refusal(), "{said}");
+            assert!(!said.contains(cause.as_str()), "{said}");
+        }
+    }
+}

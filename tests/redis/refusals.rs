@@ -87,7 +87,7 @@ async fn a_primary_that_became_a_replica_is_told() {
 #[tokio::test]
 async fn a_server_that_cannot_save_is_told() {
     for engine in engines() {
-        let server = engine.start_with(&["--save", "3600 1000000", "--rdb-key-save-delay", "0"]);
+        let server = engine.start_with(&["--save", "3600 1000000", "--enable-protected-configs", "yes"]);
         let operator = Operator::of(&server.url()).await;
         server.ask::<()>(&["CONFIG", "SET", "dbfilename", "folder"]);
         let folder: Vec<String> = server.ask(&["CONFIG", "GET", "dir"]);

@@ -28,8 +28,8 @@ const NOTHING_DONE: [&str; 17] = [
 /// What to do where a user may not do what only a store does.
 const MAY_NOT: &str = "let this user run scripts on all keys of the prefix";
 
-/// What a script may be refused in the middle of.
-const USER_MAY_NOT: &str = "The user executing the script can't";
+/// What a command of a script is refused with, by Redis and by Valkey.
+const USER_MAY_NOT: [&str; 2] = ["The user executing the script can't", "ACL failure in script"];
 
 impl From<Trouble> for StoreError {
     fn from(trouble: Trouble) -> Self {
@@ -58,11 +58,15 @@ impl From<Trouble> for StoreError {
 
 /// With what somebody must do about it.
 fn mended(kind: StoreErrorKind, why: String) -> StoreError {
-    let may_not = why.contains(USER_MAY_NOT).then_some(MAY_NOT);
+    let may_not = user_may_not(&why).then_some(MAY_NOT);
     match advice(&why, MAY_NOT).or(may_not) {
         Some(advice) => error(kind, format!("{why}; {advice}")).hopeless(),
         None => error(kind, with_advice(why)),
     }
+}
+
+fn user_may_not(said: &str) -> bool {
+    USER_MAY_NOT.iter().any(|words| said.contains(words))
 }
 
 fn with_cause(error: StoreError, cause: Option<StoreErrorCause>) -> StoreError {
@@ -81,7 +85,7 @@ fn cause(said: &str) -> Option<StoreErrorCause> {
         "READONLY" => ReadOnly,
         "NOREPLICAS" => NotReplicated,
         "MISCONF" => Misconfigured,
-        _ if said.contains(USER_MAY_NOT) || said.contains("without any password") => NoPermission,
+        _ if user_may_not(said) || said.contains("without any password") => NoPermission,
         _ if said.starts_with("it is a replica") => ReadOnly,
         _ if said.contains("nknown command") || said.contains("Unknown Redis command") => Misconfigured,
         _ if said.contains("DB index is out of range") => Misconfigured,
@@ -145,6 +149,7 @@ mod tests {
             ("OOM command not allowed when used memory > 'maxmemory'.", StoreErrorCause::OutOfMemory),
             ("NOPERM this user has no permissions to run the 'evalsha' command", StoreErrorCause::NoPermission),
             ("ERR The user executing the script can't run this command", StoreErrorCause::NoPermission),
+            ("ERR ACL failure in script: User app has no permissions", StoreErrorCause::NoPermission),
             ("NOAUTH Authentication required.", StoreErrorCause::NoPermission),
             ("READONLY You can't write against a read only replica.", StoreErrorCause::ReadOnly),
             ("MISCONF Redis is configured to save RDB snapshots", StoreErrorCause::Misconfigured),
