@@ -50,8 +50,8 @@ const PROBE_WITHIN: Duration = Duration::from_secs(12);
 /// Pauses before the first answer double from the first to this; later each is around this.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const PROBE_EVERY: Duration = Duration::from_secs(1);
-/// What is told of an error at most.
-const TOLD: usize = 500;
+/// Characters of an error that are told at most: enough for a command that mends it.
+const TOLD: usize = 2000;
 
 impl Readiness {
     pub(super) fn new() -> Self {
