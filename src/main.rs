@@ -24,9 +24,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let store = metrics.scope(|| store::open(&config.store, config.store_options))?;
     suits(&config, &*store)?;
     let bus = metrics.scope(|| bus::open(&config.bus))?;
-    let hopeless = hopeless(Arc::clone(&store), Arc::clone(&bus));
 
-    let arbiter = metrics.scope(|| Arbiter::start(config.arbiter.clone(), store, bus, seed()));
+    let arbiter = metrics.scope(|| Arbiter::start(config.arbiter.clone(), store, Arc::clone(&bus), seed()));
+    let hopeless = hopeless(Arc::clone(&arbiter), bus);
 
     let app = server::App::new(config.settings.clone(), arbiter, metrics);
     let listener = listen(&config)?;

@@ -4,7 +4,7 @@ use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
 use crate::{
     model::ErrorCode,
-    store::{StoreError, StoreErrorKind},
+    store::{StoreError, StoreErrorCause},
 };
 
 /// The arbiter's metric handles, registered once, so that counting is one atomic step.
@@ -21,8 +21,7 @@ pub(super) struct Meters {
 
 struct CallMeters {
     seconds: Histogram,
-    unavailable: Counter,
-    outcome_unknown: Counter,
+    errors: [Counter; StoreErrorCause::ALL.len()],
 }
 
 /// How a select ended.
@@ -140,8 +139,7 @@ impl Meters {
                 .map(|it| counter!("asset_arbiter_selects_total", "outcome" => it.label())),
             calls: StoreCall::ALL.map(|call| CallMeters {
                 seconds: histogram!("asset_arbiter_store_call_duration_seconds", "call" => call.label()),
-                unavailable: errors(call, StoreErrorKind::Unavailable),
-                outcome_unknown: errors(call, StoreErrorKind::OutcomeUnknown),
+                errors: StoreErrorCause::ALL.map(|cause| errors(call, cause)),
             }),
         }
     }
@@ -151,26 +149,18 @@ impl Meters {
         self.select_seconds.record(took);
     }
 
-    /// One attempt of a store call; `None` is one that was given up without an answer.
-    pub(super) fn store_call<T>(
-        &self,
-        call: StoreCall,
-        took: Duration,
-        answer: Option<&Result<T, StoreError>>,
-    ) {
+    /// One attempt of a store call.
+    pub(super) fn store_call<T>(&self, call: StoreCall, took: Duration, answer: &Result<T, StoreError>) {
         let meters = &self.calls[call as usize];
         meters.seconds.record(took);
-        match answer {
-            None => meters.outcome_unknown.increment(1),
-            Some(Err(error)) if error.kind() == StoreErrorKind::OutcomeUnknown => {
-                meters.outcome_unknown.increment(1)
-            }
-            Some(Err(error)) if error.kind() == StoreErrorKind::Unavailable => meters.unavailable.increment(1),
-            Some(_) => {}
+        if let Err(error) = answer
+            && error.kind().temporary()
+        {
+            meters.errors[error.cause() as usize].increment(1);
         }
     }
 }
 
-fn errors(call: StoreCall, kind: StoreErrorKind) -> Counter {
-    counter!("asset_arbiter_store_errors_total", "call" => call.label(), "kind" => kind.as_str())
+fn errors(call: StoreCall, cause: StoreErrorCause) -> Counter {
+    counter!("asset_arbiter_store_errors_total", "call" => call.label(), "kind" => cause.as_str())
 }

@@ -26,6 +26,7 @@ mod mailbox;
 mod mend;
 mod persist;
 mod queue;
+mod readiness;
 mod reconstruct;
 mod regression;
 mod resync;
@@ -80,8 +81,7 @@ pub struct Arbiter {
     /// The one source of randomness (ids, jitter), so that a run can be replayed.
     random: Mutex<fastrand::Rng>,
     meters: meters::Meters,
-    /// The store answered once.
-    reached: AtomicBool,
+    readiness: readiness::Readiness,
 }
 
 impl Arbiter {
@@ -103,7 +103,7 @@ impl Arbiter {
             clock,
             random: Mutex::new(random),
             meters: meters::Meters::new(),
-            reached: AtomicBool::new(false),
+            readiness: readiness::Readiness::new(),
             config,
             store,
             bus,
@@ -112,13 +112,22 @@ impl Arbiter {
         arbiter
     }
 
-    /// Whether players may be sent here.
+    /// Whether players may be sent here: the store took a change once, and does not refuse them now. A store that is away
+    /// after that leaves it as it is, since a node that is taken out for what all nodes have helps nobody.
     ///
     /// # Errors
-    /// What is waited for: the store was not reached yet, or says that it serves nobody at present.
+    /// What is waited for: the store's first answer, or that it takes changes again; in its own words.
     pub fn ready(&self) -> Result<(), String> {
         self.store.status().map_err(|error| error.to_string())?;
-        if self.reached.load(Relaxed) { Ok(()) } else { Err("the store was not reached yet".to_owned()) }
+        self.readiness.now()
+    }
+
+    /// Waits for the store's first answer, however long that takes.
+    ///
+    /// # Errors
+    /// Why it will never come: somebody has to change the configuration.
+    pub async fn store_reached(&self) -> Result<(), String> {
+        self.readiness.reached().await
     }
 
     /// The room, active and loaded.
@@ -137,12 +146,6 @@ impl Arbiter {
 
     fn next_call(&self) -> Call {
         Call { node: self.node, seq: self.seq.fetch_add(1, Relaxed) + 1, at: self.clock.now() }
-    }
-
-    fn note_reached(&self) {
-        if !self.reached.load(Relaxed) {
-            self.reached.store(true, Relaxed);
-        }
     }
 
     /// Between half of a duration and one and a half.

@@ -8,7 +8,7 @@ use tracing::Instrument;
 use super::{Arbiter, meters::StoreCall, refusal::Refusal};
 use crate::{
     model::{ErrorCode, RoomName},
-    store::{self, StoreErrorKind},
+    store::{self, StoreError, StoreErrorCause, StoreErrorKind},
 };
 
 /// The shortest time one attempt is given, so that the last ones before a deadline are not in vain.
@@ -45,35 +45,25 @@ impl Arbiter {
             let started = Instant::now();
             let patience = (deadline.saturating_duration_since(started) / 2).max(SHORTEST_ATTEMPT);
             let span = tracing::debug_span!("store_call", call = call.label(), %room);
-            let answer = timeout(patience, attempt().instrument(span)).await.ok();
-            self.meters.store_call(call, started.elapsed(), answer.as_ref());
-            match answer {
-                Some(Ok(value)) => {
-                    self.note_reached();
-                    return Ok(value);
-                }
-                // A look-up does not tell what a select did to an asset that was removed since.
-                Some(Err(error))
-                    if uncertain
-                        && error.kind() == StoreErrorKind::UnknownAsset
-                        && call == StoreCall::Select =>
-                {
-                    return Err(self.nobody_knows(room));
-                }
-                Some(Err(error)) if !error.kind().temporary() => return Err(Refusal::from(&error)),
-                Some(Err(error)) => {
-                    let refusal = Refusal::from(&error);
-                    uncertain |= refusal.code == ErrorCode::OutcomeUnknown;
-                    tracing::debug!(call = call.label(), %room, %error, source = ?std::error::Error::source(&error), "store call failed");
-                }
-                None => {
-                    uncertain = true;
-                    tracing::debug!(call = call.label(), %room, ?patience, "store call not answered in time");
-                }
+            let answer = timeout(patience, attempt().instrument(span)).await;
+            let answer = answer.unwrap_or_else(|_| Err(not_answered(patience)));
+            self.meters.store_call(call, started.elapsed(), &answer);
+            let error = match answer {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            // A look-up does not tell what a select did to an asset that was removed since.
+            if uncertain && error.kind() == StoreErrorKind::UnknownAsset && call == StoreCall::Select {
+                return Err(self.nobody_knows(room));
             }
+            if !error.kind().temporary() {
+                return Err(Refusal::from(&error));
+            }
+            self.readiness.failed(call, Some(room), &error);
+            uncertain |= error.kind() == StoreErrorKind::OutcomeUnknown;
             let rest = self.jitter(pause);
             if Instant::now() + rest >= deadline {
-                return Err(if uncertain { self.nobody_knows(room) } else { Refusal::store_unavailable() });
+                return Err(if uncertain { self.nobody_knows(room) } else { Refusal::from(&error) });
             }
             sleep(rest).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -121,4 +111,10 @@ impl Arbiter {
             _ => refusal,
         })
     }
+}
+
+/// What an attempt came to that was given up; it may have taken effect.
+pub(super) fn not_answered(within: Duration) -> StoreError {
+    let message = format!("no answer within {within:.1?}");
+    StoreError::new("store", StoreErrorKind::OutcomeUnknown, message).because(StoreErrorCause::NotAnswered)
 }

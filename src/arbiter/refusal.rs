@@ -57,6 +57,13 @@ impl Refusal {
         )
     }
 
+    fn store_refuses() -> Self {
+        Self::new(
+            ErrorCode::StoreUnavailable,
+            "the store refuses changes at present; nothing changed, try again later",
+        )
+    }
+
     pub(super) fn outcome_unknown() -> Self {
         Self::new(
             ErrorCode::OutcomeUnknown,
@@ -73,6 +80,7 @@ impl From<&StoreError> for Refusal {
             StoreErrorKind::NotHeld => ErrorCode::NotHeld,
             StoreErrorKind::Conflict => ErrorCode::Conflict,
             StoreErrorKind::LimitReached => ErrorCode::LimitReached,
+            StoreErrorKind::Unavailable if error.cause().is_refusal() => return Self::store_refuses(),
             StoreErrorKind::Unavailable => return Self::store_unavailable(),
             StoreErrorKind::OutcomeUnknown => return Self::outcome_unknown(),
         };

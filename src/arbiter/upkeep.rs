@@ -7,7 +7,7 @@ use std::{
 
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 
-use super::{Arbiter, meters::StoreCall, room::RoomHandle, turn::run};
+use super::{Arbiter, meters::StoreCall, readiness::probe, room::RoomHandle, turn::run};
 use crate::{
     bus::{BusMessage, Incoming},
     model::RoomName,
@@ -19,9 +19,6 @@ const TICK: Duration = Duration::from_secs(1);
 /// A store whose rooms expire is told that often, or three times as often as they do, which are in use.
 const KEEP_EVERY: Duration = Duration::from_secs(60);
 
-/// How long the store is waited for before it is asked again whether it is there.
-const PING_PAUSE: Duration = Duration::from_millis(500);
-
 impl Arbiter {
     pub(super) fn start_upkeep(self: &Arc<Self>) {
         if self.store.shared() && !self.bus.reaches_other_nodes() {
@@ -31,7 +28,7 @@ impl Arbiter {
                 "the bus reaches no other node: what others change in this store is seen by and by"
             );
         }
-        run(reach(Arc::downgrade(self)));
+        run(probe(Arc::downgrade(self), self.readiness.doubts()));
         tokio::spawn(tick(Arc::downgrade(self)));
         if let Some(incoming) = self.bus.incoming() {
             tokio::spawn(listen(Arc::downgrade(self), incoming));
@@ -91,18 +88,6 @@ impl Arbiter {
             BusMessage::Heartbeat(heartbeat) => self.hear_who_is_elsewhere(name, heartbeat),
             BusMessage::WhoIsHere => self.answer_who_is_here(name),
         }
-    }
-}
-
-/// Asks the store until it answers once.
-async fn reach(arbiter: Weak<Arbiter>) {
-    while let Some(arbiter) = arbiter.upgrade() {
-        match arbiter.store.ping().await {
-            Ok(()) => return arbiter.note_reached(),
-            Err(error) => tracing::warn!(%error, "the store cannot be reached yet"),
-        }
-        drop(arbiter);
-        tokio::time::sleep(PING_PAUSE).await;
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::{runtime::Handle, sync::mpsc};
 use self::names::Names;
 use super::{Bus, BusError, BusMessage, Driver, Incoming, desk::Desk, task::Task};
 use crate::{
-    link::redis::{Listener, Map, SCHEMES, Target, Trouble, advice, slot},
+    link::redis::{Listener, Map, SCHEMES, Target, Trouble, advice, slot, with_advice},
     model::RoomName,
 };
 
@@ -106,7 +106,7 @@ impl From<Trouble> for BusError {
         let said = trouble.to_string();
         match advice(&said, MAY_NOT) {
             Some(advice) => error(format!("{said}; {advice}")).hopeless(),
-            None => error(said),
+            None => error(with_advice(said)),
         }
     }
 }

@@ -1,40 +1,42 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{anyhow, bail};
-use asset_arbiter::{bus::Bus, store::Store};
+use asset_arbiter::{arbiter::Arbiter, bus::Bus, model::LogThrottle, store::Store};
 use tokio::time::{sleep, timeout};
 
 use super::Config;
 
-/// How long a ping may take before it is made again.
+/// How long a ping of the bus may take before it is made again.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Pauses between pings double from the first to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Tries to reach the store and then the bus, and ends only if there is no hope to: when somebody has to change the
+/// Waits for the store and then the bus, and ends only if there is no hope: when somebody has to change the
 /// configuration. What is merely away is waited for.
-pub(crate) async fn hopeless(store: Arc<dyn Store>, bus: Arc<dyn Bus>) -> anyhow::Error {
-    let store_trouble = async || store.ping().await.map_err(|error| (error.is_hopeless(), error.to_string()));
-    let bus_trouble = async || bus.ping().await.map_err(|error| (error.is_hopeless(), error.to_string()));
-    if let Err(why) = reach("--store", store_trouble).await {
-        return why;
+pub(crate) async fn hopeless(arbiter: Arc<Arbiter>, bus: Arc<dyn Bus>) -> anyhow::Error {
+    if let Err(why) = arbiter.store_reached().await {
+        return said("--store", &why);
     }
-    match reach("--bus", bus_trouble).await {
+    drop(arbiter);
+    match reach(&*bus).await {
         Ok(()) => std::future::pending().await,
-        Err(why) => why,
+        Err(why) => said("--bus", &why),
     }
 }
 
-/// Pings until there is an answer, or no hope.
-async fn reach(flag: &str, ping: impl AsyncFn() -> Result<(), (bool, String)>) -> anyhow::Result<()> {
-    let mut pause = FIRST_PAUSE;
+/// Pings the bus until there is an answer, or no hope.
+async fn reach(bus: &dyn Bus) -> Result<(), String> {
+    let (mut pause, warnings) = (FIRST_PAUSE, LogThrottle::each_minute());
     loop {
-        match timeout(PATIENCE, ping()).await {
+        let why = match timeout(PATIENCE, bus.ping()).await {
             Ok(Ok(())) => return Ok(()),
-            Ok(Err((true, error))) => return Err(said(flag, &error)),
-            Ok(Err((false, error))) => tracing::debug!(flag, error, "it is not reached yet"),
-            Err(_) => tracing::debug!(flag, ?PATIENCE, "it did not answer"),
+            Ok(Err(error)) if error.is_hopeless() => return Err(error.to_string()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {PATIENCE:?}"),
+        };
+        if let Some(held_back) = warnings.due() {
+            tracing::warn!(why, held_back, "the bus is not reached yet");
         }
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);

@@ -7,6 +7,7 @@ mod learn;
 mod link;
 mod links;
 mod map;
+mod policy;
 mod slot;
 mod target;
 mod trouble;
@@ -15,8 +16,11 @@ pub(crate) use self::{
     entry::Listener,
     link::{Line, Link},
     map::Map,
-    slot::slot,
+    slot::{slot, slot_of},
     target::{SCHEMES, Servers, Target},
-    trouble::{Trouble, advice},
+    trouble::{Trouble, advice, with_advice},
 };
 pub(crate) use super::url::Address;
+
+#[cfg(test)]
+mod tests;

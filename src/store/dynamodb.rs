@@ -29,7 +29,7 @@ use tokio::runtime::Handle;
 
 use self::{
     item::{Place, Row},
-    link::{Deadline, Link},
+    link::Link,
     sweep::Sweep,
     target::Target,
 };
@@ -140,11 +140,7 @@ impl Records for DynamoStore {
     }
 
     async fn ping(&self) -> Result<()> {
-        // Nothing lies there; that is an answer, too.
-        self.get(item::key(item::ENDED, item::ENDED), None, Deadline::new())
-            .await
-            .map(|_| ())
-            .map_err(StoreError::from)
+        self.probe().await.map_err(StoreError::from)
     }
 }
 

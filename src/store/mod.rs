@@ -32,7 +32,7 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 
 pub use drivers::{DRIVERS, Driver, Options, SWITCHED_OFF, driver, open};
-pub use error::{StoreError, StoreErrorKind};
+pub use error::{StoreError, StoreErrorCause, StoreErrorKind};
 pub use memory::MemoryStore;
 
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
@@ -150,7 +150,8 @@ pub trait Store: Send + Sync + 'static {
     /// Says that a room is in use at `now`, so that it does not go.
     async fn keep(&self, room: &RoomName, now: Millis) -> Result<()>;
 
-    /// Answers when the store can do its work: it is reached, and would take a change.
+    /// Answers when the store can do its work: makes a change as others are made, where no room lies, and leaves nothing
+    /// of it that anybody would see. For the start and while something is wrong, as it costs what a change costs.
     async fn ping(&self) -> Result<()>;
 
     /// What is known of the store without asking it.

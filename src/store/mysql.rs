@@ -167,7 +167,7 @@ impl Records for Mysql {
     }
 
     async fn ping(&self) -> Result<()> {
-        self.pool.read("SELECT 1").await.map(|_| ())
+        writes::probe(&self.pool).await
     }
 }
 

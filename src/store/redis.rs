@@ -13,6 +13,7 @@ use std::{sync::Arc, time::Duration};
 
 use ::redis::{Cmd, Value};
 use async_trait::async_trait;
+use futures::future::try_join_all;
 use tokio::runtime::Handle;
 
 use self::{
@@ -39,6 +40,9 @@ pub(super) const DRIVER: Driver = Driver {
 /// How often a call follows a slot that is being moved before its caller is told to come again.
 const REDIRECTS: usize = 5;
 
+/// Nothing of a probe is left; but if it were, it would be gone after this.
+const PROBE_LIVES_MS: &str = "10000";
+
 struct RedisStore {
     map: Map,
     prefix: String,
@@ -63,14 +67,27 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
 impl RedisStore {
     /// Runs a script on the server that has the room, wherever that is by now.
     async fn run(&self, room: &RoomName, script: &Script, args: Vec<String>) -> Result<Value> {
-        let keys = keys::of_room(&self.prefix, room);
         let args = [vec![self.ttl.to_string(), u8::from(self.waits).to_string()], args].concat();
-        match self.call(room, script.by_hash(&keys, &args)).await {
+        self.run_at(slot(room), &keys::of_room(&self.prefix, room), script, &args).await
+    }
+
+    async fn run_at(&self, slot: u16, keys: &[String], script: &Script, args: &[String]) -> Result<Value> {
+        match self.call(slot, script.by_hash(keys, args)).await {
             Err(Trouble::Refused(refused)) if refused.code() == "NOSCRIPT" => {
-                Ok(self.call(room, script.by_source(&keys, &args)).await?)
+                Ok(self.call(slot, script.by_source(keys, args)).await?)
             }
             answer => Ok(answer?),
         }
+    }
+
+    /// Makes a change that leaves nothing, on the server that has the slot.
+    async fn probe(&self, slot: u16) -> Result<()> {
+        let keys = keys::of_room(&self.prefix, &keys::nobodys_room(slot));
+        let number = format!("{:016x}", 0);
+        let args =
+            [PROBE_LIVES_MS, &u8::from(self.waits).to_string(), "~", &number, &number].map(str::to_owned);
+        let answer = self.run_at(slot, &keys, &script::PROBE, &args).await?;
+        Reply::open(answer, |_| reply::odd()).map(|_| ())
     }
 
     /// Runs a script that changes an asset.
@@ -86,8 +103,8 @@ impl RedisStore {
         self.run(room, script, common.into_iter().chain(args).collect()).await
     }
 
-    async fn call(&self, room: &RoomName, cmd: Cmd) -> std::result::Result<Value, Trouble> {
-        let mut link = self.map.of(slot(room)).await?;
+    async fn call(&self, slot: u16, cmd: Cmd) -> std::result::Result<Value, Trouble> {
+        let mut link = self.map.of(slot).await?;
         let mut asking = false;
         for _ in 0..REDIRECTS {
             let refused = match link.call(cmd.clone(), asking).await {
@@ -272,12 +289,10 @@ impl Store for RedisStore {
         Reply::open(answer, |_| reply::odd()).map(|_| ())
     }
 
-    /// Every server that has rooms.
+    /// On every server that has rooms.
     async fn ping(&self) -> Result<()> {
-        for link in self.map.all().await? {
-            self.watch(link.ask(::redis::cmd("PING")).await, &link)?;
-        }
-        Ok(())
+        let slots = self.map.one_slot_of_each().await?;
+        try_join_all(slots.into_iter().map(|slot| self.probe(slot))).await.map(|_| ())
     }
 }
 

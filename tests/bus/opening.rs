@@ -59,7 +59,6 @@ async fn a_redis_that_can_never_work_ends_the_process() {
         for (url, part) in [
             (format!("redis://:hunter2@127.0.0.1:{}", server.port), "correct user and password in the URL"),
             (server.url(), "write the password into the URL"),
-            ("redis://no-such-host.invalid".to_owned(), "correct the host in the URL"),
             (format!("redis://{}", web_server().await), "it is not a Redis server"),
         ] {
             ends_with(&url, part).await;
@@ -80,13 +79,26 @@ async fn a_nats_that_can_never_work_ends_the_process() {
         (at("me:hunter2@", server.port), "correct user and password"),
         (at("hunter2@", token.port), "or the token, in the URL"),
         (server.url(), "correct user and password"),
-        ("nats://no-such-host.invalid".to_owned(), "correct the host in the URL"),
         (format!("nats://{}", web_server().await), "it is not a NATS server"),
     ] {
         ends_with(&url, part).await;
     }
     for url in [at("me:right@", server.port), at("right@", token.port)] {
         Node::start(&url).await.subscribe(&[room("arena")]).await;
+    }
+}
+
+/// It may be known later.
+#[tokio::test]
+async fn a_name_without_an_address_is_waited_for() {
+    for scheme in ["redis", "nats"] {
+        let url = format!("{scheme}://no-such-host.invalid");
+        let mut process = Process::start(&["--bus", &url]).await;
+        let words = "is the host in the URL right? waiting until it is found";
+        eventually("it to be said", async || process.has_logged(words).then_some(())).await;
+        assert!(
+            process.has_logged("the bus is not reached yet") && process.child.try_wait().unwrap().is_none()
+        );
     }
 }
 

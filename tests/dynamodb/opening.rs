@@ -14,6 +14,7 @@ use crate::{
     remote::{
         FOR_EVER,
         opening::{ends_with, ends_with_env},
+        operator::{Operator, waits_for_a_name},
         store,
     },
 };
@@ -115,11 +116,10 @@ async fn a_machine_that_is_silent_about_its_role_has_no_credentials() {
 }
 
 #[tokio::test]
-async fn an_unknown_region_ends_the_process() {
+async fn an_unknown_region_ends_the_process_and_an_unknown_name_is_waited_for() {
     let env = [("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "hunter2")];
     let url = format!("dynamodb://{TABLE}?region={REGION}&endpoint=http://no-such-host.invalid");
-    ends_with_env(&url, &env, "no-such-host.invalid: ").await;
-    ends_with_env(&url, &env, "correct region and endpoint in the URL").await;
+    waits_for_a_name(&url, &env).await;
     ends_with_env(&format!("dynamodb://{TABLE}?region=Ireland"), &env, "no region; one is eu-west-1").await;
 }
 
@@ -137,6 +137,30 @@ async fn what_aws_refuses_ends_the_process() {
         (0..50).for_each(|_| proxy.next(".DescribeTable", Fault::Answer(refusal(400, code, json!({})))));
         ends_with(&dynamodb::url(&proxy.address.to_string()), words).await;
     }
+}
+
+#[tokio::test]
+async fn a_table_that_is_deleted_is_told() {
+    for engine in dynamodb::all() {
+        let server = engine.start().await;
+        let operator = Operator::of(&server.url()).await;
+        server.ask("DeleteTable", json!({ "TableName": TABLE })).await;
+        operator.sees("misconfigured", "ResourceNotFoundException").await;
+        store(&server.url()).await;
+        operator.is_ready().await;
+    }
+}
+
+/// Who may read and not write is told so before anybody plays.
+#[tokio::test]
+async fn a_role_that_may_not_write_ends_the_process() {
+    let Some(engine) = dynamodb::dynoxide() else { return };
+    let server = engine.start().await;
+    store(&server.url()).await;
+    let proxy = Proxy::start(([127, 0, 0, 1], server.port).into()).await;
+    let denied = refusal(400, "AccessDeniedException", json!({}));
+    (0..50).for_each(|_| proxy.next(".PutItem", Fault::Answer(denied)));
+    ends_with(&dynamodb::url(&proxy.address.to_string()), "give the role the permissions").await;
 }
 
 #[tokio::test]

@@ -10,15 +10,20 @@ use std::{
 use asset_arbiter::store::{StoreErrorKind, open};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, process::Command, time::timeout};
+use tonic::Code;
 
 use crate::{
     engines::{
         eventually,
-        momento::{CACHE, Momento, url},
+        momento::{CACHE, Fault, Momento, url},
         process::Process,
     },
     ground::{at, momento},
-    remote::{AT_ONCE, FOR_EVER, opening::ends_with_env},
+    remote::{
+        AT_ONCE, FOR_EVER,
+        opening::ends_with_env,
+        operator::{Operator, waits_for_a_name},
+    },
 };
 
 /// A key of the kind that does not say where; nobody signed it.
@@ -88,8 +93,21 @@ async fn a_missing_cache_says_how_to_make_it() {
 }
 
 #[tokio::test]
+async fn a_key_that_may_not_write_any_more_is_told_and_at_the_start_it_ends_the_program() {
+    let Some(momento) = momento().await else { return };
+    let operator = Operator::of(&momento.url()).await;
+    momento.always("set_if", Fault::Refused(Code::PermissionDenied));
+    operator.sees("no_permission", "the API key may not do this").await;
+    ends(&momento.url(), "", "make one that may read and write cache").await;
+    momento.be_gentle();
+    operator.recovers().await;
+    momento.always("set_if", Fault::Refused(Code::ResourceExhausted));
+    operator.keeps_ready_while_away("throttled").await;
+}
+
+#[tokio::test]
 async fn a_host_that_is_not_there_is_said() {
-    ends("momento://game?endpoint=https://no-such-host.invalid", KEY, "failed to lookup address").await;
+    waits_for_a_name("momento://game?endpoint=https://no-such-host.invalid", &[("MOMENTO_API_KEY", KEY)]).await;
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let store = open(&at(nobody), FOR_EVER).unwrap();
     let error = store.ping().await.unwrap_err();

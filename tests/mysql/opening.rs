@@ -8,7 +8,8 @@ use crate::{
     engines::{eventually, mysql},
     remote::{
         FOR_EVER,
-        opening::{says, says_at_once},
+        opening::{ends_with, says, says_at_once},
+        operator::{Operator, waits_for_a_name},
         store,
     },
 };
@@ -43,6 +44,37 @@ async fn what_is_missing_is_said() {
         server.ask("CREATE USER reader").await;
         server.ask(&format!("GRANT SELECT ON {}.* TO reader", mysql::DATABASE)).await;
         assert!(says(&mysql::url("reader", server.port), "the user needs SELECT, INSERT").await.is_hopeless());
+    }
+}
+
+/// With the rights that the docs ask for, and no more.
+#[tokio::test]
+async fn a_server_that_is_set_to_read_only_and_a_right_that_is_taken_away_are_told() {
+    let Some(engine) = mysql::mariadb() else { return };
+    let server = engine.start().await;
+    let database = mysql::DATABASE;
+    server.ask("CREATE USER app").await;
+    server.ask(&format!("GRANT CREATE, SELECT, INSERT, UPDATE, DELETE ON {database}.* TO app")).await;
+    let url = mysql::url("app", server.port);
+    let operator = Operator::of(&url).await;
+    server.ask("SET GLOBAL read_only = 1").await;
+    operator.sees("read_only", "1290").await;
+    server.ask("SET GLOBAL read_only = 0").await;
+    operator.recovers().await;
+    let left = format!("SELECT COUNT(*) FROM {database}.asset_arbiter_rooms WHERE room LIKE '~%'");
+    assert_eq!(server.count(&left).await, 0, "a probe leaves nothing");
+
+    server.ask(&format!("REVOKE INSERT ON {database}.* FROM app")).await;
+    ends_with(&url, "the user needs SELECT, INSERT").await;
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_a_missing_database_end_the_process() {
+    for engine in mysql::all() {
+        let server = engine.start().await;
+        server.ask("CREATE USER game IDENTIFIED BY 'right'").await;
+        ends_with(&mysql::url("game:hunter2", server.port), "check the user and the password").await;
+        ends_with(&server.url().replace(mysql::DATABASE, "elsewhere"), "CREATE DATABASE `elsewhere`").await;
     }
 }
 
@@ -83,7 +115,8 @@ async fn an_address_where_nothing_is_is_said() {
     let unknown =
         says("mysql://root:hunter2@no-such-host.invalid/game", "cannot connect to no-such-host.invalid:3306")
             .await;
-    assert!(unknown.is_hopeless(), "{unknown}");
+    assert!(!unknown.is_hopeless(), "it may be known later: {unknown}");
+    waits_for_a_name("mysql://root:hunter2@no-such-host.invalid/game", &[]).await;
     let file = says_at_once("mysql://root:hunter2@host/game?tls_ca=/no/such/file");
     assert!(file.contains("tls_ca: /no/such/file: No such file"), "{file}");
 }

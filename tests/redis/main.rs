@@ -24,6 +24,7 @@ mod network;
 mod opening;
 mod outages;
 mod race;
+mod refusals;
 mod regression;
 mod replicas;
 mod sentinel;

@@ -31,7 +31,8 @@ async fn what_can_never_work_ends_the_process() {
         for (url, part) in [
             (format!("redis://:hunter2@127.0.0.1:{}", server.port), "correct user and password in the URL"),
             (server.url(), "write the password into the URL"),
-            ("redis://no-such-host.invalid".to_owned(), "correct the host in the URL"),
+            (format!("redis://:right@127.0.0.1:{}/99", server.port), "the server has fewer databases"),
+            (format!("redis://nobody:right@127.0.0.1:{}", server.port), "correct user and password in the URL"),
         ] {
             ends_with(&url, part).await;
         }
@@ -82,13 +83,25 @@ async fn a_server_that_may_forget_is_warned_of() {
         let _guard = log.here();
         let [careful, careless] =
             ["noeviction", "allkeys-lru"].map(|policy| engine.start_with(&["--maxmemory-policy", policy]));
+        let mut stores = Vec::new();
         for server in [&careful, &careless] {
             let store = open(&server.url(), FOR_EVER).unwrap();
             eventually("the store to answer", async || store.ping().await.ok()).await;
+            stores.push(store);
         }
-        let logged = log.text();
-        let warnings: Vec<_> = logged.lines().filter(|line| line.contains("maxmemory-policy")).collect();
-        assert!(matches!(warnings[..], [one] if one.contains("allkeys-lru")), "{logged}");
+        let warnings = || {
+            let logged = log.text();
+            let warned =
+                logged.lines().filter(|line| line.contains("WARN") && line.contains("maxmemory-policy"));
+            warned.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert!(matches!(&warnings()[..], [one] if one.contains("allkeys-lru")), "{}", log.text());
+        // What is changed later is seen after a reconnect, at the latest after a minute.
+        careful.ask::<()>(&["CONFIG", "SET", "maxmemory-policy", "volatile-ttl"]);
+        careful.ask::<()>(&["CLIENT", "KILL", "TYPE", "normal"]);
+        let two = async || (warnings().len() == 2).then(warnings);
+        let warned = eventually("the change to be warned of", two).await;
+        assert!(warned[1].contains("volatile-ttl"), "{warned:?}");
     }
 }
 

@@ -89,7 +89,7 @@ async fn with_replicas_waited_for_nothing_that_was_told_is_lost() {
     let Some(engine) = redis::redis() else { return };
     let mut race = Race::start(Cluster::start(&engine, 3, 1).await, "?wait=1&wait_timeout_ms=100").await;
     race.cut_off_the_replica().await;
-    race.counts(UNKNOWN, 10).await;
+    race.counts(NOT_REPLICATED, 10).await;
     race.master().process.kill();
     race.replica().process.resume();
     race.replica_takes_over().await;
@@ -120,7 +120,7 @@ struct Judged {
 }
 
 const GRANTED: &str = r#"asset_arbiter_selects_total{outcome="granted"}"#;
-const UNKNOWN: &str = r#"asset_arbiter_store_errors_total{call="select",kind="outcome_unknown"}"#;
+const NOT_REPLICATED: &str = r#"asset_arbiter_store_errors_total{call="select",kind="not_replicated"}"#;
 const PLAYERS: usize = 40;
 const ASSETS: usize = 30;
 /// As many as are listed in a snapshot at most.

@@ -2,7 +2,7 @@
 
 use std::{slice::from_ref, time::Duration};
 
-use asset_arbiter::store::StoreErrorKind;
+use asset_arbiter::store::{StoreErrorKind, open};
 use futures::future::join_all;
 use tokio::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::{
         redis::{Engine, IN_MEMORY, Server},
     },
     ground::engines,
-    remote::store,
+    remote::{FOR_EVER, opening::says_as, store},
 };
 
 /// A primary and its replica, which is up.
@@ -93,7 +93,9 @@ async fn a_wait_that_cannot_be_met_is_never_a_verdict() {
     for engine in engines() {
         let (primary, _replica) = pair(&engine).await;
         let url = format!("{}?wait=2&wait_timeout_ms=20", primary.url());
-        let Ground { store, room } = &Ground::new(store(&url).await);
+        // It would not take a change, so it says so when asked, too.
+        says_as(StoreErrorKind::OutcomeUnknown, &url, "of 2 replicas acknowledged in time").await;
+        let Ground { store, room } = &Ground::new(open(&url, FOR_EVER).unwrap());
         let node = Node::new();
         for _ in 0..3 {
             let answer = store.select(node.next(), room, &asset("sword"), &team("p", 5), Some(1)).await;

@@ -9,6 +9,7 @@ pub mod encrypted;
 pub mod histories;
 pub mod network;
 pub mod opening;
+pub mod operator;
 pub mod patient;
 pub mod race;
 pub mod traffic;

@@ -15,13 +15,18 @@ const SOON: Duration = Duration::from_secs(15);
 /// What a store that is away says once it knows why: one line, which begins with the store's name and has `words` in it,
 /// and no password.
 pub async fn says(url: &str, words: &str) -> StoreError {
+    says_as(StoreErrorKind::Unavailable, url, words).await
+}
+
+/// The same of an error of a kind.
+pub async fn says_as(kind: StoreErrorKind, url: &str, words: &str) -> StoreError {
     let since = Instant::now();
     let store = open(url, FOR_EVER).unwrap();
     assert!(since.elapsed() < AT_ONCE, "opening waits for nobody");
     let what = format!("{words:?} to be said");
     let said = eventually(&what, async || {
         let error = store.ping().await.expect_err("it cannot be reached");
-        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
+        assert_eq!(error.kind(), kind, "{error}");
         Some(error).filter(|said| said.to_string().contains(words))
     });
     let said = said.await;

@@ -43,15 +43,16 @@ impl Process {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let log = Arc::<Mutex<Vec<_>>>::default();
         let address = loop {
             let line = soon("the line `listening`", lines.next_line()).await.unwrap();
             let line = line.expect("it does not end before it listens");
+            log.lock().push(line.clone());
             let line: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
             if line["message"] == "listening" {
                 break line["address"].as_str().unwrap().parse().unwrap();
             }
         };
-        let log = Arc::<Mutex<Vec<_>>>::default();
         let kept = Arc::clone(&log);
         // Whatever else it says is read, so that it never waits for us.
         let reader = tokio::spawn(async move {
@@ -95,8 +96,13 @@ impl Process {
         self.log.lock().clone()
     }
 
-    /// Whether it logged something with these words in it since it listens.
+    /// Whether it logged something with these words in it.
     pub(crate) fn has_logged(&self, words: &str) -> bool {
         self.log.lock().iter().any(|line| line.contains(words))
+    }
+
+    /// How many lines of its log have these words in them.
+    pub(crate) fn count_logged(&self, words: &str) -> usize {
+        self.log.lock().iter().filter(|line| line.contains(words)).count()
     }
 }

@@ -49,13 +49,15 @@ const HANDED_OVER: usize = 512;
 const UNSEEN: usize = 4096;
 
 /// What is in a reason that no waiting mends, and what to do.
-const HOPELESS: [(&str, &str); 5] = [
+const HOPELESS: [(&str, &str); 4] = [
     ("authorization violation", "correct user and password, or the token, in the URL"),
-    ("DNS error", "correct the host in the URL"),
     ("certificate", "name the host as its certificate does, or what to trust in SSL_CERT_FILE"),
     ("expected INFO", "correct host and port in the URL: it is not a NATS server"),
     ("invalid server operation", "correct host and port in the URL: it is not a NATS server"),
 ];
+
+/// What is in a reason that may mend by itself, or else in the URL.
+const UNFOUND: &str = "DNS error";
 
 impl Server {
     /// Prepares for connecting.
@@ -114,6 +116,9 @@ impl Server {
 pub(super) fn away(why: &str) -> BusError {
     match HOPELESS.iter().find(|(words, _)| why.contains(words)) {
         Some((_, advice)) => error(format!("{why}; {advice}")).hopeless(),
+        None if why.contains(UNFOUND) => {
+            error(format!("{why}; is the host in the URL right? waiting until it is found"))
+        }
         None => error(why),
     }
 }

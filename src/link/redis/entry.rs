@@ -1,21 +1,14 @@
-use std::{
-    convert::Infallible,
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-};
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use redis::{
     AsyncConnectionConfig, ErrorKind, Pipeline, ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError,
-    RedisResult, ServerError, Value, aio::MultiplexedConnection,
+    RedisResult, Value, aio::MultiplexedConnection,
 };
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::sleep};
 use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
-use super::{Address, target::Access, trouble::in_words};
+use super::{Address, policy::Policy, target::Access, trouble::in_words};
 
 /// How every connection of one kind is opened.
 pub(crate) struct Entry {
@@ -23,7 +16,8 @@ pub(crate) struct Entry {
     tls: Option<TlsConnector>,
     access: Access,
     listener: Option<Listener>,
-    warned: AtomicBool,
+    /// How often a server is asked who it is, while connected.
+    look_every: Duration,
 }
 
 /// Hears what a server says unasked, and must not block. It takes Redis 6 or later, and databases do not matter.
@@ -43,6 +37,9 @@ pub(crate) enum Role {
 /// A connection lives as long as its driver is polled.
 pub(crate) type Driver = BoxFuture<'static, ()>;
 
+/// Each time about so long after the one before, so that not all nodes ask at once.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
 /// Requests on their way into one connection; more wait at the door.
 const QUEUED_REQUESTS: usize = 1024;
 
@@ -53,7 +50,13 @@ impl Entry {
             // What the URL says is for the servers they watch over.
             access = Access { user: None, password: None, database: 0, ..access };
         }
-        Self { role, tls, access, listener: None, warned: AtomicBool::new(false) }
+        Self { role, tls, access, listener: None, look_every: LOOK_EVERY }
+    }
+
+    /// The same for servers that are asked more often who they are.
+    #[cfg(test)]
+    pub(super) fn looking_every(self, look_every: Duration) -> Self {
+        Self { look_every, ..self }
     }
 
     /// The same for connections on which somebody listens.
@@ -65,14 +68,33 @@ impl Entry {
     ///
     /// # Errors
     /// One line that says what is wrong.
-    pub(crate) async fn open(&self, address: &Address) -> Result<(MultiplexedConnection, Driver), String> {
+    pub(crate) async fn open(
+        &self,
+        address: &Address,
+        policy: &Policy,
+    ) -> Result<(MultiplexedConnection, Driver), String> {
         let (mut connection, mut driver) = self.connect(address).await.map_err(|error| in_one_line(&error))?;
         let checked = tokio::select! {
             biased;
-            checked = self.log_in(&mut connection) => checked,
+            checked = self.log_in(&mut connection, policy) => checked,
             () = &mut driver => Err("it closed the connection".to_owned()),
         };
         checked.map(|()| (connection, driver))
+    }
+
+    /// Asks the server from time to time who it is, and ends with what is wrong when it is not the right one any more.
+    pub(crate) async fn watch(&self, mut connection: MultiplexedConnection, policy: &Policy) -> String {
+        let questions = self.questions();
+        loop {
+            sleep(self.look_every.mul_f64(0.75 + fastrand::f64() / 2.0)).await;
+            let answers = connection.send_packed_commands(&questions, 0, questions.len()).await;
+            // A connection that broke is seen elsewhere, and a server that is busy is asked again.
+            if let Ok(answers) = answers
+                && let Some(wrong) = self.look_at(&answers, policy)
+            {
+                return wrong;
+            }
+        }
     }
 
     async fn connect(&self, address: &Address) -> RedisResult<(MultiplexedConnection, Driver)> {
@@ -110,11 +132,12 @@ impl Entry {
     }
 
     /// Says who we are, and asks who the server is.
-    async fn log_in(&self, connection: &mut MultiplexedConnection) -> Result<(), String> {
+    async fn log_in(&self, connection: &mut MultiplexedConnection, policy: &Policy) -> Result<(), String> {
         let mut words = self.login();
         let introduced = words.len();
-        words.cmd(if self.role == Role::Primary { "ROLE" } else { "PING" });
-        words.cmd("CONFIG").arg("GET").arg("maxmemory-policy");
+        for question in self.questions().cmd_iter() {
+            words.add_command(question.clone());
+        }
         let answers = connection.send_packed_commands(&words, 0, words.len()).await;
         let answers = answers.map_err(|error| in_one_line(&error))?;
         let (login, answers) = answers.split_at(introduced.min(answers.len()));
@@ -123,17 +146,31 @@ impl Entry {
                 return Err(in_words(refused));
             }
         }
-        match answers.first() {
-            Some(Value::ServerError(refused)) if !is_not_allowed(refused) => return Err(in_words(refused)),
-            Some(Value::Array(role)) if role.first() == Some(&Value::BulkString(b"slave".to_vec())) => {
-                return Err("it is a replica; name the primary".to_owned());
-            }
-            _ => {}
+        if let Some(Value::ServerError(refused)) = answers.first().filter(|answer| !is_not_allowed(answer)) {
+            return Err(in_words(refused));
         }
+        self.look_at(answers, policy).map_or(Ok(()), Err)
+    }
+
+    /// Who the server is, and whether it keeps everything.
+    fn questions(&self) -> Pipeline {
+        let mut questions = Pipeline::new();
+        questions.cmd(if self.role == Role::Primary { "ROLE" } else { "PING" });
+        questions.cmd("CONFIG").arg("GET").arg("maxmemory-policy");
+        questions
+    }
+
+    /// What the answers say is wrong with the server, if it is not one for us.
+    fn look_at(&self, answers: &[Value], policy: &Policy) -> Option<String> {
         if self.role != Role::Sentinel && self.listener.is_none() {
-            self.warn_of_eviction(answers.get(1));
+            policy.hear(answers.get(1));
         }
-        Ok(())
+        match answers.first() {
+            Some(Value::Array(role)) if role.first() == Some(&Value::BulkString(b"slave".to_vec())) => {
+                Some("it is a replica; name the primary".to_owned())
+            }
+            _ => None,
+        }
     }
 
     /// Done by ourselves, to pass on what the server says about it.
@@ -150,22 +187,11 @@ impl Entry {
         }
         login
     }
-
-    fn warn_of_eviction(&self, policy: Option<&Value>) {
-        let Some(Value::Array(policy)) = policy else { return };
-        let Some(Value::BulkString(policy)) = policy.get(1) else { return };
-        if policy != b"noeviction" && !self.warned.swap(true, Relaxed) {
-            tracing::warn!(
-                maxmemory_policy = %String::from_utf8_lossy(policy),
-                "redis may drop counters and holders when its memory is full: set maxmemory-policy to noeviction"
-            );
-        }
-    }
 }
 
 /// Whoever may run our scripts need not be allowed to ask who is who.
-fn is_not_allowed(refused: &ServerError) -> bool {
-    matches!(refused.code(), "NOPERM" | "ERR")
+fn is_not_allowed(answer: &Value) -> bool {
+    matches!(answer, Value::ServerError(refused) if matches!(refused.code(), "NOPERM" | "ERR"))
 }
 
 fn in_one_line(error: &RedisError) -> String {

@@ -11,6 +11,7 @@ use super::{
     Address,
     entry::{Driver, Entry},
     lane::{self, Job},
+    policy::Policy,
     trouble::Trouble,
 };
 
@@ -56,8 +57,16 @@ impl Link {
         let (state, receiver) = watch::channel(State::Connecting);
         let renew = Arc::<Notify>::default();
         let ping_within = PING_WITHIN + wait.map_or(Duration::ZERO, |(_, within)| within);
-        let keeper =
-            Keeper { address: address.clone(), entry, state, renew: Arc::clone(&renew), news, ping_within };
+        let policy = Policy::of(address.clone());
+        let keeper = Keeper {
+            policy,
+            address: address.clone(),
+            entry,
+            state,
+            renew: Arc::clone(&renew),
+            news,
+            ping_within,
+        };
         let mut tasks = vec![tokio::spawn(keeper.keep()).abort_handle()];
         let lane = wait.map(|wait| {
             let (lane, jobs) = mpsc::channel(lane::QUEUED_CALLS);
@@ -193,6 +202,7 @@ struct Keeper {
     renew: Arc<Notify>,
     news: Arc<Notify>,
     ping_within: Duration,
+    policy: Policy,
 }
 
 impl Keeper {
@@ -220,7 +230,7 @@ impl Keeper {
     }
 
     async fn connect(&self) -> Result<(MultiplexedConnection, Driver), String> {
-        let attempt = timeout(CONNECT_WITHIN, self.entry.open(&self.address));
+        let attempt = timeout(CONNECT_WITHIN, self.entry.open(&self.address, &self.policy));
         tokio::pin!(attempt);
         let outcome = tokio::select! {
             biased;
@@ -236,7 +246,7 @@ impl Keeper {
 
     /// Uses a connection until it breaks, and tells how long it lived.
     async fn live(&self, connection: MultiplexedConnection, driver: Driver) -> Duration {
-        let since = Instant::now();
+        let (since, watched) = (Instant::now(), connection.clone());
         self.set(State::Up(connection.clone()));
         let why = tokio::select! {
             biased;
@@ -244,6 +254,7 @@ impl Keeper {
             () = silence(connection, self.ping_within) => {
                 format!("no answer to a ping within {:?}", self.ping_within)
             }
+            wrong = self.entry.watch(watched, &self.policy) => wrong,
             () = self.renew.notified() => "it was of no use any more".to_owned(),
         };
         // The driver is gone, and with it every call on its way: they know now that they do not know.

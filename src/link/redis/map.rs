@@ -99,6 +99,14 @@ impl Map {
         Ok(by_address.into_values().collect())
     }
 
+    /// A slot of every server that has any, the same each time.
+    pub(crate) async fn one_slot_of_each(&self) -> Result<Vec<u16>, Trouble> {
+        let ranges = self.ranges().await?;
+        let by_address: BTreeMap<_, _> =
+            ranges.iter().map(|(last, link)| (link.address.to_string(), *last)).collect();
+        Ok(by_address.into_values().collect())
+    }
+
     /// The server at an address a node of the cluster named.
     pub(crate) fn at(&self, address: &Address) -> Arc<Link> {
         self.links.get(address)

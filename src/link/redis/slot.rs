@@ -5,7 +5,12 @@ pub(crate) const SLOTS: u16 = 16384;
 
 /// The slot of a room's keys and channels: that of the name between the braces.
 pub(crate) fn slot(room: &RoomName) -> u16 {
-    crc16(room.as_str().as_bytes()) % SLOTS
+    slot_of(room.as_str())
+}
+
+/// The slot of keys with this between their braces.
+pub(crate) fn slot_of(tag: &str) -> u16 {
+    crc16(tag.as_bytes()) % SLOTS
 }
 
 /// CRC-16/XMODEM, as the cluster specification asks for.

@@ -42,6 +42,9 @@ const CHANGES: &str = "changes";
 /// its name.
 pub(super) const ENDED: &str = "/ended";
 
+/// Under this key lies what a ping writes; no room has a `/` in its name.
+pub(super) const PROBE: &str = "/probe";
+
 pub(super) type Item = HashMap<String, AttributeValue>;
 
 /// Where in the table an asset lies.

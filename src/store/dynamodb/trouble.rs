@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::{
 };
 
 use super::error;
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::{StoreError, StoreErrorCause, StoreErrorKind};
 
 /// Why a request got no proper answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub(super) enum Kind {
     Refused,
     /// Nothing will work until somebody changes the configuration.
     Hopeless,
+    /// Nothing will work until somebody gives us other credentials, or these more rights.
+    Forbidden,
     /// It may have been done.
     Lost,
 }
@@ -100,12 +102,12 @@ impl Trouble {
             "TransactionConflictException" => Self::new(Kind::Conflict, said),
             "ResourceNotFoundException" => Self::new(Kind::Missing, said),
             "AccessDeniedException" => Self::new(
-                Kind::Hopeless,
-                format!("AWS refuses: {said}; give the role the permissions that the README lists"),
+                Kind::Forbidden,
+                format!("AWS refuses: {said}; give the role the permissions that docs/stores.md lists"),
             ),
             code if BUSY.contains(&code) => Self::new(Kind::Busy, said),
             code if BAD_CREDENTIALS.contains(&code) => Self::new(
-                Kind::Hopeless,
+                Kind::Forbidden,
                 format!("AWS does not take the credentials: {said}; renew them, and check region and clock"),
             ),
             _ if status >= 500 => Self::new(Kind::Lost, format!("the service failed: HTTP {status} {said}")),
@@ -127,9 +129,10 @@ impl Trouble {
         if has("credentials") || has("identity") {
             let advice =
                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give the machine a role";
-            Self::new(Kind::Hopeless, format!("there are no AWS credentials ({cause}): {advice}"))
+            Self::new(Kind::Forbidden, format!("there are no AWS credentials ({cause}): {advice}"))
         } else if has("failed to lookup address") {
-            Self::new(Kind::Hopeless, format!("{cause}: correct region and endpoint in the URL"))
+            let advice = "are region and endpoint in the URL right? waiting until it is found";
+            Self::new(Kind::Away, format!("{cause}: {advice}"))
         } else if has("certificate") {
             Self::new(Kind::Hopeless, format!("the endpoint's certificate is not trusted: {cause}"))
         } else if has("(Connect)") || has("connect timeout") {
@@ -176,7 +179,12 @@ impl From<Trouble> for StoreError {
     fn from(Trouble { kind, doubtful, message }: Trouble) -> Self {
         let error =
             error(if doubtful { StoreErrorKind::OutcomeUnknown } else { StoreErrorKind::Unavailable }, message);
-        if matches!(kind, Kind::Hopeless | Kind::Missing) { error.hopeless() } else { error }
+        match kind {
+            Kind::Hopeless | Kind::Missing => error.because(StoreErrorCause::Misconfigured).hopeless(),
+            Kind::Forbidden => error.because(StoreErrorCause::NoPermission).hopeless(),
+            Kind::Busy => error.because(StoreErrorCause::Throttled),
+            Kind::Unmet | Kind::Conflict | Kind::Away | Kind::Refused | Kind::Lost => error,
+        }
     }
 }
 

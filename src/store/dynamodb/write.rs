@@ -11,7 +11,7 @@ use super::{
     DynamoStore, Seen,
     expiry::{self, Expiry},
     holders::Holders,
-    item::{AT, ENDED, EXPIRES_AT, GRANTED, Item, ORIGIN, PK, Place, REVISION, Row, key, n},
+    item::{AT, ENDED, EXPIRES_AT, GRANTED, Item, ORIGIN, PK, PROBE, Place, REVISION, Row, key, n},
     link::{Deadline, pause},
     now,
     trouble::{Kind, Tried, Trouble, of_transaction},
@@ -25,6 +25,9 @@ use crate::{
 const ITEMS: usize = 100;
 /// Beside the holders there are the asset and, if a life ended, its note.
 pub(super) const MOST_GRANTS: usize = ITEMS - 2;
+
+/// Seconds after which the service may delete what a ping wrote.
+const PROBE_LIVES: u64 = 60;
 
 /// When an item is written.
 #[derive(Debug, Clone)]
@@ -118,6 +121,17 @@ impl DynamoStore {
             async { request.send().await.map_err(Trouble::from) }
         });
         answer.await.map(|_| ())
+    }
+
+    /// Reads and writes as a change does, an item that is nobody's.
+    pub(super) async fn probe(&self) -> Tried<()> {
+        let key = key(PROBE, PROBE);
+        self.get(key.clone(), None, Deadline::new()).await?;
+        let mut item = key;
+        item.insert(AT.to_owned(), n(now()));
+        item.insert(EXPIRES_AT.to_owned(), n(now() + PROBE_LIVES));
+        let condition = Condition { expression: format!("attribute_not_exists({REVISION})"), values: None };
+        self.put(item, condition).await
     }
 
     /// All of it or nothing. Made again it has the same token, by which the service knows it.

@@ -37,9 +37,19 @@ pub(super) fn index_key(room: &RoomName) -> String {
     format!("{PREFIX}/{room}/assets")
 }
 
-/// Where nothing lies: asked for to see who answers.
+/// Where what a ping writes lies: no room's place, as that has a slash more.
 pub(super) fn ping_key() -> String {
     format!("{PREFIX}/ping")
+}
+
+/// Where the set that a ping writes lies.
+pub(super) fn ping_set_key() -> String {
+    format!("{PREFIX}/pings")
+}
+
+/// What a ping writes: never the same twice.
+pub(super) fn ping() -> Vec<u8> {
+    format!("{:016x}", fastrand::u64(..)).into_bytes()
 }
 
 impl Item {

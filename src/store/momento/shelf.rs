@@ -17,6 +17,9 @@ use crate::{
     },
 };
 
+/// What a ping leaves is gone after this.
+const PING_LIVES: Duration = Duration::from_secs(10);
+
 #[async_trait]
 impl Shelf for Cache {
     const NAME: &'static str = "momento";
@@ -74,7 +77,12 @@ impl Shelf for Cache {
     }
 
     async fn ping(&self) -> Result<()> {
-        self.link.get(item::ping_key(), Sees::Most).await.map_err(Trouble::of_read).map(drop)
+        let seen = self.link.get(item::ping_key(), Sees::All).await.map_err(Trouble::of_read)?;
+        let stored = self.link.set_if(item::ping_key(), seen, item::ping(), PING_LIVES).await;
+        // That another node was quicker is an answer, too.
+        stored.map_err(Trouble::of_read)?;
+        let added = self.link.add(item::ping_set_key(), vec!["~".to_owned()], PING_LIVES).await;
+        added.map_err(Trouble::of_read)
     }
 }
 

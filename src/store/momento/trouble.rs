@@ -3,7 +3,7 @@ use std::error::Error;
 use tonic::{Code, ConnectError, Status};
 
 use super::error;
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::{StoreError, StoreErrorCause, StoreErrorKind};
 
 /// Why a request came to nothing, or nobody knows to what.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub(super) enum Trouble {
     /// It was refused because too much is asked of the cache.
     Limited(String),
     /// It was refused, and will be until somebody changes something.
-    Hopeless(String),
+    Hopeless(String, StoreErrorCause),
     /// It was sent, and this is all that came back.
     Lost(Status),
     /// It was sent, and no answer came in time.
@@ -23,25 +23,29 @@ pub(super) enum Trouble {
 }
 
 /// What is in a reason that no waiting mends.
-const NO_WAITING_MENDS: [&str; 2] = ["certificate", "failed to lookup address"];
+const NO_WAITING_MENDS: &str = "certificate";
+/// What is in a reason that may mend by itself, or else in the URL.
+const UNFOUND: &str = "failed to lookup address";
 
 impl Trouble {
     /// What a refusal or a broken connection means. `cache` and `address` are named to whoever can mend it.
     pub(super) fn of(status: Status, cache: &str, address: &str) -> Self {
         let said = in_words(&status);
+        let misconfigured = |why| Self::Hopeless(why, StoreErrorCause::Misconfigured);
+        let not_permitted = |why| Self::Hopeless(why, StoreErrorCause::NoPermission);
         match status.code() {
-            Code::NotFound => Self::Hopeless(format!(
+            Code::NotFound => misconfigured(format!(
                 "there is no cache {cache:?} where this API key leads: make it with `momento cache create --name {cache}`, \
                  or correct the name in the URL"
             )),
-            Code::Unauthenticated => Self::Hopeless(format!(
+            Code::Unauthenticated => not_permitted(format!(
                 "{address} refuses the API key ({said}): it may be mistyped, expired, or of another region"
             )),
-            Code::PermissionDenied => Self::Hopeless(format!(
+            Code::PermissionDenied => not_permitted(format!(
                 "the API key may not do this ({said}): make one that may read and write cache {cache:?}"
             )),
             Code::InvalidArgument | Code::FailedPrecondition | Code::Unimplemented | Code::OutOfRange => {
-                Self::Hopeless(format!("{address} does not understand us ({said})"))
+                misconfigured(format!("{address} does not understand us ({said})"))
             }
             Code::ResourceExhausted => {
                 Self::Limited(format!("Momento's limits for cache {cache:?} are reached ({said})"))
@@ -61,7 +65,8 @@ impl Trouble {
                 error(StoreErrorKind::Unavailable, format!("a read failed: {}", in_words(&status)))
                     .with_source(status)
             }
-            Self::Silent => error(StoreErrorKind::Unavailable, "a read was not answered in time"),
+            Self::Silent => error(StoreErrorKind::Unavailable, "a read was not answered in time")
+                .because(StoreErrorCause::NotAnswered),
             refused => refused.of_write(),
         }
     }
@@ -70,17 +75,20 @@ impl Trouble {
     pub(super) fn of_write(self) -> StoreError {
         match self {
             Self::Away(why) => {
-                let hopeless = NO_WAITING_MENDS.iter().any(|words| why.contains(words));
-                let away = error(StoreErrorKind::Unavailable, why);
-                if hopeless { away.hopeless() } else { away }
+                let (hopeless, unfound) = (why.contains(NO_WAITING_MENDS), why.contains(UNFOUND));
+                let advice = if unfound { "; is the endpoint right? waiting until it is found" } else { "" };
+                let away = error(StoreErrorKind::Unavailable, why + advice);
+                if hopeless { away.because(StoreErrorCause::Misconfigured).hopeless() } else { away }
             }
-            Self::Limited(why) | Self::Odd(why) => error(StoreErrorKind::Unavailable, why),
-            Self::Hopeless(why) => error(StoreErrorKind::Unavailable, why).hopeless(),
+            Self::Limited(why) => error(StoreErrorKind::Unavailable, why).because(StoreErrorCause::Throttled),
+            Self::Odd(why) => error(StoreErrorKind::Unavailable, why),
+            Self::Hopeless(why, cause) => error(StoreErrorKind::Unavailable, why).because(cause).hopeless(),
             Self::Lost(status) => {
                 let why = format!("a write was broken off: {}", in_words(&status));
                 error(StoreErrorKind::OutcomeUnknown, why).with_source(status)
             }
-            Self::Silent => error(StoreErrorKind::OutcomeUnknown, "a write was not answered in time"),
+            Self::Silent => error(StoreErrorKind::OutcomeUnknown, "a write was not answered in time")
+                .because(StoreErrorCause::NotAnswered),
         }
     }
 }

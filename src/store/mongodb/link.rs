@@ -9,7 +9,7 @@ use std::{
 
 use ::mongodb::{
     Client, Collection, IndexModel,
-    bson::{Document as Bare, RawDocumentBuf, doc},
+    bson::{DateTime, Document as Bare, RawDocumentBuf, doc},
     error::Error,
     event::EventHandler,
     options::{
@@ -50,6 +50,8 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 /// How often each server is looked at: with the limit above, one that is gone is known to be within two seconds, and what
 /// was sent to it is given up.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// After that the server deletes what a ping wrote.
+const PROBE_LIVES_MS: i64 = 60_000;
 /// New connections at a time: enough for a burst of assets, and no storm of logins after a failover.
 const CONNECTING: u32 = 8;
 
@@ -116,12 +118,18 @@ impl Link {
         self.answer(Doing::Reading, all).await.map_err(|trouble| self.said(trouble))
     }
 
+    /// Reads and writes as a change does, a document that is no asset's: it names no room, and no name has its `_id`.
     pub(super) async fn ping(&self) -> Result<()> {
-        let collection = self.collection().await?;
-        let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
-        let database = collection.client().database(&self.target.database);
-        let ping = database.run_command(doc! { "ping": 1 }).selection_criteria(primary);
-        self.answer(Doing::Reading, ping).await.map(|_| ()).map_err(|trouble| self.said(trouble))
+        const PROBE: &str = "~probe";
+        self.find(PROBE).await?;
+        let over = DateTime::from_millis(DateTime::now().timestamp_millis() + PROBE_LIVES_MS);
+        let set = doc! { "$set": { "expires_at": over } };
+        let put = self.collection().await?.update_one(doc! { "_id": PROBE }, set).upsert(true);
+        match self.answer(Doing::Writing, put).await {
+            // Another node was quicker.
+            Err(trouble) if trouble.is_stale() => Ok(()),
+            put => put.map(|_| ()).map_err(|trouble| self.said(trouble)),
+        }
     }
 
     pub(super) fn said(&self, trouble: Trouble) -> StoreError {

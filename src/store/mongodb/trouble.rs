@@ -1,7 +1,7 @@
 use ::mongodb::error::{Error, ErrorKind, WriteFailure};
 
 use super::{error, health::in_words};
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::{StoreError, StoreErrorCause, StoreErrorKind};
 
 /// What a call was to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,19 @@ const NOTHING_DONE: [i32; 12] = [2, 9, UNAUTHORIZED, 18, 20, 26, 59, 72, 73, 101
 /// With these it says that it cannot read on that level: no replica set, or a store that only looks like MongoDB.
 const OTHER_LEVEL: [i32; 8] = [2, 9, 72, 115, 123, 148, 238, 303];
 /// What is in a reason that no waiting mends.
-const HOPELESS: [&str; 4] = ["certificate", "failed to lookup address", "wire version", "InvalidContentType"];
+const HOPELESS: [&str; 3] = ["certificate", "wire version", "InvalidContentType"];
+/// What is in a reason that may mend by itself, or else in the URL.
+const UNFOUND: &str = "failed to lookup address";
+/// It is no primary, or does not know yet that it is one.
+const READ_ONLY: [i32; 3] = [10107, 13435, 13436];
+/// There is no space on its disk.
+const DISK_FULL: i32 = 14031;
+/// Too few members of the replica set confirm a write, or there are too few at all.
+const NOT_REPLICATED: [i32; 2] = [64, 100];
+/// It took too long.
+const TIMES_OUT: [i32; 3] = [50, 89, 262];
+/// Too much is asked for at once, as Cosmos and DocumentDB say it.
+const THROTTLED: i32 = 16500;
 
 impl Trouble {
     /// The condition was looked at, and it is another by now.
@@ -53,13 +65,15 @@ impl Trouble {
     pub(super) fn told(self, away: impl FnOnce() -> String, database: &str, plain: bool) -> StoreError {
         let doubtful = self.is_doubtful();
         let kind = if doubtful { StoreErrorKind::OutcomeUnknown } else { StoreErrorKind::Unavailable };
-        let code = self.code();
-        let Cause::Failed(failed) = self.cause else { return error(kind, "no answer in time") };
+        let (code, reason) = (self.code(), self.reason());
+        let because = |told: StoreError| match reason {
+            Some(reason) => told.because(reason),
+            None => told,
+        };
+        let Cause::Failed(failed) = self.cause else { return because(error(kind, "no answer in time")) };
         let words = in_words(&failed);
-        let login = matches!(*failed.kind, ErrorKind::Authentication { .. })
-            || code.is_some_and(|code| NO_LOGIN.contains(&code));
         let told = match *failed.kind {
-            _ if login => {
+            _ if is_login(&failed, code) => {
                 let where_to = format!("authSource={database}, which another authSource= in the URL changes");
                 error(kind, format!("the user or its password is not accepted ({where_to}): {words}"))
                     .hopeless()
@@ -75,7 +89,25 @@ impl Trouble {
             ErrorKind::Io(_) => hopeless_or_not(kind, broken(format!("the connection broke: {words}"), plain)),
             _ => hopeless_or_not(kind, words),
         };
-        told.with_source(failed)
+        because(told).with_source(failed)
+    }
+
+    /// Why, as far as the server's code tells.
+    fn reason(&self) -> Option<StoreErrorCause> {
+        let Cause::Failed(failed) = &self.cause else { return Some(StoreErrorCause::NotAnswered) };
+        let code = self.code();
+        if is_login(failed, code) {
+            return Some(StoreErrorCause::NoPermission);
+        }
+        match code? {
+            UNAUTHORIZED => Some(StoreErrorCause::NoPermission),
+            DISK_FULL => Some(StoreErrorCause::DiskFull),
+            THROTTLED => Some(StoreErrorCause::Throttled),
+            code if READ_ONLY.contains(&code) => Some(StoreErrorCause::ReadOnly),
+            code if NOT_REPLICATED.contains(&code) => Some(StoreErrorCause::NotReplicated),
+            code if TIMES_OUT.contains(&code) => Some(StoreErrorCause::NotAnswered),
+            _ => None,
+        }
     }
 
     /// Whether it may have taken effect.
@@ -104,9 +136,15 @@ impl Trouble {
         match failed.kind.as_ref() {
             ErrorKind::Command(refused) => Some(refused.code),
             ErrorKind::Write(WriteFailure::WriteError(refused)) => Some(refused.code),
+            ErrorKind::Write(WriteFailure::WriteConcernError(doubt)) => Some(doubt.code),
             _ => None,
         }
     }
+}
+
+fn is_login(failed: &Error, code: Option<i32>) -> bool {
+    matches!(*failed.kind, ErrorKind::Authentication { .. })
+        || code.is_some_and(|code| NO_LOGIN.contains(&code))
 }
 
 /// A server that expects a greeting in TLS hangs up on any other.
@@ -118,6 +156,8 @@ fn broken(why: String, plain: bool) -> String {
 
 fn hopeless_or_not(kind: StoreErrorKind, why: String) -> StoreError {
     let hopeless = HOPELESS.iter().any(|words| why.contains(words));
-    let told = error(kind, why);
+    let advice =
+        if why.contains(UNFOUND) { "; is the host in the URL right? waiting until it is found" } else { "" };
+    let told = error(kind, why + advice);
     if hopeless { told.hopeless() } else { told }
 }

@@ -15,7 +15,7 @@ use super::{
     target::UrlOptions,
     trouble::{Asked, Trouble},
 };
-use crate::store::Result;
+use crate::store::{Result, StoreErrorCause};
 
 /// The connections there are, made when they are needed.
 pub(super) struct Pool {
@@ -35,6 +35,7 @@ struct Shut {
     pause: Duration,
     why: String,
     hopeless: bool,
+    cause: Option<StoreErrorCause>,
 }
 
 /// Pauses between attempts to connect double from the first to the longest, with jitter.
@@ -100,7 +101,7 @@ impl Pool {
 
     async fn connect(&self) -> Asked<Conn> {
         if let Some(shut) = self.shut.lock().as_ref().filter(|shut| shut.until > Instant::now()) {
-            return Err(Trouble::Away { why: shut.why.clone(), hopeless: shut.hopeless });
+            return Err(Trouble::Away { why: shut.why.clone(), hopeless: shut.hopeless, cause: shut.cause });
         }
         let outcome = self.entry.connect().await;
         self.note(&outcome);
@@ -116,13 +117,13 @@ impl Pool {
                     tracing::info!(server = %self.entry.address, "connected again");
                 }
             }
-            Err(Trouble::Away { why, hopeless }) => {
+            Err(Trouble::Away { why, hopeless, cause }) => {
                 if failed_before.is_none() {
                     tracing::warn!(server = %self.entry.address, "{why}; trying again with the next call");
                 }
                 let pause = failed_before.map_or(FIRST_PAUSE, |pause| (pause * 2).min(LONGEST_PAUSE));
                 let until = Instant::now() + pause.mul_f64(0.5 + fastrand::f64());
-                *shut = Some(Shut { until, pause, why: why.clone(), hopeless: *hopeless });
+                *shut = Some(Shut { until, pause, why: why.clone(), hopeless: *hopeless, cause: *cause });
             }
             Err(_) => {}
         }

@@ -1,7 +1,7 @@
 use mysql_async::{Error, IoError, ServerError};
 
 use super::error;
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::{StoreError, StoreErrorCause, StoreErrorKind};
 
 pub(super) type Asked<T> = Result<T, Trouble>;
 
@@ -13,6 +13,8 @@ pub(super) enum Trouble {
         why: String,
         /// Somebody has to change something first.
         hopeless: bool,
+        /// What the server's code tells about it.
+        cause: Option<StoreErrorCause>,
     },
     /// The server refused the packet's statement of this number, from 0, and ran none after it.
     Refused { at: usize, refused: ServerError },
@@ -33,7 +35,13 @@ pub(super) mod code {
     pub(super) const TOO_MANY_CONNECTIONS: u16 = 1040;
     pub(super) const TLS_NEEDED: u16 = 3159;
     /// Options of a replica, or of a server that is set to read only.
-    pub(super) const READ_ONLY: [u16; 2] = [1290, 1836];
+    pub(super) const READ_ONLY: [u16; 3] = [1290, 1792, 1836];
+    /// No space on the disk, or none for the table.
+    pub(super) const DISK_FULL: [u16; 4] = [3, 28, 1021, 1114];
+    /// No memory, or none of what the tenant may have.
+    pub(super) const OUT_OF_MEMORY: [u16; 4] = [1037, 1038, 8001, 8175];
+    /// It took too long.
+    pub(super) const TIMES_OUT: [u16; 3] = [1205, 1969, 3024];
     /// TiDB: the transaction met another one, and was not committed.
     pub(super) const CONFLICTS: [u16; 5] = [8002, 8005, 8022, 8028, 9007];
     /// The user may not: use the database, come from there, use the table or the column, or log in that way.
@@ -41,8 +49,9 @@ pub(super) mod code {
 }
 
 /// What is in a reason that no waiting mends: the name of the server or its certificate is wrong.
-const HOPELESS: [&str; 4] =
-    ["certificate", "failed to lookup address", "does not have this capability", "authentication plugin"];
+const HOPELESS: [&str; 3] = ["certificate", "does not have this capability", "authentication plugin"];
+/// What is in a reason that may mend by itself, or else in the URL.
+const UNFOUND: &str = "failed to lookup address";
 
 impl Trouble {
     /// Somebody else held a lock for too long. (TiDB's built-in store says so in its own way.)
@@ -54,38 +63,41 @@ impl Trouble {
     }
 
     pub(super) fn away(why: impl Into<String>) -> Self {
-        Self::Away { why: why.into(), hopeless: false }
+        Self::Away { why: why.into(), hopeless: false, cause: None }
     }
 
     pub(super) fn hopeless(why: impl Into<String>) -> Self {
-        Self::Away { why: why.into(), hopeless: true }
+        Self::Away { why: why.into(), hopeless: true, cause: Some(StoreErrorCause::Misconfigured) }
     }
 
     /// What kept a connection from being made.
     pub(super) fn at_the_door(address: &str, database: &str, failed: &Error) -> Self {
-        let (why, hopeless) = match failed {
-            Error::Server(refused) => (said(refused, database), is_hopeless(refused)),
+        let (why, hopeless, cause) = match failed {
+            Error::Server(refused) => (said(refused, database), is_hopeless(refused), cause(refused)),
             Error::Driver(mysql_async::DriverError::NoClientSslFlagFromServer) => {
-                ("the server has no TLS; leave out tls=true and tls_ca".to_owned(), true)
+                ("the server has no TLS; leave out tls=true and tls_ca".to_owned(), true, None)
             }
             failed => {
                 let why = in_words(failed);
                 let hopeless = HOPELESS.iter().any(|words| why.contains(words));
-                (why, hopeless)
+                let unfound = why.contains(UNFOUND);
+                let advice =
+                    if unfound { "; is the host in the URL right? waiting until it is found" } else { "" };
+                (why + advice, hopeless, None)
             }
         };
-        Self::Away { why: format!("cannot connect to {address}: {why}"), hopeless }
+        Self::Away { why: format!("cannot connect to {address}: {why}"), hopeless, cause }
     }
 
     /// Of what was asked on a new connection: no call has been sent yet.
     pub(super) fn before_the_call(self, address: &str) -> Self {
-        let (why, hopeless) = match self {
-            Self::Away { why, hopeless } => (why, hopeless),
-            Self::Refused { refused, .. } => (said(&refused, ""), is_hopeless(&refused)),
-            Self::Lost(lost) => (in_words(&lost), false),
-            Self::Late(why) => (why, false),
+        let (why, hopeless, cause) = match self {
+            Self::Away { why, hopeless, cause } => (why, hopeless, cause),
+            Self::Refused { refused, .. } => (said(&refused, ""), is_hopeless(&refused), cause(&refused)),
+            Self::Lost(lost) => (in_words(&lost), false, None),
+            Self::Late(why) => (why, false, Some(StoreErrorCause::NotAnswered)),
         };
-        Self::Away { why: format!("cannot use the database at {address}: {why}"), hopeless }
+        Self::Away { why: format!("cannot use the database at {address}: {why}"), hopeless, cause }
     }
 
     /// Of a transaction whose statement `commit` is its COMMIT.
@@ -102,7 +114,9 @@ impl Trouble {
                 let message = "the connection broke before the answer";
                 Err(error(StoreErrorKind::OutcomeUnknown, message).with_source(lost))
             }
-            Self::Late(why) => Err(error(StoreErrorKind::OutcomeUnknown, why)),
+            Self::Late(why) => {
+                Err(error(StoreErrorKind::OutcomeUnknown, why).because(StoreErrorCause::NotAnswered))
+            }
             trouble => Err(trouble.into()),
         }
     }
@@ -112,8 +126,8 @@ impl Trouble {
 impl From<Trouble> for StoreError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
-            Trouble::Away { why, hopeless } => {
-                let away = error(StoreErrorKind::Unavailable, why);
+            Trouble::Away { why, hopeless, cause } => {
+                let away = because(error(StoreErrorKind::Unavailable, why), cause);
                 if hopeless { away.hopeless() } else { away }
             }
             Trouble::Refused { refused, .. } => refusal(StoreErrorKind::Unavailable, refused),
@@ -121,7 +135,7 @@ impl From<Trouble> for StoreError {
                 let message = format!("the connection broke before the answer: {}", in_words(&lost));
                 error(StoreErrorKind::Unavailable, message).with_source(lost)
             }
-            Trouble::Late(why) => error(StoreErrorKind::Unavailable, why),
+            Trouble::Late(why) => error(StoreErrorKind::Unavailable, why).because(StoreErrorCause::NotAnswered),
         }
     }
 }
@@ -131,6 +145,28 @@ fn came_second(code: u16) -> bool {
     matches!(code, code::DUPLICATE | code::DEADLOCK) || code::CONFLICTS.contains(&code)
 }
 
+fn because(error: StoreError, cause: Option<StoreErrorCause>) -> StoreError {
+    match cause {
+        Some(cause) => error.because(cause),
+        None => error,
+    }
+}
+
+/// What the server's code tells about why it refused.
+fn cause(refused: &ServerError) -> Option<StoreErrorCause> {
+    match refused.code {
+        code::WRONG_PASSWORD => Some(StoreErrorCause::NoPermission),
+        code::NO_DATABASE | code::NO_TABLE | code::TLS_NEEDED => Some(StoreErrorCause::Misconfigured),
+        code::TOO_MANY_CONNECTIONS => Some(StoreErrorCause::Throttled),
+        code if code::FORBIDDEN.contains(&code) => Some(StoreErrorCause::NoPermission),
+        code if code::READ_ONLY.contains(&code) => Some(StoreErrorCause::ReadOnly),
+        code if code::DISK_FULL.contains(&code) => Some(StoreErrorCause::DiskFull),
+        code if code::OUT_OF_MEMORY.contains(&code) => Some(StoreErrorCause::OutOfMemory),
+        code if code::TIMES_OUT.contains(&code) => Some(StoreErrorCause::NotAnswered),
+        _ => None,
+    }
+}
+
 fn is_hopeless(refused: &ServerError) -> bool {
     matches!(refused.code, code::NO_DATABASE | code::WRONG_PASSWORD | code::TLS_NEEDED)
         || code::FORBIDDEN.contains(&refused.code)
@@ -138,6 +174,7 @@ fn is_hopeless(refused: &ServerError) -> bool {
 
 fn refusal(kind: StoreErrorKind, refused: ServerError) -> StoreError {
     let refusal = error(kind, said(&refused, "")).with_source(Error::Server(refused.clone()));
+    let refusal = because(refusal, cause(&refused));
     if is_hopeless(&refused) { refusal.hopeless() } else { refusal }
 }
 
@@ -206,6 +243,24 @@ mod tests {
         }
         assert_eq!(kind(Trouble::Late("late".to_owned())), Some(StoreErrorKind::OutcomeUnknown));
         assert_eq!(kind(Trouble::away("away")), Some(StoreErrorKind::Unavailable));
+    }
+
+    #[test]
+    fn a_refusal_has_the_cause_that_its_code_tells() {
+        for (code, cause) in [
+            (1290, StoreErrorCause::ReadOnly),
+            (1114, StoreErrorCause::DiskFull),
+            (1142, StoreErrorCause::NoPermission),
+            (1146, StoreErrorCause::Misconfigured),
+            (1205, StoreErrorCause::NotAnswered),
+            (9999, StoreErrorCause::Unavailable),
+        ] {
+            let error = refused(code, 1).of_transaction(COMMIT).unwrap_err();
+            assert_eq!(error.cause(), cause, "{code}");
+            let refused = ServerError { code, message: "no".to_owned(), state: "HY000".to_owned() };
+            let door = Trouble::at_the_door("h:1", "game", &Error::Server(refused));
+            assert_eq!(StoreError::from(door).cause(), cause, "{code} at the door");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use super::{lease::Lease, reads::COUNTER, rooms, transaction::Transaction};
+use super::{lease::Lease, pool::Pool, reads::COUNTER, rooms, transaction::Transaction};
 use crate::{
     model::{AssetName, Grant, Millis, RoomName},
     store::{
@@ -28,6 +28,36 @@ pub(super) async fn write(
     transaction.unless_claimed_stop();
     holders(&mut transaction, change);
     Ok(transaction.run(lease).await? == Some(1))
+}
+
+/// Does in one transaction what changes do, in a room that nobody can name, and takes it back in the same one.
+pub(super) async fn probe(pool: &Pool) -> Result<()> {
+    let (room, origin) = (format!("~{:016x}", fastrand::u64(..)), fastrand::u64(..));
+    let life = format!("origin = {origin} AND creation = 0");
+    pool.read(&format!("SELECT revision FROM asset_arbiter_assets WHERE room = '{room}'")).await?;
+    let noted =
+        format!("INSERT INTO asset_arbiter_rooms (room, used_at) VALUES ('{room}', {})", Millis::MAX / 2);
+    let claim = format!(
+        "INSERT INTO asset_arbiter_assets (room, asset, {COUNTER}, changes) \
+         VALUES ('{room}', '~', 1, 1, 0, 0, {origin}, 0, 1, 0, '')"
+    );
+    let mut transaction = Transaction::new(Some(noted), claim);
+    transaction.unless_claimed_stop();
+    transaction.change(1, format!("UPDATE asset_arbiter_assets SET revision = 1 WHERE room = '{room}'"));
+    let row = format!("({origin}, 0, '~', 1, 0)");
+    for statement in [
+        format!(
+            "INSERT INTO asset_arbiter_holders (origin, creation, player, revision, granted_at) VALUES {row}"
+        ),
+        format!("INSERT INTO asset_arbiter_leftovers (origin, creation) VALUES ({origin}, 0)"),
+        format!("DELETE FROM asset_arbiter_leftovers WHERE {life}"),
+        format!("DELETE FROM asset_arbiter_holders WHERE {life}"),
+        format!("DELETE FROM asset_arbiter_assets WHERE room = '{room}'"),
+        format!("DELETE FROM asset_arbiter_rooms WHERE room = '{room}'"),
+    ] {
+        transaction.change(1, statement);
+    }
+    transaction.run(&mut pool.lease().await?).await.map(|_| ())
 }
 
 fn insert(room: &RoomName, asset: &AssetName, Change { after, changes, .. }: &Change) -> String {

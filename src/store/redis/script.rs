@@ -35,6 +35,7 @@ scripts! {
     REVISIONS = "revisions.lua";
     REMOVE_ROOM = "remove_room.lua";
     KEEP = "keep.lua";
+    PROBE = "change.lua", "probe.lua";
 }
 
 impl Script {

@@ -1,0 +1,252 @@
+//! Whether the store takes changes, as its own answers and a probe tell. Nothing is asked while nothing is wrong.
+
+use std::{
+    sync::{
+        Weak,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+
+use super::{Arbiter, meters::StoreCall, persist::not_answered};
+use crate::{
+    model::{LogThrottle, RoomName},
+    store::{StoreError, StoreErrorCause},
+};
+
+/// What is known of the store.
+pub(super) struct Readiness {
+    state: watch::Sender<State>,
+    /// Rises with every call that failed: the store is to be probed.
+    doubts: watch::Sender<u64>,
+    lines: [Line; StoreErrorCause::ALL.len()],
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum State {
+    /// It did not answer yet; this is why.
+    Waiting(String),
+    /// The same, and waiting will not help.
+    Hopeless(String),
+    Ready,
+    /// It is there and takes no changes; this is why.
+    Refuses(String),
+}
+
+/// The log's line for one cause.
+struct Line {
+    throttle: LogThrottle,
+    /// It was written, and the store did not take a change since.
+    open: AtomicBool,
+}
+
+/// A probe that takes longer is made again: longer than any driver waits for a server, replicas included.
+const PROBE_WITHIN: Duration = Duration::from_secs(12);
+/// Pauses before the first answer double from the first to this; later each is around this.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+/// Characters of an error that are told at most: enough for a command that mends it.
+const TOLD: usize = 2000;
+
+impl Readiness {
+    pub(super) fn new() -> Self {
+        let line = |_| Line { throttle: LogThrottle::each_minute(), open: AtomicBool::new(false) };
+        Self {
+            state: watch::Sender::new(State::Waiting("it was not asked yet".to_owned())),
+            doubts: watch::Sender::new(0),
+            lines: StoreErrorCause::ALL.map(line),
+        }
+    }
+
+    /// # Errors
+    /// Why players are not to be sent here.
+    pub(super) fn now(&self) -> Result<(), String> {
+        match &*self.state.borrow() {
+            State::Ready => Ok(()),
+            State::Waiting(why) | State::Hopeless(why) => Err(format!("the store was not reached yet: {why}")),
+            State::Refuses(why) => Err(format!("the store refuses changes at present: {why}")),
+        }
+    }
+
+    /// Waits for the first answer.
+    ///
+    /// # Errors
+    /// Why it will never come.
+    pub(super) async fn reached(&self) -> Result<(), String> {
+        let mut state = self.state.subscribe();
+        let settled = state.wait_for(|state| !matches!(state, State::Waiting(_))).await;
+        match settled.as_deref() {
+            Ok(State::Hopeless(why)) => Err(why.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Rises when the store is to be probed; ends with the arbiter.
+    pub(super) fn doubts(&self) -> watch::Receiver<u64> {
+        self.doubts.subscribe()
+    }
+
+    /// A call failed, and nothing is wrong with what it asked for.
+    pub(super) fn failed(&self, call: StoreCall, room: Option<&RoomName>, error: &StoreError) {
+        self.log(call, room, error);
+        if error.cause().is_refusal() {
+            self.state.send_if_modified(|state| {
+                let news = *state == State::Ready;
+                if news {
+                    *state = State::Refuses(told(error));
+                }
+                news
+            });
+        }
+        self.doubts.send_modify(|doubts| *doubts = doubts.wrapping_add(1));
+    }
+
+    /// The probe was answered.
+    fn probed(&self, answer: &Result<(), StoreError>) {
+        let Err(error) = answer else {
+            self.state.send_if_modified(|state| std::mem::replace(state, State::Ready) != State::Ready);
+            // Each is asked, as each must be closed.
+            if self.lines.iter().filter(|line| line.open.swap(false, Relaxed)).count() > 0 {
+                tracing::info!("the store takes changes again");
+            }
+            return;
+        };
+        self.log(StoreCall::Ping, None, error);
+        self.state.send_modify(|state| {
+            *state = match state {
+                State::Waiting(_) | State::Hopeless(_) if error.is_hopeless() => State::Hopeless(told(error)),
+                State::Waiting(_) | State::Hopeless(_) => State::Waiting(told(error)),
+                State::Ready if !error.cause().is_refusal() => State::Ready,
+                State::Ready | State::Refuses(_) => State::Refuses(told(error)),
+            }
+        });
+    }
+
+    /// One line for each cause and minute.
+    fn log(&self, call: StoreCall, room: Option<&RoomName>, error: &StoreError) {
+        let (line, kind) = (&self.lines[error.cause() as usize], error.cause().as_str());
+        let room = room.map(tracing::field::display);
+        let what = if call == StoreCall::Ping { "the store takes no changes" } else { "a store call failed" };
+        let call = call.label();
+        match line.throttle.due() {
+            Some(held_back) => {
+                line.open.store(true, Relaxed);
+                tracing::warn!(kind, call, room, held_back, error = told(error), "{what}");
+            }
+            None => {
+                let source = std::error::Error::source(error).map(tracing::field::debug);
+                tracing::debug!(kind, call, room, %error, source, "{what}");
+            }
+        }
+    }
+}
+
+/// In one line of bounded length.
+fn told(error: &StoreError) -> String {
+    let line = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().take(TOLD).collect()
+}
+
+/// Probes the store until it takes a change, and again whenever a call failed.
+pub(super) async fn probe(arbiter: Weak<Arbiter>, mut doubts: watch::Receiver<u64>) {
+    let mut pause = FIRST_PAUSE;
+    while let Some(arbiter) = arbiter.upgrade() {
+        doubts.mark_unchanged();
+        let is_fine = arbiter.probe_once().await;
+        pause = if is_fine { PROBE_EVERY } else { (pause * 2).min(PROBE_EVERY) };
+        let rest = arbiter.jitter(pause);
+        drop(arbiter);
+        if is_fine && doubts.changed().await.is_err() {
+            return;
+        }
+        sleep(rest).await;
+    }
+}
+
+impl Arbiter {
+    async fn probe_once(&self) -> bool {
+        let started = Instant::now();
+        let answer = timeout(PROBE_WITHIN, self.store.ping()).await;
+        let answer = answer.unwrap_or_else(|_| Err(not_answered(PROBE_WITHIN)));
+        self.meters.store_call(StoreCall::Ping, started.elapsed(), &answer);
+        self.readiness.probed(&answer);
+        answer.is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+    use crate::{arbiter::Refusal, store::StoreErrorKind};
+
+    fn error(cause: StoreErrorCause) -> StoreError {
+        StoreError::new("test", StoreErrorKind::Unavailable, format!("it is {}", cause.as_str())).because(cause)
+    }
+
+    fn away() -> StoreError {
+        error(StoreErrorCause::Unavailable)
+    }
+
+    #[test]
+    fn a_node_is_not_ready_before_the_store_took_a_change() {
+        let readiness = Readiness::new();
+        assert!(readiness.now().is_err() && readiness.reached().now_or_never().is_none());
+        readiness.probed(&Err(away()));
+        let why = readiness.now().unwrap_err();
+        assert_eq!(why, "the store was not reached yet: test: it is unavailable");
+        assert!(readiness.reached().now_or_never().is_none(), "it may come");
+        readiness.probed(&Ok(()));
+        assert_eq!((readiness.now(), readiness.reached().now_or_never()), (Ok(()), Some(Ok(()))));
+    }
+
+    #[test]
+    fn what_is_hopeless_is_said_at_the_start_and_only_then() {
+        let hopeless = || Err(error(StoreErrorCause::NoPermission).hopeless());
+        let readiness = Readiness::new();
+        readiness.probed(&hopeless());
+        let said = readiness.reached().now_or_never();
+        assert_eq!(said, Some(Err("test: it is no_permission".to_owned())));
+        let readiness = Readiness::new();
+        readiness.probed(&Ok(()));
+        readiness.probed(&hopeless());
+        assert_eq!(readiness.reached().now_or_never(), Some(Ok(())));
+        assert!(readiness.now().unwrap_err().contains("it is no_permission"));
+    }
+
+    #[test]
+    fn a_refusal_is_not_ready_until_a_probe_succeeds_and_one_that_is_away_is() {
+        let (readiness, room) = (Readiness::new(), "lobby".parse().unwrap());
+        readiness.probed(&Ok(()));
+        for cause in StoreErrorCause::ALL {
+            let mut doubts = readiness.doubts();
+            doubts.mark_unchanged();
+            readiness.failed(StoreCall::Select, Some(&room), &error(cause));
+            assert!(doubts.has_changed().unwrap(), "the store is probed: {cause:?}");
+            assert_eq!(readiness.now().is_err(), cause.is_refusal(), "{cause:?}");
+            if cause.is_refusal() {
+                readiness.probed(&Err(away()));
+                assert!(readiness.now().is_err(), "it did not take a change yet");
+            }
+            readiness.probed(&Ok(()));
+            assert_eq!(readiness.now(), Ok(()));
+        }
+        readiness.probed(&Err(away()));
+        assert_eq!(readiness.now(), Ok(()), "it was reached, and all nodes have this in common");
+    }
+
+    #[test]
+    fn players_hear_whether_the_store_is_away_or_refuses_and_nothing_of_how() {
+        for cause in StoreErrorCause::ALL {
+            let said = Refusal::from(&error(cause)).message;
+            assert_eq!(said.contains("refuses changes at present"), cause.is_refusal(), "{said}");
+            assert!(!said.contains(cause.as_str()), "{said}");
+        }
+    }
+}
