@@ -91,7 +91,7 @@ impl Process {
         http::metric(self.address, name).await
     }
 
-    /// What it logged since it listens.
+    /// What it logged.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.log.lock().clone()
     }
