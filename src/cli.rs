@@ -9,7 +9,9 @@ mod config;
 mod file;
 mod key;
 mod layers;
+mod log;
 mod reach;
+mod say;
 mod serve_args;
 mod start;
 mod summary;
@@ -22,8 +24,9 @@ use clap::{Parser, Subcommand};
 pub(crate) use self::{
     banner::banner,
     config::Config,
+    log::Log,
     reach::{hopeless, suits},
-    start::{listen, seed, tracing_to_stderr},
+    start::{listen, seed},
 };
 use self::{bots::BotsArgs, serve_args::ServeArgs};
 
@@ -68,7 +71,7 @@ pub(crate) fn end(result: anyhow::Result<()>) -> ! {
 
 fn failed(problems: &[String], code: u8) -> ExitCode {
     for problem in problems {
-        eprintln!("error: {problem}");
+        say::stderr(&format!("error: {problem}"));
     }
     ExitCode::from(code)
 }

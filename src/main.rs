@@ -5,7 +5,7 @@ mod cli;
 use std::{process::ExitCode, sync::Arc};
 
 use asset_arbiter::{arbiter::Arbiter, bus, server, store};
-use cli::{Command, Config, banner, hopeless, listen, seed, signals, suits, tracing_to_stderr};
+use cli::{Command, Config, Log, banner, hopeless, listen, seed, signals, suits};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -17,10 +17,11 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
-    tracing_to_stderr(&config)?;
+    let log = Log::start(&config)?;
     let stop = signals::stop()?;
 
     let metrics = server::Metrics::new();
+    log.count_dropped(&metrics);
     let store = metrics.scope(|| store::open(&config.store, config.store_options))?;
     suits(&config, &*store)?;
     let bus = metrics.scope(|| bus::open(&config.bus))?;

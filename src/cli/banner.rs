@@ -1,8 +1,8 @@
-use std::{io::Write, net::SocketAddr};
+use std::net::SocketAddr;
 
 use asset_arbiter::store;
 
-use super::{Config, summary::without_password};
+use super::{Config, say, summary::without_password};
 
 /// Tells a human on stdout where to go and what to mind.
 pub(crate) fn banner(config: &Config, address: SocketAddr) {
@@ -16,9 +16,7 @@ pub(crate) fn banner(config: &Config, address: SocketAddr) {
     for way in config.unsafe_ways() {
         text += &format!("  unsafe {way}\n");
     }
-    // A closed stdout is no reason not to serve.
-    let mut stdout = std::io::stdout();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    say::stdout(text);
 }
 
 fn place(address: SocketAddr) -> String {

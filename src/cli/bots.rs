@@ -12,7 +12,7 @@ use asset_arbiter::{
 };
 use clap::value_parser;
 
-use super::values::longer_than_zero;
+use super::{say, values::longer_than_zero};
 
 /// Holds the key itself, for places that hand out secrets as variables.
 const ADMIN_KEY: &str = "ASSET_ARBITER_ADMIN_KEY";
@@ -69,16 +69,16 @@ pub(crate) async fn run(args: BotsArgs) -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error}");
+            say::stderr(&format!("error: {error}"));
             error.exit_code().into()
         }
     }
 }
 
 async fn race(config: Config, json: bool) -> Result<ExitCode, BotsError> {
-    eprintln!("racing in room {} (seed {})", config.room, config.seed);
+    say::stderr(&format!("racing in room {} (seed {})", config.room, config.seed));
     let report = bots::run(config).await?;
-    println!("{}", if json { bots::json(&report) } else { bots::text(&report) });
+    say::result(format!("{}\n", if json { bots::json(&report) } else { bots::text(&report) }));
     Ok(report.exit_code().into())
 }
 
