@@ -5,6 +5,7 @@ pub(crate) mod signals;
 
 mod banner;
 mod check_config;
+mod close;
 mod config;
 mod file;
 mod key;
@@ -19,13 +20,15 @@ mod values;
 
 use std::process::{self, ExitCode};
 
+use asset_arbiter::model::line_without_secrets;
 use clap::{Parser, Subcommand};
 
 pub(crate) use self::{
     banner::banner,
+    close::{close, mind, outcome},
     config::Config,
     log::Log,
-    reach::{hopeless, suits},
+    reach::hopeless,
     start::{listen, seed},
 };
 use self::{bots::BotsArgs, serve_args::ServeArgs};
@@ -43,6 +46,10 @@ pub(crate) enum Command {
 /// Reads the command line, the environment and the file; tells what is wrong with them and ends when anything is.
 pub(crate) fn parse() -> Command {
     let (cli, usage) = layers::parse();
+    let cli = match cli {
+        Ok(cli) => cli,
+        Err(code) => return Command::Done(code),
+    };
     match cli.command {
         Some(Subcommands::Bots(args)) => Command::Bots(args),
         Some(Subcommands::CheckConfig(args)) => Command::Done(check_config::check(*args, usage)),
@@ -71,7 +78,7 @@ pub(crate) fn end(result: anyhow::Result<()>) -> ! {
 
 fn failed(problems: &[String], code: u8) -> ExitCode {
     for problem in problems {
-        say::stderr(&format!("error: {problem}"));
+        say::stderr(&line_without_secrets(&format!("error: {problem}"), []));
     }
     ExitCode::from(code)
 }

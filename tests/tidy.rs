@@ -206,7 +206,12 @@ fn a_macro_that_panics_over_a_stream_is_refused() {
     for bad in ["println!(\"a\");", "std::eprintln! (\"a\");", "fn f() { print!{\"a\"} eprint!(\"b\") }"] {
         assert_ne!(style::prints(&File::new("src/cli.rs", bad)), Complaints::new(), "{bad}");
     }
-    for good in ["// println!(1)", "let a = \"println!(1)\";", "fn print() {}", "#[cfg(test)]\nmod tests { fn f() { println!() } }"] {
+    for good in [
+        "// println!(1)",
+        "let a = \"println!(1)\";",
+        "fn print() {}",
+        "#[cfg(test)]\nmod tests { fn f() { println!() } }",
+    ] {
         assert_eq!(style::prints(&File::new("src/cli.rs", good)), Complaints::new(), "{good}");
     }
 }

@@ -26,7 +26,9 @@ mod persist;
 mod queue;
 mod reconstruct;
 mod resync;
+mod shutdown;
 mod upkeep;
+mod vital;
 
 mod clock;
 mod meters;
@@ -49,6 +51,7 @@ pub use mailbox::Mailbox;
 pub use member::{Member, Ready};
 pub use operate::RoomState;
 pub use refusal::{JoinError, Refusal};
+pub use vital::Vital;
 
 use crate::{
     bus::Bus,
@@ -78,6 +81,9 @@ pub struct Arbiter {
     meters: meters::Meters,
     /// The store answered once.
     reached: AtomicBool,
+    /// Those of the store that are under way.
+    calls: shutdown::Calls,
+    vital: Arc<vital::Vital>,
 }
 
 impl Arbiter {
@@ -99,6 +105,8 @@ impl Arbiter {
             random: Mutex::new(random),
             meters: meters::Meters::new(),
             reached: AtomicBool::new(false),
+            calls: shutdown::Calls::default(),
+            vital: Arc::default(),
             config,
             store,
             bus,
@@ -114,6 +122,12 @@ impl Arbiter {
     pub fn ready(&self) -> Result<(), String> {
         self.store.status().map_err(|error| error.to_string())?;
         if self.reached.load(Relaxed) { Ok(()) } else { Err("the store was not reached yet".to_owned()) }
+    }
+
+    /// Whether all that must go on does; who serves this arbiter adds what else must.
+    #[must_use]
+    pub fn vital(&self) -> &Arc<Vital> {
+        &self.vital
     }
 
     /// The room, active and loaded.

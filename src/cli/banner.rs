@@ -1,12 +1,12 @@
 use std::net::SocketAddr;
 
-use asset_arbiter::store;
+use asset_arbiter::{model::without_secrets, store};
 
-use super::{Config, say, summary::without_password};
+use super::{Config, say};
 
 /// Tells a human on stdout where to go and what to mind.
 pub(crate) fn banner(config: &Config, address: SocketAddr) {
-    let (store, bus) = (without_password(&config.store), without_password(&config.bus));
+    let (store, bus) = (without_secrets(&config.store), without_secrets(&config.bus));
     let awards = store::driver(&config.store).map(store::Driver::guarantee).unwrap_or_default();
     let mut text = format!(
         "asset-arbiter {}\n  open   {}\n  store  {store}\n  awards {awards}\n  bus    {bus}\n",

@@ -23,6 +23,9 @@ fn show(config: &Config) -> ExitCode {
     for way in config.unsafe_ways() {
         text += &format!("unsafe: {way}\n");
     }
+    for file in &config.loose_files {
+        text += &format!("warning: {file}\n");
+    }
     say::result(text);
     ExitCode::SUCCESS
 }

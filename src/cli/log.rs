@@ -53,6 +53,7 @@ impl Log {
         }
         .map_err(|error| anyhow!("cannot start the log: {error}"))?;
         panic::set_hook(Box::new(panicked));
+        config.loose_files.iter().for_each(|file| tracing::warn!("{file}"));
         Ok(log)
     }
 

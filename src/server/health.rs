@@ -17,9 +17,10 @@ const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub(super) const ALIVE: &str = "/healthz";
 pub(super) const METRICS: &str = "/metrics";
 
-/// `GET /healthz`: this process answers.
-pub(super) async fn alive() -> Json<Value> {
-    Json(json!({"status": "ok"}))
+/// `GET /healthz`: this process answers, and all that it cannot live without goes on.
+pub(super) async fn alive(State(app): State<Arc<App>>) -> Result<Json<Value>, Failure> {
+    app.arbiter.vital().failure().map_or(Ok(()), |why| Err(away(&why)))?;
+    Ok(Json(json!({"status": "ok"})))
 }
 
 /// `GET /readyz`: players may be sent here.

@@ -5,7 +5,10 @@ use std::{
 };
 
 use super::failure::{broken, unavailable};
-use crate::store::{Result, StoreError};
+use crate::{
+    model::without_secrets,
+    store::{Result, StoreError},
+};
 
 /// A file that no other server has: `FILE.lock` beside it stays locked until this is dropped or the process
 /// ends, however it ends.
@@ -30,7 +33,7 @@ impl Claim {
     }
 }
 
-fn named(url: &str) -> Result<&Path> {
+pub(super) fn named(url: &str) -> Result<&Path> {
     let name = url.split_once(':').map_or("", |(_, name)| name);
     let wrong = match name {
         "" => "names no file",
@@ -39,7 +42,8 @@ fn named(url: &str) -> Result<&Path> {
         _ if name.contains('?') => "takes no parameters",
         _ => return Ok(Path::new(name)),
     };
-    Err(unavailable(format!("{url:?} {wrong}; write sqlite:FILE, such as sqlite:game.db")))
+    let shown = without_secrets(url);
+    Err(unavailable(format!("{shown:?} {wrong}; write sqlite:FILE, such as sqlite:game.db")))
 }
 
 /// The same path for the same file however it is named, so that two servers meet at one lock.
