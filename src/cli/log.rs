@@ -59,11 +59,9 @@ impl Log {
 
     /// Counts in `metrics` what is dropped.
     pub(crate) fn count_dropped(&self, metrics: &Metrics) {
-        let counter = metrics.scope(|| metrics::counter!("asset_arbiter_log_lines_dropped_total"));
         let (queue, unwritten) = (self.queue.clone(), Arc::clone(&self.unwritten));
-        metrics.before_render(move || {
-            counter.absolute(queue.dropped_lines() as u64 + unwritten.load(Relaxed));
-        });
+        let read = move || queue.dropped_lines() as u64 + unwritten.load(Relaxed);
+        metrics.count("asset_arbiter_log_lines_dropped_total", read);
     }
 }
 

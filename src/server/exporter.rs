@@ -45,9 +45,10 @@ impl Metrics {
         metrics::with_local_recorder(&self.recorder, register)
     }
 
-    /// Calls `read` before they are shown, for a number that is counted elsewhere.
-    pub fn before_render(&self, read: impl Fn() + Send + Sync + 'static) {
-        self.readers.lock().push(Box::new(read));
+    /// Adds a counter whose count is kept elsewhere: `read` is asked for it whenever it is shown.
+    pub fn count(&self, name: &'static str, read: impl Fn() -> u64 + Send + Sync + 'static) {
+        let counter = self.scope(|| metrics::counter!(name));
+        self.readers.lock().push(Box::new(move || counter.absolute(read())));
     }
 
     /// All of them, in Prometheus' text format.
