@@ -5,11 +5,14 @@ pub(crate) mod signals;
 
 mod banner;
 mod check_config;
+mod close;
 mod config;
 mod file;
 mod key;
 mod layers;
+mod log;
 mod reach;
+mod say;
 mod serve_args;
 mod start;
 mod summary;
@@ -17,13 +20,16 @@ mod values;
 
 use std::process::{self, ExitCode};
 
+use asset_arbiter::model::line_without_secrets;
 use clap::{Parser, Subcommand};
 
 pub(crate) use self::{
     banner::banner,
+    close::{close, mind, outcome},
     config::Config,
-    reach::{hopeless, suits},
-    start::{listen, seed, tracing_to_stderr},
+    log::Log,
+    reach::hopeless,
+    start::{listen, seed},
 };
 use self::{bots::BotsArgs, serve_args::ServeArgs};
 
@@ -40,6 +46,10 @@ pub(crate) enum Command {
 /// Reads the command line, the environment and the file; tells what is wrong with them and ends when anything is.
 pub(crate) fn parse() -> Command {
     let (cli, usage) = layers::parse();
+    let cli = match cli {
+        Ok(cli) => cli,
+        Err(code) => return Command::Done(code),
+    };
     match cli.command {
         Some(Subcommands::Bots(args)) => Command::Bots(args),
         Some(Subcommands::CheckConfig(args)) => Command::Done(check_config::check(*args, usage)),
@@ -68,7 +78,7 @@ pub(crate) fn end(result: anyhow::Result<()>) -> ! {
 
 fn failed(problems: &[String], code: u8) -> ExitCode {
     for problem in problems {
-        eprintln!("error: {problem}");
+        say::stderr(&line_without_secrets(&format!("error: {problem}"), []));
     }
     ExitCode::from(code)
 }

@@ -1,11 +1,15 @@
-//! The command line of asset-arbiter. `serve` below is the architecture, read top to bottom.
+//! The command line of asset-arbiter. `serve` and `play` below are the architecture, read top to bottom.
 
 mod cli;
 
 use std::{process::ExitCode, sync::Arc};
 
-use asset_arbiter::{arbiter::Arbiter, bus, server, store};
-use cli::{Command, Config, banner, hopeless, listen, seed, signals, suits, tracing_to_stderr};
+use asset_arbiter::{
+    arbiter::Arbiter,
+    bus, server,
+    store::{self, Store},
+};
+use cli::{Command, Config, Log, banner, close, hopeless, listen, mind, outcome, seed, signals};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -17,22 +21,36 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
-    tracing_to_stderr(&config)?;
+    let log = Log::start(&config)?;
     let stop = signals::stop()?;
 
     let metrics = server::Metrics::new();
+    log.count_dropped(&metrics);
     let store = metrics.scope(|| store::open(&config.store, config.store_options))?;
-    suits(&config, &*store)?;
+    let ended = play(&config, metrics, Arc::clone(&store), stop).await;
+    close(&*store, ended).await
+}
+
+async fn play(
+    config: &Config,
+    metrics: server::Metrics,
+    store: Arc<dyn Store>,
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
     let bus = metrics.scope(|| bus::open(&config.bus))?;
 
-    let arbiter = metrics.scope(|| Arbiter::start(config.arbiter.clone(), store, Arc::clone(&bus), seed()));
+    let arbiter =
+        metrics.scope(|| Arbiter::start(config.arbiter.clone(), Arc::clone(&store), Arc::clone(&bus), seed()));
     let hopeless = hopeless(Arc::clone(&arbiter), bus);
 
-    let app = server::App::new(config.settings.clone(), arbiter, metrics);
-    let listener = listen(&config)?;
-    banner(&config, listener.local_addr()?);
-    tokio::select! {
-        () = server::serve(listener, app, stop) => Ok(()),
+    let app = server::App::new(config.settings.clone(), Arc::clone(&arbiter), metrics);
+    let listener = listen(config)?;
+    banner(config, listener.local_addr()?);
+    let ended = tokio::select! {
+        () = server::serve(listener, app, stop) => outcome(&arbiter),
         why = hopeless => Err(why),
-    }
+        never = mind(&*store, &arbiter) => match never {},
+    };
+    arbiter.stop().await;
+    ended
 }

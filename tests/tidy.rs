@@ -68,6 +68,11 @@ fn nothing_unwraps_outside_tests() {
 }
 
 #[test]
+fn nothing_prints_with_a_macro_that_panics() {
+    assert_tidy(files("src", ".rs").iter().flat_map(style::prints));
+}
+
+#[test]
 fn nothing_is_left_for_later() {
     let scripts = ["static", "tests"].into_iter().flat_map(|folder| [(folder, ".js"), (folder, ".mjs")]);
     let scripts: Vec<_> = scripts.flat_map(|(folder, end)| files(folder, end)).collect();
@@ -193,6 +198,21 @@ fn a_changelog_without_the_version_is_refused() {
     }
     for bad in ["", "0.1.0", "## 0.1.01\n", "## 0.1.0-rc1\n", "## 0.2.0\n"] {
         assert_eq!(papers::changelog(bad, "0.1.0").len(), 1, "{bad}");
+    }
+}
+
+#[test]
+fn a_macro_that_panics_over_a_stream_is_refused() {
+    for bad in ["println!(\"a\");", "std::eprintln! (\"a\");", "fn f() { print!{\"a\"} eprint!(\"b\") }"] {
+        assert_ne!(style::prints(&File::new("src/cli.rs", bad)), Complaints::new(), "{bad}");
+    }
+    for good in [
+        "// println!(1)",
+        "let a = \"println!(1)\";",
+        "fn print() {}",
+        "#[cfg(test)]\nmod tests { fn f() { println!() } }",
+    ] {
+        assert_eq!(style::prints(&File::new("src/cli.rs", good)), Complaints::new(), "{good}");
     }
 }
 

@@ -30,7 +30,9 @@ mod readiness;
 mod reconstruct;
 mod regression;
 mod resync;
+mod shutdown;
 mod upkeep;
+mod vital;
 
 mod clock;
 mod meters;
@@ -53,6 +55,7 @@ pub use mailbox::Mailbox;
 pub use member::{Member, Ready};
 pub use operate::RoomState;
 pub use refusal::{JoinError, Refusal, Scope};
+pub use vital::Vital;
 
 use crate::{
     bus::Bus,
@@ -82,6 +85,9 @@ pub struct Arbiter {
     random: Mutex<fastrand::Rng>,
     meters: meters::Meters,
     readiness: readiness::Readiness,
+    /// Those of the store that are under way.
+    calls: shutdown::Calls,
+    vital: Arc<vital::Vital>,
 }
 
 impl Arbiter {
@@ -104,6 +110,8 @@ impl Arbiter {
             random: Mutex::new(random),
             meters: meters::Meters::new(),
             readiness: readiness::Readiness::new(),
+            calls: shutdown::Calls::default(),
+            vital: Arc::default(),
             config,
             store,
             bus,
@@ -128,6 +136,12 @@ impl Arbiter {
     /// Why it will never come: somebody has to change the configuration.
     pub async fn store_reached(&self) -> Result<(), String> {
         self.readiness.reached().await
+    }
+
+    /// Whether all that must go on does; who serves this arbiter adds what else must.
+    #[must_use]
+    pub fn vital(&self) -> &Arc<Vital> {
+        &self.vital
     }
 
     /// The room, active and loaded.

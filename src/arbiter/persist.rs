@@ -39,6 +39,7 @@ impl Arbiter {
     where
         F: Future<Output = store::Result<T>>,
     {
+        let Some(_under_way) = self.calls.begin() else { return Err(Refusal::store_unavailable()) };
         let mut uncertain = false;
         let mut pause = FIRST_PAUSE;
         loop {
@@ -62,7 +63,7 @@ impl Arbiter {
             self.readiness.failed(call, Some(room), &error);
             uncertain |= error.kind() == StoreErrorKind::OutcomeUnknown;
             let rest = self.jitter(pause);
-            if Instant::now() + rest >= deadline {
+            if Instant::now() + rest >= deadline || self.calls.ending() {
                 return Err(if uncertain { self.nobody_knows(room) } else { Refusal::from(&error) });
             }
             sleep(rest).await;

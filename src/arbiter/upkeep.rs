@@ -29,9 +29,10 @@ impl Arbiter {
             );
         }
         run(probe(Arc::downgrade(self), self.readiness.doubts()));
-        tokio::spawn(tick(Arc::downgrade(self)));
+        tokio::spawn(self.vital.guard("the arbiter's upkeep", tick(Arc::downgrade(self))));
         if let Some(incoming) = self.bus.incoming() {
-            tokio::spawn(listen(Arc::downgrade(self), incoming));
+            let listen = listen(Arc::downgrade(self), incoming);
+            tokio::spawn(self.vital.guard("the arbiter's ear on the bus", listen));
         }
     }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use super::{Bus, BusError, BusMessage, Driver, Incoming};
-use crate::model::RoomName;
+use crate::model::{RoomName, without_secrets};
 
 /// One node alone: there is nobody to tell.
 #[derive(Debug, Default)]
@@ -15,14 +15,19 @@ pub(super) const DRIVER: Driver = Driver {
     example: "local:",
     summary: "one node alone, or many that learn from a shared store by resync only",
     of_a_store: None,
+    check: check,
     open,
 };
 
 fn open(url: &str) -> Result<Arc<dyn Bus>, BusError> {
-    match url {
-        "local:" => Ok(Arc::new(LocalBus)),
-        _ => Err(BusError::new("local", format!("takes no parameters: write local:, not {url}"))),
-    }
+    check(url)?;
+    Ok(Arc::new(LocalBus))
+}
+
+fn check(url: &str) -> Result<(), BusError> {
+    let shown = without_secrets(url);
+    let why = || BusError::new("local", format!("takes no parameters: write local:, not {shown}"));
+    (url == "local:").then_some(()).ok_or_else(why)
 }
 
 #[async_trait]

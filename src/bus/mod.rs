@@ -21,7 +21,7 @@ mod nats;
 mod redis;
 
 use async_trait::async_trait;
-pub use drivers::{DRIVERS, Driver, SWITCHED_OFF, open};
+pub use drivers::{DRIVERS, Driver, SWITCHED_OFF, check, open};
 pub use error::BusError;
 pub use heartbeat::{Heartbeat, Players};
 pub use local::LocalBus;

@@ -25,6 +25,7 @@ pub(super) const DRIVER: Driver = Driver {
     example: "nats://127.0.0.1:4222",
     summary: "NATS; also tls:// and more hosts of one cluster; ?prefix=",
     of_a_store: None,
+    check: |url| Target::parse(url).map(drop).map_err(error),
     open,
 };
 

@@ -23,6 +23,7 @@ pub(super) const DRIVER: Driver = Driver {
     summary: "Redis 6 or later, Valkey or ElastiCache; a redis store is its own; also rediss://, redis+cluster:// and \
               redis+sentinel://HOST/NAME; ?prefix=",
     of_a_store: Some(&["prefix"]),
+    check: |url| target(url).map(drop),
     open,
 };
 
@@ -38,10 +39,7 @@ struct RedisBus {
 }
 
 fn open(url: &str) -> Result<Arc<dyn Bus>, BusError> {
-    let target = Target::parse(url).map_err(error)?;
-    if target.options.wait.is_some() || target.options.room_ttl.is_some() {
-        return Err(error("wait, wait_timeout_ms and ttl are for a store; the option of a bus is prefix"));
-    }
+    let target = target(url)?;
     if Handle::try_current().is_err() {
         return Err(error("it connects in the background and needs a tokio runtime for it"));
     }
@@ -49,6 +47,14 @@ fn open(url: &str) -> Result<Arc<dyn Bus>, BusError> {
     let map = Arc::new(Map::open(&target, Some(listener(&desk, &names))).map_err(error)?);
     let conductor = Task::spawn(serve::conduct(Arc::clone(&desk), Arc::clone(&map), names));
     Ok(Arc::new(RedisBus { desk, map, _conductor: conductor }))
+}
+
+fn target(url: &str) -> Result<Target, BusError> {
+    let target = Target::parse(url).map_err(error)?;
+    if target.options.wait.is_some() || target.options.room_ttl.is_some() {
+        return Err(error("wait, wait_timeout_ms and ttl are for a store; the option of a bus is prefix"));
+    }
+    Ok(target)
 }
 
 /// Takes what the servers say unasked.

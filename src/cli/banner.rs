@@ -1,12 +1,12 @@
-use std::{io::Write, net::SocketAddr};
+use std::net::SocketAddr;
 
-use asset_arbiter::store;
+use asset_arbiter::{model::without_secrets, store};
 
-use super::{Config, summary::without_password};
+use super::{Config, say};
 
 /// Tells a human on stdout where to go and what to mind.
 pub(crate) fn banner(config: &Config, address: SocketAddr) {
-    let (store, bus) = (without_password(&config.store), without_password(&config.bus));
+    let (store, bus) = (without_secrets(&config.store), without_secrets(&config.bus));
     let awards = store::driver(&config.store).map(store::Driver::guarantee).unwrap_or_default();
     let mut text = format!(
         "asset-arbiter {}\n  open   {}\n  store  {store}\n  awards {awards}\n  bus    {bus}\n",
@@ -16,9 +16,7 @@ pub(crate) fn banner(config: &Config, address: SocketAddr) {
     for way in config.unsafe_ways() {
         text += &format!("  unsafe {way}\n");
     }
-    // A closed stdout is no reason not to serve.
-    let mut stdout = std::io::stdout();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    say::stdout(text);
 }
 
 fn place(address: SocketAddr) -> String {

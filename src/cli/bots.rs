@@ -8,14 +8,15 @@ use std::{
 
 use asset_arbiter::{
     bots::{self, AdminKey, BotsError, Config, Length, NodeUrl},
-    model::{RoomName, Units},
+    model::{RoomName, Units, line_without_secrets},
 };
 use clap::value_parser;
 
-use super::values::longer_than_zero;
-
-/// Holds the key itself, for places that hand out secrets as variables.
-const ADMIN_KEY: &str = "ASSET_ARBITER_ADMIN_KEY";
+use super::{
+    key::{ADMIN_KEY, given_key},
+    say,
+    values::longer_than_zero,
+};
 
 /// What to race, and where.
 #[derive(Debug, clap::Args)]
@@ -69,16 +70,16 @@ pub(crate) async fn run(args: BotsArgs) -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error}");
+            say::stderr(&line_without_secrets(&format!("error: {error}"), []));
             error.exit_code().into()
         }
     }
 }
 
 async fn race(config: Config, json: bool) -> Result<ExitCode, BotsError> {
-    eprintln!("racing in room {} (seed {})", config.room, config.seed);
+    say::stderr(&format!("racing in room {} (seed {})", config.room, config.seed));
     let report = bots::run(config).await?;
-    println!("{}", if json { bots::json(&report) } else { bots::text(&report) });
+    say::result(format!("{}\n", if json { bots::json(&report) } else { bots::text(&report) }));
     Ok(report.exit_code().into())
 }
 
@@ -108,9 +109,9 @@ fn config(args: BotsArgs) -> Result<Config, BotsError> {
 fn admin_key(file: Option<&Path>) -> Result<Option<AdminKey>, BotsError> {
     let (text, source) = match file {
         Some(file) => (std::fs::read_to_string(file), format!("--admin-key-file {}", file.display())),
-        None => match std::env::var(ADMIN_KEY) {
-            Ok(key) if !key.is_empty() => (Ok(key), ADMIN_KEY.to_owned()),
-            _ => return Ok(None),
+        None => match given_key().map_err(BotsError::Usage)? {
+            Some(key) => (Ok(key), ADMIN_KEY.to_owned()),
+            None => return Ok(None),
         },
     };
     let key =

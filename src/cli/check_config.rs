@@ -1,6 +1,6 @@
-use std::{io::Write, process::ExitCode};
+use std::process::ExitCode;
 
-use super::{Config, failed, serve_args::ServeArgs, summary::lines};
+use super::{Config, failed, say, serve_args::ServeArgs, summary::lines};
 
 /// Says all that is wrong and answers 1, or what the configuration comes to and answers 0. Opens nothing.
 pub(super) fn check(args: ServeArgs, mut problems: Vec<String>) -> ExitCode {
@@ -23,7 +23,9 @@ fn show(config: &Config) -> ExitCode {
     for way in config.unsafe_ways() {
         text += &format!("unsafe: {way}\n");
     }
-    // A reader that went away does not make the configuration worse.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    for file in &config.loose_files {
+        text += &format!("warning: {file}\n");
+    }
+    say::result(text);
     ExitCode::SUCCESS
 }

@@ -2,14 +2,15 @@ use std::{collections::HashSet, io::IsTerminal, net::SocketAddr, time::Duration}
 
 use asset_arbiter::{
     arbiter,
-    bus::{DRIVERS as BUSES, SWITCHED_OFF as BUSES_OFF},
-    model::{AssetName, Units},
+    bus::{self, DRIVERS as BUSES, SWITCHED_OFF as BUSES_OFF},
+    model::{AssetName, Units, without_secrets},
     server::{Secret, Settings},
-    store::{DRIVERS as STORES, Options, SWITCHED_OFF as STORES_OFF},
+    store::{self, DRIVERS as STORES, Options, SWITCHED_OFF as STORES_OFF},
 };
 
 use super::{
-    key::admin_key,
+    key::{admin_key, loose_files},
+    layers::one_line,
     serve_args::{LogFormat, ServeArgs},
 };
 
@@ -26,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) store: String,
     pub(crate) store_options: Options,
     pub(crate) bus: String,
+    /// Files with secrets that others may read or write, and what to do.
+    pub(crate) loose_files: Vec<String>,
     pub(crate) arbiter: arbiter::Config,
     pub(crate) settings: Settings,
     pub(crate) log_format: LogFormat,
@@ -41,16 +44,18 @@ impl Config {
         let key = admin_key(args.admin_key_file.as_deref());
         let bus = args.bus.clone().unwrap_or_else(|| bus_of(&args.store));
         let templates = templates(&args);
-        let found = problems(&args, &bus, &templates, &key);
-        let (Ok(admin_key), true) = (key, found.is_empty()) else { return Err(found) };
         let ttl = args.room_ttl.unwrap_or(if is_memory(&args.store) { MEMORY_TTL } else { Duration::ZERO });
+        let store_options =
+            Options { room_ttl: (!ttl.is_zero()).then_some(ttl), max_assets: Some(args.max_stored_assets) };
+        let mut found = problems(&args, &templates, &key);
+        found.extend(wrong_urls(&args, &bus, store_options));
+        found.extend(unsuited(&args, &templates));
+        let (Ok(admin_key), true) = (key, found.is_empty()) else { return Err(found) };
         Ok(Self {
             listen: args.listen,
             bus,
-            store_options: Options {
-                room_ttl: (!ttl.is_zero()).then_some(ttl),
-                max_assets: Some(args.max_stored_assets),
-            },
+            store_options,
+            loose_files: loose_files(&args),
             arbiter: rules(&args, templates),
             log_format: args.log_format.unwrap_or_else(log_format),
             log_level: args.log_level.clone(),
@@ -110,15 +115,10 @@ fn settings(args: ServeArgs, admin_key: Option<Secret>) -> Settings {
 
 fn problems(
     args: &ServeArgs,
-    bus: &str,
     templates: &[(AssetName, Units)],
     key: &Result<Option<Secret>, String>,
 ) -> Vec<String> {
     let mut found: Vec<_> = key.as_ref().err().cloned().into_iter().collect();
-    let stores: Vec<_> = STORES.iter().flat_map(|driver| driver.schemes).copied().collect();
-    let buses: Vec<_> = BUSES.iter().flat_map(|driver| driver.schemes).copied().collect();
-    found.extend(unknown_scheme("--store", &args.store, &stores, STORES_OFF));
-    found.extend(unknown_scheme("--bus", bus, &buses, BUSES_OFF));
     found.extend(too_much(args, templates));
     if !args.listen.ip().is_loopback() && !args.insecure {
         let no_key = if matches!(key, Ok(None)) { " and there is no admin key" } else { "" };
@@ -131,12 +131,45 @@ fn problems(
     found
 }
 
+/// What can be known of the URLs without opening anything.
+fn wrong_urls(args: &ServeArgs, bus: &str, options: Options) -> Vec<String> {
+    let stores: Vec<_> = STORES.iter().flat_map(|driver| driver.schemes).copied().collect();
+    let buses: Vec<_> = BUSES.iter().flat_map(|driver| driver.schemes).copied().collect();
+    let wrong = |flag: &str, why: &dyn ToString| format!("cannot use {flag}: {}", one_line(&why.to_string()));
+    let store = unknown_scheme("--store", &args.store, &stores, STORES_OFF)
+        .or_else(|| Some(wrong("--store", &store::check(&args.store, options).err()?)));
+    // The URL of a bus that is its store's is wrong where that is.
+    let bus = (args.bus.is_some() || store.is_none()).then(|| {
+        unknown_scheme("--bus", bus, &buses, BUSES_OFF)
+            .or_else(|| Some(wrong("--bus", &bus::check(bus).err()?)))
+    });
+    store.into_iter().chain(bus.flatten()).collect()
+}
+
+/// What is configured and the store cannot do, and what to do instead.
+fn unsuited(args: &ServeArgs, templates: &[(AssetName, Units)]) -> Option<String> {
+    let (limits, scheme) = (store::driver(&args.store)?.limits, scheme(&args.store));
+    if !limits.select_creates && (args.auto_create.is_some() || !templates.is_empty()) {
+        return Some(format!(
+            "--store {scheme}: forgets by itself and could not tell a new asset from one it forgot: leave out --asset and \
+             --auto-create, and create assets with PUT /v1/rooms/ROOM/assets/ASSET"
+        ));
+    }
+    let templates = templates.iter().map(|(asset, units)| (format!("--asset {asset}={units}"), *units));
+    let auto_create = args.auto_create.map(|units| (format!("--auto-create {units}"), units));
+    let (flag, _) = templates.chain(auto_create).find(|(_, units)| *units > limits.units)?;
+    Some(format!("{flag}: an asset in {scheme}: has at most {} units", limits.units))
+}
+
 fn unknown_scheme(flag: &str, url: &str, known: &[&str], switched_off: &[(&str, &[&str])]) -> Option<String> {
     let scheme = scheme(url);
     let list = || known.iter().map(|scheme| format!("{scheme}:")).collect::<Vec<_>>().join(", ");
     let off = switched_off.iter().find(|(_, schemes)| schemes.contains(&scheme));
     let feature = off.map_or_else(String::new, |(name, _)| format!(" without the cargo feature {name:?}"));
-    let list = || format!("{flag}: no driver for {scheme:?}{feature}; this build has {}", list());
+    // One that nobody knows may be a password.
+    let shown = without_secrets(url);
+    let shown = shown.split_once(':').map_or(&*shown, |(scheme, _)| scheme);
+    let list = || format!("{flag}: no driver for {shown:?}{feature}; this build has {}", list());
     (!known.contains(&scheme)).then(list)
 }
 

@@ -2,6 +2,8 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
+use super::layers::one_line;
+
 /// The values of a `--config` file that nobody took yet.
 #[derive(Debug, Default)]
 pub(super) struct File {
@@ -15,8 +17,7 @@ impl File {
         let name = path.display().to_string();
         let text =
             std::fs::read_to_string(path).map_err(|error| format!("cannot read --config {name}: {error}"))?;
-        let values =
-            text.parse::<Table>().map_err(|error| format!("{name}: {}", one_line(&error.to_string())))?;
+        let values = text.parse::<Table>().map_err(|error| format!("{name}: {}", told(&text, &error)))?;
         Ok(Self { name, values })
     }
 
@@ -60,7 +61,9 @@ fn text(value: Value) -> Option<String> {
     }
 }
 
-/// The parser draws the place over several lines; a log keeps one.
-fn one_line(text: &str) -> String {
-    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+/// What the parser says, without the line itself: there may be a password in it.
+fn told(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    format!("TOML parse error at line {line}: {}", one_line(error.message()))
 }

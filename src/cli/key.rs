@@ -1,21 +1,68 @@
-use std::{env, path::Path};
+//! The admin key, and the files that hold secrets.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 use asset_arbiter::server::Secret;
 
+use super::{layers::env_name, serve_args::ServeArgs};
+
 /// Holds the key itself, for places that hand out secrets as variables.
-const ADMIN_KEY: &str = "ASSET_ARBITER_ADMIN_KEY";
+pub(super) const ADMIN_KEY: &str = "ASSET_ARBITER_ADMIN_KEY";
+/// What to do about a variable that somebody set to nothing.
+pub(super) const UNSET_IT: &str = "it is set, and empty: give it a value, or unset it";
 
 /// The admin key: from the file, or else from the environment.
 pub(super) fn admin_key(file: Option<&Path>) -> Result<Option<Secret>, String> {
-    let (text, source) = match file {
-        Some(path) => (read(path)?, format!("--admin-key-file {}", path.display())),
-        None => match env::var(ADMIN_KEY) {
-            Ok(text) if !text.is_empty() => (text, ADMIN_KEY.to_owned()),
-            Err(env::VarError::NotUnicode(_)) => return Err(format!("{ADMIN_KEY}: it is not UTF-8")),
-            _ => return Ok(None),
-        },
+    // Set to nothing, a key was meant, whether there is a file or not.
+    let given = given_key()?;
+    let (text, source) = match (file, given) {
+        (Some(path), _) => (read(path)?, format!("--admin-key-file {}", path.display())),
+        (None, Some(text)) => (text, ADMIN_KEY.to_owned()),
+        (None, None) => return Ok(None),
     };
     Secret::new(&text).map(Some).map_err(|error| format!("{source}: {error}"))
+}
+
+/// The key in the environment.
+///
+/// # Errors
+/// It is set to nothing, or to what is no text.
+pub(super) fn given_key() -> Result<Option<String>, String> {
+    match env::var(ADMIN_KEY) {
+        Ok(text) if text.trim().is_empty() => Err(format!("{ADMIN_KEY}: {UNSET_IT}")),
+        Ok(text) => Ok(Some(text)),
+        Err(env::VarError::NotUnicode(_)) => Err(format!("{ADMIN_KEY}: it is not UTF-8")),
+        Err(env::VarError::NotPresent) => Ok(None),
+    }
+}
+
+/// Files with secrets that others may read or write, and what to do.
+pub(super) fn loose_files(args: &ServeArgs) -> Vec<String> {
+    let config = args.config.clone().or_else(|| env::var_os(env_name("config")).map(Into::into));
+    let secret = |file: &PathBuf| std::fs::read_to_string(file).is_ok_and(|text| text.contains('@'));
+    let config = config.filter(secret);
+    let files = [("--admin-key-file", args.admin_key_file.clone()), ("--config", config)];
+    files.into_iter().filter_map(|(flag, file)| loose(flag, &file?)).collect()
+}
+
+#[cfg(unix)]
+fn loose(flag: &str, file: &Path) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(file).ok()?.permissions().mode() & 0o777;
+    let name = file.display();
+    (mode & 0o077 != 0).then(|| {
+        format!(
+            "{flag} {name} holds a secret, and others than its owner may read or write it (mode {mode:03o}): chmod 600 {name}"
+        )
+    })
+}
+
+#[cfg(not(unix))]
+fn loose(_flag: &str, _file: &Path) -> Option<String> {
+    None
 }
 
 fn read(path: &Path) -> Result<String, String> {

@@ -1,22 +1,25 @@
 //! Flags beat the environment, which beats the file. What the lower two say is put on the command line as if
 //! it had been typed there, so that there is one parser, one set of checks and one wording for all three.
 
-use std::{env, ffi::OsString, path::PathBuf};
+use std::{env, ffi::OsString, io::IsTerminal, path::PathBuf, process::ExitCode};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, FromArgMatches, parser::ValueSource};
 
-use asset_arbiter::{bus, store};
+use asset_arbiter::{bus, model::line_without_secrets, store};
 
-use super::{Cli, file::File, serve_args::ServeArgs};
+use super::{Cli, file::File, key::UNSET_IT, say, serve_args::ServeArgs};
 
 /// The commands that take the flags of `serve`; none takes them, too.
 const SERVING: [&str; 2] = ["serve", "check-config"];
 
-/// The command line with the lower layers in it, and all that is wrong with those. Ends the process, as clap
-/// does, when the command line itself is wrong or asks for help.
-pub(super) fn parse() -> (Cli, Vec<String>) {
+/// The command line with the lower layers in it, and all that is wrong with those. The exit code, when the
+/// command line itself is wrong or asks for help; that is said already.
+pub(super) fn parse() -> (Result<Cli, ExitCode>, Vec<String>) {
     let mut argv: Vec<OsString> = env::args_os().collect();
-    let typed = command().get_matches_from(&argv);
+    let typed = match command().try_get_matches_from(&argv) {
+        Ok(typed) => typed,
+        Err(error) => return (Err(tell(&error, &argv)), Vec::new()),
+    };
     let mut problems = Vec::new();
     let serving = match typed.subcommand() {
         None => Some(&typed),
@@ -25,9 +28,26 @@ pub(super) fn parse() -> (Cli, Vec<String>) {
     if let Some(typed) = serving {
         argv.extend(lower_layers(typed, &mut problems).into_iter().map(OsString::from));
     }
-    let matches = command().get_matches_from(argv);
-    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    (cli, problems)
+    let matches = command().try_get_matches_from(&argv);
+    let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+    (cli.map_err(|error| tell(&error, &argv)), problems)
+}
+
+/// Says what clap says, without the passwords in what it quotes.
+fn tell(error: &clap::Error, argv: &[OsString]) -> ExitCode {
+    let (text, to_stderr) = (error.render(), error.use_stderr());
+    let terminal = if to_stderr { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
+    let text = if terminal { text.ansi().to_string() } else { text.to_string() };
+    if to_stderr {
+        let given: Vec<_> = argv.iter().map(|arg| arg.to_string_lossy()).collect();
+        let values = given
+            .iter()
+            .map(|arg| arg.split_once('=').filter(|_| arg.starts_with('-')).map_or(&**arg, |(_, value)| value));
+        say::stderr(line_without_secrets(&text, values).trim_end());
+    } else {
+        say::result(text);
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 /// The name of a flag's environment variable.
@@ -107,17 +127,21 @@ fn flags() -> Vec<(String, Arg)> {
 
 fn open_file(typed: &ArgMatches) -> Result<File, String> {
     let named = typed.get_one::<PathBuf>("config").cloned();
-    match named.or_else(|| env::var_os(env_name("config")).filter(|path| !path.is_empty()).map(PathBuf::from)) {
+    match named.or_else(|| env::var_os(env_name("config")).map(PathBuf::from)) {
+        Some(path) if path.to_string_lossy().trim().is_empty() => {
+            Err(format!("{}: {UNSET_IT}", env_name("config")))
+        }
         Some(path) => File::read(&path),
         None => Ok(File::default()),
     }
 }
 
-/// A variable that is set and not empty: its name and its values, separated by commas where there may be several.
+/// A variable that is set: its name and its values, separated by commas where there may be several.
 fn from_env(flag: &str, arg: &Arg) -> Option<(String, Result<Vec<String>, String>)> {
     let name = env_name(flag);
-    let value = env::var_os(&name).filter(|value| !value.is_empty())?;
+    let value = env::var_os(&name)?;
     let values = match value.into_string() {
+        Ok(value) if value.trim().is_empty() => Err(format!("{name}: {UNSET_IT}")),
         Ok(value) if is_list(arg) => Ok(value.split(',').map(|item| item.trim().to_owned()).collect()),
         Ok(value) => Ok(vec![value]),
         Err(_) => Err(format!("{name}: it is not UTF-8")),
@@ -142,7 +166,10 @@ fn arguments(flag: &str, arg: &Arg, source: &str, values: &[String]) -> Result<V
     let probe = ServeArgs::augment_args(Command::new("probe").no_binary_name(true));
     match probe.try_get_matches_from(&arguments) {
         Ok(_) => Ok(arguments),
-        Err(error) => Err(format!("{source}: {}", essence(&error.to_string()))),
+        Err(error) => {
+            let said = line_without_secrets(&essence(&error.to_string()), values.iter().map(String::as_str));
+            Err(format!("{source}: {said}"))
+        }
     }
 }
 
@@ -152,7 +179,11 @@ fn is_list(arg: &Arg) -> bool {
 
 /// Clap's message without its `error:` and its hint at `--help`, on one line.
 fn essence(message: &str) -> String {
-    let lines = message.lines().take_while(|line| !line.starts_with("For more information")).map(str::trim);
-    let joined = lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
-    joined.trim_start_matches("error: ").to_owned()
+    let end = message.find("\nFor more information").unwrap_or(message.len());
+    one_line(&message[..end]).trim_start_matches("error: ").to_owned()
+}
+
+/// All that ends the process is one line.
+pub(super) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

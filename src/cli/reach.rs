@@ -1,10 +1,8 @@
 use std::{sync::Arc, time::Duration};
 
-use anyhow::{anyhow, bail};
-use asset_arbiter::{arbiter::Arbiter, bus::Bus, model::LogThrottle, store::Store};
+use anyhow::anyhow;
+use asset_arbiter::{arbiter::Arbiter, bus::Bus, model::LogThrottle};
 use tokio::time::{sleep, timeout};
-
-use super::Config;
 
 /// How long a ping of the bus may take before it is made again.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -40,27 +38,6 @@ async fn reach(bus: &dyn Bus) -> Result<(), String> {
         }
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
-    }
-}
-
-/// Looks whether the store can do what is configured.
-///
-/// # Errors
-/// Says what it cannot do, and what to do instead.
-pub(crate) fn suits(config: &Config, store: &dyn Store) -> anyhow::Result<()> {
-    let (limits, scheme) = (store.limits(), config.store.split(':').next().unwrap_or_default());
-    let rules = &config.arbiter;
-    if !limits.select_creates && (rules.auto_create.is_some() || !rules.templates.is_empty()) {
-        bail!(
-            "--store {scheme}: forgets by itself and could not tell a new asset from one it forgot: leave out --asset and \
-             --auto-create, and create assets with PUT /v1/rooms/ROOM/assets/ASSET"
-        );
-    }
-    let templates = rules.templates.iter().map(|(asset, units)| (format!("--asset {asset}={units}"), *units));
-    let auto_create = rules.auto_create.map(|units| (format!("--auto-create {units}"), units));
-    match templates.chain(auto_create).find(|(_, units)| *units > limits.units) {
-        Some((flag, _)) => bail!("{flag}: an asset in {scheme}: has at most {} units", limits.units),
-        None => Ok(()),
     }
 }
 

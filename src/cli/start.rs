@@ -1,31 +1,14 @@
-use std::{io::IsTerminal, net::SocketAddr};
+use std::net::SocketAddr;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use asset_arbiter::server;
 use tokio::net::TcpListener;
-use tracing_subscriber::{EnvFilter, fmt};
 use uuid::Uuid;
 
-use super::{Config, serve_args::LogFormat};
+use super::Config;
 
 /// Files besides connections: the listener, the store's, the runtime's, standard streams.
 const OTHER_FILES: u64 = 100;
-
-/// Starts the log.
-///
-/// # Errors
-/// When there is one already.
-pub(crate) fn tracing_to_stderr(config: &Config) -> anyhow::Result<()> {
-    let log = fmt()
-        .with_env_filter(EnvFilter::try_new(&config.log_level)?)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    match config.log_format {
-        LogFormat::Pretty => log.try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
-    }
-    .map_err(|error| anyhow!("cannot start the log: {error}"))
-}
 
 /// Binds the address, with as many files as this process may have.
 ///

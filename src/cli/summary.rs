@@ -2,17 +2,9 @@
 
 use std::{fmt::Display, time::Duration};
 
-use super::Config;
+use asset_arbiter::model::without_secrets;
 
-/// A URL without the password in it.
-pub(super) fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    match authority.rsplit_once('@') {
-        Some((user, _)) => format!("{scheme}://***{}", &rest[user.len()..]),
-        None => url.to_owned(),
-    }
-}
+use super::Config;
 
 /// What a configuration comes to, one line per flag.
 pub(super) fn lines(config: &Config) -> Vec<String> {
@@ -21,8 +13,8 @@ pub(super) fn lines(config: &Config) -> Vec<String> {
     let rate = settings.selects_per_second;
     let shown: [(&str, String); 32] = [
         ("listen", listen.to_string()),
-        ("store", without_password(store)),
-        ("bus", without_password(bus)),
+        ("store", without_secrets(store)),
+        ("bus", without_secrets(bus)),
         ("asset", none_or_list(templates)),
         ("auto-create", arbiter.auto_create.map_or("off".to_owned(), |units| units.to_string())),
         ("sold-out-ttl", time(arbiter.sold_out_ttl)),
@@ -63,17 +55,4 @@ fn none_or_list(items: impl Iterator<Item = impl Display>) -> String {
 
 fn time(duration: Duration) -> String {
     if duration.is_zero() { "0".to_owned() } else { format!("{duration:?}") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passwords_are_not_shown() {
-        assert_eq!(without_password("redis://me:p@ss@host:1/0?wait=1"), "redis://***@host:1/0?wait=1");
-        assert_eq!(without_password("redis://host/0"), "redis://host/0");
-        assert_eq!(without_password("sqlite:a@b"), "sqlite:a@b");
-        assert_eq!(without_password("memory:"), "memory:");
-    }
 }

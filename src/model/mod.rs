@@ -10,6 +10,7 @@ mod error;
 mod event;
 mod log_throttle;
 mod name;
+mod redact;
 mod request_id;
 mod server_message;
 
@@ -21,6 +22,7 @@ pub use error::ErrorCode;
 pub use event::{Change, Event};
 pub use log_throttle::LogThrottle;
 pub use name::{AssetName, InvalidName, Name, PlayerName, RoomName};
+pub use redact::{line_without_secrets, option_name, without_secrets};
 pub use request_id::RequestId;
 pub use server_message::{Present, ServerMessage, SoldOut, Welcome};
 

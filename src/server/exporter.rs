@@ -1,6 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use parking_lot::Mutex;
 
 use super::App;
 
@@ -19,7 +20,11 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 pub struct Metrics {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
+    /// What reads numbers that are counted elsewhere.
+    readers: Mutex<Vec<Reader>>,
 }
+
+type Reader = Box<dyn Fn() + Send + Sync>;
 
 impl Default for Metrics {
     fn default() -> Self {
@@ -32,7 +37,7 @@ impl Metrics {
     #[must_use]
     pub fn new() -> Self {
         let recorder = with_buckets(PrometheusBuilder::new()).build_recorder();
-        Self { handle: recorder.handle(), recorder }
+        Self { handle: recorder.handle(), recorder, readers: Mutex::default() }
     }
 
     /// Runs `register`; the metric handles it makes count here, wherever they are used later.
@@ -40,9 +45,16 @@ impl Metrics {
         metrics::with_local_recorder(&self.recorder, register)
     }
 
+    /// Adds a counter whose count is kept elsewhere: `read` is asked for it whenever it is shown.
+    pub fn count(&self, name: &'static str, read: impl Fn() -> u64 + Send + Sync + 'static) {
+        let counter = self.scope(|| metrics::counter!(name));
+        self.readers.lock().push(Box::new(move || counter.absolute(read())));
+    }
+
     /// All of them, in Prometheus' text format.
     #[must_use]
     pub fn render(&self) -> String {
+        self.readers.lock().iter().for_each(|read| read());
         self.handle.render()
     }
 

@@ -18,9 +18,10 @@ pub(super) const ALIVE: &str = "/healthz";
 pub(super) const READY: &str = "/readyz";
 pub(super) const METRICS: &str = "/metrics";
 
-/// `GET /healthz`: this process answers.
-pub(super) async fn alive() -> Json<Value> {
-    Json(json!({"status": "ok"}))
+/// `GET /healthz`: this process answers, and all that it cannot live without goes on.
+pub(super) async fn alive(State(app): State<Arc<App>>) -> Result<Json<Value>, Failure> {
+    app.arbiter.vital().failure().map_or(Ok(()), |why| Err(away(&why)))?;
+    Ok(Json(json!({"status": "ok"})))
 }
 
 /// `GET /readyz`: players may be sent here.

@@ -50,17 +50,20 @@ use tokio::{net::TcpListener, task::JoinSet};
 
 /// Serves `app` on `listener` until `shutdown` is ready, then drains: every request that reached a socket is
 /// answered, every WebSocket is told to come back elsewhere. Returns when all connections are gone, or after
-/// [`Settings::drain_timeout`].
+/// [`Settings::drain_timeout`]. The same when something ends that must not; then the arbiter's
+/// [`failure`](crate::arbiter::Vital::failure) says what.
 pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future<Output = ()>) {
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, "listening");
     }
     let _chores = chores(&app);
     let router = routes::router(&app);
+    let vital = app.arbiter.vital();
     tokio::select! {
         biased;
         () = shutdown => {}
-        never = accept::accept(&listener, &app, &router) => match never {},
+        () = vital.failed() => {}
+        () = vital.guard("accepting connections", accept::accept(&listener, &app, &router)) => {}
     }
     drop(listener);
     drain::drain(&app).await;
@@ -69,9 +72,10 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future<O
 /// What goes on beside the connections; ends when the set is dropped.
 fn chores(app: &Arc<App>) -> JoinSet<()> {
     let mut chores = JoinSet::new();
-    chores.spawn(Arc::clone(&app.connections).watch());
-    chores.spawn(exporter::upkeep(Arc::clone(app)));
+    let vital = app.arbiter.vital();
+    chores.spawn(vital.guard("the watch over connections", Arc::clone(&app.connections).watch()));
+    chores.spawn(vital.guard("the upkeep of metrics", exporter::upkeep(Arc::clone(app))));
     let sum_up = Arc::clone(app);
-    chores.spawn(async move { sum_up.player_log.sum_up().await });
+    chores.spawn(vital.guard("the log of players", async move { sum_up.player_log.sum_up().await }));
     chores
 }

@@ -1,6 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
-use super::{Result, Store, StoreError, StoreErrorKind};
+use super::{Limits, Result, Store, StoreError, StoreErrorKind};
+use crate::model::without_secrets;
 
 /// What a store is opened with besides its URL.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +22,10 @@ pub struct Driver {
     pub summary: &'static str,
     /// Its file, for what it opens with.
     pub(super) source: &'static str,
+    /// What its stores can hold and do.
+    pub limits: Limits,
+    /// Takes a URL apart without opening anything.
+    pub(super) check: fn(&str, Options) -> Result<()>,
     pub(super) open: fn(&str, Options) -> Result<Arc<dyn Store>>,
 }
 
@@ -91,21 +96,37 @@ fn scheme(url: &str) -> &str {
     url.split_once(':').map_or(url, |(scheme, _)| scheme)
 }
 
+/// Says what is wrong with a URL, without opening anything.
+///
+/// # Errors
+/// As [`open`] for a URL that can never be opened.
+pub fn check(url: &str, options: Options) -> Result<()> {
+    (known(url)?.check)(url, options)
+}
+
 /// Opens the store a URL names.
 ///
 /// # Errors
 /// `Unavailable` names an unknown scheme and those there are, a feature that is off, or what the driver could not do.
 pub fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
-    let Some(driver) = driver(url) else {
-        let scheme = scheme(url);
+    (known(url)?.open)(url, options)
+}
+
+fn known(url: &str) -> Result<&'static Driver> {
+    driver(url).ok_or_else(|| {
+        let scheme = scheme_shown(url);
         let known: Vec<_> = DRIVERS.iter().map(|driver| driver.example).collect();
-        let off = SWITCHED_OFF.iter().find(|(_, schemes)| schemes.contains(&scheme));
+        let off = SWITCHED_OFF.iter().find(|(_, schemes)| schemes.contains(&&*scheme));
         let why = off.map_or_else(
             || format!("no store has the scheme {scheme:?}"),
             |(feature, _)| format!("this build was made without the feature {feature:?} that {scheme}: needs"),
         );
         let message = format!("{why}; this build has {}", known.join(", "));
-        return Err(StoreError::new("store", StoreErrorKind::Unavailable, message));
-    };
-    (driver.open)(url, options)
+        StoreError::new("store", StoreErrorKind::Unavailable, message)
+    })
+}
+
+/// The scheme of a URL that nobody knows, which may be a password.
+fn scheme_shown(url: &str) -> String {
+    scheme(&without_secrets(url)).to_owned()
 }

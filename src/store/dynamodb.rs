@@ -34,7 +34,7 @@ use self::{
     target::Target,
 };
 use super::{
-    Driver, Options, Result, Store, StoreError, StoreErrorKind,
+    Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
     versioned::{Change, Record, Records, Versioned},
 };
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName};
@@ -44,6 +44,8 @@ pub(super) const DRIVER: Driver = Driver {
     example: "dynamodb://TABLE?region=eu-west-1",
     summary: "Amazon DynamoDB, credentials from AWS's usual places; ?region=, endpoint=, create=true, ttl= and inline=",
     source: include_str!("dynamodb.rs"),
+    limits: Limits::NONE,
+    check: |url, _| Target::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
     open,
 };
 

@@ -23,13 +23,17 @@ use super::{
     Call, Created, Done, Driver, Limits, Options, Result, Selected, Store, StoreError, StoreErrorKind,
     outcome::Outcome,
 };
-use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
+use crate::model::{
+    AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units, without_secrets,
+};
 
 pub(super) const DRIVER: Driver = Driver {
     schemes: &["memory"],
     example: "memory:",
     summary: "this process's memory; fastest, gone with the process",
     source: include_str!("memory.rs"),
+    limits: Limits::NONE,
+    check: |url, _| check(url),
     open,
 };
 
@@ -46,10 +50,14 @@ pub struct MemoryStore {
 }
 
 fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
-    match url {
-        "memory:" => Ok(Arc::new(MemoryStore::new(options.room_ttl))),
-        _ => Err(error(StoreErrorKind::Unavailable, format!("takes no parameters: write memory:, not {url}"))),
-    }
+    check(url)?;
+    Ok(Arc::new(MemoryStore::new(options.room_ttl)))
+}
+
+fn check(url: &str) -> Result<()> {
+    let shown = without_secrets(url);
+    let why = || error(StoreErrorKind::Unavailable, format!("takes no parameters: write memory:, not {shown}"));
+    (url == "memory:").then_some(()).ok_or_else(why)
 }
 
 impl MemoryStore {

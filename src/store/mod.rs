@@ -31,7 +31,7 @@ use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 
-pub use drivers::{DRIVERS, Driver, Options, SWITCHED_OFF, driver, open};
+pub use drivers::{DRIVERS, Driver, Options, SWITCHED_OFF, check, driver, open};
 pub use error::{StoreError, StoreErrorCause, StoreErrorKind};
 pub use memory::MemoryStore;
 

@@ -20,7 +20,9 @@ use tokio::runtime::Handle;
 
 use self::{key::Access, link::Link, recent::Recent, target::Target};
 use super::{
-    Driver, Options, Result, Store, StoreError, StoreErrorKind, document::Documents, versioned::Versioned,
+    Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
+    document::{Documents, Shelf},
+    versioned::Versioned,
 };
 use crate::model::{AssetName, RoomName};
 
@@ -30,6 +32,8 @@ pub(super) const DRIVER: Driver = Driver {
     summary: "Momento, with the API key in MOMENTO_API_KEY; ?endpoint= and ttl=; forgets, so that neither --asset nor \
               --auto-create go with it",
     source: include_str!("momento.rs"),
+    limits: Limits { units: Cache::MOST_UNITS, select_creates: Cache::SELECT_CREATES },
+    check: |url, options| parts(url, options).map(drop),
     open,
 };
 
@@ -53,14 +57,21 @@ const KEPT_AGAIN: u32 = 8;
 
 fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     let unusable = |why| error(StoreErrorKind::Unavailable, why).hopeless();
-    let target = Target::parse(url).map_err(unusable)?;
-    let ttl = target::ttl(&target, options.room_ttl).map_err(unusable)?;
-    let access = Access::from_env(&target.place).map_err(unusable)?;
+    let (target, ttl, access) = parts(url, options)?;
     if Handle::try_current().is_err() {
         return Err(unusable("it connects in the background and needs a tokio runtime for it".to_owned()));
     }
     let link = Link::open(&access, &target.cache).map_err(unusable)?;
     Ok(Arc::new(Versioned::new(Documents(Cache::new(link, ttl)))))
+}
+
+/// What the URL, the flag and the environment say.
+fn parts(url: &str, options: Options) -> Result<(Target, Duration, Access)> {
+    let unusable = |why| error(StoreErrorKind::Unavailable, why).hopeless();
+    let target = Target::parse(url).map_err(unusable)?;
+    let ttl = target::ttl(&target, options.room_ttl).map_err(unusable)?;
+    let access = Access::from_env(&target.place).map_err(unusable)?;
+    Ok((target, ttl, access))
 }
 
 impl Cache {

@@ -23,7 +23,7 @@ use self::{
     target::Target,
 };
 use super::{
-    Driver, Options, Result, Store, StoreError, StoreErrorKind,
+    Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
     document::{Document, Documents, Shelf},
     versioned::{Change, Versioned},
 };
@@ -35,6 +35,8 @@ pub(super) const DRIVER: Driver = Driver {
     summary: "MongoDB 4.4 or later, or Amazon DocumentDB 5.0; also mongodb+srv://; the usual options of such URLs, ttl= and \
               collection=",
     source: include_str!("mongodb.rs"),
+    limits: Limits { units: MongoShelf::MOST_UNITS, select_creates: MongoShelf::SELECT_CREATES },
+    check: |url, _| Target::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
     open,
 };
 

@@ -33,7 +33,7 @@ use self::{
     target::Target,
 };
 use super::{
-    Driver, Options, Result, Store, StoreError, StoreErrorKind, crypto,
+    Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind, crypto,
     versioned::{Change, FIRST, Record, Records, Versioned},
 };
 use crate::model::{
@@ -46,6 +46,8 @@ pub(super) const DRIVER: Driver = Driver {
     summary: "TiDB, MySQL or MariaDB; the database must be there, tables are made; ?tls=true, tls_ca=FILE, pool=N, \
               statement_timeout_ms= and ttl=",
     source: include_str!("mysql.rs"),
+    limits: Limits::NONE,
+    check: |url, _| Target::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
     open,
 };
 

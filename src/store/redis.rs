@@ -34,6 +34,8 @@ pub(super) const DRIVER: Driver = Driver {
     summary: "Redis, Valkey or ElastiCache; also rediss://, redis+cluster:// and redis+sentinel://HOST/NAME; \
               ?wait=N, wait_timeout_ms=, ttl= and prefix=",
     source: include_str!("redis.rs"),
+    limits: Limits::NONE,
+    check: |url, _| Target::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
     open,
 };
 

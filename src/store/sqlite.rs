@@ -46,6 +46,8 @@ pub(super) const DRIVER: Driver = Driver {
     example: "sqlite:game.db",
     summary: "a file on this machine; survives kill -9 and power loss",
     source: include_str!("sqlite.rs"),
+    limits: Limits::NONE,
+    check: |url, _| file::named(url).map(drop),
     open,
 };
 

@@ -2,8 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod member;
 mod process;
 mod running;
+mod secrets;
+#[cfg(unix)]
+mod signals;
+#[cfg(unix)]
+mod streams;
 
 use std::{
     fs,
@@ -73,12 +79,10 @@ fn lists_and_switches_are_written_in_the_environment() {
         ("ASSET_ARBITER_ALLOW_ORIGIN", "https://a.example,https://b.example"),
         ("ASSET_ARBITER_INSECURE", "true"),
         ("ASSET_ARBITER_LISTEN", "0.0.0.0:0"),
-        ("ASSET_ARBITER_STORE", ""),
     ];
     assert_eq!(effective("asset", &[], &env), "sword=2 bow=1");
     assert_eq!(effective("allow-origin", &[], &env), "https://a.example https://b.example");
     assert_eq!(effective("selects-per-second", &[], &env), "50", "beyond loopback");
-    assert_eq!(effective("store", &[], &env), "memory:", "empty is as good as unset");
 }
 
 #[test]

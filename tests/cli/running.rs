@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::asset_arbiter;
 
 /// Nothing here takes that long.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server process with its log as it comes; killed when dropped.
 pub(crate) struct Running {
@@ -27,8 +27,12 @@ impl Running {
         Self::spawn(asset_arbiter(&[args, &["--log-format", "json"]].concat(), env))
     }
 
-    pub(crate) fn spawn(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    pub(crate) fn spawn(command: Command) -> Self {
+        Self::spawn_to(command, Stdio::piped())
+    }
+
+    pub(crate) fn spawn_to(mut command: Command, stdout: impl Into<Stdio>) -> Self {
+        let mut child = command.stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
         let mut log = String::new();
         let port = loop {
@@ -45,8 +49,7 @@ impl Running {
     }
 
     pub(crate) fn tell(&self, signal: &str) {
-        let kill = format!("kill -{signal} {}", self.child.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        kill(&self.child, signal);
     }
 
     pub(crate) fn wait_for(&self, message: &str) {
@@ -62,33 +65,63 @@ impl Running {
     }
 
     pub(crate) fn get(&self, path: &str) -> String {
-        self.send(&format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+        self.send(&get(path))
     }
 
     pub(crate) fn send(&self, request: &str) -> String {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        send(self.address, request)
     }
 
     /// Its exit code, all it wrote to stdout, and its log.
-    pub(crate) fn stop(mut self, signal: &str) -> (Option<i32>, String, String) {
+    pub(crate) fn stop(self, signal: &str) -> (Option<i32>, String, String) {
         self.tell(signal);
-        let started = Instant::now();
-        let status = loop {
-            match self.child.try_wait().unwrap() {
-                Some(status) => break status,
-                None => assert!(started.elapsed() < PATIENCE, "it does not end"),
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        };
+        self.wait()
+    }
+
+    /// The same, for one that was told already.
+    pub(crate) fn wait(mut self) -> (Option<i32>, String, String) {
+        let code = ended(&mut self.child);
         let mut stdout = String::new();
-        self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+        if let Some(mut pipe) = self.child.stdout.take() {
+            pipe.read_to_string(&mut stdout).unwrap();
+        }
         self.reader.take().unwrap().join().unwrap();
-        (status.code(), stdout, self.log_so_far())
+        (code, stdout, self.log_so_far())
+    }
+}
+
+/// What is answered to a request until the connection is closed.
+pub(crate) fn send(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// A request for a page.
+pub(crate) fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+}
+
+pub(crate) fn kill(child: &Child, signal: &str) {
+    let kill = format!("kill -{signal} {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+}
+
+/// Its exit code, which comes in time; `None` if a signal ended it.
+pub(crate) fn ended(child: &mut Child) -> Option<i32> {
+    let started = Instant::now();
+    loop {
+        match child.try_wait().unwrap() {
+            Some(status) => return status.code(),
+            None if started.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(10)),
+            None => {
+                let _ = child.kill();
+                panic!("it does not end");
+            }
+        }
     }
 }
 

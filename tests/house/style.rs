@@ -41,6 +41,15 @@ pub fn unwraps(file: &File) -> Complaints {
     found.map(|(at, _)| file.complain(at, "unwrap() outside tests".to_owned())).collect()
 }
 
+/// No macro that panics over a stream that is full or closed, and waits for one that nobody reads.
+pub fn prints(file: &File) -> Complaints {
+    let code = code::bare_without_tests(&file.text);
+    let macros = ["print", "println", "eprint", "eprintln"];
+    let found = macros.iter().flat_map(|name| code::words(&code, name).map(move |at| (at, name)));
+    let found = found.filter(|(at, name)| code[at + name.len()..].trim_start().starts_with('!'));
+    found.map(|(at, name)| file.complain(at, format!("{name}! panics; write through cli::say"))).collect()
+}
+
 /// Nothing is left for later. The words are put together here so that this file does not hold them itself.
 pub fn leftovers(file: &File) -> Complaints {
     let words = [["TO", "DO"], ["FIX", "ME"], ["XX", "X"]].map(|parts| parts.concat());

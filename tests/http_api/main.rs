@@ -9,6 +9,7 @@ mod errors;
 mod limits;
 mod pages;
 mod safety;
+mod vital;
 
 use serde_json::json;
 use server::Server;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     link::url::{Address, Parts, credentials, decoded, options},
-    model::RoomName,
+    model::{RoomName, option_name},
 };
 
 /// `nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT][,HOST...][?prefix=PREFIX]`, taken apart.
@@ -50,7 +50,10 @@ impl Target {
         for option in options(query) {
             match option? {
                 ("prefix", value) => prefix = checked_prefix(value)?,
-                (name, _) => return Err(format!("there is no option {name:?}; the option is prefix")),
+                (name, value) => {
+                    let name = option_name(name, &value);
+                    return Err(format!("there is no option {name}; the option is prefix"));
+                }
             }
         }
         Ok(Self { tls: scheme == "tls", servers, login, prefix })

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 
 use crate::{
     link::url::{Address, Parts, credentials, decoded, options},
-    model::room_ttl,
+    model::{option_name, room_ttl},
 };
 
 /// `redis://[[USER]:PASSWORD@]HOST[:PORT][/DB][?OPTIONS]`, taken apart.
@@ -87,7 +87,12 @@ impl UrlOptions {
                 "wait_timeout_ms" => timeout = Some(number(name, &value, LONGEST_WAIT_MS)?),
                 "ttl" => ttl = Some(room_ttl(&value).map_err(|why| format!("ttl: {why}"))?),
                 "prefix" => prefix = checked_prefix(value)?,
-                _ => return Err(format!("there is no option {name:?}; the options are {OPTIONS}")),
+                _ => {
+                    return Err(format!(
+                        "there is no option {}; the options are {OPTIONS}",
+                        option_name(name, &value)
+                    ));
+                }
             }
         }
         if wait.is_none() && timeout.is_some() {

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use crate::model::room_ttl;
+use crate::model::{option_name, room_ttl};
 
 /// `dynamodb://TABLE[?OPTIONS]`, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,12 @@ impl Target {
                 "create" => target.create = checked_bool(name, value)?,
                 "ttl" => target.room_ttl = Some(room_ttl(value).map_err(|why| format!("ttl: {why}"))?),
                 "inline" => target.inline = checked_inline(value)?,
-                _ => return Err(format!("there is no option {name:?}; the options are {OPTIONS}")),
+                _ => {
+                    return Err(format!(
+                        "there is no option {}; the options are {OPTIONS}",
+                        option_name(name, value)
+                    ));
+                }
             }
         }
         Ok(target)

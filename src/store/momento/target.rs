@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::room_ttl;
+use crate::model::{option_name, room_ttl};
 
 /// `momento://CACHE[?endpoint=...&ttl=...]`, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,12 @@ impl Target {
                 "endpoint" => place = Place::parse(value)?,
                 "ttl" => ttl = Some(checked_ttl(value)?),
                 _ if is_of_a_key(name) => return Err(KEY_IN_URL.to_owned()),
-                _ => return Err(format!("there is no option {name:?}; the options are {OPTIONS}")),
+                _ => {
+                    return Err(format!(
+                        "there is no option {}; the options are {OPTIONS}",
+                        option_name(name, value)
+                    ));
+                }
             }
         }
         Ok(Self { cache: checked_cache(cache)?, place, ttl })

@@ -6,7 +6,7 @@ use std::{fmt, fs, time::Duration};
 use ::mongodb::options::ConnectionString;
 
 use super::health::in_words;
-use crate::model::room_ttl;
+use crate::model::{option_name, room_ttl};
 
 /// `mongodb://[USER:PASSWORD@]HOST[:PORT][,HOST...]/DATABASE[?OPTIONS]`, taken apart.
 pub(super) struct Target {
@@ -149,7 +149,12 @@ impl Asked {
                 }
                 self.drivers_own.push(option.to_owned());
             }
-            _ => return Err(format!("there is no option {name:?}; the options are {OPTIONS}")),
+            _ => {
+                return Err(format!(
+                    "there is no option {}; the options are {OPTIONS}",
+                    option_name(name, value)
+                ));
+            }
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use crate::{
     link::url::{Address, Parts, decoded, options},
-    model::room_ttl,
+    model::{option_name, room_ttl},
 };
 
 /// `mysql://USER[:PASSWORD]@HOST[:PORT]/DATABASE[?OPTIONS]`, taken apart.
@@ -92,7 +92,12 @@ impl UrlOptions {
                 ("pool", _) => pool = number(name, &value, 1, LARGEST_POOL)?,
                 ("statement_timeout_ms", _) => timeout = number(name, &value, 10, LONGEST_STATEMENT_MS)?,
                 ("ttl", _) => ttl = Some(room_ttl(&value).map_err(|why| format!("ttl: {why}"))?),
-                _ => return Err(format!("there is no option {name:?}; the options are {OPTIONS}")),
+                _ => {
+                    return Err(format!(
+                        "there is no option {}; the options are {OPTIONS}",
+                        option_name(name, &value)
+                    ));
+                }
             }
         }
         let tls = match (tls, ca) {
@@ -125,7 +130,7 @@ fn name(text: &str) -> Result<String> {
     }
     let fits =
         name.chars().count() <= LONGEST_NAME && !name.contains(|c: char| c.is_control() || "/`".contains(c));
-    if fits { Ok(name) } else { Err(format!("{name:?} is no name of a database: {SHAPE}")) }
+    if fits { Ok(name) } else { Err(format!("that is no name of a database: {SHAPE}")) }
 }
 
 fn number(name: &str, value: &str, least: u64, most: u64) -> Result<u64> {

@@ -4,7 +4,10 @@ use std::{
 };
 
 use super::failure::{broken, unavailable};
-use crate::store::{Result, StoreError};
+use crate::{
+    model::without_secrets,
+    store::{Result, StoreError},
+};
 
 /// The file that a URL names.
 ///
@@ -19,7 +22,8 @@ pub(super) fn named(url: &str) -> Result<&Path> {
         _ if name.contains('?') => "takes no parameters",
         _ => return Ok(Path::new(name)),
     };
-    Err(unavailable(format!("{url:?} {wrong}; write sqlite:FILE, such as sqlite:game.db")))
+    let shown = without_secrets(url);
+    Err(unavailable(format!("{shown:?} {wrong}; write sqlite:FILE, such as sqlite:game.db")))
 }
 
 /// The same path for the same file, whichever symlinks and relative paths lead to it.

@@ -1,0 +1,169 @@
+//! The log: lines go through a bounded queue to a thread that writes them, so that a stderr that is full, closed or not
+//! read stops nothing. What is lost is counted.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    panic::{self, PanicHookInfo},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    thread,
+    time::Duration,
+};
+
+use anyhow::anyhow;
+use asset_arbiter::server::Metrics;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::{EnvFilter, fmt};
+
+use super::{Config, say, serve_args::LogFormat};
+
+/// Lines that may wait to be written; some MB. More are dropped.
+const QUEUE: usize = 8192;
+/// How long the last lines may take to be written.
+const LAST_LINES: Duration = Duration::from_millis(1500);
+
+/// The log while it is kept. Dropped, it writes what waits, if that can be.
+pub(crate) struct Log {
+    guard: Option<WorkerGuard>,
+    queue: ErrorCounter,
+    unwritten: Arc<AtomicU64>,
+}
+
+impl Log {
+    /// Starts the log on stderr. Panics go to it from now on.
+    ///
+    /// # Errors
+    /// When there is one already.
+    pub(crate) fn start(config: &Config) -> anyhow::Result<Self> {
+        let unwritten = Arc::new(AtomicU64::new(0));
+        let stream = Lines { stream: io::stderr(), torn: false, unwritten: Arc::clone(&unwritten) };
+        let builder = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(QUEUE).thread_name("log");
+        let (writer, guard) = builder.finish(stream);
+        let log = Self { guard: Some(guard), queue: writer.error_counter(), unwritten };
+        let subscriber = fmt()
+            .with_env_filter(EnvFilter::try_new(&config.log_level)?)
+            .with_writer(writer)
+            .log_internal_errors(false)
+            .with_ansi(io::stderr().is_terminal());
+        match config.log_format {
+            LogFormat::Pretty => subscriber.try_init(),
+            LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
+        }
+        .map_err(|error| anyhow!("cannot start the log: {error}"))?;
+        panic::set_hook(Box::new(panicked));
+        config.loose_files.iter().for_each(|file| tracing::warn!("{file}"));
+        Ok(log)
+    }
+
+    /// Counts in `metrics` what is dropped.
+    pub(crate) fn count_dropped(&self, metrics: &Metrics) {
+        let (queue, unwritten) = (self.queue.clone(), Arc::clone(&self.unwritten));
+        let read = move || queue.dropped_lines() as u64 + unwritten.load(Relaxed);
+        metrics.count("asset_arbiter_log_lines_dropped_total", read);
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        // It may wait for the reader of a pipe, and complain on stdout.
+        let guard = self.guard.take();
+        say::within(LAST_LINES, move || drop(guard));
+    }
+}
+
+/// What the default hook writes, as a line of the log.
+fn panicked(info: &PanicHookInfo<'_>) {
+    let place = info.location().map(ToString::to_string).unwrap_or_default();
+    let why = info.payload_as_str().unwrap_or("no message");
+    let current = thread::current();
+    tracing::error!(place, thread = current.name().unwrap_or("unnamed"), "panicked: {why}");
+}
+
+/// Writes lines and counts those it cannot write.
+struct Lines<W> {
+    stream: W,
+    /// The last line was written in part.
+    torn: bool,
+    unwritten: Arc<AtomicU64>,
+}
+
+impl<W: Write> Lines<W> {
+    fn line(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.torn {
+            self.stream.write_all(b"\n")?;
+            self.torn = false;
+        }
+        let mut rest = line;
+        while !rest.is_empty() {
+            match self.stream.write(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    rest = &rest[written..];
+                    self.torn = !rest.is_empty();
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write> Write for Lines<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.line(line).is_err() {
+            self.unwritten.fetch_add(1, Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let _ = self.stream.flush();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes so many bytes, then nothing until it is told to.
+    struct Disk {
+        space: usize,
+        written: Vec<u8>,
+    }
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let taken = bytes.len().min(self.space);
+            if taken == 0 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.space -= taken;
+            self.written.extend(&bytes[..taken]);
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+    }
+
+    #[test]
+    fn lines_that_cannot_be_written_are_counted_and_the_next_begins_anew() {
+        let unwritten = Arc::new(AtomicU64::new(0));
+        let stream = Disk { space: 6, written: Vec::new() };
+        let mut lines = Lines { stream, torn: false, unwritten: Arc::clone(&unwritten) };
+        for line in ["one\n", "two\n", "three\n"] {
+            lines.write_all(line.as_bytes()).unwrap();
+            lines.flush().unwrap();
+        }
+        assert_eq!(unwritten.load(Relaxed), 2);
+        lines.stream.space = 100;
+        lines.write_all(b"four\n").unwrap();
+        assert_eq!(lines.stream.written, b"one\ntw\nfour\n");
+        assert_eq!(unwritten.load(Relaxed), 2);
+    }
+}

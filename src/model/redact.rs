@@ -1,0 +1,208 @@
+/// Schemes that have neither users nor passwords in their URLs.
+const WITHOUT_SECRETS: [&str; 3] = ["memory", "sqlite", "local"];
+
+/// Options that are no secrets, as stores and buses have them.
+const SHOWN: [&str; 22] = [
+    "appname",
+    "authmechanism",
+    "authsource",
+    "collection",
+    "create",
+    "directconnection",
+    "inline",
+    "linearizable",
+    "maxpoolsize",
+    "pool",
+    "prefix",
+    "readconcernlevel",
+    "region",
+    "replicaset",
+    "ssl",
+    "statement_timeout_ms",
+    "tls",
+    "tls_ca",
+    "ttl",
+    "w",
+    "wait",
+    "wait_timeout_ms",
+];
+
+const HIDDEN: &str = "***";
+
+/// A URL to be shown: without what is a user, a password, a token or a key, or may be one if the URL is not written as it
+/// should be. In doubt it hides more.
+#[must_use]
+pub fn without_secrets(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once(':') else {
+        // A password that stands alone has no sign of being one.
+        return if url.contains(['@', '/', '?', '#', '%']) { HIDDEN.to_owned() } else { url.to_owned() };
+    };
+    if WITHOUT_SECRETS.contains(&scheme.to_ascii_lowercase().as_str()) && !rest.starts_with("//") {
+        return url.to_owned();
+    }
+    if !is_scheme(scheme) {
+        return HIDDEN.to_owned();
+    }
+    let (slashes, rest) = rest.strip_prefix("//").map_or(("", rest), |rest| ("//", rest));
+    // A password may have an @, a /, a ? and a # of its own, so what stands before the last @ may be part of it.
+    let (login, place) = rest.rsplit_once('@').map_or(("", rest), |(_, place)| ("***@", place));
+    if slashes.is_empty() && !place.is_empty() {
+        return format!("{scheme}:{HIDDEN}");
+    }
+    let (place, query) = place.split_once('?').map_or((place, None), |(place, query)| (place, Some(query)));
+    let (hosts, path) = place.split_once('/').map_or((place, None), |(hosts, path)| (hosts, Some(path)));
+    let hosts = if hosts.split(',').all(is_host) { hosts } else { HIDDEN };
+    let path = path.map(|path| if is_path(path) { format!("/{path}") } else { format!("/{HIDDEN}") });
+    let query = query.map(|query| format!("?{}", query.split('&').map(option).collect::<Vec<_>>().join("&")));
+    format!("{scheme}://{login}{hosts}{}{}", path.unwrap_or_default(), query.unwrap_or_default())
+}
+
+/// A line to be shown in which any of `given` may stand, each as [`without_secrets`] shows it; and no other URL with a
+/// login in it.
+#[must_use]
+pub fn line_without_secrets<'a>(line: &str, given: impl IntoIterator<Item = &'a str>) -> String {
+    let mut line = line.to_owned();
+    for value in given {
+        let shown = without_secrets(value);
+        if value.contains([':', '@']) && shown != value {
+            line = line.replace(value, &shown).replace(&value.escape_debug().to_string(), &shown);
+        }
+    }
+    let lines: Vec<_> = line.split('\n').map(without_logins).collect();
+    lines.join("\n")
+}
+
+/// Hides from the first `://` that is not hidden yet to the last `@` after it.
+fn without_logins(line: &str) -> String {
+    let Some((before, rest)) = line.split_once("://") else { return line.to_owned() };
+    let Some((login, place)) = rest.rsplit_once('@') else { return line.to_owned() };
+    match login {
+        HIDDEN => line.to_owned(),
+        _ => format!("{before}://{HIDDEN}@{place}"),
+    }
+}
+
+/// An option's name for a message that there is none such. Without a value it may be part of a password.
+#[must_use]
+pub fn option_name(name: &str, value: &str) -> String {
+    if value.is_empty() || !is_scheme(name) { HIDDEN.to_owned() } else { format!("{name:?}") }
+}
+
+fn is_scheme(text: &str) -> bool {
+    (1..=32).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-._".contains(&byte))
+}
+
+/// `HOST[:PORT]`. After a colon that is no port's a password may stand whose `@` was forgotten.
+fn is_host(text: &str) -> bool {
+    let (host, port) = match text.strip_prefix('[').and_then(|text| text.split_once(']')) {
+        Some((host, rest)) if host.bytes().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(&byte)) => {
+            ("x", rest)
+        }
+        Some(_) => return false,
+        None => text.find(':').map_or((text, ""), |colon| text.split_at(colon)),
+    };
+    let named = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    let port = port.strip_prefix(':').map_or(port.is_empty(), |port| port.parse::<u16>().is_ok());
+    named && port
+}
+
+/// Names and numbers, and nothing that a password would need.
+fn is_path(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte))
+}
+
+fn option(option: &str) -> String {
+    match option.split_once('=') {
+        Some((name, value)) if name.eq_ignore_ascii_case("endpoint") => format!("{name}={}", endpoint(value)),
+        Some((name, _)) if SHOWN.contains(&name.to_ascii_lowercase().as_str()) => option.to_owned(),
+        Some((name, _)) if is_scheme(name) => format!("{name}={HIDDEN}"),
+        _ if option.is_empty() => String::new(),
+        _ => HIDDEN.to_owned(),
+    }
+}
+
+fn endpoint(value: &str) -> String {
+    let (scheme, rest) = value.split_once("://").map_or((None, value), |(scheme, rest)| (Some(scheme), rest));
+    let plain = scheme.is_none_or(is_scheme) && is_host(rest.strip_suffix('/').unwrap_or(rest));
+    if plain { value.to_owned() } else { HIDDEN.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_secret_is_shown() {
+        for url in [
+            "memory:",
+            "local:",
+            "sqlite:game.db",
+            "sqlite:/data/a@b.db?ttl=2h",
+            "redis://host/0",
+            "redis://[::1]:6379/0?wait=1&wait_timeout_ms=9&prefix=a%3A&ttl=2h",
+            "rediss+cluster://a:7000,b:7001",
+            "redis+sentinel://a,b/mymaster/2",
+            "mongodb://a.example:27017,b/game?replicaSet=rs0&tls=true",
+            "mysql://***@db/game",
+            "dynamodb://assets?region=eu-west-1&endpoint=http://127.0.0.1:8000",
+            "momento://game?endpoint=cell-4-us-west-2-1.prod.a.momentohq.com",
+            "nats://a,b?prefix=x",
+        ] {
+            assert_eq!(without_secrets(url), url);
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_secret_is_hidden() {
+        for (url, shown) in [
+            ("redis://me:SECRET@h/0?wait=1", "redis://***@h/0?wait=1"),
+            ("redis://me:a/SECRET@h", "redis://***@h"),
+            ("redis://me:SECRET/a@h", "redis://***@h"),
+            ("redis://me:a@SECRET@h", "redis://***@h"),
+            ("redis://me:SECRET?a@h", "redis://***@h"),
+            ("redis://me:a?SECRET@h", "redis://***@h"),
+            ("redis://me:a#SECRET@h", "redis://***@h"),
+            ("redis://me:a?wait=SECRET@h", "redis://***@h"),
+            ("redis://me:SECRET", "redis://***"),
+            ("redis://me:SECRET/0", "redis://***/0"),
+            ("redis://me:SECRET%40h/0", "redis://***/0"),
+            ("redis://h/0?password=SECRET", "redis://h/0?password=***"),
+            ("redis://h/0?SECRET", "redis://h/0?***"),
+            ("redis://h/0?password=a&SECRET", "redis://h/0?password=***&***"),
+            ("redis://h/a:SECRET", "redis://h/***"),
+            ("redis:me:SECRET@h", "redis:***"),
+            ("redis:/me:SECRET@h", "redis:***"),
+            ("REDIS://me:SECRET@h", "REDIS://***@h"),
+            ("mongodb://u:SECRET@ss/w@h/d", "mongodb://***@h/d"),
+            (
+                "mongodb+srv://u:SECRET@h/d?authMechanismProperties=SECRET",
+                "mongodb+srv://***@h/d?authMechanismProperties=***",
+            ),
+            ("nats://SECRET@h", "nats://***@h"),
+            ("foo://u:SECRET@h", "foo://***@h"),
+            ("SECRET@h:6379", "***"),
+            ("SECRET@h", "***"),
+            (":SECRET@h", "***"),
+            ("dynamodb://AKIA:SECRET@t?region=eu-west-1", "dynamodb://***@t?region=eu-west-1"),
+            ("dynamodb://t?endpoint=http://u:SECRET@h:1", "dynamodb://***@h:1"),
+            ("momento://c?endpoint=SECRET:x", "momento://c?endpoint=***"),
+            ("memory://me:SECRET@h", "memory://***@h"),
+        ] {
+            assert_eq!(without_secrets(url), shown, "{url}");
+        }
+    }
+
+    #[test]
+    fn no_line_has_a_secret() {
+        for (line, given, shown) in [
+            ("bad 'redis://me:SECRET'", "redis://me:SECRET", "bad 'redis://***'"),
+            ("bad \"r://me:\\\"SECRET\"", "r://me:\"SECRET", "bad \"r://***\""),
+            ("bad 'redis://me:a SECRET@h' found", "", "bad 'redis://***@h' found"),
+            ("a\nb://u:SECRET@h\nc", "", "a\nb://***@h\nc"),
+            ("write redis://HOST[:PORT][/DB]", "redis", "write redis://HOST[:PORT][/DB]"),
+        ] {
+            assert_eq!(line_without_secrets(line, [given]), shown);
+        }
+    }
+}
