@@ -6,6 +6,7 @@ mod refusal;
 
 mod count;
 mod join;
+mod look;
 mod member;
 mod operate;
 mod turn;
@@ -13,6 +14,7 @@ mod verdicts;
 
 mod crowd;
 mod log;
+mod parts;
 mod presence;
 mod room;
 mod snapshot;
@@ -35,7 +37,7 @@ mod registry;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -47,7 +49,7 @@ pub use config::Config;
 pub use join::{Join, Resume};
 pub use mailbox::Mailbox;
 pub use member::{Member, Ready};
-pub use operate::RoomState;
+pub use look::{AssetsJson, Outdated, RoomJson, RoomState};
 pub use refusal::{JoinError, Refusal};
 
 use crate::{
@@ -69,9 +71,11 @@ pub struct Arbiter {
     /// The other nodes are not told any more who is here.
     leaving: AtomicBool,
     next_member: AtomicU64,
-    rooms: registry::Registry,
+    rooms: Arc<registry::Registry>,
     /// Turns to compare a room with the store.
     resyncs: Semaphore,
+    /// How often the bus came back since all rooms were last compared with the store; 0: nobody compares them all.
+    reconnects: AtomicUsize,
     clock: Arc<clock::Clock>,
     /// The one source of randomness (ids, jitter), so that a run can be replayed.
     random: Mutex<fastrand::Rng>,
@@ -93,8 +97,9 @@ impl Arbiter {
             heartbeats: AtomicU64::new(0),
             leaving: AtomicBool::new(false),
             next_member: AtomicU64::new(0),
-            rooms: registry::Registry::new(Arc::clone(&clock)),
+            rooms: registry::Registry::new(Arc::clone(&clock), Arc::clone(&bus)),
             resyncs: Semaphore::new(RESYNCS_AT_ONCE),
+            reconnects: AtomicUsize::new(0),
             clock,
             random: Mutex::new(random),
             meters: meters::Meters::new(),

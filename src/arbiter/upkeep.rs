@@ -1,16 +1,22 @@
 //! What happens by itself: rooms nobody uses go, counts are told, shared stores are compared, the bus is heard.
 
 use std::{
-    sync::{Arc, Weak, atomic::Ordering::Relaxed},
+    sync::{
+        Arc, Weak,
+        atomic::Ordering::{AcqRel, Acquire, Relaxed},
+    },
     time::Duration,
 };
 
-use tokio::{sync::mpsc, time::MissedTickBehavior};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::MissedTickBehavior,
+};
 
-use super::{Arbiter, meters::StoreCall, room::RoomHandle, turn::run};
+use super::{Arbiter, meters::StoreCall, room::{Room, RoomHandle}, turn::run};
 use crate::{
     bus::{BusMessage, Incoming},
-    model::RoomName,
+    model::{RoomName, limits::RESYNCS_AT_ONCE},
 };
 
 /// How often rooms are looked at: large rooms are told their count at most once a second.
@@ -38,25 +44,43 @@ impl Arbiter {
         }
     }
 
-    fn tick(self: &Arc<Self>, ticks: u64) {
+    /// Looks after every room, a few at a time.
+    async fn tick(self: &Arc<Self>, ticks: u64) {
         let linger = self.config.room_linger.as_millis() as u64;
-        let keep = self.keep_due(ticks);
-        for name in self.rooms.names() {
-            // Also one that is about to go: that nobody is left may still have to be told.
-            if let Some(room) = self.rooms.look(&name) {
-                self.look_after_presence(&room);
+        let keep_every = self.keep_every();
+        self.each_room(|slot, room| {
+            self.look_after_presence(room);
+            // What nobody reads is dropped outside the lock.
+            drop(room.with(|state| state.view.rest()));
+            if !room.is_used() && room.is_empty() {
+                // What was to be told before it goes is told.
+                self.rooms.note_idle(room);
             }
-            if self.rooms.retire(&name, linger, || self.bus.unsubscribe(&name)) {
-                continue;
-            }
-            if let Some(room) = self.rooms.get_inhabited(&name) {
+            if let Some(room) = self.rooms.get_inhabited(&room.name) {
                 self.compare_in_time(room);
             }
-            if keep {
-                run(Arc::clone(self).keep(name));
+            // In turn, so that not all of them ask the store at once.
+            if keep_every.is_some_and(|every| (ticks + slot as u64).is_multiple_of(every)) {
+                run(Arc::clone(self).keep(room.name.clone()));
             }
+        })
+        .await;
+        while self.rooms.expire(linger) {
+            tokio::task::yield_now().await;
         }
         self.meters.rooms.set(self.rooms.len() as f64);
+    }
+
+    /// Calls `look` for every active room with its slot. Others get their turn in between, however many rooms there are.
+    pub(super) async fn each_room(&self, mut look: impl FnMut(usize, &Arc<Room>)) {
+        let (mut next, mut rooms) = (Some(0), Vec::new());
+        while let Some(from) = next {
+            next = self.rooms.slice(from, &mut rooms);
+            rooms.drain(..).filter(|(_, room)| !room.is_gone()).for_each(|(slot, room)| look(slot, &room));
+            if next.is_some() {
+                tokio::task::yield_now().await;
+            }
+        }
     }
 
     fn compare_in_time(self: &Arc<Self>, room: RoomHandle) {
@@ -66,15 +90,46 @@ impl Arbiter {
         }
     }
 
-    /// Whether the store is to hear which rooms are in use; one whose view lingers still is.
-    fn keep_due(&self, ticks: u64) -> bool {
-        let every = self.store.room_ttl().map(|ttl| (ttl / 3).min(KEEP_EVERY).as_secs().max(1));
-        every.is_some_and(|every| ticks.is_multiple_of(every))
+    /// After how many ticks the store is to hear again that a room is in use, if it is to; one whose view lingers still is.
+    fn keep_every(&self) -> Option<u64> {
+        self.store.room_ttl().map(|ttl| (ttl / 3).min(KEEP_EVERY).as_secs().max(1))
     }
 
     async fn keep(self: Arc<Self>, room: RoomName) {
         let now = self.clock.now();
         drop(self.read(StoreCall::Keep, &room, || self.store.keep(&room, now)).await);
+    }
+
+    /// The bus came back: all rooms are compared with the store, by one task however often it comes back meanwhile.
+    fn resync_all(self: &Arc<Self>) {
+        if self.reconnects.fetch_add(1, AcqRel) == 0 {
+            run(Arc::clone(self).resync_each());
+        }
+    }
+
+    async fn resync_each(self: Arc<Self>) {
+        // As many as can be compared at one time, so that not all of them wait in memory.
+        let turns = Arc::new(Semaphore::new(RESYNCS_AT_ONCE));
+        loop {
+            let heard = self.reconnects.load(Acquire);
+            let (mut next, mut rooms) = (Some(0), Vec::new());
+            while let Some(from) = next {
+                next = self.rooms.slice(from, &mut rooms);
+                for (_, room) in rooms.drain(..) {
+                    let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return };
+                    let Some(room) = self.rooms.get(&room.name) else { continue };
+                    let arbiter = Arc::clone(&self);
+                    run(async move {
+                        arbiter.resync(room).await;
+                        drop(turn);
+                    });
+                }
+                tokio::task::yield_now().await;
+            }
+            if self.reconnects.compare_exchange(heard, 0, AcqRel, Acquire).is_ok() {
+                return;
+            }
+        }
     }
 
     /// Takes what another node told.
@@ -114,7 +169,7 @@ async fn tick(arbiter: Weak<Arbiter>) {
     for ticks in 0_u64.. {
         interval.tick().await;
         let Some(arbiter) = arbiter.upgrade() else { return };
-        arbiter.tick(ticks);
+        arbiter.tick(ticks).await;
     }
 }
 
@@ -123,11 +178,7 @@ async fn listen(arbiter: Weak<Arbiter>, mut incoming: mpsc::Receiver<Incoming>) 
         let Some(arbiter) = arbiter.upgrade() else { return };
         match news {
             Incoming::Message(room, message) => arbiter.receive(&room, message),
-            Incoming::Reconnected => {
-                for room in arbiter.rooms.names().iter().filter_map(|name| arbiter.rooms.get(name)) {
-                    run(Arc::clone(&arbiter).resync(room));
-                }
-            }
+            Incoming::Reconnected => arbiter.resync_all(),
         }
     }
 }

@@ -12,6 +12,7 @@ mod log_throttle;
 mod name;
 mod request_id;
 mod server_message;
+mod slots;
 
 pub use asset::{AssetState, Grant, Millis, RevisionRow, Units};
 pub use client_message::{ClientMessage, Rejected};
@@ -23,6 +24,7 @@ pub use log_throttle::LogThrottle;
 pub use name::{AssetName, InvalidName, Name, PlayerName, RoomName};
 pub use request_id::RequestId;
 pub use server_message::{Present, ServerMessage, SoldOut, Welcome};
+pub use slots::Slots;
 
 /// The protocol's name and version, as told in every `welcome`.
 pub const PROTOCOL: &str = "asset-arbiter.v1";
