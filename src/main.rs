@@ -7,6 +7,11 @@ use std::{process::ExitCode, sync::Arc};
 use asset_arbiter::{arbiter::Arbiter, bus, server, store};
 use cli::{Command, Config, banner, hopeless, listen, seed, signals, suits, tracing_to_stderr};
 
+/// What a crowd needed goes back to the system within seconds of its leave.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     match cli::parse() {

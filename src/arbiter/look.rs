@@ -71,7 +71,8 @@ impl Arbiter {
     /// `UnknownRoom`: nothing stored and nobody in it; `StoreUnavailable`.
     pub async fn room_json(self: &Arc<Self>, name: &RoomName) -> Result<RoomJson, Refusal> {
         let active = self.rooms.get(name).filter(|room| room.loaded.initialized());
-        if let Some(room) = active.filter(|room| room.has_members() || !self.store.shared() && !room.is_empty()) {
+        if let Some(room) = active.filter(|room| room.has_members() || !self.store.shared() && !room.is_empty())
+        {
             return Ok(shown(&room));
         }
         let rows = self.read(StoreCall::Revisions, name, || self.store.revisions(name)).await?;

@@ -47,9 +47,9 @@ use tokio::sync::Semaphore;
 
 pub use config::Config;
 pub use join::{Join, Resume};
+pub use look::{AssetsJson, Outdated, RoomJson, RoomState};
 pub use mailbox::Mailbox;
 pub use member::{Member, Ready};
-pub use look::{AssetsJson, Outdated, RoomJson, RoomState};
 pub use refusal::{JoinError, Refusal};
 
 use crate::{

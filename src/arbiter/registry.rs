@@ -75,8 +75,7 @@ impl Registry {
                 Ok(self.handle(open.get()))
             }
             Entry::Vacant(place) => {
-                let make =
-                    |slot| Arc::new(Room::new(name.clone(), epoch(), config, self.clock.now(), slot));
+                let make = |slot| Arc::new(Room::new(name.clone(), epoch(), config, self.clock.now(), slot));
                 let room = self.slots.insert_with(make);
                 let handle = self.handle(&room);
                 place.insert(room);
@@ -108,7 +107,9 @@ impl Registry {
 
     /// Nobody uses the room any more; called with every last handle.
     pub(super) fn note_idle(&self, room: &Arc<Room>) {
-        if room.is_empty() && self.remove_if(room, |room| !room.is_used() && room.is_empty() && self.is_told(room)) {
+        if room.is_empty()
+            && self.remove_if(room, |room| !room.is_used() && room.is_empty() && self.is_told(room))
+        {
             return;
         }
         let mut idle = self.idle.lock();

@@ -211,6 +211,9 @@ mod tests {
             other => panic!("a snapshot, not {other:?}"),
         };
         let all = PART_HELD;
-        assert_eq!(messages.iter().map(of).collect::<Vec<_>>(), [(1, all), (0, all), (0, all), (0, all), (0, 1)]);
+        assert_eq!(
+            messages.iter().map(of).collect::<Vec<_>>(),
+            [(1, all), (0, all), (0, all), (0, all), (0, 1)]
+        );
     }
 }

@@ -13,7 +13,12 @@ use tokio::{
     time::MissedTickBehavior,
 };
 
-use super::{Arbiter, meters::StoreCall, room::{Room, RoomHandle}, turn::run};
+use super::{
+    Arbiter,
+    meters::StoreCall,
+    room::{Room, RoomHandle},
+    turn::run,
+};
 use crate::{
     bus::{BusMessage, Incoming},
     model::{RoomName, limits::RESYNCS_AT_ONCE},

@@ -131,7 +131,8 @@ impl View {
 
     /// Whether it is what the store has, as its numbers tell.
     pub(super) fn agrees_with(&self, rows: &[RevisionRow]) -> bool {
-        let same = |row: &RevisionRow| self.get(&row.asset).is_some_and(|known| RevisionRow::from(known) == *row);
+        let same =
+            |row: &RevisionRow| self.get(&row.asset).is_some_and(|known| RevisionRow::from(known) == *row);
         rows.len() == self.assets.len() && rows.iter().all(same)
     }
 

@@ -93,7 +93,7 @@ pub const SYNC_PAUSE_MS: u64 = 1000;
 pub const ENCODED_SECS: u8 = 10;
 
 /// Rooms or connections that are looked after before others get their turn: some tens of microseconds.
-pub const LOOKED_AFTER_AT_ONCE: usize = 128;
+pub const LOOKED_AFTER_AT_ONCE: usize = 64;
 
 /// Bytes a connection reads at once: a client's message is about 60 bytes, and memory per idle
 /// connection matters more than a large message's speed.

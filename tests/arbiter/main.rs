@@ -4,10 +4,12 @@
 
 mod decisions;
 mod faults;
+mod idle_rooms;
 mod net;
 mod order;
 mod presence;
 mod removal;
 mod resync;
 mod rooms;
+mod snapshots;
 mod world;

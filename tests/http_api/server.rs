@@ -43,6 +43,10 @@ impl Server {
 
     pub(crate) async fn on(store: Arc<dyn Store>, settings: Settings) -> Self {
         let config = Config { select_deadline: Duration::from_millis(300), ..Config::default() };
+        Self::configured(config, store, settings).await
+    }
+
+    pub(crate) async fn configured(config: Config, store: Arc<dyn Store>, settings: Settings) -> Self {
         let metrics = Metrics::new();
         let bus = bus::open("local:").unwrap();
         let arbiter = metrics.scope(|| Arbiter::start(config, store, bus, 1));

@@ -46,7 +46,9 @@ impl Scene {
         let assets = &self.assets;
         self.parts.share(|from, to| {
             let rest = assets.iter().skip_while(|(name, _)| from.is_some_and(|from| *name < from));
-            rest.take_while(|(name, _)| to.is_none_or(|to| *name < to)).map(|(_, state)| Arc::clone(state)).collect()
+            rest.take_while(|(name, _)| to.is_none_or(|to| *name < to))
+                .map(|(_, state)| Arc::clone(state))
+                .collect()
         })
     }
 
