@@ -28,6 +28,7 @@ mod persist;
 mod queue;
 mod reconstruct;
 mod resync;
+mod resync_all;
 mod upkeep;
 
 mod clock;
@@ -37,7 +38,7 @@ mod registry;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -74,8 +75,8 @@ pub struct Arbiter {
     rooms: Arc<registry::Registry>,
     /// Turns to compare a room with the store.
     resyncs: Semaphore,
-    /// How often the bus came back since all rooms were last compared with the store; 0: nobody compares them all.
-    reconnects: AtomicUsize,
+    /// How far the comparison of all rooms with the store is.
+    resync_all: Mutex<resync_all::Progress>,
     clock: Arc<clock::Clock>,
     /// The one source of randomness (ids, jitter), so that a run can be replayed.
     random: Mutex<fastrand::Rng>,
@@ -99,7 +100,7 @@ impl Arbiter {
             next_member: AtomicU64::new(0),
             rooms: registry::Registry::new(Arc::clone(&clock), Arc::clone(&bus)),
             resyncs: Semaphore::new(RESYNCS_AT_ONCE),
-            reconnects: AtomicUsize::new(0),
+            resync_all: Mutex::default(),
             clock,
             random: Mutex::new(random),
             meters: meters::Meters::new(),

@@ -27,10 +27,16 @@ pub(super) struct Registry {
     slots: Slots<Room>,
     /// How many there are or are about to be, which is never more than may be.
     count: AtomicUsize,
-    /// Those that nobody used when they were last looked at, by the time since and their slot.
-    idle: Mutex<BTreeMap<(Millis, usize), Arc<Room>>>,
+    idle: Mutex<Idle>,
     clock: Arc<Clock>,
     bus: Arc<dyn Bus>,
+}
+
+/// The rooms that nobody used when they were last looked at, each with the time since, in that order.
+#[derive(Default)]
+struct Idle {
+    rooms: BTreeMap<u64, (Millis, Arc<Room>)>,
+    entries: u64,
 }
 
 /// The node has as many active rooms as it may.
@@ -112,13 +118,12 @@ impl Registry {
         {
             return;
         }
-        let mut idle = self.idle.lock();
-        let since = (self.clock.now(), room.slot);
-        let before = room.idle_entry.swap(since.0, AcqRel);
-        idle.remove(&(before, room.slot));
+        let Idle { rooms, entries } = &mut *self.idle.lock();
+        *entries += 1;
+        rooms.remove(&room.idle_entry.swap(*entries, AcqRel));
         // One that went meanwhile is in here no more.
         if !room.is_gone() {
-            idle.insert(since, Arc::clone(room));
+            rooms.insert(*entries, (self.clock.now(), Arc::clone(room)));
         }
     }
 
@@ -144,8 +149,8 @@ impl Registry {
 
     fn longest_idle(&self, due: impl FnOnce(Millis) -> bool) -> Option<Arc<Room>> {
         let mut idle = self.idle.lock();
-        let first = idle.first_entry()?;
-        due(first.key().0).then(|| first.remove())
+        let first = idle.rooms.first_entry()?;
+        due(first.get().0).then(|| first.remove().1)
     }
 
     /// Lets a room go if it may, and unsubscribes in the same step, before it can be made active again.
@@ -161,7 +166,7 @@ impl Registry {
         if removed.is_none() {
             return false;
         }
-        self.idle.lock().remove(&(room.idle_entry.load(Acquire), room.slot));
+        self.idle.lock().rooms.remove(&room.idle_entry.load(Acquire));
         self.slots.remove(room.slot);
         self.count.fetch_sub(1, AcqRel);
         true
@@ -258,6 +263,6 @@ mod tests {
         assert!(open(&registry, 5, 3).is_ok());
         drop(fourth);
         assert_eq!(registry.len(), 0);
-        assert!(registry.idle.lock().is_empty());
+        assert!(registry.idle.lock().rooms.is_empty());
     }
 }

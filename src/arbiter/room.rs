@@ -52,7 +52,7 @@ pub(super) struct Room {
     idle_since: AtomicU64,
     /// Where it is found among all active rooms.
     pub(super) slot: usize,
-    /// Since when it is among the idle rooms, if it is.
+    /// Its number among the idle rooms, if it is there.
     pub(super) idle_entry: AtomicU64,
     /// It is not active any more, and never will be again.
     gone: AtomicBool,

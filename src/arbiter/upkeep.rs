@@ -1,17 +1,11 @@
 //! What happens by itself: rooms nobody uses go, counts are told, shared stores are compared, the bus is heard.
 
 use std::{
-    sync::{
-        Arc, Weak,
-        atomic::Ordering::{AcqRel, Acquire, Relaxed},
-    },
+    sync::{Arc, Weak, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
-use tokio::{
-    sync::{Semaphore, mpsc},
-    time::MissedTickBehavior,
-};
+use tokio::{sync::mpsc, time::MissedTickBehavior};
 
 use super::{
     Arbiter,
@@ -21,7 +15,7 @@ use super::{
 };
 use crate::{
     bus::{BusMessage, Incoming},
-    model::{RoomName, limits::RESYNCS_AT_ONCE},
+    model::RoomName,
 };
 
 /// How often rooms are looked at: large rooms are told their count at most once a second.
@@ -103,38 +97,6 @@ impl Arbiter {
     async fn keep(self: Arc<Self>, room: RoomName) {
         let now = self.clock.now();
         drop(self.read(StoreCall::Keep, &room, || self.store.keep(&room, now)).await);
-    }
-
-    /// The bus came back: all rooms are compared with the store, by one task however often it comes back meanwhile.
-    fn resync_all(self: &Arc<Self>) {
-        if self.reconnects.fetch_add(1, AcqRel) == 0 {
-            run(Arc::clone(self).resync_each());
-        }
-    }
-
-    async fn resync_each(self: Arc<Self>) {
-        // As many as can be compared at one time, so that not all of them wait in memory.
-        let turns = Arc::new(Semaphore::new(RESYNCS_AT_ONCE));
-        loop {
-            let heard = self.reconnects.load(Acquire);
-            let (mut next, mut rooms) = (Some(0), Vec::new());
-            while let Some(from) = next {
-                next = self.rooms.slice(from, &mut rooms);
-                for (_, room) in rooms.drain(..) {
-                    let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return };
-                    let Some(room) = self.rooms.get(&room.name) else { continue };
-                    let arbiter = Arc::clone(&self);
-                    run(async move {
-                        arbiter.resync(room).await;
-                        drop(turn);
-                    });
-                }
-                tokio::task::yield_now().await;
-            }
-            if self.reconnects.compare_exchange(heard, 0, AcqRel, Acquire).is_ok() {
-                return;
-            }
-        }
     }
 
     /// Takes what another node told.
