@@ -11,6 +11,11 @@ use asset_arbiter::{
 };
 use cli::{Command, Config, Log, banner, close, hopeless, listen, mind, outcome, seed, signals};
 
+/// What a crowd needed goes back to the system within seconds of its leave.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     match cli::parse() {

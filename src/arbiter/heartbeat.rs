@@ -42,11 +42,15 @@ impl Arbiter {
     }
 
     /// This node is on its way out: its players leave on all others at once, and it says no more of who is here.
-    pub fn farewell(&self) {
+    pub async fn farewell(&self) {
         self.leaving.store(true, Relaxed);
-        for room in self.rooms.names().iter().filter_map(|name| self.rooms.look(name)) {
-            self.send_heartbeat(&room, |presence| presence.is_anybody_here().then_some(Players::NOBODY));
+        if !self.bus.reaches_other_nodes() {
+            return;
         }
+        self.each_room(|_, room| {
+            self.send_heartbeat(room, |presence| presence.is_anybody_here().then_some(Players::NOBODY));
+        })
+        .await;
     }
 
     fn tell_who_is_here(&self, room: &Room, due: impl FnOnce(&Presence) -> bool) {

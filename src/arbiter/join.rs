@@ -58,7 +58,9 @@ impl Arbiter {
             mailbox,
             cursor: 0,
             wants_snapshot: false,
-            first: Vec::new(),
+            synced_at: None,
+            reading: None,
+            first: None,
         };
         self.tell_who_moved(&member.room);
         if let Some(player) = &join.player {
@@ -98,33 +100,30 @@ impl Member {
         let epoch = self.room.epoch.clone();
         let resume = join.resume.filter(|resume| resume.epoch == epoch);
         let server_time = self.arbiter.clock.now();
-        let (player, first) = (self.player.as_ref(), &mut self.first);
-        self.cursor = self.room.with(|state| {
-            let place = state.place(player);
+        let player = self.player.as_ref();
+        let (snapshot, offset) = self.room.with(|state| {
             let offset = resume.map(|resume| resume.offset).filter(|&offset| state.log.reaches(offset));
-            let recovered = offset.is_some();
-            let encoded = state.encoded();
-            let whole = encoded.whole(place.held.len());
-            first.push(snapshot::welcome_frame(&Welcome {
-                protocol: PROTOCOL.to_owned(),
-                room: join.room,
-                player: player.cloned(),
-                session: join.session,
-                epoch,
-                offset: offset.unwrap_or(place.offset),
-                recovered,
-                server_time,
-                ping_interval_ms: join.ping_interval_ms,
-                players: place.players,
-                present: (!recovered).then(|| place.present.clone()),
-                assets: (!recovered).then(|| whole.unwrap_or(snapshot::none())),
-                held: (!recovered).then(|| if whole.is_some() { place.held.clone() } else { Vec::new() }),
-            }));
-            if !recovered && whole.is_none() {
-                encoded.frames(&place, first);
-            }
-            offset.unwrap_or(place.offset)
+            (state.snapshot(player), offset)
         });
+        let (place, recovered) = (snapshot.place(), offset.is_some());
+        let whole = if recovered { None } else { snapshot.whole() };
+        self.cursor = offset.unwrap_or(place.offset);
+        self.first = Some(snapshot::welcome_frame(&Welcome {
+            protocol: PROTOCOL.to_owned(),
+            room: join.room,
+            player: player.cloned(),
+            session: join.session,
+            epoch,
+            offset: self.cursor,
+            recovered,
+            server_time,
+            ping_interval_ms: join.ping_interval_ms,
+            players: place.players,
+            present: (!recovered).then(|| place.present.clone()),
+            assets: (!recovered).then(|| whole.unwrap_or(snapshot::none())),
+            held: (!recovered).then(|| if whole.is_some() { place.held.clone() } else { Vec::new() }),
+        }));
+        self.reading = (!recovered && whole.is_none()).then_some(snapshot);
     }
 }
 

@@ -1,18 +1,19 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
-    Arbiter,
+    Arbiter, Refusal,
     mailbox::Mailbox,
     meters::SelectOutcome,
     queue::{Ask, Job},
-    room::RoomHandle,
+    room::{Read, RoomHandle},
+    snapshot::Snapshot,
 };
 use crate::model::{
     AssetName, ErrorCode, PlayerName, RequestId, RoomName, ServerMessage, SoldOut,
-    limits::{FRAMES_PER_TURN, IDLE_CAPACITY},
+    limits::{FRAMES_PER_TURN, IDLE_CAPACITY, SYNC_PAUSE_MS},
 };
 
 /// One connection in a room: a cursor into the room's log, and a mailbox for its own replies. Dropping it
@@ -27,8 +28,12 @@ pub struct Member {
     pub(super) cursor: u64,
     /// The next thing to give is a snapshot.
     pub(super) wants_snapshot: bool,
+    /// When it asked for one last.
+    pub(super) synced_at: Option<Instant>,
+    /// The snapshot that is being given, part by part; what the log says after it comes when it is over.
+    pub(super) reading: Option<Snapshot>,
     /// What to give before anything else: the welcome.
-    pub(super) first: Vec<Bytes>,
+    pub(super) first: Option<Bytes>,
 }
 
 /// What is ready for a member, in the order it is to be sent: replies, then frames.
@@ -96,32 +101,77 @@ impl Member {
     }
 
     /// Wants a snapshot.
-    pub fn sync(&mut self) {
+    ///
+    /// # Errors
+    /// `RateLimited`: it got one less than a second ago, and has missed nothing since.
+    pub fn sync(&mut self) -> Result<(), Refusal> {
+        let now = Instant::now();
+        let soon = self.synced_at.is_some_and(|at| now < at + Duration::from_millis(SYNC_PAUSE_MS));
+        if soon && self.room.with(|state| state.log.reaches(self.cursor)) {
+            let message = "a member gets one snapshot a second at most; the frames say what changed since";
+            return Err(Refusal::new(ErrorCode::RateLimited, message));
+        }
+        self.synced_at = Some(now);
         self.wants_snapshot = true;
+        Ok(())
     }
 
-    /// Takes what is ready: all replies, and a bounded number of frames; true if more may be ready.
+    /// Takes what is ready: all replies, and a bounded number of frames, or one part of a snapshot, which is made here; true
+    /// if more may be ready.
     ///
     /// The log is read before the mailbox: a reply is put there before its broadcast, so a frame never
     /// overtakes the reply it belongs to.
     pub fn take(&mut self, ready: &mut Ready) -> bool {
         self.mailbox.looking();
-        if !self.first.is_empty() {
-            ready.frames.append(&mut self.first);
+        if let Some(welcome) = self.first.take() {
+            ready.frames.push(welcome);
             return true;
         }
-        let before = self.cursor;
+        let more = match &self.reading {
+            Some(_) => self.read_part(&mut ready.frames),
+            None => self.read_log(&mut ready.frames),
+        };
+        self.mailbox.take(&mut ready.replies);
+        more
+    }
+
+    fn read_log(&mut self, into: &mut Vec<Bytes>) -> bool {
         if std::mem::take(&mut self.wants_snapshot) {
-            self.cursor = self.room.snapshot(self.player.as_ref(), &mut ready.frames);
-        } else {
-            let read = self.room.read(self.cursor, FRAMES_PER_TURN, self.player.as_ref(), &mut ready.frames);
-            self.cursor = read.cursor;
-            if read.healed {
+            return self.begin(self.room.snapshot(self.player.as_ref()), into);
+        }
+        match self.room.read(self.cursor, FRAMES_PER_TURN, self.player.as_ref(), into) {
+            Read::Frames(cursor) => {
+                let before = std::mem::replace(&mut self.cursor, cursor);
+                cursor >= before + FRAMES_PER_TURN as u64
+            }
+            Read::Snapshot(snapshot) => {
                 self.arbiter.meters.healed_readers.increment(1);
+                self.begin(snapshot, into)
             }
         }
-        self.mailbox.take(&mut ready.replies);
-        self.cursor >= before + FRAMES_PER_TURN as u64
+    }
+
+    /// The cursor is at the snapshot's place from here on, so that the log is read on from there once it was given.
+    fn begin(&mut self, snapshot: Snapshot, into: &mut Vec<Bytes>) -> bool {
+        self.cursor = snapshot.place().offset;
+        self.reading = Some(snapshot);
+        self.read_part(into)
+    }
+
+    fn read_part(&mut self, into: &mut Vec<Bytes>) -> bool {
+        let Some(reading) = &mut self.reading else { return true };
+        if let Ok(part) = reading.next_frame() {
+            into.push(part);
+            if reading.is_over() {
+                self.reading = None;
+            }
+        } else {
+            // The room changed too much meanwhile for the rest to be kept: another one begins with its first part.
+            let snapshot = self.room.snapshot(self.player.as_ref());
+            self.cursor = snapshot.place().offset;
+            self.reading = Some(snapshot);
+        }
+        true
     }
 
     fn player_or_refuse(&self, request_id: Option<RequestId>) -> Option<PlayerName> {
@@ -147,7 +197,7 @@ impl Member {
             (known && state.sold_out.knows(asset, revision)).then_some(revision)
         });
         let Some(revision) = revision else { return false };
-        self.arbiter.meters.select(SelectOutcome::SoldOut, std::time::Duration::ZERO);
+        self.arbiter.meters.select(SelectOutcome::SoldOut, Duration::ZERO);
         self.mailbox.push(ServerMessage::Selection {
             request_id: request_id.cloned(),
             asset: asset.clone(),

@@ -147,10 +147,7 @@ impl Arbiter {
     async fn refill_holders(self: Arc<Self>, room: RoomHandle, asset: AssetName) {
         let page = || self.store.holders(&room.name, &asset, None, HOLDERS_SHOWN);
         if let Ok(page) = self.read(StoreCall::Holders, &room.name, page).await {
-            room.with(|state| {
-                state.view.set_holders(&asset, page);
-                state.forget_encoded();
-            });
+            room.with(|state| state.view.set_holders(&asset, page));
         }
     }
 

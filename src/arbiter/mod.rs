@@ -6,6 +6,7 @@ mod refusal;
 
 mod count;
 mod join;
+mod look;
 mod member;
 mod operate;
 mod select;
@@ -15,6 +16,7 @@ mod verdicts;
 mod crowd;
 mod frozen;
 mod log;
+mod parts;
 mod presence;
 mod room;
 mod snapshot;
@@ -30,6 +32,7 @@ mod readiness;
 mod reconstruct;
 mod regression;
 mod resync;
+mod resync_all;
 mod shutdown;
 mod upkeep;
 mod vital;
@@ -51,9 +54,9 @@ use tokio::sync::Semaphore;
 
 pub use config::Config;
 pub use join::{Join, Resume};
+pub use look::{AssetsJson, Outdated, RoomJson, RoomState};
 pub use mailbox::Mailbox;
 pub use member::{Member, Ready};
-pub use operate::RoomState;
 pub use refusal::{JoinError, Refusal, Scope};
 pub use vital::Vital;
 
@@ -76,10 +79,12 @@ pub struct Arbiter {
     /// The other nodes are not told any more who is here.
     leaving: AtomicBool,
     next_member: AtomicU64,
-    rooms: registry::Registry,
-    frozen: frozen::FrozenRooms,
+    rooms: Arc<registry::Registry>,
+    frozen: Arc<frozen::FrozenRooms>,
     /// Turns to compare a room with the store.
     resyncs: Semaphore,
+    /// How far the comparison of all rooms with the store is.
+    resync_all: Mutex<resync_all::Progress>,
     clock: Arc<clock::Clock>,
     /// The one source of randomness (ids, jitter), so that a run can be replayed.
     random: Mutex<fastrand::Rng>,
@@ -97,15 +102,17 @@ impl Arbiter {
     pub fn start(config: Config, store: Arc<dyn Store>, bus: Arc<dyn Bus>, seed: u64) -> Arc<Self> {
         let mut random = fastrand::Rng::with_seed(seed);
         let clock = Arc::new(clock::Clock::start());
+        let frozen = Arc::<frozen::FrozenRooms>::default();
         let arbiter = Arc::new(Self {
             node: NodeId(random.u64(..)),
             seq: AtomicU64::new(0),
             heartbeats: AtomicU64::new(0),
             leaving: AtomicBool::new(false),
             next_member: AtomicU64::new(0),
-            rooms: registry::Registry::new(Arc::clone(&clock)),
-            frozen: frozen::FrozenRooms::default(),
+            rooms: registry::Registry::new(Arc::clone(&clock), Arc::clone(&bus), Arc::clone(&frozen)),
+            frozen,
             resyncs: Semaphore::new(RESYNCS_AT_ONCE),
+            resync_all: Mutex::default(),
             clock,
             random: Mutex::new(random),
             meters: meters::Meters::new(),

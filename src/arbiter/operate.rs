@@ -26,17 +26,6 @@ use crate::{
     store::Created,
 };
 
-/// A room as anyone may see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoomState {
-    /// How many players are here.
-    pub players: usize,
-    /// Who they are; empty in large rooms.
-    pub present: Vec<PlayerName>,
-    /// Every asset.
-    pub assets: Vec<AssetState>,
-}
-
 impl Arbiter {
     /// Creates an asset, or finds it created with the same units.
     ///
@@ -143,31 +132,6 @@ impl Arbiter {
         }
     }
 
-    /// A room's state: the node's view if it is active, else the store's.
-    ///
-    /// # Errors
-    /// `UnknownRoom`: nothing stored and nobody in it; `StoreUnavailable`.
-    pub async fn room(self: &Arc<Self>, name: &RoomName) -> Result<RoomState, Refusal> {
-        if let Some(room) = self.rooms.get(name).filter(|room| room.loaded.initialized() && room.has_members())
-        {
-            return Ok(room.with(|state| RoomState {
-                players: state.presence.count(),
-                present: state.presence.names(),
-                assets: state.view.shown(),
-            }));
-        }
-        let snapshot = self.read(StoreCall::Snapshot, name, || self.store.snapshot(name)).await?;
-        if snapshot.is_empty() {
-            return Err(unknown_room(name));
-        }
-        let mut view = View::new(self.config.templates.clone());
-        if self.frozen.contains(name) {
-            view.freeze();
-        }
-        view.load(snapshot, &mut Vec::new());
-        Ok(RoomState { players: 0, present: Vec::new(), assets: view.shown() })
-    }
-
     /// A page of an asset's holders, by revision, at most [`HOLDERS_PAGE`].
     ///
     /// # Errors
@@ -190,7 +154,7 @@ impl Arbiter {
         player: &PlayerName,
         job: impl FnOnce(Ask) -> Job,
     ) -> ServerMessage {
-        let room = match self.open(room).await {
+        let room = match self.open_stored(room, asset, self.config.units_of_new(asset).is_some()).await {
             Ok(room) => room,
             Err(refusal) => {
                 let temporary = refusal.temporary();
@@ -211,10 +175,31 @@ impl Arbiter {
         asset: &AssetName,
         job: impl FnOnce(Answer<T>) -> Job,
     ) -> Result<T, Refusal> {
-        let room = self.open(room).await?;
         let (sender, receiver) = oneshot::channel();
-        self.submit(&room, asset.clone(), job(Answer { sender, since: Instant::now() }));
+        let job = job(Answer { sender, since: Instant::now() });
+        let room = self.open_stored(room, asset, matches!(job, Job::Create(..))).await?;
+        self.submit(&room, asset.clone(), job);
         receiver.await.unwrap_or_else(|_| Err(Refusal::outcome_unknown()))
+    }
+
+    /// The room, active and loaded, for a change of one asset. A room that is not active is only made so if the store has
+    /// the asset or the change may create it: so nobody fills a node with rooms in which there is nothing.
+    ///
+    /// # Errors
+    /// `UnknownAsset`, and those of [`open`](Self::open).
+    async fn open_stored(
+        self: &Arc<Self>,
+        name: &RoomName,
+        asset: &AssetName,
+        may_create: bool,
+    ) -> Result<RoomHandle, Refusal> {
+        if !may_create && self.rooms.look(name).is_none() {
+            let stored = self.read(StoreCall::Asset, name, || self.store.asset(name, asset)).await?;
+            if stored.removed {
+                return Err(Refusal::new(ErrorCode::UnknownAsset, format!("the room has no asset {asset}")));
+            }
+        }
+        self.open(name).await
     }
 
     pub(super) fn check_room_for_asset(&self, view: &View) -> Result<(), Refusal> {
@@ -231,6 +216,6 @@ impl Arbiter {
     }
 }
 
-fn unknown_room(room: &RoomName) -> Refusal {
+pub(super) fn unknown_room(room: &RoomName) -> Refusal {
     Refusal::new(ErrorCode::UnknownRoom, format!("room {room} has no assets stored and nobody in it"))
 }

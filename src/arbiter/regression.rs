@@ -150,14 +150,6 @@ impl Arbiter {
         true
     }
 
-    /// The room is not active here any more. Of one in which no select creates an asset the news that an operator
-    /// removed it is still wanted.
-    pub(super) fn leave(&self, room: &RoomName) {
-        if !self.frozen.contains(room) {
-            self.bus.unsubscribe(room);
-        }
-    }
-
     /// An operator removed a room that is not active here.
     pub(super) fn thaw(&self, room: &RoomName) {
         if self.frozen.remove(room) {

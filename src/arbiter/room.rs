@@ -21,6 +21,8 @@ use super::{
     mailbox::Mailbox,
     presence::{Notice, Presence},
     queue::Queues,
+    registry::Registry,
+    snapshot::Snapshot,
 };
 use crate::model::{AssetName, Event, Millis, PlayerName, RoomName};
 
@@ -48,21 +50,28 @@ pub(super) struct Room {
     /// Members, and changes under way: while there are any, the room stays.
     users: AtomicUsize,
     idle_since: AtomicU64,
+    /// Where it is found among all active rooms.
+    pub(super) slot: usize,
+    /// Its number among the idle rooms, if it is there.
+    pub(super) idle_entry: AtomicU64,
+    /// It is not active any more, and never will be again.
+    gone: AtomicBool,
 }
 
 /// The room has as many members as it may.
 pub(super) struct RoomFull;
 
 /// What a reader got.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Read {
-    pub(super) cursor: u64,
-    /// The cursor had fallen off the log, and a snapshot was given.
-    pub(super) healed: bool,
+#[derive(Debug)]
+pub(super) enum Read {
+    /// Frames up to this cursor.
+    Frames(u64),
+    /// The cursor had fallen off the log: this is to be read first, and then what comes after its place.
+    Snapshot(Snapshot),
 }
 
 impl Room {
-    pub(super) fn new(name: RoomName, epoch: String, config: &Config, now: Millis) -> Self {
+    pub(super) fn new(name: RoomName, epoch: String, config: &Config, now: Millis, slot: usize) -> Self {
         Self {
             name,
             epoch,
@@ -77,6 +86,9 @@ impl Room {
             members: RwLock::default(),
             users: AtomicUsize::new(0),
             idle_since: AtomicU64::new(now),
+            slot,
+            idle_entry: AtomicU64::new(0),
+            gone: AtomicBool::new(false),
         }
     }
 
@@ -165,7 +177,7 @@ impl Room {
         }
     }
 
-    /// Gives the frames after `cursor`, or a snapshot when it fell off the log.
+    /// Gives the frames after `cursor`, or a snapshot to read when it fell off the log.
     pub(super) fn read(
         &self,
         cursor: u64,
@@ -174,14 +186,14 @@ impl Room {
         into: &mut Vec<Bytes>,
     ) -> Read {
         self.with(|state| match state.log.read(cursor, limit, into) {
-            Ok(cursor) => Read { cursor, healed: false },
-            Err(_) => Read { cursor: state.snapshot(player, into), healed: true },
+            Ok(cursor) => Read::Frames(cursor),
+            Err(_) => Read::Snapshot(state.snapshot(player)),
         })
     }
 
-    /// Gives a snapshot and the cursor that belongs to it.
-    pub(super) fn snapshot(&self, player: Option<&PlayerName>, into: &mut Vec<Bytes>) -> u64 {
-        self.with(|state| state.snapshot(player, into))
+    /// The room at the head of its log.
+    pub(super) fn snapshot(&self, player: Option<&PlayerName>) -> Snapshot {
+        self.with(|state| state.snapshot(player))
     }
 
     /// The room is gone: nothing is known, and every member is sent away. `thaw` is called in the same step.
@@ -204,27 +216,44 @@ impl Room {
 
     /// Whether nobody uses the room since `linger` milliseconds.
     pub(super) fn is_idle(&self, now: Millis, linger: Millis) -> bool {
-        self.users.load(Acquire) == 0 && self.idle_since.load(Acquire) + linger <= now
+        !self.is_used() && self.idle_since.load(Acquire) + linger <= now
+    }
+
+    pub(super) fn is_used(&self) -> bool {
+        self.users.load(Acquire) > 0
+    }
+
+    /// Whether nothing is known to be stored in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.with(|state| state.view.is_empty())
+    }
+
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone.load(Acquire)
+    }
+
+    pub(super) fn set_gone(&self) {
+        self.gone.store(true, Release);
     }
 }
 
 /// Somebody who uses a room. While there is one, the node keeps the room.
 pub(super) struct RoomHandle {
     room: Arc<Room>,
-    clock: Arc<super::clock::Clock>,
+    rooms: Arc<Registry>,
 }
 
 impl RoomHandle {
     /// Only the registry makes the first handle, under the lock that also removes rooms.
-    pub(super) fn new(room: Arc<Room>, clock: Arc<super::clock::Clock>) -> Self {
+    pub(super) fn new(room: Arc<Room>, rooms: Arc<Registry>) -> Self {
         room.users.fetch_add(1, AcqRel);
-        Self { room, clock }
+        Self { room, rooms }
     }
 }
 
 impl Clone for RoomHandle {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.room), Arc::clone(&self.clock))
+        Self::new(Arc::clone(&self.room), Arc::clone(&self.rooms))
     }
 }
 
@@ -238,7 +267,9 @@ impl std::ops::Deref for RoomHandle {
 
 impl Drop for RoomHandle {
     fn drop(&mut self) {
-        self.room.idle_since.store(self.clock.now(), Release);
-        self.room.users.fetch_sub(1, AcqRel);
+        self.room.idle_since.store(self.rooms.now(), Release);
+        if self.room.users.fetch_sub(1, AcqRel) == 1 {
+            self.rooms.note_idle(&self.room);
+        }
     }
 }

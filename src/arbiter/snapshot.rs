@@ -1,19 +1,14 @@
+use std::{io::Write, sync::Arc};
+
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::model::{AssetName, AssetState, PlayerName, Welcome, limits::FRAME_BYTES};
-
-/// Bytes of assets in one part; the rest of a frame is for `held` and `present`.
-const PART_BYTES: usize = FRAME_BYTES - 80 * 1024;
-
-/// Names in `held` of one part: at most 35 KB.
-const PART_HELD: usize = 512;
-
-/// A room's assets as JSON arrays, each small enough for one frame; encoded once for every member that
-/// needs them.
-#[derive(Debug)]
-pub(super) struct EncodedAssets(Vec<Box<RawValue>>);
+use super::parts::{GivenUp, SharedAssets};
+use crate::model::{
+    AssetName, PlayerName, Welcome,
+    limits::{PART_HELD, WELCOME_HELD},
+};
 
 /// A member's place in the room, which every `welcome` and `snapshot` tells.
 #[derive(Debug)]
@@ -24,48 +19,90 @@ pub(super) struct Place {
     pub(super) held: Vec<AssetName>,
 }
 
-impl EncodedAssets {
-    pub(super) fn new(assets: &[AssetState]) -> Self {
-        let mut parts = Vec::new();
-        let mut part = String::from("[");
-        for asset in assets {
-            let json = serde_json::to_string(asset).expect("an asset's state is JSON");
-            if part.len() + json.len() > PART_BYTES {
-                parts.push(close(std::mem::replace(&mut part, String::from("["))));
-            }
-            if part.len() > 1 {
-                part.push(',');
-            }
-            part.push_str(&json);
-        }
-        parts.push(close(part));
-        Self(parts)
+/// A room at one position of its log, as one member reads it: part by part, each made when the socket takes it. Whoever
+/// reads slowly holds a reference to what all share, and no more than one part of its own.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    assets: Arc<SharedAssets>,
+    place: Place,
+    /// Parts made so far.
+    made: usize,
+    parts: usize,
+}
+
+impl Snapshot {
+    pub(super) fn new(assets: Arc<SharedAssets>, place: Place) -> Self {
+        let parts = assets.count().max(place.held.len().div_ceil(PART_HELD)).max(1);
+        Self { assets, place, made: 0, parts }
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The assets, when one frame can carry them together with what the player holds.
-    pub(super) fn whole(&self, held: usize) -> Option<&RawValue> {
-        match self.0.as_slice() {
-            [only] if held <= PART_HELD => Some(only),
-            _ => None,
-        }
+    pub(super) fn whole(&self) -> Option<&RawValue> {
+        let small = self.assets.is_small() && self.place.held.len() <= WELCOME_HELD;
+        small.then(|| self.assets.whole().ok()).flatten()
     }
 
-    /// `snapshot` frames, as many as are needed.
-    pub(super) fn frames(&self, place: &Place, into: &mut Vec<Bytes>) {
-        let mut held = place.held.chunks(PART_HELD);
-        let parts = self.0.len().max(held.len());
-        for part in 1..=parts {
-            into.push(encode(&Shared::Snapshot {
-                offset: place.offset,
-                players: place.players,
-                present: if part == 1 { &place.present } else { &[] },
-                assets: self.0.get(part - 1).map_or(none(), |part| part),
-                held: held.next().unwrap_or_default(),
-                part,
-                parts,
-            }));
-        }
+    /// Whether every part was made.
+    pub(super) fn is_over(&self) -> bool {
+        self.made == self.parts
     }
+
+    /// The `snapshot` frame of the next part.
+    ///
+    /// # Errors
+    /// [`GivenUp`]: the rest of it is not kept any more.
+    pub(super) fn next_frame(&mut self) -> Result<Bytes, GivenUp> {
+        let part = self.assets.part(self.made)?;
+        let assets: &[u8] = part.as_ref().map_or(b"", |part| part.json());
+        let held = self.place.held.chunks(PART_HELD).nth(self.made).unwrap_or_default();
+        // Names are needed once.
+        let present = std::mem::take(&mut self.place.present);
+        self.made += 1;
+        let head = Head { offset: self.place.offset, players: self.place.players, present: &present };
+        let tail = Tail { held, part: self.made, parts: self.parts };
+        Ok(splice(&head, assets, &tail))
+    }
+}
+
+/// What stands before the assets in a frame.
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "snapshot")]
+struct Head<'a> {
+    offset: u64,
+    players: usize,
+    present: &'a [PlayerName],
+}
+
+/// What stands after them.
+#[derive(Serialize)]
+struct Tail<'a> {
+    held: &'a [AssetName],
+    part: usize,
+    parts: usize,
+}
+
+/// One object of the fields of `head`, `"assets"` with the elements given, and the fields of `tail`.
+fn splice(head: &Head<'_>, assets: &[u8], tail: &Tail<'_>) -> Bytes {
+    let names = head.present.iter().map(|name| name.as_str().len() + 3).sum::<usize>()
+        + tail.held.iter().map(|name| name.as_str().len() + 3).sum::<usize>();
+    let mut frame = Vec::with_capacity(assets.len() + names + 200);
+    put(&mut frame, head);
+    frame.pop();
+    write!(frame, ",\"assets\":[").expect("memory takes it");
+    frame.extend_from_slice(assets);
+    frame.extend_from_slice(b"],");
+    let rest = frame.len();
+    put(&mut frame, tail);
+    frame.remove(rest);
+    frame.into()
+}
+
+fn put(frame: &mut Vec<u8>, value: &impl Serialize) {
+    serde_json::to_writer(frame, value).expect("our frames have string keys and no failing fields");
 }
 
 /// The assets of a welcome that is followed by a snapshot in parts.
@@ -75,38 +112,24 @@ pub(super) fn none() -> &'static RawValue {
 
 /// The `welcome` frame.
 pub(super) fn welcome_frame(welcome: &Welcome<&RawValue>) -> Bytes {
-    encode(&Shared::Welcome(welcome))
-}
-
-/// The same frames as [`ServerMessage`](crate::model::ServerMessage)'s, around assets that are encoded already.
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Shared<'a> {
-    Welcome(&'a Welcome<&'a RawValue>),
-    Snapshot {
-        offset: u64,
-        players: usize,
-        present: &'a [PlayerName],
-        assets: &'a RawValue,
-        held: &'a [AssetName],
-        part: usize,
-        parts: usize,
-    },
-}
-
-fn encode(frame: &Shared<'_>) -> Bytes {
-    serde_json::to_vec(frame).expect("our frames have string keys and no failing fields").into()
-}
-
-fn close(mut part: String) -> Box<RawValue> {
-    part.push(']');
-    RawValue::from_string(part).expect("a list of JSON values is JSON")
+    /// The same frame as [`ServerMessage`](crate::model::ServerMessage)'s, around assets that are encoded already.
+    #[derive(Serialize)]
+    #[serde(tag = "type", rename_all = "snake_case")]
+    enum Shared<'a> {
+        Welcome(&'a Welcome<&'a RawValue>),
+    }
+    let mut frame = Vec::new();
+    put(&mut frame, &Shared::Welcome(welcome));
+    frame.into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Grant, ServerMessage};
+    use crate::{
+        arbiter::parts::Parts,
+        model::{AssetState, Grant, ServerMessage, limits::FRAME_BYTES},
+    };
 
     fn assets(count: usize, holders: usize) -> Vec<AssetState> {
         let grant = |n: usize| Grant {
@@ -127,27 +150,38 @@ mod tests {
         (0..count).map(asset).collect()
     }
 
-    fn frames(assets: &[AssetState], held: usize) -> Vec<ServerMessage> {
+    fn frames(assets: &[AssetState], held: usize) -> Vec<Bytes> {
         let held = (0..held).map(|n| format!("asset-{n:0>50}").parse().unwrap()).collect();
         let place = Place { offset: 3, players: 1, present: vec!["ann".parse().unwrap()], held };
+        let shared = Parts::default().share(|_, _| assets.iter().cloned().map(Arc::new).collect());
+        let mut snapshot = Snapshot::new(shared, place);
         let mut frames = Vec::new();
-        EncodedAssets::new(assets).frames(&place, &mut frames);
+        while !snapshot.is_over() {
+            frames.push(snapshot.next_frame().unwrap());
+        }
         assert!(frames.iter().all(|frame| frame.len() <= FRAME_BYTES));
-        frames.iter().map(|frame| serde_json::from_slice(frame).unwrap()).collect()
+        frames
+    }
+
+    fn decode(frame: &Bytes) -> ServerMessage {
+        serde_json::from_slice(frame).unwrap()
     }
 
     #[test]
-    fn a_small_room_is_one_part() {
-        let expected = ServerMessage::Snapshot {
-            offset: 3,
-            players: 1,
-            present: vec!["ann".parse().unwrap()],
-            assets: assets(2, 1),
-            held: Vec::new(),
-            part: 1,
-            parts: 1,
-        };
-        assert_eq!(frames(&assets(2, 1), 0), [expected]);
+    fn a_small_room_is_one_part_of_the_same_text_as_any_message() {
+        for holders in [0, 1] {
+            let expected = ServerMessage::Snapshot {
+                offset: 3,
+                players: 1,
+                present: vec!["ann".parse().unwrap()],
+                assets: assets(holders + 1, holders),
+                held: vec![assets(1, 0)[0].asset.clone()],
+                part: 1,
+                parts: 1,
+            };
+            assert_eq!(frames(&assets(holders + 1, holders), 1), [expected.encode()]);
+        }
+        assert_eq!(frames(&[], 0).len(), 1);
     }
 
     #[test]
@@ -156,15 +190,30 @@ mod tests {
         let (mut seen_assets, mut seen_held) = (Vec::new(), 0);
         let messages = frames(&all, 4096);
         let count = messages.len();
-        for (index, message) in messages.into_iter().enumerate() {
-            let ServerMessage::Snapshot { assets, held, part, parts, .. } = message else {
+        for (index, message) in messages.iter().map(decode).enumerate() {
+            let ServerMessage::Snapshot { present, assets, held, part, parts, .. } = message else {
                 panic!("a snapshot")
             };
             assert_eq!((part, parts), (index + 1, count));
+            assert_eq!(present.len(), usize::from(part == 1));
             seen_assets.extend(assets);
             seen_held += held.len();
         }
         assert_eq!(seen_assets, all);
         assert_eq!(seen_held, 4096);
+    }
+
+    #[test]
+    fn who_holds_more_than_one_part_names_gets_as_many_as_it_takes() {
+        let messages = frames(&assets(1, 0), 4 * PART_HELD + 1);
+        let of = |frame: &Bytes| match decode(frame) {
+            ServerMessage::Snapshot { assets, held, .. } => (assets.len(), held.len()),
+            other => panic!("a snapshot, not {other:?}"),
+        };
+        let all = PART_HELD;
+        assert_eq!(
+            messages.iter().map(of).collect::<Vec<_>>(),
+            [(1, all), (0, all), (0, all), (0, all), (0, 1)]
+        );
     }
 }

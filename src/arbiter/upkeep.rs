@@ -7,7 +7,13 @@ use std::{
 
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 
-use super::{Arbiter, meters::StoreCall, readiness::probe, room::RoomHandle, turn::run};
+use super::{
+    Arbiter,
+    meters::StoreCall,
+    readiness::probe,
+    room::{Room, RoomHandle},
+    turn::run,
+};
 use crate::{
     bus::{BusMessage, Incoming},
     model::RoomName,
@@ -36,25 +42,43 @@ impl Arbiter {
         }
     }
 
-    fn tick(self: &Arc<Self>, ticks: u64) {
+    /// Looks after every room, a few at a time.
+    async fn tick(self: &Arc<Self>, ticks: u64) {
         let linger = self.config.room_linger.as_millis() as u64;
-        let keep = self.keep_due(ticks);
-        for name in self.rooms.names() {
-            // Also one that is about to go: that nobody is left may still have to be told.
-            if let Some(room) = self.rooms.look(&name) {
-                self.look_after_presence(&room);
+        let keep_every = self.keep_every();
+        self.each_room(|slot, room| {
+            self.look_after_presence(room);
+            // What nobody reads is dropped outside the lock.
+            drop(room.with(|state| state.view.rest()));
+            if !room.is_used() && room.is_empty() {
+                // What was to be told before it goes is told.
+                self.rooms.note_idle(room);
             }
-            if self.rooms.retire(&name, linger, || self.leave(&name)) {
-                continue;
-            }
-            if let Some(room) = self.rooms.get_inhabited(&name) {
+            if let Some(room) = self.rooms.get_inhabited(&room.name) {
                 self.compare_in_time(room);
             }
-            if keep {
-                run(Arc::clone(self).keep(name));
+            // In turn, so that not all of them ask the store at once.
+            if keep_every.is_some_and(|every| (ticks + slot as u64).is_multiple_of(every)) {
+                run(Arc::clone(self).keep(room.name.clone()));
             }
+        })
+        .await;
+        while self.rooms.expire(linger) {
+            tokio::task::yield_now().await;
         }
         self.meters.rooms.set(self.rooms.len() as f64);
+    }
+
+    /// Calls `look` for every active room with its slot. Others get their turn in between, however many rooms there are.
+    pub(super) async fn each_room(&self, mut look: impl FnMut(usize, &Arc<Room>)) {
+        let (mut next, mut rooms) = (Some(0), Vec::new());
+        while let Some(from) = next {
+            next = self.rooms.slice(from, &mut rooms);
+            rooms.drain(..).filter(|(_, room)| !room.is_gone()).for_each(|(slot, room)| look(slot, &room));
+            if next.is_some() {
+                tokio::task::yield_now().await;
+            }
+        }
     }
 
     fn compare_in_time(self: &Arc<Self>, room: RoomHandle) {
@@ -64,10 +88,9 @@ impl Arbiter {
         }
     }
 
-    /// Whether the store is to hear which rooms are in use; one whose view lingers still is.
-    fn keep_due(&self, ticks: u64) -> bool {
-        let every = self.store.room_ttl().map(|ttl| (ttl / 3).min(KEEP_EVERY).as_secs().max(1));
-        every.is_some_and(|every| ticks.is_multiple_of(every))
+    /// After how many ticks the store is to hear again that a room is in use, if it is to; one whose view lingers still is.
+    fn keep_every(&self) -> Option<u64> {
+        self.store.room_ttl().map(|ttl| (ttl / 3).min(KEEP_EVERY).as_secs().max(1))
     }
 
     async fn keep(self: Arc<Self>, room: RoomName) {
@@ -98,7 +121,7 @@ async fn tick(arbiter: Weak<Arbiter>) {
     for ticks in 0_u64.. {
         interval.tick().await;
         let Some(arbiter) = arbiter.upgrade() else { return };
-        arbiter.tick(ticks);
+        arbiter.tick(ticks).await;
     }
 }
 
@@ -107,11 +130,7 @@ async fn listen(arbiter: Weak<Arbiter>, mut incoming: mpsc::Receiver<Incoming>) 
         let Some(arbiter) = arbiter.upgrade() else { return };
         match news {
             Incoming::Message(room, message) => arbiter.receive(&room, message),
-            Incoming::Reconnected => {
-                for room in arbiter.rooms.names().iter().filter_map(|name| arbiter.rooms.get(name)) {
-                    run(Arc::clone(&arbiter).resync(room));
-                }
-            }
+            Incoming::Reconnected => arbiter.resync_all(),
         }
     }
 }

@@ -1,7 +1,12 @@
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    ops::Bound::{self, Excluded, Included, Unbounded},
+    sync::Arc,
+};
 
+use super::parts::{Parts, SharedAssets, Slot};
 use crate::model::{
-    AssetName, AssetState, Change, Event, Grant, PlayerName, Units,
+    AssetName, AssetState, Change, Event, Grant, PlayerName, RevisionRow, Units,
     limits::{HOLDERS_SHOWN, WAITING_EVENTS},
 };
 
@@ -9,8 +14,12 @@ use crate::model::{
 /// ahead waits for those before it, and one of another record of its asset for the store to say which is stored.
 #[derive(Debug)]
 pub(super) struct View {
-    /// Known to be stored, tombstones too.
-    assets: BTreeMap<AssetName, AssetState>,
+    /// Known to be stored, tombstones too. Shared with the snapshots that are being read.
+    assets: BTreeMap<AssetName, Arc<AssetState>>,
+    /// How many of them are no tombstones.
+    live: usize,
+    /// What snapshots are made of.
+    parts: Parts,
     waiting: BTreeMap<AssetName, BTreeMap<u64, Event>>,
     templates: Vec<(AssetName, Units)>,
     loaded: bool,
@@ -32,17 +41,20 @@ pub(super) enum Applied {
 impl View {
     pub(super) fn new(mut templates: Vec<(AssetName, Units)>) -> Self {
         templates.sort();
-        Self { assets: BTreeMap::new(), waiting: BTreeMap::new(), templates, loaded: false, frozen: false }
+        let (assets, waiting, parts) = (BTreeMap::new(), BTreeMap::new(), Parts::default());
+        Self { assets, live: 0, parts, waiting, templates, loaded: false, frozen: false }
     }
 
     /// From now on no select creates an asset: a template would be shown with units that nobody can get.
     pub(super) fn freeze(&mut self) {
         self.frozen = true;
+        self.parts.clear();
     }
 
     /// The room begins anew.
     pub(super) fn thaw(&mut self) {
         self.frozen = false;
+        self.parts.clear();
     }
 
     pub(super) fn is_frozen(&self) -> bool {
@@ -57,7 +69,9 @@ impl View {
     /// Takes the store's snapshot in place of all that was known; what waited and is newer is applied
     /// (into `applied`), in order.
     pub(super) fn load(&mut self, snapshot: Vec<AssetState>, applied: &mut Vec<Event>) {
-        self.assets = snapshot.into_iter().map(|state| (state.asset.clone(), state)).collect();
+        self.assets = snapshot.into_iter().map(|state| (state.asset.clone(), Arc::new(state))).collect();
+        self.live = self.assets.values().filter(|state| !state.removed).count();
+        self.parts.clear();
         self.loaded = true;
         for asset in self.gaps() {
             self.drain(&asset, applied);
@@ -67,6 +81,8 @@ impl View {
     /// The store has nothing any more, and what waits is of no use.
     pub(super) fn clear(&mut self) {
         self.assets.clear();
+        self.live = 0;
+        self.parts.clear();
         self.waiting.clear();
     }
 
@@ -75,7 +91,10 @@ impl View {
         let newer = self.revision(&state.asset).is_none_or(|known| state.revision > known);
         if newer {
             let asset = state.asset.clone();
-            self.assets.insert(asset.clone(), state);
+            self.live += usize::from(!state.removed);
+            let before = self.assets.insert(asset.clone(), Arc::new(state));
+            self.live -= usize::from(before.is_some_and(|before| !before.removed));
+            self.parts.touch(&asset);
             self.drain(&asset, applied);
         }
         newer
@@ -120,31 +139,47 @@ impl View {
     }
 
     pub(super) fn get(&self, asset: &AssetName) -> Option<&AssetState> {
-        self.assets.get(asset)
+        self.assets.get(asset).map(|state| &**state)
     }
 
     /// Every asset known to be stored, tombstones too.
     pub(super) fn stored(&self) -> impl Iterator<Item = &AssetState> {
-        self.assets.values()
+        self.assets.values().map(|state| &**state)
+    }
+
+    /// Whether nothing is known to be stored, not even a tombstone.
+    pub(super) fn is_empty(&self) -> bool {
+        self.assets.is_empty()
+    }
+
+    /// Whether it is what the store has, as its numbers tell.
+    pub(super) fn agrees_with(&self, rows: &[RevisionRow]) -> bool {
+        let same =
+            |row: &RevisionRow| self.get(&row.asset).is_some_and(|known| RevisionRow::from(known) == *row);
+        rows.len() == self.assets.len() && rows.iter().all(same)
     }
 
     pub(super) fn is_template(&self, asset: &AssetName) -> bool {
-        self.templates.iter().any(|(name, _)| name == asset)
+        self.templates.binary_search_by(|(name, _)| name.cmp(asset)).is_ok()
     }
 
     /// How many assets count against `--max-assets`.
     pub(super) fn count(&self) -> usize {
-        self.assets.values().filter(|state| !state.removed).count()
+        self.live
     }
 
-    /// The assets as members see them: no tombstones; templates nobody selected yet, whole, if they can be selected.
-    pub(super) fn shown(&self) -> Vec<AssetState> {
-        let stored = self.assets.values().filter(|state| !state.removed).cloned();
-        let can_be_made = |(name, _): &&(AssetName, Units)| !self.frozen && !self.assets.contains_key(name);
-        let templates = self.templates.iter().filter(can_be_made);
-        let mut shown: Vec<_> = stored.chain(templates.map(|(name, units)| untouched(name, *units))).collect();
-        shown.sort_by(|a, b| a.asset.cmp(&b.asset));
-        shown
+    /// The assets as members see them now: no tombstones; templates nobody selected yet, whole, if they can be selected. What is shared is made of
+    /// them later, when somebody reads it, and stays as it is.
+    pub(super) fn share(&mut self) -> Arc<SharedAssets> {
+        let Self { assets, templates, parts, frozen, .. } = self;
+        let templates: &[_] = if *frozen { &[] } else { templates };
+        parts.share(|from, to| shown(assets, templates, from, to))
+    }
+
+    /// Once a second. Gives back what nobody reads any more, to be dropped where it stops nobody.
+    #[must_use]
+    pub(super) fn rest(&mut self) -> Vec<Slot> {
+        self.parts.rest()
     }
 
     /// Whether fewer holders are listed than should be shown (one of the first was released).
@@ -156,13 +191,14 @@ impl View {
     pub(super) fn set_holders(&mut self, asset: &AssetName, page: Vec<Grant>) {
         if let Some(state) = self.assets.get_mut(asset) {
             let known = state.revision;
-            state.holders = page.into_iter().filter(|grant| grant.revision <= known).collect();
+            Arc::make_mut(state).holders = page.into_iter().filter(|grant| grant.revision <= known).collect();
+            self.parts.touch(asset);
         }
     }
 
     /// What a player holds as far as it is among the holders listed, each with the grant's revision.
     pub(super) fn listed_holdings(&self, player: &PlayerName) -> Vec<(AssetName, u64)> {
-        let grant = |state: &AssetState| {
+        let grant = |state: &Arc<AssetState>| {
             let grant = state.holders.iter().find(|grant| grant.player == *player)?;
             Some((state.asset.clone(), grant.revision))
         };
@@ -210,11 +246,44 @@ impl View {
     }
 
     fn advance(&mut self, event: Event, applied: &mut Vec<Event>) {
-        let new = || AssetState { origin: event.origin, ..untouched(&event.asset, 0) };
+        // First, so that the state is not copied unless somebody reads it.
+        self.parts.touch(&event.asset);
+        let new = || {
+            self.live += 1;
+            Arc::new(AssetState { origin: event.origin, ..untouched(&event.asset, 0) })
+        };
         let state = self.assets.entry(event.asset.clone()).or_insert_with(new);
-        advance(state, &event);
+        let was_live = !state.removed;
+        advance(Arc::make_mut(state), &event);
+        self.live = self.live + usize::from(!state.removed) - usize::from(was_live);
         applied.push(event);
     }
+}
+
+type Assets = BTreeMap<AssetName, Arc<AssetState>>;
+
+/// The assets as members see them, from one name on and before another, in order.
+fn shown(
+    assets: &Assets,
+    templates: &[(AssetName, Units)],
+    from: Option<&AssetName>,
+    to: Option<&AssetName>,
+) -> Vec<Arc<AssetState>> {
+    let (lower, upper): (Bound<&AssetName>, Bound<&AssetName>) =
+        (from.map_or(Unbounded, Included), to.map_or(Unbounded, Excluded));
+    let stored = assets.range::<AssetName, _>((lower, upper)).map(|(_, state)| state);
+    let mut shown: Vec<_> = stored.filter(|state| !state.removed).cloned().collect();
+    let place = |name: Option<&AssetName>, none| {
+        name.map_or(none, |name| templates.partition_point(|(template, _)| template < name))
+    };
+    let templates = &templates[place(from, 0)..place(to, templates.len())];
+    let stored = shown.len();
+    let missing = templates.iter().filter(|(name, _)| !assets.contains_key(name));
+    shown.extend(missing.map(|(name, units)| Arc::new(untouched(name, *units))));
+    if shown.len() > stored {
+        shown.sort_by(|a, b| a.asset.cmp(&b.asset));
+    }
+    shown
 }
 
 fn untouched(asset: &AssetName, units: Units) -> AssetState {
@@ -324,11 +393,13 @@ mod tests {
     #[test]
     fn a_template_is_shown_until_it_is_stored_and_not_after_its_removal() {
         let (mut view, mut applied) = (loaded(), Vec::new());
-        assert_eq!(view.shown().iter().map(|s| s.asset.as_str()).collect::<Vec<_>>(), ["bow", "sword"]);
+        let shown = |view: &mut View| view.share().states().unwrap();
+        assert_eq!(shown(&mut view).iter().map(|s| s.asset.as_str()).collect::<Vec<_>>(), ["bow", "sword"]);
         view.apply(granted(1, "a"), &mut applied);
-        assert_eq!(view.shown()[1].held, 1);
+        assert_eq!(shown(&mut view)[1].held, 1);
+        assert_eq!(view.count(), 1);
         view.apply(event(2, 0, Change::Removed), &mut applied);
-        assert_eq!(view.shown().len(), 1);
+        assert_eq!(shown(&mut view).len(), 1);
         assert_eq!(view.count(), 0);
     }
 

@@ -15,7 +15,7 @@ pub(super) const DRIVER: Driver = Driver {
     example: "local:",
     summary: "one node alone, or many that learn from a shared store by resync only",
     of_a_store: None,
-    check: check,
+    check,
     open,
 };
 

@@ -70,6 +70,35 @@ pub const IDLE_CAPACITY: usize = 2;
 /// Bytes of one frame at most; a longer snapshot is sent in parts.
 pub const FRAME_BYTES: usize = 256 * 1024;
 
+/// Bytes of assets in one part of a snapshot. A connection keeps the memory of its largest frame, so a part is far smaller
+/// than a frame may be: a thousand members that read 13 MB take 64 MB at most.
+pub const PART_BYTES: usize = 32 * 1024;
+
+/// Names in `held` of one part of a snapshot: at most 9 KB.
+pub const PART_HELD: usize = 128;
+
+/// Bytes of assets that a `welcome` carries; of more it carries none, and a snapshot in parts follows.
+pub const WELCOME_BYTES: usize = 64 * 1024;
+
+/// Names in `held` of such a `welcome`: at most 35 KB.
+pub const WELCOME_HELD: usize = 512;
+
+/// Bytes of parts of a room that changed since and that members still read; beyond it some of them begin again with a
+/// snapshot of now. The largest room four times over.
+pub const OLD_PARTS_BYTES: usize = 64 * 1024 * 1024;
+
+/// Seconds a member may take for a snapshot before it is among the first to begin again: 13 MB at 440 KB/s.
+pub const SNAPSHOT_SECS: u64 = 30;
+
+/// Milliseconds between two snapshots that one member asks for: the largest is 13 MB.
+pub const SYNC_PAUSE_MS: u64 = 1000;
+
+/// Seconds that a room's encoded assets stay after the last snapshot was taken of them.
+pub const ENCODED_SECS: u8 = 10;
+
+/// Rooms or connections that are looked after before others get their turn: some tens of microseconds.
+pub const LOOKED_AFTER_AT_ONCE: usize = 64;
+
 /// Bytes a connection reads at once: a client's message is about 60 bytes, and memory per idle
 /// connection matters more than a large message's speed.
 pub const READ_BUFFER: usize = 1024;

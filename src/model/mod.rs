@@ -13,6 +13,7 @@ mod name;
 mod redact;
 mod request_id;
 mod server_message;
+mod slots;
 
 pub use asset::{AssetState, Grant, Millis, RevisionRow, Units};
 pub use client_message::{ClientMessage, Rejected};
@@ -25,6 +26,7 @@ pub use name::{AssetName, InvalidName, Name, PlayerName, RoomName};
 pub use redact::{line_without_secrets, option_name, without_secrets};
 pub use request_id::RequestId;
 pub use server_message::{Present, ServerMessage, SoldOut, Welcome};
+pub use slots::Slots;
 
 /// The protocol's name and version, as told in every `welcome`.
 pub const PROTOCOL: &str = "asset-arbiter.v1";

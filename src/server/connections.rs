@@ -6,15 +6,17 @@ use std::{
     time::Duration,
 };
 
-use dashmap::DashMap;
 use tokio::time::Instant;
 
 use super::{Settings, meters::Meters};
-use crate::arbiter::Mailbox;
+use crate::{
+    arbiter::Mailbox,
+    model::{Slots, limits::LOOKED_AFTER_AT_ONCE},
+};
 
 /// The open WebSockets: one task watches over all of them, so that none needs a timer of its own.
 pub(super) struct Connections {
-    open: DashMap<u64, Arc<Pulse>>,
+    open: Slots<Pulse>,
     started: Instant,
     /// Milliseconds since the start, as of the watch's last round; good enough to tell who is silent.
     now: AtomicU64,
@@ -23,7 +25,6 @@ pub(super) struct Connections {
     draining: AtomicBool,
     /// How many there were when the drain began: so many come back elsewhere, however many are left by now.
     leaving: AtomicUsize,
-    next: AtomicU64,
     pub(super) meters: Meters,
 }
 
@@ -42,6 +43,7 @@ pub(super) enum Sign {
 /// What the watch knows of a connection, and how it reaches it.
 pub(super) struct Pulse {
     mailbox: Arc<Mailbox>,
+    slot: usize,
     signs: AtomicU8,
     /// When it joined, by the watch's clock.
     joined: u64,
@@ -54,50 +56,49 @@ pub(super) struct Pulse {
 /// A connection's place among the open ones, until it is dropped.
 pub(super) struct Entry {
     connections: Arc<Connections>,
-    id: u64,
     pub(super) pulse: Arc<Pulse>,
 }
 
 impl Connections {
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
-            open: DashMap::new(),
+            open: Slots::default(),
             started: Instant::now(),
             now: AtomicU64::new(0),
             ping_interval: settings.ping_interval.as_millis() as u64,
             ping_timeout: settings.ping_timeout.as_millis() as u64,
             draining: AtomicBool::new(false),
             leaving: AtomicUsize::new(0),
-            next: AtomicU64::new(0),
             meters: Meters::new(),
         }
     }
 
     pub(super) fn enter(self: &Arc<Self>, mailbox: &Arc<Mailbox>) -> Entry {
         let now = self.now.load(Relaxed);
-        let pulse = Arc::new(Pulse {
-            mailbox: Arc::clone(mailbox),
-            signs: AtomicU8::new(0),
-            joined: now,
-            heard: AtomicU64::new(now),
-            pinged: AtomicU64::new(now),
-            reading: AtomicBool::new(true),
+        let pulse = self.open.insert_with(|slot| {
+            Arc::new(Pulse {
+                mailbox: Arc::clone(mailbox),
+                slot,
+                signs: AtomicU8::new(0),
+                joined: now,
+                heard: AtomicU64::new(now),
+                pinged: AtomicU64::new(now),
+                reading: AtomicBool::new(true),
+            })
         });
-        let id = self.next.fetch_add(1, Relaxed);
-        self.open.insert(id, Arc::clone(&pulse));
         self.meters.open.increment(1);
         // After it can be found, so that a drain sees it or it sees the drain.
         if self.draining.load(std::sync::atomic::Ordering::SeqCst) {
             pulse.give(Sign::Drain);
         }
-        Entry { connections: Arc::clone(self), id, pulse }
+        Entry { connections: Arc::clone(self), pulse }
     }
 
     /// Tells every connection, also those that are still to come, that the node is going away.
-    pub(super) fn drain(&self) {
+    pub(super) async fn drain(&self) {
         self.leaving.store(self.open.len(), Relaxed);
         self.draining.store(true, std::sync::atomic::Ordering::SeqCst);
-        self.open.iter().for_each(|entry| entry.give(Sign::Drain));
+        self.each(|pulse| pulse.give(Sign::Drain)).await;
     }
 
     /// Pings the silent and gives up on those who do not answer. Runs until dropped.
@@ -108,7 +109,19 @@ impl Connections {
             ticks.tick().await;
             let now = self.started.elapsed().as_millis() as u64;
             self.now.store(now, Relaxed);
-            self.open.iter().for_each(|entry| self.look_after(&entry, now));
+            self.each(|pulse| self.look_after(pulse, now)).await;
+        }
+    }
+
+    /// Calls `look` for every connection. Others get their turn in between, however many connections there are.
+    async fn each(&self, look: impl Fn(&Pulse)) {
+        let (mut next, mut open) = (Some(0), Vec::new());
+        while let Some(from) = next {
+            next = self.open.slice(from, LOOKED_AFTER_AT_ONCE, &mut open);
+            open.drain(..).for_each(|(_, pulse)| look(&pulse));
+            if next.is_some() {
+                tokio::task::yield_now().await;
+            }
         }
     }
 
@@ -173,7 +186,7 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.connections.open.remove(&self.id);
+        self.connections.open.remove(self.pulse.slot);
         self.connections.meters.open.decrement(1);
     }
 }
@@ -182,15 +195,15 @@ impl Drop for Entry {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_drain_is_among_as_many_as_there_were_when_it_began() {
+    #[tokio::test]
+    async fn a_drain_is_among_as_many_as_there_were_when_it_began() {
         let connections = Arc::new(Connections::new(&Settings::default()));
         let enter = || connections.enter(&Arc::default());
         let (last, others) = (enter(), [enter(), enter()]);
         assert_eq!(last.among(), 3);
         drop(enter());
         assert_eq!(last.among(), 3, "who left before does not come back elsewhere");
-        connections.drain();
+        connections.drain().await;
         drop(others);
         assert_eq!(last.among(), 3, "nor do the others come back later because they left first");
         let late = [(); 3].map(|()| enter());

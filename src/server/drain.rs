@@ -12,9 +12,9 @@ const LAST_LOOK: Duration = Duration::from_millis(20);
 pub(super) async fn drain(app: &App) {
     tracing::info!(connections = app.seats.taken(), "draining");
     app.start_draining();
-    app.arbiter.farewell();
+    app.arbiter.farewell().await;
     sleep(LAST_LOOK).await;
-    app.connections.drain();
+    app.connections.drain().await;
     if timeout(app.settings.drain_timeout, app.seats.empty()).await.is_err() {
         tracing::warn!(connections = app.seats.taken(), "drain timeout: cutting what is left");
     } else {

@@ -1,21 +1,29 @@
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use futures::stream;
 use serde::Serialize;
 
 use super::{App, auth::Admin, failure::Failure, path::InRoom};
 use crate::{
-    arbiter::RoomState,
-    model::{AssetState, Present, RoomName},
+    arbiter::{Outdated, RoomJson},
+    model::{ErrorCode, Present, RoomName},
 };
 
-/// A room as `GET` shows it.
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// What stands before the assets of a room as `GET` shows it.
 #[derive(Serialize)]
-pub(super) struct Shown {
-    room: RoomName,
+struct Head<'a> {
+    room: &'a RoomName,
     players: usize,
-    present: Present,
-    assets: Vec<AssetState>,
+    present: &'a Present,
 }
 
 /// What is left to say of a removed room.
@@ -24,10 +32,23 @@ pub(super) struct Removed {
     room: RoomName,
 }
 
-/// `GET /v1/rooms/{room}`
-pub(super) async fn show(State(app): State<Arc<App>>, InRoom(room): InRoom) -> Result<Json<Shown>, Failure> {
-    let RoomState { players, present, assets } = app.arbiter.room(&room).await?;
-    Ok(Json(Shown { room, players, present, assets }))
+/// `GET /v1/rooms/{room}`: a large room is made part by part as the socket takes it.
+pub(super) async fn show(State(app): State<Arc<App>>, InRoom(room): InRoom) -> Result<Response, Failure> {
+    let RoomJson { players, present, assets } = app.arbiter.room_json(&room).await?;
+    let mut head = serde_json::to_vec(&Head { room: &room, players, present: &present })
+        .expect("names and a number are JSON");
+    head.pop();
+    head.extend_from_slice(b",\"assets\":[");
+    let is_small = assets.is_small();
+    let [head, tail] = [head.into(), Bytes::from_static(b"]}")].map(|end| std::iter::once(Ok(end)));
+    let parts = head.chain(assets).chain(tail);
+    let body = if is_small {
+        let parts: Result<Vec<_>, Outdated> = parts.collect();
+        parts.map_err(|error| Failure::new(ErrorCode::StoreUnavailable, error.to_string()))?.concat().into()
+    } else {
+        Body::from_stream(stream::iter(parts))
+    };
+    Ok(([(header::CONTENT_TYPE, JSON)], body).into_response())
 }
 
 /// `DELETE /v1/rooms/{room}`

@@ -21,7 +21,7 @@ use super::{
     pace::Pace,
 };
 use crate::{
-    arbiter::{Member, Ready},
+    arbiter::{Member, Ready, Refusal},
     model::{
         ClientMessage, CloseCode, CloseReason, ErrorCode, RequestId, ServerMessage,
         limits::{BAD_MESSAGES, RATE_REFUSALS},
@@ -104,6 +104,8 @@ impl Session {
         self.entry.pulse.set_reading(false);
         let mut more = true;
         for _ in 0..TAKES_PER_FLUSH {
+            // A part of a snapshot is made when the socket has taken the one before.
+            poll_fn(|cx| self.socket.poll_ready_unpin(cx)).await.map_err(|error| broken(&error))?;
             more = self.member.take(&mut self.ready);
             self.feed().await.map_err(|error| broken(&error))?;
             if !more {
@@ -224,8 +226,14 @@ impl Session {
                 self.in_flight += 1;
                 self.member.release(asset, request_id);
             }
-            ClientMessage::Sync { .. } => self.member.sync(),
+            ClientMessage::Sync { request_id } => self.sync(request_id),
             ClientMessage::Ping { request_id } => self.member.pong(request_id),
+        }
+    }
+
+    fn sync(&mut self, request_id: Option<RequestId>) {
+        if let Err(Refusal { code, message, .. }) = self.member.sync() {
+            self.error(code, message, request_id);
         }
     }
 

@@ -5,20 +5,24 @@
 
 mod asset;
 mod calls;
+mod count;
+mod expiry;
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    ops::Bound::{Excluded, Unbounded},
+    sync::Arc,
     time::Duration,
 };
 
 use async_trait::async_trait;
 use dashmap::DashMap;
 
-use self::asset::Asset;
+use self::{
+    asset::Asset,
+    count::Count,
+    expiry::{Entry, Expiry},
+};
 use super::{
     Call, Created, Done, Driver, Limits, Options, Result, Selected, Store, StoreError, StoreErrorKind,
     outcome::Outcome,
@@ -37,8 +41,12 @@ pub(super) const DRIVER: Driver = Driver {
     open,
 };
 
-/// How often expired rooms are looked for; garbage only grows while rooms are added, so adding one looks.
-const SWEEP_EVERY: Millis = 60_000;
+/// How many expired rooms go when one is added, at most: garbage only grows while rooms are added, so it shrinks, and nobody
+/// waits for all of it.
+const SWEPT_AT_ONCE: usize = 16;
+
+/// How many assets are copied before others get their turn.
+const COPIED_AT_ONCE: usize = 128;
 
 /// Everything in this process's memory.
 #[derive(Debug, Default)]
@@ -46,12 +54,13 @@ pub struct MemoryStore {
     rooms: DashMap<RoomName, Room>,
     /// Milliseconds a room may lie unused; 0: for ever.
     ttl: Millis,
-    swept_at: AtomicU64,
+    expiry: Expiry,
+    count: Count,
 }
 
 fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     check(url)?;
-    Ok(Arc::new(MemoryStore::new(options.room_ttl)))
+    Ok(Arc::new(MemoryStore::new(options.room_ttl).with_max_assets(options.max_assets)))
 }
 
 fn check(url: &str) -> Result<()> {
@@ -68,16 +77,32 @@ impl MemoryStore {
         Self { ttl, ..Self::default() }
     }
 
-    /// Runs `change` on a room that is made if need be.
+    /// The same with no more assets in all rooms together, removed ones included; `None`: no bound.
+    #[must_use]
+    pub fn with_max_assets(self, most: Option<usize>) -> Self {
+        Self { count: Count::new(most), ..self }
+    }
+
+    /// Runs `change` on a room that is made if need be; one in which nothing is stored afterwards goes again.
     fn with_room<T>(&self, room: &RoomName, now: Millis, change: impl FnOnce(&mut Room) -> T) -> T {
         if let Some(mut found) = self.rooms.get_mut(room) {
             found.used_at = found.used_at.max(now);
             return change(&mut found);
         }
         self.sweep(now);
-        let mut made = self.rooms.entry(room.clone()).or_default();
-        made.used_at = made.used_at.max(now);
-        change(&mut made)
+        let (changed, is_empty) = {
+            let mut made = self.rooms.entry(room.clone()).or_default();
+            made.used_at = made.used_at.max(now);
+            let changed = change(&mut made);
+            if self.ttl > 0 && made.expires.is_none() && !made.assets.is_empty() {
+                made.expires = Some(self.expiry.add(room, now));
+            }
+            (changed, made.assets.is_empty())
+        };
+        if is_empty {
+            self.rooms.remove_if(room, |_, room| room.assets.is_empty());
+        }
+        changed
     }
 
     /// Runs `change` on an asset that is there, removed or not.
@@ -98,13 +123,28 @@ impl MemoryStore {
         self.rooms.get(room).map(|room| look(&room))
     }
 
+    /// Lets a few rooms go that nobody used for too long.
     fn sweep(&self, now: Millis) {
-        let last = self.swept_at.load(Ordering::Relaxed);
-        if self.ttl == 0 || now < last.saturating_add(SWEEP_EVERY) {
-            return;
+        let Some(used_before) = now.checked_sub(self.ttl).filter(|_| self.ttl > 0) else { return };
+        for _ in 0..SWEPT_AT_ONCE {
+            let Some((entry, name)) = self.expiry.first(used_before) else { return };
+            let expired = |room: &Room| room.expires == Some(entry) && room.used_at <= used_before;
+            if let Some((_, room)) = self.rooms.remove_if(&name, |_, room| expired(room)) {
+                self.note_gone(&room);
+            } else if let Some(mut room) = self.rooms.get_mut(&name).filter(|room| room.expires == Some(entry))
+            {
+                room.expires = Some(self.expiry.postpone(entry, room.used_at));
+            } else {
+                self.expiry.remove(entry);
+            }
         }
-        self.swept_at.store(now, Ordering::Relaxed);
-        self.rooms.retain(|_, room| room.used_at.saturating_add(self.ttl) > now);
+    }
+
+    fn note_gone(&self, room: &Room) {
+        self.count.subtract(room.assets.len());
+        if let Some(entry) = room.expires {
+            self.expiry.remove(entry);
+        }
     }
 }
 
@@ -126,6 +166,7 @@ impl Store for MemoryStore {
         self.with_room(room, call.at, |room| {
             let found = room.assets.get_mut(asset);
             let Some(found) = found else {
+                self.count.add_one()?;
                 let mut made = Asset::new(call, units);
                 made.calls.record(call, Outcome::Changed);
                 let state = made.state(asset);
@@ -160,6 +201,7 @@ impl Store for MemoryStore {
             if let Some(found) = room.assets.get_mut(asset) {
                 return found.select(call, asset, players);
             }
+            self.count.add_one()?;
             room.assets
                 .entry(asset.clone())
                 .or_insert_with(|| Asset::new(call, units))
@@ -212,7 +254,9 @@ impl Store for MemoryStore {
     }
 
     async fn remove_room(&self, room: &RoomName) -> Result<()> {
-        self.rooms.remove(room);
+        if let Some((_, room)) = self.rooms.remove(room) {
+            self.note_gone(&room);
+        }
         Ok(())
     }
 
@@ -223,9 +267,19 @@ impl Store for MemoryStore {
     }
 
     async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
-        Ok(self
-            .read(room, |room| room.assets.iter().map(|(name, asset)| asset.state(name)).collect())
-            .unwrap_or_default())
+        let mut states: Vec<AssetState> = Vec::new();
+        loop {
+            let before = states.len();
+            self.read(room, |room| {
+                let after = states.last().map_or(Unbounded, |last| Excluded(last.asset.clone()));
+                let next = room.assets.range((after, Unbounded)).take(COPIED_AT_ONCE);
+                states.extend(next.map(|(name, asset)| asset.state(name)));
+            });
+            if states.len() < before + COPIED_AT_ONCE {
+                return Ok(states);
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
@@ -276,6 +330,8 @@ struct Room {
     /// By name, so that a snapshot comes out in order.
     assets: BTreeMap<AssetName, Asset>,
     used_at: Millis,
+    /// Where it waits to expire.
+    expires: Option<Entry>,
 }
 
 fn unknown(asset: &AssetName) -> StoreError {

@@ -4,6 +4,7 @@
 
 mod decisions;
 mod faults;
+mod idle_rooms;
 mod missing;
 mod net;
 mod order;
@@ -11,4 +12,5 @@ mod presence;
 mod removal;
 mod resync;
 mod rooms;
+mod snapshots;
 mod world;

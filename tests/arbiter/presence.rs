@@ -133,7 +133,7 @@ async fn a_node_that_drains_says_goodbye_and_no_more() {
     let (ann, bob) = (there.join("ann").await, there.join("bob").await);
     sleep(A_MOMENT).await;
     let before = net.last_of(&there);
-    there.arbiter.farewell();
+    there.arbiter.farewell().await;
     sleep(A_MOMENT).await;
     assert_eq!(told(&mut watcher), ["+ann 1", "+bob 2", "-ann 1", "-bob 0"]);
     net.deliver(&here, before).await;

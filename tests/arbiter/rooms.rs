@@ -88,6 +88,7 @@ async fn a_slow_reader_is_healed() {
 #[tokio::test(start_paused = true)]
 async fn rooms_do_not_leak() {
     let world = World::new(Config { room_linger: Duration::from_secs(30), max_rooms: 1, ..Config::default() });
+    world.create(1).await;
     let mut ann = world.join("ann").await;
     let epoch = ann.welcome().epoch;
     drop(ann);

@@ -101,6 +101,24 @@ impl Client {
         player: Option<&str>,
         resume: Option<Resume>,
     ) -> Result<Self, JoinError> {
+        let mut client = Self::try_join_unread(arbiter, player, resume).await?;
+        let ServerMessage::Welcome(welcome) = client.next().await else {
+            panic!("the first frame is a welcome")
+        };
+        client.inbox.insert(0, ServerMessage::Welcome(welcome));
+        Ok(client)
+    }
+
+    /// Joins and takes nothing, not even the welcome.
+    pub(crate) async fn join_unread(arbiter: &Arc<Arbiter>, player: Option<&str>) -> Self {
+        Self::try_join_unread(arbiter, player, None).await.expect("joined")
+    }
+
+    async fn try_join_unread(
+        arbiter: &Arc<Arbiter>,
+        player: Option<&str>,
+        resume: Option<Resume>,
+    ) -> Result<Self, JoinError> {
         let join = Join {
             room: arena(),
             player: player.map(name),
@@ -108,13 +126,7 @@ impl Client {
             session: "s".into(),
             ping_interval_ms: 1000,
         };
-        let member = arbiter.join(join).await?;
-        let mut client = Self { member, inbox: Vec::new() };
-        let ServerMessage::Welcome(welcome) = client.next().await else {
-            panic!("the first frame is a welcome")
-        };
-        client.inbox.insert(0, ServerMessage::Welcome(welcome));
-        Ok(client)
+        Ok(Self { member: arbiter.join(join).await?, inbox: Vec::new() })
     }
 
     pub(crate) fn welcome(&mut self) -> Welcome {

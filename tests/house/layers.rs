@@ -12,10 +12,11 @@ const MAY_KNOW: [(&str, &[&str]); 7] = [
 ];
 
 /// Crates that live only in these places. `main` and `cli` are one.
-const HOMES: [(&str, &[&str]); 17] = [
+const HOMES: [(&str, &[&str]); 18] = [
     ("clap", &["cli"]),
     ("anyhow", &["cli"]),
     ("tracing_subscriber", &["cli"]),
+    ("tikv_jemallocator", &["cli"]),
     ("axum", &["server"]),
     ("hyper", &["server", "bots"]),
     ("hyper_util", &["server", "bots"]),
@@ -73,7 +74,9 @@ pub fn crates(file: &File, dependencies: &[String]) -> Complaints {
 
 /// The crates of a `Cargo.toml`, as code names them.
 pub fn dependencies(manifest: &str) -> Vec<String> {
-    let tables = manifest.split("\n[").filter(|table| table.split(']').next() == Some("dependencies"));
+    let is_ours =
+        |name: &str| name == "dependencies" || name.starts_with("target.") && name.ends_with(".dependencies");
+    let tables = manifest.split("\n[").filter(|table| table.split(']').next().is_some_and(is_ours));
     let lines = tables.flat_map(str::lines).filter(|line| !line.starts_with(['#', '[']));
     lines.filter_map(|line| Some(line.split_once('=')?.0.trim().replace('-', "_"))).collect()
 }

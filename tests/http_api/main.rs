@@ -8,6 +8,7 @@ mod drain;
 mod errors;
 mod limits;
 mod pages;
+mod rooms;
 mod safety;
 mod vital;
 

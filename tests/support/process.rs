@@ -86,6 +86,14 @@ impl Process {
         assert!(status.success() && !log.iter().any(|line| line.contains("panicked")), "{status}: {log:#?}");
     }
 
+    /// Bytes of its memory that are in use, as the system counts.
+    pub(crate) fn resident(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id().unwrap());
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
     /// The value of a line of `/metrics`.
     pub(crate) async fn metric(&self, name: &str) -> u64 {
         http::metric(self.address, name).await

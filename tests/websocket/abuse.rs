@@ -1,6 +1,6 @@
 //! Messages that are none: each gets its error, and the connection goes on.
 
-use asset_arbiter::model::ServerMessage;
+use asset_arbiter::model::{ErrorCode, ServerMessage};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{Client, Server, frame, text};
@@ -101,15 +101,16 @@ async fn a_flood_of_pings_and_syncs_is_answered_and_harms_nobody() {
     let (mut ann, mut bob) = (server.join("r", "ann").await, server.join("r", "bob").await);
     let flood = [text(r#"{"type":"sync"}"#), text(r#"{"type":"ping"}"#), frame(0x89, b"p"), frame(0x8a, b"")];
     ann.raw(&flood.concat().repeat(2000)).await;
-    let (mut pongs, mut snapshots) = (0, 0);
+    let (mut pongs, mut snapshots, mut refused) = (0, 0, 0);
     while pongs < 2000 || snapshots == 0 {
         match ann.hear().await {
             ServerMessage::Pong { .. } => pongs += 1,
             ServerMessage::Snapshot { .. } => snapshots += 1,
+            ServerMessage::Error { code: ErrorCode::RateLimited, .. } => refused += 1,
             ServerMessage::PlayerJoined { .. } => {}
             other => panic!("{other:?}"),
         }
     }
-    assert!(snapshots <= 2000, "{snapshots}");
+    assert!(snapshots <= 60 && refused >= 1900, "{snapshots} snapshots, {refused} refused");
     assert!(bob.gets("sword").await);
 }

@@ -63,6 +63,7 @@ async fn a_client_under_backpressure_is_not_cut_for_a_missing_pong() {
     })
     .await;
     let mut ann = server.join("r", "ann").await;
+    server.create("elsewhere", "sword", 1).await;
     server.observe("elsewhere").await.leave().await;
     server.store.hold();
     let selects: Vec<u8> = (0..9).flat_map(|n| select(format!("a{n}"), n)).collect();

@@ -8,6 +8,8 @@ mod support;
 mod contention;
 mod rooms;
 
+#[cfg(feature = "sqlite")]
+mod big_room;
 mod presence;
 mod resume;
 mod slow_reader;

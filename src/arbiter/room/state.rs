@@ -1,14 +1,10 @@
-use std::sync::Arc;
-
-use bytes::Bytes;
-
 use crate::{
     arbiter::{
         config::Config,
         crowd::Moved,
         log::RoomLog,
         presence::{Notice, Presence},
-        snapshot::{EncodedAssets, Place},
+        snapshot::{Place, Snapshot},
         sold_out::SoldOutMemory,
         view::View,
     },
@@ -29,8 +25,6 @@ pub(in crate::arbiter) struct State {
     pub(in crate::arbiter) sold_out: SoldOutMemory,
     /// How often all that was known of the assets was given up: what was known before is no measure of what is now.
     pub(in crate::arbiter) renewals: u64,
-    /// The assets as encoded at a head of the log.
-    encoded: Option<(u64, Arc<EncodedAssets>)>,
 }
 
 impl State {
@@ -44,7 +38,6 @@ impl State {
             was_removed: false,
             sold_out: SoldOutMemory::new(config.sold_out_ttl),
             renewals: 0,
-            encoded: None,
         }
     }
 
@@ -96,39 +89,20 @@ impl State {
         self.went_back = false;
         self.suspects_loss = false;
         self.sold_out.forget();
-        self.encoded = None;
         self.log.reset();
     }
 
-    /// What is shown changed without a frame of its own.
-    pub(in crate::arbiter) fn forget_encoded(&mut self) {
-        self.encoded = None;
+    /// The room as it is at the head of the log. Its parts are made later, when they are read, and stay as they are.
+    pub(in crate::arbiter) fn snapshot(&mut self, player: Option<&PlayerName>) -> Snapshot {
+        Snapshot::new(self.view.share(), self.place(player))
     }
 
-    pub(in crate::arbiter) fn place(&self, player: Option<&PlayerName>) -> Place {
+    fn place(&self, player: Option<&PlayerName>) -> Place {
         Place {
             offset: self.log.head(),
             players: self.presence.count(),
             present: self.presence.names(),
             held: player.map_or_else(Vec::new, |player| self.presence.held(player)),
         }
-    }
-
-    pub(in crate::arbiter) fn encoded(&mut self) -> Arc<EncodedAssets> {
-        let head = self.log.head();
-        match &self.encoded {
-            Some((at, encoded)) if *at == head => Arc::clone(encoded),
-            _ => {
-                let encoded = Arc::new(EncodedAssets::new(&self.view.shown()));
-                self.encoded = Some((head, Arc::clone(&encoded)));
-                encoded
-            }
-        }
-    }
-
-    pub(super) fn snapshot(&mut self, player: Option<&PlayerName>, into: &mut Vec<Bytes>) -> u64 {
-        let place = self.place(player);
-        self.encoded().frames(&place, into);
-        place.offset
     }
 }

@@ -1,0 +1,289 @@
+//! A room's assets for snapshots: cut into parts that are encoded when somebody reads them, once for all who do.
+
+use std::{
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use crate::model::{
+    AssetName, AssetState,
+    limits::{ENCODED_SECS, OLD_PARTS_BYTES, PART_BYTES, SNAPSHOT_SECS, WELCOME_BYTES},
+};
+
+/// The assets as they are now, in the order of names. A change of one gives up the part it is in; the others stay as they
+/// are, with what is encoded of them.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    /// Each part begins with its first name and ends before the next one's. None: not cut yet.
+    slots: Vec<Slot>,
+    /// What was read since the last change.
+    current: Option<Arc<SharedAssets>>,
+    /// What was read before, in the order of time; only as long as somebody reads it.
+    older: Vec<Weak<SharedAssets>>,
+    /// Bytes of parts that were given up and are still read.
+    old_bytes: Arc<AtomicUsize>,
+    /// Seconds since somebody wanted to read.
+    unused: u8,
+}
+
+#[derive(Debug)]
+pub(super) struct Slot {
+    /// `None`: everything before the next part.
+    from: Option<AssetName>,
+    /// `None`: given up, to be made anew.
+    part: Option<Arc<Part>>,
+}
+
+/// Some assets, and their JSON once somebody needed it.
+#[derive(Debug)]
+pub(super) struct Part {
+    assets: Vec<Arc<AssetState>>,
+    /// Of the JSON at most.
+    size: usize,
+    json: OnceLock<Bytes>,
+    /// Set when the part was given up while somebody read it: where its size is counted.
+    old_bytes: OnceLock<Arc<AtomicUsize>>,
+}
+
+/// A room's assets at one moment, for everyone who reads them.
+#[derive(Debug)]
+pub(super) struct SharedAssets {
+    /// `None`: given up, because the room changed too much since.
+    parts: Mutex<Option<Arc<[Arc<Part>]>>>,
+    count: usize,
+    size: usize,
+    since: Instant,
+    /// All in one, for a welcome.
+    whole: OnceLock<Box<RawValue>>,
+}
+
+/// The room changed so much that this state of it is not kept any more; a newer one is there.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct GivenUp;
+
+impl Parts {
+    /// The asset changed, came or went.
+    pub(super) fn touch(&mut self, asset: &AssetName) {
+        self.outdate();
+        let slot = self.slots.partition_point(|slot| slot.from.as_ref().is_none_or(|from| from <= asset));
+        if let Some(part) = slot.checked_sub(1).and_then(|slot| self.slots[slot].part.take()) {
+            self.give_up(part);
+        }
+        self.bound();
+    }
+
+    /// Everything changed.
+    pub(super) fn clear(&mut self) {
+        self.outdate();
+        for part in std::mem::take(&mut self.slots).into_iter().filter_map(|slot| slot.part) {
+            self.give_up(part);
+        }
+        self.bound();
+    }
+
+    /// The assets as they are now. `shown` answers those from one name on and before another, in order.
+    pub(super) fn share(
+        &mut self,
+        shown: impl Fn(Option<&AssetName>, Option<&AssetName>) -> Vec<Arc<AssetState>>,
+    ) -> Arc<SharedAssets> {
+        self.unused = 0;
+        if let Some(current) = &self.current {
+            return Arc::clone(current);
+        }
+        self.cut(&shown);
+        let total: usize = self.slots.iter().filter_map(|slot| Some(slot.part.as_ref()?.size)).sum();
+        // What was split again and again, or lost most of its assets, is cut anew.
+        if self.slots.len() > 2 * (total / PART_BYTES + 1) {
+            self.clear();
+            self.cut(&shown);
+        }
+        let parts: Arc<[_]> = self.slots.iter().filter_map(|slot| slot.part.clone()).collect();
+        let shared = Arc::new(SharedAssets::new(parts, total));
+        self.current = Some(Arc::clone(&shared));
+        shared
+    }
+
+    /// Once a second. Gives back what nobody wanted to read for a while, to be dropped where it stops nobody.
+    #[must_use]
+    pub(super) fn rest(&mut self) -> Vec<Slot> {
+        if self.slots.is_empty() {
+            return Vec::new();
+        }
+        self.unused = self.unused.saturating_add(1);
+        let read = self.current.as_ref().is_some_and(|current| Arc::strong_count(current) > 1);
+        if read || self.unused < ENCODED_SECS {
+            return Vec::new();
+        }
+        self.outdate();
+        std::mem::take(&mut self.slots)
+    }
+
+    fn cut(&mut self, shown: impl Fn(Option<&AssetName>, Option<&AssetName>) -> Vec<Arc<AssetState>>) {
+        if self.slots.is_empty() {
+            self.slots = cut(None, shown(None, None));
+            return;
+        }
+        let mut before = std::mem::take(&mut self.slots).into_iter().peekable();
+        while let Some(slot) = before.next() {
+            if slot.part.is_some() {
+                self.slots.push(slot);
+            } else {
+                let to = before.peek().and_then(|next| next.from.as_ref());
+                let states = shown(slot.from.as_ref(), to);
+                self.slots.extend(cut(slot.from, states));
+            }
+        }
+        if let Some(first) = self.slots.first_mut() {
+            first.from = None;
+        }
+    }
+
+    fn outdate(&mut self) {
+        if let Some(current) = self.current.take()
+            && Arc::strong_count(&current) > 1
+        {
+            self.older.retain(|older| older.strong_count() > 0);
+            self.older.push(Arc::downgrade(&current));
+        }
+    }
+
+    fn give_up(&self, part: Arc<Part>) {
+        if Arc::strong_count(&part) > 1 && part.old_bytes.set(Arc::clone(&self.old_bytes)).is_ok() {
+            self.old_bytes.fetch_add(part.size, Relaxed);
+        }
+    }
+
+    /// Keeps what is old within its bound: the readers of one state after the other begin again. First those that had
+    /// time enough; then the latest, who lose least.
+    fn bound(&mut self) {
+        while self.old_bytes.load(Relaxed) > OLD_PARTS_BYTES && !self.older.is_empty() {
+            let oldest = self.older[0].upgrade();
+            let slow = oldest.is_none_or(|oldest| oldest.since.elapsed() > Duration::from_secs(SNAPSHOT_SECS));
+            let victim = if slow { Some(self.older.remove(0)) } else { self.older.pop() };
+            if let Some(victim) = victim.and_then(|victim| victim.upgrade()) {
+                let parts = victim.parts.lock().take();
+                drop(parts);
+            }
+        }
+    }
+}
+
+/// Parts of consecutive assets, the first from `from` on.
+fn cut(mut from: Option<AssetName>, states: Vec<Arc<AssetState>>) -> Vec<Slot> {
+    let (mut slots, mut assets, mut size) = (Vec::new(), Vec::new(), 0);
+    for state in states {
+        let more = json_size(&state);
+        if !assets.is_empty() && size + more > PART_BYTES {
+            let part = Some(Arc::new(Part::new(std::mem::take(&mut assets), size)));
+            slots.push(Slot { from: from.replace(state.asset.clone()), part });
+            size = 0;
+        }
+        assets.push(state);
+        size += more;
+    }
+    if !assets.is_empty() {
+        slots.push(Slot { from, part: Some(Arc::new(Part::new(assets, size))) });
+    }
+    slots
+}
+
+/// The bytes of an asset's JSON and a comma, at most: names need no escapes.
+fn json_size(state: &AssetState) -> usize {
+    /// Field names, punctuation, three numbers of 10 digits and one of 20.
+    const ASSET: usize = 120;
+    /// The same with one number of 20.
+    const HOLDER: usize = 42;
+    let holders: usize = state.holders.iter().map(|grant| HOLDER + grant.player.as_str().len()).sum();
+    ASSET + state.asset.as_str().len() + holders
+}
+
+impl Part {
+    fn new(assets: Vec<Arc<AssetState>>, size: usize) -> Self {
+        Self { assets, size, json: OnceLock::new(), old_bytes: OnceLock::new() }
+    }
+
+    /// The elements of a JSON array, without its brackets.
+    pub(super) fn json(&self) -> &Bytes {
+        self.json.get_or_init(|| {
+            let mut json = Vec::with_capacity(self.size);
+            for (n, state) in self.assets.iter().enumerate() {
+                if n > 0 {
+                    json.push(b',');
+                }
+                serde_json::to_writer(&mut json, &**state).expect("an asset's state is JSON");
+            }
+            json.into()
+        })
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if let Some(old_bytes) = self.old_bytes.get() {
+            old_bytes.fetch_sub(self.size, Relaxed);
+        }
+    }
+}
+
+impl SharedAssets {
+    fn new(parts: Arc<[Arc<Part>]>, size: usize) -> Self {
+        let count = parts.len();
+        Self { parts: Mutex::new(Some(parts)), count, size, since: Instant::now(), whole: OnceLock::new() }
+    }
+
+    /// How many parts there are; none of a room without assets.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Whether one frame can carry all of them.
+    pub(super) fn is_small(&self) -> bool {
+        self.size <= WELCOME_BYTES
+    }
+
+    /// A part; `None` after the last one.
+    ///
+    /// # Errors
+    /// [`GivenUp`]: begin again.
+    pub(super) fn part(&self, number: usize) -> Result<Option<Arc<Part>>, GivenUp> {
+        let parts = self.parts.lock();
+        parts.as_ref().map(|parts| parts.get(number).cloned()).ok_or(GivenUp)
+    }
+
+    /// All of them as one JSON array, encoded once; only for [small](Self::is_small) ones.
+    ///
+    /// # Errors
+    /// [`GivenUp`]: begin again.
+    pub(super) fn whole(&self) -> Result<&RawValue, GivenUp> {
+        if let Some(whole) = self.whole.get() {
+            return Ok(whole);
+        }
+        let parts = self.parts.lock().clone().ok_or(GivenUp)?;
+        Ok(self.whole.get_or_init(|| {
+            let json: Vec<_> = parts.iter().map(|part| part.json().as_ref()).collect();
+            let json = [&b"["[..], &json.join(&b','), b"]"].concat();
+            let json = String::from_utf8(json).expect("JSON is text");
+            RawValue::from_string(json).expect("a list of JSON values is JSON")
+        }))
+    }
+
+    /// A copy of every state.
+    ///
+    /// # Errors
+    /// [`GivenUp`]: begin again.
+    pub(super) fn states(&self) -> Result<Vec<AssetState>, GivenUp> {
+        let parts = self.parts.lock().clone().ok_or(GivenUp)?;
+        Ok(parts.iter().flat_map(|part| &part.assets).map(|state| AssetState::clone(state)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Many things of a kind, each in a slot of its own, so that all of them can be looked after a few at a time: whoever
+/// walks over them holds the lock for one slice only, and copies no names.
+#[derive(Debug)]
+pub struct Slots<T>(Mutex<Inner<T>>);
+
+#[derive(Debug)]
+struct Inner<T> {
+    slots: Vec<Option<Arc<T>>>,
+    free: Vec<usize>,
+}
+
+impl<T> Default for Slots<T> {
+    fn default() -> Self {
+        Self(Mutex::new(Inner { slots: Vec::new(), free: Vec::new() }))
+    }
+}
+
+impl<T> Slots<T> {
+    /// Makes one more, which is told its slot.
+    pub fn insert_with(&self, make: impl FnOnce(usize) -> Arc<T>) -> Arc<T> {
+        let mut inner = self.lock();
+        let slot = inner.free.pop().unwrap_or(inner.slots.len());
+        let one = make(slot);
+        if slot == inner.slots.len() {
+            inner.slots.push(None);
+        }
+        inner.slots[slot] = Some(Arc::clone(&one));
+        one
+    }
+
+    /// Takes one out; its slot is free again.
+    pub fn remove(&self, slot: usize) -> Option<Arc<T>> {
+        let mut inner = self.lock();
+        let gone = inner.slots.get_mut(slot)?.take()?;
+        inner.free.push(slot);
+        Some(gone)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let inner = self.lock();
+        inner.slots.len() - inner.free.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Copies those in the next `count` slots from `from` on, each with its slot, and answers where to go on; `None`
+    /// after the last slot. One that is there all the while is met exactly once.
+    pub fn slice(&self, from: usize, count: usize, into: &mut Vec<(usize, Arc<T>)>) -> Option<usize> {
+        let inner = self.lock();
+        let end = from.saturating_add(count).min(inner.slots.len());
+        let slice = inner.slots.get(from..end).unwrap_or_default().iter();
+        into.extend(slice.zip(from..).filter_map(|(one, slot)| Some((slot, Arc::clone(one.as_ref()?)))));
+        (end < inner.slots.len()).then_some(end)
+    }
+
+    /// No step of ours panics in between, so what it guards is whole.
+    fn lock(&self) -> MutexGuard<'_, Inner<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_walk_meets_each_once_and_slots_are_used_again() {
+        let slots = Slots::default();
+        for n in 0..10 {
+            assert_eq!(*slots.insert_with(|slot| Arc::new((n, slot))), (n, n));
+        }
+        assert_eq!(slots.remove(3).as_deref(), Some(&(3, 3)));
+        assert_eq!(slots.remove(3), None);
+        assert_eq!(slots.len(), 9);
+        let (mut met, mut from, mut turns) = (Vec::new(), Some(0), 0);
+        while let Some(at) = from {
+            from = slots.slice(at, 4, &mut met);
+            turns += 1;
+        }
+        assert_eq!(turns, 3);
+        let met: Vec<_> = met.iter().map(|(slot, one)| (*slot, **one)).collect();
+        assert_eq!(met, [0, 1, 2, 4, 5, 6, 7, 8, 9].map(|n| (n, (n, n))));
+        assert_eq!(*slots.insert_with(|slot| Arc::new((33, slot))), (33, 3));
+        assert_eq!(slots.slice(10, 4, &mut Vec::new()), None);
+    }
+}
