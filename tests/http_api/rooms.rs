@@ -66,7 +66,7 @@ async fn a_large_room_is_shown_whole() {
     while let Some((size, more)) = rest.split_once("\r\n") {
         let size = usize::from_str_radix(size, 16).unwrap();
         json.push_str(&more[..size]);
-        rest = &more[size..].trim_start_matches("\r\n");
+        rest = more[size..].trim_start_matches("\r\n");
     }
     let shown: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(
