@@ -110,14 +110,19 @@ impl Registry {
 
     /// Lets a few rooms go that nobody uses since `linger` milliseconds; true if there may be more.
     pub(super) fn expire(&self, linger: Millis) -> bool {
+        let mut any_went = false;
         for _ in 0..LOOKED_AFTER_AT_ONCE {
             let now = self.clock.now();
             let due = |since: Millis| since + linger <= now;
             let Some(room) = self.longest_idle(due) else { return false };
-            // One that was used since is here again once it is not.
-            self.remove_if(&room, |room| room.is_idle(now, linger) && self.is_told(room));
+            if self.remove_if(&room, |room| room.is_idle(now, linger) && self.is_told(room)) {
+                any_went = true;
+            } else if !room.is_used() {
+                self.note_idle(&room);
+            }
+            // One that is used is among the idle again once it is not.
         }
-        true
+        any_went
     }
 
     pub(super) fn len(&self) -> usize {
