@@ -44,7 +44,11 @@ impl State {
     /// Puts applied events into the log.
     pub(in crate::arbiter) fn tell(&mut self, applied: &[Event]) {
         for event in applied {
-            self.presence.follow(event);
+            // What is told between a loss and the store's snapshot may be of what was lost. The view is replaced by the
+            // snapshot, and what players hold was asked for already.
+            if !self.went_back {
+                self.presence.follow(event);
+            }
             if event.revision == 0 && self.view.is_template(&event.asset) {
                 // Members already saw the template at revision 0 and would drop the frame.
                 self.log.reset();
@@ -104,5 +108,27 @@ impl State {
             present: self.presence.names(),
             held: player.map_or_else(Vec::new, |player| self.presence.held(player)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Change;
+
+    #[test]
+    fn what_is_told_before_a_loss_is_healed_leaves_no_holding() {
+        let mut state = State::new(&Config::default());
+        let ann: PlayerName = "ann".parse().unwrap();
+        drop(state.presence.enter(&ann));
+        state.view.load(Vec::new(), &mut Vec::new());
+        let change = Change::Granted { player: ann.clone(), units: 1, at: 0 };
+        let late = Event { asset: "sword".parse().unwrap(), origin: 1, revision: 1, remaining: 0, change };
+        state.went_back = true;
+        state.tell(std::slice::from_ref(&late));
+        state.replace(Vec::new());
+        assert!(state.presence.held(&ann).is_empty());
+        state.tell(&[late]);
+        assert!(state.presence.holds(&ann, &"sword".parse().unwrap()), "afterwards it is heard");
     }
 }
