@@ -24,7 +24,7 @@ use super::{
     Call, Created, Done, Driver, Limits, Options, Result, Selected, Store, StoreError, StoreErrorKind,
 };
 use crate::{
-    link::redis::{Address, Link, Map, SCHEMES, Target, Trouble, slot},
+    link::redis::{Address, Link, Map, SCHEMES, Target, Trouble, slot, slot_of},
     model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
 };
 
@@ -82,13 +82,13 @@ impl RedisStore {
         }
     }
 
-    /// Makes a change that leaves nothing, on the server that has the slot.
-    async fn probe(&self, slot: u16) -> Result<()> {
-        let keys = keys::of_room(&self.prefix, &keys::nobodys_room(slot));
+    /// Makes a change that leaves nothing, on the server that has the room.
+    async fn probe(&self, room: &str) -> Result<()> {
+        let keys = keys::of_room(&self.prefix, &room);
         let number = format!("{:016x}", 0);
         let args =
             [PROBE_LIVES_MS, &u8::from(self.waits).to_string(), "~", &number, &number].map(str::to_owned);
-        let answer = self.run_at(slot, &keys, &script::PROBE, &args).await?;
+        let answer = self.run_at(slot_of(room), &keys, &script::PROBE, &args).await?;
         Reply::open(answer, |_| reply::odd()).map(|_| ())
     }
 
@@ -293,8 +293,8 @@ impl Store for RedisStore {
 
     /// On every server that has rooms.
     async fn ping(&self) -> Result<()> {
-        let slots = self.map.one_slot_of_each().await?;
-        try_join_all(slots.into_iter().map(|slot| self.probe(slot))).await.map(|_| ())
+        let rooms = self.map.one_of_each(keys::nobodys_rooms()).await?;
+        try_join_all(rooms.iter().map(|room| self.probe(room))).await.map(|_| ())
     }
 }
 

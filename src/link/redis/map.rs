@@ -1,4 +1,8 @@
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     sync::{Notify, watch},
@@ -13,7 +17,7 @@ use super::{
     learn,
     link::Link,
     links::{Links, Ranges},
-    slot::SLOTS,
+    slot::{SLOTS, slot_of},
     target::{Servers, Target},
     trouble::Trouble,
 };
@@ -99,12 +103,21 @@ impl Map {
         Ok(by_address.into_values().collect())
     }
 
-    /// A slot of every server that has any, the same each time.
-    pub(crate) async fn one_slot_of_each(&self) -> Result<Vec<u16>, Trouble> {
+    /// For every server that has a slot the first of the tags that lies on it.
+    pub(crate) async fn one_of_each(&self, tags: impl Iterator<Item = String>) -> Result<Vec<String>, Trouble> {
         let ranges = self.ranges().await?;
-        let by_address: BTreeMap<_, _> =
-            ranges.iter().map(|(last, link)| (link.address.to_string(), *last)).collect();
-        Ok(by_address.into_values().collect())
+        let mut missing: BTreeSet<_> = ranges.values().map(|link| link.address.to_string()).collect();
+        let mut found = Vec::with_capacity(missing.len());
+        for tag in tags {
+            if missing.is_empty() {
+                break;
+            }
+            let server = ranges.range(slot_of(&tag)..).next();
+            if server.is_some_and(|(_, link)| missing.remove(&link.address.to_string())) {
+                found.push(tag);
+            }
+        }
+        Ok(found)
     }
 
     /// The server at an address a node of the cluster named.
