@@ -116,9 +116,11 @@ impl Momento {
         self.state.meters.lock().operations
     }
 
-    /// Every key, and how long it will live.
+    /// Every key, and how long it will live; but for what a ping writes.
     pub fn left(&self) -> Vec<(String, Duration)> {
-        self.state.cache.lock().left()
+        let mut left = self.state.cache.lock().left();
+        left.retain(|(key, _)| !key.ends_with("/ping") && !key.ends_with("/pings"));
+        left
     }
 
     /// The names in a set.
