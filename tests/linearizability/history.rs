@@ -182,6 +182,11 @@ fn linearizable(records: impl Iterator<Item = Record>) -> Option<bool> {
 /// What the answers name, and for each look at a named revision which of them it is.
 fn named(records: &[Record]) -> (Arc<Named>, Vec<usize>) {
     let mut named = Named::default();
+    for record in records {
+        if let Answer::Changed(sight) | Answer::Unchanged(_, sight) = &record.answer {
+            named.grants.extend(sight.grants().cloned());
+        }
+    }
     let mut turn = |record: &Record| match &record.answer {
         Answer::Changed(sight) => {
             named.changes.extend(sight.exact());

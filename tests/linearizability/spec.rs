@@ -38,6 +38,8 @@ pub const THE_END: Deadline = usize::MAX;
 pub struct Named {
     /// The revisions that changes name as their own: no other change can have made them.
     pub changes: BTreeSet<u64>,
+    /// Whose grants revisions are, as far as an answer shows a holder: nothing else can have made them.
+    pub grants: BTreeMap<u64, PlayerName>,
     /// How many saw the asset at a revision, and did not change it. Their order is of no matter, so they come
     /// in that of their beginnings, and before the next change.
     pub looks: BTreeMap<u64, usize>,
@@ -177,8 +179,15 @@ impl State {
         let looks = named.looks.get(&before.revision).copied().unwrap_or_default();
         let all_looked = before.life == Life::NeverMade || self.looked == looks;
         let own = sight.exact().is_some() || !named.changes.contains(&after.revision);
-        let fits = all_looked && own && sight.fits(&after);
+        let grant = named.grants.get(&after.revision).is_none_or(|holder| ask.is_select_of(holder));
+        let fits = all_looked && own && grant && sight.fits(&after);
         fits.then(|| Self { asset: Arc::new(after), looked: 0, passed: self.passed })
+    }
+}
+
+impl Ask {
+    fn is_select_of(&self, holder: &PlayerName) -> bool {
+        matches!(self, Self::Select { player, .. } if player == holder)
     }
 }
 
@@ -272,6 +281,11 @@ impl Sight {
             Some(Revision::At(revision)) => Some(revision),
             _ => None,
         }
+    }
+
+    /// The grants that it shows.
+    pub fn grants(&self) -> impl Iterator<Item = &(u64, PlayerName)> {
+        self.holders.iter().flatten().chain(&self.holder)
     }
 
     fn fits(&self, asset: &Asset) -> bool {

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use asset_arbiter::store::{Store, StoreErrorKind};
+use asset_arbiter::store::{Store, StoreErrorCause, StoreErrorKind};
 
 use crate::{
     conformance::ground::{Ground, Node, asset, granted, players, refusal, room},
@@ -41,7 +41,9 @@ impl Game {
     async fn expect_refusals(&self, reason: &str) {
         let (store, room, bob) = (&self.ground.store, &self.ground.room, players(["bob"]));
         let select = store.select(self.node.next(), room, &asset("sword"), &bob, None).await;
-        assert_eq!(refusal(select), StoreErrorKind::Unavailable);
+        let refused = select.unwrap_err();
+        assert_eq!(refused.kind(), StoreErrorKind::Unavailable);
+        assert_eq!(refused.cause(), StoreErrorCause::Misconfigured, "somebody must do something about the file");
         let created = store.select(self.node.next(), room, &asset("bow"), &bob, Some(1)).await;
         assert_eq!(refusal(created), StoreErrorKind::Unavailable);
         assert_eq!(refusal(store.asset(room, &asset("sword")).await), StoreErrorKind::Unavailable);

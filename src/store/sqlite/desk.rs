@@ -13,7 +13,7 @@ use tokio::{
 
 use super::{
     claim::Claim,
-    failure::{broken, is_of_disk, outcome_unknown, quietly, said, unavailable},
+    failure::{broken, cause, is_of_disk, outcome_unknown, quietly, said, unavailable},
     file::{log_of, size},
     readers::Pool,
     schema,
@@ -77,7 +77,7 @@ impl Desk {
         // A disk that is full now may be no more later; what is there can be read meanwhile.
         if let Err(error) = desk.wal.open(&desk.db, &desk.claim) {
             desk.roll_back();
-            desk.watch.note_trouble(Some(error.to_string()));
+            desk.watch.note_trouble(Some((cause(&error), error.to_string())));
             drop(desk.complain(error));
         }
         desk
@@ -218,7 +218,7 @@ impl Desk {
     /// Does `first`, and what else waits or comes meanwhile, in one transaction.
     fn group(&mut self, first: Box<dyn Change>, waiting: &mut Waiting) {
         if let Err(lost) = self.look() {
-            return refuse_all(first, waiting, || unavailable(lost.message()));
+            return refuse_all(first, waiting, || unavailable(lost.message()).because(lost.cause()));
         }
         if let Err(error) = self.run_sql("BEGIN IMMEDIATE") {
             let error = self.complain(error);
@@ -284,12 +284,13 @@ impl Desk {
             let error = self.complain(error);
             let unknown = || {
                 outcome_unknown(format!("the change could not be brought to disk: {error}"))
+                    .because(cause(&error))
                     .with_source(Arc::clone(&error))
             };
             return group.into_iter().for_each(|change| change.fail(unknown()));
         }
         if let Err(lost) = self.look() {
-            return group.into_iter().for_each(|change| change.fail(outcome_unknown(lost.message())));
+            return group.into_iter().for_each(|change| change.fail(outcome_unknown(lost.message()).because(lost.cause())));
         }
         if self.wal.commits() != commits {
             self.note_that_it_works();
@@ -313,7 +314,7 @@ impl Desk {
     /// Logs an error now and then, and makes it fit to be told to many.
     fn complain(&mut self, error: Error) -> Arc<Error> {
         if is_of_disk(&error) {
-            self.watch.note_trouble(Some(error.to_string()));
+            self.watch.note_trouble(Some((cause(&error), error.to_string())));
         }
         if let Some(held_back) = self.complaints.due() {
             quietly(|| tracing::error!(%error, held_back, "sqlite: changes fail"));
@@ -346,5 +347,5 @@ fn refuse_all(first: Box<dyn Change>, waiting: &mut Waiting, why: impl Fn() -> S
 }
 
 fn not_done(error: &Arc<Error>) -> StoreError {
-    broken(format!("the change could not be done: {error}"), Arc::clone(error))
+    broken(format!("the change could not be done: {error}"), Arc::clone(error)).because(cause(error))
 }

@@ -9,7 +9,7 @@ use rusqlite::ErrorCode;
 use super::error;
 use crate::{
     model::{AssetName, PlayerName, Units},
-    store::{StoreError, StoreErrorKind},
+    store::{StoreError, StoreErrorCause, StoreErrorKind},
 };
 
 /// What a change or a read came to.
@@ -66,6 +66,17 @@ pub(super) fn outcome_unknown(message: impl Into<String>) -> StoreError {
     error(StoreErrorKind::OutcomeUnknown, message)
 }
 
+/// Why the database does not do what it is asked for, as its own error tells it.
+pub(super) fn cause(error: &rusqlite::Error) -> StoreErrorCause {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StoreErrorCause::DiskFull,
+        Some(ErrorCode::ReadOnly) => StoreErrorCause::ReadOnly,
+        Some(ErrorCode::PermissionDenied) => StoreErrorCause::NoPermission,
+        Some(ErrorCode::OutOfMemory) => StoreErrorCause::OutOfMemory,
+        _ => StoreErrorCause::Unavailable,
+    }
+}
+
 /// Whether it is the disk that fails, or who has locked the file, rather than this one change.
 pub(super) fn is_of_disk(error: &rusqlite::Error) -> bool {
     matches!(
@@ -92,4 +103,28 @@ pub(super) fn quietly(log: impl FnOnce()) {
 pub(super) fn said(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it gave no reason")
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn what_the_operator_can_mend_is_named() {
+        let causes = [
+            (ffi::SQLITE_FULL, StoreErrorCause::DiskFull),
+            (ffi::SQLITE_READONLY, StoreErrorCause::ReadOnly),
+            (ffi::SQLITE_READONLY_DBMOVED, StoreErrorCause::ReadOnly),
+            (ffi::SQLITE_PERM, StoreErrorCause::NoPermission),
+            (ffi::SQLITE_NOMEM, StoreErrorCause::OutOfMemory),
+            (ffi::SQLITE_IOERR_WRITE, StoreErrorCause::Unavailable),
+        ];
+        for (code, expected) in causes {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            assert_eq!(cause(&error), expected, "{error}");
+        }
+        assert_eq!(cause(&rusqlite::Error::InvalidQuery), StoreErrorCause::Unavailable);
+    }
 }

@@ -15,7 +15,7 @@ use super::{
     failure::{quietly, unavailable},
     file::{beside, cannot_open, log_of},
 };
-use crate::store::{Result, StoreError};
+use crate::store::{Result, StoreError, StoreErrorCause};
 
 /// How long a file that was moved away may come back before the process ends.
 pub(super) const GRACE: Duration = Duration::from_secs(30);
@@ -30,7 +30,7 @@ pub(super) struct Watch {
     held: [Held; 3],
     state: watch::Sender<State>,
     /// Why the last change failed, if the disk was the reason.
-    trouble: Mutex<Option<String>>,
+    trouble: Mutex<Option<(StoreErrorCause, String)>>,
     started: Instant,
     /// When the thread that writes was last seen, in milliseconds since `started`.
     seen: AtomicU64,
@@ -104,7 +104,7 @@ impl Watch {
     pub(super) fn usable(&self) -> Result<()> {
         match &*self.state.borrow() {
             State::Serving => Ok(()),
-            State::Lost { why, .. } | State::Failed(why) => Err(unavailable(why)),
+            State::Lost { why, .. } | State::Failed(why) => Err(lost(why)),
             State::Closed => Err(unavailable("the file is closed")),
         }
     }
@@ -112,8 +112,8 @@ impl Watch {
     /// What is known, and how the disk does.
     pub(super) fn status(&self) -> Result<()> {
         self.usable()?;
-        if let Some(why) = &*self.trouble.lock() {
-            return Err(unavailable(format!("changes fail: {why}")));
+        if let Some((cause, why)) = &*self.trouble.lock() {
+            return Err(unavailable(format!("changes fail: {why}")).because(*cause));
         }
         let seen = self.started + Duration::from_millis(self.seen.load(Ordering::Relaxed));
         match seen.elapsed() {
@@ -152,7 +152,7 @@ impl Watch {
         if self.change(|state| matches!(state, State::Serving).then_some(lost)) {
             quietly(|| tracing::error!(within = ?self.grace, "sqlite: {why}; else the process ends"));
         }
-        unavailable(why)
+        lost(why)
     }
 
     pub(super) fn loss(&self) -> Option<Loss> {
@@ -191,7 +191,7 @@ impl Watch {
         let mut states = self.state.subscribe();
         loop {
             if let State::Failed(why) = &*states.borrow_and_update() {
-                return unavailable(why);
+                return lost(why);
             }
             if states.changed().await.is_err() {
                 std::future::pending::<()>().await;
@@ -209,7 +209,7 @@ impl Watch {
     }
 
     /// Notes that the disk fails, or works again. Whether that is new.
-    pub(super) fn note_trouble(&self, why: Option<String>) -> bool {
+    pub(super) fn note_trouble(&self, why: Option<(StoreErrorCause, String)>) -> bool {
         let mut trouble = self.trouble.lock();
         let new = trouble.is_some() != why.is_some();
         *trouble = why;
@@ -229,6 +229,11 @@ impl Watch {
             None => false,
         })
     }
+}
+
+/// Somebody has to do something about the file.
+fn lost(why: impl Into<String>) -> StoreError {
+    unavailable(why).because(StoreErrorCause::Misconfigured)
 }
 
 impl Held {
