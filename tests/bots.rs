@@ -11,7 +11,7 @@ mod schema;
 use std::{net::SocketAddr, time::Duration};
 
 use asset_arbiter::{
-    bots::{self, BotsError, Config, Length, Report, Verdict},
+    bots::{self, BotsError, Config, Judgement, Length, Report},
     model::RoomName,
 };
 use peer::{Cheat, Peer};
@@ -159,7 +159,7 @@ async fn every_way_of_cheating_is_found() {
         (Cheat::DenyTheWinner, "denied_but_holds"),
     ] {
         let report = against(cheat, |_| {}).await.unwrap();
-        assert_eq!((report.verdict, report.exit_code()), (Verdict::Broken, 3), "{cheat:?}");
+        assert_eq!((report.verdict, report.exit_code()), (Judgement::Broken, 3), "{cheat:?}");
         assert!(kinds(&report).iter().any(|found| found == kind), "{cheat:?}: {}", bots::text(&report));
     }
 }
@@ -172,7 +172,7 @@ async fn what_was_forgotten_is_found_after_a_while() {
         (Cheat::LoseAssets, "asset_lost"),
     ] {
         let report = against(cheat, |_| {}).await.unwrap();
-        assert_eq!(report.verdict, Verdict::Broken, "{cheat:?}");
+        assert_eq!(report.verdict, Judgement::Broken, "{cheat:?}");
         assert!(kinds(&report).iter().any(|found| found == kind), "{cheat:?}: {}", bots::text(&report));
     }
 }
@@ -180,7 +180,7 @@ async fn what_was_forgotten_is_found_after_a_while() {
 #[tokio::test]
 async fn bots_that_are_sent_away_prove_nothing() {
     let report = against(Cheat::CloseOnce(4004), |config| config.length = Length::Rounds(9)).await.unwrap();
-    assert_eq!((report.verdict, report.exit_code(), report.rounds), (Verdict::Unproven, 1, 1));
+    assert_eq!((report.verdict, report.exit_code(), report.rounds), (Judgement::Unproven, 1, 1));
     assert_eq!((report.gave_up.len(), report.errors["closed_4004"]), (5, 5));
     assert!(report.gave_up[0].reason.contains("the room was removed"), "{}", bots::text(&report));
 }
@@ -188,7 +188,7 @@ async fn bots_that_are_sent_away_prove_nothing() {
 #[tokio::test]
 async fn selects_without_a_decision_prove_nothing() {
     let report = against(Cheat::KnowNothing, |_| {}).await.unwrap();
-    assert_eq!((report.verdict, report.exit_code(), report.decisions.undecided), (Verdict::Unproven, 1, 30));
+    assert_eq!((report.verdict, report.exit_code(), report.decisions.undecided), (Judgement::Unproven, 1, 30));
     assert_eq!(report.errors["unknown_asset"], 30);
 }
 

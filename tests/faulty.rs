@@ -173,7 +173,7 @@ async fn every_method_is_counted_and_reaches_the_store() {
     assert_eq!(store.restock(call(4), &room, &asset, 5, Some(2)).await.unwrap().state.units, 15);
     assert!(store.remove_asset(call(5), &room, &asset).await.unwrap().state.removed);
     assert!(store.asset(&room, &asset).await.unwrap().removed);
-    store.keep(&room, 1).await.unwrap();
+    store.touch(&room, 1).await.unwrap();
     store.remove_room(&room).await.unwrap();
     assert!(store.asset(&room, &asset).await.is_err());
     store.ping().await.unwrap();

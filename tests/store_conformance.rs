@@ -42,7 +42,7 @@ async fn a_room_of_memory_expires_when_nobody_uses_it() {
         room.create(begin, &sword, 1).await;
     }
     for minutes in [30, 59] {
-        store.keep(&kept.room, begin.at + minutes * minute).await.unwrap();
+        store.touch(&kept.room, begin.at + minutes * minute).await.unwrap();
     }
     newcomer.create(Call { at: begin.at + 59 * minute, ..begin }, &sword, 1).await;
     assert_eq!(unused.snapshot().await.len(), 1, "not yet");

@@ -10,9 +10,9 @@ mod conformance;
 mod in_step;
 mod linearizability;
 #[cfg(all(unix, feature = "sqlite"))]
-#[path = "sqlite/place.rs"]
+#[path = "sqlite/temp_db.rs"]
 #[allow(dead_code, reason = "each test binary uses its part")]
-mod place;
+mod temp_db;
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ use linearizability::{
     schedules, schedules_in_real_time, virtually,
 };
 #[cfg(all(unix, feature = "sqlite"))]
-use place::Place;
+use temp_db::TempDb;
 
 fn memory() -> Arc<dyn Store> {
     Arc::new(MemoryStore::new(None))
@@ -63,16 +63,16 @@ const AT_ONCE: usize = 40;
 #[cfg(all(unix, feature = "sqlite"))]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn histories_of_sqlite_are_linearizable() {
-    let place = Place::quick();
-    let shared = place.open();
+    let db_file = TempDb::quick();
+    let shared = db_file.open();
     histories_in_real_time(|| Arc::clone(&shared), seeds(1000), AT_ONCE).await;
 }
 
 #[cfg(all(unix, feature = "sqlite"))]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn schedules_over_sqlite_keep_every_promise() {
-    let place = Place::quick();
-    let shared = place.open();
+    let db_file = TempDb::quick();
+    let shared = db_file.open();
     schedules_in_real_time(|| Arc::clone(&shared), seeds(1000), AT_ONCE).await;
 }
 
@@ -80,8 +80,8 @@ async fn schedules_over_sqlite_keep_every_promise() {
 #[cfg(all(unix, feature = "sqlite"))]
 #[test]
 fn in_step_sqlite_is_as_memory() {
-    let place = Place::quick();
-    let shared: Arc<dyn Store> = Arc::new(InStep(place.open()));
+    let db_file = TempDb::quick();
+    let shared: Arc<dyn Store> = Arc::new(InStep(db_file.open()));
     assert_eq!(histories(|| Arc::clone(&shared), seeds(100)), histories(memory, seeds(100)));
     assert_eq!(schedules(|| Arc::clone(&shared), seeds(100)), schedules(memory, seeds(100)));
 }

@@ -29,13 +29,13 @@ impl Arbiter {
     }
 
     pub(super) fn answer_who_is_here(&self, name: &RoomName) {
-        if let Some(room) = self.rooms.look(name) {
+        if let Some(room) = self.rooms.peek(name) {
             self.tell_who_is_here(&room, Presence::is_anybody_here);
         }
     }
 
     pub(super) fn hear_who_is_elsewhere(&self, name: &RoomName, heartbeat: Heartbeat) {
-        if let Some(room) = self.rooms.look(name) {
+        if let Some(room) = self.rooms.peek(name) {
             let now = self.clock.now();
             room.announce(|presence| presence.hear(heartbeat, now));
         }
@@ -56,7 +56,7 @@ impl Arbiter {
     fn tell_who_is_here(&self, room: &Room, due: impl FnOnce(&Presence) -> bool) {
         self.send_heartbeat(room, |presence| {
             // Looked at under the room's lock, so that nothing gets a higher number than the farewell.
-            (!self.leaving.load(Relaxed) && due(presence)).then(|| presence.told())
+            (!self.leaving.load(Relaxed) && due(presence)).then(|| presence.local_players())
         });
     }
 

@@ -4,8 +4,8 @@ use std::{
 };
 
 use super::{
-    Arbiter, Refusal, mailbox::Mailbox, member::Member, mend::GAP_WAIT, meters::StoreCall, refusal::JoinError,
-    room::RoomHandle, snapshot,
+    Arbiter, Refusal, mailbox::Mailbox, member::Member, meters::StoreCall, refusal::JoinError,
+    repair::GAP_WAIT, room::RoomHandle, snapshot,
 };
 use crate::model::{CloseCode, ErrorCode, PROTOCOL, PlayerName, RoomName, Welcome};
 
@@ -83,11 +83,11 @@ impl Arbiter {
                 state.view.freeze();
             }
             state.view.load(snapshot, &mut waited);
-            state.tell(&waited);
+            state.append_events(&waited);
             state.view.gaps()
         });
         for asset in gaps {
-            self.mend(room, &asset, None, GAP_WAIT, false);
+            self.repair(room, &asset, None, GAP_WAIT, false);
         }
         self.schedule_resync(room);
         Ok(())
@@ -105,9 +105,9 @@ impl Member {
             let offset = resume.map(|resume| resume.offset).filter(|&offset| state.log.reaches(offset));
             (state.snapshot(player), offset)
         });
-        let (place, recovered) = (snapshot.place(), offset.is_some());
+        let (cursor, recovered) = (snapshot.cursor(), offset.is_some());
         let whole = if recovered { None } else { snapshot.whole() };
-        self.cursor = offset.unwrap_or(place.offset);
+        self.cursor = offset.unwrap_or(cursor.offset);
         self.first = Some(snapshot::welcome_frame(&Welcome {
             protocol: PROTOCOL.to_owned(),
             room: join.room,
@@ -118,10 +118,10 @@ impl Member {
             recovered,
             server_time,
             ping_interval_ms: join.ping_interval_ms,
-            players: place.players,
-            present: (!recovered).then(|| place.present.clone()),
+            players: cursor.players,
+            present: (!recovered).then(|| cursor.present.clone()),
             assets: (!recovered).then(|| whole.unwrap_or(snapshot::none())),
-            held: (!recovered).then(|| if whole.is_some() { place.held.clone() } else { Vec::new() }),
+            held: (!recovered).then(|| if whole.is_some() { cursor.held.clone() } else { Vec::new() }),
         }));
         self.reading = (!recovered && whole.is_none()).then_some(snapshot);
     }

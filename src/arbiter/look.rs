@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{
     Arbiter, Refusal,
     meters::StoreCall,
-    operate::unknown_room,
+    commands::unknown_room,
     parts::SharedAssets,
     room::{Room, State},
     view::View,

@@ -26,7 +26,7 @@ pub struct Mailbox {
     /// The owner is gone: what was not yet sent for it need not be sent.
     closed: AtomicBool,
     /// The room was removed.
-    dismissed: AtomicBool,
+    room_removed: AtomicBool,
 }
 
 impl Mailbox {
@@ -51,7 +51,7 @@ impl Mailbox {
     }
 
     /// Whatever came until now is about to be looked at.
-    pub(super) fn looking(&self) {
+    pub(super) fn clear_wakeup(&self) {
         self.woken.swap(false, AcqRel);
     }
 
@@ -83,13 +83,13 @@ impl Mailbox {
         self.closed.load(Acquire)
     }
 
-    pub(super) fn dismiss(&self) {
-        self.dismissed.store(true, Release);
+    pub(super) fn room_removed(&self) {
+        self.room_removed.store(true, Release);
         self.wake();
     }
 
-    pub(super) fn is_dismissed(&self) -> bool {
-        self.dismissed.load(Acquire)
+    pub(super) fn is_room_removed(&self) -> bool {
+        self.room_removed.load(Acquire)
     }
 }
 

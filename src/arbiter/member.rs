@@ -74,8 +74,8 @@ impl Member {
 
     /// The room was removed: nothing more will come.
     #[must_use]
-    pub fn is_dismissed(&self) -> bool {
-        self.mailbox.is_dismissed()
+    pub fn is_room_removed(&self) -> bool {
+        self.mailbox.is_room_removed()
     }
 
     /// Wants a unit; exactly one reply will be ready.
@@ -122,7 +122,7 @@ impl Member {
     /// The log is read before the mailbox: a reply is put there before its broadcast, so a frame never
     /// overtakes the reply it belongs to.
     pub fn take(&mut self, ready: &mut Ready) -> bool {
-        self.mailbox.looking();
+        self.mailbox.clear_wakeup();
         if let Some(welcome) = self.first.take() {
             ready.frames.push(welcome);
             return true;
@@ -153,7 +153,7 @@ impl Member {
 
     /// The cursor is at the snapshot's place from here on, so that the log is read on from there once it was given.
     fn begin(&mut self, snapshot: Snapshot, into: &mut Vec<Bytes>) -> bool {
-        self.cursor = snapshot.place().offset;
+        self.cursor = snapshot.cursor().offset;
         self.reading = Some(snapshot);
         self.read_part(into)
     }
@@ -168,7 +168,7 @@ impl Member {
         } else {
             // The room changed too much meanwhile for the rest to be kept: another one begins with its first part.
             let snapshot = self.room.snapshot(self.player.as_ref());
-            self.cursor = snapshot.place().offset;
+            self.cursor = snapshot.cursor().offset;
             self.reading = Some(snapshot);
         }
         true

@@ -51,7 +51,7 @@ pub(super) enum StoreCall {
     Revisions,
     Holders,
     HeldBy,
-    Keep,
+    Touch,
     Ping,
 }
 
@@ -103,7 +103,7 @@ impl StoreCall {
         Self::Revisions,
         Self::Holders,
         Self::HeldBy,
-        Self::Keep,
+        Self::Touch,
         Self::Ping,
     ];
 
@@ -120,7 +120,7 @@ impl StoreCall {
             Self::Revisions => "revisions",
             Self::Holders => "holders",
             Self::HeldBy => "held_by",
-            Self::Keep => "keep",
+            Self::Touch => "keep",
             Self::Ping => "ping",
         }
     }

@@ -4,35 +4,36 @@
 mod config;
 mod refusal;
 
-mod count;
+mod baseline;
+mod batch;
+mod commands;
 mod join;
 mod look;
 mod member;
-mod operate;
 mod select;
-mod turn;
+mod task;
 mod verdicts;
 
-mod crowd;
 mod frozen;
 mod log;
 mod parts;
 mod presence;
 mod room;
+mod roster;
 mod snapshot;
 mod sold_out;
 mod view;
 
 mod heartbeat;
 mod mailbox;
-mod mend;
-mod persist;
 mod queue;
 mod readiness;
 mod reconstruct;
 mod regression;
+mod repair;
 mod resync;
 mod resync_all;
+mod retry;
 mod shutdown;
 mod upkeep;
 mod vital;

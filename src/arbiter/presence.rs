@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::crowd::{Crowd, Moved};
+use super::roster::{Roster, RosterChange};
 use crate::{
     bus::{Heartbeat, Players},
     model::{AssetName, Change, Event, Millis, PlayerName, limits::HEARTBEAT_NAMES},
@@ -13,7 +13,7 @@ pub(super) struct Presence {
     /// Those who are connected to this node.
     here: BTreeMap<PlayerName, Here>,
     /// Those and the ones on other nodes.
-    crowd: Crowd,
+    roster: Roster,
     limit: usize,
     /// Counts the times that it was not known what a player holds.
     questions: u64,
@@ -29,11 +29,11 @@ pub(super) struct Presence {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Notice {
     /// A player came or went.
-    Moved(Moved),
+    RosterChange(RosterChange),
     /// So many are here; names are not told.
     Count(usize),
     /// The room is small again: everyone needs all names.
-    Everything,
+    ResendAll,
 }
 
 #[derive(Debug)]
@@ -62,17 +62,17 @@ struct Question {
 
 impl Presence {
     pub(super) fn new(limit: usize) -> Self {
-        let (here, crowd) = (BTreeMap::new(), Crowd::default());
-        Self { here, crowd, limit, questions: 0, named: true, stale: false, untold: false }
+        let (here, roster) = (BTreeMap::new(), Roster::default());
+        Self { here, roster, limit, questions: 0, named: true, stale: false, untold: false }
     }
 
     pub(super) fn count(&self) -> usize {
-        self.crowd.count()
+        self.roster.count()
     }
 
     /// Every name, or none in a large room.
     pub(super) fn names(&self) -> Vec<PlayerName> {
-        if self.crowd.is_small(self.limit) { self.crowd.names().cloned().collect() } else { Vec::new() }
+        if self.roster.is_small(self.limit) { self.roster.names().cloned().collect() } else { Vec::new() }
     }
 
     pub(super) fn enter(&mut self, player: &PlayerName) -> Vec<Notice> {
@@ -84,7 +84,7 @@ impl Presence {
         let here = Here { connections: 1, held: Held::unknown(self.questions) };
         self.here.insert(player.clone(), here);
         self.untold = true;
-        self.change(|crowd| crowd.add(player).into_iter().collect())
+        self.change(|roster| roster.add(player).into_iter().collect())
     }
 
     pub(super) fn leave(&mut self, player: &PlayerName) -> Vec<Notice> {
@@ -95,20 +95,20 @@ impl Presence {
         }
         self.here.remove(player);
         self.untold = true;
-        self.change(|crowd| crowd.remove(player).into_iter().collect())
+        self.change(|roster| roster.remove(player).into_iter().collect())
     }
 
     /// Another node says who is there.
     pub(super) fn hear(&mut self, heartbeat: Heartbeat, now: Millis) -> Vec<Notice> {
-        self.change(|crowd| crowd.hear(heartbeat, now))
+        self.change(|roster| roster.hear(heartbeat, now))
     }
 
     /// At most once a second: who left with a node that is gone, and what is still to be told.
     pub(super) fn tick(&mut self, now: Millis) -> Vec<Notice> {
-        let mut notices = self.change(|crowd| crowd.forget_silent(now));
+        let mut notices = self.change(|roster| roster.forget_silent(now));
         if std::mem::take(&mut self.stale) {
-            self.named = self.crowd.is_small(self.limit);
-            notices.push(if self.named { Notice::Everything } else { Notice::Count(self.count()) });
+            self.named = self.roster.is_small(self.limit);
+            notices.push(if self.named { Notice::ResendAll } else { Notice::Count(self.count()) });
         }
         notices
     }
@@ -129,7 +129,7 @@ impl Presence {
 
     /// Who is here, as the other nodes are told now. Where the names of this node alone are too many for a small room,
     /// nobody needs them.
-    pub(super) fn told(&mut self) -> Players {
+    pub(super) fn local_players(&mut self) -> Players {
         self.untold = false;
         if self.here.len() <= self.limit.min(HEARTBEAT_NAMES) {
             Players::Names(self.here.keys().cloned().collect())
@@ -208,14 +208,14 @@ impl Presence {
         unknown.map(|(player, _)| player.clone()).collect()
     }
 
-    fn change(&mut self, step: impl FnOnce(&mut Crowd) -> Vec<Moved>) -> Vec<Notice> {
-        let before = self.crowd.count();
-        let moved = step(&mut self.crowd);
-        self.named &= self.crowd.is_small(self.limit);
+    fn change(&mut self, step: impl FnOnce(&mut Roster) -> Vec<RosterChange>) -> Vec<Notice> {
+        let before = self.roster.count();
+        let moved = step(&mut self.roster);
+        self.named &= self.roster.is_small(self.limit);
         if self.named {
-            return moved.into_iter().map(Notice::Moved).collect();
+            return moved.into_iter().map(Notice::RosterChange).collect();
         }
-        self.stale |= !moved.is_empty() || self.crowd.count() != before;
+        self.stale |= !moved.is_empty() || self.roster.count() != before;
         Vec::new()
     }
 }
@@ -257,11 +257,11 @@ mod tests {
     }
 
     fn came(name: &str, players: usize) -> Notice {
-        Notice::Moved(Moved::Came(player(name), players))
+        Notice::RosterChange(RosterChange::Joined(player(name), players))
     }
 
     fn went(name: &str, players: usize) -> Notice {
-        Notice::Moved(Moved::Went(player(name), players))
+        Notice::RosterChange(RosterChange::Left(player(name), players))
     }
 
     #[test]
@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(presence.tick(0), [Notice::Count(3)]);
         assert_eq!(presence.tick(0), [], "nothing new");
         assert_eq!(presence.leave(&player("c")), []);
-        assert_eq!(presence.tick(0), [Notice::Everything]);
+        assert_eq!(presence.tick(0), [Notice::ResendAll]);
         assert_eq!(presence.leave(&player("b")), [went("b", 1)]);
     }
 
@@ -293,11 +293,11 @@ mod tests {
         let mut presence = Presence::new(1);
         presence.enter(&player("a"));
         assert!(presence.must_tell_at_once());
-        assert_eq!(presence.told(), Players::Names([player("a")].into()));
+        assert_eq!(presence.local_players(), Players::Names([player("a")].into()));
         assert!(!presence.must_tell());
         presence.enter(&player("b"));
         assert!(presence.must_tell() && !presence.must_tell_at_once());
-        assert_eq!(presence.told(), Players::Count(2));
+        assert_eq!(presence.local_players(), Players::Count(2));
     }
 
     #[test]
@@ -311,7 +311,7 @@ mod tests {
         assert_eq!(presence.hear(elsewhere(3, Players::Count(3)), 0), []);
         assert_eq!(presence.tick(0), [], "nothing new");
         assert_eq!(presence.hear(elsewhere(4, Players::NOBODY), 0), []);
-        assert_eq!(presence.tick(0), [Notice::Everything]);
+        assert_eq!(presence.tick(0), [Notice::ResendAll]);
     }
 
     fn released(player: &PlayerName, revision: u64) -> Event {

@@ -56,7 +56,7 @@ pub(super) enum Batch {
 #[derive(Debug)]
 pub(super) enum Offer {
     /// The turn is the caller's: do this, then call [`Queues::next`].
-    YourTurn(Batch),
+    Run(Batch),
     /// It waits.
     Queued,
     /// Too many wait.
@@ -68,7 +68,7 @@ impl Queues {
         match self.0.get_mut(asset) {
             None => {
                 self.0.insert(asset.clone(), VecDeque::new());
-                Offer::YourTurn(match job {
+                Offer::Run(match job {
                     Job::Select(ask) => Batch::Selects(vec![ask]),
                     other => Batch::Other(other),
                 })
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn one_turn_at_a_time_and_what_waits_goes_out_together() {
         let (mut queues, sword) = (Queues::default(), "sword".parse().unwrap());
-        assert!(matches!(queues.offer(&sword, Job::Select(ask(0))), Offer::YourTurn(_)));
+        assert!(matches!(queues.offer(&sword, Job::Select(ask(0))), Offer::Run(_)));
         for player in 1..=200 {
             assert!(matches!(queues.offer(&sword, Job::Select(ask(player))), Offer::Queued));
         }
@@ -134,10 +134,7 @@ mod tests {
             })
             .collect();
         assert_eq!(sizes, [BATCH_PLAYERS, 200 - BATCH_PLAYERS, 0, 1], "never past another change");
-        assert!(
-            matches!(queues.offer(&sword, Job::Select(ask(1))), Offer::YourTurn(_)),
-            "the turn was given back"
-        );
+        assert!(matches!(queues.offer(&sword, Job::Select(ask(1))), Offer::Run(_)), "the turn was given back");
     }
 
     #[test]

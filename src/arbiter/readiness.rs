@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{Arbiter, meters::StoreCall, persist::not_answered};
+use super::{Arbiter, retry::not_answered, meters::StoreCall};
 use crate::{
     model::{LogThrottle, RoomName},
     store::{StoreError, StoreErrorCause},

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The active rooms of this node. A room stays while somebody uses it. Afterwards it lingers if anything is stored in it,
-/// until its time is over or its place is needed; an empty one goes at once.
+/// until its time is over or its slot is needed; an empty one goes at once.
 pub(super) struct Registry {
     rooms: DashMap<RoomName, Arc<Room>>,
     /// The same, to be looked after a few at a time.
@@ -56,7 +56,7 @@ impl Registry {
     }
 
     /// An active room for a short look, which does not keep it active.
-    pub(super) fn look(&self, name: &RoomName) -> Option<Arc<Room>> {
+    pub(super) fn peek(&self, name: &RoomName) -> Option<Arc<Room>> {
         self.rooms.get(name).map(|room| Arc::clone(&room))
     }
 
@@ -72,11 +72,11 @@ impl Registry {
     }
 
     /// A handle on a room that has members; looking at an idle one must not keep it.
-    pub(super) fn get_inhabited(self: &Arc<Self>, name: &RoomName) -> Option<RoomHandle> {
+    pub(super) fn get_with_members(self: &Arc<Self>, name: &RoomName) -> Option<RoomHandle> {
         self.rooms.get(name).filter(|room| room.has_members()).map(|room| self.handle(&room))
     }
 
-    /// The same, and the room is made active if it is not; one that only lingers makes place if need be. `epoch` is only
+    /// The same, and the room is made active if it is not; one that only lingers makes room if need be. `epoch` is only
     /// asked for a new room.
     pub(super) fn get_or_open(
         self: &Arc<Self>,
@@ -93,11 +93,11 @@ impl Registry {
                 self.count.fetch_sub(1, AcqRel);
                 Ok(self.handle(open.get()))
             }
-            Entry::Vacant(place) => {
+            Entry::Vacant(vacant) => {
                 let make = |slot| Arc::new(Room::new(name.clone(), epoch(), config, self.clock.now(), slot));
                 let room = self.slots.insert_with(make);
                 let handle = self.handle(&room);
-                place.insert(room);
+                vacant.insert(room);
                 Ok(handle)
             }
         }
@@ -148,7 +148,7 @@ impl Registry {
     fn reserve(&self, most: usize) -> Result<(), TooManyRooms> {
         let one_more = |count| (count < most).then_some(count + 1);
         while self.count.fetch_update(AcqRel, Acquire, one_more).is_err() {
-            if !self.make_place() {
+            if !self.make_room() {
                 return Err(TooManyRooms);
             }
         }
@@ -156,7 +156,7 @@ impl Registry {
     }
 
     /// Lets the room go that nobody uses for the longest time; false if all are used.
-    fn make_place(&self) -> bool {
+    fn make_room(&self) -> bool {
         while let Some(room) = self.longest_idle(|_| true) {
             if self.remove_if(&room, |room| !room.is_used()) {
                 return true;

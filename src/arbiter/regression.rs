@@ -9,17 +9,17 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     Arbiter,
-    count::Count,
-    mend::GAP_WAIT,
+    baseline::Baseline,
     meters::StoreCall,
     refusal::Refusal,
+    repair::GAP_WAIT,
     room::{RoomHandle, State},
-    turn::run,
+    task::spawn_eager,
 };
 use crate::model::{AssetName, AssetState, ErrorCode, RoomName};
 
 /// Pauses while a change waits until the members are told of a loss.
-const HEALED_PAUSE: Duration = Duration::from_millis(10);
+const RELOAD_PAUSE: Duration = Duration::from_millis(10);
 
 /// What it means that the store has no such asset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Arbiter {
         self: &Arc<Self>,
         room: &RoomHandle,
         asset: &AssetName,
-        before: Count,
+        before: Baseline,
         deadline: Instant,
     ) -> Missing {
         if let Some(since) = since(room, before) {
@@ -56,7 +56,7 @@ impl Arbiter {
                 Missing::Absent
             }
             Err(refusal) if refusal.code == ErrorCode::UnknownAsset => {
-                Arc::clone(self).suspect_loss(room.clone(), asset.clone(), before.renewals()).await;
+                Arc::clone(self).confirm_later(room.clone(), asset.clone(), before.generation()).await;
                 since(room, before).unwrap_or(Missing::Absent)
             }
             // The next comparison will tell.
@@ -68,19 +68,19 @@ impl Arbiter {
     ///
     /// # Errors
     /// `StoreUnavailable`: it could not be read by the deadline.
-    pub(super) async fn healed(&self, room: &RoomHandle, deadline: Instant) -> Result<(), Refusal> {
-        while room.with(|state| state.went_back) {
+    pub(super) async fn reloaded(&self, room: &RoomHandle, deadline: Instant) -> Result<(), Refusal> {
+        while room.with(|state| state.reload_pending) {
             if Instant::now() >= deadline {
                 return Err(Refusal::store_unavailable());
             }
-            sleep(HEALED_PAUSE).await;
+            sleep(RELOAD_PAUSE).await;
         }
         Ok(())
     }
 
     /// Looks at an asset as the store has it, with no change of ours: it may have gone on, or back.
-    pub(super) fn look_at(self: &Arc<Self>, room: &RoomHandle, before: Count, stored: &AssetState) {
-        if !self.went_back(room, before, stored, 0) {
+    pub(super) fn look_at(self: &Arc<Self>, room: &RoomHandle, before: Baseline, stored: &AssetState) {
+        if !self.detect_regression(room, before, stored, 0) {
             self.compare(room, stored, false);
         }
     }
@@ -88,52 +88,54 @@ impl Arbiter {
     /// Looks at an asset right after `changes` of ours: had more been known when the store was asked, then it lost
     /// writes. They may be made up for in number before a resync comes to look, so this is where they show.
     /// Another record of the asset is a loss, too, or a room that was removed and made again by another node.
-    pub(super) fn went_back(
+    pub(super) fn detect_regression(
         self: &Arc<Self>,
         room: &RoomHandle,
-        before: Count,
+        before: Baseline,
         stored: &AssetState,
         changes: u64,
     ) -> bool {
         let asset = &stored.asset;
         if before.is_of_another_record_than(stored) {
-            self.suspect(room, asset, before.renewals());
+            self.suspect_regression(room, asset, before.generation());
             return false;
         }
         let still_known =
             |now: &State| now.view.revision(asset).is_some_and(|revision| !before.is_beyond(revision));
-        before.is_beyond(stored.revision.saturating_sub(changes)) && self.follow_back(room, asset, still_known)
+        before.is_beyond(stored.revision.saturating_sub(changes))
+            && self.confirm_regression(room, asset, still_known)
     }
 
     /// What was known is not stored any more. One suspicion of a room at a time.
-    pub(super) fn suspect(self: &Arc<Self>, room: &RoomHandle, asset: &AssetName, renewals: u64) {
-        let first =
-            room.with(|state| state.renewals == renewals && !std::mem::replace(&mut state.suspects_loss, true));
+    pub(super) fn suspect_regression(self: &Arc<Self>, room: &RoomHandle, asset: &AssetName, generation: u64) {
+        let first = room.with(|state| {
+            state.generation == generation && !std::mem::replace(&mut state.regression_suspected, true)
+        });
         if first {
-            run(Arc::clone(self).suspect_loss(room.clone(), asset.clone(), renewals));
+            spawn_eager(Arc::clone(self).confirm_later(room.clone(), asset.clone(), generation));
         }
     }
 
     /// Unless the news that the room was removed is on its way, writes were lost.
-    pub(super) async fn suspect_loss(self: Arc<Self>, room: RoomHandle, asset: AssetName, renewals: u64) {
+    pub(super) async fn confirm_later(self: Arc<Self>, room: RoomHandle, asset: AssetName, generation: u64) {
         sleep(GAP_WAIT).await;
-        self.follow_back(&room, &asset, |now| now.renewals == renewals);
-        room.with(|state| state.suspects_loss = false);
+        self.confirm_regression(&room, &asset, |now| now.generation == generation);
+        room.with(|state| state.regression_suspected = false);
     }
 
     /// The store lost writes, or the room was removed and nobody told this node: unless what was known is not
     /// `still_known`, as the room follows the store already. Counted once, however many assets show it.
-    fn follow_back(
+    fn confirm_regression(
         self: &Arc<Self>,
         room: &RoomHandle,
         asset: &AssetName,
         still_known: impl FnOnce(&State) -> bool,
     ) -> bool {
-        let Some((news, renewals, oldest)) = room.with(|state| {
+        let Some((news, generation, oldest)) = room.with(|state| {
             still_known(state).then(|| {
                 state.view.freeze();
-                let news = !std::mem::replace(&mut state.went_back, true);
-                (news, state.renewals, self.frozen.add(&room.name))
+                let news = !std::mem::replace(&mut state.reload_pending, true);
+                (news, state.generation, self.frozen.add(&room.name))
             })
         }) else {
             return false;
@@ -145,7 +147,7 @@ impl Arbiter {
         if news {
             tracing::error!(room = %room.name, %asset, "the store went back: it lost writes it had answered; the room follows it");
             self.meters.regressions.increment(1);
-            run(Arc::clone(self).heal(room.clone(), renewals));
+            spawn_eager(Arc::clone(self).reload(room.clone(), generation));
         }
         true
     }
@@ -158,7 +160,7 @@ impl Arbiter {
     }
 
     /// The store's state is the truth all the same, and everyone is told the whole of it.
-    async fn heal(self: Arc<Self>, room: RoomHandle, renewals: u64) {
+    async fn reload(self: Arc<Self>, room: RoomHandle, generation: u64) {
         let read = || self.store.snapshot(&room.name);
         let snapshot = loop {
             match self.read(StoreCall::Snapshot, &room.name, read).await {
@@ -170,7 +172,7 @@ impl Arbiter {
         self.ask_held(&room).await;
         room.with(|state| {
             // Else the room was removed meanwhile, and this is of no use.
-            if state.renewals == renewals {
+            if state.generation == generation {
                 state.replace(snapshot);
             }
         });
@@ -181,9 +183,9 @@ impl Arbiter {
 }
 
 /// Whether all that was known `before` was given up since, and why.
-fn since(room: &RoomHandle, before: Count) -> Option<Missing> {
+fn since(room: &RoomHandle, before: Baseline) -> Option<Missing> {
     room.with(|state| match state.view.is_frozen() {
-        _ if state.renewals == before.renewals() && !state.went_back => None,
+        _ if state.generation == before.generation() && !state.reload_pending => None,
         true => Some(Missing::Lost),
         false => Some(Missing::RoomRemoved),
     })

@@ -47,21 +47,21 @@ impl Arbiter {
     /// Repairs what the room is behind, and heals a store that went back.
     async fn compare_all(self: &Arc<Self>, room: RoomHandle) {
         self.ask_held(&room).await;
-        let (renewals, sent): (_, Rows) =
-            room.with(|state| (state.renewals, state.view.stored().map(row).collect()));
+        let (generation, sent): (_, Rows) =
+            room.with(|state| (state.generation, state.view.stored().map(row).collect()));
         let read = || self.store.revisions(&room.name);
         let Ok(rows) = self.read(StoreCall::Revisions, &room.name, read).await else { return };
         let doubts = room.doubts.load(Relaxed);
         // One that came meanwhile is looked into anew.
         let _ = room.doubts.compare_exchange(doubts, doubts.saturating_sub(1), Relaxed, Relaxed);
         let rows: Rows = rows.into_iter().map(|row| (row.asset.clone(), row)).collect();
-        if let Some(known) = sent.values().find(|known| regressed(known, rows.get(&known.asset))) {
-            self.suspect(&room, &known.asset, renewals);
+        if let Some(known) = sent.values().find(|known| row_regressed(known, rows.get(&known.asset))) {
+            self.suspect_regression(&room, &known.asset, generation);
         }
         // Also then: what was heard of is not made by a select.
         for (asset, row) in rows {
             if room.with(|state| state.view.is_behind(&asset, row.revision)) {
-                self.mend(&room, &asset, Some(row.revision), Duration::ZERO, false);
+                self.repair(&room, &asset, Some(row.revision), Duration::ZERO, false);
             }
         }
     }
@@ -73,7 +73,7 @@ fn row(state: &AssetState) -> (AssetName, RevisionRow) {
 
 /// Lower than what was known when the read was sent, or equal in revision and different in content, or another record,
 /// whatever its revision.
-fn regressed(known: &RevisionRow, stored: Option<&RevisionRow>) -> bool {
+fn row_regressed(known: &RevisionRow, stored: Option<&RevisionRow>) -> bool {
     stored.is_none_or(|stored| {
         let equal = stored.revision == known.revision;
         stored.origin != known.origin || stored.revision < known.revision || equal && stored != known

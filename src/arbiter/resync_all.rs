@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use tokio::sync::Semaphore;
 
-use super::{Arbiter, turn::run};
+use super::{Arbiter, task::spawn_eager};
 use crate::model::limits::RESYNCS_AT_ONCE;
 
 /// Which slots are compared, and which once more after that.
@@ -60,25 +60,25 @@ impl Arbiter {
     /// The bus came back. A room that waits for its comparison is compared once, however often this is called meanwhile.
     pub(super) fn resync_all(self: &Arc<Self>) {
         if self.resync_all.lock().begin() {
-            run(Arc::clone(self).resync_each());
+            spawn_eager(Arc::clone(self).resync_each());
         }
     }
 
     async fn resync_each(self: Arc<Self>) {
         // As many as are compared at one time, so that the others do not wait in memory.
-        let turns = Arc::new(Semaphore::new(RESYNCS_AT_ONCE));
+        let permits = Arc::new(Semaphore::new(RESYNCS_AT_ONCE));
         let mut rooms = Vec::new();
         loop {
             let Some(from) = self.resync_all.lock().next() else { return };
             let next = self.rooms.slice(from, &mut rooms);
             for (slot, room) in rooms.drain(..) {
-                let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return };
+                let Ok(turn) = Arc::clone(&permits).acquire_owned().await else { return };
                 if !self.resync_all.lock().reach(slot) {
                     continue;
                 }
                 let Some(room) = self.rooms.get(&room.name) else { continue };
                 let arbiter = Arc::clone(&self);
-                run(async move {
+                spawn_eager(async move {
                     arbiter.resync(room).await;
                     drop(turn);
                 });

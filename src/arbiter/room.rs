@@ -35,7 +35,7 @@ pub(super) struct Room {
     pub(super) loaded: OnceCell<()>,
     pub(super) queues: Mutex<Queues>,
     /// Assets under repair, each with the revision to be reached; `None`: just without a gap.
-    pub(super) mending: Mutex<BTreeMap<AssetName, Option<u64>>>,
+    pub(super) repairs: Mutex<BTreeMap<AssetName, Option<u64>>>,
     /// When to compare with a shared store next.
     pub(super) resync_at: AtomicU64,
     /// It waits for its turn to be compared.
@@ -77,7 +77,7 @@ impl Room {
             epoch,
             loaded: OnceCell::new(),
             queues: Mutex::default(),
-            mending: Mutex::default(),
+            repairs: Mutex::default(),
             resync_at: AtomicU64::new(0),
             awaits_resync: AtomicBool::new(false),
             heartbeat_at: AtomicU64::new(0),
@@ -115,7 +115,7 @@ impl Room {
                     gaps.push(asset);
                 }
             }
-            state.tell(&applied);
+            state.append_events(&applied);
             !applied.is_empty()
         });
         if told {
@@ -126,13 +126,13 @@ impl Room {
 
     /// Whether a select may create the asset: nothing was ever heard of it here, nor of a loss.
     pub(super) fn may_create(&self, asset: &AssetName) -> bool {
-        let is_wanted = self.mending.lock().get(asset).is_some_and(Option::is_some);
+        let is_wanted = self.repairs.lock().get(asset).is_some_and(Option::is_some);
         !is_wanted && self.with(|state| !state.view.is_frozen() && !state.view.has_seen(asset))
     }
 
     /// The store has no more than `stored`: it lost what a target that is not newer than the read says.
     pub(super) fn lower_target(&self, asset: &AssetName, target: Option<u64>, stored: u64) {
-        if let Some(under_way) = self.mending.lock().get_mut(asset).filter(|under_way| **under_way == target) {
+        if let Some(under_way) = self.repairs.lock().get_mut(asset).filter(|under_way| **under_way == target) {
             *under_way = target.min(Some(stored));
         }
     }
@@ -169,7 +169,7 @@ impl Room {
         let told = self.with(|state| {
             let notices = step(&mut state.presence);
             let any = !notices.is_empty();
-            notices.into_iter().for_each(|notice| state.tell_notice(notice));
+            notices.into_iter().for_each(|notice| state.announce_notice(notice));
             any
         });
         if told {
@@ -206,7 +206,7 @@ impl Room {
             thaw();
         });
         for mailbox in self.members.read().values() {
-            mailbox.dismiss();
+            mailbox.room_removed();
         }
     }
 

@@ -14,13 +14,13 @@ use tokio::time::Instant;
 
 use super::{
     Arbiter,
-    count::Count,
+    baseline::Baseline,
+    batch::known,
     meters::{SelectOutcome, StoreCall},
     queue::{Ask, Job},
     refusal::Refusal,
     regression::Missing,
     room::RoomHandle,
-    turn::known,
     verdicts::{distinct, grants, selection},
 };
 use crate::{
@@ -33,7 +33,7 @@ const SAME_DEADLINE: Duration = Duration::from_millis(50);
 
 impl Arbiter {
     /// Decides who gets a unit, for everyone who asked meanwhile.
-    pub(super) async fn select_turn(self: &Arc<Self>, room: &RoomHandle, asset: &AssetName, asks: Vec<Ask>) {
+    pub(super) async fn select_batch(self: &Arc<Self>, room: &RoomHandle, asset: &AssetName, asks: Vec<Ask>) {
         let mut open = self.drop_unwanted(asks);
         let mut before = known(room, asset);
         let (mut call, mut uncertain) = (self.next_call(), false);
@@ -52,7 +52,7 @@ impl Arbiter {
             let removed =
                 is_missing && self.missing(room, asset, before, deadline).await == Missing::RoomRemoved;
             if removed && !uncertain && Instant::now() < deadline {
-                open = self.refuse_dismissed(asset, open, &refusal);
+                open = self.refuse_removed_room(asset, open, &refusal);
                 (before, call) = (known(room, asset), self.next_call());
                 continue;
             }
@@ -103,7 +103,7 @@ impl Arbiter {
                 is_missing.store(error.kind() == StoreErrorKind::UnknownAsset, Relaxed);
             })
         };
-        let decided = self.persist(StoreCall::Select, &room.name, deadline, decide).await;
+        let decided = self.call_with_retry(StoreCall::Select, &room.name, deadline, decide).await;
         (decided, is_missing.load(Relaxed))
     }
 
@@ -125,7 +125,7 @@ impl Arbiter {
         asks: Vec<Ask>,
         call: Call,
         selected: &Selected,
-        before: Count,
+        before: Baseline,
     ) -> Vec<Ask> {
         let players = distinct(&asks);
         let only_grants = before.only_grants_until(before.then(&selected.state));
@@ -157,16 +157,16 @@ impl Arbiter {
         }
         let grants = grants(&players, call, selected);
         // The snapshot that follows has them, too.
-        if !self.went_back(room, before, &selected.state, grants.len() as u64) {
-            self.tell(room, grants);
+        if !self.detect_regression(room, before, &selected.state, grants.len() as u64) {
+            self.broadcast(room, grants);
             self.compare(room, &selected.state, selected.repeated);
         }
         again
     }
 
     /// Refuses those who were sent away with the room.
-    fn refuse_dismissed(&self, asset: &AssetName, asks: Vec<Ask>, refusal: &Refusal) -> Vec<Ask> {
-        let (gone, rest): (Vec<_>, Vec<_>) = asks.into_iter().partition(|ask| ask.mailbox.is_dismissed());
+    fn refuse_removed_room(&self, asset: &AssetName, asks: Vec<Ask>, refusal: &Refusal) -> Vec<Ask> {
+        let (gone, rest): (Vec<_>, Vec<_>) = asks.into_iter().partition(|ask| ask.mailbox.is_room_removed());
         for ask in gone {
             self.refuse_job(asset, Job::Select(ask), refusal);
         }

@@ -10,9 +10,9 @@ use crate::model::{
     limits::{PART_HELD, WELCOME_HELD},
 };
 
-/// A member's place in the room, which every `welcome` and `snapshot` tells.
+/// A member's position in the room, which every `welcome` and `snapshot` tells.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Cursor {
     pub(super) offset: u64,
     pub(super) players: usize,
     pub(super) present: Vec<PlayerName>,
@@ -24,25 +24,25 @@ pub(super) struct Place {
 #[derive(Debug)]
 pub(super) struct Snapshot {
     assets: Arc<SharedAssets>,
-    place: Place,
+    cursor: Cursor,
     /// Parts made so far.
     made: usize,
     parts: usize,
 }
 
 impl Snapshot {
-    pub(super) fn new(assets: Arc<SharedAssets>, place: Place) -> Self {
-        let parts = assets.count().max(place.held.len().div_ceil(PART_HELD)).max(1);
-        Self { assets, place, made: 0, parts }
+    pub(super) fn new(assets: Arc<SharedAssets>, cursor: Cursor) -> Self {
+        let parts = assets.count().max(cursor.held.len().div_ceil(PART_HELD)).max(1);
+        Self { assets, cursor, made: 0, parts }
     }
 
-    pub(super) fn place(&self) -> &Place {
-        &self.place
+    pub(super) fn cursor(&self) -> &Cursor {
+        &self.cursor
     }
 
     /// The assets, when one frame can carry them together with what the player holds.
     pub(super) fn whole(&self) -> Option<&RawValue> {
-        let small = self.assets.is_small() && self.place.held.len() <= WELCOME_HELD;
+        let small = self.assets.is_small() && self.cursor.held.len() <= WELCOME_HELD;
         small.then(|| self.assets.whole().ok()).flatten()
     }
 
@@ -58,11 +58,11 @@ impl Snapshot {
     pub(super) fn next_frame(&mut self) -> Result<Bytes, GivenUp> {
         let part = self.assets.part(self.made)?;
         let assets: &[u8] = part.as_ref().map_or(b"", |part| part.json());
-        let held = self.place.held.chunks(PART_HELD).nth(self.made).unwrap_or_default();
+        let held = self.cursor.held.chunks(PART_HELD).nth(self.made).unwrap_or_default();
         // Names are needed once.
-        let present = std::mem::take(&mut self.place.present);
+        let present = std::mem::take(&mut self.cursor.present);
         self.made += 1;
-        let head = Head { offset: self.place.offset, players: self.place.players, present: &present };
+        let head = Head { offset: self.cursor.offset, players: self.cursor.players, present: &present };
         let tail = Tail { held, part: self.made, parts: self.parts };
         Ok(splice(&head, assets, &tail))
     }
@@ -152,9 +152,9 @@ mod tests {
 
     fn frames(assets: &[AssetState], held: usize) -> Vec<Bytes> {
         let held = (0..held).map(|n| format!("asset-{n:0>50}").parse().unwrap()).collect();
-        let place = Place { offset: 3, players: 1, present: vec!["ann".parse().unwrap()], held };
+        let cursor = Cursor { offset: 3, players: 1, present: vec!["ann".parse().unwrap()], held };
         let shared = Parts::default().share(|_, _| assets.iter().cloned().map(Arc::new).collect());
-        let mut snapshot = Snapshot::new(shared, place);
+        let mut snapshot = Snapshot::new(shared, cursor);
         let mut frames = Vec::new();
         while !snapshot.is_over() {
             frames.push(snapshot.next_frame().unwrap());

@@ -12,7 +12,7 @@ use super::{
     meters::StoreCall,
     readiness::probe,
     room::{Room, RoomHandle},
-    turn::run,
+    task::spawn_eager,
 };
 use crate::{
     bus::{BusMessage, Incoming},
@@ -54,12 +54,12 @@ impl Arbiter {
                 // What was to be told before it goes is told.
                 self.rooms.note_idle(room);
             }
-            if let Some(room) = self.rooms.get_inhabited(&room.name) {
+            if let Some(room) = self.rooms.get_with_members(&room.name) {
                 self.compare_in_time(room);
             }
             // In turn, so that not all of them ask the store at once.
             if keep_every.is_some_and(|every| (ticks + slot as u64).is_multiple_of(every)) {
-                run(Arc::clone(self).keep(room.name.clone()));
+                spawn_eager(Arc::clone(self).touch(room.name.clone()));
             }
         })
         .await;
@@ -84,7 +84,7 @@ impl Arbiter {
     fn compare_in_time(self: &Arc<Self>, room: RoomHandle) {
         let may_be_behind = self.store.shared() || room.doubts.load(Relaxed) > 0;
         if may_be_behind && self.resync_due(&room) {
-            run(Arc::clone(self).resync(room.clone()));
+            spawn_eager(Arc::clone(self).resync(room.clone()));
         }
     }
 
@@ -93,9 +93,9 @@ impl Arbiter {
         self.store.room_ttl().map(|ttl| (ttl / 3).min(KEEP_EVERY).as_secs().max(1))
     }
 
-    async fn keep(self: Arc<Self>, room: RoomName) {
+    async fn touch(self: Arc<Self>, room: RoomName) {
         let now = self.clock.now();
-        drop(self.read(StoreCall::Keep, &room, || self.store.keep(&room, now)).await);
+        drop(self.read(StoreCall::Touch, &room, || self.store.touch(&room, now)).await);
     }
 
     /// Takes what another node told.

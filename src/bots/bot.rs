@@ -11,29 +11,29 @@ use tokio::{
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{
-    comeback::{Comeback, End, Next},
+    cursor::Cursor,
     frame::{Frame, Welcome},
-    hub::{Hub, Phase},
     limits::CONNECT_TIMEOUT,
-    place::Place,
+    pending::Pending,
+    reconnect::{End, Next, Reconnect},
+    recorder::Recorder,
     round::Round,
-    seat::Seat,
     session::Session,
+    shared::{Phase, Shared},
     socket::{self, Socket},
-    wants::Wants,
 };
 
 /// One player: joins, races when told to, comes back by the client's rules when its connection ends.
 pub(super) struct Bot {
     pub(super) index: usize,
-    pub(super) seat: Arc<Seat>,
-    pub(super) hub: Arc<Hub>,
+    pub(super) recorder: Arc<Recorder>,
+    pub(super) shared: Arc<Shared>,
     pub(super) phase: watch::Receiver<Phase>,
-    pub(super) comeback: Comeback,
+    pub(super) reconnect: Reconnect,
     /// What it still wants in the present round.
     pub(super) task: Option<Task>,
     /// How far it has read the room's log.
-    pub(super) place: Place,
+    pub(super) cursor: Cursor,
     /// The last round it took up.
     round: Option<usize>,
     /// How often it went on to the next address.
@@ -44,14 +44,30 @@ pub(super) struct Bot {
 /// A round's work.
 pub(super) struct Task {
     pub(super) round: Arc<Round>,
-    pub(super) wants: Wants,
+    pub(super) pending: Pending,
 }
 
 impl Bot {
-    pub(super) fn new(index: usize, seat: Arc<Seat>, hub: Arc<Hub>, phase: watch::Receiver<Phase>) -> Self {
-        let comeback = Comeback::new(hub.plan.jitter(index), Instant::now());
-        let place = Place::default();
-        Self { index, seat, hub, phase, comeback, task: None, place, round: None, node: index, joined: false }
+    pub(super) fn new(
+        index: usize,
+        recorder: Arc<Recorder>,
+        shared: Arc<Shared>,
+        phase: watch::Receiver<Phase>,
+    ) -> Self {
+        let reconnect = Reconnect::new(shared.plan.jitter(index), Instant::now());
+        let cursor = Cursor::default();
+        Self {
+            index,
+            recorder,
+            shared,
+            phase,
+            reconnect,
+            task: None,
+            cursor,
+            round: None,
+            node: index,
+            joined: false,
+        }
     }
 
     /// Lives until the run is over or the bot gives up.
@@ -59,10 +75,10 @@ impl Bot {
         loop {
             let end = self.connection().await;
             self.note(&end);
-            match self.comeback.next(&end, Instant::now()) {
+            match self.reconnect.next(&end, Instant::now()) {
                 Next::Leave => return,
                 Next::GiveUp(reason) => return self.give_up(reason),
-                Next::ComeBack { after, elsewhere } => {
+                Next::Reconnect { after, elsewhere } => {
                     self.node += usize::from(elsewhere);
                     if self.leaves_within(after).await {
                         return;
@@ -74,7 +90,7 @@ impl Bot {
 
     /// Which address it is at.
     pub(super) fn node(&self) -> usize {
-        self.node % self.hub.nodes.len()
+        self.node % self.shared.nodes.len()
     }
 
     /// Takes up a round that has begun; says whether the run is over.
@@ -83,20 +99,20 @@ impl Bot {
         if let Phase::Race(round) = &phase
             && self.round != Some(round.number)
         {
-            let work = self.hub.plan.work(round.number, self.index);
+            let work = self.shared.plan.work(round.number, self.index);
             self.round = Some(round.number);
-            self.task = Some(Task { round: Arc::clone(round), wants: Wants::new(work, Instant::now()) });
+            self.task = Some(Task { round: Arc::clone(round), pending: Pending::new(work, Instant::now()) });
         }
         matches!(phase, Phase::Leave)
     }
 
     /// One connection, from its opening to its end.
     async fn connection(&mut self) -> End {
-        let hub = Arc::clone(&self.hub);
-        let node = &hub.nodes[self.node()];
-        let query = self.place.query();
-        let path = format!("/v1/rooms/{}/ws?player={}{query}", hub.room, self.seat.player);
-        let mut socket = match socket::open(&hub, node, &path).await {
+        let shared = Arc::clone(&self.shared);
+        let node = &shared.nodes[self.node()];
+        let query = self.cursor.query();
+        let path = format!("/v1/rooms/{}/ws?player={}{query}", shared.room, self.recorder.player);
+        let mut socket = match socket::open(&shared, node, &path).await {
             Ok(socket) => socket,
             Err(end) => return end,
         };
@@ -125,36 +141,36 @@ impl Bot {
     }
 
     fn enter(&mut self, welcome: &Welcome<'_>) -> Duration {
-        self.comeback.welcomed(Instant::now());
-        self.hub.tally.welcomed(!self.joined, welcome.recovered);
+        self.reconnect.welcomed(Instant::now());
+        self.shared.tally.welcomed(!self.joined, welcome.recovered);
         self.joined = true;
         if !welcome.recovered {
-            self.seat.begin_state();
-            self.seat.learn(&welcome.assets);
+            self.recorder.begin_state();
+            self.recorder.learn(&welcome.assets);
         }
-        self.place.enter(welcome);
+        self.cursor.enter(welcome);
         Duration::from_millis(welcome.ping_interval_ms)
     }
 
     /// What the end of a connection means for the select of this round, and for the report.
     fn note(&mut self, end: &End) {
         if let Some(task) = &mut self.task {
-            task.wants.connection_lost(Instant::now());
+            task.pending.connection_lost(Instant::now());
         }
         match end {
             End::Left => {}
             End::Cut => {
-                self.hub.tally.cuts.fetch_add(1, Ordering::Relaxed);
+                self.shared.tally.cuts.fetch_add(1, Ordering::Relaxed);
             }
-            End::Closed { code, .. } => self.hub.tally.error(&format!("closed_{code}")),
-            End::Refused { status, .. } => self.hub.tally.error(&format!("refused_{status}")),
-            End::Lost(how) => self.hub.tally.error(how),
+            End::Closed { code, .. } => self.shared.tally.error(&format!("closed_{code}")),
+            End::Refused { status, .. } => self.shared.tally.error(&format!("refused_{status}")),
+            End::Lost(how) => self.shared.tally.error(how),
         }
     }
 
     fn give_up(self, reason: String) {
-        self.hub.tally.gone.lock().push((self.seat.player.clone(), reason));
-        self.seat.give_up();
+        self.shared.tally.gone.lock().push((self.recorder.player.clone(), reason));
+        self.recorder.give_up();
     }
 
     /// Waits; true when the run is over before that.

@@ -1,6 +1,6 @@
 //! Bots that race for assets and verify the promise. They know the wire and the model, never the server.
 //!
-//! The plan is made before the race; each bot notes what it is told and answered in its own seat; a pure
+//! The plan is made before the race; each bot notes what it is told and answered in its own recorder; a pure
 //! verdict holds that against the store; report and presentation are apart.
 
 mod config;
@@ -12,30 +12,30 @@ mod plan;
 mod race;
 
 mod bot;
-mod comeback;
-mod hub;
-mod place;
+mod cursor;
+mod pending;
+mod reconnect;
 mod session;
+mod shared;
 mod socket;
-mod wants;
 
-mod book;
 mod fact;
 mod frame;
 mod member;
+mod observations;
+mod propagation;
+mod recorder;
 mod round;
-mod seat;
-mod spread;
 
 mod api;
 mod http;
-mod settle;
+mod quiesce;
 mod stored;
 
-mod verdict;
+mod judgement;
 mod violation;
 
-mod present;
+mod output;
 mod progress;
 mod report;
 mod score;
@@ -44,7 +44,7 @@ mod timings;
 pub use config::{AdminKey, Config, Length};
 pub use error::BotsError;
 pub use node::NodeUrl;
-pub use present::{json, text};
+pub use output::{json, text};
 pub use race::run;
-pub use report::{Decisions, Delivery, Found, GaveUp, Quantiles, Reconnects, Report, Shown, Verdict};
+pub use report::{Decisions, Delivery, Found, GaveUp, Judgement, Quantiles, Reconnects, Report, Shown};
 pub use violation::Violation;

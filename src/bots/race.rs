@@ -17,19 +17,19 @@ use super::{
     BotsError, Config, Length, Report,
     api::Api,
     bot::Bot,
-    hub::{Hub, Phase},
+    judgement::{Case, Evidence, Witness, judge},
     limits::{FAREWELL, HTTP_AT_ONCE, SPARE_FILES},
     plan::Plan,
     progress::Progress,
-    round::{Floor, Round},
+    quiesce::quiesce,
+    recorder::Recorder,
+    round::{Baseline, Round},
     score::Score,
-    seat::Seat,
-    settle::settle,
-    verdict::{Case, Evidence, Witness, judge},
+    shared::{Phase, Shared},
 };
 
 /// How often the coordinator looks up. The race's own times are taken by the bots.
-const GLANCE: Duration = Duration::from_millis(10);
+const POLL_EVERY: Duration = Duration::from_millis(10);
 
 /// Runs a race and judges it.
 ///
@@ -39,24 +39,24 @@ pub async fn run(config: Config) -> Result<Report, BotsError> {
     config.check()?;
     allow_files(config.players)?;
     let mut race = Race::open(config).await?;
-    let mut laid = race.lay_out(0).await?;
+    let mut prepared = race.prepare_round(0).await?;
     race.join().await?;
     let begun = Instant::now();
     loop {
-        race.play(&laid).await;
-        race.judge(&laid).await?;
+        race.play(&prepared).await;
+        race.judge(&prepared).await?;
         if race.is_over(begun) {
             return Ok(race.leave().await);
         }
-        laid = race.lay_out(laid.round.number + 1).await?;
+        prepared = race.prepare_round(prepared.round.number + 1).await?;
     }
 }
 
 struct Race {
     config: Config,
     api: Api,
-    hub: Arc<Hub>,
-    seats: Vec<Arc<Seat>>,
+    shared: Arc<Shared>,
+    recorders: Vec<Arc<Recorder>>,
     phase: watch::Sender<Phase>,
     /// Dropping it ends them all.
     bots: JoinSet<()>,
@@ -65,9 +65,9 @@ struct Race {
 }
 
 /// A round whose assets are there.
-struct Laid {
+struct PreparedRound {
     round: Arc<Round>,
-    floors: Vec<Floor>,
+    baselines: Vec<Baseline>,
 }
 
 impl Race {
@@ -79,43 +79,43 @@ impl Race {
             nodes.push(url.resolve().await?);
         }
         let names = (0..config.players).map(Plan::player);
-        let seats =
-            names.map(|name| Ok(Arc::new(Seat::new(name.map_err(unnamed)?)))).collect::<Result<_, _>>()?;
-        let hub = Arc::new(Hub::new(config.room.clone(), nodes, Plan::new(&config)));
+        let recorders =
+            names.map(|name| Ok(Arc::new(Recorder::new(name.map_err(unnamed)?)))).collect::<Result<_, _>>()?;
+        let shared = Arc::new(Shared::new(config.room.clone(), nodes, Plan::new(&config)));
         let (phase, _) = watch::channel(Phase::Listen);
         let progress = Progress::new(config.progress);
-        Ok(Self { config, api, hub, seats, phase, bots: JoinSet::new(), progress, score: Score::new() })
+        Ok(Self { config, api, shared, recorders, phase, bots: JoinSet::new(), progress, score: Score::new() })
     }
 
     /// Creates a round's assets. The bots listen before the first of them is there, so that nothing is missed.
-    async fn lay_out(&self, number: usize) -> Result<Laid, BotsError> {
-        let plan = &self.hub.plan;
+    async fn prepare_round(&self, number: usize) -> Result<PreparedRound, BotsError> {
+        let plan = &self.shared.plan;
         let slot = plan.slot(number);
         let names = plan.assets(slot).map_err(unnamed)?;
-        let round = Arc::new(Round::new(number, slot, names, self.hub.nodes.len()));
-        self.seats.iter().for_each(|seat| seat.prepare(&round));
+        let round = Arc::new(Round::new(number, slot, names, self.shared.nodes.len()));
+        self.recorders.iter().for_each(|recorder| recorder.prepare(&round));
         if plan.slot_was_used(number) {
             let removals = round.names.iter().map(|name| self.api.remove(name));
             stream::iter(removals).buffered(HTTP_AT_ONCE).try_collect::<()>().await?;
         }
         let puts = round.names.iter().map(|name| self.api.put(name, self.config.units));
-        let floors: Vec<_> = stream::iter(puts)
+        let baselines: Vec<_> = stream::iter(puts)
             .buffered(HTTP_AT_ONCE)
-            .map_ok(|state| Floor { revision: state.revision, units: state.units })
+            .map_ok(|state| Baseline { revision: state.revision, units: state.units })
             .try_collect()
             .await?;
-        self.seats.iter().for_each(|seat| seat.begin(&floors));
-        Ok(Laid { round, floors })
+        self.recorders.iter().for_each(|recorder| recorder.begin(&baselines));
+        Ok(PreparedRound { round, baselines })
     }
 
     /// Everybody comes in.
     async fn join(&mut self) -> Result<(), BotsError> {
         let begun = Instant::now();
-        for (index, seat) in self.seats.iter().enumerate() {
-            let bot = Bot::new(index, Arc::clone(seat), Arc::clone(&self.hub), self.phase.subscribe());
+        for (index, recorder) in self.recorders.iter().enumerate() {
+            let bot = Bot::new(index, Arc::clone(recorder), Arc::clone(&self.shared), self.phase.subscribe());
             self.bots.spawn(bot.run());
         }
-        let (players, tally) = (self.config.players, &self.hub.tally);
+        let (players, tally) = (self.config.players, &self.shared.tally);
         self.progress.begin("joining".into(), players);
         loop {
             let joined = tally.joined.load(Ordering::Relaxed);
@@ -127,7 +127,7 @@ impl Race {
                     return Err(BotsError::Join { missing: players - joined, players, room, reason });
                 }
                 None if joined == players => break,
-                None => sleep(GLANCE).await,
+                None => sleep(POLL_EVERY).await,
             }
         }
         self.score.join = begun.elapsed();
@@ -135,39 +135,39 @@ impl Race {
     }
 
     /// Everybody goes for everything, until no bot wants anything more.
-    async fn play(&self, laid: &Laid) {
-        let round = &laid.round;
+    async fn play(&self, prepared: &PreparedRound) {
+        let round = &prepared.round;
         let selects = self.config.players * self.config.assets;
         self.progress.begin(format!("round {}", round.number + 1), selects);
         round.start();
         self.phase.send_replace(Phase::Race(Arc::clone(round)));
         while !round.is_over() {
-            sleep(GLANCE).await;
+            sleep(POLL_EVERY).await;
             self.progress.at(round.answered.load(Ordering::Relaxed));
         }
     }
 
     /// Waits for quiet, then holds what bots saw and were told against the store.
-    async fn judge(&mut self, laid: &Laid) -> Result<(), BotsError> {
-        let Laid { round, floors } = laid;
-        let stored = settle(&self.api, &self.seats, round, floors).await?;
-        let witnesses: Vec<_> = self.seats.iter().filter_map(|seat| witness(seat)).collect();
-        let books: Vec<MutexGuard<'_, _>> = round.books.iter().map(Mutex::lock).collect();
-        let assets = books.iter().enumerate().map(|(index, book)| Evidence {
+    async fn judge(&mut self, prepared: &PreparedRound) -> Result<(), BotsError> {
+        let PreparedRound { round, baselines } = prepared;
+        let stored = quiesce(&self.api, &self.recorders, round, baselines).await?;
+        let witnesses: Vec<_> = self.recorders.iter().filter_map(|recorder| witness(recorder)).collect();
+        let observations: Vec<MutexGuard<'_, _>> = round.observations.iter().map(Mutex::lock).collect();
+        let assets = observations.iter().enumerate().map(|(index, observations)| Evidence {
             name: &round.names[index],
-            floor: floors[index],
-            book,
+            baseline: baselines[index],
+            observations,
             stored: &stored[index],
         });
         let case = Case { assets: assets.collect(), witnesses: &witnesses };
         let mut found = std::mem::take(&mut *round.found.lock());
         found.append(judge(&case));
-        self.score.add(&case, round.spread.as_ref().map(Mutex::lock).as_deref(), found);
+        self.score.add(&case, round.propagation.as_ref().map(Mutex::lock).as_deref(), found);
         Ok(())
     }
 
     fn is_over(&self, begun: Instant) -> bool {
-        let all_gone = self.hub.tally.gone.lock().len() == self.config.players;
+        let all_gone = self.shared.tally.gone.lock().len() == self.config.players;
         all_gone
             || match self.config.length {
                 Length::Rounds(rounds) => self.score.rounds >= rounds,
@@ -181,13 +181,13 @@ impl Race {
         let goodbyes = async { while self.bots.join_next().await.is_some() {} };
         // Whoever has not got through by then is cut off.
         let _ = timeout(FAREWELL * 2, goodbyes).await;
-        self.score.report(&self.config, &self.hub)
+        self.score.report(&self.config, &self.shared)
     }
 }
 
-fn witness(seat: &Seat) -> Option<Witness> {
-    let (member, stayed) = seat.finish()?;
-    Some(Witness { player: seat.player.clone(), member, stayed })
+fn witness(recorder: &Recorder) -> Option<Witness> {
+    let (member, stayed) = recorder.finish()?;
+    Some(Witness { player: recorder.player.clone(), member, stayed })
 }
 
 /// Our own names are short; only a number beyond all memory would make them too long.

@@ -10,7 +10,7 @@ use super::Violation;
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     /// Was the promise kept?
-    pub verdict: Verdict,
+    pub verdict: Judgement,
     /// Where the race was.
     pub room: RoomName,
     /// The servers.
@@ -59,7 +59,7 @@ pub struct Report {
 /// The judgement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum Judgement {
     /// Every select was decided and the promise was kept.
     Held,
     /// There is at least one violation.
@@ -152,16 +152,16 @@ impl Report {
     /// Whether every select was decided and the promise was kept.
     #[must_use]
     pub fn held(&self) -> bool {
-        self.verdict == Verdict::Held
+        self.verdict == Judgement::Held
     }
 
     /// The process exit code: 0 held, 3 broken, 1 not to be judged.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self.verdict {
-            Verdict::Held => 0,
-            Verdict::Broken => 3,
-            Verdict::Unproven => 1,
+            Judgement::Held => 0,
+            Judgement::Broken => 3,
+            Judgement::Unproven => 1,
         }
     }
 }

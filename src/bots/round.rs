@@ -11,10 +11,10 @@ use parking_lot::Mutex;
 use crate::model::{AssetName, InvalidName, Units};
 
 use super::{
-    book::Book,
     fact::Fact,
+    observations::Observations,
     plan::number,
-    spread::{Mark, Spread},
+    propagation::{Mark, Propagation},
     violation::{Violation, Violations},
 };
 
@@ -26,9 +26,9 @@ pub(super) struct Round {
     /// `bot-<slot>-`: what the round's asset names begin with.
     prefix: String,
     /// One lock per asset, held for the time of a map look-up.
-    pub(super) books: Vec<Mutex<Book>>,
-    /// How grants spread; not asked on a single node.
-    pub(super) spread: Option<Mutex<Spread>>,
+    pub(super) observations: Vec<Mutex<Observations>>,
+    /// How grants propagation; not asked on a single node.
+    pub(super) propagation: Option<Mutex<Propagation>>,
     /// What was found on the way.
     pub(super) found: Mutex<Violations>,
     /// Bots that still want something.
@@ -40,7 +40,7 @@ pub(super) struct Round {
 
 /// An asset as it was when the round began.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Floor {
+pub(super) struct Baseline {
     pub(super) revision: u64,
     pub(super) units: Units,
 }
@@ -50,9 +50,9 @@ impl Round {
         Self {
             number,
             prefix: format!("bot-{slot}-"),
-            books: names.iter().map(|_| Mutex::default()).collect(),
+            observations: names.iter().map(|_| Mutex::default()).collect(),
             names,
-            spread: (nodes > 1).then(Mutex::default),
+            propagation: (nodes > 1).then(Mutex::default),
             found: Mutex::default(),
             busy: AtomicUsize::new(0),
             answered: AtomicUsize::new(0),
@@ -96,12 +96,13 @@ impl Round {
         fact: &Fact<&str>,
     ) -> Result<bool, InvalidName> {
         let now = Mark { node, us: self.now_us() };
-        let mut book = self.books[asset].lock();
-        let agrees = book.told(revision, fact, now)?;
-        if let (Some(spread), Fact::Granted { .. }, Some(page)) = (&self.spread, fact, book.page(revision))
+        let mut observations = self.observations[asset].lock();
+        let agrees = observations.told(revision, fact, now)?;
+        if let (Some(propagation), Fact::Granted { .. }, Some(page)) =
+            (&self.propagation, fact, observations.page(revision))
             && let (Some(first), 2..) = (page.first, page.frames)
         {
-            spread.lock().record(first, now);
+            propagation.lock().record(first, now);
         }
         Ok(agrees)
     }

@@ -4,13 +4,13 @@ use crate::model::PlayerName;
 
 use super::{
     Config,
-    hub::Hub,
+    judgement::{Case, Evidence, Witness},
     limits::VIOLATIONS_SHOWN,
     member::Answer,
-    report::{Decisions, Found, GaveUp, Reconnects, Report, Shown, Verdict},
-    spread::Spread,
+    propagation::Propagation,
+    report::{Decisions, Found, GaveUp, Judgement, Reconnects, Report, Shown},
+    shared::Shared,
     timings::Timings,
-    verdict::{Case, Evidence, Witness},
     violation::Violations,
 };
 
@@ -24,7 +24,7 @@ pub(super) struct Score {
     deliveries: u64,
     reply: Timings,
     known: Timings,
-    spread: Option<Spread>,
+    propagation: Option<Propagation>,
     violations: Violations,
 }
 
@@ -38,13 +38,13 @@ impl Score {
             deliveries: 0,
             reply: Timings::default(),
             known: Timings::default(),
-            spread: None,
+            propagation: None,
             violations: Violations::default(),
         }
     }
 
     /// Adds a round and what was found in it.
-    pub(super) fn add(&mut self, case: &Case<'_>, spread: Option<&Spread>, found: Violations) {
+    pub(super) fn add(&mut self, case: &Case<'_>, propagation: Option<&Propagation>, found: Violations) {
         self.rounds += 1;
         let mut last_us = 0;
         for asked in case.witnesses.iter().flat_map(|w| w.member.asked()) {
@@ -57,23 +57,23 @@ impl Score {
         for (index, evidence) in case.assets.iter().enumerate() {
             self.time_grants(evidence, index, &witnesses);
         }
-        if let Some(spread) = spread {
-            self.spread.get_or_insert_default().append(spread);
+        if let Some(propagation) = propagation {
+            self.propagation.get_or_insert_default().append(propagation);
         }
         self.violations.append(found);
     }
 
     /// The report of the whole run.
-    pub(super) fn report(self, config: &Config, hub: &Hub) -> Report {
-        let tally = &hub.tally;
+    pub(super) fn report(self, config: &Config, shared: &Shared) -> Report {
+        let tally = &shared.tally;
         let gone = tally.gone.lock().clone();
         let mut decisions = self.decisions;
         decisions.total = decisions.granted + decisions.already_held + decisions.sold_out;
         decisions.per_second = decisions.total as f64 / self.race.as_secs_f64().max(1e-6);
         let verdict = match (self.violations.count, decisions.undecided, gone.len()) {
-            (0, 0, 0) => Verdict::Held,
-            (0, ..) => Verdict::Unproven,
-            _ => Verdict::Broken,
+            (0, 0, 0) => Judgement::Held,
+            (0, ..) => Judgement::Unproven,
+            _ => Judgement::Broken,
         };
         Report {
             verdict,
@@ -91,7 +91,7 @@ impl Score {
             decisions,
             reply_ms: self.reply.quantiles(),
             everyone_knows_ms: self.known.quantiles(),
-            delivery_ms: self.spread.as_ref().map(Spread::delivery),
+            delivery_ms: self.propagation.as_ref().map(Propagation::delivery),
             deliveries: self.deliveries,
             snapshots: tally.snapshots.load(Ordering::Relaxed),
             reconnects: Reconnects {
@@ -120,7 +120,7 @@ impl Score {
 
     /// How long each grant to one of our bots took to reach everybody.
     fn time_grants(&mut self, asset: &Evidence<'_>, index: usize, witnesses: &HashMap<&PlayerName, &Witness>) {
-        for (_, page) in asset.book.since(asset.floor.revision) {
+        for (_, page) in asset.observations.since(asset.baseline.revision) {
             let Some(winner) = page.fact.as_ref().and_then(|fact| fact.winner()) else { continue };
             self.deliveries += u64::from(page.frames);
             let asked = witnesses.get(winner).map(|witness| witness.member.asked()[index]);

@@ -8,12 +8,12 @@ use crate::model::{AssetName, ClientMessage, ErrorCode};
 
 use super::{
     bot::Bot,
-    comeback::End,
     frame::{Frame, Snapshot},
     limits::{FAREWELL, MESSAGES_PER_TURN, PATIENCE},
     member::Answer,
+    pending::Step,
+    reconnect::End,
     socket::{self, Socket},
-    wants::Turn,
 };
 
 /// One connection of a bot, from its welcome to its end.
@@ -80,18 +80,18 @@ impl<'a> Session<'a> {
         let Some(task) = &mut self.bot.task else { return Ok(Sent::Until(None)) };
         let mut flush = false;
         let sent = loop {
-            match task.wants.turn(Instant::now()) {
-                Turn::Send { asset, cut } => {
+            match task.pending.next_step(Instant::now()) {
+                Step::Send { asset, cut } => {
                     let text = select(task.round.names[asset].clone(), task.round.request_id(asset));
-                    self.bot.seat.sent(asset);
+                    self.bot.recorder.sent(asset);
                     self.socket.feed(Message::text(text)).await?;
                     flush = true;
                     if cut {
                         break Sent::Cut;
                     }
                 }
-                Turn::Until(due) => break Sent::Until(Some(due)),
-                Turn::Wait => break Sent::Until(None),
+                Step::Until(due) => break Sent::Until(Some(due)),
+                Step::Wait => break Sent::Until(None),
             }
         };
         if flush {
@@ -134,7 +134,7 @@ impl<'a> Session<'a> {
         match incoming {
             Some(Ok(Message::Text(text))) => self.hear(&text),
             Some(Ok(Message::Close(frame))) => return Some(socket::closed(frame)),
-            Some(Ok(Message::Binary(_))) => self.bot.hub.tally.error("binary_message"),
+            Some(Ok(Message::Binary(_))) => self.bot.shared.tally.error("binary_message"),
             Some(Ok(_)) => {}
             None | Some(Err(_)) => return Some(End::Lost("connection_lost")),
         }
@@ -144,70 +144,70 @@ impl<'a> Session<'a> {
     fn hear(&mut self, text: &str) {
         if !self.proved {
             self.proved = true;
-            self.bot.comeback.proved(Instant::now());
+            self.bot.reconnect.proved(Instant::now());
         }
         match Frame::decode(text) {
             Some(Frame::Change { offset, asset, revision, fact }) => {
                 self.advance(offset);
-                self.bot.seat.hear(self.bot.node(), asset, revision, &fact);
+                self.bot.recorder.hear(self.bot.node(), asset, revision, &fact);
             }
             Some(Frame::Selection { request_id, asset, answer }) => self.answered(request_id, asset, answer),
             Some(Frame::Presence { offset }) => self.advance(offset),
             Some(Frame::Snapshot(snapshot)) => self.replace(&snapshot),
             Some(Frame::Error { request_id, code, temporary }) => self.refused(request_id, code, temporary),
             Some(Frame::Other) => {}
-            Some(Frame::Welcome(_)) => self.bot.hub.tally.error("second_welcome"),
-            None => self.bot.hub.tally.error("unreadable_message"),
+            Some(Frame::Welcome(_)) => self.bot.shared.tally.error("second_welcome"),
+            None => self.bot.shared.tally.error("unreadable_message"),
         }
     }
 
     fn advance(&mut self, offset: u64) {
-        if !self.bot.place.frame(offset) {
-            self.bot.hub.tally.error("offset_gap");
+        if !self.bot.cursor.frame(offset) {
+            self.bot.shared.tally.error("offset_gap");
         }
     }
 
     fn replace(&mut self, snapshot: &Snapshot<'_>) {
         if snapshot.part <= 1 {
-            self.bot.seat.begin_state();
-            self.bot.hub.tally.snapshot();
+            self.bot.recorder.begin_state();
+            self.bot.shared.tally.snapshot();
         }
-        self.bot.seat.learn(&snapshot.assets);
-        self.bot.place.snapshot(snapshot.offset, snapshot.part, snapshot.parts);
+        self.bot.recorder.learn(&snapshot.assets);
+        self.bot.cursor.snapshot(snapshot.offset, snapshot.part, snapshot.parts);
     }
 
     fn answered(&mut self, request_id: Option<u64>, asset: &str, answer: Answer) {
-        let Some(task) = &mut self.bot.task else { return self.bot.hub.tally.error("reply_unasked") };
+        let Some(task) = &mut self.bot.task else { return self.bot.shared.tally.error("reply_unasked") };
         let index = request_id.and_then(|id| task.round.requested(id));
         match index.filter(|index| task.round.names[*index].as_str() == asset) {
-            Some(index) if task.wants.answered(index) => {
-                self.bot.seat.answered(index, answer);
+            Some(index) if task.pending.answered(index) => {
+                self.bot.recorder.answered(index, answer);
                 self.rest_if_done();
             }
-            _ => self.bot.hub.tally.error("reply_unasked"),
+            _ => self.bot.shared.tally.error("reply_unasked"),
         }
     }
 
     fn refused(&mut self, request_id: Option<u64>, code: Option<ErrorCode>, temporary: bool) {
-        self.bot.hub.tally.error(code.map_or("unknown_error", ErrorCode::as_str));
+        self.bot.shared.tally.error(code.map_or("unknown_error", ErrorCode::as_str));
         let Some(task) = &mut self.bot.task else { return };
         let Some(index) = request_id.and_then(|id| task.round.requested(id)) else { return };
         if temporary {
-            let comeback = &mut self.bot.comeback;
-            if task.wants.try_later(index, Instant::now(), |tries| comeback.wait(tries)) {
+            let reconnect = &mut self.bot.reconnect;
+            if task.pending.try_later(index, Instant::now(), |tries| reconnect.wait(tries)) {
                 return;
             }
-            self.bot.seat.answered(index, Answer::Unknown);
-        } else if task.wants.answered(index) {
-            self.bot.seat.answered(index, Answer::Refused);
+            self.bot.recorder.answered(index, Answer::Unknown);
+        } else if task.pending.answered(index) {
+            self.bot.recorder.answered(index, Answer::Refused);
         }
         self.rest_if_done();
     }
 
     fn rest_if_done(&mut self) {
-        if self.bot.task.as_ref().is_some_and(|task| task.wants.done()) {
+        if self.bot.task.as_ref().is_some_and(|task| task.pending.done()) {
             self.bot.task = None;
-            self.bot.seat.rest();
+            self.bot.recorder.rest();
         }
     }
 }

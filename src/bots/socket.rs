@@ -7,18 +7,18 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use crate::model::CloseReason;
 
 use super::{
-    comeback::End,
-    hub::Hub,
     limits::{CONNECT_TIMEOUT, FAREWELL, MESSAGE_BYTES, SOCKET_BUFFER},
     node::Node,
+    reconnect::End,
+    shared::Shared,
 };
 
 /// A bot's connection.
 pub(super) type Socket = WebSocketStream<TcpStream>;
 
 /// Opens a connection to `node`, a few at a time over all bots.
-pub(super) async fn open(hub: &Hub, node: &Node, path: &str) -> Result<Socket, End> {
-    let Ok(_permit) = hub.opening.acquire().await else { return Err(End::Left) };
+pub(super) async fn open(shared: &Shared, node: &Node, path: &str) -> Result<Socket, End> {
+    let Ok(_permit) = shared.opening.acquire().await else { return Err(End::Left) };
     timeout(CONNECT_TIMEOUT, connect(node, path)).await.unwrap_or(Err(End::Lost("connect_timeout")))
 }
 

@@ -1,22 +1,19 @@
 //! How nodes tell each other what happened. At most once, no order promised: the store is the truth, the
 //! bus a hint.
 
-#[cfg(any(feature = "redis", feature = "nats"))]
-mod desk;
 mod drivers;
+#[cfg(any(feature = "redis", feature = "nats"))]
+mod envelope;
 mod error;
 mod heartbeat;
 #[cfg(any(feature = "redis", feature = "nats"))]
-mod intake;
+mod inbox;
 #[cfg(any(feature = "redis", feature = "nats"))]
-mod letter;
-#[cfg(any(feature = "redis", feature = "nats"))]
-#[cfg(any(feature = "redis", feature = "nats"))]
-mod task;
-
 mod local;
 #[cfg(feature = "nats")]
 mod nats;
+#[cfg(any(feature = "redis", feature = "nats"))]
+mod outbox;
 #[cfg(feature = "redis")]
 mod redis;
 

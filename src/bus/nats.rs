@@ -1,7 +1,7 @@
 //! NATS: core publish and subscribe. One connection carries it all; the client resubscribes by itself.
 
 mod server;
-mod target;
+mod url;
 mod work;
 
 use std::sync::Arc;
@@ -11,21 +11,22 @@ use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
 };
+use tokio_util::task::AbortOnDropHandle;
 
 use self::{
     server::{Server, State, away},
-    target::Target,
+    url::NatsUrl,
     work::work,
 };
-use super::{Bus, BusError, BusMessage, Driver, Incoming, desk::Desk, task::Task};
+use super::{Bus, BusError, BusMessage, Driver, Incoming, outbox::Outbox};
 use crate::model::RoomName;
 
 pub(super) const DRIVER: Driver = Driver {
-    schemes: &target::SCHEMES,
+    schemes: &url::SCHEMES,
     example: "nats://127.0.0.1:4222",
     summary: "NATS; also tls:// and more hosts of one cluster; ?prefix=",
     of_a_store: None,
-    check: |url| Target::parse(url).map(drop).map_err(error),
+    check: |url| NatsUrl::parse(url).map(drop).map_err(error),
     open,
 };
 
@@ -35,20 +36,20 @@ const BUS: &str = "nats";
 const SLOT: u16 = 0;
 
 struct NatsBus {
-    desk: Arc<Desk>,
+    outbox: Arc<Outbox>,
     state: watch::Receiver<State>,
-    _worker: Task,
+    _worker: AbortOnDropHandle<()>,
 }
 
 fn open(url: &str) -> Result<Arc<dyn Bus>, BusError> {
-    let target = Target::parse(url).map_err(error)?;
+    let url = NatsUrl::parse(url).map_err(error)?;
     if Handle::try_current().is_err() {
         return Err(error("it connects in the background and needs a tokio runtime for it"));
     }
-    let (desk, (sender, state)) = (Arc::new(Desk::new(BUS)), watch::channel(State::Connecting));
-    let server = Server::new(&target, &desk, sender).map_err(error)?;
-    let worker = Task::spawn(work(Arc::clone(&desk), target, server, state.clone()));
-    Ok(Arc::new(NatsBus { desk, state, _worker: worker }))
+    let (outbox, (sender, state)) = (Arc::new(Outbox::new(BUS)), watch::channel(State::Connecting));
+    let server = Server::new(&url, &outbox, sender).map_err(error)?;
+    let worker = AbortOnDropHandle::new(tokio::spawn(work(Arc::clone(&outbox), url, server, state.clone())));
+    Ok(Arc::new(NatsBus { outbox, state, _worker: worker }))
 }
 
 impl NatsBus {
@@ -70,19 +71,19 @@ impl Bus for NatsBus {
     }
 
     fn publish(&self, room: &RoomName, message: &BusMessage) {
-        self.desk.publish(room, SLOT, message);
+        self.outbox.publish(room, SLOT, message);
     }
 
     async fn subscribe(&self, room: &RoomName) -> Result<(), BusError> {
-        self.desk.subscribe(room, SLOT, self.reached()).await
+        self.outbox.subscribe(room, SLOT, self.reached()).await
     }
 
     fn unsubscribe(&self, room: &RoomName) {
-        self.desk.unwant(room, SLOT);
+        self.outbox.unwant(room, SLOT);
     }
 
     fn incoming(&self) -> Option<mpsc::Receiver<Incoming>> {
-        self.desk.incoming()
+        self.outbox.incoming()
     }
 
     async fn ping(&self) -> Result<(), BusError> {

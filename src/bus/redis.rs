@@ -9,11 +9,12 @@ use std::sync::Arc;
 use ::redis::{PushInfo, PushKind, Value, cmd};
 use async_trait::async_trait;
 use tokio::{runtime::Handle, sync::mpsc};
+use tokio_util::task::AbortOnDropHandle;
 
 use self::names::Names;
-use super::{Bus, BusError, BusMessage, Driver, Incoming, desk::Desk, task::Task};
+use super::{Bus, BusError, BusMessage, Driver, Incoming, outbox::Outbox};
 use crate::{
-    link::redis::{Listener, Map, SCHEMES, Target, Trouble, advice, slot, with_advice},
+    link::redis::{Listener, RedisError, RedisUrl, SCHEMES, Topology, advice, slot, with_advice},
     model::RoomName,
 };
 
@@ -23,7 +24,7 @@ pub(super) const DRIVER: Driver = Driver {
     summary: "Redis 6 or later, Valkey or ElastiCache; a redis store is its own; also rediss://, redis+cluster:// and \
               redis+sentinel://HOST/NAME; ?prefix=",
     of_a_store: Some(&["prefix"]),
-    check: |url| target(url).map(drop),
+    check: |url| url(url).map(drop),
     open,
 };
 
@@ -33,43 +34,44 @@ const MAY_NOT: &str = "let this user publish and subscribe on the channels of th
 const BUS: &str = "redis";
 
 struct RedisBus {
-    desk: Arc<Desk>,
-    map: Arc<Map>,
-    _conductor: Task,
+    outbox: Arc<Outbox>,
+    topology: Arc<Topology>,
+    _conductor: AbortOnDropHandle<()>,
 }
 
 fn open(url: &str) -> Result<Arc<dyn Bus>, BusError> {
-    let target = target(url)?;
+    let url = url(url)?;
     if Handle::try_current().is_err() {
         return Err(error("it connects in the background and needs a tokio runtime for it"));
     }
-    let (desk, names) = (Arc::new(Desk::new(BUS)), Arc::new(Names::new(&target)));
-    let map = Arc::new(Map::open(&target, Some(listener(&desk, &names))).map_err(error)?);
-    let conductor = Task::spawn(serve::conduct(Arc::clone(&desk), Arc::clone(&map), names));
-    Ok(Arc::new(RedisBus { desk, map, _conductor: conductor }))
+    let (outbox, names) = (Arc::new(Outbox::new(BUS)), Arc::new(Names::new(&url)));
+    let topology = Arc::new(Topology::open(&url, Some(listener(&outbox, &names))).map_err(error)?);
+    let conductor =
+        AbortOnDropHandle::new(tokio::spawn(serve::conduct(Arc::clone(&outbox), Arc::clone(&topology), names)));
+    Ok(Arc::new(RedisBus { outbox, topology, _conductor: conductor }))
 }
 
-fn target(url: &str) -> Result<Target, BusError> {
-    let target = Target::parse(url).map_err(error)?;
-    if target.options.wait.is_some() || target.options.room_ttl.is_some() {
+fn url(url: &str) -> Result<RedisUrl, BusError> {
+    let url = RedisUrl::parse(url).map_err(error)?;
+    if url.options.wait.is_some() || url.options.room_ttl.is_some() {
         return Err(error("wait, wait_timeout_ms and ttl are for a store; the option of a bus is prefix"));
     }
-    Ok(target)
+    Ok(url)
 }
 
 /// Takes what the servers say unasked.
-fn listener(desk: &Arc<Desk>, names: &Arc<Names>) -> Listener {
-    let (desk, names) = (Arc::clone(desk), Arc::clone(names));
+fn listener(outbox: &Arc<Outbox>, names: &Arc<Names>) -> Listener {
+    let (outbox, names) = (Arc::clone(outbox), Arc::clone(names));
     Arc::new(move |PushInfo { kind, data }| match (kind, &data[..]) {
-        (PushKind::Message | PushKind::SMessage, [Value::BulkString(channel), Value::BulkString(letter)]) => {
+        (PushKind::Message | PushKind::SMessage, [Value::BulkString(channel), Value::BulkString(envelope)]) => {
             if let Some(room) = names.room(channel) {
-                desk.hear(room, letter);
+                outbox.hear(room, envelope);
             }
         }
         // Also said unasked, when a slot moves to another server.
         (PushKind::SUnsubscribe, [Value::BulkString(channel), ..]) => {
             if let Some(room) = names.room(channel) {
-                desk.ask_again(&room, slot(&room));
+                outbox.ask_again(&room, slot(&room));
             }
         }
         _ => {}
@@ -83,33 +85,33 @@ impl Bus for RedisBus {
     }
 
     fn publish(&self, room: &RoomName, message: &BusMessage) {
-        self.desk.publish(room, slot(room), message);
+        self.outbox.publish(room, slot(room), message);
     }
 
     async fn subscribe(&self, room: &RoomName) -> Result<(), BusError> {
-        let reached = async { Ok(self.map.of(slot(room)).await?.line().await.map(drop)?) };
-        self.desk.subscribe(room, slot(room), reached).await
+        let reached = async { Ok(self.topology.of(slot(room)).await?.connection().await.map(drop)?) };
+        self.outbox.subscribe(room, slot(room), reached).await
     }
 
     fn unsubscribe(&self, room: &RoomName) {
-        self.desk.unwant(room, slot(room));
+        self.outbox.unwant(room, slot(room));
     }
 
     fn incoming(&self) -> Option<mpsc::Receiver<Incoming>> {
-        self.desk.incoming()
+        self.outbox.incoming()
     }
 
     async fn ping(&self) -> Result<(), BusError> {
-        for link in self.map.all().await? {
-            link.ask(cmd("PING")).await?;
+        for client in self.topology.all().await? {
+            client.ask(cmd("PING")).await?;
         }
         Ok(())
     }
 }
 
-impl From<Trouble> for BusError {
-    fn from(trouble: Trouble) -> Self {
-        let said = trouble.to_string();
+impl From<RedisError> for BusError {
+    fn from(error: RedisError) -> Self {
+        let said = error.to_string();
         match advice(&said, MAY_NOT) {
             Some(advice) => error(format!("{said}; {advice}")).hopeless(),
             None => error(with_advice(said)),

@@ -1,24 +1,24 @@
 //! Redis servers: what a URL asks for, one connection per server that is made anew whenever it breaks, and who has
 //! which slot.
 
-mod entry;
-mod lane;
-mod learn;
-mod link;
-mod links;
-mod map;
+mod client;
+mod clients;
+mod connector;
+mod discovery;
+mod error;
 mod policy;
 mod slot;
-mod target;
-mod trouble;
+mod topology;
+mod url;
+mod wait_batch;
 
 pub(crate) use self::{
-    entry::Listener,
-    link::{Line, Link},
-    map::Map,
+    client::{Client, Connection},
+    connector::Listener,
+    error::{RedisError, advice, with_advice},
     slot::{slot, slot_of},
-    target::{SCHEMES, Servers, Target},
-    trouble::{Trouble, advice, with_advice},
+    topology::Topology,
+    url::{RedisUrl, SCHEMES, Servers},
 };
 pub(crate) use super::url::Address;
 

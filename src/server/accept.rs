@@ -21,24 +21,24 @@ const LOG_EVERY: Duration = Duration::from_secs(10);
 
 /// Accepts connections and gives each its own task. Never ends by itself: what makes accepting fail passes.
 pub(super) async fn accept(listener: &TcpListener, app: &Arc<App>, router: &Router) -> Infallible {
-    let mut trouble = Trouble::new(app);
+    let mut errors = AcceptErrorLog::new(app);
     let refused = app.metrics.scope(|| metrics::counter!("asset_arbiter_connections_refused_total"));
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                trouble.over();
-                match app.seats.take() {
-                    Some(seat) => {
+                errors.over();
+                match app.connections.take() {
+                    Some(slot) => {
                         // A WebSocket fills in the rest.
                         let span = tracing::info_span!("connection", %peer, session = Empty, room = Empty);
-                        let task = connection(stream_ready(stream), seat, Arc::clone(app), router.clone());
+                        let task = connection(stream_ready(stream), slot, Arc::clone(app), router.clone());
                         tokio::spawn(task.instrument(span));
                     }
                     // Closed at once: so far beyond `--max-connections` there is not even an answer.
                     None => refused.increment(1),
                 }
             }
-            Err(error) => trouble.pass(&error).await,
+            Err(error) => errors.pass(&error).await,
         }
     }
 }
@@ -52,13 +52,13 @@ fn stream_ready(stream: TcpStream) -> TcpStream {
 }
 
 /// Counts failing accepts, tells of them now and then, and slows them down.
-struct Trouble {
+struct AcceptErrorLog {
     errors: Counter,
     pause: Duration,
     told: Option<Instant>,
 }
 
-impl Trouble {
+impl AcceptErrorLog {
     fn new(app: &App) -> Self {
         let errors = app.metrics.scope(|| metrics::counter!("asset_arbiter_accept_errors_total"));
         Self { errors, pause: FIRST_PAUSE, told: None }

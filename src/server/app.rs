@@ -3,8 +3,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::{
-    Metrics, Settings, connections::Connections, foreign_log::ForeignLog, hosts::Hosts, origins::Origins,
-    player_log::PlayerLog, seats::Seats,
+    Metrics, Settings, connection_limit::ConnectionLimit, connections::Connections, foreign_log::ForeignLog,
+    hosts::Hosts, origins::Origins, player_log::PlayerLog,
 };
 use crate::arbiter::Arbiter;
 
@@ -19,7 +19,7 @@ pub struct App {
     /// The open WebSockets.
     pub(super) connections: Arc<Connections>,
     /// The open TCP connections, WebSockets included.
-    pub(super) seats: Arc<Seats>,
+    pub(super) connections: Arc<ConnectionLimit>,
     pub(super) metrics: Metrics,
     draining: watch::Sender<bool>,
 }
@@ -37,7 +37,7 @@ impl App {
             foreign_log: ForeignLog::default(),
             player_log: PlayerLog::new(),
             connections,
-            seats: Seats::new(settings.max_connections),
+            connections: ConnectionLimit::new(settings.max_connections),
             settings,
             metrics,
             draining: watch::Sender::new(false),

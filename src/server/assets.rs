@@ -11,7 +11,7 @@ use super::{
     App,
     auth::Admin,
     body::{Object, Shape},
-    failure::Failure,
+    error::HttpError,
     path::InAsset,
     query::Parameters,
     whole_number::WholeNumber,
@@ -27,7 +27,7 @@ pub(super) async fn create(
     InAsset(room, asset): InAsset,
     _: Admin,
     Object(body): Object<Create>,
-) -> Result<(StatusCode, Json<AssetState>), Failure> {
+) -> Result<(StatusCode, Json<AssetState>), HttpError> {
     let done = app.arbiter.create(&room, &asset, units(body.units)?).await?;
     let status = if done.created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(done.state)))
@@ -39,7 +39,7 @@ pub(super) async fn select(
     InAsset(room, asset): InAsset,
     _: Admin,
     Object(body): Object<InTheNameOf>,
-) -> Result<(StatusCode, Json<Selection>), Failure> {
+) -> Result<(StatusCode, Json<Selection>), HttpError> {
     let player = PlayerName::parse(&body.player)?;
     let selection = Selection::of(app.arbiter.select(&room, &asset, &player).await)?;
     let status = if selection.granted { StatusCode::OK } else { StatusCode::CONFLICT };
@@ -52,7 +52,7 @@ pub(super) async fn release(
     InAsset(room, asset): InAsset,
     _: Admin,
     Object(body): Object<InTheNameOf>,
-) -> Result<Json<Released>, Failure> {
+) -> Result<Json<Released>, HttpError> {
     let player = PlayerName::parse(&body.player)?;
     Ok(Json(Released::of(app.arbiter.release(&room, &asset, &player).await)?))
 }
@@ -63,7 +63,7 @@ pub(super) async fn restock(
     InAsset(room, asset): InAsset,
     _: Admin,
     Object(body): Object<Restock>,
-) -> Result<Json<AssetState>, Failure> {
+) -> Result<Json<AssetState>, HttpError> {
     let condition = body.revision.map(|revision| revision.0);
     Ok(Json(app.arbiter.restock(&room, &asset, units(body.units)?, condition).await?))
 }
@@ -73,7 +73,7 @@ pub(super) async fn remove(
     State(app): State<Arc<App>>,
     InAsset(room, asset): InAsset,
     _: Admin,
-) -> Result<Json<Removed>, Failure> {
+) -> Result<Json<Removed>, HttpError> {
     let revision = app.arbiter.remove_asset(&room, &asset).await?;
     Ok(Json(Removed { asset, revision }))
 }
@@ -83,7 +83,7 @@ pub(super) async fn holders(
     State(app): State<Arc<App>>,
     InAsset(room, asset): InAsset,
     RawQuery(query): RawQuery,
-) -> Result<Json<Holders>, Failure> {
+) -> Result<Json<Holders>, HttpError> {
     let query = Parameters::parse(query.as_deref(), &PAGE)?;
     let after = number(&query, "after")?;
     let limit = number(&query, "limit")?.unwrap_or(HOLDERS_PAGE as u64);
@@ -181,7 +181,7 @@ impl From<Grant> for Holder {
 }
 
 impl Selection {
-    fn of(answer: ServerMessage) -> Result<Self, Failure> {
+    fn of(answer: ServerMessage) -> Result<Self, HttpError> {
         match answer {
             ServerMessage::Selection {
                 request_id: _,
@@ -198,7 +198,7 @@ impl Selection {
 }
 
 impl Released {
-    fn of(answer: ServerMessage) -> Result<Self, Failure> {
+    fn of(answer: ServerMessage) -> Result<Self, HttpError> {
         match answer {
             ServerMessage::Release { request_id: _, asset, released, remaining, revision } => {
                 Ok(Self { asset, released, remaining, revision })
@@ -208,36 +208,36 @@ impl Released {
     }
 }
 
-fn refusal(answer: ServerMessage) -> Failure {
+fn refusal(answer: ServerMessage) -> HttpError {
     match answer {
         ServerMessage::Error { code: ErrorCode::LimitReached, message, temporary: true, .. } => {
-            let full = Failure::new(ErrorCode::LimitReached, message);
+            let full = HttpError::new(ErrorCode::LimitReached, message);
             full.with_status(StatusCode::SERVICE_UNAVAILABLE).for_now()
         }
-        ServerMessage::Error { code, message, .. } => Failure::new(code, message),
+        ServerMessage::Error { code, message, .. } => HttpError::new(code, message),
         // The arbiter gives no other answer; if it did, we would not know what happened.
-        _ => Failure::new(ErrorCode::OutcomeUnknown, "unexpected answer; send the same request again"),
+        _ => HttpError::new(ErrorCode::OutcomeUnknown, "unexpected answer; send the same request again"),
     }
 }
 
 /// `--max-units` is the arbiter's to check; here only what no number of units can be.
-fn units(WholeNumber(number): WholeNumber) -> Result<Units, Failure> {
+fn units(WholeNumber(number): WholeNumber) -> Result<Units, HttpError> {
     match Units::try_from(number) {
         Ok(0) => Err(bad("units must be at least 1".to_owned())),
         Ok(units) => Ok(units),
         Err(_) => {
             let message = format!("{number} units are more than there can be");
-            Err(Failure::new(ErrorCode::LimitReached, message).with_status(StatusCode::BAD_REQUEST))
+            Err(HttpError::new(ErrorCode::LimitReached, message).with_status(StatusCode::BAD_REQUEST))
         }
     }
 }
 
-fn number(query: &Parameters, name: &str) -> Result<Option<u64>, Failure> {
+fn number(query: &Parameters, name: &str) -> Result<Option<u64>, HttpError> {
     let Some(text) = query.get(name) else { return Ok(None) };
     let number = text.parse::<WholeNumber>();
     number.map(|number| Some(number.0)).map_err(|_| bad(format!("{name} is a whole number such as 3")))
 }
 
-fn bad(message: String) -> Failure {
-    Failure::new(ErrorCode::BadMessage, message)
+fn bad(message: String) -> HttpError {
+    HttpError::new(ErrorCode::BadMessage, message)
 }

@@ -6,7 +6,7 @@ use axum::{
 };
 use subtle::ConstantTimeEq;
 
-use super::{App, failure::Failure};
+use super::{App, error::HttpError};
 use crate::model::ErrorCode;
 
 /// A text that must not be shown, logged or compared in a way that tells how much of it was right.
@@ -44,9 +44,9 @@ impl fmt::Debug for Secret {
 pub(super) struct Admin;
 
 impl FromRequestParts<Arc<App>> for Admin {
-    type Rejection = Failure;
+    type Rejection = HttpError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, HttpError> {
         let Some(key) = &app.settings.admin_key else { return Ok(Self) };
         match bearer(&parts.headers) {
             Some(given) if key.is(given) => Ok(Self),
@@ -62,8 +62,8 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(b"Bearer ").then(|| key.trim_ascii())
 }
 
-fn refused(message: &str) -> Failure {
-    Failure::new(ErrorCode::Unauthorized, message)
+fn refused(message: &str) -> HttpError {
+    HttpError::new(ErrorCode::Unauthorized, message)
 }
 
 #[cfg(test)]

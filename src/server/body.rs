@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::{App, Settings, failure::Failure};
+use super::{App, Settings, error::HttpError};
 use crate::model::ErrorCode;
 
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
@@ -26,16 +26,16 @@ pub(super) trait Shape: DeserializeOwned {
 }
 
 impl<T: Shape> FromRequest<Arc<App>> for Object<T> {
-    type Rejection = Failure;
+    type Rejection = HttpError;
 
-    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, HttpError> {
         check_encoding(request.headers())?;
         parse(&read(request.into_body(), &app.settings).await?).map(Self)
     }
 }
 
 /// Compressed bodies are not taken: 4 KiB of one may be megabytes, and ours are short.
-fn check_encoding(headers: &HeaderMap) -> Result<(), Failure> {
+fn check_encoding(headers: &HeaderMap) -> Result<(), HttpError> {
     let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
     let Some(encoding) = encodings.find(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
     else {
@@ -48,13 +48,13 @@ fn check_encoding(headers: &HeaderMap) -> Result<(), Failure> {
         .closing())
 }
 
-async fn read(body: Body, settings: &Settings) -> Result<Bytes, Failure> {
+async fn read(body: Body, settings: &Settings) -> Result<Bytes, HttpError> {
     let body = Limited::new(body, settings.max_message).collect();
     match timeout(settings.handshake_timeout, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             let message = format!("the body is larger than {} bytes (--max-message)", settings.max_message);
-            Err(Failure::new(ErrorCode::LimitReached, message)
+            Err(HttpError::new(ErrorCode::LimitReached, message)
                 .with_status(StatusCode::PAYLOAD_TOO_LARGE)
                 .closing())
         }
@@ -66,7 +66,7 @@ async fn read(body: Body, settings: &Settings) -> Result<Bytes, Failure> {
     }
 }
 
-fn parse<T: Shape>(bytes: &[u8]) -> Result<T, Failure> {
+fn parse<T: Shape>(bytes: &[u8]) -> Result<T, HttpError> {
     let explain = |why: String| bad(format!("the body must be a JSON object such as {}: {why}", T::EXAMPLE));
     match bytes.trim_ascii_start().first() {
         None => Err(explain("it is empty".to_owned())),
@@ -79,6 +79,6 @@ fn parse<T: Shape>(bytes: &[u8]) -> Result<T, Failure> {
     }
 }
 
-fn bad(message: String) -> Failure {
-    Failure::new(ErrorCode::BadMessage, message)
+fn bad(message: String) -> HttpError {
+    HttpError::new(ErrorCode::BadMessage, message)
 }

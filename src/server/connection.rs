@@ -8,9 +8,9 @@ use tower::Service;
 
 use super::{
     App,
+    connection_limit::{Slot, Surplus as SurplusSeat},
     head_watch::HeadWatch,
     linger::Linger,
-    seats::{Seat, Surplus as SurplusSeat},
 };
 use crate::model::limits::{HTTP_HEAD_BYTES, SURPLUS_HEAD_SECS};
 
@@ -20,11 +20,11 @@ use crate::model::limits::{HTTP_HEAD_BYTES, SURPLUS_HEAD_SECS};
 pub(super) struct Surplus;
 
 /// Serves one TCP connection until it ends or becomes a WebSocket.
-pub(super) async fn connection(stream: TcpStream, seat: Seat, app: Arc<App>, router: Router) {
-    let surplus = seat.surplus();
+pub(super) async fn connection(stream: TcpStream, slot: Slot, app: Arc<App>, router: Router) {
+    let surplus = slot.surplus();
     let watch = HeadWatch::new(head_time(&app, surplus.is_some()), app.settings.idle_timeout);
     let service = service_fn(|request| answer(router.clone(), surplus.as_ref(), &watch, request));
-    let io = TokioIo::new(Linger::new(stream, seat, app.settings.write_timeout, Arc::clone(&watch)));
+    let io = TokioIo::new(Linger::new(stream, slot, app.settings.write_timeout, Arc::clone(&watch)));
     let served =
         http1::Builder::new().max_header_size(HTTP_HEAD_BYTES).serve_connection(io, service).with_upgrades();
     let mut served = std::pin::pin!(served);

@@ -16,7 +16,7 @@ use crate::{
 
 /// The open WebSockets: one task watches over all of them, so that none needs a timer of its own.
 pub(super) struct Connections {
-    open: Slots<Pulse>,
+    open: Slots<Liveness>,
     started: Instant,
     /// Milliseconds since the start, as of the watch's last round; good enough to tell who is silent.
     now: AtomicU64,
@@ -31,7 +31,7 @@ pub(super) struct Connections {
 /// Signs that the watch gives to a connection's task.
 #[derive(Debug, Clone, Copy)]
 #[repr(u8)]
-pub(super) enum Sign {
+pub(super) enum Signal {
     /// Send a ping.
     Ping = 1,
     /// Nothing was heard for too long.
@@ -41,7 +41,7 @@ pub(super) enum Sign {
 }
 
 /// What the watch knows of a connection, and how it reaches it.
-pub(super) struct Pulse {
+pub(super) struct Liveness {
     mailbox: Arc<Mailbox>,
     slot: usize,
     signs: AtomicU8,
@@ -56,7 +56,7 @@ pub(super) struct Pulse {
 /// A connection's place among the open ones, until it is dropped.
 pub(super) struct Entry {
     connections: Arc<Connections>,
-    pub(super) pulse: Arc<Pulse>,
+    pub(super) liveness: Arc<Liveness>,
 }
 
 impl Connections {
@@ -75,8 +75,8 @@ impl Connections {
 
     pub(super) fn enter(self: &Arc<Self>, mailbox: &Arc<Mailbox>) -> Entry {
         let now = self.now.load(Relaxed);
-        let pulse = self.open.insert_with(|slot| {
-            Arc::new(Pulse {
+        let liveness = self.open.insert_with(|slot| {
+            Arc::new(Liveness {
                 mailbox: Arc::clone(mailbox),
                 slot,
                 signs: AtomicU8::new(0),
@@ -89,16 +89,16 @@ impl Connections {
         self.meters.open.increment(1);
         // After it can be found, so that a drain sees it or it sees the drain.
         if self.draining.load(std::sync::atomic::Ordering::SeqCst) {
-            pulse.give(Sign::Drain);
+            liveness.give(Signal::Drain);
         }
-        Entry { connections: Arc::clone(self), pulse }
+        Entry { connections: Arc::clone(self), liveness }
     }
 
     /// Tells every connection, also those that are still to come, that the node is going away.
     pub(super) async fn drain(&self) {
         self.leaving.store(self.open.len(), Relaxed);
         self.draining.store(true, std::sync::atomic::Ordering::SeqCst);
-        self.each(|pulse| pulse.give(Sign::Drain)).await;
+        self.each(|liveness| liveness.give(Signal::Drain)).await;
     }
 
     /// Pings the silent and gives up on those who do not answer. Runs until dropped.
@@ -109,52 +109,52 @@ impl Connections {
             ticks.tick().await;
             let now = self.started.elapsed().as_millis() as u64;
             self.now.store(now, Relaxed);
-            self.each(|pulse| self.look_after(pulse, now)).await;
+            self.each(|liveness| self.look_after(liveness, now)).await;
         }
     }
 
     /// Calls `look` for every connection. Others get their turn in between, however many connections there are.
-    async fn each(&self, look: impl Fn(&Pulse)) {
+    async fn each(&self, look: impl Fn(&Liveness)) {
         let (mut next, mut open) = (Some(0), Vec::new());
         while let Some(from) = next {
             next = self.open.slice(from, LOOKED_AFTER_AT_ONCE, &mut open);
-            open.drain(..).for_each(|(_, pulse)| look(&pulse));
+            open.drain(..).for_each(|(_, liveness)| look(&liveness));
             if next.is_some() {
                 tokio::task::yield_now().await;
             }
         }
     }
 
-    fn look_after(&self, pulse: &Pulse, now: u64) {
-        if !pulse.reading.load(Relaxed) {
-            pulse.heard.store(now, Relaxed);
+    fn look_after(&self, liveness: &Liveness, now: u64) {
+        if !liveness.reading.load(Relaxed) {
+            liveness.heard.store(now, Relaxed);
             return;
         }
-        let (heard, pinged) = (pulse.heard.load(Relaxed), pulse.pinged.load(Relaxed));
+        let (heard, pinged) = (liveness.heard.load(Relaxed), liveness.pinged.load(Relaxed));
         // One ping at a time: another would put off the end of waiting for the first.
         if pinged > heard {
             if now >= pinged + self.ping_timeout {
-                pulse.give(Sign::Silent);
+                liveness.give(Signal::Silent);
             }
         } else if now >= heard + self.ping_interval {
-            pulse.pinged.store(now, Relaxed);
-            pulse.give(Sign::Ping);
+            liveness.pinged.store(now, Relaxed);
+            liveness.give(Signal::Ping);
         }
     }
 }
 
-impl Pulse {
-    fn give(&self, sign: Sign) {
+impl Liveness {
+    fn send_ready(&self, sign: Signal) {
         self.signs.fetch_or(sign as u8, Relaxed);
         self.mailbox.wake();
     }
 
-    pub(super) fn has(&self, sign: Sign) -> bool {
+    pub(super) fn has(&self, sign: Signal) -> bool {
         self.signs.load(Relaxed) & sign as u8 != 0
     }
 
     /// Whether the sign was given; it is taken back.
-    pub(super) fn take(&self, sign: Sign) -> bool {
+    pub(super) fn take(&self, sign: Signal) -> bool {
         self.has(sign) && self.signs.fetch_and(!(sign as u8), Relaxed) & sign as u8 != 0
     }
 
@@ -166,12 +166,12 @@ impl Pulse {
 impl Entry {
     /// Something came from the client.
     pub(super) fn heard(&self) {
-        self.pulse.heard.store(self.connections.now.load(Relaxed), Relaxed);
+        self.liveness.heard.store(self.connections.now.load(Relaxed), Relaxed);
         self.connections.meters.received.increment(1);
     }
 
     pub(super) fn stayed(&self) -> Duration {
-        Duration::from_millis(self.connections.now.load(Relaxed).saturating_sub(self.pulse.joined))
+        Duration::from_millis(self.connections.now.load(Relaxed).saturating_sub(self.liveness.joined))
     }
 
     pub(super) fn meters(&self) -> &Meters {
@@ -186,7 +186,7 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.connections.open.remove(self.pulse.slot);
+        self.connections.open.remove(self.liveness.slot);
         self.connections.meters.open.decrement(1);
     }
 }
@@ -208,6 +208,6 @@ mod tests {
         assert_eq!(last.among(), 3, "nor do the others come back later because they left first");
         let late = [(); 3].map(|()| enter());
         assert_eq!(late[0].among(), 4);
-        assert!(late.iter().all(|entry| entry.pulse.has(Sign::Drain)));
+        assert!(late.iter().all(|entry| entry.liveness.has(Signal::Drain)));
     }
 }

@@ -5,7 +5,7 @@ use parking_lot::Mutex;
 
 use super::App;
 
-/// Seconds, from a decision in memory to a store that is in trouble.
+/// Seconds, from a decision in memory to a store that is in errors.
 const SECONDS: &[f64] = &[
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
     5.0, 10.0,

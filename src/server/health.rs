@@ -8,7 +8,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{App, failure::Failure};
+use super::{App, error::HttpError};
 use crate::model::ErrorCode;
 
 /// Prometheus' text format.
@@ -19,13 +19,13 @@ pub(super) const READY: &str = "/readyz";
 pub(super) const METRICS: &str = "/metrics";
 
 /// `GET /healthz`: this process answers, and all that it cannot live without goes on.
-pub(super) async fn alive(State(app): State<Arc<App>>) -> Result<Json<Value>, Failure> {
-    app.arbiter.vital().failure().map_or(Ok(()), |why| Err(away(&why)))?;
+pub(super) async fn alive(State(app): State<Arc<App>>) -> Result<Json<Value>, HttpError> {
+    app.arbiter.vital().error().map_or(Ok(()), |why| Err(away(&why)))?;
     Ok(Json(json!({"status": "ok"})))
 }
 
 /// `GET /readyz`: players may be sent here.
-pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Value>, Failure> {
+pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Value>, HttpError> {
     if app.is_draining() {
         return Err(away("this node is shutting down"));
     }
@@ -38,6 +38,6 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     ([(header::CONTENT_TYPE, METRICS_TYPE)], app.metrics.render()).into_response()
 }
 
-fn away(message: &str) -> Failure {
-    Failure::new(ErrorCode::StoreUnavailable, message)
+fn away(message: &str) -> HttpError {
+    HttpError::new(ErrorCode::StoreUnavailable, message)
 }

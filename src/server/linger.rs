@@ -15,20 +15,20 @@ use tokio::{
     time::{Sleep, sleep, timeout},
 };
 
-use super::{head_watch::HeadWatch, seats::Seat};
+use super::{connection_limit::Slot, head_watch::HeadWatch};
 use crate::model::limits::LINGER_SECS;
 
 /// A TCP connection that is not reset when it is dropped.
 ///
 /// A socket that is closed while something the peer sent lies unread is reset, and the reset may overtake the
 /// last bytes written, such as a close frame. So a dropped one says that it is done, then reads and discards
-/// until the peer is done, too, for [`LINGER_SECS`] at most. It keeps its seat meanwhile, so there are never
+/// until the peer is done, too, for [`LINGER_SECS`] at most. It keeps its slot meanwhile, so there are never
 /// more of them than `--max-connections`.
 ///
-/// It also gives up on a peer that takes nothing, so that an unread answer does not keep a seat for ever.
+/// It also gives up on a peer that takes nothing, so that an unread answer does not keep a slot for ever.
 pub(super) struct Linger {
     stream: Option<TcpStream>,
-    seat: Option<Seat>,
+    slot: Option<Slot>,
     /// The peer is done or gone: nothing can come any more that would cause a reset.
     ended: bool,
     patience: Duration,
@@ -39,9 +39,9 @@ pub(super) struct Linger {
 }
 
 impl Linger {
-    /// Takes over a connection and its seat; `patience` is how long the peer may take nothing.
-    pub(super) fn new(stream: TcpStream, seat: Seat, patience: Duration, watch: Arc<HeadWatch>) -> Self {
-        Self { stream: Some(stream), seat: Some(seat), ended: false, patience, watch, stalled: None }
+    /// Takes over a connection and its slot; `patience` is how long the peer may take nothing.
+    pub(super) fn new(stream: TcpStream, slot: Slot, patience: Duration, watch: Arc<HeadWatch>) -> Self {
+        Self { stream: Some(stream), slot: Some(slot), ended: false, patience, watch, stalled: None }
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
@@ -110,15 +110,15 @@ impl Drop for Linger {
         if self.ended {
             return;
         }
-        if let (Some(stream), Some(seat), Ok(runtime)) =
-            (self.stream.take(), self.seat.take(), Handle::try_current())
+        if let (Some(stream), Some(slot), Ok(runtime)) =
+            (self.stream.take(), self.slot.take(), Handle::try_current())
         {
-            runtime.spawn(linger(stream, seat));
+            runtime.spawn(linger(stream, slot));
         }
     }
 }
 
-async fn linger(mut stream: TcpStream, seat: Seat) {
+async fn linger(mut stream: TcpStream, slot: Slot) {
     let done = async {
         // An error says that the peer is gone, which is as good.
         let _ = stream.shutdown().await;
@@ -126,7 +126,7 @@ async fn linger(mut stream: TcpStream, seat: Seat) {
     };
     let _ = timeout(Duration::from_secs(LINGER_SECS), done).await;
     drop(stream);
-    drop(seat);
+    drop(slot);
 }
 
 /// Ready when the peer is done. The buffer lives on the stack of one poll, not in the task.
@@ -149,7 +149,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::server::seats::Seats;
+    use crate::server::connection_limit::ConnectionLimit;
 
     fn watch() -> Arc<HeadWatch> {
         HeadWatch::new(Duration::from_secs(10), Duration::from_secs(10))
@@ -163,9 +163,9 @@ mod tests {
 
     #[tokio::test]
     async fn the_last_bytes_survive_what_lies_unread() {
-        let seats = Seats::new(1);
+        let connections = ConnectionLimit::new(1);
         let (mut client, server) = pair().await;
-        let mut server = Linger::new(server, seats.take().unwrap(), Duration::from_secs(1), watch());
+        let mut server = Linger::new(server, connections.take().unwrap(), Duration::from_secs(1), watch());
         client.write_all(&[7; 100_000]).await.unwrap();
         server.write_all(b"farewell").await.unwrap();
         drop(server);
@@ -175,23 +175,23 @@ mod tests {
         client.read_to_end(&mut heard).await.unwrap();
         assert_eq!(heard, b"farewell");
         drop(client);
-        seats.empty().await;
+        connections.empty().await;
     }
 
     #[tokio::test]
     async fn a_peer_that_never_ends_is_left_after_a_while() {
-        let seats = Seats::new(1);
+        let connections = ConnectionLimit::new(1);
         let (_client, server) = pair().await;
-        drop(Linger::new(server, seats.take().unwrap(), Duration::from_secs(1), watch()));
-        assert_eq!(seats.taken(), 1, "a lingering connection keeps its seat");
-        timeout(Duration::from_secs(LINGER_SECS + 5), seats.empty()).await.expect("it is left");
+        drop(Linger::new(server, connections.take().unwrap(), Duration::from_secs(1), watch()));
+        assert_eq!(connections.taken(), 1, "a lingering connection keeps its slot");
+        timeout(Duration::from_secs(LINGER_SECS + 5), connections.empty()).await.expect("it is left");
     }
 
     #[tokio::test]
     async fn a_peer_that_takes_nothing_is_given_up() {
-        let seats = Seats::new(1);
+        let connections = ConnectionLimit::new(1);
         let (_client, server) = pair().await;
-        let mut server = Linger::new(server, seats.take().unwrap(), Duration::from_millis(50), watch());
+        let mut server = Linger::new(server, connections.take().unwrap(), Duration::from_millis(50), watch());
         let error = server.write_all(&vec![7; 32 << 20]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }

@@ -5,16 +5,16 @@ mod settings;
 
 mod accept;
 mod connection;
+mod connection_limit;
 mod drain;
 mod head_watch;
 mod linger;
 mod listen;
-mod seats;
 
 mod foreign_log;
-mod gate;
 mod handshake;
 mod hosts;
+mod middleware;
 mod routes;
 
 mod assets;
@@ -24,7 +24,7 @@ mod static_files;
 mod ws;
 
 mod body;
-mod failure;
+mod error;
 mod path;
 mod query;
 mod whole_number;
@@ -34,8 +34,8 @@ mod connections;
 mod exporter;
 mod meters;
 mod origins;
-mod pace;
 mod player_log;
+mod rate_limit;
 mod session;
 
 use std::sync::Arc;
@@ -51,7 +51,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 /// Serves `app` on `listener` until `shutdown` is ready, then drains: every request that reached a socket is
 /// answered, every WebSocket is told to come back elsewhere. Returns when all connections are gone, or after
 /// [`Settings::drain_timeout`]. The same when something ends that must not; then the arbiter's
-/// [`failure`](crate::arbiter::Vital::failure) says what.
+/// [`error`](crate::arbiter::Vital::error) says what.
 pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future<Output = ()>) {
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, "listening");

@@ -3,7 +3,7 @@ use axum::{
     http::request::Parts,
 };
 
-use super::failure::Failure;
+use super::error::HttpError;
 use crate::model::{AssetName, ErrorCode, InvalidName, RoomName};
 
 /// The room a path names.
@@ -13,32 +13,32 @@ pub(super) struct InRoom(pub(super) RoomName);
 pub(super) struct InAsset(pub(super) RoomName, pub(super) AssetName);
 
 impl<S: Send + Sync> FromRequestParts<S> for InRoom {
-    type Rejection = Failure;
+    type Rejection = HttpError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HttpError> {
         Ok(Self(RoomName::parse(&segment("room", parts, state).await?)?))
     }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for InAsset {
-    type Rejection = Failure;
+    type Rejection = HttpError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HttpError> {
         let InRoom(room) = InRoom::from_request_parts(parts, state).await?;
         Ok(Self(room, AssetName::parse(&segment("asset", parts, state).await?)?))
     }
 }
 
 /// One segment of the path, percent-decoded; empty when the route has none of that name, which is no name either.
-async fn segment<S: Send + Sync>(name: &str, parts: &mut Parts, state: &S) -> Result<String, Failure> {
+async fn segment<S: Send + Sync>(name: &str, parts: &mut Parts, state: &S) -> Result<String, HttpError> {
     let segments = RawPathParams::from_request_parts(parts, state)
         .await
-        .map_err(|_| Failure::new(ErrorCode::InvalidName, "the path is not UTF-8 after percent-decoding"))?;
+        .map_err(|_| HttpError::new(ErrorCode::InvalidName, "the path is not UTF-8 after percent-decoding"))?;
     let found = segments.iter().find(|(key, _)| *key == name);
     Ok(found.map(|(_, value)| value.to_owned()).unwrap_or_default())
 }
 
-impl From<InvalidName> for Failure {
+impl From<InvalidName> for HttpError {
     fn from(error: InvalidName) -> Self {
         Self::new(ErrorCode::InvalidName, error.to_string())
     }

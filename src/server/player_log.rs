@@ -17,14 +17,14 @@ const SUMMARY_EVERY: Duration = Duration::from_secs(1);
 /// Who joined, who left and who was refused, at `info`. A flood of them becomes one line a second for each kind.
 #[derive(Debug)]
 pub(super) struct PlayerLog {
-    joined: Mutex<Pace>,
-    left: Mutex<Pace>,
-    refused: Mutex<Pace>,
+    joined: Mutex<RateLimit>,
+    left: Mutex<RateLimit>,
+    refused: Mutex<RateLimit>,
 }
 
 /// Lines of one kind: some go out, the others are counted by what they would say.
 #[derive(Debug)]
-struct Pace {
+struct RateLimit {
     left: f64,
     at: Instant,
     held_back: BTreeMap<u16, u64>,
@@ -32,8 +32,8 @@ struct Pace {
 
 impl PlayerLog {
     pub(super) fn new() -> Self {
-        let pace = || Mutex::new(Pace { left: LINES, at: Instant::now(), held_back: BTreeMap::new() });
-        Self { joined: pace(), left: pace(), refused: pace() }
+        let limit = || Mutex::new(RateLimit { left: LINES, at: Instant::now(), held_back: BTreeMap::new() });
+        Self { joined: limit(), left: limit(), refused: limit() }
     }
 
     pub(super) fn joined(&self, member: &Member) {
@@ -70,8 +70,8 @@ impl PlayerLog {
         let mut ticks = tokio::time::interval(SUMMARY_EVERY);
         loop {
             ticks.tick().await;
-            for (what, pace) in [("joined", &self.joined), ("left", &self.left), ("refused", &self.refused)] {
-                let held_back = std::mem::take(&mut pace.lock().held_back);
+            for (what, limit) in [("joined", &self.joined), ("left", &self.left), ("refused", &self.refused)] {
+                let held_back = std::mem::take(&mut limit.lock().held_back);
                 if !held_back.is_empty() {
                     let (players, codes) = (held_back.values().sum::<u64>(), listed(&held_back));
                     tracing::info!(players, codes, "more {what} than are told one by one");
@@ -81,7 +81,7 @@ impl PlayerLog {
     }
 }
 
-impl Pace {
+impl RateLimit {
     /// Whether the line goes out; if not, it is counted under `code`.
     fn allows(&mut self, code: u16) -> bool {
         let now = Instant::now();
@@ -127,12 +127,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_flood_is_told_in_bounded_lines_and_counted() {
-        let mut pace = Pace { left: LINES, at: Instant::now(), held_back: BTreeMap::new() };
-        let mut told = (0..10_000).filter(|_| pace.allows(4113)).count();
+        let mut limit = RateLimit { left: LINES, at: Instant::now(), held_back: BTreeMap::new() };
+        let mut told = (0..10_000).filter(|_| limit.allows(4113)).count();
         tokio::time::advance(Duration::from_secs(1)).await;
-        told += (0..10_000).filter(|n| pace.allows(4100 + n % 2)).count();
+        told += (0..10_000).filter(|n| limit.allows(4100 + n % 2)).count();
         assert_eq!(told, 2 * LINES as usize);
-        assert_eq!(pace.held_back.values().sum::<u64>(), 20_000 - told as u64);
-        assert_eq!(listed(&pace.held_back), "4100 x 4990, 4101 x 4990, 4113 x 9980");
+        assert_eq!(limit.held_back.values().sum::<u64>(), 20_000 - told as u64);
+        assert_eq!(listed(&limit.held_back), "4100 x 4990, 4101 x 4990, 4113 x 9980");
     }
 }

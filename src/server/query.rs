@@ -1,4 +1,4 @@
-use super::failure::Failure;
+use super::error::HttpError;
 use crate::model::ErrorCode;
 
 /// The parameters of a request's query, decoded. Each is known to the path, and none stands there twice: a gate in front
@@ -11,7 +11,7 @@ impl Parameters {
     ///
     /// # Errors
     /// 400 names the parameter that is unknown or given twice.
-    pub(super) fn parse(query: Option<&str>, known: &[&str]) -> Result<Self, Failure> {
+    pub(super) fn parse(query: Option<&str>, known: &[&str]) -> Result<Self, HttpError> {
         let mut found = Vec::<(String, String)>::new();
         for (name, value) in form(query.unwrap_or_default())? {
             if !known.contains(&name.as_str()) {
@@ -30,7 +30,7 @@ impl Parameters {
     }
 }
 
-fn form(query: &str) -> Result<Vec<(String, String)>, Failure> {
+fn form(query: &str) -> Result<Vec<(String, String)>, HttpError> {
     let uri = format!("/?{query}").parse().map_err(|_| bad("the query is not a URL's".to_owned()))?;
     axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri)
         .map(|axum::extract::Query(pairs)| pairs)
@@ -48,8 +48,8 @@ fn shorten(name: &str) -> String {
     name.chars().take(32).collect()
 }
 
-fn bad(message: String) -> Failure {
-    Failure::new(ErrorCode::BadMessage, message)
+fn bad(message: String) -> HttpError {
+    HttpError::new(ErrorCode::BadMessage, message)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use axum::{
 use futures::stream;
 use serde::Serialize;
 
-use super::{App, auth::Admin, failure::Failure, path::InRoom};
+use super::{App, auth::Admin, error::HttpError, path::InRoom};
 use crate::{
     arbiter::{Outdated, RoomJson},
     model::{ErrorCode, Present, RoomName},
@@ -33,7 +33,7 @@ pub(super) struct Removed {
 }
 
 /// `GET /v1/rooms/{room}`: a large room is made part by part as the socket takes it.
-pub(super) async fn show(State(app): State<Arc<App>>, InRoom(room): InRoom) -> Result<Response, Failure> {
+pub(super) async fn show(State(app): State<Arc<App>>, InRoom(room): InRoom) -> Result<Response, HttpError> {
     let RoomJson { players, present, assets } = app.arbiter.room_json(&room).await?;
     let mut head = serde_json::to_vec(&Head { room: &room, players, present: &present })
         .expect("names and a number are JSON");
@@ -44,7 +44,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, InRoom(room): InRoom) -> R
     let parts = head.chain(assets).chain(tail);
     let body = if is_small {
         let parts: Result<Vec<_>, Outdated> = parts.collect();
-        parts.map_err(|error| Failure::new(ErrorCode::StoreUnavailable, error.to_string()))?.concat().into()
+        parts.map_err(|error| HttpError::new(ErrorCode::StoreUnavailable, error.to_string()))?.concat().into()
     } else {
         Body::from_stream(stream::iter(parts))
     };
@@ -56,7 +56,7 @@ pub(super) async fn remove(
     State(app): State<Arc<App>>,
     InRoom(room): InRoom,
     _: Admin,
-) -> Result<Json<Removed>, Failure> {
+) -> Result<Json<Removed>, HttpError> {
     app.arbiter.remove_room(&room).await?;
     Ok(Json(Removed { room }))
 }

@@ -7,7 +7,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{App, assets, failure::Failure, gate::gate, health, rooms, static_files, ws};
+use super::{App, assets, error::HttpError, health, middleware::guard, rooms, static_files, ws};
 use crate::model::ErrorCode;
 
 /// Every path there is.
@@ -26,18 +26,21 @@ pub(super) fn router(app: &Arc<App>) -> Router {
         .merge(static_files::router())
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(Arc::clone(app), gate))
+        .layer(from_fn_with_state(Arc::clone(app), guard))
         .with_state(Arc::clone(app))
 }
 
-async fn no_such_path(uri: Uri) -> Failure {
+async fn no_such_path(uri: Uri) -> HttpError {
     let path: String = uri.path().chars().take(128).collect();
-    Failure::new(ErrorCode::BadMessage, format!("there is nothing at {path}"))
+    HttpError::new(ErrorCode::BadMessage, format!("there is nothing at {path}"))
         .with_status(StatusCode::NOT_FOUND)
 }
 
-async fn wrong_method(method: Method) -> Failure {
+async fn wrong_method(method: Method) -> HttpError {
     let method: String = method.as_str().chars().take(16).collect();
-    Failure::new(ErrorCode::BadMessage, format!("{method} does nothing here; the header Allow says what does"))
-        .with_status(StatusCode::METHOD_NOT_ALLOWED)
+    HttpError::new(
+        ErrorCode::BadMessage,
+        format!("{method} does nothing here; the header Allow says what does"),
+    )
+    .with_status(StatusCode::METHOD_NOT_ALLOWED)
 }

@@ -16,9 +16,9 @@ use tungstenite::error::Error as WsError;
 
 use super::{
     App,
-    connections::{Entry, Sign},
+    connections::{Entry, Signal},
     meters::{End, INVALID_TEXT, PROTOCOL_ERROR},
-    pace::Pace,
+    rate_limit::RateLimit,
 };
 use crate::{
     arbiter::{Member, Ready, Refusal},
@@ -42,7 +42,7 @@ pub(super) struct Session {
     ready: Ready,
     in_flight: usize,
     max_in_flight: usize,
-    pace: Pace,
+    limit: RateLimit,
     /// Messages in a row that were nonsense.
     bad: u32,
     /// How many more messages were refused as too many than were let through. Not "in a row": now and then one of
@@ -62,7 +62,7 @@ impl Session {
             ready: Ready::default(),
             in_flight: 0,
             max_in_flight: app.settings.in_flight,
-            pace: Pace::new(app.settings.selects_per_second),
+            limit: RateLimit::new(app.settings.selects_per_second),
             bad: 0,
             refused: 0,
             unread: true,
@@ -86,7 +86,7 @@ impl Session {
                 // What cannot be sent any more is not tried.
                 Some(end @ (End::ByClient | End::Broken)) => return self.finish(end).await,
                 end => {
-                    if let Err(broken) = self.give().await {
+                    if let Err(broken) = self.send_ready().await {
                         return broken;
                     }
                     if let Some(end) = end {
@@ -99,15 +99,15 @@ impl Session {
     }
 
     /// Sends what is ready and flushes once. In a room that never pauses the client gets its turn in between.
-    async fn give(&mut self) -> Result<(), End> {
+    async fn send_ready(&mut self) -> Result<(), End> {
         // It may have to wait for the socket, and does not read meanwhile: how long is up to `--write-timeout`.
-        self.entry.pulse.set_reading(false);
+        self.entry.liveness.set_reading(false);
         let mut more = true;
         for _ in 0..TAKES_PER_FLUSH {
             // A part of a snapshot is made when the socket has taken the one before.
             poll_fn(|cx| self.socket.poll_ready_unpin(cx)).await.map_err(|error| broken(&error))?;
             more = self.member.take(&mut self.ready);
-            self.feed().await.map_err(|error| broken(&error))?;
+            self.write().await.map_err(|error| broken(&error))?;
             if !more {
                 break;
             }
@@ -117,12 +117,12 @@ impl Session {
         }
         self.ready.shrink();
         self.socket.flush().await.map_err(|error| broken(&error))?;
-        self.entry.pulse.set_reading(self.in_flight < self.max_in_flight);
+        self.entry.liveness.set_reading(self.in_flight < self.max_in_flight);
         Ok(())
     }
 
     /// Puts what was taken into the socket's buffer: replies, then frames, so that a winner reads its reply first.
-    async fn feed(&mut self) -> Result<(), axum::Error> {
+    async fn write(&mut self) -> Result<(), axum::Error> {
         let mut sent = self.ready.replies.len() + self.ready.frames.len();
         for reply in self.ready.replies.drain(..) {
             if !matches!(reply, ServerMessage::Pong { .. }) {
@@ -134,7 +134,7 @@ impl Session {
             let text = Utf8Bytes::try_from(frame).map_err(axum::Error::new)?;
             self.socket.feed(Message::Text(text)).await?;
         }
-        if self.entry.pulse.take(Sign::Ping) {
+        if self.entry.liveness.take(Signal::Ping) {
             self.socket.feed(Message::Ping(Bytes::new())).await?;
             sent += 1;
         }
@@ -177,13 +177,13 @@ impl Session {
     fn reason_to_end(&self) -> Option<End> {
         let code = if self.member.is_dismissed() {
             CloseCode::RoomRemoved
-        } else if self.entry.pulse.has(Sign::Silent) {
+        } else if self.entry.liveness.has(Signal::Silent) {
             CloseCode::TooSlow
         } else if self.bad > BAD_MESSAGES {
             CloseCode::ProtocolViolation
         } else if self.refused > RATE_REFUSALS {
             CloseCode::TooFast
-        } else if self.entry.pulse.has(Sign::Drain) && self.in_flight == 0 && !self.unread {
+        } else if self.entry.liveness.has(Signal::Drain) && self.in_flight == 0 && !self.unread {
             // Everything that reached the socket was read, and everything read was answered.
             CloseCode::Draining
         } else {
@@ -195,7 +195,7 @@ impl Session {
     fn handle(&mut self, message: Message) {
         match message {
             Message::Text(text) => self.handle_text(text.as_str()),
-            Message::Binary(_) => self.complain(
+            Message::Binary(_) => self.reject(
                 ErrorCode::BadMessage,
                 "binary frames are not spoken here; send JSON in text frames",
                 None,
@@ -207,8 +207,8 @@ impl Session {
 
     fn handle_text(&mut self, text: &str) {
         match ClientMessage::decode(text) {
-            Err(rejected) => self.complain(rejected.code, rejected.message, rejected.request_id),
-            Ok(message) if !self.pace.allows() => self.slow_down(message),
+            Err(rejected) => self.reject(rejected.code, rejected.message, rejected.request_id),
+            Ok(message) if !self.limit.allows() => self.reject_rate(message),
             Ok(message) => {
                 (self.bad, self.refused) = (0, self.refused.saturating_sub(1));
                 self.request(message);
@@ -237,12 +237,12 @@ impl Session {
         }
     }
 
-    fn complain(&mut self, code: ErrorCode, message: impl Into<String>, request_id: Option<RequestId>) {
+    fn reject(&mut self, code: ErrorCode, message: impl Into<String>, request_id: Option<RequestId>) {
         self.bad += 1;
         self.error(code, message, request_id);
     }
 
-    fn slow_down(&mut self, message: ClientMessage) {
+    fn reject_rate(&mut self, message: ClientMessage) {
         self.refused += 1;
         let request_id = match message {
             ClientMessage::SelectAsset { request_id, .. }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{
     App,
     connection::Surplus,
-    failure::Failure,
+    error::HttpError,
     path::InRoom,
     query::Parameters,
     session::{self, Session},
@@ -37,14 +37,14 @@ const PARAMETERS: [&str; 4] = ["player", "epoch", "offset", "token"];
 /// else is accepted and then closed with its code.
 pub(super) async fn upgrade(
     State(app): State<Arc<App>>,
-    room: Result<InRoom, Failure>,
+    room: Result<InRoom, HttpError>,
     RawQuery(query): RawQuery,
     surplus: Option<axum::Extension<Surplus>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Result<Response, Failure> {
+) -> Result<Response, HttpError> {
     let answer = room.and_then(|room| accept(&app, room, query.as_deref(), surplus.is_some(), upgrade));
-    answer.inspect_err(|failure| {
-        let (status, why) = failure.told();
+    answer.inspect_err(|error| {
+        let (status, why) = error.told();
         app.player_log.refused_handshake(status, why);
     })
 }
@@ -55,11 +55,11 @@ fn accept(
     query: Option<&str>,
     surplus: bool,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Result<Response, Failure> {
+) -> Result<Response, HttpError> {
     let asked = Asked::parse(query)?;
     let upgrade = upgrade.map_err(|rejection| {
         let message = format!("this path is a WebSocket: {}", rejection.body_text());
-        Failure::new(ErrorCode::BadMessage, message).with_status(rejection.into_response().status())
+        HttpError::new(ErrorCode::BadMessage, message).with_status(rejection.into_response().status())
     })?;
     let max_message = app.settings.max_message;
     let join = asked.join(room, Uuid::new_v4().simple().to_string(), app.settings.ping_interval);
@@ -114,7 +114,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn parse(query: Option<&str>) -> Result<Self, Failure> {
+    fn parse(query: Option<&str>) -> Result<Self, HttpError> {
         let query = Parameters::parse(query, &PARAMETERS)?;
         let player = query.get("player").map(PlayerName::parse).transpose()?;
         let epoch = query.get("epoch").map(parse_epoch).transpose()?;
@@ -129,7 +129,7 @@ impl Asked {
     }
 }
 
-fn parse_epoch(text: &str) -> Result<String, Failure> {
+fn parse_epoch(text: &str) -> Result<String, HttpError> {
     let fits = (1..=EPOCH_LEN).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
     if fits {
         Ok(text.to_owned())
@@ -138,13 +138,13 @@ fn parse_epoch(text: &str) -> Result<String, Failure> {
     }
 }
 
-fn parse_offset(text: &str) -> Result<u64, Failure> {
+fn parse_offset(text: &str) -> Result<u64, HttpError> {
     let number = text.parse::<WholeNumber>();
     number.map(|number| number.0).map_err(|_| bad("offset is a whole number, as told in the last room frame"))
 }
 
-fn bad(message: impl Into<String>) -> Failure {
-    Failure::new(ErrorCode::BadMessage, message)
+fn bad(message: impl Into<String>) -> HttpError {
+    HttpError::new(ErrorCode::BadMessage, message)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Stores that keep an asset whole, its counter and all who hold it, in one document, which is written on the condition
-//! that it is as it was read. Such a store is a [`Shelf`], and [`Documents`] makes [`Records`](super::versioned::Records)
+//! that it is as it was read. Such a store is a [`DocumentBackend`], and [`Documents`] makes [`RecordStore`](super::optimistic::RecordStore)
 //! of it.
 
-mod shelf;
+mod backend;
 #[cfg(test)]
 mod tests;
 
@@ -10,8 +10,8 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-pub(super) use self::shelf::{Documents, Shelf};
-use super::versioned::{Change, Changes, Counter, FIRST, Record};
+pub(super) use self::backend::{DocumentBackend, Documents};
+use super::optimistic::{Change, Counter, FIRST, LastCalls, Record};
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, Units};
 
 /// An asset. As JSON about 50 bytes for each who holds it, 100 at most, and a few hundred besides.
@@ -23,7 +23,7 @@ pub(super) struct Document {
     #[serde(default)]
     pub(super) holders: Vec<Holder>,
     #[serde(serialize_with = "as_text", deserialize_with = "from_text")]
-    pub(super) changes: Changes,
+    pub(super) changes: LastCalls,
 }
 
 /// One who holds a unit. Its names are short because there are many.
@@ -147,10 +147,10 @@ fn from_signed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Err
     i64::deserialize(deserializer).map(i64::cast_unsigned)
 }
 
-fn as_text<S: Serializer>(changes: &Changes, serializer: S) -> Result<S::Ok, S::Error> {
+fn as_text<S: Serializer>(changes: &LastCalls, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(changes)
 }
 
-fn from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Changes, D::Error> {
+fn from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LastCalls, D::Error> {
     String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
 }

@@ -5,18 +5,18 @@
 
 mod capacity;
 mod client;
-mod end;
+mod delete;
+mod error;
 mod expiry;
 mod holders;
 mod item;
-mod keep;
-mod link;
 mod read;
 mod rooms;
-mod sweep;
+mod sdk;
+mod sweeper;
 mod table;
-mod target;
-mod trouble;
+mod touch;
+mod url;
 mod write;
 
 use std::{
@@ -28,14 +28,14 @@ use async_trait::async_trait;
 use tokio::runtime::Handle;
 
 use self::{
-    item::{Place, Row},
-    link::Link,
-    sweep::Sweep,
-    target::Target,
+    client::Client,
+    item::{AssetKey, Row},
+    sweeper::Sweeper,
+    url::DynamoUrl,
 };
 use super::{
     Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
-    versioned::{Change, Record, Records, Versioned},
+    optimistic::{Change, Optimistic, Record, RecordStore},
 };
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName};
 
@@ -45,7 +45,7 @@ pub(super) const DRIVER: Driver = Driver {
     summary: "Amazon DynamoDB, credentials from AWS's usual places; ?region=, endpoint=, create=true, ttl= and inline=",
     source: include_str!("dynamodb.rs"),
     limits: Limits::NONE,
-    check: |url, _| Target::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
+    check: |url, _| DynamoUrl::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
     open,
 };
 
@@ -56,9 +56,9 @@ const TRIES: u32 = 16;
 const SIDE_BY_SIDE: usize = 16;
 
 struct DynamoStore {
-    link: Arc<Link>,
-    target: Arc<Target>,
-    sweep: Arc<Sweep>,
+    client: Arc<Client>,
+    url: Arc<DynamoUrl>,
+    sweeper: Arc<Sweeper>,
 }
 
 /// What a write needs of the read before it.
@@ -71,26 +71,26 @@ struct Seen {
 
 fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     let unusable = |why| error(StoreErrorKind::Unavailable, why);
-    let mut target = Target::parse(url).map_err(unusable)?;
+    let mut url = DynamoUrl::parse(url).map_err(unusable)?;
     if Handle::try_current().is_err() {
         return Err(unusable("it connects in the background and needs a tokio runtime for it".to_owned()));
     }
-    target.room_ttl = target.room_ttl.or(options.room_ttl).filter(|ttl| !ttl.is_zero());
-    let target = Arc::new(target);
-    let link = Arc::new(Link::open(Arc::clone(&target)));
-    let sweep = Arc::new(Sweep::start(Arc::clone(&link), Arc::clone(&target)));
-    Ok(Arc::new(Versioned::new(DynamoStore { link, target, sweep })))
+    url.room_ttl = url.room_ttl.or(options.room_ttl).filter(|ttl| !ttl.is_zero());
+    let url = Arc::new(url);
+    let client = Arc::new(Client::open(Arc::clone(&url)));
+    let sweeper = Arc::new(Sweeper::start(Arc::clone(&client), Arc::clone(&url)));
+    Ok(Arc::new(Optimistic::new(DynamoStore { client, url, sweeper })))
 }
 
 #[async_trait]
-impl Records for DynamoStore {
+impl RecordStore for DynamoStore {
     const NAME: &'static str = "dynamodb";
     const MOST_GRANTS: usize = write::MOST_GRANTS;
 
     type Seen = Seen;
 
     fn room_ttl(&self) -> Option<Duration> {
-        self.target.room_ttl
+        self.url.room_ttl
     }
 
     async fn read(
@@ -99,15 +99,15 @@ impl Records for DynamoStore {
         asset: &AssetName,
         players: &[PlayerName],
     ) -> Result<(Option<Record>, Seen)> {
-        self.record(Place { room, asset }, players).await
+        self.record(AssetKey { room, asset }, players).await
     }
 
     async fn write(&self, room: &RoomName, asset: &AssetName, seen: Seen, change: Change) -> Result<bool> {
-        self.change(Place { room, asset }, seen, change).await
+        self.change(AssetKey { room, asset }, seen, change).await
     }
 
     async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<Option<AssetState>> {
-        let (record, _) = self.record(Place { room, asset }, &[]).await?;
+        let (record, _) = self.record(AssetKey { room, asset }, &[]).await?;
         Ok(record.map(|record| record.counter.state(asset, &record.first)))
     }
 
@@ -126,7 +126,7 @@ impl Records for DynamoStore {
         after_revision: Option<u64>,
         limit: usize,
     ) -> Result<Option<Vec<Grant>>> {
-        self.page(Place { room, asset }, after_revision, limit).await
+        self.page(AssetKey { room, asset }, after_revision, limit).await
     }
 
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
@@ -137,7 +137,7 @@ impl Records for DynamoStore {
         self.end_room(room).await
     }
 
-    async fn keep(&self, room: &RoomName, now: Millis) -> Result<()> {
+    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
         self.prolong(room, now / 1000).await
     }
 

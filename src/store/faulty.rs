@@ -271,8 +271,8 @@ impl Store for Faulty {
         self.read(self.draw(|calls| calls.held_by += 1), self.inner.held_by(room, player)).await
     }
 
-    async fn keep(&self, room: &RoomName, now: Millis) -> Result<()> {
-        self.read(self.draw(|calls| calls.keep += 1), self.inner.keep(room, now)).await
+    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
+        self.read(self.draw(|calls| calls.touch += 1), self.inner.touch(room, now)).await
     }
 
     async fn ping(&self) -> Result<()> {

@@ -313,7 +313,7 @@ impl Store for MemoryStore {
         Ok(self.read(room, held).unwrap_or_default())
     }
 
-    async fn keep(&self, room: &RoomName, now: Millis) -> Result<()> {
+    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
         if let Some(mut room) = self.rooms.get_mut(room) {
             room.used_at = room.used_at.max(now);
         }

@@ -19,13 +19,13 @@ mod momento;
 mod mongodb;
 #[cfg(feature = "mysql")]
 mod mysql;
+#[cfg(any(feature = "dynamodb", feature = "mongodb", feature = "mysql", feature = "momento"))]
+mod optimistic;
 mod outcome;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "sqlite")]
 mod sqlite;
-#[cfg(any(feature = "dynamodb", feature = "mongodb", feature = "mysql", feature = "momento"))]
-mod versioned;
 
 use std::{fmt, time::Duration};
 
@@ -148,7 +148,7 @@ pub trait Store: Send + Sync + 'static {
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>>;
 
     /// Says that a room is in use at `now`, so that it does not go.
-    async fn keep(&self, room: &RoomName, now: Millis) -> Result<()>;
+    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()>;
 
     /// Answers when the store can do its work: makes a change as others are made, where no room lies, and leaves nothing
     /// of it that anybody would see. For the start and while something is wrong, as it costs what a change costs.

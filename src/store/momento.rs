@@ -5,24 +5,24 @@
 //! **Survives**: the death of every node; what the cache drops is lost: it has a time to live and no promise of durability.
 //! **On timeout**: outcome unknown; the repeated call reads again, and finds its change in the item or makes it.
 
+mod backend;
+mod client;
+mod error;
 mod item;
 mod key;
-mod link;
 mod recent;
 mod rooms;
-mod shelf;
-mod target;
-mod trouble;
+mod url;
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::runtime::Handle;
 
-use self::{key::Access, link::Link, recent::Recent, target::Target};
+use self::{client::Client, key::Access, recent::Recent, url::MomentoUrl};
 use super::{
     Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
-    document::{Documents, Shelf},
-    versioned::Versioned,
+    document::{DocumentBackend, Documents},
+    optimistic::Optimistic,
 };
 use crate::model::{AssetName, RoomName};
 
@@ -39,7 +39,7 @@ pub(super) const DRIVER: Driver = Driver {
 
 /// Assets in a cache: one item each, and for each room a set of their names.
 struct Cache {
-    link: Link,
+    client: Client,
     /// How long a room's set of names lives after it was last added to; its assets live a little shorter.
     ttl: Duration,
     /// Whose names were added to their room's set lately.
@@ -57,27 +57,27 @@ const KEPT_AGAIN: u32 = 8;
 
 fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     let unusable = |why| error(StoreErrorKind::Unavailable, why).hopeless();
-    let (target, ttl, access) = parts(url, options)?;
+    let (url, ttl, access) = parts(url, options)?;
     if Handle::try_current().is_err() {
         return Err(unusable("it connects in the background and needs a tokio runtime for it".to_owned()));
     }
-    let link = Link::open(&access, &target.cache).map_err(unusable)?;
-    Ok(Arc::new(Versioned::new(Documents(Cache::new(link, ttl)))))
+    let client = Client::open(&access, &url.cache).map_err(unusable)?;
+    Ok(Arc::new(Optimistic::new(Documents(Cache::new(client, ttl)))))
 }
 
 /// What the URL, the flag and the environment say.
-fn parts(url: &str, options: Options) -> Result<(Target, Duration, Access)> {
+fn parts(url: &str, options: Options) -> Result<(MomentoUrl, Duration, Access)> {
     let unusable = |why| error(StoreErrorKind::Unavailable, why).hopeless();
-    let target = Target::parse(url).map_err(unusable)?;
-    let ttl = target::ttl(&target, options.room_ttl).map_err(unusable)?;
-    let access = Access::from_env(&target.place).map_err(unusable)?;
-    Ok((target, ttl, access))
+    let url = MomentoUrl::parse(url).map_err(unusable)?;
+    let ttl = url::ttl(&url, options.room_ttl).map_err(unusable)?;
+    let access = Access::from_env(&url.place).map_err(unusable)?;
+    Ok((url, ttl, access))
 }
 
 impl Cache {
-    fn new(link: Link, ttl: Duration) -> Self {
+    fn new(client: Client, ttl: Duration) -> Self {
         let told = Recent::for_time(told_again(ttl));
-        Self { link, ttl, told, kept: Recent::for_time(ttl / KEPT_AGAIN) }
+        Self { client, ttl, told, kept: Recent::for_time(ttl / KEPT_AGAIN) }
     }
 
     /// How long an asset lives: its name was added to the room's set at most one such time before it was written, and must

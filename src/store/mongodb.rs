@@ -3,11 +3,11 @@
 //! **Survives**: the loss of any minority of the replica set's members; on a single server kill -9 and power loss (journal).
 //! **On timeout**: outcome unknown; the call is repeated and finds what it did by the revision, so it takes effect once.
 
+mod bson;
+mod client;
+mod error;
 mod health;
-mod link;
-mod paper;
-mod target;
-mod trouble;
+mod url;
 
 use std::{
     sync::Arc,
@@ -18,43 +18,43 @@ use ::mongodb::bson::{DateTime, doc};
 use async_trait::async_trait;
 
 use self::{
-    link::{Doing, Link},
-    paper::{Written, id},
-    target::Target,
+    bson::{Written, id},
+    client::{Client, Doing},
+    url::MongoUrl,
 };
 use super::{
     Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
-    document::{Document, Documents, Shelf},
-    versioned::{Change, Versioned},
+    document::{Document, DocumentBackend, Documents},
+    optimistic::{Change, Optimistic},
 };
 use crate::model::{AssetName, Millis, PlayerName, RoomName, Units};
 
 pub(super) const DRIVER: Driver = Driver {
-    schemes: &target::SCHEMES,
+    schemes: &url::SCHEMES,
     example: "mongodb://127.0.0.1:27017/DATABASE",
     summary: "MongoDB 4.4 or later, or Amazon DocumentDB 5.0; also mongodb+srv://; the usual options of such URLs, ttl= and \
               collection=",
     source: include_str!("mongodb.rs"),
-    limits: Limits { units: MongoShelf::MOST_UNITS, select_creates: MongoShelf::SELECT_CREATES },
-    check: |url, _| Target::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
+    limits: Limits { units: MongoBackend::MOST_UNITS, select_creates: MongoBackend::SELECT_CREATES },
+    check: |url, _| MongoUrl::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
     open,
 };
 
 const NAME: &str = "mongodb";
 
-struct MongoShelf {
-    link: Link,
+struct MongoBackend {
+    client: Client,
     room_ttl: Option<Duration>,
 }
 
 fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
-    let target = Target::parse(url).map_err(|why| error(StoreErrorKind::Unavailable, why).hopeless())?;
-    let room_ttl = target.room_ttl.or(options.room_ttl).filter(|ttl| !ttl.is_zero());
-    let shelf = MongoShelf { link: Link::new(target), room_ttl };
-    Ok(Arc::new(Versioned::new(Documents(shelf))))
+    let url = MongoUrl::parse(url).map_err(|why| error(StoreErrorKind::Unavailable, why).hopeless())?;
+    let room_ttl = url.room_ttl.or(options.room_ttl).filter(|ttl| !ttl.is_zero());
+    let backend = MongoBackend { client: Client::new(url), room_ttl };
+    Ok(Arc::new(Optimistic::new(Documents(backend))))
 }
 
-impl MongoShelf {
+impl MongoBackend {
     /// When a room that was used just now may go.
     fn expiry(&self, now: Millis) -> Option<DateTime> {
         self.room_ttl.map(|ttl| date(now.saturating_add(ttl.as_millis() as Millis)))
@@ -62,7 +62,7 @@ impl MongoShelf {
 }
 
 #[async_trait]
-impl Shelf for MongoShelf {
+impl DocumentBackend for MongoBackend {
     const NAME: &'static str = NAME;
     /// A document has at most 16 MB, and is read whole for each decision: so many holders are 600 KB, 1 MB at most.
     const MOST_UNITS: Units = 10_000;
@@ -76,8 +76,8 @@ impl Shelf for MongoShelf {
     }
 
     async fn load(&self, room: &RoomName, asset: &AssetName) -> Result<(Option<Document>, Self::Seen)> {
-        let Some(found) = self.link.find(&id(room, asset)).await? else { return Ok((None, None)) };
-        let (document, expires_at) = paper::read(&found)?;
+        let Some(found) = self.client.find(&id(room, asset)).await? else { return Ok((None, None)) };
+        let (document, expires_at) = bson::read(&found)?;
         let written = Written::of(&document.counter);
         let over = expires_at.is_some_and(|at| at <= date(now()));
         Ok(((!over).then_some(document), Some(written)))
@@ -91,65 +91,65 @@ impl Shelf for MongoShelf {
         change: Change,
     ) -> Result<bool> {
         let (expiry, key) = (self.expiry(now()), id(room, asset));
-        let collection = self.link.collection().await?;
+        let collection = self.client.collection().await?;
         let written = match (written, document) {
             (None, _) => {
-                let whole = paper::whole(room, &key, Document::after(None, change), expiry)?;
-                let made = self.link.answer(Doing::Writing, collection.insert_one(whole)).await;
+                let whole = bson::whole(room, &key, Document::after(None, change), expiry)?;
+                let made = self.client.answer(Doing::Writing, collection.insert_one(whole)).await;
                 made.map(|_| 1)
             }
             // Its time is over, but it is not gone yet.
             (Some(written), None) => {
-                let whole = paper::whole(room, &key, Document::after(None, change), expiry)?;
+                let whole = bson::whole(room, &key, Document::after(None, change), expiry)?;
                 let put = collection.replace_one(written.filter(&key), whole);
-                self.link.answer(Doing::Writing, put).await.map(|put| put.matched_count)
+                self.client.answer(Doing::Writing, put).await.map(|put| put.matched_count)
             }
             (Some(written), Some(_)) => {
-                let set = collection.update_one(written.filter(&key), paper::update(change, expiry)?);
-                self.link.answer(Doing::Writing, set).await.map(|set| set.matched_count)
+                let set = collection.update_one(written.filter(&key), bson::update(change, expiry)?);
+                self.client.answer(Doing::Writing, set).await.map(|set| set.matched_count)
             }
         };
         match written {
             Ok(written) => Ok(written == 1),
-            Err(trouble) if trouble.is_stale() => Ok(false),
-            Err(trouble) => Err(self.link.said(trouble)),
+            Err(error) if error.is_stale() => Ok(false),
+            Err(error) => Err(self.client.said(error)),
         }
     }
 
     async fn load_all(&self, room: &RoomName, holders: usize) -> Result<Vec<(AssetName, Document)>> {
         let alive = doc! { "room": room.as_str(), "$or": alive() };
-        let found = self.link.find_all(alive, paper::first(holders)).await?;
-        found.iter().map(|found| paper::named(found)).collect()
+        let found = self.client.find_all(alive, bson::first(holders)).await?;
+        found.iter().map(|found| bson::named(found)).collect()
     }
 
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
         let theirs = doc! { "room": room.as_str(), "holders.p": player.as_str(), "$or": alive() };
         let only = doc! { "holders": { "$elemMatch": { "p": player.as_str() } }, "counter": 1, "changes": 1 };
-        let found = self.link.find_all(theirs, only).await?;
+        let found = self.client.find_all(theirs, only).await?;
         let held = |found| {
-            let (asset, document) = paper::named(found)?;
+            let (asset, document) = bson::named(found)?;
             Ok(document.held_by(player).map(|revision| (asset, revision)))
         };
         found.iter().filter_map(|found| held(found).transpose()).collect()
     }
 
     async fn remove_room(&self, room: &RoomName) -> Result<()> {
-        let gone = self.link.collection().await?.delete_many(doc! { "room": room.as_str() });
-        let gone = self.link.answer(Doing::Writing, gone).await;
-        gone.map(|_| ()).map_err(|trouble| self.link.said(trouble))
+        let gone = self.client.collection().await?.delete_many(doc! { "room": room.as_str() });
+        let gone = self.client.answer(Doing::Writing, gone).await;
+        gone.map(|_| ()).map_err(|error| self.client.said(error))
     }
 
-    async fn keep(&self, room: &RoomName, now: Millis) -> Result<()> {
+    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
         // What is over stays over: somebody may have been told that there is nothing.
         let alive = doc! { "room": room.as_str(), "$or": alive() };
-        let kept = paper::expiring(self.expiry(now));
-        let kept = self.link.collection().await?.update_many(alive, kept);
-        let kept = self.link.answer(Doing::Writing, kept).await;
-        kept.map(|_| ()).map_err(|trouble| self.link.said(trouble))
+        let kept = bson::expiring(self.expiry(now));
+        let kept = self.client.collection().await?.update_many(alive, kept);
+        let kept = self.client.answer(Doing::Writing, kept).await;
+        kept.map(|_| ()).map_err(|error| self.client.said(error))
     }
 
     async fn ping(&self) -> Result<()> {
-        self.link.ping().await
+        self.client.ping().await
     }
 }
 

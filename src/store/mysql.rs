@@ -7,20 +7,20 @@
 //! **On timeout**: outcome unknown; the call is repeated, finds what was committed and takes effect once; a client that is
 //! gone leaves all of its transaction or nothing, and no lock for longer than 10 s.
 
-mod broom;
+mod connector;
 mod contested;
-mod entry;
+mod error;
 mod idle;
-mod lease;
 mod packet;
 mod pool;
+mod pooled_conn;
 mod reads;
 mod rooms;
 mod row;
 mod schema;
-mod target;
+mod sweeper;
 mod transaction;
-mod trouble;
+mod url;
 mod writes;
 
 use std::{sync::Arc, time::Duration};
@@ -29,12 +29,12 @@ use async_trait::async_trait;
 use tokio::runtime::Handle;
 
 use self::{
-    broom::Broom, contested::Contested, entry::Entry, lease::Lease, pool::Pool, reads::Part, rooms::Expiry,
-    target::Target,
+    connector::Connector, contested::Contested, pool::Pool, pooled_conn::PooledConn, reads::Part,
+    rooms::Expiry, sweeper::Sweeper, url::MysqlUrl,
 };
 use super::{
     Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind, crypto,
-    versioned::{Change, FIRST, Record, Records, Versioned},
+    optimistic::{Change, FIRST, Optimistic, Record, RecordStore},
 };
 use crate::model::{
     AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, limits::HOLDERS_SHOWN,
@@ -47,7 +47,7 @@ pub(super) const DRIVER: Driver = Driver {
               statement_timeout_ms= and ttl=",
     source: include_str!("mysql.rs"),
     limits: Limits::NONE,
-    check: |url, _| Target::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
+    check: |url, _| MysqlUrl::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
     open,
 };
 
@@ -57,33 +57,33 @@ struct Mysql {
     pool: Arc<Pool>,
     contested: Contested,
     expiry: Expiry,
-    broom: Broom,
+    sweeper: Sweeper,
 }
 
 fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     let unusable = |why| error(StoreErrorKind::Unavailable, why);
-    let target = Target::parse(url).map_err(unusable)?;
+    let url = MysqlUrl::parse(url).map_err(unusable)?;
     if Handle::try_current().is_err() {
         return Err(unusable("it works in the background and needs a tokio runtime for it".to_owned()));
     }
     crypto::choose();
-    let ttl = target.options.room_ttl.or(options.room_ttl).filter(|ttl| !ttl.is_zero());
-    let pool = Arc::new(Pool::new(Entry::new(&target).map_err(unusable)?, &target.options));
-    let broom = Broom::start(Arc::clone(&pool));
-    Ok(Arc::new(Versioned::new(Mysql {
+    let ttl = url.options.room_ttl.or(options.room_ttl).filter(|ttl| !ttl.is_zero());
+    let pool = Arc::new(Pool::new(Connector::new(&url).map_err(unusable)?, &url.options));
+    let sweeper = Sweeper::start(Arc::clone(&pool));
+    Ok(Arc::new(Optimistic::new(Mysql {
         pool,
         contested: Contested::default(),
         expiry: Expiry::new(ttl),
-        broom,
+        sweeper,
     })))
 }
 
 #[async_trait]
-impl Records for Mysql {
+impl RecordStore for Mysql {
     const NAME: &'static str = NAME;
 
     /// When the room was last noted to be in use, and the connection that said so.
-    type Seen = (Option<Millis>, Lease);
+    type Seen = (Option<Millis>, PooledConn);
 
     fn room_ttl(&self) -> Option<Duration> {
         self.expiry.ttl()
@@ -96,34 +96,34 @@ impl Records for Mysql {
         players: &[PlayerName],
     ) -> Result<(Option<Record>, Self::Seen)> {
         let parts = [Part::First { after: None, limit: FIRST }, Part::Of(players)];
-        let (found, lease) = if self.contested.is(room, asset) {
+        let (found, conn) = if self.contested.is(room, asset) {
             reads::find_locked(&self.pool, room, asset, &parts).await?
         } else {
             reads::find(&self.pool, room, asset, &parts).await?
         };
         let (record, used_at) = found.map_or((None, None), |found| (Some(found.record), found.used_at));
-        Ok((record, (used_at, lease)))
+        Ok((record, (used_at, conn)))
     }
 
     async fn write(
         &self,
         room: &RoomName,
         asset: &AssetName,
-        (used_at, mut lease): Self::Seen,
+        (used_at, mut conn): Self::Seen,
         change: Change,
     ) -> Result<bool> {
-        let written = writes::write(&mut lease, room, asset, used_at, &change).await?;
+        let written = writes::write(&mut conn, room, asset, used_at, &change).await?;
         if !written {
             self.contested.note(room, asset);
         }
         if written && change.after.removed {
-            self.broom.leftovers();
+            self.sweeper.leftovers();
         }
         if written
             && change.before.is_none()
             && let Some(before) = self.expiry.due(change.at)
         {
-            self.broom.expire(before);
+            self.sweeper.expire(before);
         }
         Ok(written)
     }
@@ -160,12 +160,12 @@ impl Records for Mysql {
 
     async fn remove_room(&self, room: &RoomName) -> Result<()> {
         rooms::remove(&self.pool, room).await?;
-        self.broom.leftovers();
+        self.sweeper.leftovers();
         Ok(())
     }
 
-    async fn keep(&self, room: &RoomName, now: Millis) -> Result<()> {
-        rooms::keep(&self.pool, room, now).await
+    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
+        rooms::touch(&self.pool, room, now).await
     }
 
     async fn ping(&self) -> Result<()> {

@@ -4,10 +4,10 @@
 //! **Survives**: what the server's own persistence survives; with `appendonly yes, appendfsync always` kill -9 and power loss.
 //! **On timeout**: outcome unknown; the call is repeated under its number, also on a new connection, and takes effect once.
 
+mod error;
 mod keys;
 mod reply;
 mod script;
-mod trouble;
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,7 +24,7 @@ use super::{
     Call, Created, Done, Driver, Limits, Options, Result, Selected, Store, StoreError, StoreErrorKind,
 };
 use crate::{
-    link::redis::{Address, Link, Map, SCHEMES, Target, Trouble, slot, slot_of},
+    link::redis::{Address, Client, RedisError, RedisUrl, SCHEMES, Topology, slot, slot_of},
     model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
 };
 
@@ -35,7 +35,7 @@ pub(super) const DRIVER: Driver = Driver {
               ?wait=N, wait_timeout_ms=, ttl= and prefix=",
     source: include_str!("redis.rs"),
     limits: Limits::NONE,
-    check: |url, _| Target::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
+    check: |url, _| RedisUrl::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
     open,
 };
 
@@ -46,7 +46,7 @@ const REDIRECTS: usize = 5;
 const PROBE_LIVES_MS: &str = "10000";
 
 struct RedisStore {
-    map: Map,
+    topology: Topology,
     prefix: String,
     /// Milliseconds a room may lie unused; 0: for ever.
     ttl: Millis,
@@ -56,14 +56,14 @@ struct RedisStore {
 
 fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     let unusable = |why| error(StoreErrorKind::Unavailable, why);
-    let target = Target::parse(url).map_err(unusable)?;
+    let url = RedisUrl::parse(url).map_err(unusable)?;
     if Handle::try_current().is_err() {
         return Err(unusable("it connects in the background and needs a tokio runtime for it".to_owned()));
     }
-    let map = Map::open(&target, None).map_err(unusable)?;
-    let ttl = target.options.room_ttl.or(options.room_ttl).unwrap_or_default().as_millis() as Millis;
-    let waits = target.options.wait.is_some();
-    Ok(Arc::new(RedisStore { map, prefix: target.options.prefix, ttl, waits }))
+    let topology = Topology::open(&url, None).map_err(unusable)?;
+    let ttl = url.options.room_ttl.or(options.room_ttl).unwrap_or_default().as_millis() as Millis;
+    let waits = url.options.wait.is_some();
+    Ok(Arc::new(RedisStore { topology, prefix: url.options.prefix, ttl, waits }))
 }
 
 impl RedisStore {
@@ -75,7 +75,7 @@ impl RedisStore {
 
     async fn run_at(&self, slot: u16, keys: &[String], script: &Script, args: &[String]) -> Result<Value> {
         match self.call(slot, script.by_hash(keys, args)).await {
-            Err(Trouble::Refused(refused)) if refused.code() == "NOSCRIPT" => {
+            Err(RedisError::Refused(refused)) if refused.code() == "NOSCRIPT" => {
                 Ok(self.call(slot, script.by_source(keys, args)).await?)
             }
             answer => Ok(answer?),
@@ -105,39 +105,39 @@ impl RedisStore {
         self.run(room, script, common.into_iter().chain(args).collect()).await
     }
 
-    async fn call(&self, slot: u16, cmd: Cmd) -> std::result::Result<Value, Trouble> {
-        let mut link = self.map.of(slot).await?;
+    async fn call(&self, slot: u16, cmd: Cmd) -> std::result::Result<Value, RedisError> {
+        let mut client = self.topology.of(slot).await?;
         let mut asking = false;
         for _ in 0..REDIRECTS {
-            let refused = match link.call(cmd.clone(), asking).await {
-                Err(Trouble::Refused(refused)) if matches!(refused.code(), "MOVED" | "ASK") => refused,
-                answer => return self.watch(answer, &link),
+            let refused = match client.call(cmd.clone(), asking).await {
+                Err(RedisError::Refused(refused)) if matches!(refused.code(), "MOVED" | "ASK") => refused,
+                answer => return self.watch(answer, &client),
             };
             asking = refused.code() == "ASK";
-            self.map.doubt();
-            let Some(address) = redirection(refused.details().unwrap_or_default(), &link.address) else {
-                return Err(Trouble::Refused(refused));
+            self.topology.refresh();
+            let Some(address) = redirection(refused.details().unwrap_or_default(), &client.address) else {
+                return Err(RedisError::Refused(refused));
             };
-            link = self.map.at(&address);
+            client = self.topology.at(&address);
         }
-        Err(Trouble::Away(format!(
+        Err(RedisError::Away(format!(
             "the slot of the room is being moved; {} was the last to say so",
-            link.address
+            client.address
         )))
     }
 
     /// Draws the conclusions of a failed call for those after it.
     fn watch(
         &self,
-        answer: std::result::Result<Value, Trouble>,
-        link: &Link,
-    ) -> std::result::Result<Value, Trouble> {
-        if let Err(trouble) = &answer {
-            if trouble.doubts_the_map() {
-                self.map.doubt();
+        answer: std::result::Result<Value, RedisError>,
+        client: &Client,
+    ) -> std::result::Result<Value, RedisError> {
+        if let Err(error) = &answer {
+            if error.makes_topology_stale() {
+                self.topology.refresh();
             }
-            if matches!(trouble, Trouble::Refused(refused) if refused.code() == "READONLY") {
-                link.renew();
+            if matches!(error, RedisError::Refused(refused) if refused.code() == "READONLY") {
+                client.renew();
             }
         }
         answer
@@ -286,14 +286,14 @@ impl Store for RedisStore {
         Ok(held)
     }
 
-    async fn keep(&self, room: &RoomName, _now: Millis) -> Result<()> {
+    async fn touch(&self, room: &RoomName, _now: Millis) -> Result<()> {
         let answer = self.run(room, &script::KEEP, Vec::new()).await?;
         Reply::open(answer, |_| reply::odd()).map(|_| ())
     }
 
     /// On every server that has rooms.
     async fn ping(&self) -> Result<()> {
-        let rooms = self.map.one_of_each(keys::nobodys_rooms()).await?;
+        let rooms = self.topology.one_of_each(keys::nobodys_rooms()).await?;
         try_join_all(rooms.iter().map(|room| self.probe(room))).await.map(|_| ())
     }
 }

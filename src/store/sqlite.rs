@@ -6,16 +6,16 @@
 mod asset;
 mod calls;
 mod claim;
-mod desk;
-mod failure;
+mod error;
 mod file;
 mod generation;
+mod group_commit;
 mod holders;
+mod operation;
 mod readers;
 mod reads;
 mod rooms;
 mod schema;
-mod turn;
 mod value;
 mod wal;
 mod watch;
@@ -27,11 +27,11 @@ use async_trait::async_trait;
 
 use self::{
     claim::Claim,
-    desk::Desk,
-    failure::broken,
+    error::broken,
+    group_commit::GroupCommit,
+    operation::Operation,
     readers::Readers,
     rooms::Expiry,
-    turn::Turn,
     wal::Wal,
     watch::{GRACE, Watch},
     writer::Writer,
@@ -71,8 +71,8 @@ impl SqliteStore {
         let wal = Wal::new(&mut db).map_err(|error| broken("cannot watch the log of changes", error))?;
         let watch = Arc::new(Watch::new(&claim, grace)?);
         let readers = Readers::open(claim.path(), Arc::clone(&watch))?;
-        let desk = Desk::new(db, claim, wal, Arc::clone(&watch));
-        let writer = Writer::start(desk, Arc::clone(&watch), readers.pool())?;
+        let group_commit = GroupCommit::new(db, claim, wal, Arc::clone(&watch));
+        let writer = Writer::start(group_commit, Arc::clone(&watch), readers.pool())?;
         Ok(Self { readers, writer, watch, expiry: Expiry::new(options.room_ttl) })
     }
 
@@ -102,8 +102,8 @@ impl Store for SqliteStore {
 
     async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
         self.sweep(call.at).await;
-        let turn = turn(call, room, asset);
-        self.writer.change(move |db| turn.create(db, units)).await
+        let operation = operation(call, room, asset);
+        self.writer.change(move |db| operation.create(db, units)).await
     }
 
     async fn select(
@@ -117,8 +117,8 @@ impl Store for SqliteStore {
         if create.is_some() {
             self.sweep(call.at).await;
         }
-        let (turn, players) = (turn(call, room, asset), players.to_vec());
-        self.writer.change(move |db| turn.select(db, &players, create)).await
+        let (operation, players) = (operation(call, room, asset), players.to_vec());
+        self.writer.change(move |db| operation.select(db, &players, create)).await
     }
 
     async fn release(
@@ -128,8 +128,8 @@ impl Store for SqliteStore {
         asset: &AssetName,
         player: &PlayerName,
     ) -> Result<Done> {
-        let (turn, player) = (turn(call, room, asset), player.clone());
-        self.writer.change(move |db| turn.release(db, &player)).await
+        let (operation, player) = (operation(call, room, asset), player.clone());
+        self.writer.change(move |db| operation.release(db, &player)).await
     }
 
     async fn restock(
@@ -140,13 +140,13 @@ impl Store for SqliteStore {
         n: Units,
         condition: Option<u64>,
     ) -> Result<Done> {
-        let turn = turn(call, room, asset);
-        self.writer.change(move |db| turn.restock(db, n, condition)).await
+        let operation = operation(call, room, asset);
+        self.writer.change(move |db| operation.restock(db, n, condition)).await
     }
 
     async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done> {
-        let turn = turn(call, room, asset);
-        self.writer.change(move |db| turn.remove(db)).await
+        let operation = operation(call, room, asset);
+        self.writer.change(move |db| operation.remove(db)).await
     }
 
     async fn remove_room(&self, room: &RoomName) -> Result<()> {
@@ -185,13 +185,13 @@ impl Store for SqliteStore {
         self.readers.read(move |db| reads::held_by(db, &room, &player)).await
     }
 
-    async fn keep(&self, room: &RoomName, now: Millis) -> Result<()> {
+    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
         let room = room.clone();
         self.writer.change(move |db| Ok(rooms::used(db, &room, now)?)).await
     }
 
     async fn ping(&self) -> Result<()> {
-        self.writer.change(|db| Ok(desk::probe(db)?)).await
+        self.writer.change(|db| Ok(group_commit::probe(db)?)).await
     }
 
     fn status(&self) -> Result<()> {
@@ -207,8 +207,8 @@ impl Store for SqliteStore {
     }
 }
 
-fn turn(call: Call, room: &RoomName, asset: &AssetName) -> Turn {
-    Turn { call, room: room.clone(), asset: asset.clone() }
+fn operation(call: Call, room: &RoomName, asset: &AssetName) -> Operation {
+    Operation { call, room: room.clone(), asset: asset.clone() }
 }
 
 fn error(kind: StoreErrorKind, message: impl Into<String>) -> StoreError {

@@ -1,6 +1,6 @@
 import { avatar } from './avatar.js';
 import { make, mark, write } from './dom.js';
-import { count, duration } from './figures.js';
+import { count, duration } from './format.js';
 import { iconOf } from './icons.js';
 import { labelOf } from './race.js';
 

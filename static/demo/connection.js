@@ -1,5 +1,5 @@
 import { byId, mark, write } from './dom.js';
-import { duration } from './figures.js';
+import { duration } from './format.js';
 
 /** What the close codes of the protocol mean to a player. */
 const REASONS = {

@@ -1,5 +1,5 @@
 import { byId, make, write } from './dom.js';
-import { count, duration } from './figures.js';
+import { count, duration } from './format.js';
 import { iconOf } from './icons.js';
 import { finishers, labelOf, phaseOf } from './race.js';
 
@@ -12,7 +12,7 @@ export class History {
   #list = byId('history-list');
   #drawn = new Map();
 
-  /** Draws the races (newest first) that have left the stage. */
+  /** Draws the races (newest first) that have left the race panel. */
   draw(races, now) {
     const past = races.filter((race, index) => index > 0 || phaseOf(race, now) === 'past');
     const shown = past.slice(0, MAX_RACES);

@@ -1,21 +1,21 @@
 import { byId } from './dom.js';
-import { Entry } from './entry.js';
-import { forget, fromAddress, remember, remembered } from './link.js';
+import { JoinForm } from './join-form.js';
+import { forget, fromAddress, remember, remembered } from './address.js';
 import { problemWith } from './names.js';
 import { Session } from './session.js';
 
 let session = null;
-const entry = new Entry(enter);
+const joinForm = new JoinForm(enter);
 
 /** Goes into a room; a visit that the library refuses ends at the door, with its reason. */
 function enter(visit) {
   try {
     session = new Session(visit);
   } catch (error) {
-    return entry.show(error.message);
+    return joinForm.show(error.message);
   }
   remember(visit);
-  entry.hide();
+  joinForm.hide();
   show(true);
 }
 
@@ -25,7 +25,7 @@ function leave() {
   forget();
   show(false);
   document.title = 'asset-arbiter';
-  entry.show();
+  joinForm.show();
 }
 
 /** Tries again as the same player in the same room, after the server closed the connection for good. */
@@ -35,7 +35,7 @@ function again() {
 
 function show(playing) {
   byId('game').hidden = !playing;
-  document.body.dataset.view = playing ? 'game' : 'entry';
+  document.body.dataset.view = playing ? 'game' : 'join';
 }
 
 byId('leave').addEventListener('click', leave);
@@ -45,4 +45,4 @@ byId('banner-again').addEventListener('click', again);
 const { room, player } = fromAddress();
 const visit = { room, player: player || remembered(room) };
 if ([visit.room, visit.player].every((name) => problemWith(name) === null)) enter(visit);
-else entry.show();
+else joinForm.show();

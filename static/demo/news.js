@@ -1,5 +1,5 @@
 import { make } from './dom.js';
-import { count, duration } from './figures.js';
+import { count, duration } from './format.js';
 import { iconOf } from './icons.js';
 import { labelOf, raceOf } from './race.js';
 

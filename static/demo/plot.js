@@ -1,5 +1,5 @@
 import { byId, makeSvg, write } from './dom.js';
-import { duration, median } from './figures.js';
+import { duration, median } from './format.js';
 
 const MAX_SAMPLES = 60;
 const WIDTH = 320;

@@ -2,11 +2,11 @@ import { RACE_LABELS } from './icons.js';
 
 /** From the press of the button to the start. */
 export const LEAD_MS = 4000;
-/** A start further ahead than this is no race but a prank: it would block the stage for everyone. */
+/** A start further ahead than this is no race but a prank: it would block the race panel for everyone. */
 const MAX_LEAD_MS = 30_000;
 /** A race nobody finishes is over after this long. */
 const OPEN_MS = 20_000;
-/** How long the result stays on the stage. */
+/** How long the result stays on the race panel. */
 const LINGER_MS = 15_000;
 /** How many of each asset a race drops. */
 export const UNITS = [1, 1, 1, 1, 2, 3];
@@ -44,7 +44,7 @@ export function sortOut(assets, now) {
   return { races: [...races.values()].sort((a, b) => b.start - a.start), stock: stock.sort(byName) };
 }
 
-/** `countdown`, `open`, `over` (result still on the stage) or `past`. */
+/** `countdown`, `open`, `over` (result still on the race panel) or `past`. */
 export function phaseOf(race, now) {
   if (now < race.start) return 'countdown';
   const end = endOf(race);

@@ -1,5 +1,5 @@
 import { byId, write } from './dom.js';
-import { duration } from './figures.js';
+import { duration } from './format.js';
 
 /** This player's wins, misses and fastest reaction in a race, since they came in. */
 export class Score {

@@ -4,11 +4,11 @@ import { Bots } from './bots.js';
 import { Clock } from './clock.js';
 import { byId, write } from './dom.js';
 import { keyOf } from './keys.js';
-import { copy, linkTo } from './link.js';
+import { copy, linkTo } from './address.js';
 import { randomPlayer } from './names.js';
-import { painter } from './painter.js';
-import { Starter } from './starter.js';
-import { Table } from './table.js';
+import { renderLoop } from './render-loop.js';
+import { RaceButton } from './race-button.js';
+import { GameView } from './game-view.js';
 import { toast } from './toast.js';
 
 const PING_MS = 2000;
@@ -19,11 +19,11 @@ const REDRAW_MS = 1000;
 export class Session {
   #room;
   #clock;
-  #table;
+  #view;
   #bots;
-  #starter;
+  #raceButton;
   #end = new AbortController();
-  #paint = painter(() => this.#draw());
+  #paint = renderLoop(() => this.#draw());
   #redraw = 0;
   #pings = 0;
 
@@ -53,9 +53,9 @@ export class Session {
     const { signal } = this.#end;
     const refused = (name, code) => toast(`${name} was turned away (${code}).`, 'trouble');
     this.#bots = new Bots({ room, refused, paint: this.#paint, signal });
-    this.#table = new Table({ room, now: this.#clock.now, bots: this.#bots, paint: this.#paint });
+    this.#view = new GameView({ room, now: this.#clock.now, bots: this.#bots, paint: this.#paint });
     const assets = () => room.assets.values();
-    this.#starter = new Starter({ admin: new Admin(room.name), now: this.#clock.now, assets, paint: this.#paint, signal });
+    this.#raceButton = new RaceButton({ admin: new Admin(room.name), now: this.#clock.now, assets, paint: this.#paint, signal });
     write(byId('room-name'), room.name);
     write(byId('player-name'), room.player);
     byId('another').href = linkTo(room.name, randomPlayer());
@@ -63,12 +63,12 @@ export class Session {
   }
 
   #listen() {
-    const { news } = this.#table;
+    const { news } = this.#view;
     const hear = (event, tell) => this.#room.on(event, (details) => {
       tell(details);
       this.#paint();
     });
-    hear('granted', (event) => this.#table.granted(event));
+    hear('granted', (event) => this.#view.granted(event));
     hear('released', (event) => news.released(event));
     hear('changed', (event) => news.changed(event));
     hear('players', (event) => news.players(event));
@@ -78,11 +78,11 @@ export class Session {
   }
 
   #connection(event) {
-    this.#table.connection.set(event);
-    if (event.state === 'reconnecting') this.#table.news.connection('Connection lost, trying again');
+    this.#view.connection.set(event);
+    if (event.state === 'reconnecting') this.#view.news.connection('Connection lost, trying again');
     if (event.state !== 'connected') return;
     this.#ping();
-    this.#table.news.connection(event.recovered ? 'Connected again, nothing was missed' : 'Connected');
+    this.#view.news.connection(event.recovered ? 'Connected again, nothing was missed' : 'Connected');
   }
 
   #bind() {
@@ -99,11 +99,11 @@ export class Session {
   /** A key grabs, with Shift it gives back: nobody shall lose what they hold by pressing too often. */
   #pressed(event) {
     const key = byId('keys').checked ? keyOf(event) : null;
-    const asset = key && this.#table.assetAt(key);
+    const asset = key && this.#view.assetAt(key);
     if (!asset) return;
     event.preventDefault();
-    if (event.shiftKey) this.#table.play.release(asset);
-    else this.#table.play.grab(asset);
+    if (event.shiftKey) this.#view.actions.release(asset);
+    else this.#view.actions.grab(asset);
   }
 
   async #share() {
@@ -116,14 +116,14 @@ export class Session {
     const ms = await this.#room.ping().catch(() => null);
     if (ms === null) return;
     this.#clock.pinged(ms);
-    this.#table.plot.add('ping', ms);
+    this.#view.plot.add('ping', ms);
     this.#paint();
   }
 
   #draw() {
     if (this.#end.signal.aborted) return;
-    const wait = this.#table.draw();
-    this.#starter.draw({ connected: this.#room.state === 'connected', counting: this.#table.counting });
+    const wait = this.#view.draw();
+    this.#raceButton.draw({ connected: this.#room.state === 'connected', counting: this.#view.counting });
     this.#bots.draw();
     clearTimeout(this.#redraw);
     this.#redraw = setTimeout(this.#paint, Math.min(wait, REDRAW_MS));

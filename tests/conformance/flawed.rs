@@ -189,8 +189,8 @@ impl Store for Flawed {
         self.inner.held_by(&self.room(room), player).await
     }
 
-    async fn keep(&self, room: &RoomName, now: Millis) -> Result<()> {
-        self.inner.keep(&self.room(room), now).await
+    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
+        self.inner.touch(&self.room(room), now).await
     }
 
     async fn ping(&self) -> Result<()> {

@@ -27,7 +27,7 @@ async fn a_room_that_has_nothing_reads_as_empty(ground: Ground) {
         let holders = ground.store.holders(&ground.room, &sword, None, 9).await;
         assert_eq!(refusal(holders), StoreErrorKind::UnknownAsset);
         ground.store.ping().await.unwrap();
-        ground.store.keep(&ground.room, 1).await.unwrap();
+        ground.store.touch(&ground.room, 1).await.unwrap();
     }
 }
 
@@ -131,6 +131,6 @@ async fn reading_changes_nothing(ground: Ground) {
     let before = (ground.snapshot().await, ground.revisions().await);
     ground.holders(&sword).await;
     ground.held_by(&ann).await;
-    ground.store.keep(&ground.room, node.next().at).await.unwrap();
+    ground.store.touch(&ground.room, node.next().at).await.unwrap();
     assert_eq!((ground.snapshot().await, ground.revisions().await), before);
 }

@@ -163,8 +163,8 @@ impl Store for Retrying {
         answered(|| self.inner.held_by(room, player)).await
     }
 
-    async fn keep(&self, room: &RoomName, now: Millis) -> Result<()> {
-        answered(|| self.inner.keep(room, now)).await
+    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
+        answered(|| self.inner.touch(room, now)).await
     }
 
     async fn ping(&self) -> Result<()> {

@@ -40,7 +40,7 @@ async fn a_room_nobody_uses_goes_whole_and_one_that_is_kept_stays() {
                 ground.select(node.next(), &sword, &crowd).await;
             }
             let gone = async || {
-                kept.store.keep(&kept.room, node.next().at).await.unwrap();
+                kept.store.touch(&kept.room, node.next().at).await.unwrap();
                 unused.snapshot().await.is_empty().then_some(())
             };
             eventually("the unused room to go", gone).await;
@@ -68,7 +68,7 @@ async fn no_holder_goes_before_its_asset() {
 
         let now = node.next().at;
         let later = |seconds: u64| now + seconds * 1000;
-        let keep = async |at| ground.store.keep(&ground.room, at).await.unwrap();
+        let keep = async |at| ground.store.touch(&ground.room, at).await.unwrap();
         keep(later(100)).await;
         assert!(left(&server).await[0] <= 1250, "it was written a moment ago");
         keep(later(1000)).await;

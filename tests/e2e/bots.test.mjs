@@ -28,10 +28,10 @@ test('bots race: they wait for the start, react like humans and take what nobody
   await ada.peopleAre(11);
   await ada.page.click('#race');
   await ada.phase('over');
-  const taken = await ada.page.locator('#race-deck .chip').allTextContents();
+  const taken = await ada.page.locator('#race-cards .chip').allTextContents();
   assert.equal(taken.length, 9, 'all units of a race: 1 + 1 + 1 + 1 + 2 + 3');
   for (const chip of taken) assert.match(chip, /bot-[\w-]+\+[\d.]+ m?s$/);
-  const fastest = (await ada.text('#stage-note')).match(/fastest, (\d+) ms/);
+  const fastest = (await ada.text('#race-note')).match(/fastest, (\d+) ms/);
   assert.ok(Number(fastest[1]) >= 170, `no human reacts in ${fastest[1]} ms`);
 });
 

@@ -9,7 +9,7 @@ test('a link with room and player goes straight in', async () => {
   const tab = await parts.browser.join(parts.server, room, 'ada');
   assert.equal(await tab.text('#room-name'), room);
   assert.deepEqual(await tab.people(), ['ada']);
-  assert.equal(await tab.page.isVisible('#entry'), false);
+  assert.equal(await tab.page.isVisible('#join'), false);
 });
 
 test('the share button copies a link with the room, and whoever follows it is another player there', async () => {
@@ -20,11 +20,11 @@ test('the share button copies a link with the room, and whoever follows it is an
   const link = await ada.page.evaluate(() => navigator.clipboard.readText());
   assert.equal(link, parts.server.link(room));
   const guest = await parts.browser.open(link, { beside: ada });
-  assert.equal(await guest.text('#entry-title'), `Join ${room}`);
+  assert.equal(await guest.text('#join-title'), `Join ${room}`);
   assert.equal(await guest.page.inputValue('#room'), room);
   const name = await guest.page.inputValue('#player');
   assert.match(name, /^[\w-]+$/);
-  await guest.page.click('#entry-form [type=submit]');
+  await guest.page.click('#join-form [type=submit]');
   await guest.connected();
   await ada.peopleAre(2);
   assert.deepEqual((await ada.people()).sort(), ['ada', name].sort());
@@ -34,7 +34,7 @@ test('the share button copies a link with the room, and whoever follows it is an
 test('a reload comes back as the same player', async () => {
   const tab = await parts.browser.open(parts.server.link(newRoom()));
   await tab.page.fill('#player', 'grace');
-  await tab.page.click('#entry-form [type=submit]');
+  await tab.page.click('#join-form [type=submit]');
   await tab.connected();
   assert.equal(new URL(tab.page.url()).searchParams.has('player'), false);
   await tab.page.reload();
@@ -46,11 +46,11 @@ test('a name the server would refuse is refused at the door, with a better one',
   const tab = await parts.browser.open(parts.server.url);
   await tab.page.fill('#player', 'Zoë the 1st');
   assert.match(await tab.text('#player-error'), /Only letters/);
-  await tab.page.click('#entry-form [type=submit]');
+  await tab.page.click('#join-form [type=submit]');
   assert.equal(await tab.page.isVisible('#game'), false);
   await tab.page.click('#player-fix');
   assert.equal(await tab.page.inputValue('#player'), 'Zoe-the-1st');
-  await tab.page.click('#entry-form [type=submit]');
+  await tab.page.click('#join-form [type=submit]');
   await tab.connected();
   assert.equal(await tab.text('#player-name'), 'Zoe-the-1st');
 });
@@ -75,7 +75,7 @@ test('leaving leads back to the door, and the room hears of it', async () => {
   const [ada, bob] = await Promise.all(['ada', 'bob'].map((player) => parts.browser.join(parts.server, room, player)));
   await ada.peopleAre(2);
   await bob.page.click('#leave');
-  await bob.page.waitForSelector('#entry-form');
+  await bob.page.waitForSelector('#join-form');
   await ada.peopleAre(1);
   await ada.fed('bob left');
 });

@@ -23,7 +23,7 @@ test('on a phone nothing is wider than the screen, at the door and in a race wit
   assert.equal(await ada.overflow(), 0);
   await ada.phase('open');
   await ada.raceCards.first().tap();
-  await ada.page.waitForSelector('#race-deck .card:is([data-outcome=won], [data-outcome=missed])');
+  await ada.page.waitForSelector('#race-cards .card:is([data-outcome=won], [data-outcome=missed])');
   assert.equal(await ada.overflow(), 0);
 });
 

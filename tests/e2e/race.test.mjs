@@ -59,9 +59,9 @@ test('what one tab releases the other can take', async () => {
 test('the bag lists what is held and gives it back', async () => {
   const { room, tabs: [ada] } = await twoTabs();
   await ada.grab('sword');
-  await ada.page.locator('#bag .item', { hasText: 'sword' }).click();
+  await ada.page.locator('#inventory .item', { hasText: 'sword' }).click();
   await ada.cardIs('sword', 'open');
-  await ada.page.locator('#bag:empty').waitFor({ state: 'attached' });
+  await ada.page.locator('#inventory:empty').waitFor({ state: 'attached' });
   assert.deepEqual(await together.server.holders(room, 'sword'), []);
 });
 
@@ -72,7 +72,7 @@ test('the race button gives every tab the countdown and the same new cards, shut
   for (const tab of tabs) {
     await tab.raceCards.nth(5).waitFor();
     assert.match(await tab.text('#countdown'), /^[1-4]$/);
-    assert.equal(await tab.page.locator('#race-deck .card[data-state=locked]').count(), 6);
+    assert.equal(await tab.page.locator('#race-cards .card[data-state=locked]').count(), 6);
     assert.equal(await tab.page.isDisabled('#race'), true);
   }
   const [first, second] = await Promise.all(tabs.map((tab) => cardsOf(tab)));
@@ -118,6 +118,6 @@ test('whoever jumps the start takes nothing and waits longer', async () => {
 });
 
 function cardsOf(tab) {
-  return tab.page.$$eval('#race-deck .card', (cards) =>
+  return tab.page.$$eval('#race-cards .card', (cards) =>
     cards.map((card) => ({ asset: card.dataset.asset, key: card.querySelector('kbd').textContent })));
 }

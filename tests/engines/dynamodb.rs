@@ -13,14 +13,14 @@ use tokio::{
     time::{Duration, sleep, timeout},
 };
 
-use super::{PATIENCE, cannot_have, named_by, not_selected, on_path, place::Place, process, selected};
+use super::{PATIENCE, cannot_have, location::Location, named_by, not_selected, on_path, process, selected};
 
 /// What a test runs against: a stand-in for the service, in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Engine {
     pub name: &'static str,
     kind: Kind,
-    place: Place,
+    location: Location,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +66,7 @@ fn find(name: &'static str, kind: impl FnOnce() -> Option<Kind>, how: &str) -> O
     if kind.is_none() {
         cannot_have(name, how);
     }
-    kind.map(|kind| Engine { name, kind, place: Place::here() })
+    kind.map(|kind| Engine { name, kind, location: Location::here() })
 }
 
 /// One server, up and answering, with no table in it.
@@ -74,7 +74,7 @@ fn find(name: &'static str, kind: impl FnOnce() -> Option<Kind>, how: &str) -> O
 pub struct Server {
     pub port: u16,
     pub process: process::Process,
-    place: Place,
+    location: Location,
     folder: TempDir,
 }
 
@@ -84,8 +84,8 @@ pub const REGION: &str = "eu-west-1";
 
 impl Engine {
     /// The same elsewhere.
-    pub fn at(self, place: Place) -> Self {
-        Self { place, ..self }
+    pub fn at(self, location: Location) -> Self {
+        Self { location, ..self }
     }
 
     pub async fn start(&self) -> Server {
@@ -93,8 +93,8 @@ impl Engine {
         loop {
             let (folder, port) = (TempDir::new().unwrap(), process::free_port());
             let (program, args) = self.command(port);
-            let process = process::Process::start_at(&self.place, &program, &args, folder.path());
-            let mut server = Server { port, process, place: self.place.clone(), folder };
+            let process = process::Process::start_at(&self.location, &program, &args, folder.path());
+            let mut server = Server { port, process, location: self.location.clone(), folder };
             if server.wait_until_up().await {
                 return server;
             }
@@ -106,7 +106,7 @@ impl Engine {
     fn command(&self, port: u16) -> (PathBuf, Vec<String>) {
         let port = port.to_string();
         let (program, args) = match &self.kind {
-            Kind::Dynoxide(program) => (program.clone(), dynoxide_args(&self.place, &port)),
+            Kind::Dynoxide(program) => (program.clone(), dynoxide_args(&self.location, &port)),
             Kind::Local(folder) => (on_path("java").unwrap(), local_args(folder, &port)),
         };
         (program, args)
@@ -117,8 +117,8 @@ impl Engine {
     }
 }
 
-fn dynoxide_args(place: &Place, port: &str) -> Vec<String> {
-    ["serve", "--host", &place.address.to_string(), "--port", port].map(str::to_owned).to_vec()
+fn dynoxide_args(location: &Location, port: &str) -> Vec<String> {
+    ["serve", "--host", &location.address.to_string(), "--port", port].map(str::to_owned).to_vec()
 }
 
 fn local_args(folder: &Path, port: &str) -> Vec<String> {
@@ -138,7 +138,7 @@ impl Server {
     }
 
     fn address(&self) -> SocketAddr {
-        (self.place.address, self.port).into()
+        (self.location.address, self.port).into()
     }
 
     /// Asks the server on a connection of its own, as anybody would.

@@ -7,6 +7,7 @@
 pub mod cluster;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
+pub mod location;
 #[cfg(feature = "momento")]
 pub mod momento;
 #[cfg(feature = "mongodb")]
@@ -15,7 +16,6 @@ pub mod mongodb;
 pub mod mysql;
 #[cfg(feature = "nats")]
 pub mod nats;
-pub mod place;
 pub mod process;
 pub mod proxy;
 #[cfg(feature = "redis")]

@@ -7,13 +7,13 @@ use tokio::{
     net,
 };
 
-use super::{PATIENCE, cannot_have, named_by, not_selected, on_path, place::Place, process, selected};
+use super::{PATIENCE, cannot_have, location::Location, named_by, not_selected, on_path, process, selected};
 
 /// What a test runs against.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Engine {
     binary: PathBuf,
-    place: Place,
+    location: Location,
 }
 
 /// NATS, if there is one and it was asked for.
@@ -26,7 +26,7 @@ pub fn nats() -> Option<Engine> {
     if binary.is_none() {
         cannot_have("nats", "apt-get install nats-server, or name a binary in ASSET_ARBITER_NATS_SERVER");
     }
-    binary.map(|binary| Engine { binary, place: Place::here() })
+    binary.map(|binary| Engine { binary, location: Location::here() })
 }
 
 /// One server, up and answering.
@@ -43,8 +43,8 @@ pub struct Server {
 
 impl Engine {
     /// The same elsewhere.
-    pub fn at(self, place: Place) -> Self {
-        Self { place, ..self }
+    pub fn at(self, location: Location) -> Self {
+        Self { location, ..self }
     }
 
     pub fn start(&self) -> Server {
@@ -56,10 +56,10 @@ impl Engine {
         loop {
             let (folder, [port, monitor]) = (TempDir::new().unwrap(), [(); 2].map(|()| process::free_port()));
             let ports = [port, monitor].map(|port| port.to_string());
-            let address = self.place.address.to_string();
+            let address = self.location.address.to_string();
             let own = ["-a", &address, "-p", &ports[0], "-m", &ports[1]];
             let args: Vec<_> = own.iter().chain(more).map(|&arg| arg.to_owned()).collect();
-            let process = process::Process::start_at(&self.place, &self.binary, &args, folder.path());
+            let process = process::Process::start_at(&self.location, &self.binary, &args, folder.path());
             let mut server = Server { port, process, engine: self.clone(), args, monitor, folder };
             if server.wait_until_up() {
                 return server;
@@ -72,12 +72,12 @@ impl Engine {
 
 impl Server {
     pub fn url(&self) -> String {
-        format!("nats://{}:{}", self.engine.place.address, self.port)
+        format!("nats://{}:{}", self.engine.location.address, self.port)
     }
 
     /// Clients that are connected.
     pub async fn connections(&self) -> Option<usize> {
-        let mut stream = net::TcpStream::connect((self.engine.place.address, self.monitor)).await.ok()?;
+        let mut stream = net::TcpStream::connect((self.engine.location.address, self.monitor)).await.ok()?;
         let request = b"GET /connz HTTP/1.0\r\n\r\n";
         stream.write_all(request).await.ok()?;
         let mut answer = String::new();
@@ -89,8 +89,12 @@ impl Server {
     /// Starts it again where it was.
     pub fn restart(&mut self) {
         self.process.kill();
-        self.process =
-            process::Process::start_at(&self.engine.place, &self.engine.binary, &self.args, self.folder.path());
+        self.process = process::Process::start_at(
+            &self.engine.location,
+            &self.engine.binary,
+            &self.args,
+            self.folder.path(),
+        );
         assert!(self.wait_until_up(), "nats-server does not start again: {}", self.output());
     }
 
@@ -102,7 +106,7 @@ impl Server {
     fn wait_until_up(&mut self) -> bool {
         let since = Instant::now();
         while since.elapsed() < PATIENCE && self.process.is_running() {
-            let listens = |port: &u16| TcpStream::connect((self.engine.place.address, *port)).is_ok();
+            let listens = |port: &u16| TcpStream::connect((self.engine.location.address, *port)).is_ok();
             if [self.port, self.monitor].iter().all(listens) {
                 return true;
             }

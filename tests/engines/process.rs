@@ -7,7 +7,7 @@ use std::{
     sync::{LazyLock, Mutex},
 };
 
-use super::place::Place;
+use super::location::Location;
 
 /// Below the range the system gives to outgoing connections, and so that a cluster's second port (+ 10,000) is, too.
 const PORTS: std::ops::Range<u16> = 11_000..21_000;
@@ -22,13 +22,13 @@ pub struct Process(Child);
 impl Process {
     /// Starts a program where we are, whose output goes to a file in `folder`.
     pub fn start(program: &Path, args: &[String], folder: &Path) -> Self {
-        Self::start_at(&Place::here(), program, args, folder)
+        Self::start_at(&Location::here(), program, args, folder)
     }
 
     /// The same elsewhere.
-    pub fn start_at(place: &Place, program: &Path, args: &[String], folder: &Path) -> Self {
+    pub fn start_at(location: &Location, program: &Path, args: &[String], folder: &Path) -> Self {
         let log = File::options().create(true).append(true).open(folder.join("output")).unwrap();
-        let child = place
+        let child = location
             .command(program)
             .args(args)
             .current_dir(folder)

@@ -8,7 +8,7 @@ use redis::{Connection, FromRedisValue, RedisResult, Value};
 use tempfile::TempDir;
 
 use super::{
-    PATIENCE, cannot_have, eventually, in_python_package, named_by, not_selected, on_path, place::Place,
+    PATIENCE, cannot_have, eventually, in_python_package, location::Location, named_by, not_selected, on_path,
     process, selected,
 };
 
@@ -17,7 +17,7 @@ use super::{
 pub struct Engine {
     pub name: &'static str,
     binary: PathBuf,
-    place: Place,
+    location: Location,
 }
 
 /// Every one there is, of those that were asked for.
@@ -59,7 +59,7 @@ fn found(name: &'static str, binary: Option<PathBuf>, how: &str) -> Option<Engin
     if binary.is_none() {
         cannot_have(name, how);
     }
-    binary.map(|binary| Engine { name, binary, place: Place::here() })
+    binary.map(|binary| Engine { name, binary, location: Location::here() })
 }
 
 /// One server, up and answering.
@@ -79,8 +79,8 @@ pub const DURABLE: [&str; 6] = ["--save", "", "--appendonly", "yes", "--appendfs
 
 impl Engine {
     /// The same elsewhere, open to everyone who reaches it.
-    pub fn at(self, place: Place) -> Self {
-        Self { place, ..self }
+    pub fn at(self, location: Location) -> Self {
+        Self { location, ..self }
     }
 
     /// Starts a server that keeps nothing on disk.
@@ -90,7 +90,7 @@ impl Engine {
 
     pub fn start_with(&self, args: &[&str]) -> Server {
         self.launch(|port, folder| {
-            let (address, port) = (self.place.address.to_string(), port.to_string());
+            let (address, port) = (self.location.address.to_string(), port.to_string());
             let own =
                 ["--bind", &address, "--protected-mode", "no", "--dir", path(folder), "--loglevel", "warning"];
             own.iter().chain(&["--port", &port]).chain(args).map(|&arg| arg.to_owned()).collect()
@@ -116,7 +116,7 @@ impl Engine {
         loop {
             let (folder, port) = (TempDir::new().unwrap(), process::free_port());
             let args = args(port, folder.path());
-            let process = process::Process::start_at(&self.place, &self.binary, &args, folder.path());
+            let process = process::Process::start_at(&self.location, &self.binary, &args, folder.path());
             let mut server = Server { port, process, engine: self.clone(), args, folder };
             if server.wait_until_up() {
                 return server;
@@ -129,7 +129,7 @@ impl Engine {
 
 impl Server {
     pub fn url(&self) -> String {
-        format!("redis://{}:{}", self.engine.place.address, self.port)
+        format!("redis://{}:{}", self.engine.location.address, self.port)
     }
 
     pub fn try_connect(&self) -> Option<Connection> {
@@ -172,8 +172,12 @@ impl Server {
     /// Starts it again where it was, with what it kept on disk.
     pub fn restart(&mut self) {
         self.process.kill();
-        self.process =
-            process::Process::start_at(&self.engine.place, &self.engine.binary, &self.args, self.folder.path());
+        self.process = process::Process::start_at(
+            &self.engine.location,
+            &self.engine.binary,
+            &self.args,
+            self.folder.path(),
+        );
         assert!(self.wait_until_up(), "{} does not start again: {}", self.engine.name, self.output());
     }
 

@@ -38,7 +38,7 @@ impl Ground {
         let engine = redis::redis()?;
         let mut network = Network::new()?;
         let redis_host = network.host();
-        let redis = engine.at(redis_host.place.clone()).start_with(&redis::DURABLE);
+        let redis = engine.at(redis_host.location.clone()).start_with(&redis::DURABLE);
         let nodes = three(&mut network, &redis.url(), &[]).await;
         Some(Self { nodes, redis, redis_host, _network: network })
     }
@@ -78,8 +78,8 @@ async fn a_race_over_dynamodb_and_nats_is_held() {
     let Some(store) = dynamodb::local() else { return };
     let Some(bus) = nats::nats() else { return };
     let Some(mut network) = Network::new() else { return };
-    let store = store.at(network.host().place).start().await;
-    let bus = bus.at(network.host().place).start();
+    let store = store.at(network.host().location).start().await;
+    let bus = bus.at(network.host().location).start();
     let nodes = three(&mut network, &store.url(), &["--bus", &bus.url()]).await;
     race_undisturbed(&nodes, 5).await;
     nothing_is_stranded(&nodes).await;

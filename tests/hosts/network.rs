@@ -1,6 +1,6 @@
 use std::{net::Ipv4Addr, process::Command};
 
-use crate::engines::{cannot_have, on_path, place::Place};
+use crate::engines::{cannot_have, location::Location, on_path};
 
 /// Hosts on one Ethernet, each a network namespace of this machine; we are on it, too. Gone when dropped.
 pub(crate) struct Network {
@@ -14,7 +14,7 @@ pub(crate) struct Network {
 /// One of its hosts.
 #[derive(Debug, Clone)]
 pub(crate) struct Host {
-    pub(crate) place: Place,
+    pub(crate) location: Location,
     namespace: String,
 }
 
@@ -53,7 +53,7 @@ impl Network {
         ip(&format!("-netns {name} address add {address}/24 dev eth0"));
         ip(&format!("-netns {name} link set eth0 up"));
         ip(&format!("-netns {name} link set lo up"));
-        Host { place: Place::in_namespace(&name, address.into()), namespace: name }
+        Host { location: Location::in_namespace(&name, address.into()), namespace: name }
     }
 
     fn host_name(&self, number: u8) -> String {
@@ -80,12 +80,12 @@ impl Host {
     }
 
     fn loses(&self, other: &Self) {
-        let (namespace, address) = (&self.namespace, other.place.address);
+        let (namespace, address) = (&self.namespace, other.location.address);
         ip(&format!("-netns {namespace} neighbour replace {address} lladdr {NOBODY} dev eth0 nud permanent"));
     }
 
     fn finds(&self, other: &Self) {
-        ip(&format!("-netns {} neighbour delete {} dev eth0", self.namespace, other.place.address));
+        ip(&format!("-netns {} neighbour delete {} dev eth0", self.namespace, other.location.address));
     }
 }
 

@@ -68,11 +68,11 @@ pub(crate) async fn three(network: &mut Network, store: &str, more: &[&str]) -> 
 }
 
 async fn launch(host: &Host, flags: &[String]) -> Process {
-    let mut command = Command::from(host.place.command(Process::program()));
+    let mut command = Command::from(host.location.command(Process::program()));
     // What DynamoDB Local asks for beyond loopback, and does not look at.
     command.env("AWS_ACCESS_KEY_ID", "anyone").env("AWS_SECRET_ACCESS_KEY", "anything").stdin(Stdio::null());
     let flags: Vec<_> = flags.iter().map(String::as_str).collect();
-    let address = SocketAddr::new(host.place.address, PORT);
+    let address = SocketAddr::new(host.location.address, PORT);
     Process::launch(command, &address.to_string(), &flags).await
 }
 

@@ -367,7 +367,7 @@ impl Store for Away {
     async fn held_by(&self, _: &RoomName, _: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
         away()
     }
-    async fn keep(&self, _: &RoomName, _: Millis) -> Result<()> {
+    async fn touch(&self, _: &RoomName, _: Millis) -> Result<()> {
         away()
     }
     async fn ping(&self) -> Result<()> {

@@ -221,8 +221,8 @@ impl Store for Flawed {
         self.inner.held_by(room, player).await
     }
 
-    async fn keep(&self, room: &RoomName, now: Millis) -> Result<()> {
-        self.inner.keep(room, now).await
+    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
+        self.inner.touch(room, now).await
     }
 
     async fn ping(&self) -> Result<()> {

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::spec::{self, Answer, Ask, Named, OneAsset, Revision, Sight, Step, THE_END, Why};
 
-/// Records the operations of many clients.
+/// RecordStore the operations of many clients.
 pub struct Recorder {
     started: Instant,
     taken: Mutex<Taken>,

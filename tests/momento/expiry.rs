@@ -29,7 +29,7 @@ async fn a_room_nobody_uses_is_forgotten_whole_and_one_that_is_kept_stays() {
         }
     }
     let gone = async || {
-        kept.store.keep(&kept.room, node.next().at).await.unwrap();
+        kept.store.touch(&kept.room, node.next().at).await.unwrap();
         let left = unused.snapshot().await;
         // An asset is one item: its holders are there as long as it is.
         assert!(left.iter().all(|asset| asset.held == 1 && asset.holders.len() == 1), "{left:?}");
@@ -70,13 +70,13 @@ async fn the_names_of_a_room_outlive_its_assets() {
         outlives("selected");
         ground.release(node.next(), &sword, &ann).await;
         outlives("released");
-        ground.store.keep(&ground.room, node.next().at).await.unwrap();
+        ground.store.touch(&ground.room, node.next().at).await.unwrap();
         outlives("kept");
     }
     // Renewals are few: a room is kept anew after an eighth of its time, a name added anew after as much.
     let before = (momento.requests("set_union"), momento.requests("set_if"));
     for _ in 0..20 {
-        ground.store.keep(&ground.room, node.next().at).await.unwrap();
+        ground.store.touch(&ground.room, node.next().at).await.unwrap();
     }
     let after = (momento.requests("set_union"), momento.requests("set_if"));
     assert!(after.0 - before.0 <= 1 && after.1 - before.1 <= 2, "{before:?} to {after:?}");

@@ -34,7 +34,7 @@ async fn what_is_over_is_not_there_whether_it_was_swept_or_not() {
     ground.select(node.next(), &sword, std::slice::from_ref(&ann)).await;
     let_time_go_by(&server, &ground.room).await;
 
-    ground.store.keep(&ground.room, node.next().at).await.unwrap();
+    ground.store.touch(&ground.room, node.next().at).await.unwrap();
     assert!(ground.snapshot().await.is_empty() && ground.revisions().await.is_empty());
     assert!(ground.held_by(&ann).await.is_empty());
     assert!(ground.store.asset(&ground.room, &sword).await.is_err());
@@ -58,7 +58,7 @@ async fn a_room_that_is_used_stays() {
         let soon = doc! { "$set": { "expires_at": DateTime::from_millis(now as i64 + 30_000) } };
         papers(&server).await.update_many(doc! { "room": ground.room.as_str() }, soon).await.unwrap();
     }
-    kept.store.keep(&kept.room, now).await.unwrap();
+    kept.store.touch(&kept.room, now).await.unwrap();
     changed.restock(node.next(), &sword, 1).await;
     for ground in [kept, changed] {
         let found =

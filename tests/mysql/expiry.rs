@@ -44,7 +44,7 @@ async fn a_room_nobody_uses_goes_whole_and_those_that_are_used_stay() {
             ground.create(node.next(), &sword, 2).await;
             ground.select(node.next(), &sword, &crowd).await;
         }
-        store.keep(&kept.room, later(node.next()).at).await.unwrap();
+        store.touch(&kept.room, later(node.next()).at).await.unwrap();
         changed.restock(later(node.next()), &sword, 1).await;
         newest.create(later(node.next()), &sword, 1).await;
         eventually("the unused room to go", async || unused.snapshot().await.is_empty().then_some(())).await;

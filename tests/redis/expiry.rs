@@ -40,7 +40,7 @@ async fn a_room_nobody_uses_goes_whole_and_one_that_is_kept_stays() {
             ground.select(node.next(), &sword, &crowd).await;
         }
         let gone = async || {
-            kept.store.keep(&kept.room, node.next().at).await.unwrap();
+            kept.store.touch(&kept.room, node.next().at).await.unwrap();
             // Counter and holders are held against each other: never is a part of it gone.
             unused.snapshot().await.is_empty().then_some(())
         };
@@ -113,10 +113,10 @@ async fn a_time_to_live_that_is_changed_or_taken_back_holds_for_rooms_there_are(
         ground.select(node.next(), &sword, &players(["ann"])).await;
         let now = node.next().at;
         let shorter = expiring(&server, Duration::from_secs(100)).await;
-        shorter.keep(&ground.room, now).await.unwrap();
+        shorter.touch(&ground.room, now).await.unwrap();
         assert!(left(&server).iter().all(|left| (1..=100_000).contains(left)), "{:?}", left(&server));
         let for_ever = store(&server.url()).await;
-        for_ever.keep(&ground.room, now).await.unwrap();
+        for_ever.touch(&ground.room, now).await.unwrap();
         assert_eq!(left(&server), [-1; 4]);
         sleep(Duration::from_millis(1)).await;
         assert_eq!(ground.state(&sword).await.held, 1);

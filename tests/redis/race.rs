@@ -21,7 +21,7 @@ use crate::{
     },
     ground::engines,
     remote::{
-        race::{Bots, REGRESSIONS, ROOM, Verdict, holds_on, holds_over_a_bus},
+        race::{Bots, Judgement, REGRESSIONS, ROOM, holds_on, holds_over_a_bus},
         store,
     },
     replicas::replica_follows,
@@ -113,7 +113,7 @@ struct Race {
 
 /// What came of it.
 struct Judged {
-    verdict: Verdict,
+    verdict: Judgement,
     /// How often the node noticed that the store went back, and whether it logged it.
     regressions: u64,
     logged: bool,
@@ -191,7 +191,7 @@ impl Race {
 
 /// What is wrong beyond what has to be when something that was told is not stored any more: a unit may go to another
 /// player under the same revision, and one that nobody asks for again stays.
-fn more_than_lost_writes(verdict: &Verdict) -> BTreeSet<&str> {
+fn more_than_lost_writes(verdict: &Judgement) -> BTreeSet<&str> {
     let expected =
         ["told_not_stored", "told_otherwise", "answered_not_stored", "answered_otherwise", "too_few_holders"];
     let shown = verdict.report["violations"]["shown"].as_array().unwrap();

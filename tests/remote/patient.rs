@@ -117,8 +117,8 @@ impl Store for Patient {
         read(|| self.0.held_by(room, player)).await
     }
 
-    async fn keep(&self, room: &RoomName, now: Millis) -> Result<()> {
-        read(|| self.0.keep(room, now)).await
+    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
+        read(|| self.0.touch(room, now)).await
     }
 
     async fn ping(&self) -> Result<()> {

@@ -49,7 +49,7 @@ async fn holds(nodes: Vec<Process>, url: &str, more: &[&str]) {
 pub struct Bots(Child);
 
 /// What they say, and how they end.
-pub struct Verdict {
+pub struct Judgement {
     pub code: Option<i32>,
     pub report: Value,
 }
@@ -70,14 +70,14 @@ impl Bots {
         Self(bots.unwrap())
     }
 
-    pub async fn verdict(self) -> Verdict {
+    pub async fn verdict(self) -> Judgement {
         let output = timeout(UNTIL_JUDGED, self.0.wait_with_output()).await.expect("a verdict").unwrap();
         let report = serde_json::from_slice(&output.stdout).expect("a report");
-        Verdict { code: output.status.code(), report }
+        Judgement { code: output.status.code(), report }
     }
 }
 
-impl Verdict {
+impl Judgement {
     pub fn held(&self) -> bool {
         self.code == Some(0) && self.report["verdict"] == "held"
     }

@@ -14,24 +14,24 @@ use super::{
 
 /// Of a select or a release.
 pub fn of_reply(world: &World, deed: &Deed, reply: &ServerMessage) -> Result<Outcome, String> {
-    let ledger = &world.ledger;
+    let recording = &world.recording;
     match (deed, reply) {
         (
             Deed::Select(of, player),
             &ServerMessage::Selection { ref asset, granted, remaining, revision, already_held, .. },
         ) if of == asset => match (granted, already_held) {
-            (true, true) => ledger.granted(asset, revision, player).map(|()| Outcome::Found),
+            (true, true) => recording.granted(asset, revision, player).map(|()| Outcome::Found),
             (true, false) => {
-                ledger.granted(asset, revision, player)?;
-                ledger.had_left(asset, revision, remaining).map(|()| Outcome::Done)
+                recording.granted(asset, revision, player)?;
+                recording.had_left(asset, revision, remaining).map(|()| Outcome::Done)
             }
             (false, _) if remaining > 0 => Err(format!("denied too early: {reply:?}")),
-            (false, _) => ledger.had_left(asset, revision, 0).map(|()| Outcome::Refused),
+            (false, _) => recording.had_left(asset, revision, 0).map(|()| Outcome::Refused),
         },
         (Deed::Release(of, _), &ServerMessage::Release { ref asset, remaining, revision, .. })
             if of == asset =>
         {
-            ledger.had_left(asset, revision, remaining).map(|()| Outcome::Done)
+            recording.had_left(asset, revision, remaining).map(|()| Outcome::Done)
         }
         (_, ServerMessage::Error { code, .. }) => of_error(world, deed, *code),
         _ => Err(format!("no answer to {deed:?}: {reply:?}")),
@@ -43,7 +43,7 @@ pub fn of_state(world: &World, deed: &Deed, answer: Result<AssetState, Refusal>)
     match answer {
         Ok(state) => {
             let known = (!state.removed).then(|| Known::of(&state));
-            world.ledger.had(&state.asset, state.revision, known.as_ref()).map(|()| Outcome::Done)
+            world.recording.had(&state.asset, state.revision, known.as_ref()).map(|()| Outcome::Done)
         }
         Err(refusal) => of_error(world, deed, refusal.code),
     }
@@ -51,7 +51,7 @@ pub fn of_state(world: &World, deed: &Deed, answer: Result<AssetState, Refusal>)
 
 /// Of a refusal.
 pub fn of_error(world: &World, deed: &Deed, code: ErrorCode) -> Result<Outcome, String> {
-    let was_emptied = world.ledger.was_emptied();
+    let was_emptied = world.recording.was_emptied();
     let is_there = world.plan.rules == Rules::Selects && !was_emptied;
     match (code, deed) {
         // What was done and not answered is lost, and nothing says that it was done.

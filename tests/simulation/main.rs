@@ -9,18 +9,18 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod answers;
+mod client;
 mod complaints;
 #[path = "../conformance/mod.rs"]
 mod conformance;
-mod ledger;
 #[path = "../linearizability/mod.rs"]
 mod linearizability;
 mod many;
 mod plan;
 mod planted;
 mod player;
+mod recording_store;
 mod run;
-mod seat;
 mod tally;
 mod trace;
 mod witness;

@@ -37,7 +37,7 @@ pub struct Plan {
     /// How many messages between nodes are lost, and how late the others come.
     pub loss: f64,
     pub lateness: Duration,
-    pub troubles: Vec<Trouble>,
+    pub incidents: Vec<Incident>,
 }
 
 /// How assets come to be.
@@ -53,7 +53,7 @@ pub enum Made {
 
 /// Something that happens, after a while and for a while.
 #[derive(Debug, Clone)]
-pub struct Trouble {
+pub struct Incident {
     pub after: Duration,
     pub lasts: Duration,
     pub kind: Kind,
@@ -103,10 +103,10 @@ impl Plan {
             faults: faults(rules, made, deadline, rng),
             loss: [0.0, 0.1, 0.5, 1.0][rng.usize(..4)],
             lateness: Duration::from_millis(rng.u64(1..=250)),
-            troubles: (0..rng.usize(..=5)).map(|_| Trouble::new(nodes, rng)).collect(),
+            incidents: (0..rng.usize(..=5)).map(|_| Incident::new(nodes, rng)).collect(),
         };
         if made == Made::First && rng.u8(..6) == 0 {
-            plan.troubles.push(Trouble::emptied(rng));
+            plan.incidents.push(Incident::emptied(rng));
             // A store that lost a call takes a late copy of it for a new one.
             (plan.faults.duplicated, plan.faults.duplicated_late) = (0.0, 0.0);
         }
@@ -115,7 +115,7 @@ impl Plan {
 
     /// Whether the store loses everything at some time.
     pub fn is_emptied(&self) -> bool {
-        self.troubles.iter().any(|trouble| matches!(trouble.kind, Kind::Emptied))
+        self.incidents.iter().any(|incident| matches!(incident.kind, Kind::Emptied))
     }
 
     pub fn config(&self) -> Config {
@@ -146,7 +146,7 @@ impl Plan {
     }
 }
 
-impl Trouble {
+impl Incident {
     fn emptied(rng: &mut Rng) -> Self {
         Self { after: Duration::from_millis(rng.u64(1..=1500)), lasts: Duration::ZERO, kind: Kind::Emptied }
     }

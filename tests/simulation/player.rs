@@ -13,8 +13,8 @@ use crate::linearizability::plan::Rules;
 
 use super::{
     answers,
+    client::{Client, Memory},
     plan::Made,
-    seat::{Memory, Seat},
     tally::{Deed, Outcome},
     world::{Node, World},
 };
@@ -28,7 +28,7 @@ pub struct Player {
     /// `None`: an observer.
     name: Option<PlayerName>,
     rng: Rng,
-    pub seat: Option<Seat>,
+    pub client: Option<Client>,
     memory: Memory,
     /// Asked for and not decided yet.
     wants: BTreeSet<AssetName>,
@@ -43,7 +43,7 @@ impl Player {
             world: Arc::clone(world),
             name,
             rng: world.fork(),
-            seat: None,
+            client: None,
             memory: Memory::default(),
             wants: BTreeSet::new(),
             snapshots: 0,
@@ -64,13 +64,13 @@ impl Player {
     pub async fn settle(&mut self) -> Result<(), String> {
         for _ in 0..TRIES {
             self.attend()?;
-            if self.seat.is_none() {
+            if self.client.is_none() {
                 self.join().await;
             }
             let insists = self.world.plan.rules == Rules::Selects;
             let wanted = if insists { self.wants.clone() } else { BTreeSet::new() };
-            if let Some(seat) = &mut self.seat {
-                wanted.iter().for_each(|asset| seat.select(asset));
+            if let Some(client) = &mut self.client {
+                wanted.iter().for_each(|asset| client.select(asset));
                 self.answers(Duration::from_secs(10)).await?;
                 if !self.waits() && (!insists || self.wants.is_empty()) {
                     return Ok(());
@@ -83,24 +83,24 @@ impl Player {
 
     /// Joins the node at a place.
     pub async fn join_at(&mut self, node: Arc<Node>) {
-        self.seat = Seat::take(&self.world, node, &self.who, self.name.clone(), &mut self.memory).await;
+        self.client = Client::take(&self.world, node, &self.who, self.name.clone(), &mut self.memory).await;
     }
 
     pub fn leave(&mut self) {
-        if let Some(seat) = self.seat.take() {
-            self.snapshots += seat.snapshots;
-            self.memory = seat.leave();
+        if let Some(client) = self.client.take() {
+            self.snapshots += client.snapshots;
+            self.memory = client.leave();
         }
     }
 
     /// Takes what there is to be taken, if the node still is there.
     pub fn attend(&mut self) -> Result<(), String> {
-        let Some(seat) = &mut self.seat else { return Ok(()) };
-        if seat.node.is_down() {
+        let Some(client) = &mut self.client else { return Ok(()) };
+        if client.node.is_down() {
             self.leave();
             return Ok(());
         }
-        for decided in seat.listen()? {
+        for decided in client.listen()? {
             if let Deed::Select(asset, _) = decided {
                 self.wants.remove(&asset);
             }
@@ -110,22 +110,22 @@ impl Player {
 
     /// How often the whole room was told to it.
     pub fn snapshots(&self) -> u64 {
-        self.snapshots + self.seat.as_ref().map_or(0, |seat| seat.snapshots)
+        self.snapshots + self.client.as_ref().map_or(0, |client| client.snapshots)
     }
 
-    /// The seat of a player whom a node must know to be there.
+    /// The client of a player whom a node must know to be there.
     pub fn is_at(&self, node: &Arc<Node>) -> bool {
-        self.name.is_some() && self.seat.as_ref().is_some_and(|seat| Arc::ptr_eq(&seat.node, node))
+        self.name.is_some() && self.client.as_ref().is_some_and(|client| Arc::ptr_eq(&client.node, node))
     }
 
     async fn step(&mut self) -> Result<(), String> {
-        let Some(seat) = &mut self.seat else {
+        let Some(client) = &mut self.client else {
             self.join().await;
             return Ok(());
         };
         match self.rng.u8(..20) {
             0 => self.leave(),
-            1 => seat.sync(),
+            1 => client.sync(),
             2 => {}
             _ => self.wish().await?,
         }
@@ -139,18 +139,18 @@ impl Player {
     }
 
     async fn wish(&mut self) -> Result<(), String> {
-        let (Some(seat), Some(player)) = (&mut self.seat, self.name.clone()) else { return Ok(()) };
+        let (Some(client), Some(player)) = (&mut self.client, self.name.clone()) else { return Ok(()) };
         let assets = &self.world.plan.assets;
         let asset = assets[self.rng.usize(..assets.len())].0.clone();
         match (self.world.plan.rules, self.rng.u8(..20)) {
             (_, 0) => self.operate(Deed::Select(asset, player)).await?,
             (Rules::Changes | Rules::Lives, 1) => self.operate(Deed::Restock(asset)).await?,
             (Rules::Changes | Rules::Lives, 2) => self.operate(Deed::Release(asset, player)).await?,
-            (Rules::Changes | Rules::Lives, 3..=8) => seat.release(&asset),
+            (Rules::Changes | Rules::Lives, 3..=8) => client.release(&asset),
             (Rules::Lives, 9) => self.operate(Deed::Remove(asset)).await?,
             (Rules::Lives, 10 | 11) => self.operate(Deed::Create(asset)).await?,
             _ => {
-                seat.select(&asset);
+                client.select(&asset);
                 self.wants.insert(asset);
             }
         }
@@ -158,7 +158,7 @@ impl Player {
     }
 
     fn waits(&self) -> bool {
-        self.seat.as_ref().is_some_and(Seat::waits)
+        self.client.as_ref().is_some_and(Client::waits)
     }
 
     /// Waits for all answers, but not longer than this.
@@ -166,8 +166,8 @@ impl Player {
         let waiting = async {
             loop {
                 self.attend()?;
-                let Some(seat) = self.seat.as_ref().filter(|seat| seat.waits()) else { return Ok(()) };
-                seat.node.up(seat.woken()).await;
+                let Some(client) = self.client.as_ref().filter(|client| client.waits()) else { return Ok(()) };
+                client.node.up(client.woken()).await;
             }
         };
         timeout(patience, waiting).await.unwrap_or(Ok(()))

@@ -17,11 +17,11 @@ use crate::{
 };
 
 use super::{
+    client::Client,
     complaints::Complaints,
     plan::{LINGER, Made, Plan},
     planted::Planted,
     player::Player,
-    seat::Seat,
     tally::{Deed, Outcome},
     world::{Node, World},
 };
@@ -56,7 +56,7 @@ pub fn play(seed: u64, planted: Option<Planted>) -> Result<Met, Box<Broken>> {
         let world = World::new(seed, planted);
         match live(&world)
             .await
-            .and_then(|snapshots| complaints.none(world.ledger.was_emptied()).map(|()| snapshots))
+            .and_then(|snapshots| complaints.none(world.recording.was_emptied()).map(|()| snapshots))
         {
             Ok(snapshots) => Ok(Met::of(&world, snapshots)),
             Err(why) => {
@@ -86,8 +86,8 @@ async fn live(world: &Arc<World>) -> Result<u64, String> {
     let observers = (0..plan.observers).map(|_| None);
     let mut all: Vec<_> = named.chain(observers).map(|name| Player::new(world, name)).collect();
     world.storm();
-    let troubles = join_all(plan.troubles.iter().map(|trouble| world.befall(trouble)));
-    let (ran, _) = join(try_join_all(all.iter_mut().map(Player::run)), troubles).await;
+    let incidents = join_all(plan.incidents.iter().map(|incident| world.befall(incident)));
+    let (ran, _) = join(try_join_all(all.iter_mut().map(Player::run)), incidents).await;
     ran?;
     world.calm().await;
     try_join_all(all.iter_mut().map(Player::settle)).await?;
@@ -124,15 +124,15 @@ async fn quiet(world: &World, all: &mut [Player]) -> Result<(), String> {
             Err(_) if waited < QUIET => {}
             Err(why) => return Err(format!("long after the last fault, {why}")),
         }
-        all.iter_mut().filter_map(|player| player.seat.as_mut()).for_each(Seat::sync);
+        all.iter_mut().filter_map(|player| player.client.as_mut()).for_each(Client::sync);
         sleep(Duration::from_millis(250)).await;
         waited += Duration::from_millis(250);
     }
 }
 
 async fn agreed(world: &World, all: &[Player]) -> Result<(), String> {
-    for seat in all.iter().filter_map(|player| player.seat.as_ref()) {
-        seat.agrees()?;
+    for client in all.iter().filter_map(|player| player.client.as_ref()) {
+        client.agrees()?;
     }
     for node in world.nodes() {
         node_agrees(world, &node, all).await?;
@@ -145,7 +145,7 @@ async fn node_agrees(world: &World, node: &Arc<Node>, all: &[Player]) -> Result<
     let shown = shown.map_err(|refusal| format!("{} says {}", node.name, refusal.message))?;
     for (asset, _) in &world.plan.assets {
         let known = shown.assets.iter().find(|state| state.asset == *asset).map(Known::of);
-        let stored = world.ledger.shown(asset);
+        let stored = world.recording.shown(asset);
         if known != stored {
             return Err(format!("{} shows {known:?}, but stored is {stored:?}", node.name));
         }
@@ -161,9 +161,9 @@ async fn node_agrees(world: &World, node: &Arc<Node>, all: &[Player]) -> Result<
 
 /// The promise, once quiet.
 fn kept(world: &World) -> Result<(), String> {
-    world.ledger.is_sound()?;
-    let was_emptied = world.ledger.was_emptied();
-    world.tally.explains(&world.ledger.effects(), was_emptied)?;
+    world.recording.is_sound()?;
+    let was_emptied = world.recording.was_emptied();
+    world.tally.explains(&world.recording.effects(), was_emptied)?;
     if world.plan.rules != Rules::Selects || was_emptied {
         return Ok(());
     }
@@ -173,7 +173,7 @@ fn kept(world: &World) -> Result<(), String> {
 /// Where nothing is given back or added, as many hold as asked, up to the number of units.
 fn enough_hold(world: &World, asset: &AssetName) -> Result<(), String> {
     let (answered, others) = world.tally.askers(asset);
-    let (units, held) = (world.plan.units(asset), world.ledger.shown(asset).map_or(0, |known| known.held));
+    let (units, held) = (world.plan.units(asset), world.recording.shown(asset).map_or(0, |known| known.held));
     let most = |players: usize| units.min(players as Units);
     let expected = most(answered.len())..=most(answered.len() + others.len());
     if expected.contains(&held) {
@@ -187,7 +187,7 @@ async fn nothing_is_left(world: &World, idle: usize) -> Result<(), String> {
     sleep(LINGER + Duration::from_secs(4)).await;
     for node in world.nodes() {
         // One that noticed a loss waits for the news that an operator removed the room.
-        if world.listens(&node) && !world.ledger.was_emptied() {
+        if world.listens(&node) && !world.recording.was_emptied() {
             return Err(format!("{} still listens to a room that nobody is in", node.name));
         }
         // There may be one: if it can be opened, then no other is open.
@@ -224,7 +224,7 @@ impl Met {
 
     fn of(world: &World, snapshots: u64) -> Self {
         let (answered, unknown) = world.tally.sums();
-        let effects = world.ledger.effects().values().sum();
+        let effects = world.recording.effects().values().sum();
         Self { seeds: 1, effects, answered, unknown, snapshots, hash: world.trace.hash() }
     }
 }

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use super::ledger::Ledger;
+use super::recording_store::RecordingStore;
 
 /// What a node was told of the room, up to now or until it let the room go.
 #[derive(Default)]
@@ -26,15 +26,20 @@ impl Seen {
 /// Where a node meets its store.
 pub struct Witness {
     inner: Arc<dyn Store>,
-    ledger: Arc<Ledger>,
+    recording: Arc<RecordingStore>,
     seen: Arc<Seen>,
     /// A bug that is planted: with so many units each select makes an asset that is missing.
     makes_anew: Option<Units>,
 }
 
 impl Witness {
-    pub fn new(inner: Arc<dyn Store>, ledger: Arc<Ledger>, seen: Arc<Seen>, makes_anew: Option<Units>) -> Self {
-        Self { inner, ledger, seen, makes_anew }
+    pub fn new(
+        inner: Arc<dyn Store>,
+        recording: Arc<RecordingStore>,
+        seen: Arc<Seen>,
+        makes_anew: Option<Units>,
+    ) -> Self {
+        Self { inner, recording, seen, makes_anew }
     }
 
     fn saw<T>(&self, asset: &AssetName, answer: Result<T>) -> Result<T> {
@@ -70,7 +75,7 @@ impl Store for Witness {
     ) -> Result<Selected> {
         let create = create.or(self.makes_anew);
         if create.is_some() && self.seen.0.lock().contains(asset) {
-            self.ledger
+            self.recording
                 .complain(format!("{}/{} is to make {asset}, of which its node was told", call.node, call.seq));
         }
         self.saw(asset, self.inner.select(call, room, asset, players, create).await)
@@ -134,8 +139,8 @@ impl Store for Witness {
         held.inspect(|rows| self.seen.add(rows.iter().map(|(asset, _)| asset)))
     }
 
-    async fn keep(&self, room: &RoomName, now: Millis) -> Result<()> {
-        self.inner.keep(room, now).await
+    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
+        self.inner.touch(room, now).await
     }
 
     async fn ping(&self) -> Result<()> {

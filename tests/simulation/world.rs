@@ -31,9 +31,9 @@ use crate::{
 };
 
 use super::{
-    ledger::Ledger,
-    plan::{Kind, Made, Plan, Trouble},
+    plan::{Incident, Kind, Made, Plan},
     planted::{Planted, Unchecked},
+    recording_store::RecordingStore,
     tally::Tally,
     trace::Trace,
     witness::{Leaver, Seen, Witness},
@@ -46,7 +46,7 @@ pub struct World {
     pub plan: Plan,
     pub room: RoomName,
     pub trace: Arc<Trace>,
-    pub ledger: Arc<Ledger>,
+    pub recording: Arc<RecordingStore>,
     pub tally: Tally,
     planted: Option<Planted>,
     store: Arc<dyn Store>,
@@ -81,18 +81,18 @@ impl World {
         let mut rng = Rng::with_seed(seed);
         let plan = Plan::new(seed, &mut rng);
         let trace = Arc::new(Trace::start());
-        let ledger = Arc::new(Ledger::new(Arc::clone(&trace)));
+        let recording = Arc::new(RecordingStore::new(Arc::clone(&trace)));
         if plan.made == Made::FromTemplate {
-            plan.assets.iter().for_each(|(asset, units)| ledger.show(asset, *units));
+            plan.assets.iter().for_each(|(asset, units)| recording.show(asset, *units));
         }
         let store: Arc<dyn Store> = match planted.and_then(Planted::flaw_of_the_store) {
-            Some(flaw) => Arc::new(Flawed::new(Arc::clone(&ledger) as Arc<dyn Store>, flaw)),
-            None => Arc::clone(&ledger) as Arc<dyn Store>,
+            Some(flaw) => Arc::new(Flawed::new(Arc::clone(&recording) as Arc<dyn Store>, flaw)),
+            None => Arc::clone(&recording) as Arc<dyn Store>,
         };
         let world = Arc::new(Self {
             room: ground::room("arena"),
             trace,
-            ledger,
+            recording,
             tally: Tally::default(),
             planted,
             store,
@@ -150,8 +150,8 @@ impl World {
         }
     }
 
-    pub async fn befall(&self, trouble: &Trouble) {
-        let Trouble { after, lasts, kind } = *trouble;
+    pub async fn befall(&self, incident: &Incident) {
+        let Incident { after, lasts, kind } = *incident;
         sleep(after).await;
         self.trace.say(format_args!("{kind:?} for {lasts:?}"));
         match kind {
@@ -170,7 +170,7 @@ impl World {
                 self.wire.lose(self.plan.loss);
                 self.wire.reconnect();
             }
-            Kind::Emptied => self.ledger.empty(&self.room).await,
+            Kind::Emptied => self.recording.empty(&self.room).await,
         }
     }
 
@@ -213,8 +213,8 @@ impl World {
         };
         let seen = Arc::<Seen>::default();
         let makes_anew = self.planted.filter(|&it| it == Planted::MakesAnewWhatIsMissing).map(|_| 1);
-        let ledger = Arc::clone(&self.ledger);
-        let store = Arc::new(Witness::new(store, ledger, Arc::clone(&seen), makes_anew));
+        let recording = Arc::clone(&self.recording);
+        let store = Arc::new(Witness::new(store, recording, Arc::clone(&seen), makes_anew));
         let end = self.wire.end();
         let (number, bus) = (end.number, end as Arc<dyn Bus>);
         let bus = match self.planted {

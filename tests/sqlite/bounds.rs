@@ -7,7 +7,7 @@ use crate::{
     conformance::ground::{Ground, Node, asset, granted, players, refusal, room},
     full::ready_again,
     neighbour::Neighbour,
-    place::Place,
+    temp_db::TempDb,
 };
 
 type Waiting<'a, T> = Vec<Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>>;
@@ -30,14 +30,14 @@ async fn at_once<'a, T>(
 
 #[tokio::test]
 async fn changes_wait_in_a_bounded_queue() {
-    let place = Place::quick();
-    let store = place.open();
+    let db_file = TempDb::quick();
+    let store = db_file.open();
     let (ground, node, sword) = (Ground::new(Arc::clone(&store)), Node::new(), asset("sword"));
     ground.create(node.next(), &sword, 1).await;
-    let neighbour = Neighbour::of(&place);
+    let neighbour = Neighbour::of(&db_file);
     neighbour.lock();
     let now = node.next().at;
-    let (refused, waiting) = at_once(33_000, || store.keep(&ground.room, now)).await;
+    let (refused, waiting) = at_once(33_000, || store.touch(&ground.room, now)).await;
     neighbour.unlock();
     assert!((1..=33_000 - 32_768).contains(&refused.len()), "32,768 wait: {} were refused", refused.len());
     assert!(refused.iter().all(|error| error.kind() == StoreErrorKind::Unavailable));
@@ -47,8 +47,8 @@ async fn changes_wait_in_a_bounded_queue() {
 
 #[tokio::test]
 async fn reads_wait_in_a_bounded_queue() {
-    let place = Place::quick();
-    let store = place.open();
+    let db_file = TempDb::quick();
+    let store = db_file.open();
     let lobby = room("lobby");
     let (refused, waiting) = at_once(9000, || store.revisions(&lobby)).await;
     assert!((1..=9000 - 8192).contains(&refused.len()), "8,192 wait: {} were refused", refused.len());
@@ -60,11 +60,11 @@ async fn reads_wait_in_a_bounded_queue() {
 /// Someone who locks the file for long keeps the store from working, but everyone is told, and nothing breaks.
 #[tokio::test]
 async fn a_locked_file_is_unavailable_to_all_who_wait() {
-    let place = Place::quick();
-    let store = place.open();
+    let db_file = TempDb::quick();
+    let store = db_file.open();
     let (ground, node, sword) = (Ground::new(Arc::clone(&store)), Node::new(), asset("sword"));
     ground.create(node.next(), &sword, 5).await;
-    let neighbour = Neighbour::of(&place);
+    let neighbour = Neighbour::of(&db_file);
     neighbour.lock();
     let (ann, begun) = (players(["ann"]), Instant::now());
     let asks = (0..20).map(|_| store.select(node.next(), &ground.room, &sword, &ann, None));
@@ -80,13 +80,13 @@ async fn a_locked_file_is_unavailable_to_all_who_wait() {
 /// Nor does that keep it from starting: what is there can be read, and it is ready when changes work.
 #[tokio::test]
 async fn a_start_on_a_locked_file_is_ready_later() {
-    let place = Place::quick();
-    let (ground, node, sword) = (Ground::new(place.open()), Node::new(), asset("sword"));
+    let db_file = TempDb::quick();
+    let (ground, node, sword) = (Ground::new(db_file.open()), Node::new(), asset("sword"));
     ground.create(node.next(), &sword, 5).await;
     ground.store.close().await.unwrap();
-    let neighbour = Neighbour::of(&place);
+    let neighbour = Neighbour::of(&db_file);
     neighbour.lock();
-    let ground = Ground { store: place.open(), ..ground };
+    let ground = Ground { store: db_file.open(), ..ground };
     assert!(ground.store.status().unwrap_err().message().contains("locked"));
     assert_eq!(ground.state(&sword).await.held, 0);
     neighbour.unlock();

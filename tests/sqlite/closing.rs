@@ -11,7 +11,7 @@ use crate::{
     conformance::ground::{Ground, Node, asset, granted, player, players, refusal, room},
     names::open_file,
     neighbour::Neighbour,
-    place::Place,
+    temp_db::TempDb,
 };
 
 const STOPS: usize = 100;
@@ -40,8 +40,8 @@ async fn ask_until_it_ends(ground: Ground, asset: AssetName, caller: usize) -> V
     told
 }
 
-fn left_of(place: &Place) -> Vec<String> {
-    let entries = fs::read_dir(place.file().parent().unwrap()).unwrap();
+fn left_of(db_file: &TempDb) -> Vec<String> {
+    let entries = fs::read_dir(db_file.file().parent().unwrap()).unwrap();
     let mut left: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     left.sort();
     left
@@ -50,20 +50,20 @@ fn left_of(place: &Place) -> Vec<String> {
 /// Each leaves one file that has everything that was told, also when it is copied alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_stops_under_load_each_leave_one_file_with_everything() {
-    let place = Place::new();
+    let db_file = TempDb::new();
     let mut total = 0;
     for stop in 0..STOPS {
         let sword = asset(&format!("sword-{stop}"));
-        let ground = Ground { store: place.open(), room: room("arena") };
+        let ground = Ground { store: db_file.open(), room: room("arena") };
         let asks: Vec<_> = (0..CALLERS)
             .map(|caller| tokio::spawn(ask_until_it_ends(ground.clone(), sword.clone(), caller)))
             .collect();
         tokio::time::sleep(Duration::from_millis(fastrand::u64(5..30))).await;
         ground.store.close().await.unwrap();
         let told: Vec<_> = join_all(asks).await.into_iter().flat_map(Result::unwrap).collect();
-        assert_eq!(left_of(&place), ["game.db", "game.db.lock"], "stop {stop}");
-        let copy = Place::new();
-        fs::copy(place.file(), copy.file()).unwrap();
+        assert_eq!(left_of(&db_file), ["game.db", "game.db.lock"], "stop {stop}");
+        let copy = TempDb::new();
+        fs::copy(db_file.file(), copy.file()).unwrap();
         let copied = Ground { store: copy.open(), room: room("arena") };
         let holders = match told.is_empty() {
             true => Vec::new(),
@@ -80,8 +80,8 @@ async fn a_hundred_stops_under_load_each_leave_one_file_with_everything() {
 
 #[tokio::test]
 async fn a_closed_store_refuses_everything_at_once() {
-    let place = Place::new();
-    let store = place.open();
+    let db_file = TempDb::new();
+    let store = db_file.open();
     let (ground, node, sword) = (Ground::new(Arc::clone(&store)), Node::new(), asset("sword"));
     ground.create(node.next(), &sword, 1).await;
     store.close().await.unwrap();
@@ -90,7 +90,7 @@ async fn a_closed_store_refuses_everything_at_once() {
     assert_eq!(refusal(store.snapshot(&ground.room).await), StoreErrorKind::Unavailable);
     assert_eq!(refusal(store.ping().await), StoreErrorKind::Unavailable);
     assert!(store.status().is_err() && store.close().await.is_err());
-    let next = Ground { store: place.open(), room: ground.room.clone() };
+    let next = Ground { store: db_file.open(), room: ground.room.clone() };
     assert_eq!(
         next.select(node.next(), &sword, &players(["ann"])).await.verdicts,
         [granted(1)],
@@ -100,30 +100,34 @@ async fn a_closed_store_refuses_everything_at_once() {
 
 #[tokio::test]
 async fn a_reader_in_a_transaction_keeps_the_log_and_the_end_says_so() {
-    let place = Place::new();
-    let ground = Ground { store: place.open(), room: room("lobby") };
+    let db_file = TempDb::new();
+    let ground = Ground { store: db_file.open(), room: room("lobby") };
     let (node, sword) = (Node::new(), asset("sword"));
     ground.create(node.next(), &sword, 2).await;
-    let shell = Connection::open(place.file()).unwrap();
+    let shell = Connection::open(db_file.file()).unwrap();
     shell.execute_batch("BEGIN; SELECT count(*) FROM assets").unwrap();
     ground.select(node.next(), &sword, &players(["ann"])).await;
     let error = ground.store.close().await.unwrap_err();
     assert!(error.message().contains("game.db-wal") && error.message().contains("transaction"), "{error}");
     shell.execute_batch("COMMIT").unwrap();
-    let again = Ground { store: place.open(), room: room("lobby") };
+    let again = Ground { store: db_file.open(), room: room("lobby") };
     assert_eq!(again.state(&sword).await.held, 1);
     again.store.close().await.unwrap();
-    assert_eq!(fs::metadata(place.beside("-wal")).unwrap().len(), 0, "who only has it open keeps an empty log");
+    assert_eq!(
+        fs::metadata(db_file.beside("-wal")).unwrap().len(),
+        0,
+        "who only has it open keeps an empty log"
+    );
 }
 
 /// Who merely has the file open, and copies its log into it, does not matter.
 #[tokio::test]
 async fn others_may_copy_the_log_into_the_file() {
-    let place = Place::new();
-    let ground = Ground { store: place.open(), room: room("lobby") };
+    let db_file = TempDb::new();
+    let ground = Ground { store: db_file.open(), room: room("lobby") };
     let (node, sword) = (Node::new(), asset("sword"));
     ground.create(node.next(), &sword, 9).await;
-    let neighbour = Neighbour::of(&place);
+    let neighbour = Neighbour::of(&db_file);
     for mode in ["PASSIVE", "FULL", "RESTART", "TRUNCATE"] {
         ground.select(node.next(), &sword, &players([&*mode.to_lowercase()])).await;
         neighbour.run(&format!("PRAGMA wal_checkpoint({mode})"));
@@ -133,7 +137,7 @@ async fn others_may_copy_the_log_into_the_file() {
     ground.store.close().await.unwrap();
     drop(neighbour);
     assert_eq!(
-        Ground { store: open_file(&place.file()).unwrap(), room: room("lobby") }.state(&sword).await.held,
+        Ground { store: open_file(&db_file.file()).unwrap(), room: room("lobby") }.state(&sword).await.held,
         5
     );
 }

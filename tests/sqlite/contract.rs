@@ -9,28 +9,28 @@ use crate::{
         promise_under_faults, seeds, suite, suite_under_faults,
     },
     in_step::InStep,
-    place::Place,
+    temp_db::TempDb,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sqlite_keeps_the_contract() {
-    let place = Place::new();
-    let store = place.open();
+    let db_file = TempDb::new();
+    let store = db_file.open();
     assert!(!store.shared());
     suite(|| Arc::clone(&store)).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn sqlite_keeps_the_contract_under_faults() {
-    let place = Place::quick();
-    let store: Arc<dyn Store> = Arc::new(InStep(place.open()));
+    let db_file = TempDb::quick();
+    let store: Arc<dyn Store> = Arc::new(InStep(db_file.open()));
     suite_under_faults(|| Arc::clone(&store), Faults::rough(), seeds(20)).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn sqlite_keeps_the_promise_under_faults() {
-    let place = Place::quick();
-    let store: Arc<dyn Store> = Arc::new(InStep(place.open()));
+    let db_file = TempDb::quick();
+    let store: Arc<dyn Store> = Arc::new(InStep(db_file.open()));
     let met = promise_under_faults(|| Arc::clone(&store), Faults::rough(), seeds(100)).await;
     expect_enough(met);
 }
@@ -38,8 +38,8 @@ async fn sqlite_keeps_the_promise_under_faults() {
 /// Changes share commits here, as threads happen to run: a seed does not replay in every detail.
 #[tokio::test(start_paused = true)]
 async fn sqlite_keeps_the_promise_under_faults_in_groups() {
-    let place = Place::quick();
-    let store = place.open();
+    let db_file = TempDb::quick();
+    let store = db_file.open();
     let met = promise_under_faults(|| Arc::clone(&store), Faults::rough(), seeds(100)).await;
     expect_enough(met);
 }
@@ -55,8 +55,8 @@ fn expect_enough(met: Met) {
 /// A room that nobody uses for the time to live goes, when something is made; one that is kept stays.
 #[tokio::test]
 async fn a_room_expires_when_nobody_uses_it() {
-    let (place, minute) = (Place::new(), 60_000);
-    let store = place.open_with_ttl(Duration::from_secs(3600));
+    let (db_file, minute) = (TempDb::new(), 60_000);
+    let store = db_file.open_with_ttl(Duration::from_secs(3600));
     let [unused, kept, newcomer] = [(); 3].map(|()| Ground::new(Arc::clone(&store)));
     let (node, sword) = (Node::new(), asset("sword"));
     let begin = node.next();
@@ -65,7 +65,7 @@ async fn a_room_expires_when_nobody_uses_it() {
         room.select(node.next(), &sword, &players(["ann"])).await;
     }
     for minutes in [30, 59] {
-        store.keep(&kept.room, begin.at + minutes * minute).await.unwrap();
+        store.touch(&kept.room, begin.at + minutes * minute).await.unwrap();
     }
     newcomer.create(Call { at: begin.at + 59 * minute, ..begin }, &sword, 1).await;
     assert_eq!(unused.snapshot().await.len(), 1, "not yet");
@@ -78,8 +78,8 @@ async fn a_room_expires_when_nobody_uses_it() {
 /// The clean-up of many rooms is spread over changes, and yet comes to an end.
 #[tokio::test]
 async fn rooms_do_not_leak() {
-    let place = Place::quick();
-    let store = place.open_with_ttl(Duration::from_secs(10));
+    let db_file = TempDb::quick();
+    let store = db_file.open_with_ttl(Duration::from_secs(10));
     let (node, sword) = (Node::new(), asset("sword"));
     let begin = node.next();
     let old: Vec<_> = (0..150).map(|_| Ground::new(Arc::clone(&store))).collect();
@@ -101,12 +101,12 @@ async fn rooms_do_not_leak() {
 /// Nor does the use of a room: it is noted now and then.
 #[tokio::test]
 async fn what_changes_nothing_writes_nothing() {
-    let place = Place::quick();
-    let store = place.open();
+    let db_file = TempDb::quick();
+    let store = db_file.open();
     let (ground, node, sword) = (Ground::new(Arc::clone(&store)), Node::new(), asset("sword"));
     ground.create(node.next(), &sword, 1).await;
     ground.select(node.next(), &sword, &players(["ann"])).await;
-    let logged = std::fs::metadata(place.beside("-wal")).unwrap().len();
+    let logged = std::fs::metadata(db_file.beside("-wal")).unwrap().len();
     for _ in 0..20 {
         ground.select(node.next(), &sword, &players(["ann", "bob"])).await;
         assert!(!ground.create(node.next(), &sword, 1).await.created);
@@ -114,7 +114,7 @@ async fn what_changes_nothing_writes_nothing() {
         assert_eq!(refusal(release), StoreErrorKind::NotHeld);
         let restock = store.restock(node.next(), &ground.room, &sword, 1, Some(7)).await;
         assert_eq!(refusal(restock), StoreErrorKind::Conflict);
-        store.keep(&ground.room, node.next().at).await.unwrap();
+        store.touch(&ground.room, node.next().at).await.unwrap();
     }
-    assert_eq!(std::fs::metadata(place.beside("-wal")).unwrap().len(), logged);
+    assert_eq!(std::fs::metadata(db_file.beside("-wal")).unwrap().len(), logged);
 }

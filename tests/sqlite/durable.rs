@@ -3,13 +3,13 @@ use futures::future::join_all;
 
 use crate::{
     conformance::ground::{Ground, Node, already, asset, granted, player, players},
-    place::Place,
+    temp_db::TempDb,
 };
 
 #[tokio::test]
 async fn everything_is_there_after_a_restart() {
-    let place = Place::new();
-    let store = place.open();
+    let db_file = TempDb::new();
+    let store = db_file.open();
     let (ground, node, [bow, shield, sword]) =
         (Ground::new(store), Node::new(), ["bow", "shield", "sword"].map(asset));
     for asset in [&bow, &shield, &sword] {
@@ -25,7 +25,7 @@ async fn everything_is_there_after_a_restart() {
 
     let room = ground.room.clone();
     drop(ground);
-    let ground = Ground { store: place.open(), room };
+    let ground = Ground { store: db_file.open(), room };
     let after = (ground.snapshot().await, ground.revisions().await, ground.held_by(&player("bob")).await);
     assert_eq!(after, before);
     assert!(ground.release(release, &sword, &player("ann")).await.repeated, "calls are remembered, too");
@@ -38,8 +38,8 @@ async fn everything_is_there_after_a_restart() {
 /// Whoever still asks keeps the store open; when the last is answered, one file is left, and nobody has it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_finishes_what_is_asked_and_leaves_one_file() {
-    let place = Place::new();
-    let store = place.open();
+    let db_file = TempDb::new();
+    let store = db_file.open();
     let (ground, node) = (Ground::new(store), Node::new());
     ground.create(node.next(), &asset("sword"), 300).await;
     let room = ground.room.clone();
@@ -59,13 +59,13 @@ async fn a_stop_finishes_what_is_asked_and_leaves_one_file() {
             .into_iter()
             .all(|answer| matches!(answer.unwrap().unwrap().verdicts[..], [Verdict::Granted { .. }]))
     );
-    let mut left: Vec<_> = std::fs::read_dir(place.file().parent().unwrap())
+    let mut left: Vec<_> = std::fs::read_dir(db_file.file().parent().unwrap())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     left.sort();
     assert_eq!(left, ["game.db", "game.db.lock"], "the log of changes is in the file");
-    let ground = Ground { store: place.open(), room };
+    let ground = Ground { store: db_file.open(), room };
     let state = ground.state(&asset("sword")).await;
     assert_eq!((state.held, state.remaining), (300, 0));
 }

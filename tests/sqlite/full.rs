@@ -6,15 +6,15 @@ use rlimit::Resource;
 use crate::{
     child::{child, file_of_child, this_binary},
     conformance::ground::{Ground, Node, asset, granted, player, refusal},
-    place::Place,
+    temp_db::TempDb,
 };
 
 /// A disk that takes no more, in a process of its own: a limit on the size of its files, past which a write
 /// fails as on a full disk (with the signal ignored that would end the process).
 #[test]
 fn a_full_disk_is_an_error_and_nothing_is_lost() {
-    let place = Place::new();
-    let fills = child(&this_binary(), "full::fills_its_disk", &place.file());
+    let db_file = TempDb::new();
+    let fills = child(&this_binary(), "full::fills_its_disk", &db_file.file());
     let mut unsignalled = Command::new("sh");
     unsignalled
         .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])

@@ -9,19 +9,19 @@ use futures::{future::join_all, poll};
 use crate::{
     conformance::ground::{Ground, Node, asset, granted, players, refusal, team},
     neighbour::{Neighbour, commits},
-    place::Place,
+    temp_db::TempDb,
 };
 
 /// Where in its group the bad change is: others are before it, and others after.
 const BAD: usize = 10;
 
 /// Assets of one room, and a select for each that is made at once with all others.
-struct Crowd {
+struct Players {
     ground: Ground,
     asks: Vec<(Call, AssetName)>,
 }
 
-impl Crowd {
+impl Players {
     async fn new(store: &Arc<dyn Store>, assets: usize) -> Self {
         let (ground, node) = (Ground::new(Arc::clone(store)), Node::new());
         let names: Vec<_> = (0..assets).map(|number| asset(&format!("asset-{number}"))).collect();
@@ -34,7 +34,7 @@ impl Crowd {
     async fn select(&self, meanwhile: impl FnOnce()) -> Vec<Result<Selected>> {
         let (good, bad) = (team("good", 2), bad());
         let (store, room) = (&self.ground.store, &self.ground.room);
-        let asks = self.asks.iter().enumerate().map(|(place, (call, asset))| {
+        let asks = self.asks.iter().enumerate().map(|(db_file, (call, asset))| {
             store.select(*call, room, asset, if place == BAD { &bad } else { &good }, None)
         });
         let mut asks = pin!(join_all(asks));
@@ -50,7 +50,7 @@ impl Crowd {
     }
 
     async fn assert_the_others_are_granted(&self, answers: &[Result<Selected>]) {
-        for (place, ((_, asset), answer)) in self.asks.iter().zip(answers).enumerate() {
+        for (db_file, ((_, asset), answer)) in self.asks.iter().zip(answers).enumerate() {
             if place == BAD {
                 continue;
             }
@@ -79,69 +79,69 @@ fn bad() -> Vec<PlayerName> {
 
 #[tokio::test]
 async fn changes_that_wait_share_one_commit() {
-    let place = Place::new();
-    let store = place.open();
-    let (crowd, neighbour) = (Crowd::new(&store, 200).await, Neighbour::of(&place));
-    let before = commits(&place.beside("-wal"));
-    let answers = crowd.select_in_one_group(&neighbour).await;
+    let db_file = TempDb::new();
+    let store = db_file.open();
+    let (players, neighbour) = (Players::new(&store, 200).await, Neighbour::of(&db_file));
+    let before = commits(&db_file.beside("-wal"));
+    let answers = players.select_in_one_group(&neighbour).await;
     assert!(answers.iter().all(|answer| answer.as_ref().unwrap().verdicts == [granted(1), granted(2)]));
-    assert_eq!(commits(&place.beside("-wal")) - before, 1, "one transaction for 200 assets");
+    assert_eq!(commits(&db_file.beside("-wal")) - before, 1, "one transaction for 200 assets");
 }
 
 /// The same with nothing to wait for but the disk.
 #[tokio::test]
 async fn changes_that_come_at_once_share_commits() {
-    let place = Place::new();
-    let store = place.open();
-    let crowd = Crowd::new(&store, 200).await;
-    let before = commits(&place.beside("-wal"));
-    let answers = crowd.select(|| ()).await;
+    let db_file = TempDb::new();
+    let store = db_file.open();
+    let players = Players::new(&store, 200).await;
+    let before = commits(&db_file.beside("-wal"));
+    let answers = players.select(|| ()).await;
     assert!(answers.iter().all(|answer| answer.as_ref().unwrap().verdicts == [granted(1), granted(2)]));
-    let commits = commits(&place.beside("-wal")) - before;
+    let commits = commits(&db_file.beside("-wal")) - before;
     assert!((1..=20).contains(&commits), "{commits} commits for 200 selects");
 }
 
 #[tokio::test]
 async fn a_bad_change_harms_nobody_else() {
-    let place = Place::new();
-    let store = place.open();
-    let (crowd, neighbour) = (Crowd::new(&store, 30).await, Neighbour::of(&place));
+    let db_file = TempDb::new();
+    let store = db_file.open();
+    let (players, neighbour) = (Players::new(&store, 30).await, Neighbour::of(&db_file));
     neighbour.run(
         "CREATE TRIGGER bad BEFORE INSERT ON holders WHEN new.player = 'bad-0'
          BEGIN SELECT RAISE(ABORT, 'a bad player'); END",
     );
-    let before = commits(&place.beside("-wal"));
-    let answers = crowd.select_in_one_group(&neighbour).await;
+    let before = commits(&db_file.beside("-wal"));
+    let answers = players.select_in_one_group(&neighbour).await;
     let error = answers[BAD].as_ref().unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     let source = std::error::Error::source(error).unwrap();
     assert!(source.to_string().contains("a bad player"), "{source}");
-    assert_eq!(commits(&place.beside("-wal")) - before, 1, "the others kept their commit");
-    crowd.assert_the_others_are_granted(&answers).await;
-    crowd.assert_the_bad_one_is_as_if_never_made(&neighbour).await;
+    assert_eq!(commits(&db_file.beside("-wal")) - before, 1, "the others kept their commit");
+    players.assert_the_others_are_granted(&answers).await;
+    players.assert_the_bad_one_is_as_if_never_made(&neighbour).await;
 }
 
 /// As a full disk does.
 #[tokio::test]
 async fn a_change_that_ends_the_transaction_harms_nobody_else() {
-    let place = Place::new();
-    let store = place.open();
-    let (crowd, neighbour) = (Crowd::new(&store, 30).await, Neighbour::of(&place));
+    let db_file = TempDb::new();
+    let store = db_file.open();
+    let (players, neighbour) = (Players::new(&store, 30).await, Neighbour::of(&db_file));
     neighbour.run(
         "CREATE TRIGGER bad BEFORE INSERT ON holders WHEN new.player = 'bad-0'
          BEGIN SELECT RAISE(ROLLBACK, 'no more transaction'); END",
     );
-    let answers = crowd.select_in_one_group(&neighbour).await;
+    let answers = players.select_in_one_group(&neighbour).await;
     assert_eq!(answers[BAD].as_ref().unwrap_err().kind(), StoreErrorKind::Unavailable);
-    crowd.assert_the_others_are_granted(&answers).await;
-    crowd.assert_the_bad_one_is_as_if_never_made(&neighbour).await;
+    players.assert_the_others_are_granted(&answers).await;
+    players.assert_the_bad_one_is_as_if_never_made(&neighbour).await;
 }
 
 #[tokio::test]
 async fn a_failed_commit_is_unknown_to_all_and_the_next_one_works() {
-    let place = Place::new();
-    let store = place.open();
-    let (crowd, neighbour) = (Crowd::new(&store, 30).await, Neighbour::of(&place));
+    let db_file = TempDb::new();
+    let store = db_file.open();
+    let (players, neighbour) = (Players::new(&store, 30).await, Neighbour::of(&db_file));
     // A debt that is called in at COMMIT and cannot be paid.
     neighbour.run(
         "CREATE TABLE creditors (id PRIMARY KEY);
@@ -150,28 +150,28 @@ async fn a_failed_commit_is_unknown_to_all_and_the_next_one_works() {
          BEGIN INSERT INTO debts VALUES (1); END",
     );
     for _ in 0..2 {
-        let answers = crowd.select_in_one_group(&neighbour).await;
+        let answers = players.select_in_one_group(&neighbour).await;
         assert!(answers.into_iter().all(|answer| refusal(answer) == StoreErrorKind::OutcomeUnknown));
-        assert!(crowd.ground.snapshot().await.iter().all(|state| state.revision == 0));
+        assert!(players.ground.snapshot().await.iter().all(|state| state.revision == 0));
     }
-    crowd.assert_the_bad_one_is_as_if_never_made(&neighbour).await;
-    let answers = crowd.select(|| ()).await;
+    players.assert_the_bad_one_is_as_if_never_made(&neighbour).await;
+    let answers = players.select(|| ()).await;
     assert_eq!(
         answers[BAD].as_ref().unwrap().verdicts,
         [1, 2].map(|revision| Verdict::AlreadyHeld { revision })
     );
-    crowd.assert_the_others_are_granted(&answers).await;
+    players.assert_the_others_are_granted(&answers).await;
 }
 
 /// Decisions of one group are made on top of each other, so a refusal must wait for the commit, too.
 #[tokio::test]
 async fn a_refusal_that_rests_on_a_failed_commit_is_not_told() {
-    let place = Place::new();
-    let store = place.open();
+    let db_file = TempDb::new();
+    let store = db_file.open();
     let (ground, node, other, sword) =
         (Ground::new(Arc::clone(&store)), Node::new(), Node::new(), asset("sword"));
     ground.create(node.next(), &sword, 1).await;
-    let neighbour = Neighbour::of(&place);
+    let neighbour = Neighbour::of(&db_file);
     neighbour.run(
         "CREATE TABLE creditors (id PRIMARY KEY);
          CREATE TABLE debts (id REFERENCES creditors DEFERRABLE INITIALLY DEFERRED);

@@ -102,8 +102,8 @@ impl Store for InStep {
         finish(self.0.held_by(room, player))
     }
 
-    async fn keep(&self, room: &RoomName, now: Millis) -> Result<()> {
-        finish(self.0.keep(room, now))
+    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
+        finish(self.0.touch(room, now))
     }
 
     async fn ping(&self) -> Result<()> {

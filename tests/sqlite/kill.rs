@@ -14,7 +14,7 @@ use crate::{
     child::{child, file_of_child, this_binary},
     conformance::ground::{Ground, Node, asset, room, team},
     neighbour::Neighbour,
-    place::Place,
+    temp_db::TempDb,
 };
 
 /// Units of every asset in the race.
@@ -32,20 +32,20 @@ fn rounds() -> usize {
 /// Again and again a server is killed while it writes: every grant that it told is there, and the promise holds.
 #[tokio::test]
 async fn every_grant_that_was_told_survives_kill_9() {
-    let place = Place::new();
+    let db_file = TempDb::new();
     let mut told = Told::new();
     for round in 0..rounds() {
         let enough = fastrand::usize(20..400);
-        let heard = hear(child(&this_binary(), "kill::races_until_killed", &place.file()), enough);
+        let heard = hear(child(&this_binary(), "kill::races_until_killed", &db_file.file()), enough);
         assert!(heard.len() >= enough, "round {round}: it wrote until it was killed");
         for (grant, player) in heard {
             let other = told.insert(grant.clone(), player);
             assert_eq!(other, None, "round {round}: {grant:?} was told to two players");
         }
-        let ground = Ground { store: place.open(), room: arena() };
+        let ground = Ground { store: db_file.open(), room: arena() };
         check(&ground, &told).await;
     }
-    let neighbour = Neighbour::of(&place);
+    let neighbour = Neighbour::of(&db_file);
     assert_eq!(neighbour.ask::<String>("PRAGMA integrity_check"), "ok");
     let strays = "SELECT count(*) FROM holders WHERE (room, asset, creation) NOT IN
         (SELECT room, asset, creation FROM assets WHERE NOT removed)";

@@ -11,14 +11,14 @@ use crate::{
         ground::{Ground, Node, asset, team},
         seeds,
     },
-    place::Place,
+    temp_db::TempDb,
 };
 
 /// Whatever is asked, the memory store and this one say the same, word for word.
 #[tokio::test]
 async fn sqlite_answers_as_memory_does() {
-    let place = Place::quick();
-    let store = place.open();
+    let db_file = TempDb::quick();
+    let store = db_file.open();
     for seed in seeds(20) {
         let mut pair = Pair::new(Arc::clone(&store), seed);
         for step in 0..100 {

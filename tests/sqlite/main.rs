@@ -23,7 +23,7 @@ mod kill;
 mod likeness;
 mod names;
 mod neighbour;
-mod place;
 mod refused;
 mod shell;
 mod swapped;
+mod temp_db;

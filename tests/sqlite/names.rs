@@ -12,8 +12,8 @@ use asset_arbiter::store::{Options, Result, Store, open};
 use crate::{
     child::{child, file_of_child, this_binary},
     conformance::ground::{Ground, Node, asset, granted, players, room},
-    place::Place,
     refused::assert_refused,
+    temp_db::TempDb,
 };
 
 /// A server in a process of its own that has a file and holds one unit of it.
@@ -71,8 +71,8 @@ pub(crate) async fn ann_has_it(file: &Path) -> bool {
 }
 
 /// Hard links, symlinks, relative paths, also in other folders, and all of it without the file `FILE.lock`.
-fn other_names(place: &Place) -> Vec<String> {
-    let file = place.file().canonicalize().unwrap();
+fn other_names(db_file: &TempDb) -> Vec<String> {
+    let file = db_file.file().canonicalize().unwrap();
     let folder = file.parent().unwrap();
     fs::create_dir(folder.join("deep")).unwrap();
     fs::hard_link(&file, folder.join("hard.db")).unwrap();
@@ -94,93 +94,93 @@ fn other_names(place: &Place) -> Vec<String> {
 
 #[tokio::test]
 async fn a_second_server_meets_the_first_by_every_name() {
-    let place = Place::new();
-    let other = Other::on(&place.file());
-    for name in other_names(&place) {
+    let db_file = TempDb::new();
+    let other = Other::on(&db_file.file());
+    for name in other_names(&db_file) {
         assert_refused(&format!("sqlite:{name}"), &["another server", "uses /", "stop that one"]);
-        drop(fs::remove_file(place.beside(".lock")));
+        drop(fs::remove_file(db_file.beside(".lock")));
     }
     other.kill();
-    assert!(ann_has_it(&place.file()).await, "the unit was not given away again");
+    assert!(ann_has_it(&db_file.file()).await, "the unit was not given away again");
 }
 
 /// The first store must keep its locks, which the process would lose if the second opened the file and closed it.
 #[tokio::test]
 async fn two_stores_of_one_process_meet_by_every_name() {
-    let place = Place::new();
-    let (ground, node, sword) = (Ground::new(place.open()), Node::new(), asset("sword"));
+    let db_file = TempDb::new();
+    let (ground, node, sword) = (Ground::new(db_file.open()), Node::new(), asset("sword"));
     ground.create(node.next(), &sword, 1).await;
-    for name in other_names(&place) {
-        drop(fs::remove_file(place.beside(".lock")));
+    for name in other_names(&db_file) {
+        drop(fs::remove_file(db_file.beside(".lock")));
         assert_refused(&format!("sqlite:{name}"), &["another server"]);
     }
     // Another program is the last to close the file only if our lock on it is gone; then it deletes the log.
-    if let Ok(shell) = Command::new("sqlite3").arg(place.file()).arg("SELECT count(*) FROM assets").output() {
+    if let Ok(shell) = Command::new("sqlite3").arg(db_file.file()).arg("SELECT count(*) FROM assets").output() {
         assert!(shell.status.success(), "{shell:?}");
     }
     assert_eq!(ground.select(node.next(), &sword, &players(["ann"])).await.verdicts, [granted(1)]);
     ground.store.status().unwrap();
     ground.store.close().await.unwrap();
-    drop(place.open());
+    drop(db_file.open());
 }
 
 /// A log lies beside the name that the file was opened by.
 #[tokio::test]
 async fn after_a_crash_the_log_is_found_or_asked_for() {
-    let place = Place::new();
-    let other = Other::on(&place.file());
-    let names = other_names(&place);
+    let db_file = TempDb::new();
+    let other = Other::on(&db_file.file());
+    let names = other_names(&db_file);
     other.kill();
-    let file = place.file().canonicalize().unwrap().display().to_string();
+    let file = db_file.file().canonicalize().unwrap().display().to_string();
     for name in &names[1..3] {
         assert_refused(&format!("sqlite:{name}"), &[&file, &format!("{file}-wal"), "start the server once"]);
     }
-    assert!(ann_has_it(&place.file()).await);
+    assert!(ann_has_it(&db_file.file()).await);
     assert!(ann_has_it(Path::new(&names[1])).await, "after a clean end any name will do");
 }
 
 #[test]
 fn a_file_that_is_gone_while_its_log_is_there_is_not_made_anew() {
-    let place = Place::new();
-    Other::on(&place.file()).kill();
-    let log = fs::read(place.beside("-wal")).unwrap();
+    let db_file = TempDb::new();
+    Other::on(&db_file.file()).kill();
+    let log = fs::read(db_file.beside("-wal")).unwrap();
     assert!(!log.is_empty());
-    let (file, away) = (place.file(), place.beside(".away"));
+    let (file, away) = (db_file.file(), db_file.beside(".away"));
     fs::rename(&file, &away).unwrap();
-    assert_refused(&place.url(), &["is missing or empty", "game.db-wal", "put"]);
+    assert_refused(&db_file.url(), &["is missing or empty", "game.db-wal", "put"]);
     assert!(!file.exists(), "nothing was made");
     fs::write(&file, "").unwrap();
-    assert_refused(&place.url(), &["is missing or empty", "game.db-wal", "put"]);
-    assert!(fs::read(place.beside("-wal")).unwrap() == log);
+    assert_refused(&db_file.url(), &["is missing or empty", "game.db-wal", "put"]);
+    assert!(fs::read(db_file.beside("-wal")).unwrap() == log);
 }
 
 /// SQLite would copy a log into any file of that name.
 #[tokio::test]
 async fn a_log_of_another_file_is_refused_and_both_stay_as_they_are() {
-    let (place, older) = (Place::new(), Place::new());
-    place.open().close().await.unwrap();
-    fs::copy(place.file(), older.file()).unwrap();
-    Other::on(&place.file()).kill();
-    fs::rename(older.file(), place.file()).unwrap();
-    let before = [place.file(), place.beside("-wal")].map(|path| fs::read(path).unwrap());
+    let (db_file, older) = (TempDb::new(), TempDb::new());
+    db_file.open().close().await.unwrap();
+    fs::copy(db_file.file(), older.file()).unwrap();
+    Other::on(&db_file.file()).kill();
+    fs::rename(older.file(), db_file.file()).unwrap();
+    let before = [db_file.file(), db_file.beside("-wal")].map(|path| fs::read(path).unwrap());
     for _ in 0..2 {
-        assert_refused(&place.url(), &["game.db-wal is not the log of", "move"]);
-        assert!([place.file(), place.beside("-wal")].map(|path| fs::read(path).unwrap()) == before);
+        assert_refused(&db_file.url(), &["game.db-wal is not the log of", "move"]);
+        assert!([db_file.file(), db_file.beside("-wal")].map(|path| fs::read(path).unwrap()) == before);
     }
-    fs::remove_file(place.beside("-wal")).unwrap();
-    assert!(!ann_has_it(&place.file()).await, "the older copy is served");
+    fs::remove_file(db_file.beside("-wal")).unwrap();
+    assert!(!ann_has_it(&db_file.file()).await, "the older copy is served");
 }
 
 #[test]
 fn what_is_no_database_file_is_refused() {
-    let place = Place::new();
-    symlink(place.beside(".nowhere"), place.file()).unwrap();
-    assert_refused(&place.url(), &["game.db", "symlink", "does not exist"]);
-    fs::remove_file(place.file()).unwrap();
-    symlink(place.file(), place.file()).unwrap();
-    assert_refused(&place.url(), &["game.db", "symbolic link"]);
-    fs::remove_file(place.file()).unwrap();
-    let made = Command::new("mkfifo").arg(place.file()).status();
+    let db_file = TempDb::new();
+    symlink(db_file.beside(".nowhere"), db_file.file()).unwrap();
+    assert_refused(&db_file.url(), &["game.db", "symlink", "does not exist"]);
+    fs::remove_file(db_file.file()).unwrap();
+    symlink(db_file.file(), db_file.file()).unwrap();
+    assert_refused(&db_file.url(), &["game.db", "symbolic link"]);
+    fs::remove_file(db_file.file()).unwrap();
+    let made = Command::new("mkfifo").arg(db_file.file()).status();
     assert!(made.unwrap().success());
-    assert_refused(&place.url(), &["game.db is no file"]);
+    assert_refused(&db_file.url(), &["game.db is no file"]);
 }

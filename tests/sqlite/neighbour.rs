@@ -2,14 +2,14 @@ use std::{fs, path::Path};
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::place::Place;
+use crate::temp_db::TempDb;
 
 /// Another program that has the file open to write, as the sqlite3 shell does.
 pub(crate) struct Neighbour(Connection);
 
 impl Neighbour {
-    pub(crate) fn of(place: &Place) -> Self {
-        let db = Connection::open_with_flags(place.file(), OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+    pub(crate) fn of(db_file: &TempDb) -> Self {
+        let db = Connection::open_with_flags(db_file.file(), OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
         Self(db)
     }
 

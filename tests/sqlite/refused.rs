@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use crate::{
     child::{child, file_of_child, this_binary},
     conformance::ground::{Ground, Node, asset, granted, players},
-    place::Place,
+    temp_db::TempDb,
 };
 
 fn try_open(url: &str) -> asset_arbiter::store::Result<Arc<dyn Store>> {
@@ -43,75 +43,75 @@ fn a_url_names_a_file() {
 
 #[test]
 fn a_place_where_no_file_can_be_is_refused() {
-    let place = Place::new();
-    let folder = place.file();
+    let db_file = TempDb::new();
+    let folder = db_file.file();
     assert_refused(&format!("sqlite:{}/below", folder.display()), &["does not exist", "mkdir -p"]);
     fs::create_dir(&folder).unwrap();
-    assert_refused(&place.url(), &["is a folder", "game.db/game.db"]);
+    assert_refused(&db_file.url(), &["is a folder", "game.db/game.db"]);
     assert_refused("sqlite:/dev/null", &["/dev/null is no file"]);
 }
 
 #[tokio::test]
 async fn a_second_server_is_refused_and_harms_nobody() {
-    let place = Place::new();
-    let (ground, node, sword) = (Ground::new(place.open()), Node::new(), asset("sword"));
+    let db_file = TempDb::new();
+    let (ground, node, sword) = (Ground::new(db_file.open()), Node::new(), asset("sword"));
     ground.create(node.next(), &sword, 1).await;
-    let file = place.file().canonicalize().unwrap().display().to_string();
-    assert_refused(&place.url(), &["another server", &file, &format!("{file}.lock"), "stop that one"]);
-    let alias = place.beside(".alias");
-    symlink(place.file(), &alias).unwrap();
+    let file = db_file.file().canonicalize().unwrap().display().to_string();
+    assert_refused(&db_file.url(), &["another server", &file, &format!("{file}.lock"), "stop that one"]);
+    let alias = db_file.beside(".alias");
+    symlink(db_file.file(), &alias).unwrap();
     assert_refused(&format!("sqlite:{}", alias.display()), &["another server", &file]);
     assert_eq!(ground.select(node.next(), &sword, &players(["ann"])).await.verdicts, [granted(1)]);
     drop(ground);
-    place.open();
+    db_file.open();
 }
 
 #[test]
 fn a_newer_schema_is_refused_and_stays_as_it_is() {
-    let place = Place::new();
-    drop(place.open());
-    let db = Connection::open(place.file()).unwrap();
+    let db_file = TempDb::new();
+    drop(db_file.open());
+    let db = Connection::open(db_file.file()).unwrap();
     db.execute_batch("CREATE TABLE news (what); PRAGMA user_version = 99").unwrap();
     drop(db);
-    let before = fs::read(place.file()).unwrap();
+    let before = fs::read(db_file.file()).unwrap();
     for _ in 0..2 {
-        assert_refused(&place.url(), &["schema 99", "newer asset-arbiter", "run the newer one"]);
-        assert!(fs::read(place.file()).unwrap() == before, "not a byte was changed");
+        assert_refused(&db_file.url(), &["schema 99", "newer asset-arbiter", "run the newer one"]);
+        assert!(fs::read(db_file.file()).unwrap() == before, "not a byte was changed");
     }
 }
 
 #[test]
 fn files_of_others_are_refused_and_stay_as_they_are() {
-    let place = Place::new();
-    fs::write(place.file(), "Dear diary, this is no database. ".repeat(100)).unwrap();
-    let before = fs::read(place.file()).unwrap();
-    assert_refused(&place.url(), &["game.db", "not an SQLite database", "name another file"]);
-    assert!(fs::read(place.file()).unwrap() == before);
+    let db_file = TempDb::new();
+    fs::write(db_file.file(), "Dear diary, this is no database. ".repeat(100)).unwrap();
+    let before = fs::read(db_file.file()).unwrap();
+    assert_refused(&db_file.url(), &["game.db", "not an SQLite database", "name another file"]);
+    assert!(fs::read(db_file.file()).unwrap() == before);
 
-    let place = Place::new();
-    Connection::open(place.file()).unwrap().execute_batch("CREATE TABLE recipes (cake)").unwrap();
-    let before = fs::read(place.file()).unwrap();
-    assert_refused(&place.url(), &["another program", "name another file"]);
-    assert!(fs::read(place.file()).unwrap() == before);
+    let db_file = TempDb::new();
+    Connection::open(db_file.file()).unwrap().execute_batch("CREATE TABLE recipes (cake)").unwrap();
+    let before = fs::read(db_file.file()).unwrap();
+    assert_refused(&db_file.url(), &["another program", "name another file"]);
+    assert!(fs::read(db_file.file()).unwrap() == before);
 }
 
 /// What a start leaves that was interrupted before it made the tables.
 #[tokio::test]
 async fn an_empty_file_becomes_ours() {
-    let place = Place::new();
-    fs::write(place.file(), "").unwrap();
-    drop(place.open());
-    let place = Place::new();
-    Connection::open(place.file()).unwrap().execute_batch("PRAGMA journal_mode = WAL").unwrap();
-    let (ground, node) = (Ground::new(place.open()), Node::new());
+    let db_file = TempDb::new();
+    fs::write(db_file.file(), "").unwrap();
+    drop(db_file.open());
+    let db_file = TempDb::new();
+    Connection::open(db_file.file()).unwrap().execute_batch("PRAGMA journal_mode = WAL").unwrap();
+    let (ground, node) = (Ground::new(db_file.open()), Node::new());
     assert!(ground.create(node.next(), &asset("sword"), 1).await.created);
 }
 
 /// In a process that is not root, for whom nothing is forbidden.
 #[test]
 fn a_place_without_permission_is_refused() {
-    let place = Place::new();
-    let folder = place.file().parent().unwrap().to_owned();
+    let db_file = TempDb::new();
+    let folder = db_file.file().parent().unwrap().to_owned();
     let binary = folder.join("tests");
     fs::copy(this_binary(), &binary).unwrap();
     let (closed, open) = (folder.join("closed"), folder.join("open"));

@@ -11,22 +11,22 @@ use asset_arbiter::store::{Store, StoreErrorCause, StoreErrorKind};
 use crate::{
     conformance::ground::{Ground, Node, asset, granted, players, refusal, room},
     names::open_file,
-    place::Place,
     refused::assert_refused,
+    temp_db::TempDb,
 };
 
 /// A store that gave ann one of three swords.
 struct Game {
-    place: Place,
+    db_file: TempDb,
     ground: Ground,
     node: Node,
 }
 
 impl Game {
     async fn new() -> Self {
-        let place = Place::new();
-        let ground = lobby(place.open());
-        let game = Self { place, ground, node: Node::new() };
+        let db_file = TempDb::new();
+        let ground = lobby(db_file.open());
+        let game = Self { db_file, ground, node: Node::new() };
         game.ground.create(game.node.next(), &asset("sword"), 3).await;
         game.give("ann").await;
         game
@@ -43,7 +43,11 @@ impl Game {
         let select = store.select(self.node.next(), room, &asset("sword"), &bob, None).await;
         let refused = select.unwrap_err();
         assert_eq!(refused.kind(), StoreErrorKind::Unavailable);
-        assert_eq!(refused.cause(), StoreErrorCause::Misconfigured, "somebody must do something about the file");
+        assert_eq!(
+            refused.cause(),
+            StoreErrorCause::Misconfigured,
+            "somebody must do something about the file"
+        );
         let created = store.select(self.node.next(), room, &asset("bow"), &bob, Some(1)).await;
         assert_eq!(refusal(created), StoreErrorKind::Unavailable);
         assert_eq!(refusal(store.asset(room, &asset("sword")).await), StoreErrorKind::Unavailable);
@@ -87,9 +91,9 @@ async fn held(file: &Path) -> u32 {
 }
 
 /// A database with another game in it.
-async fn another() -> Place {
-    let place = Place::new();
-    let ground = lobby(place.open());
+async fn another() -> TempDb {
+    let db_file = TempDb::new();
+    let ground = lobby(db_file.open());
     ground.create(Node::new().next(), &asset("sword"), 7).await;
     ground.store.close().await.unwrap();
     place
@@ -98,23 +102,23 @@ async fn another() -> Place {
 #[tokio::test]
 async fn a_deleted_file_is_noticed_and_not_made_anew() {
     let game = Game::new().await;
-    fs::remove_file(game.place.file()).unwrap();
+    fs::remove_file(game.db_file.file()).unwrap();
     game.expect_refusals("game.db is gone").await;
     game.close_in_vain().await;
-    assert!(!game.place.file().exists());
-    assert_refused(&game.place.url(), &["is missing or empty", "game.db-wal"]);
-    fs::remove_file(game.place.beside("-wal")).unwrap();
-    drop(game.place.open());
+    assert!(!game.db_file.file().exists());
+    assert_refused(&game.db_file.url(), &["is missing or empty", "game.db-wal"]);
+    fs::remove_file(game.db_file.beside("-wal")).unwrap();
+    drop(game.db_file.open());
 }
 
 #[tokio::test]
 async fn a_file_that_is_moved_back_is_used_again() {
     let game = Game::new().await;
     for _ in 0..2 {
-        fs::rename(game.place.file(), game.place.beside(".away")).unwrap();
+        fs::rename(game.db_file.file(), game.db_file.beside(".away")).unwrap();
         game.expect_notice("game.db is gone").await;
         game.expect_refusals("game.db is gone").await;
-        fs::rename(game.place.beside(".away"), game.place.file()).unwrap();
+        fs::rename(game.db_file.beside(".away"), game.db_file.file()).unwrap();
         let begun = Instant::now();
         while game.ground.store.status().is_err() {
             assert!(begun.elapsed() < Duration::from_secs(3), "it is back");
@@ -126,18 +130,18 @@ async fn a_file_that_is_moved_back_is_used_again() {
         [granted(2)]
     );
     game.ground.store.close().await.unwrap();
-    assert_eq!(held(&game.place.file()).await, 2);
+    assert_eq!(held(&game.db_file.file()).await, 2);
 }
 
 #[tokio::test]
 async fn a_file_that_was_changed_while_it_was_away_is_not_used_again() {
     let game = Game::new().await;
-    let away = game.place.beside(".away");
-    fs::rename(game.place.file(), &away).unwrap();
+    let away = game.db_file.beside(".away");
+    fs::rename(game.db_file.file(), &away).unwrap();
     game.expect_notice("game.db is gone").await;
     let mut file = OpenOptions::new().append(true).open(&away).unwrap();
     file.write_all(b"more").unwrap();
-    fs::rename(&away, game.place.file()).unwrap();
+    fs::rename(&away, game.db_file.file()).unwrap();
     let failed = tokio::time::timeout(Duration::from_secs(5), game.ground.store.failed()).await.unwrap();
     assert_reason(failed.message(), "changed it meanwhile");
     game.expect_refusals("changed it meanwhile").await;
@@ -148,11 +152,11 @@ async fn a_file_that_was_changed_while_it_was_away_is_not_used_again() {
 async fn a_file_that_is_moved_away_has_everything_at_the_end() {
     for goes_back in [true, false] {
         let game = Game::new().await;
-        let (file, away) = (game.place.file(), game.place.beside(".away"));
+        let (file, away) = (game.db_file.file(), game.db_file.beside(".away"));
         fs::rename(&file, &away).unwrap();
         game.expect_refusals("game.db is gone").await;
         game.close_in_vain().await;
-        assert_refused(&game.place.url(), &["is missing or empty", "game.db-wal"]);
+        assert_refused(&game.db_file.url(), &["is missing or empty", "game.db-wal"]);
         if goes_back {
             fs::rename(&away, &file).unwrap();
         }
@@ -164,23 +168,23 @@ async fn a_file_that_is_moved_away_has_everything_at_the_end() {
 async fn a_replaced_file_is_noticed_and_the_other_one_stays_as_it_is() {
     let (game, other) = (Game::new().await, another().await);
     let bytes = fs::read(other.file()).unwrap();
-    fs::rename(other.file(), game.place.file()).unwrap();
+    fs::rename(other.file(), game.db_file.file()).unwrap();
     game.expect_refusals("game.db was replaced").await;
     game.close_in_vain().await;
-    assert!(fs::read(game.place.file()).unwrap() == bytes, "nothing was written to the other file");
-    let next = lobby(game.place.open());
+    assert!(fs::read(game.db_file.file()).unwrap() == bytes, "nothing was written to the other file");
+    let next = lobby(game.db_file.open());
     assert_eq!(next.state(&asset("sword")).await.units, 7, "it is served after a start");
 }
 
 #[tokio::test]
 async fn a_replaced_file_keeps_its_own_log() {
     let (game, other) = (Game::new().await, another().await);
-    fs::rename(other.file(), game.place.file()).unwrap();
-    fs::write(game.place.beside(".log"), "a log of the other").unwrap();
-    fs::rename(game.place.beside(".log"), game.place.beside("-wal")).unwrap();
+    fs::rename(other.file(), game.db_file.file()).unwrap();
+    fs::write(game.db_file.beside(".log"), "a log of the other").unwrap();
+    fs::rename(game.db_file.beside(".log"), game.db_file.beside("-wal")).unwrap();
     game.expect_notice("game.db was replaced").await;
     game.close_in_vain().await;
-    assert_eq!(fs::read(game.place.beside("-wal")).unwrap(), b"a log of the other");
+    assert_eq!(fs::read(game.db_file.beside("-wal")).unwrap(), b"a log of the other");
 }
 
 /// The log that the server has open is copied into the file at once: a `kill -9` after that loses nothing.
@@ -189,15 +193,15 @@ async fn a_deleted_log_loses_nothing() {
     for (suffix, refused) in [("-wal", true), ("-shm", true), ("-wal", false), ("-shm", false)] {
         let game = Game::new().await;
         game.give("cat").await;
-        fs::remove_file(game.place.beside(suffix)).unwrap();
+        fs::remove_file(game.db_file.beside(suffix)).unwrap();
         if refused {
             game.expect_refusals(&format!("game.db{suffix} is gone")).await;
         }
         game.expect_notice(&format!("game.db{suffix} is gone")).await;
-        let copy = Place::new();
+        let copy = TempDb::new();
         let begun = Instant::now();
         loop {
-            fs::copy(game.place.file(), copy.file()).unwrap();
+            fs::copy(game.db_file.file(), copy.file()).unwrap();
             let ground = lobby(copy.open());
             let held = ground.snapshot().await.first().map(|state| state.held);
             ground.store.close().await.unwrap();
@@ -208,15 +212,15 @@ async fn a_deleted_log_loses_nothing() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         game.close_in_vain().await;
-        assert_eq!(held(&game.place.file()).await, 2, "after a start it goes on");
+        assert_eq!(held(&game.db_file.file()).await, 2, "after a start it goes on");
     }
 }
 
 #[tokio::test]
 async fn a_replaced_log_is_noticed() {
     let game = Game::new().await;
-    fs::copy(game.place.beside("-wal"), game.place.beside(".log")).unwrap();
-    fs::rename(game.place.beside(".log"), game.place.beside("-wal")).unwrap();
+    fs::copy(game.db_file.beside("-wal"), game.db_file.beside(".log")).unwrap();
+    fs::rename(game.db_file.beside(".log"), game.db_file.beside("-wal")).unwrap();
     game.expect_refusals("game.db-wal was replaced").await;
 }
 
@@ -226,19 +230,19 @@ async fn an_older_copy_that_is_written_over_the_file_is_noticed() {
     for asked in [true, false] {
         let game = Game::new().await;
         game.ground.store.close().await.unwrap();
-        let backup = fs::read(game.place.file()).unwrap();
-        let game = Game { ground: lobby(game.place.open()), ..game };
+        let backup = fs::read(game.db_file.file()).unwrap();
+        let game = Game { ground: lobby(game.db_file.open()), ..game };
         game.give("bob").await;
-        fs::write(game.place.file(), &backup).unwrap();
+        fs::write(game.db_file.file(), &backup).unwrap();
         if asked {
             game.expect_refusals("game.db was overwritten").await;
         }
         game.expect_notice("game.db was overwritten").await;
         game.close_in_vain().await;
-        assert!(fs::read(game.place.file()).unwrap() == backup, "the copy stays as it is");
-        assert_refused(&game.place.url(), &["game.db-wal is not the log of"]);
-        fs::remove_file(game.place.beside("-wal")).unwrap();
-        assert_eq!(held(&game.place.file()).await, 1, "and can be served");
+        assert!(fs::read(game.db_file.file()).unwrap() == backup, "the copy stays as it is");
+        assert_refused(&game.db_file.url(), &["game.db-wal is not the log of"]);
+        fs::remove_file(game.db_file.beside("-wal")).unwrap();
+        assert_eq!(held(&game.db_file.file()).await, 1, "and can be served");
     }
 }
 
@@ -264,12 +268,12 @@ async fn no_grant_is_told_that_is_gone_after_a_start() {
             unreachable!("it is noticed")
         });
         tokio::time::sleep(Duration::from_millis(fastrand::u64(1..20))).await;
-        let away = game.place.beside(".away");
-        fs::rename(game.place.file(), &away).unwrap();
+        let away = game.db_file.beside(".away");
+        fs::rename(game.db_file.file(), &away).unwrap();
         let told = asks.await.unwrap();
         game.close_in_vain().await;
-        fs::rename(&away, game.place.file()).unwrap();
-        let next = lobby(game.place.open());
+        fs::rename(&away, game.db_file.file()).unwrap();
+        let next = lobby(game.db_file.open());
         let held = next.state(&asset("bow")).await.held as u64;
         assert!((told..=told + 1).contains(&held), "told {told}, held {held}");
     }

@@ -1,10 +1,10 @@
 use crate::{
     arbiter::{
         config::Config,
-        crowd::Moved,
         log::RoomLog,
         presence::{Notice, Presence},
-        snapshot::{Place, Snapshot},
+        roster::RosterChange,
+        snapshot::{Cursor, Snapshot},
         sold_out::SoldOutMemory,
         view::View,
     },
@@ -17,14 +17,14 @@ pub(in crate::arbiter) struct State {
     pub(in crate::arbiter) log: RoomLog,
     pub(in crate::arbiter) presence: Presence,
     /// A regression was seen, and the room does not follow the store yet.
-    pub(in crate::arbiter) went_back: bool,
+    pub(in crate::arbiter) reload_pending: bool,
     /// What was known is not stored, and the news that the room was removed has a moment to arrive.
-    pub(in crate::arbiter) suspects_loss: bool,
+    pub(in crate::arbiter) regression_suspected: bool,
     /// The room was removed: what is told of it late may be of what was in it before.
     pub(in crate::arbiter) was_removed: bool,
     pub(in crate::arbiter) sold_out: SoldOutMemory,
     /// How often all that was known of the assets was given up: what was known before is no measure of what is now.
-    pub(in crate::arbiter) renewals: u64,
+    pub(in crate::arbiter) generation: u64,
 }
 
 impl State {
@@ -33,20 +33,20 @@ impl State {
             view: View::new(config.templates.clone()),
             log: RoomLog::new(config.room_log),
             presence: Presence::new(config.presence_limit),
-            went_back: false,
-            suspects_loss: false,
+            reload_pending: false,
+            regression_suspected: false,
             was_removed: false,
             sold_out: SoldOutMemory::new(config.sold_out_ttl),
-            renewals: 0,
+            generation: 0,
         }
     }
 
     /// Puts applied events into the log.
-    pub(in crate::arbiter) fn tell(&mut self, applied: &[Event]) {
+    pub(in crate::arbiter) fn append_events(&mut self, applied: &[Event]) {
         for event in applied {
             // What is told between a loss and the store's snapshot may be of what was lost. The view is replaced by the
             // snapshot, and what players hold was asked for already.
-            if !self.went_back {
+            if !self.reload_pending {
                 self.presence.follow(event);
             }
             if event.revision == 0 && self.view.is_template(&event.asset) {
@@ -62,16 +62,16 @@ impl State {
         self.log.append(|offset| message(offset).encode().into());
     }
 
-    pub(super) fn tell_notice(&mut self, notice: Notice) {
+    pub(super) fn announce_notice(&mut self, notice: Notice) {
         match notice {
-            Notice::Moved(Moved::Came(player, players)) => {
+            Notice::RosterChange(RosterChange::Joined(player, players)) => {
                 self.append(|offset| ServerMessage::PlayerJoined { offset, player, players });
             }
-            Notice::Moved(Moved::Went(player, players)) => {
+            Notice::RosterChange(RosterChange::Left(player, players)) => {
                 self.append(|offset| ServerMessage::PlayerLeft { offset, player, players });
             }
             Notice::Count(players) => self.append(|offset| ServerMessage::Players { offset, players }),
-            Notice::Everything => self.log.reset(),
+            Notice::ResendAll => self.log.reset(),
         }
     }
 
@@ -88,21 +88,21 @@ impl State {
 
     /// Revisions do not mean any more what they meant.
     pub(super) fn forget_assets(&mut self) {
-        self.renewals += 1;
+        self.generation += 1;
         self.view.clear();
-        self.went_back = false;
-        self.suspects_loss = false;
+        self.reload_pending = false;
+        self.regression_suspected = false;
         self.sold_out.forget();
         self.log.reset();
     }
 
     /// The room as it is at the head of the log. Its parts are made later, when they are read, and stay as they are.
     pub(in crate::arbiter) fn snapshot(&mut self, player: Option<&PlayerName>) -> Snapshot {
-        Snapshot::new(self.view.share(), self.place(player))
+        Snapshot::new(self.view.share(), self.cursor(player))
     }
 
-    fn place(&self, player: Option<&PlayerName>) -> Place {
-        Place {
+    fn cursor(&self, player: Option<&PlayerName>) -> Cursor {
+        Cursor {
             offset: self.log.head(),
             players: self.presence.count(),
             present: self.presence.names(),
@@ -124,11 +124,11 @@ mod tests {
         state.view.load(Vec::new(), &mut Vec::new());
         let change = Change::Granted { player: ann.clone(), units: 1, at: 0 };
         let late = Event { asset: "sword".parse().unwrap(), origin: 1, revision: 1, remaining: 0, change };
-        state.went_back = true;
-        state.tell(std::slice::from_ref(&late));
+        state.reload_pending = true;
+        state.append_events(std::slice::from_ref(&late));
         state.replace(Vec::new());
         assert!(state.presence.held(&ann).is_empty());
-        state.tell(&[late]);
+        state.append_events(&[late]);
         assert!(state.presence.holds(&ann, &"sword".parse().unwrap()), "afterwards it is heard");
     }
 }

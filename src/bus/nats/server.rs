@@ -11,9 +11,9 @@ use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use tokio::{sync::watch, time::sleep};
 
 use super::{
-    super::{BusError, desk::Desk},
+    super::{BusError, outbox::Outbox},
     error,
-    target::{Login, Target},
+    url::{Login, NatsUrl},
 };
 use crate::{link::tls::tls, model::LogThrottle};
 
@@ -64,8 +64,12 @@ impl Server {
     ///
     /// # Errors
     /// Nothing to trust in encrypted connections.
-    pub(super) fn new(target: &Target, desk: &Arc<Desk>, state: watch::Sender<State>) -> Result<Self, String> {
-        let names: Vec<_> = target.servers.iter().map(ToString::to_string).collect();
+    pub(super) fn new(
+        url: &NatsUrl,
+        outbox: &Arc<Outbox>,
+        state: watch::Sender<State>,
+    ) -> Result<Self, String> {
+        let names: Vec<_> = url.servers.iter().map(ToString::to_string).collect();
         let (name, state) = (names.join(","), Arc::new(state));
         let mut options = ConnectOptions::new()
             .name(env!("CARGO_PKG_NAME"))
@@ -75,15 +79,15 @@ impl Server {
             .ping_interval(PING_EVERY)
             .client_capacity(HANDED_OVER)
             .subscription_capacity(UNSEEN)
-            .require_tls(target.tls)
-            .event_callback(follow(name.clone(), Arc::clone(desk), Arc::clone(&state)));
+            .require_tls(url.tls)
+            .event_callback(follow(name.clone(), Arc::clone(outbox), Arc::clone(&state)));
         // A server may insist on what the URL leaves open.
         match tls() {
             Ok(config) => options = options.tls_client_config(config),
-            Err(why) if target.tls => return Err(why),
+            Err(why) if url.tls => return Err(why),
             Err(_) => {}
         }
-        options = match target.login.clone() {
+        options = match url.login.clone() {
             Login::Nobody => options,
             Login::Token(token) => options.token(token),
             Login::User(user, password) => options.user_and_password(user, password),
@@ -126,7 +130,7 @@ pub(super) fn away(why: &str) -> BusError {
 /// Takes note of what the client says about its connection.
 fn follow(
     name: String,
-    desk: Arc<Desk>,
+    outbox: Arc<Outbox>,
     state: Arc<watch::Sender<State>>,
 ) -> impl Fn(Event) -> Ready<()> + Send + Sync {
     let (refusals, times) = (LogThrottle::each_minute(), AtomicU64::new(0));
@@ -147,7 +151,7 @@ fn follow(
             Event::ServerError(why) if refusals.due().is_some() => {
                 tracing::warn!(server = name, %why, "the bus does not take it");
             }
-            Event::SlowConsumer(_) => desk.missed(),
+            Event::SlowConsumer(_) => outbox.missed(),
             _ => {}
         }
         ready(())

@@ -3,18 +3,16 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use async_nats::{Client, Request, RequestErrorKind, Subscriber};
 use futures::StreamExt;
 use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    super::{
-        desk::{Desk, Work},
-        task::Task,
-    },
+    super::outbox::{Outbox, Work},
     server::{Server, State},
-    target::Target,
+    url::NatsUrl,
 };
 use crate::model::RoomName;
 
-/// Letters and rooms between two looks at the connection.
+/// Envelopes and rooms between two looks at the connection.
 const AT_ONCE: usize = 512;
 
 /// How long a server may take to show that it has seen what was sent; then it is asked again.
@@ -22,33 +20,33 @@ const SEEN_WITHIN: Duration = Duration::from_secs(1);
 
 /// What goes out, and the rooms that are subscribed to.
 pub(super) struct Worker {
-    desk: Arc<Desk>,
-    target: Target,
+    outbox: Arc<Outbox>,
+    url: NatsUrl,
     client: Client,
     state: watch::Receiver<State>,
-    rooms: HashMap<RoomName, Task>,
+    rooms: HashMap<RoomName, AbortOnDropHandle<()>>,
     /// The server may not have seen these subscriptions yet.
     unseen: Vec<RoomName>,
     /// Messages may be missing, as nobody waits for a subscription or the connection was away.
     late: bool,
 }
 
-/// Does what the desk has, over whatever connection there is.
-pub(super) async fn work(desk: Arc<Desk>, target: Target, server: Server, state: watch::Receiver<State>) {
+/// Does what the outbox has, over whatever connection there is.
+pub(super) async fn work(outbox: Arc<Outbox>, url: NatsUrl, server: Server, state: watch::Receiver<State>) {
     let client = server.connect().await;
     let (rooms, unseen) = (HashMap::new(), Vec::new());
-    Worker { desk, target, client, state, rooms, unseen, late: false }.run().await;
+    Worker { outbox, url, client, state, rooms, unseen, late: false }.run().await;
 }
 
 impl Worker {
     async fn run(mut self) {
-        let (mut bell, mut known) = (self.desk.bell(), 1);
+        let (mut bell, mut known) = (self.outbox.bell(), 1);
         loop {
             let Some(times) = self.up().await else { return };
             // The client has subscribed to everything again.
             let again = std::mem::replace(&mut known, times) != times;
             self.late |= again;
-            let work = self.desk.work(|_| true, AT_ONCE);
+            let work = self.outbox.work(|_| true, AT_ONCE);
             if work.is_empty() && self.unseen.is_empty() && !self.late {
                 tokio::select! {
                     biased;
@@ -76,9 +74,9 @@ impl Worker {
         for (room, wanted) in work.rooms {
             if wanted && !self.rooms.contains_key(&room) {
                 // A subject is always valid, and a client that is closed has nobody who waits.
-                let Ok(subscriber) = self.client.subscribe(self.target.subject(&room)).await else { continue };
-                let heard = hear(Arc::clone(&self.desk), room.clone(), subscriber);
-                self.rooms.insert(room.clone(), Task::spawn(heard));
+                let Ok(subscriber) = self.client.subscribe(self.url.subject(&room)).await else { continue };
+                let heard = hear(Arc::clone(&self.outbox), room.clone(), subscriber);
+                self.rooms.insert(room.clone(), AbortOnDropHandle::new(tokio::spawn(heard)));
             }
             if wanted {
                 self.unseen.push(room);
@@ -86,20 +84,20 @@ impl Worker {
                 self.rooms.remove(&room);
             }
         }
-        let all = work.letters.len();
+        let all = work.envelopes.len();
         let mut sent = 0;
-        for letter in work.letters {
-            let subject = self.target.subject(&letter.room);
-            sent += usize::from(self.client.publish(subject, letter.text.into()).await.is_ok());
+        for envelope in work.envelopes {
+            let subject = self.url.subject(&envelope.room);
+            sent += usize::from(self.client.publish(subject, envelope.text.into()).await.is_ok());
         }
-        self.desk.sent(sent);
-        self.desk.lost(all - sent);
+        self.outbox.sent(sent);
+        self.outbox.lost(all - sent);
     }
 
     /// Asks something that nobody answers: that the server says so shows that it has seen all that was sent before.
     async fn is_seen(&self) -> bool {
         let request = Request::new().timeout(Some(SEEN_WITHIN));
-        match self.client.send_request(self.target.nowhere(), request).await {
+        match self.client.send_request(self.url.nowhere(), request).await {
             Ok(_) => true,
             Err(error) => error.kind() == RequestErrorKind::NoResponders,
         }
@@ -107,16 +105,16 @@ impl Worker {
 
     fn conclude(&mut self) {
         for room in std::mem::take(&mut self.unseen) {
-            self.late |= self.desk.subscribed(&room);
+            self.late |= self.outbox.subscribed(&room);
         }
         if std::mem::take(&mut self.late) {
-            self.desk.missed();
+            self.outbox.missed();
         }
     }
 }
 
-async fn hear(desk: Arc<Desk>, room: RoomName, mut subscriber: Subscriber) {
+async fn hear(outbox: Arc<Outbox>, room: RoomName, mut subscriber: Subscriber) {
     while let Some(message) = subscriber.next().await {
-        desk.hear(room.clone(), &message.payload);
+        outbox.hear(room.clone(), &message.payload);
     }
 }

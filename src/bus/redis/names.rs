@@ -1,7 +1,7 @@
 use redis::{Cmd, PushKind, Value, cmd};
 
 use crate::{
-    link::redis::{Servers, Target},
+    link::redis::{RedisUrl, Servers},
     model::RoomName,
 };
 
@@ -15,11 +15,11 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub(super) fn new(target: &Target) -> Self {
+    pub(super) fn new(url: &RedisUrl) -> Self {
         Self {
-            prefix: format!("{}{{", target.options.prefix),
-            ending: format!("}}:bus:{}", target.access.database),
-            sharded: matches!(target.servers, Servers::Cluster(_)),
+            prefix: format!("{}{{", url.options.prefix),
+            ending: format!("}}:bus:{}", url.access.database),
+            sharded: matches!(url.servers, Servers::Cluster(_)),
         }
     }
 
@@ -30,9 +30,9 @@ impl Names {
         RoomName::parse(room).ok()
     }
 
-    pub(super) fn publish(&self, room: &RoomName, letter: &[u8]) -> Cmd {
+    pub(super) fn publish(&self, room: &RoomName, envelope: &[u8]) -> Cmd {
         let mut publish = cmd(if self.sharded { "SPUBLISH" } else { "PUBLISH" });
-        publish.arg(self.channel(room)).arg(letter);
+        publish.arg(self.channel(room)).arg(envelope);
         publish
     }
 
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     fn names(url: &str) -> Names {
-        Names::new(&Target::parse(url).unwrap())
+        Names::new(&RedisUrl::parse(url).unwrap())
     }
 
     #[test]

@@ -2,57 +2,58 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use redis::{Pipeline, ServerError, Value};
 use tokio::time::sleep;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     super::{
         BusError,
-        desk::{Desk, Letter, Work},
-        task::Task,
+        outbox::{Envelope, Outbox, Work},
     },
     names::Names,
 };
 use crate::{
-    link::redis::{Address, Line, Link, Map, Trouble, slot},
+    link::redis::{Address, Client, Connection, RedisError, Topology, slot},
     model::{LogThrottle, RoomName},
 };
 
-/// Letters and rooms that go together: more would only make a slow server's answers come later.
+/// Envelopes and rooms that go together: more would only make a slow server's answers come later.
 const AT_ONCE: usize = 512;
 
 /// What a server did not take, as its slot is on its way to another one, is tried again after this.
 const MOVE_PAUSE: Duration = Duration::from_millis(50);
 
 /// Has every server that has slots served, and rooms subscribed to anew where slots have moved.
-pub(super) async fn conduct(desk: Arc<Desk>, map: Arc<Map>, names: Arc<Names>) {
+pub(super) async fn conduct(outbox: Arc<Outbox>, topology: Arc<Topology>, names: Arc<Names>) {
     let mut owners = map.owners();
-    let mut served: HashMap<Address, (Arc<Link>, Task)> = HashMap::new();
+    let mut served: HashMap<Address, (Arc<Client>, AbortOnDropHandle<()>)> = HashMap::new();
     loop {
         let ranges = owners.next().await;
-        served.retain(|_, (link, _)| ranges.values().any(|owner| Arc::ptr_eq(owner, link)));
-        for link in ranges.values() {
-            served.entry(link.address.clone()).or_insert_with(|| {
-                let (desk, map, names) = (Arc::clone(&desk), Arc::clone(&map), Arc::clone(&names));
+        served.retain(|_, (client, _)| ranges.values().any(|owner| Arc::ptr_eq(owner, client)));
+        for client in ranges.values() {
+            served.entry(client.address.clone()).or_insert_with(|| {
+                let (outbox, topology, names) =
+                    (Arc::clone(&outbox), Arc::clone(&topology), Arc::clone(&names));
                 let server = Server {
-                    desk,
-                    map,
+                    outbox,
+                    topology,
                     names,
-                    link: Arc::clone(link),
+                    client: Arc::clone(client),
                     late: false,
                     refusals: LogThrottle::each_minute(),
                 };
-                (Arc::clone(link), Task::spawn(server.serve()))
+                (Arc::clone(client), AbortOnDropHandle::new(tokio::spawn(server.serve())))
             });
         }
-        desk.ask_all_again(slot);
+        outbox.ask_all_again(slot);
     }
 }
 
 /// One server, and what is done with its connection.
 struct Server {
-    desk: Arc<Desk>,
-    map: Arc<Map>,
+    outbox: Arc<Outbox>,
+    topology: Arc<Topology>,
     names: Arc<Names>,
-    link: Arc<Link>,
+    client: Arc<Client>,
     /// Rooms were subscribed to that nobody waited for.
     late: bool,
     refusals: LogThrottle,
@@ -65,39 +66,39 @@ struct OutOfStep;
 impl Server {
     async fn serve(mut self) {
         loop {
-            let mut line = self.link.next_line().await;
-            self.desk.begin(slot, self.mine());
-            if self.work(&mut line).await.is_err() {
-                self.link.renew();
+            let mut connection = self.client.next_connection().await;
+            self.outbox.begin(slot, self.mine());
+            if self.work(&mut connection).await.is_err() {
+                self.client.renew();
             }
-            line.end().await;
+            connection.end().await;
         }
     }
 
     /// Whether a slot is this server's.
     fn mine(&self) -> impl Fn(u16) -> bool + use<> {
-        let (ranges, link) = (self.map.now(), Arc::clone(&self.link));
-        move |slot| ranges.range(slot..).next().is_some_and(|(_, owner)| Arc::ptr_eq(owner, &link))
+        let (ranges, client) = (self.topology.now(), Arc::clone(&self.client));
+        move |slot| ranges.range(slot..).next().is_some_and(|(_, owner)| Arc::ptr_eq(owner, &client))
     }
 
     /// Works until the connection breaks.
-    async fn work(&mut self, line: &mut Line) -> Result<(), OutOfStep> {
-        let mut bell = self.desk.bell();
+    async fn work(&mut self, connection: &mut Connection) -> Result<(), OutOfStep> {
+        let mut bell = self.outbox.bell();
         loop {
-            let work = self.desk.work(self.mine(), AT_ONCE);
+            let work = self.outbox.work(self.mine(), AT_ONCE);
             if work.rooms.is_empty() && std::mem::take(&mut self.late) {
-                self.desk.missed();
+                self.outbox.missed();
             }
             if work.is_empty() {
                 tokio::select! {
                     biased;
-                    () = line.end() => return Ok(()),
+                    () = connection.end() => return Ok(()),
                     _ = bell.changed() => continue,
                 }
             }
-            let Ok(answers) = line.send(&self.commands(&work)).await else {
+            let Ok(answers) = connection.send(&self.commands(&work)).await else {
                 // The rooms are subscribed to on the next connection.
-                self.desk.lost(work.letters.len());
+                self.outbox.lost(work.envelopes.len());
                 return Ok(());
             };
             self.conclude(work, answers).await?;
@@ -105,12 +106,12 @@ impl Server {
     }
 
     fn commands(&self, work: &Work) -> Pipeline {
-        let mut commands = Pipeline::with_capacity(work.rooms.len() + work.letters.len());
+        let mut commands = Pipeline::with_capacity(work.rooms.len() + work.envelopes.len());
         for (room, wanted) in &work.rooms {
             commands.add_command(self.names.settle(room, *wanted));
         }
-        for letter in &work.letters {
-            commands.add_command(self.names.publish(&letter.room, &letter.text));
+        for envelope in &work.envelopes {
+            commands.add_command(self.names.publish(&envelope.room, &envelope.text));
         }
         commands
     }
@@ -122,19 +123,19 @@ impl Server {
             moved |= match answers.next() {
                 Some(Value::ServerError(refused)) => self.no_room(&room, refused),
                 Some(answer) if self.names.confirms(&room, wanted, &answer) => {
-                    self.late |= wanted && self.desk.subscribed(&room);
+                    self.late |= wanted && self.outbox.subscribed(&room);
                     false
                 }
                 _ => {
-                    self.desk.lost(work.letters.len());
+                    self.outbox.lost(work.envelopes.len());
                     return Err(OutOfStep);
                 }
             };
         }
-        let back = self.after_sending(work.letters, answers)?;
+        let back = self.after_sending(work.envelopes, answers)?;
         if moved || !back.is_empty() {
-            self.desk.put_back(back);
-            self.map.doubt();
+            self.outbox.put_back(back);
+            self.topology.refresh();
             sleep(MOVE_PAUSE).await;
         }
         Ok(())
@@ -143,46 +144,46 @@ impl Server {
     /// Gives back what another server may take.
     fn after_sending(
         &self,
-        letters: Vec<Letter>,
+        envelopes: Vec<Envelope>,
         answers: impl Iterator<Item = Value>,
-    ) -> Result<Vec<Letter>, OutOfStep> {
-        let (all, mut sent, mut back) = (letters.len(), 0, Vec::new());
-        for (letter, answer) in letters.into_iter().zip(answers) {
+    ) -> Result<Vec<Envelope>, OutOfStep> {
+        let (all, mut sent, mut back) = (envelopes.len(), 0, Vec::new());
+        for (envelope, answer) in envelopes.into_iter().zip(answers) {
             match answer {
                 Value::Int(_) => sent += 1,
-                Value::ServerError(refused) => match Trouble::Refused(refused) {
-                    trouble if trouble.doubts_the_map() => back.push(letter),
-                    trouble => self.complain(&letter.room, &trouble),
+                Value::ServerError(refused) => match RedisError::Refused(refused) {
+                    error if error.makes_topology_stale() => back.push(envelope),
+                    error => self.report_unreadable(&envelope.room, &error),
                 },
                 _ => {
-                    self.desk.sent(sent);
-                    self.desk.lost(all - sent);
+                    self.outbox.sent(sent);
+                    self.outbox.lost(all - sent);
                     return Err(OutOfStep);
                 }
             }
         }
-        self.desk.sent(sent);
-        self.desk.lost(all - sent - back.len());
+        self.outbox.sent(sent);
+        self.outbox.lost(all - sent - back.len());
         Ok(back)
     }
 
     /// The server does not take the room; true if another one may.
     fn no_room(&self, room: &RoomName, refused: ServerError) -> bool {
-        let trouble = Trouble::Refused(refused);
-        let moved = trouble.doubts_the_map();
+        let error = RedisError::Refused(refused);
+        let moved = error.makes_topology_stale();
         if moved {
-            self.desk.ask_again(room, slot(room));
+            self.outbox.ask_again(room, slot(room));
         } else {
-            self.complain(room, &trouble);
-            self.desk.refused(room, || BusError::from(trouble.clone()));
+            self.report_unreadable(room, &error);
+            self.outbox.refused(room, || BusError::from(error.clone()));
         }
         moved
     }
 
-    fn complain(&self, room: &RoomName, trouble: &Trouble) {
+    fn report_unreadable(&self, room: &RoomName, error: &RedisError) {
         if self.refusals.due().is_some() {
-            let why = BusError::from(trouble.clone());
-            tracing::warn!(server = %self.link.address, %room, %why, "the bus does not take it");
+            let why = BusError::from(error.clone());
+            tracing::warn!(server = %self.client.address, %room, %why, "the bus does not take it");
         }
     }
 }

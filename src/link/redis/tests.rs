@@ -11,9 +11,9 @@ use tokio::{
 
 use super::{
     Address,
-    entry::{Entry, Role},
+    connector::{Connector, Role},
     policy::Policy,
-    target::Access,
+    url::Access,
 };
 
 /// What the server says of itself.
@@ -23,7 +23,7 @@ struct Says {
     policy: Mutex<&'static str>,
 }
 
-/// A server that knows the questions of an [`Entry`], and one connection.
+/// A server that knows the questions of an [`Connector`], and one connection.
 async fn server(says: Arc<Says>) -> Address {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -54,11 +54,14 @@ async fn command(stream: &mut BufReader<TcpStream>) -> io::Result<Vec<String>> {
     Ok(words)
 }
 
-/// What stands behind the sign of a line.
+/// What stands behind the sign of a connection.
 async fn number(stream: &mut BufReader<TcpStream>) -> io::Result<usize> {
-    let mut line = String::new();
-    stream.read_line(&mut line).await?;
-    line.get(1..).and_then(|number| number.trim().parse().ok()).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    let mut connection = String::new();
+    stream.read_line(&mut connection).await?;
+    connection
+        .get(1..)
+        .and_then(|number| number.trim().parse().ok())
+        .ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 #[tokio::test]
@@ -66,9 +69,9 @@ async fn a_policy_or_a_role_that_changes_is_seen_while_connected() {
     let says = Arc::new(Says { role: Mutex::new("master"), policy: Mutex::new("noeviction") });
     let address = server(Arc::clone(&says)).await;
     let access = Access { tls: false, user: None, password: None, database: 0 };
-    let entry = Entry::new(&access, Role::Primary, None).looking_every(Duration::from_millis(2));
+    let connector = Connector::new(&access, Role::Primary, None).looking_every(Duration::from_millis(2));
     let policy = Policy::of(address.clone());
-    let (connection, driver) = entry.open(&address, &policy).await.unwrap();
+    let (connection, driver) = connector.open(&address, &policy).await.unwrap();
     let changes = async {
         for changed in ["allkeys-lru", "noeviction"] {
             *says.policy.lock() = changed;
@@ -81,7 +84,7 @@ async fn a_policy_or_a_role_that_changes_is_seen_while_connected() {
     };
     let seen = async {
         tokio::select! {
-            wrong = entry.watch(connection, &policy) => wrong,
+            wrong = connector.watch(connection, &policy) => wrong,
             never = changes => never,
             () = driver => panic!("the connection broke"),
         }

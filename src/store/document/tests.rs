@@ -18,7 +18,7 @@ use crate::{
         promise_under_faults, seeds, suite, suite_under_faults,
     },
     linearizability::{histories, histories_in_real_time, schedules, schedules_in_real_time},
-    store::{Store, StoreErrorKind, Verdict, faulty::Faults, versioned::Versioned},
+    store::{Store, StoreErrorKind, Verdict, faulty::Faults, optimistic::Optimistic},
 };
 
 fn whole() -> Arc<dyn Store> {
@@ -72,8 +72,8 @@ async fn so_they_are_and_do_in_real_time() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_who_come_in_between_each_other_nobody_is_lost() {
-    let shelf = Arc::new(InMemory::<2>::new());
-    let ground = Ground::new(Arc::new(Versioned::new(Documents(Arc::clone(&shelf)))));
+    let backend = Arc::new(InMemory::<2>::new());
+    let ground = Ground::new(Arc::new(Optimistic::new(Documents(Arc::clone(&backend)))));
     let (sword, crowd) = (asset("sword"), team("p", 300));
     ground.create(Node::new().next(), &sword, 100).await;
     let ask = |players: &[PlayerName]| {
@@ -94,17 +94,17 @@ async fn of_many_who_come_in_between_each_other_nobody_is_lost() {
     let won = verdicts.filter(|verdict| !matches!(verdict, Verdict::SoldOut)).count();
     let state = ground.state(&sword).await;
     assert_eq!((won, state.held, state.revision), (100, 100, 100));
-    assert!(shelf.stale.load(Relaxed) > 10, "they came in between each other");
+    assert!(backend.stale.load(Relaxed) > 10, "they came in between each other");
 }
 
 #[tokio::test]
 async fn who_gets_nothing_costs_a_read_and_no_write() {
-    let shelf = Arc::new(InMemory::<{ usize::MAX }>::new());
-    let ground = Ground::new(Arc::new(Versioned::new(Documents(Arc::clone(&shelf)))));
+    let backend = Arc::new(InMemory::<{ usize::MAX }>::new());
+    let ground = Ground::new(Arc::new(Optimistic::new(Documents(Arc::clone(&backend)))));
     let (sword, node, [ann, bob]) = (asset("sword"), Node::new(), players(["ann", "bob"]));
     ground.create(node.next(), &sword, 1).await;
     ground.select(node.next(), &sword, from_ref(&ann)).await;
-    let counts = || (shelf.reads.load(Relaxed), shelf.writes.load(Relaxed));
+    let counts = || (backend.reads.load(Relaxed), backend.writes.load(Relaxed));
     let (reads, writes) = counts();
     let selected = ground.select(node.next(), &sword, &[ann, bob.clone()]).await;
     assert_eq!(selected.verdicts, [already(1), Verdict::SoldOut]);
@@ -115,15 +115,15 @@ async fn who_gets_nothing_costs_a_read_and_no_write() {
 
 #[tokio::test]
 async fn a_select_of_more_than_one_write_takes_is_one_select_to_its_caller() {
-    let shelf = Arc::new(InMemory::<2>::new());
-    let ground = Ground::new(Arc::new(Versioned::new(Documents(Arc::clone(&shelf)))));
+    let backend = Arc::new(InMemory::<2>::new());
+    let ground = Ground::new(Arc::new(Optimistic::new(Documents(Arc::clone(&backend)))));
     let (sword, node, crowd) = (asset("sword"), Node::new(), team("p", 7));
     ground.create(node.next(), &sword, 5).await;
     let call = node.next();
     let selected = ground.select(call, &sword, &crowd).await;
     let firsts = (1..=5).map(granted).chain([Verdict::SoldOut; 2]).collect::<Vec<_>>();
     assert_eq!((selected.verdicts, selected.repeated), (firsts, false));
-    assert_eq!(shelf.writes.load(Relaxed), 4, "it was made, then 2 and 2 and 1");
+    assert_eq!(backend.writes.load(Relaxed), 4, "it was made, then 2 and 2 and 1");
     let again = ground.select(call, &sword, &crowd).await;
     let firsts = (1..=5).map(already).chain([Verdict::SoldOut; 2]).collect::<Vec<_>>();
     assert_eq!((again.verdicts, again.repeated, again.state), (firsts, true, selected.state));
@@ -132,16 +132,16 @@ async fn a_select_of_more_than_one_write_takes_is_one_select_to_its_caller() {
 /// A write that reached the store twice is answered as one that came too late.
 #[tokio::test]
 async fn a_write_that_was_made_after_all_is_found_by_its_own_call() {
-    let shelf = Arc::new(InMemory::<2>::new());
-    let ground = Ground::new(Arc::new(Versioned::new(Documents(Arc::clone(&shelf)))));
+    let backend = Arc::new(InMemory::<2>::new());
+    let ground = Ground::new(Arc::new(Optimistic::new(Documents(Arc::clone(&backend)))));
     let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
     ground.create(node.next(), &sword, 2).await;
-    *shelf.trick.lock() = Some(|_| {});
+    *backend.trick.lock() = Some(|_| {});
     let selected = ground.select(node.next(), &sword, from_ref(&ann)).await;
     assert_eq!((selected.verdicts, selected.repeated), (vec![already(1)], true));
 
     // Nobody knows any more who was granted what.
-    *shelf.trick.lock() = Some(|document| {
+    *backend.trick.lock() = Some(|document| {
         let Counter { units, revision, .. } = document.counter;
         let gone =
             Counter { remaining: 0, held: 0, removed: true, revision: revision + 1, ..counter(units, 0, 0) };
@@ -173,13 +173,13 @@ async fn more_units_than_the_store_can_hold_are_refused_with_the_number() {
 
 #[tokio::test]
 async fn what_is_not_ours_is_named() {
-    let shelf = Arc::new(InMemory::<2>::new());
-    let ground = Ground::new(Arc::new(Versioned::new(Documents(Arc::clone(&shelf)))));
+    let backend = Arc::new(InMemory::<2>::new());
+    let ground = Ground::new(Arc::new(Optimistic::new(Documents(Arc::clone(&backend)))));
     let (sword, node, crowd) = (asset("sword"), Node::new(), players(["ann", "bob"]));
     ground.create(node.next(), &sword, 3).await;
     ground.select(node.next(), &sword, &crowd).await;
     let set = |change: &dyn Fn(&mut Document)| {
-        let mut rooms = shelf.rooms.lock();
+        let mut rooms = backend.rooms.lock();
         let text = rooms.get_mut(&ground.room).unwrap().get_mut(&sword).unwrap();
         let (before, mut document) = (text.clone(), parsed(text));
         change(&mut document);
@@ -269,7 +269,7 @@ fn each_change_makes_of_a_document_what_it_says() {
 #[test]
 fn a_document_is_read_by_who_asks() {
     let holders = (1..=50).map(|i| grant(&format!("p-{i}"), 2 * i).into()).collect();
-    let document = Document { counter: counter(50, 50, 100), holders, changes: Changes::default() };
+    let document = Document { counter: counter(50, 50, 100), holders, changes: LastCalls::default() };
     let record = document.record(&players(["p-40", "nobody", "p-1"]));
     assert_eq!(record.first.len(), FIRST);
     assert_eq!(record.holding, [(player("p-1"), 2), (player("p-40"), 80)].into());

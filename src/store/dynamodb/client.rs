@@ -1,71 +1,153 @@
-use std::time::Duration;
+use std::{future::Future, sync::Arc, time::Duration};
 
-use aws_config::{
-    BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider,
-    meta::credentials::CredentialsProviderChain, timeout::TimeoutConfig,
+use aws_sdk_dynamodb::Client as SdkClient;
+use tokio::{
+    sync::{Semaphore, watch},
+    time::{Instant, sleep, timeout_at},
 };
-use aws_sdk_dynamodb::{
-    Client,
-    config::{Credentials, ProvideCredentials, retry::RetryConfig},
-};
-use aws_smithy_http_client::{
-    Builder,
-    tls::{Provider, rustls_provider::CryptoMode},
-};
-use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    target::Target,
-    trouble::{Kind, Tried, Trouble},
+    capacity::{Capacity, Metered},
+    error::{DynamoError, Kind},
+    sdk::connect,
+    table,
+    url::DynamoUrl,
 };
 
-/// Half of what a request has, so that a dead address leaves time for another one.
-const CONNECT_WITHIN: Duration = Duration::from_millis(550);
-
-/// What AWS's usual places need for credentials, or for saying that there are none, is less.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// With its own limits in time, and without retries of its own: those are `Link::run`'s.
-pub(super) async fn client(target: &Target) -> Tried<Client> {
-    let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    let times = TimeoutConfig::builder().connect_timeout(CONNECT_WITHIN).build();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http).timeout_config(times);
-    if let Some(region) = &target.region {
-        loader = loader.region(Region::new(region.clone()));
-    }
-    if target.is_on_this_machine() {
-        loader = loader.credentials_provider(local());
-    }
-    let shared = loader.load().await;
-    if shared.region().is_none() {
-        let why = "no AWS region is set: add ?region=REGION to the URL, or set AWS_REGION";
-        return Err(Trouble::new(Kind::Hopeless, why));
-    }
-    has_credentials(&shared).await?;
-    let mut config = aws_sdk_dynamodb::config::Builder::from(&shared).retry_config(RetryConfig::disabled());
-    if let Some(endpoint) = &target.endpoint {
-        config = config.endpoint_url(endpoint);
-    }
-    Ok(Client::from_conf(config.build()))
+/// The way to the table. It is found and looked at in the background, again and again until it is as it should be.
+pub(super) struct Client {
+    state: watch::Receiver<State>,
+    permits: Semaphore,
+    capacity: Capacity,
+    _search: AbortOnDropHandle<()>,
 }
 
-/// A stand-in for the service takes any credentials, but not none.
-fn local() -> CredentialsProviderChain {
-    let any = Credentials::new("local", "local", None, None, "local");
-    CredentialsProviderChain::first_try("environment", EnvironmentVariableCredentialsProvider::new())
-        .or_else("local", any)
+#[derive(Clone)]
+enum State {
+    Searching,
+    Found(SdkClient),
+    Failed(DynamoError),
 }
 
-/// Looks first, since a request without any would only say that it took too long.
-async fn has_credentials(shared: &SdkConfig) -> Tried<()> {
-    let none = |why: String| {
-        let advice = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give the machine a role";
-        Trouble::new(Kind::Hopeless, format!("there are no AWS credentials ({why}): {advice}"))
-    };
-    let Some(provider) = shared.credentials_provider() else { return Err(none("no place to look".to_owned())) };
-    match timeout(PATIENCE, provider.provide_credentials()).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(none(Trouble::cause(&error))),
-        Err(_) => Err(none(format!("no place answers within {} s", PATIENCE.as_secs()))),
+/// Until when a call goes on trying.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline(Instant);
+
+/// A call gives up after so long, which is less than half of what a caller has by default. It comes again.
+const PATIENCE: Duration = Duration::from_millis(2300);
+/// A request that is not answered by then is made again: hundreds of times what the service needs.
+const ANSWER_WITHIN: Duration = Duration::from_millis(1100);
+/// Requests on their way at once. Each has a connection of its own; at 5 ms each they are 50,000 a second, above what
+/// an on-demand table takes at first.
+const MOST_AT_ONCE: usize = 256;
+/// The service asks to come more slowly. The pause, drawn from zero up, doubles from the first to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+const LONGEST_PAUSE: Duration = Duration::from_millis(400);
+/// Between two searches for a table that is not there or not ready.
+const SEARCH_EVERY: Duration = Duration::from_millis(500);
+
+impl Client {
+    pub(super) fn open(url: Arc<DynamoUrl>) -> Self {
+        let (sender, state) = watch::channel(State::Searching);
+        let search = AbortOnDropHandle::new(tokio::spawn(search(url, sender)));
+        Self { state, permits: Semaphore::new(MOST_AT_ONCE), capacity: Capacity::new(), _search: search }
+    }
+
+    /// Makes a request, again if the answer is lost or the service is busy. A request that writes must be one that
+    /// takes effect once however often it is made.
+    pub(super) async fn run<T, F>(
+        &self,
+        deadline: Deadline,
+        request: impl Fn(SdkClient) -> F,
+    ) -> Result<T, DynamoError>
+    where
+        T: Metered,
+        F: Future<Output = Result<T, DynamoError>>,
+    {
+        let sdk = self.sdk(deadline).await?;
+        let permit = timeout_at(deadline.0, self.permits.acquire()).await;
+        let Ok(Ok(_permit)) = permit else {
+            let why = format!("{MOST_AT_ONCE} requests are on their way, and none was answered in time");
+            return Err(DynamoError::new(Kind::Away, why));
+        };
+        let (mut doubtful, mut tried) = (false, 0);
+        loop {
+            let error = match attempt(deadline, request(sdk.clone())).await {
+                Ok(answer) => {
+                    self.capacity.count(&answer);
+                    return Ok(answer);
+                }
+                Err(error) => error,
+            };
+            doubtful |= T::WRITES && error.kind == Kind::Lost;
+            let pause = match error.kind {
+                Kind::Lost if tried == 0 => Duration::ZERO,
+                Kind::Lost | Kind::Busy => pause(tried),
+                _ => return Err(error.after(doubtful)),
+            };
+            if Instant::now() + pause >= deadline.0 {
+                return Err(DynamoError { doubtful, ..error });
+            }
+            sleep(pause).await;
+            tried += 1;
+        }
+    }
+
+    async fn sdk(&self, deadline: Deadline) -> Result<SdkClient, DynamoError> {
+        let mut state = self.state.clone();
+        let known = timeout_at(deadline.0, state.wait_for(|state| !matches!(state, State::Searching))).await;
+        match known.as_ref().map(|state| state.as_deref()) {
+            Ok(Ok(State::Found(sdk))) => Ok(sdk.clone()),
+            Ok(Ok(State::Failed(error))) => Err(error.clone()),
+            _ => Err(DynamoError::new(Kind::Away, "it is still being looked for: no answer yet")),
+        }
+    }
+}
+
+impl Deadline {
+    pub(super) fn new() -> Self {
+        Self(Instant::now() + PATIENCE)
+    }
+
+    pub(super) fn is_over(self) -> bool {
+        Instant::now() >= self.0
+    }
+}
+
+/// With jitter, so that callers that failed together do not come again together.
+pub(super) fn pause(tried: u32) -> Duration {
+    let most = FIRST_PAUSE.saturating_mul(1 << tried.min(8)).min(LONGEST_PAUSE);
+    most.mul_f64(fastrand::f64())
+}
+
+async fn attempt<T>(
+    deadline: Deadline,
+    request: impl Future<Output = Result<T, DynamoError>>,
+) -> Result<T, DynamoError> {
+    let until = deadline.0.min(Instant::now() + ANSWER_WITHIN);
+    timeout_at(until, request)
+        .await
+        .unwrap_or_else(|_| Err(DynamoError::new(Kind::Lost, "the service did not answer in time")))
+}
+
+/// Ends when the table is found and fit.
+async fn search(url: Arc<DynamoUrl>, state: watch::Sender<State>) {
+    loop {
+        let found = match connect(&url).await {
+            Ok(sdk) => table::prepare(&sdk, &url).await.map(|()| sdk),
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(sdk) => {
+                state.send_replace(State::Found(sdk));
+                return;
+            }
+            Err(error) => {
+                tracing::debug!(?error, table = url.table, "the table is not to be had yet");
+                state.send_replace(State::Failed(error));
+            }
+        }
+        sleep(SEARCH_EVERY).await;
     }
 }

@@ -79,7 +79,7 @@ mod tests {
                 let mut holders = Holders::new(inline, all.len());
                 let next: Vec<_> = items.values().take(rng.usize(0..4)).cloned().collect();
                 let place = rng.usize(0..8);
-                let struck: Option<Grant> = all.values().nth(place).cloned();
+                let struck: Option<Grant> = all.values().nth(asset_key).cloned();
                 if let Some(struck) = struck.filter(|_| rng.bool()) {
                     holders.strike(&struck);
                     all.remove(&struck.revision);

@@ -9,7 +9,7 @@ use crate::{
     model::{AssetName, Grant, PlayerName, RoomName},
     store::{
         Result, StoreErrorKind,
-        versioned::{Changes, Counter},
+        optimistic::{AssetKey, Counter, LastCalls},
     },
 };
 
@@ -47,27 +47,20 @@ pub(super) const PROBE: &str = "/probe";
 
 pub(super) type Item = HashMap<String, AttributeValue>;
 
-/// Where in the table an asset lies.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
-    pub(super) room: &'a RoomName,
-    pub(super) asset: &'a AssetName,
-}
-
 /// An asset's item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
     pub(super) counter: Counter,
     /// Its first holders by revision, up to some number; those after them have items of their own.
     pub(super) inline: Vec<Grant>,
-    pub(super) changes: Changes,
+    pub(super) changes: LastCalls,
     pub(super) spilled: bool,
     pub(super) covered_until: Option<u64>,
     pub(super) expires_at: Option<u64>,
 }
 
-impl Place<'_> {
-    pub(super) fn key(self) -> Item {
+impl AssetKey<'_> {
+    pub(super) fn primary_key(self) -> Item {
         key(self.room.as_str(), self.asset.as_str())
     }
 
@@ -104,10 +97,10 @@ impl Row {
         })
     }
 
-    pub(super) fn item(&self, place: Place<'_>) -> Item {
+    pub(super) fn item(&self, asset_key: AssetKey<'_>) -> Item {
         let Counter { units, remaining, held, revision, origin, creation, created_units, removed } =
             self.counter;
-        let mut item = place.key();
+        let mut item = asset_key.primary_key();
         let mut put = |name: &str, value| item.insert(name.to_owned(), value);
         put(UNITS, n(units));
         put(REMAINING, n(remaining));
@@ -245,7 +238,7 @@ mod tests {
     #[test]
     fn an_item_says_what_the_row_is() {
         let (room, asset) = ("lobby".parse().unwrap(), "sword".parse().unwrap());
-        let place = Place { room: &room, asset: &asset };
+        let place = AssetKey { room: &room, asset: &asset };
         let full = row();
         let counter = Counter { removed: false, ..full.counter.clone() };
         let bare = Row {
@@ -257,15 +250,15 @@ mod tests {
             expires_at: None,
         };
         for row in [full, bare] {
-            assert_eq!(Row::parse(&row.item(place)).unwrap(), row);
+            assert_eq!(Row::parse(&row.item(asset_key)).unwrap(), row);
         }
-        assert_eq!(place.life(&row().counter), "lobby/sword/ffffffffffffffff.3");
+        assert_eq!(asset_key.life(&row().counter), "lobby/sword/ffffffffffffffff.3");
     }
 
     #[test]
     fn what_others_wrote_is_named() {
         let (room, asset) = ("lobby".parse().unwrap(), "sword".parse().unwrap());
-        let good = row().item(Place { room: &room, asset: &asset });
+        let good = row().item(AssetKey { room: &room, asset: &asset });
         for (name, value) in [
             (UNITS, s("4")),
             (UNITS, n(-1)),

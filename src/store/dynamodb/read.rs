@@ -5,17 +5,18 @@ use futures::future::{try_join, try_join_all};
 use tokio::time::sleep;
 
 use super::{
-    DynamoStore, Seen, TRIES, error,
-    item::{BY_GRANT, Fields, GRANTED, Item, ORIGIN, PK, Place, REVISION, Row, SK, key, n, s},
-    link::{Deadline, pause},
+    DynamoStore, Seen, TRIES,
+    client::{Deadline, pause},
+    error,
+    error::{DynamoError, Kind, Tried},
+    item::{AssetKey, BY_GRANT, Fields, GRANTED, Item, ORIGIN, PK, REVISION, Row, SK, key, n, s},
     now,
-    trouble::{Kind, Tried, Trouble},
 };
 use crate::{
     model::{AssetName, Grant, PlayerName},
     store::{
         Result, StoreError, StoreErrorKind,
-        versioned::{FIRST, Record},
+        optimistic::{FIRST, Record},
     },
 };
 
@@ -36,18 +37,18 @@ impl DynamoStore {
     /// An asset, and which of the players hold it, all as of one moment.
     pub(super) async fn record(
         &self,
-        place: Place<'_>,
+        asset_key: AssetKey<'_>,
         players: &[PlayerName],
     ) -> Result<(Option<Record>, Seen)> {
         let deadline = Deadline::new();
         for tried in 0..TRIES {
-            let Some(row) = self.row(place, deadline).await? else {
+            let Some(row) = self.row(asset_key, deadline).await? else {
                 return Ok((None, Seen { row: None, next: Vec::new() }));
             };
             if row.is_over(now()) {
                 return Ok((None, Seen { row: Some(row), next: Vec::new() }));
             }
-            let life = place.life(&row.counter);
+            let life = asset_key.life(&row.counter);
             let inside: HashMap<_, _> =
                 row.inline.iter().map(|grant| (grant.player.clone(), grant.revision)).collect();
             if row.is_whole() {
@@ -58,25 +59,25 @@ impl DynamoStore {
             let outside = self.look_up(&life, &others, deadline);
             let next = self.later(&life, 0, FIRST.saturating_sub(row.inline.len()));
             let (outside, next) = try_join(outside, next).await?;
-            if self.is_still(place, &row, deadline).await? {
+            if self.is_still(asset_key, &row, deadline).await? {
                 let record = recorded(&row, &next, inside.into_iter().chain(outside).collect());
                 return Ok((Some(record), Seen { row: Some(row), next }));
             }
             sleep(pause(tried)).await;
         }
-        Err(restless(place.asset))
+        Err(restless(asset_key.asset))
     }
 
     /// The holders whose grant is newer than `after`, at most `limit`; `None` where there is no asset.
     pub(super) async fn page(
         &self,
-        place: Place<'_>,
+        asset_key: AssetKey<'_>,
         after: Option<u64>,
         limit: usize,
     ) -> Result<Option<Vec<Grant>>> {
         for tried in 0..TRIES {
             let deadline = Deadline::new();
-            let row = self.row(place, deadline).await?;
+            let row = self.row(asset_key, deadline).await?;
             let Some(row) = row.filter(|row| !row.is_over(now()) && !row.counter.removed) else {
                 return Ok(None);
             };
@@ -85,25 +86,27 @@ impl DynamoStore {
             if row.is_whole() || page.len() == limit {
                 return Ok(Some(page));
             }
-            let life = place.life(&row.counter);
+            let life = asset_key.life(&row.counter);
             page.extend(self.later(&life, after.unwrap_or_default(), limit - page.len()).await?);
-            if self.is_still(place, &row, deadline).await? {
+            if self.is_still(asset_key, &row, deadline).await? {
                 return Ok(Some(page));
             }
             sleep(pause(tried)).await;
         }
-        Err(restless(place.asset))
+        Err(restless(asset_key.asset))
     }
 
-    async fn row(&self, place: Place<'_>, deadline: Deadline) -> Result<Option<Row>> {
-        let item = self.get(place.key(), None, deadline).await?;
+    async fn row(&self, asset_key: AssetKey<'_>, deadline: Deadline) -> Result<Option<Row>> {
+        let item = self.get(asset_key.primary_key(), None, deadline).await?;
         item.map(|item| Row::parse(&item)).transpose()
     }
 
     /// Whether nobody changed the asset since.
-    async fn is_still(&self, place: Place<'_>, row: &Row, deadline: Deadline) -> Result<bool> {
+    async fn is_still(&self, asset_key: AssetKey<'_>, row: &Row, deadline: Deadline) -> Result<bool> {
         let shown = format!("{REVISION}, {ORIGIN}");
-        let Some(item) = self.get(place.key(), Some(shown), deadline).await? else { return Ok(false) };
+        let Some(item) = self.get(asset_key.primary_key(), Some(shown), deadline).await? else {
+            return Ok(false);
+        };
         let fields = Fields(&item);
         let found = (fields.number(REVISION)?, fields.number(ORIGIN)?);
         Ok(found == (row.counter.revision, row.counter.origin))
@@ -115,15 +118,15 @@ impl DynamoStore {
         shown: Option<String>,
         deadline: Deadline,
     ) -> Tried<Option<Item>> {
-        let answer = self.link.run(deadline, |client| {
-            let request = client
+        let answer = self.client.run(deadline, |sdk| {
+            let request = sdk
                 .get_item()
-                .table_name(&self.target.table)
+                .table_name(&self.url.table)
                 .set_key(Some(key.clone()))
                 .set_projection_expression(shown.clone())
                 .consistent_read(true)
                 .return_consumed_capacity(ReturnConsumedCapacity::Total);
-            async { request.send().await.map_err(Trouble::from) }
+            async { request.send().await.map_err(DynamoError::from) }
         });
         Ok(answer.await?.item)
     }
@@ -154,12 +157,12 @@ impl DynamoStore {
                 .projection_expression(format!("{SK}, {GRANTED}"))
                 .build()
                 .map_err(|odd| error(StoreErrorKind::Unavailable, odd.to_string()))?;
-            let answer = self.link.run(deadline, |client| {
-                let request = client
+            let answer = self.client.run(deadline, |sdk| {
+                let request = sdk
                     .batch_get_item()
-                    .request_items(&self.target.table, asked.clone())
+                    .request_items(&self.url.table, asked.clone())
                     .return_consumed_capacity(ReturnConsumedCapacity::Total);
-                async { request.send().await.map_err(Trouble::from) }
+                async { request.send().await.map_err(DynamoError::from) }
             });
             let answer = answer.await?;
             for item in answer.responses.unwrap_or_default().into_values().flatten() {
@@ -173,7 +176,7 @@ impl DynamoStore {
             }
             if deadline.is_over() {
                 let why = "the service is too busy to look up every player in time";
-                return Err(Trouble::new(Kind::Busy, why).into());
+                return Err(DynamoError::new(Kind::Busy, why).into());
             }
             sleep(pause(tried)).await;
             tried += 1;
@@ -194,10 +197,10 @@ impl DynamoStore {
         let (mut found, mut from) = (Vec::new(), None);
         while found.len() < asked.limit {
             let left = i32::try_from(asked.limit - found.len()).ok();
-            let answer = self.link.run(Deadline::new(), |client| {
-                let request = client
+            let answer = self.client.run(Deadline::new(), |sdk| {
+                let request = sdk
                     .query()
-                    .table_name(&self.target.table)
+                    .table_name(&self.url.table)
                     .set_index_name(asked.index.map(str::to_owned))
                     .key_condition_expression(&asked.condition)
                     .set_expression_attribute_values(Some(asked.values.clone()))
@@ -206,7 +209,7 @@ impl DynamoStore {
                     .set_exclusive_start_key(from.clone())
                     .set_limit(left)
                     .return_consumed_capacity(ReturnConsumedCapacity::Total);
-                async { request.send().await.map_err(Trouble::from) }
+                async { request.send().await.map_err(DynamoError::from) }
             });
             let answer = answer.await?;
             found.extend(answer.items.unwrap_or_default());

@@ -4,7 +4,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
     DynamoStore, SIDE_BY_SIDE,
-    item::{EXPIRES_AT, Fields, HELD, Item, ORIGIN, PK, Place, REMAINING, REMOVED, REVISION, Row, SK, s},
+    item::{AssetKey, EXPIRES_AT, Fields, HELD, Item, ORIGIN, PK, REMAINING, REMOVED, REVISION, Row, SK, s},
     now,
     read::Asked,
 };
@@ -20,7 +20,7 @@ impl DynamoStore {
             if row.is_whole() || row.inline.len() >= HOLDERS_SHOWN {
                 return Ok(Some(row.counter.state(&asset, &row.inline)));
             }
-            let (record, _) = self.record(Place { room, asset: &asset }, &[]).await?;
+            let (record, _) = self.record(AssetKey { room, asset: &asset }, &[]).await?;
             Ok::<_, StoreError>(record.map(|record| record.counter.state(&asset, &record.first)))
         });
         let states: Vec<_> = stream::iter(states).buffered(SIDE_BY_SIDE).try_collect().await?;
@@ -55,7 +55,7 @@ impl DynamoStore {
             if inside.is_some() || row.is_whole() {
                 return Ok(inside.map(|revision| (asset, revision)));
             }
-            let (record, _) = self.record(Place { room, asset: &asset }, from_ref(player)).await?;
+            let (record, _) = self.record(AssetKey { room, asset: &asset }, from_ref(player)).await?;
             let revision = record.and_then(|record| record.holding.get(player).copied());
             Ok::<_, StoreError>(revision.map(|revision| (asset, revision)))
         });

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::{
-    Client,
+    Client as SdkClient,
     error::BuildError,
     types::{
         AttributeDefinition, BillingMode, KeySchemaElement, KeyType, LocalSecondaryIndex, Projection,
@@ -12,68 +12,68 @@ use aws_sdk_dynamodb::{
 use tokio::time::timeout;
 
 use super::{
+    error::{DynamoError, Kind},
     item::{AT, BY_GRANT, EXPIRES_AT, GRANTED, PK, SK},
-    target::Target,
-    trouble::{Kind, Trouble},
+    url::DynamoUrl,
 };
 
 /// What the service needs for describing or making a table is far less.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Looks whether the table is as it should be, and makes it if that is wanted.
-pub(super) async fn prepare(client: &Client, target: &Target) -> Result<(), Trouble> {
-    let late = |_| Err(Trouble::new(Kind::Away, format!("{} does not answer", place(client, target))));
-    timeout(PATIENCE, looked_at(client, target)).await.unwrap_or_else(late)
+pub(super) async fn prepare(sdk: &SdkClient, url: &DynamoUrl) -> Result<(), DynamoError> {
+    let late = |_| Err(DynamoError::new(Kind::Away, format!("{} does not answer", location(sdk, url))));
+    timeout(PATIENCE, looked_at(sdk, url)).await.unwrap_or_else(late)
 }
 
-async fn looked_at(client: &Client, target: &Target) -> Result<(), Trouble> {
-    let described = client.describe_table().table_name(&target.table).send().await.map_err(Trouble::from);
+async fn looked_at(sdk: &SdkClient, url: &DynamoUrl) -> Result<(), DynamoError> {
+    let described = sdk.describe_table().table_name(&url.table).send().await.map_err(DynamoError::from);
     let table = match described {
         Ok(described) => described.table.unwrap_or_else(|| TableDescription::builder().build()),
-        Err(trouble) if trouble.kind == Kind::Missing && target.create => {
-            make(client, target).await?;
-            return Err(being_made(target));
+        Err(error) if error.kind == Kind::Missing && url.create => {
+            make(sdk, url).await?;
+            return Err(being_made(url));
         }
-        Err(trouble) if trouble.kind == Kind::Missing => {
-            return Err(Trouble::new(Kind::Missing, missing(client, target)));
+        Err(error) if error.kind == Kind::Missing => {
+            return Err(DynamoError::new(Kind::Missing, missing(sdk, url)));
         }
-        Err(trouble) => return Err(trouble.at(&place(client, target))),
+        Err(error) => return Err(error.at(&location(sdk, url))),
     };
-    fits(&table, target)?;
+    fits(&table, url)?;
     match table.table_status() {
         Some(TableStatus::Active | TableStatus::Updating) => {}
-        Some(TableStatus::Creating) => return Err(being_made(target)),
+        Some(TableStatus::Creating) => return Err(being_made(url)),
         other => {
             let status = other.map_or("unknown", TableStatus::as_str);
-            return Err(Trouble::new(Kind::Away, format!("the table {} is {status}", target.table)));
+            return Err(DynamoError::new(Kind::Away, format!("the table {} is {status}", url.table)));
         }
     }
-    expire(client, target).await
+    expire(sdk, url).await
 }
 
-fn being_made(target: &Target) -> Trouble {
-    Trouble::new(Kind::Away, format!("the table {} is being made", target.table))
+fn being_made(url: &DynamoUrl) -> DynamoError {
+    DynamoError::new(Kind::Away, format!("the table {} is being made", url.table))
 }
 
-async fn make(client: &Client, target: &Target) -> Result<(), Trouble> {
-    let odd = |error: BuildError| Trouble::new(Kind::Refused, error.to_string());
-    let request = client
+async fn make(sdk: &SdkClient, url: &DynamoUrl) -> Result<(), DynamoError> {
+    let odd = |error: BuildError| DynamoError::new(Kind::Refused, error.to_string());
+    let request = sdk
         .create_table()
-        .table_name(&target.table)
+        .table_name(&url.table)
         .billing_mode(BillingMode::PayPerRequest)
         .set_attribute_definitions(Some(attributes().map_err(odd)?))
         .set_key_schema(Some(keys(SK).map_err(odd)?))
         .local_secondary_indexes(index().map_err(odd)?);
     match request.send().await {
         Ok(_) => {
-            tracing::info!(table = target.table, "the table is being made");
+            tracing::info!(table = url.table, "the table is being made");
             Ok(())
         }
         // Another node was quicker.
         Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_in_use_exception()) => {
             Ok(())
         }
-        Err(error) => Err(Trouble::from(error).at(&place(client, target))),
+        Err(error) => Err(DynamoError::from(error).at(&location(sdk, url))),
     }
 }
 
@@ -99,7 +99,7 @@ fn index() -> Result<LocalSecondaryIndex, BuildError> {
 }
 
 /// Whether a table that is there is one of ours.
-fn fits(table: &TableDescription, target: &Target) -> Result<(), Trouble> {
+fn fits(table: &TableDescription, url: &DynamoUrl) -> Result<(), DynamoError> {
     let index = table.local_secondary_indexes().iter().find(|index| index.index_name() == Some(BY_GRANT));
     let index_fits = index.is_some_and(|index| {
         let projection = index.projection();
@@ -118,7 +118,7 @@ fn fits(table: &TableDescription, target: &Target) -> Result<(), Trouble> {
     let found: Vec<_> = table.key_schema().iter().map(KeySchemaElement::attribute_name).collect();
     let why = format!(
         "the table {} is made for something else (its keys are {}, its local index {BY_GRANT} {}): name another one, or make one with: {}",
-        target.table,
+        url.table,
         found.join(" and "),
         if index.is_none() {
             "is missing"
@@ -127,9 +127,9 @@ fn fits(table: &TableDescription, target: &Target) -> Result<(), Trouble> {
         } else {
             "differs"
         },
-        command(None, target),
+        command(None, url),
     );
-    Err(Trouble::new(Kind::Hopeless, why))
+    Err(DynamoError::new(Kind::Hopeless, why))
 }
 
 fn are(keys: &[KeySchemaElement], names: [&str; 2]) -> bool {
@@ -137,57 +137,57 @@ fn are(keys: &[KeySchemaElement], names: [&str; 2]) -> bool {
 }
 
 /// Has the service delete what expired: always in a table that we may make, else it is only looked after.
-async fn expire(client: &Client, target: &Target) -> Result<(), Trouble> {
-    if !target.create && target.room_ttl.is_none_or(|ttl| ttl.is_zero()) {
+async fn expire(sdk: &SdkClient, url: &DynamoUrl) -> Result<(), DynamoError> {
+    if !url.create && url.room_ttl.is_none_or(|ttl| ttl.is_zero()) {
         return Ok(());
     }
-    let described = client.describe_time_to_live().table_name(&target.table).send().await;
+    let described = sdk.describe_time_to_live().table_name(&url.table).send().await;
     let found = described.map(|described| described.time_to_live_description);
     let on = matches!(&found, Ok(Some(found)) if found.attribute_name() == Some(EXPIRES_AT)
         && matches!(found.time_to_live_status(), Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)));
     if on {
         return Ok(());
     }
-    if !target.create {
+    if !url.create {
         tracing::warn!(
-            table = target.table,
+            table = url.table,
             "what expired counts as gone, but stays in the table: switch it on with aws dynamodb update-time-to-live \
              --table-name {} --time-to-live-specification Enabled=true,AttributeName={EXPIRES_AT}",
-            target.table
+            url.table
         );
         return Ok(());
     }
     let wanted = TimeToLiveSpecification::builder().enabled(true).attribute_name(EXPIRES_AT).build();
-    let wanted = wanted.map_err(|error| Trouble::new(Kind::Refused, error.to_string()))?;
-    let request = client.update_time_to_live().table_name(&target.table).time_to_live_specification(wanted);
-    match request.send().await.map_err(Trouble::from) {
+    let wanted = wanted.map_err(|error| DynamoError::new(Kind::Refused, error.to_string()))?;
+    let request = sdk.update_time_to_live().table_name(&url.table).time_to_live_specification(wanted);
+    match request.send().await.map_err(DynamoError::from) {
         Ok(_) => Ok(()),
         // Another node may have been quicker: look again.
-        Err(trouble) if trouble.kind == Kind::Refused => Err(Trouble { kind: Kind::Away, ..trouble }),
-        Err(trouble) => Err(trouble.at(&place(client, target))),
+        Err(error) if error.kind == Kind::Refused => Err(DynamoError { kind: Kind::Away, ..error }),
+        Err(error) => Err(error.at(&location(sdk, url))),
     }
 }
 
 /// Names the place for those who have to look there.
-fn place(client: &Client, target: &Target) -> String {
-    let region = client.config().region().map_or("?", |region| region.as_ref());
-    let endpoint = target.endpoint.as_ref().map(|endpoint| format!(" at {endpoint}"));
+fn location(sdk: &SdkClient, url: &DynamoUrl) -> String {
+    let region = sdk.config().region().map_or("?", |region| region.as_ref());
+    let endpoint = url.endpoint.as_ref().map(|endpoint| format!(" at {endpoint}"));
     format!("DynamoDB in {region}{}", endpoint.unwrap_or_default())
 }
 
-fn missing(client: &Client, target: &Target) -> String {
+fn missing(sdk: &SdkClient, url: &DynamoUrl) -> String {
     format!(
         "there is no table {} for {}: check name and region, add create=true to the URL, or make it with: {}",
-        target.table,
-        place(client, target),
-        command(client.config().region().map(|region| region.as_ref()), target),
+        url.table,
+        location(sdk, url),
+        command(sdk.config().region().map(|region| region.as_ref()), url),
     )
 }
 
 /// What makes the table.
-fn command(region: Option<&str>, target: &Target) -> String {
+fn command(region: Option<&str>, url: &DynamoUrl) -> String {
     let region = region.map(|region| format!(" --region {region}")).unwrap_or_default();
-    let endpoint = target.endpoint.as_ref().map(|endpoint| format!(" --endpoint-url {endpoint}"));
+    let endpoint = url.endpoint.as_ref().map(|endpoint| format!(" --endpoint-url {endpoint}"));
     format!(
         "aws dynamodb create-table{region}{} --table-name {} --billing-mode PAY_PER_REQUEST --attribute-definitions \
          AttributeName={PK},AttributeType=S AttributeName={SK},AttributeType=S AttributeName={GRANTED},AttributeType=N \
@@ -195,6 +195,6 @@ fn command(region: Option<&str>, target: &Target) -> String {
          'IndexName={BY_GRANT},KeySchema=[{{AttributeName={PK},KeyType=HASH}},{{AttributeName={GRANTED},KeyType=RANGE}}],\
          Projection={{ProjectionType=INCLUDE,NonKeyAttributes=[{AT}]}}'",
         endpoint.unwrap_or_default(),
-        target.table,
+        url.table,
     )
 }

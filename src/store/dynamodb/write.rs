@@ -9,16 +9,16 @@ use uuid::Uuid;
 
 use super::{
     DynamoStore, Seen,
+    client::{Deadline, pause},
+    error::{DynamoError, Kind, Tried, of_transaction},
     expiry::{self, Expiry},
     holders::Holders,
-    item::{AT, ENDED, EXPIRES_AT, GRANTED, Item, ORIGIN, PK, PROBE, Place, REVISION, Row, key, n},
-    link::{Deadline, pause},
+    item::{AT, AssetKey, ENDED, EXPIRES_AT, GRANTED, Item, ORIGIN, PK, PROBE, REVISION, Row, key, n},
     now,
-    trouble::{Kind, Tried, Trouble, of_transaction},
 };
 use crate::{
     model::Grant,
-    store::{Result, versioned::Change},
+    store::{Result, optimistic::Change},
 };
 
 /// Items in one transaction.
@@ -45,37 +45,37 @@ struct Beside {
 
 impl DynamoStore {
     /// Writes a change if the asset is as it was seen.
-    pub(super) async fn change(&self, place: Place<'_>, seen: Seen, change: Change) -> Result<bool> {
+    pub(super) async fn change(&self, asset_key: AssetKey<'_>, seen: Seen, change: Change) -> Result<bool> {
         let condition = Condition::as_seen(seen.row.as_ref());
         let ended = seen.row.as_ref().filter(|row| row.spilled && !lives_on(row, &change));
-        let ended = ended.map(|row| key(ENDED, &place.life(&row.counter)));
+        let ended = ended.map(|row| key(ENDED, &asset_key.life(&row.counter)));
         let ends = ended.is_some();
-        let (row, mut beside) = self.after(place, seen, change);
+        let (row, mut beside) = self.after(asset_key, seen, change);
         beside.puts.extend(ended);
         let written = if beside.puts.is_empty() && beside.deletes.is_empty() {
-            self.put(row.item(place), condition).await
+            self.put(row.item(asset_key), condition).await
         } else {
-            let actions = beside.actions(&self.target.table, row.item(place), condition);
-            self.transact(actions.map_err(|odd| Trouble::new(Kind::Refused, odd.to_string()))?).await
+            let actions = beside.actions(&self.url.table, row.item(asset_key), condition);
+            self.transact(actions.map_err(|odd| DynamoError::new(Kind::Refused, odd.to_string()))?).await
         };
         if ends && written.is_ok() {
-            self.sweep.wake();
+            self.sweeper.wake();
         }
         match written {
             Ok(()) => Ok(true),
-            Err(trouble) if trouble.kind == Kind::Unmet => Ok(false),
+            Err(error) if error.kind == Kind::Unmet => Ok(false),
             // Whoever was in the way has likely changed the asset: read again rather than write blindly.
-            Err(trouble) if trouble.kind == Kind::Conflict => {
+            Err(error) if error.kind == Kind::Conflict => {
                 sleep(pause(0)).await;
                 Ok(false)
             }
-            Err(trouble) => Err(trouble.into()),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// The asset's item after a change, and the items of holders to write with it.
-    fn after(&self, place: Place<'_>, Seen { row, next }: Seen, change: Change) -> (Row, Beside) {
-        let (life, most, ttl) = (place.life(&change.after), self.target.inline, self.target.room_ttl);
+    fn after(&self, asset_key: AssetKey<'_>, Seen { row, next }: Seen, change: Change) -> (Row, Beside) {
+        let (life, most, ttl) = (asset_key.life(&change.after), self.url.inline, self.url.room_ttl);
         let row = row.filter(|row| lives_on(row, &change));
         let before = row.as_ref().is_some_and(|row| row.spilled);
         let covered_until = row.as_ref().and_then(|row| row.covered_until);
@@ -103,22 +103,22 @@ impl DynamoStore {
         let mut item = key(life, grant.player.as_str());
         item.insert(GRANTED.to_owned(), n(grant.revision));
         item.insert(AT.to_owned(), n(grant.granted_at));
-        if let Some(ttl) = self.target.room_ttl {
+        if let Some(ttl) = self.url.room_ttl {
             item.insert(EXPIRES_AT.to_owned(), n(expiry::of_holder(now(), ttl)));
         }
         item
     }
 
     async fn put(&self, item: Item, condition: Condition) -> Tried<()> {
-        let answer = self.link.run(Deadline::new(), |client| {
-            let request = client
+        let answer = self.client.run(Deadline::new(), |sdk| {
+            let request = sdk
                 .put_item()
-                .table_name(&self.target.table)
+                .table_name(&self.url.table)
                 .set_item(Some(item.clone()))
                 .condition_expression(&condition.expression)
                 .set_expression_attribute_values(condition.values.clone())
                 .return_consumed_capacity(ReturnConsumedCapacity::Total);
-            async { request.send().await.map_err(Trouble::from) }
+            async { request.send().await.map_err(DynamoError::from) }
         });
         answer.await.map(|_| ())
     }
@@ -137,8 +137,8 @@ impl DynamoStore {
     /// All of it or nothing. Made again it has the same token, by which the service knows it.
     pub(super) async fn transact(&self, actions: Vec<TransactWriteItem>) -> Tried<()> {
         let token = Uuid::new_v4().simple().to_string();
-        let answer = self.link.run(Deadline::new(), |client| {
-            let request = client
+        let answer = self.client.run(Deadline::new(), |sdk| {
+            let request = sdk
                 .transact_write_items()
                 .set_transact_items(Some(actions.clone()))
                 .client_request_token(&token)

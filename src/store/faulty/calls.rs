@@ -13,6 +13,6 @@ pub struct CallCounts {
     pub revisions: u64,
     pub holders: u64,
     pub held_by: u64,
-    pub keep: u64,
+    pub touch: u64,
     pub ping: u64,
 }

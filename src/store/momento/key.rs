@@ -8,7 +8,7 @@ use base64::{
 };
 use serde::Deserialize;
 
-use super::target::Place;
+use super::url::Endpoint;
 
 /// Where the cache answers, and what lets us in.
 #[derive(Clone, PartialEq, Eq)]
@@ -42,26 +42,26 @@ impl Access {
     ///
     /// # Errors
     /// One line that says what is missing or wrong.
-    pub(super) fn from_env(place: &Place) -> Result<Self, String> {
+    pub(super) fn from_env(endpoint: &Endpoint) -> Result<Self, String> {
         let given =
             |name| env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
-        Self::new(place, given(KEY), given(ENDPOINT))
+        Self::new(endpoint, given(KEY), given(ENDPOINT))
     }
 
-    fn new(place: &Place, key: Option<String>, region: Option<String>) -> Result<Self, String> {
-        if let Place::Loopback(address) = place {
+    fn new(endpoint: &Endpoint, key: Option<String>, region: Option<String>) -> Result<Self, String> {
+        if let Endpoint::Loopback(address) = endpoint {
             return Ok(Self { address: address.clone(), token: key.unwrap_or_else(|| NO_KEY.to_owned()) });
         }
         let key = key.ok_or_else(|| {
             format!("there is no API key: make one for the cache in Momento's console, and set {KEY} to it")
         })?;
         let (token, own) = read(key)?;
-        let address = match (place, &own, &region) {
-            (Place::Address(address) | Place::Loopback(address), ..) => address.clone(),
-            (Place::Region(region), ..) | (_, Some(region), _) | (_, _, Some(region)) => {
+        let address = match (endpoint, &own, &region) {
+            (Endpoint::Address(address) | Endpoint::Loopback(address), ..) => address.clone(),
+            (Endpoint::Region(region), ..) | (_, Some(region), _) | (_, _, Some(region)) => {
                 format!("https://cache.{region}")
             }
-            (Place::OfTheKey, None, None) => {
+            (Endpoint::OfTheKey, None, None) => {
                 return Err(format!(
                     "this API key does not say where its cache is: set {ENDPOINT}, or ?endpoint=, to what Momento's \
                      console calls the endpoint of the region"
@@ -100,33 +100,34 @@ mod tests {
         LENIENT.encode(r#"{"endpoint":"cell-1.example.com","api_key":"hunter2"}"#)
     }
 
-    fn access(place: &Place, key: &str, region: Option<&str>) -> Result<Access, String> {
-        Access::new(place, Some(key.to_owned()).filter(|key| !key.is_empty()), region.map(str::to_owned))
+    fn access(endpoint: &Endpoint, key: &str, region: Option<&str>) -> Result<Access, String> {
+        Access::new(endpoint, Some(key.to_owned()).filter(|key| !key.is_empty()), region.map(str::to_owned))
     }
 
     #[test]
     fn a_key_of_the_first_kind_says_where() {
-        let found = access(&Place::OfTheKey, &first_kind(), None).unwrap();
+        let found = access(&Endpoint::OfTheKey, &first_kind(), None).unwrap();
         assert_eq!((&*found.address, &*found.token), ("https://cache.cell-1.example.com", "hunter2"));
-        let unpadded = access(&Place::OfTheKey, first_kind().trim_end_matches('='), Some("elsewhere")).unwrap();
+        let unpadded =
+            access(&Endpoint::OfTheKey, first_kind().trim_end_matches('='), Some("elsewhere")).unwrap();
         assert_eq!(unpadded, found, "the key knows best");
-        let said = access(&Place::Region("cell-2".to_owned()), &first_kind(), None).unwrap();
+        let said = access(&Endpoint::Region("cell-2".to_owned()), &first_kind(), None).unwrap();
         assert_eq!(said.address, "https://cache.cell-2", "but for what the URL says");
     }
 
     #[test]
     fn a_key_of_the_second_kind_is_told_where() {
-        let found = access(&Place::OfTheKey, SECOND_KIND, Some("cell-1.example.com")).unwrap();
+        let found = access(&Endpoint::OfTheKey, SECOND_KIND, Some("cell-1.example.com")).unwrap();
         assert_eq!((&*found.address, &*found.token), ("https://cache.cell-1.example.com", SECOND_KIND));
-        let at = Place::Address("https://cache.internal:8443".to_owned());
+        let at = Endpoint::Address("https://cache.internal:8443".to_owned());
         assert_eq!(access(&at, SECOND_KIND, None).unwrap().address, "https://cache.internal:8443");
-        let why = access(&Place::OfTheKey, SECOND_KIND, None).unwrap_err();
+        let why = access(&Endpoint::OfTheKey, SECOND_KIND, None).unwrap_err();
         assert!(why.contains(ENDPOINT) && why.contains("?endpoint="), "{why}");
     }
 
     #[test]
     fn this_machine_needs_no_key() {
-        let here = Place::Loopback("http://127.0.0.1:1".to_owned());
+        let here = Endpoint::Loopback("http://127.0.0.1:1".to_owned());
         assert_eq!(access(&here, "", None).unwrap().token, NO_KEY);
         assert_eq!(access(&here, "any", None).unwrap().token, "any");
     }
@@ -136,10 +137,10 @@ mod tests {
         for (key, part) in
             [("", "set MOMENTO_API_KEY"), ("hunter2", "copy it again"), ("aHVudGVyMg==", "copy it again")]
         {
-            let why = access(&Place::OfTheKey, key, Some("cell-1")).unwrap_err();
+            let why = access(&Endpoint::OfTheKey, key, Some("cell-1")).unwrap_err();
             assert!(why.contains(part) && !why.contains("hunter2") && !why.contains('\n'), "{why}");
         }
-        let shown = format!("{:?}", access(&Place::OfTheKey, SECOND_KIND, Some("cell-1")).unwrap());
+        let shown = format!("{:?}", access(&Endpoint::OfTheKey, SECOND_KIND, Some("cell-1")).unwrap());
         assert!(!shown.contains("hunter2"), "{shown}");
     }
 }

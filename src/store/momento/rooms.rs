@@ -5,11 +5,12 @@ use std::time::Duration;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
-    Cache, error,
+    Cache,
+    backend::read,
+    client::Sees,
+    error,
+    error::MomentoError,
     item::{self, Item},
-    link::Sees,
-    shelf::read,
-    trouble::Trouble,
 };
 use crate::{
     model::{AssetName, RoomName},
@@ -44,10 +45,10 @@ impl Cache {
                 return Ok(());
             }
             let (key, ttl) = (item::key(room, &asset), MARK_TTL.min(self.ttl));
-            if self.link.set_if(key.clone(), seen, item::mark(), ttl).await.map_err(Trouble::of_write)? {
+            if self.client.set_if(key.clone(), seen, item::mark(), ttl).await.map_err(MomentoError::of_write)? {
                 return Ok(());
             }
-            seen = self.link.get(key, Sees::All).await.map_err(Trouble::of_read)?;
+            seen = self.client.get(key, Sees::All).await.map_err(MomentoError::of_read)?;
         }
         Err(error(StoreErrorKind::Unavailable, format!("asset {asset} is changed by others all the time")))
     }
@@ -59,9 +60,9 @@ impl Cache {
         }
         let index = item::index_key(room);
         let words = names.iter().map(ToString::to_string).collect();
-        self.link.take_out(index.clone(), words).await.map_err(Trouble::of_write)?;
+        self.client.take_out(index.clone(), words).await.map_err(MomentoError::of_write)?;
         let keys: Vec<_> = names.iter().map(|asset| item::key(room, asset)).collect();
-        let items = self.link.get_all(&keys, Sees::All).await.map_err(Trouble::of_read)?;
+        let items = self.client.get_all(&keys, Sees::All).await.map_err(MomentoError::of_read)?;
         let back: Vec<_> = names
             .iter()
             .zip(items)
@@ -71,7 +72,7 @@ impl Cache {
         if back.is_empty() {
             Ok(())
         } else {
-            self.link.add(index, back, self.ttl).await.map_err(Trouble::of_write)
+            self.client.add(index, back, self.ttl).await.map_err(MomentoError::of_write)
         }
     }
 
@@ -82,10 +83,10 @@ impl Cache {
         }
         let items = self.items(room, Sees::Most).await?;
         let Some((first, _)) = items.first() else { return Ok(()) };
-        self.link
+        self.client
             .add(item::index_key(room), vec![first.to_string()], self.ttl)
             .await
-            .map_err(Trouble::of_read)?;
+            .map_err(MomentoError::of_read)?;
         let touched = items.into_iter().filter_map(|(asset, seen)| Some(self.touch(room, asset, seen?)));
         stream::iter(touched).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         self.kept.note(room.clone());
@@ -98,7 +99,7 @@ impl Cache {
             return Ok(());
         }
         let touched =
-            self.link.set_if(item::key(room, &asset), Some(seen.clone()), seen, self.item_ttl()).await;
-        touched.map_err(Trouble::of_read).map(drop)
+            self.client.set_if(item::key(room, &asset), Some(seen.clone()), seen, self.item_ttl()).await;
+        touched.map_err(MomentoError::of_read).map(drop)
     }
 }

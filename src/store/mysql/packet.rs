@@ -4,7 +4,7 @@ use futures::FutureExt;
 use mysql_async::{Conn, Error, Row, prelude::Queryable};
 use tokio::time::{Instant, timeout};
 
-use super::trouble::{Asked, Trouble};
+use super::error::{Asked, MysqlError};
 
 /// TiDB would try without locks first, which is no use where everyone wants the same row; the others see a comment.
 pub(super) const BEGIN: &str = "BEGIN /*T! PESSIMISTIC */";
@@ -24,14 +24,15 @@ pub(super) struct Answer {
 pub(super) async fn ask(conn: &mut Conn, packet: &str, within: Duration) -> Asked<Vec<Answer>> {
     let since = Instant::now();
     let answers = timeout(within, answers(conn, packet)).await;
-    answers
-        .unwrap_or_else(|_| Err(Trouble::Late(format!("no answer within {:?}", since.elapsed().min(within)))))
+    answers.unwrap_or_else(|_| {
+        Err(MysqlError::Late(format!("no answer within {:?}", since.elapsed().min(within))))
+    })
 }
 
 async fn answers(conn: &mut Conn, packet: &str) -> Asked<Vec<Answer>> {
     let failed = |failed, at| match failed {
-        Error::Server(refused) => Trouble::Refused { at, refused },
-        failed => Trouble::Lost(failed),
+        Error::Server(refused) => MysqlError::Refused { at, refused },
+        failed => MysqlError::Lost(failed),
     };
     let mut answers = Vec::new();
     let mut results = conn.query_iter(packet).await.map_err(|error| failed(error, 0))?;

@@ -8,18 +8,18 @@ use tokio::{
 };
 
 use super::{
-    entry::Entry,
+    connector::Connector,
+    error::{Asked, MysqlError},
     idle::Idle,
-    lease::Lease,
     packet::{Answer, BEGIN, SNAPSHOT},
-    target::UrlOptions,
-    trouble::{Asked, Trouble},
+    pooled_conn::PooledConn,
+    url::UrlOptions,
 };
 use crate::store::{Result, StoreErrorCause};
 
 /// The connections there are, made when they are needed.
 pub(super) struct Pool {
-    entry: Entry,
+    connector: Connector,
     size: usize,
     permits: Arc<Semaphore>,
     idle: Arc<Idle>,
@@ -43,24 +43,24 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 impl Pool {
-    pub(super) fn new(entry: Entry, options: &UrlOptions) -> Self {
+    pub(super) fn new(connector: Connector, options: &UrlOptions) -> Self {
         let (size, patience) = (options.pool, options.statement_timeout);
         let permits = Arc::new(Semaphore::new(size));
-        Self { entry, size, permits, idle: Arc::default(), shut: Mutex::default(), patience }
+        Self { connector, size, permits, idle: Arc::default(), shut: Mutex::default(), patience }
     }
 
     /// Takes a connection, or makes one.
-    pub(super) async fn lease(&self) -> Asked<Lease> {
+    pub(super) async fn checkout(&self) -> Asked<PooledConn> {
         let busy = || format!("all {} connections were busy for {:?}: raise ?pool=N", self.size, self.patience);
         let permit = timeout(self.patience, Arc::clone(&self.permits).acquire_owned())
             .await
-            .map_err(|_| Trouble::away(busy()))?;
-        let permit = permit.map_err(|_| Trouble::away("the store is closed"))?;
+            .map_err(|_| MysqlError::away(busy()))?;
+        let permit = permit.map_err(|_| MysqlError::away("the store is closed"))?;
         let (conn, is_used) = match self.idle.take() {
             Some(conn) => (conn, true),
             None => (self.connect().await?, false),
         };
-        Ok(Lease::new(conn, is_used, Arc::clone(&self.idle), self.patience, permit))
+        Ok(PooledConn::new(conn, is_used, Arc::clone(&self.idle), self.patience, permit))
     }
 
     /// The rows of one statement that only looks something up.
@@ -71,39 +71,39 @@ impl Pool {
 
     /// The rows of each of several statements in a transaction, of which the first locks what it reads, and the connection
     /// on which it goes on.
-    pub(super) async fn locked(&self, statements: &[String]) -> Asked<(Vec<Vec<Row>>, Lease)> {
-        let [first, others @ ..] = statements else { return Err(Trouble::away("nothing was asked")) };
+    pub(super) async fn locked(&self, statements: &[String]) -> Asked<(Vec<Vec<Row>>, PooledConn)> {
+        let [first, others @ ..] = statements else { return Err(MysqlError::away("nothing was asked")) };
         let packet = [&[BEGIN.to_owned(), format!("{first} FOR UPDATE")], others].concat().join("; ");
-        let mut lease = self.lease().await?;
-        let answers = lease.begin(&packet).await?.into_iter().skip(1);
-        Ok((answers.map(|answer| answer.rows).collect(), lease))
+        let mut conn = self.checkout().await?;
+        let answers = conn.begin(&packet).await?.into_iter().skip(1);
+        Ok((answers.map(|answer| answer.rows).collect(), conn))
     }
 
     /// The rows of each of several statements, all as of one moment; and the connection, for who goes on with it.
-    pub(super) async fn snapshot(&self, statements: &[String]) -> Result<(Vec<Vec<Row>>, Lease)> {
+    pub(super) async fn snapshot(&self, statements: &[String]) -> Result<(Vec<Vec<Row>>, PooledConn)> {
         let packet = format!("{SNAPSHOT}; {}; COMMIT", statements.join("; "));
-        let (answers, lease) = self.ask_again(&packet).await?;
+        let (answers, conn) = self.ask_again(&packet).await?;
         let answers = answers.into_iter().skip(SNAPSHOT.split("; ").count()).take(statements.len());
-        Ok((answers.map(|answer| answer.rows).collect(), lease))
+        Ok((answers.map(|answer| answer.rows).collect(), conn))
     }
 
     /// Asks once more if the connection broke, as one does that nobody used for long.
-    async fn ask_again(&self, packet: &str) -> Asked<(Vec<Answer>, Lease)> {
-        let mut lease = self.lease().await?;
-        let mut answers = lease.ask(packet).await;
-        if lease.is_used && matches!(answers, Err(Trouble::Lost(_))) {
-            drop(lease);
-            lease = self.lease().await?;
-            answers = lease.ask(packet).await;
+    async fn ask_again(&self, packet: &str) -> Asked<(Vec<Answer>, PooledConn)> {
+        let mut conn = self.checkout().await?;
+        let mut answers = conn.ask(packet).await;
+        if conn.is_used && matches!(answers, Err(MysqlError::Lost(_))) {
+            drop(conn);
+            conn = self.checkout().await?;
+            answers = conn.ask(packet).await;
         }
-        Ok((answers?, lease))
+        Ok((answers?, conn))
     }
 
     async fn connect(&self) -> Asked<Conn> {
         if let Some(shut) = self.shut.lock().as_ref().filter(|shut| shut.until > Instant::now()) {
-            return Err(Trouble::Away { why: shut.why.clone(), hopeless: shut.hopeless, cause: shut.cause });
+            return Err(MysqlError::Away { why: shut.why.clone(), hopeless: shut.hopeless, cause: shut.cause });
         }
-        let outcome = self.entry.connect().await;
+        let outcome = self.connector.connect().await;
         self.note(&outcome);
         outcome
     }
@@ -114,12 +114,12 @@ impl Pool {
         match outcome {
             Ok(_) => {
                 if shut.take().is_some() {
-                    tracing::info!(server = %self.entry.address, "connected again");
+                    tracing::info!(server = %self.connector.address, "connected again");
                 }
             }
-            Err(Trouble::Away { why, hopeless, cause }) => {
+            Err(MysqlError::Away { why, hopeless, cause }) => {
                 if failed_before.is_none() {
-                    tracing::warn!(server = %self.entry.address, "{why}; trying again with the next call");
+                    tracing::warn!(server = %self.connector.address, "{why}; trying again with the next call");
                 }
                 let pause = failed_before.map_or(FIRST_PAUSE, |pause| (pause * 2).min(LONGEST_PAUSE));
                 let until = Instant::now() + pause.mul_f64(0.5 + fastrand::f64());

@@ -2,12 +2,12 @@ use std::{collections::HashMap, iter};
 
 use mysql_async::Row;
 
-use super::{lease::Lease, packet::SNAPSHOT, pool::Pool, row::Cells};
+use super::{packet::SNAPSHOT, pool::Pool, pooled_conn::PooledConn, row::Cells};
 use crate::{
     model::{AssetName, AssetState, Millis, PlayerName, RevisionRow, RoomName, limits::HOLDERS_SHOWN},
     store::{
         Result,
-        versioned::{Counter, Record},
+        optimistic::{Counter, Record},
     },
 };
 
@@ -40,9 +40,9 @@ pub(super) async fn find(
     room: &RoomName,
     asset: &AssetName,
     parts: &[Part<'_>],
-) -> Result<(Option<Found>, Lease)> {
-    let (answers, lease) = pool.snapshot(&statements(room, asset, parts)).await?;
-    Ok((found(answers, parts)?, lease))
+) -> Result<(Option<Found>, PooledConn)> {
+    let (answers, conn) = pool.snapshot(&statements(room, asset, parts)).await?;
+    Ok((found(answers, parts)?, conn))
 }
 
 /// The same in its turn: nobody else changes it until the transaction on the connection is over. That each statement
@@ -53,11 +53,11 @@ pub(super) async fn find_locked(
     room: &RoomName,
     asset: &AssetName,
     parts: &[Part<'_>],
-) -> Result<(Option<Found>, Lease)> {
+) -> Result<(Option<Found>, PooledConn)> {
     match pool.locked(&statements(room, asset, parts)).await {
-        Ok((answers, lease)) => Ok((found(answers, parts)?, lease)),
-        Err(trouble) if trouble.is_lock_wait() => find(pool, room, asset, parts).await,
-        Err(trouble) => Err(trouble.into()),
+        Ok((answers, conn)) => Ok((found(answers, parts)?, conn)),
+        Err(error) if error.is_lock_wait() => find(pool, room, asset, parts).await,
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -141,8 +141,8 @@ pub(super) async fn held_by(
 
 /// Every asset of a room, with its first holders, as of one moment.
 pub(super) async fn snapshot(pool: &Pool, room: &RoomName) -> Result<Vec<AssetState>> {
-    let mut lease = pool.lease().await?;
-    let begun = lease.begin(&format!("{SNAPSHOT}; {}", of_room(room))).await?;
+    let mut conn = pool.checkout().await?;
+    let begun = conn.begin(&format!("{SNAPSHOT}; {}", of_room(room))).await?;
     let rows = begun.into_iter().flat_map(|answer| answer.rows);
     let assets = rows.map(Cells::of).map(named).collect::<Result<Vec<_>>>()?;
     let mut firsts = vec![Vec::new(); assets.len()];
@@ -153,12 +153,12 @@ pub(super) async fn snapshot(pool: &Pool, room: &RoomName) -> Result<Vec<AssetSt
             first_holders(&format!("origin = {origin} AND creation = {creation}"), HOLDERS_SHOWN)
         };
         let packet = places.iter().map(first).collect::<Vec<_>>().join("; ");
-        for (&place, answer) in places.iter().zip(lease.begin(&packet).await?) {
+        for (&place, answer) in places.iter().zip(conn.begin(&packet).await?) {
             let grants = answer.rows.into_iter().map(|row| Cells::of(row).grant());
             firsts[place] = grants.collect::<Result<Vec<_>>>()?;
         }
     }
-    lease.ask("COMMIT").await?;
+    conn.ask("COMMIT").await?;
     let states = assets.iter().zip(firsts).map(|((asset, counter), first)| counter.state(asset, &first));
     Ok(states.collect())
 }

@@ -70,16 +70,16 @@ fn note(room: &RoomName, now: Millis) -> String {
 }
 
 /// Notes that the room is in use, if it is there and that was not noted just now.
-pub(super) async fn keep(pool: &Pool, room: &RoomName, now: Millis) -> Result<()> {
-    let mut lease = pool.lease().await?;
-    lease.ask(&note(room, now)).await?;
+pub(super) async fn touch(pool: &Pool, room: &RoomName, now: Millis) -> Result<()> {
+    let mut conn = pool.checkout().await?;
+    conn.ask(&note(room, now)).await?;
     Ok(())
 }
 
 /// With everything of it.
 pub(super) async fn remove(pool: &Pool, room: &RoomName) -> Result<()> {
     for _ in 0..TRIES {
-        if removal(room, None).run(&mut pool.lease().await?).await?.is_some() {
+        if removal(room, None).run(&mut pool.checkout().await?).await?.is_some() {
             return Ok(());
         }
         sleep(LONGEST_PAUSE.mul_f64(fastrand::f64())).await;
@@ -96,7 +96,7 @@ pub(super) async fn expire(pool: &Pool, before: Millis) -> Result<()> {
         let rooms = pool.read(&unused).await?;
         let all = rooms.len() < ROOMS_AT_ONCE;
         for row in rooms {
-            removal(&Cells::of(row).text("room")?, Some(before)).run(&mut pool.lease().await?).await?;
+            removal(&Cells::of(row).text("room")?, Some(before)).run(&mut pool.checkout().await?).await?;
         }
         if all {
             return Ok(());

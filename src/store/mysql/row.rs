@@ -5,7 +5,7 @@ use mysql_async::{Row, Value};
 use super::error;
 use crate::{
     model::{Grant, Millis},
-    store::{Result, StoreError, StoreErrorKind, versioned::Counter},
+    store::{Result, StoreError, StoreErrorKind, optimistic::Counter},
 };
 
 /// The cells of a row, taken from left to right. What does not fit is an error that names it: our own statements write

@@ -4,9 +4,9 @@ use mysql_async::Conn;
 use tokio::sync::Mutex;
 
 use super::{
+    error::{Asked, MysqlError, code},
     packet::{Answer, ask},
     row::Cells,
-    trouble::{Asked, Trouble, code},
 };
 
 /// What each schema makes of the one before it; each may be repeated. Their number is the database's version.
@@ -28,7 +28,7 @@ pub(super) async fn bring_up(conn: &mut Conn, turn: &Mutex<()>) -> Asked<()> {
     let _turn = turn.lock().await;
     let from = version(conn).await?;
     let Some(missing) = SCHEMAS.get(from..) else {
-        return Err(Trouble::hopeless(format!(
+        return Err(MysqlError::hopeless(format!(
             "the database has schema {from} of a newer asset-arbiter, this one knows {}; run the newer one, or name \
              another database",
             SCHEMAS.len()
@@ -44,14 +44,14 @@ pub(super) async fn bring_up(conn: &mut Conn, turn: &Mutex<()>) -> Asked<()> {
 async fn version(conn: &mut Conn) -> Asked<usize> {
     match ask(conn, VERSION, VERSION_WITHIN).await {
         Ok(answers) => read(answers),
-        Err(Trouble::Refused { refused, .. }) if refused.code == code::NO_TABLE => Ok(0),
-        Err(trouble) => Err(trouble),
+        Err(MysqlError::Refused { refused, .. }) if refused.code == code::NO_TABLE => Ok(0),
+        Err(error) => Err(error),
     }
 }
 
 fn read(answers: Vec<Answer>) -> Asked<usize> {
     let row = answers.into_iter().flat_map(|answer| answer.rows).next();
     let version = row.map(|row| Cells::of(row).perhaps_number::<u32>("version")).transpose();
-    let version = version.map_err(|odd| Trouble::away(odd.message().to_owned()))?;
+    let version = version.map_err(|odd| MysqlError::away(odd.message().to_owned()))?;
     Ok(version.flatten().unwrap_or_default() as usize)
 }

@@ -1,4 +1,4 @@
-use super::{lease::Lease, packet::BEGIN, trouble::Trouble};
+use super::{error::MysqlError, packet::BEGIN, pooled_conn::PooledConn};
 use crate::store::Result;
 
 /// A whole transaction, sent as one packet: no lock ever waits for us, and a client that is gone in the middle of it leaves
@@ -42,21 +42,21 @@ impl Transaction {
     }
 
     /// How many rows the claim changed. `None`: another transaction came first, and this one did nothing.
-    pub(super) async fn run(mut self, lease: &mut Lease) -> Result<Option<u64>> {
-        if !lease.is_open() {
+    pub(super) async fn run(mut self, conn: &mut PooledConn) -> Result<Option<u64>> {
+        if !conn.is_open() {
             self.statements.insert(0, BEGIN.to_owned());
             self.claim += 1;
         }
         let commit = self.statements.len();
         self.statements.push("COMMIT".to_owned());
-        match lease.ask(&self.statements.join(";\n")).await {
+        match conn.ask(&self.statements.join(";\n")).await {
             Ok(answers) => Ok(answers.get(self.claim).map(|answer| answer.affected)),
-            Err(trouble) => {
-                if matches!(trouble, Trouble::Refused { .. }) {
+            Err(error) => {
+                if matches!(error, MysqlError::Refused { .. }) {
                     // If it does not work out the connection is closed, which comes to the same.
-                    drop(lease.ask("ROLLBACK").await);
+                    drop(conn.ask("ROLLBACK").await);
                 }
-                trouble.of_transaction(commit).map(|()| None)
+                error.of_transaction(commit).map(|()| None)
             }
         }
     }

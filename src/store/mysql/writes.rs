@@ -1,15 +1,15 @@
-use super::{lease::Lease, pool::Pool, reads::COUNTER, rooms, transaction::Transaction};
+use super::{pool::Pool, pooled_conn::PooledConn, reads::COUNTER, rooms, transaction::Transaction};
 use crate::{
     model::{AssetName, Grant, Millis, RoomName},
     store::{
         Result,
-        versioned::{Change, Counter},
+        optimistic::{Change, Counter},
     },
 };
 
 /// Writes a change if the asset is as it was read. `false`: it is not.
 pub(super) async fn write(
-    lease: &mut Lease,
+    conn: &mut PooledConn,
     room: &RoomName,
     asset: &AssetName,
     used_at: Option<Millis>,
@@ -27,7 +27,7 @@ pub(super) async fn write(
     let mut transaction = Transaction::new(noted, claim);
     transaction.unless_claimed_stop();
     holders(&mut transaction, change);
-    Ok(transaction.run(lease).await? == Some(1))
+    Ok(transaction.run(conn).await? == Some(1))
 }
 
 /// Does in one transaction what changes do, in a room that nobody can name, and takes it back in the same one.
@@ -57,7 +57,7 @@ pub(super) async fn probe(pool: &Pool) -> Result<()> {
     ] {
         transaction.change(1, statement);
     }
-    transaction.run(&mut pool.lease().await?).await.map(|_| ())
+    transaction.run(&mut pool.checkout().await?).await.map(|_| ())
 }
 
 fn insert(room: &RoomName, asset: &AssetName, Change { after, changes, .. }: &Change) -> String {

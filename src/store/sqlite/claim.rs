@@ -9,7 +9,7 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{
-    failure::{broken, unavailable},
+    error::{broken, unavailable},
     file::{beside, cannot_open, log_of, named, resolve, size},
 };
 use crate::store::{Result, StoreError};

@@ -3,7 +3,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::failure::{broken, unavailable};
+use super::error::{broken, unavailable};
 use crate::{
     model::without_secrets,
     store::{Result, StoreError},

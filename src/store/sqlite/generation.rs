@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Result as Sql};
 
 use super::{
     claim::{Claim, FileId},
-    failure::{quietly, unavailable},
+    error::{quietly, unavailable},
     file::{log_of, size},
 };
 use crate::store::Result;

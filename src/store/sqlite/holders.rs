@@ -28,7 +28,7 @@ pub(super) fn revision(db: &Connection, asset: &Asset, player: &PlayerName) -> R
         .optional()
 }
 
-/// Records a grant under the asset's revision.
+/// RecordStore a grant under the asset's revision.
 pub(super) fn insert(db: &Connection, asset: &Asset, player: &PlayerName, at: Millis) -> Result<()> {
     db.prepare_cached(INSERT)?.execute(params![
         asset.room.as_str(),

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use super::{
-    failure::{Decided, Failure, broken, unavailable},
+    error::{Decided, SqliteError, broken, unavailable},
     schema,
     watch::Watch,
 };
@@ -18,7 +18,7 @@ use crate::store::Result;
 /// Reads at once: as many as a small machine has cores; more would only take turns on them.
 const READERS: usize = 4;
 
-/// Reads that wait for their turn or have it; beyond it the caller is told `Unavailable`. At 10,000 a second
+/// Reads that wait for their operation or have it; beyond it the caller is told `Unavailable`. At 10,000 a second
 /// the last of them waits for less than a second.
 const WAITING_READS: usize = 8192;
 
@@ -79,11 +79,11 @@ impl Readers {
         self.watch.usable()?;
         let waits = Arc::clone(&self.waiting).try_acquire_owned();
         let waits = waits.map_err(|_| unavailable("too many reads wait for the disk"))?;
-        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        let operation = Arc::clone(&self.turns).acquire_owned().await;
         let (pool, watch) = (Arc::clone(&self.pool), Arc::clone(&self.watch));
         let reading = spawn_blocking(move || {
-            // A caller that goes away leaves the read running, so the turn ends here.
-            let _held = (waits, turn);
+            // A caller that goes away leaves the read running, so the operation ends here.
+            let _held = (waits, operation);
             let answer = pool.lend(|db| in_one_snapshot(db, look))??;
             // Not from a file that is not the one of that name any more.
             watch.check()?;
@@ -134,10 +134,10 @@ impl Drop for Lent<'_> {
 fn in_one_snapshot<T>(db: &Connection, look: impl FnOnce(&Connection) -> Decided<T>) -> Result<T> {
     let answer = match db.unchecked_transaction() {
         Ok(transaction) => look(&transaction),
-        Err(error) => Err(Failure::Broken(error)),
+        Err(error) => Err(SqliteError::Broken(error)),
     };
-    answer.map_err(|failure| match failure {
-        Failure::Refused(error) => error,
-        Failure::Broken(error) => broken(format!("the file could not be read: {error}"), error),
+    answer.map_err(|error| match error {
+        SqliteError::Refused(error) => error,
+        SqliteError::Broken(error) => broken(format!("the file could not be read: {error}"), error),
     })
 }

@@ -2,7 +2,7 @@ use rusqlite::Connection;
 
 use super::{
     asset::Asset,
-    failure::{Decided, unknown},
+    error::{Decided, unknown},
     holders,
 };
 use crate::model::{AssetName, AssetState, Grant, PlayerName, RevisionRow, RoomName};

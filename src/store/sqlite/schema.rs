@@ -6,7 +6,7 @@ use rusqlite::{
 
 use super::{
     claim::{Claim, may_only_be_read},
-    failure::{broken, unavailable},
+    error::{broken, unavailable},
     file::cannot_open,
     generation,
 };

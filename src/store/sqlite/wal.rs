@@ -12,7 +12,7 @@ use rusqlite::{Connection, Result, hooks};
 
 use super::{
     claim::Claim,
-    failure::quietly,
+    error::quietly,
     generation,
     watch::{Loss, Stamp},
 };

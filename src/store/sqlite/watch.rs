@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::{
     claim::{Claim, FileId},
-    failure::{quietly, unavailable},
+    error::{quietly, unavailable},
     file::{beside, cannot_open, log_of},
 };
 use crate::store::{Result, StoreError, StoreErrorCause};
@@ -104,7 +104,7 @@ impl Watch {
     pub(super) fn usable(&self) -> Result<()> {
         match &*self.state.borrow() {
             State::Serving => Ok(()),
-            State::Lost { why, .. } | State::Failed(why) => Err(unusable(why)),
+            State::Lost { why, .. } | State::Failed(why) => Err(lost(why)),
             State::Closed => Err(unavailable("the file is closed")),
         }
     }
@@ -152,7 +152,7 @@ impl Watch {
         if self.change(|state| matches!(state, State::Serving).then_some(lost)) {
             quietly(|| tracing::error!(within = ?self.grace, "sqlite: {why}; else the process ends"));
         }
-        unusable(why)
+        lost(why)
     }
 
     pub(super) fn loss(&self) -> Option<Loss> {
@@ -191,7 +191,7 @@ impl Watch {
         let mut states = self.state.subscribe();
         loop {
             if let State::Failed(why) = &*states.borrow_and_update() {
-                return unusable(why);
+                return lost(why);
             }
             if states.changed().await.is_err() {
                 std::future::pending::<()>().await;
@@ -232,7 +232,7 @@ impl Watch {
 }
 
 /// Somebody has to do something about the file.
-fn unusable(why: impl Into<String>) -> StoreError {
+fn lost(why: impl Into<String>) -> StoreError {
     unavailable(why).because(StoreErrorCause::Misconfigured)
 }
 

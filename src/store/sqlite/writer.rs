@@ -16,14 +16,14 @@ use tokio::{
 };
 
 use super::{
-    desk::Desk,
-    failure::{Decided, Failure, broken, outcome_unknown, said, unavailable},
+    error::{Decided, SqliteError, broken, outcome_unknown, said, unavailable},
+    group_commit::GroupCommit,
     readers::Pool,
     watch::Watch,
 };
 use crate::store::{Result, StoreError};
 
-/// Changes that wait for the writer; beyond it the caller is told `Unavailable`. At 10,000 changes a second the
+/// LastCalls that wait for the writer; beyond it the caller is told `Unavailable`. At 10,000 changes a second the
 /// last of them waits for about as long as a caller does.
 const QUEUED_CHANGES: usize = 32_768;
 
@@ -58,13 +58,13 @@ pub(super) trait Change: Send {
 }
 
 impl Writer {
-    pub(super) fn start(desk: Desk, watch: Arc<Watch>, readers: Arc<Pool>) -> Result<Self> {
+    pub(super) fn start(group_commit: GroupCommit, watch: Arc<Watch>, readers: Arc<Pool>) -> Result<Self> {
         let (queue, waiting) = mpsc::channel(QUEUED_CHANGES);
         let (done, ended) = oneshot::channel();
         let writes = Arc::clone(&watch);
         let thread = thread::Builder::new()
             .name("sqlite-writer".to_owned())
-            .spawn(move || drop(done.send(run(desk, waiting, &writes, &readers))))
+            .spawn(move || drop(done.send(run(group_commit, waiting, &writes, &readers))))
             .map_err(|error| broken("cannot start the thread that writes", error))?;
         Ok(Self { queue: Mutex::new(Some(queue)), watch, ended: Mutex::new(Some(ended)), thread: Some(thread) })
     }
@@ -110,8 +110,13 @@ impl Writer {
 }
 
 /// The thread. Its panic must not go unseen.
-fn run(desk: Desk, waiting: mpsc::Receiver<Box<dyn Change>>, watch: &Watch, readers: &Pool) -> Result<()> {
-    let ended = catch_unwind(AssertUnwindSafe(|| desk.run(waiting, readers))).unwrap_or_else(|panic| {
+fn run(
+    group_commit: GroupCommit,
+    waiting: mpsc::Receiver<Box<dyn Change>>,
+    watch: &Watch,
+    readers: &Pool,
+) -> Result<()> {
+    let ended = catch_unwind(AssertUnwindSafe(|| group_commit.run(waiting, readers))).unwrap_or_else(|panic| {
         let why = format!("the thread that writes has panicked: {}", said(&*panic));
         watch.fail(Some(why.clone()));
         readers.close(Duration::ZERO);
@@ -147,8 +152,8 @@ where
     fn run(&mut self, db: &Connection) -> rusqlite::Result<()> {
         let answer = match (self.run)(db) {
             Ok(answer) => Ok(answer),
-            Err(Failure::Refused(error)) => Err(error),
-            Err(Failure::Broken(error)) => return Err(error),
+            Err(SqliteError::Refused(error)) => Err(error),
+            Err(SqliteError::Broken(error)) => return Err(error),
         };
         self.answer = Some(answer);
         Ok(())

@@ -10,7 +10,7 @@ export class Player {
 
   /** The cards of the race on the stage. */
   get raceCards() {
-    return this.page.locator('#race-deck .card');
+    return this.page.locator('#race-cards .card');
   }
 
   async connected() {
@@ -84,7 +84,7 @@ export class Player {
   }
 
   async phase(phase) {
-    await this.page.waitForSelector(`#stage[data-phase=${phase}]`);
+    await this.page.waitForSelector(`#race-panel[data-phase=${phase}]`);
   }
 
   /** How much wider the page is than its window. */

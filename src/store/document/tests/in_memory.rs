@@ -15,8 +15,8 @@ use crate::{
     model::{AssetName, Millis, RoomName, Units},
     store::{
         Result, Store,
-        document::{Document, Documents, Shelf},
-        versioned::{Change, Versioned},
+        document::{Document, DocumentBackend, Documents},
+        optimistic::{Change, Optimistic},
     },
 };
 
@@ -40,7 +40,7 @@ impl<const GRANTS: usize> InMemory<GRANTS> {
     }
 
     pub(super) fn store() -> Arc<dyn Store> {
-        Arc::new(Versioned::new(Documents(Arc::new(Self::new()))))
+        Arc::new(Optimistic::new(Documents(Arc::new(Self::new()))))
     }
 }
 
@@ -52,7 +52,7 @@ async fn wait() {
 }
 
 #[async_trait]
-impl<const GRANTS: usize> Shelf for Arc<InMemory<GRANTS>> {
+impl<const GRANTS: usize> DocumentBackend for Arc<InMemory<GRANTS>> {
     const NAME: &'static str = "documents";
     const MOST_UNITS: Units = MOST;
     const SELECT_CREATES: bool = true;
@@ -109,7 +109,7 @@ impl<const GRANTS: usize> Shelf for Arc<InMemory<GRANTS>> {
         Ok(())
     }
 
-    async fn keep(&self, _room: &RoomName, _now: Millis) -> Result<()> {
+    async fn touch(&self, _room: &RoomName, _now: Millis) -> Result<()> {
         Ok(())
     }
 

@@ -1,0 +1,77 @@
+use super::frame::Welcome;
+
+/// How far a bot has read its room's log: what it names when it comes back.
+#[derive(Debug, Default)]
+pub(super) struct Cursor {
+    epoch: String,
+    offset: u64,
+    /// A state was read to its end. While its parts are still coming there is nothing to resume from.
+    whole: bool,
+}
+
+impl Cursor {
+    /// For the address of the next connection; empty when there is nothing to resume from.
+    pub(super) fn query(&self) -> String {
+        if self.whole { format!("&epoch={}&offset={}", self.epoch, self.offset) } else { String::new() }
+    }
+
+    /// A connection's first message.
+    pub(super) fn enter(&mut self, welcome: &Welcome<'_>) {
+        // A state without assets may be followed by a snapshot in parts; nobody can tell before the next frame.
+        self.whole = welcome.recovered || !welcome.assets.is_empty();
+        welcome.epoch.clone_into(&mut self.epoch);
+        // A recovered connection goes on where we said; what was missed follows.
+        if !welcome.recovered {
+            self.offset = welcome.offset;
+        }
+    }
+
+    /// A room frame; says whether it is the next one.
+    pub(super) fn frame(&mut self, offset: u64) -> bool {
+        let next = offset == self.offset.saturating_add(1);
+        self.offset = offset;
+        self.whole = true;
+        next
+    }
+
+    /// A snapshot, or a part of one.
+    pub(super) fn snapshot(&mut self, offset: u64, part: usize, parts: usize) {
+        self.offset = offset;
+        self.whole = part >= parts;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bots::frame::State;
+
+    fn welcome(recovered: bool, assets: usize) -> Welcome<'static> {
+        let state = || State { asset: "a", units: 1, remaining: 1, revision: 0, held: 0 };
+        let assets = (0..assets).map(|_| state()).collect();
+        Welcome { epoch: "e1", offset: 7, recovered, ping_interval_ms: 0, assets }
+    }
+
+    #[test]
+    fn a_bot_resumes_after_the_last_frame_it_read() {
+        let mut cursor = Cursor::default();
+        assert_eq!(cursor.query(), "");
+        cursor.enter(&welcome(false, 1));
+        assert_eq!(cursor.query(), "&epoch=e1&offset=7");
+        assert!(cursor.frame(8));
+        assert!(!cursor.frame(10), "9 is missing");
+        cursor.enter(&welcome(true, 0));
+        assert_eq!(cursor.query(), "&epoch=e1&offset=10");
+    }
+
+    #[test]
+    fn half_a_snapshot_is_nothing_to_resume_from() {
+        let mut cursor = Cursor::default();
+        cursor.enter(&welcome(false, 0));
+        assert_eq!(cursor.query(), "", "parts may follow");
+        cursor.snapshot(9, 1, 2);
+        assert_eq!(cursor.query(), "");
+        cursor.snapshot(9, 2, 2);
+        assert_eq!(cursor.query(), "&epoch=e1&offset=9");
+    }
+}

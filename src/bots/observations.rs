@@ -1,0 +1,103 @@
+use std::{
+    collections::BTreeMap,
+    ops::{Bound, RangeInclusive},
+};
+
+use crate::model::{InvalidName, PlayerName};
+
+use super::{fact::Fact, limits::REVISIONS_TIMED, propagation::Mark};
+
+/// What all members together were told of one asset in one round, by revision.
+#[derive(Debug, Default)]
+pub(super) struct Observations {
+    pages: BTreeMap<u64, Page>,
+}
+
+/// One revision.
+#[derive(Debug, Default)]
+pub(super) struct Page {
+    /// What happened, in the words of the first frame; `None` while only states have covered it.
+    pub(super) fact: Option<Fact<PlayerName>>,
+    /// When and where the first member was told by a frame.
+    pub(super) first: Option<Mark>,
+    /// When the last member so far learnt of it, in microseconds since the start of the round.
+    pub(super) last_us: u32,
+    /// How many members were told by a frame.
+    pub(super) frames: u32,
+}
+
+impl Observations {
+    /// A member was told by a frame. Says whether the frame agrees with what others were told.
+    pub(super) fn told(&mut self, revision: u64, fact: &Fact<&str>, now: Mark) -> Result<bool, InvalidName> {
+        let page = self.pages.entry(revision).or_default();
+        page.first.get_or_insert(now);
+        page.last_us = page.last_us.max(now.us);
+        page.frames += 1;
+        match &page.fact {
+            Some(known) => Ok(known.borrow() == *fact),
+            None => {
+                page.fact = Some(fact.keep()?);
+                Ok(true)
+            }
+        }
+    }
+
+    /// A member learnt of these revisions by a state.
+    pub(super) fn covered(&mut self, revisions: RangeInclusive<u64>, now_us: u32) {
+        let end = (*revisions.end()).min(revisions.start().saturating_add(REVISIONS_TIMED));
+        for revision in *revisions.start()..=end {
+            let page = self.pages.entry(revision).or_default();
+            page.last_us = page.last_us.max(now_us);
+        }
+    }
+
+    /// What was told of the revisions after `baseline`.
+    pub(super) fn since(&self, baseline: u64) -> impl Iterator<Item = (u64, &Page)> {
+        self.pages
+            .range((Bound::Excluded(baseline), Bound::Unbounded))
+            .map(|(revision, page)| (*revision, page))
+    }
+
+    /// The page of one revision.
+    pub(super) fn page(&self, revision: u64) -> Option<&Page> {
+        self.pages.get(&revision)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn granted(player: &str) -> Fact<&str> {
+        Fact::Granted { player, units: 3, remaining: 2 }
+    }
+
+    fn at(us: u32) -> Mark {
+        Mark { node: 0, us }
+    }
+
+    #[test]
+    fn members_that_are_told_the_same_agree() {
+        let mut observations = Observations::default();
+        assert_eq!(observations.told(1, &granted("bot-1"), at(5)), Ok(true));
+        assert_eq!(observations.told(1, &granted("bot-1"), at(9)), Ok(true));
+        assert_eq!(observations.told(1, &granted("bot-2"), at(7)), Ok(false));
+        let page = observations.page(1).unwrap();
+        assert_eq!((page.first, page.last_us, page.frames), (Some(at(5)), 9, 3));
+        assert_eq!(page.fact.as_ref().unwrap().winner().unwrap().as_str(), "bot-1");
+    }
+
+    #[test]
+    fn a_state_sets_when_the_last_member_knew() {
+        let mut observations = Observations::default();
+        observations.covered(1..=2, 30);
+        assert_eq!(observations.told(1, &granted("bot-1"), at(5)), Ok(true));
+        assert_eq!(observations.page(1).unwrap().last_us, 30);
+        assert_eq!(observations.since(1).map(|(revision, _)| revision).collect::<Vec<_>>(), [2]);
+    }
+
+    #[test]
+    fn a_frame_without_a_proper_name_is_refused() {
+        assert!(Observations::default().told(1, &granted("no name"), at(0)).is_err());
+    }
+}

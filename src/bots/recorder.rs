@@ -1,0 +1,246 @@
+use std::sync::{Arc, atomic::Ordering};
+
+use parking_lot::Mutex;
+
+use crate::model::PlayerName;
+
+use super::{
+    fact::Fact,
+    frame::State,
+    member::{Answer, Heard, Member},
+    round::{Baseline, Round},
+    violation::Violation,
+};
+
+/// A bot's place in the run: its task writes here what it saw, the coordinator reads it between rounds. The
+/// lock is the bot's own, so nobody waits for it in a race.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    pub(super) player: PlayerName,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    recording: Option<Recording>,
+    /// Gave up for good.
+    gone: bool,
+}
+
+/// The present round.
+#[derive(Debug)]
+struct Recording {
+    round: Arc<Round>,
+    member: Member,
+    /// Counted among the round's busy bots.
+    busy: bool,
+}
+
+impl Recorder {
+    pub(super) fn new(player: PlayerName) -> Self {
+        Self { player, inner: Mutex::default() }
+    }
+
+    /// A round is prepared: from now on its frames are noted. A bot that is gone takes no part.
+    pub(super) fn prepare(&self, round: &Arc<Round>) {
+        let mut inner = self.inner.lock();
+        if !inner.gone {
+            round.enter();
+            let member = Member::new(round.names.len());
+            inner.recording = Some(Recording { round: Arc::clone(round), member, busy: true });
+        }
+    }
+
+    /// The round's assets are as they shall be.
+    pub(super) fn begin(&self, baselines: &[Baseline]) {
+        self.with(|recording| {
+            for (asset, baseline) in baselines.iter().enumerate() {
+                recording.member.begin_at(asset, baseline.revision);
+            }
+        });
+    }
+
+    /// A room frame came from the node.
+    pub(super) fn hear(&self, node: usize, asset: &str, revision: u64, fact: &Fact<&str>) {
+        self.with(|recording| {
+            let Some(index) = recording.round.asset(asset) else { return };
+            let name = || (recording.round.names[index].clone(), self.player.clone());
+            let heard = recording.member.frame(index, revision);
+            match heard {
+                Heard::New => {}
+                Heard::Old => return,
+                Heard::Late => {
+                    let (asset, member) = name();
+                    recording.round.report(Violation::ToldLate { asset, member, revision });
+                }
+                Heard::Twice => {
+                    let (asset, member) = name();
+                    return recording.round.report(Violation::ToldTwice { asset, member, revision });
+                }
+            }
+            if recording.round.told(node, index, revision, fact) != Ok(true) {
+                let (asset, member) = name();
+                recording.round.report(Violation::ToldOtherwise { asset, member, revision });
+            }
+        });
+    }
+
+    /// A whole state begins.
+    pub(super) fn begin_state(&self) {
+        self.with(|recording| recording.member.begin_state());
+    }
+
+    /// Assets of a state.
+    pub(super) fn learn(&self, states: &[State<'_>]) {
+        self.with(|recording| {
+            for state in states {
+                let Some(index) = recording.round.asset(state.asset) else { continue };
+                if state.remaining != state.units.saturating_sub(state.held) {
+                    recording.round.report(self.wrong(&recording.round, index, state));
+                }
+                let news = recording.member.state(index, state.revision);
+                if !news.is_empty() {
+                    recording.round.observations[index].lock().covered(news, recording.round.now_us());
+                }
+            }
+        });
+    }
+
+    /// A select goes out.
+    pub(super) fn sent(&self, asset: usize) {
+        self.with(|recording| recording.member.sent(asset, recording.round.now_us()));
+    }
+
+    /// A select is answered for good.
+    pub(super) fn answered(&self, asset: usize, answer: Answer) {
+        self.with(|recording| {
+            recording.member.answered(asset, answer, recording.round.now_us());
+            recording.round.answered.fetch_add(1, Ordering::Relaxed);
+        });
+    }
+
+    /// The bot wants nothing more in this round.
+    pub(super) fn rest(&self) {
+        self.with(Recording::rest);
+    }
+
+    /// The bot gives up for good.
+    pub(super) fn give_up(&self) {
+        let mut inner = self.inner.lock();
+        inner.gone = true;
+        if let Some(recording) = &mut inner.recording {
+            recording.rest();
+        }
+    }
+
+    /// Whether the bot knows of every asset what it shall know; one that is gone is not waited for.
+    pub(super) fn has_reached(&self, revisions: &[u64]) -> bool {
+        let inner = self.inner.lock();
+        let reached = |recording: &Recording| {
+            revisions.iter().enumerate().all(|(asset, revision)| recording.member.has_reached(asset, *revision))
+        };
+        inner.gone || inner.recording.as_ref().is_none_or(reached)
+    }
+
+    /// The round is over: what this bot saw, and whether it stayed to the end. `None` if it took no part.
+    pub(super) fn finish(&self) -> Option<(Member, bool)> {
+        let mut inner = self.inner.lock();
+        let stayed = !inner.gone;
+        inner.recording.take().map(|recording| (recording.member, stayed))
+    }
+
+    fn with(&self, act: impl FnOnce(&mut Recording)) {
+        if let Some(recording) = &mut self.inner.lock().recording {
+            act(recording);
+        }
+    }
+
+    fn wrong(&self, round: &Round, asset: usize, state: &State<'_>) -> Violation {
+        let &State { units, held, remaining, revision, .. } = state;
+        let (asset, member) = (round.names[asset].clone(), self.player.clone());
+        Violation::WrongState { asset, member, revision, units, held, remaining }
+    }
+}
+
+impl Recording {
+    fn rest(&mut self) {
+        if std::mem::take(&mut self.busy) {
+            self.round.exit();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bots::plan::{Plan, tests::small};
+
+    fn recorder_in_round() -> (Recorder, Arc<Round>) {
+        let round = Arc::new(Round::new(0, 0, small(2, 0.0, 0.0).assets(0).unwrap(), 2));
+        let recorder = Recorder::new(Plan::player(1).unwrap());
+        recorder.prepare(&round);
+        recorder.begin(&[Baseline { revision: 0, units: 3 }; 2]);
+        (recorder, round)
+    }
+
+    fn hear(recorder: &Recorder, revision: u64, player: &str) {
+        recorder.hear(0, "bot-0-1", revision, &Fact::Granted { player, units: 3, remaining: 2 });
+    }
+
+    fn found(round: &Round) -> Vec<String> {
+        round.found.lock().shown.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_was_told_twice_or_late_or_otherwise_is_found_at_once() {
+        let (recorder, round) = recorder_in_round();
+        hear(&recorder, 2, "bot-7");
+        hear(&recorder, 2, "bot-7");
+        hear(&recorder, 1, "bot-8");
+        assert_eq!(
+            found(&round),
+            [
+                "bot-0-1: bot-1 was told revision 2 twice",
+                "bot-0-1: bot-1 was told revision 1 after a later one"
+            ]
+        );
+        let other = Recorder::new(Plan::player(2).unwrap());
+        other.prepare(&round);
+        other.begin(&[Baseline { revision: 0, units: 3 }; 2]);
+        hear(&other, 1, "bot-9");
+        assert_eq!(found(&round)[2], "bot-0-1: bot-2 was told otherwise of revision 1 than others");
+    }
+
+    #[test]
+    fn a_state_that_does_not_add_up_is_found() {
+        let (recorder, round) = recorder_in_round();
+        let state = |remaining, revision| State { asset: "bot-0-0", units: 3, remaining, revision, held: 2 };
+        recorder.learn(&[state(1, 2)]);
+        assert!(found(&round).is_empty() && recorder.has_reached(&[2, 0]) && !recorder.has_reached(&[2, 1]));
+        recorder.learn(&[state(2, 3)]);
+        assert_eq!(found(&round), ["bot-0-0: bot-1 was told 3 units, 2 held and 2 remaining at revision 3"]);
+    }
+
+    #[test]
+    fn frames_of_other_assets_are_nothing_to_the_round() {
+        let (recorder, round) = recorder_in_round();
+        for asset in ["sword", "bot-1-0", "bot-0-2", "bot-0-01"] {
+            recorder.hear(0, asset, 5, &Fact::Removed);
+            recorder.hear(0, asset, 5, &Fact::Removed);
+        }
+        assert!(found(&round).is_empty());
+    }
+
+    #[test]
+    fn a_bot_that_gives_up_is_not_waited_for() {
+        let (recorder, round) = recorder_in_round();
+        assert!(!round.is_over());
+        recorder.give_up();
+        recorder.rest();
+        assert!(round.is_over() && recorder.has_reached(&[9, 9]));
+        let (_, stayed) = recorder.finish().unwrap();
+        assert!(!stayed);
+        recorder.prepare(&round);
+        assert!(round.is_over() && recorder.finish().is_none());
+    }
+}

@@ -1,0 +1,96 @@
+//! How a message looks on its way: `{"from":"5f0c...","message":{...}}`.
+
+use serde::{Deserialize, Serialize};
+
+use super::BusMessage;
+
+/// Bytes of a envelope at most: the longest heartbeat has 256 names of 64 characters and comes to five sixths of it, the
+/// longest event to a thirtieth.
+pub(super) const ENVELOPE_BYTES: usize = 20 * 1024;
+
+/// Tells the nodes on a bus apart; random, and new whenever one is opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct SenderId(String);
+
+#[derive(Serialize)]
+struct Sent<'a> {
+    from: &'a SenderId,
+    message: &'a BusMessage,
+}
+
+#[derive(Deserialize)]
+struct Received {
+    from: SenderId,
+    message: BusMessage,
+}
+
+impl SenderId {
+    pub(super) fn random() -> Self {
+        Self(format!("{:016x}", fastrand::u64(..)))
+    }
+
+    /// `None` when it would be too long.
+    pub(super) fn write(&self, message: &BusMessage) -> Option<Vec<u8>> {
+        let envelope = serde_json::to_vec(&Sent { from: self, message }).ok();
+        envelope.filter(|envelope| envelope.len() <= ENVELOPE_BYTES)
+    }
+
+    /// What somebody else says; `None` is an own one that came back.
+    ///
+    /// # Errors
+    /// It is no envelope.
+    pub(super) fn read(&self, envelope: &[u8]) -> Result<Option<BusMessage>, String> {
+        if envelope.len() > ENVELOPE_BYTES {
+            return Err(format!("{} bytes are more than {ENVELOPE_BYTES}", envelope.len()));
+        }
+        let Received { from, message } = serde_json::from_slice(envelope).map_err(|error| error.to_string())?;
+        Ok((from != *self).then_some(message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        bus::{Heartbeat, Players},
+        model::{AssetName, Change, Event, PlayerName, limits::HEARTBEAT_NAMES},
+    };
+
+    fn longest_event() -> BusMessage {
+        let (asset, player) = ("a".repeat(64), "p".repeat(64));
+        let change =
+            Change::Granted { player: PlayerName::parse(&player).unwrap(), units: u32::MAX, at: u64::MAX };
+        let asset = AssetName::parse(&asset).unwrap();
+        BusMessage::Event(Event { asset, origin: u64::MAX, revision: u64::MAX, remaining: u32::MAX, change })
+    }
+
+    fn longest_heartbeat() -> BusMessage {
+        let names = (0..HEARTBEAT_NAMES).map(|n| PlayerName::parse(&format!("{n:0>64}")).unwrap());
+        BusMessage::Heartbeat(Heartbeat {
+            node: u64::MAX,
+            number: u64::MAX,
+            players: Players::Names(names.collect()),
+        })
+    }
+
+    #[test]
+    fn others_are_read_and_own_ones_are_known() {
+        let (ann, bob) = (SenderId::random(), SenderId::random());
+        for message in [longest_event(), longest_heartbeat(), BusMessage::RoomRemoved, BusMessage::WhoIsHere] {
+            let envelope = ann.write(&message).unwrap();
+            assert_eq!(bob.read(&envelope), Ok(Some(message)));
+            assert_eq!(ann.read(&envelope), Ok(None));
+        }
+    }
+
+    #[test]
+    fn what_is_no_letter_is_refused() {
+        let ann = SenderId::random();
+        let long =
+            [b"{\"from\":\"x\",\"message\":\"room_removed\"}".to_vec(), vec![b' '; ENVELOPE_BYTES]].concat();
+        for text in [&b""[..], b"{}", b"\xff", b"{\"from\":\"x\",\"message\":\"unheard_of\"}", &long] {
+            assert!(ann.read(text).is_err(), "{}", String::from_utf8_lossy(text));
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What a URL asks for. No message here shows what stands before an `@`.
+
+use std::fmt;
+
+use crate::{
+    link::url::{Address, Parts, credentials, decoded, options},
+    model::{RoomName, option_name},
+};
+
+/// `nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT][,HOST...][?prefix=PREFIX]`, taken apart.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct NatsUrl {
+    /// The connection is encrypted, even if the server does not insist.
+    pub(super) tls: bool,
+    pub(super) servers: Vec<Address>,
+    pub(super) login: Login,
+    /// Begins every subject.
+    prefix: String,
+}
+
+/// How to get in.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Login {
+    Nobody,
+    Token(String),
+    User(String, String),
+}
+
+pub(super) const SCHEMES: [&str; 2] = ["nats", "tls"];
+
+const PORT: u16 = 4222;
+const PREFIX: &str = "asset-arbiter";
+const LONGEST_PREFIX: usize = 64;
+
+type Result<T> = std::result::Result<T, String>;
+
+impl NatsUrl {
+    /// Takes a URL apart.
+    ///
+    /// # Errors
+    /// One line that says what is wrong and what would be right.
+    pub(super) fn parse(url: &str) -> Result<Self> {
+        let Parts { scheme, login, hosts, path, query } = Parts::of(url)?.ok_or("write nats://HOST[:PORT]")?;
+        if !path.is_empty() {
+            return Err("nothing comes after the host but ?prefix=".to_owned());
+        }
+        let servers = hosts.split(',').map(|host| Address::parse(host, PORT)).collect::<Result<_>>()?;
+        let login = login.map_or(Ok(Login::Nobody), Login::parse)?;
+        let mut prefix = PREFIX.to_owned();
+        for option in options(query) {
+            match option? {
+                ("prefix", value) => prefix = checked_prefix(value)?,
+                (name, value) => {
+                    let name = option_name(name, &value);
+                    return Err(format!("there is no option {name}; the option is prefix"));
+                }
+            }
+        }
+        Ok(Self { tls: scheme == "tls", servers, login, prefix })
+    }
+
+    /// The subject of a room. A dot would divide it, so it is written as a sign that no name has.
+    pub(super) fn subject(&self, room: &RoomName) -> String {
+        format!("{}.room.{}", self.prefix, room.as_str().replace('.', "/"))
+    }
+
+    /// The subject of no room, on which nobody answers; whoever may use those may use this one.
+    pub(super) fn nowhere(&self) -> String {
+        format!("{}.room.~", self.prefix)
+    }
+}
+
+impl Login {
+    /// `USER:PASSWORD`, or `TOKEN`.
+    fn parse(login: &str) -> Result<Self> {
+        if !login.contains(':') {
+            return Ok(Self::Token(decoded(login)?));
+        }
+        let (user, password) = credentials(login)?;
+        Ok(Self::User(user.unwrap_or_default(), password.unwrap_or_default()))
+    }
+}
+
+/// Without the password.
+impl fmt::Debug for NatsUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NatsUrl")
+            .field("tls", &self.tls)
+            .field("servers", &self.servers)
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Parts of a subject, divided by dots; stars and `>` would stand for others.
+fn checked_prefix(prefix: String) -> Result<String> {
+    let fits = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_graphic() && !"*>".contains(c));
+    if prefix.len() <= LONGEST_PREFIX && prefix.split('.').all(fits) {
+        Ok(prefix)
+    } else {
+        Err(format!(
+            "a prefix is up to {LONGEST_PREFIX} printable characters without * and >, such as game.live"
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(url: &str) -> NatsUrl {
+        NatsUrl::parse(url).unwrap_or_else(|why| panic!("{url}: {why}"))
+    }
+
+    #[test]
+    fn everything_can_be_said() {
+        let plain = parsed("nats://localhost");
+        assert!(!plain.tls && plain.login == Login::Nobody && plain.prefix == PREFIX);
+        assert_eq!(plain.servers, [Address { host: "localhost".to_owned(), port: 4222 }]);
+        let full = parsed("tls://me:p%40ss@a:1,[::1]?prefix=game.live");
+        assert!(full.tls && full.login == Login::User("me".to_owned(), "p@ss".to_owned()));
+        assert_eq!((full.servers.len(), full.prefix.as_str()), (2, "game.live"));
+        assert!(parsed("nats://s3cret@a").login == Login::Token("s3cret".to_owned()));
+    }
+
+    #[test]
+    fn every_room_has_a_subject_of_its_own() {
+        let subjects = ["a.b", ".a", "a..", "a:b", "...", "a-b_c"].map(|room| {
+            let subject = parsed("nats://a").subject(&RoomName::parse(room).unwrap());
+            assert!(subject.split('.').all(|part| !part.is_empty()), "{subject}");
+            assert_eq!(subject.split('.').count(), 3, "{subject}");
+            subject
+        });
+        assert_eq!(subjects.iter().collect::<std::collections::HashSet<_>>().len(), subjects.len());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_the_password() {
+        for (url, part) in [
+            ("nats:localhost", "write nats://"),
+            ("nats://", "host is missing"),
+            ("nats://me:hunter2@", "host is missing"),
+            ("nats://me:hunter2@host:0", "from 1 to 65535"),
+            ("nats://me:hunter2/a@host", "/ as %2F"),
+            ("nats://me:hunter2@host/x", "nothing comes after the host"),
+            ("nats://me:hunter2%@host", "two hexadecimal digits"),
+            ("nats://a?wait=1", "the option is prefix"),
+            ("nats://a?prefix=a..b", "a prefix is"),
+            ("nats://a?prefix=*", "a prefix is"),
+        ] {
+            let why = NatsUrl::parse(url).expect_err(url);
+            assert!(why.contains(part) && !why.contains("hunter2") && !why.contains('\n'), "{url}: {why}");
+        }
+        let shown = format!("{:?}", parsed("nats://someone:hunter2@host"));
+        assert!(!shown.contains("hunter2") && !shown.contains("someone"), "{shown}");
+    }
+}

@@ -1,0 +1,271 @@
+//! What waits to go out, the same for every bus: envelopes, and rooms to be subscribed to or not any more.
+
+#[cfg(feature = "redis")]
+mod sharded;
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    future::Future,
+    time::Duration,
+};
+
+use metrics::{Counter, counter};
+use parking_lot::Mutex;
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::timeout,
+};
+
+use super::{BusError, BusMessage, Incoming, envelope::Sender, inbox::Inbox};
+use crate::model::RoomName;
+
+/// Envelopes that wait while a server is slow or away: some seconds of a busy node, about 4 MB of events, 16 of heartbeats.
+/// The newest are worth most, as a state that is seen late makes up for those before it.
+pub(super) const WAITING_ENVELOPES: usize = 16_384;
+
+/// How long a subscription may take until its caller goes on without.
+const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(1);
+
+/// Between a bus's callers, who never wait, and what talks to its servers.
+pub(super) struct Outbox {
+    bus: &'static str,
+    state: Mutex<State>,
+    bell: watch::Sender<()>,
+    sender_id: SenderId,
+    inbox: Inbox,
+    published: Counter,
+    dropped: Counter,
+}
+
+#[derive(Default)]
+struct State {
+    envelopes: VecDeque<Envelope>,
+    /// Those that are wanted, and who waits to be told that they are subscribed to.
+    rooms: HashMap<RoomName, Vec<oneshot::Sender<Result<(), BusError>>>>,
+    /// Those that a server was asked for on the connection there is.
+    asked: HashSet<RoomName>,
+    /// A server is to be told whether these are wanted. No more than are wanted or were asked for, however long it is away.
+    unsettled: BTreeSet<(u16, RoomName)>,
+}
+
+/// A message on its way out.
+#[derive(Debug, Clone)]
+pub(super) struct Envelope {
+    pub(super) room: RoomName,
+    /// The slot of its room, where rooms are spread over servers.
+    pub(super) slot: u16,
+    pub(super) text: Vec<u8>,
+}
+
+/// What is to be done next.
+pub(super) struct Work {
+    /// Each with whether it is wanted.
+    pub(super) rooms: Vec<(RoomName, bool)>,
+    pub(super) envelopes: Vec<Envelope>,
+}
+
+impl Outbox {
+    /// A outbox with its metrics registered with the current recorder.
+    pub(super) fn new(bus: &'static str) -> Self {
+        Self {
+            bus,
+            state: Mutex::default(),
+            bell: watch::Sender::default(),
+            sender_id: SenderId::random(),
+            inbox: Inbox::new(),
+            published: counter!("asset_arbiter_bus_published_total"),
+            dropped: counter!("asset_arbiter_bus_dropped_total", "direction" => "out"),
+        }
+    }
+
+    /// Rings when there is something to do.
+    pub(super) fn bell(&self) -> watch::Receiver<()> {
+        self.bell.subscribe()
+    }
+
+    pub(super) fn publish(&self, room: &RoomName, slot: u16, message: &BusMessage) {
+        let Some(text) = self.sender_id.write(message) else { return self.lost(1) };
+        let dropped = {
+            let envelopes = &mut self.state.lock().envelopes;
+            envelopes.push_back(Envelope { room: room.clone(), slot, text });
+            envelopes.len() > WAITING_ENVELOPES && envelopes.pop_front().is_some()
+        };
+        self.lost(dropped.into());
+        self.ring();
+    }
+
+    /// The room is wanted from now on. Waits until it is subscribed to, if the server is `reached`, but not long.
+    pub(super) async fn subscribe(
+        &self,
+        room: &RoomName,
+        slot: u16,
+        reached: impl Future<Output = Result<(), BusError>>,
+    ) -> Result<(), BusError> {
+        let told = self.want(room, slot);
+        let subscribed = async {
+            reached.await?;
+            told.await.unwrap_or_else(|_| Err(BusError::new(self.bus, "the room was left meanwhile")))
+        };
+        let late = || Err(BusError::new(self.bus, format!("no answer within {SUBSCRIBE_WITHIN:?}")));
+        timeout(SUBSCRIBE_WITHIN, subscribed).await.unwrap_or_else(|_| late())
+    }
+
+    /// Tells when it is subscribed to.
+    fn want(&self, room: &RoomName, slot: u16) -> oneshot::Receiver<Result<(), BusError>> {
+        let (answer, answered) = oneshot::channel();
+        let mut state = self.state.lock();
+        let waiting = state.rooms.entry(room.clone()).or_default();
+        waiting.retain(|one| !one.is_closed());
+        waiting.push(answer);
+        state.unsettled.insert((slot, room.clone()));
+        drop(state);
+        self.ring();
+        answered
+    }
+
+    /// The room is not wanted any more.
+    pub(super) fn unwant(&self, room: &RoomName, slot: u16) {
+        let mut state = self.state.lock();
+        state.rooms.remove(room);
+        if state.asked.contains(room) {
+            state.unsettled.insert((slot, room.clone()));
+        } else {
+            state.unsettled.remove(&(slot, room.clone()));
+        }
+        drop(state);
+        self.ring();
+    }
+
+    /// Takes up to `most` of each, of the slots asked for, in order.
+    pub(super) fn work(&self, mine: impl Fn(u16) -> bool, most: usize) -> Work {
+        let mut state = self.state.lock();
+        let State { envelopes, rooms, asked, unsettled } = &mut *state;
+        let due: Vec<_> = unsettled.iter().filter(|(slot, _)| mine(*slot)).take(most).cloned().collect();
+        let settle = |due: (u16, RoomName)| {
+            unsettled.remove(&due);
+            let (_, room) = due;
+            let wanted = rooms.contains_key(&room);
+            if wanted {
+                asked.insert(room.clone())
+            } else {
+                asked.remove(&room)
+            };
+            (room, wanted)
+        };
+        Work {
+            rooms: due.into_iter().map(settle).collect(),
+            envelopes: take(envelopes, |it| mine(it.slot), most),
+        }
+    }
+
+    /// Tells who waits; true if nobody does (any more): then what was said meanwhile is missed.
+    #[must_use]
+    pub(super) fn subscribed(&self, room: &RoomName) -> bool {
+        let waiting = self.state.lock().rooms.get_mut(room).map(std::mem::take);
+        let told = waiting.map(|waiting| waiting.into_iter().filter_map(|one| one.send(Ok(())).ok()).count());
+        told == Some(0)
+    }
+
+    /// The bus has these.
+    pub(super) fn sent(&self, envelopes: usize) {
+        self.published.increment(envelopes as u64);
+    }
+
+    /// Nobody knows whether these arrived, or they did not.
+    pub(super) fn lost(&self, envelopes: usize) {
+        self.dropped.increment(envelopes as u64);
+    }
+
+    /// Hands over what another node said, or we ourselves.
+    pub(super) fn hear(&self, room: RoomName, envelope: &[u8]) {
+        self.inbox.take(&self.sender_id, room, envelope);
+    }
+
+    /// Messages may be missing.
+    pub(super) fn missed(&self) {
+        self.inbox.missed();
+    }
+
+    pub(super) fn incoming(&self) -> Option<mpsc::Receiver<Incoming>> {
+        self.inbox.receiver()
+    }
+
+    fn ring(&self) {
+        self.bell.send_replace(());
+    }
+}
+
+impl Work {
+    pub(super) fn is_empty(&self) -> bool {
+        self.rooms.is_empty() && self.envelopes.is_empty()
+    }
+}
+
+/// Takes out up to `most` of those wanted; mostly all are, and then nothing is moved.
+fn take(envelopes: &mut VecDeque<Envelope>, wanted: impl Fn(&Envelope) -> bool, most: usize) -> Vec<Envelope> {
+    let run = envelopes.iter().take(most).take_while(|envelope| wanted(envelope)).count();
+    let mut taken: Vec<_> = envelopes.drain(..run).collect();
+    if taken.len() < most {
+        envelopes.retain(|envelope| {
+            let due = taken.len() < most && wanted(envelope);
+            if due {
+                taken.push(envelope.clone());
+            }
+            !due
+        });
+    }
+    taken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn room(name: &str) -> RoomName {
+        RoomName::parse(name).unwrap()
+    }
+
+    fn slot(room: &RoomName) -> u16 {
+        u16::from(room.as_str().as_bytes()[0])
+    }
+
+    fn publish(outbox: &Outbox, name: &str) {
+        let room = room(name);
+        outbox.publish(&room, slot(&room), &BusMessage::RoomRemoved);
+    }
+
+    fn names(envelopes: &[Envelope]) -> Vec<&str> {
+        envelopes.iter().map(|envelope| envelope.room.as_str()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_full_outbox_drops_the_oldest() {
+        let outbox = Outbox::new("test");
+        (0..WAITING_ENVELOPES + 3).for_each(|n| publish(&outbox, &format!("r{n}")));
+        let Work { envelopes, .. } = outbox.work(|_| true, 2);
+        assert_eq!(names(&envelopes), ["r3", "r4"]);
+    }
+
+    #[tokio::test]
+    async fn every_server_gets_its_own_in_order() {
+        let outbox = Outbox::new("test");
+        ["a1", "b1", "a2", "b2", "a3"].into_iter().for_each(|name| publish(&outbox, name));
+        let of = |first: u8, most| outbox.work(|slot| slot == u16::from(first), most).envelopes;
+        assert_eq!(names(&of(b'a', 2)), ["a1", "a2"]);
+        assert_eq!(names(&of(b'b', 9)), ["b1", "b2"]);
+        assert_eq!(names(&of(b'a', 9)), ["a3"]);
+        assert!(outbox.work(|_| true, 9).is_empty());
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_is_told_and_a_late_subscription_is_noticed() {
+        let outbox = Outbox::new("test");
+        let arena = room("arena");
+        let waiting = outbox.want(&arena, 0);
+        assert!(!outbox.subscribed(&arena));
+        assert!(waiting.await.unwrap().is_ok());
+        assert!(outbox.subscribed(&arena), "nobody waits");
+        outbox.unwant(&arena, 0);
+        assert!(!outbox.subscribed(&arena), "nobody wants it");
+    }
+}

@@ -1,0 +1,124 @@
+//! Asking a cluster's nodes who has which slots, or sentinels who the primary is.
+
+use std::{sync::Arc, time::Duration};
+
+use redis::{Cmd, Value};
+use tokio::{sync::Notify, time::timeout};
+
+use super::{
+    Address,
+    client::Client,
+    clients::{Clients, Ranges},
+    connector::Connector,
+    error::RedisError,
+    slot::SLOTS,
+};
+
+/// Who is asked.
+pub(crate) enum Source {
+    /// Those we are connected to, then these.
+    Cluster(Vec<Address>),
+    Sentinels(Sentinels),
+}
+
+/// The sentinels and the name their primary goes by.
+pub(crate) struct Sentinels {
+    clients: Vec<Client>,
+    name: String,
+}
+
+/// Whoever takes longer to tell is not asked further.
+const ANSWER_WITHIN: Duration = Duration::from_millis(500);
+
+impl Source {
+    /// Asks one after the other until one tells.
+    ///
+    /// # Errors
+    /// Why the last of them did not.
+    pub(crate) async fn ask(&self, clients: &Clients) -> Result<Ranges, String> {
+        match self {
+            Self::Cluster(seeds) => ask_nodes(seeds, clients).await,
+            Self::Sentinels(sentinels) => sentinels.ask(clients).await,
+        }
+    }
+}
+
+impl Sentinels {
+    pub(crate) fn open(addresses: &[Address], name: &str, connector: &Arc<Connector>) -> Self {
+        let open = |address: &Address| {
+            Client::open(address.clone(), Arc::clone(connector), None, Arc::<Notify>::default())
+        };
+        Self { clients: addresses.iter().map(open).collect(), name: name.to_owned() }
+    }
+
+    async fn ask(&self, clients: &Clients) -> Result<Ranges, String> {
+        let mut why = String::new();
+        for sentinel in &self.clients {
+            let mut question = redis::cmd("SENTINEL");
+            question.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.name);
+            match answer(sentinel, question).await.map(|value| primary(&value)) {
+                Ok(Some(address)) => return Ok(Ranges::from([(SLOTS - 1, clients.get(&address))])),
+                Ok(None) => why = format!("sentinel {} knows no primary of that name", sentinel.address),
+                Err(error) => why = error,
+            }
+        }
+        Err(why)
+    }
+}
+
+/// Begins anywhere, so that one node with old news is not the only one ever asked.
+async fn ask_nodes(seeds: &[Address], clients: &Clients) -> Result<Ranges, String> {
+    let mut nodes = clients.addresses();
+    fastrand::shuffle(&mut nodes);
+    nodes.extend(seeds.iter().filter(|seed| !nodes.contains(seed)).cloned().collect::<Vec<_>>());
+    let mut why = String::new();
+    for node in nodes {
+        let mut question = redis::cmd("CLUSTER");
+        question.arg("SLOTS");
+        match answer(&clients.get(&node), question).await.map(|value| ranges(&value, &node, clients)) {
+            Ok(Some(ranges)) if !ranges.is_empty() => return Ok(ranges),
+            Ok(_) => why = format!("{node} knows of no cluster"),
+            Err(error) => why = error,
+        }
+    }
+    Err(why)
+}
+
+async fn answer(client: &Client, question: Cmd) -> Result<Value, String> {
+    let answer = timeout(ANSWER_WITHIN, client.ask(question)).await;
+    let answer =
+        answer.unwrap_or_else(|_| Err(RedisError::Away(format!("{} does not answer", client.address))));
+    answer.map_err(|error| error.to_string())
+}
+
+/// `[host, port]`.
+fn primary(value: &Value) -> Option<Address> {
+    let Value::Array(parts) = value else { return None };
+    let [host, port] = parts.as_slice() else { return None };
+    Some(Address { host: text(host)?, port: text(port)?.parse().ok()? })
+}
+
+/// `[[first slot, last slot, [host, port, id, ...], replicas...], ...]`. A node that does not know its own name
+/// leaves it out: then it is the one that was asked.
+fn ranges(value: &Value, asked: &Address, clients: &Clients) -> Option<Ranges> {
+    let Value::Array(rows) = value else { return None };
+    let mut ranges = Ranges::new();
+    for row in rows {
+        let Value::Array(row) = row else { return None };
+        let [Value::Int(_), Value::Int(last), Value::Array(node), ..] = row.as_slice() else { return None };
+        let [host, Value::Int(port), ..] = node.as_slice() else { return None };
+        let host =
+            text(host).filter(|host| !host.is_empty() && host != "?").unwrap_or_else(|| asked.host.clone());
+        let address = Address { host, port: u16::try_from(*port).ok()? };
+        ranges.insert(u16::try_from(*last).ok()?, clients.get(&address));
+    }
+    Some(ranges)
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::BulkString(bytes) => String::from_utf8(bytes.clone()).ok(),
+        Value::SimpleString(text) => Some(text.clone()),
+        _ => None,
+    }
+}

@@ -1,0 +1,110 @@
+use axum::{
+    Json,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use crate::{
+    arbiter::{Refusal, Scope},
+    model::ErrorCode,
+};
+
+/// Seconds after which asking again makes sense.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+
+/// An HTTP error: a status and `{"code","message"}`, always.
+#[derive(Debug)]
+pub(super) struct HttpError {
+    status: StatusCode,
+    body: Body,
+    /// The same request may succeed later.
+    temporary: bool,
+    /// The rest of the request will not be read, so the connection cannot be used again.
+    close: bool,
+    /// What the response says besides.
+    header: Option<(HeaderName, HeaderValue)>,
+}
+
+#[derive(Debug, Serialize)]
+struct Body {
+    code: ErrorCode,
+    message: String,
+}
+
+impl HttpError {
+    /// With the status that goes with the code.
+    pub(super) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        let body = Body { code, message: message.into() };
+        Self { status: status(code), body, temporary: code.temporary(), close: false, header: None }
+    }
+
+    /// For what HTTP has a status for and our codes have no word.
+    pub(super) fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
+    /// For what passes although its code does not say so.
+    pub(super) fn for_now(self) -> Self {
+        Self { temporary: true, ..self }
+    }
+
+    /// For statuses that go with a header.
+    pub(super) fn with_header(self, name: HeaderName, value: HeaderValue) -> Self {
+        Self { header: Some((name, value)), ..self }
+    }
+
+    /// The status and the message, for the log.
+    pub(super) fn told(&self) -> (u16, &str) {
+        (self.status.as_u16(), &self.body.message)
+    }
+
+    /// For requests of which more may come than will be read.
+    pub(super) fn closing(self) -> Self {
+        Self { close: true, ..self }
+    }
+}
+
+impl From<Refusal> for HttpError {
+    fn from(refusal: Refusal) -> Self {
+        let error = Self::new(refusal.code, refusal.message);
+        match refusal.scope {
+            Scope::Request => error.with_status(StatusCode::BAD_REQUEST),
+            Scope::State => error,
+            Scope::Node => error.with_status(StatusCode::SERVICE_UNAVAILABLE).for_now(),
+        }
+    }
+}
+
+impl IntoResponse for HttpError {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(self.body)).into_response();
+        let headers = response.headers_mut();
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.temporary {
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        if let Some((name, value)) = self.header {
+            headers.insert(name, value);
+        }
+        if self.close {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+fn status(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::BadMessage | ErrorCode::UnknownType | ErrorCode::InvalidName => StatusCode::BAD_REQUEST,
+        ErrorCode::Unauthorized => StatusCode::UNAUTHORIZED,
+        ErrorCode::Forbidden => StatusCode::FORBIDDEN,
+        ErrorCode::UnknownAsset | ErrorCode::UnknownRoom => StatusCode::NOT_FOUND,
+        // A limit is not a matter of time: 429 would have tools ask again and again.
+        ErrorCode::NotHeld | ErrorCode::Conflict | ErrorCode::LimitReached => StatusCode::CONFLICT,
+        ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::OutcomeUnknown | ErrorCode::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}

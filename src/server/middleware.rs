@@ -1,0 +1,103 @@
+use std::sync::Arc;
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use super::{
+    App, assets, connection::Surplus, error::HttpError, handshake, health, hosts::WrongHost, query::Parameters,
+    ws,
+};
+use crate::model::ErrorCode;
+
+/// What a full node still answers: a WebSocket is closed with a reason, and who watches over the node must not take a full
+/// one for a dead one. `/readyz` is not among them: nobody should be sent here.
+const WHEN_FULL: [&str; 3] = [ws::ROUTE, health::ALIVE, health::METRICS];
+
+/// What tells nothing but whether the node lives; who asks may not know its name.
+const PROBES: [&str; 2] = [health::ALIVE, health::READY];
+
+/// Paths under this prefix take parameters only where a handler reads them.
+const API: &str = "/v1/";
+/// The handlers that read parameters.
+const WITH_PARAMETERS: [&str; 2] = [ws::ROUTE, assets::HOLDERS];
+
+/// What every request passes on its way in, and every response on its way out.
+pub(super) async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    let surplus = request.extensions().get::<Surplus>().is_some();
+    if route == ws::ROUTE {
+        handshake::take_lists(request.headers_mut());
+    }
+    let mut response = match check(&app, &request, route, surplus) {
+        Err(error) => {
+            if route == ws::ROUTE {
+                let (status, why) = error.told();
+                app.player_log.refused_handshake(status, why);
+            }
+            error.into_response()
+        }
+        Ok(()) => next.run(request).await,
+    };
+    app.metrics.answered(route, response.status().as_u16());
+    if route == ws::ROUTE {
+        handshake::say_what_is_spoken(&mut response);
+    }
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if surplus && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+fn check(app: &App, request: &Request, route: &str, surplus: bool) -> Result<(), HttpError> {
+    check_host(app, request, route)?;
+    if surplus && !WHEN_FULL.contains(&route) {
+        let message = "this node has as many connections as it takes (--max-connections)";
+        let error =
+            HttpError::new(ErrorCode::LimitReached, message).with_status(StatusCode::SERVICE_UNAVAILABLE);
+        return Err(error.for_now().closing());
+    }
+    // Otherwise any page a player has open could change things here in the player's place.
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
+    if changes || route == ws::ROUTE {
+        check_origin(app, request.headers())?;
+    }
+    if route.starts_with(API) && !WITH_PARAMETERS.contains(&route) {
+        Parameters::parse(request.uri().query(), &[])?;
+    }
+    Ok(())
+}
+
+fn check_host(app: &App, request: &Request, route: &str) -> Result<(), HttpError> {
+    match app.hosts.check(request.version(), request.uri(), request.headers()) {
+        Ok(()) => Ok(()),
+        Err(WrongHost::Unclear(why)) => Err(HttpError::new(ErrorCode::BadMessage, why).closing()),
+        Err(WrongHost::Foreign(_)) if PROBES.contains(&route) => Ok(()),
+        Err(WrongHost::Foreign(host)) => {
+            app.foreign_log.host(&host, &text(request.headers(), header::ORIGIN));
+            let message = format!(
+                "this server is not known as {:?}; if that is its name, the operator can allow it with --allow-origin",
+                host.chars().take(128).collect::<String>()
+            );
+            Err(HttpError::new(ErrorCode::Forbidden, message))
+        }
+    }
+}
+
+fn check_origin(app: &App, headers: &HeaderMap) -> Result<(), HttpError> {
+    app.origins.check(headers).map_err(|origin| {
+        app.foreign_log.origin(&origin, &text(headers, header::HOST));
+        let message = "pages of this origin may not do this; the operator can allow it with --allow-origin";
+        HttpError::new(ErrorCode::Forbidden, message)
+    })
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> String {
+    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default()
+}

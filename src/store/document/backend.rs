@@ -1,0 +1,176 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::Document;
+use crate::{
+    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
+    store::{
+        Result, StoreError, StoreErrorKind,
+        optimistic::{Change, FIRST, Record, RecordStore},
+    },
+};
+
+/// Where documents lie, each to be written only if it is as it was read.
+///
+/// # Errors
+/// As in [`RecordStore`]: a read that fails is `Unavailable`, as is a write that surely did nothing; any other that fails is
+/// `OutcomeUnknown`.
+#[async_trait]
+pub(in crate::store) trait DocumentBackend: Send + Sync + 'static {
+    /// As in [`RecordStore`].
+    const NAME: &'static str;
+    /// As in [`RecordStore`].
+    const MOST_UNITS: Units;
+    /// As in [`RecordStore`].
+    const SELECT_CREATES: bool;
+    /// As in [`RecordStore`].
+    const MOST_GRANTS: usize = usize::MAX;
+
+    /// What a write needs to know of the read before it, such as what lay there word for word.
+    type Seen: Send;
+
+    /// As in [`RecordStore`].
+    fn room_ttl(&self) -> Option<Duration>;
+
+    /// Reads an asset whole, as of one moment after the read began, as durable as a write. A document whose time is
+    /// over is none.
+    async fn load(&self, room: &RoomName, asset: &AssetName) -> Result<(Option<Document>, Self::Seen)>;
+
+    /// Writes what [`Document::after`] makes of a change, if there lies what was `read`. `false`: there lies something
+    /// else by now, and nothing was written.
+    async fn replace(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        read: (Option<Document>, Self::Seen),
+        change: Change,
+    ) -> Result<bool>;
+
+    /// Every asset of a room, in any order, each with no more than its first `holders` holders.
+    async fn load_all(&self, room: &RoomName, holders: usize) -> Result<Vec<(AssetName, Document)>>;
+
+    /// As in [`Store`](crate::store::Store).
+    async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
+        let all = self.load_all(room, usize::MAX).await?;
+        Ok(all.into_iter().filter_map(|(asset, found)| Some((asset, found.held_by(player)?))).collect())
+    }
+
+    /// As in [`Store`](crate::store::Store).
+    async fn remove_room(&self, room: &RoomName) -> Result<()>;
+
+    /// As in [`Store`](crate::store::Store).
+    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()>;
+
+    /// As in [`Store`](crate::store::Store).
+    async fn ping(&self) -> Result<()>;
+}
+
+/// RecordStore of the documents on a backend.
+pub(in crate::store) struct Documents<S>(pub(in crate::store) S);
+
+impl<S: DocumentBackend> Documents<S> {
+    async fn load(&self, room: &RoomName, asset: &AssetName) -> Result<(Option<Document>, S::Seen)> {
+        let (found, seen) = self.0.load(room, asset).await?;
+        let found = found.map(|found| checked::<S>(room, asset, found, usize::MAX)).transpose()?;
+        Ok((found, seen))
+    }
+
+    /// By name.
+    async fn load_all(&self, room: &RoomName, holders: usize) -> Result<Vec<(AssetName, Document)>> {
+        let check = |(asset, found)| checked::<S>(room, &asset, found, holders).map(|found| (asset, found));
+        let mut all =
+            self.0.load_all(room, holders).await?.into_iter().map(check).collect::<Result<Vec<_>>>()?;
+        all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(all)
+    }
+}
+
+#[async_trait]
+impl<S: DocumentBackend> RecordStore for Documents<S> {
+    const NAME: &'static str = S::NAME;
+    const MOST_UNITS: Units = S::MOST_UNITS;
+    const SELECT_CREATES: bool = S::SELECT_CREATES;
+    const MOST_GRANTS: usize = S::MOST_GRANTS;
+
+    fn room_ttl(&self) -> Option<Duration> {
+        self.0.room_ttl()
+    }
+
+    type Seen = (Option<Document>, S::Seen);
+
+    async fn read(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        players: &[PlayerName],
+    ) -> Result<(Option<Record>, Self::Seen)> {
+        let read = self.load(room, asset).await?;
+        Ok((read.0.as_ref().map(|found| found.record(players)), read))
+    }
+
+    async fn write(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        seen: Self::Seen,
+        change: Change,
+    ) -> Result<bool> {
+        self.0.replace(room, asset, seen, change).await
+    }
+
+    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<Option<AssetState>> {
+        Ok(self.load(room, asset).await?.0.map(|found| found.state(asset)))
+    }
+
+    async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
+        let all = self.load_all(room, FIRST).await?;
+        Ok(all.iter().map(|(asset, found)| found.state(asset)).collect())
+    }
+
+    async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
+        let all = self.load_all(room, 0).await?;
+        Ok(all.iter().map(|(asset, found)| found.counter.row(asset)).collect())
+    }
+
+    async fn holders(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        after_revision: Option<u64>,
+        limit: usize,
+    ) -> Result<Option<Vec<Grant>>> {
+        let found = self.load(room, asset).await?.0.filter(|found| !found.counter.removed);
+        Ok(found.map(|found| found.page(after_revision, limit)))
+    }
+
+    async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
+        self.0.held_by(room, player).await
+    }
+
+    async fn remove_room(&self, room: &RoomName) -> Result<()> {
+        self.0.remove_room(room).await
+    }
+
+    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
+        self.0.touch(room, now).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.0.ping().await
+    }
+}
+
+/// A document that may have more holders than asked for, as it should be.
+fn checked<S: DocumentBackend>(
+    room: &RoomName,
+    asset: &AssetName,
+    mut found: Document,
+    holders: usize,
+) -> Result<Document> {
+    found.holders.truncate(holders);
+    found.sound(holders).map_err(|why| {
+        let message = format!("what is stored of asset {asset} of room {room} is not ours: {why}");
+        StoreError::new(S::NAME, StoreErrorKind::Unavailable, message)
+    })
+}

@@ -1,0 +1,198 @@
+use std::{error::Error, iter::successors};
+
+use aws_sdk_dynamodb::{
+    config::http::HttpResponse,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::transact_write_items::TransactWriteItemsError,
+    types::CancellationReason,
+};
+
+use super::error;
+use crate::store::{StoreError, StoreErrorCause, StoreErrorKind};
+
+/// Why a request got no proper answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct DynamoError {
+    pub(super) kind: Kind,
+    /// Before it, the same request may have been carried out.
+    pub(super) doubtful: bool,
+    pub(super) message: String,
+}
+
+pub(super) type Tried<T> = Result<T, DynamoError>;
+
+/// What it means for the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The item is not as the condition wants it; nothing was done.
+    Unmet,
+    /// A transaction on the same item is under way; nothing was done.
+    Conflict,
+    /// The service has too much to do; nothing was done.
+    Busy,
+    /// It was not sent.
+    Away,
+    /// There is no such table.
+    Missing,
+    /// It was refused for what it is, and always will be.
+    Refused,
+    /// Nothing will work until somebody changes the configuration.
+    Hopeless,
+    /// Nothing will work until somebody gives us other credentials, or these more rights.
+    Forbidden,
+    /// It may have been done.
+    Lost,
+}
+
+const BUSY: [&str; 7] = [
+    "LimitExceededException",
+    "ProvisionedThroughputExceeded",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingError",
+    "ThrottlingException",
+    "TransactionInProgressException",
+];
+const BAD_CREDENTIALS: [&str; 8] = [
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignatureException",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "MissingAuthenticationTokenException",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+];
+
+impl DynamoError {
+    pub(super) fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, doubtful: kind == Kind::Lost, message: message.into() }
+    }
+
+    /// The same error after what may have been done.
+    pub(super) fn after(self, doubtful: bool) -> Self {
+        Self { doubtful: self.doubtful || doubtful, ..self }
+    }
+
+    /// The same, and where.
+    pub(super) fn at(self, asset_key: &str) -> Self {
+        Self { message: format!("{place}: {}", self.message), ..self }
+    }
+
+    /// The reasons of a transaction that did not take asset_key.
+    fn of_reasons(reasons: &[CancellationReason]) -> Self {
+        let codes = || reasons.iter().filter_map(CancellationReason::code);
+        let any = |kind: Kind, which: fn(&str) -> bool| codes().any(which).then_some(kind);
+        let kind = any(Kind::Unmet, |code| code == "ConditionalCheckFailed")
+            .or_else(|| {
+                any(Kind::Refused, |code| code == "ValidationError" || code.starts_with("ItemCollection"))
+            })
+            .or_else(|| any(Kind::Conflict, |code| code == "TransactionConflict"))
+            .or_else(|| any(Kind::Busy, |code| BUSY.contains(&code)))
+            .unwrap_or(Kind::Refused);
+        let why = reasons.iter().find(|reason| reason.code().is_some_and(|code| code != "None"));
+        let why = why.map(|reason| in_words(reason.code(), reason.message())).unwrap_or_default();
+        Self::new(kind, format!("the transaction was cancelled: {why}"))
+    }
+
+    fn of_answer(code: Option<&str>, message: Option<&str>, status: u16) -> Self {
+        let said = in_words(code, message);
+        match code.unwrap_or_default() {
+            "ConditionalCheckFailedException" => Self::new(Kind::Unmet, said),
+            "TransactionConflictException" => Self::new(Kind::Conflict, said),
+            "ResourceNotFoundException" => Self::new(Kind::Missing, said),
+            "AccessDeniedException" => Self::new(
+                Kind::Forbidden,
+                format!("AWS refuses: {said}; give the role the permissions that docs/stores.md lists"),
+            ),
+            code if BUSY.contains(&code) => Self::new(Kind::Busy, said),
+            code if BAD_CREDENTIALS.contains(&code) => Self::new(
+                Kind::Forbidden,
+                format!("AWS does not take the credentials: {said}; renew them, and check region and clock"),
+            ),
+            _ if status >= 500 => Self::new(Kind::Lost, format!("the service failed: HTTP {status} {said}")),
+            "" => Self::new(Kind::Refused, format!("the endpoint answers HTTP {status}: is it DynamoDB?")),
+            _ => Self::new(Kind::Refused, said),
+        }
+    }
+
+    /// The innermost reason, in one line.
+    pub(super) fn cause(error: &(dyn Error + 'static)) -> String {
+        successors(Some(error), |error| (*error).source()).last().map(one_line).unwrap_or_default()
+    }
+
+    /// What became of a request that got no answer, or none that makes sense.
+    fn of_silence(error: &(dyn Error + 'static), asset_key: &'static str) -> Self {
+        let chain: Vec<_> = successors(Some(error), |error| (*error).source()).map(one_line).collect();
+        let cause = chain.last().cloned().unwrap_or_default();
+        let has = |words: &str| chain.iter().any(|said| said.contains(words));
+        if has("credentials") || has("identity") {
+            let advice =
+                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give the machine a role";
+            Self::new(Kind::Forbidden, format!("there are no AWS credentials ({cause}): {advice}"))
+        } else if has("failed to lookup address") {
+            let advice = "are region and endpoint in the URL right? waiting until it is found";
+            Self::new(Kind::Away, format!("{cause}: {advice}"))
+        } else if has("certificate") {
+            Self::new(Kind::Hopeless, format!("the endpoint's certificate is not trusted: {cause}"))
+        } else if has("(Connect)") || has("connect timeout") {
+            Self::new(Kind::Away, format!("cannot connect: {cause}"))
+        } else {
+            Self::new(Kind::Lost, format!("{place}: {cause}"))
+        }
+    }
+}
+
+impl<E: ProvideErrorMetadata + Error + 'static> From<SdkError<E, HttpResponse>> for DynamoError {
+    fn from(error: SdkError<E, HttpResponse>) -> Self {
+        let error = match &error {
+            SdkError::ServiceError(answer) => {
+                let (meta, status) = (answer.err().meta(), answer.raw().status().as_u16());
+                Self::of_answer(meta.code(), meta.message(), status)
+            }
+            SdkError::ConstructionFailure(_) => match Self::of_silence(&error, "the request could not be made")
+            {
+                Self { kind: Kind::Lost, message, .. } => Self::new(Kind::Away, message),
+                error => error,
+            },
+            SdkError::TimeoutError(_) => Self::of_silence(&error, "no answer in time"),
+            SdkError::ResponseError(_) => Self::of_silence(&error, "the answer makes no sense"),
+            _ => Self::of_silence(&error, "the connection broke before the answer"),
+        };
+        tracing::trace!(?error, ?error, "a request to DynamoDB failed");
+        error
+    }
+}
+
+/// A transaction that did not take place says why for each of its items.
+pub(super) fn of_transaction(error: SdkError<TransactWriteItemsError, HttpResponse>) -> DynamoError {
+    let reasons = match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+            cancelled.cancellation_reasons()
+        }
+        _ => return error.into(),
+    };
+    DynamoError::of_reasons(reasons)
+}
+
+impl From<DynamoError> for StoreError {
+    fn from(DynamoError { kind, doubtful, message }: DynamoError) -> Self {
+        let error =
+            error(if doubtful { StoreErrorKind::OutcomeUnknown } else { StoreErrorKind::Unavailable }, message);
+        match kind {
+            Kind::Hopeless | Kind::Missing => error.because(StoreErrorCause::Misconfigured).hopeless(),
+            Kind::Forbidden => error.because(StoreErrorCause::NoPermission).hopeless(),
+            Kind::Busy => error.because(StoreErrorCause::Throttled),
+            Kind::Unmet | Kind::Conflict | Kind::Away | Kind::Refused | Kind::Lost => error,
+        }
+    }
+}
+
+fn in_words(code: Option<&str>, message: Option<&str>) -> String {
+    let said = [code.unwrap_or_default(), message.unwrap_or_default()];
+    said.join(" ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn one_line(error: &(dyn Error + 'static)) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}

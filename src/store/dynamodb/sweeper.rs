@@ -1,0 +1,129 @@
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use aws_sdk_dynamodb::types::{DeleteRequest, ReturnConsumedCapacity, WriteRequest};
+use tokio::{sync::Notify, time::sleep};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{
+    client::{Client, Deadline, pause},
+    error::{DynamoError, Kind},
+    item::{ENDED, Fields, Item, PK, SK, key, s},
+    url::DynamoUrl,
+};
+use crate::store::StoreError;
+
+/// Deletes, in the background, the items of holders whose life of an asset ended. They do not count any more, they only
+/// take up room. What one node leaves undone the next one does that starts or ends a life.
+pub(super) struct Sweeper {
+    wake: Arc<Notify>,
+    _task: AbortOnDropHandle<()>,
+}
+
+struct Task {
+    client: Arc<Client>,
+    url: Arc<DynamoUrl>,
+}
+
+/// Items in one `BatchWriteItem`.
+const ITEMS: usize = 25;
+/// Items that are looked up before they are deleted.
+const PAGE: i32 = 500;
+/// After an error.
+const REST: Duration = Duration::from_secs(5);
+
+impl Sweeper {
+    pub(super) fn start(client: Arc<Client>, url: Arc<DynamoUrl>) -> Self {
+        let wake = Arc::new(Notify::new());
+        let (task, notice) = (Task { client, url }, Arc::clone(&wake));
+        let task = tokio::spawn(async move {
+            loop {
+                if let Err(error) = task.sweep().await {
+                    tracing::debug!(%error, "what is left of former holders is not deleted yet");
+                    sleep(REST).await;
+                } else {
+                    notice.notified().await;
+                }
+            }
+        });
+        Self { wake, _task: AbortOnDropHandle::new(task) }
+    }
+
+    /// A life ended.
+    pub(super) fn wake(&self) {
+        self.wake.notify_one();
+    }
+}
+
+impl Task {
+    /// Deletes until nothing is noted.
+    async fn sweep(&self) -> Result<(), StoreError> {
+        loop {
+            let notes = self.page(ENDED).await?;
+            if notes.is_empty() {
+                return Ok(());
+            }
+            for note in &notes {
+                let fields = Fields(note);
+                let life = fields.text(SK)?;
+                loop {
+                    let holders = self.page(life).await?;
+                    if holders.is_empty() {
+                        break;
+                    }
+                    self.delete(holders).await?;
+                }
+                self.delete(vec![key(ENDED, life)]).await?;
+            }
+        }
+    }
+
+    async fn page(&self, pk: &str) -> Result<Vec<Item>, DynamoError> {
+        let answer = self.client.run(Deadline::new(), |sdk| {
+            let request = sdk
+                .query()
+                .table_name(&self.url.table)
+                .key_condition_expression(format!("{PK} = :pk"))
+                .expression_attribute_values(":pk", s(pk))
+                .projection_expression(format!("{PK}, {SK}"))
+                .consistent_read(true)
+                .limit(PAGE)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total);
+            async { request.send().await.map_err(DynamoError::from) }
+        });
+        Ok(answer.await?.items.unwrap_or_default())
+    }
+
+    async fn delete(&self, keys: Vec<Item>) -> Result<(), DynamoError> {
+        for keys in keys.chunks(ITEMS) {
+            let (mut left, mut tried, deadline) = (requests(keys)?, 0, Deadline::new());
+            while !left.is_empty() {
+                if tried > 0 {
+                    sleep(pause(tried)).await;
+                }
+                if deadline.is_over() {
+                    return Err(DynamoError::new(Kind::Busy, "the service is too busy to delete it"));
+                }
+                let answer = self.client.run(deadline, |sdk| {
+                    let request = sdk
+                        .batch_write_item()
+                        .request_items(&self.url.table, left.clone())
+                        .return_consumed_capacity(ReturnConsumedCapacity::Total);
+                    async { request.send().await.map_err(DynamoError::from) }
+                });
+                let unprocessed: HashMap<_, _> = answer.await?.unprocessed_items.unwrap_or_default();
+                left = unprocessed.into_values().flatten().collect();
+                tried += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn requests(keys: &[Item]) -> Result<Vec<WriteRequest>, DynamoError> {
+    let one = |key: &Item| {
+        let delete = DeleteRequest::builder().set_key(Some(key.clone())).build();
+        delete.map(|delete| WriteRequest::builder().delete_request(delete).build())
+    };
+    let requests: Result<_, _> = keys.iter().map(one).collect();
+    requests.map_err(|odd| DynamoError::new(Kind::Refused, odd.to_string()))
+}

@@ -1,0 +1,134 @@
+//! How an asset is written: `{_id: "ROOM/ASSET", room, counter: {units, remaining, held, revision, origin, creation,
+//! created_units, removed}, holders: [{p: PLAYER, t: MILLIS, r: REVISION}], changes: "NODE:SEQ ...", expires_at}`. Names are
+//! values and never field names, so that a dot or a dollar in them does no harm.
+
+use std::fmt;
+
+use ::mongodb::bson::{
+    self, Bson, DateTime, Document as Bare, RawDocument, RawDocumentBuf, deserialize_from_slice, doc,
+    serialize_to_bson, serialize_to_document,
+};
+
+use super::error;
+use crate::{
+    model::{AssetName, RoomName},
+    store::{
+        Result, StoreError, StoreErrorKind,
+        document::{Document, Holder},
+        optimistic::{Change, Counter},
+    },
+};
+
+/// Neither name has a slash.
+pub(super) fn id(room: &RoomName, asset: &AssetName) -> String {
+    format!("{room}/{asset}")
+}
+
+/// What a document is written on the condition of.
+pub(super) struct Written {
+    revision: i64,
+    origin: i64,
+}
+
+impl Written {
+    pub(super) fn of(counter: &Counter) -> Self {
+        Self { revision: counter.revision.cast_signed(), origin: counter.origin.cast_signed() }
+    }
+
+    /// The document of that key, if it is still as it was. What is written finds the condition looked at again by the
+    /// server, in one step with the write.
+    pub(super) fn filter(&self, id: &str) -> Bare {
+        doc! { "_id": id, "counter.revision": self.revision, "counter.origin": self.origin }
+    }
+}
+
+/// A document in full.
+pub(super) fn whole(
+    room: &RoomName,
+    id: &str,
+    document: Document,
+    expires_at: Option<DateTime>,
+) -> Result<RawDocumentBuf> {
+    let whole = serialize_to_document(&document).and_then(|mut whole| {
+        whole.insert("_id", id);
+        whole.insert("room", room.as_str());
+        if let Some(at) = expires_at {
+            whole.insert("expires_at", at);
+        }
+        RawDocumentBuf::try_from(whole)
+    });
+    whole.map_err(unwritable)
+}
+
+/// What a change makes of the document that is there: only what is new travels.
+pub(super) fn update(change: Change, expires_at: Option<DateTime>) -> Result<Bare> {
+    let goes_on = change.goes_on();
+    let Change { struck, granted, .. } = &change;
+    let (struck, granted) = (struck.as_ref().map(|struck| struck.revision.cast_signed()), granted.clone());
+    let granted = granted.into_iter().map(Holder::from).collect::<Vec<_>>();
+    let new = serialize_to_document(&Document::after(None, change)).map_err(unwritable)?;
+    let field = |name| new.get(name).cloned().unwrap_or(Bson::Null);
+    let mut set = doc! { "counter": field("counter"), "changes": field("changes") };
+    let mut update = expiring(expires_at);
+    match struck {
+        _ if !goes_on => drop(set.insert("holders", field("holders"))),
+        Some(revision) => drop(update.insert("$pull", doc! { "holders": { "r": revision } })),
+        None if !granted.is_empty() => {
+            let each = serialize_to_bson(&granted).map_err(unwritable)?;
+            update.insert("$push", doc! { "holders": { "$each": each } });
+        }
+        None => {}
+    }
+    set.extend(update.remove("$set").and_then(|more| more.as_document().cloned()).unwrap_or_default());
+    update.insert("$set", set);
+    Ok(update)
+}
+
+/// Says when a document expires, or that it never does.
+pub(super) fn expiring(expires_at: Option<DateTime>) -> Bare {
+    match expires_at {
+        Some(at) => doc! { "$set": { "expires_at": at } },
+        None => doc! { "$unset": { "expires_at": "" } },
+    }
+}
+
+/// Leaves out all but the first so many holders.
+pub(super) fn first(holders: usize) -> Bare {
+    match i32::try_from(holders) {
+        Ok(0) => doc! { "holders": 0 },
+        Ok(most) => doc! { "holders": { "$slice": most } },
+        Err(_) => Bare::new(),
+    }
+}
+
+/// A document that was found, and when its time is over.
+pub(super) fn read(found: &RawDocument) -> Result<(Document, Option<DateTime>)> {
+    let expires_at = found.get("expires_at").map_err(|why| odd(found, &why))?;
+    Ok((parsed(found)?, expires_at.and_then(|at| at.as_datetime())))
+}
+
+/// A document that was found, and of which asset it is.
+pub(super) fn named(found: &RawDocument) -> Result<(AssetName, Document)> {
+    let asset = key(found).and_then(|key| key.split_once('/')).and_then(|(_, asset)| asset.parse().ok());
+    Ok((asset.ok_or_else(|| odd(found, &"its _id is not ROOM/ASSET"))?, parsed(found)?))
+}
+
+fn parsed(found: &RawDocument) -> Result<Document> {
+    deserialize_from_slice(found.as_bytes()).map_err(|why| odd(found, &why))
+}
+
+/// Somebody else wrote it.
+fn odd(found: &RawDocument, why: &dyn fmt::Display) -> StoreError {
+    let key = key(found).unwrap_or("?");
+    let why = why.to_string();
+    let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
+    error(StoreErrorKind::Unavailable, format!("the document {key:?} is not ours: {why}"))
+}
+
+fn key(found: &RawDocument) -> Option<&str> {
+    found.get("_id").ok().flatten().and_then(|id| id.as_str())
+}
+
+fn unwritable(why: bson::error::Error) -> StoreError {
+    error(StoreErrorKind::Unavailable, "a number is larger than the store can hold").with_source(why)
+}

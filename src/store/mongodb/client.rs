@@ -1,0 +1,187 @@
+use std::{
+    future::IntoFuture,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use ::mongodb::{
+    Client as MongoClient, Collection, IndexModel,
+    bson::{DateTime, Document as Bare, RawDocumentBuf, doc},
+    error::Error,
+    event::EventHandler,
+    options::{
+        Acknowledgment, ClientOptions, CollectionOptions, IndexOptions, ReadConcern, ReadPreference,
+        SelectionCriteria, WriteConcern,
+    },
+};
+use futures::TryStreamExt;
+use tokio::{sync::OnceCell, time::timeout};
+
+pub(super) use super::error::Doing;
+use super::{
+    error::{Cause, MongoError},
+    health::Health,
+    url::MongoUrl,
+};
+use crate::store::{Result, StoreError};
+
+/// The collection, connected to when it is first asked for.
+pub(super) struct Client {
+    url: MongoUrl,
+    health: Arc<Health>,
+    client: OnceCell<MongoClient>,
+    ready: OnceCell<RawDocuments>,
+    /// Whether single documents are read linearizably, until the server says that it cannot.
+    linearizable: AtomicBool,
+}
+
+type RawDocuments = Collection<RawDocumentBuf>;
+
+/// A call that takes longer is given up: less than the first half of a select's deadline, so that a repeat still finds
+/// another connection.
+const CALL_WITHIN: Duration = Duration::from_secs(2);
+/// How long a call waits for a primary: long enough for the reason to be known when there is none.
+const SELECT_WITHIN: Duration = Duration::from_millis(1500);
+/// A name, a handshake or a login that takes longer is given up.
+const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+/// How often each server is looked at: with the limit above, one that is gone is known to be within two seconds, and what
+/// was sent to it is given up.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// After that the server deletes what a ping wrote.
+const PROBE_LIVES_MS: i64 = 60_000;
+/// New connections at a time: enough for a burst of assets, and no storm of logins after a failover.
+const CONNECTING: u32 = 8;
+
+impl Client {
+    pub(super) fn new(url: MongoUrl) -> Self {
+        let linearizable = AtomicBool::new(url.linearizable);
+        let (client, ready) = (OnceCell::new(), OnceCell::new());
+        Self { url, health: Arc::default(), client, ready, linearizable }
+    }
+
+    /// The collection, with its indexes.
+    pub(super) async fn collection(&self) -> Result<&RawDocuments> {
+        let ready = timeout(CALL_WITHIN, self.ready.get_or_try_init(|| self.prepare())).await;
+        let ready = ready.map_or(Err(Cause::Silence), |ready| ready.map_err(Cause::Failed));
+        ready.map_err(|cause| self.said(MongoError { doing: Doing::Reading, cause }))
+    }
+
+    /// Waits for an answer, but not for ever.
+    pub(super) async fn answer<T>(
+        &self,
+        doing: Doing,
+        call: impl IntoFuture<Output = std::result::Result<T, Error>>,
+    ) -> std::result::Result<T, MongoError> {
+        let answer = timeout(CALL_WITHIN, call.into_future()).await;
+        let answer = answer.map_or(Err(Cause::Silence), |answer| answer.map_err(Cause::Failed));
+        answer.map_err(|cause| MongoError { doing, cause })
+    }
+
+    /// One document, as of a moment after the call began. A majority read would not do: a primary that was replaced and does
+    /// not know it yet answers with what a majority had before, and a denial from that would be wrong. A linearizable read
+    /// has a majority confirm that it still is the primary. A single server, which needs nobody's word, refuses it; so may
+    /// DocumentDB, whose one writer reads what its storage has, no longer once the storage serves another.
+    pub(super) async fn find(&self, id: &str) -> Result<Option<RawDocumentBuf>> {
+        let collection = self.collection().await?;
+        if self.linearizable.load(Ordering::Relaxed) {
+            match self.find_at(collection, id, ReadConcern::linearizable()).await {
+                Err(error) if error.wants_another_level() => {
+                    self.linearizable.store(false, Ordering::Relaxed);
+                    tracing::info!(
+                        "the server has no linearizable reads; majority reads of its primary are used"
+                    );
+                }
+                found => return found.map_err(|error| self.said(error)),
+            }
+        }
+        let found = self.find_at(collection, id, ReadConcern::majority()).await;
+        found.map_err(|error| self.said(error))
+    }
+
+    async fn find_at(
+        &self,
+        collection: &RawDocuments,
+        id: &str,
+        level: ReadConcern,
+    ) -> std::result::Result<Option<RawDocumentBuf>, MongoError> {
+        let find = collection.find_one(doc! { "_id": id }).read_concern(level).max_time(CALL_WITHIN);
+        self.answer(Doing::Reading, find).await
+    }
+
+    /// Every document that fits.
+    pub(super) async fn find_all(&self, filter: Bare, fields: Bare) -> Result<Vec<RawDocumentBuf>> {
+        let find = self.collection().await?.find(filter).projection(fields).max_time(CALL_WITHIN);
+        let all = async { find.await?.try_collect().await };
+        self.answer(Doing::Reading, all).await.map_err(|error| self.said(error))
+    }
+
+    /// Reads and writes as a change does, a document that is no asset's: it names no room, and no name has its `_id`.
+    pub(super) async fn ping(&self) -> Result<()> {
+        const PROBE: &str = "~probe";
+        self.find(PROBE).await?;
+        let over = DateTime::from_millis(DateTime::now().timestamp_millis() + PROBE_LIVES_MS);
+        let set = doc! { "$set": { "expires_at": over } };
+        let put = self.collection().await?.update_one(doc! { "_id": PROBE }, set).upsert(true);
+        match self.answer(Doing::Writing, put).await {
+            // Another node was quicker.
+            Err(error) if error.is_stale() => Ok(()),
+            put => put.map(|_| ()).map_err(|error| self.said(error)),
+        }
+    }
+
+    pub(super) fn said(&self, error: MongoError) -> StoreError {
+        let hosts = &self.url.hosts;
+        let no_primary =
+            || format!("none of {hosts} is a primary, which takes writes (is replicaSet= its set's name?)");
+        let away = || self.health.why().unwrap_or_else(no_primary);
+        error.told(away, &self.url.login_database, !self.url.encrypted)
+    }
+
+    async fn prepare(&self) -> std::result::Result<RawDocuments, Error> {
+        let client = self.client.get_or_try_init(|| self.connect()).await?;
+        let options = CollectionOptions::builder()
+            .read_concern(ReadConcern::majority())
+            .selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary))
+            .write_concern(
+                WriteConcern::builder()
+                    .w(Acknowledgment::Majority)
+                    .w_timeout(CALL_WITHIN)
+                    .journal(true)
+                    .build(),
+            )
+            .build();
+        let database = client.database(&self.url.database);
+        let collection = database.collection_with_options(&self.url.collection, options);
+        collection.create_indexes(indexes()).await?;
+        tracing::info!(hosts = self.url.hosts, "connected to mongodb");
+        Ok(collection)
+    }
+
+    /// Makes the client, which connects in the background and as need be.
+    async fn connect(&self) -> std::result::Result<MongoClient, Error> {
+        let mut options = ClientOptions::parse(self.url.server.clone()).await?;
+        options.app_name.get_or_insert_with(|| "asset-arbiter".to_owned());
+        options.connect_timeout = Some(CONNECT_WITHIN);
+        options.server_selection_timeout = Some(SELECT_WITHIN);
+        options.heartbeat_freq = Some(LOOK_EVERY);
+        options.max_connecting = Some(CONNECTING);
+        options.max_pool_size = Some(self.url.connections);
+        // DocumentDB has none, and we need none: a write names what it found.
+        options.retry_writes = Some(false);
+        let health = Arc::clone(&self.health);
+        options.sdam_event_handler = Some(EventHandler::callback(move |event| health.hear(event)));
+        MongoClient::with_options(options)
+    }
+}
+
+/// By room for all that is asked of a room, and by the time at which the server throws a document away.
+fn indexes() -> [IndexModel; 2] {
+    let at_once = IndexOptions::builder().expire_after(Duration::ZERO).build();
+    [
+        IndexModel::builder().keys(doc! { "room": 1 }).build(),
+        IndexModel::builder().keys(doc! { "expires_at": 1 }).options(at_once).build(),
+    ]
+}

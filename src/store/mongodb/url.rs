@@ -1,0 +1,280 @@
+//! What a URL asks for. No message here shows more of the URL than its scheme and the part that is wrong, and
+//! never what stands before an `@`.
+
+use std::{fmt, fs, time::Duration};
+
+use ::mongodb::options::ConnectionString;
+
+use super::health::in_words;
+use crate::model::{option_name, room_ttl};
+
+/// `mongodb://[USER:PASSWORD@]HOST[:PORT][,HOST...]/DATABASE[?OPTIONS]`, taken apart.
+pub(super) struct MongoUrl {
+    /// What the driver is told.
+    pub(super) server: ConnectionString,
+    /// For messages and the log.
+    pub(super) hosts: String,
+    pub(super) encrypted: bool,
+    pub(super) database: String,
+    pub(super) collection: String,
+    /// The database that knows the user.
+    pub(super) login_database: String,
+    /// Single documents are read linearizably where the server can do that.
+    pub(super) linearizable: bool,
+    /// Connections to a server at most.
+    pub(super) connections: u32,
+    /// After how long a room that nobody uses may go, zero for never, if the URL says so.
+    pub(super) room_ttl: Option<Duration>,
+}
+
+pub(super) const SCHEMES: [&str; 2] = ["mongodb", "mongodb+srv"];
+
+const COLLECTION: &str = "assets";
+/// One for each asset that is decided on at a time; more would wait in the server.
+const CONNECTIONS: u32 = 64;
+const MOST_CONNECTIONS: u32 = 1000;
+const SHAPE: &str = "mongodb://[USER:PASSWORD@]HOST[:PORT][,HOST...]/DATABASE[?OPTIONS]";
+/// What the driver is told as it is, in small letters.
+const DRIVERS_OWN: [&str; 12] = [
+    "appname",
+    "authmechanism",
+    "authmechanismproperties",
+    "authsource",
+    "directconnection",
+    "replicaset",
+    "ssl",
+    "tls",
+    "tlsallowinvalidcertificates",
+    "tlscafile",
+    "tlscertificatekeyfile",
+    "tlsinsecure",
+];
+const OPTIONS: &str = "collection, ttl, maxPoolSize, readConcernLevel, and of MongoDB's own: appName, authMechanism, \
+                       authMechanismProperties, authSource, directConnection, readPreference=primary, replicaSet, \
+                       retryWrites, ssl, tls, tlsAllowInvalidCertificates, tlsCAFile, tlsCertificateKeyFile, tlsInsecure, \
+                       w=majority";
+
+type Result<T> = std::result::Result<T, String>;
+
+/// What stands after the `?`, taken apart.
+struct Asked {
+    drivers_own: Vec<String>,
+    collection: String,
+    login_database: Option<String>,
+    linearizable: bool,
+    encrypted: Option<bool>,
+    connections: u32,
+    room_ttl: Option<Duration>,
+}
+
+impl MongoUrl {
+    /// Takes a URL apart.
+    ///
+    /// # Errors
+    /// One line that says what is wrong and what would be right.
+    pub(super) fn parse(url: &str) -> Result<Self> {
+        let (scheme, rest) = url.split_once("://").ok_or_else(|| format!("write {SHAPE}"))?;
+        // What stands before an @ may be a password cut in two by a sign of its own.
+        if rest.rfind('@') > rest.find(['/', '?']) && rest.contains(['/', '?']) {
+            return Err("in a password write / as %2F, ? as %3F, @ as %40, : as %3A and % as %25".to_owned());
+        }
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
+        let (login, hosts) = authority.rsplit_once('@').map_or((None, authority), |(a, b)| (Some(a), b));
+        if hosts.is_empty() {
+            return Err(format!("a host is missing: write {SHAPE}"));
+        }
+        if database.is_empty() {
+            return Err(format!("the database is missing: write {SHAPE}"));
+        }
+        if login.is_some_and(|login| login.starts_with(':') || login.is_empty()) {
+            return Err("before the @ comes USER:PASSWORD".to_owned());
+        }
+        let asked = Asked::parse(query)?;
+        let mut server = format!("{scheme}://{authority}/{database}");
+        if !asked.drivers_own.is_empty() {
+            server = format!("{server}?{}", asked.drivers_own.join("&"));
+        }
+        let server = ConnectionString::parse(server).map_err(|why| in_words(&why))?;
+        let database = server.default_database.clone().unwrap_or_default();
+        Ok(Self {
+            server,
+            hosts: hosts.to_owned(),
+            encrypted: asked.encrypted.unwrap_or(scheme == "mongodb+srv"),
+            collection: asked.collection,
+            login_database: asked.login_database.unwrap_or_else(|| database.clone()),
+            database,
+            linearizable: asked.linearizable,
+            connections: asked.connections,
+            room_ttl: asked.room_ttl,
+        })
+    }
+}
+
+impl Asked {
+    fn parse(query: &str) -> Result<Self> {
+        let mut asked = Self {
+            drivers_own: Vec::new(),
+            collection: COLLECTION.to_owned(),
+            login_database: None,
+            linearizable: true,
+            encrypted: None,
+            connections: CONNECTIONS,
+            room_ttl: None,
+        };
+        for option in query.split('&').filter(|option| !option.is_empty()) {
+            let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            asked.take(option, name, value)?;
+        }
+        Ok(asked)
+    }
+
+    /// Names are written in small letters or large, as everywhere with MongoDB.
+    fn take(&mut self, option: &str, name: &str, value: &str) -> Result<()> {
+        match name.to_ascii_lowercase().as_str() {
+            "collection" => self.collection = collection(value)?,
+            "ttl" => self.room_ttl = Some(room_ttl(value).map_err(|why| format!("ttl: {why}"))?),
+            "maxpoolsize" => self.connections = connections(value)?,
+            "readconcernlevel" => self.linearizable = one_of(name, value, &["linearizable", "majority"])? == 0,
+            "readpreference" => drop(one_of(name, value, &["primary"])?),
+            // None are used, whatever it says.
+            "retrywrites" => drop(one_of(name, value, &["false", "true"])?),
+            "w" => drop(one_of(name, value, &["majority"])?),
+            known if DRIVERS_OWN.contains(&known) => {
+                match known {
+                    "authsource" => self.login_database = Some(value.to_owned()),
+                    "tls" | "ssl" => self.encrypted = Some(value == "true"),
+                    "tlscafile" | "tlscertificatekeyfile" => pem(name, value)?,
+                    _ => {}
+                }
+                self.drivers_own.push(option.to_owned());
+            }
+            _ => {
+                return Err(format!(
+                    "there is no option {}; the options are {OPTIONS}",
+                    option_name(name, value)
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The place of a value among those there are.
+fn one_of(name: &str, value: &str, known: &[&str]) -> Result<usize> {
+    let place = known.iter().position(|known| known.eq_ignore_ascii_case(value));
+    place.ok_or_else(|| format!("{name} is {}, not {value:?}", known.join(" or ")))
+}
+
+fn connections(value: &str) -> Result<u32> {
+    let number = value.parse().ok().filter(|number| (1..=MOST_CONNECTIONS).contains(number));
+    number.ok_or_else(|| format!("maxPoolSize is a number from 1 to {MOST_CONNECTIONS}, not {value:?}"))
+}
+
+fn collection(value: &str) -> Result<String> {
+    let fits = (1..=64).contains(&value.len())
+        && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+        && !value.starts_with("system.")
+        && !value.starts_with('.');
+    let rule = "a collection has 1-64 characters of A-Za-z0-9_.- and does not begin with system. or a dot";
+    if fits { Ok(value.to_owned()) } else { Err(format!("{rule}, unlike {value:?}")) }
+}
+
+/// Whether a file has what the driver looks for in it; it would not say so.
+fn pem(name: &str, file: &str) -> Result<()> {
+    let text = fs::read_to_string(file).map_err(|why| format!("{name}: cannot read {file}: {why}"))?;
+    if text.contains("-----BEGIN CERTIFICATE-----") {
+        Ok(())
+    } else {
+        Err(format!("{name}: there is no certificate in {file}, which must be a PEM file"))
+    }
+}
+
+/// Without the login.
+impl fmt::Debug for MongoUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MongoUrl")
+            .field("hosts", &self.hosts)
+            .field("database", &self.database)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(url: &str) -> MongoUrl {
+        MongoUrl::parse(url).unwrap_or_else(|why| panic!("{url}: {why}"))
+    }
+
+    #[test]
+    fn a_plain_url_has_defaults() {
+        let url = parsed("mongodb://localhost/game");
+        assert_eq!((url.hosts.as_str(), url.database.as_str()), ("localhost", "game"));
+        assert_eq!((url.collection.as_str(), url.login_database.as_str()), ("assets", "game"));
+        assert!(url.linearizable && !url.encrypted);
+        assert_eq!((url.connections, url.room_ttl), (64, None));
+    }
+
+    #[test]
+    fn everything_can_be_said_as_amazon_and_atlas_say_it() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "-----BEGIN CERTIFICATE-----\n").unwrap();
+        let url = parsed(&format!(
+            "mongodb://me:p%40ss@a:1,b:2/game?TLS=true&tlsCAFile={}&replicaSet=rs0&readPreference=primary&\
+             retryWrites=false&w=majority&authSource=admin&ttl=2h&collection=units&maxPoolSize=7&\
+             readConcernLevel=majority&appName=x",
+            file.path().display()
+        ));
+        assert_eq!(url.hosts, "a:1,b:2");
+        assert_eq!((url.collection.as_str(), url.login_database.as_str()), ("units", "admin"));
+        assert_eq!((url.linearizable, url.encrypted, url.connections), (false, true, 7));
+        assert_eq!(url.room_ttl, Some(Duration::from_secs(7200)));
+        let login = url.server.credential.unwrap();
+        assert_eq!((login.username.as_deref(), login.password.as_deref()), (Some("me"), Some("p@ss")));
+        assert_eq!(url.server.replica_set.as_deref(), Some("rs0"));
+        assert!(parsed("mongodb+srv://me:pw@cluster.example/game?retryWrites=true&w=majority").encrypted);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_the_password() {
+        for (url, part) in [
+            ("mongodb:localhost", "write mongodb://"),
+            ("mongodb:///game", "host is missing"),
+            ("mongodb://me:hunter2@/game", "host is missing"),
+            ("mongodb://me:hunter2@host", "database is missing"),
+            ("mongodb://me:hunter2@host/?w=majority", "database is missing"),
+            ("mongodb://:hunter2@host/game", "USER:PASSWORD"),
+            ("mongodb://me:a/hunter2@host/game", "/ as %2F"),
+            ("mongodb://me:hunter2?a@host/game", "? as %3F"),
+            ("mongodb://me:hunter2%zz@host/game", "unescaped %"),
+            ("mongodb://me:hunter2@host:port/game", "port"),
+            ("mongodb://me:hunter2@host/ga$me", "database name"),
+            ("mongodb://a/game?weight=1", "collection, ttl, maxPoolSize"),
+            ("mongodb://a/game?socketTimeoutMS=5", "there is no option \"socketTimeoutMS\""),
+            ("mongodb://a/game?ttl=soon", "ttl: write a duration"),
+            ("mongodb://a/game?collection=", "1-64 characters"),
+            ("mongodb://a/game?collection=system.users", "system."),
+            ("mongodb://a/game?collection=a$b", "1-64 characters"),
+            ("mongodb://a/game?maxPoolSize=0", "from 1 to 1000"),
+            ("mongodb://a/game?readPreference=secondaryPreferred", "readPreference is primary, not"),
+            ("mongodb://a/game?readConcernLevel=local", "linearizable or majority"),
+            ("mongodb://a/game?w=1", "w is majority"),
+            ("mongodb://a/game?retryWrites=perhaps", "false or true"),
+            ("mongodb://a/game?tls=perhaps", "tls"),
+            ("mongodb://a/game?tls=true&tlsCAFile=/no/such/file", "tlsCAFile: cannot read /no/such/file"),
+            ("mongodb://a/game?tls=true&tlsCAFile=Cargo.toml", "no certificate in Cargo.toml"),
+            ("mongodb+srv://a:1/game", "port"),
+        ] {
+            let why = MongoUrl::parse(url).expect_err(url);
+            assert!(why.contains(part) && !why.contains("hunter2") && !why.contains('\n'), "{url}: {why}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let shown = format!("{:?}", parsed("mongodb://someone:hunter2@host/game"));
+        assert!(!shown.contains("hunter2") && !shown.contains("someone"), "{shown}");
+    }
+}

@@ -1,0 +1,104 @@
+use std::{fs, time::Duration};
+
+use mysql_async::{Conn, Opts, OptsBuilder, SslOpts};
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use tokio::{sync::Mutex, time::timeout};
+
+use super::{
+    error::{Asked, MysqlError},
+    packet::{ask, close},
+    schema,
+    url::{MysqlUrl, Tls},
+};
+
+/// How connections are made.
+pub(super) struct Connector {
+    pub(super) address: String,
+    database: String,
+    opts: Opts,
+    session: String,
+    /// Whose turn it is to make tables.
+    turn: Mutex<()>,
+}
+
+/// How long the server keeps a connection on which nothing comes, and what is locked by it: a client that is gone
+/// without a word.
+const SERVER_WAITS: Duration = Duration::from_secs(10);
+
+/// A name, a handshake or a login that takes longer is given up.
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+
+/// What an answer needs once there is one.
+const ANSWERING: Duration = Duration::from_millis(500);
+
+/// Larger than any packet of ours; told the driver so that it does not ask the server each time.
+const LARGEST_PACKET: usize = 64 * 1024 * 1024;
+
+impl Connector {
+    /// # Errors
+    /// Says what is wrong with the file of certificates.
+    pub(super) fn new(url: &MysqlUrl) -> Result<Self, String> {
+        let opts = OptsBuilder::default()
+            .ip_or_hostname(&url.address.host)
+            .tcp_port(url.address.port)
+            .user(Some(&url.user))
+            .pass(url.password.as_ref())
+            .db_name(Some(&url.database))
+            .ssl_opts(tls(&url.options.tls)?)
+            // Over the socket file of the same machine another server might answer.
+            .prefer_socket(false)
+            .stmt_cache_size(0)
+            .max_allowed_packet(Some(LARGEST_PACKET))
+            .wait_timeout(Some(SERVER_WAITS.as_secs() as usize));
+        let address = url.address.to_string();
+        let session = session(url.options.statement_timeout);
+        Ok(Self { address, database: url.database.clone(), opts: opts.into(), session, turn: Mutex::default() })
+    }
+
+    /// Connects, logs in, and makes the connection and the database what they must be.
+    pub(super) async fn connect(&self) -> Asked<Conn> {
+        let opened = timeout(CONNECT_WITHIN, Conn::new(self.opts.clone())).await;
+        let late = |_| {
+            MysqlError::away(format!("cannot connect to {}: no answer within {CONNECT_WITHIN:?}", self.address))
+        };
+        let door = |failed| MysqlError::at_the_door(&self.address, &self.database, &failed);
+        let mut conn = opened.map_err(late)?.map_err(door)?;
+        match self.prepare(&mut conn).await {
+            Ok(()) => Ok(conn),
+            Err(error) => {
+                close(conn);
+                Err(error.before_the_call(&self.address))
+            }
+        }
+    }
+
+    async fn prepare(&self, conn: &mut Conn) -> Asked<()> {
+        schema::bring_up(conn, &self.turn).await?;
+        ask(conn, &self.session, CONNECT_WITHIN).await.map(|_| ())
+    }
+}
+
+/// The server is to give up a lock before we give up the server; it counts in seconds.
+fn session(statement: Duration) -> String {
+    let lock = statement.saturating_sub(ANSWERING).as_secs().max(1);
+    include_str!("session.sql")
+        .replace("{milliseconds}", &statement.as_millis().to_string())
+        .replace("{lock}", &lock.to_string())
+        .replace("{idle}", &SERVER_WAITS.as_secs().to_string())
+}
+
+/// The file is read once, so that a wrong one is known at once.
+fn tls(tls: &Tls) -> Result<Option<SslOpts>, String> {
+    let file = match tls {
+        Tls::Off => return Ok(None),
+        Tls::Public => return Ok(Some(SslOpts::default())),
+        Tls::File(file) => file,
+    };
+    let wrong = |why: String| format!("tls_ca: {}: {why}", file.display());
+    let text = fs::read(file).map_err(|error| wrong(error.to_string()))?;
+    let mut certificates = CertificateDer::pem_slice_iter(&text);
+    if certificates.next().is_none_or(|first| first.is_err()) {
+        return Err(wrong("it has no certificate in PEM format".to_owned()));
+    }
+    Ok(Some(SslOpts::default().with_root_certs(vec![text.into()]).with_disable_built_in_roots(true)))
+}

@@ -1,0 +1,283 @@
+use mysql_async::{Error, IoError, ServerError};
+
+use super::error;
+use crate::store::{StoreError, StoreErrorCause, StoreErrorKind};
+
+pub(super) type Asked<T> = Result<T, MysqlError>;
+
+/// Why a packet was not answered in full.
+#[derive(Debug)]
+pub(super) enum MysqlError {
+    /// It was not sent; this is why.
+    Away {
+        why: String,
+        /// Somebody has to change something first.
+        hopeless: bool,
+        /// What the server's code tells about it.
+        cause: Option<StoreErrorCause>,
+    },
+    /// The server refused the packet's statement of this number, from 0, and ran none after it.
+    Refused { at: usize, refused: ServerError },
+    /// It was sent, and then the connection broke.
+    Lost(Error),
+    /// It was sent, and there was no answer in time.
+    Late(String),
+}
+
+/// Codes of the server, which MySQL, MariaDB and TiDB share unless said otherwise.
+pub(super) mod code {
+    pub(in super::super) const DUPLICATE: u16 = 1062;
+    pub(in super::super) const NO_TABLE: u16 = 1146;
+    pub(super) const DEADLOCK: u16 = 1213;
+    pub(super) const LOCK_WAIT: u16 = 1205;
+    pub(super) const NO_DATABASE: u16 = 1049;
+    pub(super) const WRONG_PASSWORD: u16 = 1045;
+    pub(super) const TOO_MANY_CONNECTIONS: u16 = 1040;
+    pub(super) const TLS_NEEDED: u16 = 3159;
+    /// Options of a replica, or of a server that is set to read only.
+    pub(super) const READ_ONLY: [u16; 3] = [1290, 1792, 1836];
+    /// No space on the disk, or none for the table.
+    pub(super) const DISK_FULL: [u16; 4] = [3, 28, 1021, 1114];
+    /// No memory, or none of what the tenant may have.
+    pub(super) const OUT_OF_MEMORY: [u16; 4] = [1037, 1038, 8001, 8175];
+    /// It took too long.
+    pub(super) const TIMES_OUT: [u16; 3] = [1205, 1969, 3024];
+    /// TiDB: the transaction met another one, and was not committed.
+    pub(super) const CONFLICTS: [u16; 5] = [8002, 8005, 8022, 8028, 9007];
+    /// The user may not: use the database, come from there, use the table or the column, or log in that way.
+    pub(super) const FORBIDDEN: [u16; 8] = [1044, 1130, 1142, 1143, 1227, 1251, 1275, 1698];
+}
+
+/// What is in a reason that no waiting mends: the name of the server or its certificate is wrong.
+const HOPELESS: [&str; 3] = ["certificate", "does not have this capability", "authentication plugin"];
+/// What is in a reason that may mend by itself, or else in the URL.
+const UNFOUND: &str = "failed to lookup address";
+
+impl MysqlError {
+    /// Somebody else held a lock for too long. (TiDB's built-in store says so in its own way.)
+    pub(super) fn is_lock_wait(&self) -> bool {
+        let waited = |refused: &ServerError| {
+            refused.code == code::LOCK_WAIT || refused.message.contains("lock wait timeout")
+        };
+        matches!(self, Self::Refused { refused, .. } if waited(refused))
+    }
+
+    pub(super) fn away(why: impl Into<String>) -> Self {
+        Self::Away { why: why.into(), hopeless: false, cause: None }
+    }
+
+    pub(super) fn hopeless(why: impl Into<String>) -> Self {
+        Self::Away { why: why.into(), hopeless: true, cause: Some(StoreErrorCause::Misconfigured) }
+    }
+
+    /// What kept a connection from being made.
+    pub(super) fn at_the_door(address: &str, database: &str, failed: &Error) -> Self {
+        let (why, hopeless, cause) = match failed {
+            Error::Server(refused) => (said(refused, database), is_hopeless(refused), cause(refused)),
+            Error::Driver(mysql_async::DriverError::NoClientSslFlagFromServer) => {
+                ("the server has no TLS; leave out tls=true and tls_ca".to_owned(), true, None)
+            }
+            failed => {
+                let why = in_words(failed);
+                let hopeless = HOPELESS.iter().any(|words| why.contains(words));
+                let unfound = why.contains(UNFOUND);
+                let advice =
+                    if unfound { "; is the host in the URL right? waiting until it is found" } else { "" };
+                (why + advice, hopeless, None)
+            }
+        };
+        Self::Away { why: format!("cannot connect to {address}: {why}"), hopeless, cause }
+    }
+
+    /// Of what was asked on a new connection: no call has been sent yet.
+    pub(super) fn before_the_call(self, address: &str) -> Self {
+        let (why, hopeless, cause) = match self {
+            Self::Away { why, hopeless, cause } => (why, hopeless, cause),
+            Self::Refused { refused, .. } => (said(&refused, ""), is_hopeless(&refused), cause(&refused)),
+            Self::Lost(lost) => (in_words(&lost), false, None),
+            Self::Late(why) => (why, false, Some(StoreErrorCause::NotAnswered)),
+        };
+        Self::Away { why: format!("cannot use the database at {address}: {why}"), hopeless, cause }
+    }
+
+    /// Of a transaction whose statement `commit` is its COMMIT.
+    ///
+    /// # Errors
+    /// None if another one came first and nothing was done: trying again is all there is to do.
+    pub(super) fn of_transaction(self, commit: usize) -> Result<(), StoreError> {
+        match self {
+            Self::Refused { refused, .. } if came_second(refused.code) => Ok(()),
+            Self::Refused { at, refused } if at >= commit => {
+                Err(refusal(StoreErrorKind::OutcomeUnknown, refused))
+            }
+            Self::Lost(lost) => {
+                let message = "the connection broke before the answer";
+                Err(error(StoreErrorKind::OutcomeUnknown, message).with_source(lost))
+            }
+            Self::Late(why) => {
+                Err(error(StoreErrorKind::OutcomeUnknown, why).because(StoreErrorCause::NotAnswered))
+            }
+            error => Err(error.into()),
+        }
+    }
+}
+
+/// Of something that was only looked up, or is as good done twice.
+impl From<MysqlError> for StoreError {
+    fn from(error: MysqlError) -> Self {
+        match error {
+            MysqlError::Away { why, hopeless, cause } => {
+                let away = because(error(StoreErrorKind::Unavailable, why), cause);
+                if hopeless { away.hopeless() } else { away }
+            }
+            MysqlError::Refused { refused, .. } => refusal(StoreErrorKind::Unavailable, refused),
+            MysqlError::Lost(lost) => {
+                let message = format!("the connection broke before the answer: {}", in_words(&lost));
+                error(StoreErrorKind::Unavailable, message).with_source(lost)
+            }
+            MysqlError::Late(why) => {
+                error(StoreErrorKind::Unavailable, why).because(StoreErrorCause::NotAnswered)
+            }
+        }
+    }
+}
+
+/// With these, another transaction was there first and this one did nothing, even if it was its COMMIT that failed.
+fn came_second(code: u16) -> bool {
+    matches!(code, code::DUPLICATE | code::DEADLOCK) || code::CONFLICTS.contains(&code)
+}
+
+fn because(error: StoreError, cause: Option<StoreErrorCause>) -> StoreError {
+    match cause {
+        Some(cause) => error.because(cause),
+        None => error,
+    }
+}
+
+/// What the server's code tells about why it refused.
+fn cause(refused: &ServerError) -> Option<StoreErrorCause> {
+    match refused.code {
+        code::WRONG_PASSWORD => Some(StoreErrorCause::NoPermission),
+        code::NO_DATABASE | code::NO_TABLE | code::TLS_NEEDED => Some(StoreErrorCause::Misconfigured),
+        code::TOO_MANY_CONNECTIONS => Some(StoreErrorCause::Throttled),
+        code if code::FORBIDDEN.contains(&code) => Some(StoreErrorCause::NoPermission),
+        code if code::READ_ONLY.contains(&code) => Some(StoreErrorCause::ReadOnly),
+        code if code::DISK_FULL.contains(&code) => Some(StoreErrorCause::DiskFull),
+        code if code::OUT_OF_MEMORY.contains(&code) => Some(StoreErrorCause::OutOfMemory),
+        code if code::TIMES_OUT.contains(&code) => Some(StoreErrorCause::NotAnswered),
+        _ => None,
+    }
+}
+
+fn is_hopeless(refused: &ServerError) -> bool {
+    matches!(refused.code, code::NO_DATABASE | code::WRONG_PASSWORD | code::TLS_NEEDED)
+        || code::FORBIDDEN.contains(&refused.code)
+}
+
+fn refusal(kind: StoreErrorKind, refused: ServerError) -> StoreError {
+    let refusal = error(kind, said(&refused, "")).with_source(Error::Server(refused.clone()));
+    let refusal = because(refusal, cause(&refused));
+    if is_hopeless(&refused) { refusal.hopeless() } else { refusal }
+}
+
+/// What the server said, in one line, and what to do about it.
+fn said(refused: &ServerError, database: &str) -> String {
+    let what = format!("the server answered {} {}", refused.code, one_line(&refused.message));
+    match refused.code {
+        code::NO_DATABASE => format!("{what}: make it with CREATE DATABASE `{database}`"),
+        code::WRONG_PASSWORD => format!("{what}: check the user and the password in the URL"),
+        code::TLS_NEEDED => format!("{what}: add ?tls=true"),
+        code::TOO_MANY_CONNECTIONS => format!("{what}: let it have more, or us fewer with ?pool=N"),
+        code::LOCK_WAIT => format!("{what}: somebody else holds the asset's row"),
+        code if code::READ_ONLY.contains(&code) => format!("{what}: name the primary"),
+        code if code::FORBIDDEN.contains(&code) => {
+            format!("{what}: the user needs SELECT, INSERT, UPDATE, DELETE and CREATE on the database")
+        }
+        _ => what,
+    }
+}
+
+/// An error of the driver without the name of its kind.
+fn in_words(error: &Error) -> String {
+    let words = match error {
+        Error::Driver(error) => error.to_string(),
+        Error::Io(IoError::Io(error)) => error.to_string(),
+        Error::Io(IoError::Tls(error)) => error.to_string(),
+        Error::Server(error) => error.message.clone(),
+        error => error.to_string(),
+    };
+    one_line(&words)
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMMIT: usize = 5;
+
+    fn refused(code: u16, at: usize) -> MysqlError {
+        let refused = ServerError { code, message: "because\nof that".to_owned(), state: "HY000".to_owned() };
+        MysqlError::Refused { at, refused }
+    }
+
+    fn kind(error: MysqlError) -> Option<StoreErrorKind> {
+        error.of_transaction(COMMIT).err().map(|error| error.kind())
+    }
+
+    #[test]
+    fn what_came_second_did_nothing_also_if_it_was_its_commit_that_failed() {
+        for code in [1062, 1213, 8002, 8005, 8022, 8028, 9007] {
+            for at in [1, COMMIT] {
+                assert_eq!(kind(refused(code, at)), None, "{code}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_statement_that_failed_did_nothing_and_a_commit_that_failed_may_have() {
+        for code in [1053, 1205, 1317, 1290, 1969, 3024, 8501, 9001] {
+            assert_eq!(kind(refused(code, COMMIT - 1)), Some(StoreErrorKind::Unavailable), "{code}");
+            assert_eq!(kind(refused(code, COMMIT)), Some(StoreErrorKind::OutcomeUnknown), "{code}");
+        }
+        assert_eq!(kind(MysqlError::Late("late".to_owned())), Some(StoreErrorKind::OutcomeUnknown));
+        assert_eq!(kind(MysqlError::away("away")), Some(StoreErrorKind::Unavailable));
+    }
+
+    #[test]
+    fn a_refusal_has_the_cause_that_its_code_tells() {
+        for (code, cause) in [
+            (1290, StoreErrorCause::ReadOnly),
+            (1114, StoreErrorCause::DiskFull),
+            (1142, StoreErrorCause::NoPermission),
+            (1146, StoreErrorCause::Misconfigured),
+            (1205, StoreErrorCause::NotAnswered),
+            (9999, StoreErrorCause::Unavailable),
+        ] {
+            let error = refused(code, 1).of_transaction(COMMIT).unwrap_err();
+            assert_eq!(error.cause(), cause, "{code}");
+            let refused = ServerError { code, message: "no".to_owned(), state: "HY000".to_owned() };
+            let door = MysqlError::at_the_door("h:1", "game", &Error::Server(refused));
+            assert_eq!(StoreError::from(door).cause(), cause, "{code} at the door");
+        }
+    }
+
+    #[test]
+    fn what_only_somebody_can_mend_is_hopeless_and_said_in_one_line() {
+        for (code, advice) in [
+            (1045, "check the user and the password"),
+            (1049, "CREATE DATABASE `game`"),
+            (1142, "the user needs SELECT, INSERT"),
+            (3159, "?tls=true"),
+        ] {
+            let refused = ServerError { code, message: "no\nway".to_owned(), state: "HY000".to_owned() };
+            let said = StoreError::from(MysqlError::at_the_door("h:1", "game", &Error::Server(refused)));
+            let text = said.to_string();
+            assert!(said.is_hopeless() && text.contains(advice) && !text.contains('\n'), "{text}");
+        }
+        assert!(!StoreError::from(refused(1040, 0)).is_hopeless());
+    }
+}

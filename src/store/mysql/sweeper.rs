@@ -1,0 +1,90 @@
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{pool::Pool, rooms, row::Cells};
+use crate::{model::Millis, store::Result};
+
+/// Sweeps up behind the calls, which need not wait for it: rooms that nobody uses, and the holders of lives that are
+/// over. What it leaves, because the process ends or the database is away, the next one finds.
+pub(super) struct Sweeper {
+    work: Arc<Work>,
+    _task: AbortOnDropHandle<()>,
+}
+
+#[derive(Default)]
+struct Work {
+    news: Notify,
+    /// Rooms that were noted last at this time, or before, go.
+    expire: Mutex<Option<Millis>>,
+}
+
+/// Lives whose holders are looked for at once.
+const LIVES_AT_ONCE: usize = 64;
+
+/// Holders that go in one transaction: few enough that nobody waits for it.
+const HOLDERS_AT_ONCE: u64 = 1000;
+
+impl Sweeper {
+    /// Begins with what others have left.
+    pub(super) fn start(pool: Arc<Pool>) -> Self {
+        let work = Arc::<Work>::default();
+        work.news.notify_one();
+        let task = AbortOnDropHandle::new(tokio::spawn(sweep(pool, Arc::clone(&work))));
+        Self { work, _task: task }
+    }
+
+    /// There are holders of a life that is over.
+    pub(super) fn leftovers(&self) {
+        self.work.news.notify_one();
+    }
+
+    /// Rooms that were noted last at `before`, or earlier, may go.
+    pub(super) fn expire(&self, before: Millis) {
+        *self.work.expire.lock() = Some(before);
+        self.work.news.notify_one();
+    }
+}
+
+async fn sweep(pool: Arc<Pool>, work: Arc<Work>) {
+    loop {
+        work.news.notified().await;
+        let before = work.expire.lock().take();
+        if let Err(error) = sweep_once(&pool, before).await {
+            tracing::debug!(%error, "what is left over stays until something else goes");
+        }
+    }
+}
+
+async fn sweep_once(pool: &Pool, before: Option<Millis>) -> Result<()> {
+    if let Some(before) = before {
+        rooms::expire(pool, before).await?;
+    }
+    loop {
+        let lives = format!("SELECT origin, creation FROM asset_arbiter_leftovers LIMIT {LIVES_AT_ONCE}");
+        let lives = pool.read(&lives).await?;
+        if lives.is_empty() {
+            return Ok(());
+        }
+        for row in lives {
+            let mut cells = Cells::of(row);
+            clear(pool, cells.number("origin")?, cells.number("creation")?).await?;
+        }
+    }
+}
+
+/// Deletes the holders of a life, piece by piece, and then the note of it.
+async fn clear(pool: &Pool, origin: u64, creation: u64) -> Result<()> {
+    let life = format!("origin = {origin} AND creation = {creation}");
+    let some = format!("DELETE FROM asset_arbiter_holders WHERE {life} LIMIT {HOLDERS_AT_ONCE}");
+    while delete(pool, &some).await? == HOLDERS_AT_ONCE {}
+    delete(pool, &format!("DELETE FROM asset_arbiter_leftovers WHERE {life}")).await.map(|_| ())
+}
+
+async fn delete(pool: &Pool, statement: &str) -> Result<u64> {
+    let mut conn = pool.checkout().await?;
+    let answers = conn.ask(statement).await?;
+    Ok(answers.first().map_or(0, |answer| answer.affected))
+}

@@ -1,0 +1,211 @@
+//! What a URL asks for. No message here shows more of the URL than the part that is wrong, and never what stands before
+//! an `@`.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use crate::{
+    link::url::{Address, Parts, decoded, options},
+    model::{option_name, room_ttl},
+};
+
+/// `mysql://USER[:PASSWORD]@HOST[:PORT]/DATABASE[?OPTIONS]`, taken apart.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct MysqlUrl {
+    pub(super) address: Address,
+    pub(super) user: String,
+    pub(super) password: Option<String>,
+    pub(super) database: String,
+    pub(super) options: UrlOptions,
+}
+
+/// What stands after the `?`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct UrlOptions {
+    pub(super) tls: Tls,
+    /// Connections at most.
+    pub(super) pool: usize,
+    /// How long we wait for an answer; the server gives up what takes longer where it can.
+    pub(super) statement_timeout: Duration,
+    /// After how long a room that nobody uses may go, zero for never, if the URL says so.
+    pub(super) room_ttl: Option<Duration>,
+}
+
+/// Whether connections are encrypted, and who vouches for the server then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Tls {
+    Off,
+    /// The public certificate authorities.
+    Public,
+    /// The certificates in this file, and no others.
+    File(PathBuf),
+}
+
+const PORT: u16 = 3306;
+const LONGEST_NAME: usize = 64;
+/// A call takes one connection for a few milliseconds, and there is one call per asset at a time.
+const POOL: u64 = 16;
+/// More than a database has cores for.
+const LARGEST_POOL: u64 = 1000;
+/// Longer than the server waits for a lock, and so that a repeat has time within the first half of a select's deadline.
+const STATEMENT_TIMEOUT_MS: u64 = 1500;
+const LONGEST_STATEMENT_MS: u64 = 60_000;
+const OPTIONS: &str = "tls, tls_ca, pool, statement_timeout_ms and ttl";
+const SHAPE: &str = "write mysql://USER:PASSWORD@HOST[:PORT]/DATABASE";
+
+type Result<T> = std::result::Result<T, String>;
+
+impl MysqlUrl {
+    /// Takes a URL apart.
+    ///
+    /// # Errors
+    /// One line that says what is wrong and what would be right.
+    pub(super) fn parse(url: &str) -> Result<Self> {
+        let Parts { scheme: "mysql", login, hosts, path, query } = Parts::of(url)?.ok_or(SHAPE)? else {
+            return Err(SHAPE.to_owned());
+        };
+        let login = login.ok_or_else(|| format!("the user is missing: {SHAPE}"))?;
+        let (user, password) = login.split_once(':').map_or((login, None), |(user, word)| (user, Some(word)));
+        let (user, password) = (decoded(user)?, password.map(decoded).transpose()?);
+        if user.is_empty() {
+            return Err(format!("the user is missing: {SHAPE}"));
+        }
+        if hosts.is_empty() || hosts.contains(',') {
+            return Err(format!("the host is missing or not one host: {SHAPE}"));
+        }
+        let address = Address::parse(hosts, PORT)?;
+        let password = password.filter(|password| !password.is_empty());
+        Ok(Self { address, user, password, database: name(path)?, options: UrlOptions::parse(query)? })
+    }
+}
+
+impl UrlOptions {
+    fn parse(query: &str) -> Result<Self> {
+        let (mut tls, mut ca, mut pool, mut timeout, mut ttl) = (None, None, POOL, STATEMENT_TIMEOUT_MS, None);
+        for option in options(query) {
+            let (name, value) = option?;
+            match (name, value.as_str()) {
+                ("tls", "true") => tls = Some(true),
+                ("tls", "false") => tls = Some(false),
+                ("tls", _) => return Err(format!("tls is true or false, not {value:?}")),
+                ("tls_ca", "") => return Err("tls_ca names a file with certificates in PEM format".to_owned()),
+                ("tls_ca", _) => ca = Some(PathBuf::from(value)),
+                ("pool", _) => pool = number(name, &value, 1, LARGEST_POOL)?,
+                ("statement_timeout_ms", _) => timeout = number(name, &value, 10, LONGEST_STATEMENT_MS)?,
+                ("ttl", _) => ttl = Some(room_ttl(&value).map_err(|why| format!("ttl: {why}"))?),
+                _ => {
+                    return Err(format!(
+                        "there is no option {}; the options are {OPTIONS}",
+                        option_name(name, &value)
+                    ));
+                }
+            }
+        }
+        let tls = match (tls, ca) {
+            (Some(false), Some(_)) => return Err("tls_ca needs tls=true, which it also means".to_owned()),
+            (_, Some(file)) => Tls::File(file),
+            (Some(true), None) => Tls::Public,
+            (Some(false) | None, None) => Tls::Off,
+        };
+        let statement_timeout = Duration::from_millis(timeout);
+        Ok(Self { tls, pool: pool as usize, statement_timeout, room_ttl: ttl })
+    }
+}
+
+/// Without the password.
+impl fmt::Debug for MysqlUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MysqlUrl")
+            .field("address", &self.address)
+            .field("database", &self.database)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A database's name.
+fn name(text: &str) -> Result<String> {
+    let name = decoded(text)?;
+    if name.is_empty() {
+        return Err(format!("the database is missing: {SHAPE}"));
+    }
+    let fits =
+        name.chars().count() <= LONGEST_NAME && !name.contains(|c: char| c.is_control() || "/`".contains(c));
+    if fits { Ok(name) } else { Err(format!("that is no name of a database: {SHAPE}")) }
+}
+
+fn number(name: &str, value: &str, least: u64, most: u64) -> Result<u64> {
+    let number = value.parse().ok().filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| format!("{name} is a number from {least} to {most}, not {value:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(url: &str) -> MysqlUrl {
+        MysqlUrl::parse(url).unwrap_or_else(|why| panic!("{url}: {why}"))
+    }
+
+    #[test]
+    fn a_url_is_taken_apart() {
+        let plain = parsed("mysql://root@db.example/game");
+        assert_eq!((plain.address.to_string().as_str(), plain.user.as_str()), ("db.example:3306", "root"));
+        assert_eq!((plain.password, plain.database.as_str()), (None, "game"));
+        let options = UrlOptions {
+            tls: Tls::Off,
+            pool: 16,
+            statement_timeout: Duration::from_millis(1500),
+            room_ttl: None,
+        };
+        assert_eq!(plain.options, options);
+
+        let full = parsed(
+            "mysql://a%40b:p%2F%3A%25@[::1]:4000/my%20game?tls_ca=/etc/ca%20s.pem&pool=3&statement_timeout_ms=700&ttl=1h",
+        );
+        assert_eq!((full.address.to_string().as_str(), full.user.as_str()), ("[::1]:4000", "a@b"));
+        assert_eq!((full.password.as_deref(), full.database.as_str()), (Some("p/:%"), "my game"));
+        let options = UrlOptions {
+            tls: Tls::File("/etc/ca s.pem".into()),
+            pool: 3,
+            statement_timeout: Duration::from_millis(700),
+            room_ttl: Some(Duration::from_secs(3600)),
+        };
+        assert_eq!(full.options, options);
+        assert_eq!(parsed("mysql://u:@h/d?tls=true").options.tls, Tls::Public);
+        assert_eq!(parsed("mysql://u:@h/d?tls=false&ttl=0").options.room_ttl, Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_the_password() {
+        for (url, part) in [
+            ("mysql:host", "mysql://USER:PASSWORD@HOST[:PORT]/DATABASE"),
+            ("mysql://host/game", "the user is missing"),
+            ("mysql://:hunter2@host/game", "the user is missing"),
+            ("mysql://root:hunter2@host", "the database is missing"),
+            ("mysql://root:hunter2@host/", "the database is missing"),
+            ("mysql://root:hunter2@host/a/b", "no name of a database"),
+            ("mysql://root:hunter2@/game", "the host is missing"),
+            ("mysql://root:hunter2@a,b/game", "not one host"),
+            ("mysql://root:hunter2@host:0/game", "from 1 to 65535"),
+            ("mysql://root:hunter2@[::1]4000/game", "after ] comes :PORT"),
+            ("mysql://root:hunt/er2@host/game", "write / as %2F"),
+            ("mysql://root:hunter2%zz@host/game", "two hexadecimal digits"),
+            ("mysql://root:hunter2@host/game?ssl=1", "tls, tls_ca, pool, statement_timeout_ms and ttl"),
+            ("mysql://root:hunter2@host/game?tls=yes", "true or false"),
+            ("mysql://root:hunter2@host/game?tls_ca=", "names a file"),
+            ("mysql://root:hunter2@host/game?tls=false&tls_ca=x", "needs tls=true"),
+            ("mysql://root:hunter2@host/game?pool=0", "from 1 to 1000"),
+            ("mysql://root:hunter2@host/game?statement_timeout_ms=9", "from 10 to 60000"),
+            ("mysql://root:hunter2@host/game?ttl=1s", "at least 2s"),
+        ] {
+            let why = MysqlUrl::parse(url).expect_err(url);
+            assert!(why.contains(part) && !why.contains("hunter2") && !why.contains('\n'), "{url}: {why}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let shown = format!("{:?}", parsed("mysql://someone:hunter2@host/game"));
+        assert!(!shown.contains("hunter2") && !shown.contains("someone"), "{shown}");
+    }
+}

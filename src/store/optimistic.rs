@@ -1,0 +1,337 @@
+//! Stores that read an asset, decide here, and write only if nobody wrote since: the rules and the loop that they
+//! share. A driver of this kind implements [`RecordStore`] and is a [`Store`] as [`Optimistic`].
+
+mod backend;
+mod change;
+mod decide;
+mod last_calls;
+mod recent_calls;
+mod record;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::sleep;
+
+#[cfg(any(feature = "dynamodb", feature = "mongodb", feature = "momento"))]
+pub(super) use self::last_calls::LastCalls;
+pub(super) use self::{
+    backend::RecordStore,
+    change::Change,
+    record::{Counter, FIRST, Record},
+};
+use self::{
+    decide::{Ask, Bounds, Decision, decide},
+    recent_calls::RecentCalls,
+};
+use super::{
+    Call, Created, Done, Limits, Result, Selected, Store, StoreError, StoreErrorKind, Verdict, outcome::Outcome,
+};
+use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
+
+/// A store over such records.
+pub(super) struct Optimistic<R> {
+    records: R,
+    recent_calls: RecentCalls,
+}
+
+/// How often a call reads again because somebody else wrote in between, before its caller is told to come again: several
+/// times as often as there are nodes that are remembered, each of which may win against it.
+const TRIES: u32 = 256;
+
+/// The pause before reading again, with jitter, grows to this: a few round trips.
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+
+/// With that many tries. From then on the pause shrinks again, so that who tried often comes before who just came.
+const LONGEST_AT: f64 = 8.0;
+
+/// The asset that a call is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AssetKey<'a> {
+    pub(super) room: &'a RoomName,
+    pub(super) asset: &'a AssetName,
+}
+
+/// A decision that stands.
+struct Settled {
+    decision: Decision,
+    /// Whether the call was made before.
+    repeated: bool,
+    /// Whether it may be that it was made just now, by a write that was answered as if somebody had come in between.
+    retried: bool,
+}
+
+impl<R: RecordStore> Optimistic<R> {
+    const BOUNDS: Bounds = Bounds { units: R::MOST_UNITS, grants: R::MOST_GRANTS };
+
+    pub(super) fn new(records: R) -> Self {
+        Self { records, recent_calls: RecentCalls::default() }
+    }
+
+    /// Reads, decides and writes until nobody came in between.
+    async fn change(&self, call: Call, key: AssetKey<'_>, ask: Ask<'_>) -> Result<Settled> {
+        self.settle(call, key, ask, None).await
+    }
+
+    /// The same for the rest of a call whose first part was written as revision `part`. If anybody came in between, the
+    /// call has been made, and nothing is added to it: its grants follow each other. If nobody did, it is finished, also
+    /// by who repeats it.
+    async fn settle(&self, call: Call, key: AssetKey<'_>, ask: Ask<'_>, part: Option<u64>) -> Result<Settled> {
+        for tried in 0..TRIES {
+            if tried > 0 {
+                sleep(pause(tried)).await;
+            }
+            let (record, seen) = self.records.read(key.room, key.asset, ask.players()).await?;
+            let begun = record.as_ref().is_some_and(|record| is_begun(call, ask, record));
+            let answered = self.answered(call, key, record.as_ref(), begun);
+            let made = answered.is_some();
+            let found = record.as_ref().map(|record| record.counter.revision);
+            let decided = decide(call, ask, record, answered, Self::BOUNDS, fastrand::u64(..));
+            let Ok(mut decision) = decided else { return Err(unknown::<R>(key.asset)) };
+            let made = made || begun && decision.change.is_none();
+            let repeated = made || begun && part != found;
+            if self.stands(call, key, found, seen, &mut decision, made).await? {
+                return Ok(Settled { decision, repeated, retried: tried > 0 });
+            }
+        }
+        let message = format!("asset {} is changed by others all the time", key.asset);
+        Err(error::<R>(StoreErrorKind::Unavailable, message))
+    }
+
+    /// Whether nothing came in between a decision's read and now: it is written, or remembered if there is nothing to write.
+    async fn stands(
+        &self,
+        call: Call,
+        AssetKey { room, asset }: AssetKey<'_>,
+        found: Option<u64>,
+        seen: R::Seen,
+        decision: &mut Decision,
+        made: bool,
+    ) -> Result<bool> {
+        match (decision.change.take(), found) {
+            _ if made => Ok(true),
+            (Some(change), _) => {
+                let may = self.recent_calls.may_write(call, room, asset, found.unwrap_or_default());
+                Ok(may.is_ok() && self.records.write(room, asset, seen, change).await?)
+            }
+            (None, Some(read)) => Ok(self.recent_calls.deny(call, room, asset, read, decision.outcome).is_ok()),
+            (None, None) => Ok(true),
+        }
+    }
+
+    /// What the call, or a later one of its node, came to, if it was made before and not only begun.
+    fn answered(
+        &self,
+        call: Call,
+        AssetKey { room, asset }: AssetKey<'_>,
+        record: Option<&Record>,
+        begun: bool,
+    ) -> Option<Outcome> {
+        let record = record?;
+        let changed = record.changes.last(call.node).map(|seq| (seq, Outcome::Changed));
+        let unchanged = self.recent_calls.last(call, room, asset);
+        let (seq, outcome) = changed.into_iter().chain(unchanged).max_by_key(|(seq, _)| *seq)?;
+        let made = if begun { call.seq < seq } else { call.seq <= seq };
+        made.then_some(outcome)
+    }
+}
+
+#[async_trait]
+impl<R: RecordStore> Store for Optimistic<R> {
+    fn shared(&self) -> bool {
+        true
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { units: R::MOST_UNITS, select_creates: R::SELECT_CREATES }
+    }
+
+    fn room_ttl(&self) -> Option<Duration> {
+        self.records.room_ttl()
+    }
+
+    async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
+        let Settled { decision, repeated, .. } =
+            self.change(call, AssetKey { room, asset }, Ask::Create { units }).await?;
+        match decision.outcome {
+            Outcome::Refused(StoreErrorKind::Conflict) => {
+                let created = decision.counter.created_units;
+                let message = format!("asset {asset} was created with {created} units, not {units}");
+                Err(error::<R>(StoreErrorKind::Conflict, message))
+            }
+            Outcome::Refused(StoreErrorKind::LimitReached) => Err(too_many_units::<R>(asset)),
+            Outcome::Refused(_) => Err(unknown::<R>(asset)),
+            outcome => {
+                Ok(Created { created: outcome == Outcome::Changed, state: decision.state(asset), repeated })
+            }
+        }
+    }
+
+    async fn select(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        players: &[PlayerName],
+        create: Option<Units>,
+    ) -> Result<Selected> {
+        let (key, create) = (AssetKey { room, asset }, create.filter(|_| R::SELECT_CREATES));
+        let (mut verdicts, mut part, mut again) = (Vec::with_capacity(players.len()), None, false);
+        loop {
+            let rest = &players[verdicts.len()..];
+            let Settled { mut decision, repeated, retried } =
+                self.settle(call, key, Ask::Select { players: rest, create }, part).await?;
+            if decision.outcome == Outcome::Refused(StoreErrorKind::LimitReached)
+                && decision.verdicts.is_empty()
+            {
+                return Err(too_many_units::<R>(asset));
+            }
+            // A call that found it removed stays refused, whatever life it has by now.
+            let refused = decision.outcome == Outcome::Refused(StoreErrorKind::UnknownAsset);
+            if refused || decision.counter.removed {
+                let made = part.is_some() || repeated && retried && !refused;
+                return Err(if made { removed_since::<R>(asset) } else { unknown::<R>(asset) });
+            }
+            again |= repeated;
+            part = Some(decision.counter.revision);
+            verdicts.append(&mut decision.verdicts);
+            if verdicts.len() == players.len() {
+                if again {
+                    verdicts.iter_mut().for_each(look_up);
+                }
+                return Ok(Selected { verdicts, state: decision.state(asset), repeated: again });
+            }
+        }
+    }
+
+    async fn release(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        player: &PlayerName,
+    ) -> Result<Done> {
+        let settled = self.change(call, AssetKey { room, asset }, Ask::Release { player }).await?;
+        settled.done::<R>(asset, |_| {
+            error::<R>(StoreErrorKind::NotHeld, format!("player {player} does not hold asset {asset}"))
+        })
+    }
+
+    async fn restock(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        n: Units,
+        condition: Option<u64>,
+    ) -> Result<Done> {
+        let settled = self.change(call, AssetKey { room, asset }, Ask::Restock { n, condition }).await?;
+        let revision = settled.decision.counter.revision;
+        settled.done::<R>(asset, |kind| match kind {
+            StoreErrorKind::LimitReached => too_many_units::<R>(asset),
+            _ => error::<R>(StoreErrorKind::Conflict, format!("asset {asset} is at revision {revision}")),
+        })
+    }
+
+    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done> {
+        let settled = self.change(call, AssetKey { room, asset }, Ask::Remove).await?;
+        settled.done::<R>(asset, |_| unknown::<R>(asset))
+    }
+
+    async fn remove_room(&self, room: &RoomName) -> Result<()> {
+        self.records.remove_room(room).await
+    }
+
+    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState> {
+        self.records.asset(room, asset).await?.ok_or_else(|| unknown::<R>(asset))
+    }
+
+    async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
+        self.records.snapshot(room).await
+    }
+
+    async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
+        self.records.revisions(room).await
+    }
+
+    async fn holders(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        after_revision: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Grant>> {
+        let page = self.records.holders(room, asset, after_revision, limit).await?;
+        page.ok_or_else(|| unknown::<R>(asset))
+    }
+
+    async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
+        self.records.held_by(room, player).await
+    }
+
+    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
+        self.records.touch(room, now).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.records.ping().await
+    }
+}
+
+fn pause(tried: u32) -> Duration {
+    let share = f64::from(tried) / LONGEST_AT;
+    LONGEST_PAUSE.mul_f64(fastrand::f64() * share.min(share.recip()))
+}
+
+/// Whether the call is a select that made the last change. There may be more of it to do, if its grants did not go into
+/// one write; if not, deciding it again comes to the same.
+fn is_begun(call: Call, ask: Ask<'_>, record: &Record) -> bool {
+    matches!(ask, Ask::Select { .. }) && record.changes.newest() == Some((call.node, call.seq))
+}
+
+/// What a grant is to a call that comes upon it.
+fn look_up(verdict: &mut Verdict) {
+    if let Verdict::Granted { revision } = *verdict {
+        *verdict = Verdict::AlreadyHeld { revision };
+    }
+}
+
+impl Settled {
+    /// What a release, restock or removal answers.
+    fn done<R: RecordStore>(
+        self,
+        asset: &AssetName,
+        refused: impl FnOnce(StoreErrorKind) -> StoreError,
+    ) -> Result<Done> {
+        match self.decision.outcome {
+            Outcome::Refused(StoreErrorKind::UnknownAsset) => Err(unknown::<R>(asset)),
+            Outcome::Refused(kind) => Err(refused(kind)),
+            _ => Ok(Done { state: self.decision.state(asset), repeated: self.repeated }),
+        }
+    }
+}
+
+impl Decision {
+    fn state(&self, asset: &AssetName) -> AssetState {
+        self.counter.state(asset, &self.first)
+    }
+}
+
+fn unknown<R: RecordStore>(asset: &AssetName) -> StoreError {
+    error::<R>(StoreErrorKind::UnknownAsset, format!("the room has no asset {asset}"))
+}
+
+/// The call granted units, and nobody knows to whom: all of it is gone.
+fn removed_since<R: RecordStore>(asset: &AssetName) -> StoreError {
+    let message = format!("asset {asset} was removed before it could be seen who got it");
+    error::<R>(StoreErrorKind::OutcomeUnknown, message)
+}
+
+fn too_many_units<R: RecordStore>(asset: &AssetName) -> StoreError {
+    let message = format!("asset {asset} cannot have more than {} units in this store", R::MOST_UNITS);
+    error::<R>(StoreErrorKind::LimitReached, message)
+}
+
+fn error<R: RecordStore>(kind: StoreErrorKind, message: String) -> StoreError {
+    StoreError::new(R::NAME, kind, message)
+}

@@ -1,0 +1,174 @@
+use std::{collections::HashMap, mem};
+
+use parking_lot::Mutex;
+
+use crate::{
+    model::{AssetName, RoomName},
+    store::{Call, NodeId, outcome::Outcome},
+};
+
+/// Calls remembered at least, of all assets: one is forgotten only after more others were decided than any caller has
+/// patience for. About 10 MB.
+const REMEMBERED: usize = 32_768;
+
+/// What this process remembers of its last call on each asset. A call that changed something is stored beside what
+/// it changed; one that changed nothing is not worth a write, and nobody but this process could repeat it: what a
+/// network repeats is a write, which finds another revision.
+#[derive(Debug, Default)]
+pub(super) struct RecentCalls {
+    generations: Mutex<Generations>,
+}
+
+type Key = (RoomName, AssetName, NodeId);
+
+/// Two halves, so that the older one is forgotten at once.
+#[derive(Debug, Default)]
+struct Generations {
+    young: HashMap<Key, Entry>,
+    old: HashMap<Key, Entry>,
+}
+
+/// The last call of a node on an asset.
+#[derive(Debug, Clone, Copy, Default)]
+struct Entry {
+    seq: u64,
+    /// What it came to, if it changed nothing.
+    over: Option<Outcome>,
+    /// The newest revision on which a write of it may be under way.
+    tried: Option<u64>,
+}
+
+/// The same call was made again meanwhile, and saw a later state: decide again.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Superseded;
+
+impl RecentCalls {
+    /// The number of the node's last call that changed nothing, and what it came to.
+    pub(super) fn last(&self, call: Call, room: &RoomName, asset: &AssetName) -> Option<(u64, Outcome)> {
+        let entry = self.generations.lock().find(&key(call, room, asset))?;
+        Some((entry.seq, entry.over?))
+    }
+
+    /// Remembers that the call changed nothing, as of the asset's revision that was read.
+    ///
+    /// # Errors
+    /// [`Superseded`]: not remembered.
+    pub(super) fn deny(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        read: u64,
+        outcome: Outcome,
+    ) -> Result<(), Superseded> {
+        self.generations.lock().with(key(call, room, asset), |entry| {
+            if entry.begin(call) && entry.tried.is_some_and(|tried| tried > read) {
+                return Err(Superseded);
+            }
+            if entry.seq == call.seq {
+                entry.over.get_or_insert(outcome);
+            }
+            Ok(())
+        })
+    }
+
+    /// Asks whether the call may change the asset as of the revision that was read: not when it was answered
+    /// already, or a later one of its node was made.
+    ///
+    /// # Errors
+    /// [`Superseded`]: it must not.
+    pub(super) fn may_write(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        read: u64,
+    ) -> Result<(), Superseded> {
+        self.generations.lock().with(key(call, room, asset), |entry| {
+            if !entry.begin(call) || entry.over.is_some() {
+                return Err(Superseded);
+            }
+            entry.tried = entry.tried.max(Some(read));
+            Ok(())
+        })
+    }
+}
+
+impl Generations {
+    fn find(&self, key: &Key) -> Option<Entry> {
+        self.young.get(key).or_else(|| self.old.get(key)).copied()
+    }
+
+    fn with<T>(&mut self, key: Key, change: impl FnOnce(&mut Entry) -> T) -> T {
+        if self.young.len() >= REMEMBERED && !self.young.contains_key(&key) {
+            self.old = mem::take(&mut self.young);
+        }
+        let known = self.old.get(&key).copied().unwrap_or_default();
+        change(self.young.entry(key).or_insert(known))
+    }
+}
+
+impl Entry {
+    /// Whether the entry is now of this call, and not of a later one.
+    fn begin(&mut self, call: Call) -> bool {
+        if self.seq < call.seq {
+            *self = Self { seq: call.seq, ..Self::default() };
+        }
+        self.seq == call.seq
+    }
+}
+
+fn key(call: Call, room: &RoomName, asset: &AssetName) -> Key {
+    (room.clone(), asset.clone(), call.node)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::StoreErrorKind;
+
+    const NOT_HELD: Outcome = Outcome::Refused(StoreErrorKind::NotHeld);
+
+    fn call(seq: u64) -> Call {
+        Call { node: NodeId(7), seq, at: 0 }
+    }
+
+    fn names() -> (RecentCalls, RoomName, AssetName) {
+        (RecentCalls::default(), "lobby".parse().unwrap(), "sword".parse().unwrap())
+    }
+
+    #[test]
+    fn what_was_denied_is_not_written_later() {
+        let (recent_calls, room, asset) = names();
+        assert_eq!(recent_calls.last(call(1), &room, &asset), None);
+        assert_eq!(recent_calls.deny(call(1), &room, &asset, 3, NOT_HELD), Ok(()));
+        assert_eq!(recent_calls.last(call(1), &room, &asset), Some((1, NOT_HELD)));
+        assert_eq!(recent_calls.may_write(call(1), &room, &asset, 4), Err(Superseded));
+        assert_eq!(recent_calls.may_write(call(2), &room, &asset, 4), Ok(()));
+        assert_eq!(recent_calls.may_write(call(1), &room, &asset, 5), Err(Superseded), "a later one was made");
+        assert_eq!(recent_calls.last(call(2), &room, &asset), None, "it is not over");
+    }
+
+    #[test]
+    fn what_may_be_written_is_denied_only_by_who_saw_as_much() {
+        let (recent_calls, room, asset) = names();
+        assert_eq!(recent_calls.may_write(call(1), &room, &asset, 4), Ok(()));
+        assert_eq!(recent_calls.deny(call(1), &room, &asset, 3, NOT_HELD), Err(Superseded));
+        assert_eq!(recent_calls.last(call(1), &room, &asset), None);
+        assert_eq!(recent_calls.deny(call(1), &room, &asset, 4, NOT_HELD), Ok(()));
+    }
+
+    #[test]
+    fn it_has_a_bound() {
+        let (recent_calls, room, asset) = names();
+        let of = |node: usize| Call { node: NodeId(node as u64), ..call(1) };
+        for node in 0..3 * REMEMBERED {
+            recent_calls.deny(of(node), &room, &asset, 0, NOT_HELD).unwrap();
+        }
+        let generations = recent_calls.generations.lock();
+        assert!(generations.young.len() + generations.old.len() <= 2 * REMEMBERED);
+        drop(generations);
+        assert_eq!(recent_calls.last(of(0), &room, &asset), None);
+        assert!(recent_calls.last(of(2 * REMEMBERED), &room, &asset).is_some());
+    }
+}

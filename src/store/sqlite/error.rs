@@ -1,0 +1,133 @@
+use std::{
+    any::Any,
+    error::Error,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use rusqlite::ErrorCode;
+
+use super::error;
+use crate::{
+    model::{AssetName, PlayerName, Units},
+    store::{StoreError, StoreErrorCause, StoreErrorKind},
+};
+
+/// What a change or a read came to.
+pub(super) type Decided<T> = Result<T, SqliteError>;
+
+/// Why it came to nothing.
+#[derive(Debug)]
+pub(super) enum SqliteError {
+    /// The contract's own answer; what was recorded with it stays.
+    Refused(StoreError),
+    /// The database could not do it; it is undone.
+    Broken(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for SqliteError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+pub(super) fn unknown(asset: &AssetName) -> SqliteError {
+    SqliteError::Refused(error(StoreErrorKind::UnknownAsset, format!("the room has no asset {asset}")))
+}
+
+pub(super) fn not_held(asset: &AssetName, player: &PlayerName) -> SqliteError {
+    SqliteError::Refused(error(StoreErrorKind::NotHeld, format!("player {player} does not hold asset {asset}")))
+}
+
+pub(super) fn other_units(asset: &AssetName, created: Units, asked: Units) -> SqliteError {
+    let message = format!("asset {asset} was created with {created} units, not {asked}");
+    SqliteError::Refused(error(StoreErrorKind::Conflict, message))
+}
+
+pub(super) fn other_revision(asset: &AssetName, revision: u64) -> SqliteError {
+    SqliteError::Refused(error(StoreErrorKind::Conflict, format!("asset {asset} is at revision {revision}")))
+}
+
+pub(super) fn too_many_units(asset: &AssetName, n: Units) -> SqliteError {
+    SqliteError::Refused(error(
+        StoreErrorKind::LimitReached,
+        format!("asset {asset} cannot have {n} units more"),
+    ))
+}
+
+/// Nothing happened.
+pub(super) fn unavailable(message: impl Into<String>) -> StoreError {
+    error(StoreErrorKind::Unavailable, message)
+}
+
+/// Nothing happened, because of the database.
+pub(super) fn broken(message: impl Into<String>, source: impl Error + Send + Sync + 'static) -> StoreError {
+    unavailable(message).with_source(source)
+}
+
+/// It may be on disk, or not.
+pub(super) fn outcome_unknown(message: impl Into<String>) -> StoreError {
+    error(StoreErrorKind::OutcomeUnknown, message)
+}
+
+/// Why the database does not do what it is asked for, as its own error tells it.
+pub(super) fn cause(error: &rusqlite::Error) -> StoreErrorCause {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StoreErrorCause::DiskFull,
+        Some(ErrorCode::ReadOnly) => StoreErrorCause::ReadOnly,
+        Some(ErrorCode::PermissionDenied) => StoreErrorCause::NoPermission,
+        Some(ErrorCode::OutOfMemory) => StoreErrorCause::OutOfMemory,
+        _ => StoreErrorCause::Unavailable,
+    }
+}
+
+/// Whether it is the disk that fails, or who has locked the file, rather than this one change.
+pub(super) fn is_of_disk(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::ReadOnly
+                | ErrorCode::CannotOpen
+                | ErrorCode::PermissionDenied
+                | ErrorCode::DatabaseCorrupt
+                | ErrorCode::NotADatabase
+                | ErrorCode::DatabaseBusy
+        )
+    )
+}
+
+/// Writes to the log. The thread that writes must not end because the log's own disk is full.
+pub(super) fn quietly(log: impl FnOnce()) {
+    drop(catch_unwind(AssertUnwindSafe(log)));
+}
+
+/// What a panic said.
+pub(super) fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it gave no reason")
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn what_the_operator_can_mend_is_named() {
+        let causes = [
+            (ffi::SQLITE_FULL, StoreErrorCause::DiskFull),
+            (ffi::SQLITE_READONLY, StoreErrorCause::ReadOnly),
+            (ffi::SQLITE_READONLY_DBMOVED, StoreErrorCause::ReadOnly),
+            (ffi::SQLITE_PERM, StoreErrorCause::NoPermission),
+            (ffi::SQLITE_NOMEM, StoreErrorCause::OutOfMemory),
+            (ffi::SQLITE_IOERR_WRITE, StoreErrorCause::Unavailable),
+        ];
+        for (code, expected) in causes {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            assert_eq!(cause(&error), expected, "{error}");
+        }
+        assert_eq!(cause(&rusqlite::Error::InvalidQuery), StoreErrorCause::Unavailable);
+    }
+}

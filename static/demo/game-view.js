@@ -1,0 +1,98 @@
+import { Inventory } from './inventory.js';
+import { Connection } from './connection.js';
+import { CardList } from './card-list.js';
+import { byId, write } from './dom.js';
+import { Feed } from './feed.js';
+import { History } from './history.js';
+import { StockKeys } from './keys.js';
+import { News } from './news.js';
+import { People } from './people.js';
+import { Actions } from './actions.js';
+import { Plot } from './plot.js';
+import { phaseOf, raceOf, sortOut } from './race.js';
+import { Score } from './score.js';
+import { RaceView } from './race-view.js';
+import { StartLine } from './startline.js';
+
+/** More cards than this are no longer a page to play on. */
+const MAX_STOCK_CARDS = 48;
+
+const EMPTY = {
+  connected: 'This room has no assets of its own. Start a race, or create some over HTTP.',
+  closed: 'Nothing to see without a connection.',
+};
+
+/** Everything on the page that shows the room: it is told what happens, and draws what is. */
+export class GameView {
+  #room;
+  #now;
+  #line;
+  #counting = false;
+
+  constructor({ room, now, bots, paint }) {
+    const player = room.player;
+    this.#room = room;
+    this.#now = now;
+    this.#line = new StartLine(now);
+    this.score = new Score();
+    this.plot = new Plot();
+    this.connection = new Connection();
+    this.feed = new Feed(paint);
+    this.news = new News(this.feed, { player, now });
+    this.actions = new Actions({ room, line: this.#line, now, tell: (asset, outcome) => this.#learn(asset, outcome, paint) });
+    this.people = new People({ player, bots });
+    this.inventory = new Inventory(this.actions);
+    this.raceView = new RaceView({ actions: this.actions, player });
+    this.stock = new CardList(byId('stock'), { keys: new StockKeys(), actions: this.actions, limit: MAX_STOCK_CARDS });
+    this.history = new History();
+  }
+
+  /** Whether a countdown is running. */
+  get counting() {
+    return this.#counting;
+  }
+
+  granted(event) {
+    const race = raceOf(event.asset, this.#now());
+    if (event.mine && race) this.score.reacted(event.at - race.start);
+    this.news.granted(event);
+  }
+
+  /** Draws the room as it is now; returns the milliseconds until time alone changes the picture. */
+  draw() {
+    const now = this.#now();
+    const { assets, held, players, latencyMs } = this.#room;
+    const { races, stock } = sortOut(assets.values(), now);
+    const locked = (asset) => this.#line.wait(asset) > 0;
+    this.#counting = races.length > 0 && phaseOf(races[0], now) === 'countdown';
+    const waits = [this.raceView.draw(races[0], { now, held, locked }), this.connection.draw(latencyMs)];
+    waits.push(...(races[0]?.assets ?? []).map(({ asset }) => this.#line.wait(asset) || Infinity));
+    this.#drawStock(stock, held);
+    this.history.draw(races, now);
+    this.people.draw(players, assets);
+    for (const part of [this.score, this.plot, this.feed]) part.draw();
+    this.inventory.draw(held);
+    return Math.min(...waits);
+  }
+
+  /** The asset on the card with this key: a race's before the stock's. */
+  assetAt(key) {
+    return this.raceView.assetAt(key) ?? this.stock.assetAt(key);
+  }
+
+  #drawStock(stock, held) {
+    const left = this.stock.draw(stock, ({ asset }) => ({
+      mine: held.has(asset), locked: false, outcome: this.actions.outcome(asset),
+    }));
+    byId('stock-empty').hidden = stock.length > 0;
+    write(byId('stock-empty'), EMPTY[this.#room.state] ?? 'Waiting for the room…');
+    write(byId('stock-more'), left > 0 ? `and ${left} more, not drawn` : '');
+  }
+
+  #learn(asset, outcome, paint) {
+    this.score.add(outcome);
+    if (outcome.latencyMs !== undefined) this.plot.add(outcome.kind, outcome.latencyMs);
+    this.news.outcome(asset, outcome);
+    paint();
+  }
+}

@@ -1,0 +1,35 @@
+import { byId, make, symbol } from './dom.js';
+import { iconOf } from './icons.js';
+import { labelOf } from './race.js';
+
+const MAX_SHOWN = 24;
+
+/** Everything this player holds, also what has left the page with an old race; a click gives it back. */
+export class Inventory {
+  #list = byId('inventory');
+  #drawn = '';
+  #actions;
+
+  constructor(actions) {
+    this.#actions = actions;
+  }
+
+  draw(held) {
+    const assets = [...held];
+    const picture = assets.join();
+    if (picture === this.#drawn) return;
+    this.#drawn = picture;
+    const shown = assets.slice(-MAX_SHOWN).reverse().map((asset) => this.#item(asset));
+    if (assets.length > MAX_SHOWN) shown.push(make('li', { class: 'more' }, `and ${assets.length - MAX_SHOWN} more`));
+    this.#list.replaceChildren(...shown);
+  }
+
+  #item(asset) {
+    const label = labelOf(asset);
+    const button = make('button', { type: 'button', class: 'item', title: `Release ${label}`, 'aria-label': `Release ${label}` },
+      make('span', { 'aria-hidden': 'true' }, iconOf(label)), label, symbol('close'));
+    button.dataset.asset = asset;
+    button.addEventListener('click', () => this.#actions.release(asset));
+    return make('li', {}, button);
+  }
+}

@@ -1,0 +1,79 @@
+import { byId, write } from './dom.js';
+import { fromAddress } from './address.js';
+import { nearest, problemWith, randomPlayer } from './names.js';
+
+/** The door: asks for a name and a room, and says at once which of them the server would refuse. */
+export class JoinForm {
+  #form = byId('join-form');
+  #view = byId('join');
+  #fields = ['player', 'room'].map((name) => new Field(name));
+
+  /** `enter({player, room})` is called with good names. */
+  constructor(enter) {
+    this.#form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      const wrong = this.#fields.find((field) => !field.check());
+      if (wrong) return wrong.focus();
+      enter(Object.fromEntries(this.#fields.map(({ name, value }) => [name, value])));
+    });
+  }
+
+  /** Opens the door, with a message when there is one to give. */
+  show(message = '') {
+    const { room, player } = fromAddress();
+    const [name, place] = this.#fields;
+    name.value ||= player || randomPlayer();
+    place.value = room || place.value || 'lobby';
+    this.#view.hidden = false;
+    write(byId('join-title'), room ? `Join ${room}` : 'Join a room');
+    write(byId('join-error'), message);
+    this.#fields.forEach((field) => field.check());
+    name.focus();
+  }
+
+  hide() {
+    this.#view.hidden = true;
+  }
+}
+
+/** One name with its complaint and, when there is a near good one, a button that takes it. */
+class Field {
+  #input;
+  #error;
+  #fix;
+
+  constructor(name) {
+    this.name = name;
+    this.#input = byId(name);
+    this.#error = byId(`${name}-error`);
+    this.#fix = byId(`${name}-fix`);
+    this.#input.addEventListener('input', () => this.check());
+    this.#fix.addEventListener('click', () => {
+      this.value = nearest(this.value);
+      this.check();
+      this.focus();
+    });
+  }
+
+  get value() {
+    return this.#input.value;
+  }
+
+  set value(text) {
+    this.#input.value = text;
+  }
+
+  focus() {
+    this.#input.focus();
+  }
+
+  check() {
+    const problem = problemWith(this.value);
+    const near = problem && nearest(this.value);
+    write(this.#error, problem ?? '');
+    this.#input.setAttribute('aria-invalid', String(problem !== null));
+    this.#fix.hidden = !near;
+    write(this.#fix, near ? `Use ${near}` : '');
+    return problem === null;
+  }
+}

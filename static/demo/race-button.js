@@ -1,0 +1,76 @@
+import { byId, write } from './dom.js';
+import { newRace, sortOut } from './race.js';
+
+/** Assets of older races than this are removed from the room by whoever starts the next one. */
+const KEPT_RACES = 10;
+
+/** The “Race!” button: creates the assets of a race, and asks for the admin key where that needs one. */
+export class RaceButton {
+  #admin;
+  #now;
+  #paint;
+  #button = byId('race');
+  #form = byId('admin');
+  #field = byId('admin-key');
+  #error = byId('race-error');
+  #busy = false;
+
+  constructor({ admin, now, assets, paint, signal }) {
+    this.#admin = admin;
+    this.#now = now;
+    this.#paint = paint;
+    this.#form.hidden = true;
+    write(this.#error, '');
+    this.#button.addEventListener('click', () => this.#start(assets()), { signal });
+    this.#form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.#admin.key = this.#field.value.trim();
+      this.#start(assets());
+    }, { signal });
+  }
+
+  draw({ connected, counting }) {
+    this.#button.disabled = this.#busy || !connected || counting;
+  }
+
+  async #start(assets) {
+    if (this.#busy) return;
+    this.#busy = true;
+    this.#paint();
+    try {
+      await this.#create();
+      this.#tidy(assets);
+    } catch (error) {
+      this.#explain(error);
+    }
+    this.#busy = false;
+    this.#paint();
+  }
+
+  async #create() {
+    const [first, ...others] = newRace(this.#now());
+    await this.#admin.create(first.asset, first.units); // alone: one refusal says it for all
+    const results = await Promise.allSettled(others.map(({ asset, units }) => this.#admin.create(asset, units)));
+    const failed = results.find(({ status }) => status === 'rejected');
+    if (failed) throw failed.reason;
+    this.#form.hidden = true;
+    this.#field.value = '';
+    write(this.#error, '');
+  }
+
+  #explain(error) {
+    const known = error.needsKey && !this.#form.hidden;
+    this.#form.hidden = !error.needsKey;
+    if (!error.needsKey) return write(this.#error, `No race: ${error.message}`);
+    write(this.#error, known
+      ? 'That key was refused. Creating assets needs the admin key of this server.'
+      : 'Creating assets needs the admin key of this server.');
+    this.#field.focus();
+  }
+
+  /** Nobody waits for this, and a failure harms nobody: the next race tries again. */
+  #tidy(assets) {
+    const old = sortOut(assets, this.#now()).races.slice(KEPT_RACES - 1).flatMap((race) => race.assets);
+    for (const { asset } of old) this.#admin.remove(asset).catch(() => {});
+  }
+}

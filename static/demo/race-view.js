@@ -1,0 +1,82 @@
+import { CardList } from './card-list.js';
+import { byId, mark, write } from './dom.js';
+import { count, duration } from './format.js';
+import { RaceKeys } from './keys.js';
+import { finishers, LEAD_MS, phaseOf, UNITS } from './race.js';
+import { PENALTY_MS } from './startline.js';
+
+/** A race of somebody with other ideas than ours may have more. */
+const MAX_CARDS = 12;
+
+/** The place where the newest race is run: countdown, cards, result. */
+export class RaceView {
+  #cards;
+  #actions;
+  #player;
+  #shown = 0;
+  #root = byId('race-panel');
+  #title = byId('race-title');
+  #note = byId('race-note');
+  #count = byId('countdown');
+
+  constructor({ actions, player }) {
+    this.#actions = actions;
+    this.#player = player;
+    this.#cards = new CardList(byId('race-cards'), { keys: new RaceKeys(), actions, limit: MAX_CARDS });
+  }
+
+  /** Draws the race, if it is still of interest; returns the milliseconds until the clock changes it. */
+  draw(race, { now, held, locked }) {
+    const phase = race ? phaseOf(race, now) : 'past';
+    mark(this.#root, 'phase', phase);
+    const assets = phase === 'past' ? [] : race.assets;
+    this.#cards.draw(assets, ({ asset }) => ({
+      mine: held.has(asset), locked: locked(asset), outcome: this.#actions.outcome(asset), raceStart: race.start,
+    }));
+    this.#announce(race, phase, now);
+    if (phase === 'countdown') this.#appear(race);
+    return phase === 'countdown' ? (race.start - now) % 1000 || 1000 : Infinity;
+  }
+
+  assetAt(key) {
+    return this.#cards.assetAt(key);
+  }
+
+  #announce(race, phase, now) {
+    const seconds = phase === 'countdown' ? String(Math.ceil((race.start - now) / 1000)) : '';
+    write(this.#count, seconds);
+    write(this.#title, TITLES[phase]);
+    write(this.#note, this.#noteOf(race, phase));
+  }
+
+  #noteOf(race, phase) {
+    if (phase === 'past') return IDLE;
+    if (phase === 'countdown') return `${count(race.assets.length, 'asset')}. Pick your first. Too early costs ${PENALTY_MS} ms.`;
+    if (phase === 'open') return 'Grab what you can: click, tap, or press the number on the card.';
+    return this.#result(finishers(race));
+  }
+
+  #result(all) {
+    if (all.length === 0) return 'Nobody took anything.';
+    const fair = all.filter(({ after }) => after >= 0);
+    const fastest = fair.length ? `${this.#wasOrWere(fair[0].player)} fastest, ${duration(fair[0].after)} after the start.` : '';
+    const mine = all.filter(({ player }) => player === this.#player).length;
+    return `${fastest} You took ${mine} of ${all.length}.`.trim();
+  }
+
+  #wasOrWere(player) {
+    return player === this.#player ? 'You were' : `${player} was`;
+  }
+
+  /** Brings a new race into sight once: on a phone the race panel may be off the screen. */
+  #appear(race) {
+    if (this.#shown === race.start) return;
+    this.#shown = race.start;
+    const typing = document.activeElement?.matches('input');
+    if (!typing) this.#root.scrollIntoView({ block: 'nearest' });
+  }
+}
+
+const IDLE = `${UNITS.length} new assets for everyone in the room, after a countdown of ${LEAD_MS / 1000} seconds.`;
+
+const TITLES = { countdown: 'Get ready', open: 'Go!', over: 'Race over', past: 'Start a race' };

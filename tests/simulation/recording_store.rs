@@ -1,0 +1,285 @@
+//! The one store under everything, and the chronicle of what became of it: each change, and the asset after it.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use asset_arbiter::{
+    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
+    store::{Call, Created, Done, Limits, MemoryStore, Result, Selected, Store, Verdict},
+};
+use async_trait::async_trait;
+use parking_lot::Mutex;
+
+use crate::linearizability::follower::{Change, Follower, Known};
+
+use super::{tally::Deed, trace::Trace};
+
+pub struct RecordingStore {
+    inner: MemoryStore,
+    trace: Arc<Trace>,
+    chronicle: Mutex<Chronicle>,
+}
+
+#[derive(Default)]
+struct Chronicle {
+    assets: BTreeMap<AssetName, Page>,
+    /// How often each thing was done.
+    effects: BTreeMap<Deed, u64>,
+    /// The first that must never be.
+    broken: Option<String>,
+    emptied: bool,
+}
+
+/// An asset's lives: one, and one more each time that it is made again in a store that lost it.
+#[derive(Default)]
+struct Page {
+    past: Vec<Life>,
+    now: Life,
+}
+
+#[derive(Default)]
+struct Life {
+    follower: Follower,
+    /// The asset at each revision; `None`: removed.
+    states: BTreeMap<u64, Option<Known>>,
+}
+
+impl RecordingStore {
+    pub fn new(trace: Arc<Trace>) -> Self {
+        Self { inner: MemoryStore::default(), trace, chronicle: Mutex::default() }
+    }
+
+    /// What members see of an asset that nobody selected yet.
+    pub fn show(&self, asset: &AssetName, units: Units) {
+        let known = Known { units, remaining: units, ..Known::default() };
+        self.chronicle.lock().assets.entry(asset.clone()).or_default().now.states.insert(0, Some(known));
+    }
+
+    /// Loses everything.
+    pub async fn empty(&self, room: &RoomName) {
+        self.inner.remove_room(room).await.expect("it has no faults of its own");
+        self.trace.say(format_args!("store: lost everything"));
+        let mut chronicle = self.chronicle.lock();
+        chronicle.emptied = true;
+        for page in chronicle.assets.values_mut() {
+            let life = std::mem::take(&mut page.now);
+            page.past.push(life);
+        }
+    }
+
+    pub fn was_emptied(&self) -> bool {
+        self.chronicle.lock().emptied
+    }
+
+    /// Says that something must never be.
+    pub fn complain(&self, why: String) {
+        self.chronicle.lock().broken.get_or_insert(why);
+    }
+
+    /// Whether the asset ever was as somebody knows it.
+    pub fn had(
+        &self,
+        asset: &AssetName,
+        revision: u64,
+        known: Option<&Known>,
+    ) -> std::result::Result<(), String> {
+        let chronicle = self.chronicle.lock();
+        let states: Vec<_> = chronicle.lives(asset).filter_map(|life| life.states.get(&revision)).collect();
+        if states.iter().any(|state| state.as_ref() == known) {
+            return Ok(());
+        }
+        Err(format!("{asset} at revision {revision} is known as {known:?}, but it was {states:?}"))
+    }
+
+    /// Whether so many units were left at a revision.
+    pub fn had_left(
+        &self,
+        asset: &AssetName,
+        revision: u64,
+        remaining: Units,
+    ) -> std::result::Result<(), String> {
+        let chronicle = self.chronicle.lock();
+        let states = chronicle.lives(asset).filter_map(|life| life.states.get(&revision));
+        let left: Vec<_> = states.map(|state| state.as_ref().map_or(0, |known| known.remaining)).collect();
+        if left.contains(&remaining) {
+            return Ok(());
+        }
+        Err(format!("{asset} is said to have {remaining} left at revision {revision}, not {left:?}"))
+    }
+
+    /// Whether a revision is this player's grant.
+    pub fn granted(
+        &self,
+        asset: &AssetName,
+        revision: u64,
+        to: &PlayerName,
+    ) -> std::result::Result<(), String> {
+        let chronicle = self.chronicle.lock();
+        let told: Vec<_> =
+            chronicle.lives(asset).filter_map(|life| life.follower.told.get(&revision)).collect();
+        if told.iter().any(|change| matches!(change, Change::Granted { player, .. } if player == to)) {
+            return Ok(());
+        }
+        Err(format!("{to} is said to have got {asset} at revision {revision}, but that is {told:?}"))
+    }
+
+    /// The asset as members must see it in the end.
+    pub fn shown(&self, asset: &AssetName) -> Option<Known> {
+        let chronicle = self.chronicle.lock();
+        chronicle.assets.get(asset).and_then(|page| page.now.states.last_key_value()?.1.clone())
+    }
+
+    pub fn effects(&self) -> BTreeMap<Deed, u64> {
+        self.chronicle.lock().effects.clone()
+    }
+
+    /// Whether every step was one that may be.
+    pub fn is_sound(&self) -> std::result::Result<(), String> {
+        self.chronicle.lock().broken.clone().map_or(Ok(()), Err)
+    }
+
+    fn note(&self, call: Call, asset: &AssetName, revision: u64, change: Change, deed: Deed) {
+        self.trace.say(format_args!("store: {asset} at {revision}: {change:?} by {}/{}", call.node, call.seq));
+        let mut chronicle = self.chronicle.lock();
+        *chronicle.effects.entry(deed).or_default() += 1;
+        let page = &mut chronicle.assets.entry(asset.clone()).or_default().now;
+        let followed = page.follower.follow(revision, change);
+        let known = page.follower.known.clone();
+        let holds = known
+            .as_ref()
+            .is_none_or(|known| known.held <= known.units && known.remaining == known.units - known.held);
+        page.states.insert(revision, known.clone());
+        let sound = if holds { followed } else { Err(format!("the promise does not hold: {known:?}")) };
+        if let Err(why) = sound {
+            chronicle.broken.get_or_insert(format!("store: {why}"));
+        }
+    }
+
+    fn note_done(&self, call: Call, done: &Done, change: impl FnOnce(&AssetState) -> Change, deed: Deed) {
+        if !done.repeated {
+            self.note(call, &done.state.asset, done.state.revision, change(&done.state), deed);
+        }
+    }
+}
+
+impl Chronicle {
+    fn lives(&self, asset: &AssetName) -> impl Iterator<Item = &Life> {
+        self.assets.get(asset).into_iter().flat_map(|page| page.past.iter().chain([&page.now]))
+    }
+}
+
+#[async_trait]
+impl Store for RecordingStore {
+    fn shared(&self) -> bool {
+        true
+    }
+
+    fn limits(&self) -> Limits {
+        self.inner.limits()
+    }
+
+    fn room_ttl(&self) -> Option<Duration> {
+        self.inner.room_ttl()
+    }
+
+    async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
+        let created = self.inner.create(call, room, asset, units).await?;
+        let state = &created.state;
+        if created.created && !created.repeated {
+            let change = Change::Changed { units, remaining: units };
+            self.note(call, asset, state.revision, change, Deed::Create(asset.clone()));
+        }
+        Ok(created)
+    }
+
+    async fn select(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        players: &[PlayerName],
+        create: Option<Units>,
+    ) -> Result<Selected> {
+        let selected = self.inner.select(call, room, asset, players, create).await?;
+        let state = &selected.state;
+        for (player, verdict) in players.iter().zip(&selected.verdicts) {
+            let Verdict::Granted { revision } = *verdict else { continue };
+            // Those after a grant in the same step were grants, too.
+            let remaining = state.remaining + (state.revision - revision) as Units;
+            let change = Change::Granted { player: player.clone(), units: state.units, remaining };
+            self.note(call, asset, revision, change, Deed::Select(asset.clone(), player.clone()));
+        }
+        Ok(selected)
+    }
+
+    async fn release(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        player: &PlayerName,
+    ) -> Result<Done> {
+        let done = self.inner.release(call, room, asset, player).await?;
+        let change =
+            |state: &AssetState| Change::Released { player: player.clone(), remaining: state.remaining };
+        self.note_done(call, &done, change, Deed::Release(asset.clone(), player.clone()));
+        Ok(done)
+    }
+
+    async fn restock(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        n: Units,
+        condition: Option<u64>,
+    ) -> Result<Done> {
+        let done = self.inner.restock(call, room, asset, n, condition).await?;
+        let change = |state: &AssetState| Change::Changed { units: state.units, remaining: state.remaining };
+        self.note_done(call, &done, change, Deed::Restock(asset.clone()));
+        Ok(done)
+    }
+
+    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done> {
+        let done = self.inner.remove_asset(call, room, asset).await?;
+        self.note_done(call, &done, |_| Change::Removed, Deed::Remove(asset.clone()));
+        Ok(done)
+    }
+
+    async fn remove_room(&self, room: &RoomName) -> Result<()> {
+        self.inner.remove_room(room).await
+    }
+
+    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState> {
+        self.inner.asset(room, asset).await
+    }
+
+    async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
+        self.inner.snapshot(room).await
+    }
+
+    async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
+        self.inner.revisions(room).await
+    }
+
+    async fn holders(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        after_revision: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Grant>> {
+        self.inner.holders(room, asset, after_revision, limit).await
+    }
+
+    async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
+        self.inner.held_by(room, player).await
+    }
+
+    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
+        self.inner.touch(room, now).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.inner.ping().await
+    }
+}

@@ -1,0 +1,49 @@
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use asset_arbiter::store::{self, Options, Result, Store};
+use tempfile::TempDir;
+
+/// A folder of its own for one file.
+pub(crate) struct TempDb(TempDir);
+
+impl TempDb {
+    /// On the disk.
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// In memory where the machine offers that: for what makes many commits and is not about the disk.
+    pub(crate) fn quick() -> Self {
+        let shared_memory = Path::new("/dev/shm");
+        if shared_memory.is_dir() { Self(TempDir::new_in(shared_memory).unwrap()) } else { Self::new() }
+    }
+
+    pub(crate) fn file(&self) -> PathBuf {
+        self.0.path().join("game.db")
+    }
+
+    /// One of the files that SQLite or the store keeps beside it.
+    pub(crate) fn beside(&self, suffix: &str) -> PathBuf {
+        self.0.path().join(format!("game.db{suffix}"))
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("sqlite:{}", self.file().display())
+    }
+
+    pub(crate) fn open(&self) -> Arc<dyn Store> {
+        self.try_open().unwrap()
+    }
+
+    pub(crate) fn try_open(&self) -> Result<Arc<dyn Store>> {
+        store::open(&self.url(), Options { room_ttl: None, max_assets: None })
+    }
+
+    pub(crate) fn open_with_ttl(&self, ttl: Duration) -> Arc<dyn Store> {
+        store::open(&self.url(), Options { room_ttl: Some(ttl), max_assets: None }).unwrap()
+    }
+}
