@@ -1,6 +1,6 @@
-//! One hot asset and 2,000 connected players on one node over Redis: how many store calls a thousand decisions
-//! take, how many decisions a second there are beside redis-benchmark's unpipelined DECR on the same server in
-//! the same run, and what each costs whom in processor time.
+//! One hot asset and 2,000 connected players on one node over Redis. Measures store calls per thousand decisions,
+//! decisions per second compared with redis-benchmark's unpipelined DECR on the same server in the same run, and the
+//! processor time of node, store and players.
 //!
 //! `cargo bench --bench hot_asset`
 
@@ -21,15 +21,14 @@ use tokio::process::Command;
 use usage::{busy, sum};
 
 const PLAYERS: usize = 2000;
-/// As redis-benchmark has by itself.
+/// The default of redis-benchmark.
 const CLIENTS: &str = "50";
 const DECREMENTS: usize = 300_000;
 
-/// A race, and how many frames the node keeps for those who have not read them yet; who is further behind gets a
-/// snapshot.
+/// A race and the node's `--room-log`. Members that lag behind by more frames get a snapshot.
 type Heat = (Race, &'static str);
 
-/// Where everyone wins, each of 2,000 grants is told to 2,000 players: what is measured there is telling.
+/// If everyone wins, each of 2,000 grants is sent to 2,000 players, so that race measures delivery.
 const HEATS: [Heat; 4] = [
     (heat("a unit for everyone", PLAYERS as u32, 3), "512"),
     (heat("the same, all told by frames", PLAYERS as u32, 1), "4096"),
@@ -60,7 +59,7 @@ async fn main() {
     decrement(&redis).await;
 }
 
-/// Decrements a second.
+/// Measures decrements per second.
 async fn decrement(redis: &Server) -> f64 {
     let before = busy(redis.process.id());
     let output = Command::new("redis-benchmark")
@@ -82,20 +81,20 @@ struct Bench<'a> {
     node: [Process; 1],
 }
 
-/// What a race came to.
+/// The result of a race.
 struct Outcome {
     report: Report,
     spent: Counts,
 }
 
-/// What was used up to some moment.
+/// Usage up to some moment.
 #[derive(Clone, Copy)]
 struct Counts {
     decisions: f64,
-    /// Calls of the store that decide, and calls of any kind.
+    /// Store calls that decide, and store calls of any kind.
     selects: f64,
     calls: f64,
-    /// Microseconds of processor time of the node, of the store, and of the players, who are this process.
+    /// Microseconds of processor time of the node, of the store, and of the players (this process).
     busy: [f64; 3],
 }
 

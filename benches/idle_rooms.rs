@@ -1,5 +1,5 @@
-//! A hundred thousand rooms in which nothing happens, each with one member or only lingering: for how long nobody else gets
-//! a turn while they are looked after, compared with the store after the bus came back, and told that the node goes.
+//! A hundred thousand idle rooms, each with one member or only lingering. Measures how long other tasks are blocked
+//! during upkeep, during resyncs after a bus outage, and during the farewell at shutdown.
 //!
 //! `cargo bench --bench idle_rooms [-- ROOMS]`
 
@@ -28,7 +28,7 @@ use tokio::{runtime::Builder, sync::mpsc, time::sleep};
 
 const ROOMS: usize = 100_000;
 
-/// A bus to which nobody else listens.
+/// A bus without other nodes.
 #[derive(Default)]
 struct Quiet(Mutex<Option<mpsc::Sender<Incoming>>>);
 
@@ -53,7 +53,7 @@ impl Bus for Quiet {
     }
 }
 
-/// A node over a store that others may change, too.
+/// A node with a shared store.
 struct Node {
     arbiter: Arc<Arbiter>,
     bus: Arc<Quiet>,
@@ -99,7 +99,7 @@ fn two_threads() -> Builder {
 }
 
 async fn measure(name: &str, rooms: usize) {
-    // On a task of its own, so that it shares the workers with all others.
+    // Runs in a task of its own, so that it shares the workers with all others.
     let node = Node::start();
     let mut members = Vec::with_capacity(rooms);
     for n in 0..rooms {

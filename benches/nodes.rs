@@ -1,8 +1,9 @@
-//! 600 players of one room on three nodes, each on a host of its own: how much later than the first player the others hear of
-//! a grant, on the node where it was made and on the other two, with all selects at once and with 20 grants a second.
+//! 600 players of one room on three nodes, each on a host of its own. Measures the delay of a grant from the first
+//! player to the others, on the granting node and on the other two, with all selects at once and with 20 grants a
+//! second.
 //!
-//! `cargo bench --features full --bench nodes`, as root: the hosts are network namespaces. The servers are what `./test.sh`
-//! brought: on one small machine, with the players beside them.
+//! `cargo bench --features full --bench nodes`, as root, because the hosts are network namespaces. The servers are
+//! those installed by `./test.sh`, on one small machine together with the players.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on stops")]
 

@@ -1,5 +1,5 @@
-//! One hot asset: how many selects a second the store decides with one call in flight, beside what Redis does
-//! for 50 clients who decrement a key one by one, in the same run on the same server.
+//! One hot asset: selects per second of the Redis store with one call in flight, compared with 50 Redis clients that
+//! decrement a key one by one, in the same run on the same server.
 //!
 //! `cargo bench --bench redis`
 
@@ -28,10 +28,10 @@ const TIME: Duration = Duration::from_secs(2);
 const RUNS: usize = 3;
 const CLIENTS: usize = 50;
 
-/// What came of one measurement.
+/// The result of one measurement.
 struct Figure {
     decisions_a_second: f64,
-    /// Time the server's processor was busy, in microseconds.
+    /// Processor time of the server in microseconds.
     server_us: f64,
 }
 
@@ -61,7 +61,7 @@ fn show(what: &str, figure: &Figure, plain: &Figure) {
     println!("  {what:<34} {rate:>9.0}/s  {ratio:>5.2} x DECR  {server_us:>6.2} us of the server each");
 }
 
-/// The machine is never quite still: the best of a few runs is nearest to what could be.
+/// Returns the best of a few runs, because other load on the machine only slows a run down.
 async fn best<F: Future<Output = u64>>(server: &Server, run: impl Fn() -> F) -> Figure {
     let mut best = Figure { decisions_a_second: 0.0, server_us: f64::MAX };
     for _ in 0..RUNS {
@@ -74,7 +74,7 @@ async fn best<F: Future<Output = u64>>(server: &Server, run: impl Fn() -> F) -> 
     best
 }
 
-/// Microseconds.
+/// Processor time in microseconds.
 fn busy(server: &Server) -> f64 {
     let used = |field| server.info(&["INFO", "cpu"], field).unwrap().parse::<f64>().unwrap();
     (used("used_cpu_user") + used("used_cpu_sys")) * 1e6

@@ -1,6 +1,6 @@
-//! Many small rooms on one node over Redis, beside few large ones with as many players: what a room and a connection
-//! take while nothing happens, how long it takes until a lost bus is back, and that what happens on another node is heard
-//! before and after.
+//! Many small rooms on one node over Redis, compared with few large ones of as many players. Measures the cost of an
+//! idle room and connection, the recovery from a lost bus, and that events of another node arrive before and after the
+//! loss.
 //!
 //! `cargo bench --bench rooms [-- CONNECTIONS]`
 
@@ -28,25 +28,26 @@ use tokio::time::sleep;
 use usage::{busy, resident, sum};
 
 const CONNECTIONS: usize = 10_000;
-/// Until what comes with joining is over, and rooms are compared with the store each at its own time.
+/// Until the effects of joining are over and the resyncs of the rooms are spread out.
 const SETTLE: Duration = Duration::from_secs(15);
 const WATCH: Duration = Duration::from_secs(30);
-/// Of `--resync-interval`.
+/// The default of `--resync-interval`.
 const DEFAULT: &str = "5s";
-/// Rooms that have a member on another node, too.
+/// Rooms that also have a member on another node.
 const SHARED: usize = 100;
 
-/// Selected by everyone once, so that it is stored; and those selected on the other node before and after the bus is lost.
+/// The first is selected by everyone once, so that it is stored; the others on the other node, before and after the
+/// loss of the bus.
 const ASSETS: [&str; 3] = ["sword", "bow", "crown"];
 
-/// So many players in so many rooms, the same number in each.
+/// Players distributed evenly over rooms.
 struct Scene {
     players: usize,
     rooms: usize,
     resync: &'static str,
 }
 
-/// A node with the players of a scene on it.
+/// A node with the players of a scene.
 struct Stage {
     redis: Server,
     node: Process,
@@ -78,7 +79,7 @@ async fn main() {
 }
 
 impl Scene {
-    /// Sets it up, and watches it while nothing happens.
+    /// Sets the scene up and measures it while idle.
     async fn watch(self, engine: &Engine) -> (Stage, Figures) {
         let redis = engine.start();
         let node = start(&redis, self.resync).await;
@@ -110,7 +111,7 @@ impl Stage {
         self.node.child.id().unwrap()
     }
 
-    /// How many rooms each node that has any is subscribed to, as Redis says, the most first.
+    /// The number of rooms that each subscribed node subscribes to, according to Redis, largest first.
     fn subscribed(&self) -> Vec<usize> {
         let clients: String = self.redis.ask(&["CLIENT", "LIST", "TYPE", "pubsub"]);
         let rooms = |client: &str| client.split_once(" sub=")?.1.split(' ').next()?.parse().ok();
@@ -127,13 +128,13 @@ impl Stage {
         );
     }
 
-    /// How many connections hear the room of a player.
+    /// The number of connections subscribed to the room of a player.
     fn hearers(&self, number: usize) -> usize {
         let channel = format!("asset-arbiter:{{{}}}:bus:0", self.scene.room(number));
         self.redis.ask::<(String, usize)>(&["PUBSUB", "NUMSUB", &channel]).1
     }
 
-    /// The node's connections to Redis, while it is the only one; ours is left out.
+    /// The node's connections to Redis, while it is the only node, without our own.
     fn connections(&self) -> usize {
         let clients: String = self.redis.ask(&["CLIENT", "LIST"]);
         clients.lines().filter(|client| !client.contains("cmd=client|list")).count()
@@ -160,7 +161,8 @@ impl Stage {
         self.counts().await.0[Counts::COMPARISONS]
     }
 
-    /// A second node gets members in some of the rooms; what they are granted is heard here, also after the bus was gone.
+    /// Adds members in some rooms on a second node, and checks that their grants arrive here before and after a bus
+    /// outage.
     async fn lose_the_bus(mut self) -> String {
         let there = start(&self.redis, DEFAULT).await;
         let (rooms, apart) = (self.scene.rooms, self.scene.rooms / SHARED);
@@ -190,7 +192,7 @@ impl Stage {
         )
     }
 
-    /// One guest after the other selects what is new in its room, and the member here hears of it.
+    /// Guest after guest selects a new asset in its room, and the member here waits for the event.
     async fn grants_are_heard(&mut self, guests: &Crowd, apart: usize, asset: &str) -> String {
         let mut took = Vec::new();
         for guest in 0..guests.len() {
@@ -214,7 +216,7 @@ async fn start(redis: &Server, resync: &str) -> Process {
     Process::start(&["--store", &redis.url(), "--resync-interval", resync, &one, &two, &three]).await
 }
 
-/// When it was so.
+/// Waits for a condition and returns the time.
 async fn until(what: &str, is_so: impl AsyncFn() -> bool) -> Instant {
     let waiting = async {
         while !is_so().await {

@@ -1,5 +1,5 @@
-//! What sharing a commit brings: decisions per second of the SQLite store under contention beside one fsync per
-//! decision, on the same disk in the same run. `cargo bench --bench sqlite [-- FOLDER]`
+//! The benefit of group commit: decisions per second of the SQLite store under contention, compared with one fsync per
+//! decision on the same disk in the same run. `cargo bench --bench sqlite [-- FOLDER]`
 
 use std::{
     fs::File,
@@ -16,11 +16,11 @@ use asset_arbiter::{
 use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
 
-/// How long each way of asking is measured.
+/// How long each load is measured.
 const TIME: Duration = Duration::from_secs(3);
-/// More than anyone gets in that time.
+/// More units than can be granted in that time.
 const UNITS: u32 = 100_000_000;
-/// A page, which is what a small commit writes at least.
+/// One page, the minimum that a small commit writes.
 const PAGE: [u8; 4096] = [7; 4096];
 
 #[tokio::main]
@@ -48,7 +48,7 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a way of asking came to.
+/// The results of one load.
 struct Figures {
     decisions_per_second: f64,
     latency: Histogram<u64>,
@@ -77,7 +77,7 @@ fn syncs_per_second(path: &Path) -> std::io::Result<f64> {
     Ok(f64::from(syncs) / begun.elapsed().as_secs_f64())
 }
 
-/// New players ask for new assets of one room.
+/// New players select new assets of one room.
 struct Race {
     store: Arc<dyn Store>,
     room: RoomName,
@@ -89,7 +89,7 @@ impl Race {
         Self { store, room: room.parse().expect("a name") }
     }
 
-    /// Every asset has one caller, that asks for so many players at a time, as soon as it has its answer.
+    /// Each asset has one caller, which selects for `players` players at a time and continues once answered.
     async fn run(&self, assets: usize, players: usize, units: u32) -> anyhow::Result<Figures> {
         let mut callers = JoinSet::new();
         let begun = Instant::now();
@@ -105,7 +105,7 @@ impl Race {
     }
 }
 
-/// How many microseconds each call took.
+/// Returns the microseconds of each call.
 async fn ask(
     store: Arc<dyn Store>,
     room: RoomName,

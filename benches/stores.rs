@@ -1,8 +1,8 @@
-//! 200 players race on one node over each store there is, on the servers that the tests use, and 200 on each of two
-//! nodes: decisions a second, store calls per 1,000 decisions, and what DynamoDB counts as consumed.
+//! 200 players race on one node over every store, on the servers that the tests use, and 200 on each of two nodes.
+//! Measures decisions a second, store calls per 1,000 decisions, and the consumed capacity reported by DynamoDB.
 //!
-//! `cargo bench --features full --bench stores`; `ASSET_ARBITER_ENGINES=tidb,mariadb` leaves the others out. The servers
-//! are what `./test.sh` brought: on one small machine, with the players beside them.
+//! `cargo bench --features full --bench stores`; `ASSET_ARBITER_ENGINES=tidb,mariadb` selects engines. The servers are
+//! those installed by `./test.sh`, on one small machine together with the players.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on stops")]
 
@@ -57,7 +57,7 @@ async fn on(engine: &str, url: &str) {
     }
 }
 
-/// Other nodes may use it, too.
+/// Stores that several nodes can share.
 async fn on_shared(engine: &str, url: &str) {
     on(engine, url).await;
     let start = async || Process::start(&["--store", url, "--resync-interval", "500ms"]).await;

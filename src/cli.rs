@@ -1,4 +1,4 @@
-//! Everything about starting up that a reader of the architecture can skip.
+//! Startup details that a reader of the architecture can skip.
 
 pub(crate) mod bots;
 pub(crate) mod signals;
@@ -33,17 +33,17 @@ pub(crate) use self::{
 };
 use self::{bots::BotsArgs, serve_args::ServeArgs};
 
-/// What there is to do.
+/// What the command line asks for.
 pub(crate) enum Command {
-    /// Decide who gets the asset.
+    /// Serve players.
     Serve(Box<Config>),
-    /// Play.
+    /// Run bots against a server.
     Bots(BotsArgs),
-    /// Nothing more.
+    /// The work is already done; exit with this code.
     Done(ExitCode),
 }
 
-/// Reads the command line, the environment and the file; tells what is wrong with them and ends when anything is.
+/// Reads the command line, the environment and the configuration file. Reports any errors and then exits.
 pub(crate) fn parse() -> Command {
     let (cli, usage) = layers::parse();
     let cli = match cli {
@@ -68,8 +68,8 @@ fn serve(args: ServeArgs, usage: &[String]) -> Command {
     }
 }
 
-/// Ends the process, with 0 when all went well; else one line says why. At once: a driver whose tasks the runtime cuts
-/// off may panic over it, and that would be what is read.
+/// Exits with 0, or with 1 and one line for the error. Exits at once, because a driver may panic when the runtime
+/// cancels its tasks, and the panic would hide the error.
 pub(crate) fn end(result: anyhow::Result<()>) -> ! {
     let Err(error) = result else { process::exit(0) };
     failed(&[format!("{error:#}")], 1);
@@ -83,7 +83,7 @@ fn failed(problems: &[String], code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Tells how the layers relate.
+/// Explains the precedence of the configuration sources.
 const AFTER_HELP: &str = "Without a command it serves. A flag beats its environment variable, which beats the \
                           file named by --config.";
 

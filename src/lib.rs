@@ -1,8 +1,8 @@
-//! Decides, for browser games and bots, who gets the asset: exactly once, under faults, over WebSocket.
+//! Decides, for browser games and bots, who gets an asset: exactly once, under faults, over WebSocket.
 //!
-//! The layers, top to bottom; a file imports only from layers below its own (`tests/tidy.rs` holds us to it):
-//! [`server`] and [`bots`] speak the wire, [`arbiter`] holds the rules, [`store`] and [`bus`] hold the
-//! drivers (which share what is in `link`), [`model`] holds the words that all of them use. `ARCHITECTURE.md` is the map.
+//! The layers, top to bottom; a file imports only from the layers below its own (`tests/tidy.rs` checks this):
+//! [`server`] and [`bots`] implement the protocol, [`arbiter`] the rules, [`store`] and [`bus`] the drivers (with
+//! shared code in `link`), [`model`] the types that all layers use. `ARCHITECTURE.md` gives the overview.
 
 pub mod model;
 
@@ -17,7 +17,7 @@ pub mod arbiter;
 pub mod bots;
 pub mod server;
 
-/// What every store is put through, for those that only unit tests can make.
+/// The conformance suite, for stores that only unit tests can create.
 #[cfg(test)]
 #[path = "../tests/conformance/mod.rs"]
 mod conformance;

@@ -1,4 +1,4 @@
-//! What a store and a bus share to reach the same servers.
+//! What a store and a bus share to connect to the same servers.
 
 #[cfg(feature = "redis")]
 pub(crate) mod redis;

@@ -7,74 +7,75 @@
  *     room.on('granted', ({ asset, player }) => console.log(`${player} has the ${asset}`));
  *     const { granted, remaining } = await room.select('sword');
  *
- * A room keeps itself connected. After a drop it resumes where it was and repeats every request that
- * has no answer yet, which is safe because a player holds at most one unit of an asset. When the machine wakes
- * from sleep or the network returns, the room pings the server and reconnects if no pong comes. A page that is
- * frozen or enters the back/forward cache closes its connection and resumes when it is shown again.
+ * A room stays connected. After a lost connection it resumes from its last frame and retries every unanswered request.
+ * Retries are safe because a player holds at most one unit of an asset. After the machine wakes from sleep or the
+ * network returns, the room pings the server and reconnects if no pong arrives. A page that is frozen or enters the
+ * back/forward cache closes its connection and resumes when it is shown again.
  *
- * Read from the top: what a caller uses, then `View` (what is known of the room), `Requests` (what waits
- * for an answer), `Link` (the connection and when to come back), `Environment` (events of the page and the network),
- * then small helpers.
+ * Read from the top: the public API, then `View` (the room's state), `Requests` (unanswered requests), `Link` (the
+ * connection and its reconnects), `Environment` (events of the page and the network), then small helpers.
  *
  * @module asset-arbiter
  */
 
-/** Requests sent and not answered; the server reads no more than this ahead of its own answers. */
+/** Maximum unanswered requests; the server reads no more than this ahead of its replies. */
 const MAX_IN_FLIGHT = 64;
-/** Requests that wait for a connection or a free place; a caller beyond that hears `limit_reached`. */
+/** Maximum requests that wait for a connection or a free slot in flight. Further ones fail with `limit_reached`. */
 const MAX_WAITING = 1024;
-/** How often a request is repeated whose outcome the server does not know, before the caller hears of it. */
+/** Maximum retries of a request whose outcome the server does not know. */
 const MAX_OUTCOME_REPEATS = 5;
-/** Until a rate limited `sync` is repeated, and how often: the server sends one whole snapshot a second at most. */
+/** Delay and maximum of retries of a rate limited `sync`. The server sends at most one whole snapshot a second. */
 const SYNC_REPEAT_MS = 1_100;
 const MAX_SYNC_REPEATS = 5;
 /**
- * Until a request without an answer is repeated on a live connection, and how often. It is well above the server's
+ * Timeout and maximum of retries of an unanswered request on a live connection. The timeout is well above the server's
  * select deadline (5 s by default).
  */
 const ANSWER_WAIT_MS = 30_000;
 const MAX_ANSWER_REPEATS = 4;
-/** The same for requests sent before an error without a request id: it may have been the answer to one of them. */
+/** The timeout of requests sent before an error without a request id, because the error may have been their answer. */
 const UNNAMED_WAIT_MS = 2_000;
-/** Removed assets whose last revision is remembered, so that a late frame cannot revive them. */
+/** Removed assets whose last revision is kept, so that a late frame cannot revive them. */
 const MAX_REMOVED = 4096;
-/** Room frames kept while the parts of a snapshot arrive; one room log is 512 frames by default. */
+/** Room frames buffered while the parts of a snapshot arrive; a room log has 512 frames by default. */
 const MAX_BETWEEN_PARTS = 1024;
-/** An asset lists its first holders only, as the server does. */
+/** An asset lists only its first holders, as on the server. */
 const MAX_HOLDERS = 32;
 
-/** Spreads the clients that lost the same server, yet feels immediate. */
+/** Spreads the clients of a lost server, yet feels immediate. */
 const AT_ONCE_JITTER_MS = 100;
 const BACKOFF_FIRST_MS = 250;
 const BACKOFF_CAP_MS = 10_000;
-/** A longer wait than this is a mistake of the server, and timers cannot hold more than 24 days. */
+/** Longer delays are a mistake of the server, and timers cannot hold more than 24 days. */
 const MAX_RETRY_AFTER_MS = 3_600_000;
-/** A connection that lived this long was a success: the next drop is a first failure again. */
+/** A connection that lasted this long resets the failure count. */
 const STABLE_MS = 1_000;
-/** From dialling to `welcome`; also heals a handshake that hangs. */
+/** The timeout from dialling to `welcome`. Also recovers from a hanging handshake. */
 const WELCOME_WAIT_MS = 10_000;
-/** From our ping to any sign of life. Above the server's select deadline (5 s): a full server answers that first. */
+/**
+ * The timeout of a ping. Above the server's select deadline (5 s), because a full server answers pending selects first.
+ */
 const PONG_WAIT_MS = 10_000;
-/** Silence that is suspicious while requests wait: a little more than the server's select deadline. */
+/** Silence before a ping while requests are pending: a little more than the server's select deadline. */
 const BUSY_SILENCE_MS = 6_000;
-/** Silence that is suspicious otherwise, as a multiple of the server's ping interval. */
+/** Silence before a ping otherwise, as a multiple of the server's ping interval. */
 const IDLE_SILENCE_FACTOR = 1.2;
 const DEFAULT_PING_INTERVAL_MS = 25_000;
-/** The longest that a timer of the connection runs, so that a wake-up is noticed within that time in every state. */
+/** The longest timer of the connection, so that a wake-up is noticed within this time in every state. */
 const TICK_MS = 1_000;
-/** A timer later than this means that the machine slept. Timers of a busy or hidden page are usually late by less. */
+/** A timer later than this means that the machine slept. On a busy or hidden page timers are usually less late. */
 const LATE_MS = 2_000;
-/** From a probe, a ping after a wake-up or a change of the network, to its pong; longer where connecting took longer. */
+/** The timeout of a probe, a ping after a wake-up or a network change. Longer if connecting took longer. */
 const PROBE_WAIT_MS = 1_000;
 const MAX_PROBE_WAIT_MS = 3_000;
-/** A frame that arrives this soon after a probe may have been buffered before the sleep: only the pong counts. */
+/** A frame this soon after a probe may have been buffered before the sleep, so only the pong counts. */
 const STALE_MS = 250;
-/** A wake-up restarts a handshake that is older than this, and shortens a wait at most this often. */
+/** A wake-up restarts handshakes older than this, and shortens delays at most this often. */
 const REDIAL_MS = 1_000;
-/** Some runtimes (Node 22.0 to 22.8) report a failed connection by `error` alone, without a `close`. */
+/** Some runtimes (Node 22.0 to 22.8) report a failed connection by `error` alone, without `close`. */
 const CLOSE_AFTER_ERROR_MS = 100;
 
-/** Words for people; what to do follows from the code's range alone. @type {Record<number, string>} */
+/** Names for people. The range of a code alone determines what to do. @type {Record<number, string>} */
 const CLOSE_REASONS = {
   4001: 'unauthorized', 4003: 'forbidden', 4004: 'room_removed', 4008: 'protocol_violation',
   4100: 'draining', 4101: 'store_away', 4113: 'full', 4129: 'too_fast', 4200: 'too_slow',
@@ -83,7 +84,7 @@ const CLOSE_REASONS = {
 /**
  * @typedef {{ player: string, at: number }} Holder  `at` in Unix milliseconds
  * @typedef {Readonly<{ asset: string, units: number, remaining: number, revision: number, held: number,
- *   holders: ReadonlyArray<Holder> }>} Asset  `holders`: the first 32 at most; every change makes a new object
+ *   holders: ReadonlyArray<Holder> }>} Asset  `holders`: the first 32 at most; every change creates a new object
  * @typedef {Readonly<{ count: number, names: ReadonlyArray<string> }>} Players  `names` is empty in large rooms
  * @typedef {'connecting' | 'connected' | 'reconnecting' | 'closed'} State
  * @typedef {{ asset: string, granted: boolean, alreadyHeld: boolean, reason: string | null, remaining: number,
@@ -102,7 +103,7 @@ const CLOSE_REASONS = {
  *   code 1001 with reason `suspended`: the page is frozen or in the back/forward cache, and the room resumes with it
  * @property {{ code: string, message: string, temporary: boolean }} error  belongs to no pending request
  *
- * @typedef {object} SocketLike  what is used of a WebSocket
+ * @typedef {object} SocketLike  the used part of a WebSocket
  * @property {(text: string) => void} send
  * @property {(code?: number, reason?: string) => void} close
  * @property {any} onmessage
@@ -112,22 +113,22 @@ const CLOSE_REASONS = {
  *
  * @typedef {object} JoinOptions
  * @property {string} room  1-64 characters of `A-Za-z0-9_.:-`
- * @property {string} [player]  a name of the same form; without one you are an observer
- * @property {string} [token]  proves who the player is, where the server asks for it
- * @property {SocketClass} [WebSocket]  needed where there is no global one (Node 20)
+ * @property {string} [player]  a name of the same form; without a player the room is joined as an observer
+ * @property {string} [token]  proof of the player's identity, if the server requires it
+ * @property {SocketClass} [WebSocket]  required where there is no global one (Node 20)
  * @property {() => number} [random]  0 <= n < 1, for the jitter of every delay
  *
  * @typedef {Record<string, any>} Frame  one decoded message of the server
  */
 
 /**
- * Joins a room; the connection is made in the background and kept until `leave()`.
+ * Joins a room. Connects in the background and stays connected until `leave()`.
  *
  * @param {string | URL | ReadonlyArray<string | URL>} url  `ws:`, `wss:`, `http:` or `https:` address of the server, or
  *   several: the nodes of one deployment, of which the next is tried when one fails
  * @param {JoinOptions} options
  * @returns {Room}
- * @throws {TypeError} when an argument is not usable
+ * @throws {TypeError} if an argument is invalid
  */
 export function joinRoom(url, options) {
   const { room, player, token, random = Math.random } = options ?? {};
@@ -145,22 +146,22 @@ export function joinRoom(url, options) {
 }
 
 /**
- * What a request is refused with. Every request settles: it is answered or refused. The room itself repeats
- * - each request that has no answer when the connection is lost, or after 30 s on a live one (at most 4 times);
- * - each request that is refused with `outcome_unknown` (at most 5 times, with a backoff);
- * - a `sync` that is refused with `rate_limited` (at most 5 times, every 1.1 s).
+ * The error of a refused request. Every request settles: it is answered or refused. The room itself retries
+ * - each request that is unanswered when the connection is lost, or after 30 s on a live one (at most 4 times);
+ * - each request that fails with `outcome_unknown` (at most 5 times, with a backoff);
+ * - a `sync` that fails with `rate_limited` (at most 5 times, every 1.1 s).
  *
- * Every other refusal rejects, `temporary` or not: a `select`, `release` or `ping` that is `rate_limited` is the
- * caller's to repeat.
+ * Every other refusal rejects, `temporary` or not: the caller retries a `select`, `release` or `ping` that is
+ * `rate_limited`.
  *
- * `code` is one of the protocol's, `left` after `leave()`, or why the server closed the
- * room for good: `unauthorized`, `forbidden`, `room_removed`, `protocol_violation`, `closed`.
+ * `code` is one of the protocol's, `left` after `leave()`, or the reason why the server closed the room for good:
+ * `unauthorized`, `forbidden`, `room_removed`, `protocol_violation`, `closed`.
  */
 export class ArbiterError extends Error {
   /**
    * @param {string} code
    * @param {string} message
-   * @param {boolean} temporary  whether the same request may succeed later
+   * @param {boolean} temporary  whether a retry may succeed
    */
   constructor(code, message, temporary) {
     super(message);
@@ -170,14 +171,14 @@ export class ArbiterError extends Error {
   }
 }
 
-/** A room as one player or observer sees it. Made by `joinRoom`. */
+/** A room as seen by one player or observer. Created by `joinRoom`. */
 class Room {
   #emitter = new Emitter();
   #view;
   #requests;
   #link;
   #environment;
-  /** The `sync` under way. @type {Promise<void> | null} */
+  /** The pending `sync`. @type {Promise<void> | null} */
   #syncing = null;
   /** @type {State} */
   #state = 'connecting';
@@ -194,7 +195,7 @@ class Room {
   constructor(bases, { room, player, token, Socket, random }) {
     /** The room's name. */
     this.name = room;
-    /** Resolves on the first welcome; rejects when the room is closed for good before. */
+    /** Resolves on the first welcome. Rejects if the room is closed for good before it. */
     this.ready = this.#firstWelcome.promise;
     this.ready.catch(() => {}); // whoever does not look at it shall not hear of an unhandled rejection
     this.#view = new View(player, (event, detail) => this.#emitter.emit(event, detail));
@@ -215,25 +216,25 @@ class Room {
     this.#link.dial();
   }
 
-  /** All assets as now known. @returns {ReadonlyMap<string, Asset>} */
+  /** All known assets. @returns {ReadonlyMap<string, Asset>} */
   get assets() { return this.#view.assets; }
   /** The assets this player holds. @returns {ReadonlySet<string>} */
   get held() { return this.#view.held; }
-  /** Who is here. @returns {Players} */
+  /** The players in the room. @returns {Players} */
   get players() { return this.#view.players; }
-  /** Who we are: the name given, or the one the server read from the token; null for an observer. */
+  /** This player's name, as given or as read by the server from the token; null for an observer. */
   get player() { return this.#view.player; }
   /** @returns {State} */
   get state() { return this.#state; }
-  /** The server in use. */
+  /** The current server. */
   get url() { return this.#link.base; }
   /** The last measured round trip of a ping or another request, in milliseconds. */
   get latencyMs() { return this.#requests.roundTripMs; }
-  /** An estimate of the server's clock minus ours, in milliseconds; best after a `ping()`. */
+  /** An estimate of the server's clock minus the local one, in milliseconds; best after a `ping()`. */
   get serverTimeOffsetMs() { return this.#serverTimeOffsetMs; }
 
   /**
-   * Asks for one unit of an asset. A denial resolves with `granted: false`.
+   * Requests one unit of an asset. A denial resolves with `granted: false`.
    * @param {string} asset
    * @returns {Promise<Selection>}
    */
@@ -246,7 +247,7 @@ class Room {
   }
 
   /**
-   * Gives a unit back. Rejects with `not_held` when there was none.
+   * Returns a unit. Rejects with `not_held` if the player holds none.
    * @param {string} asset
    * @returns {Promise<Release>}
    */
@@ -259,7 +260,7 @@ class Room {
   }
 
   /**
-   * Asks for the whole state once more; resolves when it has been applied. Concurrent calls share one snapshot.
+   * Requests a snapshot and resolves when it is applied. Concurrent calls share one snapshot.
    * @returns {Promise<void>}
    */
   sync() {
@@ -274,7 +275,7 @@ class Room {
     return roundTripMs;
   }
 
-  /** Closes for good; whatever still waits is rejected with the code `left`. */
+  /** Closes for good. Pending requests reject with the code `left`. */
   leave() {
     this.#link.close();
     this.#end(new ArbiterError('left', 'this room was left', false), { code: 1000, reason: 'left' });
@@ -284,7 +285,7 @@ class Room {
    * @template {keyof RoomEvents} E
    * @param {E} event
    * @param {(detail: RoomEvents[E]) => void} listener
-   * @returns {() => void} takes the listener off again
+   * @returns {() => void} removes the listener
    */
   on(event, listener) {
     this.#emitter.of(event).add(listener);
@@ -377,7 +378,7 @@ class Room {
   }
 }
 
-/** What is known of a room: only room frames, `welcome` and `snapshot` change it. */
+/** The room's state. Only room frames, `welcome` and `snapshot` change it. */
 class View {
   /** @type {Map<string, Asset>} */
   assets = new Map();
@@ -388,13 +389,15 @@ class View {
   #emit;
   /** @type {string | null} */
   #epoch = null;
-  /** The last room frame applied; null while resuming from it would leave something out. @type {number | null} */
+  /**
+   * The offset of the last applied room frame; null while resuming from it would lose something. @type {number | null}
+   */
   #offset = null;
-  /** Whether `players.names` is complete; large rooms tell the count alone. */
+  /** True if `players.names` is complete. Large rooms report only the count. */
   #named = false;
   /** Last revision of removed assets. @type {Map<string, number>} */
   #removed = new Map();
-  /** A snapshot of several parts on its way. @type {{ parts: Frame[], later: Frame[] } | null} */
+  /** A snapshot whose parts are still arriving. @type {{ parts: Frame[], later: Frame[] } | null} */
   #assembly = null;
 
   /**
@@ -406,7 +409,7 @@ class View {
     this.#emit = emit;
   }
 
-  /** Where to resume, for the address of the next connection. @returns {Record<string, string | number>} */
+  /** Where to resume, for the URL of the next connection. @returns {Record<string, string | number>} */
   position() {
     return this.#epoch === null || this.#offset === null ? {} : { epoch: this.#epoch, offset: this.#offset };
   }
@@ -418,12 +421,13 @@ class View {
     if (frame.recovered) return; // all stays, our own offset too: the missed frames follow
     this.#replace(frame);
     this.#epoch = frame.epoch;
-    // A large state follows as snapshot parts. Cut off before them, we must not resume as if we had them.
+    // A large state follows as snapshot parts. If the connection breaks before they arrive, we must not resume from
+    // here.
     this.#offset = frame.assets.length > 0 ? frame.offset : null;
   }
 
   /**
-   * Takes a frame of the room, unless it is known already.
+   * Applies a room frame, unless it is already known.
    * @param {Frame} frame
    * @returns {'applied' | 'replaced' | 'lost'} `lost`: only a fresh welcome can help
    */
@@ -437,8 +441,8 @@ class View {
   }
 
   /**
-   * A reply comes before its room frame: the frame sets the asset, but what you hold is known at once. Where
-   * the frames are as new as the reply, they know better.
+   * Updates `held` from a reply, which arrives before its room frame. The frame then updates the asset. If frames of
+   * the same or a newer revision were already applied, they take precedence.
    * @param {Frame} reply
    */
   foresee({ asset, revision, granted, released }) {
@@ -540,7 +544,7 @@ class View {
   }
 
   /**
-   * Frames between the parts of a snapshot are newer than it and must not be lost under it.
+   * Postpones a frame between the parts of a snapshot, because it is newer than the snapshot.
    * @param {{ later: Frame[] }} assembly
    * @param {Frame} frame
    */
@@ -575,14 +579,14 @@ class View {
  * @property {number} calledAt
  * @property {number} sentAt
  * @property {number} sends
- * @property {number} refusals  after which it was repeated
- * @property {number} resends  because no answer came
- * @property {ReturnType<typeof setTimeout>} [timer]  until it is repeated after a refusal
+ * @property {number} refusals  that were retried
+ * @property {number} resends  after a timeout
+ * @property {ReturnType<typeof setTimeout>} [timer]  until the retry after a refusal
  * @property {(answer: Answer) => void} resolve
  * @property {(error: Error) => void} reject
  */
 
-/** Requests until they are answered: in order, few at a time, repeated when an answer may have been lost. */
+/** Pending requests: sent in order, a limited number in flight, retried if an answer may have been lost. */
 class Requests {
   /** Round trip of the last answer, in milliseconds. @type {number | null} */
   roundTripMs = null;
@@ -594,7 +598,7 @@ class Requests {
   #sent = new Map();
   /** @type {Request[]} */
   #waiting = [];
-  /** When the last error without a request id came. */
+  /** When the last error without a request id arrived. */
   #unnamedAt = -Infinity;
   /** @type {ArbiterError | null} */
   #ended = null;
@@ -633,7 +637,7 @@ class Requests {
     this.#pump();
   }
 
-  /** What was sent and not answered goes first on the next connection. */
+  /** Unanswered requests are sent first on the next connection. */
   down() {
     this.#connected = false;
     for (const request of this.#sent.values()) this.#cancelRepeat(request);
@@ -654,7 +658,7 @@ class Requests {
     if (request) this.#settle(request, frame);
   }
 
-  /** A snapshot names no request: it answers every `sync` that was sent. */
+  /** A snapshot has no request id. It answers every `sync` that was sent. */
   synced() {
     for (const request of [...this.#sent.values()]) if (request.type === 'sync') this.#settle(request, {});
   }
@@ -662,7 +666,7 @@ class Requests {
   /**
    * @param {string | undefined} id
    * @param {{ code: string, message: string, temporary: boolean }} error
-   * @returns {boolean} whether a request of ours was meant
+   * @returns {boolean} true if the error is about one of our requests
    */
   refuse(id, error) {
     const request = this.#refused(id);
@@ -680,7 +684,7 @@ class Requests {
     return true;
   }
 
-  /** Repeats requests whose answer is overdue on a live connection; rejects them in the end. */
+  /** Retries requests whose answer is overdue on a live connection; finally rejects them. */
   resendOverdue() {
     const now = performance.now();
     for (const request of [...this.#sent.values()]) {
@@ -696,8 +700,8 @@ class Requests {
   }
 
   /**
-   * The request that an error refuses. Older servers refuse a `sync` without its id. Any other error without an id may
-   * mean that some request is never answered, so all of them are repeated sooner.
+   * The request that an error is about. Older servers refuse a `sync` without its id. Any other error without an id may
+   * mean that some request is never answered, so all of them are retried sooner.
    * @param {string | undefined} id
    */
   #refused(id) {
@@ -707,13 +711,13 @@ class Requests {
     return sync;
   }
 
-  /** Whether a request of that id has settled: one that was sent twice may be answered twice. @param {unknown} id */
+  /** True if a request of that id has settled: a request sent twice may be answered twice. @param {unknown} id */
   #isSettled(id) {
     return typeof id === 'string' && /^[1-9][0-9]*$/.test(id) && Number(id) <= this.#lastId;
   }
 
   /**
-   * Milliseconds until a refused request is repeated; null if it rejects.
+   * Milliseconds until the retry of a refused request; null if it rejects.
    * @param {Request} request
    * @param {{ code: string, temporary: boolean }} error
    */
@@ -768,28 +772,28 @@ class Requests {
 /**
  * @typedef {{ code: number, reason: string, retryInMs?: number }} Why  no `retryInMs` while suspended
  * @typedef {object} LinkHooks
- * @property {(base: string) => string} address  where to connect to, of the given server
+ * @property {(base: string) => string} address  the URL to connect to, for the given server
  * @property {(frame: Frame) => void} frame
- * @property {() => boolean} busy  whether an answer is being waited for
+ * @property {() => boolean} busy  whether requests are pending
  * @property {() => void} tick  called every second while connected
- * @property {(why: Why) => void} down  lost; comes back by itself
- * @property {(why: { code: number, reason: string }) => void} over  closed for good by the server
+ * @property {(why: Why) => void} down  the connection was lost and will be retried
+ * @property {(why: { code: number, reason: string }) => void} over  the server closed the room for good
  *
- * @typedef {{ ms: number, byServer: boolean, shortened: boolean, why: Why }} Wait  until the next dial. `byServer`: the
- *   server said how long, and a wake-up does not shorten it; `shortened`: a wake-up has
+ * @typedef {{ ms: number, byServer: boolean, shortened: boolean, why: Why }} Wait  the delay before the next dial.
+ *   `byServer`: set by the server, so a wake-up does not shorten it; `shortened`: a wake-up has shortened it
  * @typedef {Wait & { since: Timestamp }} Retry
  *
  * @typedef {object} PendingPing  a ping of the library itself
  * @property {string} id
  * @property {Timestamp} at
- * @property {number} waitMs  after which the connection is given up
- * @property {boolean} probe  sent after a wake-up or a change of the network
+ * @property {number} waitMs  the timeout of the pong
+ * @property {boolean} probe  sent after a wake-up or a network change
  * @property {boolean} again  the second probe, because the machine slept during the first
  */
 
 /**
- * One connection at a time, kept: decides from the close code when to come back, and notices a dead network. Its state
- * is waiting (`#retry`), dialling (`#socket`), connected (`#welcomedAt`) or stopped (`#stopped`).
+ * Maintains one connection. Decides from the close code when to reconnect, and detects a dead network. Its state is
+ * waiting (`#retry`), dialling (`#socket`), connected (`#welcomedAt`) or stopped (`#stopped`).
  */
 class Link {
   #bases;
@@ -797,7 +801,7 @@ class Link {
   #random;
   #hooks;
   #node = 0;
-  /** Connections made or tried since the last one that lasted. */
+  /** Attempts since the last stable connection. */
   #failures = 0;
   /** @type {'suspended' | 'closed' | null} */
   #stopped = null;
@@ -806,7 +810,7 @@ class Link {
   /** @type {SocketLike | null} */
   #socket = null;
   #dialledAt = new Timestamp();
-  /** When the last shortened wait ended. @type {Timestamp | null} */
+  /** When the last shortened delay ended. @type {Timestamp | null} */
   #shortenedAt = null;
   /** @type {Timestamp | null} */
   #welcomedAt = null;
@@ -816,7 +820,7 @@ class Link {
   #lastPing = 0;
   #idleSilenceMs = 0;
   #probeWaitMs = PROBE_WAIT_MS;
-  /** The one timer, and when it was set for how long. @type {ReturnType<typeof setTimeout> | undefined} */
+  /** The only timer, with its start and duration. @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   #timerSetAt = new Timestamp();
   #timerMs = Infinity;
@@ -856,7 +860,7 @@ class Link {
     this.#socket?.send(JSON.stringify(message));
   }
 
-  /** Comes back at once with a new connection. @param {string} reason */
+  /** Reconnects at once. @param {string} reason */
   reset(reason) {
     this.#lost(1006, reason);
   }
@@ -867,7 +871,9 @@ class Link {
     this.#drop('left');
   }
 
-  /** Closes until `resume()`: an open connection keeps a page out of the back/forward cache, and dies if it freezes. */
+  /**
+   * Closes until `resume()`. An open connection keeps a page out of the back/forward cache, and breaks if it freezes.
+   */
   suspend() {
     if (this.#stopped !== null) return;
     this.#stopped = 'suspended';
@@ -885,8 +891,8 @@ class Link {
   }
 
   /**
-   * Called when the machine may have slept, the network changed or the page is shown again: probes a connection,
-   * restarts a handshake that may hang, and shortens a wait.
+   * Called when the machine may have slept, the network changed or the page is shown again. Probes a connection,
+   * restarts a handshake that may hang, and shortens a delay.
    */
   wake() {
     if (this.#stopped !== null) return;
@@ -898,7 +904,7 @@ class Link {
     }
   }
 
-  /** Called with each request, because after a sleep it may come before any timer does. */
+  /** Called with each request, because after a sleep it may run before any timer. */
   checkWake() {
     if (this.#isLate()) this.wake();
   }
@@ -919,7 +925,7 @@ class Link {
     this.#hooks.down({ ...how.why, retryInMs });
   }
 
-  /** Schedules the next tick, in a second at most. @param {number} ms */
+  /** Schedules the next tick, within a second. @param {number} ms */
   #tickIn(ms) {
     clearTimeout(this.#timer);
     this.#timerMs = Math.min(Math.max(0, ms), TICK_MS);
@@ -971,7 +977,7 @@ class Link {
     this.#tickIn(TICK_MS);
   }
 
-  /** A half-open network says nothing for ever: ask after a silence, and give up when there is no sign of life. */
+  /** Detects half-open connections: pings after a silence, and gives up if nothing arrives. */
   #watch() {
     const patience = Math.min(this.#idleSilenceMs, this.#hooks.busy() ? BUSY_SILENCE_MS : Infinity);
     const ping = this.#pendingPing;
@@ -981,7 +987,7 @@ class Link {
     this.#hooks.tick();
   }
 
-  /** Pings, and expects the pong soon. A pending probe keeps its deadline, unless the machine slept through it. */
+  /** Sends a ping with a short timeout. A pending probe keeps its deadline, unless the machine slept through it. */
   #probe() {
     const pending = this.#pendingPing?.probe ? this.#pendingPing : null;
     const leftMs = pending ? pending.waitMs - pending.at.ageMs : 0;
@@ -1042,17 +1048,17 @@ class Link {
   }
 }
 
-/** What the ids of the library's own pings begin with. */
+/** The prefix of the ids of the library's own pings. */
 const KEEPALIVE_PREFIX = 'alive-';
 
-/** Whether a frame is the pong, or the error, of such a ping. @param {Frame} frame */
+/** True if a frame is the pong, or the error, of such a ping. @param {Frame} frame */
 function isKeepalive({ request_id }) {
   return typeof request_id === 'string' && request_id.startsWith(KEEPALIVE_PREFIX);
 }
 
 /**
- * Listens to the events of the page and the network until `stop()`. Node, Deno and Bun have none and workers have only
- * those of the network; there, a late timer is all that tells of a sleep.
+ * Listens to the events of the page and the network until `stop()`. Node, Deno and Bun have none of them, and workers
+ * only those of the network; there, only a late timer reveals a sleep.
  */
 class Environment {
   /** @type {Array<() => void>} */
@@ -1062,7 +1068,7 @@ class Environment {
   constructor({ wake, suspend, resume }) {
     const { window = globalThis, document } = /** @type {any} */ (globalThis);
     this.#on(window, 'online', () => wake());
-    // A connection within this machine or the local network may go on, so it is probed, not closed.
+    // Connections within the machine or the local network may survive, so they are probed, not closed.
     this.#on(window, 'offline', () => wake());
     this.#on(document, 'visibilitychange', () => document.visibilityState !== 'hidden' && wake());
     this.#on(document, 'freeze', () => suspend());
@@ -1088,7 +1094,7 @@ class Environment {
   }
 }
 
-/** Listeners by event; one that throws harms neither the others nor the room. */
+/** Listeners by event. A listener that throws affects neither the others nor the room. */
 class Emitter {
   /** @type {Record<keyof RoomEvents, Set<(detail: any) => void>>} */
   #listeners = {
@@ -1130,14 +1136,14 @@ function deferred() {
   return parts;
 }
 
-/** Closes that ask to come back later: draining, store away, full, too fast. @param {number} code */
+/** Codes that ask to reconnect later: draining, store away, full, too fast. @param {number} code */
 function isBusy(code) {
   return code >= 4100 && code < 4200;
 }
 
 /**
  * A point in time whose age includes a sleep of the machine. `performance.now` stops during sleep on some platforms,
- * and `Date.now` can be set back, so the larger age counts: a needless probe does no harm.
+ * and `Date.now` can be set back. The larger age counts, because a needless probe is harmless.
  */
 class Timestamp {
   #steady = performance.now();
@@ -1146,7 +1152,7 @@ class Timestamp {
 }
 
 /**
- * Doubles from try to try up to a cap; half of it is random, so that clients do not come back as one wave.
+ * Exponential backoff up to a cap. Half of it is jitter, so that clients do not reconnect in one wave.
  * @param {number} failures
  * @param {() => number} random
  */
@@ -1154,7 +1160,10 @@ function backoff(failures, random) {
   return Math.min(BACKOFF_CAP_MS, BACKOFF_FIRST_MS * 2 ** failures) * (0.5 + random() / 2);
 }
 
-/** @param {Frame[]} parts  of one snapshot; a list is the same whether a part repeats it or carries its share */
+/**
+ * @param {Frame[]} parts  of one snapshot; the lists are concatenated, and names repeated in every part are
+ * deduplicated
+ */
 function joinParts(parts) {
   const all = (/** @type {string} */ list) => parts.flatMap((part) => part[list]);
   return { assets: all('assets'), held: all('held'), players: parts[0].players, present: [...new Set(all('present'))] };
@@ -1172,7 +1181,7 @@ function decode(data) {
 
 /**
  * @param {number} code
- * @param {string} text  JSON when the server itself closed, anything else from elsewhere
+ * @param {string} text  JSON if the server itself closed, otherwise arbitrary
  */
 function decodeReason(code, text) {
   const known = CLOSE_REASONS[code];

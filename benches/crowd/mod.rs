@@ -1,5 +1,5 @@
-//! Players that take next to nothing, so that thousands fit beside the node they are on: sockets that listen, answer
-//! pings, and select when they are told to.
+//! Lightweight players, so that thousands fit beside the node under test. Each is a socket that listens, answers pings,
+//! and selects on request.
 
 use std::{
     io::ErrorKind,
@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::support::{frame, handshake, select, soon};
 
-/// Joins, and then selects, under way at a time: a larger burst would be felt in memory long after.
+/// Concurrent joins, and concurrent selects. A larger burst would affect memory long after.
 const AT_ONCE: usize = 64;
 
 const TEXT: u8 = 1;
@@ -26,16 +26,16 @@ const PING: u8 = 9;
 const PONG: u8 = 10;
 const LAST: u8 = 0x80;
 
-/// Players who have joined, by number; they leave when this is dropped.
+/// Joined players, by number. They leave when the crowd is dropped.
 pub(crate) struct Crowd {
     sockets: Vec<Arc<TcpStream>>,
     news: mpsc::UnboundedReceiver<(usize, News)>,
     _listening: JoinSet<()>,
-    /// How long it took until all were welcomed.
+    /// The time until all were welcomed.
     pub(crate) joined_in: Duration,
 }
 
-/// What players are told that is not told to just anyone who waits.
+/// The events that benchmarks wait for: selections, grants and lost connections.
 enum News {
     Told(ServerMessage),
     Gone,
@@ -44,12 +44,12 @@ enum News {
 struct Player {
     number: usize,
     socket: Arc<TcpStream>,
-    /// What was read and is not a whole frame yet.
+    /// The bytes of an incomplete frame.
     read: Vec<u8>,
 }
 
 impl Crowd {
-    /// Joins each of the rooms named with one player.
+    /// Joins one player to each of the given rooms.
     pub(crate) async fn join(address: SocketAddr, rooms: impl Iterator<Item = String>) -> Self {
         let (since, turns, mut joining) = (Instant::now(), Arc::new(Semaphore::new(AT_ONCE)), JoinSet::new());
         for (number, room) in rooms.enumerate() {
@@ -73,12 +73,12 @@ impl Crowd {
         self.sockets.len()
     }
 
-    /// A player selects.
+    /// Sends one player's select.
     pub(crate) fn select(&self, number: usize, asset: &str) {
         say(&self.sockets[number], &select(asset, number));
     }
 
-    /// Everyone selects; how long it takes until all are answered.
+    /// Has every player select. Returns the time until all are answered.
     pub(crate) async fn select_all(&mut self, asset: &str) -> Duration {
         let since = Instant::now();
         let mut asked = 0;
@@ -91,7 +91,7 @@ impl Crowd {
         since.elapsed()
     }
 
-    /// Waits until a player is told such a thing.
+    /// Waits until a player receives a matching message.
     pub(crate) async fn hear(&mut self, wanted: impl Fn(usize, &ServerMessage) -> bool) {
         let heard = async {
             loop {
@@ -135,14 +135,14 @@ impl Player {
                 self.take(kind, &payload, &tell);
             }
             if self.socket.readable().await.is_err() || !self.read() {
-                // Nobody may be listening any more.
+                // The receiver may be gone already.
                 drop(tell.send((self.number, News::Gone)));
                 return;
             }
         }
     }
 
-    /// Reads what is there; false at the end.
+    /// Reads the available bytes; returns false at the end of the stream.
     fn read(&mut self) -> bool {
         let mut bytes = [0; 4096];
         match self.socket.try_read(&mut bytes) {
@@ -168,12 +168,12 @@ impl Player {
     }
 }
 
-/// Little enough that a socket takes it at once.
+/// Writes a message that is small enough for the socket to accept at once.
 fn say(socket: &TcpStream, bytes: &[u8]) {
     assert_eq!(socket.try_write(bytes).unwrap(), bytes.len());
 }
 
-/// Takes the first frame off what was read, if it is whole: its kind and what is in it.
+/// Takes the first complete frame from the bytes read: its opcode and its payload.
 fn take_frame(read: &mut Vec<u8>) -> Option<(u8, Vec<u8>)> {
     let (first, second) = (*read.first()?, *read.get(1)?);
     assert!(first & LAST != 0 && second & 0x80 == 0, "a server sends whole frames without a mask");

@@ -1,25 +1,24 @@
-//! What came of watching a node with its rooms: a line for each scene, and what follows from comparing them.
+//! The results of the rooms benchmark: a line for each scene, and a comparison.
 
 use std::{iter::zip, ops::Sub};
 
-/// What a scene came to.
+/// The results of one scene.
 pub(crate) struct Figures {
     pub(crate) rooms: usize,
     pub(crate) resync: &'static str,
-    /// A second.
+    /// Joins per second.
     pub(crate) joins: f64,
     pub(crate) decisions: f64,
-    /// Bytes for each connection.
+    /// Bytes per connection.
     pub(crate) memory: f64,
-    /// To Redis.
+    /// Connections to Redis.
     pub(crate) connections: usize,
-    /// In a second of doing nothing.
+    /// Usage per idle second.
     pub(crate) idle: Counts,
 }
 
-/// What was used up to some moment, or of it in a second: hundredths of a second of the processor by the node and by
-/// Redis, store calls, those that compare a room, messages handed to the bus, Redis commands, and kilobytes to and from
-/// Redis.
+/// Totals up to some moment, or usage per second: processor time of the node and of Redis in hundredths of a second,
+/// store calls, resync calls, messages published to the bus, Redis commands, and kilobytes to and from Redis.
 #[derive(Clone, Copy)]
 pub(crate) struct Counts(pub(crate) [f64; 7]);
 
@@ -38,7 +37,7 @@ impl Counts {
         Self(self.0.map(|count| count * times))
     }
 
-    /// If it is of one thing.
+    /// The cost, if these are the counts of one operation.
     fn cost(self) -> String {
         let [node, redis, bytes] = [Self::NODE, Self::REDIS, Self::BYTES].map(|what| self.0[what]);
         format!("{:.0} us of the node, {:.0} us of Redis, {:.0} bytes", node * 1e4, redis * 1e4, bytes * 1e3)
@@ -91,11 +90,11 @@ impl Figures {
     }
 }
 
-/// What follows from comparing the scenes.
+/// Prints the conclusions from comparing the scenes.
 pub(crate) fn worksheet(players: usize, [many, seldom, some, one]: [&Figures; 4]) {
     let more = many.idle - seldom.idle;
     let comparison = more.each(more.0[Counts::COMPARISONS]);
-    // What is left of it all where rooms are seldom compared.
+    // The rest of the usage, without resyncs.
     let rest = seldom.idle - comparison.times(seldom.idle.0[Counts::COMPARISONS]);
     let heartbeat = rest.each(seldom.idle.0[Counts::PUBLISHED]);
     println!("\nFor the worksheet of deploy/README.md:");
@@ -109,7 +108,7 @@ pub(crate) fn worksheet(players: usize, [many, seldom, some, one]: [&Figures; 4]
         (many.memory - one.memory) / 1e3,
         (seldom.memory - one.memory) / 1e3
     );
-    // Something else may have gone on during either.
+    // The better of two runs, because something else may have slowed either.
     let (opening, alone) = (many.joins.max(seldom.joins), many.decisions.max(seldom.decisions));
     println!("  joins a second: {:.0} into rooms that are there, {opening:.0} that open one each", one.joins);
     println!("  selects a second that come alone, a store call each: {alone:.0}");

@@ -1,4 +1,4 @@
-//! Bots that race on one node, and what is read from the node when all have joined and when they are done.
+//! Bots that race on one node, with readings of the node after all have joined and after the race.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use crate::support::Process;
 
-/// One way to race: each round has new assets, and every player asks for each of them once.
+/// The parameters of a race. Each round has new assets, and every player selects each of them once.
 pub(crate) struct Race {
     pub(crate) what: &'static str,
     pub(crate) players: usize,
@@ -17,7 +17,7 @@ pub(crate) struct Race {
 }
 
 impl Race {
-    /// Runs it in a room of its own, and reads twice. The promise must hold.
+    /// Runs the race in its own room and reads the node twice. The promise must hold.
     pub(crate) async fn run<T>(&self, nodes: &[Process], read: impl AsyncFn() -> T) -> (Report, T, T) {
         let config = Config {
             nodes: nodes.iter().map(|node| format!("ws://{}", node.address).parse().unwrap()).collect(),

@@ -16,8 +16,8 @@ use super::{
     stored::Holder,
 };
 
-/// The server's HTTP API, as far as the bots use it. What may pass (a node that restarts, a store that is
-/// away) is asked again, at the next node.
+/// A client of the server's HTTP API. Temporary failures (a restarting node, an unreachable store) are retried at the
+/// next node.
 #[derive(Debug)]
 pub(super) struct Api {
     http: Http,
@@ -49,7 +49,7 @@ impl Api {
         Self { http: Http::new(admin_key), nodes, node: AtomicUsize::new(0), room }
     }
 
-    /// Whether every node answers, without a second try: a wrong address shall be told at once.
+    /// Checks that every node answers. Does not retry, so that a wrong address is reported at once.
     pub(super) async fn greet(&self) -> Result<(), BotsError> {
         for node in &self.nodes {
             let answer = self.http.ask(node, &Ask::get("/healthz".into())).await;
@@ -61,14 +61,14 @@ impl Api {
         Ok(())
     }
 
-    /// Creates an asset, or finds it there with the same units.
+    /// Creates an asset, unless it exists with the same units.
     pub(super) async fn put(&self, asset: &AssetName, units: Units) -> Result<AssetState, BotsError> {
         let json = Some(format!("{{\"units\":{units}}}"));
         let ask = Ask { method: Method::PUT, path: self.path(&format!("/assets/{asset}")), json };
         parse(&ask, &self.ask(&ask).await?)
     }
 
-    /// Removes an asset; one that is not there will do.
+    /// Removes an asset, if it exists.
     pub(super) async fn remove(&self, asset: &AssetName) -> Result<(), BotsError> {
         let ask = Ask { method: Method::DELETE, path: self.path(&format!("/assets/{asset}")), json: None };
         match self.ask(&ask).await {
@@ -77,7 +77,7 @@ impl Api {
         }
     }
 
-    /// Every asset of the room; a room nobody knows has none.
+    /// All assets of the room; none if the room is unknown.
     pub(super) async fn assets(&self) -> Result<Vec<AssetState>, BotsError> {
         let ask = Ask::get(self.path(""));
         match self.ask(&ask).await {
@@ -87,7 +87,7 @@ impl Api {
         }
     }
 
-    /// Every holder of an asset, page by page.
+    /// All holders of an asset, read page by page.
     pub(super) async fn holders(&self, asset: &AssetName) -> Result<Vec<Holder>, BotsError> {
         let mut holders: Vec<Holder> = Vec::new();
         let mut after = 0;
@@ -98,7 +98,7 @@ impl Api {
             holders.extend(page.holders);
             match page.next_after {
                 None => return Ok(holders),
-                // A page that leads backwards would never end.
+                // Otherwise the loop would never end.
                 Some(next) if next <= after => {
                     return Err(strange(&ask.path, "a next_after that is not ahead"));
                 }
@@ -111,7 +111,7 @@ impl Api {
         format!("/v1/rooms/{}{rest}", self.room)
     }
 
-    /// Asks until there is an answer, patience is over, or the answer is no.
+    /// Retries until there is a response, the response is a permanent error, or time runs out.
     async fn ask(&self, ask: &Ask) -> Result<HttpAnswer, BotsError> {
         let begun = Instant::now();
         let mut wait = BACKOFF.0;
@@ -134,7 +134,7 @@ impl Api {
     }
 }
 
-/// Whether the same request may succeed later: the error's code says so, else (a proxy's answer) the status.
+/// Returns true if a retry may succeed, by the error's code, or by the status if the response is a proxy's.
 fn may_pass(answer: &HttpAnswer) -> bool {
     match serde_json::from_slice::<ErrorBody>(&answer.body) {
         Ok(body) => body.code.temporary(),

@@ -23,25 +23,25 @@ use super::{
     socket::{self, Socket},
 };
 
-/// One player: joins, races when told to, comes back by the client's rules when its connection ends.
+/// One player. Joins, races when told to, and reconnects by the client's rules.
 pub(super) struct Bot {
     pub(super) index: usize,
     pub(super) recorder: Arc<Recorder>,
     pub(super) shared: Arc<Shared>,
     pub(super) phase: watch::Receiver<Phase>,
     pub(super) reconnect: Reconnect,
-    /// What it still wants in the present round.
+    /// The bot's selects of the current round.
     pub(super) task: Option<Task>,
-    /// How far it has read the room's log.
+    /// The bot's position in the room's log.
     pub(super) cursor: Cursor,
-    /// The last round it took up.
+    /// The last round the bot started.
     round: Option<usize>,
-    /// How often it went on to the next address.
+    /// How often the bot moved on to the next address.
     node: usize,
     joined: bool,
 }
 
-/// A round's work.
+/// A bot's work in a round.
 pub(super) struct Task {
     pub(super) round: Arc<Round>,
     pub(super) pending: Pending,
@@ -70,7 +70,7 @@ impl Bot {
         }
     }
 
-    /// Lives until the run is over or the bot gives up.
+    /// Runs until the run is over or the bot gives up.
     pub(super) async fn run(mut self) {
         loop {
             let end = self.connection().await;
@@ -88,12 +88,12 @@ impl Bot {
         }
     }
 
-    /// Which address it is at.
+    /// The index of the bot's current address.
     pub(super) fn node(&self) -> usize {
         self.node % self.shared.nodes.len()
     }
 
-    /// Takes up a round that has begun; says whether the run is over.
+    /// Starts a round that has begun. Returns true if the run is over.
     pub(super) fn follow(&mut self) -> bool {
         let phase = self.phase.borrow_and_update().clone();
         if let Phase::Race(round) = &phase
@@ -106,7 +106,7 @@ impl Bot {
         matches!(phase, Phase::Leave)
     }
 
-    /// One connection, from its opening to its end.
+    /// One connection, from handshake to close.
     async fn connection(&mut self) -> End {
         let shared = Arc::clone(&self.shared);
         let node = &shared.nodes[self.node()];
@@ -123,7 +123,7 @@ impl Bot {
         }
     }
 
-    /// The first message must be the welcome. Returns how often the server pings.
+    /// Reads the welcome, which must be the first message. Returns the server's ping interval.
     async fn welcome(&mut self, socket: &mut Socket) -> Result<Duration, End> {
         loop {
             match socket.next().await {
@@ -152,7 +152,7 @@ impl Bot {
         Duration::from_millis(welcome.ping_interval_ms)
     }
 
-    /// What the end of a connection means for the select of this round, and for the report.
+    /// Records the end of a connection for this round's selects and for the report.
     fn note(&mut self, end: &End) {
         if let Some(task) = &mut self.task {
             task.pending.connection_lost(Instant::now());
@@ -173,7 +173,7 @@ impl Bot {
         self.recorder.give_up();
     }
 
-    /// Waits; true when the run is over before that.
+    /// Waits. Returns true if the run ends first.
     async fn leaves_within(&mut self, wait: Duration) -> bool {
         let sleep = sleep(wait);
         tokio::pin!(sleep);

@@ -6,30 +6,30 @@ use crate::model::{RoomName, Units};
 
 use super::{BotsError, NodeUrl, limits::SELECTS_PER_ROUND};
 
-/// What to run.
+/// The configuration of a run.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The servers; bot `i` begins at number `i` modulo their count.
+    /// The servers. Bot `i` starts at number `i` modulo their count.
     pub nodes: Vec<NodeUrl>,
-    /// Where to race.
+    /// The room of the race.
     pub room: RoomName,
-    /// How many bots: `bot-0`, `bot-1`, ...
+    /// The number of bots: `bot-0`, `bot-1`, ...
     pub players: usize,
-    /// Assets per round; every bot selects every one of them.
+    /// Assets per round. Every bot selects every one of them.
     pub assets: usize,
     /// Units of each asset.
     pub units: Units,
     /// The same seed gives the same orders and the same cuts.
     pub seed: u64,
-    /// When to stop.
+    /// When the run ends.
     pub length: Length,
-    /// Selects per second over all bots; 0 for as fast as possible.
+    /// Selects per second over all bots; 0 is as fast as possible.
     pub rate: f64,
     /// The probability, per select, that the bot cuts its connection right after sending it.
     pub reconnect_chaos: f64,
     /// Sent with every HTTP request.
     pub admin_key: Option<AdminKey>,
-    /// Draw a progress bar on stderr; nothing is drawn when that is no terminal.
+    /// Show a progress bar on stderr, if stderr is a terminal.
     pub progress: bool,
 }
 
@@ -38,16 +38,16 @@ pub struct Config {
 pub enum Length {
     /// After this many rounds.
     Rounds(u32),
-    /// With the round in which this much time has gone by since the start of the first.
+    /// After the round in which this time, counted from the start of the first round, is over.
     Time(Duration),
 }
 
-/// The server's admin key. Never shown, also not in debug output.
+/// The server's admin key. Never shown, not even in debug output.
 #[derive(Clone)]
 pub struct AdminKey(HeaderValue);
 
 impl Config {
-    /// Says what is wrong with the numbers, if anything.
+    /// Checks the values.
     ///
     /// # Errors
     /// [`BotsError::Usage`].
@@ -76,10 +76,10 @@ impl Config {
 }
 
 impl AdminKey {
-    /// Takes the content of a key file; white space around the key is dropped.
+    /// Takes the content of a key file and trims white space.
     ///
     /// # Errors
-    /// A sentence for the user when it is empty or holds what an HTTP header cannot carry.
+    /// A sentence for the user if the key is empty or an HTTP header cannot carry it.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let key = text.trim();
         if key.is_empty() {

@@ -1,32 +1,32 @@
 use super::frame::Welcome;
 
-/// How far a bot has read its room's log: what it names when it comes back.
+/// A bot's position in its room's log, from which it resumes.
 #[derive(Debug, Default)]
 pub(super) struct Cursor {
     epoch: String,
     offset: u64,
-    /// A state was read to its end. While its parts are still coming there is nothing to resume from.
+    /// True if a complete state was read. While parts are missing there is nothing to resume from.
     whole: bool,
 }
 
 impl Cursor {
-    /// For the address of the next connection; empty when there is nothing to resume from.
+    /// The query of the next connection; empty if there is nothing to resume from.
     pub(super) fn query(&self) -> String {
         if self.whole { format!("&epoch={}&offset={}", self.epoch, self.offset) } else { String::new() }
     }
 
-    /// A connection's first message.
+    /// Processes a connection's welcome.
     pub(super) fn enter(&mut self, welcome: &Welcome<'_>) {
-        // A state without assets may be followed by a snapshot in parts; nobody can tell before the next frame.
+        // A state without assets may precede a snapshot in parts; only the next frame shows it.
         self.whole = welcome.recovered || !welcome.assets.is_empty();
         welcome.epoch.clone_into(&mut self.epoch);
-        // A recovered connection goes on where we said; what was missed follows.
+        // A recovered connection continues at our offset; the missed frames follow.
         if !welcome.recovered {
             self.offset = welcome.offset;
         }
     }
 
-    /// A room frame; says whether it is the next one.
+    /// Processes a room frame. Returns true if it is the next one.
     pub(super) fn frame(&mut self, offset: u64) -> bool {
         let next = offset == self.offset.saturating_add(1);
         self.offset = offset;
@@ -34,7 +34,7 @@ impl Cursor {
         next
     }
 
-    /// A snapshot, or a part of one.
+    /// Processes a snapshot or a part of one.
     pub(super) fn snapshot(&mut self, offset: u64, part: usize, parts: usize) {
         self.offset = offset;
         self.whole = part >= parts;

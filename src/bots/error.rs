@@ -1,59 +1,59 @@
 use crate::model::RoomName;
 
-/// Why a run could not be made. Each is one line that says why and what to do.
+/// Why a run could not be completed. Each error is one line with the reason and advice.
 #[derive(Debug, thiserror::Error)]
 pub enum BotsError {
-    /// The configuration makes no sense.
+    /// The configuration is invalid.
     #[error("{0}")]
     Usage(String),
-    /// A server does not answer.
+    /// A server is unreachable.
     #[error("cannot reach {url}: {reason}; start it with `asset-arbiter serve`, or name another with --url")]
     Unreachable {
-        /// Which.
+        /// The server's URL.
         url: String,
-        /// What the network said.
+        /// The network error.
         reason: String,
     },
-    /// A server answers something else than asset-arbiter would.
+    /// A server's response does not follow the protocol.
     #[error("{what} was answered with {reason}; is there an asset-arbiter server of this version at --url?")]
     Strange {
-        /// What was asked.
+        /// The request.
         what: String,
-        /// What came instead.
+        /// The fault of the response.
         reason: String,
     },
-    /// A server refuses.
+    /// A server refuses a request.
     #[error("{what} was refused with {status}: {message}; {advice}")]
     Refused {
-        /// What was asked.
+        /// The request.
         what: String,
         /// The HTTP status.
         status: u16,
-        /// The server's own words.
+        /// The server's message.
         message: String,
-        /// What to do.
+        /// Advice for the user.
         advice: &'static str,
     },
-    /// Too few files may be open at once.
+    /// The limit on open files is too low.
     #[error(
         "{players} players need {needed} open files but only {limit} are allowed; raise the limit (ulimit -n {needed}) or take fewer --players"
     )]
     OpenFiles {
-        /// How many bots were asked for.
+        /// The number of bots.
         players: usize,
-        /// How many files that takes.
+        /// The number of files they need.
         needed: u64,
-        /// How many there may be.
+        /// The limit.
         limit: u64,
     },
-    /// Some bots never got in.
+    /// Some bots could not join.
     #[error("{missing} of {players} bots could not join room {room}: {reason}")]
     Join {
-        /// How many.
+        /// The number of bots that could not join.
         missing: usize,
-        /// Of how many.
+        /// The number of bots.
         players: usize,
-        /// Where.
+        /// The room.
         room: RoomName,
         /// Why the first of them gave up.
         reason: String,

@@ -1,6 +1,6 @@
 use crate::model::{InvalidName, PlayerName, Units};
 
-/// What a room frame says happened to an asset; `P` is the player's name, borrowed from the frame or kept.
+/// The change that a room frame reports. `P` is the player's name, borrowed from the frame or owned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fact<P> {
     Granted { player: P, units: Units, remaining: Units },
@@ -10,7 +10,7 @@ pub(super) enum Fact<P> {
 }
 
 impl Fact<&str> {
-    /// A copy that outlives the frame.
+    /// An owned copy that outlives the frame.
     pub(super) fn keep(&self) -> Result<Fact<PlayerName>, InvalidName> {
         Ok(match *self {
             Fact::Granted { player, units, remaining } => {
@@ -26,7 +26,7 @@ impl Fact<&str> {
 }
 
 impl Fact<PlayerName> {
-    /// Without copying the name.
+    /// Borrows the name instead of copying it.
     pub(super) fn borrow(&self) -> Fact<&str> {
         match self {
             Fact::Granted { player, units, remaining } => {
@@ -40,7 +40,7 @@ impl Fact<PlayerName> {
         }
     }
 
-    /// Who was granted a unit, if that is what happened.
+    /// The player that was granted a unit, if the change is a grant.
     pub(super) fn winner(&self) -> Option<&PlayerName> {
         if let Fact::Granted { player, .. } = self { Some(player) } else { None }
     }

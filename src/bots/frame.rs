@@ -7,8 +7,8 @@ use crate::model::{ErrorCode, Units};
 
 use super::{fact::Fact, member::Answer};
 
-/// One message of the server, as far as a bot cares. Names are borrowed from the text: a bot reads hundreds
-/// of grants for each thing it says.
+/// A server message, reduced to what a bot needs. Names are borrowed from the text, because a bot reads hundreds of
+/// grants for each message it sends.
 #[derive(Debug, PartialEq)]
 pub(super) enum Frame<'a> {
     Welcome(Box<Welcome<'a>>),
@@ -20,7 +20,7 @@ pub(super) enum Frame<'a> {
         revision: u64,
         fact: Fact<&'a str>,
     },
-    /// A room frame about something else.
+    /// A room frame about players.
     Presence {
         offset: u64,
     },
@@ -34,7 +34,7 @@ pub(super) enum Frame<'a> {
         code: Option<ErrorCode>,
         temporary: bool,
     },
-    /// Nothing to us: a pong, a type of a later version.
+    /// A message to ignore: a pong, or a type of a later version.
     Other,
 }
 
@@ -49,7 +49,7 @@ pub(super) struct Welcome<'a> {
     pub(super) assets: Vec<State<'a>>,
 }
 
-/// The room's whole state, or one part of it.
+/// The room's state, or one part of it.
 #[derive(Debug, PartialEq, Deserialize)]
 pub(super) struct Snapshot<'a> {
     pub(super) offset: u64,
@@ -59,7 +59,7 @@ pub(super) struct Snapshot<'a> {
     pub(super) parts: usize,
 }
 
-/// One asset in a state.
+/// One asset of a state.
 #[derive(Debug, PartialEq, Deserialize)]
 pub(super) struct State<'a> {
     pub(super) asset: &'a str,
@@ -69,8 +69,8 @@ pub(super) struct State<'a> {
     pub(super) held: Units,
 }
 
-/// Every field that a hot frame may have. One flat pass over the text, whatever the order of its fields, and
-/// without the buffering that a tagged enum costs.
+/// All fields of frequent frames. Decoding takes one flat pass, whatever the order of the fields, and avoids the
+/// buffering of a tagged enum.
 #[derive(Deserialize)]
 struct Flat<'a> {
     #[serde(rename = "type")]
@@ -92,7 +92,7 @@ struct Flat<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// Decodes one text message; `None` when it is not what the protocol says.
+    /// Decodes one text message; `None` if it does not follow the protocol.
     pub(super) fn decode(text: &'a str) -> Option<Self> {
         let flat: Flat<'a> = serde_json::from_str(text).ok()?;
         Some(match flat.kind {

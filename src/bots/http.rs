@@ -11,21 +11,21 @@ use super::{
     limits::{BODY_BYTES, HTTP_TIMEOUT},
 };
 
-/// A small HTTP/1 client: one request, one answer, both bounded in size and time.
+/// A small HTTP/1 client. Requests and responses are limited in size and time.
 #[derive(Debug)]
 pub(super) struct Http {
     client: Client<HttpConnector, Full<Bytes>>,
     admin_key: Option<AdminKey>,
 }
 
-/// What a server answered.
+/// A server's response.
 #[derive(Debug)]
 pub(super) struct HttpAnswer {
     pub(super) status: StatusCode,
     pub(super) body: Bytes,
 }
 
-/// What is asked of a server.
+/// A request.
 #[derive(Debug, Clone)]
 pub(super) struct Ask {
     pub(super) method: Method,
@@ -38,7 +38,7 @@ impl Http {
         Self { client: Client::builder(TokioExecutor::new()).build_http(), admin_key }
     }
 
-    /// Asks `node`; the error is the network's, in words.
+    /// Sends a request to `node`. The error describes a network failure.
     pub(super) async fn ask(&self, node: &NodeUrl, ask: &Ask) -> Result<HttpAnswer, String> {
         let answer = tokio::time::timeout(HTTP_TIMEOUT, self.exchange(node, ask)).await;
         answer.unwrap_or_else(|_| Err(format!("no answer within {} s", HTTP_TIMEOUT.as_secs())))
@@ -71,7 +71,7 @@ impl Ask {
     }
 }
 
-/// `client error (Connect)` says little; what lies at the bottom says `Connection refused`.
+/// The innermost error, because `client error (Connect)` is less helpful than `Connection refused`.
 fn root_cause(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(deeper) = cause.source() {

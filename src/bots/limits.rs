@@ -1,70 +1,70 @@
-//! The bots' bounds, each with its reason.
+//! The limits of the bots, each with its reason.
 
 use std::time::Duration;
 
-/// Selects of one bot that wait for their reply at the same time: enough to hide a round trip, few enough
-/// that a thousand bots do not bury the server under their own queue.
+/// Unanswered selects of one bot. Enough to hide a round trip, and few enough that a thousand bots do not bury the
+/// server under their own queue.
 pub(super) const PIPELINE: usize = 4;
 
-/// Connections that are being opened at once: below the listen backlog of common systems (128), so that a
-/// storm of joins costs no lost SYN and its one second wait.
+/// Connections opened concurrently. Below the listen backlog of common systems (128), so that a storm of joins loses no
+/// SYN, which would cost a second.
 pub(super) const OPENING: usize = 64;
 
-/// One TCP connect with its WebSocket upgrade, and then the wait for `welcome`.
+/// The timeout of a TCP connect with its WebSocket handshake, and then of the `welcome`.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a bot keeps coming back without success, and how long a select is repeated: a node's restart or
-/// a store's failover takes seconds, a minute of it is an outage.
+/// How long a bot reconnects without success, and how long it retries a select. A node's restart or a store's failover
+/// takes seconds; a minute is an outage.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A connection that lived this long was a good one: the next failure starts counting from zero.
+/// A connection that lasted this long resets the failure count.
 pub(super) const STEADY: Duration = Duration::from_secs(5);
 
-/// The first and the longest wait before the next try; doubled in between.
+/// The first and the longest backoff; doubled in between.
 pub(super) const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// How long after the last reply every member may take to learn what the store knows: a node that missed a
-/// hint learns at its next resync (5 s by default), and one resync may fail.
+/// How long after the last reply every member may take to learn the store's state. A node that missed a hint catches up
+/// with its next resync (5 s by default), and one resync may fail.
 pub(super) const QUIET: Duration = Duration::from_secs(30);
 
-/// How long the goodbyes may take.
+/// The timeout of the close handshakes.
 pub(super) const FAREWELL: Duration = Duration::from_secs(3);
 
-/// Bytes read and written at once: frames are about 150 bytes, and the library's default of 128 KiB would be
-/// cleared before every read.
+/// Bytes read and written at once. Frames have about 150 bytes, and the library would clear its default of 128 KiB
+/// before every read.
 pub(super) const SOCKET_BUFFER: usize = 4 * 1024;
 
-/// Bytes of one message that are accepted: four times what the protocol allows.
+/// Maximum bytes of one message: four times what the protocol allows.
 pub(super) const MESSAGE_BYTES: usize = 4 * crate::model::limits::FRAME_BYTES;
 
-/// Messages a bot handles before it looks after its sends again.
+/// Messages a bot handles before it checks for due selects again.
 pub(super) const MESSAGES_PER_TURN: usize = 64;
 
-/// Bytes of one HTTP body that are accepted: a room of 4096 assets with 32 holders each is about 12 MB.
+/// Maximum bytes of one HTTP body. A room of 4096 assets with 32 holders each has about 12 MB.
 pub(super) const BODY_BYTES: usize = 64 * 1024 * 1024;
 
-/// One HTTP request with its answer.
+/// The timeout of one HTTP request and its response.
 pub(super) const HTTP_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// HTTP requests at once.
+/// Concurrent HTTP requests.
 pub(super) const HTTP_AT_ONCE: usize = 16;
 
-/// Assets a run leaves in its room at most; longer runs remove their oldest and use the names again. Half of
-/// what a room holds by default.
+/// Maximum assets a run leaves in its room: half of what a room holds by default. Longer runs remove the oldest and
+/// reuse their names.
 pub(super) const ASSETS_KEPT: usize = 2048;
 
-/// Selects of one round: each takes about 40 bytes of ledger, so this is 2 GB.
+/// Maximum selects of one round. Each takes about 40 bytes of records, so this is 2 GB.
 pub(super) const SELECTS_PER_ROUND: usize = 50_000_000;
 
-/// Violations that are kept and printed; beyond it they are counted.
+/// Violations that are kept and printed. Further ones are only counted.
 pub(super) const VIOLATIONS_SHOWN: usize = 50;
 
-/// Gaps kept per member; a server that leaves more is broken beyond what a longer list could tell.
+/// Gaps kept per member. If a server leaves more, a longer list would add nothing.
 pub(super) const GAPS_KEPT: usize = 10_000;
 
-/// Revisions that one state may cover and still be timed one by one; far above any race, so that a server's
-/// absurd revision does not cost absurd memory.
+/// Revisions that one state may cover and still be timed individually. Far above any race; prevents an absurd revision
+/// from using absurd memory.
 pub(super) const REVISIONS_TIMED: u64 = 1_000_000;
 
-/// Open files a run needs beside one per player: standard streams, the runtime's own, HTTP connections.
+/// Open files a run needs in addition to one per player: standard streams, the runtime's own, HTTP connections.
 pub(super) const SPARE_FILES: u64 = 64;

@@ -1,40 +1,40 @@
 use super::limits::GAPS_KEPT;
 
-/// What one member was told in one round and what it was answered; assets and players are numbers here.
+/// The frames and replies that one member received in one round. Assets and players are numbers here.
 ///
-/// Room frames of an asset come in revision order, each once, so two numbers per asset say who was told of
-/// what: memory does not grow with the grants.
+/// A member receives the frames of an asset in revision order, each once. Two numbers per asset therefore record which
+/// frames arrived, and memory does not grow with the grants.
 #[derive(Debug)]
 pub(super) struct Member {
     told: Box<[Told]>,
     asked: Box<[Asked]>,
-    /// Revisions below `next` of which this member was not told.
+    /// Revisions below `next` that this member did not receive.
     gaps: Vec<Gap>,
 }
 
-/// How far a member was told of an asset.
+/// The member's position in an asset's revisions.
 #[derive(Debug, Clone, Copy, Default)]
 struct Told {
-    /// Revisions below this are covered by a state; their frames may still come, and harm nobody.
+    /// A state covers the revisions below this one. Their frames may still arrive and are harmless.
     state: u64,
-    /// The revision that should come next. All below are known, but for the gaps.
+    /// The next expected revision. All revisions below are known, except the gaps.
     next: u64,
 }
 
 /// A bot's select of one asset.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Asked {
-    /// When it was first sent, in microseconds since the start of the round.
+    /// When the select was first sent, in microseconds since the start of the round.
     pub(super) sent_us: u32,
-    /// When it was answered for good.
+    /// When the final answer arrived.
     pub(super) answered_us: u32,
     pub(super) answer: Answer,
 }
 
-/// What came of a select.
+/// The result of a select.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Answer {
-    /// Not asked, or no answer yet.
+    /// Not sent, or no answer yet.
     #[default]
     None,
     Granted {
@@ -44,30 +44,30 @@ pub(super) enum Answer {
     SoldOut {
         remaining: u32,
     },
-    /// An error that repeating would not help.
+    /// A permanent error.
     Refused,
-    /// Repeated for as long as patience lasted.
+    /// No answer before the retries ran out.
     Unknown,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Gap {
     asset: usize,
-    /// First and last revision.
+    /// The first and the last revision.
     from: u64,
     to: u64,
 }
 
-/// What a room frame was to the member that got it.
+/// How a room frame relates to what its member knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Heard {
-    /// News.
+    /// The revision is new.
     New,
-    /// Of before the state it was given; a client drops it.
+    /// The revision is covered by a state; a client drops the frame.
     Old,
-    /// The same once more.
+    /// The frame is a duplicate.
     Twice,
-    /// News, but after a later one; a client would drop it and never know.
+    /// The revision is new but arrived after a later one. A client would drop the frame and stay unaware of it.
     Late,
 }
 
@@ -80,7 +80,7 @@ impl Member {
         }
     }
 
-    /// The round begins at this revision of the asset: what came before it is nothing to the round.
+    /// The round begins at this revision of the asset. Earlier revisions do not count.
     pub(super) fn begin_at(&mut self, asset: usize, revision: u64) {
         let after = revision.saturating_add(1);
         let told = &mut self.told[asset];
@@ -89,7 +89,7 @@ impl Member {
         self.forget_gaps(asset, revision);
     }
 
-    /// A room frame of `revision` came.
+    /// Records a room frame of `revision`.
     pub(super) fn frame(&mut self, asset: usize, revision: u64) -> Heard {
         let Told { state, next } = self.told[asset];
         if revision >= next {
@@ -107,14 +107,14 @@ impl Member {
         }
     }
 
-    /// A whole state begins: it may be of a node that is behind, which then tells again what we know.
+    /// Starts a new state. The state may come from a node that lags behind, which then repeats known revisions.
     pub(super) fn begin_state(&mut self) {
         for told in &mut self.told {
             told.state = told.next;
         }
     }
 
-    /// The state has the asset at `revision`, which covers all before. Returns the revisions that were news.
+    /// Records an asset's revision in a state, which covers all earlier ones. Returns the revisions that were new.
     pub(super) fn state(&mut self, asset: usize, revision: u64) -> std::ops::RangeInclusive<u64> {
         self.forget_gaps(asset, revision);
         let told = &mut self.told[asset];
@@ -124,12 +124,12 @@ impl Member {
         first..=revision
     }
 
-    /// Whether nothing up to `revision` is still to come.
+    /// Returns true if the member has caught up with `revision`.
     pub(super) fn has_reached(&self, asset: usize, revision: u64) -> bool {
         self.told[asset].next > revision
     }
 
-    /// The stretches of revisions after `from` and up to `to` of which this member was not told.
+    /// The ranges of revisions after `from` and up to `to` that this member did not receive.
     pub(super) fn missed(&self, asset: usize, from: u64, to: u64) -> impl Iterator<Item = (u64, u64)> + '_ {
         let rest = (self.told[asset].next.max(from.saturating_add(1)), to);
         let gaps = self.gaps.iter().filter(move |gap| gap.asset == asset);
@@ -138,7 +138,7 @@ impl Member {
             .filter(|(from, to)| from <= to)
     }
 
-    /// The select goes out, for the first time or again; the first time counts.
+    /// Records that a select is sent. Only the first attempt counts.
     pub(super) fn sent(&mut self, asset: usize, now_us: u32) {
         let asked = &mut self.asked[asset];
         if asked.sent_us == 0 {
@@ -151,7 +151,7 @@ impl Member {
         (asked.answer, asked.answered_us) = (answer, now_us);
     }
 
-    /// The bot's select of every asset.
+    /// The bot's selects, by asset.
     pub(super) fn asked(&self) -> &[Asked] {
         &self.asked
     }
@@ -162,7 +162,7 @@ impl Member {
         }
     }
 
-    /// Takes `revision` out of the gaps; says whether it was in one.
+    /// Removes `revision` from the gaps. Returns true if it was in one.
     fn fill_gap(&mut self, asset: usize, revision: u64) -> bool {
         let holds = |gap: &Gap| gap.asset == asset && (gap.from..=gap.to).contains(&revision);
         let Some(at) = self.gaps.iter().position(holds) else { return false };

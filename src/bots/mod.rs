@@ -1,7 +1,7 @@
-//! Bots that race for assets and verify the promise. They know the wire and the model, never the server.
+//! Bots that race for assets and verify the promise. They depend on the protocol and the model, never on the server.
 //!
-//! The plan is made before the race; each bot notes what it is told and answered in its own recorder; a pure
-//! verdict holds that against the store; report and presentation are apart.
+//! The plan is made before the race. Each bot records its frames and replies. A pure function then judges these records
+//! against the store. Report and output are separate.
 
 mod config;
 mod error;

@@ -4,14 +4,15 @@ use hyper::Uri;
 
 use super::BotsError;
 
-/// The address of one server: `ws://host:port`. `http://` says the same.
+/// The address of one server: `ws://host:port` or `http://host:port`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeUrl {
     authority: String,
     port: u16,
 }
 
-/// A server whose name has been looked up, once: thousands of bots shall not ask the resolver.
+/// A server with its resolved addresses. The name is resolved once, so that thousands of bots do not query the
+/// resolver.
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) url: NodeUrl,

@@ -7,27 +7,27 @@ use crate::model::{InvalidName, PlayerName};
 
 use super::{fact::Fact, limits::REVISIONS_TIMED, propagation::Mark};
 
-/// What all members together were told of one asset in one round, by revision.
+/// The frames that all members received about one asset in one round, by revision.
 #[derive(Debug, Default)]
 pub(super) struct Observations {
     pages: BTreeMap<u64, Page>,
 }
 
-/// One revision.
+/// The observations of one revision.
 #[derive(Debug, Default)]
 pub(super) struct Page {
-    /// What happened, in the words of the first frame; `None` while only states have covered it.
+    /// The change as given by the first frame; `None` while only states cover the revision.
     pub(super) fact: Option<Fact<PlayerName>>,
-    /// When and where the first member was told by a frame.
+    /// When and where the first frame arrived.
     pub(super) first: Option<Mark>,
-    /// When the last member so far learnt of it, in microseconds since the start of the round.
+    /// When the most recent member learned of the revision, in microseconds since the start of the round.
     pub(super) last_us: u32,
-    /// How many members were told by a frame.
+    /// The number of members that received a frame.
     pub(super) frames: u32,
 }
 
 impl Observations {
-    /// A member was told by a frame. Says whether the frame agrees with what others were told.
+    /// Records a member's frame. Returns true if it agrees with the frames of other members.
     pub(super) fn told(&mut self, revision: u64, fact: &Fact<&str>, now: Mark) -> Result<bool, InvalidName> {
         let page = self.pages.entry(revision).or_default();
         page.first.get_or_insert(now);
@@ -42,7 +42,7 @@ impl Observations {
         }
     }
 
-    /// A member learnt of these revisions by a state.
+    /// Records the revisions that a member learned from a state.
     pub(super) fn covered(&mut self, revisions: RangeInclusive<u64>, now_us: u32) {
         let end = (*revisions.end()).min(revisions.start().saturating_add(REVISIONS_TIMED));
         for revision in *revisions.start()..=end {
@@ -51,14 +51,14 @@ impl Observations {
         }
     }
 
-    /// What was told of the revisions after `baseline`.
+    /// The observations of the revisions after `baseline`.
     pub(super) fn since(&self, baseline: u64) -> impl Iterator<Item = (u64, &Page)> {
         self.pages
             .range((Bound::Excluded(baseline), Bound::Unbounded))
             .map(|(revision, page)| (*revision, page))
     }
 
-    /// The page of one revision.
+    /// The observations of one revision.
     pub(super) fn page(&self, revision: u64) -> Option<&Page> {
         self.pages.get(&revision)
     }

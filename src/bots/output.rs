@@ -2,13 +2,13 @@ use std::fmt::Write;
 
 use super::report::{Judgement, Quantiles, Report};
 
-/// The report for a program: one JSON object.
+/// The report as one JSON object.
 #[must_use]
 pub fn json(report: &Report) -> String {
     serde_json::to_string_pretty(report).expect("a report has string keys and no failing fields")
 }
 
-/// The report for a person.
+/// The report as text.
 #[must_use]
 pub fn text(report: &Report) -> String {
     let mut lines = vec![

@@ -7,20 +7,20 @@ use super::{
     plan::Work,
 };
 
-/// What a bot still pending in a round, across all of its connections.
+/// A bot's unfinished selects of a round, across all of its connections.
 #[derive(Debug)]
 pub(super) struct Pending {
     work: Work,
     begun: Instant,
-    /// How many of `work.order` have gone out.
+    /// The number of selects of `work.order` that were sent.
     started: usize,
-    /// Sent on the present connection, not answered.
+    /// Sent on the current connection and unanswered.
     flying: Vec<Try>,
-    /// To be sent again: their answers were lost, or were errors that pass.
+    /// Scheduled for a retry: the answer was lost or was a temporary error.
     again: Vec<(Instant, Try)>,
 }
 
-/// A select on its way.
+/// A select that was sent.
 #[derive(Debug, Clone, Copy)]
 struct Try {
     asset: u32,
@@ -28,14 +28,14 @@ struct Try {
     tries: u32,
 }
 
-/// What to do now.
+/// The next action.
 #[derive(Debug, PartialEq)]
 pub(super) enum Step {
-    /// Send this select; then cut the connection, if so decided.
+    /// Send this select, and cut the connection afterwards if `cut` is true.
     Send { asset: usize, cut: bool },
-    /// Nothing before this time.
+    /// Wait until this time.
     Until(Instant),
-    /// Nothing before a reply.
+    /// Wait for a reply.
     Wait,
 }
 
@@ -44,7 +44,7 @@ impl Pending {
         Self { work, begun: now, started: 0, flying: Vec::with_capacity(PIPELINE), again: Vec::new() }
     }
 
-    /// Takes the next select, if one may go out now.
+    /// Takes the next select, if one is due.
     pub(super) fn next_step(&mut self, now: Instant) -> Step {
         if self.flying.len() >= PIPELINE {
             return Step::Wait;
@@ -65,12 +65,12 @@ impl Pending {
         }
     }
 
-    /// Whether an answer for this asset is waited for; if so, it is no longer.
+    /// Records a final answer. Returns false if none was expected.
     pub(super) fn answered(&mut self, asset: usize) -> bool {
         self.take(asset).is_some()
     }
 
-    /// The answer was an error that passes: the select goes out again, later each time. False when patience is over.
+    /// Schedules a retry after a temporary error, with a growing backoff. Returns false once the retries have run out.
     pub(super) fn try_later(&mut self, asset: usize, now: Instant, wait: impl FnOnce(u32) -> Duration) -> bool {
         let Some(this) = self.take(asset) else { return true };
         if now.duration_since(this.first_sent) > PATIENCE {
@@ -80,13 +80,14 @@ impl Pending {
         true
     }
 
-    /// The connection is gone and the answers with it: an answer lost is no denial.
+    /// The connection and its answers are lost. All unanswered selects are retried, because a lost answer is not a
+    /// denial.
     pub(super) fn connection_lost(&mut self, now: Instant) {
         let lost = self.flying.drain(..).map(|this| (now, this));
         self.again.splice(0..0, lost);
     }
 
-    /// Whether every select has its answer.
+    /// Returns true if every select is answered.
     pub(super) fn done(&self) -> bool {
         self.started == self.work.order.len() && self.flying.is_empty() && self.again.is_empty()
     }

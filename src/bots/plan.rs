@@ -6,8 +6,7 @@ use crate::model::{AssetName, InvalidName, PlayerName};
 
 use super::{Config, limits::ASSETS_KEPT};
 
-/// Everything that is decided before the race: names, orders, cuts and the pace. The same seed gives the
-/// same plan.
+/// Everything decided before the race: names, orders, cuts and the pace. The same seed gives the same plan.
 #[derive(Debug)]
 pub(super) struct Plan {
     players: usize,
@@ -20,22 +19,22 @@ pub(super) struct Plan {
 /// One bot's work in one round.
 #[derive(Debug)]
 pub(super) struct Work {
-    /// The assets in the order in which the bot goes for them.
+    /// The assets in the order of the bot's selects.
     pub(super) order: Vec<u32>,
-    /// Draws, select by select, whether the connection is cut after it.
+    /// Decides after each select whether the connection is cut.
     pub(super) cuts: Cuts,
-    /// When each select may go out.
+    /// When each select is due.
     pub(super) pace: Pace,
 }
 
-/// A seeded coin.
+/// A seeded coin flip.
 #[derive(Debug)]
 pub(super) struct Cuts {
     rng: Rng,
     probability: f64,
 }
 
-/// The times of one bot's selects, counted from the start of the round; all bots' together make the rate.
+/// The due times of one bot's selects since the start of the round. All bots together reach the configured rate.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
     first: f64,
@@ -58,13 +57,13 @@ impl Plan {
         PlayerName::parse(&format!("bot-{index}"))
     }
 
-    /// The names of a round are those of its slot: rounds far apart share a slot, so that a long run does not
-    /// fill the room.
+    /// The slot of a round, which determines its asset names. Slots are reused, so that a long run does not fill the
+    /// room.
     pub(super) fn slot(&self, round: usize) -> usize {
         round % (ASSETS_KEPT / self.assets).max(1)
     }
 
-    /// Whether an earlier round of this run had the same slot.
+    /// Returns true if an earlier round of this run used the same slot.
     pub(super) fn slot_was_used(&self, round: usize) -> bool {
         self.slot(round) != round
     }
@@ -74,7 +73,7 @@ impl Plan {
         (0..self.assets).map(|i| AssetName::parse(&format!("bot-{slot}-{i}"))).collect()
     }
 
-    /// What bot `index` does in `round`.
+    /// The work of bot `index` in `round`.
     pub(super) fn work(&self, round: usize, index: usize) -> Work {
         let mut rng = self.rng(1 + round as u64, index);
         let mut order: Vec<u32> = (0..).take(self.assets).collect();
@@ -82,7 +81,7 @@ impl Plan {
         Work { order, cuts: Cuts { rng, probability: self.chaos }, pace: self.pace(index) }
     }
 
-    /// What bot `index` draws its jitter from; apart from the work, because how often it draws is chance.
+    /// The jitter source of bot `index`. Separate from its work, because the number of draws depends on chance.
     pub(super) fn jitter(&self, index: usize) -> Rng {
         self.rng(0, index)
     }
@@ -108,20 +107,20 @@ impl Cuts {
 }
 
 impl Pace {
-    /// When the bot's select number `count` is due; at the slowest in a year, which the clock can still add.
+    /// When the bot's select number `count` is due. At most a year, so that adding it to the clock cannot overflow.
     pub(super) fn due(self, count: usize) -> Duration {
         const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
         Duration::try_from_secs_f64(self.first + count as f64 * self.step).map_or(YEAR, |due| due.min(YEAR))
     }
 }
 
-/// A number as we would write it ourselves, so that `bot-07` is nobody's name.
+/// Parses a number in canonical form, so that `bot-07` matches no bot.
 pub(super) fn number(digits: &str) -> Option<usize> {
     let plain = digits.bytes().all(|b| b.is_ascii_digit()) && (digits.len() == 1 || !digits.starts_with('0'));
     if plain { digits.parse().ok() } else { None }
 }
 
-/// The finaliser of `SplitMix64`: neighbouring numbers become unrelated ones.
+/// The finaliser of `SplitMix64`: maps consecutive numbers to unrelated ones.
 fn mix(number: u64) -> u64 {
     let a = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let b = (a ^ (a >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -133,7 +132,7 @@ fn mix(number: u64) -> u64 {
 pub(super) mod tests {
     use super::*;
 
-    /// A plan of 10 players for tests elsewhere.
+    /// A plan of 10 players, for tests.
     pub(in crate::bots) fn small(assets: usize, rate: f64, chaos: f64) -> Plan {
         Plan { players: 10, assets, seed: 1, rate, chaos }
     }

@@ -1,6 +1,6 @@
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// A bar on stderr. Nothing is drawn where that is no terminal, or when nobody wants it.
+/// A progress bar on stderr. Hidden if stderr is no terminal or the bar is switched off.
 #[derive(Debug)]
 pub(super) struct Progress {
     bar: ProgressBar,
@@ -18,7 +18,7 @@ impl Progress {
         Self { bar }
     }
 
-    /// A new thing to do, with so many steps.
+    /// Starts a new stage with a number of steps.
     pub(super) fn begin(&self, what: String, steps: usize) {
         self.bar.reset();
         self.bar.set_length(steps as u64);

@@ -1,23 +1,23 @@
 use super::{report::Delivery, timings::Timings};
 
-/// How much later than the first member of all each other member was told of the same grant.
+/// The delay between the first member's frame of a grant and each other member's.
 #[derive(Debug, Default)]
 pub(super) struct Propagation {
     same_node: Timings,
     other_nodes: Timings,
 }
 
-/// Where and when a member was told.
+/// When and where a member received a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mark {
-    /// The node's place in the list of addresses.
+    /// The index of the node in the list of addresses.
     pub(super) node: usize,
-    /// Since the start of the round, in microseconds.
+    /// Microseconds since the start of the round.
     pub(super) us: u32,
 }
 
 impl Propagation {
-    /// A member was told at `then` of what another was told at `first`.
+    /// Records a frame received at `then` that the first member received at `first`.
     pub(super) fn record(&mut self, first: Mark, then: Mark) {
         let timings = if first.node == then.node { &mut self.same_node } else { &mut self.other_nodes };
         timings.record(then.us.saturating_sub(first.us));

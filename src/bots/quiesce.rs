@@ -14,8 +14,8 @@ use super::{
     stored::Stored,
 };
 
-/// Waits until the store's answers agree with each other and every member has caught up with them, for a
-/// bounded time, and returns what the store has. What has not settled by then is for the verdict to name.
+/// Waits, up to a limit, until the store's responses are consistent and every member has caught up with them. Returns
+/// the store's state. Whatever is unsettled by then is left to the judgement.
 pub(super) async fn quiesce(
     api: &Api,
     recorders: &[Arc<Recorder>],
@@ -45,7 +45,7 @@ async fn read(api: &Api, names: &[AssetName], baselines: &[Baseline]) -> Result<
     let reads = names.iter().zip(baselines).map(|(name, baseline)| async move {
         let Some(state) = states.get(name) else { return Ok(gone(*baseline)) };
         let holders = match api.holders(name).await {
-            // The room still shows what the store has lost.
+            // The room still shows an asset that the store has lost.
             Err(BotsError::Refused { status: 404, .. }) => return Ok(gone(*baseline)),
             holders => holders?,
         };

@@ -28,13 +28,13 @@ use super::{
     shared::{Phase, Shared},
 };
 
-/// How often the coordinator looks up. The race's own times are taken by the bots.
+/// The coordinator's polling interval. The bots measure the race's times themselves.
 const POLL_EVERY: Duration = Duration::from_millis(10);
 
 /// Runs a race and judges it.
 ///
 /// # Errors
-/// [`BotsError`] when it could not be run; a broken promise is no error but in the report.
+/// [`BotsError`] if the race could not be run. A broken promise is part of the report.
 pub async fn run(config: Config) -> Result<Report, BotsError> {
     config.check()?;
     allow_files(config.players)?;
@@ -58,13 +58,13 @@ struct Race {
     shared: Arc<Shared>,
     recorders: Vec<Arc<Recorder>>,
     phase: watch::Sender<Phase>,
-    /// Dropping it ends them all.
+    /// Dropping the set stops all bots.
     bots: JoinSet<()>,
     progress: Progress,
     score: Score,
 }
 
-/// A round whose assets are there.
+/// A round whose assets are created.
 struct PreparedRound {
     round: Arc<Round>,
     baselines: Vec<Baseline>,
@@ -87,7 +87,7 @@ impl Race {
         Ok(Self { config, api, shared, recorders, phase, bots: JoinSet::new(), progress, score: Score::new() })
     }
 
-    /// Creates a round's assets. The bots listen before the first of them is there, so that nothing is missed.
+    /// Creates a round's assets. The bots listen before the first one exists, so that they miss nothing.
     async fn prepare_round(&self, number: usize) -> Result<PreparedRound, BotsError> {
         let plan = &self.shared.plan;
         let slot = plan.slot(number);
@@ -108,7 +108,7 @@ impl Race {
         Ok(PreparedRound { round, baselines })
     }
 
-    /// Everybody comes in.
+    /// Starts all bots and waits until they have joined.
     async fn join(&mut self) -> Result<(), BotsError> {
         let begun = Instant::now();
         for (index, recorder) in self.recorders.iter().enumerate() {
@@ -134,7 +134,7 @@ impl Race {
         Ok(())
     }
 
-    /// Everybody goes for everything, until no bot wants anything more.
+    /// Runs a round until every bot has its answers.
     async fn play(&self, prepared: &PreparedRound) {
         let round = &prepared.round;
         let selects = self.config.players * self.config.assets;
@@ -147,7 +147,7 @@ impl Race {
         }
     }
 
-    /// Waits for quiet, then holds what bots saw and were told against the store.
+    /// Waits until everything settles, then judges the bots' records against the store.
     async fn judge(&mut self, prepared: &PreparedRound) -> Result<(), BotsError> {
         let PreparedRound { round, baselines } = prepared;
         let stored = quiesce(&self.api, &self.recorders, round, baselines).await?;
@@ -175,11 +175,11 @@ impl Race {
             }
     }
 
-    /// Everybody says goodbye, for a bounded time.
+    /// Closes all connections, within a timeout.
     async fn leave(mut self) -> Report {
         self.phase.send_replace(Phase::Leave);
         let goodbyes = async { while self.bots.join_next().await.is_some() {} };
-        // Whoever has not got through by then is cut off.
+        // Bots that are still connected after the timeout are cut off.
         let _ = timeout(FAREWELL * 2, goodbyes).await;
         self.score.report(&self.config, &self.shared)
     }
@@ -190,12 +190,12 @@ fn witness(recorder: &Recorder) -> Option<Witness> {
     Some(Witness { player: recorder.player.clone(), member, stayed })
 }
 
-/// Our own names are short; only a number beyond all memory would make them too long.
+/// Names of bots are short; only an impossibly large number would make one too long.
 fn unnamed(error: InvalidName) -> BotsError {
     BotsError::Usage(error.to_string())
 }
 
-/// Raises the limit of open files as far as these players need it.
+/// Raises the limit on open files as far as needed.
 fn allow_files(players: usize) -> Result<(), BotsError> {
     let needed = players as u64 + SPARE_FILES;
     let limit = rlimit::increase_nofile_limit(needed).unwrap_or(0);

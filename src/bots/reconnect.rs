@@ -5,41 +5,41 @@ use tokio::time::Instant;
 
 use super::limits::{BACKOFF, PATIENCE, STEADY};
 
-/// How a connection ended, or why there was none.
+/// How a connection ended, or why it failed to open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum End {
     /// The run is over.
     Left,
-    /// The bot cut it.
+    /// The bot cut the connection.
     Cut,
-    /// The server closed it, and said when to come back.
+    /// The server closed the connection and said when to reconnect.
     Closed { code: u16, retry_after: Option<Duration> },
-    /// It broke: end of stream, reset, silence. What a browser calls 1006.
+    /// The connection broke: end of stream, reset or silence. A browser reports 1006.
     Lost(&'static str),
-    /// The server would not upgrade.
+    /// The server refused the handshake.
     Refused { status: u16, reason: String },
 }
 
-/// What to do after an end.
+/// What to do after a connection ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Next {
     Leave,
-    /// Do not come back; the reason.
+    /// Do not reconnect, for this reason.
     GiveUp(String),
     Reconnect {
         after: Duration,
-        /// To the next address of the list, not the same.
+        /// Use the next address of the list.
         elsewhere: bool,
     },
 }
 
-/// The client's rules for coming back: what a close code says, else a backoff with jitter, and an end to
-/// patience.
+/// The client's rules for reconnecting: follow the close code, otherwise back off with jitter, and give up after a
+/// while.
 #[derive(Debug)]
 pub(super) struct Reconnect {
     rng: Rng,
     failures: u32,
-    /// Since when there was no good connection.
+    /// The time of the last good connection.
     away: Instant,
     welcomed: Option<Instant>,
 }
@@ -49,23 +49,23 @@ impl Reconnect {
         Self { rng, failures: 0, away: now, welcomed: None }
     }
 
-    /// A connection got its welcome.
+    /// A connection received its welcome.
     pub(super) fn welcomed(&mut self, now: Instant) {
         self.welcomed = Some(now);
     }
 
-    /// A connection proved good: something came after the welcome.
+    /// A connection proved good: a message followed the welcome.
     pub(super) fn proved(&mut self, now: Instant) {
         (self.failures, self.away) = (0, now);
     }
 
-    /// A wait for a request's next try, by the number of tries before.
+    /// The backoff before a request's next attempt, by the number of earlier attempts.
     pub(super) fn wait(&mut self, tries: u32) -> Duration {
         let full = BACKOFF.0.saturating_mul(1 << tries.min(16)).min(BACKOFF.1);
         full.mul_f64(0.5 + self.rng.f64() / 2.0)
     }
 
-    /// Decides what to do after a connection's end.
+    /// Decides what to do after a connection ends.
     pub(super) fn next(&mut self, end: &End, now: Instant) -> Next {
         if self.welcomed.take().is_some_and(|since| now - since >= STEADY) || *end == End::Cut {
             self.proved(now);
@@ -86,7 +86,7 @@ impl Reconnect {
         self.unless_patience_is_over(next, end, now)
     }
 
-    /// At once to the same node, then later and later to the others.
+    /// Reconnects to the same node at once, then to the others with growing backoff.
     fn soon(&mut self) -> Next {
         match self.failures {
             0 => Next::Reconnect { after: Duration::ZERO, elsewhere: false },
@@ -116,12 +116,12 @@ impl std::fmt::Display for End {
     }
 }
 
-/// 4000-4099 say so; 1009 would come again, as we would send the same again.
+/// 4000-4099 forbid reconnecting. 1009 would recur, because the bot would send the same message again.
 fn never(code: u16) -> bool {
     matches!(code, 4000..=4099 | 1009)
 }
 
-/// For the person who reads why a bot gave up.
+/// The meaning of a close code, for the report.
 fn meaning(code: u16) -> &'static str {
     match code {
         4001 => " (unauthorized)",

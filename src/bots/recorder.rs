@@ -12,8 +12,8 @@ use super::{
     violation::Violation,
 };
 
-/// A bot's place in the run: its task writes here what it saw, the coordinator reads it between rounds. The
-/// lock is the bot's own, so nobody waits for it in a race.
+/// Records what one bot sees. The bot's task writes, the coordinator reads between rounds. Each bot has its own lock,
+/// so there is no contention in a race.
 #[derive(Debug)]
 pub(super) struct Recorder {
     pub(super) player: PlayerName,
@@ -23,16 +23,16 @@ pub(super) struct Recorder {
 #[derive(Debug, Default)]
 struct Inner {
     recording: Option<Recording>,
-    /// Gave up for good.
+    /// The bot gave up for good.
     gone: bool,
 }
 
-/// The present round.
+/// The record of the current round.
 #[derive(Debug)]
 struct Recording {
     round: Arc<Round>,
     member: Member,
-    /// Counted among the round's busy bots.
+    /// The bot counts as one of the round's busy bots.
     busy: bool,
 }
 
@@ -41,7 +41,7 @@ impl Recorder {
         Self { player, inner: Mutex::default() }
     }
 
-    /// A round is prepared: from now on its frames are noted. A bot that is gone takes no part.
+    /// Starts recording a prepared round. A bot that gave up takes no part.
     pub(super) fn prepare(&self, round: &Arc<Round>) {
         let mut inner = self.inner.lock();
         if !inner.gone {
@@ -51,7 +51,7 @@ impl Recorder {
         }
     }
 
-    /// The round's assets are as they shall be.
+    /// Sets the revisions at which the round's assets begin.
     pub(super) fn begin(&self, baselines: &[Baseline]) {
         self.with(|recording| {
             for (asset, baseline) in baselines.iter().enumerate() {
@@ -60,7 +60,7 @@ impl Recorder {
         });
     }
 
-    /// A room frame came from the node.
+    /// Records a room frame from the node.
     pub(super) fn hear(&self, node: usize, asset: &str, revision: u64, fact: &Fact<&str>) {
         self.with(|recording| {
             let Some(index) = recording.round.asset(asset) else { return };
@@ -85,12 +85,12 @@ impl Recorder {
         });
     }
 
-    /// A whole state begins.
+    /// Starts a new state.
     pub(super) fn begin_state(&self) {
         self.with(|recording| recording.member.begin_state());
     }
 
-    /// Assets of a state.
+    /// Records assets of a state.
     pub(super) fn learn(&self, states: &[State<'_>]) {
         self.with(|recording| {
             for state in states {
@@ -106,12 +106,12 @@ impl Recorder {
         });
     }
 
-    /// A select goes out.
+    /// Records that a select is sent.
     pub(super) fn sent(&self, asset: usize) {
         self.with(|recording| recording.member.sent(asset, recording.round.now_us()));
     }
 
-    /// A select is answered for good.
+    /// Records the final answer to a select.
     pub(super) fn answered(&self, asset: usize, answer: Answer) {
         self.with(|recording| {
             recording.member.answered(asset, answer, recording.round.now_us());
@@ -119,7 +119,7 @@ impl Recorder {
         });
     }
 
-    /// The bot wants nothing more in this round.
+    /// The bot has finished this round.
     pub(super) fn rest(&self) {
         self.with(Recording::rest);
     }
@@ -133,7 +133,7 @@ impl Recorder {
         }
     }
 
-    /// Whether the bot knows of every asset what it shall know; one that is gone is not waited for.
+    /// Returns true if the bot has caught up with the revisions of all assets. Bots that gave up are not waited for.
     pub(super) fn has_reached(&self, revisions: &[u64]) -> bool {
         let inner = self.inner.lock();
         let reached = |recording: &Recording| {
@@ -142,7 +142,7 @@ impl Recorder {
         inner.gone || inner.recording.as_ref().is_none_or(reached)
     }
 
-    /// The round is over: what this bot saw, and whether it stayed to the end. `None` if it took no part.
+    /// Ends the round. Returns the bot's record and whether it stayed to the end; `None` if it took no part.
     pub(super) fn finish(&self) -> Option<(Member, bool)> {
         let mut inner = self.inner.lock();
         let stayed = !inner.gone;

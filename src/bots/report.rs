@@ -6,57 +6,57 @@ use crate::model::{PlayerName, RoomName, Units};
 
 use super::Violation;
 
-/// What came of a run; `docs/bots-report.schema.json` describes its JSON.
+/// The result of a run. `docs/bots-report.schema.json` describes its JSON.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// Was the promise kept?
+    /// Whether the promise was kept.
     pub verdict: Judgement,
-    /// Where the race was.
+    /// The room of the race.
     pub room: RoomName,
     /// The servers.
     pub urls: Vec<String>,
-    /// How many bots.
+    /// The number of bots.
     pub players: usize,
     /// Assets per round.
     pub assets: usize,
-    /// Units of each.
+    /// Units of each asset.
     pub units: Units,
-    /// To run the same again.
+    /// The seed, for repeating the run.
     pub seed: u64,
-    /// Selects per second that were asked for; 0 for as fast as possible.
+    /// Requested selects per second; 0 is as fast as possible.
     pub rate: f64,
     /// The probability of a cut after a select.
     pub reconnect_chaos: f64,
     /// Rounds played.
     pub rounds: u32,
-    /// How long it took until everybody had joined.
+    /// Seconds until every bot had joined.
     pub join_seconds: f64,
-    /// From the start to the last reply, summed over the rounds.
+    /// Seconds from start to last reply, summed over the rounds.
     pub race_seconds: f64,
-    /// What the server decided.
+    /// The server's decisions.
     pub decisions: Decisions,
-    /// From a select's first sending to its answer, reconnects in between included.
+    /// From the first attempt of a select to its answer, including reconnects.
     pub reply_ms: Quantiles,
-    /// From the first sending of the select that won to the moment at which the last member knew of it.
+    /// From the first attempt of the winning select until the last member knew of the grant.
     pub everyone_knows_ms: Quantiles,
-    /// How much later than the first member others were told of the same grant; only of a race on several nodes.
+    /// The delay between the first member's frame of a grant and the others'; only with several nodes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivery_ms: Option<Delivery>,
-    /// `asset_granted` frames that members received.
+    /// `asset_granted` frames received by members.
     pub deliveries: u64,
-    /// Snapshots that members received after their welcome.
+    /// Snapshots received by members after their welcome.
     pub snapshots: u64,
-    /// Connections that ended and came back.
+    /// Reconnected connections.
     pub reconnects: Reconnects,
-    /// Everything that went wrong on the way, by kind: error codes, `closed_<code>`, failed connections.
+    /// Errors by kind: error codes, `closed_<code>`, failed connections.
     pub errors: BTreeMap<String, u64>,
-    /// Bots that did not come back.
+    /// Bots that gave up.
     pub gave_up: Vec<GaveUp>,
-    /// How the promise was broken.
+    /// The violations of the promise.
     pub violations: Found,
 }
 
-/// The judgement.
+/// The judgement of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Judgement {
@@ -64,7 +64,7 @@ pub enum Judgement {
     Held,
     /// There is at least one violation.
     Broken,
-    /// No violation, but bots gave up or selects were never decided, so that not all could be judged.
+    /// There is no violation, but bots gave up or selects were never decided, so the judgement is incomplete.
     Unproven,
 }
 
@@ -73,34 +73,34 @@ pub enum Judgement {
 pub struct Decisions {
     /// Granted, already held and sold out.
     pub total: u64,
-    /// Per second of race.
+    /// Decisions per second of race.
     pub per_second: f64,
-    /// Units given.
+    /// Units granted.
     pub granted: u64,
-    /// Given before: to an earlier run, or by an answer that was lost.
+    /// The player held a unit already: from an earlier run, or by an answer that was lost.
     pub already_held: u64,
-    /// Denied.
+    /// Denied selects.
     pub sold_out: u64,
-    /// Selects without a decision: refused with an error, or repeated until patience was over.
+    /// Selects without a decision: refused with an error, or retried until the time ran out.
     pub undecided: u64,
 }
 
 /// A distribution, in milliseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Quantiles {
-    /// How many values there were; without any, the rest is 0.
+    /// The number of values. If it is 0, so is the rest.
     pub count: u64,
     /// The median.
     pub p50: f64,
-    /// Nine of ten are at most this.
+    /// The 90th percentile.
     pub p90: f64,
-    /// 99 of 100 are at most this.
+    /// The 99th percentile.
     pub p99: f64,
-    /// The worst.
+    /// The maximum.
     pub max: f64,
 }
 
-/// From a grant's first frame to any member until the frame of another member.
+/// The delay from a grant's first frame at any member to another member's frame.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Delivery {
     /// To a member on the same node.
@@ -109,53 +109,53 @@ pub struct Delivery {
     pub other_nodes: Quantiles,
 }
 
-/// Connections that ended and came back.
+/// Reconnected connections.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Reconnects {
-    /// All of them.
+    /// All reconnects.
     pub total: u64,
-    /// Of those, how many were told just what they had missed.
+    /// Reconnects that resumed from the log.
     pub recovered: u64,
-    /// How many connections the bots themselves cut.
+    /// Connections cut by the bots themselves.
     pub cuts: u64,
 }
 
-/// A bot that did not come back.
+/// A bot that gave up.
 #[derive(Debug, Clone, Serialize)]
 pub struct GaveUp {
-    /// Which.
+    /// The bot's name.
     pub player: PlayerName,
-    /// Why.
+    /// Why the bot gave up.
     pub reason: String,
 }
 
-/// Violations: the first few in full, all by count.
+/// Violations: all are counted, the first few are kept.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Found {
-    /// How many there are.
+    /// The number of violations.
     pub count: u64,
-    /// The first of them.
+    /// The first few violations.
     pub shown: Vec<Shown>,
 }
 
-/// A violation with its sentence.
+/// A violation with its message.
 #[derive(Debug, Clone, Serialize)]
 pub struct Shown {
-    /// What a person reads.
+    /// The message, for people.
     pub message: String,
-    /// What a program reads.
+    /// The details, for programs.
     #[serde(flatten)]
     pub violation: Violation,
 }
 
 impl Report {
-    /// Whether every select was decided and the promise was kept.
+    /// Returns true if every select was decided and the promise was kept.
     #[must_use]
     pub fn held(&self) -> bool {
         self.verdict == Judgement::Held
     }
 
-    /// The process exit code: 0 held, 3 broken, 1 not to be judged.
+    /// The process exit code: 0 held, 3 broken, 1 unproven.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self.verdict {

@@ -18,27 +18,27 @@ use super::{
     violation::{Violation, Violations},
 };
 
-/// What the bots share during one round.
+/// The state that bots share during one round.
 #[derive(Debug)]
 pub(super) struct Round {
     pub(super) number: usize,
     pub(super) names: Vec<AssetName>,
-    /// `bot-<slot>-`: what the round's asset names begin with.
+    /// `bot-<slot>-`, the prefix of the round's asset names.
     prefix: String,
-    /// One lock per asset, held for the time of a map look-up.
+    /// One lock per asset, held for one map access.
     pub(super) observations: Vec<Mutex<Observations>>,
-    /// How grants propagation; not asked on a single node.
+    /// Propagation delays of grants; not measured on a single node.
     pub(super) propagation: Option<Mutex<Propagation>>,
-    /// What was found on the way.
+    /// Violations found during the race.
     pub(super) found: Mutex<Violations>,
-    /// Bots that still want something.
+    /// Bots with unfinished selects.
     busy: AtomicUsize,
-    /// Selects that are answered, for the progress bar.
+    /// Answered selects, for the progress bar.
     pub(super) answered: AtomicUsize,
     started: OnceLock<Instant>,
 }
 
-/// An asset as it was when the round began.
+/// An asset's state when the round begins.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Baseline {
     pub(super) revision: u64,
@@ -60,34 +60,34 @@ impl Round {
         }
     }
 
-    /// Which of the round's assets that is, if it is one.
+    /// The index of one of the round's assets.
     pub(super) fn asset(&self, name: &str) -> Option<usize> {
         number(name.strip_prefix(&self.prefix)?).filter(|index| *index < self.names.len())
     }
 
-    /// The mark of a select of this asset, another in each round.
+    /// The request id of a select of this asset, unique across rounds.
     pub(super) fn request_id(&self, asset: usize) -> u64 {
         (self.number * self.names.len() + asset) as u64
     }
 
-    /// Which asset a reply with this mark is about.
+    /// The asset that a reply with this request id is about.
     pub(super) fn requested(&self, request_id: u64) -> Option<usize> {
         let first = self.request_id(0);
         request_id.checked_sub(first).map(|asset| asset as usize).filter(|asset| *asset < self.names.len())
     }
 
-    /// The race begins: times count from here.
+    /// Starts the race and its clock.
     pub(super) fn start(&self) {
         let _ = self.started.set(Instant::now());
     }
 
-    /// Since the start, in microseconds; 0 before it. An hour fits, and a longer round shows as one.
+    /// Microseconds since the start; 0 before it. An hour fits; a longer round saturates.
     pub(super) fn now_us(&self) -> u32 {
         let since = self.started.get().map_or(Duration::ZERO, Instant::elapsed);
         u32::try_from(since.as_micros()).unwrap_or(u32::MAX)
     }
 
-    /// A member at `node` was told by a frame. Says whether the frame agrees with what others were told.
+    /// Records a frame that a member at `node` received. Returns true if it agrees with the frames of other members.
     pub(super) fn told(
         &self,
         node: usize,
@@ -107,17 +107,17 @@ impl Round {
         Ok(agrees)
     }
 
-    /// One more bot takes part.
+    /// A bot starts its selects.
     pub(super) fn enter(&self) {
         self.busy.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A bot wants nothing more.
+    /// A bot has finished its selects.
     pub(super) fn exit(&self) {
         self.busy.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Whether no bot wants anything more.
+    /// Returns true if all bots have finished.
     pub(super) fn is_over(&self) -> bool {
         self.busy.load(Ordering::Relaxed) == 0
     }

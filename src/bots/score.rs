@@ -14,7 +14,7 @@ use super::{
     violation::Violations,
 };
 
-/// Adds up the rounds of a run.
+/// Sums up the rounds of a run.
 #[derive(Debug)]
 pub(super) struct Score {
     pub(super) rounds: u32,
@@ -43,7 +43,7 @@ impl Score {
         }
     }
 
-    /// Adds a round and what was found in it.
+    /// Adds a round with its violations.
     pub(super) fn add(&mut self, case: &Case<'_>, propagation: Option<&Propagation>, found: Violations) {
         self.rounds += 1;
         let mut last_us = 0;
@@ -118,7 +118,7 @@ impl Score {
         self.reply.record(took_us);
     }
 
-    /// How long each grant to one of our bots took to reach everybody.
+    /// Measures how long each grant to one of our bots took to reach every member.
     fn time_grants(&mut self, asset: &Evidence<'_>, index: usize, witnesses: &HashMap<&PlayerName, &Witness>) {
         for (_, page) in asset.observations.since(asset.baseline.revision) {
             let Some(winner) = page.fact.as_ref().and_then(|fact| fact.winner()) else { continue };

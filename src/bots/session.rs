@@ -16,22 +16,22 @@ use super::{
     socket::{self, Socket},
 };
 
-/// One connection of a bot, from its welcome to its end.
+/// One connection of a bot, from the welcome to the close.
 pub(super) struct Session<'a> {
     bot: &'a mut Bot,
     socket: Socket,
-    /// How long the server may be silent. It pings, so a longer silence means that it is gone.
+    /// The silence timeout. The server pings, so a longer silence means that it is unreachable.
     silence: Duration,
-    /// Something came since the last look at the clock.
+    /// A message arrived since the last check of the timeout.
     heard: bool,
     proved: bool,
 }
 
-/// What to wait for after sending, beside the server's words.
+/// What to do after sending, besides reading.
 enum Sent {
-    /// The connection is to be cut.
+    /// Cut the connection.
     Cut,
-    /// This time, when the next select is due.
+    /// Wake up when the next select is due.
     Until(Option<Instant>),
 }
 
@@ -42,7 +42,7 @@ impl<'a> Session<'a> {
         Self { bot, socket, silence, heard: false, proved: false }
     }
 
-    /// Sends what is due and hears what comes, until the connection ends.
+    /// Sends due selects and reads messages until the connection ends.
     pub(super) async fn run(mut self) -> End {
         let mut leaving = self.bot.follow();
         let mut clock = Box::pin(sleep(self.silence));
@@ -75,7 +75,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Sends all that is due, in one write.
+    /// Sends all due selects in one write.
     async fn send(&mut self) -> Result<Sent, Error> {
         let Some(task) = &mut self.bot.task else { return Ok(Sent::Until(None)) };
         let mut flush = false;
@@ -105,7 +105,7 @@ impl<'a> Session<'a> {
         End::Cut
     }
 
-    /// Takes what has come already, so that one flush answers all of it.
+    /// Handles the messages that have arrived already, so that one flush responds to all of them.
     fn drain(&mut self) -> Option<End> {
         for _ in 0..MESSAGES_PER_TURN {
             let incoming = self.socket.next().now_or_never()?;
@@ -116,7 +116,7 @@ impl<'a> Session<'a> {
         None
     }
 
-    /// Nothing can be written any more: reads what the server had to say, its close code above all.
+    /// After a failed write, reads the remaining messages, above all the close code.
     async fn last_words(&mut self) -> End {
         let words = async {
             loop {

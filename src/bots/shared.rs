@@ -13,44 +13,44 @@ use crate::model::{PlayerName, RoomName};
 
 use super::{limits::OPENING, node::Node, plan::Plan, round::Round};
 
-/// What all bots of a run share.
+/// The state shared by all bots of a run.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) room: RoomName,
     pub(super) nodes: Vec<Node>,
     pub(super) plan: Plan,
-    /// Held while a connection is being opened.
+    /// Limits the connections being opened concurrently.
     pub(super) opening: Semaphore,
     pub(super) tally: Tally,
 }
 
-/// What the bots shall do now.
+/// What the bots do now.
 #[derive(Debug, Clone)]
 pub(super) enum Phase {
     /// Join and listen.
     Listen,
     /// Race for this round's assets, then listen.
     Race(Arc<Round>),
-    /// Say goodbye.
+    /// Close the connections.
     Leave,
 }
 
-/// What happened, by count.
+/// Event counts.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// Bots that have had a welcome.
+    /// Bots that received a welcome.
     pub(super) joined: AtomicUsize,
-    /// Welcomes after a bot's first.
+    /// Welcomes after a bot's first one.
     pub(super) reconnects: AtomicU64,
-    /// Of those, how many only told what was missed.
+    /// Reconnects that resumed from the log.
     pub(super) recovered: AtomicU64,
-    /// Snapshots told to members after their welcome.
+    /// Snapshots received after a welcome.
     pub(super) snapshots: AtomicU64,
     /// Connections cut on purpose.
     pub(super) cuts: AtomicU64,
-    /// Everything else that went wrong, by kind.
+    /// All other errors, by kind.
     pub(super) errors: Mutex<BTreeMap<String, u64>>,
-    /// Bots that will not come back, and why.
+    /// Bots that gave up, and why.
     pub(super) gone: Mutex<Vec<(PlayerName, String)>>,
 }
 

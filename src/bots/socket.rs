@@ -16,7 +16,7 @@ use super::{
 /// A bot's connection.
 pub(super) type Socket = WebSocketStream<TcpStream>;
 
-/// Opens a connection to `node`, a few at a time over all bots.
+/// Opens a connection to `node`, with limited concurrency over all bots.
 pub(super) async fn open(shared: &Shared, node: &Node, path: &str) -> Result<Socket, End> {
     let Ok(_permit) = shared.opening.acquire().await else { return Err(End::Left) };
     timeout(CONNECT_TIMEOUT, connect(node, path)).await.unwrap_or(Err(End::Lost("connect_timeout")))
@@ -48,7 +48,7 @@ fn not_upgraded(error: Error) -> End {
     }
 }
 
-/// The end that the server's close frame means.
+/// Interprets the server's close frame.
 pub(super) fn closed(frame: Option<CloseFrame>) -> End {
     let Some(frame) = frame else { return End::Lost("connection_lost") };
     let reason = serde_json::from_str::<CloseReason>(&frame.reason).ok();
@@ -56,15 +56,14 @@ pub(super) fn closed(frame: Option<CloseFrame>) -> End {
     End::Closed { code: frame.code.into(), retry_after }
 }
 
-/// Pulls the plug: no close frame, and a reset instead of an orderly end, so that thousands of cuts leave no
-/// ports waiting behind.
+/// Cuts the connection without a close frame. Resets it, so that thousands of cuts leave no ports in `TIME_WAIT`.
 pub(super) fn cut(socket: Socket) {
-    // Without it the cut is a little politer, which is no harm.
+    // If this fails, the connection closes normally, which is fine too.
     let _ = socket.get_ref().set_zero_linger();
     drop(socket);
 }
 
-/// Says goodbye and waits for the server to hang up, for a while.
+/// Performs the close handshake, within a timeout.
 pub(super) async fn say_goodbye(mut socket: Socket) {
     let goodbye = CloseFrame { code: CloseCode::Normal, reason: "".into() };
     let farewell = async {
@@ -72,6 +71,6 @@ pub(super) async fn say_goodbye(mut socket: Socket) {
             while let Some(Ok(_)) = socket.next().await {}
         }
     };
-    // One that does not hang up in time is left alone.
+    // After the timeout the socket is just dropped.
     let _ = timeout(FAREWELL, farewell).await;
 }

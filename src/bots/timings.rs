@@ -12,7 +12,7 @@ impl Timings {
         self.0.record(us.into()).expect("it grows with its values");
     }
 
-    /// Adds all times of another.
+    /// Adds all times of `other`.
     pub(super) fn append(&mut self, other: &Self) {
         self.0.add(&other.0).expect("it grows with its values");
     }

@@ -4,7 +4,7 @@ use crate::model::{AssetName, PlayerName, Units};
 
 use super::limits::VIOLATIONS_SHOWN;
 
-/// One way in which the promise was broken.
+/// A violation of the promise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "each variant's message says what it is and its fields are its message's words")]
@@ -62,7 +62,7 @@ pub enum Violation {
     DeniedTooEarly { asset: AssetName, player: PlayerName, remaining: Units },
 }
 
-/// Violations as they are found: the first few in full, all by count.
+/// The violations found: all are counted, the first few are kept.
 #[derive(Debug, Default)]
 pub(super) struct Violations {
     pub(super) count: u64,

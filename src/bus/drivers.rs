@@ -5,21 +5,21 @@ use crate::model::without_secrets;
 
 /// One kind of bus.
 pub struct Driver {
-    /// URL schemes it takes, without the colon.
+    /// The URL schemes it accepts, without the colon.
     pub schemes: &'static [&'static str],
-    /// One URL to show in help texts.
+    /// An example URL for help texts.
     pub example: &'static str,
-    /// One line for help texts.
+    /// A one-line summary for help texts.
     pub summary: &'static str,
-    /// Which options of a store's URL go with it into the URL of its own bus; `None`: a store of these schemes is no
-    /// bus.
+    /// The options of a store's URL that are kept when the bus URL is derived from it; `None`: no bus can be
+    /// derived from a store with these schemes.
     pub of_a_store: Option<&'static [&'static str]>,
-    /// Takes a URL apart without opening anything.
+    /// Parses a URL without opening the bus.
     pub(super) check: fn(&str) -> Result<(), BusError>,
     pub(super) open: fn(&str) -> Result<Arc<dyn Bus>, BusError>,
 }
 
-/// Every driver of this build.
+/// Every driver compiled into this build.
 pub const DRIVERS: &[Driver] = &[
     super::local::DRIVER,
     #[cfg(feature = "redis")]
@@ -28,7 +28,7 @@ pub const DRIVERS: &[Driver] = &[
     super::nats::DRIVER,
 ];
 
-/// The cargo features this build lacks, and the URL schemes that need them.
+/// The cargo features that are not compiled in, with the URL schemes that need them.
 pub const SWITCHED_OFF: &[(&str, &[&str])] = &[
     #[cfg(not(feature = "redis"))]
     ("redis", &["redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"]),
@@ -36,18 +36,19 @@ pub const SWITCHED_OFF: &[(&str, &[&str])] = &[
     ("nats", &["nats", "tls"]),
 ];
 
-/// Says what is wrong with a URL, without opening anything.
+/// Checks a URL without opening the bus.
 ///
 /// # Errors
-/// As [`open`] for a URL that can never be opened.
+/// As [`open`], for a URL that can never be opened.
 pub fn check(url: &str) -> Result<(), BusError> {
     (known(url)?.check)(url)
 }
 
-/// Opens the bus a URL names.
+/// Opens the bus of a URL.
 ///
 /// # Errors
-/// [`BusError`] names an unknown scheme and those there are, a feature that is off, or what the driver could not do.
+/// [`BusError`] names an unknown scheme and the known ones, a feature that is not compiled in, or the driver's
+/// failure.
 pub fn open(url: &str) -> Result<Arc<dyn Bus>, BusError> {
     (known(url)?.open)(url)
 }
@@ -56,7 +57,7 @@ fn known(url: &str) -> Result<&'static Driver, BusError> {
     let scheme = |url: &str| url.split_once(':').map_or(url, |(scheme, _)| scheme).to_owned();
     let named = scheme(url);
     DRIVERS.iter().find(|driver| driver.schemes.contains(&&*named)).ok_or_else(|| {
-        // One that nobody knows may be a password.
+        // An unknown scheme may be a password.
         let scheme = scheme(&without_secrets(url));
         let known: Vec<_> = DRIVERS.iter().map(|driver| driver.example).collect();
         let off = SWITCHED_OFF.iter().find(|(_, schemes)| schemes.contains(&&*scheme));

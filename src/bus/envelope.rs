@@ -1,14 +1,14 @@
-//! How a message looks on its way: `{"from":"5f0c...","message":{...}}`.
+//! The wire format of messages: `{"from":"5f0c...","message":{...}}`.
 
 use serde::{Deserialize, Serialize};
 
 use super::BusMessage;
 
-/// Bytes of a envelope at most: the longest heartbeat has 256 names of 64 characters and comes to five sixths of it, the
-/// longest event to a thirtieth.
+/// Maximum size of an envelope in bytes. The longest heartbeat has 256 names of 64 characters and takes five
+/// sixths of it, the longest event a thirtieth.
 pub(super) const ENVELOPE_BYTES: usize = 20 * 1024;
 
-/// Tells the nodes on a bus apart; random, and new whenever one is opened.
+/// Identifies a node on a bus. Random, and new whenever a bus is opened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct SenderId(String);
@@ -30,16 +30,16 @@ impl SenderId {
         Self(format!("{:016x}", fastrand::u64(..)))
     }
 
-    /// `None` when it would be too long.
+    /// Serializes a message; `None` if it is too long.
     pub(super) fn write(&self, message: &BusMessage) -> Option<Vec<u8>> {
         let envelope = serde_json::to_vec(&Sent { from: self, message }).ok();
         envelope.filter(|envelope| envelope.len() <= ENVELOPE_BYTES)
     }
 
-    /// What somebody else says; `None` is an own one that came back.
+    /// Parses an envelope; `None` if this node sent it.
     ///
     /// # Errors
-    /// It is no envelope.
+    /// The bytes are no envelope.
     pub(super) fn read(&self, envelope: &[u8]) -> Result<Option<BusMessage>, String> {
         if envelope.len() > ENVELOPE_BYTES {
             return Err(format!("{} bytes are more than {ENVELOPE_BYTES}", envelope.len()));

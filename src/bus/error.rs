@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// The bus cannot be reached, or does not do what it is asked for.
+/// The bus is unreachable, or refused a request.
 #[derive(Debug)]
 pub struct BusError {
     bus: &'static str,
@@ -14,13 +14,14 @@ impl BusError {
         Self { bus, message: message.into(), hopeless: false }
     }
 
-    /// Says that waiting will not help: somebody has to change the configuration, as after a wrong password.
+    /// Marks the error as permanent: it lasts until the configuration changes, for example after a wrong
+    /// password.
     #[must_use]
     pub fn hopeless(self) -> Self {
         Self { hopeless: true, ..self }
     }
 
-    /// Whether somebody has to change the configuration first.
+    /// Whether the error lasts until the configuration changes.
     #[must_use]
     pub fn is_hopeless(&self) -> bool {
         self.hopeless

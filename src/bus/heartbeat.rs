@@ -4,35 +4,35 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::PlayerName;
 
-/// Which players are in a room by way of one node. Always all of them, never what changed: so whichever is lost, late or
-/// repeated, the one with the highest number says how it is.
+/// The players in a room that are connected to one node. A heartbeat always contains all of them, never a
+/// difference: heartbeats may be lost, late or duplicated, and the one with the highest number counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heartbeat {
-    /// The node: random, so that one that is started again is another.
+    /// The node. Random, so a restarted node is another node.
     pub node: u64,
-    /// Rises with every heartbeat of this node.
+    /// Increases with every heartbeat of this node.
     pub number: u64,
-    /// Those who are there.
+    /// The players connected to the node.
     pub players: Players,
 }
 
-/// Players by name or, where there are too many to be told, by number.
+/// Players by name, or their number if there are too many to name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Players {
-    /// Each of them.
+    /// All players by name.
     Names(BTreeSet<PlayerName>),
-    /// So many.
+    /// Only the number of players.
     Count(u32),
 }
 
 static NO_NAMES: BTreeSet<PlayerName> = BTreeSet::new();
 
 impl Players {
-    /// Nobody, by name.
+    /// No players.
     pub const NOBODY: Self = Self::Names(BTreeSet::new());
 
-    /// The names that are told.
+    /// The names, if they are sent.
     #[must_use]
     pub fn names(&self) -> &BTreeSet<PlayerName> {
         match self {
@@ -41,7 +41,7 @@ impl Players {
         }
     }
 
-    /// How many there are whose names are not told.
+    /// The number of players whose names are not sent.
     #[must_use]
     pub fn unnamed(&self) -> usize {
         match self {

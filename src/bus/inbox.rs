@@ -8,11 +8,11 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{Incoming, envelope::Sender};
 use crate::model::{LogThrottle, RoomName};
 
-/// What arrived and waits for the arbiter: some seconds of a busy room, about 4 MB. Beyond it messages are dropped, and
-/// the rooms are compared with the store instead.
+/// Maximum number of messages queued for the arbiter: some seconds of a busy room, about 4 MB. Beyond it
+/// messages are dropped, and the rooms are compared with the store instead.
 const WAITING: usize = 16_384;
 
-/// Where what arrives is handed over.
+/// Queues received messages for the arbiter.
 pub(super) struct Inbox {
     arrived: mpsc::Sender<Incoming>,
     receiver: Mutex<Option<mpsc::Receiver<Incoming>>>,
@@ -44,7 +44,7 @@ impl Inbox {
         self.receiver.lock().take()
     }
 
-    /// Hands a envelope over; does not block.
+    /// Parses and queues an envelope. Does not block.
     pub(super) fn take(&self, sender_id: &SenderId, room: RoomName, envelope: &[u8]) {
         let message = match sender_id.read(envelope) {
             Ok(None) => return,
@@ -60,7 +60,8 @@ impl Inbox {
         }
     }
 
-    /// Messages may be missing: says so as soon as there is room, once however often it is called until then.
+    /// Reports that messages may be missing, as soon as the queue has space. Calls until then are merged into
+    /// one report.
     pub(super) fn missed(&self) {
         self.missed.notify_one();
     }

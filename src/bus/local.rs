@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use super::{Bus, BusError, BusMessage, Driver, Incoming};
 use crate::model::{RoomName, without_secrets};
 
-/// One node alone: there is nobody to tell.
+/// The bus of a single node, which sends nothing.
 #[derive(Debug, Default)]
 pub struct LocalBus;
 

@@ -1,5 +1,5 @@
-//! How nodes tell each other what happened. At most once, no order promised: the store is the truth, the
-//! bus a hint.
+//! Messages between nodes. Delivery is at most once and unordered: the store is authoritative, the bus only a
+//! hint.
 
 mod drivers;
 #[cfg(any(feature = "redis", feature = "nats"))]
@@ -30,36 +30,37 @@ use crate::model::{Event, RoomName};
 /// Carries messages between the nodes that serve a room.
 #[async_trait]
 pub trait Bus: Send + Sync + 'static {
-    /// Whether it reaches other nodes at all.
+    /// Whether the bus connects to other nodes at all.
     fn reaches_other_nodes(&self) -> bool;
 
-    /// Hands a message to the other nodes of a room. Never blocks; a full outgoing buffer drops the oldest.
+    /// Sends a message to the other nodes of a room. Never blocks; a full outgoing buffer drops its oldest
+    /// message.
     fn publish(&self, room: &RoomName, message: &BusMessage);
 
-    /// From now on messages of this room arrive. Waits for a server to say so, for a second at most, and not at all
-    /// for one that is known to be away: whoever joins waits for this.
+    /// Subscribes to the messages of this room. Waits for the server's confirmation, because joins depend on
+    /// it, but for a second at most, and not at all while the server is known to be unreachable.
     ///
     /// # Errors
-    /// [`BusError`] when it is not known to be so. The room stays wanted all the same: it is subscribed to as soon as
-    /// that can be, and then [`Incoming::Reconnected`] is said.
+    /// [`BusError`] if the subscription is not confirmed. The room stays wanted: it is subscribed to as soon as
+    /// possible, and then [`Incoming::Reconnected`] is delivered.
     async fn subscribe(&self, room: &RoomName) -> Result<(), BusError>;
 
-    /// Messages of this room need not arrive any more. Does not block.
+    /// Unsubscribes from the messages of this room. Does not block.
     fn unsubscribe(&self, room: &RoomName);
 
-    /// What arrives; handed out once.
+    /// The receiver of incoming messages. `None` after the first call.
     fn incoming(&self) -> Option<mpsc::Receiver<Incoming>>;
 
-    /// Whether its servers can be reached.
+    /// Whether the servers are reachable.
     ///
     /// # Errors
-    /// [`BusError`] says why not, and whether that can mend by itself.
+    /// [`BusError`] says why not, and whether the error may be temporary.
     async fn ping(&self) -> Result<(), BusError> {
         Ok(())
     }
 }
 
-/// What nodes tell each other about a room.
+/// A message between nodes about a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BusMessage {
@@ -67,18 +68,18 @@ pub enum BusMessage {
     Event(Event),
     /// The room was removed.
     RoomRemoved,
-    /// Who is here by way of one node.
+    /// Which players are connected to one node.
     Heartbeat(Heartbeat),
-    /// A node has just begun to follow the room: a heartbeat of every other is wanted now.
+    /// A node has just begun to follow the room and requests a heartbeat from every other node.
     WhoIsHere,
 }
 
-/// A message and the room it is about, or the news that the bus was away and messages may be missing.
+/// A message with its room, or the report that messages may be missing.
 #[derive(Debug, Clone)]
 pub enum Incoming {
     /// A message arrived.
     Message(RoomName, BusMessage),
-    /// Messages may be missing, as after a connection came back or when the arbiter was too slow for them: compare
+    /// Messages may be missing, for example after a reconnect or because the arbiter was too slow: compare
     /// every active room with the store.
     Reconnected,
 }

@@ -1,4 +1,4 @@
-//! NATS: core publish and subscribe. One connection carries it all; the client resubscribes by itself.
+//! NATS: core publish and subscribe over one connection; the NATS client resubscribes by itself.
 
 mod server;
 mod url;
@@ -32,7 +32,7 @@ pub(super) const DRIVER: Driver = Driver {
 
 const BUS: &str = "nats";
 
-/// All rooms are on the same server.
+/// The only slot, because all rooms are on the same server.
 const SLOT: u16 = 0;
 
 struct NatsBus {
@@ -53,7 +53,7 @@ fn open(url: &str) -> Result<Arc<dyn Bus>, BusError> {
 }
 
 impl NatsBus {
-    /// Whether there is a connection; one that is being made for the first time is waited for.
+    /// Whether the bus is connected. Waits for the first attempt to connect.
     async fn reached(&self) -> Result<(), BusError> {
         let mut state = self.state.clone();
         match state.wait_for(|state| !matches!(state, State::Connecting)).await.as_deref() {

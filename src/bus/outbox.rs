@@ -1,4 +1,5 @@
-//! What waits to go out, the same for every bus: envelopes, and rooms to be subscribed to or not any more.
+//! The outgoing queue, shared by all buses: envelopes to publish, and rooms to subscribe to or unsubscribe
+//! from.
 
 #[cfg(feature = "redis")]
 mod sharded;
@@ -19,14 +20,15 @@ use tokio::{
 use super::{BusError, BusMessage, Incoming, envelope::Sender, inbox::Inbox};
 use crate::model::RoomName;
 
-/// Envelopes that wait while a server is slow or away: some seconds of a busy node, about 4 MB of events, 16 of heartbeats.
-/// The newest are worth most, as a state that is seen late makes up for those before it.
+/// Maximum number of envelopes queued while a server is slow or unreachable: some seconds of a busy node, about
+/// 4 MB of events, 16 of heartbeats. The oldest are dropped first, because a newer state makes up for older
+/// ones.
 pub(super) const WAITING_ENVELOPES: usize = 16_384;
 
-/// How long a subscription may take until its caller goes on without.
+/// How long a caller waits for the confirmation of a subscription.
 const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(1);
 
-/// Between a bus's callers, who never wait, and what talks to its servers.
+/// Decouples a bus's callers, who never wait, from the connections to its servers.
 pub(super) struct Outbox {
     bus: &'static str,
     state: Mutex<State>,
@@ -40,32 +42,33 @@ pub(super) struct Outbox {
 #[derive(Default)]
 struct State {
     envelopes: VecDeque<Envelope>,
-    /// Those that are wanted, and who waits to be told that they are subscribed to.
+    /// The wanted rooms, each with the callers waiting for the confirmation of the subscription.
     rooms: HashMap<RoomName, Vec<oneshot::Sender<Result<(), BusError>>>>,
-    /// Those that a server was asked for on the connection there is.
+    /// The rooms requested from a server on the current connection.
     asked: HashSet<RoomName>,
-    /// A server is to be told whether these are wanted. No more than are wanted or were asked for, however long it is away.
+    /// Rooms whose subscription must be sent to a server. Never more than are wanted or requested, however long
+    /// the server is unreachable.
     unsettled: BTreeSet<(u16, RoomName)>,
 }
 
-/// A message on its way out.
+/// An outgoing message.
 #[derive(Debug, Clone)]
 pub(super) struct Envelope {
     pub(super) room: RoomName,
-    /// The slot of its room, where rooms are spread over servers.
+    /// The slot of the room, where rooms are sharded over servers.
     pub(super) slot: u16,
     pub(super) text: Vec<u8>,
 }
 
-/// What is to be done next.
+/// The next things to send.
 pub(super) struct Work {
-    /// Each with whether it is wanted.
+    /// Each room, with whether it is wanted.
     pub(super) rooms: Vec<(RoomName, bool)>,
     pub(super) envelopes: Vec<Envelope>,
 }
 
 impl Outbox {
-    /// A outbox with its metrics registered with the current recorder.
+    /// Creates an outbox whose metrics are registered with the current recorder.
     pub(super) fn new(bus: &'static str) -> Self {
         Self {
             bus,
@@ -78,7 +81,7 @@ impl Outbox {
         }
     }
 
-    /// Rings when there is something to do.
+    /// Notified when there is something to send.
     pub(super) fn bell(&self) -> watch::Receiver<()> {
         self.bell.subscribe()
     }
@@ -94,7 +97,7 @@ impl Outbox {
         self.ring();
     }
 
-    /// The room is wanted from now on. Waits until it is subscribed to, if the server is `reached`, but not long.
+    /// Subscribes to a room. Waits briefly for the confirmation if the server is `reached`.
     pub(super) async fn subscribe(
         &self,
         room: &RoomName,
@@ -110,7 +113,7 @@ impl Outbox {
         timeout(SUBSCRIBE_WITHIN, subscribed).await.unwrap_or_else(|_| late())
     }
 
-    /// Tells when it is subscribed to.
+    /// Marks a room as wanted. The receiver resolves when the room is subscribed to.
     fn want(&self, room: &RoomName, slot: u16) -> oneshot::Receiver<Result<(), BusError>> {
         let (answer, answered) = oneshot::channel();
         let mut state = self.state.lock();
@@ -123,7 +126,7 @@ impl Outbox {
         answered
     }
 
-    /// The room is not wanted any more.
+    /// Marks a room as not wanted any more.
     pub(super) fn unwant(&self, room: &RoomName, slot: u16) {
         let mut state = self.state.lock();
         state.rooms.remove(room);
@@ -136,7 +139,7 @@ impl Outbox {
         self.ring();
     }
 
-    /// Takes up to `most` of each, of the slots asked for, in order.
+    /// Takes up to `most` rooms and envelopes of the selected slots, in order.
     pub(super) fn work(&self, mine: impl Fn(u16) -> bool, most: usize) -> Work {
         let mut state = self.state.lock();
         let State { envelopes, rooms, asked, unsettled } = &mut *state;
@@ -158,7 +161,8 @@ impl Outbox {
         }
     }
 
-    /// Tells who waits; true if nobody does (any more): then what was said meanwhile is missed.
+    /// Confirms a subscription to the waiting callers. Returns true if none waits any more: then messages
+    /// published meanwhile are missing.
     #[must_use]
     pub(super) fn subscribed(&self, room: &RoomName) -> bool {
         let waiting = self.state.lock().rooms.get_mut(room).map(std::mem::take);
@@ -166,22 +170,22 @@ impl Outbox {
         told == Some(0)
     }
 
-    /// The bus has these.
+    /// Counts envelopes that the bus accepted.
     pub(super) fn sent(&self, envelopes: usize) {
         self.published.increment(envelopes as u64);
     }
 
-    /// Nobody knows whether these arrived, or they did not.
+    /// Counts envelopes that did not arrive, or may not have.
     pub(super) fn lost(&self, envelopes: usize) {
         self.dropped.increment(envelopes as u64);
     }
 
-    /// Hands over what another node said, or we ourselves.
+    /// Takes in an envelope from another node or from this one.
     pub(super) fn hear(&self, room: RoomName, envelope: &[u8]) {
         self.inbox.take(&self.sender_id, room, envelope);
     }
 
-    /// Messages may be missing.
+    /// Reports that messages may be missing.
     pub(super) fn missed(&self) {
         self.inbox.missed();
     }
@@ -201,7 +205,7 @@ impl Work {
     }
 }
 
-/// Takes out up to `most` of those wanted; mostly all are, and then nothing is moved.
+/// Takes out up to `most` wanted envelopes. Usually all are wanted, and then no envelope is moved.
 fn take(envelopes: &mut VecDeque<Envelope>, wanted: impl Fn(&Envelope) -> bool, most: usize) -> Vec<Envelope> {
     let run = envelopes.iter().take(most).take_while(|envelope| wanted(envelope)).count();
     let mut taken: Vec<_> = envelopes.drain(..run).collect();

@@ -1,5 +1,5 @@
-//! Redis and Valkey: publish and subscribe, sharded on a cluster. One connection per server carries it all; it speaks
-//! RESP3, where what a server says unasked needs none of its own.
+//! Redis and Valkey: publish and subscribe, sharded on a cluster. One connection per server carries everything,
+//! because it speaks RESP3, in which push messages need no connection of their own.
 
 mod names;
 mod serve;
@@ -28,7 +28,7 @@ pub(super) const DRIVER: Driver = Driver {
     open,
 };
 
-/// What to do where a user may not do what only a bus does.
+/// The advice if the user lacks a permission that only the bus needs.
 const MAY_NOT: &str = "let this user publish and subscribe on the channels of the prefix";
 
 const BUS: &str = "redis";
@@ -59,7 +59,7 @@ fn url(url: &str) -> Result<RedisUrl, BusError> {
     Ok(url)
 }
 
-/// Takes what the servers say unasked.
+/// Handles the servers' push messages.
 fn listener(outbox: &Arc<Outbox>, names: &Arc<Names>) -> Listener {
     let (outbox, names) = (Arc::clone(outbox), Arc::clone(names));
     Arc::new(move |PushInfo { kind, data }| match (kind, &data[..]) {
@@ -68,7 +68,7 @@ fn listener(outbox: &Arc<Outbox>, names: &Arc<Names>) -> Listener {
                 outbox.hear(room, envelope);
             }
         }
-        // Also said unasked, when a slot moves to another server.
+        // The server also pushes this unrequested, when a slot moves to another server.
         (PushKind::SUnsubscribe, [Value::BulkString(channel), ..]) => {
             if let Some(room) = names.room(channel) {
                 outbox.ask_again(&room, slot(&room));

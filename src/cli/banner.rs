@@ -4,7 +4,7 @@ use asset_arbiter::{model::without_secrets, store};
 
 use super::{Config, say};
 
-/// Tells a human on stdout where to go and what to mind.
+/// Prints a summary for humans on stdout: the address, the store and the warnings.
 pub(crate) fn banner(config: &Config, address: SocketAddr) {
     let (store, bus) = (without_secrets(&config.store), without_secrets(&config.bus));
     let awards = store::driver(&config.store).map(store::Driver::guarantee).unwrap_or_default();

@@ -59,8 +59,8 @@ pub(crate) struct BotsArgs {
     json: bool,
 }
 
-/// Runs the bots and prints their report. Exit code 0: the promise held; 3: it was broken; 1: the race could not
-/// be run or judged; 2: wrong usage.
+/// Runs the bots and prints their report. Exit codes: 0 the promise held; 3 it was broken; 1 the race could not be run
+/// or judged; 2 wrong usage.
 pub(crate) async fn run(args: BotsArgs) -> ExitCode {
     let json = args.json;
     let outcome = match config(args) {
@@ -95,7 +95,7 @@ fn config(args: BotsArgs) -> Result<Config, BotsError> {
         players: args.players as usize,
         assets: args.assets as usize,
         units: args.units,
-        // Small enough for every JSON reader to keep it whole.
+        // 32 bits, so that every JSON reader keeps the number exact.
         seed: args.seed.unwrap_or_else(|| fastrand::u32(..).into()),
         length,
         rate: args.rate,
@@ -105,7 +105,7 @@ fn config(args: BotsArgs) -> Result<Config, BotsError> {
     })
 }
 
-/// From the file, or else from the variable that the server reads, too.
+/// The key from the file, or else from the environment variable that the server uses too.
 fn admin_key(file: Option<&Path>) -> Result<Option<AdminKey>, BotsError> {
     let (text, source) = match file {
         Some(file) => (std::fs::read_to_string(file), format!("--admin-key-file {}", file.display())),

@@ -2,7 +2,7 @@ use std::process::ExitCode;
 
 use super::{Config, failed, say, serve_args::ServeArgs, summary::lines};
 
-/// Says all that is wrong and answers 1, or what the configuration comes to and answers 0. Opens nothing.
+/// Reports all configuration errors and returns 1, or prints the resulting configuration and returns 0. Opens nothing.
 pub(super) fn check(args: ServeArgs, mut problems: Vec<String>) -> ExitCode {
     match Config::new(args) {
         Ok(config) if problems.is_empty() => show(&config),

@@ -4,28 +4,28 @@ use anyhow::anyhow;
 use asset_arbiter::{arbiter::Arbiter, store::Store};
 use tokio::time::timeout;
 
-/// How long the store may take to be closed.
+/// The timeout for closing the store.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Ends the server when the store can never work again.
+/// Stops the server when the store has failed for good.
 pub(crate) async fn mind(store: &dyn Store, arbiter: &Arbiter) -> Infallible {
     let why = store.failed().await.to_string();
     arbiter.vital().fail(why.split_whitespace().collect::<Vec<_>>().join(" "));
     pending().await
 }
 
-/// How it went with a server that has ended: not well if something ended that it cannot live without.
+/// The result of a server that has stopped.
 ///
 /// # Errors
-/// What that was.
+/// The failure of a vital task, if that is why it stopped.
 pub(crate) fn outcome(arbiter: &Arbiter) -> anyhow::Result<()> {
     arbiter.vital().failure().map_or(Ok(()), |why| Err(anyhow!(why)))
 }
 
-/// Closes the store, whatever the process ends for.
+/// Closes the store, whatever the reason for the exit.
 ///
 /// # Errors
-/// Why the process ends, and why the store could not be closed.
+/// The reason for the exit, and the error of closing the store.
 pub(crate) async fn close(store: &dyn Store, ended: anyhow::Result<()>) -> anyhow::Result<()> {
     let trouble = match timeout(PATIENCE, store.close()).await {
         Ok(Ok(())) => return ended,

@@ -14,20 +14,20 @@ use super::{
     serve_args::{LogFormat, ServeArgs},
 };
 
-/// What the demo plays with when nothing is said.
+/// The demo's assets, used unless others are configured.
 const DEMO: [(&str, Units); 5] = [("sword", 1), ("shield", 3), ("potion", 5), ("crown", 1), ("map", 10)];
-/// Rooms in memory would otherwise only grow.
+/// Without an expiry, rooms in memory would accumulate.
 const MEMORY_TTL: Duration = Duration::from_secs(24 * 3600);
-/// A human clicks ten times a second; beyond loopback nobody needs more than a few of them.
+/// A human clicks ten times a second. Beyond loopback a client needs no more than a few times that.
 const SELECTS_PER_SECOND: u32 = 50;
 
-/// The whole configuration: what was said, and what follows where nothing was.
+/// The whole configuration: the given values, and defaults for the rest.
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) store: String,
     pub(crate) store_options: Options,
     pub(crate) bus: String,
-    /// Files with secrets that others may read or write, and what to do.
+    /// Warnings about files with secrets that other users may read or write.
     pub(crate) loose_files: Vec<String>,
     pub(crate) arbiter: arbiter::Config,
     pub(crate) settings: Settings,
@@ -36,10 +36,10 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Puts it together.
+    /// Builds the configuration.
     ///
     /// # Errors
-    /// All that is wrong, one line each.
+    /// All errors found, one line each.
     pub(crate) fn new(args: ServeArgs) -> Result<Self, Vec<String>> {
         let key = admin_key(args.admin_key_file.as_deref());
         let bus = args.bus.clone().unwrap_or_else(|| bus_of(&args.store));
@@ -64,7 +64,7 @@ impl Config {
         })
     }
 
-    /// What a stranger could do, one line each.
+    /// Warnings about what strangers could do, one line each.
     pub(crate) fn unsafe_ways(&self) -> Vec<&'static str> {
         let open = !self.listen.ip().is_loopback();
         let no_key = self.settings.admin_key.is_none();
@@ -131,14 +131,14 @@ fn problems(
     found
 }
 
-/// What can be known of the URLs without opening anything.
+/// Checks the URLs without connecting.
 fn wrong_urls(args: &ServeArgs, bus: &str, options: Options) -> Vec<String> {
     let stores: Vec<_> = STORES.iter().flat_map(|driver| driver.schemes).copied().collect();
     let buses: Vec<_> = BUSES.iter().flat_map(|driver| driver.schemes).copied().collect();
     let wrong = |flag: &str, why: &dyn ToString| format!("cannot use {flag}: {}", one_line(&why.to_string()));
     let store = unknown_scheme("--store", &args.store, &stores, STORES_OFF)
         .or_else(|| Some(wrong("--store", &store::check(&args.store, options).err()?)));
-    // The URL of a bus that is its store's is wrong where that is.
+    // If the bus URL was derived from a faulty store URL, the error is reported once.
     let bus = (args.bus.is_some() || store.is_none()).then(|| {
         unknown_scheme("--bus", bus, &buses, BUSES_OFF)
             .or_else(|| Some(wrong("--bus", &bus::check(bus).err()?)))
@@ -146,7 +146,7 @@ fn wrong_urls(args: &ServeArgs, bus: &str, options: Options) -> Vec<String> {
     store.into_iter().chain(bus.flatten()).collect()
 }
 
-/// What is configured and the store cannot do, and what to do instead.
+/// Reports a configuration that the store does not support, with advice.
 fn unsuited(args: &ServeArgs, templates: &[(AssetName, Units)]) -> Option<String> {
     let (limits, scheme) = (store::driver(&args.store)?.limits, scheme(&args.store));
     if !limits.select_creates && (args.auto_create.is_some() || !templates.is_empty()) {
@@ -166,7 +166,7 @@ fn unknown_scheme(flag: &str, url: &str, known: &[&str], switched_off: &[(&str, 
     let list = || known.iter().map(|scheme| format!("{scheme}:")).collect::<Vec<_>>().join(", ");
     let off = switched_off.iter().find(|(_, schemes)| schemes.contains(&scheme));
     let feature = off.map_or_else(String::new, |(name, _)| format!(" without the cargo feature {name:?}"));
-    // One that nobody knows may be a password.
+    // Only the scheme is shown, because the rest of an unknown URL may contain a password.
     let shown = without_secrets(url);
     let shown = shown.split_once(':').map_or(&*shown, |(scheme, _)| scheme);
     let list = || format!("{flag}: no driver for {shown:?}{feature}; this build has {}", list());
@@ -197,7 +197,7 @@ fn too_much(args: &ServeArgs, templates: &[(AssetName, Units)]) -> Vec<String> {
     found
 }
 
-/// The demo's assets give way to limits that are too low for them; what the operator named does not.
+/// Demo assets that exceed the limits are left out. Assets configured by the operator never are.
 fn templates(args: &ServeArgs) -> Vec<(AssetName, Units)> {
     if !args.asset.is_empty() || !is_memory(&args.store) {
         return args.asset.iter().map(|template| (template.asset.clone(), template.units)).collect();
@@ -206,7 +206,7 @@ fn templates(args: &ServeArgs) -> Vec<(AssetName, Units)> {
     demo.filter(|(_, units)| *units <= args.max_units).take(args.max_assets).collect()
 }
 
-/// A store that can carry messages is its own bus; of its options only those go along that a bus has, too.
+/// A store that supports messaging is also the default bus. Only the options that the bus knows are kept.
 fn bus_of(store: &str) -> String {
     let driver = BUSES.iter().find(|driver| driver.schemes.contains(&scheme(store)));
     let Some(options) = driver.and_then(|driver| driver.of_a_store) else { return "local:".to_owned() };

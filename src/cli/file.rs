@@ -4,7 +4,7 @@ use toml::{Table, Value};
 
 use super::layers::one_line;
 
-/// The values of a `--config` file that nobody took yet.
+/// The values of a `--config` file that have not been taken yet.
 #[derive(Debug, Default)]
 pub(super) struct File {
     name: String,
@@ -21,7 +21,7 @@ impl File {
         Ok(Self { name, values })
     }
 
-    /// Takes the values of one key: several for a list, and where they are from.
+    /// Takes a key and returns its source and its values, several for a list.
     pub(super) fn take(&mut self, key: &str) -> Option<(String, Result<Vec<String>, String>)> {
         let value = self.values.remove(key)?;
         let source = format!("{}: {key}", self.name);
@@ -30,7 +30,7 @@ impl File {
         Some((source, values))
     }
 
-    /// Complains about every key that is left, and names the nearest of those there are.
+    /// An error for every remaining key, with the most similar known key.
     pub(super) fn unknown(self, known: &[String]) -> impl Iterator<Item = String> {
         let Self { name, values } = self;
         values.into_iter().map(move |(key, _)| {
@@ -61,7 +61,7 @@ fn text(value: Value) -> Option<String> {
     }
 }
 
-/// What the parser says, without the line itself: there may be a password in it.
+/// The parser's message without the offending line, which may contain a password.
 fn told(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
     let line = before.matches('\n').count() + 1;

@@ -1,4 +1,4 @@
-//! The admin key, and the files that hold secrets.
+//! The admin key, and checks of files with secrets.
 
 use std::{
     env,
@@ -9,14 +9,14 @@ use asset_arbiter::server::Secret;
 
 use super::{layers::env_name, serve_args::ServeArgs};
 
-/// Holds the key itself, for places that hand out secrets as variables.
+/// The variable with the key itself, for platforms that provide secrets as environment variables.
 pub(super) const ADMIN_KEY: &str = "ASSET_ARBITER_ADMIN_KEY";
-/// What to do about a variable that somebody set to nothing.
+/// Advice for a variable that is set but empty.
 pub(super) const UNSET_IT: &str = "it is set, and empty: give it a value, or unset it";
 
-/// The admin key: from the file, or else from the environment.
+/// The admin key from the file, or else from the environment.
 pub(super) fn admin_key(file: Option<&Path>) -> Result<Option<Secret>, String> {
-    // Set to nothing, a key was meant, whether there is a file or not.
+    // An empty variable is an error even if there is a file, because a key was intended.
     let given = given_key()?;
     let (text, source) = match (file, given) {
         (Some(path), _) => (read(path)?, format!("--admin-key-file {}", path.display())),
@@ -26,10 +26,10 @@ pub(super) fn admin_key(file: Option<&Path>) -> Result<Option<Secret>, String> {
     Secret::new(&text).map(Some).map_err(|error| format!("{source}: {error}"))
 }
 
-/// The key in the environment.
+/// The key from the environment.
 ///
 /// # Errors
-/// It is set to nothing, or to what is no text.
+/// The variable is empty or not UTF-8.
 pub(super) fn given_key() -> Result<Option<String>, String> {
     match env::var(ADMIN_KEY) {
         Ok(text) if text.trim().is_empty() => Err(format!("{ADMIN_KEY}: {UNSET_IT}")),
@@ -39,7 +39,7 @@ pub(super) fn given_key() -> Result<Option<String>, String> {
     }
 }
 
-/// Files with secrets that others may read or write, and what to do.
+/// Warnings about files with secrets that other users may read or write.
 pub(super) fn loose_files(args: &ServeArgs) -> Vec<String> {
     let config = args.config.clone().or_else(|| env::var_os(env_name("config")).map(Into::into));
     let secret = |file: &PathBuf| std::fs::read_to_string(file).is_ok_and(|text| text.contains('@'));

@@ -1,5 +1,5 @@
-//! Flags beat the environment, which beats the file. What the lower two say is put on the command line as if
-//! it had been typed there, so that there is one parser, one set of checks and one wording for all three.
+//! Flags override the environment, which overrides the file. Values from the environment and the file are added to the
+//! command line as if they had been typed, so that one parser gives all three the same checks and messages.
 
 use std::{env, ffi::OsString, io::IsTerminal, path::PathBuf, process::ExitCode};
 
@@ -9,11 +9,11 @@ use asset_arbiter::{bus, model::line_without_secrets, store};
 
 use super::{Cli, file::File, key::UNSET_IT, say, serve_args::ServeArgs};
 
-/// The commands that take the flags of `serve`; none takes them, too.
+/// The commands that take the flags of `serve`. Running without a command takes them too.
 const SERVING: [&str; 2] = ["serve", "check-config"];
 
-/// The command line with the lower layers in it, and all that is wrong with those. The exit code, when the
-/// command line itself is wrong or asks for help; that is said already.
+/// Parses the command line together with the environment and the file, and returns all errors in the latter two.
+/// Returns an exit code if the command line itself is wrong or asks for help; the message is then already printed.
 pub(super) fn parse() -> (Result<Cli, ExitCode>, Vec<String>) {
     let mut argv: Vec<OsString> = env::args_os().collect();
     let typed = match command().try_get_matches_from(&argv) {
@@ -33,7 +33,7 @@ pub(super) fn parse() -> (Result<Cli, ExitCode>, Vec<String>) {
     (cli.map_err(|error| tell(&error, &argv)), problems)
 }
 
-/// Says what clap says, without the passwords in what it quotes.
+/// Prints clap's message with the passwords in it redacted.
 fn tell(error: &clap::Error, argv: &[OsString]) -> ExitCode {
     let (text, to_stderr) = (error.render(), error.use_stderr());
     let terminal = if to_stderr { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
@@ -70,7 +70,7 @@ fn command() -> Command {
     command
 }
 
-/// The drivers that a flag chooses from.
+/// The drivers available for a flag.
 fn choices(flag: &str) -> String {
     let drivers: Vec<_> = match flag {
         "store" => store::DRIVERS.iter().map(|driver| (driver.example, driver.summary)).collect(),
@@ -81,7 +81,7 @@ fn choices(flag: &str) -> String {
     format!(": {}", choices.join(", "))
 }
 
-/// What each store promises.
+/// The guarantee of each store.
 fn stores() -> String {
     let mut text = "Stores:".to_owned();
     for driver in store::DRIVERS {
@@ -93,7 +93,7 @@ fn stores() -> String {
     text
 }
 
-/// What the environment and the file add to the flags that were typed, where it is right.
+/// The arguments that the environment and the file add to the typed flags, if they are valid.
 fn lower_layers(typed: &ArgMatches, problems: &mut Vec<String>) -> Vec<String> {
     let mut file = open_file(typed).unwrap_or_else(|problem| {
         problems.push(problem);
@@ -102,7 +102,7 @@ fn lower_layers(typed: &ArgMatches, problems: &mut Vec<String>) -> Vec<String> {
     let flags = flags();
     let mut added = Vec::new();
     for (flag, arg) in &flags {
-        // The file's value is taken in any case: a key that is overruled is not unknown.
+        // Taken even if overridden, because an overridden key is not unknown.
         let from_file = file.take(flag);
         if typed.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine) {
             continue;
@@ -118,7 +118,7 @@ fn lower_layers(typed: &ArgMatches, problems: &mut Vec<String>) -> Vec<String> {
     added
 }
 
-/// Every flag that may stand in the file.
+/// The flags that the file may set.
 fn flags() -> Vec<(String, Arg)> {
     let command = ServeArgs::augment_args(Command::new("flags"));
     let flag = |arg: &Arg| Some((arg.get_long()?.to_owned(), arg.clone()));
@@ -136,7 +136,7 @@ fn open_file(typed: &ArgMatches) -> Result<File, String> {
     }
 }
 
-/// A variable that is set: its name and its values, separated by commas where there may be several.
+/// An environment variable's name and values; lists are separated by commas.
 fn from_env(flag: &str, arg: &Arg) -> Option<(String, Result<Vec<String>, String>)> {
     let name = env_name(flag);
     let value = env::var_os(&name)?;
@@ -149,7 +149,7 @@ fn from_env(flag: &str, arg: &Arg) -> Option<(String, Result<Vec<String>, String
     Some((name, values))
 }
 
-/// The arguments that say the same, once they are known to be right.
+/// The equivalent command line arguments, after validation.
 fn arguments(flag: &str, arg: &Arg, source: &str, values: &[String]) -> Result<Vec<String>, String> {
     if values.len() != 1 && !is_list(arg) {
         return Err(format!("{source}: write one value, not a list"));
@@ -177,13 +177,13 @@ fn is_list(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::Append)
 }
 
-/// Clap's message without its `error:` and its hint at `--help`, on one line.
+/// Clap's message on one line, without the `error:` prefix and the hint at `--help`.
 fn essence(message: &str) -> String {
     let end = message.find("\nFor more information").unwrap_or(message.len());
     one_line(&message[..end]).trim_start_matches("error: ").to_owned()
 }
 
-/// All that ends the process is one line.
+/// Fatal errors are printed on one line.
 pub(super) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

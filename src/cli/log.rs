@@ -1,5 +1,5 @@
-//! The log: lines go through a bounded queue to a thread that writes them, so that a stderr that is full, closed or not
-//! read stops nothing. What is lost is counted.
+//! The log. Lines pass through a bounded queue to a writer thread, so that a full, closed or unread stderr blocks
+//! nothing. Lost lines are counted.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -19,12 +19,12 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 use super::{Config, say, serve_args::LogFormat};
 
-/// Lines that may wait to be written; some MB. More are dropped.
+/// The maximum of queued lines, some MB. Further lines are dropped.
 const QUEUE: usize = 8192;
-/// How long the last lines may take to be written.
+/// The timeout for writing the last lines.
 const LAST_LINES: Duration = Duration::from_millis(1500);
 
-/// The log while it is kept. Dropped, it writes what waits, if that can be.
+/// The running log. Dropping it writes the queued lines, if stderr accepts them in time.
 pub(crate) struct Log {
     guard: Option<WorkerGuard>,
     queue: ErrorCounter,
@@ -32,10 +32,10 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Starts the log on stderr. Panics go to it from now on.
+    /// Starts the log on stderr. Panics are logged from now on.
     ///
     /// # Errors
-    /// When there is one already.
+    /// If a log is already running.
     pub(crate) fn start(config: &Config) -> anyhow::Result<Self> {
         let unwritten = Arc::new(AtomicU64::new(0));
         let stream = Lines { stream: io::stderr(), torn: false, unwritten: Arc::clone(&unwritten) };
@@ -57,7 +57,7 @@ impl Log {
         Ok(log)
     }
 
-    /// Counts in `metrics` what is dropped.
+    /// Exports the count of dropped lines to `metrics`.
     pub(crate) fn count_dropped(&self, metrics: &Metrics) {
         let (queue, unwritten) = (self.queue.clone(), Arc::clone(&self.unwritten));
         let read = move || queue.dropped_lines() as u64 + unwritten.load(Relaxed);
@@ -67,13 +67,13 @@ impl Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        // It may wait for the reader of a pipe, and complain on stdout.
+        // Dropping the guard may wait for the reader of a pipe, and print a complaint on stdout.
         let guard = self.guard.take();
         say::within(LAST_LINES, move || drop(guard));
     }
 }
 
-/// What the default hook writes, as a line of the log.
+/// Logs what the default panic hook prints.
 fn panicked(info: &PanicHookInfo<'_>) {
     let place = info.location().map(ToString::to_string).unwrap_or_default();
     let why = info.payload_as_str().unwrap_or("no message");
@@ -81,10 +81,10 @@ fn panicked(info: &PanicHookInfo<'_>) {
     tracing::error!(place, thread = current.name().unwrap_or("unnamed"), "panicked: {why}");
 }
 
-/// Writes lines and counts those it cannot write.
+/// Writes lines and counts the failed ones.
 struct Lines<W> {
     stream: W,
-    /// The last line was written in part.
+    /// The last line was written only partially.
     torn: bool,
     unwritten: Arc<AtomicU64>,
 }
@@ -129,7 +129,7 @@ impl<W: Write> Write for Lines<W> {
 mod tests {
     use super::*;
 
-    /// Takes so many bytes, then nothing until it is told to.
+    /// Accepts a number of bytes, then none until it is given more space.
     struct Disk {
         space: usize,
         written: Vec<u8>,

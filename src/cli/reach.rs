@@ -4,14 +4,14 @@ use anyhow::anyhow;
 use asset_arbiter::{arbiter::Arbiter, bus::Bus, model::LogThrottle};
 use tokio::time::{sleep, timeout};
 
-/// How long a ping of the bus may take before it is made again.
+/// The timeout of one ping of the bus.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Pauses between pings double from the first to the longest.
+/// The backoff between pings doubles from the first pause to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Waits for the store and then the bus, and ends only if there is no hope: when somebody has to change the
-/// configuration. What is merely away is waited for.
+/// Waits for the store and then the bus. Returns only if a permanent error requires a change of the configuration; an
+/// unreachable server is retried.
 pub(crate) async fn hopeless(arbiter: Arc<Arbiter>, bus: Arc<dyn Bus>) -> anyhow::Error {
     if let Err(why) = arbiter.store_reached().await {
         return said("--store", &why);
@@ -23,7 +23,7 @@ pub(crate) async fn hopeless(arbiter: Arc<Arbiter>, bus: Arc<dyn Bus>) -> anyhow
     }
 }
 
-/// Pings the bus until there is an answer, or no hope.
+/// Pings the bus until it answers or fails permanently.
 async fn reach(bus: &dyn Bus) -> Result<(), String> {
     let (mut pause, warnings) = (FIRST_PAUSE, LogThrottle::each_minute());
     loop {
@@ -41,7 +41,7 @@ async fn reach(bus: &dyn Bus) -> Result<(), String> {
     }
 }
 
-/// In one line, as everything that ends the process is.
+/// On one line, like every fatal error.
 fn said(flag: &str, error: &str) -> anyhow::Error {
     anyhow!("cannot use {flag}: {}", error.split_whitespace().collect::<Vec<_>>().join(" "))
 }

@@ -1,5 +1,5 @@
-//! What the command line itself writes. A stream that is closed, full or not read keeps nobody waiting for long and
-//! ends nothing: what cannot be written is lost.
+//! Output of the command line itself. A closed, full or unread stream delays the process only briefly and never stops
+//! it; output that cannot be written is lost.
 
 use std::{
     io::{self, Write},
@@ -8,9 +8,9 @@ use std::{
     time::Duration,
 };
 
-/// How long a line may take: a reader that is there takes it at once.
+/// The timeout for a line. An attached reader takes it at once.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How long what a command was asked for may take: a pager reads on when its user does.
+/// The timeout for a command's result. A pager reads on only when its user scrolls.
 const LONG_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Writes a line to stderr.
@@ -19,12 +19,12 @@ pub(crate) fn stderr(line: &str) {
     within(PATIENCE, move || put(&mut io::stderr(), &text));
 }
 
-/// Writes what the process has to tell beside its work to stdout.
+/// Writes incidental information to stdout.
 pub(crate) fn stdout(text: String) {
     within(PATIENCE, move || put(&mut io::stdout(), &text));
 }
 
-/// Writes what a command is there for to stdout.
+/// Writes a command's result to stdout.
 pub(crate) fn result(text: String) {
     within(LONG_PATIENCE, move || put(&mut io::stdout(), &text));
 }
@@ -33,7 +33,7 @@ fn put(stream: &mut impl Write, text: &str) {
     let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
 }
 
-/// Does something that may block in a thread of its own, and waits so long for it at most.
+/// Runs work that may block in its own thread and waits for it up to a timeout.
 pub(super) fn within(patience: Duration, work: impl FnOnce() + Send + 'static) {
     let (done, wait) = mpsc::channel();
     let thread = thread::Builder::new().name("output".to_owned()).spawn(move || {

@@ -1,15 +1,15 @@
 use std::{io, process};
 
-/// A future that is ready when the process is asked to stop: by TERM, INT, QUIT or HUP. Asked by one of the first three
-/// a second time, it stops at once. USR1, USR2 and ALRM do nothing from now on; PIPE never did.
+/// A future that is ready when the process receives TERM, INT, QUIT or HUP. A second TERM, INT or QUIT exits at once.
+/// From now on USR1, USR2 and ALRM are ignored; PIPE always is.
 ///
 /// # Errors
-/// When the signals cannot be listened for.
+/// If the signal handlers cannot be installed.
 #[cfg(unix)]
 pub(crate) fn stop() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     for ignored in [SignalKind::user_defined1(), SignalKind::user_defined2(), SignalKind::alarm()] {
-        // Once it was listened for it does not kill, also when nobody listens any more.
+        // Once tokio has a handler, the signal no longer kills the process, even after the listener is dropped.
         drop(signal(ignored)?);
     }
     let mut hangup = signal(SignalKind::hangup())?;
@@ -29,7 +29,7 @@ pub(crate) fn stop() -> io::Result<impl Future<Output = ()>> {
             _ = hangup.recv() => true,
         };
         tokio::spawn(async move {
-            // A supervisor may send HUP along with its TERM: only those that mean it are counted.
+            // A supervisor may send HUP together with TERM, so HUP does not count as the first request.
             if hung_up {
                 asked().await;
             }
@@ -39,7 +39,7 @@ pub(crate) fn stop() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// As above, for Ctrl-C.
+/// The same for Ctrl-C.
 ///
 /// # Errors
 /// Never.

@@ -7,20 +7,20 @@ use uuid::Uuid;
 
 use super::Config;
 
-/// Files besides connections: the listener, the store's, the runtime's, standard streams.
+/// File descriptors besides connections: the listener, the store's, the runtime's and standard streams.
 const OTHER_FILES: u64 = 100;
 
-/// Binds the address, with as many files as this process may have.
+/// Binds the address, after raising the limit on open files.
 ///
 /// # Errors
-/// Says what keeps it from listening, and what to do.
+/// Why the address cannot be bound, with advice.
 pub(crate) fn listen(config: &Config) -> anyhow::Result<TcpListener> {
     raise_open_files(config.settings.max_connections as u64);
     let address = config.listen;
     server::listen(address).with_context(|| advice(address))
 }
 
-/// Where node ids, epochs and jitter come from; of the operating system's randomness, as no two nodes may share one.
+/// The seed for node ids, epochs and jitter. It comes from the operating system, because no two nodes may share one.
 pub(crate) fn seed() -> u64 {
     Uuid::new_v4().as_u64_pair().0 ^ Uuid::new_v4().as_u64_pair().1
 }

@@ -1,4 +1,4 @@
-//! How a configuration is shown: to people, without its secrets.
+//! Shows a configuration to people, without its secrets.
 
 use std::{fmt::Display, time::Duration};
 
@@ -6,7 +6,7 @@ use asset_arbiter::model::without_secrets;
 
 use super::Config;
 
-/// What a configuration comes to, one line per flag.
+/// The effective configuration, one line per flag.
 pub(super) fn lines(config: &Config) -> Vec<String> {
     let Config { listen, store, store_options, bus, arbiter, settings, log_level, .. } = config;
     let templates = arbiter.templates.iter().map(|(asset, units)| format!("{asset}={units}"));

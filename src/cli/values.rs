@@ -1,4 +1,4 @@
-//! How values are written: `100ms`, `4KiB`, `sword=1`, `127.0.0.1:8080`.
+//! Parsers for flag values: `100ms`, `4KiB`, `sword=1`, `127.0.0.1:8080`.
 
 use std::{net::SocketAddr, ops::RangeInclusive, str::FromStr, time::Duration};
 
@@ -6,7 +6,7 @@ use asset_arbiter::model::{AssetName, Units, duration};
 use clap::builder::RangedU64ValueParser;
 use tracing_subscriber::EnvFilter;
 
-/// A duration for what cannot be switched off.
+/// A duration that must not be 0, because its feature cannot be switched off.
 pub(super) fn longer_than_zero(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("it must be longer than 0".to_owned()),
@@ -14,7 +14,7 @@ pub(super) fn longer_than_zero(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// The size of a message: `4096` or `4KiB`; from a short message to what still fits a small buffer.
+/// The size of a message, `4096` or `4KiB`: large enough for short messages, small enough for a small buffer.
 pub(super) fn bytes(text: &str) -> Result<usize, String> {
     const RANGE: RangeInclusive<usize> = 256..=64 * 1024;
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -46,7 +46,7 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
     numeric.as_deref().unwrap_or(text).parse().map_err(|_| rule.to_owned())
 }
 
-/// What `--log-level` takes. A single word that is no level would name a module and silence all others.
+/// The value of `--log-level`. A single word must be a level; otherwise it would name a module and silence all others.
 pub(super) fn filter(text: &str) -> Result<String, String> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     let single = text.bytes().all(|b| b.is_ascii_alphanumeric());
@@ -56,7 +56,7 @@ pub(super) fn filter(text: &str) -> Result<String, String> {
     EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
-/// `NAME=UNITS`: an asset that every room has.
+/// `NAME=UNITS`: an asset that exists in every room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Template {
     pub(crate) asset: AssetName,

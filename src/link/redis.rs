@@ -1,5 +1,4 @@
-//! Redis servers: what a URL asks for, one connection per server that is made anew whenever it breaks, and who has
-//! which slot.
+//! Redis servers: parsing URLs, one reconnecting connection per server, and the cluster's slot topology.
 
 mod client;
 mod clients;

@@ -2,10 +2,11 @@ use std::sync::Arc;
 
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::ring};
 
-/// What encrypted connections trust: the certificates of this system, or those that `SSL_CERT_FILE` names.
+/// The TLS configuration. It trusts the certificates of this system, or those in the file named by
+/// `SSL_CERT_FILE`.
 ///
 /// # Errors
-/// There are none that can be used.
+/// There are no usable certificates.
 pub(crate) fn tls() -> Result<ClientConfig, String> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();

@@ -1,14 +1,14 @@
-//! URLs that name servers: `SCHEME://[USER:PASSWORD@]HOST[:PORT][,HOST...][/PATH][?NAME=VALUE[&...]]`.
+//! Parses URLs of servers: `SCHEME://[USER:PASSWORD@]HOST[:PORT][,HOST...][/PATH][?NAME=VALUE[&...]]`.
 
 use std::fmt;
 
-/// What is wrong, in one line and without the password.
+/// The error is one line and never contains the password.
 type Result<T> = std::result::Result<T, String>;
 
-/// A URL, taken apart.
+/// The parts of a URL.
 pub(crate) struct Parts<'a> {
     pub(crate) scheme: &'a str,
-    /// What stands before the `@`.
+    /// The text before the `@`.
     pub(crate) login: Option<&'a str>,
     pub(crate) hosts: &'a str,
     pub(crate) path: &'a str,
@@ -23,13 +23,13 @@ pub(crate) struct Address {
 }
 
 impl<'a> Parts<'a> {
-    /// Takes a URL apart; `None` has no `://`.
+    /// Splits a URL; `None` if it has no `://`.
     ///
     /// # Errors
-    /// A password that is not written as it must be.
+    /// The password contains unescaped delimiters.
     pub(crate) fn of(url: &'a str) -> Result<Option<Self>> {
         let Some((scheme, rest)) = url.split_once("://") else { return Ok(None) };
-        // What stands before an @ may be a password cut in two by a sign of its own.
+        // Text before an @ may be a password that contains an unescaped delimiter.
         if rest.rfind('@') > rest.find(['/', '?']) && rest.contains(['/', '?']) {
             return Err("in a password write / as %2F, ? as %3F, @ as %40 and % as %25".to_owned());
         }
@@ -44,7 +44,7 @@ impl<'a> Parts<'a> {
 }
 
 impl Address {
-    /// `HOST[:PORT]`, also `[::1]:6379`.
+    /// Parses `HOST[:PORT]`, including `[::1]:6379`.
     pub(crate) fn parse(text: &str, default_port: u16) -> Result<Self> {
         let bracketed = text.strip_prefix('[').and_then(|text| text.split_once(']'));
         let (host, port) = match bracketed {
@@ -69,7 +69,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// `USER:PASSWORD`, `:PASSWORD`.
+/// Parses `USER:PASSWORD` or `:PASSWORD`.
 #[cfg(any(feature = "redis", feature = "nats"))]
 pub(crate) fn credentials(login: &str) -> Result<(Option<String>, Option<String>)> {
     let Some((user, password)) = login.split_once(':') else {
@@ -79,7 +79,7 @@ pub(crate) fn credentials(login: &str) -> Result<(Option<String>, Option<String>
     Ok((given(user)?, given(password)?))
 }
 
-/// Every `NAME=VALUE` of a query.
+/// Parses the `NAME=VALUE` pairs of a query.
 pub(crate) fn options(query: &str) -> impl Iterator<Item = Result<(&str, String)>> {
     let given = query.split('&').filter(|option| !option.is_empty());
     given.map(|option| {
@@ -88,7 +88,7 @@ pub(crate) fn options(query: &str) -> impl Iterator<Item = Result<(&str, String)
     })
 }
 
-/// `%41` is `A`.
+/// Decodes percent-encoding: `%41` is `A`.
 pub(crate) fn decoded(text: &str) -> Result<String> {
     const WRONG: &str = "after a % come two hexadecimal digits (a % itself is %25)";
     let mut bytes = Vec::with_capacity(text.len());

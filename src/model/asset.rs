@@ -8,47 +8,47 @@ pub type Millis = u64;
 /// A number of units of an asset.
 pub type Units = u32;
 
-/// An asset as the store knows it and as the wire shows it: `{"asset","units","remaining","revision","held","holders"}`.
+/// An asset in the store and in the protocol: `{"asset","units","remaining","revision","held","holders"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AssetState {
-    /// Its name.
+    /// The asset's name.
     pub asset: AssetName,
-    /// How many units there are in all; restocking raises it.
+    /// The total number of units. A restock raises it.
     pub units: Units,
-    /// How many are left, never shown below 0.
+    /// The number of units left, never shown below 0.
     pub remaining: Units,
     /// 0 at creation, +1 with every grant, release, restock and removal.
     pub revision: u64,
-    /// How many players hold a unit.
+    /// The number of players that hold a unit.
     pub held: Units,
-    /// The first [`HOLDERS_SHOWN`](super::limits::HOLDERS_SHOWN) of them, by revision.
+    /// The first [`HOLDERS_SHOWN`](super::limits::HOLDERS_SHOWN) holders, by revision.
     pub holders: Vec<Grant>,
-    /// The tombstone of a removed asset; it keeps the revision and is never shown.
+    /// True for the tombstone of a removed asset, which keeps the revision and is never shown.
     #[serde(skip)]
     pub removed: bool,
-    /// Names this record of the asset. One of the same name that is made after its room was removed has another; their
-    /// revisions have nothing to do with each other.
+    /// Identifies this record of the asset. An asset of the same name that is created after its room was removed has
+    /// another origin, and their revisions are unrelated.
     #[serde(skip)]
     pub origin: u64,
 }
 
-/// A player's hold on one unit. On the wire only `player` and `at`.
+/// A player's hold on one unit. The protocol shows only `player` and `at`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
-    /// Who holds it.
+    /// The holder.
     pub player: PlayerName,
-    /// When it was granted.
+    /// The time of the grant.
     #[serde(rename = "at")]
     pub granted_at: Millis,
-    /// The asset's revision at the grant; with the asset it is the grant's identity.
+    /// The asset's revision at the grant. Asset and revision identify the grant.
     #[serde(skip)]
     pub revision: u64,
 }
 
-/// An asset without its holders: what a resync compares.
+/// An asset without its holders, as a resync compares it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RevisionRow {
-    /// Its name.
+    /// The asset's name.
     pub asset: AssetName,
     /// As in [`AssetState`].
     pub revision: u64,

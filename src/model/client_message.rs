@@ -5,33 +5,33 @@ use serde_json::value::RawValue;
 
 use super::{AssetName, ErrorCode, RequestId};
 
-/// What a client sends, one JSON text frame each.
+/// The messages of a client, one JSON text frame each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ClientMessage {
-    /// Wants one unit of an asset.
+    /// Requests one unit of an asset.
     SelectAsset {
-        /// Which.
+        /// The asset.
         asset: AssetName,
         /// Echoed in the reply.
         #[serde(skip_serializing_if = "Option::is_none")]
         request_id: Option<RequestId>,
     },
-    /// Gives its unit of an asset back.
+    /// Returns the player's unit of an asset.
     ReleaseAsset {
-        /// Which.
+        /// The asset.
         asset: AssetName,
         /// Echoed in the reply.
         #[serde(skip_serializing_if = "Option::is_none")]
         request_id: Option<RequestId>,
     },
-    /// Wants a snapshot, which names no request; an error does.
+    /// Requests a snapshot. The snapshot carries no request id, but an error does.
     Sync {
         /// Echoed in an error.
         #[serde(skip_serializing_if = "Option::is_none")]
         request_id: Option<RequestId>,
     },
-    /// Wants a pong.
+    /// Requests a pong.
     Ping {
         /// Echoed in the reply.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,19 +39,19 @@ pub enum ClientMessage {
     },
 }
 
-/// A text that is no message: what to tell its sender.
+/// A text that is not a valid message, with the error for its sender.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Rejected {
     /// The error's code.
     pub code: ErrorCode,
-    /// What was wrong and what would be right.
+    /// The fault and the correct form.
     pub message: String,
-    /// The request's mark, where it could be read.
+    /// The request id, if it could be parsed.
     pub request_id: Option<RequestId>,
 }
 
-/// Fields are looked at one by one, so that an error names the field and still carries the request id.
+/// Fields are decoded one by one, so that an error names the field and still carries the request id.
 #[derive(Deserialize)]
 struct Fields<'a> {
     #[serde(borrow, rename = "type")]
@@ -63,7 +63,7 @@ struct Fields<'a> {
 }
 
 impl ClientMessage {
-    /// Decodes one text frame. Unknown fields are ignored, so that older servers take newer clients.
+    /// Decodes one text frame. Unknown fields are ignored, so that older servers accept newer clients.
     ///
     /// # Errors
     /// [`Rejected`] with `bad_message`, `unknown_type` or `invalid_name`.

@@ -1,46 +1,45 @@
 use serde::{Deserialize, Serialize};
 
-/// Why the server closes a connection. The range tells a client what to do, so that it needs no table:
-/// 4000-4099 do not come back; 4100-4199 come back after `retry_after_ms`; 4200-4299 come back at once
-/// with epoch and offset.
+/// Why the server closes a connection. The range tells a client what to do, so that it needs no table: 4000-4099 do not
+/// reconnect; 4100-4199 reconnect after `retry_after_ms`; 4200-4299 reconnect at once with epoch and offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u16)]
 pub enum CloseCode {
-    /// A message was larger than `--max-message` (RFC 6455).
+    /// A message exceeded `--max-message` (RFC 6455).
     MessageTooBig = 1009,
-    /// No or a wrong player token.
+    /// The player token is missing or wrong.
     Unauthorized = 4001,
-    /// The token does not allow this room.
+    /// The player token does not allow this room.
     Forbidden = 4003,
     /// The room was removed.
     RoomRemoved = 4004,
-    /// Nothing but nonsense was sent.
+    /// The client sent too many invalid messages.
     ProtocolViolation = 4008,
     /// The node is shutting down.
     Draining = 4100,
-    /// The store cannot be reached and this node has no view of the room.
+    /// The store is unreachable and this node has no view of the room.
     StoreAway = 4101,
-    /// A bound on connections, rooms or members is reached.
+    /// A limit on connections, rooms or members is reached.
     Full = 4113,
-    /// More requests than `--selects-per-second` for too long.
+    /// The client exceeded `--selects-per-second` for too long.
     TooFast = 4129,
-    /// The socket took nothing for `--write-timeout`, or no pong came for `--ping-timeout`.
+    /// The socket accepted nothing for `--write-timeout`, or no pong came for `--ping-timeout`.
     TooSlow = 4200,
 }
 
 impl CloseCode {
-    /// The number in the close frame.
+    /// The number sent in the close frame.
     #[must_use]
     pub fn number(self) -> u16 {
         self as u16
     }
 }
 
-/// The JSON in a close frame's reason.
+/// The JSON of a close frame's reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CloseReason {
-    /// The close code again, for clients that only get the reason.
+    /// The close code again, for clients that see only the reason.
     pub code: u16,
-    /// When to come back, in milliseconds; 0 for codes that say never or at once.
+    /// The delay before reconnecting, in milliseconds; 0 for codes that say never or at once.
     pub retry_after_ms: u64,
 }

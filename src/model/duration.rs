@@ -1,15 +1,15 @@
 use std::time::Duration;
 
-/// No duration here makes sense beyond it, and sums of times must not overflow.
+/// The longest useful duration. It keeps sums of times from overflowing.
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// The shortest time after which an unused room may go: one in use is noted each second.
+/// The shortest expiry of an unused room, because usage is recorded once a second.
 const SHORTEST_ROOM_TTL: Duration = Duration::from_secs(2);
 
-/// Reads `100ms`, `5s`, `10m`, `1h`, `2d` or `0`.
+/// Parses `100ms`, `5s`, `10m`, `1h`, `2d` or `0`.
 ///
 /// # Errors
-/// One line that says what to write.
+/// One line with the correct form.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
@@ -28,10 +28,10 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     total.ok_or_else(|| format!("{rule} of at most 365d, such as 100ms, 5s, 10m or 1h"))
 }
 
-/// Reads after how long a room that nobody uses may go; `0`: never.
+/// Parses the expiry of an unused room; `0` is never.
 ///
 /// # Errors
-/// One line that says what to write.
+/// One line with the correct form.
 pub fn room_ttl(text: &str) -> Result<Duration, String> {
     let ttl = duration(text)?;
     if ttl.is_zero() || ttl >= SHORTEST_ROOM_TTL {

@@ -1,45 +1,45 @@
 use serde::{Deserialize, Serialize};
 
-/// Why a request was refused, as told to the client in `error` frames and HTTP error bodies.
+/// Why a request was refused, as sent in `error` frames and HTTP error bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorCode {
-    /// Not JSON, a field missing or of the wrong type, a binary frame.
+    /// Invalid JSON, a missing field, a field of the wrong type, or a binary frame.
     BadMessage,
-    /// A message type the protocol does not have.
+    /// The protocol has no such message type.
     UnknownType,
-    /// A room, asset or player name outside the rule.
+    /// A room, asset or player name breaks the naming rule.
     InvalidName,
     /// The room has no such asset.
     UnknownAsset,
-    /// The room has nothing stored and nobody in it.
+    /// The room has no stored assets and no members.
     UnknownRoom,
-    /// The player does not hold the asset it wants to release.
+    /// The player does not hold the asset to release.
     NotHeld,
-    /// The asset exists with other units, or its revision is not the one named as condition.
+    /// The asset exists with other units, or its revision differs from the condition.
     Conflict,
-    /// A bound of the server (assets, units, rooms, queue) would be passed.
+    /// A limit of the server (assets, units, rooms, queue) would be exceeded.
     LimitReached,
-    /// More requests per second than allowed.
+    /// The client sends more requests per second than allowed.
     RateLimited,
-    /// The store did not say in time whether the change took effect; ask again with the same select.
+    /// The store did not confirm in time whether the change took effect. Retry the same select.
     OutcomeUnknown,
-    /// The store could not be reached in time; the change did not take effect.
+    /// The store was unreachable; the change did not take effect.
     StoreUnavailable,
-    /// No or a wrong credential.
+    /// The credential is missing or wrong.
     Unauthorized,
-    /// A credential or origin that may not do this.
+    /// The credential or origin does not allow this.
     Forbidden,
 }
 
 impl ErrorCode {
-    /// Whether the same request may succeed later.
+    /// Returns true if a retry may succeed.
     #[must_use]
     pub fn temporary(self) -> bool {
         matches!(self, Self::RateLimited | Self::OutcomeUnknown | Self::StoreUnavailable)
     }
 
-    /// The code as it stands on the wire, also the value of metric labels.
+    /// The code in the protocol and in metric labels.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -2,55 +2,55 @@ use serde::{Deserialize, Serialize};
 
 use super::{AssetName, AssetState, Millis, PlayerName, Units};
 
-/// One change of one asset, as it is told to members and to other nodes. Events of an asset are applied in
-/// revision order, each once, wherever they come from.
+/// One change of one asset, as sent to members and other nodes. Events of an asset are applied in revision order, each
+/// once, whatever their source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// Which asset.
+    /// The asset.
     pub asset: AssetName,
-    /// Which record of it, as in [`AssetState`]: revisions count within one.
+    /// The record of the asset, as in [`AssetState`]. Revisions count within one record.
     pub origin: u64,
     /// The asset's revision after the change.
     pub revision: u64,
-    /// Units left after the change, clamped at 0.
+    /// The units left after the change, clamped at 0.
     pub remaining: Units,
-    /// What happened.
+    /// The change.
     pub change: Change,
 }
 
 impl Event {
-    /// A change of the asset that `state` is of, which left so many units.
+    /// A change of the asset of `state` that left `remaining` units.
     #[must_use]
     pub fn of(state: &AssetState, revision: u64, remaining: Units, change: Change) -> Self {
         Self { asset: state.asset.clone(), origin: state.origin, revision, remaining, change }
     }
 }
 
-/// What happened to an asset.
+/// The kinds of change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
-    /// A player got a unit.
+    /// A player was granted a unit.
     Granted {
-        /// Who.
+        /// The player.
         player: PlayerName,
-        /// The asset's units, so that a grant can announce an asset.
+        /// The asset's total units, so that a grant can announce a new asset.
         units: Units,
-        /// When.
+        /// The time of the grant.
         at: Millis,
     },
-    /// A player gave its unit back.
+    /// A player released its unit.
     Released {
-        /// Who.
+        /// The player.
         player: PlayerName,
     },
     /// The asset was created or restocked.
     Changed {
-        /// The asset's units after it.
+        /// The asset's total units after the change.
         units: Units,
-        /// Created (again): whoever held units of an earlier life holds nothing now.
+        /// True if the asset was created (again). Units of a removed predecessor are no longer held.
         created: bool,
     },
-    /// The asset was removed; its holders hold nothing now.
+    /// The asset was removed; no player holds it any more.
     Removed,
 }

@@ -3,8 +3,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Limits how often one kind of log line is written. Counts the lines that were held back, so that the next one can say
-/// how many there were.
+/// Limits how often one kind of line is logged. Counts the suppressed lines, so that the next line can report them.
 #[derive(Debug)]
 pub struct LogThrottle {
     every: Duration,
@@ -18,19 +17,20 @@ struct State {
 }
 
 impl LogThrottle {
-    /// Lets one line through per `every`.
+    /// Allows one line per `every`.
     #[must_use]
     pub const fn new(every: Duration) -> Self {
         Self { every, state: Mutex::new(State { last: None, held_back: 0 }) }
     }
 
-    /// Lets one line a minute through.
+    /// Allows one line a minute.
     #[must_use]
     pub const fn each_minute() -> Self {
         Self::new(Duration::from_secs(60))
     }
 
-    /// Whether the line is due; if so, how many were held back since the last one.
+    /// Returns the number of lines suppressed since the last one if a line is due; otherwise counts this one and
+    /// returns `None`.
     pub fn due(&self) -> Option<u64> {
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if state.last.is_some_and(|last| last.elapsed() < self.every) {

@@ -1,4 +1,4 @@
-//! The words every layer uses: names, assets, messages, errors, limits. Knows nothing of the layers above.
+//! The types every layer uses: names, assets, messages, errors, limits. Depends on no other layer.
 
 pub mod limits;
 
@@ -28,5 +28,5 @@ pub use request_id::RequestId;
 pub use server_message::{Present, ServerMessage, SoldOut, Welcome};
 pub use slots::Slots;
 
-/// The protocol's name and version, as told in every `welcome`.
+/// The protocol's name and version, sent in every `welcome`.
 pub const PROTOCOL: &str = "asset-arbiter.v1";

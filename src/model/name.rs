@@ -8,20 +8,20 @@ use super::limits::NAME_LEN;
 pub type RoomName = Name<Room>;
 /// The name of an asset within its room.
 pub type AssetName = Name<Asset>;
-/// The name of a player within its room; also the idempotency key of its selects.
+/// The name of a player within its room, and the idempotency key of its selects.
 pub type PlayerName = Name<Player>;
 
-/// A checked name: 1-64 characters of `A-Za-z0-9_.:-`, neither `.` nor `..`. Cheap to clone.
+/// A validated name: 1-64 characters of `A-Za-z0-9_.:-`, neither `.` nor `..`. Cheap to clone.
 ///
-/// `K` keeps rooms, assets and players apart at compile time.
+/// `K` distinguishes rooms, assets and players at compile time.
 pub struct Name<K> {
     text: Arc<str>,
     kind: PhantomData<fn() -> K>,
 }
 
-/// What a name names; appears in error messages.
+/// The kind of a name, for error messages.
 pub trait Kind {
-    /// The word for it: `room`, `asset` or `player`.
+    /// `room`, `asset` or `player`.
     const WORD: &'static str;
 }
 
@@ -45,7 +45,7 @@ impl Kind for Player {
     const WORD: &'static str = "player";
 }
 
-/// A text that is no name, and what would be one.
+/// The text is not a valid name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "invalid {word} name {shown:?}: a name has 1-{NAME_LEN} characters of A-Za-z0-9_.:- and is neither \".\" nor \"..\""
@@ -56,10 +56,10 @@ pub struct InvalidName {
 }
 
 impl<K: Kind> Name<K> {
-    /// Checks `text` and keeps a copy.
+    /// Validates `text` and copies it.
     ///
     /// # Errors
-    /// [`InvalidName`] names the kind of name and the rule.
+    /// [`InvalidName`] with the kind of name and the rule.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         let fits = (1..=NAME_LEN).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:-".contains(&b))
@@ -121,7 +121,7 @@ impl<K> std::hash::Hash for Name<K> {
     }
 }
 
-/// Lets a map keyed by names be asked with a `&str`.
+/// Allows lookups by `&str` in a map keyed by names.
 impl<K> Borrow<str> for Name<K> {
     fn borrow(&self) -> &str {
         &self.text

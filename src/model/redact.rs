@@ -1,7 +1,7 @@
-/// Schemes that have neither users nor passwords in their URLs.
+/// Schemes whose URLs contain no users or passwords.
 const WITHOUT_SECRETS: [&str; 3] = ["memory", "sqlite", "local"];
 
-/// Options that are no secrets, as stores and buses have them.
+/// Options of stores and buses that are not secret.
 const SHOWN: [&str; 22] = [
     "appname",
     "authmechanism",
@@ -29,12 +29,12 @@ const SHOWN: [&str; 22] = [
 
 const HIDDEN: &str = "***";
 
-/// A URL to be shown: without what is a user, a password, a token or a key, or may be one if the URL is not written as it
-/// should be. In doubt it hides more.
+/// A URL for display, with users, passwords, tokens and keys redacted. Malformed URLs are redacted generously, because
+/// any part may be a secret.
 #[must_use]
 pub fn without_secrets(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once(':') else {
-        // A password that stands alone has no sign of being one.
+        // A bare password is indistinguishable from other text.
         return if url.contains(['@', '/', '?', '#', '%']) { HIDDEN.to_owned() } else { url.to_owned() };
     };
     if WITHOUT_SECRETS.contains(&scheme.to_ascii_lowercase().as_str()) && !rest.starts_with("//") {
@@ -44,7 +44,7 @@ pub fn without_secrets(url: &str) -> String {
         return HIDDEN.to_owned();
     }
     let (slashes, rest) = rest.strip_prefix("//").map_or(("", rest), |rest| ("//", rest));
-    // A password may have an @, a /, a ? and a # of its own, so what stands before the last @ may be part of it.
+    // A password may itself contain @, /, ? and #, so everything before the last @ may be part of it.
     let (login, place) = rest.rsplit_once('@').map_or(("", rest), |(_, place)| ("***@", place));
     if slashes.is_empty() && !place.is_empty() {
         return format!("{scheme}:{HIDDEN}");
@@ -57,8 +57,8 @@ pub fn without_secrets(url: &str) -> String {
     format!("{scheme}://{login}{hosts}{}{}", path.unwrap_or_default(), query.unwrap_or_default())
 }
 
-/// A line to be shown in which any of `given` may stand, each as [`without_secrets`] shows it; and no other URL with a
-/// login in it.
+/// A line for display in which every value of `given` is redacted as by [`without_secrets`], and so is any other URL
+/// with a login.
 #[must_use]
 pub fn line_without_secrets<'a>(line: &str, given: impl IntoIterator<Item = &'a str>) -> String {
     let mut line = line.to_owned();
@@ -72,7 +72,7 @@ pub fn line_without_secrets<'a>(line: &str, given: impl IntoIterator<Item = &'a 
     lines.join("\n")
 }
 
-/// Hides from the first `://` that is not hidden yet to the last `@` after it.
+/// Hides everything from the first visible `://` to the last `@` after it.
 fn without_logins(line: &str) -> String {
     let Some((before, rest)) = line.split_once("://") else { return line.to_owned() };
     let Some((login, place)) = rest.rsplit_once('@') else { return line.to_owned() };
@@ -82,7 +82,7 @@ fn without_logins(line: &str) -> String {
     }
 }
 
-/// An option's name for a message that there is none such. Without a value it may be part of a password.
+/// The name of an unknown option, for an error message. Without a value it may be part of a password.
 #[must_use]
 pub fn option_name(name: &str, value: &str) -> String {
     if value.is_empty() || !is_scheme(name) { HIDDEN.to_owned() } else { format!("{name:?}") }
@@ -93,7 +93,7 @@ fn is_scheme(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-._".contains(&byte))
 }
 
-/// `HOST[:PORT]`. After a colon that is no port's a password may stand whose `@` was forgotten.
+/// Matches `HOST[:PORT]`. If the text after a colon is no port, it may be a password whose `@` is missing.
 fn is_host(text: &str) -> bool {
     let (host, port) = match text.strip_prefix('[').and_then(|text| text.split_once(']')) {
         Some((host, rest)) if host.bytes().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(&byte)) => {
@@ -107,7 +107,7 @@ fn is_host(text: &str) -> bool {
     named && port
 }
 
-/// Names and numbers, and nothing that a password would need.
+/// Allows only characters of names and numbers.
 fn is_path(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte))
 }

@@ -3,17 +3,17 @@ use serde_json::value::RawValue;
 
 use super::limits::REQUEST_ID_LEN;
 
-/// A client's own mark on a request, echoed as given: a string of at most 64 characters, or a number.
+/// A client's identifier of a request, echoed unchanged: a string of at most 64 characters, or a number.
 ///
-/// Kept as the raw JSON, so that `1e3` or `"\u0041"` come back just as they were written.
+/// Stored as raw JSON, so that `1e3` or `"\u0041"` is echoed exactly as written.
 #[derive(Debug, Clone)]
 pub struct RequestId(Box<RawValue>);
 
 impl RequestId {
-    /// Takes a JSON value as request id.
+    /// Validates a JSON value as a request id.
     ///
     /// # Errors
-    /// One sentence that says what a request id is.
+    /// One sentence with the rule.
     pub fn from_raw(raw: &RawValue) -> Result<Self, &'static str> {
         const RULE: &str = "request_id must be a string of at most 64 characters or a number";
         let text = raw.get();
@@ -25,7 +25,7 @@ impl RequestId {
         if fits { Ok(Self(raw.to_owned())) } else { Err(RULE) }
     }
 
-    /// The JSON as it was given.
+    /// The original JSON.
     #[must_use]
     pub fn as_json(&self) -> &str {
         self.0.get()
@@ -52,7 +52,7 @@ impl Serialize for RequestId {
     }
 }
 
-/// Goes through a plain value, because a tagged enum buffers its content and a raw value cannot be buffered.
+/// Deserializes through a plain value, because a tagged enum buffers its content and a raw value cannot be buffered.
 impl<'de> Deserialize<'de> for RequestId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = serde_json::Value::deserialize(deserializer)?;

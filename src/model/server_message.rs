@@ -2,8 +2,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{AssetName, AssetState, Change, ErrorCode, Event, Millis, PlayerName, RequestId, RoomName, Units};
 
-/// What the server sends, one JSON text frame each. Frames with an `offset` are the room's; the others are
-/// for one member alone.
+/// The messages of the server, one JSON text frame each. Frames with an `offset` go to the whole room, the others to
+/// one member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the fields are the wire's; the README's protocol section says what each means")]
@@ -16,7 +16,7 @@ pub enum ServerMessage {
         request_id: Option<RequestId>,
         asset: AssetName,
         granted: bool,
-        /// `sold_out` when not granted.
+        /// `sold_out` if not granted.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<SoldOut>,
         remaining: Units,
@@ -32,7 +32,7 @@ pub enum ServerMessage {
         remaining: Units,
         revision: u64,
     },
-    /// A player got a unit; also announces an asset that this select created.
+    /// A player was granted a unit. Also announces an asset that this select created.
     AssetGranted {
         offset: u64,
         asset: AssetName,
@@ -42,19 +42,19 @@ pub enum ServerMessage {
         revision: u64,
         at: Millis,
     },
-    /// A player gave its unit back.
+    /// A player released its unit.
     AssetReleased { offset: u64, asset: AssetName, player: PlayerName, remaining: Units, revision: u64 },
     /// An asset was created or restocked.
     AssetChanged { offset: u64, asset: AssetName, units: Units, remaining: Units, revision: u64 },
     /// An asset was removed.
     AssetRemoved { offset: u64, asset: AssetName, revision: u64 },
-    /// A player's first connection came (small rooms).
+    /// A player's first connection joined (small rooms).
     PlayerJoined { offset: u64, player: PlayerName, players: usize },
-    /// A player's last connection went (small rooms).
+    /// A player's last connection left (small rooms).
     PlayerLeft { offset: u64, player: PlayerName, players: usize },
-    /// How many players are here (large rooms, at most once a second).
+    /// The number of players (large rooms, at most once a second).
     Players { offset: u64, players: usize },
-    /// The whole room, in place of all that was known before.
+    /// The whole room. Replaces all earlier state.
     Snapshot {
         offset: u64,
         players: usize,
@@ -80,10 +80,10 @@ pub enum ServerMessage {
     },
 }
 
-/// The names of the players here; empty in rooms of more than `--presence-limit`.
+/// The names of the players in the room; empty in rooms of more than `--presence-limit`.
 pub type Present = Vec<PlayerName>;
 
-/// The only reason there is for a denial.
+/// The reason of a denial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SoldOut {
@@ -91,42 +91,42 @@ pub enum SoldOut {
     SoldOut,
 }
 
-/// The first frame of every connection. `A` is how the assets are kept: as states, or encoded once for many.
+/// The first frame of every connection. `A` is the form of the assets: states, or JSON encoded once for many members.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome<A = Vec<AssetState>> {
     /// [`PROTOCOL`](super::PROTOCOL).
     pub protocol: String,
-    /// The room joined.
+    /// The joined room.
     pub room: RoomName,
-    /// The player joined as; `null` for an observer.
+    /// The player's name; `null` for an observer.
     pub player: Option<PlayerName>,
-    /// Names this connection in the server's logs.
+    /// Identifies this connection in the server's logs.
     pub session: String,
-    /// One life of one node's room log; offsets of different epochs do not compare.
+    /// Identifies one lifetime of one node's room log. Offsets of different epochs are not comparable.
     pub epoch: String,
-    /// The next room frame is `offset + 1`.
+    /// The next room frame has `offset + 1`.
     pub offset: u64,
-    /// The frames missed since the given epoch and offset follow, and the state below is left out.
+    /// True if the frames missed since the given epoch and offset follow. The state below is then absent.
     pub recovered: bool,
-    /// The server's clock.
+    /// The server's time.
     pub server_time: Millis,
-    /// How often the server pings.
+    /// The interval of the server's pings.
     pub ping_interval_ms: u64,
-    /// How many players are here.
+    /// The number of players in the room.
     pub players: usize,
-    /// Who they are; absent when recovered.
+    /// The names of the players; absent if recovered.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub present: Option<Present>,
-    /// Every asset; absent when recovered; empty when a snapshot in parts follows at once.
+    /// Every asset; absent if recovered; empty if a snapshot in parts follows at once.
     #[serde(skip_serializing_if = "Option::is_none", default = "Option::default")]
     pub assets: Option<A>,
-    /// The assets this player holds; absent when recovered.
+    /// The assets this player holds; absent if recovered.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub held: Option<Vec<AssetName>>,
 }
 
 impl ServerMessage {
-    /// The room frame that tells of `event` at `offset` of the room log.
+    /// The room frame for `event`, at `offset` of the room log.
     #[must_use]
     pub fn of_event(offset: u64, event: &Event) -> Self {
         let Event { asset, revision, remaining, change, .. } = event.clone();
@@ -146,7 +146,7 @@ impl ServerMessage {
         Self::Error { code, message: message.into(), request_id, temporary: code.temporary() }
     }
 
-    /// The frame's text: compact JSON.
+    /// The frame as compact JSON.
     #[must_use]
     pub fn encode(&self) -> String {
         serde_json::to_string(self).expect("our messages have string keys and no failing fields")

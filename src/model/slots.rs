@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Many things of a kind, each in a slot of its own, so that all of them can be looked after a few at a time: whoever
-/// walks over them holds the lock for one slice only, and copies no names.
+/// A collection of items in numbered slots. It can be traversed in slices, so the lock is held for one slice only and
+/// no keys are copied.
 #[derive(Debug)]
 pub struct Slots<T>(Mutex<Inner<T>>);
 
@@ -18,7 +18,7 @@ impl<T> Default for Slots<T> {
 }
 
 impl<T> Slots<T> {
-    /// Makes one more, which is told its slot.
+    /// Inserts the item that `make` returns for its slot.
     pub fn insert_with(&self, make: impl FnOnce(usize) -> Arc<T>) -> Arc<T> {
         let mut inner = self.lock();
         let slot = inner.free.pop().unwrap_or(inner.slots.len());
@@ -30,7 +30,7 @@ impl<T> Slots<T> {
         one
     }
 
-    /// Takes one out; its slot is free again.
+    /// Removes an item and frees its slot.
     pub fn remove(&self, slot: usize) -> Option<Arc<T>> {
         let mut inner = self.lock();
         let gone = inner.slots.get_mut(slot)?.take()?;
@@ -38,21 +38,21 @@ impl<T> Slots<T> {
         Some(gone)
     }
 
-    /// How many there are.
+    /// The number of items.
     #[must_use]
     pub fn len(&self) -> usize {
         let inner = self.lock();
         inner.slots.len() - inner.free.len()
     }
 
-    /// Whether there are none.
+    /// Returns true if there are no items.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Copies those in the next `count` slots from `from` on, each with its slot, and answers where to go on; `None`
-    /// after the last slot. One that is there all the while is met exactly once.
+    /// Copies the items of the next `count` slots from `from` on, each with its slot. Returns the slot to continue at,
+    /// `None` after the last. A traversal visits every item that stays in place exactly once.
     pub fn slice(&self, from: usize, count: usize, into: &mut Vec<(usize, Arc<T>)>) -> Option<usize> {
         let inner = self.lock();
         let end = from.saturating_add(count).min(inner.slots.len());
@@ -61,7 +61,7 @@ impl<T> Slots<T> {
         (end < inner.slots.len()).then_some(end)
     }
 
-    /// No step of ours panics in between, so what it guards is whole.
+    /// Nothing panics while it holds the lock, so a poisoned value is still consistent.
     fn lock(&self) -> MutexGuard<'_, Inner<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

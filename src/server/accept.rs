@@ -12,14 +12,14 @@ use tracing::{Instrument, field::Empty};
 
 use super::{App, connection::connection};
 
-/// The first pause after an accept that failed for want of files or memory; doubles up to [`LONGEST_PAUSE`].
+/// The first pause after an accept fails for lack of file descriptors or memory. Doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
-/// Short enough that clients in the backlog do not give up once files are free again.
+/// Short enough that clients in the backlog do not time out once descriptors are free again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// Failing accepts come by the thousand; one line per this time tells as much.
+/// Accepts can fail thousands of times a second, so errors are logged once per interval.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
-/// Accepts connections and gives each its own task. Never ends by itself: what makes accepting fail passes.
+/// Accepts connections and spawns a task for each. Never returns, because accept errors are temporary.
 pub(super) async fn accept(listener: &TcpListener, app: &Arc<App>, router: &Router) -> Infallible {
     let mut errors = AcceptErrorLog::new(app);
     let refused = app.metrics.scope(|| metrics::counter!("asset_arbiter_connections_refused_total"));
@@ -29,12 +29,12 @@ pub(super) async fn accept(listener: &TcpListener, app: &Arc<App>, router: &Rout
                 errors.over();
                 match app.connections.take() {
                     Some(slot) => {
-                        // A WebSocket fills in the rest.
+                        // `session` and `room` are recorded when the connection becomes a WebSocket.
                         let span = tracing::info_span!("connection", %peer, session = Empty, room = Empty);
                         let task = connection(stream_ready(stream), slot, Arc::clone(app), router.clone());
                         tokio::spawn(task.instrument(span));
                     }
-                    // Closed at once: so far beyond `--max-connections` there is not even an answer.
+                    // This far beyond `--max-connections` the socket is closed without a response.
                     None => refused.increment(1),
                 }
             }
@@ -43,7 +43,7 @@ pub(super) async fn accept(listener: &TcpListener, app: &Arc<App>, router: &Rout
     }
 }
 
-/// A decision is a small frame that must not wait for the next one.
+/// Disables Nagle's algorithm: a decision is a small frame that must not wait for the next one.
 fn stream_ready(stream: TcpStream) -> TcpStream {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
@@ -51,7 +51,7 @@ fn stream_ready(stream: TcpStream) -> TcpStream {
     stream
 }
 
-/// Counts failing accepts, tells of them now and then, and slows them down.
+/// Counts failed accepts, logs them at intervals and backs off.
 struct AcceptErrorLog {
     errors: Counter,
     pause: Duration,
@@ -74,7 +74,7 @@ impl AcceptErrorLog {
             self.told = Some(Instant::now());
             tracing::error!(%error, "cannot accept connections; retrying (raise the open-file limit if that is it)");
         }
-        // A client that went away while it waited concerns nobody else; any other error would come again at once.
+        // An aborted connection affects nobody else. Any other error would recur immediately.
         if error.kind() != io::ErrorKind::ConnectionAborted {
             tokio::time::sleep(self.pause).await;
             self.pause = (self.pause * 2).min(LONGEST_PAUSE);

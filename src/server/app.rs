@@ -8,7 +8,7 @@ use super::{
 };
 use crate::arbiter::Arbiter;
 
-/// One server's shared state.
+/// The state shared by all connections of one server.
 pub struct App {
     pub(super) arbiter: Arc<Arbiter>,
     pub(super) settings: Settings,
@@ -18,15 +18,14 @@ pub struct App {
     pub(super) player_log: PlayerLog,
     /// The open WebSockets.
     pub(super) connections: Arc<Connections>,
-    /// The open TCP connections, WebSockets included.
+    /// The open TCP connections, including WebSockets.
     pub(super) connections: Arc<ConnectionLimit>,
     pub(super) metrics: Metrics,
     draining: watch::Sender<bool>,
 }
 
 impl App {
-    /// Puts a server together; [`serve`](super::serve) runs it. `metrics` should be those the arbiter was
-    /// started with.
+    /// Assembles a server; [`serve`](super::serve) runs it. `metrics` should be the ones the arbiter was started with.
     #[must_use]
     pub fn new(settings: Settings, arbiter: Arc<Arbiter>, metrics: Metrics) -> Arc<Self> {
         let connections = Arc::new(metrics.scope(|| Connections::new(&settings)));
@@ -44,7 +43,7 @@ impl App {
         })
     }
 
-    /// From now on the server is on its way out.
+    /// Starts the shutdown.
     pub(super) fn start_draining(&self) {
         self.draining.send_replace(true);
     }
@@ -53,9 +52,9 @@ impl App {
         *self.draining.borrow()
     }
 
-    /// Ready once the server is on its way out.
+    /// Ready once the shutdown has started.
     pub(super) async fn draining(&self) {
-        // The sender lives in `self`, so waiting cannot fail.
+        // `wait_for` cannot fail, because `self` holds the sender.
         let _ = self.draining.subscribe().wait_for(|draining| *draining).await;
     }
 }

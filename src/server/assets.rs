@@ -21,7 +21,7 @@ use crate::model::{
     limits::HOLDERS_PAGE,
 };
 
-/// `PUT /v1/rooms/{room}/assets/{asset}`: 201 when this created it, 200 when it was so.
+/// `PUT /v1/rooms/{room}/assets/{asset}`: 201 if this request created the asset, 200 if it existed with these units.
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     InAsset(room, asset): InAsset,
@@ -33,7 +33,7 @@ pub(super) async fn create(
     Ok((status, Json(done.state)))
 }
 
-/// `POST .../select`: 200 when the player holds a unit, 409 when it is sold out.
+/// `POST .../select`: 200 if the player holds a unit, 409 if the asset is sold out.
 pub(super) async fn select(
     State(app): State<Arc<App>>,
     InAsset(room, asset): InAsset,
@@ -78,7 +78,7 @@ pub(super) async fn remove(
     Ok(Json(Removed { asset, revision }))
 }
 
-/// `GET .../holders?after=&limit=`: who was granted a unit after that revision, in the order of their grants.
+/// `GET .../holders?after=&limit=`: the players granted a unit after that revision, in grant order.
 pub(super) async fn holders(
     State(app): State<Arc<App>>,
     InAsset(room, asset): InAsset,
@@ -92,14 +92,13 @@ pub(super) async fn holders(
     }
     let limit = limit as usize;
     let grants = app.arbiter.holders(&room, &asset, after, limit).await?;
-    // A full page may be the last one; then the next is empty.
+    // A full page may be the last one; the next page is then empty.
     let next_after = grants.get(limit - 1).map(|grant| grant.revision);
     Ok(Json(Holders { asset, holders: grants.into_iter().map(Holder::from).collect(), next_after }))
 }
 
-/// The path of the holders.
 pub(super) const HOLDERS: &str = "/v1/rooms/{room}/assets/{asset}/holders";
-/// The parameters it takes.
+/// The query parameters of [`HOLDERS`].
 pub(super) const PAGE: [&str; 2] = ["after", "limit"];
 
 #[derive(Deserialize)]
@@ -166,7 +165,7 @@ pub(super) struct Holders {
     next_after: Option<u64>,
 }
 
-/// A grant with the revision that is its identity.
+/// A grant, identified by its revision.
 #[derive(Serialize)]
 struct Holder {
     player: PlayerName,
@@ -215,12 +214,12 @@ fn refusal(answer: ServerMessage) -> HttpError {
             full.with_status(StatusCode::SERVICE_UNAVAILABLE).for_now()
         }
         ServerMessage::Error { code, message, .. } => HttpError::new(code, message),
-        // The arbiter gives no other answer; if it did, we would not know what happened.
+        // The arbiter returns nothing else. If it did, the outcome would be unknown.
         _ => HttpError::new(ErrorCode::OutcomeUnknown, "unexpected answer; send the same request again"),
     }
 }
 
-/// `--max-units` is the arbiter's to check; here only what no number of units can be.
+/// Rejects numbers that can never be units. The arbiter checks `--max-units`.
 fn units(WholeNumber(number): WholeNumber) -> Result<Units, HttpError> {
     match Units::try_from(number) {
         Ok(0) => Err(bad("units must be at least 1".to_owned())),

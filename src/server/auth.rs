@@ -9,20 +9,20 @@ use subtle::ConstantTimeEq;
 use super::{App, error::HttpError};
 use crate::model::ErrorCode;
 
-/// A text that must not be shown, logged or compared in a way that tells how much of it was right.
+/// A text that is never shown or logged, and is compared in constant time.
 #[derive(Clone)]
 pub struct Secret(String);
 
-/// Why a text cannot be a secret.
+/// The text is not usable as a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a key is one line of visible ASCII characters without spaces")]
 pub struct InvalidSecret;
 
 impl Secret {
-    /// Takes a key as it stands in a file or an environment variable; white space around it does not count.
+    /// Takes a key as found in a file or an environment variable. Surrounding white space is removed.
     ///
     /// # Errors
-    /// [`InvalidSecret`] when nobody could send it in a header.
+    /// [`InvalidSecret`] if the key cannot be sent in a header.
     pub fn new(text: &str) -> Result<Self, InvalidSecret> {
         let text = text.trim_ascii();
         let fits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
@@ -40,7 +40,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Proof that a request may change things in anybody's name: it shows the admin key, or there is none.
+/// Proof that a request may act for any player: it presents the admin key, or no key is configured.
 pub(super) struct Admin;
 
 impl FromRequestParts<Arc<App>> for Admin {

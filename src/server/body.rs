@@ -15,13 +15,13 @@ use crate::model::ErrorCode;
 
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
-/// A request's body: a JSON object, whatever its content type says. Unknown fields are errors, because a
-/// misspelt condition must not be taken for none.
+/// A request body: a JSON object, whatever the content type. Unknown fields are errors, because a misspelt condition
+/// must not be ignored.
 pub(super) struct Object<T>(pub(super) T);
 
-/// What a body may be.
+/// The type of a request body.
 pub(super) trait Shape: DeserializeOwned {
-    /// One that is right, for error messages.
+    /// A valid body, for error messages.
     const EXAMPLE: &str;
 }
 
@@ -34,7 +34,7 @@ impl<T: Shape> FromRequest<Arc<App>> for Object<T> {
     }
 }
 
-/// Compressed bodies are not taken: 4 KiB of one may be megabytes, and ours are short.
+/// Rejects compressed bodies, because 4 KiB can expand to megabytes and valid bodies are short anyway.
 fn check_encoding(headers: &HeaderMap) -> Result<(), HttpError> {
     let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
     let Some(encoding) = encodings.find(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
@@ -70,7 +70,7 @@ fn parse<T: Shape>(bytes: &[u8]) -> Result<T, HttpError> {
     let explain = |why: String| bad(format!("the body must be a JSON object such as {}: {why}", T::EXAMPLE));
     match bytes.trim_ascii_start().first() {
         None => Err(explain("it is empty".to_owned())),
-        // A derived decoder would take an array for an object.
+        // Checked here, because a derived deserializer also accepts an array.
         Some(b'{') => Json::<T>::from_bytes(bytes).map(|Json(body)| body).map_err(|error| {
             let source = std::error::Error::source(&error).map(ToString::to_string);
             explain(source.unwrap_or_else(|| error.body_text()))

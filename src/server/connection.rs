@@ -14,8 +14,8 @@ use super::{
 };
 use crate::model::limits::{HTTP_HEAD_BYTES, SURPLUS_HEAD_SECS};
 
-/// Marks requests on a connection beyond `--max-connections`: a WebSocket is closed with 4113, anything else
-/// gets 503.
+/// Marks requests on a connection beyond `--max-connections`. A WebSocket is closed with 4113; any other request gets
+/// 503.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Surplus;
 
@@ -46,13 +46,14 @@ pub(super) async fn connection(stream: TcpStream, slot: Slot, app: Arc<App>, rou
     }
 }
 
-/// How long a request's head may take.
+/// The timeout for a request's head.
 fn head_time(app: &App, surplus: bool) -> Duration {
     let longest = app.settings.handshake_timeout;
     if surplus { longest.min(Duration::from_secs(SURPLUS_HEAD_SECS)) } else { longest }
 }
 
-/// Ready when a connection beyond the bound has to give way to another.
+/// Ready when this surplus connection must be closed in favour of another. Never ready for a connection within the
+/// limit.
 async fn evicted(surplus: Option<&SurplusSeat>) {
     match surplus {
         Some(surplus) => surplus.evicted().await,

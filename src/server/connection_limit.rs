@@ -9,12 +9,11 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// Connections beyond the bound that may be silent at one time. One more has the oldest of them give way, so that
-/// a probe of a full node is answered however many strangers just sit there.
+/// The maximum of silent connections beyond the limit. One more evicts the oldest, so that a probe of a full node is
+/// answered however many idle strangers are connected.
 const SURPLUS: usize = 64;
 
-/// Connections beyond the bound that are still told so, at one time: the silent ones, and those that are being answered
-/// or are ending. More are closed without a word.
+/// The maximum of connections beyond the limit, silent or being served. Further ones are closed without a response.
 const SURPLUS_IN_ALL: usize = 4 * SURPLUS;
 
 /// Counts TCP connections against `--max-connections`.
@@ -22,16 +21,16 @@ const SURPLUS_IN_ALL: usize = 4 * SURPLUS;
 pub(super) struct ConnectionLimit {
     max: usize,
     taken: AtomicUsize,
-    /// The surplus connections that have not asked for anything yet, the oldest first.
+    /// The surplus connections that have not sent a request yet, oldest first.
     silent: Mutex<VecDeque<Arc<Notify>>>,
     emptied: Notify,
 }
 
-/// One connection's place, from accept until its socket is closed.
+/// One connection's slot, held from accept until its socket is closed.
 #[derive(Debug)]
 pub(super) struct Slot {
     connections: Arc<ConnectionLimit>,
-    /// Of a surplus connection: told when it has to give way.
+    /// Set for a surplus connection; notified when the connection is evicted.
     eviction: Option<Arc<Notify>>,
 }
 
@@ -40,7 +39,7 @@ impl ConnectionLimit {
         Arc::new(Self { max, taken: AtomicUsize::new(0), silent: Mutex::default(), emptied: Notify::new() })
     }
 
-    /// A slot; a surplus one when it is beyond the bound; `None` when it is far beyond.
+    /// Takes a slot. Beyond the limit it is a surplus slot; beyond [`SURPLUS_IN_ALL`] there is none.
     pub(super) fn take(self: &Arc<Self>) -> Option<Slot> {
         let before = self.taken.fetch_add(1, Ordering::AcqRel);
         let eviction = (before >= self.max).then(Arc::default);
@@ -60,16 +59,15 @@ impl ConnectionLimit {
         Some(slot)
     }
 
-    /// How many are taken.
     pub(super) fn taken(&self) -> usize {
         self.taken.load(Ordering::Acquire)
     }
 
-    /// Ready when none is taken.
+    /// Ready when no slot is taken.
     pub(super) async fn empty(&self) {
         loop {
             let mut emptied = std::pin::pin!(self.emptied.notified());
-            // Listen before looking, or the last one could leave in between.
+            // Subscribe before reading the count, because the last slot may be released in between.
             emptied.as_mut().enable();
             if self.taken() == 0 {
                 return;
@@ -84,7 +82,7 @@ impl ConnectionLimit {
 }
 
 impl Slot {
-    /// What a connection beyond the bound is told by when it has to give way; `None`: it is within the bound.
+    /// The handle of a connection beyond the limit; `None` if the connection is within the limit.
     pub(super) fn surplus(&self) -> Option<Surplus> {
         let eviction = self.eviction.clone()?;
         Some(Surplus { connections: Arc::clone(&self.connections), eviction })
@@ -102,7 +100,7 @@ impl Drop for Slot {
     }
 }
 
-/// A connection beyond the bound.
+/// A connection beyond the limit.
 #[derive(Debug, Clone)]
 pub(super) struct Surplus {
     connections: Arc<ConnectionLimit>,
@@ -110,12 +108,12 @@ pub(super) struct Surplus {
 }
 
 impl Surplus {
-    /// It asked for something: from now on it need not give way.
+    /// The connection sent a request, so it is no longer evicted.
     pub(super) fn heard(&self) {
         self.connections.heard(&self.eviction);
     }
 
-    /// Ready when it has to give way.
+    /// Ready when the connection is evicted.
     pub(super) async fn evicted(&self) {
         self.eviction.notified().await;
     }

@@ -14,46 +14,47 @@ use crate::{
     model::{Slots, limits::LOOKED_AFTER_AT_ONCE},
 };
 
-/// The open WebSockets: one task watches over all of them, so that none needs a timer of its own.
+/// The open WebSockets. One task checks all of them, so no connection needs its own timer.
 pub(super) struct Connections {
     open: Slots<Liveness>,
     started: Instant,
-    /// Milliseconds since the start, as of the watch's last round; good enough to tell who is silent.
+    /// Milliseconds since the start, as of the last round of [`watch`](Self::watch). Precise enough to detect silence.
     now: AtomicU64,
     ping_interval: u64,
     ping_timeout: u64,
     draining: AtomicBool,
-    /// How many there were when the drain began: so many come back elsewhere, however many are left by now.
+    /// The number of connections when the drain began. That many clients reconnect elsewhere, however many are left
+    /// now.
     leaving: AtomicUsize,
     pub(super) meters: Meters,
 }
 
-/// Signs that the watch gives to a connection's task.
+/// A signal from the watch task to a connection's task.
 #[derive(Debug, Clone, Copy)]
 #[repr(u8)]
 pub(super) enum Signal {
     /// Send a ping.
     Ping = 1,
-    /// Nothing was heard for too long.
+    /// The ping timed out.
     Silent = 2,
-    /// The node is going away.
+    /// The node is shutting down.
     Drain = 4,
 }
 
-/// What the watch knows of a connection, and how it reaches it.
+/// A connection's keep-alive state, shared by its task and the watch task.
 pub(super) struct Liveness {
     mailbox: Arc<Mailbox>,
     slot: usize,
     signs: AtomicU8,
-    /// When it joined, by the watch's clock.
+    /// When the connection joined, in milliseconds of the watch's clock.
     joined: u64,
     heard: AtomicU64,
     pinged: AtomicU64,
-    /// False while it does not read (backpressure): then no pong is expected.
+    /// False while the connection does not read (back-pressure). No pong is expected then.
     reading: AtomicBool,
 }
 
-/// A connection's place among the open ones, until it is dropped.
+/// Registers a connection as open until it is dropped.
 pub(super) struct Entry {
     connections: Arc<Connections>,
     pub(super) liveness: Arc<Liveness>,
@@ -87,21 +88,21 @@ impl Connections {
             })
         });
         self.meters.open.increment(1);
-        // After it can be found, so that a drain sees it or it sees the drain.
+        // Checked after the registration: either the drain sees this connection, or this connection sees the drain.
         if self.draining.load(std::sync::atomic::Ordering::SeqCst) {
             liveness.give(Signal::Drain);
         }
         Entry { connections: Arc::clone(self), liveness }
     }
 
-    /// Tells every connection, also those that are still to come, that the node is going away.
+    /// Signals the shutdown to every connection, including later ones.
     pub(super) async fn drain(&self) {
         self.leaving.store(self.open.len(), Relaxed);
         self.draining.store(true, std::sync::atomic::Ordering::SeqCst);
         self.each(|liveness| liveness.give(Signal::Drain)).await;
     }
 
-    /// Pings the silent and gives up on those who do not answer. Runs until dropped.
+    /// Pings silent connections and gives up on those that do not answer. Runs until dropped.
     pub(super) async fn watch(self: Arc<Self>) {
         let round = (self.ping_interval.min(self.ping_timeout) / 4).clamp(10, 1000);
         let mut ticks = tokio::time::interval(Duration::from_millis(round));
@@ -113,7 +114,7 @@ impl Connections {
         }
     }
 
-    /// Calls `look` for every connection. Others get their turn in between, however many connections there are.
+    /// Calls `look` for every connection. Yields between chunks, so other tasks run however many connections there are.
     async fn each(&self, look: impl Fn(&Liveness)) {
         let (mut next, mut open) = (Some(0), Vec::new());
         while let Some(from) = next {
@@ -131,7 +132,7 @@ impl Connections {
             return;
         }
         let (heard, pinged) = (liveness.heard.load(Relaxed), liveness.pinged.load(Relaxed));
-        // One ping at a time: another would put off the end of waiting for the first.
+        // One ping at a time: a second one would extend the timeout of the first.
         if pinged > heard {
             if now >= pinged + self.ping_timeout {
                 liveness.give(Signal::Silent);
@@ -153,7 +154,7 @@ impl Liveness {
         self.signs.load(Relaxed) & sign as u8 != 0
     }
 
-    /// Whether the sign was given; it is taken back.
+    /// Clears a signal; returns whether it was set.
     pub(super) fn take(&self, sign: Signal) -> bool {
         self.has(sign) && self.signs.fetch_and(!(sign as u8), Relaxed) & sign as u8 != 0
     }
@@ -164,7 +165,7 @@ impl Liveness {
 }
 
 impl Entry {
-    /// Something came from the client.
+    /// A message arrived from the client.
     pub(super) fn heard(&self) {
         self.liveness.heard.store(self.connections.now.load(Relaxed), Relaxed);
         self.connections.meters.received.increment(1);
@@ -178,7 +179,7 @@ impl Entry {
         &self.connections.meters
     }
 
-    /// How many connections there are, this one included, or were when the drain began.
+    /// The number of connections including this one, or the number when the drain began if that is higher.
     pub(super) fn among(&self) -> usize {
         self.connections.open.len().max(self.connections.leaving.load(Relaxed))
     }

@@ -4,11 +4,11 @@ use tokio::time::{sleep, timeout};
 
 use super::App;
 
-/// What reached a socket before we were told to stop is answered: it takes the runtime until its next look at the
-/// sockets to know of it.
+/// Requests that reached a socket before the shutdown are answered. The runtime notices them only when it next polls
+/// its sockets, which this pause allows for.
 const LAST_LOOK: Duration = Duration::from_millis(20);
 
-/// Ends what is open: requests are answered, WebSockets closed. Returns when all are gone or time is up.
+/// Answers pending requests and closes WebSockets. Returns when no connection is left, or after the drain timeout.
 pub(super) async fn drain(app: &App) {
     tracing::info!(connections = app.connections.taken(), "draining");
     app.start_draining();

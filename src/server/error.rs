@@ -10,19 +10,19 @@ use crate::{
     model::ErrorCode,
 };
 
-/// Seconds after which asking again makes sense.
+/// Seconds until a retry makes sense.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
-/// An HTTP error: a status and `{"code","message"}`, always.
+/// An HTTP error: always a status and `{"code","message"}`.
 #[derive(Debug)]
 pub(super) struct HttpError {
     status: StatusCode,
     body: Body,
-    /// The same request may succeed later.
+    /// A retry may succeed.
     temporary: bool,
-    /// The rest of the request will not be read, so the connection cannot be used again.
+    /// The rest of the request is not read, so the connection cannot be reused.
     close: bool,
-    /// What the response says besides.
+    /// An additional response header.
     header: Option<(HeaderName, HeaderValue)>,
 }
 
@@ -33,23 +33,23 @@ struct Body {
 }
 
 impl HttpError {
-    /// With the status that goes with the code.
+    /// An error with the default status of its code.
     pub(super) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         let body = Body { code, message: message.into() };
         Self { status: status(code), body, temporary: code.temporary(), close: false, header: None }
     }
 
-    /// For what HTTP has a status for and our codes have no word.
+    /// Overrides the status where HTTP is more specific than our codes.
     pub(super) fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }
     }
 
-    /// For what passes although its code does not say so.
+    /// Marks the error temporary although its code is not.
     pub(super) fn for_now(self) -> Self {
         Self { temporary: true, ..self }
     }
 
-    /// For statuses that go with a header.
+    /// Adds a response header.
     pub(super) fn with_header(self, name: HeaderName, value: HeaderValue) -> Self {
         Self { header: Some((name, value)), ..self }
     }
@@ -59,7 +59,7 @@ impl HttpError {
         (self.status.as_u16(), &self.body.message)
     }
 
-    /// For requests of which more may come than will be read.
+    /// Closes the connection, because the rest of the request is not read.
     pub(super) fn closing(self) -> Self {
         Self { close: true, ..self }
     }
@@ -102,7 +102,7 @@ fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::Unauthorized => StatusCode::UNAUTHORIZED,
         ErrorCode::Forbidden => StatusCode::FORBIDDEN,
         ErrorCode::UnknownAsset | ErrorCode::UnknownRoom => StatusCode::NOT_FOUND,
-        // A limit is not a matter of time: 429 would have tools ask again and again.
+        // Not 429, because tools would retry it: waiting does not lift these limits.
         ErrorCode::NotHeld | ErrorCode::Conflict | ErrorCode::LimitReached => StatusCode::CONFLICT,
         ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::OutcomeUnknown | ErrorCode::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,

@@ -5,22 +5,22 @@ use parking_lot::Mutex;
 
 use super::App;
 
-/// Seconds, from a decision in memory to a store that is in errors.
+/// Buckets in seconds, from a decision in memory to a failing store.
 const SECONDS: &[f64] = &[
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
     5.0, 10.0,
 ];
-/// Players in one store call.
+/// Buckets in players per store call.
 const BATCHES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
-/// Histograms keep every sample until they are rendered or this passes.
+/// Histograms keep every sample until they are rendered or upkeep runs.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
-/// One server's metrics: counted where they happen, shown at `/metrics`. Not global, so that servers in one
-/// process (tests have many) do not mix.
+/// One server's metrics, rendered at `/metrics`. Not global, so that several servers in one process (as in tests) do
+/// not mix.
 pub struct Metrics {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
-    /// What reads numbers that are counted elsewhere.
+    /// Callbacks that copy counts kept elsewhere.
     readers: Mutex<Vec<Reader>>,
 }
 
@@ -33,32 +33,32 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Metrics that are all zero.
+    /// Metrics with nothing recorded.
     #[must_use]
     pub fn new() -> Self {
         let recorder = with_buckets(PrometheusBuilder::new()).build_recorder();
         Self { handle: recorder.handle(), recorder, readers: Mutex::default() }
     }
 
-    /// Runs `register`; the metric handles it makes count here, wherever they are used later.
+    /// Runs `register`. Metric handles created in it record here, wherever they are used later.
     pub fn scope<T>(&self, register: impl FnOnce() -> T) -> T {
         metrics::with_local_recorder(&self.recorder, register)
     }
 
-    /// Adds a counter whose count is kept elsewhere: `read` is asked for it whenever it is shown.
+    /// Adds a counter kept elsewhere: `read` is called at every render.
     pub fn count(&self, name: &'static str, read: impl Fn() -> u64 + Send + Sync + 'static) {
         let counter = self.scope(|| metrics::counter!(name));
         self.readers.lock().push(Box::new(move || counter.absolute(read())));
     }
 
-    /// All of them, in Prometheus' text format.
+    /// All metrics in Prometheus' text format.
     #[must_use]
     pub fn render(&self) -> String {
         self.readers.lock().iter().for_each(|read| read());
         self.handle.render()
     }
 
-    /// Counts an answered HTTP request. The labels' values are our own, so that no client can make more.
+    /// Counts an answered HTTP request. Label values come from a fixed set, so clients cannot create more.
     pub(super) fn answered(&self, route: &str, status: u16) {
         let labels = [("route", route.to_owned()), ("status", status.to_string())];
         self.scope(|| metrics::counter!("asset_arbiter_http_requests_total", &labels).increment(1));
@@ -72,7 +72,7 @@ fn with_buckets(builder: PrometheusBuilder) -> PrometheusBuilder {
         .expect("neither list of buckets is empty")
 }
 
-/// Keeps histograms small while nobody asks for them.
+/// Keeps histograms small while nothing scrapes them.
 pub(super) async fn upkeep(app: Arc<App>) {
     let mut ticks = tokio::time::interval(UPKEEP_EVERY);
     loop {

@@ -5,19 +5,19 @@ use std::{
 
 use parking_lot::Mutex;
 
-/// One line per foreign origin or host in this time.
+/// The minimum time between two log lines for one foreign origin or host.
 const EVERY: Duration = Duration::from_secs(60);
-/// Origins and hosts remembered; whoever invents more of them in a minute is not logged any more.
+/// The maximum of origins and hosts remembered. Further ones within the same minute are not logged.
 const REMEMBERED: usize = 256;
-/// Characters shown of what a stranger sent.
+/// The maximum of characters logged of an untrusted header.
 const SHOWN: usize = 128;
 
-/// Tells the operator which pages were refused, once a minute for each origin and host.
+/// Logs refused origins and hosts, each at most once a minute.
 #[derive(Debug, Default)]
 pub(super) struct ForeignLog(Mutex<HashMap<String, Instant>>);
 
 impl ForeignLog {
-    /// A page of `origin` was refused at a server reached as `host`.
+    /// Logs that a page of `origin` was refused by the server reached as `host`.
     pub(super) fn origin(&self, origin: &str, host: &str) {
         let (origin, host) = (shorten(origin), shorten(host));
         if self.due(&format!("origin {origin}"), Instant::now()) {
@@ -29,7 +29,7 @@ impl ForeignLog {
         }
     }
 
-    /// A request for the server `host` was refused; `origin` is that of the page, if it told one.
+    /// Logs that a request for the server `host` was refused. `origin` is the page's, if the request named one.
     pub(super) fn host(&self, host: &str, origin: &str) {
         let (host, origin) = (shorten(host), shorten(origin));
         if self.due(&format!("host {host}"), Instant::now()) {

@@ -1,4 +1,4 @@
-//! What a WebSocket handshake says in its headers, where the RFCs allow more than the extractor takes.
+//! Handshake headers that the RFCs allow but axum's extractor rejects.
 
 use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
@@ -9,8 +9,8 @@ const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 const UPGRADE: HeaderValue = HeaderValue::from_static("upgrade");
 const VERSION: HeaderValue = HeaderValue::from_static("13");
 
-/// `Upgrade` and `Connection` are lists, in one line or several, of which a handshake needs one item (RFC 9110, 7.6.1 and
-/// 7.8). The extractor compares whole values, so only that item is left.
+/// `Upgrade` and `Connection` are lists, in one line or several, and a handshake needs one item of each (RFC 9110,
+/// 7.6.1 and 7.8). The extractor compares whole values, so this replaces each list with that item.
 pub(super) fn take_lists(headers: &mut HeaderMap) {
     for (name, item) in [(header::UPGRADE, WEBSOCKET), (header::CONNECTION, UPGRADE)] {
         if has_item(headers, &name, &item) {
@@ -19,7 +19,8 @@ pub(super) fn take_lists(headers: &mut HeaderMap) {
     }
 }
 
-/// A refused handshake says which version is spoken (RFC 6455, 4.4); a 426 also what to upgrade to (RFC 9110, 15.5.22).
+/// Adds the supported version to a refused handshake (RFC 6455, 4.4), and to a 426 the protocol to upgrade to (RFC
+/// 9110, 15.5.22).
 pub(super) fn say_what_is_spoken(response: &mut Response) {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return;

@@ -11,26 +11,26 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// Watches how long an HTTP connection takes for a request's head, and how long it idles between requests. hyper's own
-/// time-out counts both as one.
+/// Limits how long an HTTP connection may take to send a request's head, and how long it may idle between requests.
+/// hyper's own timeout treats both as one.
 #[derive(Debug)]
 pub(super) struct HeadWatch {
     head: Duration,
     idle: Duration,
     started: Instant,
     phase: AtomicU8,
-    /// Milliseconds since the start at which the phase began, or was last put off.
+    /// Milliseconds from `started` to the beginning of the phase, or to the last extension of its deadline.
     since: AtomicU64,
     head_began: Notify,
 }
 
-/// What a connection does. Its numbers are those in `phase`.
+/// The values of `phase`.
 const HEAD: u8 = 0;
 const SERVING: u8 = 1;
 const IDLE: u8 = 2;
 
 impl HeadWatch {
-    /// Begins with the first head, which is counted from now on. `head`: for a head; `idle`: between requests.
+    /// Starts in the phase of the first head. `head` limits a head, `idle` the time between requests.
     pub(super) fn new(head: Duration, idle: Duration) -> Arc<Self> {
         Arc::new(Self {
             head,
@@ -42,7 +42,7 @@ impl HeadWatch {
         })
     }
 
-    /// Bytes came. Between requests they are the next head's first.
+    /// Bytes arrived. Between requests they begin the next head.
     pub(super) fn read(&self) {
         if self.phase.load(Relaxed) == IDLE {
             self.enter(HEAD);
@@ -50,24 +50,23 @@ impl HeadWatch {
         }
     }
 
-    /// Bytes of an answer were taken.
+    /// The peer accepted bytes of a response.
     pub(super) fn written(&self) {
         if self.phase.load(Relaxed) == IDLE {
             self.enter(IDLE);
         }
     }
 
-    /// A head is complete, and its request is being served.
+    /// A head is complete and its request is being served.
     pub(super) fn serving(&self) {
         self.enter(SERVING);
     }
 
-    /// The request was answered.
     pub(super) fn answered(&self) {
         self.enter(IDLE);
     }
 
-    /// Ready when a head or the next request took too long.
+    /// Ready when a head or the next request misses its deadline.
     pub(super) async fn late(&self) {
         loop {
             let began = self.head_began.notified();
@@ -76,7 +75,7 @@ impl HeadWatch {
             match deadline {
                 Some(deadline) if deadline <= now => return,
                 deadline => {
-                    // While a request is served there is nothing to wait for; look again when it might be over.
+                    // There is no deadline while a request is served; check again after the shorter timeout.
                     let deadline = deadline.unwrap_or(now + self.head.min(self.idle));
                     tokio::select! {
                         () = sleep_until(deadline) => {}

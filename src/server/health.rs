@@ -18,13 +18,13 @@ pub(super) const ALIVE: &str = "/healthz";
 pub(super) const READY: &str = "/readyz";
 pub(super) const METRICS: &str = "/metrics";
 
-/// `GET /healthz`: this process answers, and all that it cannot live without goes on.
+/// `GET /healthz`: 200 while this process answers and its vital tasks run.
 pub(super) async fn alive(State(app): State<Arc<App>>) -> Result<Json<Value>, HttpError> {
     app.arbiter.vital().error().map_or(Ok(()), |why| Err(away(&why)))?;
     Ok(Json(json!({"status": "ok"})))
 }
 
-/// `GET /readyz`: players may be sent here.
+/// `GET /readyz`: 200 while this node accepts players.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Value>, HttpError> {
     if app.is_draining() {
         return Err(away("this node is shutting down"));

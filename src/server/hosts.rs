@@ -1,5 +1,5 @@
-//! Which names of this server a request may use. A page of another site can have its own name resolve to this server's
-//! address (DNS rebinding): the browser then takes server and page for one origin, and only the Host header shows it.
+//! Checks the host name of a request against DNS rebinding. A page of another site can make its own name resolve to
+//! this server's address. The browser then treats server and page as one origin, and only the Host header reveals it.
 
 use std::{fs, net::Ipv4Addr};
 
@@ -7,22 +7,22 @@ use axum::http::{HeaderMap, Uri, Version, header, uri::Authority};
 
 use super::Origin;
 
-/// The names under which this server is reached.
+/// The names of this server.
 #[derive(Debug)]
 pub(super) struct Hosts {
-    /// Hosts of the origins that are allowed.
+    /// The hosts of the allowed origins.
     listed: Vec<String>,
-    /// This machine's own name.
+    /// This machine's host name.
     own: Option<String>,
     all: bool,
 }
 
-/// Why a request is not for this server.
+/// The request is not for this server.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum WrongHost {
-    /// None, several or no valid one.
+    /// The Host header is missing, repeated or invalid.
     Unclear(&'static str),
-    /// The name of another server.
+    /// The request names another server.
     Foreign(String),
 }
 
@@ -35,10 +35,10 @@ impl Hosts {
         }
     }
 
-    /// Whether a request is for this server, by its target (where that names a host) and by its Host header.
+    /// Checks that a request is for this server, by its target (if it names a host) and its Host header.
     ///
     /// # Errors
-    /// [`WrongHost`] says what is wrong with it.
+    /// [`WrongHost`] if it is not.
     pub(super) fn check(&self, version: Version, target: &Uri, headers: &HeaderMap) -> Result<(), WrongHost> {
         if let Some(authority) = target.authority() {
             self.check_name(authority.as_str())?;
@@ -79,7 +79,7 @@ impl Hosts {
     }
 }
 
-/// What no page of another site can have resolve to where it likes: addresses, loopback names, and names without a dot,
+/// Names that no foreign page can make resolve to this server: addresses, loopback names, and names without a dot,
 /// which only the local network resolves.
 fn is_local(name: &str) -> bool {
     name.starts_with('[')
@@ -88,7 +88,7 @@ fn is_local(name: &str) -> bool {
         || name.ends_with(".localhost")
 }
 
-/// Lower case; `None` where the system does not tell.
+/// The host name in lower case; `None` if the system does not provide it.
 fn own_name() -> Option<String> {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").ok()?.trim().to_ascii_lowercase();
     (!name.is_empty()).then_some(name)

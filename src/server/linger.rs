@@ -20,26 +20,25 @@ use crate::model::limits::LINGER_SECS;
 
 /// A TCP connection that is not reset when it is dropped.
 ///
-/// A socket that is closed while something the peer sent lies unread is reset, and the reset may overtake the
-/// last bytes written, such as a close frame. So a dropped one says that it is done, then reads and discards
-/// until the peer is done, too, for [`LINGER_SECS`] at most. It keeps its slot meanwhile, so there are never
-/// more of them than `--max-connections`.
+/// A socket that is closed with unread data is reset, and the reset may overtake the last bytes written, such as a
+/// close frame. Therefore `drop` shuts down the write half, then reads and discards until the peer does the same, for
+/// [`LINGER_SECS`] at most. The connection keeps its slot meanwhile, so `--max-connections` also covers these.
 ///
-/// It also gives up on a peer that takes nothing, so that an unread answer does not keep a slot for ever.
+/// Writes time out if the peer accepts nothing, so that an unread response does not keep a slot forever.
 pub(super) struct Linger {
     stream: Option<TcpStream>,
     slot: Option<Slot>,
-    /// The peer is done or gone: nothing can come any more that would cause a reset.
+    /// The peer has finished or is unreachable, so no more data can arrive and cause a reset.
     ended: bool,
     patience: Duration,
-    /// Told what goes over it.
+    /// Notified of reads and writes.
     watch: Arc<HeadWatch>,
-    /// Runs while the peer takes nothing; boxed, because most never need it.
+    /// The write timeout, running while the peer accepts nothing. Boxed, because most connections never need it.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Linger {
-    /// Takes over a connection and its slot; `patience` is how long the peer may take nothing.
+    /// Takes over a connection and its slot. `patience` is the write timeout.
     pub(super) fn new(stream: TcpStream, slot: Slot, patience: Duration, watch: Arc<HeadWatch>) -> Self {
         Self { stream: Some(stream), slot: Some(slot), ended: false, patience, watch, stalled: None }
     }
@@ -48,7 +47,7 @@ impl Linger {
         self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
-    /// Hands on the result of a write, unless it has waited too long.
+    /// Passes on the result of a write, or a timeout error.
     fn patiently<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if let Poll::Ready(written) = written {
             self.stalled = None;
@@ -120,7 +119,7 @@ impl Drop for Linger {
 
 async fn linger(mut stream: TcpStream, slot: Slot) {
     let done = async {
-        // An error says that the peer is gone, which is as good.
+        // An error means that the peer is gone, which is just as good.
         let _ = stream.shutdown().await;
         poll_fn(|cx| discard(&mut stream, cx)).await;
     };
@@ -129,7 +128,7 @@ async fn linger(mut stream: TcpStream, slot: Slot) {
     drop(slot);
 }
 
-/// Ready when the peer is done. The buffer lives on the stack of one poll, not in the task.
+/// Ready when the peer has finished. The buffer lives on the stack of one poll, not in the task.
 fn discard(stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<()> {
     let mut bytes = [MaybeUninit::uninit(); 4096];
     loop {
@@ -169,7 +168,7 @@ mod tests {
         client.write_all(&[7; 100_000]).await.unwrap();
         server.write_all(b"farewell").await.unwrap();
         drop(server);
-        // Still sending after the server is done: this is what a plain close answers with a reset.
+        // The client still sends after the server has finished. A plain close would answer this with a reset.
         client.write_all(&[7; 100_000]).await.unwrap();
         let mut heard = Vec::new();
         client.read_to_end(&mut heard).await.unwrap();

@@ -2,12 +2,12 @@ use metrics::{Counter, Gauge, counter, gauge};
 
 use crate::model::CloseCode;
 
-/// RFC 6455: the client broke the WebSocket protocol itself.
+/// RFC 6455: the client violated the WebSocket protocol.
 pub(super) const PROTOCOL_ERROR: u16 = 1002;
-/// RFC 6455: a text that is not UTF-8.
+/// RFC 6455: a text message is not UTF-8.
 pub(super) const INVALID_TEXT: u16 = 1007;
 
-/// The metric handles of WebSockets.
+/// The metric handles for WebSockets.
 pub(super) struct Meters {
     pub(super) open: Gauge,
     pub(super) received: Counter,
@@ -20,7 +20,7 @@ pub(super) struct Meters {
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// We closed it with this code.
+    /// The server closed the connection with this code.
     Closed(u16),
     /// The client closed it.
     ByClient,

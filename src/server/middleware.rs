@@ -13,19 +13,19 @@ use super::{
 };
 use crate::model::ErrorCode;
 
-/// What a full node still answers: a WebSocket is closed with a reason, and who watches over the node must not take a full
-/// one for a dead one. `/readyz` is not among them: nobody should be sent here.
+/// The routes that a full node still answers: a WebSocket gets a close code, and monitoring must not mistake a full
+/// node for a dead one. `/readyz` is not included, because a full node accepts no players.
 const WHEN_FULL: [&str; 3] = [ws::ROUTE, health::ALIVE, health::METRICS];
 
-/// What tells nothing but whether the node lives; who asks may not know its name.
+/// The routes exempt from the host check: they reveal only liveness, and a probe may not know the node's name.
 const PROBES: [&str; 2] = [health::ALIVE, health::READY];
 
-/// Paths under this prefix take parameters only where a handler reads them.
+/// Paths under this prefix reject query parameters unless a handler reads them.
 const API: &str = "/v1/";
-/// The handlers that read parameters.
+/// The routes whose handlers read query parameters.
 const WITH_PARAMETERS: [&str; 2] = [ws::ROUTE, assets::HOLDERS];
 
-/// What every request passes on its way in, and every response on its way out.
+/// Checks every request and decorates every response.
 pub(super) async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
@@ -63,7 +63,7 @@ fn check(app: &App, request: &Request, route: &str, surplus: bool) -> Result<(),
             HttpError::new(ErrorCode::LimitReached, message).with_status(StatusCode::SERVICE_UNAVAILABLE);
         return Err(error.for_now().closing());
     }
-    // Otherwise any page a player has open could change things here in the player's place.
+    // Otherwise any page open in a player's browser could act here as the player.
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
     if changes || route == ws::ROUTE {
         check_origin(app, request.headers())?;

@@ -1,4 +1,4 @@
-//! The wire: WebSocket and HTTP on one port. Knows the arbiter and the model, never a store or a bus.
+//! The network layer: WebSocket and HTTP on one port. Depends on the arbiter and the model, never on a store or a bus.
 
 mod app;
 mod settings;
@@ -48,10 +48,10 @@ pub use origins::{InvalidOrigin, Origin};
 pub use settings::Settings;
 use tokio::{net::TcpListener, task::JoinSet};
 
-/// Serves `app` on `listener` until `shutdown` is ready, then drains: every request that reached a socket is
-/// answered, every WebSocket is told to come back elsewhere. Returns when all connections are gone, or after
-/// [`Settings::drain_timeout`]. The same when something ends that must not; then the arbiter's
-/// [`error`](crate::arbiter::Vital::error) says what.
+/// Serves `app` on `listener` until `shutdown` is ready, then drains: answers every request that reached a socket and
+/// tells every WebSocket to reconnect elsewhere. Returns when all connections are closed, or after
+/// [`Settings::drain_timeout`]. Drains too when a vital task ends; the arbiter's
+/// [`error`](crate::arbiter::Vital::error) then gives the reason.
 pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future<Output = ()>) {
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, "listening");
@@ -69,7 +69,7 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future<O
     drain::drain(&app).await;
 }
 
-/// What goes on beside the connections; ends when the set is dropped.
+/// The background tasks. They stop when the set is dropped.
 fn chores(app: &Arc<App>) -> JoinSet<()> {
     let mut chores = JoinSet::new();
     let vital = app.arbiter.vital();

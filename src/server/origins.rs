@@ -4,18 +4,18 @@ use axum::http::{HeaderMap, HeaderValue, header};
 
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
-/// A page's origin as browsers send it: `https://game.example`. Or `*`, which is every origin.
+/// A page's origin as browsers send it, such as `https://game.example`, or `*` for every origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin(String);
 
-/// A text that is no origin, and what would be one.
+/// The text is not an origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "not an origin: write scheme://host or scheme://host:port without a path, such as https://game.example, or *"
 )]
 pub struct InvalidOrigin;
 
-/// Which pages may connect.
+/// The origins whose pages may connect.
 #[derive(Debug)]
 pub(super) struct Origins {
     listed: Vec<Origin>,
@@ -26,11 +26,11 @@ impl Origins {
         Self { listed }
     }
 
-    /// Whether a request's origin may do this: it has none (no browser sent it), or it is this very server's,
-    /// or it is listed.
+    /// Checks a request's origin. It is allowed if the request has none (it is not from a browser), if it is this
+    /// server's own, or if it is listed.
     ///
     /// # Errors
-    /// The origin as it was sent; `null` where the browser only says that the page is of another site.
+    /// The origin as sent; `null` if the browser only says that the page is of another site.
     pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), String> {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
         let allows = |sent: &HeaderValue| {
@@ -41,7 +41,7 @@ impl Origins {
         if let Some(foreign) = sent.iter().find(|origin| !allows(origin)) {
             return Err(String::from_utf8_lossy(foreign.as_bytes()).into_owned());
         }
-        // A browser that sends no Origin still says this.
+        // Browsers that send no Origin still send this header.
         let cross_site = headers.get(SEC_FETCH_SITE).is_some_and(|site| site == "cross-site");
         if cross_site && !headers.contains_key(header::ORIGIN) && !self.listed.iter().any(Origin::is_any) {
             return Err("null".to_owned());
@@ -55,26 +55,26 @@ impl Origins {
 }
 
 impl Origin {
-    /// Whether it stands for every origin.
+    /// True for `*`.
     pub(super) fn is_any(&self) -> bool {
         self.0 == "*"
     }
 
-    /// Its host, without a port.
+    /// The host without the port.
     pub(super) fn host(&self) -> Option<&str> {
         let (_, authority) = self.0.split_once("://")?;
         let port = authority.rfind(':').filter(|at| !authority[*at..].contains(']'));
         Some(&authority[..port.unwrap_or(authority.len())])
     }
 
-    /// Whether a request to `host` stays on this origin.
+    /// Returns true if a request to `host` stays on this origin.
     fn is_of(&self, host: &str) -> bool {
         let Some((scheme, authority)) = self.0.split_once("://") else { return false };
         without_default_port(scheme, &host.to_ascii_lowercase()) == authority
     }
 }
 
-/// Case and default ports do not matter, so they are normalised away.
+/// Normalises case and default ports.
 impl FromStr for Origin {
     type Err = InvalidOrigin;
 

@@ -6,10 +6,10 @@ use axum::{
 use super::error::HttpError;
 use crate::model::{AssetName, ErrorCode, InvalidName, RoomName};
 
-/// The room a path names.
+/// The room named in the path.
 pub(super) struct InRoom(pub(super) RoomName);
 
-/// The room and the asset a path names.
+/// The room and the asset named in the path.
 pub(super) struct InAsset(pub(super) RoomName, pub(super) AssetName);
 
 impl<S: Send + Sync> FromRequestParts<S> for InRoom {
@@ -29,7 +29,8 @@ impl<S: Send + Sync> FromRequestParts<S> for InAsset {
     }
 }
 
-/// One segment of the path, percent-decoded; empty when the route has none of that name, which is no name either.
+/// One percent-decoded segment of the path. Empty if the route has no such segment; the empty string is not a valid
+/// name.
 async fn segment<S: Send + Sync>(name: &str, parts: &mut Parts, state: &S) -> Result<String, HttpError> {
     let segments = RawPathParams::from_request_parts(parts, state)
         .await

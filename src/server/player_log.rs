@@ -9,12 +9,12 @@ use crate::{
     model::{PlayerName, RoomName},
 };
 
-/// Lines of one kind at once, and as many more in each second.
+/// The burst of log lines of one kind, and the rate per second.
 const LINES: f64 = 20.0;
-/// How often the lines that were held back are summed up.
+/// The interval at which suppressed lines are summed up.
 const SUMMARY_EVERY: Duration = Duration::from_secs(1);
 
-/// Who joined, who left and who was refused, at `info`. A flood of them becomes one line a second for each kind.
+/// Logs joins, leaves and refusals at `info`. A flood is reduced to one summary a second for each kind.
 #[derive(Debug)]
 pub(super) struct PlayerLog {
     joined: Mutex<RateLimit>,
@@ -22,7 +22,7 @@ pub(super) struct PlayerLog {
     refused: Mutex<RateLimit>,
 }
 
-/// Lines of one kind: some go out, the others are counted by what they would say.
+/// The rate limit of one kind of line. Suppressed lines are counted by code.
 #[derive(Debug)]
 struct RateLimit {
     left: f64,
@@ -42,7 +42,7 @@ impl PlayerLog {
         }
     }
 
-    /// `code` is the close code, 1006 when there was none.
+    /// Logs a leave with its close code, 1006 if there was none.
     pub(super) fn left(&self, member: &Member, end: End, stayed: Duration) {
         let code = code(end);
         if self.left.lock().allows(code) {
@@ -51,21 +51,21 @@ impl PlayerLog {
         }
     }
 
-    /// Accepted, and closed with `code` instead of a welcome.
+    /// Logs a WebSocket that was accepted, then closed with `code` instead of a welcome.
     pub(super) fn refused(&self, player: Option<&PlayerName>, room: &RoomName, code: u16, why: &str) {
         if self.refused.lock().allows(code) {
             tracing::info!(player = name(player), %room, code, why, "refused");
         }
     }
 
-    /// Refused before there was a WebSocket, with an HTTP status.
+    /// Logs a handshake refused with an HTTP status.
     pub(super) fn refused_handshake(&self, status: u16, why: &str) {
         if self.refused.lock().allows(status) {
             tracing::info!(status, why, "refused");
         }
     }
 
-    /// Sums up what was held back. Runs until dropped.
+    /// Logs summaries of the suppressed lines. Runs until dropped.
     pub(super) async fn sum_up(&self) {
         let mut ticks = tokio::time::interval(SUMMARY_EVERY);
         loop {
@@ -82,7 +82,7 @@ impl PlayerLog {
 }
 
 impl RateLimit {
-    /// Whether the line goes out; if not, it is counted under `code`.
+    /// Returns true if the line may be logged; otherwise counts it under `code`.
     fn allows(&mut self, code: u16) -> bool {
         let now = Instant::now();
         self.left = LINES.min(self.left + now.duration_since(self.at).as_secs_f64() * LINES);

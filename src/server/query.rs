@@ -1,16 +1,16 @@
 use super::error::HttpError;
 use crate::model::ErrorCode;
 
-/// The parameters of a request's query, decoded. Each is known to the path, and none stands there twice: a gate in front
-/// of the node may have looked at the other one.
+/// The decoded query parameters of a request. Every name is known to the path, and none occurs twice, because a proxy
+/// in front of the node may have checked the other occurrence.
 #[derive(Debug)]
 pub(super) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    /// Decodes `query`; `known` are the names that the path takes.
+    /// Decodes `query`. `known` lists the parameters of the path.
     ///
     /// # Errors
-    /// 400 names the parameter that is unknown or given twice.
+    /// 400 with the name of the parameter that is unknown or repeated.
     pub(super) fn parse(query: Option<&str>, known: &[&str]) -> Result<Self, HttpError> {
         let mut found = Vec::<(String, String)>::new();
         for (name, value) in form(query.unwrap_or_default())? {

@@ -1,9 +1,10 @@
 use tokio::time::{Duration, Instant};
 
-/// `--selects-per-second` for one connection: a bucket of one second's worth that fills at the same rate.
+/// A token bucket for `--selects-per-second` on one connection. It holds one second's worth and refills at the same
+/// rate.
 #[derive(Debug)]
 pub(super) struct RateLimit {
-    /// Time that one request takes up; `None`: unlimited.
+    /// The refill time of one request; `None` if unlimited.
     cost: Option<Duration>,
     /// When the bucket is full again.
     full_at: Instant,
@@ -15,7 +16,7 @@ impl RateLimit {
         Self { cost, full_at: Instant::now() }
     }
 
-    /// Whether one more request may be done now.
+    /// Takes a token; returns false if there is none.
     pub(super) fn allows(&mut self) -> bool {
         let Some(cost) = self.cost else { return true };
         let now = Instant::now();

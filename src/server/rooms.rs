@@ -18,7 +18,7 @@ use crate::{
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// What stands before the assets of a room as `GET` shows it.
+/// The fields of `GET` that precede a room's assets.
 #[derive(Serialize)]
 struct Head<'a> {
     room: &'a RoomName,
@@ -26,13 +26,13 @@ struct Head<'a> {
     present: &'a Present,
 }
 
-/// What is left to say of a removed room.
+/// The response to a removal.
 #[derive(Serialize)]
 pub(super) struct Removed {
     room: RoomName,
 }
 
-/// `GET /v1/rooms/{room}`: a large room is made part by part as the socket takes it.
+/// `GET /v1/rooms/{room}`: streams a large room part by part as the socket accepts it.
 pub(super) async fn show(State(app): State<Arc<App>>, InRoom(room): InRoom) -> Result<Response, HttpError> {
     let RoomJson { players, present, assets } = app.arbiter.room_json(&room).await?;
     let mut head = serde_json::to_vec(&Head { room: &room, players, present: &present })

@@ -10,7 +10,7 @@ use axum::{
 use super::{App, assets, error::HttpError, health, middleware::guard, rooms, static_files, ws};
 use crate::model::ErrorCode;
 
-/// Every path there is.
+/// All routes.
 pub(super) fn router(app: &Arc<App>) -> Router {
     Router::new()
         .route(ws::ROUTE, get(ws::upgrade))

@@ -1,4 +1,4 @@
-//! One WebSocket: what is ready goes out in one flush, what has arrived comes in, and one task waits for both.
+//! One WebSocket session. A single task reads messages and sends replies and frames, batched into one flush.
 
 use std::{
     future::poll_fn,
@@ -28,10 +28,10 @@ use crate::{
     },
 };
 
-/// Messages handled before what they caused is sent.
+/// The maximum of messages handled before their results are sent.
 const MESSAGES_PER_TURN: usize = 64;
 
-/// Times the member is asked for more before a flush.
+/// The maximum of batches taken from the member before a flush.
 const TAKES_PER_FLUSH: usize = 4;
 
 /// One joined connection.
@@ -43,12 +43,12 @@ pub(super) struct Session {
     in_flight: usize,
     max_in_flight: usize,
     limit: RateLimit,
-    /// Messages in a row that were nonsense.
+    /// The number of consecutive invalid messages.
     bad: u32,
-    /// How many more messages were refused as too many than were let through. Not "in a row": now and then one of
-    /// any flood is let through.
+    /// Rate-limited messages minus accepted ones. Not consecutive ones, because the limit lets some of any flood
+    /// through.
     refused: u32,
-    /// The socket may still hold something that was sent to us.
+    /// The socket may still hold unread messages.
     unread: bool,
     end: Option<End>,
 }
@@ -74,7 +74,7 @@ impl Session {
         &self.member
     }
 
-    /// How long it has been open, to the second.
+    /// How long the session has been open, to the second.
     pub(super) fn stayed(&self) -> Duration {
         self.entry.stayed()
     }
@@ -83,7 +83,7 @@ impl Session {
     pub(super) async fn run(&mut self) -> End {
         loop {
             match self.end {
-                // What cannot be sent any more is not tried.
+                // The connection is gone, so sending is pointless.
                 Some(end @ (End::ByClient | End::Broken)) => return self.finish(end).await,
                 end => {
                     if let Err(broken) = self.send_ready().await {
@@ -98,13 +98,14 @@ impl Session {
         }
     }
 
-    /// Sends what is ready and flushes once. In a room that never pauses the client gets its turn in between.
+    /// Sends the ready messages and flushes once. Bounded, so that a busy room still leaves time for the client's
+    /// messages.
     async fn send_ready(&mut self) -> Result<(), End> {
-        // It may have to wait for the socket, and does not read meanwhile: how long is up to `--write-timeout`.
+        // The session may wait for the socket here without reading, for up to `--write-timeout`.
         self.entry.liveness.set_reading(false);
         let mut more = true;
         for _ in 0..TAKES_PER_FLUSH {
-            // A part of a snapshot is made when the socket has taken the one before.
+            // The next part of a snapshot is built only when the socket has accepted the previous one.
             poll_fn(|cx| self.socket.poll_ready_unpin(cx)).await.map_err(|error| broken(&error))?;
             more = self.member.take(&mut self.ready);
             self.write().await.map_err(|error| broken(&error))?;
@@ -121,7 +122,7 @@ impl Session {
         Ok(())
     }
 
-    /// Puts what was taken into the socket's buffer: replies, then frames, so that a winner reads its reply first.
+    /// Writes replies and then frames into the socket's buffer, so that a winner reads its reply first.
     async fn write(&mut self) -> Result<(), axum::Error> {
         let mut sent = self.ready.replies.len() + self.ready.frames.len();
         for reply in self.ready.replies.drain(..) {
@@ -142,7 +143,7 @@ impl Session {
         Ok(())
     }
 
-    /// Ready when there is something to give, or an end to make.
+    /// Ready when there is something to send or the session ends.
     fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let handled = self.poll_messages(cx);
         let woken = self.member.mailbox().poll_woken(cx).is_ready();
@@ -152,7 +153,7 @@ impl Session {
         if handled || woken || self.end.is_some() { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Handles what has arrived, up to the bound of requests in flight: beyond it nothing is read.
+    /// Handles received messages up to the limit of requests in flight. At the limit nothing is read.
     fn poll_messages(&mut self, cx: &mut Context<'_>) -> bool {
         let mut handled = 0;
         while self.end.is_none() && self.in_flight < self.max_in_flight && handled < MESSAGES_PER_TURN {
@@ -184,7 +185,7 @@ impl Session {
         } else if self.refused > RATE_REFUSALS {
             CloseCode::TooFast
         } else if self.entry.liveness.has(Signal::Drain) && self.in_flight == 0 && !self.unread {
-            // Everything that reached the socket was read, and everything read was answered.
+            // Every message in the socket was read, and every message read was answered.
             CloseCode::Draining
         } else {
             return None;
@@ -257,7 +258,7 @@ impl Session {
         );
     }
 
-    /// An error of our own counts as in flight until it is sent, so that nonsense is subject to the same bound.
+    /// An error reply counts as in flight until it is sent, so invalid messages are subject to the same limit.
     fn error(&mut self, code: ErrorCode, message: impl Into<String>, request_id: Option<RequestId>) {
         self.in_flight += 1;
         self.ready.replies.push(ServerMessage::error(code, message, request_id));
@@ -269,7 +270,7 @@ impl Session {
                 let among = self.entry.among();
                 Box::pin(close(&mut self.socket, code, retry_after_ms(code, among))).await;
             }
-            // The echo of the client's close frame.
+            // Sends the echo of the client's close frame.
             End::ByClient => drop(self.socket.flush().await),
             End::Broken => {}
         }
@@ -277,13 +278,13 @@ impl Session {
     }
 }
 
-/// Closes a connection that did not get as far as a session.
+/// Closes a connection that never became a session.
 pub(super) async fn refuse(mut socket: WebSocket, code: CloseCode) -> End {
     close(&mut socket, code.number(), retry_after_ms(code.number(), 0)).await;
     End::Closed(code.number())
 }
 
-/// Sends a close frame. The socket is then dropped, and what lies under it keeps a reset from overtaking the frame.
+/// Sends a close frame. The caller then drops the socket; `Linger` keeps a reset from overtaking the frame.
 async fn close(socket: &mut WebSocket, code: u16, retry_after_ms: u64) {
     let reason = CloseReason { code, retry_after_ms };
     let reason = serde_json::to_string(&reason).expect("two numbers are JSON").into();
@@ -292,13 +293,12 @@ async fn close(socket: &mut WebSocket, code: u16, retry_after_ms: u64) {
     }
 }
 
-/// When to come back, with jitter, so that a crowd does not come back as one: spread over half a second and
-/// another second for every 2,000 connections.
+/// When the client should reconnect, with jitter: spread over half a second plus one second per 2,000 connections.
 fn retry_after_ms(code: u16, among: usize) -> u64 {
     if (4100..4200).contains(&code) { 250 + fastrand::u64(0..500 + among as u64 / 2) } else { 0 }
 }
 
-/// What an error of the WebSocket library means.
+/// Maps an error of the WebSocket library.
 fn broken(error: &axum::Error) -> End {
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<WsError>());
     match source {
@@ -323,7 +323,7 @@ mod tests {
             let times: Vec<_> = (0..among).map(|_| retry_after_ms(4100, among)).collect();
             assert!(times.iter().all(|time| (250..latest).contains(time)), "{among}: {times:?}");
         }
-        // Of 10,000 two thousand in any second, give or take what chance does.
+        // About 2,000 of 10,000 clients in any second, within chance.
         let mut seconds = [0; 6];
         (0..10_000).for_each(|_| seconds[(retry_after_ms(4100, 10_000) / 1000) as usize] += 1);
         assert!(seconds.iter().all(|&came| came < 2_200), "{seconds:?}");

@@ -2,32 +2,32 @@ use std::time::Duration;
 
 use super::{Origin, Secret};
 
-/// What the server layer depends on; each is a flag of the same name.
+/// The settings of the server layer. Each one is a flag of the same name.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Pages of these origins may connect, besides those this server itself serves.
+    /// Pages of these origins may connect, in addition to this server's own pages.
     pub allow_origin: Vec<Origin>,
-    /// What changes over HTTP must show; `None`: they are open.
+    /// The key required for changes over HTTP; `None` allows them without a key.
     pub admin_key: Option<Secret>,
-    /// How often a WebSocket is pinged.
+    /// The interval of WebSocket pings.
     pub ping_interval: Duration,
-    /// How long a pong may take.
+    /// The timeout of a pong.
     pub ping_timeout: Duration,
-    /// How long a socket may take nothing while there is something to write.
+    /// How long a socket may accept nothing while there is data to write.
     pub write_timeout: Duration,
-    /// How long a request's head, and then its body, may take to arrive.
+    /// The timeout of a request's head, and then of its body.
     pub handshake_timeout: Duration,
-    /// How long a kept HTTP connection may wait for its next request.
+    /// How long a keep-alive HTTP connection may wait for its next request.
     pub idle_timeout: Duration,
-    /// How long connections may take to end after the server was told to stop.
+    /// How long connections may take to close after the shutdown began.
     pub drain_timeout: Duration,
-    /// TCP connections at one time.
+    /// The maximum of open TCP connections.
     pub max_connections: usize,
-    /// Bytes of one message, and of one request's body.
+    /// The maximum of bytes in one message, and in one request's body.
     pub max_message: usize,
-    /// Selects and releases per second of one connection; 0: unlimited.
+    /// Selects and releases per second of one connection; 0 is unlimited.
     pub selects_per_second: u32,
-    /// Selects and releases of one connection that wait for their answer.
+    /// The maximum of unanswered selects and releases of one connection.
     pub in_flight: usize,
 }
 

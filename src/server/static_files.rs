@@ -11,21 +11,21 @@ use rust_embed::{Embed, EmbeddedFile};
 
 use super::App;
 
-/// Every file under `static/`, in the binary also when it is a debug build, so that it runs anywhere.
+/// Every file under `static/`. Debug builds embed the files too, so that the binary runs anywhere.
 #[derive(Embed)]
 #[folder = "static/"]
 struct Files;
 
-/// The page gets its scripts from here alone and may open WebSockets to other nodes.
+/// The page loads scripts only from this server and may open WebSockets to other nodes.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'",
 );
-/// Ask each time, answered by 304: a new version of the server is a new version of the page at once.
+/// Browsers revalidate every time (304 if unchanged), so a new server version updates the page immediately.
 const CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 /// Games on other origins import the client library from here.
 const LIBRARY: &str = "asset-arbiter.js";
 
-/// A route for each file; `index.html` is `/`.
+/// One route per file; `index.html` is served at `/`.
 pub(super) fn router() -> Router<Arc<App>> {
     Files::iter().filter_map(|name| Some((File::load(&name)?, name))).fold(
         Router::new(),
@@ -75,13 +75,13 @@ impl File {
     }
 }
 
-/// Whether an `If-None-Match` names this version.
+/// Returns true if an `If-None-Match` header contains this ETag.
 fn names(known: &HeaderValue, etag: &HeaderValue) -> bool {
     let (Ok(known), Ok(etag)) = (known.to_str(), etag.to_str()) else { return false };
     known.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
 }
 
-/// The first half of the hash is plenty.
+/// Half of the hash is enough.
 fn etag(hash: &[u8; 32]) -> HeaderValue {
     let hex = hash[..16].iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");

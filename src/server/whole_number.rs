@@ -2,11 +2,11 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, de};
 
-/// A whole number that is not negative, in any notation of JSON: engines whose only number is a float write 3 as `3.0`.
+/// A non-negative whole number in any JSON notation: engines whose only number type is a float write 3 as `3.0`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct WholeNumber(pub(super) u64);
 
-/// From here on not every whole number has a float of its own, so a float may have been another number.
+/// 2^53. From here on a float may stand for several whole numbers.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 impl<'de> Deserialize<'de> for WholeNumber {
@@ -15,7 +15,7 @@ impl<'de> Deserialize<'de> for WholeNumber {
     }
 }
 
-/// As it stands in a query.
+/// Parses a query parameter.
 impl FromStr for WholeNumber {
     type Err = serde_json::Error;
 

@@ -30,11 +30,11 @@ use crate::{
 /// The one route that becomes a WebSocket.
 pub(super) const ROUTE: &str = "/v1/rooms/{room}/ws";
 
-/// The parameters it takes. A token is not asked for yet; clients that have one go on working.
+/// The query parameters. `token` is accepted but not required yet, so that clients that send one keep working.
 const PARAMETERS: [&str; 4] = ["player", "epoch", "offset", "token"];
 
-/// `GET /v1/rooms/{room}/ws?player=NAME&epoch=E&offset=O`: a bad name is refused here, before the upgrade; everything
-/// else is accepted and then closed with its code.
+/// `GET /v1/rooms/{room}/ws?player=NAME&epoch=E&offset=O`: an invalid name is refused before the upgrade. Every other
+/// error is a close code after it.
 pub(super) async fn upgrade(
     State(app): State<Arc<App>>,
     room: Result<InRoom, HttpError>,
@@ -69,7 +69,7 @@ fn accept(
     let response = upgrade
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
-        // Never reached: a write waits while the socket is full, so at most one frame is added to the buffer.
+        // Never reached: writes wait while the socket is full, so the buffer grows by one frame at most.
         .max_write_buffer_size(WRITE_BUFFER + 2 * FRAME_BYTES)
         .max_message_size(max_message)
         .max_frame_size(max_message)
@@ -79,7 +79,7 @@ fn accept(
 }
 
 async fn serve(app: Arc<App>, socket: WebSocket, join: Join, surplus: bool) {
-    // Boxed, so that what joining needs is given back before the connection idles.
+    // Boxed, so that the memory needed for joining is freed before the connection idles.
     let end = match Box::pin(enter(&app, join, surplus)).await {
         Ok(member) => {
             let mut session = Session::new(&app, socket, member);
@@ -106,7 +106,7 @@ fn too_many_connections() -> JoinError {
     JoinError { close: CloseCode::Full, message }
 }
 
-/// What the query asks for.
+/// The parsed query.
 #[derive(Debug, PartialEq, Eq)]
 struct Asked {
     player: Option<PlayerName>,
@@ -178,7 +178,7 @@ mod tests {
         }
     }
 
-    /// The size of what an async function keeps while it waits.
+    /// The size of the state an async function keeps across awaits.
     fn kept<A, B, C, D, F>(_: impl Fn(A, B, C, D) -> F) -> usize {
         size_of::<F>()
     }

@@ -1,5 +1,5 @@
-//! Which cryptography TLS is done with, said once for the process: in a build with several stores their crates bring more
-//! than one, and those that leave the choice to the process would refuse to choose.
+//! Chooses the cryptography provider of TLS, once for the process. In a build with several stores, their crates
+//! bring more than one provider, and crates that leave the choice to the process refuse to choose.
 
 use std::sync::Once;
 
@@ -7,8 +7,8 @@ use rustls::crypto::ring;
 
 static CHOSEN: Once = Once::new();
 
-/// Chooses `ring`, unless the process has chosen already.
+/// Installs `ring`, unless a provider is installed already.
 pub(super) fn choose() {
-    // An error says that somebody was quicker, which is as good.
+    // An error means that another thread has installed one, which is as good.
     CHOSEN.call_once(|| drop(ring::default_provider().install_default()));
 }

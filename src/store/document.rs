@@ -1,6 +1,6 @@
-//! Stores that keep an asset whole, its counter and all who hold it, in one document, which is written on the condition
-//! that it is as it was read. Such a store is a [`DocumentBackend`], and [`Documents`] makes [`RecordStore`](super::optimistic::RecordStore)
-//! of it.
+//! Stores that keep a whole asset, its counter and all its holders, in one document, which is written on the
+//! condition that it is unchanged. Such a store is a [`DocumentBackend`]; [`Documents`] turns it into a
+//! [`RecordStore`](super::optimistic::RecordStore).
 
 mod backend;
 #[cfg(test)]
@@ -14,24 +14,24 @@ pub(super) use self::backend::{DocumentBackend, Documents};
 use super::optimistic::{Change, Counter, FIRST, LastCalls, Record};
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, Units};
 
-/// An asset. As JSON about 50 bytes for each who holds it, 100 at most, and a few hundred besides.
+/// An asset. As JSON it takes about 50 bytes per holder, 100 at most, and a few hundred bytes besides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Document {
     #[serde(with = "Numbers")]
     pub(super) counter: Counter,
-    /// By revision.
+    /// Ordered by revision.
     #[serde(default)]
     pub(super) holders: Vec<Holder>,
     #[serde(serialize_with = "as_text", deserialize_with = "from_text")]
     pub(super) changes: LastCalls,
 }
 
-/// One who holds a unit. Its names are short because there are many.
+/// One holder. The field names are short because there are many holders.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Holder {
     #[serde(rename = "p")]
     pub(super) player: PlayerName,
-    /// When it was granted.
+    /// When the unit was granted.
     #[serde(rename = "t")]
     pub(super) at: Millis,
     /// The grant's revision.
@@ -40,7 +40,7 @@ pub(super) struct Holder {
 }
 
 impl Document {
-    /// What a change makes of what was there before.
+    /// The document after a change.
     pub(super) fn after(before: Option<Self>, change: Change) -> Self {
         let mut holders = before.filter(|_| change.goes_on()).map_or_else(Vec::new, |before| before.holders);
         if let Some(struck) = change.struck {
@@ -50,10 +50,10 @@ impl Document {
         Self { counter: change.after, holders, changes: change.changes }
     }
 
-    /// The same, if it is in itself what we write; of its holders there are the first `most`.
+    /// Validates the document, which contains only the first `most` holders.
     ///
     /// # Errors
-    /// What is odd about it: somebody else wrote it.
+    /// What is inconsistent: another program wrote the document.
     pub(super) fn sound(self, most: usize) -> Result<Self, &'static str> {
         let Counter { units, remaining, held, revision, creation, removed, .. } = self.counter;
         let newest = self.holders.last().map_or(creation, |holder| holder.revision);
@@ -73,7 +73,7 @@ impl Document {
         }
     }
 
-    /// What is decided on when `players` ask.
+    /// The record to decide on for these `players`.
     pub(super) fn record(&self, players: &[PlayerName]) -> Record {
         let asked: HashSet<_> = players.iter().collect();
         let theirs = self.holders.iter().filter(|holder| asked.contains(&holder.player));
@@ -89,7 +89,7 @@ impl Document {
         self.counter.state(asset, &self.page(None, FIRST))
     }
 
-    /// The holders whose grant is newer than a revision, by revision, at most `limit`.
+    /// At most `limit` holders whose grant is newer than a revision, ordered by revision.
     pub(super) fn page(&self, after_revision: Option<u64>, limit: usize) -> Vec<Grant> {
         let older = |holder: &Holder| after_revision.is_some_and(|revision| holder.revision <= revision);
         let begin = self.holders.partition_point(older);
@@ -103,7 +103,7 @@ impl Document {
 }
 
 impl Change {
-    /// Whether the holders that there were hold on, but for the one that goes.
+    /// Whether the change keeps the incarnation, so that the existing holders stay, except for a deleted one.
     pub(super) fn goes_on(&self) -> bool {
         let (before, after) = (self.before.as_ref(), &self.after);
         !after.removed
@@ -123,7 +123,7 @@ impl From<Grant> for Holder {
     }
 }
 
-/// A counter's fields as they are written.
+/// The serialized fields of a counter.
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Counter")]
 struct Numbers {
@@ -131,7 +131,7 @@ struct Numbers {
     remaining: Units,
     held: Units,
     revision: u64,
-    /// There are stores whose numbers have a sign.
+    /// Serialized as signed, because some stores only have signed integers.
     #[serde(serialize_with = "as_signed", deserialize_with = "from_signed")]
     origin: u64,
     creation: u64,

@@ -3,34 +3,35 @@ use std::{sync::Arc, time::Duration};
 use super::{Limits, Result, Store, StoreError, StoreErrorKind};
 use crate::model::without_secrets;
 
-/// What a store is opened with besides its URL.
+/// Options for opening a store, besides its URL.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Rooms nobody used for this long may go; `None`: never.
+    /// How long an unused room is kept; `None`: for ever.
     pub room_ttl: Option<Duration>,
-    /// Assets of all rooms together, tombstones included; `None`: no bound. Only `memory:` keeps one.
+    /// Maximum number of assets in all rooms, tombstones included; `None`: unlimited. Only `memory:` has this
+    /// limit.
     pub max_assets: Option<usize>,
 }
 
 /// One kind of store.
 pub struct Driver {
-    /// URL schemes it takes, without the colon.
+    /// The URL schemes it accepts, without the colon.
     pub schemes: &'static [&'static str],
-    /// One URL to show in help texts.
+    /// An example URL for help texts.
     pub example: &'static str,
-    /// One line for help texts.
+    /// A one-line summary for help texts.
     pub summary: &'static str,
-    /// Its file, for what it opens with.
+    /// The source of its file, whose header states the guarantees.
     pub(super) source: &'static str,
-    /// What its stores can hold and do.
+    /// The limits of its stores.
     pub limits: Limits,
-    /// Takes a URL apart without opening anything.
+    /// Parses a URL without opening the store.
     pub(super) check: fn(&str, Options) -> Result<()>,
     pub(super) open: fn(&str, Options) -> Result<Arc<dyn Store>>,
 }
 
 impl Driver {
-    /// What it promises, each under its label, in the words its file opens with.
+    /// The guarantees in the header of the driver's file, each with its label.
     #[must_use]
     pub fn promises(&self) -> Vec<(&'static str, String)> {
         let mut promises = Vec::<(_, String)>::new();
@@ -44,7 +45,7 @@ impl Driver {
         promises
     }
 
-    /// The first of them, in one line.
+    /// The `Guarantee` entry, in one line.
     #[must_use]
     pub fn guarantee(&self) -> String {
         let promises = self.promises().into_iter();
@@ -52,7 +53,7 @@ impl Driver {
     }
 }
 
-/// Every driver of this build.
+/// Every driver compiled into this build.
 pub const DRIVERS: &[Driver] = &[
     super::memory::DRIVER,
     #[cfg(feature = "sqlite")]
@@ -69,7 +70,7 @@ pub const DRIVERS: &[Driver] = &[
     super::momento::DRIVER,
 ];
 
-/// The cargo features this build lacks, and the URL schemes that need them.
+/// The cargo features that are not compiled in, with the URL schemes that need them.
 pub const SWITCHED_OFF: &[(&str, &[&str])] = &[
     #[cfg(not(feature = "sqlite"))]
     ("sqlite", &["sqlite"]),
@@ -85,7 +86,7 @@ pub const SWITCHED_OFF: &[(&str, &[&str])] = &[
     ("momento", &["momento"]),
 ];
 
-/// The driver that takes a URL, if this build has it.
+/// The driver for a URL, if it is compiled in.
 #[must_use]
 pub fn driver(url: &str) -> Option<&'static Driver> {
     let scheme = scheme(url);
@@ -96,18 +97,19 @@ fn scheme(url: &str) -> &str {
     url.split_once(':').map_or(url, |(scheme, _)| scheme)
 }
 
-/// Says what is wrong with a URL, without opening anything.
+/// Checks a URL without opening the store.
 ///
 /// # Errors
-/// As [`open`] for a URL that can never be opened.
+/// As [`open`], for a URL that can never be opened.
 pub fn check(url: &str, options: Options) -> Result<()> {
     (known(url)?.check)(url, options)
 }
 
-/// Opens the store a URL names.
+/// Opens the store of a URL.
 ///
 /// # Errors
-/// `Unavailable` names an unknown scheme and those there are, a feature that is off, or what the driver could not do.
+/// `Unavailable` names an unknown scheme and the known ones, a feature that is not compiled in, or the driver's
+/// failure.
 pub fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     (known(url)?.open)(url, options)
 }
@@ -126,7 +128,7 @@ fn known(url: &str) -> Result<&'static Driver> {
     })
 }
 
-/// The scheme of a URL that nobody knows, which may be a password.
+/// The scheme of a URL, redacted, because an unknown scheme may be a password.
 fn scheme_shown(url: &str) -> String {
     scheme(&without_secrets(url)).to_owned()
 }

@@ -49,10 +49,10 @@ pub(super) const DRIVER: Driver = Driver {
     open,
 };
 
-/// How often a read is made again because somebody wrote between its parts, before its caller is told to come again.
+/// How often a read is retried after a concurrent write between its parts before it fails as `Unavailable`.
 const TRIES: u32 = 16;
 
-/// Requests that one call on a whole room has on their way at once.
+/// Maximum number of concurrent requests of one call on a whole room.
 const SIDE_BY_SIDE: usize = 16;
 
 struct DynamoStore {
@@ -61,11 +61,11 @@ struct DynamoStore {
     sweeper: Arc<Sweeper>,
 }
 
-/// What a write needs of the read before it.
+/// What a write needs from the preceding read.
 struct Seen {
-    /// The asset's item, also one that is over.
+    /// The asset's item, even if it has expired.
     row: Option<Row>,
-    /// The holders right after those inside the item, if it is short of some.
+    /// The holders right after the inline ones, if the item has room for more.
     next: Vec<Grant>,
 }
 
@@ -146,7 +146,7 @@ impl RecordStore for DynamoStore {
     }
 }
 
-/// In seconds, as the service counts.
+/// The time in Unix seconds, the service's unit of expiry.
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

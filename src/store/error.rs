@@ -1,6 +1,6 @@
 use std::{error::Error, fmt};
 
-/// Why a store call failed: which store, what kind, and the driver's own error as source.
+/// A failed store call: the store, the kind of failure, and the driver's own error as source.
 #[derive(Debug)]
 pub struct StoreError {
     store: &'static str,
@@ -16,45 +16,45 @@ pub struct StoreError {
 pub enum StoreErrorKind {
     /// The room has no such asset; nothing happened.
     UnknownAsset,
-    /// The player does not hold it; nothing happened.
+    /// The player does not hold the asset; nothing happened.
     NotHeld,
-    /// Other units or another revision than asked for; nothing happened.
+    /// The asset has other units or another revision than requested; nothing happened.
     Conflict,
-    /// A bound of the store would be passed; nothing happened.
+    /// A limit of the store would be exceeded; nothing happened.
     LimitReached,
-    /// The store could not be reached or refused to work; nothing happened.
+    /// The store is unreachable or refused the call; nothing happened.
     Unavailable,
-    /// The call may have taken effect or may yet do so; repeat the same call to learn.
+    /// The call may have taken effect, or may still do so; retry the same call to find out.
     OutcomeUnknown,
 }
 
-/// Why a store did not do what it was asked for, as far as its driver can tell.
+/// Why a store failed, as far as its driver can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreErrorCause {
-    /// It is not reached, or cannot work at this moment.
+    /// The store is unreachable, or cannot work at the moment.
     Unavailable,
-    /// The connection broke before the answer, or the answer does not tell.
+    /// The connection broke before the answer, or the answer is inconclusive.
     OutcomeUnknown,
-    /// There was no answer in time.
+    /// The call timed out.
     NotAnswered,
-    /// It is asked for more than it allows in a second.
+    /// The rate limit of the store was exceeded.
     Throttled,
-    /// It has no memory left for changes.
+    /// The store has no memory left for changes.
     OutOfMemory,
-    /// It has no disk space left for changes.
+    /// The store has no disk space left for changes.
     DiskFull,
-    /// The login is not accepted, or its user may not do this.
+    /// The credentials were rejected, or the user lacks a permission.
     NoPermission,
-    /// It is a replica, or set to take no changes.
+    /// The server is a replica, or is set to read-only.
     ReadOnly,
-    /// Too few of its replicas take part.
+    /// Too few replicas are available.
     NotReplicated,
-    /// It lacks something, such as a table or a command, or is set up so that it takes no changes.
+    /// Something is missing, such as a table or a command, or the configuration prevents changes.
     Misconfigured,
 }
 
 impl StoreErrorCause {
-    /// Every cause, each at the place of its number.
+    /// Every cause, in the order of its discriminants.
     pub const ALL: [Self; 10] = [
         Self::Unavailable,
         Self::OutcomeUnknown,
@@ -68,7 +68,7 @@ impl StoreErrorCause {
         Self::Misconfigured,
     ];
 
-    /// Whether the store is there and takes no changes until somebody does something about it.
+    /// Whether the store is reachable but takes no changes until an operator intervenes.
     #[must_use]
     pub fn is_refusal(self) -> bool {
         match self {
@@ -82,7 +82,7 @@ impl StoreErrorCause {
         }
     }
 
-    /// The word for logs and metric labels.
+    /// The name in logs and metric labels.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -101,18 +101,18 @@ impl StoreErrorCause {
 }
 
 impl StoreError {
-    /// An error of `store` without a source, of the cause that its kind tells.
+    /// An error of `store` without a source. The cause follows from the kind.
     pub fn new(store: &'static str, kind: StoreErrorKind, message: impl Into<String>) -> Self {
         Self { store, kind, cause: None, message: message.into(), hopeless: false, source: None }
     }
 
-    /// Says why in more detail than the kind does.
+    /// Sets a more detailed cause than the kind implies.
     #[must_use]
     pub fn because(self, cause: StoreErrorCause) -> Self {
         Self { cause: Some(cause), ..self }
     }
 
-    /// Why the store did not do it.
+    /// The cause of the failure.
     #[must_use]
     pub fn cause(&self) -> StoreErrorCause {
         self.cause.unwrap_or(match self.kind {
@@ -121,32 +121,33 @@ impl StoreError {
         })
     }
 
-    /// Says that waiting will not help: somebody has to change the configuration, as after a wrong password.
+    /// Marks the error as permanent: it lasts until the configuration changes, for example after a wrong
+    /// password.
     #[must_use]
     pub fn hopeless(self) -> Self {
         Self { hopeless: true, ..self }
     }
 
-    /// Whether somebody has to change the configuration first.
+    /// Whether the error lasts until the configuration changes.
     #[must_use]
     pub fn is_hopeless(&self) -> bool {
         self.hopeless
     }
 
-    /// Keeps the driver's own error for the log.
+    /// Attaches the driver's own error, for the log.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// What was wrong, without naming the store: fit for a player's eyes.
+    /// The reason, without the store's name. May be shown to players.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What it means for the caller.
+    /// The meaning for the caller.
     #[must_use]
     pub fn kind(&self) -> StoreErrorKind {
         self.kind
@@ -160,7 +161,7 @@ impl StoreErrorKind {
         matches!(self, Self::Unavailable | Self::OutcomeUnknown)
     }
 
-    /// The word for metric labels.
+    /// The name in metric labels.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,8 +1,8 @@
-//! A store that goes wrong by plan, around any other: what the conformance suite, the arbiter's tests and
-//! the simulation use to prove that the promise holds under faults.
+//! A store that wraps another one and injects faults by plan. The conformance suite, the arbiter's tests and
+//! the simulation use it to prove that the guarantees hold under faults.
 //!
-//! The fates of calls are drawn from one seed in the order the calls arrive. Where that order is fixed (a
-//! current-thread runtime with paused time), a failing seed replays exactly.
+//! The fates of calls are drawn from one seed in the order in which the calls arrive. Where that order is fixed
+//! (a current-thread runtime with paused time), a failing seed replays exactly.
 
 mod calls;
 mod plan;
@@ -24,10 +24,10 @@ use self::plan::{Ending, Fate};
 use super::{Call, Created, Done, Limits, Result, Selected, Store, StoreError, StoreErrorKind};
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
 
-/// Late duplicates on their way at once; beyond it calls are not duplicated late.
+/// Maximum number of late duplicates in flight; beyond it calls are not duplicated late.
 const LATE_AT_ONCE: usize = 1024;
 
-/// A store whose calls are delayed, lost, refused and repeated.
+/// A store whose calls are delayed, lost, refused and duplicated.
 pub struct Faulty {
     inner: Arc<dyn Store>,
     shared: bool,
@@ -37,7 +37,7 @@ pub struct Faulty {
 }
 
 impl Faulty {
-    /// Puts faults around `inner`.
+    /// Wraps `inner`.
     #[must_use]
     pub fn new(inner: Arc<dyn Store>, seed: u64, faults: Faults) -> Self {
         let calls = CallCounts::default();
@@ -50,47 +50,49 @@ impl Faulty {
         }
     }
 
-    /// Says of itself that other nodes may change it, so that several arbiters can share one memory store.
+    /// Reports the store as shared, so that several arbiters can use one memory store.
     #[must_use]
     pub fn as_shared(mut self) -> Self {
         self.shared = true;
         self
     }
 
-    /// Another plan from the next call on, drawn from the same seed.
+    /// Replaces the plan from the next call on. The seed stays the same.
     pub fn set_faults(&self, faults: Faults) {
         self.state.lock().faults = faults;
     }
 
-    /// Every call from now on takes this long before its effect, besides any planned delay.
+    /// Delays the effect of every call from now on, in addition to any planned delay.
     pub fn slow(&self, delay: Duration) {
         self.state.lock().slow = delay;
     }
 
-    /// The store is away: calls wait until [`resume`](Self::resume). One whose caller gives up has no effect.
+    /// Makes the store unreachable: calls wait until [`resume`](Self::resume). A call whose caller gives up has
+    /// no effect.
     pub fn hold(&self) {
         self.gate.set(Presence::Held);
     }
 
-    /// The store is away: calls, also those that are held, fail with `Unavailable` until [`resume`](Self::resume).
+    /// Makes the store unreachable: calls, including held ones, fail with `Unavailable` until
+    /// [`resume`](Self::resume).
     pub fn refuse(&self) {
         self.gate.set(Presence::Refusing);
     }
 
-    /// The store is back.
+    /// Makes the store reachable again.
     pub fn resume(&self) {
         self.gate.set(Presence::Here);
     }
 
-    /// How often each method was called so far; repeats made by `Faulty` itself do not count.
+    /// How often each method was called so far. Duplicates made by `Faulty` itself do not count.
     #[must_use]
     pub fn calls(&self) -> CallCounts {
         self.state.lock().calls
     }
 
-    /// Waits until every late duplicate that is on its way has arrived; those wait, too, while the store is held.
+    /// Waits until all late duplicates in flight have arrived. While the store is held, they wait, too.
     pub async fn settled(&self) {
-        // The sender is ours, so the channel cannot be closed.
+        // The channel cannot be closed, because this store owns the sender.
         let _ = self.late.subscribe().wait_for(|&late| late == 0).await;
     }
 
@@ -103,7 +105,7 @@ impl Faulty {
         fate
     }
 
-    /// Runs a change by its fate. `run` makes the same call each time.
+    /// Runs a change according to its fate. `run` makes the same call each time.
     async fn change<T: Send + 'static>(
         &self,
         fate: Fate,
@@ -128,7 +130,7 @@ impl Faulty {
         if fate.ending == Ending::LostAfter { Err(outcome_unknown("lost the reply")) } else { answer }
     }
 
-    /// Runs a read by its fate.
+    /// Runs a read according to its fate.
     async fn read<T>(&self, fate: Fate, run: impl Future<Output = Result<T>> + Send) -> Result<T> {
         self.gate.pass().await?;
         pause(fate.before).await;
@@ -307,8 +309,8 @@ enum Presence {
     Refusing,
 }
 
-/// What every call passes first. Those who are held go on in the order they came, so that a seed replays: a
-/// `watch` would wake them in any.
+/// Every call passes this gate first. Held calls continue in the order of their arrival, so that a seed
+/// replays. A `watch` channel would wake them in arbitrary order.
 #[derive(Default)]
 struct Gate {
     presence: Mutex<Presence>,
@@ -324,7 +326,7 @@ impl Gate {
     /// Waits while the store is held.
     async fn pass(&self) -> Result<()> {
         loop {
-            // Made before the look, so that no change falls between.
+            // Created before `presence` is read, so that no change is missed.
             let changed = self.changed.notified();
             let presence = *self.presence.lock();
             match presence {
@@ -336,7 +338,7 @@ impl Gate {
     }
 }
 
-/// A sleep of nothing would still wait for the timer's next tick.
+/// Sleeps, but not for a zero duration, because that would still wait for the timer's next tick.
 async fn pause(time: Duration) {
     if !time.is_zero() {
         sleep(time).await;

@@ -41,18 +41,18 @@ pub(super) const DRIVER: Driver = Driver {
     open,
 };
 
-/// How many expired rooms go when one is added, at most: garbage only grows while rooms are added, so it shrinks, and nobody
-/// waits for all of it.
+/// Maximum number of expired rooms removed when one is added. Expired rooms only accumulate while rooms are
+/// added, so removing more than one per addition suffices, and no call waits for a full sweep.
 const SWEPT_AT_ONCE: usize = 16;
 
-/// How many assets are copied before others get their turn.
+/// How many assets are copied before the task yields.
 const COPIED_AT_ONCE: usize = 128;
 
-/// Everything in this process's memory.
+/// A store in this process's memory.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     rooms: DashMap<RoomName, Room>,
-    /// Milliseconds a room may lie unused; 0: for ever.
+    /// Milliseconds an unused room is kept; 0: for ever.
     ttl: Millis,
     expiry: Expiry,
     count: Count,
@@ -70,20 +70,20 @@ fn check(url: &str) -> Result<()> {
 }
 
 impl MemoryStore {
-    /// An empty store whose rooms go when nobody used them for `ttl`.
+    /// An empty store that removes rooms unused for `ttl`.
     #[must_use]
     pub fn new(ttl: Option<Duration>) -> Self {
         let ttl = ttl.map_or(0, |ttl| ttl.as_millis() as Millis);
         Self { ttl, ..Self::default() }
     }
 
-    /// The same with no more assets in all rooms together, removed ones included; `None`: no bound.
+    /// Limits the number of assets in all rooms, tombstones included; `None`: unlimited.
     #[must_use]
     pub fn with_max_assets(self, most: Option<usize>) -> Self {
         Self { count: Count::new(most), ..self }
     }
 
-    /// Runs `change` on a room that is made if need be; one in which nothing is stored afterwards goes again.
+    /// Runs `change` on a room, creating it if necessary. Removes a room that is empty afterwards.
     fn with_room<T>(&self, room: &RoomName, now: Millis, change: impl FnOnce(&mut Room) -> T) -> T {
         if let Some(mut found) = self.rooms.get_mut(room) {
             found.used_at = found.used_at.max(now);
@@ -105,7 +105,7 @@ impl MemoryStore {
         changed
     }
 
-    /// Runs `change` on an asset that is there, removed or not.
+    /// Runs `change` on an existing asset or tombstone.
     fn with_asset<T>(
         &self,
         call: Call,
@@ -123,7 +123,7 @@ impl MemoryStore {
         self.rooms.get(room).map(|room| look(&room))
     }
 
-    /// Lets a few rooms go that nobody used for too long.
+    /// Removes up to [`SWEPT_AT_ONCE`] expired rooms.
     fn sweep(&self, now: Millis) {
         let Some(used_before) = now.checked_sub(self.ttl).filter(|_| self.ttl > 0) else { return };
         for _ in 0..SWEPT_AT_ONCE {
@@ -327,10 +327,10 @@ impl Store for MemoryStore {
 
 #[derive(Debug, Default)]
 struct Room {
-    /// By name, so that a snapshot comes out in order.
+    /// Ordered by name, as in snapshots.
     assets: BTreeMap<AssetName, Asset>,
     used_at: Millis,
-    /// Where it waits to expire.
+    /// The room's entry in the expiry queue.
     expires: Option<Entry>,
 }
 

@@ -1,7 +1,7 @@
-//! Where counters and holders live: the contract, the table of drivers, and `open(url)`.
+//! The stores of counters and holders: the [`Store`] contract, the table of drivers, and `open(url)`.
 //!
-//! A driver is one file plus one line in [`DRIVERS`]; help texts, [`open`] and the conformance suite walk
-//! that table.
+//! A driver is one file plus one line in [`DRIVERS`]. Help texts, [`open`] and the conformance suite iterate
+//! over that table.
 
 #[cfg(feature = "mysql")]
 mod crypto;
@@ -37,42 +37,44 @@ pub use memory::MemoryStore;
 
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
 
-/// A store call's result.
+/// The result of a store call.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
-/// Counters and holders. Every changing call is ONE atomic step and carries a [`Call`], so that it may be
-/// repeated by us, by a driver or by a network, and takes effect once.
+/// Stores counters and holders.
 ///
-/// A call that was answered is over: its repeat changes nothing and is refused if the call was, whatever
-/// happened since. Only a call that found no asset, not even a removed one, leaves no trace (else strangers
-/// could fill the store with names): a late copy of it finds what was made meanwhile, and is a new call.
+/// Every changing call is one atomic step and carries a [`Call`]. The arbiter, a driver or the network may
+/// therefore retry the call, and it takes effect once.
+///
+/// Calls are idempotent. Once a call has been answered, retrying it changes nothing and returns the same
+/// refusal, even if the asset changed since. The exception is a call that found no asset, not even a tombstone:
+/// it leaves no trace, because otherwise strangers could fill the store with names. A late copy of such a call
+/// counts as a new call if the asset has been created since.
 ///
 /// # Errors
 /// Every method may fail with [`StoreErrorKind::Unavailable`] (nothing happened) or
-/// [`StoreErrorKind::OutcomeUnknown`] (it may have taken effect: repeat the same call); further kinds are
+/// [`StoreErrorKind::OutcomeUnknown`] (the call may have taken effect: retry the same call). Further kinds are
 /// named at the method.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Whether other nodes may change what it holds, so that views must be compared with it.
+    /// Whether other nodes may change this store. If so, views must be compared with the store.
     fn shared(&self) -> bool;
 
-    /// What it can hold and do less than others.
+    /// The limits of this store.
     fn limits(&self) -> Limits;
 
-    /// After how long a room that nobody uses may go; `None`: never. Whoever uses one says so with [`Self::keep`].
+    /// How long an unused room is kept; `None`: for ever. Using a room means calling [`Self::touch`].
     fn room_ttl(&self) -> Option<Duration>;
 
-    /// Creates an asset at revision 0, or again after its removal at the tombstone's revision + 1. The same
-    /// units as at its creation: no change.
+    /// Creates an asset at revision 0. If it was removed, the new revision is the tombstone's revision plus one.
+    /// If the asset exists and was created with the same units, nothing changes.
     ///
     /// # Errors
-    /// `Conflict`: it exists with other units.
+    /// `Conflict`: the asset exists and was created with other units.
     async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created>;
 
-    /// Looks up which of the distinct `players` already hold the asset, decrements by the number of the
-    /// others and records as holders those who got a result of at least 0, first come first served. With
-    /// `create`, an asset that does not exist (and was not removed) is created with that many units in the
-    /// same step.
+    /// Looks up which of the distinct `players` already hold the asset, decrements the counter by the number of
+    /// the others, and records as holders those for whom the result is at least 0, in order. With `create`, an
+    /// asset that does not exist (and was not removed) is created with that many units in the same step.
     ///
     /// # Errors
     /// `UnknownAsset`.
@@ -85,10 +87,10 @@ pub trait Store: Send + Sync + 'static {
         create: Option<Units>,
     ) -> Result<Selected>;
 
-    /// Strikes the holder and sets `remaining = max(remaining, 0) + 1`.
+    /// Deletes the holder and sets `remaining = max(remaining, 0) + 1`.
     ///
     /// # Errors
-    /// `UnknownAsset`; `NotHeld`, also when repeated.
+    /// `UnknownAsset`; `NotHeld`, also when retried.
     async fn release(
         &self,
         call: Call,
@@ -97,10 +99,12 @@ pub trait Store: Send + Sync + 'static {
         player: &PlayerName,
     ) -> Result<Done>;
 
-    /// `units += n; remaining = max(remaining, 0) + n`, if the asset's revision is `condition` or there is none.
+    /// Sets `units += n; remaining = max(remaining, 0) + n` if the asset is at revision `condition`; `None`: at
+    /// any revision.
     ///
     /// # Errors
-    /// `UnknownAsset`; `Conflict`: another revision; `LimitReached`: more units than a number can say.
+    /// `UnknownAsset`; `Conflict`: the asset is at another revision; `LimitReached`: the units would exceed
+    /// [`Limits::units`].
     async fn restock(
         &self,
         call: Call,
@@ -110,29 +114,30 @@ pub trait Store: Send + Sync + 'static {
         condition: Option<u64>,
     ) -> Result<Done>;
 
-    /// Removes an asset: revision + 1, holders gone, the record stays as a tombstone.
+    /// Removes an asset: increments its revision, deletes its holders and keeps the record as a tombstone.
     ///
     /// # Errors
-    /// `UnknownAsset`, also when it is removed already by another call.
+    /// `UnknownAsset`, also when another call has removed the asset already.
     async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done>;
 
-    /// Removes everything of a room, tombstones too; a room that has nothing is no error.
+    /// Removes all assets of a room, tombstones included. An empty room is no error.
     async fn remove_room(&self, room: &RoomName) -> Result<()>;
 
-    /// One asset, also a tombstone.
+    /// Reads one asset; a tombstone is returned, too.
     ///
     /// # Errors
     /// `UnknownAsset`.
     async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState>;
 
-    /// Every asset of a room, tombstones too, with the first
-    /// [`HOLDERS_SHOWN`](crate::model::limits::HOLDERS_SHOWN) holders of each, in the order of names.
+    /// Reads every asset of a room, tombstones included, ordered by name, each with its first
+    /// [`HOLDERS_SHOWN`](crate::model::limits::HOLDERS_SHOWN) holders.
     async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>>;
 
-    /// Every asset of a room, tombstones too, without holders: cheap, for resync.
+    /// Reads every asset of a room, tombstones included, without holders. Resync uses this because it is cheap.
     async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>>;
 
-    /// The holders whose grant is newer than `after_revision` (`None`: all), by revision, at most `limit`.
+    /// Reads at most `limit` holders whose grant is newer than `after_revision` (`None`: all), ordered by
+    /// revision.
     ///
     /// # Errors
     /// `UnknownAsset`.
@@ -144,73 +149,74 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Grant>>;
 
-    /// The assets a player holds in a room, each with the revision of its grant.
+    /// Reads the assets a player holds in a room, each with the revision of its grant.
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>>;
 
-    /// Says that a room is in use at `now`, so that it does not go.
+    /// Records that a room is in use at `now`, so that it does not expire.
     async fn touch(&self, room: &RoomName, now: Millis) -> Result<()>;
 
-    /// Answers when the store can do its work: makes a change as others are made, where no room lies, and leaves nothing
-    /// of it that anybody would see. For the start and while something is wrong, as it costs what a change costs.
+    /// Checks that the store can do its work. It makes a real change outside of any room and leaves nothing
+    /// visible. It costs as much as a change, so it is called only at the start and while the store fails.
     async fn ping(&self) -> Result<()>;
 
-    /// What is known of the store without asking it.
+    /// The store's known status, without a request to it.
     ///
     /// # Errors
-    /// Why it serves nobody at present, such as a database file that was replaced under it.
+    /// Why the store answers no call at present, for example because its database file was replaced.
     fn status(&self) -> Result<()> {
         Ok(())
     }
 
-    /// Ready when the store can never work again in this process, with the reason. Most stores always may.
+    /// Resolves with the reason when the store can never work again in this process. For most stores it never
+    /// resolves.
     async fn failed(&self) -> StoreError {
         std::future::pending().await
     }
 
-    /// Ends the store: ready when everything answered lies where it survives the process, as files that are whole.
-    /// Called once, when no other call is under way; calls after it are refused as `Unavailable`.
+    /// Closes the store. Resolves when every answered call is persisted and the files are complete. Called
+    /// once, when no other call is in flight; later calls are refused as `Unavailable`.
     ///
     /// # Errors
-    /// `Unavailable`: it could not be ended cleanly.
+    /// `Unavailable`: the store could not be closed cleanly.
     async fn close(&self) -> Result<()> {
         Ok(())
     }
 }
 
-/// Where stores differ in what they can hold and do.
+/// The limits in which stores differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Units that one asset can have at most; more are refused as `LimitReached`.
+    /// Maximum units of one asset; more are refused as `LimitReached`.
     pub units: Units,
-    /// Whether a select can create an asset. A store that forgets by itself cannot: it would not know a new asset from
-    /// one it forgot, and award that again.
+    /// Whether a select can create an asset. A store that evicts data cannot allow it, because it could not
+    /// tell a new asset from an evicted one and would grant its units twice.
     pub select_creates: bool,
 }
 
 impl Limits {
-    /// As much as numbers can say.
+    /// No limits besides the range of [`Units`].
     pub const NONE: Self = Self { units: Units::MAX, select_creates: true };
 }
 
-/// Names one changing call. A repeat of the call repeats it.
+/// Identifies one changing call. A retry carries the same `Call`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Call {
-    /// The node that calls.
+    /// The calling node.
     pub node: NodeId,
-    /// Rises with every call of this node on this asset.
+    /// Increases with every call of this node on this asset.
     pub seq: u64,
     /// The time of the change; becomes `granted_at`.
     pub at: Millis,
 }
 
 impl Call {
-    /// The [`AssetState::origin`] of an asset that this call makes.
+    /// The [`AssetState::origin`] of an asset that this call creates.
     fn origin(self) -> u64 {
         self.node.0.wrapping_add(self.seq)
     }
 }
 
-/// A running server process; random, so that no two ever share one.
+/// Identifies a running server process. Random, so that no two processes share one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub u64);
 
@@ -220,47 +226,47 @@ impl fmt::Display for NodeId {
     }
 }
 
-/// What a create did.
+/// The result of [`Store::create`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Created {
-    /// Whether this very call created it; false when it was so already. A repeat gets the same answer.
+    /// Whether this call created the asset; false if it existed already. A retry returns the same value.
     pub created: bool,
-    /// The asset as it is now.
+    /// The asset's current state.
     pub state: AssetState,
     /// As in [`Done`].
     pub repeated: bool,
 }
 
-/// What a release, restock or removal did.
+/// The result of a release, restock or removal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Done {
-    /// The asset as it is now: right after the change, unless `repeated`.
+    /// The asset's current state: right after the change, unless `repeated`.
     pub state: AssetState,
-    /// The call took effect earlier, and other changes may have come since.
+    /// Whether the call took effect earlier. Other changes may have followed since.
     pub repeated: bool,
 }
 
-/// What a select did.
+/// The result of [`Store::select`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selected {
-    /// One per player, in the order asked.
+    /// One verdict per player, in the order of the request.
     pub verdicts: Vec<Verdict>,
-    /// The asset after it.
+    /// The asset after the select.
     pub state: AssetState,
-    /// The call's `seq` was not newer than the last: nothing was changed, players were only looked up, and
-    /// `SoldOut` means no more than "does not hold it".
+    /// Whether the call is a retry, because its `seq` was not newer than the last. Nothing was changed, players
+    /// were only looked up, and `SoldOut` only means "does not hold it".
     pub repeated: bool,
 }
 
 /// The store's answer for one player.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Got a unit in this step.
+    /// The player got a unit in this step.
     Granted {
         /// The grant's revision.
         revision: u64,
     },
-    /// Held one before.
+    /// The player held a unit before.
     AlreadyHeld {
         /// The grant's revision.
         revision: u64,

@@ -37,22 +37,23 @@ pub(super) const DRIVER: Driver = Driver {
     open,
 };
 
-/// Assets in a cache: one item each, and for each room a set of their names.
+/// Assets in a cache: one item per asset, and per room a set of their names.
 struct Cache {
     client: Client,
-    /// How long a room's set of names lives after it was last added to; its assets live a little shorter.
+    /// How long a room's set of names lives after the last addition. Its assets live a little shorter.
     ttl: Duration,
-    /// Whose names were added to their room's set lately.
+    /// The names that were recently added to their room's set.
     told: Recent<(RoomName, AssetName)>,
-    /// Which rooms were kept lately.
+    /// The rooms that were recently touched.
     kept: Recent<RoomName>,
 }
 
-/// A name is added again when its asset is written, if so much of the time to live is over.
+/// A name is added again when its asset is written and 1/`TOLD_AGAIN` of the time to live is over.
 const TOLD_AGAIN: u32 = 8;
-/// And at least that often, in case the cache evicted the set.
+/// A name is added again at least this often, in case the cache evicted the set.
 const TOLD_AGAIN_AT_LATEST: Duration = Duration::from_secs(60);
-/// A room that is in use is kept anew when so much of the time to live is over: it costs two requests for each asset.
+/// A room in use is touched again when 1/`KEPT_AGAIN` of the time to live is over, because a touch costs two
+/// requests per asset.
 const KEPT_AGAIN: u32 = 8;
 
 fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
@@ -65,7 +66,7 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     Ok(Arc::new(Optimistic::new(Documents(Cache::new(client, ttl)))))
 }
 
-/// What the URL, the flag and the environment say.
+/// The configuration from the URL, the flag and the environment.
 fn parts(url: &str, options: Options) -> Result<(MomentoUrl, Duration, Access)> {
     let unusable = |why| error(StoreErrorKind::Unavailable, why).hopeless();
     let url = MomentoUrl::parse(url).map_err(unusable)?;
@@ -80,8 +81,8 @@ impl Cache {
         Self { client, ttl, told, kept: Recent::for_time(ttl / KEPT_AGAIN) }
     }
 
-    /// How long an asset lives: its name was added to the room's set at most one such time before it was written, and must
-    /// outlive it however late the cache is.
+    /// How long an asset lives. Its name was added to the room's set at most one [`told_again`] before the
+    /// asset was written, and must outlive it however late the cache is.
     fn item_ttl(&self) -> Duration {
         self.ttl - 2 * told_again(self.ttl)
     }

@@ -55,7 +55,7 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
 }
 
 impl MongoBackend {
-    /// When a room that was used just now may go.
+    /// When a room that is used at `now` expires.
     fn expiry(&self, now: Millis) -> Option<DateTime> {
         self.room_ttl.map(|ttl| date(now.saturating_add(ttl.as_millis() as Millis)))
     }
@@ -64,11 +64,12 @@ impl MongoBackend {
 #[async_trait]
 impl DocumentBackend for MongoBackend {
     const NAME: &'static str = NAME;
-    /// A document has at most 16 MB, and is read whole for each decision: so many holders are 600 KB, 1 MB at most.
+    /// A document is limited to 16 MB and is read whole for each decision. This many holders take 600 KB, 1 MB
+    /// at most.
     const MOST_UNITS: Units = 10_000;
     const SELECT_CREATES: bool = true;
 
-    /// What lies there, its time over or not.
+    /// The stored document, even if it has expired.
     type Seen = Option<Written>;
 
     fn room_ttl(&self) -> Option<Duration> {
@@ -98,7 +99,7 @@ impl DocumentBackend for MongoBackend {
                 let made = self.client.answer(Doing::Writing, collection.insert_one(whole)).await;
                 made.map(|_| 1)
             }
-            // Its time is over, but it is not gone yet.
+            // The document has expired but is not deleted yet.
             (Some(written), None) => {
                 let whole = bson::whole(room, &key, Document::after(None, change), expiry)?;
                 let put = collection.replace_one(written.filter(&key), whole);
@@ -140,7 +141,7 @@ impl DocumentBackend for MongoBackend {
     }
 
     async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
-        // What is over stays over: somebody may have been told that there is nothing.
+        // An expired document must not reappear, because a reader may have found it gone.
         let alive = doc! { "room": room.as_str(), "$or": alive() };
         let kept = bson::expiring(self.expiry(now));
         let kept = self.client.collection().await?.update_many(alive, kept);
@@ -153,7 +154,7 @@ impl DocumentBackend for MongoBackend {
     }
 }
 
-/// What is there for ever, or still.
+/// Matches documents that have not expired.
 fn alive() -> [::mongodb::bson::Document; 2] {
     [doc! { "expires_at": null }, doc! { "expires_at": { "$gt": date(now()) } }]
 }

@@ -82,7 +82,7 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
 impl RecordStore for Mysql {
     const NAME: &'static str = NAME;
 
-    /// When the room was last noted to be in use, and the connection that said so.
+    /// When the room was last noted as used, and the connection of the read.
     type Seen = (Option<Millis>, PooledConn);
 
     fn room_ttl(&self) -> Option<Duration> {

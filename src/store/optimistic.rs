@@ -1,5 +1,6 @@
-//! Stores that read an asset, decide here, and write only if nobody wrote since: the rules and the loop that they
-//! share. A driver of this kind implements [`RecordStore`] and is a [`Store`] as [`Optimistic`].
+//! Optimistic concurrency control, shared by several stores: read an asset, decide in this process, and write
+//! only if the asset is unchanged. A driver of this kind implements [`RecordStore`]; [`Optimistic`] turns it
+//! into a [`Store`].
 
 mod backend;
 mod change;
@@ -29,35 +30,37 @@ use super::{
 };
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
 
-/// A store over such records.
+/// A [`Store`] over a [`RecordStore`].
 pub(super) struct Optimistic<R> {
     records: R,
     recent_calls: RecentCalls,
 }
 
-/// How often a call reads again because somebody else wrote in between, before its caller is told to come again: several
-/// times as often as there are nodes that are remembered, each of which may win against it.
+/// How often a call reads again after a concurrent write before it fails as `Unavailable`. This is several
+/// times the number of nodes that are remembered, because each of them may win against this call.
 const TRIES: u32 = 256;
 
-/// The pause before reading again, with jitter, grows to this: a few round trips.
+/// The longest backoff before reading again, with jitter: a few round trips.
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
-/// With that many tries. From then on the pause shrinks again, so that who tried often comes before who just came.
+/// The number of tries at which the backoff is longest. After it the backoff shrinks, so that old calls win
+/// over new ones.
 const LONGEST_AT: f64 = 8.0;
 
-/// The asset that a call is about.
+/// Names the asset of a call.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AssetKey<'a> {
     pub(super) room: &'a RoomName,
     pub(super) asset: &'a AssetName,
 }
 
-/// A decision that stands.
+/// A decision that was written, or that needs no write.
 struct Settled {
     decision: Decision,
-    /// Whether the call was made before.
+    /// Whether the call was executed before.
     repeated: bool,
-    /// Whether it may be that it was made just now, by a write that was answered as if somebody had come in between.
+    /// Whether this call read more than once. Then an earlier write of this call may have taken effect although
+    /// it was reported as stale.
     retried: bool,
 }
 
@@ -68,14 +71,14 @@ impl<R: RecordStore> Optimistic<R> {
         Self { records, recent_calls: RecentCalls::default() }
     }
 
-    /// Reads, decides and writes until nobody came in between.
+    /// Reads, decides and writes until no concurrent write interferes.
     async fn change(&self, call: Call, key: AssetKey<'_>, ask: Ask<'_>) -> Result<Settled> {
         self.settle(call, key, ask, None).await
     }
 
-    /// The same for the rest of a call whose first part was written as revision `part`. If anybody came in between, the
-    /// call has been made, and nothing is added to it: its grants follow each other. If nobody did, it is finished, also
-    /// by who repeats it.
+    /// Continues a call whose first part was written as revision `part`. If a concurrent write followed that
+    /// part, the call counts as finished and gets no further grants, because the grants of one call have
+    /// consecutive revisions. Otherwise the rest of the call is executed; a retry can do that, too.
     async fn settle(&self, call: Call, key: AssetKey<'_>, ask: Ask<'_>, part: Option<u64>) -> Result<Settled> {
         for tried in 0..TRIES {
             if tried > 0 {
@@ -98,7 +101,8 @@ impl<R: RecordStore> Optimistic<R> {
         Err(error::<R>(StoreErrorKind::Unavailable, message))
     }
 
-    /// Whether nothing came in between a decision's read and now: it is written, or remembered if there is nothing to write.
+    /// Writes the decision, or remembers it if there is nothing to write. Returns false if the asset changed
+    /// since it was read.
     async fn stands(
         &self,
         call: Call,
@@ -119,7 +123,7 @@ impl<R: RecordStore> Optimistic<R> {
         }
     }
 
-    /// What the call, or a later one of its node, came to, if it was made before and not only begun.
+    /// The outcome of this call, or of a later one of its node, if the call was executed completely before.
     fn answered(
         &self,
         call: Call,
@@ -186,7 +190,7 @@ impl<R: RecordStore> Store for Optimistic<R> {
             {
                 return Err(too_many_units::<R>(asset));
             }
-            // A call that found it removed stays refused, whatever life it has by now.
+            // A call that found the asset removed stays refused, even if the asset was created again since.
             let refused = decision.outcome == Outcome::Refused(StoreErrorKind::UnknownAsset);
             if refused || decision.counter.removed {
                 let made = part.is_some() || repeated && retried && !refused;
@@ -283,13 +287,13 @@ fn pause(tried: u32) -> Duration {
     LONGEST_PAUSE.mul_f64(fastrand::f64() * share.min(share.recip()))
 }
 
-/// Whether the call is a select that made the last change. There may be more of it to do, if its grants did not go into
-/// one write; if not, deciding it again comes to the same.
+/// Whether the call is a select that made the last change. Its grants may not have fit into one write, so there
+/// may be more to do. If there is nothing left to do, deciding again gives the same result.
 fn is_begun(call: Call, ask: Ask<'_>, record: &Record) -> bool {
     matches!(ask, Ask::Select { .. }) && record.changes.newest() == Some((call.node, call.seq))
 }
 
-/// What a grant is to a call that comes upon it.
+/// Turns a grant into the verdict that a retry reports.
 fn look_up(verdict: &mut Verdict) {
     if let Verdict::Granted { revision } = *verdict {
         *verdict = Verdict::AlreadyHeld { revision };
@@ -297,7 +301,7 @@ fn look_up(verdict: &mut Verdict) {
 }
 
 impl Settled {
-    /// What a release, restock or removal answers.
+    /// The answer to a release, restock or removal.
     fn done<R: RecordStore>(
         self,
         asset: &AssetName,
@@ -321,7 +325,7 @@ fn unknown<R: RecordStore>(asset: &AssetName) -> StoreError {
     error::<R>(StoreErrorKind::UnknownAsset, format!("the room has no asset {asset}"))
 }
 
-/// The call granted units, and nobody knows to whom: all of it is gone.
+/// The call granted units, but the asset was removed since, so the winners are unknown.
 fn removed_since<R: RecordStore>(asset: &AssetName) -> StoreError {
     let message = format!("asset {asset} was removed before it could be seen who got it");
     error::<R>(StoreErrorKind::OutcomeUnknown, message)

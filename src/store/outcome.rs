@@ -1,10 +1,11 @@
 use super::StoreErrorKind;
 
-/// What a changing call came to. A store keeps it beside the call's number, so that a repeat is answered the same.
+/// The outcome of a changing call. A store keeps it with the call's number, so that a retry gets the same
+/// answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     Changed,
-    /// It was so already, or sold out.
+    /// The asset was in the requested state already, or was sold out.
     Unchanged,
     Refused(StoreErrorKind),
 }

@@ -39,18 +39,18 @@ pub(super) const DRIVER: Driver = Driver {
     open,
 };
 
-/// How often a call follows a slot that is being moved before its caller is told to come again.
+/// How many redirects of a moving slot a call follows before it fails as `Unavailable`.
 const REDIRECTS: usize = 5;
 
-/// Nothing of a probe is left; but if it were, it would be gone after this.
+/// A probe deletes its keys. This expiry covers the case that it could not.
 const PROBE_LIVES_MS: &str = "10000";
 
 struct RedisStore {
     topology: Topology,
     prefix: String,
-    /// Milliseconds a room may lie unused; 0: for ever.
+    /// Milliseconds an unused room is kept; 0: for ever.
     ttl: Millis,
-    /// Replicas are waited for.
+    /// Whether calls wait for replicas.
     waits: bool,
 }
 
@@ -67,7 +67,7 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
 }
 
 impl RedisStore {
-    /// Runs a script on the server that has the room, wherever that is by now.
+    /// Runs a script on the server that currently has the room.
     async fn run(&self, room: &RoomName, script: &Script, args: Vec<String>) -> Result<Value> {
         let args = [vec![self.ttl.to_string(), u8::from(self.waits).to_string()], args].concat();
         self.run_at(slot(room), &keys::of_room(&self.prefix, room), script, &args).await
@@ -126,7 +126,7 @@ impl RedisStore {
         )))
     }
 
-    /// Draws the conclusions of a failed call for those after it.
+    /// After a failed call, refreshes the topology or the connection if the error calls for it.
     fn watch(
         &self,
         answer: std::result::Result<Value, RedisError>,
@@ -291,7 +291,7 @@ impl Store for RedisStore {
         Reply::open(answer, |_| reply::odd()).map(|_| ())
     }
 
-    /// On every server that has rooms.
+    /// Probes every server that has slots.
     async fn ping(&self) -> Result<()> {
         let rooms = self.topology.one_of_each(keys::nobodys_rooms()).await?;
         try_join_all(rooms.iter().map(|room| self.probe(room))).await.map(|_| ())
@@ -311,7 +311,8 @@ fn refused(refusal: Refusal, asset: &AssetName) -> StoreError {
     }
 }
 
-/// Where `SLOT HOST:PORT` leads; a node that does not know its own name means itself.
+/// Parses the target of a redirect, `SLOT HOST:PORT`. A node that does not know its own host name leaves it
+/// empty and means itself.
 fn redirection(details: &str, asked: &Address) -> Option<Address> {
     let (_, address) = details.split_once(' ')?;
     let (host, port) = address.rsplit_once(':')?;

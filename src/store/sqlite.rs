@@ -51,7 +51,7 @@ pub(super) const DRIVER: Driver = Driver {
     open,
 };
 
-/// Everything in one file of this machine.
+/// A store in one file on this machine.
 struct SqliteStore {
     readers: Readers,
     writer: Writer,
@@ -64,7 +64,7 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
 }
 
 impl SqliteStore {
-    /// `grace` is how long a file that was moved away may come back.
+    /// `grace` is how long a file that was moved away may take to come back.
     fn open(url: &str, options: Options, grace: Duration) -> Result<Self> {
         let claim = Claim::of(url)?;
         let mut db = schema::open_to_write(&claim)?;
@@ -76,7 +76,7 @@ impl SqliteStore {
         Ok(Self { readers, writer, watch, expiry: Expiry::new(options.room_ttl) })
     }
 
-    /// Lets expired rooms go, if it is time, before something is made.
+    /// Removes expired rooms, if a sweep is due, before something is created.
     async fn sweep(&self, now: Millis) {
         let Some(before) = self.expiry.due(now) else { return };
         match self.writer.change(move |db| Ok(rooms::expire(db, before)?)).await {

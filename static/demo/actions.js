@@ -1,12 +1,12 @@
 import { PENALTY_MS } from './startline.js';
 
-/** How long the outcome of a try stays on its card. */
+/** How long the outcome of an attempt is shown on its card. */
 const SHOWN_MS = 10_000;
 const MAX_OUTCOMES = 256;
 
 /**
- * What this player does, and what came of it. An outcome is
- * {kind, text, latencyMs, decidedAt, until}; kind is pending, won, missed, released, early or failed.
+ * This player's requests and their outcomes. An outcome is {kind, text, latencyMs, decidedAt, until}; kind is pending,
+ * won, missed, released, early or failed.
  */
 export class Actions {
   #room;
@@ -15,7 +15,7 @@ export class Actions {
   #tell;
   #outcomes = new Map();
 
-  /** `tell(asset, outcome)` hears of every outcome at once. */
+  /** `tell(asset, outcome)` is called for every outcome. */
   constructor({ room, line, now, tell }) {
     this.#room = room;
     this.#line = line;
@@ -23,26 +23,26 @@ export class Actions {
     this.#tell = tell;
   }
 
-  /** The last outcome at this asset, or undefined when there is none worth showing. */
+  /** The last outcome for this asset, or undefined if there is none to show. */
   outcome(asset) {
     const outcome = this.#outcomes.get(asset);
     return outcome && outcome.until > this.#now() ? outcome : undefined;
   }
 
-  /** Asks for a unit. The reply decides; what the page showed before is only a picture of the past. */
+  /** Requests a unit. Only the reply decides, because the page shows the past. */
   async grab(asset) {
     if (this.#busy(asset) || this.#room.held.has(asset)) return;
     if (this.#line.wait(asset) > 0) return this.#early(asset);
     const from = this.#now();
     await this.#ask(asset, async () => {
       const reply = await this.#room.select(asset);
-      // The server decided about half a round trip after the question left.
+      // The server decided about half a round trip after the request was sent.
       const decidedAt = from + reply.latencyMs / 2;
       return { kind: reply.granted ? 'won' : 'missed', again: reply.alreadyHeld, latencyMs: reply.latencyMs, decidedAt };
     });
   }
 
-  /** Gives a unit back. */
+  /** Releases a unit. */
   async release(asset) {
     if (this.#busy(asset)) return;
     await this.#ask(asset, async () => {

@@ -2,21 +2,21 @@ import { make } from './dom.js';
 
 const SAVED = 'asset-arbiter.visit';
 
-/** The room and player named by the page's address, each '' when it names none. */
+/** The room and player in the page's URL, '' if missing. */
 export function fromAddress() {
   const query = new URLSearchParams(location.search);
   return { room: query.get('room') ?? '', player: query.get('player') ?? '' };
 }
 
-/** A link to a room; with a player, following it also enters under that name. */
+/** A link to a room. With a player it also joins under that name. */
 export function linkTo(room, player) {
   const query = new URLSearchParams(player ? { room, player } : { room });
   return `${location.origin}/?${query}`;
 }
 
 /**
- * Shows the room in the address bar and remembers the player for this tab only: a reload comes back
- * as the same player, but the address copied into another tab makes another player, as it must.
+ * Shows the room in the address bar and remembers the player for this tab only. A reload rejoins as the same player,
+ * but the URL copied into another tab creates another player.
  */
 export function remember({ room, player }) {
   save({ room, player });
@@ -24,7 +24,7 @@ export function remember({ room, player }) {
   if (named.room !== room || (named.player && named.player !== player)) history.replaceState(null, '', linkTo(room));
 }
 
-/** The player this tab was in that room, or ''. */
+/** The player of this tab in that room, or ''. */
 export function remembered(room) {
   try {
     const saved = JSON.parse(sessionStorage.getItem(SAVED) ?? '{}');
@@ -39,14 +39,14 @@ export function forget() {
   history.replaceState(null, '', '/');
 }
 
-/** A browser that allows no storage asks for the name again after a reload, no more. */
+/** Without storage a reload just asks for the name again. */
 function save(visit) {
   try {
     sessionStorage.setItem(SAVED, JSON.stringify(visit));
   } catch { /* nothing lost but convenience */ }
 }
 
-/** Copies text; also where the clipboard API is missing, as on a phone that opens the page by http. */
+/** Copies text, even without the clipboard API, as on a phone that opens the page over http. */
 export async function copy(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text).then(() => true, () => copyBySelection(text));
   return copyBySelection(text);

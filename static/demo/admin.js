@@ -1,4 +1,4 @@
-/** A refused HTTP request, with the server's own code and message. */
+/** A refused HTTP request with the server's code and message. */
 export class Refused extends Error {
   constructor(status, { code, message }) {
     super(message);
@@ -6,15 +6,15 @@ export class Refused extends Error {
     this.code = code;
   }
 
-  /** Whether the admin key is missing or wrong. */
+  /** True if the admin key is missing or wrong. */
   get needsKey() {
     return this.status === 401 || this.status === 403;
   }
 }
 
 /**
- * Creates and removes a room's assets over HTTP. Where the server has an admin key these need it;
- * the key lives in this object only: not in the link, not in any storage of the browser.
+ * Creates and removes a room's assets over HTTP, with the admin key if the server has one. The key is kept only in this
+ * object, never in the link or in browser storage.
  */
 export class Admin {
   #room;
@@ -24,7 +24,6 @@ export class Admin {
     this.#room = room;
   }
 
-  /** Uses this key from now on. */
   set key(key) {
     this.#key = key;
   }

@@ -3,7 +3,7 @@ import { hashOf } from './names.js';
 
 const HUES = 24;
 
-/** A round mark with a player's first letter, in the colour that every page gives this player. */
+/** A round badge with a player's initial, in the same colour on every page. */
 export function avatar(player) {
   const mark = make('span', { class: 'avatar', 'aria-hidden': 'true' }, initial(player));
   mark.style.setProperty('--hue', String((hashOf(player) % HUES) * (360 / HUES)));

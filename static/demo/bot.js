@@ -2,12 +2,12 @@ import { joinRoom } from '/asset-arbiter.js';
 import { anyOf } from './names.js';
 import { raceOf } from './race.js';
 
-/** How many assets of one race a bot takes: something must be left for people. */
+/** Maximum assets a bot takes in one race, so that something is left for people. */
 const MAX_PER_RACE = 2;
 
 /**
- * One more player in this page, over its own connection. It reacts like a human: nobody is faster
- * than about 180 ms, most need 250 to 400, and everyone is slow at times.
+ * Another player in this page, with its own connection. Reacts like a human: never faster than about 180 ms, mostly in
+ * 250 to 400, occasionally slowly.
  */
 export class Bot {
   #room;
@@ -15,7 +15,7 @@ export class Bot {
   #race = 0;
   #timers = { race: 0, stroll: 0 };
 
-  /** `closed(code)` is called when the server turned the bot away for good. */
+  /** `closed(code)` is called if the server closes the bot's connection for good. */
   constructor(name, room, closed) {
     this.#room = joinRoom(location.origin, { room, player: name });
     this.#room.ready.catch(() => {});
@@ -35,7 +35,7 @@ export class Bot {
     return Date.now() + (this.#room.serverTimeOffsetMs ?? 0);
   }
 
-  /** Notices a race that has not started yet and gets ready to run. */
+  /** Detects a race that has not started yet and schedules its selects. */
   #look() {
     const now = this.#now();
     for (const asset of this.#room.assets.keys()) {
@@ -54,7 +54,7 @@ export class Bot {
     this.#later('race', this.#reaction(), () => this.#run());
   }
 
-  /** Between races: now and then take something of the stock, and later bring it back. */
+  /** Between races, occasionally takes something of the stock and later returns it. */
   #stroll() {
     this.#later('stroll', 3000 + Math.random() * 6000, () => {
       const stock = [...this.#room.assets.values()].filter(({ asset }) => !raceOf(asset, this.#now()));
@@ -71,7 +71,7 @@ export class Bot {
       .filter((state) => raceOf(state.asset, this.#now())?.start === this.#race && wanted(state));
   }
 
-  /** A human reaction in ms: bell-shaped on a logarithmic scale, which gives the long tail of slow ones. */
+  /** A human reaction time in ms: bell-shaped on a logarithmic scale, with a long tail of slow ones. */
   #reaction() {
     const bell = (Math.random() + Math.random() + Math.random()) / 1.5 - 1;
     return Math.max(180, 290 * this.#skill * Math.exp(bell * 0.6));

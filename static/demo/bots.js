@@ -2,21 +2,21 @@ import { Bot } from './bot.js';
 import { byId, write } from './dom.js';
 import { anyOf } from './names.js';
 
-/** Browsers allow some hundred sockets per server; twenty rivals are plenty for one page. */
+/** Browsers allow some hundred sockets per server, and twenty rivals are plenty for one page. */
 const MAX_BOTS = 20;
 const NAMES = [
   'ada', 'bit', 'cog', 'dot', 'echo', 'flux', 'glitch', 'hex', 'ion', 'jolt', 'kilo', 'lag', 'meg', 'nano', 'opal',
   'pixel', 'quark', 'rust', 'sonic', 'turbo', 'ultra', 'volt', 'warp', 'xeno', 'yotta', 'zap',
 ];
 
-/** The bots that this page has brought along, and the buttons for them. */
+/** The bots of this page and their buttons. */
 export class Bots {
   #bots = new Map();
   #room;
   #refused;
   #buttons = { one: byId('bots-one'), five: byId('bots-five'), none: byId('bots-none') };
 
-  /** `refused(name, code)` hears of a bot that the server turned away for good. */
+  /** `refused(name, code)` is called if the server closes a bot's connection for good. */
   constructor({ room, refused, paint, signal }) {
     this.#room = room;
     this.#refused = refused;
@@ -64,7 +64,7 @@ export class Bots {
     write(byId('bots-count'), `${this.#bots.size} / ${MAX_BOTS}`);
   }
 
-  /** A name nobody here has: two bots of one name would be one player. Large rooms do not say who is here. */
+  /** An unused name, because two bots of one name would be one player. Large rooms do not report their names. */
   #freeName() {
     const { count, names } = this.#room.players;
     const taken = new Set([...names, ...this.names]);

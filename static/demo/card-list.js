@@ -1,6 +1,6 @@
 import { Card } from './card.js';
 
-/** A list of cards, kept equal to a list of assets; at most `limit` are drawn. */
+/** Cards for a list of assets, at most `limit` of them. */
 export class CardList {
   #list;
   #keys;
@@ -16,7 +16,7 @@ export class CardList {
     list.replaceChildren();
   }
 
-  /** Draws these assets in this order; `viewOf(state)` says how. Returns how many were left out. */
+  /** Draws these assets in this order, with the view `viewOf(state)`. Returns the number left out. */
   draw(assets, viewOf) {
     const shown = assets.slice(0, this.#limit);
     const names = shown.map(({ asset }) => asset);
@@ -31,7 +31,7 @@ export class CardList {
     return assets.length - shown.length;
   }
 
-  /** The asset on the card with this key, if there is one. */
+  /** The asset of the card with this key, if any. */
   assetAt(key) {
     for (const [asset, card] of this.#cards) if (card.key === key) return asset;
   }

@@ -5,14 +5,14 @@ import { iconOf } from './icons.js';
 import { labelOf } from './race.js';
 
 const MAX_HOLDERS = 3;
-/** Up to here the meter shows single units. */
+/** Up to this number the meter shows single units. */
 const MAX_SEGMENTS = 12;
-/** Whoever came later than this did not lose a race, but found the shelf empty. */
+/** A later attempt did not lose a race but found the asset sold out. */
 const MAX_LATE_MS = 5000;
 
 const LABELS = { open: 'Grab', pending: 'Asking…', locked: 'Wait…', gone: 'Sold out', mine: 'Yours' };
 
-/** One asset on the page. `grab` and `release` are called with its name. */
+/** The card of one asset. `grab` and `release` are called with its name. */
 export class Card {
   #asset;
   #drawn = {};
@@ -36,14 +36,14 @@ export class Card {
     this.element = this.#build();
   }
 
-  /** The key that grabs, '' for none. */
+  /** The key that grabs, '' if none. */
   get key() {
     return this.#drawn.view?.key ?? '';
   }
 
   /**
-   * Draws the asset's state. `view`: key, mine (held by this player), locked (before the start line),
-   * outcome (of this player's last try) and raceStart, when the asset is part of a race.
+   * Draws the asset's state. `view`: key, mine (held by this player), locked (before the start line), outcome (of this
+   * player's last attempt) and raceStart, if the asset is part of a race.
    */
   draw(state, view) {
     const before = this.#drawn;
@@ -99,7 +99,7 @@ function phaseOf(state, { mine, locked, outcome }) {
   return state.remaining > 0 ? 'open' : 'gone';
 }
 
-/** What came of the last try, to stand under the button's label. */
+/** The outcome of the last attempt, for display below the button's label. */
 function sentence(state, { mine, outcome }) {
   if (!outcome || outcome.kind === 'pending') return '';
   if (outcome.kind === 'won') return mine ? `in ${duration(outcome.latencyMs)}` : '';

@@ -1,8 +1,8 @@
 const MAX_SAMPLES = 10;
 
 /**
- * The server's clock, as well as this page knows it: by the quickest of the last pings, because a
- * slow one may have been slow in one direction only, and is then wrong by half of that.
+ * An estimate of the server's clock. Uses the fastest of the last pings, because a slow one may have been slow in one
+ * direction only, which shifts the estimate by half the delay.
  */
 export class Clock {
   #room;
@@ -15,7 +15,7 @@ export class Clock {
   /** Unix milliseconds. */
   now = () => Date.now() + this.#offset();
 
-  /** Takes what the room learnt from a ping of this many milliseconds. */
+  /** Takes the room's clock offset after a ping of this many milliseconds. */
   pinged(ms) {
     this.#samples.push({ ms, offset: this.#room.serverTimeOffsetMs });
     if (this.#samples.length > MAX_SAMPLES) this.#samples.shift();

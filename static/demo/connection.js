@@ -1,7 +1,7 @@
 import { byId, mark, write } from './dom.js';
 import { duration } from './format.js';
 
-/** What the close codes of the protocol mean to a player. */
+/** The meanings of the protocol's close codes for a player. */
 const REASONS = {
   1001: 'This page was asleep',
   1006: 'The connection was lost',
@@ -17,7 +17,7 @@ const REASONS = {
   4200: 'This connection could not keep up',
 };
 
-/** The connection state in the header, and a banner that says what is wrong and what happens next. */
+/** The connection state in the header, and a banner with the problem and what happens next. */
 export class Connection {
   #pill = byId('connection');
   #label = byId('connection-label');
@@ -27,13 +27,13 @@ export class Connection {
   #text = byId('banner-text');
   #state = { state: 'connecting' };
 
-  /** Takes a `state` event of the library. */
+  /** Handles a `state` event of the library. */
   set(event) {
     this.#state = { ...event, retryAt: Date.now() + (event.retryInMs ?? 0) };
     write(this.#spoken, [LABELS[event.state], this.#reason()].filter(Boolean).join('. '));
   }
 
-  /** Draws the state; returns the milliseconds until the seconds shown change. */
+  /** Draws the state. Returns the milliseconds until the shown seconds change. */
   draw(latencyMs) {
     const { state, retryAt } = this.#state;
     const left = Math.max(0, (retryAt ?? 0) - Date.now());
@@ -44,7 +44,7 @@ export class Connection {
     return left > 0 ? (left + 500) % 1000 || 1000 : Infinity;
   }
 
-  /** Why the connection is not there, in words; empty when nothing is known. */
+  /** Why the connection is missing, in words; empty if unknown. */
   #reason() {
     const { state, code, reason } = this.#state;
     if (code === 1006 && state === 'connecting') return 'The server does not answer';

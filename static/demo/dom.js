@@ -1,9 +1,8 @@
-/** Finds the one element of the page with this id. */
 export const byId = (id) => document.getElementById(id);
 
 /**
- * Makes an element. Strings become attributes, everything else a property; children are elements
- * or text, never markup, so that no name a player chose can ever become part of the page's code.
+ * Makes an element. Strings become attributes, everything else properties. Children are elements or text, never markup,
+ * so that no player's name can become part of the page's code.
  */
 export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -17,7 +16,7 @@ export function make(tag, attributes = {}, ...children) {
 
 const SVG = 'http://www.w3.org/2000/svg';
 
-/** Makes an SVG element with the given attributes. */
+/** Makes an SVG element. */
 export function makeSvg(tag, attributes = {}, ...children) {
   const element = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -25,19 +24,19 @@ export function makeSvg(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** One of the page's own icons (the symbols at the top of index.html). */
+/** One of the page's icons (the symbols at the top of index.html). */
 export function symbol(name) {
   const svg = makeSvg('svg', { class: 'icon', 'aria-hidden': 'true' });
   svg.append(makeSvg('use', { href: `#icon-${name}` }));
   return svg;
 }
 
-/** Sets the text only when it differs: a live region is read out again by every write. */
+/** Sets the text only if it differs, because every write to a live region is read aloud. */
 export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Sets a data attribute only when it differs: a write would restart animations hung on it. */
+/** Sets a data attribute only if it differs, because a write would restart animations. */
 export function mark(element, name, value) {
   if (element.dataset[name] !== value) element.dataset[name] = value;
 }

@@ -1,9 +1,9 @@
 import { byId, make } from './dom.js';
 
-/** What is drawn of the past, and what may wait for the next frame. */
+/** Maximum lines drawn, and lines buffered for the next frame. */
 const MAX_LINES = 60;
 
-/** The live feed, newest first. Bounded: of a flood only the newest lines are ever drawn. */
+/** The live feed, newest first. In a flood only the newest lines are drawn. */
 export class Feed {
   #list = byId('feed');
   #waiting = [];
@@ -14,7 +14,7 @@ export class Feed {
     this.#list.replaceChildren();
   }
 
-  /** Adds a line: `kind` colours it (won, missed, grant, release, asset, people, start, trouble). */
+  /** Adds a line. `kind` sets its colour (won, missed, grant, release, asset, people, start, trouble). */
   add(kind, icon, ...content) {
     this.#waiting.push({ kind, icon, content, time: new Date() });
     if (this.#waiting.length > MAX_LINES) this.#waiting.shift();

@@ -1,10 +1,10 @@
-/** A duration in the precision a player can use: 0.8 ms, 14 ms, 1.2 s. */
+/** A duration in useful precision: 0.8 ms, 14 ms, 1.2 s. */
 export function duration(ms) {
   if (ms >= 1000) return `${(ms / 1000).toFixed(1)} s`;
   return ms >= 9.95 ? `${Math.round(ms)} ms` : `${ms.toFixed(1)} ms`;
 }
 
-/** The middle of some numbers, or null of none. */
+/** The median, or null if there are no numbers. */
 export function median(numbers) {
   if (numbers.length === 0) return null;
   const sorted = [...numbers].sort((a, b) => a - b);

@@ -14,7 +14,7 @@ import { Score } from './score.js';
 import { RaceView } from './race-view.js';
 import { StartLine } from './startline.js';
 
-/** More cards than this are no longer a page to play on. */
+/** More cards than this are not playable. */
 const MAX_STOCK_CARDS = 48;
 
 const EMPTY = {
@@ -22,7 +22,7 @@ const EMPTY = {
   closed: 'Nothing to see without a connection.',
 };
 
-/** Everything on the page that shows the room: it is told what happens, and draws what is. */
+/** The part of the page that shows the room. Receives events and draws the current state. */
 export class GameView {
   #room;
   #now;
@@ -47,7 +47,7 @@ export class GameView {
     this.history = new History();
   }
 
-  /** Whether a countdown is running. */
+  /** True during a countdown. */
   get counting() {
     return this.#counting;
   }
@@ -58,7 +58,7 @@ export class GameView {
     this.news.granted(event);
   }
 
-  /** Draws the room as it is now; returns the milliseconds until time alone changes the picture. */
+  /** Draws the room. Returns the milliseconds until time alone changes the picture. */
   draw() {
     const now = this.#now();
     const { assets, held, players, latencyMs } = this.#room;
@@ -75,7 +75,7 @@ export class GameView {
     return Math.min(...waits);
   }
 
-  /** The asset on the card with this key: a race's before the stock's. */
+  /** The asset on the card with this key; race cards come before stock cards. */
   assetAt(key) {
     return this.raceView.assetAt(key) ?? this.stock.assetAt(key);
   }

@@ -5,14 +5,14 @@ import { finishers, labelOf, phaseOf } from './race.js';
 
 const MAX_RACES = 5;
 
-/** The earlier races of the room, one folded line each. */
+/** The room's earlier races, one collapsed line each. */
 export class History {
   #root = byId('history');
   #title = byId('history-title');
   #list = byId('history-list');
   #drawn = new Map();
 
-  /** Draws the races (newest first) that have left the race panel. */
+  /** Draws the races (newest first) that are no longer on the race panel. */
   draw(races, now) {
     const past = races.filter((race, index) => index > 0 || phaseOf(race, now) === 'past');
     const shown = past.slice(0, MAX_RACES);

@@ -11,13 +11,13 @@ const KNOWN = {
 };
 const OTHERS = ['🧿', '🪬', '🧩', '🎲', '🪩', '🧲', '🪅', '🎁', '🧭', '⚙️', '🔔', '🪁'];
 
-/** What a race drops; every one has its own icon. */
+/** The assets of a race; each has its own icon. */
 export const RACE_LABELS = [
   'crown', 'gem', 'trophy', 'dragon', 'unicorn', 'rocket', 'star', 'moon', 'key', 'melon', 'cake', 'guitar',
   'anchor', 'balloon', 'comet', 'saucer', 'crystal', 'cherry', 'pizza', 'owl', 'octopus', 'cactus',
 ];
 
-/** An emoji for an asset: by a word of its name if we know one, else any, but always the same. */
+/** An emoji for an asset, by a known word in its name; otherwise an arbitrary but constant one. */
 export function iconOf(label) {
   const words = label.toLowerCase().split(/[^a-z]+/).reverse();
   const word = words.find((each) => Object.hasOwn(KNOWN, each));

@@ -4,7 +4,7 @@ import { labelOf } from './race.js';
 
 const MAX_SHOWN = 24;
 
-/** Everything this player holds, also what has left the page with an old race; a click gives it back. */
+/** All assets this player holds, including those of old races. A click releases one. */
 export class Inventory {
   #list = byId('inventory');
   #drawn = '';

@@ -2,13 +2,13 @@ import { byId, write } from './dom.js';
 import { fromAddress } from './address.js';
 import { nearest, problemWith, randomPlayer } from './names.js';
 
-/** The door: asks for a name and a room, and says at once which of them the server would refuse. */
+/** The form for a name and a room. Marks names that the server would refuse. */
 export class JoinForm {
   #form = byId('join-form');
   #view = byId('join');
   #fields = ['player', 'room'].map((name) => new Field(name));
 
-  /** `enter({player, room})` is called with good names. */
+  /** `enter({player, room})` is called with valid names. */
   constructor(enter) {
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault();
@@ -18,7 +18,7 @@ export class JoinForm {
     });
   }
 
-  /** Opens the door, with a message when there is one to give. */
+  /** Shows the form, with a message if there is one. */
   show(message = '') {
     const { room, player } = fromAddress();
     const [name, place] = this.#fields;
@@ -36,7 +36,7 @@ export class JoinForm {
   }
 }
 
-/** One name with its complaint and, when there is a near good one, a button that takes it. */
+/** One input with its error and, if there is a similar valid name, a button that takes it. */
 class Field {
   #input;
   #error;

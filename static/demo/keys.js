@@ -2,8 +2,8 @@ const DIGITS = '123456789';
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz';
 
 /**
- * A race is played on the digits, by place: the places are sorted by name and so the same on every
- * page. They are settled long before the start, because all assets of a race come at once.
+ * Digits for the assets of a race, in order of their names, so that they are the same on every page. They are settled
+ * long before the start, because all assets of a race are created together.
  */
 export class RaceKeys {
   arrange(assets) {
@@ -11,7 +11,7 @@ export class RaceKeys {
   }
 }
 
-/** The stock is played on the letters. A card keeps its letter as long as it lives, whatever comes before it. */
+/** Letters for the stock. A card keeps its letter as long as it exists, whatever is sorted before it. */
 export class StockKeys {
   #keys = new Map();
 
@@ -24,11 +24,11 @@ export class StockKeys {
   }
 }
 
-/** The card key that an event means, or null: none while typing or with a modifier other than Shift. */
+/** The card key of an event, or null while typing or with a modifier other than Shift. */
 export function keyOf(event) {
   if (event.repeat || event.ctrlKey || event.altKey || event.metaKey) return null;
   if (event.target.closest?.('input:not([type=checkbox]), textarea, select, [contenteditable]')) return null;
-  // By position for digits: on some layouts they are typed with Shift, which here means release.
+  // Digits by key position: some layouts need Shift for them, but here Shift means release.
   const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code);
   if (digit) return digit[1];
   return /^[a-z]$/i.test(event.key) ? event.key.toLowerCase() : null;

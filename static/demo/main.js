@@ -7,7 +7,7 @@ import { Session } from './session.js';
 let session = null;
 const joinForm = new JoinForm(enter);
 
-/** Goes into a room; a visit that the library refuses ends at the door, with its reason. */
+/** Joins a room. If the library refuses the names, shows the form with the reason. */
 function enter(visit) {
   try {
     session = new Session(visit);
@@ -28,7 +28,7 @@ function leave() {
   joinForm.show();
 }
 
-/** Tries again as the same player in the same room, after the server closed the connection for good. */
+/** Rejoins the same room as the same player, after the server closed the connection for good. */
 function again() {
   location.reload();
 }

@@ -3,7 +3,7 @@ import { count, duration } from './format.js';
 import { iconOf } from './icons.js';
 import { labelOf, raceOf } from './race.js';
 
-/** Tells the feed, in words, what happens in the room and what came of this player's tries. */
+/** Reports the room's events and this player's outcomes in the feed. */
 export class News {
   #feed;
   #player;
@@ -39,7 +39,7 @@ export class News {
     if (left) this.#feed.add('people', '←', this.#name(left), ' left');
   }
 
-  /** An outcome of this player: only what the room is not told anyway. */
+  /** Reports this player's outcomes that cause no room event. */
   outcome(asset, { kind, text, latencyMs }) {
     const icon = iconOf(labelOf(asset));
     if (kind === 'missed') this.#feed.add('missed', icon, 'You missed ', bold(labelOf(asset)), ` (${duration(latencyMs)})`);
@@ -54,7 +54,7 @@ export class News {
     this.#feed.add('people', '·', text);
   }
 
-  /** A race is many assets but one piece of news. */
+  /** Reports a race once, although it has many assets. */
   #raced(start) {
     if (start <= this.#lastRace) return;
     this.#lastRace = start;

@@ -3,7 +3,7 @@ import { byId, make, symbol, write } from './dom.js';
 
 const MAX_SHOWN = 40;
 
-/** Who is here and how much each holds, most first. Own bots can be sent away. */
+/** The players in the room and their number of units, most first. This page's bots can be removed. */
 export class People {
   #list = byId('people');
   #count = byId('people-count');
@@ -18,7 +18,7 @@ export class People {
 
   draw({ count, names }, assets) {
     const held = heldBy(assets);
-    // A large room tells no names: then only ourselves and our bots are known.
+    // A large room reports no names, so only this player and its bots are known.
     const known = names.length || count === 0 ? names : [this.#player, ...this.#bots.names];
     const rows = known.map((name) => ({ name, held: held.get(name) ?? 0, bot: this.#bots.has(name) }))
       .sort((a, b) => b.held - a.held || (a.name < b.name ? -1 : 1));

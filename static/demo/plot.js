@@ -5,10 +5,10 @@ const MAX_SAMPLES = 60;
 const WIDTH = 320;
 const HEIGHT = 84;
 const MARGIN = { left: 40, right: 6, top: 8, bottom: 8 };
-/** Below and above this (as powers of ten of a millisecond) dots lie on the edge: 0.1 ms to 10 s. */
+/** The range in powers of ten of a millisecond: 0.1 ms to 10 s. Dots beyond it are drawn at the edge. */
 const DECADES = { low: -1, high: 4 };
 
-/** The latency plot: one dot for each answer, by kind (won, missed, ping), on a logarithmic scale. */
+/** The latency plot: one dot per answer, by kind (won, missed, ping), on a logarithmic scale. */
 export class Plot {
   #svg = byId('plot');
   #caption = byId('plot-caption');
@@ -42,7 +42,7 @@ export class Plot {
   }
 }
 
-/** Whole decades around the values: their ticks, and where a value lies. */
+/** The whole decades that contain the values: their ticks and the position of a value. */
 function scaleOf(values) {
   const logs = values.length ? values.map((ms) => Math.log10(Math.max(ms, 0.001))) : [0, 2];
   const low = clamp(Math.floor(Math.min(...logs)), DECADES.low, DECADES.high - 1);

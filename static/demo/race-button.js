@@ -1,10 +1,10 @@
 import { byId, write } from './dom.js';
 import { newRace, sortOut } from './race.js';
 
-/** Assets of older races than this are removed from the room by whoever starts the next one. */
+/** Races kept in the room. Starting a race removes the assets of older ones. */
 const KEPT_RACES = 10;
 
-/** The “Race!” button: creates the assets of a race, and asks for the admin key where that needs one. */
+/** The “Race!” button. Creates the assets of a race and asks for the admin key if needed. */
 export class RaceButton {
   #admin;
   #now;
@@ -68,7 +68,7 @@ export class RaceButton {
     this.#field.focus();
   }
 
-  /** Nobody waits for this, and a failure harms nobody: the next race tries again. */
+  /** Runs in the background. Failures are ignored, because the next race tries again. */
   #tidy(assets) {
     const old = sortOut(assets, this.#now()).races.slice(KEPT_RACES - 1).flatMap((race) => race.assets);
     for (const { asset } of old) this.#admin.remove(asset).catch(() => {});

@@ -5,10 +5,10 @@ import { RaceKeys } from './keys.js';
 import { finishers, LEAD_MS, phaseOf, UNITS } from './race.js';
 import { PENALTY_MS } from './startline.js';
 
-/** A race of somebody with other ideas than ours may have more. */
+/** Maximum cards shown, because a race created by another program may have more. */
 const MAX_CARDS = 12;
 
-/** The place where the newest race is run: countdown, cards, result. */
+/** The panel of the newest race: countdown, cards, result. */
 export class RaceView {
   #cards;
   #actions;
@@ -25,7 +25,7 @@ export class RaceView {
     this.#cards = new CardList(byId('race-cards'), { keys: new RaceKeys(), actions, limit: MAX_CARDS });
   }
 
-  /** Draws the race, if it is still of interest; returns the milliseconds until the clock changes it. */
+  /** Draws the race, if it is not past. Returns the milliseconds until the clock changes the picture. */
   draw(race, { now, held, locked }) {
     const phase = race ? phaseOf(race, now) : 'past';
     mark(this.#root, 'phase', phase);
@@ -68,7 +68,7 @@ export class RaceView {
     return player === this.#player ? 'You were' : `${player} was`;
   }
 
-  /** Brings a new race into sight once: on a phone the race panel may be off the screen. */
+  /** Scrolls to a new race once, because on a phone the race panel may be off the screen. */
   #appear(race) {
     if (this.#shown === race.start) return;
     this.#shown = race.start;

@@ -1,26 +1,26 @@
 import { RACE_LABELS } from './icons.js';
 
-/** From the press of the button to the start. */
+/** The time from the press of the button to the start. */
 export const LEAD_MS = 4000;
-/** A start further ahead than this is no race but a prank: it would block the race panel for everyone. */
+/** A start further ahead than this is ignored, because it would block the race panel for everyone. */
 const MAX_LEAD_MS = 30_000;
-/** A race nobody finishes is over after this long. */
+/** An unfinished race ends after this time. */
 const OPEN_MS = 20_000;
 /** How long the result stays on the race panel. */
 const LINGER_MS = 15_000;
-/** How many of each asset a race drops. */
+/** The units of each asset of a race. */
 export const UNITS = [1, 1, 1, 1, 2, 3];
 
 const NAME = /^race:(\d{13}):(.+)$/;
 
-/** The start and label in an asset's name (`race:<start>:<label>`), or null when it is in no race. */
+/** The start and label in an asset's name (`race:<start>:<label>`), or null if it belongs to no race. */
 export function raceOf(asset, now) {
   const match = NAME.exec(asset);
   if (!match || Number(match[1]) > now + MAX_LEAD_MS) return null;
   return { start: Number(match[1]), label: match[2] };
 }
 
-/** What a player calls an asset: `crown` for `race:1767225600000:crown`. */
+/** An asset's name for players: `crown` for `race:1767225600000:crown`. */
 export const labelOf = (asset) => NAME.exec(asset)?.[2] ?? asset;
 
 /** The assets of a new race: [{asset, units}], to be created before its start. */
@@ -30,7 +30,7 @@ export function newRace(now) {
   return shuffled(UNITS).map((units, i) => ({ asset: `race:${start}:${labels[i]}`, units }));
 }
 
-/** Sorts a room's assets into races, newest first, and the stock, by name: the same on every page. */
+/** Splits a room's assets into races, newest first, and the stock, by name. The order is the same on every page. */
 export function sortOut(assets, now) {
   const races = new Map();
   const stock = [];
@@ -44,7 +44,7 @@ export function sortOut(assets, now) {
   return { races: [...races.values()].sort((a, b) => b.start - a.start), stock: stock.sort(byName) };
 }
 
-/** `countdown`, `open`, `over` (result still on the race panel) or `past`. */
+/** `countdown`, `open`, `over` (the result is still on the race panel) or `past`. */
 export function phaseOf(race, now) {
   if (now < race.start) return 'countdown';
   const end = endOf(race);
@@ -52,7 +52,7 @@ export function phaseOf(race, now) {
   return now < end + LINGER_MS ? 'over' : 'past';
 }
 
-/** Every grant of a race that still holds: [{player, asset, after}], fastest first; after is in ms from the start. */
+/** All current grants of a race: [{player, asset, after}], fastest first; after is in ms from the start. */
 export function finishers(race) {
   const all = race.assets.flatMap(({ asset, holders }) =>
     holders.map(({ player, at }) => ({ player, asset, after: at - race.start })));
@@ -66,7 +66,7 @@ function endOf(race) {
   return Math.min(timeout, last);
 }
 
-/** As people count: item-2 before item-10. Names that only look equal are still put in one order everywhere. */
+/** Sorts numerically: item-2 before item-10. Names that compare as equal still have a fixed order. */
 const byName = (a, b) => collator.compare(a.asset, b.asset) || (a.asset < b.asset ? -1 : 1);
 const collator = new Intl.Collator('en', { numeric: true });
 

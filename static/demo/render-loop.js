@@ -1,8 +1,8 @@
 const HIDDEN_TAB_MS = 250;
 
 /**
- * Returns `paint()`: however often it is called, `draw` runs once per frame, so that thousands of
- * grants a second cost sixty drawings. A hidden tab has no frames and draws by a slow timer.
+ * Returns `paint()`. However often it is called, `draw` runs once per frame, so that thousands of grants a second cost
+ * sixty drawings. A hidden tab has no frames and draws by a slow timer.
  */
 export function renderLoop(draw) {
   let due = false;

@@ -1,19 +1,19 @@
 import { byId, write } from './dom.js';
 import { duration } from './format.js';
 
-/** This player's wins, misses and fastest reaction in a race, since they came in. */
+/** This player's wins, misses and fastest reaction in a race, since joining. */
 export class Score {
   #wins = 0;
   #misses = 0;
   #fastest = Infinity;
 
-  /** Counts a grant or a denial of this player. */
+  /** Counts a grant to, or a denial of, this player. */
   add(outcome) {
     if (outcome.kind === 'won' && !outcome.again) this.#wins++;
     if (outcome.kind === 'missed') this.#misses++;
   }
 
-  /** Takes the time between a race's start and a grant of this player; a false start does not count. */
+  /** Takes the time from a race's start to a grant to this player. A false start does not count. */
   reacted(afterMs) {
     if (afterMs >= 0) this.#fastest = Math.min(this.#fastest, afterMs);
   }

@@ -12,10 +12,10 @@ import { GameView } from './game-view.js';
 import { toast } from './toast.js';
 
 const PING_MS = 2000;
-/** Outcomes fade and races end without an event: the page looks at the clock at least this often. */
+/** The longest time between redraws, because outcomes fade and races end without an event. */
 const REDRAW_MS = 1000;
 
-/** One visit to a room: the connection, what shows it, and what the player can do about it. */
+/** One visit to a room: the connection, its views and the player's actions. */
 export class Session {
   #room;
   #clock;
@@ -27,7 +27,7 @@ export class Session {
   #redraw = 0;
   #pings = 0;
 
-  /** Throws what the library throws when a name is not good. */
+  /** Throws the library's error if a name is invalid. */
   constructor({ room, player }) {
     this.#room = joinRoom(location.origin, { room, player });
     this.#room.ready.catch(() => {}); // the state event tells it, too
@@ -39,7 +39,7 @@ export class Session {
     this.#draw();
   }
 
-  /** Leaves the room and takes along everything that this visit brought. */
+  /** Leaves the room and removes everything that this visit added. */
   leave() {
     this.#end.abort();
     clearInterval(this.#pings);
@@ -91,12 +91,12 @@ export class Session {
     document.addEventListener('visibilitychange', this.#paint, options);
     byId('share').addEventListener('click', () => this.#share(), options);
     byId('another').addEventListener('click', () => {
-      // After the browser has followed it: the next one is yet another player.
+      // After the browser has followed the link, so that the next click creates yet another player.
       setTimeout(() => { byId('another').href = linkTo(this.#room.name, randomPlayer()); });
     }, options);
   }
 
-  /** A key grabs, with Shift it gives back: nobody shall lose what they hold by pressing too often. */
+  /** A key grabs, Shift with a key releases, so that pressing a key too often loses nothing. */
   #pressed(event) {
     const key = byId('keys').checked ? keyOf(event) : null;
     const asset = key && this.#view.assetAt(key);

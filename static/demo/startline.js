@@ -1,24 +1,23 @@
 import { raceOf } from './race.js';
 
-/** What jumping the start costs. */
+/** The penalty of a false start. */
 export const PENALTY_MS = 400;
 
 /**
- * The start line of the races. The page holds it, not the server: for the server a race's assets
- * are assets like any other, free from the moment they exist, and it decides only who gets them.
- * A client that does not wait (curl, say) is therefore served early, and every page shows it as a
- * false start, because the server's own time is on every grant.
+ * The start line of the races. The page enforces it, not the server: to the server a race's assets are ordinary assets,
+ * available once created, and it decides only who gets them. A client that does not wait (curl, say) is therefore
+ * served early. Every page shows this as a false start, because every grant carries the server's time.
  */
 export class StartLine {
   #now;
   #penalty = { start: 0, ms: 0 };
 
-  /** `now` is the server's time in Unix ms, as well as this page knows it. */
+  /** `now` returns the estimated server time in Unix ms. */
   constructor(now) {
     this.#now = now;
   }
 
-  /** Milliseconds until this player may reach for the asset; 0 when it is open. */
+  /** Milliseconds until this player may select the asset; 0 if it is open. */
   wait(asset) {
     const race = raceOf(asset, this.#now());
     if (!race) return 0;
@@ -26,7 +25,7 @@ export class StartLine {
     return Math.max(0, race.start + penalty - this.#now());
   }
 
-  /** Notes that the player jumped the start: the race stays shut for them a little longer. */
+  /** Records a false start, which locks the race for this player a little longer. */
   jumped(asset) {
     const race = raceOf(asset, this.#now());
     if (race && this.#now() < race.start) this.#penalty = { start: race.start, ms: PENALTY_MS };

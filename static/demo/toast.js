@@ -3,7 +3,7 @@ import { byId, make } from './dom.js';
 const SHOWN_MS = 5000;
 const MAX_SHOWN = 3;
 
-/** A short message at the edge of the page that goes away by itself. */
+/** A short message at the edge of the page that disappears by itself. */
 export function toast(text, kind = 'note') {
   const region = byId('toasts');
   const message = make('p', { class: `toast ${kind}` }, text);

@@ -10,13 +10,13 @@ use crate::{
 
 use super::{Evidence, grants::Grants};
 
-/// One asset under judgement.
+/// The judgement of one asset.
 pub(super) struct Asset<'a> {
     pub(super) evidence: &'a Evidence<'a>,
     pub(super) grants: Grants<'a>,
-    /// Members were told of releases, restocks or a removal, which are never ours.
+    /// Members saw releases, restocks or a removal. Bots never make those, so another client did.
     pub(super) others_seen: bool,
-    /// There are revisions that no frame and no holder explains: others' changes that only states covered.
+    /// Some revisions have no frame and no holder: other clients' changes that only states covered.
     unexplained: bool,
 }
 
@@ -31,18 +31,18 @@ impl<'a> Asset<'a> {
         Self { evidence, grants, others_seen: others > 0, unexplained }
     }
 
-    /// Others in the room changed the asset, too. Then a holder may have left, a unit may have come back after
-    /// a denial, and only the rules that hold always are judged.
+    /// Returns true if other clients changed the asset. Then a holder may have released its unit, or a unit may have
+    /// returned after a denial, so only the unconditional rules are checked.
     fn others_meddled(&self) -> bool {
         self.others_seen || self.unexplained
     }
 
-    /// The store has forgotten it. Nothing more can be said of it then.
+    /// Returns true if the store has lost the asset. Nothing else can be checked then.
     pub(super) fn is_lost(&self) -> bool {
         self.evidence.stored.gone && !self.others_seen
     }
 
-    /// What must hold of the store alone.
+    /// Checks that the store is consistent in itself.
     pub(super) fn store_adds_up(&self, found: &mut Violations) {
         let Evidence { name, baseline, stored, .. } = *self.evidence;
         let (units, remaining, holders) = (stored.units, stored.remaining, stored.holders.len());
@@ -75,8 +75,8 @@ impl<'a> Asset<'a> {
         }
     }
 
-    /// holders == min(units, everybody who asked): prior holders, our bots, and others, who are known by
-    /// their grants.
+    /// Checks holders == min(units, players that asked). Those players are the prior holders, our bots, and others, who
+    /// are known by their grants.
     pub(super) fn enough_were_granted(&self, ours: &[&PlayerName], found: &mut Violations) {
         let Evidence { name, stored, .. } = *self.evidence;
         let askers =
@@ -87,7 +87,7 @@ impl<'a> Asset<'a> {
         }
     }
 
-    /// Every grant that members were told is in the store, and its frame's numbers are right.
+    /// Checks that every granted frame is in the store and has the right numbers.
     pub(super) fn frames_are_stored(&self, found: &mut Violations) {
         let Evidence { name, baseline, observations, stored } = *self.evidence;
         let prior = stored.holders.iter().filter(|h| h.revision <= baseline.revision).count() as u64;
@@ -112,7 +112,7 @@ impl<'a> Asset<'a> {
         }
     }
 
-    /// Judges the answer `granted` with this revision.
+    /// Checks a `granted` answer with this revision.
     pub(super) fn grant_is_true(&self, player: &PlayerName, revision: u64, found: &mut Violations) {
         let Evidence { name, baseline, observations, .. } = *self.evidence;
         let violation = || (name.clone(), player.clone());
@@ -130,7 +130,7 @@ impl<'a> Asset<'a> {
         }
     }
 
-    /// Judges the answer `sold_out`.
+    /// Checks a `sold_out` answer.
     pub(super) fn denial_is_true(&self, player: &PlayerName, remaining: Units, found: &mut Violations) {
         if self.others_meddled() {
             return;
@@ -144,7 +144,7 @@ impl<'a> Asset<'a> {
         }
     }
 
-    /// Whether a grant of this revision may be gone from the store without a fault.
+    /// Returns true if a grant of this revision may legitimately be missing from the store.
     fn has_left(&self, player: &PlayerName, granted: u64) -> bool {
         let only_states_know = self.unexplained && self.evidence.stored.revision > granted;
         let left = |fact: &Fact<PlayerName>| match fact {

@@ -4,7 +4,7 @@ use crate::model::PlayerName;
 
 use super::Evidence;
 
-/// Every grant of an asset that anybody knows of, from frames and from the store.
+/// Every known grant of an asset, from frames and from the store.
 pub(super) struct Grants<'a> {
     by_revision: BTreeMap<u64, &'a PlayerName>,
     holders: HashMap<&'a PlayerName, u64>,
@@ -26,12 +26,12 @@ impl<'a> Grants<'a> {
         self.by_revision.range(from..=to).map(|(revision, player)| (*revision, *player))
     }
 
-    /// How many there are after `baseline`.
+    /// The number of grants after `baseline`.
     pub(super) fn count_since(&self, baseline: u64) -> u64 {
         self.by_revision.range(baseline.saturating_add(1)..).count() as u64
     }
 
-    /// The revision at which the store says that this player got its unit.
+    /// The revision at which this player was granted its unit, according to the store.
     pub(super) fn stored(&self, player: &PlayerName) -> Option<u64> {
         self.holders.get(player).copied()
     }

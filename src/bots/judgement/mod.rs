@@ -1,5 +1,5 @@
-//! Was the promise kept? A pure judgement of one round over what members saw, what bots were answered, and
-//! what the store has. A grant's identity is (asset, revision).
+//! Judges whether the promise was kept in one round. A pure function of the members' frames, the bots' answers and the
+//! store's state. Asset and revision identify a grant.
 
 mod asset;
 mod grants;
@@ -23,7 +23,7 @@ pub(super) struct Case<'a> {
     pub(super) witnesses: &'a [Witness],
 }
 
-/// All about one asset.
+/// The evidence about one asset.
 pub(super) struct Evidence<'a> {
     pub(super) name: &'a AssetName,
     pub(super) baseline: Baseline,
@@ -31,11 +31,11 @@ pub(super) struct Evidence<'a> {
     pub(super) stored: &'a Stored,
 }
 
-/// One bot's side.
+/// The evidence of one bot.
 pub(super) struct Witness {
     pub(super) player: PlayerName,
     pub(super) member: Member,
-    /// Was there to the end. One that was not cannot be missed by a frame, but its answers still bind.
+    /// The bot stayed to the end. If not, it may miss frames, but its answers still count.
     pub(super) stayed: bool,
 }
 
@@ -61,7 +61,7 @@ pub(super) fn judge(case: &Case<'_>) -> Violations {
     found
 }
 
-/// The bots whose select of an asset was decided. An error decides nothing.
+/// The bots whose select of an asset was decided. An error is not a decision.
 fn askers(witnesses: &[Witness], asset: usize) -> Vec<&PlayerName> {
     let decided = |w: &&Witness| {
         matches!(w.member.asked()[asset].answer, Answer::Granted { .. } | Answer::SoldOut { .. })
@@ -82,7 +82,7 @@ fn everything_was_told(asset: &Asset<'_>, witness: &Witness, index: usize, found
                 revision,
             });
         }
-        // Among other people's releases and restocks, a member may learn of several in one.
+        // If other clients release and restock, one state may cover several revisions.
         if !explained && !asset.others_seen {
             found.push(Violation::Gap { asset: name.clone(), member: witness.player.clone(), from, to });
         }

@@ -11,7 +11,7 @@ use crate::{
 
 const UNITS: Units = 2;
 
-/// A round of one asset with 2 units and three bots, of which the first two get one each; to be spoilt.
+/// A round of one asset with 2 units and three bots, of which the first two get one each. Tests then corrupt it.
 struct Scene {
     baseline: Baseline,
     observations: Observations,
@@ -50,7 +50,7 @@ impl Scene {
         &mut self.witnesses[bot].member
     }
 
-    /// Everybody is told of something else than a grant.
+    /// Sends all members a change other than a grant.
     fn tell_all(&mut self, revision: u64, fact: &Fact<&str>) {
         for witness in &mut self.witnesses {
             witness.member.frame(0, revision);

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{link::tls::tls, model::LogThrottle};
 
-/// The servers of a URL, and how they are connected to.
+/// The servers of a URL, and how to connect to them.
 pub(super) struct Server {
     addresses: Vec<ServerAddr>,
     options: ConnectOptions,
@@ -25,30 +25,31 @@ pub(super) struct Server {
     state: Arc<watch::Sender<State>>,
 }
 
-/// How things stand with them.
+/// The state of the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum State {
-    /// For the first time.
+    /// The first attempt to connect is in progress.
     Connecting,
-    /// For which time.
+    /// Connected, with the number of this connection.
     Up(u64),
-    /// This is why.
+    /// Not connected, with the reason.
     Down(String),
 }
 
-/// A name, a handshake or a login that takes longer is given up.
+/// The timeout of name resolution, handshake and login.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
-/// Pauses between attempts double from the first to the longest, with jitter.
+/// The backoff between attempts to connect doubles from the first value to the longest, with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-/// A server that owes the answers to two pings when the third is due is taken for gone.
+/// The ping interval. A server that has left two pings unanswered when the third is due counts as unreachable.
 const PING_EVERY: Duration = Duration::from_millis(500);
-/// What the client takes before it makes us wait; the rest waits where the oldest is dropped when it is too much.
+/// How many messages the client buffers before it applies backpressure. Further ones stay in the outbox, which
+/// drops the oldest when it is full.
 const HANDED_OVER: usize = 512;
-/// A room's messages between two looks at them, which follow each other without delay.
+/// Capacity of a subscription's buffer, in messages. The buffer is read without delay.
 const UNSEEN: usize = 4096;
 
-/// What is in a reason that no waiting mends, and what to do.
+/// Parts of messages whose errors last until the configuration changes, with advice.
 const HOPELESS: [(&str, &str); 4] = [
     ("authorization violation", "correct user and password, or the token, in the URL"),
     ("certificate", "name the host as its certificate does, or what to trust in SSL_CERT_FILE"),
@@ -56,14 +57,14 @@ const HOPELESS: [(&str, &str); 4] = [
     ("invalid server operation", "correct host and port in the URL: it is not a NATS server"),
 ];
 
-/// What is in a reason that may mend by itself, or else in the URL.
+/// Part of a message whose error may be temporary, or caused by the URL.
 const UNFOUND: &str = "DNS error";
 
 impl Server {
     /// Prepares for connecting.
     ///
     /// # Errors
-    /// Nothing to trust in encrypted connections.
+    /// No root certificates were found for encrypted connections.
     pub(super) fn new(
         url: &NatsUrl,
         outbox: &Arc<Outbox>,
@@ -81,7 +82,7 @@ impl Server {
             .subscription_capacity(UNSEEN)
             .require_tls(url.tls)
             .event_callback(follow(name.clone(), Arc::clone(outbox), Arc::clone(&state)));
-        // A server may insist on what the URL leaves open.
+        // The server may require TLS even if the URL does not.
         match tls() {
             Ok(config) => options = options.tls_client_config(config),
             Err(why) if url.tls => return Err(why),
@@ -96,7 +97,7 @@ impl Server {
         Ok(Self { addresses: addresses.collect::<Result<_, _>>()?, options, name, state })
     }
 
-    /// Connects, however long it takes; from then on the client does so by itself.
+    /// Connects, however long it takes. Later the client reconnects by itself.
     pub(super) async fn connect(&self) -> Client {
         let mut attempts = 1;
         loop {
@@ -116,7 +117,7 @@ impl Server {
     }
 }
 
-/// What to tell who asks why there is no connection.
+/// The error to report while there is no connection.
 pub(super) fn away(why: &str) -> BusError {
     match HOPELESS.iter().find(|(words, _)| why.contains(words)) {
         Some((_, advice)) => error(format!("{why}; {advice}")).hopeless(),
@@ -127,7 +128,7 @@ pub(super) fn away(why: &str) -> BusError {
     }
 }
 
-/// Takes note of what the client says about its connection.
+/// Follows the client's connection events.
 fn follow(
     name: String,
     outbox: Arc<Outbox>,
@@ -163,7 +164,7 @@ fn in_one_line(server: &str, why: &str) -> String {
     format!("cannot connect to {server}: {why}")
 }
 
-/// None before the first attempt.
+/// The backoff before an attempt to connect; none before the first.
 fn pause(attempts: usize) -> Duration {
     let doublings = u32::try_from(attempts).unwrap_or(u32::MAX).saturating_sub(2).min(10);
     let longest = (FIRST_PAUSE * 2_u32.pow(doublings)).min(LONGEST_PAUSE);

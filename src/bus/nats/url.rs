@@ -1,4 +1,4 @@
-//! What a URL asks for. No message here shows what stands before an `@`.
+//! Parses a NATS URL. Error messages never show what precedes an `@`.
 
 use std::fmt;
 
@@ -7,18 +7,18 @@ use crate::{
     model::{RoomName, option_name},
 };
 
-/// `nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT][,HOST...][?prefix=PREFIX]`, taken apart.
+/// The parts of `nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT][,HOST...][?prefix=PREFIX]`.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct NatsUrl {
-    /// The connection is encrypted, even if the server does not insist.
+    /// Whether the connection is encrypted even if the server does not require it.
     pub(super) tls: bool,
     pub(super) servers: Vec<Address>,
     pub(super) login: Login,
-    /// Begins every subject.
+    /// The prefix of every subject.
     prefix: String,
 }
 
-/// How to get in.
+/// The credentials.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Login {
     Nobody,
@@ -35,7 +35,7 @@ const LONGEST_PREFIX: usize = 64;
 type Result<T> = std::result::Result<T, String>;
 
 impl NatsUrl {
-    /// Takes a URL apart.
+    /// Parses a URL.
     ///
     /// # Errors
     /// One line that says what is wrong and what would be right.
@@ -59,19 +59,20 @@ impl NatsUrl {
         Ok(Self { tls: scheme == "tls", servers, login, prefix })
     }
 
-    /// The subject of a room. A dot would divide it, so it is written as a sign that no name has.
+    /// The subject of a room. Dots divide subjects, so a dot in a name is replaced by a character that names
+    /// cannot contain.
     pub(super) fn subject(&self, room: &RoomName) -> String {
         format!("{}.room.{}", self.prefix, room.as_str().replace('.', "/"))
     }
 
-    /// The subject of no room, on which nobody answers; whoever may use those may use this one.
+    /// A subject that belongs to no room and has no responders. The permission for rooms covers it, too.
     pub(super) fn nowhere(&self) -> String {
         format!("{}.room.~", self.prefix)
     }
 }
 
 impl Login {
-    /// `USER:PASSWORD`, or `TOKEN`.
+    /// Parses `USER:PASSWORD` or `TOKEN`.
     fn parse(login: &str) -> Result<Self> {
         if !login.contains(':') {
             return Ok(Self::Token(decoded(login)?));
@@ -81,7 +82,7 @@ impl Login {
     }
 }
 
-/// Without the password.
+/// Leaves out the credentials.
 impl fmt::Debug for NatsUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NatsUrl")
@@ -92,7 +93,8 @@ impl fmt::Debug for NatsUrl {
     }
 }
 
-/// Parts of a subject, divided by dots; stars and `>` would stand for others.
+/// Checks a prefix: parts of a subject, separated by dots. Stars and `>` are refused, because they are
+/// wildcards.
 fn checked_prefix(prefix: String) -> Result<String> {
     let fits = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_graphic() && !"*>".contains(c));
     if prefix.len() <= LONGEST_PREFIX && prefix.split('.').all(fits) {

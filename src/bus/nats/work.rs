@@ -12,26 +12,27 @@ use super::{
 };
 use crate::model::RoomName;
 
-/// Envelopes and rooms between two looks at the connection.
+/// Maximum number of envelopes and rooms between two checks of the connection.
 const AT_ONCE: usize = 512;
 
-/// How long a server may take to show that it has seen what was sent; then it is asked again.
+/// How long the server may take to confirm what was sent before it is asked again.
 const SEEN_WITHIN: Duration = Duration::from_secs(1);
 
-/// What goes out, and the rooms that are subscribed to.
+/// Publishes the outbox and keeps the rooms subscribed.
 pub(super) struct Worker {
     outbox: Arc<Outbox>,
     url: NatsUrl,
     client: Client,
     state: watch::Receiver<State>,
     rooms: HashMap<RoomName, AbortOnDropHandle<()>>,
-    /// The server may not have seen these subscriptions yet.
+    /// Subscriptions that the server has not confirmed yet.
     unseen: Vec<RoomName>,
-    /// Messages may be missing, as nobody waits for a subscription or the connection was away.
+    /// Whether messages may be missing, because a subscription was confirmed after its caller gave up or the
+    /// connection was lost.
     late: bool,
 }
 
-/// Does what the outbox has, over whatever connection there is.
+/// Processes the outbox over the current connection.
 pub(super) async fn work(outbox: Arc<Outbox>, url: NatsUrl, server: Server, state: watch::Receiver<State>) {
     let client = server.connect().await;
     let (rooms, unseen) = (HashMap::new(), Vec::new());
@@ -43,7 +44,7 @@ impl Worker {
         let (mut bell, mut known) = (self.outbox.bell(), 1);
         loop {
             let Some(times) = self.up().await else { return };
-            // The client has subscribed to everything again.
+            // The connection is new, and the client has subscribed to everything again.
             let again = std::mem::replace(&mut known, times) != times;
             self.late |= again;
             let work = self.outbox.work(|_| true, AT_ONCE);
@@ -62,7 +63,7 @@ impl Worker {
         }
     }
 
-    /// Waits for a connection and tells the how-manieth it is; `None` when nobody wants one any more.
+    /// Waits for a connection and returns its number; `None` if the bus is closed.
     async fn up(&mut self) -> Option<u64> {
         match *self.state.wait_for(|state| matches!(state, State::Up(_))).await.ok()? {
             State::Up(times) => Some(times),
@@ -73,7 +74,7 @@ impl Worker {
     async fn send(&mut self, work: Work) {
         for (room, wanted) in work.rooms {
             if wanted && !self.rooms.contains_key(&room) {
-                // A subject is always valid, and a client that is closed has nobody who waits.
+                // Subjects are always valid, and a closed client has no waiting callers.
                 let Ok(subscriber) = self.client.subscribe(self.url.subject(&room)).await else { continue };
                 let heard = hear(Arc::clone(&self.outbox), room.clone(), subscriber);
                 self.rooms.insert(room.clone(), AbortOnDropHandle::new(tokio::spawn(heard)));
@@ -94,7 +95,8 @@ impl Worker {
         self.outbox.lost(all - sent);
     }
 
-    /// Asks something that nobody answers: that the server says so shows that it has seen all that was sent before.
+    /// Sends a request without responders. The server's reply proves that it has processed everything sent
+    /// before.
     async fn is_seen(&self) -> bool {
         let request = Request::new().timeout(Some(SEEN_WITHIN));
         match self.client.send_request(self.url.nowhere(), request).await {

@@ -1,10 +1,10 @@
-//! Where rooms are spread over servers that come and go, and it is for us to subscribe anew.
+//! Operations for buses that shard rooms over changing servers, where the bus itself must resubscribe.
 
 use super::{super::BusError, Envelope, Outbox, State, WAITING_ENVELOPES};
 use crate::model::RoomName;
 
 impl Outbox {
-    /// A connection is new: its server knows nothing of the rooms of these slots.
+    /// Handles a new connection, whose server has no subscriptions for these slots.
     pub(in crate::bus) fn begin(&self, slot_of: impl Fn(&RoomName) -> u16, mine: impl Fn(u16) -> bool) {
         let mut state = self.state.lock();
         let State { rooms, asked, unsettled, .. } = &mut *state;
@@ -14,7 +14,7 @@ impl Outbox {
             .extend(rooms.keys().map(|room| (slot_of(room), room.clone())).filter(|(slot, _)| mine(*slot)));
     }
 
-    /// Rooms may have gone to other servers, which know nothing of them.
+    /// Requests all subscriptions again, because rooms may have moved to other servers.
     pub(in crate::bus) fn ask_all_again(&self, slot_of: impl Fn(&RoomName) -> u16) {
         let mut state = self.state.lock();
         let State { rooms, unsettled, .. } = &mut *state;
@@ -23,7 +23,7 @@ impl Outbox {
         self.ring();
     }
 
-    /// The room is not subscribed to any more; if it is wanted, it is asked for again.
+    /// Handles a lost subscription. If the room is wanted, it is requested again.
     pub(in crate::bus) fn ask_again(&self, room: &RoomName, slot: u16) {
         let mut state = self.state.lock();
         if state.rooms.contains_key(room) {
@@ -33,7 +33,7 @@ impl Outbox {
         self.ring();
     }
 
-    /// These are to be sent again, before the others.
+    /// Returns envelopes to the front of the queue, to be sent first.
     pub(in crate::bus) fn put_back(&self, envelopes: Vec<Envelope>) {
         let waiting = &mut self.state.lock().envelopes;
         let oldest = (waiting.len() + envelopes.len()).saturating_sub(WAITING_ENVELOPES);
@@ -41,10 +41,10 @@ impl Outbox {
         self.lost(oldest);
     }
 
-    /// Tells who waits that there will be nothing.
+    /// Reports a refused subscription to the waiting callers.
     pub(in crate::bus) fn refused(&self, room: &RoomName, why: impl Fn() -> BusError) {
         let waiting = self.state.lock().rooms.get_mut(room).map(std::mem::take);
-        // Nobody may be waiting any more.
+        // The callers may have given up.
         waiting.into_iter().flatten().for_each(|one| drop(one.send(Err(why()))));
     }
 }

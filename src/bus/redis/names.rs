@@ -5,12 +5,12 @@ use crate::{
     model::RoomName,
 };
 
-/// The channels of one installation: `PREFIX{ROOM}:bus:DATABASE`. A server's databases share their channels, so the name
-/// says which is meant; the braces give a room's channel the slot of its keys.
+/// The channels of one installation: `PREFIX{ROOM}:bus:DATABASE`. All databases of a server share its channels,
+/// so the name contains the database. The braces give a room's channel the slot of its keys.
 pub(super) struct Names {
     prefix: String,
     ending: String,
-    /// On a cluster a channel has one server, too.
+    /// Whether channels are sharded, as on a cluster, where each channel has one server.
     sharded: bool,
 }
 
@@ -23,7 +23,7 @@ impl Names {
         }
     }
 
-    /// The room of a channel, if it is one of ours.
+    /// The room of a channel, if the channel is ours.
     pub(super) fn room(&self, channel: &[u8]) -> Option<RoomName> {
         let channel = str::from_utf8(channel).ok()?;
         let room = channel.strip_prefix(&self.prefix)?.strip_suffix(&self.ending)?;
@@ -36,7 +36,8 @@ impl Names {
         publish
     }
 
-    /// One command for each room: on a cluster each may have another slot, and each is answered by itself.
+    /// The command that subscribes or unsubscribes a room. Each room has its own command, because on a cluster
+    /// its slot may differ and because each is confirmed separately.
     pub(super) fn settle(&self, room: &RoomName, wanted: bool) -> Cmd {
         let mut settle = cmd(match (self.sharded, wanted) {
             (false, true) => "SUBSCRIBE",
@@ -48,7 +49,7 @@ impl Names {
         settle
     }
 
-    /// Whether this answers [`settle`](Self::settle) of that room.
+    /// Whether the answer confirms [`settle`](Self::settle) of that room.
     pub(super) fn confirms(&self, room: &RoomName, wanted: bool, answer: &Value) -> bool {
         let kinds = if wanted {
             [PushKind::Subscribe, PushKind::SSubscribe]

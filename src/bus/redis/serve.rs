@@ -16,13 +16,13 @@ use crate::{
     model::{LogThrottle, RoomName},
 };
 
-/// Envelopes and rooms that go together: more would only make a slow server's answers come later.
+/// Maximum number of envelopes and rooms in one pipeline. More would only delay a slow server's answers.
 const AT_ONCE: usize = 512;
 
-/// What a server did not take, as its slot is on its way to another one, is tried again after this.
+/// The pause before retrying what a server refused because its slot is being moved.
 const MOVE_PAUSE: Duration = Duration::from_millis(50);
 
-/// Has every server that has slots served, and rooms subscribed to anew where slots have moved.
+/// Serves every server that owns slots, and resubscribes rooms whose slots have moved.
 pub(super) async fn conduct(outbox: Arc<Outbox>, topology: Arc<Topology>, names: Arc<Names>) {
     let mut owners = map.owners();
     let mut served: HashMap<Address, (Arc<Client>, AbortOnDropHandle<()>)> = HashMap::new();
@@ -48,19 +48,19 @@ pub(super) async fn conduct(outbox: Arc<Outbox>, topology: Arc<Topology>, names:
     }
 }
 
-/// One server, and what is done with its connection.
+/// Serves the connection of one server.
 struct Server {
     outbox: Arc<Outbox>,
     topology: Arc<Topology>,
     names: Arc<Names>,
     client: Arc<Client>,
-    /// Rooms were subscribed to that nobody waited for.
+    /// Whether a subscription was confirmed after all its callers gave up.
     late: bool,
     refusals: LogThrottle,
 }
 
-/// The server answered something else than what it was asked: that a slot moved away was said in between. Only a new
-/// connection is in step again.
+/// An answer did not match its command, because a push message about a moved slot came in between. Only a new
+/// connection is in sync again.
 struct OutOfStep;
 
 impl Server {
@@ -75,13 +75,13 @@ impl Server {
         }
     }
 
-    /// Whether a slot is this server's.
+    /// Whether this server owns a slot.
     fn mine(&self) -> impl Fn(u16) -> bool + use<> {
         let (ranges, client) = (self.topology.now(), Arc::clone(&self.client));
         move |slot| ranges.range(slot..).next().is_some_and(|(_, owner)| Arc::ptr_eq(owner, &client))
     }
 
-    /// Works until the connection breaks.
+    /// Processes the outbox until the connection breaks.
     async fn work(&mut self, connection: &mut Connection) -> Result<(), OutOfStep> {
         let mut bell = self.outbox.bell();
         loop {
@@ -97,7 +97,7 @@ impl Server {
                 }
             }
             let Ok(answers) = connection.send(&self.commands(&work)).await else {
-                // The rooms are subscribed to on the next connection.
+                // The rooms are subscribed to again on the next connection.
                 self.outbox.lost(work.envelopes.len());
                 return Ok(());
             };
@@ -141,7 +141,7 @@ impl Server {
         Ok(())
     }
 
-    /// Gives back what another server may take.
+    /// Counts the sent envelopes, and returns those that another server may take.
     fn after_sending(
         &self,
         envelopes: Vec<Envelope>,
@@ -167,7 +167,7 @@ impl Server {
         Ok(back)
     }
 
-    /// The server does not take the room; true if another one may.
+    /// Handles a refused subscription. Returns true if another server may accept it.
     fn no_room(&self, room: &RoomName, refused: ServerError) -> bool {
         let error = RedisError::Refused(refused);
         let moved = error.makes_topology_stale();

@@ -15,44 +15,44 @@ use super::{
     wait_batch::{self, Job},
 };
 
-/// One server: the connection all calls to it share, made anew by itself whenever it breaks.
+/// One server. All calls share its connection, which reconnects by itself.
 pub(crate) struct Client {
     pub(crate) address: Address,
     state: watch::Receiver<State>,
-    /// With `?wait=`, calls go together.
+    /// With `?wait=`, the queue of the wait batches.
     batches: Option<mpsc::Sender<Job>>,
-    /// Asks for a new connection.
+    /// Requests a new connection.
     renew: Arc<Notify>,
     _tasks: Vec<AbortOnDropHandle<()>>,
 }
 
-/// How many replicas every call waits for, and for how long.
+/// How many replicas every call waits for, and the timeout.
 pub(crate) type Wait = (u64, Duration);
 
 #[derive(Clone)]
 enum State {
-    /// It may be up in a moment.
+    /// The connection is being opened.
     Connecting,
     Up(MultiplexedConnection),
     Down(Arc<str>),
 }
 
-/// How long a call waits for a connection that is being made; after that it is told that there is none.
+/// How long a call waits for a connection that is being opened before it fails.
 const GRACE: Duration = Duration::from_millis(250);
-/// A name, a handshake or a login that takes longer is given up.
+/// The timeout of name resolution, handshake and login.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
-/// Pauses between attempts double from the first to the longest, with jitter.
+/// The backoff between attempts to connect doubles from the first value to the longest, with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-/// A connection that lived that long was a good one: the next attempt follows at once.
+/// After a connection that lasted this long, the first reconnect follows at once.
 const STEADY: Duration = Duration::from_secs(1);
-/// A server that does not answer a ping in time is taken for gone. Both together are less than the first
-/// half of a select's deadline, so that a repeat still finds the new connection.
+/// A server that does not answer a ping in time counts as unreachable. Both durations together are less than
+/// the first half of a select's deadline, so that a retry can still use the new connection.
 const PING_EVERY: Duration = Duration::from_millis(500);
 const PING_WITHIN: Duration = Duration::from_secs(1);
 
 impl Client {
-    /// Connects in the background; `news` hears of every connection that came or went.
+    /// Connects in the background. `news` is notified of every new or lost connection.
     pub(crate) fn open(
         address: Address,
         connector: Arc<Connector>,
@@ -85,7 +85,7 @@ impl Client {
         Self { address, state: receiver, batches, renew, _tasks: tasks }
     }
 
-    /// Makes one call, which `asking` tells a cluster's node to answer although the slot is still on its way.
+    /// Sends a command. With `asking`, a cluster node answers although the slot is still being imported.
     pub(crate) async fn call(&self, cmd: Cmd, asking: bool) -> Result<Value, RedisError> {
         let Some(batches) = &self.batches else { return self.call_alone(cmd, asking).await };
         let (answer, answered) = oneshot::channel();
@@ -94,7 +94,7 @@ impl Client {
         answered.await.unwrap_or_else(|_| Err(given_up()))
     }
 
-    /// Asks something that has nothing to do with what is stored.
+    /// Sends a command that is not about stored data.
     pub(crate) async fn ask(&self, question: Cmd) -> Result<Value, RedisError> {
         self.call_alone(question, false).await
     }
@@ -111,15 +111,15 @@ impl Client {
         }
     }
 
-    /// The connection there is; one that is being made is waited for, but not long.
+    /// The current connection. Waits briefly for one that is being opened.
     ///
     /// # Errors
-    /// Why there is none.
+    /// Why there is no connection.
     pub(crate) async fn connection(&self) -> Result<Connection, RedisError> {
         Calls(self.state.clone()).connection().await
     }
 
-    /// Waits for a connection as long as it takes; for ever, if the client is closed.
+    /// Waits for a connection as long as it takes; for ever if the client is closed.
     pub(crate) async fn next_connection(&self) -> Connection {
         let mut state = self.state.clone();
         let connection = match state.wait_for(|state| matches!(state, State::Up(_))).await.as_deref() {
@@ -132,13 +132,13 @@ impl Client {
         }
     }
 
-    /// Another server may answer at this address by now, or the connection is of no use for another reason.
+    /// Replaces the connection, because it is unusable or the address may lead to another server now.
     pub(crate) fn renew(&self) {
         self.renew.notify_one();
     }
 }
 
-/// Sends over whatever connection there is.
+/// Sends over the current connection.
 pub(crate) struct Calls(watch::Receiver<State>);
 
 impl Calls {
@@ -158,7 +158,7 @@ impl Calls {
     }
 }
 
-/// One connection, for as long as it lives.
+/// One connection until it ends.
 pub(crate) struct Connection {
     connection: MultiplexedConnection,
     state: watch::Receiver<State>,
@@ -170,7 +170,7 @@ impl Connection {
         Self { connection, state, ended: false }
     }
 
-    /// Sends commands in one piece.
+    /// Sends commands as one pipeline.
     pub(crate) async fn send(&mut self, commands: &Pipeline) -> Result<Vec<Value>, RedisError> {
         let mut connection = self.connection.clone();
         tokio::select! {
@@ -178,15 +178,15 @@ impl Connection {
             answers = connection.send_packed_commands(commands, 0, commands.len()) => {
                 answers.map_err(RedisError::Lost)
             }
-            // What is handed over just as the connection breaks stays in between, and nobody would ever say so.
+            // A command handed over just as the connection breaks would never get an answer.
             () = self.end() => Err(given_up()),
         }
     }
 
-    /// Returns when the connection has ended.
+    /// Resolves when the connection has ended.
     pub(crate) async fn end(&mut self) {
         if !self.ended {
-            // A client that is closed ends its connection, too.
+            // Closing the client ends the connection, too.
             drop(self.state.changed().await);
             self.ended = true;
         }
@@ -247,7 +247,7 @@ impl Reconnector {
         outcome.map_err(|why| format!("cannot connect to {}: {why}", self.address))
     }
 
-    /// Uses a connection until it breaks, and tells how long it lived.
+    /// Uses a connection until it breaks, and returns how long it lasted.
     async fn live(&self, connection: MultiplexedConnection, driver: Driver) -> Duration {
         let (since, watched) = (Instant::now(), connection.clone());
         self.set(State::Up(connection.clone()));
@@ -260,7 +260,7 @@ impl Reconnector {
             wrong = self.connector.watch(watched, &self.policy) => wrong,
             () = self.renew.notified() => "it was of no use any more".to_owned(),
         };
-        // The driver is gone, and with it every call on its way: they know now that they do not know.
+        // The driver is dropped, so every call in flight has failed with an unknown outcome.
         let lived = since.elapsed();
         let reason = format!("the connection to {} broke: {why}", self.address);
         tracing::warn!(server = %self.address, "{reason}");
@@ -273,7 +273,7 @@ impl Reconnector {
         self.news.notify_one();
     }
 
-    /// Once is enough for the log, however long it lasts.
+    /// Logs an outage once, however long it lasts.
     fn say_failed(&self, why: &str, failures: u64) {
         if failures == 0 {
             tracing::warn!(server = %self.address, "{why}; trying again until it succeeds");
@@ -283,12 +283,12 @@ impl Reconnector {
     }
 }
 
-/// Ends when the server has stopped answering.
+/// Resolves when the server has stopped answering.
 async fn silence(mut connection: MultiplexedConnection, within: Duration) {
     let ping = redis::cmd("PING");
     loop {
         sleep(PING_EVERY).await;
-        // An error is an answer, too; a broken connection ends its driver.
+        // An error counts as an answer. A broken connection ends its driver.
         if timeout(within, connection.send_packed_command(&ping)).await.is_err() {
             return;
         }

@@ -12,10 +12,10 @@ use super::{
     connector::Connector,
 };
 
-/// The last slot of each range, and who has it.
+/// The last slot of each range, with the server that owns the range.
 pub(crate) type Ranges = BTreeMap<u16, Arc<Client>>;
 
-/// The servers we are connected to.
+/// The clients of all connected servers.
 pub(crate) struct Clients {
     open: Mutex<HashMap<Address, Arc<Client>>>,
     connector: Arc<Connector>,
@@ -24,12 +24,12 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    /// None yet; `news` hears of those that change.
+    /// Starts without clients. `news` is notified when a connection changes.
     pub(crate) fn new(connector: Connector, wait: Option<Wait>, news: Arc<Notify>) -> Self {
         Self { open: Mutex::default(), connector: Arc::new(connector), wait, news }
     }
 
-    /// The client to an address, made if there is none.
+    /// The client of an address, created if necessary.
     pub(crate) fn get(&self, address: &Address) -> Arc<Client> {
         let make = || {
             let (connector, news) = (Arc::clone(&self.connector), Arc::clone(&self.news));
@@ -38,12 +38,12 @@ impl Clients {
         Arc::clone(self.open.lock().connector(address.clone()).or_insert_with(make))
     }
 
-    /// Those that are open.
+    /// The addresses of all clients.
     pub(crate) fn addresses(&self) -> Vec<Address> {
         self.open.lock().keys().cloned().collect()
     }
 
-    /// Closes those that nothing leads to any more.
+    /// Closes the clients that own no slots any more.
     pub(crate) fn keep_only(&self, ranges: &Ranges) {
         let used = |address: &Address| ranges.values().any(|client| client.address == *address);
         self.open.lock().retain(|address, _| used(address));

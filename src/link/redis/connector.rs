@@ -10,61 +10,62 @@ use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
 use super::{Address, error::in_words, policy::Policy, url::Access};
 
-/// How every connection of one kind is opened.
+/// Opens the connections of one kind.
 pub(crate) struct Connector {
     role: Role,
     tls: Option<TlsConnector>,
     access: Access,
     listener: Option<Listener>,
-    /// How often a server is asked who it is, while connected.
+    /// The interval at which a connected server's role is checked.
     look_every: Duration,
 }
 
-/// Hears what a server says unasked, and must not block. It takes Redis 6 or later, and databases do not matter.
+/// Receives push messages. It must not block. Push messages need Redis 6 or later, and are independent of the
+/// selected database.
 pub(crate) type Listener = Arc<dyn Fn(PushInfo) + Send + Sync>;
 
-/// What a server must be.
+/// The required role of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// The one that takes writes; another would answer reads with what is old.
+    /// The server that takes writes. A replica would return stale data.
     Primary,
-    /// A cluster's nodes say by themselves when another one must be asked.
+    /// A node of a cluster, which redirects by itself.
     ClusterNode,
-    /// Knows which server is the primary.
+    /// A server that knows the primary.
     Sentinel,
 }
 
-/// A connection lives as long as its driver is polled.
+/// The connection works only while its driver is polled.
 pub(crate) type Driver = BoxFuture<'static, ()>;
 
-/// Each time about so long after the one before, so that not all nodes ask at once.
+/// The average interval, with jitter so that nodes do not all check at once.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
-/// Requests on their way into one connection; more wait at the door.
+/// Requests queued in one connection; further ones wait to enter.
 const QUEUED_REQUESTS: usize = 1024;
 
 impl Connector {
     pub(crate) fn new(access: &Access, role: Role, tls: Option<TlsConnector>) -> Self {
         let mut access = access.clone();
         if role == Role::Sentinel {
-            // What the URL says is for the servers they watch over.
+            // The URL's credentials are for the servers that the sentinels watch.
             access = Access { user: None, password: None, database: 0, ..access };
         }
         Self { role, tls, access, listener: None, look_every: LOOK_EVERY }
     }
 
-    /// The same for servers that are asked more often who they are.
+    /// Changes the interval of role checks.
     #[cfg(test)]
     pub(super) fn looking_every(self, look_every: Duration) -> Self {
         Self { look_every, ..self }
     }
 
-    /// The same for connections on which somebody listens.
+    /// Sets the listener of push messages.
     pub(crate) fn heard_by(self, listener: Option<Listener>) -> Self {
         Self { listener, ..self }
     }
 
-    /// Connects, logs in and looks whether it is the right kind of server.
+    /// Connects, logs in and checks the server's role.
     ///
     /// # Errors
     /// One line that says what is wrong.
@@ -82,13 +83,13 @@ impl Connector {
         checked.map(|()| (connection, driver))
     }
 
-    /// Asks the server from time to time who it is, and ends with what is wrong when it is not the right one any more.
+    /// Checks the server's role from time to time. Returns what is wrong when the role no longer fits.
     pub(crate) async fn watch(&self, mut connection: MultiplexedConnection, policy: &Policy) -> String {
         let questions = self.questions();
         loop {
             sleep(self.look_every.mul_f64(0.75 + fastrand::f64() / 2.0)).await;
             let answers = connection.send_packed_commands(&questions, 0, questions.len()).await;
-            // A connection that broke is seen elsewhere, and a server that is busy is asked again.
+            // A broken connection is noticed elsewhere, and a busy server is checked again later.
             if let Ok(answers) = answers
                 && let Some(wrong) = self.look_at(&answers, policy)
             {
@@ -112,7 +113,7 @@ impl Connector {
     }
 
     fn settings(&self) -> (RedisConnectionInfo, AsyncConnectionConfig) {
-        // Whoever waits for an answer knows how long; a connection that is dead is noticed by its heartbeat.
+        // No response timeout here: callers have their own, and pings detect a dead connection.
         let config =
             AsyncConnectionConfig::new().set_response_timeout(None).set_pipeline_buffer_size(QUEUED_REQUESTS);
         let info =
@@ -120,7 +121,7 @@ impl Connector {
         let Some(listener) = self.listener.clone() else {
             return (info.set_protocol(ProtocolVersion::RESP2), config);
         };
-        // In this protocol a login cannot come later.
+        // RESP3 requires the login in its first command.
         let info = info.set_protocol(ProtocolVersion::RESP3);
         let info = self.access.user.iter().fold(info, RedisConnectionInfo::set_username);
         let info = self.access.password.iter().fold(info, RedisConnectionInfo::set_password);
@@ -131,7 +132,7 @@ impl Connector {
         (info, config.set_push_sender(hear))
     }
 
-    /// Says who we are, and asks who the server is.
+    /// Logs in and checks the server's role.
     async fn log_in(&self, connection: &mut MultiplexedConnection, policy: &Policy) -> Result<(), String> {
         let mut words = self.login();
         let introduced = words.len();
@@ -152,7 +153,7 @@ impl Connector {
         self.look_at(answers, policy).map_or(Ok(()), Err)
     }
 
-    /// Who the server is, and whether it keeps everything.
+    /// Queries the server's role and its eviction policy.
     fn questions(&self) -> Pipeline {
         let mut questions = Pipeline::new();
         questions.cmd(if self.role == Role::Primary { "ROLE" } else { "PING" });
@@ -160,7 +161,7 @@ impl Connector {
         questions
     }
 
-    /// What the answers say is wrong with the server, if it is not one for us.
+    /// Returns what is wrong with the server, judging by its answers.
     fn look_at(&self, answers: &[Value], policy: &Policy) -> Option<String> {
         if self.role != Role::Sentinel && self.listener.is_none() {
             policy.hear(answers.get(1));
@@ -173,7 +174,7 @@ impl Connector {
         }
     }
 
-    /// Done by ourselves, to pass on what the server says about it.
+    /// Logs in explicitly, so that the server's error message can be passed on.
     fn login(&self) -> Pipeline {
         let mut login = Pipeline::new();
         if self.listener.is_some() {
@@ -189,7 +190,7 @@ impl Connector {
     }
 }
 
-/// Whoever may run our scripts need not be allowed to ask who is who.
+/// Users may lack the permission to query roles; running our scripts suffices.
 fn is_not_allowed(answer: &Value) -> bool {
     matches!(answer, Value::ServerError(refused) if matches!(refused.code(), "NOPERM" | "ERR"))
 }

@@ -1,4 +1,4 @@
-//! Asking a cluster's nodes who has which slots, or sentinels who the primary is.
+//! Discovers the slot owners from a cluster's nodes, or the primary from sentinels.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,27 +14,27 @@ use super::{
     slot::SLOTS,
 };
 
-/// Who is asked.
+/// The servers to ask.
 pub(crate) enum Source {
-    /// Those we are connected to, then these.
+    /// The connected nodes first, then these seeds.
     Cluster(Vec<Address>),
     Sentinels(Sentinels),
 }
 
-/// The sentinels and the name their primary goes by.
+/// The sentinels, and the name of their primary.
 pub(crate) struct Sentinels {
     clients: Vec<Client>,
     name: String,
 }
 
-/// Whoever takes longer to tell is not asked further.
+/// The timeout of one server, after which the next is asked.
 const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 
 impl Source {
-    /// Asks one after the other until one tells.
+    /// Asks one server after the other until one answers.
     ///
     /// # Errors
-    /// Why the last of them did not.
+    /// Why the last one did not answer.
     pub(crate) async fn ask(&self, clients: &Clients) -> Result<Ranges, String> {
         match self {
             Self::Cluster(seeds) => ask_nodes(seeds, clients).await,
@@ -66,7 +66,7 @@ impl Sentinels {
     }
 }
 
-/// Begins anywhere, so that one node with old news is not the only one ever asked.
+/// Asks in random order, so that one node with stale data is not the only one ever asked.
 async fn ask_nodes(seeds: &[Address], clients: &Clients) -> Result<Ranges, String> {
     let mut nodes = clients.addresses();
     fastrand::shuffle(&mut nodes);
@@ -91,15 +91,15 @@ async fn answer(client: &Client, question: Cmd) -> Result<Value, String> {
     answer.map_err(|error| error.to_string())
 }
 
-/// `[host, port]`.
+/// Parses `[host, port]`.
 fn primary(value: &Value) -> Option<Address> {
     let Value::Array(parts) = value else { return None };
     let [host, port] = parts.as_slice() else { return None };
     Some(Address { host: text(host)?, port: text(port)?.parse().ok()? })
 }
 
-/// `[[first slot, last slot, [host, port, id, ...], replicas...], ...]`. A node that does not know its own name
-/// leaves it out: then it is the one that was asked.
+/// Parses `[[first slot, last slot, [host, port, id, ...], replicas...], ...]`. A node that does not know its
+/// own host name leaves it empty and means itself.
 fn ranges(value: &Value, asked: &Address, clients: &Clients) -> Option<Ranges> {
     let Value::Array(rows) = value else { return None };
     let mut ranges = Ranges::new();

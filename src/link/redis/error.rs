@@ -2,20 +2,20 @@ use std::fmt;
 
 use redis::ServerError;
 
-/// Why a call got no answer from a script.
+/// A call without an answer from a script.
 #[derive(Debug, Clone)]
 pub(crate) enum RedisError {
-    /// It was not sent; this is why.
+    /// The call was not sent, with the reason.
     Away(String),
-    /// It was sent, and then the connection broke.
+    /// The call was sent, and then the connection broke.
     Lost(redis::RedisError),
     /// The server answered with an error.
     Refused(ServerError),
-    /// It is done, but not on as many replicas as asked for.
+    /// The call took effect, but on fewer replicas than required.
     NotReplicated { acknowledged: u64, wanted: u64 },
 }
 
-/// What is in a reason that no waiting mends, and what to do.
+/// Parts of messages whose errors last until the configuration changes, with advice.
 const HOPELESS: [(&str, &str); 11] = [
     ("NOAUTH", "write the password into the URL: redis://:PASSWORD@HOST"),
     ("WRONGPASS", "correct user and password in the URL"),
@@ -39,24 +39,24 @@ const HOPELESS: [(&str, &str); 11] = [
     ("it is not a Redis server", "correct host and port in the URL"),
 ];
 
-/// What is in a reason that may mend by itself, and what to do if it does not.
+/// Part of a message whose error may be temporary, with advice.
 const UNFOUND: (&str, &str) =
     ("failed to lookup address", "is the host in the URL right? waiting until it is found");
 
-/// A reason with what to do about it if it does not mend by itself.
+/// Appends advice to the message of an error that may be temporary.
 pub(crate) fn with_advice(why: String) -> String {
     let (words, advice) = UNFOUND;
     if why.contains(words) { format!("{why}; {advice}") } else { why }
 }
 
-/// What to do about a reason that no waiting mends; `may_not` is for a user who may not do what is needed.
+/// Advice for an error that lasts until the configuration changes; `may_not` is for a missing permission.
 pub(crate) fn advice<'a>(why: &str, may_not: &'a str) -> Option<&'a str> {
     let advice = HOPELESS.iter().find(|(words, _)| why.contains(words)).map(|(_, advice)| *advice);
     advice.or_else(|| why.contains("NOPERM").then_some(may_not))
 }
 
 impl RedisError {
-    /// Whether another server may be the right one by now.
+    /// Whether another server may be responsible by now.
     pub(crate) fn makes_topology_stale(&self) -> bool {
         match self {
             Self::Away(_) | Self::Lost(_) => true,
@@ -81,7 +81,7 @@ impl fmt::Display for RedisError {
     }
 }
 
-/// An error of the server in one line, as it said it; without what it was asked, which it may repeat.
+/// A server's error in one line. The arguments of the command are left out, because they may be repeated in it.
 pub(crate) fn in_words(refused: &ServerError) -> String {
     let details = refused.details().unwrap_or_default();
     let details = details.split(", with args beginning with").next().unwrap_or_default();

@@ -3,13 +3,13 @@ use redis::Value;
 
 use super::Address;
 
-/// What a server does when its memory is full, as it last said.
+/// A server's eviction policy, as last reported.
 pub(crate) struct Policy {
     address: Address,
     last: Mutex<Option<String>>,
 }
 
-/// With this it refuses changes, and keeps what it has.
+/// The policy that refuses changes and evicts nothing when memory is full.
 const KEEPS_ALL: &str = "noeviction";
 
 impl Policy {
@@ -17,7 +17,8 @@ impl Policy {
         Self { address, last: Mutex::default() }
     }
 
-    /// Takes the answer to `CONFIG GET maxmemory-policy`; who may not ask hears nothing. Each change is said once.
+    /// Takes the answer to `CONFIG GET maxmemory-policy` and logs each change. Without the permission to query
+    /// it, nothing is logged.
     pub(crate) fn hear(&self, answer: Option<&Value>) {
         let Some(Value::Array(answer)) = answer else { return };
         let Some(Value::BulkString(policy)) = answer.get(1) else { return };
@@ -51,7 +52,7 @@ impl Policy {
     }
 }
 
-/// What is to be said of a policy.
+/// A change of the policy to log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum News {
     MayDrop,

@@ -1,19 +1,19 @@
 use crate::model::RoomName;
 
-/// Slots of a cluster.
+/// The number of slots in a cluster.
 pub(crate) const SLOTS: u16 = 16384;
 
-/// The slot of a room's keys and channels: that of the name between the braces.
+/// The slot of a room's keys and channels, which have the room's name between braces.
 pub(crate) fn slot(room: &RoomName) -> u16 {
     slot_of(room.as_str())
 }
 
-/// The slot of keys with this between their braces.
+/// The slot of keys with this hash tag between their braces.
 pub(crate) fn slot_of(tag: &str) -> u16 {
     crc16(tag.as_bytes()) % SLOTS
 }
 
-/// CRC-16/XMODEM, as the cluster specification asks for.
+/// CRC-16/XMODEM, as the cluster specification requires.
 fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |crc, byte| {
         (0..8).fold(crc ^ u16::from(*byte) << 8, |crc, _| {

@@ -1,4 +1,4 @@
-//! What a server becomes while it is connected to, on a server that says what a test wants.
+//! Tests how role changes of a connected server are noticed, with a scripted server.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -16,14 +16,14 @@ use super::{
     url::Access,
 };
 
-/// What the server says of itself.
+/// What the server reports about itself.
 #[derive(Default)]
 struct Says {
     role: Mutex<&'static str>,
     policy: Mutex<&'static str>,
 }
 
-/// A server that knows the questions of an [`Connector`], and one connection.
+/// A server that answers the queries of a [`Connector`], on one connection.
 async fn server(says: Arc<Says>) -> Address {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -43,7 +43,7 @@ async fn server(says: Arc<Says>) -> Address {
     Address { host: "127.0.0.1".to_owned(), port }
 }
 
-/// The words of one command.
+/// Reads the words of one command.
 async fn command(stream: &mut BufReader<TcpStream>) -> io::Result<Vec<String>> {
     let mut words = Vec::new();
     for _ in 0..number(stream).await? {
@@ -54,7 +54,7 @@ async fn command(stream: &mut BufReader<TcpStream>) -> io::Result<Vec<String>> {
     Ok(words)
 }
 
-/// What stands behind the sign of a connection.
+/// Reads the number after a type byte.
 async fn number(stream: &mut BufReader<TcpStream>) -> io::Result<usize> {
     let mut connection = String::new();
     stream.read_line(&mut connection).await?;

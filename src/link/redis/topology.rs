@@ -23,18 +23,18 @@ use super::{
 };
 use crate::link::tls::tls;
 
-/// Which server has which room. One server alone is a map with one connector.
+/// Which server owns which slot. A single server is a topology with one client.
 pub(crate) struct Topology {
     known: watch::Receiver<Known>,
     clients: Arc<Clients>,
-    /// What we know does not fit any more.
+    /// Notified when the topology may be stale.
     refresh: Arc<Notify>,
     _discovery: Option<AbortOnDropHandle<()>>,
 }
 
 #[derive(Clone)]
 enum Known {
-    /// Asking for the first time.
+    /// The first discovery is in progress.
     Discovering,
     Ranges(Arc<Ranges>),
     Nothing(Arc<str>),
@@ -50,16 +50,16 @@ impl Known {
     }
 }
 
-/// How long a call waits for the map when there is none yet.
+/// How long a call waits for the first discovery.
 const GRACE: Duration = Duration::from_millis(500);
-/// While doubts go on, servers are asked that often at most.
+/// The minimum time between discoveries.
 const DISCOVERY_PAUSE: Duration = Duration::from_millis(100);
 
 impl Topology {
-    /// Begins to connect, in the background. A listener hears all servers but sentinels.
+    /// Connects in the background. The listener receives the push messages of all servers except sentinels.
     ///
     /// # Errors
-    /// Nothing to trust in encrypted connections.
+    /// No root certificates were found for encrypted connections.
     pub(crate) fn open(target: &RedisUrl, listener: Option<Listener>) -> Result<Self, String> {
         let tls = target.access.tls.then(tls).transpose()?.map(|config| TlsConnector::from(Arc::new(config)));
         let refresh = Arc::<Notify>::default();
@@ -85,7 +85,7 @@ impl Topology {
         Ok(Self { known: receiver, clients, refresh, _discovery: discovery })
     }
 
-    /// The server that has a slot.
+    /// The server that owns a slot.
     pub(crate) async fn of(&self, slot: u16) -> Result<Arc<Client>, RedisError> {
         let ranges = self.ranges().await?;
         let found = ranges.range(slot..).next().map(|(_, client)| Arc::clone(client));
@@ -95,7 +95,7 @@ impl Topology {
         })
     }
 
-    /// Every server that has a slot, each once.
+    /// Every server that owns a slot, once.
     pub(crate) async fn all(&self) -> Result<Vec<Arc<Client>>, RedisError> {
         let ranges = self.ranges().await?;
         let by_address: BTreeMap<_, _> =
@@ -103,7 +103,7 @@ impl Topology {
         Ok(by_address.into_values().collect())
     }
 
-    /// For every server that has a slot the first of the tags that lies on it.
+    /// For each server that owns slots, the first of the tags that hashes to it.
     pub(crate) async fn one_of_each(
         &self,
         tags: impl Iterator<Item = String>,
@@ -123,12 +123,12 @@ impl Topology {
         Ok(found)
     }
 
-    /// The server at an address a node of the cluster named.
+    /// The server at an address from a redirect.
     pub(crate) fn at(&self, address: &Address) -> Arc<Client> {
         self.clients.get(address)
     }
 
-    /// The map as it is now; empty when there is none yet.
+    /// The current topology; empty if none is known yet.
     pub(crate) fn now(&self) -> Arc<Ranges> {
         match &*self.known.borrow() {
             Known::Ranges(ranges) => Arc::clone(ranges),
@@ -136,15 +136,15 @@ impl Topology {
         }
     }
 
-    /// The map as it is now and whenever it changes.
+    /// The current topology, and every later change.
     pub(crate) fn owners(&self) -> Owners {
         let mut known = self.known.clone();
-        // One that is there from the beginning counts.
+        // Delivers a topology that is known already, too.
         known.mark_changed();
         Owners(known)
     }
 
-    /// Has the map learnt anew.
+    /// Requests a new discovery.
     pub(crate) fn refresh(&self) {
         self.refresh.notify_one();
     }
@@ -160,11 +160,11 @@ impl Topology {
     }
 }
 
-/// Follows who has what.
+/// Follows changes of the topology.
 pub(crate) struct Owners(watch::Receiver<Known>);
 
 impl Owners {
-    /// Waits for a map that was not seen yet; for ever, if there will be no more.
+    /// Waits for the next topology; for ever if the topology is closed.
     pub(crate) async fn next(&mut self) -> Arc<Ranges> {
         while self.0.changed().await.is_ok() {
             if let Known::Ranges(ranges) = &*self.0.borrow_and_update() {
@@ -193,7 +193,7 @@ async fn keep_discovering(
                     news
                 });
             }
-            // What was known may still be right, and its servers say it when not.
+            // The known topology may still be right. If not, its servers report that.
             Err(why) => {
                 tracing::debug!("{why}");
                 refresh.notify_one();

@@ -1,5 +1,5 @@
-//! What a URL asks for. No message here shows more of the URL than its scheme and the part that is wrong, and
-//! never what stands before an `@`.
+//! Parses a Redis URL. Error messages show only its scheme and the invalid part, and never what precedes an
+//! `@`.
 
 use std::{fmt, time::Duration};
 
@@ -8,7 +8,7 @@ use crate::{
     model::{option_name, room_ttl},
 };
 
-/// `redis://[[USER]:PASSWORD@]HOST[:PORT][/DB][?OPTIONS]`, taken apart.
+/// The parts of `redis://[[USER]:PASSWORD@]HOST[:PORT][/DB][?OPTIONS]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RedisUrl {
     pub(crate) servers: Servers,
@@ -16,18 +16,18 @@ pub(crate) struct RedisUrl {
     pub(crate) options: UrlOptions,
 }
 
-/// Which servers there are to begin with.
+/// The servers that a URL names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Servers {
-    /// This one.
+    /// A single server.
     One(Address),
-    /// Any of these tells which has what.
+    /// Nodes of a cluster.
     Cluster(Vec<Address>),
-    /// Any of these tells which is the primary of that name.
+    /// Sentinels, and the name of their primary.
     Sentinels(Vec<Address>, String),
 }
 
-/// How to get in.
+/// Encryption and credentials.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Access {
     pub(crate) tls: bool,
@@ -36,14 +36,14 @@ pub(crate) struct Access {
     pub(crate) database: u32,
 }
 
-/// What stands after the `?`.
+/// The options after the `?`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UrlOptions {
-    /// Every call waits for so many replicas, for so long at most.
+    /// How many replicas every call waits for, and the timeout.
     pub(crate) wait: Option<(u64, Duration)>,
-    /// After how long a room that nobody uses may go, zero for never, if the URL says so.
+    /// How long an unused room is kept, if the URL says so; zero: for ever.
     pub(crate) room_ttl: Option<Duration>,
-    /// Begins every key.
+    /// The prefix of every key.
     pub(crate) prefix: String,
 }
 
@@ -54,7 +54,8 @@ const REDIS_PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
 const PREFIX: &str = "asset-arbiter:";
 const WAIT_TIMEOUT: Duration = Duration::from_secs(1);
-/// Longer than any deadline of a select; beyond it a dead connection could not be told from a slow replica.
+/// Longer than any deadline of a select. With a longer one, a dead connection could not be told from a slow
+/// replica.
 const LONGEST_WAIT_MS: u64 = 10_000;
 const MOST_REPLICAS: u64 = 100;
 const LONGEST_PREFIX: usize = 64;
@@ -63,7 +64,7 @@ const OPTIONS: &str = "wait, wait_timeout_ms, ttl and prefix";
 type Result<T> = std::result::Result<T, String>;
 
 impl RedisUrl {
-    /// Takes a URL apart.
+    /// Parses a URL.
     ///
     /// # Errors
     /// One line that says what is wrong and what would be right.
@@ -103,7 +104,7 @@ impl UrlOptions {
     }
 }
 
-/// Without the password.
+/// Leaves out the credentials.
 impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Access")
@@ -151,7 +152,8 @@ fn number(name: &str, value: &str, most: u64) -> Result<u64> {
     number.ok_or_else(|| format!("{name} is a number from 1 to {most}, not {value:?}"))
 }
 
-/// Braces would take the place of those that keep a room's keys together.
+/// Checks a prefix. Braces are refused, because they would replace the hash tag that keeps a room's keys
+/// together.
 fn checked_prefix(prefix: String) -> Result<String> {
     let fits =
         prefix.len() <= LONGEST_PREFIX && prefix.chars().all(|c| c.is_ascii_graphic() && !"{}".contains(c));

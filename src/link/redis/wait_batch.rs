@@ -1,5 +1,5 @@
-//! Calls that must be on replicas before they are answered. A server does nothing else for a connection that
-//! waits for replicas, so calls that come meanwhile go together and share the next wait.
+//! Batches calls that must be replicated before they are answered. A connection that waits for replicas is
+//! blocked, so calls that arrive meanwhile are sent together and share the next WAIT.
 
 use redis::{Cmd, Pipeline, Value};
 use tokio::sync::{mpsc, oneshot};
@@ -9,24 +9,24 @@ use super::{
     error::RedisError,
 };
 
-/// One call and where its answer goes.
+/// One call and the channel for its answer.
 pub(crate) struct Job {
     pub(crate) cmd: Cmd,
     pub(crate) asking: bool,
     pub(crate) answer: oneshot::Sender<Result<Value, RedisError>>,
 }
 
-/// Calls that wait for their turn; more wait at the door.
+/// Maximum number of queued calls; further ones wait to enter.
 pub(crate) const QUEUED_CALLS: usize = 1024;
 
-/// Calls that go together: a full one keeps the server busy for a few milliseconds.
+/// Maximum number of calls in a batch. A full batch keeps the server busy for a few milliseconds.
 const CALLS_AT_ONCE: usize = 64;
 
-/// Sends calls in groups, each with one WAIT behind it, until nobody can make calls any more.
+/// Sends calls in batches, each followed by one WAIT, until all senders are gone.
 pub(crate) async fn run(mut jobs: mpsc::Receiver<Job>, sender: Calls, wait: Wait) {
     let mut group = Vec::with_capacity(CALLS_AT_ONCE);
     while jobs.recv_many(&mut group, CALLS_AT_ONCE).await > 0 {
-        // Nobody waits for these any more, and they were not sent.
+        // Their callers have been cancelled, and these calls were not sent.
         group.retain(|job| !job.answer.is_closed());
         if !group.is_empty() {
             send(group.drain(..), &sender, wait).await;
@@ -55,12 +55,12 @@ async fn send(group: impl Iterator<Item = Job>, sender: &Calls, (replicas, withi
                 _ => Err(RedisError::NotReplicated { acknowledged, wanted: replicas }),
             }
         });
-        // A caller that went away does not want to know.
+        // The caller may have been cancelled.
         drop(answer.send(verdict));
     }
 }
 
-/// How many replicas a WAIT found; a server that cannot wait has none.
+/// The number of replicas that a WAIT returned; 0 from a server without WAIT.
 fn acknowledged(answer: Option<&Value>) -> u64 {
     match answer {
         Some(Value::Int(replicas)) => u64::try_from(*replicas).unwrap_or_default(),

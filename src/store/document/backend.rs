@@ -11,11 +11,11 @@ use crate::{
     },
 };
 
-/// Where documents lie, each to be written only if it is as it was read.
+/// Stores documents and writes each on the condition that it is unchanged.
 ///
 /// # Errors
-/// As in [`RecordStore`]: a read that fails is `Unavailable`, as is a write that surely did nothing; any other that fails is
-/// `OutcomeUnknown`.
+/// As in [`RecordStore`]: a failed read is `Unavailable`, as is a write that certainly did nothing; any other
+/// failed write is `OutcomeUnknown`.
 #[async_trait]
 pub(in crate::store) trait DocumentBackend: Send + Sync + 'static {
     /// As in [`RecordStore`].
@@ -27,18 +27,18 @@ pub(in crate::store) trait DocumentBackend: Send + Sync + 'static {
     /// As in [`RecordStore`].
     const MOST_GRANTS: usize = usize::MAX;
 
-    /// What a write needs to know of the read before it, such as what lay there word for word.
+    /// What a write needs from the preceding read, such as the exact bytes that were read.
     type Seen: Send;
 
     /// As in [`RecordStore`].
     fn room_ttl(&self) -> Option<Duration>;
 
-    /// Reads an asset whole, as of one moment after the read began, as durable as a write. A document whose time is
-    /// over is none.
+    /// Reads a whole asset, as one snapshot taken after the call began and as durable as a write. An expired
+    /// document counts as absent.
     async fn load(&self, room: &RoomName, asset: &AssetName) -> Result<(Option<Document>, Self::Seen)>;
 
-    /// Writes what [`Document::after`] makes of a change, if there lies what was `read`. `false`: there lies something
-    /// else by now, and nothing was written.
+    /// Writes the result of [`Document::after`] if the stored document is still as `read`. Returns `false`,
+    /// without writing anything, if it has changed.
     async fn replace(
         &self,
         room: &RoomName,
@@ -47,7 +47,7 @@ pub(in crate::store) trait DocumentBackend: Send + Sync + 'static {
         change: Change,
     ) -> Result<bool>;
 
-    /// Every asset of a room, in any order, each with no more than its first `holders` holders.
+    /// Reads every asset of a room, in any order, each with at most its first `holders` holders.
     async fn load_all(&self, room: &RoomName, holders: usize) -> Result<Vec<(AssetName, Document)>>;
 
     /// As in [`Store`](crate::store::Store).
@@ -66,7 +66,7 @@ pub(in crate::store) trait DocumentBackend: Send + Sync + 'static {
     async fn ping(&self) -> Result<()>;
 }
 
-/// RecordStore of the documents on a backend.
+/// A [`RecordStore`] over the documents of a backend.
 pub(in crate::store) struct Documents<S>(pub(in crate::store) S);
 
 impl<S: DocumentBackend> Documents<S> {
@@ -76,7 +76,7 @@ impl<S: DocumentBackend> Documents<S> {
         Ok((found, seen))
     }
 
-    /// By name.
+    /// Reads every asset of a room, ordered by name.
     async fn load_all(&self, room: &RoomName, holders: usize) -> Result<Vec<(AssetName, Document)>> {
         let check = |(asset, found)| checked::<S>(room, &asset, found, holders).map(|found| (asset, found));
         let mut all =
@@ -161,7 +161,7 @@ impl<S: DocumentBackend> RecordStore for Documents<S> {
     }
 }
 
-/// A document that may have more holders than asked for, as it should be.
+/// Truncates the holders and validates a document.
 fn checked<S: DocumentBackend>(
     room: &RoomName,
     asset: &AssetName,

@@ -1,5 +1,5 @@
-//! What documents are, and all that a store is put through on documents that lie in memory: with it the rules that
-//! stores of this kind share.
+//! Tests of documents, and the whole conformance suite on documents in memory, which covers the rules shared by
+//! optimistic stores.
 
 mod in_memory;
 
@@ -25,7 +25,7 @@ fn whole() -> Arc<dyn Store> {
     InMemory::<{ usize::MAX }>::store()
 }
 
-/// Few enough grants in one write that most selects take more than one.
+/// A store with so few grants per write that most selects need several.
 fn split() -> Arc<dyn Store> {
     InMemory::<2>::store()
 }
@@ -78,7 +78,7 @@ async fn of_many_who_come_in_between_each_other_nobody_is_lost() {
     ground.create(Node::new().next(), &sword, 100).await;
     let ask = |players: &[PlayerName]| {
         let (ground, sword, players) = (ground.clone(), sword.clone(), players.to_vec());
-        // Each is a node of its own, and patient.
+        // Each task is a node of its own and retries.
         tokio::spawn(async move {
             let call = Node::new().next();
             loop {
@@ -90,7 +90,7 @@ async fn of_many_who_come_in_between_each_other_nobody_is_lost() {
         })
     };
     let verdicts = join_all(crowd.chunks(5).map(ask)).await.into_iter().flat_map(std::result::Result::unwrap);
-    // A repeat of a call whose first part was written is told of that part as held already.
+    // A retry of a call whose first part was written gets that part as `AlreadyHeld`.
     let won = verdicts.filter(|verdict| !matches!(verdict, Verdict::SoldOut)).count();
     let state = ground.state(&sword).await;
     assert_eq!((won, state.held, state.revision), (100, 100, 100));
@@ -129,7 +129,7 @@ async fn a_select_of_more_than_one_write_takes_is_one_select_to_its_caller() {
     assert_eq!((again.verdicts, again.repeated, again.state), (firsts, true, selected.state));
 }
 
-/// A write that reached the store twice is answered as one that came too late.
+/// The second copy of a duplicated write is answered as stale.
 #[tokio::test]
 async fn a_write_that_was_made_after_all_is_found_by_its_own_call() {
     let backend = Arc::new(InMemory::<2>::new());
@@ -140,7 +140,7 @@ async fn a_write_that_was_made_after_all_is_found_by_its_own_call() {
     let selected = ground.select(node.next(), &sword, from_ref(&ann)).await;
     assert_eq!((selected.verdicts, selected.repeated), (vec![already(1)], true));
 
-    // Nobody knows any more who was granted what.
+    // Now the winners cannot be known any more.
     *backend.trick.lock() = Some(|document| {
         let Counter { units, revision, .. } = document.counter;
         let gone =

@@ -8,7 +8,8 @@ use aws_sdk_dynamodb::{
 };
 use metrics::{Counter, counter};
 
-/// What the table's requests cost, as the service counts it. What it refuses costs, too, but it does not say how much.
+/// The capacity units consumed by the table's requests, as reported by the service. Refused requests cost
+/// capacity, too, but the service does not report how much.
 pub(super) struct Capacity {
     read: Counter,
     write: Counter,
@@ -27,9 +28,9 @@ impl Capacity {
     }
 }
 
-/// An answer that says what it cost.
+/// An answer that reports its cost.
 pub(super) trait Metered {
-    /// Whether the request may have changed something.
+    /// Whether the request is a write.
     const WRITES: bool;
 
     fn units(&self) -> f64;

@@ -15,7 +15,7 @@ use super::{
     url::DynamoUrl,
 };
 
-/// The way to the table. It is found and looked at in the background, again and again until it is as it should be.
+/// Access to the table. A background task looks for the table until it exists and has the right schema.
 pub(super) struct Client {
     state: watch::Receiver<State>,
     permits: Semaphore,
@@ -30,21 +30,22 @@ enum State {
     Failed(DynamoError),
 }
 
-/// Until when a call goes on trying.
+/// When a call stops retrying.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline(Instant);
 
-/// A call gives up after so long, which is less than half of what a caller has by default. It comes again.
+/// The deadline of a call: less than half of a caller's default deadline, so that the caller can retry it.
 const PATIENCE: Duration = Duration::from_millis(2300);
-/// A request that is not answered by then is made again: hundreds of times what the service needs.
+/// The timeout of a request, after which it is retried: hundreds of times what the service needs.
 const ANSWER_WITHIN: Duration = Duration::from_millis(1100);
-/// Requests on their way at once. Each has a connection of its own; at 5 ms each they are 50,000 a second, above what
-/// an on-demand table takes at first.
+/// Maximum number of concurrent requests. Each has its own connection. At 5 ms each they are 50,000 a second,
+/// more than an on-demand table takes at first.
 const MOST_AT_ONCE: usize = 256;
-/// The service asks to come more slowly. The pause, drawn from zero up, doubles from the first to the longest.
+/// The backoff when the service throttles, drawn between zero and a bound that doubles from the first value to
+/// the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_millis(400);
-/// Between two searches for a table that is not there or not ready.
+/// The pause between two attempts to find a table that is missing or not ready.
 const SEARCH_EVERY: Duration = Duration::from_millis(500);
 
 impl Client {
@@ -54,8 +55,8 @@ impl Client {
         Self { state, permits: Semaphore::new(MOST_AT_ONCE), capacity: Capacity::new(), _search: search }
     }
 
-    /// Makes a request, again if the answer is lost or the service is busy. A request that writes must be one that
-    /// takes effect once however often it is made.
+    /// Sends a request, and retries it if the answer is lost or the service is busy. A write must be
+    /// idempotent.
     pub(super) async fn run<T, F>(
         &self,
         deadline: Deadline,
@@ -115,7 +116,7 @@ impl Deadline {
     }
 }
 
-/// With jitter, so that callers that failed together do not come again together.
+/// A backoff with jitter, so that callers that failed together do not retry together.
 pub(super) fn pause(tried: u32) -> Duration {
     let most = FIRST_PAUSE.saturating_mul(1 << tried.min(8)).min(LONGEST_PAUSE);
     most.mul_f64(fastrand::f64())
@@ -131,7 +132,7 @@ async fn attempt<T>(
         .unwrap_or_else(|_| Err(DynamoError::new(Kind::Lost, "the service did not answer in time")))
 }
 
-/// Ends when the table is found and fit.
+/// Returns when the table is found and has the right schema.
 async fn search(url: Arc<DynamoUrl>, state: watch::Sender<State>) {
     loop {
         let found = match connect(&url).await {

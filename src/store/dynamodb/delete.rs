@@ -44,8 +44,8 @@ impl DynamoStore {
         Err(error(StoreErrorKind::OutcomeUnknown, format!("room {room} is changed by others all the time")))
     }
 
-    /// Deletes an asset, in one step with the note that its holders' items are to follow; `false`: it is another by
-    /// now, or has such items by now.
+    /// Deletes an asset and, in the same transaction, records that its holders' items are to be deleted.
+    /// Returns `false` if the asset has changed, or has such items now.
     async fn end(&self, asset_key: AssetKey<'_>, row: &Row) -> Result<bool> {
         let condition = Condition::to_end(row);
         let ended = if row.spilled {
@@ -93,8 +93,8 @@ impl DynamoStore {
 }
 
 impl Condition {
-    /// It is the same asset, in the same life if that has items of holders to be noted. A request that comes late
-    /// finds another origin.
+    /// The condition that the asset is the same and, if holders' items are to be recorded, in the same
+    /// incarnation. A late request finds another origin.
     fn to_end(row: &Row) -> Self {
         let mut values = HashMap::from([(":origin".to_owned(), n(row.counter.origin))]);
         let expression = if row.spilled {

@@ -10,37 +10,37 @@ use aws_sdk_dynamodb::{
 use super::error;
 use crate::store::{StoreError, StoreErrorCause, StoreErrorKind};
 
-/// Why a request got no proper answer.
+/// A failed request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DynamoError {
     pub(super) kind: Kind,
-    /// Before it, the same request may have been carried out.
+    /// Whether an earlier attempt of the same request may have been executed.
     pub(super) doubtful: bool,
     pub(super) message: String,
 }
 
 pub(super) type Tried<T> = Result<T, DynamoError>;
 
-/// What it means for the request.
+/// The meaning for the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// The item is not as the condition wants it; nothing was done.
+    /// The item does not meet the condition; nothing was done.
     Unmet,
-    /// A transaction on the same item is under way; nothing was done.
+    /// A transaction on the same item is in progress; nothing was done.
     Conflict,
-    /// The service has too much to do; nothing was done.
+    /// The service is overloaded; nothing was done.
     Busy,
-    /// It was not sent.
+    /// The request was not sent.
     Away,
     /// There is no such table.
     Missing,
-    /// It was refused for what it is, and always will be.
+    /// The request is invalid and will always be refused.
     Refused,
-    /// Nothing will work until somebody changes the configuration.
+    /// The error lasts until the configuration changes.
     Hopeless,
-    /// Nothing will work until somebody gives us other credentials, or these more rights.
+    /// The error lasts until the credentials or their permissions change.
     Forbidden,
-    /// It may have been done.
+    /// The request may have been executed.
     Lost,
 }
 
@@ -69,17 +69,17 @@ impl DynamoError {
         Self { kind, doubtful: kind == Kind::Lost, message: message.into() }
     }
 
-    /// The same error after what may have been done.
+    /// Marks the error as doubtful if an earlier attempt may have been executed.
     pub(super) fn after(self, doubtful: bool) -> Self {
         Self { doubtful: self.doubtful || doubtful, ..self }
     }
 
-    /// The same, and where.
+    /// Prefixes the message with a location.
     pub(super) fn at(self, asset_key: &str) -> Self {
         Self { message: format!("{place}: {}", self.message), ..self }
     }
 
-    /// The reasons of a transaction that did not take asset_key.
+    /// The error of a cancelled transaction, from its reasons.
     fn of_reasons(reasons: &[CancellationReason]) -> Self {
         let codes = || reasons.iter().filter_map(CancellationReason::code);
         let any = |kind: Kind, which: fn(&str) -> bool| codes().any(which).then_some(kind);
@@ -116,12 +116,12 @@ impl DynamoError {
         }
     }
 
-    /// The innermost reason, in one line.
+    /// The innermost source, in one line.
     pub(super) fn cause(error: &(dyn Error + 'static)) -> String {
         successors(Some(error), |error| (*error).source()).last().map(one_line).unwrap_or_default()
     }
 
-    /// What became of a request that got no answer, or none that makes sense.
+    /// The error of a request without an answer, or with one that makes no sense.
     fn of_silence(error: &(dyn Error + 'static), asset_key: &'static str) -> Self {
         let chain: Vec<_> = successors(Some(error), |error| (*error).source()).map(one_line).collect();
         let cause = chain.last().cloned().unwrap_or_default();
@@ -164,7 +164,7 @@ impl<E: ProvideErrorMetadata + Error + 'static> From<SdkError<E, HttpResponse>> 
     }
 }
 
-/// A transaction that did not take place says why for each of its items.
+/// The error of a transaction. A cancelled one gives a reason for each of its items.
 pub(super) fn of_transaction(error: SdkError<TransactWriteItemsError, HttpResponse>) -> DynamoError {
     let reasons = match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {

@@ -1,30 +1,33 @@
-//! When what expires. The service deletes an item some time after its own moment, whatever became of the others, so
-//! holders with items of their own last longer than their asset, and the asset knows how long at least.
+//! When items expire. The service deletes each item some time after its own expiry, independently of the
+//! others. So the holders' own items expire later than their asset, and the asset records how long they last at
+//! least.
 
 use std::time::Duration;
 
-/// For an asset written, or told to be in use, at `now`: a quarter more than asked for, so that it need be told only
-/// when a quarter has passed.
+/// The expiry of an asset written, or touched, at `now`: 1.25 `ttl`, so that a touch needs to write only after
+/// a quarter of `ttl` has passed.
 pub(super) fn of_asset(now: u64, ttl: Duration) -> u64 {
     now + seconds(ttl.mul_f64(1.25))
 }
 
-/// Until when the items of all holders last at least, given that each was written at `now` or up to 1.25 `ttl` earlier.
+/// Until when all holders' items last at least, given that each was written at `now` or up to 1.25 `ttl`
+/// earlier.
 pub(super) fn covered(now: u64, ttl: Duration) -> u64 {
     now + seconds(ttl.mul_f64(2.5))
 }
 
-/// For a holder's item.
+/// The expiry of a holder's item.
 pub(super) fn of_holder(now: u64, ttl: Duration) -> u64 {
     now + seconds(ttl.mul_f64(3.75))
 }
 
-/// Whether an asset in use at `now` must be told so, lest it go too early; or lasts longer than is wanted by now.
+/// Whether a touch at `now` must write the expiry: because the asset would expire too early, or because it
+/// expires later than now wanted.
 pub(super) fn is_due(expires_at: Option<u64>, now: u64, ttl: Duration) -> bool {
     expires_at.is_none_or(|at| at < now + seconds(ttl) || at > of_asset(now, ttl) + 1)
 }
 
-/// What an asset's item says of its expiry after a change.
+/// The expiry fields of an asset's item after a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Expiry {
     pub(super) expires_at: Option<u64>,
@@ -32,8 +35,8 @@ pub(super) struct Expiry {
 }
 
 impl Expiry {
-    /// `spilled`: some holders have items of their own, since before the change if `before`, when they lasted until
-    /// `covered_until`.
+    /// `spilled`: some holders have items of their own. `before`: they had them before the change, too, and
+    /// those last until `covered_until`.
     pub(super) fn after_change(
         now: u64,
         ttl: Option<Duration>,
@@ -48,7 +51,8 @@ impl Expiry {
         if !before {
             return Self { expires_at: own, covered_until: ttl.map(|ttl| covered(now, ttl)) };
         }
-        // Without a cover the items last for ever, and the asset must do so, too, until it is told otherwise.
+        // Without `covered_until` the holders' items never expire, so the asset must not expire either until it
+        // is touched.
         let expires_at = covered_until.map(|covered| own.map_or(covered, |own| own.min(covered)));
         Self { expires_at, covered_until }
     }

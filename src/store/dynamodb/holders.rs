@@ -1,12 +1,12 @@
-//! Who of a life's holders is inside its asset's item, and who has an item of its own.
+//! Decides which holders are stored inline in the asset's item, and which have items of their own.
 
 use crate::model::{Grant, PlayerName};
 
-/// The holders of one life, while it is changed. Those inside are always its first by revision.
+/// The holders of one incarnation during a change. The inline ones are always the first by revision.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Holders {
     pub(super) inline: Vec<Grant>,
-    /// How many there are besides.
+    /// The number of holders with items of their own.
     pub(super) outside: usize,
     /// The items to write.
     pub(super) puts: Vec<Grant>,
@@ -28,7 +28,7 @@ impl Holders {
         }
     }
 
-    /// Takes in those who are right behind the ones inside, until these are `most` or there are that many deletes.
+    /// Moves the next holders into the asset's item, until it has `most` or there are `deletes` deletes.
     pub(super) fn take_in(&mut self, next: impl IntoIterator<Item = Grant>, most: usize, deletes: usize) {
         for grant in next {
             if self.inline.len() >= most || self.deletes.len() >= deletes {
@@ -68,7 +68,7 @@ mod tests {
         Grant { player: format!("p{revision}").parse().unwrap(), revision, granted_at: 0 }
     }
 
-    /// What a store would have of it, changed at random: the first are inside, the others outside, nobody is lost.
+    /// Checks random changes: the first holders are inline, the others have items, and none is lost.
     #[test]
     fn everyone_is_in_one_place_and_the_first_are_inside() {
         for seed in 0..500 {

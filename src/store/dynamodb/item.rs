@@ -1,4 +1,4 @@
-//! How assets and holders lie in the table: names of attributes, and values into and out of them.
+//! The attributes of assets and holders, and conversions from and to their values.
 
 use std::collections::HashMap;
 
@@ -13,11 +13,12 @@ use crate::{
     },
 };
 
-/// The table's partition key: a room for its assets, a life of an asset for its holders, [`ENDED`].
+/// The table's partition key: a room for its assets, an incarnation for its holders, or [`ENDED`].
 pub(super) const PK: &str = "pk";
-/// The table's sort key: an asset, a player, a life.
+/// The table's sort key: an asset, a player, or an incarnation.
 pub(super) const SK: &str = "sk";
-/// The revision of a holder's grant, by which the index [`BY_GRANT`] sorts a life's holders. Only they have it.
+/// The revision of a holder's grant. The index [`BY_GRANT`] sorts an incarnation's holders by it; no other
+/// items have it.
 pub(super) const GRANTED: &str = "granted";
 pub(super) const BY_GRANT: &str = "by_grant";
 pub(super) const AT: &str = "at";
@@ -26,7 +27,7 @@ pub(super) const EXPIRES_AT: &str = "expires_at";
 pub(super) const REVISION: &str = "revision";
 pub(super) const ORIGIN: &str = "origin";
 pub(super) const CREATION: &str = "creation";
-/// Holders of this life have, or had, items of their own.
+/// Set if holders of this incarnation have, or had, items of their own.
 pub(super) const SPILLED: &str = "spilled";
 /// Unix seconds until which none of those items expires.
 pub(super) const COVERED_UNTIL: &str = "covered_until";
@@ -38,11 +39,11 @@ const CREATED_UNITS: &str = "created_units";
 const HOLDERS: &str = "holders";
 const CHANGES: &str = "changes";
 
-/// Under this partition key lie the lives that ended and whose holders' items may still be there. No room has a `/` in
-/// its name.
+/// The partition key of the incarnations that ended and may still have holders' items. Room names contain no
+/// `/`.
 pub(super) const ENDED: &str = "/ended";
 
-/// Under this key lies what a ping writes; no room has a `/` in its name.
+/// The key of the item that a ping writes. Room names contain no `/`.
 pub(super) const PROBE: &str = "/probe";
 
 pub(super) type Item = HashMap<String, AttributeValue>;
@@ -51,7 +52,7 @@ pub(super) type Item = HashMap<String, AttributeValue>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
     pub(super) counter: Counter,
-    /// Its first holders by revision, up to some number; those after them have items of their own.
+    /// The first holders by revision, up to some number. Later ones have items of their own.
     pub(super) inline: Vec<Grant>,
     pub(super) changes: LastCalls,
     pub(super) spilled: bool,
@@ -64,8 +65,8 @@ impl AssetKey<'_> {
         key(self.room.as_str(), self.asset.as_str())
     }
 
-    /// The partition key of the holders of the life that `counter` is in. A life of the same name that comes later
-    /// has another one, so that what is left of this one never counts.
+    /// The partition key of the holders of `counter`'s incarnation. A later incarnation of the same name has
+    /// another key, so leftovers of this one never count.
     pub(super) fn life(self, counter: &Counter) -> String {
         life(self.room, self.asset, counter.origin, counter.creation)
     }
@@ -126,18 +127,18 @@ impl Row {
         item
     }
 
-    /// Nobody used its room for so long that it counts as gone, though the service has not deleted it yet.
+    /// Whether the item has expired, although the service may not have deleted it yet.
     pub(super) fn is_over(&self, now: u64) -> bool {
         self.expires_at.is_some_and(|expires_at| expires_at <= now)
     }
 
-    /// Whether the item tells all holders.
+    /// Whether all holders are inline.
     pub(super) fn is_whole(&self) -> bool {
         self.inline.len() >= self.counter.held as usize
     }
 }
 
-/// Reads an item's attributes, and names the one that is not as it should be.
+/// Reads an item's attributes. Errors name the invalid attribute.
 pub(super) struct Fields<'a>(pub(super) &'a Item);
 
 impl Fields<'_> {
@@ -164,7 +165,7 @@ impl Fields<'_> {
         self.0.get(name).and_then(|value| value.as_bool().ok()).is_some_and(|value| *value)
     }
 
-    /// A holder's item, also as the index shows it.
+    /// Reads a holder, from its item or from the index.
     pub(super) fn grant(&self) -> Result<Grant> {
         Ok(Grant { player: self.parsed(SK)?, revision: self.number(GRANTED)?, granted_at: self.number(AT)? })
     }
@@ -184,7 +185,7 @@ impl Fields<'_> {
     }
 }
 
-/// `PLAYER/REVISION/AT`, separated by spaces, by revision.
+/// Formats holders as `PLAYER/REVISION/AT`, separated by spaces.
 fn written(holders: &[Grant]) -> String {
     let one = |Grant { player, revision, granted_at }: &Grant| format!("{player}/{revision}/{granted_at}");
     holders.iter().map(one).collect::<Vec<_>>().join(" ")

@@ -20,21 +20,21 @@ use crate::{
     },
 };
 
-/// Keys in one `BatchGetItem`.
+/// Maximum number of keys in one `BatchGetItem`.
 const KEYS: usize = 100;
 
-/// What a query asks for.
+/// A query.
 pub(super) struct Asked<'a> {
     pub(super) index: Option<&'a str>,
     pub(super) condition: String,
     pub(super) values: HashMap<String, AttributeValue>,
-    /// The attributes to show, if not all.
+    /// The attributes to return; `None`: all.
     pub(super) shown: Option<&'a str>,
     pub(super) limit: usize,
 }
 
 impl DynamoStore {
-    /// An asset, and which of the players hold it, all as of one moment.
+    /// Reads an asset, and which of the players hold it, as one snapshot.
     pub(super) async fn record(
         &self,
         asset_key: AssetKey<'_>,
@@ -68,7 +68,7 @@ impl DynamoStore {
         Err(restless(asset_key.asset))
     }
 
-    /// The holders whose grant is newer than `after`, at most `limit`; `None` where there is no asset.
+    /// Reads at most `limit` holders whose grant is newer than `after`; `None` if there is no asset.
     pub(super) async fn page(
         &self,
         asset_key: AssetKey<'_>,
@@ -101,7 +101,7 @@ impl DynamoStore {
         item.map(|item| Row::parse(&item)).transpose()
     }
 
-    /// Whether nobody changed the asset since.
+    /// Whether the asset is unchanged since it was read.
     async fn is_still(&self, asset_key: AssetKey<'_>, row: &Row, deadline: Deadline) -> Result<bool> {
         let shown = format!("{REVISION}, {ORIGIN}");
         let Some(item) = self.get(asset_key.primary_key(), Some(shown), deadline).await? else {
@@ -131,7 +131,7 @@ impl DynamoStore {
         Ok(answer.await?.item)
     }
 
-    /// Which of the players have an item in a life, and the revisions of their grants.
+    /// Reads which of the players have an item in an incarnation, with the revisions of their grants.
     async fn look_up(
         &self,
         life: &str,
@@ -183,7 +183,7 @@ impl DynamoStore {
         }
     }
 
-    /// The holders with items of their own whose grant is newer than `after`, at most `limit`.
+    /// Reads at most `limit` holders with items of their own whose grant is newer than `after`.
     async fn later(&self, life: &str, after: u64, limit: usize) -> Result<Vec<Grant>> {
         let values = HashMap::from([(":pk".to_owned(), s(life)), (":after".to_owned(), n(after))]);
         let condition = format!("{PK} = :pk AND {GRANTED} > :after");
@@ -192,7 +192,7 @@ impl DynamoStore {
         items.iter().map(|item| Fields(item).grant()).collect()
     }
 
-    /// All items that are asked for.
+    /// Runs a query over all its pages.
     pub(super) async fn query(&self, asked: Asked<'_>) -> Result<Vec<Item>> {
         let (mut found, mut from) = (Vec::new(), None);
         while found.len() < asked.limit {

@@ -24,7 +24,7 @@ impl DynamoStore {
             Ok::<_, StoreError>(record.map(|record| record.counter.state(&asset, &record.first)))
         });
         let states: Vec<_> = stream::iter(states).buffered(SIDE_BY_SIDE).try_collect().await?;
-        // The service sorts by the bytes of names, as we do.
+        // Sorted already, because the service sorts names by their bytes, as we do.
         Ok(states.into_iter().flatten().collect())
     }
 
@@ -63,7 +63,7 @@ impl DynamoStore {
         Ok(held.into_iter().flatten().collect())
     }
 
-    /// Every asset of a room that is not over.
+    /// Reads every asset of a room that has not expired.
     async fn rows(&self, room: &RoomName) -> Result<Vec<(AssetName, Row)>> {
         let (items, now) = (self.room(room, None).await?, now());
         let mut rows = Vec::with_capacity(items.len());
@@ -76,7 +76,7 @@ impl DynamoStore {
         Ok(rows)
     }
 
-    /// The items of a room's assets, also of those that are over.
+    /// Reads the items of a room's assets, including expired ones.
     pub(super) async fn room(&self, room: &RoomName, shown: Option<&str>) -> Result<Vec<Item>> {
         let values = HashMap::from([(":pk".to_owned(), s(room.as_str()))]);
         let asked = Asked { index: None, condition: format!("{PK} = :pk"), values, shown, limit: usize::MAX };

@@ -19,13 +19,13 @@ use super::{
     url::DynamoUrl,
 };
 
-/// Half of what a request has, so that a dead address leaves time for another one.
+/// Half of a request's timeout, so that after a dead address there is time for another one.
 const CONNECT_WITHIN: Duration = Duration::from_millis(550);
 
-/// What AWS's usual places need for credentials, or for saying that there are none, is less.
+/// More than AWS's usual sources need to provide credentials, or to report that there are none.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// With its own limits in time, and without retries of its own: those are `Client::run`'s.
+/// Connects with our own timeouts and without the SDK's retries, because `Client::run` does them.
 pub(super) async fn connect(url: &DynamoUrl) -> Tried<SdkClient> {
     let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let times = TimeoutConfig::builder().connect_timeout(CONNECT_WITHIN).build();
@@ -49,14 +49,14 @@ pub(super) async fn connect(url: &DynamoUrl) -> Tried<SdkClient> {
     Ok(SdkClient::from_conf(config.build()))
 }
 
-/// A stand-in for the service takes any credentials, but not none.
+/// Arbitrary credentials for a local stand-in of the service, which accepts any but requires some.
 fn local() -> CredentialsProviderChain {
     let any = Credentials::new("local", "local", None, None, "local");
     CredentialsProviderChain::first_try("environment", EnvironmentVariableCredentialsProvider::new())
         .or_else("local", any)
 }
 
-/// Looks first, since a request without any would only say that it took too long.
+/// Checks for credentials first, because a request without any would only report a timeout.
 async fn has_credentials(shared: &SdkConfig) -> Tried<()> {
     let none = |why: String| {
         let advice = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give the machine a role";

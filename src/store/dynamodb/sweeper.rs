@@ -12,8 +12,8 @@ use super::{
 };
 use crate::store::StoreError;
 
-/// Deletes, in the background, the items of holders whose life of an asset ended. They do not count any more, they only
-/// take up room. What one node leaves undone the next one does that starts or ends a life.
+/// Deletes, in the background, the holders' items of ended incarnations. They do not count any more and only
+/// take up space. What one node leaves undone, the next node that starts or ends an incarnation does.
 pub(super) struct Sweeper {
     wake: Arc<Notify>,
     _task: AbortOnDropHandle<()>,
@@ -24,11 +24,11 @@ struct Task {
     url: Arc<DynamoUrl>,
 }
 
-/// Items in one `BatchWriteItem`.
+/// Maximum number of items in one `BatchWriteItem`.
 const ITEMS: usize = 25;
-/// Items that are looked up before they are deleted.
+/// Maximum number of items read before they are deleted.
 const PAGE: i32 = 500;
-/// After an error.
+/// The pause after an error.
 const REST: Duration = Duration::from_secs(5);
 
 impl Sweeper {
@@ -48,14 +48,14 @@ impl Sweeper {
         Self { wake, _task: AbortOnDropHandle::new(task) }
     }
 
-    /// A life ended.
+    /// Wakes the task after an incarnation ended.
     pub(super) fn wake(&self) {
         self.wake.notify_one();
     }
 }
 
 impl Task {
-    /// Deletes until nothing is noted.
+    /// Deletes until no ended incarnation is recorded.
     async fn sweep(&self) -> Result<(), StoreError> {
         loop {
             let notes = self.page(ENDED).await?;

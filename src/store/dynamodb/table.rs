@@ -17,10 +17,10 @@ use super::{
     url::DynamoUrl,
 };
 
-/// What the service needs for describing or making a table is far less.
+/// Far more than the service needs to describe or create a table.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Looks whether the table is as it should be, and makes it if that is wanted.
+/// Checks the table, and creates it if the URL asks for that.
 pub(super) async fn prepare(sdk: &SdkClient, url: &DynamoUrl) -> Result<(), DynamoError> {
     let late = |_| Err(DynamoError::new(Kind::Away, format!("{} does not answer", location(sdk, url))));
     timeout(PATIENCE, looked_at(sdk, url)).await.unwrap_or_else(late)
@@ -69,7 +69,7 @@ async fn make(sdk: &SdkClient, url: &DynamoUrl) -> Result<(), DynamoError> {
             tracing::info!(table = url.table, "the table is being made");
             Ok(())
         }
-        // Another node was quicker.
+        // Another node has created it concurrently.
         Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_in_use_exception()) => {
             Ok(())
         }
@@ -98,7 +98,7 @@ fn index() -> Result<LocalSecondaryIndex, BuildError> {
         .build()
 }
 
-/// Whether a table that is there is one of ours.
+/// Checks that an existing table has our schema.
 fn fits(table: &TableDescription, url: &DynamoUrl) -> Result<(), DynamoError> {
     let index = table.local_secondary_indexes().iter().find(|index| index.index_name() == Some(BY_GRANT));
     let index_fits = index.is_some_and(|index| {
@@ -136,7 +136,7 @@ fn are(keys: &[KeySchemaElement], names: [&str; 2]) -> bool {
     keys.iter().map(KeySchemaElement::attribute_name).eq(names)
 }
 
-/// Has the service delete what expired: always in a table that we may make, else it is only looked after.
+/// Enables the service's expiry. A table that we may create gets it always; on other tables it is only checked.
 async fn expire(sdk: &SdkClient, url: &DynamoUrl) -> Result<(), DynamoError> {
     if !url.create && url.room_ttl.is_none_or(|ttl| ttl.is_zero()) {
         return Ok(());
@@ -162,13 +162,13 @@ async fn expire(sdk: &SdkClient, url: &DynamoUrl) -> Result<(), DynamoError> {
     let request = sdk.update_time_to_live().table_name(&url.table).time_to_live_specification(wanted);
     match request.send().await.map_err(DynamoError::from) {
         Ok(_) => Ok(()),
-        // Another node may have been quicker: look again.
+        // Another node may have enabled it concurrently: check again.
         Err(error) if error.kind == Kind::Refused => Err(DynamoError { kind: Kind::Away, ..error }),
         Err(error) => Err(error.at(&location(sdk, url))),
     }
 }
 
-/// Names the place for those who have to look there.
+/// The location of the table, for operators.
 fn location(sdk: &SdkClient, url: &DynamoUrl) -> String {
     let region = sdk.config().region().map_or("?", |region| region.as_ref());
     let endpoint = url.endpoint.as_ref().map(|endpoint| format!(" at {endpoint}"));
@@ -184,7 +184,7 @@ fn missing(sdk: &SdkClient, url: &DynamoUrl) -> String {
     )
 }
 
-/// What makes the table.
+/// The command that creates the table.
 fn command(region: Option<&str>, url: &DynamoUrl) -> String {
     let region = region.map(|region| format!(" --region {region}")).unwrap_or_default();
     let endpoint = url.endpoint.as_ref().map(|endpoint| format!(" --endpoint-url {endpoint}"));

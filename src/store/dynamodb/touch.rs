@@ -18,7 +18,7 @@ use crate::{
     store::{Result, StoreError},
 };
 
-/// What is written to say that an item is in use.
+/// An update that extends an item's expiry.
 struct Prolonged {
     key: Item,
     condition: String,
@@ -27,7 +27,7 @@ struct Prolonged {
 }
 
 impl DynamoStore {
-    /// Has a room that is in use expire later.
+    /// Extends the expiry of a room that is in use.
     pub(super) async fn prolong(&self, room: &RoomName, now: u64) -> Result<()> {
         let Some(ttl) = self.url.room_ttl else { return Ok(()) };
         let shown = [SK, ORIGIN, CREATION, SPILLED, COVERED_UNTIL, EXPIRES_AT].join(", ");
@@ -36,7 +36,7 @@ impl DynamoStore {
         stream::iter(assets).buffer_unordered(SIDE_BY_SIDE).try_collect().await
     }
 
-    /// The items of holders first, so that none goes before its asset.
+    /// Extends the holders' items first, so that none expires before its asset.
     async fn prolong_asset(&self, room: &RoomName, item: Item, now: u64, ttl: Duration) -> Result<()> {
         let fields = Fields(&item);
         let expires_at = fields.optional_number(EXPIRES_AT)?;
@@ -53,7 +53,7 @@ impl DynamoStore {
             update: format!("SET {EXPIRES_AT} = :later"),
             values: vec![(":origin", origin), (":creation", creation), (":later", later)],
         };
-        // Who has found it gone by then does not find it again.
+        // An asset that expired meanwhile must not reappear, because a reader may have found it gone.
         if expires_at.is_some() {
             prolonged.condition += &format!(" AND {EXPIRES_AT} > :now");
             prolonged.values.push((":now", now));
@@ -87,7 +87,7 @@ impl DynamoStore {
         Ok(())
     }
 
-    /// An item that is another by now, or gone, is left as it is.
+    /// Updates an item. An item that has changed or is gone is left as it is.
     async fn update(&self, Prolonged { key, condition, update, values }: Prolonged) -> Result<()> {
         let values: HashMap<_, _> =
             values.into_iter().map(|(name, value)| (name.to_owned(), n(value))).collect();

@@ -1,36 +1,36 @@
-//! What a URL asks for.
+//! Parses the store's URL.
 
 use std::{net::SocketAddr, time::Duration};
 
 use crate::model::{option_name, room_ttl};
 
-/// `dynamodb://TABLE[?OPTIONS]`, taken apart.
+/// The parts of `dynamodb://TABLE[?OPTIONS]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DynamoUrl {
     pub(super) table: String,
-    /// Else the environment tells.
+    /// The region; `None`: taken from the environment.
     pub(super) region: Option<String>,
-    /// Where the service is, if not where the region's is.
+    /// The service's endpoint, if it is not the region's.
     pub(super) endpoint: Option<String>,
-    /// The table is made if it is missing.
+    /// Whether to create the table if it is missing.
     pub(super) create: bool,
-    /// After how long a room that nobody uses may go, zero for never, if the URL says so.
+    /// How long an unused room is kept, if the URL says so; zero: for ever.
     pub(super) room_ttl: Option<Duration>,
-    /// So many holders are kept inside their asset's item.
+    /// How many holders are stored inline in their asset's item.
     pub(super) inline: usize,
 }
 
-/// As many as keep an item near 4 KB with usual names, which one read unit reads; beyond about 200 a write of an item
-/// that large costs more than a transaction with an item for the holder.
+/// The default keeps an item with usual names near 4 KB, which one read unit covers. Beyond about 200, writing
+/// such a large item costs more than a transaction with a separate item for the holder.
 const INLINE: usize = 128;
-/// About 100 KB with the longest names; an item has at most 400 KB.
+/// About 100 KB with the longest names. The service limits an item to 400 KB.
 const MOST_INLINE: usize = 1000;
 const OPTIONS: &str = "region, endpoint, create, ttl and inline";
 
 type Result<T> = std::result::Result<T, String>;
 
 impl DynamoUrl {
-    /// Takes a URL apart.
+    /// Parses a URL.
     ///
     /// # Errors
     /// One line that says what is wrong and what would be right.
@@ -64,7 +64,7 @@ impl DynamoUrl {
         Ok(url)
     }
 
-    /// Whether the endpoint is a stand-in for the service.
+    /// Whether the endpoint is a local stand-in for the service.
     pub(super) fn is_on_this_machine(&self) -> bool {
         let endpoint = self.endpoint.as_deref().and_then(|endpoint| endpoint.strip_prefix("http://"));
         let Some(host) = endpoint.map(|host| host.strip_suffix('/').unwrap_or(host)) else { return false };
@@ -87,7 +87,7 @@ fn checked_table(table: &str) -> Result<String> {
     }
 }
 
-/// Words joined by `-` that end in a number, such as `eu-west-1` or `us-gov-east-1`.
+/// Checks a region: words joined by `-` that end in a number, such as `eu-west-1` or `us-gov-east-1`.
 fn checked_region(region: &str) -> Result<String> {
     let words: Vec<_> = region.split('-').collect();
     let lower = |word: &&str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase());

@@ -21,22 +21,22 @@ use crate::{
     store::{Result, optimistic::Change},
 };
 
-/// Items in one transaction.
+/// Maximum number of items in one transaction.
 const ITEMS: usize = 100;
-/// Beside the holders there are the asset and, if a life ended, its note.
+/// Besides the holders, a transaction contains the asset and, if an incarnation ended, its record.
 pub(super) const MOST_GRANTS: usize = ITEMS - 2;
 
 /// Seconds after which the service may delete what a ping wrote.
 const PROBE_LIVES: u64 = 60;
 
-/// When an item is written.
+/// The condition of a write.
 #[derive(Debug, Clone)]
 pub(super) struct Condition {
     pub(super) expression: String,
     pub(super) values: Option<HashMap<String, AttributeValue>>,
 }
 
-/// What else a change writes, in the same step.
+/// What a change writes besides the asset, in the same transaction.
 #[derive(Default)]
 struct Beside {
     puts: Vec<Item>,
@@ -44,7 +44,7 @@ struct Beside {
 }
 
 impl DynamoStore {
-    /// Writes a change if the asset is as it was seen.
+    /// Writes a change if the asset is unchanged since it was read.
     pub(super) async fn change(&self, asset_key: AssetKey<'_>, seen: Seen, change: Change) -> Result<bool> {
         let condition = Condition::as_seen(seen.row.as_ref());
         let ended = seen.row.as_ref().filter(|row| row.spilled && !lives_on(row, &change));
@@ -64,7 +64,7 @@ impl DynamoStore {
         match written {
             Ok(()) => Ok(true),
             Err(error) if error.kind == Kind::Unmet => Ok(false),
-            // Whoever was in the way has likely changed the asset: read again rather than write blindly.
+            // The conflicting transaction has probably changed the asset: read again before writing.
             Err(error) if error.kind == Kind::Conflict => {
                 sleep(pause(0)).await;
                 Ok(false)
@@ -73,7 +73,7 @@ impl DynamoStore {
         }
     }
 
-    /// The asset's item after a change, and the items of holders to write with it.
+    /// The asset's item after a change, and the holders' items to write with it.
     fn after(&self, asset_key: AssetKey<'_>, Seen { row, next }: Seen, change: Change) -> (Row, Beside) {
         let (life, most, ttl) = (asset_key.life(&change.after), self.url.inline, self.url.room_ttl);
         let row = row.filter(|row| lives_on(row, &change));
@@ -123,7 +123,7 @@ impl DynamoStore {
         answer.await.map(|_| ())
     }
 
-    /// Reads and writes as a change does, an item that is nobody's.
+    /// Reads and writes like a change, on an item that is no asset's.
     pub(super) async fn probe(&self) -> Tried<()> {
         let key = key(PROBE, PROBE);
         self.get(key.clone(), None, Deadline::new()).await?;
@@ -134,7 +134,7 @@ impl DynamoStore {
         self.put(item, condition).await
     }
 
-    /// All of it or nothing. Made again it has the same token, by which the service knows it.
+    /// Executes a transaction. A retry carries the same token, by which the service recognises it.
     pub(super) async fn transact(&self, actions: Vec<TransactWriteItem>) -> Tried<()> {
         let token = Uuid::new_v4().simple().to_string();
         let answer = self.client.run(Deadline::new(), |sdk| {
@@ -159,7 +159,7 @@ impl Condition {
             (":revision".to_owned(), n(row.counter.revision)),
             (":origin".to_owned(), n(row.counter.origin)),
         ]);
-        // It may have been told to be in use meanwhile, which is no revision.
+        // A touch may have extended the asset's expiry meanwhile, which does not change the revision.
         if let Some(expires_at) = row.expires_at.filter(|_| row.is_over(now())) {
             expression += &format!(" AND {EXPIRES_AT} = :expires_at");
             values.insert(":expires_at".to_owned(), n(expires_at));
@@ -193,13 +193,13 @@ impl Beside {
     }
 }
 
-/// Part of a transaction.
+/// A put as part of a transaction.
 pub(super) fn put(table: &str, item: Item) -> std::result::Result<TransactWriteItem, BuildError> {
     let put = Put::builder().table_name(table).set_item(Some(item)).build()?;
     Ok(TransactWriteItem::builder().put(put).build())
 }
 
-/// Whether the holders there were are still holders after the change, but for the one it strikes.
+/// Whether the change keeps the incarnation, so that the existing holders stay, except for a deleted one.
 fn lives_on(row: &Row, change: &Change) -> bool {
     change.before.is_some() && !change.after.removed && change.after.creation == row.counter.creation
 }

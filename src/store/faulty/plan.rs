@@ -2,31 +2,32 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-/// How likely each fault is, from 0.0 (never, the default) to 1.0 (always), drawn for each call by itself.
+/// The probability of each fault, from 0.0 (never, the default) to 1.0 (always). Each is drawn independently
+/// for each call.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Faults {
-    /// Refused with `Unavailable`; nothing is done, not later either.
+    /// The call fails with `Unavailable` and never takes effect.
     pub refused: f64,
-    /// `OutcomeUnknown` and nothing is done (unless a late duplicate brings it after all). A read answers
-    /// `Unavailable`: it has no outcome.
+    /// The call fails with `OutcomeUnknown` and has no effect, unless a late duplicate executes it. A read
+    /// fails with `Unavailable`, because it has no outcome.
     pub lost_before: f64,
-    /// Done, then `OutcomeUnknown` (a read: `Unavailable`).
+    /// The call takes effect and then fails with `OutcomeUnknown` (a read: with `Unavailable`).
     pub lost_after: f64,
-    /// Takes up to `max_delay`; the effect comes somewhere in between.
+    /// The call takes up to `max_delay`, with its effect somewhere in between.
     pub delayed: f64,
     /// See `delayed`.
     pub max_delay: Duration,
-    /// A change is done again right away; the first answer counts.
+    /// A change is executed again right away; the first answer counts.
     pub duplicated: f64,
-    /// A change is done again up to `max_lateness` later, whatever its caller does meanwhile. Not
-    /// `remove_room`, which carries no [`Call`](crate::store::Call) and so is not protected against it.
+    /// A change is executed again up to `max_lateness` later, whatever its caller does meanwhile. Does not
+    /// apply to `remove_room`, which carries no [`Call`](crate::store::Call) and so is not idempotent.
     pub duplicated_late: f64,
     /// See `duplicated_late`.
     pub max_lateness: Duration,
 }
 
 impl Faults {
-    /// A bit of everything: every tenth call is lost before its effect, every tenth after it, and so on.
+    /// A mix of all faults: every tenth call is lost before its effect, every tenth after it, and so on.
     #[must_use]
     pub fn rough() -> Self {
         Self {
@@ -41,7 +42,7 @@ impl Faults {
         }
     }
 
-    /// Draws one call's fate. Always the same number of draws, so that the probability of one fault does not
+    /// Draws one call's fate. The number of draws is constant, so that the probability of one fault does not
     /// change which calls meet the others.
     pub(super) fn draw(&self, rng: &mut Rng) -> Fate {
         let mut chance = |probability: f64| rng.f64() < probability;
@@ -63,16 +64,16 @@ impl Faults {
     }
 }
 
-/// What one call meets.
+/// The fate of one call.
 pub(super) struct Fate {
     pub(super) ending: Ending,
-    /// Time until its effect.
+    /// Time until the effect.
     pub(super) before: Duration,
-    /// Time from its effect to its answer.
+    /// Time from the effect to the answer.
     pub(super) after: Duration,
-    /// Done twice in a row.
+    /// Whether the call is executed twice in a row.
     pub(super) again: bool,
-    /// Done once more, this much after the call.
+    /// Executes the call once more, this long after the call.
     pub(super) late: Option<Duration>,
 }
 

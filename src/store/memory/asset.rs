@@ -6,13 +6,13 @@ use crate::{
     store::{Call, Result, Selected, StoreErrorKind, Verdict, outcome::Outcome},
 };
 
-/// One asset: its counter, its holders and the calls that changed it.
+/// One asset: its counter, its holders and the last calls.
 #[derive(Debug)]
 pub(super) struct Asset {
     origin: u64,
     pub(super) created_units: Units,
     units: Units,
-    /// Only winners are recorded, so the counter never passes 0.
+    /// Never negative, because only winners are recorded.
     remaining: Units,
     pub(super) revision: u64,
     pub(super) removed: bool,
@@ -36,7 +36,8 @@ impl Asset {
         }
     }
 
-    /// What the call came to, if it was made before. One that finds the asset removed is refused for good.
+    /// The outcome, if the call was executed before. A new call on a removed asset is refused, and stays
+    /// refused when retried.
     pub(super) fn answered(&mut self, call: Call, asset: &AssetName) -> Result<Option<Outcome>> {
         let nothing_there = Outcome::Refused(StoreErrorKind::UnknownAsset);
         match self.calls.answered(call) {

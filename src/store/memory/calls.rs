@@ -3,12 +3,12 @@ use crate::{
     store::{Call, NodeId, outcome::Outcome},
 };
 
-/// The last call of each of the newest nodes, and what it came to.
+/// The last call of each of the most recent nodes, with its outcome.
 #[derive(Debug, Default)]
 pub(super) struct LastCalls(Vec<(NodeId, u64, Outcome)>);
 
 impl LastCalls {
-    /// What this call (or a later one of the node) came to, if it was made before.
+    /// The outcome of this call, or of a later one of its node, if the call was executed before.
     pub(super) fn answered(&self, call: Call) -> Option<Outcome> {
         let &(_, seq, outcome) = self.0.iter().find(|(node, ..)| *node == call.node)?;
         (call.seq <= seq).then_some(outcome)

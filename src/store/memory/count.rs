@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use super::error;
 use crate::store::{Result, StoreErrorKind};
 
-/// How many assets are stored in all rooms, tombstones included, and how many may be.
+/// The number of assets in all rooms, tombstones included, and its limit.
 #[derive(Debug)]
 pub(super) struct Count {
     stored: AtomicUsize,
@@ -15,7 +15,7 @@ impl Count {
         Self { stored: AtomicUsize::new(0), most: most.unwrap_or(usize::MAX) }
     }
 
-    /// One more is stored.
+    /// Counts one more asset.
     ///
     /// # Errors
     /// `LimitReached` names the flag.
@@ -34,7 +34,7 @@ impl Count {
         }
     }
 
-    /// So many are not stored any more.
+    /// Counts removed assets.
     pub(super) fn subtract(&self, assets: usize) {
         self.stored.fetch_sub(assets, Relaxed);
     }

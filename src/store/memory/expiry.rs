@@ -4,7 +4,7 @@ use parking_lot::Mutex;
 
 use crate::model::{Millis, RoomName};
 
-/// When rooms expire that nobody uses, the next first.
+/// The expiry queue of rooms, ordered by due time.
 #[derive(Debug, Default)]
 pub(super) struct Expiry(Mutex<Entries>);
 
@@ -14,11 +14,11 @@ struct Entries {
     made: u64,
 }
 
-/// By when a room was last known to be used; the number keeps rooms of one moment apart.
+/// When a room was last known to be used. The number distinguishes rooms of the same moment.
 pub(super) type Entry = (Millis, u64);
 
 impl Expiry {
-    /// A room was made.
+    /// Adds a room.
     pub(super) fn add(&self, room: &RoomName, used_at: Millis) -> Entry {
         let entries = &mut *self.0.lock();
         entries.made += 1;
@@ -27,19 +27,19 @@ impl Expiry {
         entry
     }
 
-    /// A room went.
+    /// Removes a room.
     pub(super) fn remove(&self, entry: Entry) {
         self.0.lock().rooms.remove(&entry);
     }
 
-    /// The room that may be due first, if it is by `used_before`.
+    /// The first room of the queue, if it was last known to be used at or before `used_before`.
     pub(super) fn first(&self, used_before: Millis) -> Option<(Entry, RoomName)> {
         let entries = self.0.lock();
         let (entry, room) = entries.rooms.first_key_value()?;
         (entry.0 <= used_before).then(|| (*entry, room.clone()))
     }
 
-    /// It was used since it was looked at last.
+    /// Moves a room back because it was used since.
     pub(super) fn postpone(&self, entry: Entry, used_at: Millis) -> Entry {
         let entries = &mut *self.0.lock();
         let later = (used_at, entry.1);

@@ -18,17 +18,17 @@ use crate::{
     },
 };
 
-/// What a ping leaves is gone after this.
+/// The time to live of what a ping writes.
 const PING_LIVES: Duration = Duration::from_secs(10);
 
 #[async_trait]
 impl DocumentBackend for Cache {
     const NAME: &'static str = "momento";
-    /// An item of 100 KB; it is read and written whole by every change.
+    /// An item of 100 KB, because every change reads and writes the whole item.
     const MOST_UNITS: Units = 1000;
     const SELECT_CREATES: bool = false;
 
-    /// What lay there, word for word.
+    /// The exact bytes that were read.
     type Seen = Option<Vec<u8>>;
 
     fn room_ttl(&self) -> Option<Duration> {
@@ -54,7 +54,8 @@ impl DocumentBackend for Cache {
         let stored = self.client.set_if(item::key(room, asset), seen, value, self.item_ttl()).await;
         let stored = stored.map_err(MomentoError::of_write)?;
         if stored && is_new {
-            // Whoever removed the room in between took the name out when there was no asset.
+            // Adds the name again, because a concurrent removal of the room may have taken it out before the
+            // asset existed.
             drop(self.tell(room, asset, true).await);
         }
         Ok(stored)
@@ -80,7 +81,7 @@ impl DocumentBackend for Cache {
     async fn ping(&self) -> Result<()> {
         let seen = self.client.get(item::ping_key(), Sees::All).await.map_err(MomentoError::of_read)?;
         let stored = self.client.set_if(item::ping_key(), seen, item::ping(), PING_LIVES).await;
-        // That another node was quicker is an answer, too.
+        // A lost race against another node proves as much.
         stored.map_err(MomentoError::of_read)?;
         let added = self.client.add(item::ping_set_key(), vec!["~".to_owned()], PING_LIVES).await;
         added.map_err(MomentoError::of_read)
@@ -88,21 +89,21 @@ impl DocumentBackend for Cache {
 }
 
 impl Cache {
-    /// Adds an asset's name to its room's set, if that was not done lately. It comes before the asset: a name without one
-    /// does no harm, but an asset without a name would be seen by nobody.
+    /// Adds an asset's name to its room's set, unless that was done recently. The name comes before the asset:
+    /// a name without an asset does no harm, but no reader would find an asset without a name.
     async fn tell(&self, room: &RoomName, asset: &AssetName, is_new: bool) -> Result<()> {
         let place = (room.clone(), asset.clone());
         if !is_new && self.told.has(&place) {
             return Ok(());
         }
         let added = self.client.add(item::index_key(room), vec![asset.to_string()], self.ttl).await;
-        // Nothing happened to the asset, whatever became of the name.
+        // An error of a read, because nothing happened to the asset.
         added.map_err(MomentoError::of_read)?;
         self.told.note(place);
         Ok(())
     }
 
-    /// What lies under the keys of all names in a room's set.
+    /// Reads the items of all names in a room's set.
     pub(super) async fn items(&self, room: &RoomName, sees: Sees) -> Result<Vec<(AssetName, Option<Vec<u8>>)>> {
         let names = self.client.names(item::index_key(room)).await.map_err(MomentoError::of_read)?;
         let names = names.iter().map(|name| asset_name(room, name)).collect::<Result<Vec<_>>>()?;
@@ -112,7 +113,7 @@ impl Cache {
     }
 }
 
-/// What lies under an asset's key.
+/// Parses an asset's item.
 pub(super) fn read(room: &RoomName, asset: &AssetName, bytes: &[u8]) -> Result<Item> {
     Item::read(bytes).map_err(|why| {
         let message = format!("what is stored of asset {asset} of room {room} is not ours: {why}");

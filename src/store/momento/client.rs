@@ -1,5 +1,5 @@
-//! Requests to the cache, over the vendor's own stubs: its client asks for no consistent reads, and only those tell what
-//! is so.
+//! Sends requests to the cache with the vendor's generated stubs, because the vendor's client cannot request
+//! consistent reads, and only those are reliable.
 
 use std::{future::Future, time::Duration};
 
@@ -25,12 +25,13 @@ use tonic::{
 
 use super::{error::MomentoError, key::Access};
 
-/// The way to one cache: a connection that all requests share, made when it is needed and anew when it is silent.
+/// A client of one cache. All requests share a connection, which is opened on demand and replaced when it stops
+/// responding.
 pub(super) struct Client {
     endpoint: Endpoint,
     address: String,
     cache: String,
-    /// What every request carries.
+    /// The headers of every request.
     headers: [(&'static str, MetadataValue<Ascii>); 2],
     connection: Mutex<Connection>,
 }
@@ -42,34 +43,33 @@ struct Connection {
     since: Instant,
 }
 
-/// What a read must see.
+/// The consistency of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sees {
-    /// Every write that was answered before.
+    /// Sees every write answered before.
     All,
-    /// Perhaps not the very last writes, for a sixth of the cost.
+    /// May miss the latest writes, for a sixth of the cost.
     Most,
 }
 
-/// How long a request waits for its answer: a read that is made twice and a write are one change, and an attempt of the
-/// arbiter has half its deadline, of 5 s or more.
+/// The timeout of a request: a change is a read, which may be retried once, and a write, and an attempt of the
+/// arbiter has half its deadline, which is at least 5 s.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
-/// A name, a handshake or a certificate that takes longer is given up.
+/// The timeout of name resolution, handshake and certificate checks.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
-/// As the vendor's own clients do it.
+/// As in the vendor's own clients.
 const PING_EVERY: Duration = Duration::from_secs(5);
 const PING_WITHIN: Duration = Duration::from_secs(1);
-/// How often a request is made that is refused because too much is asked: limits are by the second, and a caller waits
-/// for no longer than that.
+/// How often a rate-limited request is tried: limits are per second, and a caller waits no longer than that.
 const TRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// Items that are asked for at once.
+/// Maximum number of items per request.
 const ITEMS_AT_ONCE: usize = 64;
 
 type Result<T> = std::result::Result<T, MomentoError>;
 
 impl Client {
-    /// Connects when it is first used.
+    /// Creates a client that connects on first use.
     ///
     /// # Errors
     /// One line that says what is wrong with the address or the key.
@@ -96,14 +96,14 @@ impl Client {
         Ok(Self { endpoint, address, cache, headers: [("authorization", token), ("cache", name)], connection })
     }
 
-    /// What lies under a key.
+    /// Reads the value of a key.
     pub(super) async fn get(&self, key: String, sees: Sees) -> Result<Option<Vec<u8>>> {
         let question = GetRequest { cache_key: key.into_bytes() };
         let ask = |mut client: ScsClient<Channel>, request| async move { client.get(request).await };
         found(self.read(question, sees, ask).await?)
     }
 
-    /// What lies under each of these keys, in their order.
+    /// Reads the values of keys, in their order.
     pub(super) async fn get_all(&self, keys: &[String], sees: Sees) -> Result<Vec<Option<Vec<u8>>>> {
         let mut all = Vec::with_capacity(keys.len());
         for keys in keys.chunks(ITEMS_AT_ONCE) {
@@ -131,7 +131,7 @@ impl Client {
         Ok(all)
     }
 
-    /// Puts a value under a key if that has what was `seen` there, word for word, or still nothing.
+    /// Sets a value if the key still has exactly the bytes `seen`, or no value if that is `None`.
     pub(super) async fn set_if(
         &self,
         key: String,
@@ -157,7 +157,7 @@ impl Client {
         }
     }
 
-    /// Puts names into a set, whose time to live begins anew.
+    /// Adds names to a set and restarts its time to live.
     pub(super) async fn add(&self, set: String, names: Vec<String>, ttl: Duration) -> Result<()> {
         let question = SetUnionRequest {
             set_name: set.into_bytes(),
@@ -169,7 +169,7 @@ impl Client {
         self.ask(question, Sees::Most, ask).await.map(drop)
     }
 
-    /// Takes names out of a set.
+    /// Removes names from a set.
     pub(super) async fn take_out(&self, set: String, names: Vec<String>) -> Result<()> {
         let elements = names.into_iter().map(String::into_bytes).collect();
         let subtrahend_set =
@@ -182,7 +182,7 @@ impl Client {
         self.ask(question, Sees::Most, ask).await.map(drop)
     }
 
-    /// The names in a set.
+    /// Reads the names in a set.
     pub(super) async fn names(&self, set: String) -> Result<Vec<Vec<u8>>> {
         let question = SetFetchRequest { set_name: set.into_bytes() };
         let ask = |mut client: ScsClient<Channel>, request| async move { client.set_fetch(request).await };
@@ -193,7 +193,7 @@ impl Client {
         }
     }
 
-    /// Makes a request that changes nothing, and again if it broke off or was not answered.
+    /// Sends a read, and retries it if the connection broke or the answer timed out.
     async fn read<Q, A, F>(
         &self,
         question: Q,
@@ -210,7 +210,7 @@ impl Client {
         }
     }
 
-    /// Makes a request, and again while it is refused because too much is asked: then it had no effect.
+    /// Sends a request, and retries it while it is rate-limited, because then it had no effect.
     async fn ask<Q, A, F>(
         &self,
         question: Q,
@@ -256,7 +256,7 @@ impl Client {
 
     fn request<Q>(&self, question: Q, sees: Sees) -> Request<Q> {
         let mut request = Request::new(question);
-        // What is given up here need not be begun there.
+        // The server need not start a request that has timed out here.
         request.set_timeout(ANSWER_WITHIN);
         for (name, value) in &self.headers {
             request.metadata_mut().insert(*name, value.clone());
@@ -267,7 +267,7 @@ impl Client {
         request
     }
 
-    /// Has the next request go over another connection than the one that was made then.
+    /// Replaces the connection, unless it has been replaced since that time.
     fn renew(&self, silent: Instant) {
         let mut connection = self.connection.lock();
         if connection.since == silent {

@@ -5,30 +5,30 @@ use tonic::{Code, ConnectError, Status};
 use super::error;
 use crate::store::{StoreError, StoreErrorCause, StoreErrorKind};
 
-/// Why a request came to nothing, or nobody knows to what.
+/// A request that failed, or whose outcome is unknown.
 #[derive(Debug)]
 pub(super) enum MomentoError {
-    /// It was not sent; this is why.
+    /// The request was not sent, with the reason.
     Away(String),
-    /// It was refused because too much is asked of the cache.
+    /// The request was rate-limited.
     Limited(String),
-    /// It was refused, and will be until somebody changes something.
+    /// The request was refused, and will be until the configuration changes.
     Hopeless(String, StoreErrorCause),
-    /// It was sent, and this is all that came back.
+    /// The request was sent, and only this status came back.
     Lost(Status),
-    /// It was sent, and no answer came in time.
+    /// The request was sent, and the answer timed out.
     Silent,
-    /// It was answered, and the answer makes no sense.
+    /// The answer makes no sense.
     Odd(String),
 }
 
-/// What is in a reason that no waiting mends.
+/// Part of a message whose error lasts until the configuration changes.
 const NO_WAITING_MENDS: &str = "certificate";
-/// What is in a reason that may mend by itself, or else in the URL.
+/// Part of a message whose error may be temporary, or caused by the URL.
 const UNFOUND: &str = "failed to lookup address";
 
 impl MomentoError {
-    /// What a refusal or a broken connection means. `cache` and `address` are named to whoever can mend it.
+    /// Classifies a refusal or a broken connection. The message names `cache` and `address` for the operator.
     pub(super) fn of(status: Status, cache: &str, address: &str) -> Self {
         let said = in_words(&status);
         let misconfigured = |why| Self::Hopeless(why, StoreErrorCause::Misconfigured);
@@ -58,7 +58,7 @@ impl MomentoError {
         }
     }
 
-    /// What it means for a call that only wanted to read.
+    /// The error for a call that only read.
     pub(super) fn of_read(self) -> StoreError {
         match self {
             Self::Lost(status) => {
@@ -71,7 +71,7 @@ impl MomentoError {
         }
     }
 
-    /// What it means for a call that changes something.
+    /// The error for a call that changes something.
     pub(super) fn of_write(self) -> StoreError {
         match self {
             Self::Away(why) => {
@@ -93,7 +93,7 @@ impl MomentoError {
     }
 }
 
-/// Why a request was never sent, if it was not.
+/// The reason if a request was never sent.
 fn not_sent(status: &Status) -> Option<String> {
     causes(status).any(|cause| cause.is::<ConnectError>()).then(|| {
         let deepest = causes(status).last().map(ToString::to_string).unwrap_or_default();

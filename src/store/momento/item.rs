@@ -1,4 +1,4 @@
-//! What lies under an asset's key, and under which.
+//! The items of assets, and their keys.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,49 +12,49 @@ use crate::{
 pub(super) enum Item {
     /// The asset.
     Asset(Document),
-    /// The room was removed. It lies there for a while instead of nothing, so that a late copy of a creation finds it.
+    /// The room was removed. This tombstone stays for a while, so that a late copy of a creation finds it.
     Removed,
 }
 
-/// How a removed asset's item is written. The mark is random, so that no two are the same word for word.
+/// The serialized tombstone. The mark is random, so that no two have the same bytes.
 #[derive(Serialize, Deserialize)]
 struct Mark {
     removed: String,
 }
 
-/// No name has a slash in it, so no two keys are the same.
+/// Names contain no slash, so all keys are distinct.
 const PREFIX: &str = "asset-arbiter";
-/// How [`Mark`] begins, and no asset.
+/// The first bytes of a [`Mark`]. No asset begins with them.
 const MARK: &[u8] = b"{\"removed\":";
 
-/// Where an asset lies. Nothing but conditional writes ever goes to it.
+/// The key of an asset. It is only ever written conditionally.
 pub(super) fn key(room: &RoomName, asset: &AssetName) -> String {
     format!("{PREFIX}/{room}/asset/{asset}")
 }
 
-/// Where the names of a room's assets lie.
+/// The key of the set with the names of a room's assets.
 pub(super) fn index_key(room: &RoomName) -> String {
     format!("{PREFIX}/{room}/assets")
 }
 
-/// Where what a ping writes lies: no room's place, as that has a slash more.
+/// The key that a ping writes. It belongs to no room, because those keys have one more slash.
 pub(super) fn ping_key() -> String {
     format!("{PREFIX}/ping")
 }
 
-/// Where the set that a ping writes lies.
+/// The key of the set that a ping writes.
 pub(super) fn ping_set_key() -> String {
     format!("{PREFIX}/pings")
 }
 
-/// What a ping writes: never the same twice.
+/// The value that a ping writes: never the same twice.
 pub(super) fn ping() -> Vec<u8> {
     format!("{:016x}", fastrand::u64(..)).into_bytes()
 }
 
 impl Item {
     /// # Errors
-    /// What is odd about it: somebody else wrote it.
+    /// Why the item is invalid: another program wrote it.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         if bytes.starts_with(MARK) {
             return serde_json::from_slice::<Mark>(bytes).map(|_| Self::Removed);
@@ -71,7 +71,7 @@ impl Item {
     }
 }
 
-/// An asset as it is stored.
+/// Serializes an asset.
 ///
 /// # Errors
 /// There are none.
@@ -79,7 +79,7 @@ pub(super) fn written(document: &Document) -> Result<Vec<u8>, serde_json::Error>
     serde_json::to_vec(document)
 }
 
-/// A new mark.
+/// Creates a mark.
 pub(super) fn mark() -> Vec<u8> {
     format!("{{\"removed\":\"{:016x}\"}}", fastrand::u64(..)).into_bytes()
 }

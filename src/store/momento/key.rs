@@ -1,4 +1,4 @@
-//! The API key, which comes from the environment only.
+//! The API key. It is taken from the environment only.
 
 use std::{env, fmt};
 
@@ -10,15 +10,15 @@ use serde::Deserialize;
 
 use super::url::Endpoint;
 
-/// Where the cache answers, and what lets us in.
+/// The cache's address and the token.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Access {
-    /// Such as `https://cache.cell-1.prod.a.momentohq.com`.
+    /// For example `https://cache.cell-1.prod.a.momentohq.com`.
     pub(super) address: String,
     pub(super) token: String,
 }
 
-/// What a key of the first kind spells in base64; one of the second kind is a token by itself.
+/// The content of a key of the first kind, in base64. A key of the second kind is itself the token.
 #[derive(Deserialize)]
 struct FirstKind {
     endpoint: String,
@@ -28,17 +28,17 @@ struct FirstKind {
 const KEY: &str = "MOMENTO_API_KEY";
 const ENDPOINT: &str = "MOMENTO_ENDPOINT";
 
-/// Nothing on this machine looks at it.
+/// The token for a local cache, which does not check it.
 const NO_KEY: &str = "none";
 
-/// Keys are written in either alphabet, with or without padding.
+/// Accepts both base64 alphabets, with or without padding.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::URL_SAFE,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
 impl Access {
-    /// As the environment has it.
+    /// Reads the environment.
     ///
     /// # Errors
     /// One line that says what is missing or wrong.
@@ -72,7 +72,7 @@ impl Access {
     }
 }
 
-/// The token in a key, and the region's endpoint if the key has it.
+/// The token of a key, and the region's endpoint if the key contains it.
 fn read(key: String) -> Result<(String, Option<String>), String> {
     let wrong = || format!("{KEY} is no API key of Momento: copy it again, whole");
     if key.split('.').count() == 3 {
@@ -83,7 +83,7 @@ fn read(key: String) -> Result<(String, Option<String>), String> {
     Ok((api_key, Some(endpoint)))
 }
 
-/// Without the token.
+/// Leaves out the token.
 impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Access").field("address", &self.address).finish_non_exhaustive()

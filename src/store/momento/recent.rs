@@ -3,17 +3,17 @@ use std::{collections::HashMap, hash::Hash, time::Duration};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// What was done lately and need not be done again yet.
+/// Remembers what was done recently and need not be repeated yet.
 pub(super) struct Recent<K> {
     lasts: Duration,
     done: Mutex<HashMap<K, Instant>>,
 }
 
-/// Entries at most, about 3 MB: who forgets does it once more.
+/// Maximum number of entries, about 3 MB. A forgotten entry only causes a repetition.
 const REMEMBERED: usize = 16_384;
 
 impl<K: Eq + Hash> Recent<K> {
-    /// Remembers for so long.
+    /// Remembers each entry for this time.
     pub(super) fn for_time(lasts: Duration) -> Self {
         Self { lasts, done: Mutex::default() }
     }

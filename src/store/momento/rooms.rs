@@ -1,4 +1,4 @@
-//! What happens to a room as a whole.
+//! Operations on whole rooms.
 
 use std::time::Duration;
 
@@ -17,16 +17,17 @@ use crate::{
     store::{Result, StoreErrorKind},
 };
 
-/// Assets that are seen to at once: a room of the default account's 100 requests a second needs no more.
+/// Maximum number of assets handled at once. With the default account's 100 requests a second, a room needs no
+/// more.
 const AT_ONCE: usize = 8;
-/// How often one asset is tried that others change all the time.
+/// How often a write to one asset is tried under contention.
 const TRIES: usize = 16;
-/// How long a mark lies in an asset's place: longer than anything that was sent before it may be on its way.
+/// The time to live of a tombstone: longer than any earlier request may be in flight.
 const MARK_TTL: Duration = Duration::from_secs(60);
 
 impl Cache {
-    /// Puts a mark in the place of each asset, on the same conditions as every other write: to delete an item beside
-    /// conditional writes is not safe. Names that have had none for long are taken out.
+    /// Replaces each asset with a tombstone, conditionally like every other write, because deleting an item is
+    /// not safe beside conditional writes. Names without an item are removed from the set.
     pub(super) async fn mark_removed(&self, room: &RoomName) -> Result<()> {
         let items = self.items(room, Sees::All).await?;
         let (there, gone): (Vec<_>, Vec<_>) = items.into_iter().partition(|(_, seen)| seen.is_some());
@@ -53,7 +54,7 @@ impl Cache {
         Err(error(StoreErrorKind::Unavailable, format!("asset {asset} is changed by others all the time")))
     }
 
-    /// Takes names out of a room's set, and puts those back that have an asset by now.
+    /// Removes names from a room's set, and restores those that have an asset by now.
     async fn forget(&self, room: &RoomName, names: Vec<AssetName>) -> Result<()> {
         if names.is_empty() {
             return Ok(());
@@ -76,7 +77,8 @@ impl Cache {
         }
     }
 
-    /// Gives all that a room has a new time to live, the set of names first, as it must outlive the assets.
+    /// Restarts the time to live of everything in a room: first the set of names, because it must outlive the
+    /// assets.
     pub(super) async fn keep_alive(&self, room: &RoomName) -> Result<()> {
         if self.kept.has(room) {
             return Ok(());
@@ -93,7 +95,7 @@ impl Cache {
         Ok(())
     }
 
-    /// Writes what is there once more. If it is another by now, somebody wrote it just now.
+    /// Writes an item again unchanged. If it has changed meanwhile, that write has restarted its time to live.
     async fn touch(&self, room: &RoomName, asset: AssetName, seen: Vec<u8>) -> Result<()> {
         if read(room, &asset, &seen)? == Item::Removed {
             return Ok(());

@@ -1,32 +1,32 @@
-//! What a URL asks for. No message here shows more of it than the part that is wrong, and never what may be a key.
+//! Parses the store's URL. Error messages show only the invalid part, and never what may be a key.
 
 use std::time::Duration;
 
 use crate::model::{option_name, room_ttl};
 
-/// `momento://CACHE[?endpoint=...&ttl=...]`, taken apart.
+/// The parts of `momento://CACHE[?endpoint=...&ttl=...]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MomentoUrl {
     pub(super) cache: String,
     pub(super) endpoint: Endpoint,
-    /// After how long what nobody uses is forgotten, if the URL says so.
+    /// How long unused data is kept, if the URL says so.
     pub(super) ttl: Option<Duration>,
 }
 
 /// Where the cache is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Endpoint {
-    /// The API key or the environment says it.
+    /// The endpoint named by the API key or the environment.
     OfTheKey,
     /// Momento's endpoint of a region, as its console shows it.
     Region(String),
-    /// This very address, such as `https://cache.internal:443`.
+    /// An explicit address, such as `https://cache.internal:443`.
     Address(String),
-    /// This one, unencrypted, on this machine: nothing there needs a key.
+    /// An unencrypted address on this machine, which needs no key.
     Loopback(String),
 }
 
-/// Momento keeps nothing for longer.
+/// The longest time to live that Momento supports.
 pub(super) const LONGEST_TTL: Duration = Duration::from_secs(24 * 3600);
 
 const LONGEST_CACHE_NAME: usize = 255;
@@ -37,7 +37,7 @@ const KEY_IN_URL: &str =
 type Result<T> = std::result::Result<T, String>;
 
 impl MomentoUrl {
-    /// Takes a URL apart.
+    /// Parses a URL.
     ///
     /// # Errors
     /// One line that says what is wrong and what would be right.
@@ -92,10 +92,10 @@ impl Endpoint {
     }
 }
 
-/// What the flag or the URL says, whichever is more particular.
+/// The time to live from the URL, or else from the flag.
 ///
 /// # Errors
-/// It is longer than Momento keeps anything.
+/// The time is longer than Momento supports.
 pub(super) fn ttl(url: &MomentoUrl, flag: Option<Duration>) -> Result<Duration> {
     let asked = url.ttl.or(flag).unwrap_or(LONGEST_TTL);
     if asked <= LONGEST_TTL {

@@ -1,6 +1,6 @@
-//! How an asset is written: `{_id: "ROOM/ASSET", room, counter: {units, remaining, held, revision, origin, creation,
-//! created_units, removed}, holders: [{p: PLAYER, t: MILLIS, r: REVISION}], changes: "NODE:SEQ ...", expires_at}`. Names are
-//! values and never field names, so that a dot or a dollar in them does no harm.
+//! The format of an asset: `{_id: "ROOM/ASSET", room, counter: {units, remaining, held, revision, origin,
+//! creation, created_units, removed}, holders: [{p: PLAYER, t: MILLIS, r: REVISION}], changes: "NODE:SEQ ...",
+//! expires_at}`. Names are values and never field names, so a dot or a dollar in them does no harm.
 
 use std::fmt;
 
@@ -19,12 +19,12 @@ use crate::{
     },
 };
 
-/// Neither name has a slash.
+/// The `_id` of an asset. Unique, because names contain no slash.
 pub(super) fn id(room: &RoomName, asset: &AssetName) -> String {
     format!("{room}/{asset}")
 }
 
-/// What a document is written on the condition of.
+/// The condition for writing a document.
 pub(super) struct Written {
     revision: i64,
     origin: i64,
@@ -35,14 +35,14 @@ impl Written {
         Self { revision: counter.revision.cast_signed(), origin: counter.origin.cast_signed() }
     }
 
-    /// The document of that key, if it is still as it was. What is written finds the condition looked at again by the
-    /// server, in one step with the write.
+    /// Matches the document if it is unchanged. The server checks the condition again in one step with the
+    /// write.
     pub(super) fn filter(&self, id: &str) -> Bare {
         doc! { "_id": id, "counter.revision": self.revision, "counter.origin": self.origin }
     }
 }
 
-/// A document in full.
+/// A complete document.
 pub(super) fn whole(
     room: &RoomName,
     id: &str,
@@ -60,7 +60,7 @@ pub(super) fn whole(
     whole.map_err(unwritable)
 }
 
-/// What a change makes of the document that is there: only what is new travels.
+/// The update that a change makes to an existing document. It contains only what is new.
 pub(super) fn update(change: Change, expires_at: Option<DateTime>) -> Result<Bare> {
     let goes_on = change.goes_on();
     let Change { struck, granted, .. } = &change;
@@ -84,7 +84,7 @@ pub(super) fn update(change: Change, expires_at: Option<DateTime>) -> Result<Bar
     Ok(update)
 }
 
-/// Says when a document expires, or that it never does.
+/// Sets when a document expires, or that it never does.
 pub(super) fn expiring(expires_at: Option<DateTime>) -> Bare {
     match expires_at {
         Some(at) => doc! { "$set": { "expires_at": at } },
@@ -92,7 +92,7 @@ pub(super) fn expiring(expires_at: Option<DateTime>) -> Bare {
     }
 }
 
-/// Leaves out all but the first so many holders.
+/// A projection that limits the holders.
 pub(super) fn first(holders: usize) -> Bare {
     match i32::try_from(holders) {
         Ok(0) => doc! { "holders": 0 },
@@ -101,13 +101,13 @@ pub(super) fn first(holders: usize) -> Bare {
     }
 }
 
-/// A document that was found, and when its time is over.
+/// Reads a document and its expiry.
 pub(super) fn read(found: &RawDocument) -> Result<(Document, Option<DateTime>)> {
     let expires_at = found.get("expires_at").map_err(|why| odd(found, &why))?;
     Ok((parsed(found)?, expires_at.and_then(|at| at.as_datetime())))
 }
 
-/// A document that was found, and of which asset it is.
+/// Reads a document and the name of its asset.
 pub(super) fn named(found: &RawDocument) -> Result<(AssetName, Document)> {
     let asset = key(found).and_then(|key| key.split_once('/')).and_then(|(_, asset)| asset.parse().ok());
     Ok((asset.ok_or_else(|| odd(found, &"its _id is not ROOM/ASSET"))?, parsed(found)?))
@@ -117,7 +117,7 @@ fn parsed(found: &RawDocument) -> Result<Document> {
     deserialize_from_slice(found.as_bytes()).map_err(|why| odd(found, &why))
 }
 
-/// Somebody else wrote it.
+/// The error for a document that another program wrote.
 fn odd(found: &RawDocument, why: &dyn fmt::Display) -> StoreError {
     let key = key(found).unwrap_or("?");
     let why = why.to_string();

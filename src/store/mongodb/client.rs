@@ -28,31 +28,32 @@ use super::{
 };
 use crate::store::{Result, StoreError};
 
-/// The collection, connected to when it is first asked for.
+/// The collection. The client connects on first use.
 pub(super) struct Client {
     url: MongoUrl,
     health: Arc<Health>,
     client: OnceCell<MongoClient>,
     ready: OnceCell<RawDocuments>,
-    /// Whether single documents are read linearizably, until the server says that it cannot.
+    /// Whether single documents are read linearizably; false once the server has refused that.
     linearizable: AtomicBool,
 }
 
 type RawDocuments = Collection<RawDocumentBuf>;
 
-/// A call that takes longer is given up: less than the first half of a select's deadline, so that a repeat still finds
-/// another connection.
+/// The timeout of a call: less than the first half of a select's deadline, so that a retry still has time to
+/// use another connection.
 const CALL_WITHIN: Duration = Duration::from_secs(2);
-/// How long a call waits for a primary: long enough for the reason to be known when there is none.
+/// How long a call waits for a primary: long enough to find out why there is none.
 const SELECT_WITHIN: Duration = Duration::from_millis(1500);
-/// A name, a handshake or a login that takes longer is given up.
+/// The timeout of name resolution, handshake and login.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
-/// How often each server is looked at: with the limit above, one that is gone is known to be within two seconds, and what
-/// was sent to it is given up.
+/// How often each server is checked. With the timeout above, an unreachable server is noticed within two
+/// seconds, and the requests sent to it are abandoned.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// After that the server deletes what a ping wrote.
+/// Milliseconds after which the server deletes what a ping wrote.
 const PROBE_LIVES_MS: i64 = 60_000;
-/// New connections at a time: enough for a burst of assets, and no storm of logins after a failover.
+/// Maximum number of connections opened at the same time: enough for a burst of assets, without a storm of
+/// logins after a failover.
 const CONNECTING: u32 = 8;
 
 impl Client {
@@ -62,14 +63,14 @@ impl Client {
         Self { url, health: Arc::default(), client, ready, linearizable }
     }
 
-    /// The collection, with its indexes.
+    /// The collection, after its indexes are created.
     pub(super) async fn collection(&self) -> Result<&RawDocuments> {
         let ready = timeout(CALL_WITHIN, self.ready.get_or_try_init(|| self.prepare())).await;
         let ready = ready.map_or(Err(Cause::Silence), |ready| ready.map_err(Cause::Failed));
         ready.map_err(|cause| self.said(MongoError { doing: Doing::Reading, cause }))
     }
 
-    /// Waits for an answer, but not for ever.
+    /// Waits for an answer, with a timeout.
     pub(super) async fn answer<T>(
         &self,
         doing: Doing,
@@ -80,10 +81,11 @@ impl Client {
         answer.map_err(|cause| MongoError { doing, cause })
     }
 
-    /// One document, as of a moment after the call began. A majority read would not do: a primary that was replaced and does
-    /// not know it yet answers with what a majority had before, and a denial from that would be wrong. A linearizable read
-    /// has a majority confirm that it still is the primary. A single server, which needs nobody's word, refuses it; so may
-    /// DocumentDB, whose one writer reads what its storage has, no longer once the storage serves another.
+    /// Reads one document, as of a moment after the call began. A majority read is not enough: a primary that
+    /// has been replaced without knowing it returns an old state, and a denial based on that would be wrong. A
+    /// linearizable read has a majority confirm that the server still is the primary. A single server refuses
+    /// it, but needs no confirmation. DocumentDB may refuse it, too; its one writer reads from the storage and
+    /// can no longer do so once the storage serves another writer.
     pub(super) async fn find(&self, id: &str) -> Result<Option<RawDocumentBuf>> {
         let collection = self.collection().await?;
         if self.linearizable.load(Ordering::Relaxed) {
@@ -111,14 +113,15 @@ impl Client {
         self.answer(Doing::Reading, find).await
     }
 
-    /// Every document that fits.
+    /// Reads every matching document.
     pub(super) async fn find_all(&self, filter: Bare, fields: Bare) -> Result<Vec<RawDocumentBuf>> {
         let find = self.collection().await?.find(filter).projection(fields).max_time(CALL_WITHIN);
         let all = async { find.await?.try_collect().await };
         self.answer(Doing::Reading, all).await.map_err(|error| self.said(error))
     }
 
-    /// Reads and writes as a change does, a document that is no asset's: it names no room, and no name has its `_id`.
+    /// Reads and writes like a change, on a document that is no asset's: it has no room, and its `_id` matches
+    /// no name.
     pub(super) async fn ping(&self) -> Result<()> {
         const PROBE: &str = "~probe";
         self.find(PROBE).await?;
@@ -126,7 +129,7 @@ impl Client {
         let set = doc! { "$set": { "expires_at": over } };
         let put = self.collection().await?.update_one(doc! { "_id": PROBE }, set).upsert(true);
         match self.answer(Doing::Writing, put).await {
-            // Another node was quicker.
+            // Another node wrote it concurrently.
             Err(error) if error.is_stale() => Ok(()),
             put => put.map(|_| ()).map_err(|error| self.said(error)),
         }
@@ -160,7 +163,7 @@ impl Client {
         Ok(collection)
     }
 
-    /// Makes the client, which connects in the background and as need be.
+    /// Creates the client, which connects in the background and on demand.
     async fn connect(&self) -> std::result::Result<MongoClient, Error> {
         let mut options = ClientOptions::parse(self.url.server.clone()).await?;
         options.app_name.get_or_insert_with(|| "asset-arbiter".to_owned());
@@ -169,7 +172,7 @@ impl Client {
         options.heartbeat_freq = Some(LOOK_EVERY);
         options.max_connecting = Some(CONNECTING);
         options.max_pool_size = Some(self.url.connections);
-        // DocumentDB has none, and we need none: a write names what it found.
+        // DocumentDB has no retryable writes, and we need none: a write is conditional on what was read.
         options.retry_writes = Some(false);
         let health = Arc::clone(&self.health);
         options.sdam_event_handler = Some(EventHandler::callback(move |event| health.hear(event)));
@@ -177,7 +180,7 @@ impl Client {
     }
 }
 
-/// By room for all that is asked of a room, and by the time at which the server throws a document away.
+/// An index by room for the queries on a room, and one by the time at which the server deletes a document.
 fn indexes() -> [IndexModel; 2] {
     let at_once = IndexOptions::builder().expire_after(Duration::ZERO).build();
     [

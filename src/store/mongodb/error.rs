@@ -3,14 +3,14 @@ use ::mongodb::error::{Error, ErrorKind, WriteFailure};
 use super::{error, health::in_words};
 use crate::store::{StoreError, StoreErrorCause, StoreErrorKind};
 
-/// What a call was to do.
+/// The purpose of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Doing {
     Reading,
     Writing,
 }
 
-/// Why a call came to nothing.
+/// A failed call.
 #[derive(Debug)]
 pub(super) struct MongoError {
     pub(super) doing: Doing,
@@ -19,7 +19,7 @@ pub(super) struct MongoError {
 
 #[derive(Debug)]
 pub(super) enum Cause {
-    /// It was not answered in time.
+    /// The call timed out.
     Silence,
     Failed(Error),
 }
@@ -27,41 +27,42 @@ pub(super) enum Cause {
 const UNAUTHORIZED: i32 = 13;
 const WRITE_CONFLICT: i32 = 112;
 const DUPLICATE_KEY: i32 = 11000;
-/// What the server calls a login that it does not accept; the second is Atlas.
+/// The codes of a rejected login; the second is Atlas's.
 const NO_LOGIN: [i32; 2] = [18, 8000];
-/// With these the server refuses a command before it does anything: it is no primary, or does not know the command, the
-/// caller or what was asked for.
+/// Codes with which the server refuses a command before it does anything: it is no primary, or does not know
+/// the command, the caller or the resource.
 const NOTHING_DONE: [i32; 12] = [2, 9, UNAUTHORIZED, 18, 20, 26, 59, 72, 73, 10107, 13435, 13436];
-/// With these it says that it cannot read on that level: no replica set, or a store that only looks like MongoDB.
+/// Codes with which the server reports that it does not support a read concern: no replica set, or a store that
+/// only resembles MongoDB.
 const OTHER_LEVEL: [i32; 8] = [2, 9, 72, 115, 123, 148, 238, 303];
-/// What is in a reason that no waiting mends.
+/// Parts of messages whose errors last until the configuration changes.
 const HOPELESS: [&str; 3] = ["certificate", "wire version", "InvalidContentType"];
-/// What is in a reason that may mend by itself, or else in the URL.
+/// Part of a message whose error may be temporary, or caused by the URL.
 const UNFOUND: &str = "failed to lookup address";
-/// It is no primary, or does not know yet that it is one.
+/// The server is no primary, or does not know yet that it is one.
 const READ_ONLY: [i32; 3] = [10107, 13435, 13436];
-/// There is no space on its disk.
+/// The disk is full.
 const DISK_FULL: i32 = 14031;
-/// Too few members of the replica set confirm a write, or there are too few at all.
+/// Too few members of the replica set confirm a write, or exist at all.
 const NOT_REPLICATED: [i32; 2] = [64, 100];
-/// It took too long.
+/// The server's own time limits.
 const TIMES_OUT: [i32; 3] = [50, 89, 262];
-/// Too much is asked for at once, as Cosmos and DocumentDB say it.
+/// The rate limit was exceeded, as reported by Cosmos and DocumentDB.
 const THROTTLED: i32 = 16500;
 
 impl MongoError {
-    /// The condition was looked at, and it is another by now.
+    /// Whether the condition of the write failed because the document has changed.
     pub(super) fn is_stale(&self) -> bool {
         matches!(self.code(), Some(DUPLICATE_KEY | WRITE_CONFLICT))
     }
 
-    /// The server does not know linearizable reads.
+    /// Whether the server does not support linearizable reads.
     pub(super) fn wants_another_level(&self) -> bool {
         self.code().is_some_and(|code| OTHER_LEVEL.contains(&code))
     }
 
-    /// In our words. `away` says why no server can be had, `database` where logins are looked up, `plain` that the
-    /// connection is not encrypted.
+    /// Converts the error. `away` explains why no server is reachable, `database` is where logins are looked
+    /// up, and `plain` means that the connection is not encrypted.
     pub(super) fn told(self, away: impl FnOnce() -> String, database: &str, plain: bool) -> StoreError {
         let doubtful = self.is_doubtful();
         let kind = if doubtful { StoreErrorKind::OutcomeUnknown } else { StoreErrorKind::Unavailable };
@@ -92,7 +93,7 @@ impl MongoError {
         because(told).with_source(failed)
     }
 
-    /// Why, as far as the server's code tells.
+    /// The cause, as far as the server's code tells.
     fn reason(&self) -> Option<StoreErrorCause> {
         let Cause::Failed(failed) = &self.cause else { return Some(StoreErrorCause::NotAnswered) };
         let code = self.code();
@@ -110,7 +111,7 @@ impl MongoError {
         }
     }
 
-    /// Whether it may have taken effect.
+    /// Whether the call may have taken effect.
     fn is_doubtful(&self) -> bool {
         let Cause::Failed(failed) = &self.cause else { return self.doing == Doing::Writing };
         let nothing_done = match failed.kind.as_ref() {
@@ -121,10 +122,10 @@ impl MongoError {
             | ErrorKind::InvalidTlsConfig { .. }
             | ErrorKind::ServerSelection { .. }
             | ErrorKind::Shutdown => true,
-            // Whoever refuses a connection was sent nothing over it.
+            // The connection was refused, so nothing was sent over it.
             ErrorKind::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
             ErrorKind::Command(refused) => NOTHING_DONE.contains(&refused.code),
-            // One document, so all of it was refused.
+            // One document, so all of the write was refused.
             ErrorKind::Write(WriteFailure::WriteError(_)) => true,
             _ => false,
         };
@@ -147,7 +148,8 @@ fn is_login(failed: &Error, code: Option<i32>) -> bool {
         || code.is_some_and(|code| NO_LOGIN.contains(&code))
 }
 
-/// A server that expects a greeting in TLS hangs up on any other.
+/// Adds a hint for an unencrypted connection that the server closed, because a server that expects TLS does
+/// that.
 fn broken(why: String, plain: bool) -> String {
     let hint =
         if plain && why.contains("unexpected end of file") { " (does the server want tls=true?)" } else { "" };

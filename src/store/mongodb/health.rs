@@ -6,13 +6,13 @@ use ::mongodb::{
 };
 use parking_lot::Mutex;
 
-/// Why servers cannot be reached, as the driver's own watch over them hears it. One line for each server of the replica set
-/// that is away; there are at most 50.
+/// Why servers are unreachable, as reported by the driver's monitoring. One entry for each unreachable member
+/// of the replica set, of which there are at most 50.
 #[derive(Debug, Default)]
 pub(super) struct Health(Mutex<BTreeMap<String, String>>);
 
 impl Health {
-    /// Takes in what became of a server. Once is enough for the log, however long it lasts.
+    /// Takes in a monitoring event. An outage is logged once, however long it lasts.
     pub(super) fn hear(&self, event: SdamEvent) {
         match event {
             SdamEvent::ServerHeartbeatFailed(failed) => {
@@ -32,7 +32,7 @@ impl Health {
         }
     }
 
-    /// Which servers are away and why, in one line; `None` if none is known to be.
+    /// The unreachable servers and the reasons, in one line; `None` if there are none.
     pub(super) fn why(&self) -> Option<String> {
         let servers = self.0.lock();
         let lines: Vec<_> = servers.iter().map(|(server, why)| format!("{server}: {why}")).collect();
@@ -40,7 +40,7 @@ impl Health {
     }
 }
 
-/// What a driver's error says, in one line and without what it wraps it in.
+/// A driver's error in one line, without its wrapping.
 pub(super) fn in_words(error: &Error) -> String {
     let words = match error.kind.as_ref() {
         ErrorKind::Io(error) => error.to_string(),

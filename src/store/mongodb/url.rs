@@ -1,5 +1,5 @@
-//! What a URL asks for. No message here shows more of the URL than its scheme and the part that is wrong, and
-//! never what stands before an `@`.
+//! Parses the store's URL. Error messages show only its scheme and the invalid part, and never what precedes an
+//! `@`.
 
 use std::{fmt, fs, time::Duration};
 
@@ -8,33 +8,33 @@ use ::mongodb::options::ConnectionString;
 use super::health::in_words;
 use crate::model::{option_name, room_ttl};
 
-/// `mongodb://[USER:PASSWORD@]HOST[:PORT][,HOST...]/DATABASE[?OPTIONS]`, taken apart.
+/// The parts of `mongodb://[USER:PASSWORD@]HOST[:PORT][,HOST...]/DATABASE[?OPTIONS]`.
 pub(super) struct MongoUrl {
-    /// What the driver is told.
+    /// The URL for the driver.
     pub(super) server: ConnectionString,
-    /// For messages and the log.
+    /// The hosts, for messages and the log.
     pub(super) hosts: String,
     pub(super) encrypted: bool,
     pub(super) database: String,
     pub(super) collection: String,
-    /// The database that knows the user.
+    /// The database that authenticates the user.
     pub(super) login_database: String,
-    /// Single documents are read linearizably where the server can do that.
+    /// Whether single documents are read linearizably, where the server supports that.
     pub(super) linearizable: bool,
-    /// Connections to a server at most.
+    /// Maximum number of connections to a server.
     pub(super) connections: u32,
-    /// After how long a room that nobody uses may go, zero for never, if the URL says so.
+    /// How long an unused room is kept, if the URL says so; zero: for ever.
     pub(super) room_ttl: Option<Duration>,
 }
 
 pub(super) const SCHEMES: [&str; 2] = ["mongodb", "mongodb+srv"];
 
 const COLLECTION: &str = "assets";
-/// One for each asset that is decided on at a time; more would wait in the server.
+/// The default: one connection per concurrently decided asset. More would only wait in the server.
 const CONNECTIONS: u32 = 64;
 const MOST_CONNECTIONS: u32 = 1000;
 const SHAPE: &str = "mongodb://[USER:PASSWORD@]HOST[:PORT][,HOST...]/DATABASE[?OPTIONS]";
-/// What the driver is told as it is, in small letters.
+/// Options passed on to the driver, in lower case.
 const DRIVERS_OWN: [&str; 12] = [
     "appname",
     "authmechanism",
@@ -56,7 +56,7 @@ const OPTIONS: &str = "collection, ttl, maxPoolSize, readConcernLevel, and of Mo
 
 type Result<T> = std::result::Result<T, String>;
 
-/// What stands after the `?`, taken apart.
+/// The parsed options.
 struct Asked {
     drivers_own: Vec<String>,
     collection: String,
@@ -68,13 +68,13 @@ struct Asked {
 }
 
 impl MongoUrl {
-    /// Takes a URL apart.
+    /// Parses a URL.
     ///
     /// # Errors
     /// One line that says what is wrong and what would be right.
     pub(super) fn parse(url: &str) -> Result<Self> {
         let (scheme, rest) = url.split_once("://").ok_or_else(|| format!("write {SHAPE}"))?;
-        // What stands before an @ may be a password cut in two by a sign of its own.
+        // Text before an @ may be a password that contains an unescaped delimiter.
         if rest.rfind('@') > rest.find(['/', '?']) && rest.contains(['/', '?']) {
             return Err("in a password write / as %2F, ? as %3F, @ as %40, : as %3A and % as %25".to_owned());
         }
@@ -129,7 +129,7 @@ impl Asked {
         Ok(asked)
     }
 
-    /// Names are written in small letters or large, as everywhere with MongoDB.
+    /// Option names are case-insensitive, as usual with MongoDB.
     fn take(&mut self, option: &str, name: &str, value: &str) -> Result<()> {
         match name.to_ascii_lowercase().as_str() {
             "collection" => self.collection = collection(value)?,
@@ -137,7 +137,7 @@ impl Asked {
             "maxpoolsize" => self.connections = connections(value)?,
             "readconcernlevel" => self.linearizable = one_of(name, value, &["linearizable", "majority"])? == 0,
             "readpreference" => drop(one_of(name, value, &["primary"])?),
-            // None are used, whatever it says.
+            // Accepted, but retryable writes are never used.
             "retrywrites" => drop(one_of(name, value, &["false", "true"])?),
             "w" => drop(one_of(name, value, &["majority"])?),
             known if DRIVERS_OWN.contains(&known) => {
@@ -160,7 +160,7 @@ impl Asked {
     }
 }
 
-/// The place of a value among those there are.
+/// The index of a value in the list of allowed values.
 fn one_of(name: &str, value: &str, known: &[&str]) -> Result<usize> {
     let place = known.iter().position(|known| known.eq_ignore_ascii_case(value));
     place.ok_or_else(|| format!("{name} is {}, not {value:?}", known.join(" or ")))
@@ -180,7 +180,7 @@ fn collection(value: &str) -> Result<String> {
     if fits { Ok(value.to_owned()) } else { Err(format!("{rule}, unlike {value:?}")) }
 }
 
-/// Whether a file has what the driver looks for in it; it would not say so.
+/// Checks that a PEM file contains what the driver expects, because the driver itself would not report it.
 fn pem(name: &str, file: &str) -> Result<()> {
     let text = fs::read_to_string(file).map_err(|why| format!("{name}: cannot read {file}: {why}"))?;
     if text.contains("-----BEGIN CERTIFICATE-----") {
@@ -190,7 +190,7 @@ fn pem(name: &str, file: &str) -> Result<()> {
     }
 }
 
-/// Without the login.
+/// Leaves out the login.
 impl fmt::Debug for MongoUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MongoUrl")

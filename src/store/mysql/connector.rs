@@ -11,32 +11,33 @@ use super::{
     url::{MysqlUrl, Tls},
 };
 
-/// How connections are made.
+/// Opens connections.
 pub(super) struct Connector {
     pub(super) address: String,
     database: String,
     opts: Opts,
     session: String,
-    /// Whose turn it is to make tables.
+    /// Allows one migration at a time.
     turn: Mutex<()>,
 }
 
-/// How long the server keeps a connection on which nothing comes, and what is locked by it: a client that is gone
-/// without a word.
+/// How long the server keeps a silent connection and its locks, which bounds the effect of a client that
+/// vanished.
 const SERVER_WAITS: Duration = Duration::from_secs(10);
 
-/// A name, a handshake or a login that takes longer is given up.
+/// The timeout of name resolution, handshake and login.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 
-/// What an answer needs once there is one.
+/// The time an answer needs after the lock wait is over.
 const ANSWERING: Duration = Duration::from_millis(500);
 
-/// Larger than any packet of ours; told the driver so that it does not ask the server each time.
+/// Larger than any packet of ours. It is configured so that the driver does not query the server for it each
+/// time.
 const LARGEST_PACKET: usize = 64 * 1024 * 1024;
 
 impl Connector {
     /// # Errors
-    /// Says what is wrong with the file of certificates.
+    /// What is wrong with the certificate file.
     pub(super) fn new(url: &MysqlUrl) -> Result<Self, String> {
         let opts = OptsBuilder::default()
             .ip_or_hostname(&url.address.host)
@@ -45,7 +46,7 @@ impl Connector {
             .pass(url.password.as_ref())
             .db_name(Some(&url.database))
             .ssl_opts(tls(&url.options.tls)?)
-            // Over the socket file of the same machine another server might answer.
+            // A different server might answer on the local socket file.
             .prefer_socket(false)
             .stmt_cache_size(0)
             .max_allowed_packet(Some(LARGEST_PACKET))
@@ -55,7 +56,7 @@ impl Connector {
         Ok(Self { address, database: url.database.clone(), opts: opts.into(), session, turn: Mutex::default() })
     }
 
-    /// Connects, logs in, and makes the connection and the database what they must be.
+    /// Connects, logs in, migrates the database and configures the session.
     pub(super) async fn connect(&self) -> Asked<Conn> {
         let opened = timeout(CONNECT_WITHIN, Conn::new(self.opts.clone())).await;
         let late = |_| {
@@ -78,7 +79,8 @@ impl Connector {
     }
 }
 
-/// The server is to give up a lock before we give up the server; it counts in seconds.
+/// The session settings. The server must give up waiting for a lock before we give up waiting for the server;
+/// its timeout is in seconds.
 fn session(statement: Duration) -> String {
     let lock = statement.saturating_sub(ANSWERING).as_secs().max(1);
     include_str!("session.sql")
@@ -87,7 +89,7 @@ fn session(statement: Duration) -> String {
         .replace("{idle}", &SERVER_WAITS.as_secs().to_string())
 }
 
-/// The file is read once, so that a wrong one is known at once.
+/// Reads the certificate file at the start, so that an invalid one is reported at once.
 fn tls(tls: &Tls) -> Result<Option<SslOpts>, String> {
     let file = match tls {
         Tls::Off => return Ok(None),

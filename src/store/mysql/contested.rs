@@ -5,15 +5,16 @@ use tokio::time::Instant;
 
 use crate::model::{AssetName, RoomName};
 
-/// Assets that other nodes change at this moment: who wants to change one locks it first and waits for its turn, as
-/// without a lock the luckier ones would come first again and again. All others are read without a lock.
+/// Assets under contention from other nodes. They are read with `FOR UPDATE`, because optimistic retries alone
+/// would starve the slower nodes. All other assets are read without a lock.
 #[derive(Default)]
 pub(super) struct Contested(Mutex<HashMap<(RoomName, AssetName), Instant>>);
 
-/// How long an asset counts as contested after somebody came second.
+/// How long an asset counts as contested after a lost race.
 const LASTING: Duration = Duration::from_secs(1);
 
-/// Assets that can be contested at once; beyond it those of long ago are forgotten, and then all.
+/// Maximum number of contested assets; beyond it the outdated ones are forgotten, and if that is not enough,
+/// all.
 const AT_ONCE: usize = 4096;
 
 impl Contested {

@@ -5,26 +5,26 @@ use crate::store::{StoreError, StoreErrorCause, StoreErrorKind};
 
 pub(super) type Asked<T> = Result<T, MysqlError>;
 
-/// Why a packet was not answered in full.
+/// A packet that was not answered completely.
 #[derive(Debug)]
 pub(super) enum MysqlError {
-    /// It was not sent; this is why.
+    /// The packet was not sent, with the reason.
     Away {
         why: String,
-        /// Somebody has to change something first.
+        /// Whether the error lasts until the configuration changes.
         hopeless: bool,
-        /// What the server's code tells about it.
+        /// The cause, as far as the server's code tells.
         cause: Option<StoreErrorCause>,
     },
-    /// The server refused the packet's statement of this number, from 0, and ran none after it.
+    /// The server refused the statement at this index of the packet and executed none after it.
     Refused { at: usize, refused: ServerError },
-    /// It was sent, and then the connection broke.
+    /// The packet was sent, and then the connection broke.
     Lost(Error),
-    /// It was sent, and there was no answer in time.
+    /// The packet was sent, and the answer timed out.
     Late(String),
 }
 
-/// Codes of the server, which MySQL, MariaDB and TiDB share unless said otherwise.
+/// Error codes of the server. MySQL, MariaDB and TiDB share them unless noted otherwise.
 pub(super) mod code {
     pub(in super::super) const DUPLICATE: u16 = 1062;
     pub(in super::super) const NO_TABLE: u16 = 1146;
@@ -34,27 +34,29 @@ pub(super) mod code {
     pub(super) const WRONG_PASSWORD: u16 = 1045;
     pub(super) const TOO_MANY_CONNECTIONS: u16 = 1040;
     pub(super) const TLS_NEEDED: u16 = 3159;
-    /// Options of a replica, or of a server that is set to read only.
+    /// The server is a replica, or is set to read-only.
     pub(super) const READ_ONLY: [u16; 3] = [1290, 1792, 1836];
-    /// No space on the disk, or none for the table.
+    /// The disk or the table is full.
     pub(super) const DISK_FULL: [u16; 4] = [3, 28, 1021, 1114];
-    /// No memory, or none of what the tenant may have.
+    /// Memory, or the tenant's quota, is exhausted.
     pub(super) const OUT_OF_MEMORY: [u16; 4] = [1037, 1038, 8001, 8175];
-    /// It took too long.
+    /// The server's own timeouts.
     pub(super) const TIMES_OUT: [u16; 3] = [1205, 1969, 3024];
-    /// TiDB: the transaction met another one, and was not committed.
+    /// TiDB: the transaction conflicted with another one and was not committed.
     pub(super) const CONFLICTS: [u16; 5] = [8002, 8005, 8022, 8028, 9007];
-    /// The user may not: use the database, come from there, use the table or the column, or log in that way.
+    /// The user lacks a permission: for the database, the host, the table, the column, or this way of logging
+    /// in.
     pub(super) const FORBIDDEN: [u16; 8] = [1044, 1130, 1142, 1143, 1227, 1251, 1275, 1698];
 }
 
-/// What is in a reason that no waiting mends: the name of the server or its certificate is wrong.
+/// Parts of messages whose errors last until the configuration changes, such as a wrong server name or
+/// certificate.
 const HOPELESS: [&str; 3] = ["certificate", "does not have this capability", "authentication plugin"];
-/// What is in a reason that may mend by itself, or else in the URL.
+/// Part of a message whose error may be temporary, or caused by the URL.
 const UNFOUND: &str = "failed to lookup address";
 
 impl MysqlError {
-    /// Somebody else held a lock for too long. (TiDB's built-in store says so in its own way.)
+    /// Whether waiting for a lock timed out. TiDB's built-in store reports it with a message of its own.
     pub(super) fn is_lock_wait(&self) -> bool {
         let waited = |refused: &ServerError| {
             refused.code == code::LOCK_WAIT || refused.message.contains("lock wait timeout")
@@ -70,7 +72,7 @@ impl MysqlError {
         Self::Away { why: why.into(), hopeless: true, cause: Some(StoreErrorCause::Misconfigured) }
     }
 
-    /// What kept a connection from being made.
+    /// The error of a failed connection attempt.
     pub(super) fn at_the_door(address: &str, database: &str, failed: &Error) -> Self {
         let (why, hopeless, cause) = match failed {
             Error::Server(refused) => (said(refused, database), is_hopeless(refused), cause(refused)),
@@ -89,7 +91,7 @@ impl MysqlError {
         Self::Away { why: format!("cannot connect to {address}: {why}"), hopeless, cause }
     }
 
-    /// Of what was asked on a new connection: no call has been sent yet.
+    /// The error of a request on a new connection, before any call was sent.
     pub(super) fn before_the_call(self, address: &str) -> Self {
         let (why, hopeless, cause) = match self {
             Self::Away { why, hopeless, cause } => (why, hopeless, cause),
@@ -100,10 +102,11 @@ impl MysqlError {
         Self::Away { why: format!("cannot use the database at {address}: {why}"), hopeless, cause }
     }
 
-    /// Of a transaction whose statement `commit` is its COMMIT.
+    /// The error of a transaction whose statement `commit` is its COMMIT.
     ///
     /// # Errors
-    /// None if another one came first and nothing was done: trying again is all there is to do.
+    /// All failures but one: `Ok` means that a concurrent transaction won, nothing was done, and the transaction
+    /// can be retried.
     pub(super) fn of_transaction(self, commit: usize) -> Result<(), StoreError> {
         match self {
             Self::Refused { refused, .. } if came_second(refused.code) => Ok(()),
@@ -122,7 +125,7 @@ impl MysqlError {
     }
 }
 
-/// Of something that was only looked up, or is as good done twice.
+/// The error of a read, or of an idempotent statement.
 impl From<MysqlError> for StoreError {
     fn from(error: MysqlError) -> Self {
         match error {
@@ -142,7 +145,7 @@ impl From<MysqlError> for StoreError {
     }
 }
 
-/// With these, another transaction was there first and this one did nothing, even if it was its COMMIT that failed.
+/// Whether a concurrent transaction won and this one did nothing, even if its COMMIT failed.
 fn came_second(code: u16) -> bool {
     matches!(code, code::DUPLICATE | code::DEADLOCK) || code::CONFLICTS.contains(&code)
 }
@@ -154,7 +157,7 @@ fn because(error: StoreError, cause: Option<StoreErrorCause>) -> StoreError {
     }
 }
 
-/// What the server's code tells about why it refused.
+/// The cause, as far as the server's code tells.
 fn cause(refused: &ServerError) -> Option<StoreErrorCause> {
     match refused.code {
         code::WRONG_PASSWORD => Some(StoreErrorCause::NoPermission),
@@ -180,7 +183,7 @@ fn refusal(kind: StoreErrorKind, refused: ServerError) -> StoreError {
     if is_hopeless(&refused) { refusal.hopeless() } else { refusal }
 }
 
-/// What the server said, in one line, and what to do about it.
+/// The server's message in one line, with advice.
 fn said(refused: &ServerError, database: &str) -> String {
     let what = format!("the server answered {} {}", refused.code, one_line(&refused.message));
     match refused.code {
@@ -197,7 +200,7 @@ fn said(refused: &ServerError, database: &str) -> String {
     }
 }
 
-/// An error of the driver without the name of its kind.
+/// A driver's error without the name of its kind.
 fn in_words(error: &Error) -> String {
     let words = match error {
         Error::Driver(error) => error.to_string(),

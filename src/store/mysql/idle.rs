@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::packet::close;
 
-/// The connections nobody uses right now: the one used last at the end, and used first, so that those that are too many
+/// The idle connections. The most recently used one is last and is taken first, so that surplus connections
 /// grow old.
 #[derive(Default)]
 pub(super) struct Idle(Mutex<Vec<Parked>>);
@@ -16,7 +16,7 @@ struct Parked {
     since: Instant,
 }
 
-/// A connection that nobody used for so long is closed: well before the server would.
+/// How long a connection may be idle before it is closed: well before the server would close it.
 const LONG: Duration = Duration::from_secs(5);
 
 impl Idle {
@@ -34,7 +34,7 @@ impl Idle {
         newest.map(|parked| parked.conn)
     }
 
-    /// Closes them all.
+    /// Closes all idle connections.
     pub(super) fn forget(&self) {
         let parked = mem::take(&mut *self.0.lock());
         parked.into_iter().for_each(|parked| close(parked.conn));

@@ -6,21 +6,22 @@ use tokio::time::{Instant, timeout};
 
 use super::error::{Asked, MysqlError};
 
-/// TiDB would try without locks first, which is no use where everyone wants the same row; the others see a comment.
+/// Begins a pessimistic transaction. TiDB would otherwise start optimistically, which is useless when every
+/// client wants the same row. Other servers see a comment.
 pub(super) const BEGIN: &str = "BEGIN /*T! PESSIMISTIC */";
 
-/// What follows, up to a COMMIT, sees what is committed now and nothing later.
+/// Begins a snapshot: the statements up to COMMIT see what is committed now and nothing later.
 pub(super) const SNAPSHOT: &str =
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT SNAPSHOT";
 
-/// What one statement came to.
+/// The answer to one statement.
 pub(super) struct Answer {
-    /// Rows that it changed.
+    /// The number of changed rows.
     pub(super) affected: u64,
     pub(super) rows: Vec<Row>,
 }
 
-/// Sends statements as one packet, and waits for all answers for so long at most.
+/// Sends statements as one packet and waits for all answers, with a timeout.
 pub(super) async fn ask(conn: &mut Conn, packet: &str, within: Duration) -> Asked<Vec<Answer>> {
     let since = Instant::now();
     let answers = timeout(within, answers(conn, packet)).await;
@@ -41,13 +42,13 @@ async fn answers(conn: &mut Conn, packet: &str) -> Asked<Vec<Answer>> {
         let rows = results.collect().await.map_err(|error| failed(error, answers.len()))?;
         answers.push(Answer { affected, rows });
     }
-    // A statement that was refused has no columns; asked for its rows it says why.
+    // A refused statement has no columns. Collecting its rows returns the error.
     results.collect::<Row>().await.map_err(|error| failed(error, answers.len()))?;
     Ok(answers)
 }
 
-/// Closes a connection at once, whatever state it is in; says goodbye if it can do so without waiting. Merely dropped, it
-/// would first wait for what is under way.
+/// Closes a connection at once, in any state. Sends a goodbye only if that does not block. Merely dropping it
+/// would first wait for pending answers.
 pub(super) fn close(conn: Conn) {
     drop(conn.disconnect().now_or_never());
 }

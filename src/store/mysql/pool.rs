@@ -17,19 +17,19 @@ use super::{
 };
 use crate::store::{Result, StoreErrorCause};
 
-/// The connections there are, made when they are needed.
+/// The connection pool. Connections are opened on demand.
 pub(super) struct Pool {
     connector: Connector,
     size: usize,
     permits: Arc<Semaphore>,
     idle: Arc<Idle>,
-    /// The last attempt to connect failed.
+    /// Set if the last attempt to connect failed.
     shut: Mutex<Option<Shut>>,
-    /// How long an answer or a free connection is waited for.
+    /// The timeout of an answer, and of waiting for a free connection.
     patience: Duration,
 }
 
-/// Until then nobody tries to connect, and everybody is told why.
+/// A backoff during which calls fail with the last error instead of connecting.
 struct Shut {
     until: Instant,
     pause: Duration,
@@ -38,7 +38,7 @@ struct Shut {
     cause: Option<StoreErrorCause>,
 }
 
-/// Pauses between attempts to connect double from the first to the longest, with jitter.
+/// The backoff between attempts to connect doubles from the first value to the longest, with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
@@ -49,7 +49,7 @@ impl Pool {
         Self { connector, size, permits, idle: Arc::default(), shut: Mutex::default(), patience }
     }
 
-    /// Takes a connection, or makes one.
+    /// Takes an idle connection, or opens one.
     pub(super) async fn checkout(&self) -> Asked<PooledConn> {
         let busy = || format!("all {} connections were busy for {:?}: raise ?pool=N", self.size, self.patience);
         let permit = timeout(self.patience, Arc::clone(&self.permits).acquire_owned())
@@ -63,14 +63,14 @@ impl Pool {
         Ok(PooledConn::new(conn, is_used, Arc::clone(&self.idle), self.patience, permit))
     }
 
-    /// The rows of one statement that only looks something up.
+    /// The rows of one read-only statement.
     pub(super) async fn read(&self, statement: &str) -> Result<Vec<Row>> {
         let (answers, _) = self.ask_again(statement).await?;
         Ok(answers.into_iter().flat_map(|answer| answer.rows).collect())
     }
 
-    /// The rows of each of several statements in a transaction, of which the first locks what it reads, and the connection
-    /// on which it goes on.
+    /// The rows of each statement in a transaction whose first statement locks what it reads, and the
+    /// connection with the open transaction.
     pub(super) async fn locked(&self, statements: &[String]) -> Asked<(Vec<Vec<Row>>, PooledConn)> {
         let [first, others @ ..] = statements else { return Err(MysqlError::away("nothing was asked")) };
         let packet = [&[BEGIN.to_owned(), format!("{first} FOR UPDATE")], others].concat().join("; ");
@@ -79,7 +79,7 @@ impl Pool {
         Ok((answers.map(|answer| answer.rows).collect(), conn))
     }
 
-    /// The rows of each of several statements, all as of one moment; and the connection, for who goes on with it.
+    /// The rows of each statement, read in one snapshot, and the connection for a later write.
     pub(super) async fn snapshot(&self, statements: &[String]) -> Result<(Vec<Vec<Row>>, PooledConn)> {
         let packet = format!("{SNAPSHOT}; {}; COMMIT", statements.join("; "));
         let (answers, conn) = self.ask_again(&packet).await?;
@@ -87,7 +87,7 @@ impl Pool {
         Ok((answers.map(|answer| answer.rows).collect(), conn))
     }
 
-    /// Asks once more if the connection broke, as one does that nobody used for long.
+    /// Sends a packet, and retries once if a reused connection broke, as idle connections may.
     async fn ask_again(&self, packet: &str) -> Asked<(Vec<Answer>, PooledConn)> {
         let mut conn = self.checkout().await?;
         let mut answers = conn.ask(packet).await;

@@ -9,33 +9,33 @@ use super::{
     packet::{Answer, ask, close},
 };
 
-/// A connection while one call has it. Dropped in the middle of something, also because the caller has lost its patience,
-/// the connection is closed, which makes the server undo what was not committed.
+/// A connection lent to one call. If it is dropped in the middle of an operation, for example because the
+/// caller was cancelled, it is closed, and the server rolls back what was not committed.
 pub(super) struct PooledConn {
-    /// There until it is dropped.
+    /// `None` only after drop.
     conn: Option<Conn>,
-    /// Where it goes back to.
+    /// The pool to return to.
     idle: Arc<Idle>,
-    /// How long an answer is waited for.
+    /// The timeout of an answer.
     patience: Duration,
-    /// It served others before, and may have broken since.
+    /// Whether the connection was used before, so that it may have broken since.
     pub(super) is_used: bool,
     state: State,
-    /// Counted until the connection is given back.
+    /// Held until the connection is returned.
     permit: Option<OwnedSemaphorePermit>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Nothing was begun on it that is not over.
+    /// No transaction is open.
     Settled,
-    /// A transaction is open, and nothing is under way.
+    /// A transaction is open, and no statement is running.
     Open,
-    /// Something is under way, or went wrong.
+    /// A statement is running, or has failed.
     Busy,
 }
 
-/// How long a transaction that nobody goes on with may take to be undone, before its connection is closed.
+/// How long the rollback of an abandoned transaction may take before its connection is closed.
 const UNDO_WITHIN: Duration = Duration::from_secs(1);
 
 impl PooledConn {
@@ -49,20 +49,20 @@ impl PooledConn {
         Self { conn: Some(conn), idle, patience, is_used, state: State::Settled, permit: Some(permit) }
     }
 
-    /// Sends statements as one packet, waits for all answers, and nothing is open after it.
+    /// Sends statements as one packet and waits for all answers. They must leave no transaction open.
     pub(super) async fn ask(&mut self, packet: &str) -> Asked<Vec<Answer>> {
         let answers = self.begin(packet).await?;
         self.state = State::Settled;
         Ok(answers)
     }
 
-    /// The same for statements that leave something open, which a later [`Self::ask`] ends.
+    /// Like [`Self::ask`], for statements that leave a transaction open. A later [`Self::ask`] ends it.
     pub(super) async fn begin(&mut self, packet: &str) -> Asked<Vec<Answer>> {
         self.state = State::Busy;
         let Some(conn) = &mut self.conn else { return Err(MysqlError::away("the connection is given back")) };
         let answers = ask(conn, packet, self.patience).await;
         if matches!(answers, Err(MysqlError::Lost(_))) {
-            // What broke one has most likely broken all that were there at the time.
+            // Whatever broke this connection has probably broken the idle ones, too.
             self.idle.forget();
         }
         if answers.is_ok() {
@@ -71,7 +71,7 @@ impl PooledConn {
         answers
     }
 
-    /// Whether a transaction was begun and is not over.
+    /// Whether a transaction is open.
     pub(super) fn is_open(&self) -> bool {
         self.state == State::Open
     }
@@ -88,7 +88,7 @@ impl Drop for PooledConn {
     }
 }
 
-/// Gives a connection back whose transaction nobody goes on with.
+/// Rolls back an abandoned transaction and returns its connection.
 fn undo(mut conn: Conn, idle: Arc<Idle>, permit: Option<OwnedSemaphorePermit>) {
     let Ok(runtime) = Handle::try_current() else { return close(conn) };
     runtime.spawn(async move {

@@ -11,30 +11,31 @@ use crate::{
     },
 };
 
-/// The columns of a counter. Names stand in statements as they are: none has a character that could end a literal.
+/// The columns of a counter. Names are put into statements without escaping, because they contain no character
+/// that could end a literal.
 pub(super) const COUNTER: &str = "units, remaining, held, revision, origin, creation, created_units, removed";
 const HOLDER: &str = "player, revision, granted_at";
 
-/// Assets whose holders are asked for at once: a packet of about 20 KB.
+/// Maximum number of assets whose holders are queried at once: a packet of about 20 KB.
 const ASSETS_AT_ONCE: usize = 128;
 
-/// Holders that are read with an asset.
+/// The holders to read with an asset.
 pub(super) enum Part<'a> {
-    /// The first after a revision, or of all.
+    /// The first holders after a revision, or of all.
     First { after: Option<u64>, limit: usize },
-    /// Those of these players who hold it.
+    /// Those of these players who hold the asset.
     Of(&'a [PlayerName]),
 }
 
 /// An asset as it was read.
 pub(super) struct Found {
     pub(super) record: Record,
-    /// When its room was last noted to be in use.
+    /// When the room was last noted as used.
     pub(super) used_at: Option<Millis>,
 }
 
-/// Reads an asset and holders of it as of one moment, and takes no lock. Who writes then does so on the same connection:
-/// the longer it waits, the more often somebody else comes first.
+/// Reads an asset and some of its holders in one snapshot, without a lock. A following write uses the same
+/// connection, because waiting for another one would give concurrent writers time to win.
 pub(super) async fn find(
     pool: &Pool,
     room: &RoomName,
@@ -45,9 +46,9 @@ pub(super) async fn find(
     Ok((found(answers, parts)?, conn))
 }
 
-/// The same in its turn: nobody else changes it until the transaction on the connection is over. That each statement
-/// sees what is committed by then is all the same, as the holders change with the asset only. If its turn does not come
-/// in time it tries its luck.
+/// Reads like [`find`], but locks the asset, so that it cannot change until the transaction on the connection
+/// ends. Each statement sees what is committed by then, which does no harm because holders change only with
+/// their asset. If the lock times out, the asset is read without it.
 pub(super) async fn find_locked(
     pool: &Pool,
     room: &RoomName,
@@ -61,7 +62,7 @@ pub(super) async fn find_locked(
     }
 }
 
-/// What the statements for an asset and its parts have found.
+/// Parses the answers to [`statements`].
 fn found(answers: Vec<Vec<Row>>, parts: &[Part<'_>]) -> Result<Option<Found>> {
     let mut answers = answers.into_iter();
     let Some(row) = answers.next().and_then(|mut rows| rows.pop()) else { return Ok(None) };
@@ -83,11 +84,11 @@ fn found(answers: Vec<Vec<Row>>, parts: &[Part<'_>]) -> Result<Option<Found>> {
     Ok(Some(Found { record, used_at }))
 }
 
-/// One for the asset, and one for each part.
+/// One statement for the asset, and one for each part.
 fn statements(room: &RoomName, asset: &AssetName, parts: &[Part<'_>]) -> Vec<String> {
     let place = format!("room = '{room}' AND asset = '{asset}'");
     let of = |column: &str| format!("{column} = (SELECT {column} FROM asset_arbiter_assets WHERE {place})");
-    // Both are constants to each engine, so that it goes straight to the key.
+    // Each engine treats both subqueries as constants, so that it goes straight to the key.
     let life = format!("{} AND {}", of("origin"), of("creation"));
     let record = format!(
         "SELECT {COUNTER}, changes, (SELECT used_at FROM asset_arbiter_rooms WHERE room = '{room}') \
@@ -98,7 +99,7 @@ fn statements(room: &RoomName, asset: &AssetName, parts: &[Part<'_>]) -> Vec<Str
             let after = after.map_or_else(String::new, |after| format!(" AND revision > {after}"));
             first_holders(&format!("{life}{after}"), *limit)
         }
-        // Nobody is called so.
+        // No player was asked for.
         Part::Of([]) => "SELECT 0 FROM DUAL WHERE FALSE".to_owned(),
         Part::Of(players) => format!(
             "SELECT {HOLDER} FROM asset_arbiter_holders FORCE INDEX (PRIMARY) WHERE {life} AND player IN ({})",
@@ -119,7 +120,7 @@ fn quoted(players: &[PlayerName]) -> String {
     players.iter().map(|player| format!("'{player}'")).collect::<Vec<_>>().join(", ")
 }
 
-/// By name.
+/// Every asset of a room without holders, ordered by name.
 pub(super) async fn revisions(pool: &Pool, room: &RoomName) -> Result<Vec<RevisionRow>> {
     let counters = pool.read(&of_room(room)).await?.into_iter().map(Cells::of).map(named);
     counters.map(|named| named.map(|(asset, counter)| counter.row(&asset))).collect()
@@ -139,7 +140,7 @@ pub(super) async fn held_by(
     rows.map(|mut cells| Ok((cells.text("asset")?, cells.number("revision")?))).collect()
 }
 
-/// Every asset of a room, with its first holders, as of one moment.
+/// Every asset of a room with its first holders, in one snapshot.
 pub(super) async fn snapshot(pool: &Pool, room: &RoomName) -> Result<Vec<AssetState>> {
     let mut conn = pool.checkout().await?;
     let begun = conn.begin(&format!("{SNAPSHOT}; {}", of_room(room))).await?;

@@ -11,20 +11,22 @@ use crate::{
     store::{Result, StoreErrorKind},
 };
 
-/// How often unused rooms are looked for; garbage only grows while something is made, so making looks.
+/// The minimum time between sweeps, in milliseconds. Expired rooms only accumulate while something is created,
+/// so creations trigger the sweep.
 const SWEEP_EVERY: Millis = 60_000;
 
-/// A room in use is noted again after this time, so that not every call writes. A room goes that much later.
+/// The minimum time between writes of a room's last use, in milliseconds, so that not every call writes. A room
+/// expires that much later.
 const NOTED_EVERY: Millis = 60_000;
 
-/// Rooms that are looked up at once.
+/// Maximum number of expired rooms read at once.
 const ROOMS_AT_ONCE: usize = 64;
 
-/// How often a removal is tried again because another transaction came first, and the longest pause before it.
+/// How often a removal is retried after a conflict, and the longest backoff.
 const TRIES: u32 = 16;
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
-/// When rooms go.
+/// The expiry of rooms.
 pub(super) struct Expiry {
     ttl: Option<Millis>,
     swept_at: AtomicU64,
@@ -39,7 +41,7 @@ impl Expiry {
         self.ttl.map(Duration::from_millis)
     }
 
-    /// If it is time to look: rooms that were noted last at this time, or before, go.
+    /// If a sweep is due: the time at or before which a room must have been noted last to expire.
     pub(super) fn due(&self, now: Millis) -> Option<Millis> {
         let before = now.checked_sub(self.ttl?)?.checked_sub(NOTED_EVERY)?;
         let last = self.swept_at.load(Ordering::Relaxed);
@@ -51,7 +53,7 @@ impl Expiry {
     }
 }
 
-/// Makes the room if need be, and notes that it is in use.
+/// Creates the room if necessary, and records that it is in use.
 pub(super) fn enter(room: &RoomName, now: Millis) -> String {
     format!(
         "INSERT INTO asset_arbiter_rooms (room, used_at) VALUES ('{room}', {now}) \
@@ -59,7 +61,7 @@ pub(super) fn enter(room: &RoomName, now: Millis) -> String {
     )
 }
 
-/// Notes that the room is in use, if that was last noted a while ago.
+/// Records that the room is in use, unless that was recorded recently.
 pub(super) fn used(room: &RoomName, now: Millis, used_at: Option<Millis>) -> Option<String> {
     used_at?.checked_add(NOTED_EVERY).is_some_and(|due| due <= now).then(|| note(room, now))
 }
@@ -69,14 +71,14 @@ fn note(room: &RoomName, now: Millis) -> String {
     format!("UPDATE asset_arbiter_rooms SET used_at = {now} WHERE room = '{room}' AND used_at <= {before}")
 }
 
-/// Notes that the room is in use, if it is there and that was not noted just now.
+/// Records that an existing room is in use.
 pub(super) async fn touch(pool: &Pool, room: &RoomName, now: Millis) -> Result<()> {
     let mut conn = pool.checkout().await?;
     conn.ask(&note(room, now)).await?;
     Ok(())
 }
 
-/// With everything of it.
+/// Removes a room with all its contents.
 pub(super) async fn remove(pool: &Pool, room: &RoomName) -> Result<()> {
     for _ in 0..TRIES {
         if removal(room, None).run(&mut pool.checkout().await?).await?.is_some() {
@@ -87,7 +89,7 @@ pub(super) async fn remove(pool: &Pool, room: &RoomName) -> Result<()> {
     Err(error(StoreErrorKind::Unavailable, format!("room {room} is changed by others all the time")))
 }
 
-/// Removes rooms that were noted last at `before` or earlier, in small pieces.
+/// Removes rooms last noted at or before `before`, in small batches.
 pub(super) async fn expire(pool: &Pool, before: Millis) -> Result<()> {
     loop {
         let unused = format!(
@@ -104,8 +106,8 @@ pub(super) async fn expire(pool: &Pool, before: Millis) -> Result<()> {
     }
 }
 
-/// Removes a room, if nobody noted later than `before` that it is in use. Its holders stop to count at once, and go
-/// in time.
+/// Removes a room, unless it was noted as used after `before`. Its holders stop counting at once and are
+/// deleted later.
 fn removal(room: &RoomName, before: Option<Millis>) -> Transaction {
     let unused = before.map_or_else(String::new, |before| format!(" AND used_at <= {before}"));
     let claim = format!("DELETE FROM asset_arbiter_rooms WHERE room = '{room}'{unused}");

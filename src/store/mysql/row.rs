@@ -8,8 +8,8 @@ use crate::{
     store::{Result, StoreError, StoreErrorKind, optimistic::Counter},
 };
 
-/// The cells of a row, taken from left to right. What does not fit is an error that names it: our own statements write
-/// no such thing.
+/// Reads the cells of a row from left to right. An invalid cell gives an error that names it; our own
+/// statements never write one.
 pub(super) struct Cells(vec::IntoIter<Value>);
 
 impl Cells {
@@ -23,7 +23,7 @@ impl Cells {
         )
     }
 
-    /// A number, or nothing.
+    /// Reads a number or NULL.
     pub(super) fn perhaps_number<T: FromStr>(&mut self, what: &str) -> Result<Option<T>> {
         match self.0.next() {
             None | Some(Value::NULL) => Ok(None),
@@ -38,7 +38,7 @@ impl Cells {
         self.perhaps_number(what)?.ok_or_else(|| odd(what, &"NULL"))
     }
 
-    /// A name, or whatever else is read from text.
+    /// Reads a name, or another value parsed from text.
     pub(super) fn text<T: FromStr>(&mut self, what: &str) -> Result<T> {
         match self.0.next() {
             Some(Value::Bytes(bytes)) => parsed(bytes, what),
@@ -46,13 +46,13 @@ impl Cells {
         }
     }
 
-    /// `player, revision, granted_at`
+    /// Reads `player, revision, granted_at`.
     pub(super) fn grant(&mut self) -> Result<Grant> {
         let (player, revision) = (self.text("player")?, self.number("revision")?);
         Ok(Grant { player, revision, granted_at: self.number::<Millis>("granted_at")? })
     }
 
-    /// As [`COUNTER`](super::reads::COUNTER) lists it.
+    /// Reads the columns of [`COUNTER`](super::reads::COUNTER).
     pub(super) fn counter(&mut self) -> Result<Counter> {
         Ok(Counter {
             units: self.number("units")?,

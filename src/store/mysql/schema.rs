@@ -9,18 +9,18 @@ use super::{
     row::Cells,
 };
 
-/// What each schema makes of the one before it; each may be repeated. Their number is the database's version.
+/// The migrations, each from the schema before it, and each idempotent. Their number is the database's version.
 const SCHEMAS: &[&str] = &[include_str!("schema.sql")];
 
 const VERSION: &str = "SELECT MAX(version) FROM asset_arbiter_schema";
 
-/// How long the database may take to say its version.
+/// The timeout of reading the version.
 const VERSION_WITHIN: Duration = Duration::from_secs(2);
-/// How long it may take to make tables: TiDB tells all its servers first.
+/// The timeout of creating tables: TiDB informs all its servers first.
 const TABLES_WITHIN: Duration = Duration::from_secs(15);
 
-/// Brings the database to the newest schema. `turn` keeps this process from doing so on many connections at once; that
-/// other nodes do it too does no harm.
+/// Migrates the database to the newest schema. `turn` prevents concurrent migrations in this process.
+/// Concurrent migrations by other nodes do no harm.
 pub(super) async fn bring_up(conn: &mut Conn, turn: &Mutex<()>) -> Asked<()> {
     if version(conn).await? == SCHEMAS.len() {
         return Ok(());
@@ -40,7 +40,7 @@ pub(super) async fn bring_up(conn: &mut Conn, turn: &Mutex<()>) -> Asked<()> {
     Ok(())
 }
 
-/// 0 if there are no tables yet.
+/// Returns 0 if there are no tables yet.
 async fn version(conn: &mut Conn) -> Asked<usize> {
     match ask(conn, VERSION, VERSION_WITHIN).await {
         Ok(answers) => read(answers),

@@ -7,8 +7,8 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{pool::Pool, rooms, row::Cells};
 use crate::{model::Millis, store::Result};
 
-/// Sweeps up behind the calls, which need not wait for it: rooms that nobody uses, and the holders of lives that are
-/// over. What it leaves, because the process ends or the database is away, the next one finds.
+/// Deletes, in the background, expired rooms and the holders of ended incarnations. What it leaves undone,
+/// because the process ends or the database is unreachable, a later sweep finds.
 pub(super) struct Sweeper {
     work: Arc<Work>,
     _task: AbortOnDropHandle<()>,
@@ -17,18 +17,18 @@ pub(super) struct Sweeper {
 #[derive(Default)]
 struct Work {
     news: Notify,
-    /// Rooms that were noted last at this time, or before, go.
+    /// Rooms last noted at or before this time expire.
     expire: Mutex<Option<Millis>>,
 }
 
-/// Lives whose holders are looked for at once.
+/// Maximum number of incarnations read at once.
 const LIVES_AT_ONCE: usize = 64;
 
-/// Holders that go in one transaction: few enough that nobody waits for it.
+/// Maximum number of holders deleted in one transaction: few enough that no call waits for it.
 const HOLDERS_AT_ONCE: u64 = 1000;
 
 impl Sweeper {
-    /// Begins with what others have left.
+    /// Starts with the leftovers of other processes.
     pub(super) fn start(pool: Arc<Pool>) -> Self {
         let work = Arc::<Work>::default();
         work.news.notify_one();
@@ -36,12 +36,12 @@ impl Sweeper {
         Self { work, _task: task }
     }
 
-    /// There are holders of a life that is over.
+    /// Wakes the task after an incarnation ended.
     pub(super) fn leftovers(&self) {
         self.work.news.notify_one();
     }
 
-    /// Rooms that were noted last at `before`, or earlier, may go.
+    /// Lets rooms expire that were last noted at or before `before`.
     pub(super) fn expire(&self, before: Millis) {
         *self.work.expire.lock() = Some(before);
         self.work.news.notify_one();
@@ -75,7 +75,7 @@ async fn sweep_once(pool: &Pool, before: Option<Millis>) -> Result<()> {
     }
 }
 
-/// Deletes the holders of a life, piece by piece, and then the note of it.
+/// Deletes the holders of an incarnation in batches, and then its record.
 async fn clear(pool: &Pool, origin: u64, creation: u64) -> Result<()> {
     let life = format!("origin = {origin} AND creation = {creation}");
     let some = format!("DELETE FROM asset_arbiter_holders WHERE {life} LIMIT {HOLDERS_AT_ONCE}");

@@ -1,5 +1,4 @@
-//! What a URL asks for. No message here shows more of the URL than the part that is wrong, and never what stands before
-//! an `@`.
+//! Parses the store's URL. Error messages show only the invalid part, and never what precedes an `@`.
 
 use std::{fmt, path::PathBuf, time::Duration};
 
@@ -8,7 +7,7 @@ use crate::{
     model::{option_name, room_ttl},
 };
 
-/// `mysql://USER[:PASSWORD]@HOST[:PORT]/DATABASE[?OPTIONS]`, taken apart.
+/// The parts of `mysql://USER[:PASSWORD]@HOST[:PORT]/DATABASE[?OPTIONS]`.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct MysqlUrl {
     pub(super) address: Address,
@@ -18,35 +17,36 @@ pub(super) struct MysqlUrl {
     pub(super) options: UrlOptions,
 }
 
-/// What stands after the `?`.
+/// The options after the `?`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct UrlOptions {
     pub(super) tls: Tls,
-    /// Connections at most.
+    /// Maximum number of connections.
     pub(super) pool: usize,
-    /// How long we wait for an answer; the server gives up what takes longer where it can.
+    /// The timeout of an answer. The server aborts longer statements, where it can.
     pub(super) statement_timeout: Duration,
-    /// After how long a room that nobody uses may go, zero for never, if the URL says so.
+    /// How long an unused room is kept, if the URL says so; zero: for ever.
     pub(super) room_ttl: Option<Duration>,
 }
 
-/// Whether connections are encrypted, and who vouches for the server then.
+/// Whether connections are encrypted, and which certificates are trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Tls {
     Off,
     /// The public certificate authorities.
     Public,
-    /// The certificates in this file, and no others.
+    /// Only the certificates in this file.
     File(PathBuf),
 }
 
 const PORT: u16 = 3306;
 const LONGEST_NAME: usize = 64;
-/// A call takes one connection for a few milliseconds, and there is one call per asset at a time.
+/// The default: a call uses one connection for a few milliseconds, and each asset has one call at a time.
 const POOL: u64 = 16;
 /// More than a database has cores for.
 const LARGEST_POOL: u64 = 1000;
-/// Longer than the server waits for a lock, and so that a repeat has time within the first half of a select's deadline.
+/// Longer than the server waits for a lock, and short enough to allow a retry within the first half of a
+/// select's deadline.
 const STATEMENT_TIMEOUT_MS: u64 = 1500;
 const LONGEST_STATEMENT_MS: u64 = 60_000;
 const OPTIONS: &str = "tls, tls_ca, pool, statement_timeout_ms and ttl";
@@ -55,7 +55,7 @@ const SHAPE: &str = "write mysql://USER:PASSWORD@HOST[:PORT]/DATABASE";
 type Result<T> = std::result::Result<T, String>;
 
 impl MysqlUrl {
-    /// Takes a URL apart.
+    /// Parses a URL.
     ///
     /// # Errors
     /// One line that says what is wrong and what would be right.
@@ -111,7 +111,7 @@ impl UrlOptions {
     }
 }
 
-/// Without the password.
+/// Leaves out the password.
 impl fmt::Debug for MysqlUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MysqlUrl")
@@ -122,7 +122,7 @@ impl fmt::Debug for MysqlUrl {
     }
 }
 
-/// A database's name.
+/// Parses the database's name.
 fn name(text: &str) -> Result<String> {
     let name = decoded(text)?;
     if name.is_empty() {

@@ -7,7 +7,7 @@ use crate::{
     },
 };
 
-/// Writes a change if the asset is as it was read. `false`: it is not.
+/// Writes a change if the asset is unchanged since it was read. Otherwise returns `false`.
 pub(super) async fn write(
     conn: &mut PooledConn,
     room: &RoomName,
@@ -16,7 +16,7 @@ pub(super) async fn write(
     change: &Change,
 ) -> Result<bool> {
     let before = &change.before;
-    // Before the asset: who removes a room locks them in this order, too.
+    // Before the asset, because the removal of a room locks them in this order, too.
     let noted = match before {
         None => Some(rooms::enter(room, change.at)),
         Some(_) => rooms::used(room, change.at, used_at),
@@ -30,7 +30,7 @@ pub(super) async fn write(
     Ok(transaction.run(conn).await? == Some(1))
 }
 
-/// Does in one transaction what changes do, in a room that nobody can name, and takes it back in the same one.
+/// Makes the same writes as a change, in a room with an invalid name, and undoes them in the same transaction.
 pub(super) async fn probe(pool: &Pool) -> Result<()> {
     let (room, origin) = (format!("~{:016x}", fastrand::u64(..)), fastrand::u64(..));
     let life = format!("origin = {origin} AND creation = 0");
@@ -91,7 +91,7 @@ fn values(counter: &Counter) -> [(&'static str, u64); 8] {
     ]
 }
 
-/// What becomes of the holders.
+/// Adds the statements that change the holders.
 fn holders(transaction: &mut Transaction, change: &Change) {
     let Counter { origin, creation, .. } = &change.after;
     if let Some(Grant { player, .. }) = &change.struck {

@@ -8,30 +8,30 @@ use crate::{
     store::Result,
 };
 
-/// RecordStore of assets that are read and then written on the condition that they are as they were read.
+/// Reads assets and writes them on the condition that they are unchanged.
 ///
 /// # Errors
-/// A read that fails is `Unavailable`. So is a write that surely did nothing; any other that fails is
+/// A failed read is `Unavailable`. So is a write that certainly did nothing; any other failed write is
 /// `OutcomeUnknown`.
 #[async_trait]
 pub(in crate::store) trait RecordStore: Send + Sync + 'static {
     /// The store's name in errors.
     const NAME: &'static str;
-    /// Units that one asset can have at most.
+    /// Maximum units of one asset.
     const MOST_UNITS: Units = Units::MAX;
-    /// Grants that one write can record at most.
+    /// Maximum grants in one write.
     const MOST_GRANTS: usize = usize::MAX;
-    /// Whether it knows that an asset was never made; else a select makes none.
+    /// Whether the store knows for sure that an asset was never created. If false, a select creates no asset.
     const SELECT_CREATES: bool = true;
 
-    /// After how long a room that nobody uses may go.
+    /// How long an unused room is kept.
     fn room_ttl(&self) -> Option<Duration>;
 
-    /// What a write needs of the read before it, such as an open transaction; dropped, it writes nothing.
+    /// What a write needs from the preceding read, such as an open transaction. Dropping it writes nothing.
     type Seen: Send;
 
-    /// Reads an asset, and which of the distinct `players` hold it, all as of one moment after the read began: a
-    /// denial is answered from it. As durable as a write.
+    /// Reads an asset, and which of the distinct `players` hold it, as one snapshot taken after the call began.
+    /// Denials are decided on it, so it must be as durable as a write.
     async fn read(
         &self,
         room: &RoomName,
@@ -39,13 +39,13 @@ pub(in crate::store) trait RecordStore: Send + Sync + 'static {
         players: &[PlayerName],
     ) -> Result<(Option<Record>, Self::Seen)>;
 
-    /// Writes a change if the asset is as it was `seen`: none there if `change.before` is `None`, else still of
-    /// that origin and revision. `false`: it is another by now, and nothing was written. All of it is written
-    /// or nothing; a write that arrives late or twice finds another revision.
+    /// Writes a change if the asset is still as `seen`: absent if `change.before` is `None`, else of that
+    /// origin and revision. Returns `false`, without writing anything, if it has changed. The write is atomic.
+    /// A late or duplicate write finds another revision and does nothing.
     async fn write(&self, room: &RoomName, asset: &AssetName, seen: Self::Seen, change: Change)
     -> Result<bool>;
 
-    /// As in [`Store`]; `None` where there is none.
+    /// As in [`Store`]; `None` if there is no such asset.
     async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<Option<AssetState>>;
 
     /// As in [`Store`].
@@ -54,7 +54,7 @@ pub(in crate::store) trait RecordStore: Send + Sync + 'static {
     /// As in [`Store`].
     async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>>;
 
-    /// As in [`Store`]; `None` where there is none or it is removed.
+    /// As in [`Store`]; `None` if there is no such asset or it is removed.
     async fn holders(
         &self,
         room: &RoomName,

@@ -1,21 +1,21 @@
 use super::{last_calls::LastCalls, record::Counter};
 use crate::model::{Grant, Millis};
 
-/// What a decision makes of an asset, to be written as one step.
+/// The change that a decision makes to an asset, written in one step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::store) struct Change {
-    /// As it was read; `None`: there was none.
+    /// The counter as it was read; `None`: there was no asset.
     pub(in crate::store) before: Option<Counter>,
     pub(in crate::store) after: Counter,
-    /// New holders, of the life that `after` is in.
+    /// New holders, in the incarnation of `after`.
     pub(in crate::store) granted: Vec<Grant>,
-    /// The holder that goes. When the whole life ends, as `after` says, its holders need not be named.
+    /// The deleted holder. A change that ends the incarnation deletes all holders and names none here.
     pub(in crate::store) struck: Option<Grant>,
-    /// The first holders after it: at most [`FIRST`](super::FIRST), and one fewer than that at least if there are
-    /// as many.
+    /// The first holders after the change: at most [`FIRST`](super::FIRST), and at least one fewer than that if
+    /// there are as many.
     pub(in crate::store) first: Vec<Grant>,
-    /// The last calls, this one included.
+    /// The last calls, including this one.
     pub(in crate::store) changes: LastCalls,
-    /// When: the time of the call.
+    /// The time of the call.
     pub(in crate::store) at: Millis,
 }

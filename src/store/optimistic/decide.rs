@@ -1,4 +1,4 @@
-//! What a call comes to, given the asset as it was read. No clock, no driver, no waiting.
+//! Decides a call on an asset as it was read. Pure: no clock, no driver, no waiting.
 
 use super::{
     change::Change,
@@ -9,7 +9,7 @@ use crate::{
     store::{Call, StoreErrorKind, Verdict, outcome::Outcome},
 };
 
-/// What a changing call asks for.
+/// The request of a changing call.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Ask<'a> {
     Create { units: Units },
@@ -19,35 +19,35 @@ pub(super) enum Ask<'a> {
     Remove,
 }
 
-/// What a store can hold.
+/// The bounds of a store.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) units: Units,
-    /// Grants in one write.
+    /// Maximum grants in one write.
     pub(super) grants: usize,
 }
 
-/// What it came to.
+/// The result of deciding a call.
 #[derive(Debug)]
 pub(super) struct Decision {
     pub(super) outcome: Outcome,
-    /// One for each player who selects; fewer if there were more grants than one write takes.
+    /// One verdict per selecting player; fewer if the grants do not fit into one write.
     pub(super) verdicts: Vec<Verdict>,
-    /// What is to be written.
+    /// The change to write.
     pub(super) change: Option<Change>,
-    /// The asset after it.
+    /// The asset after the call.
     pub(super) counter: Counter,
     pub(super) first: Vec<Grant>,
 }
 
-/// There is no such asset, not even a removed one.
+/// There is no such asset, not even a tombstone.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NothingThere;
 
 const UNKNOWN: Outcome = Outcome::Refused(StoreErrorKind::UnknownAsset);
 
 impl<'a> Ask<'a> {
-    /// Who must be looked up.
+    /// The players to look up.
     pub(super) fn players(&self) -> &'a [PlayerName] {
         match *self {
             Self::Select { players, .. } => players,
@@ -56,7 +56,7 @@ impl<'a> Ask<'a> {
         }
     }
 
-    /// How many units an asset that is made by it gets.
+    /// The units of an asset that this call would create.
     fn makes(&self) -> Option<Units> {
         match *self {
             Self::Create { units } => Some(units),
@@ -66,11 +66,8 @@ impl<'a> Ask<'a> {
     }
 }
 
-/// Decides a call. `answered` is what it came to if it was made before: then nothing is changed, and players are only
-/// looked up. `origin` is for an asset that is made.
-///
-/// # Errors
-/// [`NothingThere`]
+/// Decides a call. `answered` is the outcome if the call was executed before: then nothing is changed, and
+/// players are only looked up. `origin` is used if the call creates the asset.
 pub(super) fn decide(
     call: Call,
     ask: Ask<'_>,
@@ -93,7 +90,7 @@ pub(super) fn decide(
         None if made && draft.record.counter.units > bounds.units => {
             Outcome::Refused(StoreErrorKind::LimitReached)
         }
-        // Even if nobody got a unit: it is there now.
+        // Even if no player got a unit, the call created the asset.
         None if made => {
             draft.run(call, ask);
             Outcome::Changed
@@ -104,7 +101,7 @@ pub(super) fn decide(
     Ok(draft.decision(call, outcome, answered.is_some()))
 }
 
-/// An asset while it is decided on.
+/// An asset while a call is decided.
 struct Draft {
     before: Option<Counter>,
     record: Record,

@@ -5,13 +5,13 @@ use crate::{
     store::{Call, NodeId},
 };
 
-/// The last call of each of the newest nodes that changed an asset, the newest last. As text, for a driver to
-/// store: `NODE:SEQ` in hexadecimal digits, separated by spaces.
+/// The last call of each of the most recent nodes that changed an asset, the newest last. Drivers store it as
+/// text: `NODE:SEQ` in hexadecimal digits, separated by spaces.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::store) struct LastCalls(Vec<(NodeId, u64)>);
 
 impl LastCalls {
-    /// The newest call of a node.
+    /// The last call of a node.
     pub(super) fn last(&self, node: NodeId) -> Option<u64> {
         self.0.iter().find(|(known, _)| *known == node).map(|(_, seq)| *seq)
     }

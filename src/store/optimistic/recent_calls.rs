@@ -7,13 +7,13 @@ use crate::{
     store::{Call, NodeId, outcome::Outcome},
 };
 
-/// Calls remembered at least, of all assets: one is forgotten only after more others were decided than any caller has
-/// patience for. About 10 MB.
+/// Minimum number of calls remembered, over all assets. A call is forgotten only after more other calls than
+/// happen within any caller's deadline. About 10 MB.
 const REMEMBERED: usize = 32_768;
 
-/// What this process remembers of its last call on each asset. A call that changed something is stored beside what
-/// it changed; one that changed nothing is not worth a write, and nobody but this process could repeat it: what a
-/// network repeats is a write, which finds another revision.
+/// Remembers this process's last call on each asset. A call that changed the asset is stored with the change. A
+/// call that changed nothing is remembered here only: storing it is not worth a write, because only this
+/// process can retry it. The network can only duplicate a write, which then finds another revision.
 #[derive(Debug, Default)]
 pub(super) struct RecentCalls {
     generations: Mutex<Generations>,
@@ -21,7 +21,7 @@ pub(super) struct RecentCalls {
 
 type Key = (RoomName, AssetName, NodeId);
 
-/// Two halves, so that the older one is forgotten at once.
+/// Two generations, so that the older half can be dropped at once.
 #[derive(Debug, Default)]
 struct Generations {
     young: HashMap<Key, Entry>,
@@ -32,27 +32,27 @@ struct Generations {
 #[derive(Debug, Clone, Copy, Default)]
 struct Entry {
     seq: u64,
-    /// What it came to, if it changed nothing.
+    /// The outcome, if the call changed nothing.
     over: Option<Outcome>,
-    /// The newest revision on which a write of it may be under way.
+    /// The newest revision on which a write of this call may be in flight.
     tried: Option<u64>,
 }
 
-/// The same call was made again meanwhile, and saw a later state: decide again.
+/// The same call was executed concurrently and read a newer revision: decide again.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Superseded;
 
 impl RecentCalls {
-    /// The number of the node's last call that changed nothing, and what it came to.
+    /// The `seq` and outcome of the node's last call, if that call changed nothing.
     pub(super) fn last(&self, call: Call, room: &RoomName, asset: &AssetName) -> Option<(u64, Outcome)> {
         let entry = self.generations.lock().find(&key(call, room, asset))?;
         Some((entry.seq, entry.over?))
     }
 
-    /// Remembers that the call changed nothing, as of the asset's revision that was read.
+    /// Remembers that the call changed nothing, based on revision `read`.
     ///
     /// # Errors
-    /// [`Superseded`]: not remembered.
+    /// [`Superseded`]: the outcome was not remembered.
     pub(super) fn deny(
         &self,
         call: Call,
@@ -72,11 +72,11 @@ impl RecentCalls {
         })
     }
 
-    /// Asks whether the call may change the asset as of the revision that was read: not when it was answered
-    /// already, or a later one of its node was made.
+    /// Checks whether the call may change the asset, based on revision `read`. It may not if it has been
+    /// answered, or if its node made a later call.
     ///
     /// # Errors
-    /// [`Superseded`]: it must not.
+    /// [`Superseded`]: the call must not write.
     pub(super) fn may_write(
         &self,
         call: Call,
@@ -109,7 +109,7 @@ impl Generations {
 }
 
 impl Entry {
-    /// Whether the entry is now of this call, and not of a later one.
+    /// Claims the entry for this call. Returns false if it belongs to a later call.
     fn begin(&mut self, call: Call) -> bool {
         if self.seq < call.seq {
             *self = Self { seq: call.seq, ..Self::default() };

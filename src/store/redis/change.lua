@@ -6,12 +6,12 @@ local this_call = node .. '-' .. seq
 local made = redis.call('HGET', calls, asset) or ''
 local own = string.find(made, node .. '=', 1, true)
 
--- nil: this call is new. Else it, or a later one of the node, was made before: what it came to.
+-- Returns nil if this call is new, else the outcome of it or of a later call of its node.
 local function answered()
   if own and seq <= string.sub(made, own + 17, own + 32) then return string.sub(made, own + 33, own + 33) end
 end
 
--- Remembers the call as the newest, and as many others as are kept.
+-- Remembers the call as the newest, and drops the oldest beyond REMEMBERED_NODES.
 local function record(outcome)
   local others = own and string.sub(made, 1, own - 1) .. string.sub(made, own + CALL_LENGTH) or made
   redis.call('HSET', calls, asset,
@@ -19,7 +19,8 @@ local function record(outcome)
   if ttl > 0 then keep() end
 end
 
--- The asset and what the call came to before; no asset: it is unknown. A call that finds it removed is refused for good.
+-- Returns the asset and the earlier outcome of the call; no asset means unknown. A new call on a removed asset
+-- is refused, and stays refused when retried.
 local function resume()
   local it, outcome = load(), answered()
   if it and it.removed and not outcome then

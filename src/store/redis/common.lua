@@ -1,33 +1,35 @@
--- Begins every script. Above it stand three numbers from model/limits.rs: HOLDERS_SHOWN, REMEMBERED_NODES, MAX_UNITS.
+-- The prefix of every script. Three numbers from model/limits.rs precede it: HOLDERS_SHOWN, REMEMBERED_NODES and
+-- MAX_UNITS.
 --
 -- KEYS  1 assets   hash  asset -> "UNITS CREATED REMAINING REVISION live|removed NODE-SEQ"; CREATED: units at its
---                        creation, NODE-SEQ: the call that made the record
---       2 calls    hash  asset -> each node's last call and what it came to, oldest first: "NODE=SEQ+NODE=SEQ-..."
---       3 holders  hash  "asset/player" -> "REVISION/AT"; "asset/" -> its first holders as in grants, with spaces
---                        between; "/" -> a filler
---       4 grants   zset  "asset/REVISION/AT/player", all of score 0, so in the order of assets, then of revisions
---       All of one room and in one slot; no others are touched. No name has a "/" or a space in it.
--- ARGV  1 milliseconds a room may lie unused, 0: for ever    2 "1" if replicas are waited for    3 asset
--- NODE and SEQ are 16 hexadecimal digits, REVISION in holders and grants 16 decimal ones: text of one width sorts as
--- numbers do. Lua's numbers are exact up to 2^53.
--- OUT   {"unknown"} {"not_held"} {"conflict", number} {"limit"}, or {"ok", ...} as each script says
+--                        creation, NODE-SEQ: the call that created the record
+--       2 calls    hash  asset -> the last call of each node with its outcome, oldest first: "NODE=SEQ+NODE=SEQ-..."
+--       3 holders  hash  "asset/player" -> "REVISION/AT"; "asset/" -> its first holders as in grants, separated by
+--                        spaces; "/" -> a filler
+--       4 grants   zset  "asset/REVISION/AT/player", all with score 0, so sorted by asset, then by revision
+--       All keys belong to one room and one slot; no others are accessed. Names contain no "/" and no space.
+-- ARGV  1 milliseconds an unused room is kept, 0: for ever    2 "1" if the call waits for replicas    3 asset
+-- NODE and SEQ are 16 hexadecimal digits, REVISION in holders and grants 16 decimal digits, because text of equal
+-- width sorts like numbers. Lua's numbers are exact up to 2^53.
+-- OUT   {"unknown"} {"not_held"} {"conflict", number} {"limit"}, or {"ok", ...} as each script states
 
 local assets, calls, holders, grants = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local ttl, asset = tonumber(ARGV[1]), ARGV[3]
 local PAGE, CALL_LENGTH = 1000, 34
 
--- What a call comes to: it changed something, or nothing, or was refused.
+-- The outcomes of a call: changed, unchanged, or refused.
 local CHANGED, UNCHANGED, UNKNOWN, NOT_HELD, CONFLICT, LIMIT = '+', '-', 'u', 'h', 'c', 'l'
 
--- Longer than what a small hash may have in its compact form, where each look-up reads all fields: looking up 64
--- players in a room of 100 holders took 74 us, and takes 10.
+-- Longer than a value in a compact small hash may be, because a look-up in the compact form reads all fields:
+-- looking up 64 players in a room of 100 holders took 74 us, and takes 10.
 local FILLER = string.rep(' ', 65)
 
--- On Valkey 9 a WAIT waits for what its own connection wrote, and only that; so a call that may have nothing to write
--- writes something, or it would vouch for what others wrote before it without knowing where that has got to.
+-- On Valkey 9 a WAIT only covers writes of its own connection. So a call that may have nothing to write writes
+-- this, because otherwise it would confirm earlier writes of others without knowing whether they are
+-- replicated.
 if ARGV[2] == '1' and redis.call('EXISTS', holders) == 1 then redis.call('HSET', holders, '/', FILLER) end
 
--- The asset, or nil.
+-- Returns the asset, or nil.
 local function load()
   local text = redis.call('HGET', assets, asset)
   if not text then return nil end
@@ -45,12 +47,12 @@ local function save(it)
   redis.call('HSET', assets, asset, it.text)
 end
 
--- At most `limit` grants, those after `from`.
+-- Returns at most `limit` grants, beginning at the bound `from`.
 local function page(from, limit)
   return redis.call('ZRANGEBYLEX', grants, from, '(' .. asset .. '0', 'LIMIT', 0, limit)
 end
 
--- The first holders are part of every answer, so they are kept ready: to be called when they may be others now.
+-- Stores the first holders, because every answer contains them. Call it whenever they may have changed.
 local function list_first()
   redis.call('HSET', holders, asset .. '/', table.concat(page('[' .. asset .. '/', HOLDERS_SHOWN), ' '))
 end
@@ -59,7 +61,7 @@ local function first()
   return redis.call('HGET', holders, asset .. '/') or ''
 end
 
--- Strikes every holder.
+-- Deletes every holder.
 local function clear()
   repeat
     local members, fields = page('[' .. asset .. '/', PAGE), {}
@@ -72,14 +74,14 @@ local function clear()
   redis.call('HDEL', holders, asset .. '/')
 end
 
--- A new asset; what an earlier one of its name left behind in a store that lost half of it never counts.
+-- Returns a new asset. Clears leftovers of an earlier asset of that name, in case the server lost half of it.
 local function begin(units, origin)
   clear()
   redis.call('HSET', holders, '/', FILLER)
   return { units = units, created = units, remaining = units, revision = 0, removed = false, origin = origin }
 end
 
--- Sees to it that all keys of the room expire together, or none does. The youngest key tells for all.
+-- Makes all keys of the room expire together, or none. The youngest key is checked on behalf of all.
 local function keep()
   local left = redis.call('PTTL', grants)
   if left == -2 then left = redis.call('PTTL', assets) end

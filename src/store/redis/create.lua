@@ -1,4 +1,4 @@
--- Creates an asset, or finds it created with the same units; one that was removed continues its revision.
+-- Creates an asset, or finds it already created with the same units. An asset that was removed continues its revision.
 -- ARGV  6 units
 -- OUT   {"ok", repeated, record, first holders, created}, or {"conflict", units at its creation}
 

@@ -4,7 +4,7 @@ use crate::{
     store::{StoreError, StoreErrorCause, StoreErrorKind},
 };
 
-/// With these the server refuses a command before it does anything, or a script at its first write.
+/// Error codes with which the server refuses a command before it does anything, or a script at its first write.
 const NOTHING_DONE: [&str; 17] = [
     "ASK",
     "BUSY",
@@ -25,10 +25,10 @@ const NOTHING_DONE: [&str; 17] = [
     "WRONGPASS",
 ];
 
-/// What to do where a user may not do what only a store does.
+/// The advice if the user lacks a permission that only the store needs.
 const MAY_NOT: &str = "let this user run scripts on all keys of the prefix";
 
-/// What a command of a script is refused with, by Redis and by Valkey.
+/// How Redis and Valkey report a command in a script that the user may not run.
 const USER_MAY_NOT: [&str; 2] = ["The user executing the script can't", "ACL failure in script"];
 
 impl From<RedisError> for StoreError {
@@ -36,7 +36,7 @@ impl From<RedisError> for StoreError {
         let said = error.to_string();
         match error {
             RedisError::Away(why) => {
-                // After the address, it is what the server said, or what we say of it.
+                // After the address comes the server's message, or our description of it.
                 let cause = why.split_once(": ").and_then(|(_, said)| cause(said));
                 with_cause(mended(StoreErrorKind::Unavailable, why), cause)
             }
@@ -56,7 +56,7 @@ impl From<RedisError> for StoreError {
     }
 }
 
-/// With what somebody must do about it.
+/// Appends advice for the operator, if there is any.
 fn mended(kind: StoreErrorKind, why: String) -> StoreError {
     let may_not = user_may_not(&why).then_some(MAY_NOT);
     match advice(&why, MAY_NOT).or(may_not) {
@@ -76,7 +76,7 @@ fn with_cause(error: StoreError, cause: Option<StoreErrorCause>) -> StoreError {
     }
 }
 
-/// What an error of the server means, by its code; all other than these may mend by themselves.
+/// The cause of a server error, by its code. Errors with other codes may be temporary.
 fn cause(said: &str) -> Option<StoreErrorCause> {
     use StoreErrorCause::{Misconfigured, NoPermission, NotReplicated, OutOfMemory, ReadOnly};
     let cause = match said.split_whitespace().next()? {

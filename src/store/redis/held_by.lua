@@ -1,4 +1,4 @@
--- Reads what a player holds.
+-- Reads the assets that a player holds.
 -- ARGV  3 player
 -- OUT   {"ok", {asset, "REVISION/AT", asset, ...}}
 

@@ -1,5 +1,5 @@
--- Reads a page of holders, by revision.
--- ARGV  4 the lower bound: "[asset/" or "(asset/REVISION0" for those after a revision    5 how many at most
+-- Reads a page of holders, ordered by revision.
+-- ARGV  4 the lower bound: "[asset/" or "(asset/REVISION0" for those after a revision    5 maximum number
 -- OUT   {"ok", grants} or {"unknown"}
 
 local it = load()

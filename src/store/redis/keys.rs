@@ -2,25 +2,27 @@ use std::fmt::Display;
 
 use crate::model::{AssetName, PlayerName};
 
-/// Tags among which there is one for each slot.
+/// Enough tags to find one for each slot.
 const TAGS: u32 = 200_000;
 
-/// The keys of a room, as `common.lua` tells them. The braces put them all in one slot.
+/// The keys of a room, as listed in `common.lua`. The braces put them into one slot.
 pub(super) fn of_room(prefix: &str, room: &dyn Display) -> [String; 4] {
     ["assets", "calls", "holders", "grants"].map(|key| format!("{prefix}{{{room}}}:{key}"))
 }
 
-/// What stands for a room where the store is only tried; nobody's, as no name has such a character.
+/// Stand-ins for room names, for probes. No real room has one of them, because names cannot contain this
+/// character.
 pub(super) fn nobodys_rooms() -> impl Iterator<Item = String> {
     (0..TAGS).map(|number| format!("~{number}"))
 }
 
-/// A holder's field; no name has a slash in it.
+/// The field of a holder. Unique, because names contain no slash.
 pub(super) fn holder(asset: &AssetName, player: &PlayerName) -> String {
     format!("{asset}/{player}")
 }
 
-/// The lower bound of the grants after a revision. A digit more makes it greater than all of that revision.
+/// The lower bound of the grants after a revision. The additional digit makes it greater than all grants of
+/// that revision.
 pub(super) fn grants_after(asset: &AssetName, revision: Option<u64>) -> String {
     const LAST: u64 = 9_999_999_999_999_999;
     match revision {

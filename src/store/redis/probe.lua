@@ -1,5 +1,5 @@
--- Does with its keys, which are no room's, what other scripts do with a room's: each of their commands once. Leaves nothing.
--- ARGV  1 a time after which they are gone, whatever comes
+-- Runs each command of the other scripts once, on keys that belong to no room, and leaves nothing.
+-- ARGV  1 milliseconds after which the keys expire in any case
 -- OUT   {"ok"}
 
 local field, member = asset .. '/~', asset .. '/0/0/~'

@@ -1,4 +1,4 @@
--- Strikes a holder and gives its unit back.
+-- Deletes a holder and returns its unit.
 -- ARGV  6 "asset/player"
 -- OUT   {"ok", repeated, record, first holders}, {"unknown"} or {"not_held"}
 

@@ -1,4 +1,4 @@
--- Removes an asset: its holders go, its record stays as a tombstone.
+-- Removes an asset: deletes its holders and keeps its record as a tombstone.
 -- OUT   {"ok", repeated, record, first holders} or {"unknown"}
 
 local it, outcome = resume()

@@ -1,7 +1,7 @@
--- Removes everything of a room.
+-- Removes all assets of a room.
 -- OUT   {"ok"}
 
--- There must be something to remove, or a repeat would not wait for the replicas.
+-- There must be something to remove, because otherwise a retry would not wait for the replicas.
 if ARGV[2] == '1' then redis.call('HSET', holders, '/', FILLER) end
 redis.call('UNLINK', unpack(KEYS))
 return { 'ok' }

@@ -8,10 +8,10 @@ use crate::{
     store::{Call, NodeId, Result, StoreError, StoreErrorKind, Verdict},
 };
 
-/// What a script answered after its first word.
+/// A script's answer after the first word.
 pub(super) struct Reply(IntoIter<Value>);
 
-/// Why a script did nothing.
+/// A script's refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
     Unknown,
@@ -21,7 +21,7 @@ pub(super) enum Refusal {
 }
 
 impl Reply {
-    /// Opens a script's answer; `refused` puts a refusal into words.
+    /// Parses a script's answer; `refused` turns a refusal into an error.
     pub(super) fn open(value: Value, refused: impl FnOnce(Refusal) -> StoreError) -> Result<Self> {
         let mut reply = Self::list(value)?;
         let refusal = match reply.text()?.as_str() {
@@ -54,7 +54,7 @@ impl Reply {
         self.text()?.parse().map_err(|_| odd())
     }
 
-    /// A record and its first holders.
+    /// Parses a record and its first holders.
     pub(super) fn state(&mut self, asset: AssetName) -> Result<AssetState> {
         let record = self.record()?;
         let holders = self.text()?.split_whitespace().map(grant).collect::<Option<_>>().ok_or_else(odd)?;
@@ -71,7 +71,7 @@ impl Reply {
         })
     }
 
-    /// A record alone.
+    /// Parses a record without holders.
     pub(super) fn row(&mut self, asset: AssetName) -> Result<RevisionRow> {
         Ok(self.record()?.row(asset))
     }
@@ -98,7 +98,7 @@ impl Reply {
         Ok(found)
     }
 
-    /// The revision of `REVISION/AT`.
+    /// Parses the revision of `REVISION/AT`.
     pub(super) fn grant_revision(&mut self) -> Result<u64> {
         let text = self.text()?;
         let (revision, _) = text.split_once('/').ok_or_else(odd)?;
@@ -175,7 +175,7 @@ fn grant(member: &str) -> Option<Grant> {
     Some(Grant { player, granted_at, revision })
 }
 
-/// Keys that hold something else than ours; whatever the script did, it did.
+/// The keys hold data that is not ours. The script may have taken effect.
 pub(super) fn odd() -> StoreError {
     error(
         StoreErrorKind::OutcomeUnknown,

@@ -1,5 +1,5 @@
--- Adds units, if the revision is the one asked for.
--- ARGV  6 units to add    7 the revision as a condition, or ""
+-- Adds units if the asset is at the required revision.
+-- ARGV  6 units to add    7 the required revision, or ""
 -- OUT   {"ok", repeated, record, first holders}, {"unknown"}, {"conflict", revision} or {"limit"}
 
 local more, condition = tonumber(ARGV[6]), tonumber(ARGV[7])

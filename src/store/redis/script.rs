@@ -7,13 +7,13 @@ use crate::model::{
     limits::{HOLDERS_SHOWN, REMEMBERED_NODES},
 };
 
-/// A script of ours as the server knows it.
+/// One of our scripts, with its hash.
 pub(super) struct Script {
     source: String,
     hash: String,
 }
 
-/// Makes the static of a script file, with the files it builds upon before it.
+/// Defines a static for a script file, with the files it builds upon before it.
 macro_rules! scripts {
     ($($name:ident = $($file:literal),+;)*) => {
         $(pub(super) static $name: LazyLock<Script> = LazyLock::new(|| {
@@ -49,12 +49,12 @@ impl Script {
         Self { source, hash }
     }
 
-    /// Runs the script the server has loaded.
+    /// Runs the script that the server has cached.
     pub(super) fn by_hash(&self, keys: &[String], args: &[String]) -> Cmd {
         invocation("EVALSHA", &self.hash, keys, args)
     }
 
-    /// Loads the script and runs it, in one step.
+    /// Loads and runs the script in one step.
     pub(super) fn by_source(&self, keys: &[String], args: &[String]) -> Cmd {
         invocation("EVAL", &self.source, keys, args)
     }

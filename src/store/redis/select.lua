@@ -1,8 +1,8 @@
 -- Looks up which players hold the asset, decrements by the number of the others, records those who got a unit.
--- ARGV  6 at, the time of the change    7 units with which it is created if it is not there, or ""
+-- ARGV  6 at, the time of the change    7 units to create the asset with if it does not exist, or ""
 --       8... "asset/player", distinct
--- OUT   {"ok", repeated, record, first holders, verdicts}; per player -REVISION: held it before, REVISION: got it
---       now, 0: sold out
+-- OUT   {"ok", repeated, record, first holders, verdicts}; per player -REVISION: held before, REVISION: granted now,
+--       0: sold out
 
 local at, units, first_player = ARGV[6], tonumber(ARGV[7]), 8
 local it, outcome = resume()

@@ -21,7 +21,7 @@ const INSERT: &str =
 const UPDATE: &str = "UPDATE assets SET units = ?3, remaining = ?4, held = ?5, revision = ?6, creation = ?7,
     created_units = ?8, removed = ?9 WHERE room = ?1 AND asset = ?2";
 
-/// One asset as its row says. What changes it changes the holders at once, and the row with [`Self::save`].
+/// One row of `assets`. Changes to holders are written at once, changes to the row by [`Self::save`].
 #[derive(Debug)]
 pub(super) struct Asset {
     pub(super) room: RoomName,
@@ -30,7 +30,7 @@ pub(super) struct Asset {
     remaining: Units,
     pub(super) held: Units,
     pub(super) revision: u64,
-    /// The revision at which this life of it began.
+    /// The revision at which the current incarnation began.
     pub(super) creation: u64,
     pub(super) created_units: Units,
     pub(super) removed: bool,
@@ -44,14 +44,14 @@ impl Asset {
             .optional()
     }
 
-    /// By name.
+    /// Every asset of a room, ordered by name.
     pub(super) fn of_room(db: &Connection, room: &RoomName) -> Result<Vec<Self>> {
         let mut statement = db.prepare_cached(OF_ROOM)?;
         let rows = statement.query_map([room.as_str()], |row| Self::read(row, room))?;
         rows.collect()
     }
 
-    /// A new one, in a room that is there.
+    /// Creates an asset in an existing room.
     pub(super) fn make(
         db: &Connection,
         room: &RoomName,
@@ -75,7 +75,7 @@ impl Asset {
         })
     }
 
-    /// Decides for one player, or only looks it up.
+    /// Decides for one player, or only looks the player up.
     pub(super) fn decide(
         &mut self,
         db: &Connection,
@@ -96,7 +96,7 @@ impl Asset {
         Ok(Verdict::Granted { revision: self.revision })
     }
 
-    /// Whether the player held it.
+    /// Deletes a holder. Returns whether the player held the asset.
     pub(super) fn strike(&mut self, db: &Connection, player: &PlayerName) -> Result<bool> {
         let struck = holders::strike(db, self, player)?;
         if struck {
@@ -107,7 +107,7 @@ impl Asset {
         Ok(struck)
     }
 
-    /// Whether there can be so many.
+    /// Adds units. Returns false if the sum would overflow.
     pub(super) fn add(&mut self, n: Units) -> bool {
         let Some(units) = self.units.checked_add(n) else { return false };
         self.units = units;
@@ -124,7 +124,7 @@ impl Asset {
         Ok(())
     }
 
-    /// Another life.
+    /// Begins a new incarnation.
     pub(super) fn revive(&mut self, units: Units) {
         self.revision += 1;
         self.creation = self.revision;

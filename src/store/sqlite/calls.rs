@@ -9,8 +9,8 @@ use crate::{
     store::{Call, outcome::Outcome},
 };
 
-/// Calls that changed nothing and are remembered, of all assets: as many as can wait for the writer, so that one
-/// is forgotten only after more others were decided than any caller has patience for. About 10 MB.
+/// How many calls that changed nothing are remembered, over all assets: as many as fit into the writer's queue.
+/// A call is forgotten only after more other calls than happen within any caller's deadline. About 10 MB.
 const DENIALS: i64 = 32_768;
 
 const LAST: &str = "SELECT seq, NULL FROM calls WHERE room = ?1 AND asset = ?2 AND node = ?3
@@ -23,7 +23,7 @@ const FORGET: &str = "DELETE FROM calls WHERE room = ?1 AND asset = ?2 AND place
 const DENY: &str = "REPLACE INTO denials (room, asset, node, seq, outcome) VALUES (?1, ?2, ?3, ?4, ?5)";
 const FORGET_DENIALS: &str = "DELETE FROM denials WHERE place <= ?1";
 
-/// What this call (or a later one of the node) came to, if it was made before.
+/// The outcome of this call, or of a later one of its node, if the call was executed before.
 pub(super) fn answered(db: &Connection, asset: &Asset, call: Call) -> Result<Option<Outcome>> {
     let key = [asset.room.as_str(), asset.name.as_str(), &call.node.to_string()];
     let mut statement = db.prepare_cached(LAST)?;
@@ -32,7 +32,7 @@ pub(super) fn answered(db: &Connection, asset: &Asset, call: Call) -> Result<Opt
     Ok(last.and_then(|(seq, outcome)| (call.seq <= seq).then_some(outcome)))
 }
 
-/// Remembers the call as its node's last: on disk with what it changed, and in memory if it changed nothing.
+/// Remembers the call as its node's last: on disk if it changed something, in memory if not.
 pub(super) fn record(db: &Connection, asset: &Asset, call: Call, outcome: Outcome) -> Result<()> {
     let (room, name) = (asset.room.as_str(), asset.name.as_str());
     let (node, seq) = (call.node.to_string(), call.seq.cast_signed());

@@ -14,14 +14,16 @@ use super::{
 };
 use crate::store::{Result, StoreError};
 
-/// The files that the stores of this process have.
+/// The files in use by stores of this process.
 static CLAIMED: Mutex<BTreeSet<FileId>> = Mutex::new(BTreeSet::new());
 
-/// A file that no other server has, until this is dropped or the process ends, however it ends.
+/// An exclusive claim on a database file, against other servers. It ends when it is dropped or the process
+/// ends, however it ends.
 ///
-/// The file itself is locked, which every name of it meets. `FILE.lock` beside it is locked, too: earlier versions lock
-/// only that. When a process closes any descriptor of a file, it loses the locks that SQLite has on it: so the file is
-/// opened before SQLite's first connection, and closed after its last.
+/// The file itself is locked, because the lock is then found under each of its names. `FILE.lock` beside it is
+/// locked, too, because earlier versions lock only that. A process that closes any descriptor of a file loses
+/// the locks that SQLite holds on it. So the file is opened before SQLite's first connection and closed after
+/// its last.
 pub(super) struct Claim {
     path: PathBuf,
     id: FileId,
@@ -31,7 +33,7 @@ pub(super) struct Claim {
     _entry: Entry,
 }
 
-/// Which file it is, whatever its name.
+/// Identifies a file independently of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct FileId {
     device: u64,
@@ -42,10 +44,10 @@ pub(super) struct FileId {
 struct Entry(FileId);
 
 impl Claim {
-    /// Finds the file that a URL names, makes it if it is not there, and claims it.
+    /// Resolves the file of a URL, creates it if necessary, and claims it.
     ///
     /// # Errors
-    /// Says what is wrong with the URL, the place or the claim, and what to do.
+    /// What is wrong with the URL, the path or the claim, and how to fix it.
     pub(super) fn of(url: &str) -> Result<Self> {
         let path = resolve(named(url)?)?;
         let lock = lock_beside(&path)?;
@@ -66,12 +68,12 @@ impl Claim {
         self.id
     }
 
-    /// The file itself. SQLite's own descriptors see the same bytes.
+    /// The file itself. It shows the same bytes as SQLite's own descriptors.
     pub(super) fn file(&self) -> &File {
         &self.file
     }
 
-    /// Whether a log with changes lay beside the file before it was opened.
+    /// Whether a WAL with changes was found beside the file before it was opened.
     pub(super) fn log_found(&self) -> bool {
         self.log_found
     }
@@ -88,10 +90,10 @@ impl FileId {
 }
 
 impl Entry {
-    /// `None` when a store of this process has the file.
+    /// `None` if a store of this process uses the file already.
     fn enter(id: FileId) -> Option<Self> {
         let new = CLAIMED.lock().insert(id);
-        // Not `then_some`, which would make an entry that is dropped at once.
+        // Not `then_some`, because that would create an `Entry` and drop it at once.
         new.then(|| Self(id))
     }
 }
@@ -102,7 +104,8 @@ impl Drop for Entry {
     }
 }
 
-/// SQLite makes an empty file and deletes the log when the file is gone. What was answered would be lost with it.
+/// Refuses to start without the file, because SQLite would create an empty file and delete the WAL, and with it
+/// answered calls.
 fn without_file(path: &Path) -> StoreError {
     unavailable(format!(
         "{0} is missing or empty, but {1} beside it holds changes of it; put {0} back where it was, or move {1} away to \
@@ -132,7 +135,8 @@ fn open(path: &Path) -> Result<(File, Entry)> {
     }
 }
 
-/// On Linux this lock does not meet those of SQLite (fcntl); elsewhere they would keep each other out.
+/// On Linux this lock does not conflict with those of SQLite (fcntl). On other systems they would exclude each
+/// other.
 #[cfg(target_os = "linux")]
 fn lock_itself(file: &File, path: &Path) -> Result<()> {
     match file.try_lock() {

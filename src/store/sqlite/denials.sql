@@ -1,7 +1,8 @@
--- In: the connection that writes. Out: its table of the last calls that changed nothing, which is not in the file.
+-- In: the writing connection. Out: its temporary table of the last calls that changed nothing, which is not in
+-- the file.
 --
--- Only a running process repeats its calls, and the file is that of one process: when it is gone, nobody can
--- repeat them. So they need no disk, but they share the transactions of the file: what is rolled back was not made.
+-- Only a running process retries its calls, and the file belongs to one process: after its end nobody can retry
+-- them. So they need not be on disk. They share the file's transactions, so that a rollback undoes them, too.
 
 CREATE TEMP TABLE denials (
     place         INTEGER NOT NULL PRIMARY KEY,  -- the newest has the highest
@@ -13,7 +14,7 @@ CREATE TEMP TABLE denials (
     UNIQUE (room, asset, node)
 );
 
--- They go with their room.
+-- Denials are deleted with their asset.
 CREATE TEMP TRIGGER gone AFTER DELETE ON main.assets BEGIN
     DELETE FROM denials WHERE room = old.room AND asset = old.asset;
 END;

@@ -12,15 +12,15 @@ use crate::{
     store::{StoreError, StoreErrorCause, StoreErrorKind},
 };
 
-/// What a change or a read came to.
+/// The result of a change or a read.
 pub(super) type Decided<T> = Result<T, SqliteError>;
 
-/// Why it came to nothing.
+/// Why a change or a read failed.
 #[derive(Debug)]
 pub(super) enum SqliteError {
-    /// The contract's own answer; what was recorded with it stays.
+    /// A refusal of the contract. It is recorded and committed.
     Refused(StoreError),
-    /// The database could not do it; it is undone.
+    /// The database failed; the change is rolled back.
     Broken(rusqlite::Error),
 }
 
@@ -54,22 +54,22 @@ pub(super) fn too_many_units(asset: &AssetName, n: Units) -> SqliteError {
     ))
 }
 
-/// Nothing happened.
+/// An error after which nothing has happened.
 pub(super) fn unavailable(message: impl Into<String>) -> StoreError {
     error(StoreErrorKind::Unavailable, message)
 }
 
-/// Nothing happened, because of the database.
+/// A failure of the database after which nothing has happened.
 pub(super) fn broken(message: impl Into<String>, source: impl Error + Send + Sync + 'static) -> StoreError {
     unavailable(message).with_source(source)
 }
 
-/// It may be on disk, or not.
+/// An error after which the change may or may not be on disk.
 pub(super) fn outcome_unknown(message: impl Into<String>) -> StoreError {
     error(StoreErrorKind::OutcomeUnknown, message)
 }
 
-/// Why the database does not do what it is asked for, as its own error tells it.
+/// The cause of a database error, by its code.
 pub(super) fn cause(error: &rusqlite::Error) -> StoreErrorCause {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreErrorCause::DiskFull,
@@ -80,7 +80,7 @@ pub(super) fn cause(error: &rusqlite::Error) -> StoreErrorCause {
     }
 }
 
-/// Whether it is the disk that fails, or who has locked the file, rather than this one change.
+/// Whether the error concerns the disk or a lock on the file rather than this one change.
 pub(super) fn is_of_disk(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
@@ -97,12 +97,12 @@ pub(super) fn is_of_disk(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// Writes to the log. The thread that writes must not end because the log's own disk is full.
+/// Writes to the log. A panic is caught, because a full disk under the log must not end the writer thread.
 pub(super) fn quietly(log: impl FnOnce()) {
     drop(catch_unwind(AssertUnwindSafe(log)));
 }
 
-/// What a panic said.
+/// The message of a panic.
 pub(super) fn said(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it gave no reason")

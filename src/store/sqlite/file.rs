@@ -9,10 +9,10 @@ use crate::{
     store::{Result, StoreError},
 };
 
-/// The file that a URL names.
+/// The file of a URL.
 ///
 /// # Errors
-/// Says what is wrong with the URL.
+/// What is wrong with the URL.
 pub(super) fn named(url: &str) -> Result<&Path> {
     let name = url.split_once(':').map_or("", |(_, name)| name);
     let wrong = match name {
@@ -26,10 +26,10 @@ pub(super) fn named(url: &str) -> Result<&Path> {
     Err(unavailable(format!("{shown:?} {wrong}; write sqlite:FILE, such as sqlite:game.db")))
 }
 
-/// The same path for the same file, whichever symlinks and relative paths lead to it.
+/// Resolves symlinks and relative paths, so that the same file has the same path.
 ///
 /// # Errors
-/// Says why no database can be there, and what to do.
+/// Why no database can be there, and how to fix it.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf> {
     let shown = path.display();
     match fs::metadata(path) {
@@ -47,7 +47,7 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf> {
     }
 }
 
-/// Where a file that is not there yet will be.
+/// The path of a file that does not exist yet.
 fn in_folder(path: &Path) -> Result<PathBuf> {
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
@@ -66,24 +66,24 @@ fn in_folder(path: &Path) -> Result<PathBuf> {
     }
 }
 
-/// SQLite's log of changes, which lies beside the name that the file was opened by.
+/// SQLite's WAL, which lies beside the name that the file was opened by.
 pub(super) fn log_of(path: &Path) -> PathBuf {
     beside(path, "-wal")
 }
 
-/// The name of a file that lies beside another.
+/// The path with a suffix appended to the file name.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-/// Bytes in a file; 0 when it is not there.
+/// The size of a file in bytes; 0 if it does not exist.
 pub(super) fn size(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |found| found.len())
 }
 
-/// The reason is in the source.
+/// The source tells the reason.
 pub(super) fn cannot_open(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
     let advice = "the server must be able to read and write it and the folder it is in";
     broken(format!("cannot open {}; {advice}", path.display()), error)

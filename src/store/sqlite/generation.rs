@@ -1,4 +1,4 @@
-//! What ties `FILE-wal` to FILE. SQLite itself would copy a log into any file of that name.
+//! Ties `FILE-wal` to FILE by a random generation ID. SQLite itself would copy a WAL into any file of that name.
 
 use std::{fs::File, os::unix::fs::FileExt, path::Path};
 
@@ -13,10 +13,10 @@ use crate::store::Result;
 
 type Generation = [u8; 16];
 
-/// Before all of the log was ever copied into the file, its generation is not in it.
+/// The value before the first complete checkpoint, when the file does not contain a generation yet.
 const NONE: Generation = [0; 16];
 
-/// The row of `server`, and where it lies in the file.
+/// The row of `server`, and its offset in the file.
 struct Marks {
     at: u64,
     page_bytes: usize,
@@ -25,7 +25,7 @@ struct Marks {
     opened_as: Option<String>,
 }
 
-/// `None`: an earlier schema.
+/// `None`: the file has an earlier schema.
 fn marks(db: &Connection) -> Sql<Option<Marks>> {
     let root = "SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND name = 'server'";
     let Some(root) = db.query_row(root, [], |row| row.get::<_, u32>(0)).optional()? else { return Ok(None) };
@@ -38,7 +38,7 @@ fn marks(db: &Connection) -> Sql<Option<Marks>> {
 }
 
 impl Marks {
-    /// Whether the bytes on disk are those that the log goes on from.
+    /// Whether the bytes on disk are those that the WAL continues.
     fn are_in(&self, file: &File) -> bool {
         self.previous == NONE || self.has(file, &self.generation) || self.has(file, &self.previous)
     }
@@ -50,21 +50,22 @@ impl Marks {
     }
 }
 
-/// Whether the file on disk is the one that the log belongs to; an older copy of it is not.
+/// Whether the file on disk is the one that the WAL belongs to. An older copy of it is not.
 pub(super) fn is_of_log(db: &Connection, file: &File) -> Sql<bool> {
     Ok(marks(db)?.is_none_or(|marks| marks.are_in(file)))
 }
 
-/// Begins a new generation. The file must have the present one: all of the log has been copied into it.
+/// Begins a new generation. The file must contain the current one, that is, the whole WAL must have been
+/// checkpointed.
 pub(super) fn begin(db: &Connection) -> Sql<()> {
     db.prepare_cached("UPDATE server SET previous = generation, generation = randomblob(16)")?
         .execute([])
         .map(drop)
 }
 
-/// Notes that a server has the file.
+/// Records that a server uses the file.
 pub(super) fn open(db: &Connection, claim: &Claim) -> Sql<()> {
-    // Else the file would change and be of the same generation as its copies.
+    // Otherwise the file would change and yet have the same generation as its copies.
     if marks(db)?.is_some_and(|marks| marks.generation == NONE || marks.has(claim.file(), &marks.generation)) {
         begin(db)?;
     }
@@ -72,17 +73,17 @@ pub(super) fn open(db: &Connection, claim: &Claim) -> Sql<()> {
     db.execute("UPDATE server SET opened_as = ?1", [path]).map(drop)
 }
 
-/// Notes that no server has the file any more.
+/// Records that no server uses the file any more.
 pub(super) fn end(db: &Connection) -> Sql<()> {
     db.execute("UPDATE server SET opened_as = NULL", []).map(drop)
 }
 
-/// Looks whether the file and the log beside it belong together, before anything is written.
+/// Checks that the file and the WAL beside it belong together, before anything is written.
 ///
 /// # Errors
-/// Says which file the log belongs to, or which log the file, and what to do.
+/// Which file the WAL belongs to, or which WAL the file, and how to fix it.
 pub(super) fn check(db: &Connection, claim: &Claim) -> Result<()> {
-    // A file that cannot be read is told of by whoever reads it next.
+    // A file that cannot be read is reported by the next read.
     let Ok(Some(marks)) = marks(db) else { return Ok(()) };
     let (path, log) = (claim.path(), log_of(claim.path()));
     if claim.log_found() && !marks.are_in(claim.file()) {
@@ -99,7 +100,8 @@ pub(super) fn check(db: &Connection, claim: &Claim) -> Result<()> {
     }
 }
 
-/// The last server did not end cleanly, and what it answered last was in its log, beside the name it used.
+/// Refuses a file whose last server did not shut down cleanly if the WAL is missing: the last answered changes
+/// were in that WAL, beside the name the server used.
 fn check_missing_log(claim: &Claim, name: &Path) -> Result<()> {
     let (path, log) = (claim.path(), log_of(name));
     let elsewhere = name != path && FileId::at(name).map_or(true, |id| id == claim.id());

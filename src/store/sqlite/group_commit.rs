@@ -26,26 +26,26 @@ use crate::{
     store::{Result, StoreError},
 };
 
-/// LastCalls that share one transaction and one fsync at most: enough that each one's share of the fsync is
-/// nothing, and few enough that the first is answered within tens of milliseconds.
+/// Maximum number of changes that share one transaction and one fsync. Large enough to make each one's share of
+/// the fsync negligible, and small enough to answer the first within tens of milliseconds.
 const GROUP_CHANGES: usize = 512;
 
-/// How often it is logged that changes fail: a full disk fails all of them.
+/// How often failing changes are logged. A full disk fails all of them.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(5);
 
-/// How often the files are looked at when nothing is asked, and a disk that failed is tried again.
+/// How often an idle writer checks the files and retries a failed disk.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How long reads that have begun may take when the file is to be closed.
+/// How long running reads may take when the file is closed.
 const READS_END_WITHIN: Duration = Duration::from_secs(2);
 
-/// A change that fails on a full disk as others do, and is undone by nothing: it must be a real commit, as only
-/// that needs space in the log and an fsync.
+/// A change that has no effect but fails on a full disk like any other. It must be a real commit, because only
+/// a commit needs space in the WAL and an fsync.
 const PROBE: &str = "UPDATE probe SET writes = writes + 1";
 
-/// Where changes are done, group by group.
+/// Executes changes in groups. Owned by the writer thread.
 pub(super) struct GroupCommit {
-    /// Closed before the claim ends.
+    /// Declared before `claim`, so that it is closed before the claim ends.
     db: Connection,
     claim: Claim,
     wal: Wal,
@@ -58,14 +58,14 @@ pub(super) struct GroupCommit {
 type Waiting = Receiver<Box<dyn Change>>;
 type Group = Vec<Box<dyn Change>>;
 
-/// What the thread does next.
+/// The writer thread's next step.
 enum Next {
     Group(Box<dyn Change>),
     Look,
     End,
 }
 
-/// Tries what matters: a commit that writes.
+/// Tests a commit that writes.
 pub(super) fn probe(db: &Connection) -> Sql<()> {
     db.prepare_cached(PROBE)?.execute([]).map(drop)
 }
@@ -75,7 +75,7 @@ impl GroupCommit {
         let complaints = LogThrottle::new(COMPLAIN_EVERY);
         let mut group_commit =
             Self { db, claim, wal, watch, complaints, looked: Instant::now(), salvaged: false };
-        // A disk that is full now may be no more later; what is there can be read meanwhile.
+        // A full disk may recover later, and the data can be read meanwhile.
         if let Err(error) = group_commit.wal.open(&group_commit.db, &group_commit.claim) {
             group_commit.roll_back();
             group_commit.watch.note_trouble(Some((cause(&error), error.to_string())));
@@ -84,10 +84,10 @@ impl GroupCommit {
         group_commit
     }
 
-    /// Until nobody can ask any more and everything that was asked is done; then closes the file.
+    /// Runs until all senders are gone and the queue is empty, then closes the file.
     ///
     /// # Errors
-    /// Why not everything is in the file itself.
+    /// Why the file does not contain everything.
     pub(super) fn run(mut self, mut waiting: Waiting, readers: &Pool) -> Result<()> {
         let clock = Builder::new_current_thread().enable_time().build();
         let clock = clock.map_err(|error| broken("cannot start the clock of the thread that writes", error))?;
@@ -111,7 +111,7 @@ impl GroupCommit {
         self.close(readers)
     }
 
-    /// Looks whether the files are still the ones that were opened.
+    /// Checks that the files are still the ones that were opened.
     fn look(&mut self) -> Result<()> {
         let now = self.watch.check()?;
         if self.wal.overwritten(&self.db, self.claim.file(), now) {
@@ -121,7 +121,7 @@ impl GroupCommit {
         Ok(())
     }
 
-    /// What is due each second.
+    /// The checks that are due each second.
     fn tend(&mut self) {
         self.looked = Instant::now();
         if self.look().is_ok() {
@@ -149,7 +149,7 @@ impl GroupCommit {
         }
     }
 
-    /// Tries whether the disk takes changes again.
+    /// Tests whether the disk takes changes again.
     fn probe(&mut self) {
         let tried = self
             .run_sql("BEGIN IMMEDIATE")
@@ -171,7 +171,7 @@ impl GroupCommit {
         }
     }
 
-    /// Once, and while the descriptors are open.
+    /// Brings answered changes into the original file. Runs once, while the descriptors are open.
     fn salvage(&mut self) {
         let Some(loss) = self.watch.loss().filter(|_| !self.salvaged) else { return };
         self.salvaged = true;
@@ -188,12 +188,13 @@ impl GroupCommit {
         }
     }
 
-    /// With the readers gone this is the last connection, so that SQLite deletes the log, which is empty then.
+    /// Closes the file. The readers are closed first, so that this is the last connection and SQLite deletes
+    /// the WAL, which is empty then.
     fn close(mut self, readers: &Pool) -> Result<()> {
         let readers_closed = readers.close(READS_END_WITHIN);
         if let Err(lost) = self.look() {
             self.salvage();
-            // The names beside the file may be those of others.
+            // The names beside the file may belong to other files now.
             drop(schema::copy_on_close(&self.db, false));
             return Err(lost);
         }
@@ -216,7 +217,7 @@ impl GroupCommit {
         })
     }
 
-    /// Does `first`, and what else waits or comes meanwhile, in one transaction.
+    /// Executes `first` and the other queued changes in one transaction.
     fn group(&mut self, first: Box<dyn Change>, waiting: &mut Waiting) {
         if let Err(lost) = self.look() {
             return refuse_all(first, waiting, || unavailable(lost.message()).because(lost.cause()));
@@ -241,8 +242,8 @@ impl GroupCommit {
         self.commit(group);
     }
 
-    /// What an error took out of the transaction it takes out for all in it (a full disk does): then each gets
-    /// a transaction of its own, so that it spoils only itself.
+    /// Gives each change a transaction of its own. Needed when an error, such as a full disk, has rolled back
+    /// the shared transaction, so that a failing change affects only itself.
     fn one_by_one(&mut self, group: Group) {
         for mut change in group {
             match self.run_sql("BEGIN IMMEDIATE").and_then(|()| self.step(&mut *change)) {
@@ -255,7 +256,7 @@ impl GroupCommit {
         }
     }
 
-    /// Runs a change so that only itself is undone if it fails.
+    /// Runs a change in a savepoint, so that a failure rolls back only this change.
     fn step(&self, change: &mut dyn Change) -> Sql<()> {
         if !change.wanted() {
             return Ok(());
@@ -276,8 +277,8 @@ impl GroupCommit {
         outcome
     }
 
-    /// Answers go out when the transaction is on disk, in the file of that name. When that fails nobody knows: a crash
-    /// or the file's return may bring it back.
+    /// Commits, and answers when the transaction is on disk in the file of that name. If that fails the outcome
+    /// is unknown: a crash or the file's return may bring the transaction back.
     fn commit(&mut self, group: Group) {
         let commits = self.wal.commits();
         if let Err(error) = self.run_sql("COMMIT") {
@@ -314,7 +315,7 @@ impl GroupCommit {
         self.db.prepare_cached(sql)?.execute([]).map(drop)
     }
 
-    /// Logs an error now and then, and makes it fit to be told to many.
+    /// Logs an error, throttled, and makes it shareable.
     fn complain(&mut self, error: Error) -> Arc<Error> {
         if is_of_disk(&error) {
             self.watch.note_trouble(Some((cause(&error), error.to_string())));
@@ -340,7 +341,7 @@ fn next(waiting: &mut Waiting, clock: &Runtime) -> Next {
     }
 }
 
-/// Whoever waited for this transaction waited in vain; whoever comes later does not.
+/// Refuses the changes queued so far. Those that arrive later are not affected.
 fn refuse_all(first: Box<dyn Change>, waiting: &mut Waiting, why: impl Fn() -> StoreError) {
     let others = waiting.len();
     first.fail(why());

@@ -18,7 +18,7 @@ const HELD_BY: &str =
     "SELECT holders.asset, holders.revision FROM holders JOIN assets USING (room, asset, creation)
     WHERE room = ?1 AND player = ?2 AND NOT removed ORDER BY asset";
 
-/// The revision of the grant a player has, if it holds the asset.
+/// The revision of a player's grant, if the player holds the asset.
 pub(super) fn revision(db: &Connection, asset: &Asset, player: &PlayerName) -> Result<Option<u64>> {
     db.prepare_cached(REVISION)?
         .query_row(
@@ -28,7 +28,7 @@ pub(super) fn revision(db: &Connection, asset: &Asset, player: &PlayerName) -> R
         .optional()
 }
 
-/// RecordStore a grant under the asset's revision.
+/// Inserts a grant at the asset's revision.
 pub(super) fn insert(db: &Connection, asset: &Asset, player: &PlayerName, at: Millis) -> Result<()> {
     db.prepare_cached(INSERT)?.execute(params![
         asset.room.as_str(),
@@ -41,7 +41,7 @@ pub(super) fn insert(db: &Connection, asset: &Asset, player: &PlayerName, at: Mi
     Ok(())
 }
 
-/// Whether the player held it.
+/// Deletes a holder. Returns whether the player held the asset.
 pub(super) fn strike(db: &Connection, asset: &Asset, player: &PlayerName) -> Result<bool> {
     let struck = db.prepare_cached(STRIKE)?.execute(params![
         asset.room.as_str(),
@@ -52,13 +52,13 @@ pub(super) fn strike(db: &Connection, asset: &Asset, player: &PlayerName) -> Res
     Ok(struck > 0)
 }
 
-/// Strikes everyone.
+/// Deletes all holders.
 pub(super) fn clear(db: &Connection, asset: &Asset) -> Result<()> {
     db.prepare_cached(CLEAR)?.execute([asset.room.as_str(), asset.name.as_str()])?;
     Ok(())
 }
 
-/// The grants of at least revision `from`, by revision, at most `limit`.
+/// At most `limit` grants from revision `from` on, ordered by revision.
 pub(super) fn page(db: &Connection, asset: &Asset, from: u64, limit: usize) -> Result<Vec<Grant>> {
     let (from, limit) = (i64::try_from(from).unwrap_or(i64::MAX), i64::try_from(limit).unwrap_or(i64::MAX));
     let mut statement = db.prepare_cached(PAGE)?;
@@ -68,7 +68,7 @@ pub(super) fn page(db: &Connection, asset: &Asset, from: u64, limit: usize) -> R
     rows.collect()
 }
 
-/// What a player holds in a room, by name.
+/// The assets a player holds in a room, ordered by name.
 pub(super) fn held_by(db: &Connection, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
     let mut statement = db.prepare_cached(HELD_BY)?;
     let rows =

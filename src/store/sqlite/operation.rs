@@ -11,7 +11,7 @@ use crate::{
     store::{Call, Created, Done, Selected, StoreErrorKind, Verdict, outcome::Outcome},
 };
 
-/// One changing call on one asset. It may run more than once: only what is committed counts.
+/// One changing call on one asset. It may run more than once, but only the committed run counts.
 pub(super) struct Operation {
     pub(super) call: Call,
     pub(super) room: RoomName,
@@ -114,7 +114,8 @@ impl Operation {
         self.resume(db, asset)
     }
 
-    /// The asset and what the call came to, if it was made before. One that finds it removed is refused for good.
+    /// Returns the asset, and the outcome if the call was executed before. A new call on a removed asset is
+    /// refused, and stays refused when retried.
     fn resume(&self, db: &Connection, asset: Asset) -> Decided<(Asset, Option<Outcome>)> {
         let nothing_there = Outcome::Refused(StoreErrorKind::UnknownAsset);
         self.use_room(db)?;
@@ -144,7 +145,7 @@ impl Operation {
         }
     }
 
-    /// Keeps what was decided.
+    /// Persists the decision.
     fn over(&self, db: &Connection, asset: &Asset, outcome: Outcome) -> Decided<Outcome> {
         if outcome == Outcome::Changed {
             asset.save(db)?;

@@ -15,17 +15,18 @@ use super::{
 };
 use crate::store::Result;
 
-/// Reads at once: as many as a small machine has cores; more would only take turns on them.
+/// Maximum number of concurrent reads: as many as a small machine has cores, because more would only compete
+/// for them.
 const READERS: usize = 4;
 
-/// Reads that wait for their operation or have it; beyond it the caller is told `Unavailable`. At 10,000 a second
-/// the last of them waits for less than a second.
+/// Maximum number of reads that run or wait; beyond it reads fail as `Unavailable`. At 10,000 reads a second
+/// the last one waits for less than a second.
 const WAITING_READS: usize = 8192;
 
-/// Connections that only read, beside the one that writes.
+/// A pool of read-only connections, beside the one that writes.
 ///
-/// Each read is a transaction of its own, begun after the call came in. So it sees every commit that was
-/// answered before, and nothing that is not committed.
+/// Each read is a transaction of its own that begins after the call arrived. So it sees every commit that was
+/// answered before, and no uncommitted change.
 pub(super) struct Readers {
     pool: Arc<Pool>,
     watch: Arc<Watch>,
@@ -33,7 +34,7 @@ pub(super) struct Readers {
     waiting: Arc<Semaphore>,
 }
 
-/// The connections. A connection that is lent comes back also when the read panics.
+/// The connections. A lent connection is returned even if the read panics.
 #[derive(Default)]
 pub(super) struct Pool {
     state: Mutex<State>,
@@ -47,7 +48,7 @@ struct State {
     closed: bool,
 }
 
-/// `None` only while it is dropped.
+/// `None` only during drop.
 struct Lent<'a>(&'a Pool, Option<Connection>);
 
 impl Readers {
@@ -62,15 +63,15 @@ impl Readers {
         })
     }
 
-    /// For whoever closes the file.
+    /// The pool, for closing the file.
     pub(super) fn pool(&self) -> Arc<Pool> {
         Arc::clone(&self.pool)
     }
 
-    /// Runs a read on a thread that may block.
+    /// Runs a read on a blocking thread.
     ///
     /// # Errors
-    /// What the read refused; `Unavailable`.
+    /// The refusal of the read; `Unavailable`.
     pub(super) async fn read<T, F>(&self, look: F) -> Result<T>
     where
         T: Send + 'static,
@@ -82,10 +83,10 @@ impl Readers {
         let operation = Arc::clone(&self.turns).acquire_owned().await;
         let (pool, watch) = (Arc::clone(&self.pool), Arc::clone(&self.watch));
         let reading = spawn_blocking(move || {
-            // A caller that goes away leaves the read running, so the operation ends here.
+            // The permits move into the read, because the read continues when its caller is cancelled.
             let _held = (waits, operation);
             let answer = pool.lend(|db| in_one_snapshot(db, look))??;
-            // Not from a file that is not the one of that name any more.
+            // Do not answer from a file that has been replaced.
             watch.check()?;
             Ok(answer)
         });
@@ -107,7 +108,7 @@ impl Pool {
         lent.1.as_ref().map(read).ok_or_else(|| unavailable("no connection is left to read with"))
     }
 
-    /// Lets reads end that have begun, no others begin, and closes the connections. Whether all are closed.
+    /// Closes the connections: running reads may finish, new ones are refused. Returns whether all are closed.
     pub(super) fn close(&self, within: Duration) -> bool {
         let until = Instant::now() + within;
         let mut state = self.state.lock();
@@ -125,7 +126,7 @@ impl Drop for Lent<'_> {
         if !state.closed {
             state.idle.extend(self.1.take());
         }
-        // A connection that does not come back is closed before whoever waits for that goes on.
+        // A connection that is not returned to the pool is closed before `close` is notified.
         drop(self.1.take());
         self.0.returned.notify_all();
     }

@@ -7,13 +7,15 @@ use rusqlite::{Connection, Result, params};
 
 use crate::model::{Millis, RoomName};
 
-/// Rooms that go in one change: a group must not wait for a long clean-up.
+/// Maximum number of rooms removed in one change, because a group must not wait for a long sweep.
 const EXPIRED_AT_ONCE: usize = 64;
 
-/// How often expired rooms are looked for; garbage only grows while something is made, so making looks.
+/// The minimum time between sweeps, in milliseconds. Expired rooms only accumulate while something is created,
+/// so creations trigger the sweep.
 const SWEEP_EVERY: Millis = 60_000;
 
-/// A room in use is noted again after this time, so that not every call writes. A room goes that much later.
+/// The minimum time between writes of a room's last use, in milliseconds, so that not every call writes. A room
+/// expires that much later.
 const NOTED_EVERY: Millis = 60_000;
 
 const ENTER: &str = "INSERT INTO rooms (room, last_used) VALUES (?1, ?2)
@@ -23,7 +25,7 @@ const REMOVE: &str = "DELETE FROM rooms WHERE room = ?1";
 const EXPIRE: &str = "DELETE FROM rooms WHERE room IN
     (SELECT room FROM rooms WHERE last_used <= ?1 ORDER BY last_used LIMIT ?2)";
 
-/// When rooms go.
+/// The expiry of rooms.
 #[derive(Debug)]
 pub(super) struct Expiry {
     ttl: Option<Millis>,
@@ -39,7 +41,7 @@ impl Expiry {
         self.ttl.map(Duration::from_millis)
     }
 
-    /// If it is time to look: rooms that were noted last at this time, or before, go.
+    /// If a sweep is due: the time at or before which a room must have been noted last to expire.
     pub(super) fn due(&self, now: Millis) -> Option<Millis> {
         let before = now.checked_sub(self.ttl?)?.checked_sub(NOTED_EVERY)?;
         let last = self.swept_at.load(Ordering::Relaxed);
@@ -50,7 +52,7 @@ impl Expiry {
         Some(before)
     }
 
-    /// Those that went may not have been all.
+    /// Schedules the next sweep at once if this one may not have removed all.
     pub(super) fn swept(&self, gone: usize) {
         if gone == EXPIRED_AT_ONCE {
             self.swept_at.store(0, Ordering::Relaxed);
@@ -58,12 +60,12 @@ impl Expiry {
     }
 }
 
-/// Makes the room if need be, and notes that it is in use.
+/// Creates the room if necessary, and records that it is in use.
 pub(super) fn enter(db: &Connection, room: &RoomName, now: Millis) -> Result<()> {
     note(db, ENTER, room, now)
 }
 
-/// Notes that the room is in use, if it is there and that was not noted just now.
+/// Records that an existing room is in use, unless that was recorded recently.
 pub(super) fn used(db: &Connection, room: &RoomName, now: Millis) -> Result<()> {
     note(db, USED, room, now)
 }
@@ -74,13 +76,13 @@ fn note(db: &Connection, sql: &str, room: &RoomName, now: Millis) -> Result<()> 
     Ok(())
 }
 
-/// With everything of it.
+/// Removes a room with all its contents.
 pub(super) fn remove(db: &Connection, room: &RoomName) -> Result<()> {
     db.prepare_cached(REMOVE)?.execute([room.as_str()])?;
     Ok(())
 }
 
-/// Removes rooms that were noted last at `before` or earlier, and says how many.
+/// Removes rooms last noted at or before `before`, and returns their number.
 pub(super) fn expire(db: &Connection, before: Millis) -> Result<usize> {
     db.prepare_cached(EXPIRE)?.execute(params![before.cast_signed(), EXPIRED_AT_ONCE as i64])
 }

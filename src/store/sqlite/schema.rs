@@ -12,7 +12,7 @@ use super::{
 };
 use crate::store::Result;
 
-/// What each schema makes of the one before it. Their number is the file's `user_version`.
+/// The migrations, each from the schema before it. Their number is the file's `user_version`.
 const SCHEMAS: &[&str] = &[
     include_str!("schema.sql"),
     include_str!("schema_2.sql"),
@@ -20,29 +20,29 @@ const SCHEMAS: &[&str] = &[
     include_str!("schema_4.sql"),
 ];
 
-/// Tells our files from other programs': "AARB".
+/// Marks a file as ours: "AARB".
 const APPLICATION_ID: i32 = 0x4141_5242;
 
-/// How long a lock that someone else has on the file is waited for, such as the sqlite3 shell's.
+/// How long to wait for another program's lock on the file, such as the sqlite3 shell's.
 const BUSY: Duration = Duration::from_secs(1);
 
-/// Memory for pages of the file: some 100,000 holders.
+/// The page cache: enough for some 100,000 holders.
 const CACHE_KIB: i64 = 32 * 1024;
 
-/// Bytes that `FILE-wal` is cut back to when it has grown beyond, as it does while someone reads for long.
+/// The size in bytes to which `FILE-wal` is truncated after it has grown, as it does during long reads.
 const LOG_BYTES: i64 = 64 * 1024 * 1024;
 
-/// More than there are statements.
+/// The capacity of the statement cache: more than there are statements.
 const STATEMENTS: usize = 64;
 
-/// Opens the file to write and brings it to the newest schema.
+/// Opens the file for writing and migrates it to the newest schema.
 ///
 /// # Errors
-/// Says what is wrong with the file and what to do. It is unchanged then.
+/// What is wrong with the file and how to fix it. The file is unchanged then.
 pub(super) fn open_to_write(claim: &Claim) -> Result<Connection> {
     let path = claim.path();
     let mut db = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    // A log that is not this file's must not be copied into it when the file is refused.
+    // If the file is refused, a WAL that does not belong to it must not be copied into it.
     copy_on_close(&db, !claim.log_found()).map_err(|error| cannot_open(path, error))?;
     generation::check(&db, claim)?;
     let version = check(&db, path)?;
@@ -60,12 +60,12 @@ pub(super) fn open_to_write(claim: &Claim) -> Result<Connection> {
     Ok(db)
 }
 
-/// Whether the last connection that closes copies the log into the file and deletes it.
+/// Sets whether the last connection to close copies the WAL into the file and deletes it.
 pub(super) fn copy_on_close(db: &Connection, copy: bool) -> Sql<()> {
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !copy).map(drop)
 }
 
-/// Opens a file that is open to write.
+/// Opens a file for reading that is open for writing.
 ///
 /// # Errors
 /// As [`open_to_write`].
@@ -73,20 +73,20 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection> {
     open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 
-/// Without URIs: a path is a path.
+/// Opens the file without URI parsing, so that a path is a path.
 fn open(path: &Path, flags: OpenFlags) -> Result<Connection> {
     let open = || {
         let db = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         db.busy_timeout(BUSY)?;
         db.set_prepared_statement_cache_capacity(STATEMENTS);
-        // Else a statement with a bound LIMIT would be prepared anew each time.
+        // Otherwise a statement with a bound LIMIT would be prepared anew each time.
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         Ok(db)
     };
     open().map_err(|error: Error| cannot_open(path, error))
 }
 
-/// The file's version, 0 if it is new. Looks only.
+/// Returns the file's version, 0 if it is new. Writes nothing.
 fn check(db: &Connection, path: &Path) -> Result<usize> {
     let shown = path.display();
     let (application, version, tables) = marks(db).map_err(|error| match error.sqlite_error_code() {
@@ -119,13 +119,13 @@ fn marks(db: &Connection) -> Sql<(i32, usize, u32)> {
     Ok((db.pragma_query_one(None, "application_id")?, version as usize, tables))
 }
 
-/// The journal mode that came of it.
+/// Sets the pragmas and returns the resulting journal mode.
 fn configure(db: &Connection) -> Sql<String> {
-    // One fsync per commit, before it is answered; on macOS the one that reaches the disk.
+    // One fsync per commit, before the answer. On macOS a full fsync, which reaches the disk.
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "fullfsync", true)?;
     db.pragma_update(None, "foreign_keys", true)?;
-    // What a change would undo is remembered in memory, not in a file.
+    // Keeps rollback data in memory, not in a temporary file.
     db.pragma_update(None, "temp_store", "MEMORY")?;
     db.pragma_update(None, "cache_size", -CACHE_KIB)?;
     db.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
@@ -153,7 +153,7 @@ mod tests {
         Claim::of(&format!("sqlite:{}", path.display())).unwrap()
     }
 
-    /// What an answer's durability rests on and no test can see without cutting the power.
+    /// Checks the settings that durability rests on, because no test can cut the power.
     #[test]
     fn a_commit_is_synced_before_it_is_answered() {
         let folder = tempfile::tempdir().unwrap();

@@ -3,11 +3,11 @@
 --   sqlite3 game.db "SELECT asset, remaining, units FROM assets WHERE room = 'lobby'"
 --   sqlite3 game.db "SELECT player, granted_at FROM holders WHERE room = 'lobby' AND asset = 'sword' ORDER BY revision"
 --
--- Read as you like, also while the server runs, but end what you BEGIN: the log beside the file grows as long.
--- Leave the writing to the server. Times are Unix milliseconds.
+-- You may read while the server runs, but end each transaction: the log beside the file grows as long as one is
+-- open. Only the server may write. Times are Unix milliseconds.
 
 CREATE TABLE rooms (
-    -- Every room that has something. Without it everything of the room goes.
+    -- Every room with assets. Deleting a room deletes all its contents.
     room          TEXT    NOT NULL PRIMARY KEY,
     last_used     INTEGER NOT NULL  -- to the minute: a room in use is noted now and then
 ) WITHOUT ROWID;
@@ -15,7 +15,7 @@ CREATE TABLE rooms (
 CREATE INDEX rooms_by_last_used ON rooms (last_used);
 
 CREATE TABLE assets (
-    -- The counter of every asset. A removed one stays as a tombstone, so that its revision goes on.
+    -- The counter of every asset. A removed asset stays as a tombstone, so that its revision continues.
     room          TEXT    NOT NULL REFERENCES rooms ON DELETE CASCADE,
     asset         TEXT    NOT NULL,
     units         INTEGER NOT NULL CHECK (units BETWEEN 0 AND 4294967295),
@@ -30,7 +30,7 @@ CREATE TABLE assets (
 ) WITHOUT ROWID;
 
 CREATE TABLE holders (
-    -- Who holds a unit. Counts only if its creation is that of the asset.
+    -- Who holds a unit. A row counts only if its creation equals the asset's.
     room          TEXT    NOT NULL,
     asset         TEXT    NOT NULL,
     player        TEXT    NOT NULL,
@@ -43,7 +43,7 @@ CREATE TABLE holders (
 ) WITHOUT ROWID;
 
 CREATE TABLE calls (
-    -- The last call of the newest nodes, so that a repeated one takes effect once.
+    -- The last call of the most recent nodes, so that a retried call takes effect once.
     room          TEXT    NOT NULL,
     asset         TEXT    NOT NULL,
     node          TEXT    NOT NULL,  -- a server process, as a hexadecimal number

@@ -1,4 +1,4 @@
--- In: schema 2. Out: schema 3: an asset's origin, which tells its record from one that was there before and went with
--- its room.
+-- In: schema 2. Out: schema 3: adds an asset's origin, which distinguishes its record from an earlier one of
+-- the same name that was removed with its room.
 
 ALTER TABLE assets ADD COLUMN origin INTEGER NOT NULL DEFAULT 0;

@@ -1,7 +1,8 @@
--- In: schema 3. Out: schema 4: what ties FILE-wal to FILE, and what a server writes to see that it can.
+-- In: schema 3. Out: schema 4: adds what ties FILE-wal to FILE, and the table that probes write to.
 
 CREATE TABLE server (
-    -- One row. FILE itself holds one of the two generations, or the log beside it belongs to another file.
+    -- One row. If FILE itself contains neither of the two generations, the log beside it belongs to another
+    -- file.
     id            INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
     generation    BLOB    NOT NULL,  -- random, new whenever all of the log has been copied into FILE
     previous      BLOB    NOT NULL,  -- the one before

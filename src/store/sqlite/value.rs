@@ -7,12 +7,12 @@ use crate::{
     store::{StoreErrorKind, outcome::Outcome},
 };
 
-/// A number of up to 64 bits. SQLite's are signed: what is beyond shows as negative, and comes back as it was.
+/// Reads a number of up to 64 bits. SQLite's integers are signed, so larger values are stored as negative ones.
 pub(super) fn number(row: &Row<'_>, column: usize) -> Result<u64> {
     Ok(row.get::<_, i64>(column)?.cast_unsigned())
 }
 
-/// A name, checked again: others may have written to the file.
+/// Reads and validates a name, because other programs may have written to the file.
 pub(super) fn name<N: FromStr<Err = InvalidName>>(row: &Row<'_>, column: usize) -> Result<N> {
     let text = row.get_ref(column)?.as_str()?;
     text.parse().map_err(|error| Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
@@ -20,7 +20,7 @@ pub(super) fn name<N: FromStr<Err = InvalidName>>(row: &Row<'_>, column: usize) 
 
 const UNCHANGED: &str = "unchanged";
 
-/// Why the contract lets a change be refused for good.
+/// The kinds of permanent refusals in the contract.
 const REFUSALS: [StoreErrorKind; 4] = [
     StoreErrorKind::UnknownAsset,
     StoreErrorKind::NotHeld,
@@ -28,7 +28,7 @@ const REFUSALS: [StoreErrorKind; 4] = [
     StoreErrorKind::LimitReached,
 ];
 
-/// An outcome in a word; that it changed something is left out.
+/// The stored word of an outcome; `None` for `Changed`.
 pub(super) fn word(outcome: Outcome) -> Option<&'static str> {
     match outcome {
         Outcome::Changed => None,
@@ -37,7 +37,7 @@ pub(super) fn word(outcome: Outcome) -> Option<&'static str> {
     }
 }
 
-/// The outcome that [`word`] says.
+/// Reads an outcome that [`word`] has written.
 pub(super) fn outcome(row: &Row<'_>, column: usize) -> Result<Outcome> {
     let Some(word) = row.get_ref(column)?.as_str_or_null()? else { return Ok(Outcome::Changed) };
     let kind = REFUSALS.into_iter().find(|kind| kind.as_str() == word);

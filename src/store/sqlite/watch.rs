@@ -17,22 +17,22 @@ use super::{
 };
 use crate::store::{Result, StoreError, StoreErrorCause};
 
-/// How long a file that was moved away may come back before the process ends.
+/// How long a file that was moved away may take to come back before the process ends.
 pub(super) const GRACE: Duration = Duration::from_secs(30);
 
-/// Longer than any step of the thread that writes takes while the disk answers.
+/// Longer than any step of the writer thread takes while the disk answers.
 const STALLED: Duration = Duration::from_secs(10);
 
-/// Looks whether FILE, its log and its index still are the files that were opened: their names may have been given to
-/// others, and what is written then is gone after a restart.
+/// Checks that FILE, its WAL and its index still are the files that were opened. If their names belong to other
+/// files, new writes would be lost after a restart.
 pub(super) struct Watch {
     /// FILE, `FILE-wal` and `FILE-shm`.
     held: [Held; 3],
     state: watch::Sender<State>,
-    /// Why the last change failed, if the disk was the reason.
+    /// Why the last change failed, if the disk caused it.
     trouble: Mutex<Option<(StoreErrorCause, String)>>,
     started: Instant,
-    /// When the thread that writes was last seen, in milliseconds since `started`.
+    /// When the writer thread last reported, in milliseconds since `started`.
     seen: AtomicU64,
     grace: Duration,
 }
@@ -50,7 +50,7 @@ enum State {
         why: String,
         since: Instant,
     },
-    /// Nothing works any more in this process.
+    /// The store cannot work again in this process.
     Failed(String),
     Closed,
 }
@@ -58,15 +58,15 @@ enum State {
 /// What happened to the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Loss {
-    /// FILE has not its name. It may come back.
+    /// The name does not lead to FILE any more. FILE may come back.
     File,
-    /// Its log or the log's index has not.
+    /// The name of the WAL or its index does not lead to it any more.
     Log,
-    /// Another program wrote an older copy into FILE.
+    /// Another program overwrote FILE with an older copy.
     Overwritten,
 }
 
-/// What changes when anybody writes to a file.
+/// File metadata that changes with every write to the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
     modified: (i64, i64),
@@ -80,10 +80,10 @@ impl Stamp {
 }
 
 impl Watch {
-    /// Begins when the log is there.
+    /// Creates the watch. The WAL must exist.
     ///
     /// # Errors
-    /// It is not.
+    /// The WAL does not exist.
     pub(super) fn new(claim: &Claim, grace: Duration) -> Result<Self> {
         let held = |name: PathBuf| match FileId::at(&name) {
             Ok(id) => Ok(Held { name, id }),
@@ -100,7 +100,7 @@ impl Watch {
         })
     }
 
-    /// What is known: why no call is answered.
+    /// The known state: why no call is answered.
     pub(super) fn usable(&self) -> Result<()> {
         match &*self.state.borrow() {
             State::Serving => Ok(()),
@@ -109,7 +109,7 @@ impl Watch {
         }
     }
 
-    /// What is known, and how the disk does.
+    /// The known state, including that of the disk.
     pub(super) fn status(&self) -> Result<()> {
         self.usable()?;
         if let Some((cause, why)) = &*self.trouble.lock() {
@@ -124,10 +124,10 @@ impl Watch {
         }
     }
 
-    /// Looks at the names: three calls of the system, a few microseconds.
+    /// Checks the names: three system calls, a few microseconds.
     ///
     /// # Errors
-    /// Why no call is answered, if it is noticed now or was before.
+    /// Why no call is answered, whether noticed now or before.
     pub(super) fn check(&self) -> Result<Stamp> {
         self.usable()?;
         self.look().map_err(|(loss, why)| self.lose(loss, &why))
@@ -140,7 +140,7 @@ impl Watch {
         Ok(stamp)
     }
 
-    /// Refuses every call from now on, and says so once.
+    /// Refuses every call from now on, and logs the loss once.
     pub(super) fn lose(&self, loss: Loss, what: &str) -> StoreError {
         let advice = match loss {
             Loss::File => "put it back, or stop this server",
@@ -162,7 +162,7 @@ impl Watch {
         }
     }
 
-    /// The file's stamp, if a file that was moved away is back.
+    /// The file's stamp, if a file that was moved away has come back.
     pub(super) fn is_back(&self) -> Option<Stamp> {
         self.look().ok().filter(|_| self.loss() == Some(Loss::File))
     }
@@ -173,12 +173,12 @@ impl Watch {
         }
     }
 
-    /// Whether the time is over in which a file may come back.
+    /// Whether the grace period of a lost file is over.
     pub(super) fn overdue(&self) -> bool {
         matches!(&*self.state.borrow(), State::Lost { since, .. } if since.elapsed() >= self.grace)
     }
 
-    /// After this, [`Self::failed`] is ready. Without a reason what was lost is the reason.
+    /// Resolves [`Self::failed`]. Without a reason, the loss is the reason.
     pub(super) fn fail(&self, why: Option<String>) {
         self.change(|state| match (state, why) {
             (State::Serving | State::Lost { .. }, Some(why)) => Some(State::Failed(why)),
@@ -203,12 +203,12 @@ impl Watch {
         self.change(|state| matches!(state, State::Serving).then_some(State::Closed));
     }
 
-    /// The thread that writes is at work.
+    /// Notes that the writer thread is alive.
     pub(super) fn note_seen(&self) {
         self.seen.store(self.started.elapsed().as_millis() as u64, Ordering::Relaxed);
     }
 
-    /// Notes that the disk fails, or works again. Whether that is new.
+    /// Notes that the disk fails, or works again. Returns whether that is new.
     pub(super) fn note_trouble(&self, why: Option<(StoreErrorCause, String)>) -> bool {
         let mut trouble = self.trouble.lock();
         let new = trouble.is_some() != why.is_some();
@@ -231,7 +231,7 @@ impl Watch {
     }
 }
 
-/// Somebody has to do something about the file.
+/// An error that an operator has to resolve.
 fn lost(why: impl Into<String>) -> StoreError {
     unavailable(why).because(StoreErrorCause::Misconfigured)
 }
@@ -241,7 +241,7 @@ impl Held {
         let name = self.name.display();
         match fs::metadata(&self.name) {
             Ok(found) if FileId::of(&found) == self.id && found.nlink() > 0 => Ok(found),
-            // A bind mount keeps the name of a file that is gone from its folder.
+            // A bind mount keeps the name of a file that was deleted from its folder.
             Ok(found) if FileId::of(&found) == self.id => Err(format!("{name} was deleted or replaced")),
             Ok(_) => Err(format!("{name} was replaced: another file has its name")),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {

@@ -23,37 +23,38 @@ use super::{
 };
 use crate::store::{Result, StoreError};
 
-/// LastCalls that wait for the writer; beyond it the caller is told `Unavailable`. At 10,000 changes a second the
-/// last of them waits for about as long as a caller does.
+/// Maximum number of queued changes; beyond it changes fail as `Unavailable`. At 10,000 changes a second the
+/// last one waits for about as long as a caller does.
 const QUEUED_CHANGES: usize = 32_768;
 
-/// How long the end may take: what is queued is done first, and reads and other programs are waited for.
+/// Timeout of closing: queued changes are executed first, and reads and other programs are waited for.
 const CLOSES_WITHIN: Duration = Duration::from_secs(10);
 
-/// The thread that owns the only connection that writes. Dropping it finishes what is queued.
+/// The thread that owns the only writing connection. Dropping it executes the queued changes.
 pub(super) struct Writer {
     queue: Mutex<Option<mpsc::Sender<Box<dyn Change>>>>,
     watch: Arc<Watch>,
-    /// Ready when the thread has ended.
+    /// Resolves when the thread has ended.
     ended: Mutex<Option<oneshot::Receiver<Result<()>>>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// One change as the thread sees it: runs, undone or not, and is answered once.
+/// A change as the writer thread sees it: run one or more times, and answered once.
 pub(super) trait Change: Send {
-    /// Whether anyone still waits for the answer. What nobody waits for need not begin: its caller repeats it.
+    /// Whether a caller still waits for the answer. A change without one need not begin, because its caller
+    /// retries it.
     fn wanted(&self) -> bool;
 
-    /// Runs it, again if it was undone.
+    /// Runs the change. It runs again if it was rolled back.
     ///
     /// # Errors
-    /// It must be undone.
+    /// The change must be rolled back.
     fn run(&mut self, db: &Connection) -> rusqlite::Result<()>;
 
-    /// Tells what the last run came to.
+    /// Answers with the result of the last run.
     fn answer(self: Box<Self>);
 
-    /// Tells that it came to nothing.
+    /// Answers with an error.
     fn fail(self: Box<Self>, error: StoreError);
 }
 
@@ -69,10 +70,10 @@ impl Writer {
         Ok(Self { queue: Mutex::new(Some(queue)), watch, ended: Mutex::new(Some(ended)), thread: Some(thread) })
     }
 
-    /// Runs a change and answers once it is on disk. It may run more than once; only the last time counts.
+    /// Runs a change and returns once it is on disk. It may run more than once; only the last run counts.
     ///
     /// # Errors
-    /// What the change refused; `Unavailable`: it is undone; `OutcomeUnknown`: its commit failed.
+    /// The refusal of the change; `Unavailable`: it is rolled back; `OutcomeUnknown`: its commit failed.
     pub(super) async fn change<T, F>(&self, run: F) -> Result<T>
     where
         T: Send + 'static,
@@ -93,10 +94,10 @@ impl Writer {
         })
     }
 
-    /// Lets nobody ask any more, finishes what is queued and closes the file.
+    /// Accepts no more changes, executes the queued ones and closes the file.
     ///
     /// # Errors
-    /// Why not everything is in the file itself.
+    /// Why the file does not contain everything.
     pub(super) async fn close(&self) -> Result<()> {
         drop(self.queue.lock().take());
         let Some(ended) = self.ended.lock().take() else { return Err(unavailable("the file is closed")) };
@@ -109,7 +110,7 @@ impl Writer {
     }
 }
 
-/// The thread. Its panic must not go unseen.
+/// The thread's main function. It reports a panic.
 fn run(
     group_commit: GroupCommit,
     waiting: mpsc::Receiver<Box<dyn Change>>,
@@ -129,7 +130,7 @@ fn run(
 impl Drop for Writer {
     fn drop(&mut self) {
         drop(self.queue.lock().take());
-        // A thread that panicked said so; there is nothing left to finish.
+        // A panicked thread has reported it, and nothing is left to finish.
         drop(self.thread.take().map(JoinHandle::join));
     }
 }
@@ -161,7 +162,7 @@ where
 
     fn answer(self: Box<Self>) {
         let answer = self.answer.unwrap_or_else(|| Err(unavailable("the change did not run")));
-        // Whoever stopped waiting repeats the call and learns the answer then.
+        // If the receiver is gone, the caller retries the call and learns the answer then.
         drop(self.reply.send(answer));
     }
 
@@ -180,7 +181,7 @@ mod tests {
         SqliteStore::open(&url, Options { room_ttl: None, max_assets: None }, grace).unwrap()
     }
 
-    /// Panics where the thread expects none.
+    /// A change that panics where the thread expects no panic.
     struct Bomb;
 
     impl Change for Bomb {

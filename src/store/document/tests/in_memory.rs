@@ -26,7 +26,7 @@ pub(super) struct InMemory<const GRANTS: usize> {
     pub(super) reads: AtomicUsize,
     pub(super) writes: AtomicUsize,
     pub(super) stale: AtomicUsize,
-    /// The next write is made, and so is this, and then it is answered as if somebody had come in between.
+    /// Applied once: the next write takes effect, then this change does, and the write is answered as stale.
     pub(super) trick: Mutex<Option<fn(&mut Document)>>,
 }
 
@@ -44,7 +44,7 @@ impl<const GRANTS: usize> InMemory<GRANTS> {
     }
 }
 
-/// Others come in between, now and then.
+/// Yields now and then, so that concurrent calls interleave.
 async fn wait() {
     for _ in 0..fastrand::u8(..4) {
         yield_now().await;

@@ -1,4 +1,4 @@
--- Says that the room is in use.
+-- Records that the room is in use.
 -- OUT   {"ok"}
 
 keep()
