@@ -4,6 +4,8 @@
 //! [`server`] and [`bots`] implement the protocol, [`arbiter`] the rules, [`store`] and [`bus`] the drivers (with
 //! shared code in `link`), [`model`] the types that all layers use. `ARCHITECTURE.md` gives the overview.
 
+#![warn(clippy::mod_module_files)]
+
 pub mod model;
 
 #[cfg(any(feature = "redis", feature = "nats", feature = "mysql"))]

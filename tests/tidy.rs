@@ -5,11 +5,16 @@ mod house;
 use std::process::Command;
 
 use asset_arbiter::{bus, store};
-use house::{Complaints, File, code, files, layers, papers, read, style};
+use house::{Complaints, File, code, cycles, files, layers, papers, read, style};
 
 #[test]
 fn imports_point_down() {
     assert_tidy(files("src", ".rs").iter().flat_map(layers::imports));
+}
+
+#[test]
+fn the_parts_of_the_arbiter_are_no_circle() {
+    assert_tidy(cycles::circles("src/arbiter", &files("src/arbiter", ".rs")));
 }
 
 #[test]
@@ -103,13 +108,13 @@ fn an_import_that_points_up_is_refused() {
         ("src/model/asset.rs", "use crate::store::Call;"),
         ("src/store/memory.rs", "use crate::bus::Bus;"),
         ("src/store/memory/deep.rs", "use crate::{model::{a, b}, arbiter};"),
-        ("src/bus/mod.rs", "use super::store::Store;"),
+        ("src/bus.rs", "use super::store::Store;"),
         ("src/bus/local.rs", "use super::super::store::Store;"),
         ("src/arbiter/room.rs", "fn f(x: crate::server::App) {}"),
         ("src/server/ws.rs", "use crate::bots;"),
         ("src/server/ws.rs", "use crate::{\n    model::X,\n    store::Store,\n};"),
-        ("src/bots/mod.rs", "use crate :: server :: App;"),
-        ("src/bots/mod.rs", "#[cfg(test)]\nmod tests {\n    use crate::arbiter::Arbiter;\n}"),
+        ("src/bots.rs", "use crate :: server :: App;"),
+        ("src/bots.rs", "#[cfg(test)]\nmod tests {\n    use crate::arbiter::Arbiter;\n}"),
     ] {
         assert_eq!(layers::imports(&File::new(path, text)).len(), 1, "{path}: {text}");
     }
@@ -119,12 +124,30 @@ fn an_import_that_points_up_is_refused() {
             "use super::{Call, Store};\nuse crate::model::Units; // not crate::server::App",
         ),
         ("src/store/memory/asset.rs", "use super::super::Call;"),
-        ("src/arbiter/mod.rs", "use crate::{bus::Bus, model::{AssetName, server}, store};"),
+        ("src/arbiter.rs", "use crate::{bus::Bus, model::{AssetName, server}, store};"),
         ("src/server/ws.rs", "const HINT: &str = \"crate::bots\"; use super::bots;"),
         ("src/cli/serve.rs", "use crate::server;"),
     ] {
         assert_eq!(layers::imports(&File::new(path, text)), Complaints::new(), "{path}: {text}");
     }
+}
+
+#[test]
+fn a_circle_is_refused() {
+    let circles = |texts: &[(&str, &str)]| {
+        let files: Vec<_> =
+            texts.iter().map(|(name, text)| File::new(&format!("src/arbiter/{name}.rs"), text)).collect();
+        cycles::circles("src/arbiter", &files)
+    };
+    let row = [("a", "use super::{b::B, c};"), ("b", "use crate::{arbiter::c::C, model};"), ("c", "struct C;")];
+    assert_eq!(circles(&row), Complaints::new());
+    let [a, b, _] = row;
+    for back in ["use super::a::A;", "use crate::arbiter::{b, d};", "fn f(x: super::a::A) {}"] {
+        assert_eq!(circles(&[a, b, ("c", back)]).len(), 1, "{back}");
+    }
+    assert_eq!(circles(&[a, b, ("c", "#[cfg(test)]\nmod tests {\n    use super::a::A;\n}")]).len(), 0);
+    let spread = [("a", "impl<T> X<T> {\n}"), ("b", "impl X {\n}"), ("c", "impl From<X> for Y {\n}")];
+    assert_eq!(circles(&spread).len(), 1, "a type with methods in two modules");
 }
 
 #[test]

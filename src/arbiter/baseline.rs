@@ -1,24 +1,29 @@
-use crate::model::{AssetState, Units};
+use super::registry::RoomHandle;
+use crate::model::{AssetName, AssetState, Units};
 
-/// How far an asset had come at some time, to tell what can have happened since.
+/// What this node knew of an asset before a call, to tell what the store's answer means.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Baseline {
     revision: u64,
     held: Units,
-    /// Which record of it this is of; `None`: it was not known to be stored.
+    /// Names the stored record; `None`: the asset was not known to be stored.
     origin: Option<u64>,
-    /// How often all that was known of the room had been given up.
+    /// How often the room's view had been given up.
     generation: u64,
 }
 
 impl Baseline {
-    /// Of an asset as it is known, if it is.
-    pub(super) fn of(known: Option<&AssetState>, generation: u64) -> Self {
+    /// Of an asset as the room's view has it now.
+    pub(super) fn now(room: &RoomHandle, asset: &AssetName) -> Self {
+        room.with(|state| Self::of(state.view.get(asset), state.generation))
+    }
+
+    fn of(known: Option<&AssetState>, generation: u64) -> Self {
         let Some(known) = known else { return Self { generation, ..Self::default() } };
         Self { revision: known.revision, held: known.held, origin: Some(known.origin), generation }
     }
 
-    /// Of what the store answered.
+    /// After the store's answer.
     pub(super) fn then(self, stored: &AssetState) -> Self {
         Self::of(Some(stored), self.generation)
     }
@@ -31,18 +36,17 @@ impl Baseline {
         self.generation
     }
 
-    /// Whether the asset was made anew since, so that revisions say nothing.
+    /// Whether the asset was re-created since, so that its revisions cannot be compared.
     pub(super) fn is_of_another_record_than(self, stored: &AssetState) -> bool {
         self.origin.is_some_and(|origin| origin != stored.origin)
     }
 
-    /// Whether it had come further than `revision`.
+    /// Whether the known revision is newer than `revision`.
     pub(super) fn is_beyond(self, revision: u64) -> bool {
         self.revision > revision
     }
 
-    /// Whether every change between this time and a later one was a grant: only then are there as many holders
-    /// more as there are changes.
+    /// Whether every change until `later` was a grant: only then there are as many more holders as changes.
     pub(super) fn only_grants_until(self, later: Self) -> bool {
         let same = self.origin.is_none() || self.origin == later.origin;
         let changes = later.revision.checked_sub(self.revision).filter(|_| same);
@@ -56,16 +60,16 @@ mod tests {
 
     #[test]
     fn a_release_in_between_shows() {
-        let count = |revision, held| Baseline { revision, held, origin: Some(7), generation: 0 };
-        assert!(count(3, 1).only_grants_until(count(3, 1)));
-        assert!(count(3, 1).only_grants_until(count(5, 3)));
-        assert!(!count(3, 1).only_grants_until(count(5, 1)), "granted and released");
-        assert!(!count(3, 1).only_grants_until(count(4, 1)), "restocked");
-        assert!(!count(3, 1).only_grants_until(count(4, 0)), "removed");
-        assert!(!count(3, 1).only_grants_until(count(2, 0)), "the store went back");
-        let anew = Baseline { origin: Some(8), ..count(5, 3) };
-        assert!(!count(3, 1).only_grants_until(anew), "made anew");
-        assert!(Baseline::default().only_grants_until(count(2, 2)), "made since");
+        let baseline = |revision, held| Baseline { revision, held, origin: Some(7), generation: 0 };
+        assert!(baseline(3, 1).only_grants_until(baseline(3, 1)));
+        assert!(baseline(3, 1).only_grants_until(baseline(5, 3)));
+        assert!(!baseline(3, 1).only_grants_until(baseline(5, 1)), "granted and released");
+        assert!(!baseline(3, 1).only_grants_until(baseline(4, 1)), "restocked");
+        assert!(!baseline(3, 1).only_grants_until(baseline(4, 0)), "removed");
+        assert!(!baseline(3, 1).only_grants_until(baseline(2, 0)), "the store went back");
+        let anew = Baseline { origin: Some(8), ..baseline(5, 3) };
+        assert!(!baseline(3, 1).only_grants_until(anew), "made anew");
+        assert!(Baseline::default().only_grants_until(baseline(2, 2)), "made since");
     }
 
     #[test]

@@ -1,79 +1,98 @@
-//! Who is here by way of this node is told to the others, and theirs is heard: at once when it changes in a small room,
-//! with the next tick in a large one, and every few seconds so that a node that is gone is noticed.
+//! Heartbeats tell the other nodes which players are connected to this node, and theirs are received: at once after
+//! a change in a small room, with the next tick in a large one, and every few seconds so that a dead node is noticed.
 
-use std::{sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
-use super::{Arbiter, presence::Presence, room::Room};
+use super::{node::Node, presence::Presence, registry::Registry, room::Room};
 use crate::{
     bus::{BusMessage, Heartbeat, Players},
     model::{RoomName, limits::HEARTBEAT_MS},
 };
 
-impl Arbiter {
-    /// After somebody came or went here. In a large room nobody is told at once anyway.
-    pub(super) fn tell_who_moved(&self, room: &Room) {
-        self.tell_who_is_here(room, Presence::must_tell_at_once);
+pub(super) struct Heartbeats {
+    node: Arc<Node>,
+    rooms: Arc<Registry>,
+    /// Rises with every heartbeat.
+    sent: AtomicU64,
+    /// The node leaves and sends no more heartbeats.
+    leaving: AtomicBool,
+}
+
+impl Heartbeats {
+    pub(super) fn new(node: Arc<Node>, rooms: Arc<Registry>) -> Arc<Self> {
+        Arc::new(Self { node, rooms, sent: AtomicU64::new(0), leaving: AtomicBool::new(false) })
     }
 
-    /// Once a second: tells members and other nodes what is due, and forgets nodes that are gone.
-    pub(super) fn look_after_presence(&self, room: &Room) {
-        let now = self.clock.now();
+    /// A player joined or left on this node. In a large room the heartbeat waits for the next tick.
+    pub(super) fn announce_change(&self, room: &Room) {
+        self.send_if(room, Presence::must_tell_at_once);
+    }
+
+    /// Once a second: tells members and other nodes what is due, and forgets nodes that are silent.
+    pub(super) fn tick(&self, room: &Room) {
+        let now = self.node.clock.now();
         room.announce(|presence| presence.tick(now));
         let due = room.heartbeat_at.load(Relaxed) <= now;
-        self.tell_who_is_here(room, |presence| presence.must_tell() || due && presence.is_anybody_here());
+        self.send_if(room, |presence| presence.must_tell() || due && presence.is_anybody_here());
     }
 
-    /// Asks the other nodes for a heartbeat each, so that whoever joins does not wait for the next.
-    pub(super) fn ask_who_is_elsewhere(&self, room: &Room) {
-        self.bus.publish(&room.name, &BusMessage::WhoIsHere);
+    /// Asks every other node for a heartbeat, so that a member who joins does not wait for the next ones.
+    pub(super) fn ask_other_nodes(&self, room: &Room) {
+        self.node.bus.publish(&room.name, &BusMessage::WhoIsHere);
     }
 
-    pub(super) fn answer_who_is_here(&self, name: &RoomName) {
+    /// Another node asks for a heartbeat.
+    pub(super) fn answer(&self, name: &RoomName) {
         if let Some(room) = self.rooms.peek(name) {
-            self.tell_who_is_here(&room, Presence::is_anybody_here);
+            self.send_if(&room, Presence::is_anybody_here);
         }
     }
 
-    pub(super) fn hear_who_is_elsewhere(&self, name: &RoomName, heartbeat: Heartbeat) {
+    /// Another node's heartbeat arrived. It does not keep the room active on this node.
+    pub(super) fn receive(&self, name: &RoomName, heartbeat: Heartbeat) {
         if let Some(room) = self.rooms.peek(name) {
-            let now = self.clock.now();
+            let now = self.node.clock.now();
             room.announce(|presence| presence.hear(heartbeat, now));
         }
     }
 
-    /// This node is on its way out: its players leave on all others at once, and it says no more of who is here.
-    pub async fn farewell(&self) {
+    /// This node leaves: its players leave on all other nodes at once, and it sends no more heartbeats.
+    pub(super) async fn farewell(&self) {
         self.leaving.store(true, Relaxed);
-        if !self.bus.reaches_other_nodes() {
+        if !self.node.bus.reaches_other_nodes() {
             return;
         }
-        self.each_room(|_, room| {
-            self.send_heartbeat(room, |presence| presence.is_anybody_here().then_some(Players::NOBODY));
-        })
-        .await;
+        let nobody = |presence: &mut Presence| presence.is_anybody_here().then_some(Players::NOBODY);
+        self.rooms.for_each(|_, room| self.send(room, nobody)).await;
     }
 
-    fn tell_who_is_here(&self, room: &Room, due: impl FnOnce(&Presence) -> bool) {
-        self.send_heartbeat(room, |presence| {
-            // Looked at under the room's lock, so that nothing gets a higher number than the farewell.
+    fn send_if(&self, room: &Room, due: impl FnOnce(&Presence) -> bool) {
+        self.send(room, |presence| {
+            // Checked under the room's lock, so that no heartbeat gets a higher number than the farewell.
             (!self.leaving.load(Relaxed) && due(presence)).then(|| presence.local_players())
         });
     }
 
-    /// Numbered under the room's lock: what has a higher number was so later.
-    fn send_heartbeat(&self, room: &Room, players: impl FnOnce(&mut Presence) -> Option<Players>) {
-        if !self.bus.reaches_other_nodes() {
+    /// Numbers the heartbeat under the room's lock, so that a higher number means a later state.
+    fn send(&self, room: &Room, players: impl FnOnce(&mut Presence) -> Option<Players>) {
+        if !self.node.bus.reaches_other_nodes() {
             return;
         }
         let Some(heartbeat) = room.with(|state| {
             let players = players(&mut state.presence)?;
-            let number = self.heartbeats.fetch_add(1, Relaxed) + 1;
-            Some(Heartbeat { node: self.node.0, number, players })
+            let number = self.sent.fetch_add(1, Relaxed) + 1;
+            Some(Heartbeat { node: self.node.id.0, number, players })
         }) else {
             return;
         };
-        let pause = self.jitter(Duration::from_millis(HEARTBEAT_MS)).as_millis() as u64;
-        room.heartbeat_at.store(self.clock.now() + pause, Relaxed);
-        self.bus.publish(&room.name, &BusMessage::Heartbeat(heartbeat));
+        let pause = self.node.jitter(Duration::from_millis(HEARTBEAT_MS)).as_millis() as u64;
+        room.heartbeat_at.store(self.node.clock.now() + pause, Relaxed);
+        self.node.bus.publish(&room.name, &BusMessage::Heartbeat(heartbeat));
     }
 }

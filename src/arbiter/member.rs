@@ -4,36 +4,65 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
-    Arbiter, Refusal,
+    batch::Batches,
+    heartbeat::Heartbeats,
     mailbox::Mailbox,
     meters::SelectOutcome,
-    queue::{Ask, Job},
-    room::{Read, RoomHandle},
-    snapshot::Snapshot,
+    node::Node,
+    queue::{Ask, Command, Job},
+    refusal::Refusal,
+    registry::RoomHandle,
+    room::Read,
+    snapshot::{self, Snapshot},
 };
 use crate::model::{
-    AssetName, ErrorCode, PlayerName, RequestId, RoomName, ServerMessage, SoldOut,
+    AssetName, ErrorCode, PROTOCOL, PlayerName, RequestId, RoomName, ServerMessage, SoldOut, Welcome,
     limits::{FRAMES_PER_TURN, IDLE_CAPACITY, SYNC_PAUSE_MS},
 };
 
-/// One connection in a room: a cursor into the room's log, and a mailbox for its own replies. Dropping it
-/// announces the leave.
+/// A request to join a room.
+#[derive(Debug, Clone)]
+pub struct Join {
+    /// The room.
+    pub room: RoomName,
+    /// `None`: an observer.
+    pub player: Option<PlayerName>,
+    /// How far the client had read before its connection dropped.
+    pub resume: Option<Resume>,
+    /// Names the connection in `welcome` and in logs.
+    pub session: String,
+    /// Told in `welcome`, in milliseconds.
+    pub ping_interval_ms: u64,
+}
+
+/// The last room frame a client saw before a drop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resume {
+    /// The life of the log it was from.
+    pub epoch: String,
+    /// Its offset.
+    pub offset: u64,
+}
+
+/// One connection in a room: a cursor into the room's log, and a mailbox for its own replies. Dropping it announces
+/// that the player left.
 pub struct Member {
-    pub(super) arbiter: Arc<Arbiter>,
-    pub(super) room: RoomHandle,
-    pub(super) id: u64,
-    pub(super) player: Option<PlayerName>,
-    pub(super) mailbox: Arc<Mailbox>,
-    /// The offset of the last frame given.
-    pub(super) cursor: u64,
-    /// The next thing to give is a snapshot.
-    pub(super) wants_snapshot: bool,
-    /// When it asked for one last.
-    pub(super) synced_at: Option<Instant>,
-    /// The snapshot that is being given, part by part; what the log says after it comes when it is over.
-    pub(super) reading: Option<Snapshot>,
-    /// What to give before anything else: the welcome.
-    pub(super) first: Option<Bytes>,
+    batches: Arc<Batches>,
+    heartbeats: Arc<Heartbeats>,
+    room: RoomHandle,
+    id: u64,
+    player: Option<PlayerName>,
+    mailbox: Arc<Mailbox>,
+    /// The offset of the last frame taken.
+    cursor: u64,
+    /// The next frame must be a snapshot.
+    wants_snapshot: bool,
+    /// When the member asked for a snapshot last.
+    synced_at: Option<Instant>,
+    /// The snapshot that is being sent, part by part. The log is read on when it is over.
+    reading: Option<Snapshot>,
+    /// The welcome, until it is taken.
+    first: Option<Bytes>,
 }
 
 /// What is ready for a member, in the order it is to be sent: replies, then frames.
@@ -54,6 +83,65 @@ impl Ready {
 }
 
 impl Member {
+    /// A member that entered the room as `id`.
+    pub(super) fn new(
+        batches: Arc<Batches>,
+        heartbeats: Arc<Heartbeats>,
+        room: RoomHandle,
+        id: u64,
+        player: Option<PlayerName>,
+        mailbox: Arc<Mailbox>,
+    ) -> Self {
+        Self {
+            batches,
+            heartbeats,
+            room,
+            id,
+            player,
+            mailbox,
+            cursor: 0,
+            wants_snapshot: false,
+            synced_at: None,
+            reading: None,
+            first: None,
+        }
+    }
+
+    pub(super) fn room(&self) -> &RoomHandle {
+        &self.room
+    }
+
+    /// Writes the welcome and sets the cursor to the log position it describes, in one step.
+    pub(super) fn welcome(&mut self, join: Join) {
+        let epoch = self.room.epoch.clone();
+        let resume = join.resume.filter(|resume| resume.epoch == epoch);
+        let server_time = self.node().clock.now();
+        let player = self.player.as_ref();
+        let (snapshot, offset) = self.room.with(|state| {
+            let offset = resume.map(|resume| resume.offset).filter(|&offset| state.log.reaches(offset));
+            (state.snapshot(player), offset)
+        });
+        let (cursor, recovered) = (snapshot.cursor(), offset.is_some());
+        let whole = if recovered { None } else { snapshot.whole() };
+        self.cursor = offset.unwrap_or(cursor.offset);
+        self.first = Some(snapshot::welcome_frame(&Welcome {
+            protocol: PROTOCOL.to_owned(),
+            room: join.room,
+            player: player.cloned(),
+            session: join.session,
+            epoch,
+            offset: self.cursor,
+            recovered,
+            server_time,
+            ping_interval_ms: join.ping_interval_ms,
+            players: cursor.players,
+            present: (!recovered).then(|| cursor.present.clone()),
+            assets: (!recovered).then(|| whole.unwrap_or(snapshot::none())),
+            held: (!recovered).then(|| if whole.is_some() { cursor.held.clone() } else { Vec::new() }),
+        }));
+        self.reading = (!recovered && whole.is_none()).then_some(snapshot);
+    }
+
     /// Where wake-ups arrive.
     #[must_use]
     pub fn mailbox(&self) -> &Arc<Mailbox> {
@@ -85,19 +173,19 @@ impl Member {
             return;
         }
         let job = Job::Select(self.ask(player, request_id));
-        self.arbiter.submit(&self.room, asset, job);
+        self.batches.submit(&self.room, asset, job);
     }
 
     /// Gives a unit back; exactly one reply will be ready.
     pub fn release(&self, asset: AssetName, request_id: Option<RequestId>) {
         let Some(player) = self.player_or_refuse(request_id.clone()) else { return };
-        let job = Job::Release(self.ask(player, request_id));
-        self.arbiter.submit(&self.room, asset, job);
+        let job = Job::Command(Command::Release(self.ask(player, request_id)));
+        self.batches.submit(&self.room, asset, job);
     }
 
     /// Wants a pong.
     pub fn pong(&self, request_id: Option<RequestId>) {
-        self.mailbox.push(ServerMessage::Pong { request_id, server_time: self.arbiter.clock.now() });
+        self.mailbox.push(ServerMessage::Pong { request_id, server_time: self.node().clock.now() });
     }
 
     /// Wants a snapshot.
@@ -145,7 +233,7 @@ impl Member {
                 cursor >= before + FRAMES_PER_TURN as u64
             }
             Read::Snapshot(snapshot) => {
-                self.arbiter.meters.healed_readers.increment(1);
+                self.node().meters.healed_readers.increment(1);
                 self.begin(snapshot, into)
             }
         }
@@ -174,6 +262,10 @@ impl Member {
         true
     }
 
+    fn node(&self) -> &Node {
+        &self.batches.node
+    }
+
     fn player_or_refuse(&self, request_id: Option<RequestId>) -> Option<PlayerName> {
         if self.player.is_none() {
             let message = "an observer cannot select or release; join with ?player=NAME";
@@ -188,7 +280,7 @@ impl Member {
 
     /// Known holders always go to the store: only a present player's holdings are known for sure.
     fn deny_from_memory(&self, asset: &AssetName, player: &PlayerName, request_id: Option<&RequestId>) -> bool {
-        if self.arbiter.config.sold_out_ttl.is_zero() {
+        if self.node().config.sold_out_ttl.is_zero() {
             return false;
         }
         let revision = self.room.with(|state| {
@@ -197,7 +289,7 @@ impl Member {
             (known && state.sold_out.knows(asset, revision)).then_some(revision)
         });
         let Some(revision) = revision else { return false };
-        self.arbiter.meters.select(SelectOutcome::SoldOut, Duration::ZERO);
+        self.node().meters.select(SelectOutcome::SoldOut, Duration::ZERO);
         self.mailbox.push(ServerMessage::Selection {
             request_id: request_id.cloned(),
             asset: asset.clone(),
@@ -215,6 +307,6 @@ impl Drop for Member {
     fn drop(&mut self) {
         self.mailbox.close();
         self.room.leave(self.id, self.player.as_ref());
-        self.arbiter.tell_who_moved(&self.room);
+        self.heartbeats.announce_change(&self.room);
     }
 }

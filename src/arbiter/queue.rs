@@ -5,17 +5,21 @@ use std::{
 
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{mailbox::Mailbox, refusal::Refusal};
+use super::{
+    mailbox::Mailbox,
+    meters::{Meters, SelectOutcome},
+    refusal::Refusal,
+};
 use crate::{
     model::{
-        AssetName, AssetState, PlayerName, RequestId, Units,
+        AssetName, AssetState, PlayerName, RequestId, ServerMessage, Units,
         limits::{BATCH_PLAYERS, QUEUED_CHANGES},
     },
     store::Created,
 };
 
-/// Changes that wait for their turn, by asset. An asset is in the map while one of its changes has the turn;
-/// so at most one store call per asset is in flight, and what arrives meanwhile goes out together.
+/// Changes that wait, by asset. An asset is in the map while one of its batches runs; so at most one store call per
+/// asset is in flight, and selects that arrive meanwhile go out together.
 #[derive(Debug, Default)]
 pub(super) struct Queues(HashMap<AssetName, VecDeque<Job>>);
 
@@ -23,6 +27,12 @@ pub(super) struct Queues(HashMap<AssetName, VecDeque<Job>>);
 #[derive(Debug)]
 pub(super) enum Job {
     Select(Ask),
+    Command(Command),
+}
+
+/// A change that is not batched.
+#[derive(Debug)]
+pub(super) enum Command {
     Release(Ask),
     Create(Units, Answer<Created>),
     Restock { n: Units, condition: Option<u64>, answer: Answer<AssetState> },
@@ -38,28 +48,28 @@ pub(super) struct Ask {
     pub(super) since: Instant,
 }
 
-/// Where the answer to an operator's change goes, and since when it is waited for.
+/// Where the answer to an operator's change goes, and since when the operator waits.
 #[derive(Debug)]
 pub(super) struct Answer<T> {
     pub(super) sender: oneshot::Sender<Result<T, Refusal>>,
     pub(super) since: Instant,
 }
 
-/// What is done in one turn.
+/// What one store call decides.
 #[derive(Debug)]
 pub(super) enum Batch {
     Selects(Vec<Ask>),
-    Other(Job),
+    Command(Command),
 }
 
 /// What became of a job.
 #[derive(Debug)]
 pub(super) enum Offer {
-    /// The turn is the caller's: do this, then call [`Queues::next`].
+    /// No batch of the asset runs: the caller runs this one, then asks [`Queues::next`].
     Run(Batch),
-    /// It waits.
+    /// The job waits.
     Queued,
-    /// Too many wait.
+    /// Too many jobs wait.
     Full(Job),
 }
 
@@ -70,7 +80,7 @@ impl Queues {
                 self.0.insert(asset.clone(), VecDeque::new());
                 Offer::Run(match job {
                     Job::Select(ask) => Batch::Selects(vec![ask]),
-                    other => Batch::Other(other),
+                    Job::Command(command) => Batch::Command(command),
                 })
             }
             Some(waiting) if waiting.len() < QUEUED_CHANGES => {
@@ -81,12 +91,12 @@ impl Queues {
         }
     }
 
-    /// The next turn of the asset; `None` when nothing waits, and then the turn is given back.
+    /// The asset's next batch; `None` when no job waits, and then no batch of the asset runs any more.
     pub(super) fn next(&mut self, asset: &AssetName) -> Option<Batch> {
         let waiting = self.0.get_mut(asset)?;
         match waiting.pop_front() {
             Some(Job::Select(first)) => Some(Batch::Selects(gather(first, waiting))),
-            Some(other) => Some(Batch::Other(other)),
+            Some(Job::Command(command)) => Some(Batch::Command(command)),
             None => {
                 self.0.remove(asset);
                 None
@@ -95,7 +105,7 @@ impl Queues {
     }
 }
 
-/// The selects at the front, up to the next other change, so that a player's own order is kept.
+/// The selects at the front, up to the next command, so that a player's own order is kept.
 fn gather(first: Ask, waiting: &mut VecDeque<Job>) -> Vec<Ask> {
     let mut asks = vec![first];
     while asks.len() < BATCH_PLAYERS && matches!(waiting.front(), Some(Job::Select(_))) {
@@ -103,6 +113,37 @@ fn gather(first: Ask, waiting: &mut VecDeque<Job>) -> Vec<Ask> {
         asks.push(ask);
     }
     asks
+}
+
+impl Job {
+    pub(super) fn refuse(self, meters: &Meters, asset: &AssetName, refusal: &Refusal) {
+        match self {
+            Self::Select(ask) => ask.refuse_select(meters, asset, refusal),
+            Self::Command(Command::Release(ask)) => ask.refuse(refusal),
+            Self::Command(Command::Create(_, answer)) => answer.send(Err(refusal.clone())),
+            Self::Command(Command::Restock { answer, .. }) => answer.send(Err(refusal.clone())),
+            Self::Command(Command::Remove(answer)) => answer.send(Err(refusal.clone())),
+        }
+    }
+}
+
+impl Ask {
+    pub(super) fn refuse_select(self, meters: &Meters, asset: &AssetName, refusal: &Refusal) {
+        meters.select(SelectOutcome::of_error(refusal.code), self.since.elapsed());
+        tracing::debug!(%asset, player = %self.player, code = refusal.code.as_str(), "select refused");
+        self.refuse(refusal);
+    }
+
+    pub(super) fn refuse(self, refusal: &Refusal) {
+        self.mailbox.push(ServerMessage::error(refusal.code, refusal.message.clone(), self.request_id));
+    }
+}
+
+impl<T> Answer<T> {
+    pub(super) fn send(self, result: Result<T, Refusal>) {
+        // A caller that disconnected does not receive the answer.
+        drop(self.sender.send(result));
+    }
 }
 
 #[cfg(test)]
@@ -119,22 +160,22 @@ mod tests {
     }
 
     #[test]
-    fn one_turn_at_a_time_and_what_waits_goes_out_together() {
+    fn one_batch_runs_at_a_time_and_waiting_selects_share_the_next() {
         let (mut queues, sword) = (Queues::default(), "sword".parse().unwrap());
         assert!(matches!(queues.offer(&sword, Job::Select(ask(0))), Offer::Run(_)));
         for player in 1..=200 {
             assert!(matches!(queues.offer(&sword, Job::Select(ask(player))), Offer::Queued));
         }
-        queues.offer(&sword, Job::Release(ask(7)));
+        queues.offer(&sword, Job::Command(Command::Release(ask(7))));
         queues.offer(&sword, Job::Select(ask(8)));
         let sizes: Vec<_> = std::iter::from_fn(|| queues.next(&sword))
             .map(|batch| match batch {
                 Batch::Selects(asks) => asks.len(),
-                Batch::Other(_) => 0,
+                Batch::Command(_) => 0,
             })
             .collect();
         assert_eq!(sizes, [BATCH_PLAYERS, 200 - BATCH_PLAYERS, 0, 1], "never past another change");
-        assert!(matches!(queues.offer(&sword, Job::Select(ask(1))), Offer::Run(_)), "the turn was given back");
+        assert!(matches!(queues.offer(&sword, Job::Select(ask(1))), Offer::Run(_)), "no batch runs any more");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Weak,
+        Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Duration,
@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{Arbiter, retry::not_answered, meters::StoreCall};
+use super::{meters::StoreCall, node::Node};
 use crate::{
     model::{LogThrottle, RoomName},
     store::{StoreError, StoreErrorCause},
@@ -86,11 +86,6 @@ impl Readiness {
         }
     }
 
-    /// Rises when the store is to be probed; ends with the arbiter.
-    pub(super) fn doubts(&self) -> watch::Receiver<u64> {
-        self.doubts.subscribe()
-    }
-
     /// A call failed, and nothing is wrong with what it asked for.
     pub(super) fn failed(&self, call: StoreCall, room: Option<&RoomName>, error: &StoreError) {
         self.log(call, room, error);
@@ -153,30 +148,28 @@ fn told(error: &StoreError) -> String {
 }
 
 /// Probes the store until it takes a change, and again whenever a call failed.
-pub(super) async fn probe(arbiter: Weak<Arbiter>, mut doubts: watch::Receiver<u64>) {
+pub(super) async fn probe(node: Arc<Node>, readiness: Arc<Readiness>) {
+    let mut doubts = readiness.doubts.subscribe();
     let mut pause = FIRST_PAUSE;
-    while let Some(arbiter) = arbiter.upgrade() {
+    loop {
         doubts.mark_unchanged();
-        let is_fine = arbiter.probe_once().await;
-        pause = if is_fine { PROBE_EVERY } else { (pause * 2).min(PROBE_EVERY) };
-        let rest = arbiter.jitter(pause);
-        drop(arbiter);
-        if is_fine && doubts.changed().await.is_err() {
+        let answered = probe_once(&node, &readiness).await;
+        pause = if answered { PROBE_EVERY } else { (pause * 2).min(PROBE_EVERY) };
+        let rest = node.jitter(pause);
+        if answered && doubts.changed().await.is_err() {
             return;
         }
         sleep(rest).await;
     }
 }
 
-impl Arbiter {
-    async fn probe_once(&self) -> bool {
-        let started = Instant::now();
-        let answer = timeout(PROBE_WITHIN, self.store.ping()).await;
-        let answer = answer.unwrap_or_else(|_| Err(not_answered(PROBE_WITHIN)));
-        self.meters.store_call(StoreCall::Ping, started.elapsed(), &answer);
-        self.readiness.probed(&answer);
-        answer.is_ok()
-    }
+async fn probe_once(node: &Node, readiness: &Readiness) -> bool {
+    let started = Instant::now();
+    let answer = timeout(PROBE_WITHIN, node.store.ping()).await;
+    let answer = answer.unwrap_or_else(|_| Err(StoreError::not_answered(PROBE_WITHIN)));
+    node.meters.store_call(StoreCall::Ping, started.elapsed(), &answer);
+    readiness.probed(&answer);
+    answer.is_ok()
 }
 
 #[cfg(test)]
@@ -225,7 +218,7 @@ mod tests {
         let (readiness, room) = (Readiness::new(), "lobby".parse().unwrap());
         readiness.probed(&Ok(()));
         for cause in StoreErrorCause::ALL {
-            let mut doubts = readiness.doubts();
+            let mut doubts = readiness.doubts.subscribe();
             doubts.mark_unchanged();
             readiness.failed(StoreCall::Select, Some(&room), &error(cause));
             assert!(doubts.has_changed().unwrap(), "the store is probed: {cause:?}");

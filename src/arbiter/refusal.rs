@@ -1,5 +1,5 @@
 use crate::{
-    model::{CloseCode, ErrorCode},
+    model::{CloseCode, ErrorCode, RoomName},
     store::{StoreError, StoreErrorKind},
 };
 
@@ -64,11 +64,25 @@ impl Refusal {
         )
     }
 
+    pub(super) fn unknown_room(room: &RoomName) -> Self {
+        Self::new(ErrorCode::UnknownRoom, format!("room {room} has no assets stored and nobody in it"))
+    }
+
     pub(super) fn outcome_unknown() -> Self {
         Self::new(
             ErrorCode::OutcomeUnknown,
             "the store did not say in time whether this took effect; send the same request again to learn",
         )
+    }
+}
+
+impl From<Refusal> for JoinError {
+    fn from(refusal: Refusal) -> Self {
+        let close = match refusal.code {
+            ErrorCode::LimitReached => CloseCode::Full,
+            _ => CloseCode::StoreAway,
+        };
+        Self { close, message: refusal.message }
     }
 }
 

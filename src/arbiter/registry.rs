@@ -1,5 +1,6 @@
 use std::{
     collections::BTreeMap,
+    ops::Deref,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::AcqRel, Ordering::Acquire},
@@ -9,12 +10,7 @@ use std::{
 use dashmap::{DashMap, Entry};
 use parking_lot::Mutex;
 
-use super::{
-    clock::Clock,
-    config::Config,
-    frozen::FrozenRooms,
-    room::{Room, RoomHandle},
-};
+use super::{clock::Clock, config::Config, regressed_rooms::RegressedRooms, room::Room};
 use crate::{
     bus::Bus,
     model::{Millis, RoomName, Slots, limits::LOOKED_AFTER_AT_ONCE},
@@ -31,7 +27,13 @@ pub(super) struct Registry {
     idle: Mutex<Idle>,
     clock: Arc<Clock>,
     bus: Arc<dyn Bus>,
-    frozen: Arc<FrozenRooms>,
+    regressed: Arc<RegressedRooms>,
+}
+
+/// A use of a room. While a room is in use, the node keeps it.
+pub(super) struct RoomHandle {
+    room: Arc<Room>,
+    rooms: Arc<Registry>,
 }
 
 /// The rooms that nobody used when they were last looked at, each with the time since, in that order.
@@ -45,9 +47,9 @@ struct Idle {
 pub(super) struct TooManyRooms;
 
 impl Registry {
-    pub(super) fn new(clock: Arc<Clock>, bus: Arc<dyn Bus>, frozen: Arc<FrozenRooms>) -> Arc<Self> {
+    pub(super) fn new(clock: Arc<Clock>, bus: Arc<dyn Bus>, regressed: Arc<RegressedRooms>) -> Arc<Self> {
         let (rooms, slots, count, idle) = Default::default();
-        Arc::new(Self { rooms, slots, count, idle, clock, bus, frozen })
+        Arc::new(Self { rooms, slots, count, idle, clock, bus, regressed })
     }
 
     /// A handle on an active room, which keeps it active.
@@ -106,6 +108,19 @@ impl Registry {
     /// Copies the next few rooms from a slot on, and answers where to go on, until all were met.
     pub(super) fn slice(&self, from: usize, into: &mut Vec<(usize, Arc<Room>)>) -> Option<usize> {
         self.slots.slice(from, LOOKED_AFTER_AT_ONCE, into)
+    }
+
+    /// Calls `visit` for every active room with its slot. Yields in between, so that a node with many rooms stays
+    /// responsive.
+    pub(super) async fn for_each(&self, mut visit: impl FnMut(usize, &Arc<Room>)) {
+        let (mut next, mut rooms) = (Some(0), Vec::new());
+        while let Some(from) = next {
+            next = self.slice(from, &mut rooms);
+            rooms.drain(..).filter(|(_, room)| !room.is_gone()).for_each(|(slot, room)| visit(slot, &room));
+            if next.is_some() {
+                tokio::task::yield_now().await;
+            }
+        }
     }
 
     /// Lets a few rooms go that nobody uses since `linger` milliseconds; true if there may be more.
@@ -177,8 +192,8 @@ impl Registry {
             let goes = Arc::ptr_eq(active, room) && may_go(active);
             if goes {
                 active.set_gone();
-                // Of a frozen one the news that an operator removed it is still wanted.
-                if !self.frozen.contains(name) {
+                // The node still needs to hear when an operator removes a regressed room.
+                if !self.regressed.contains(name) {
                     self.bus.unsubscribe(name);
                 }
             }
@@ -203,8 +218,38 @@ impl Registry {
         RoomHandle::new(Arc::clone(room), Arc::clone(self))
     }
 
-    pub(super) fn now(&self) -> Millis {
+    fn now(&self) -> Millis {
         self.clock.now()
+    }
+}
+
+impl RoomHandle {
+    /// The registry makes the first handle of a room under the lock that also removes rooms.
+    fn new(room: Arc<Room>, rooms: Arc<Registry>) -> Self {
+        room.enter_use();
+        Self { room, rooms }
+    }
+}
+
+impl Clone for RoomHandle {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.room), Arc::clone(&self.rooms))
+    }
+}
+
+impl Deref for RoomHandle {
+    type Target = Room;
+
+    fn deref(&self) -> &Room {
+        &self.room
+    }
+}
+
+impl Drop for RoomHandle {
+    fn drop(&mut self) {
+        if self.room.leave_use(self.rooms.now()) {
+            self.rooms.note_idle(&self.room);
+        }
     }
 }
 

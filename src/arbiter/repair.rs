@@ -1,65 +1,69 @@
-//! Repairs gaps: what events did not bring is read from the store and told change by change where the
-//! numbers say what happened, else as a snapshot.
+//! Repairs gaps: reads from the store what no event told, and broadcasts it change by change where the numbers say
+//! what happened, else as a snapshot.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
 use super::{
-    Arbiter,
-    batch::known,
+    baseline::Baseline,
+    holdings::{Behind, Holdings},
     meters::StoreCall,
+    node::Node,
     reconstruct::reconstruct,
     refusal::Refusal,
-    room::{RoomHandle, State},
+    registry::RoomHandle,
+    regression::Regression,
+    retry::StoreCalls,
+    room::State,
     task::spawn_eager,
 };
 use crate::{
     bus::BusMessage,
-    model::{
-        AssetName, AssetState, ErrorCode, Event, Grant, PlayerName,
-        limits::{GAP_WAIT_MS, HOLDERS_SHOWN},
-    },
+    model::{AssetName, AssetState, ErrorCode, Event, Grant, PlayerName, limits::GAP_WAIT_MS},
 };
 
-/// How long a missing revision is waited for.
+/// How long a missing revision may take to arrive.
 pub(super) const GAP_WAIT: Duration = Duration::from_millis(GAP_WAIT_MS);
 
-/// The store may change between two reads; then they are made once more before a snapshot is sent.
+/// The store may change between two reads. They are made once more before the members get a snapshot.
 const TRIES: usize = 2;
 
-impl Arbiter {
-    /// Applies events from here or from other nodes; what is ahead waits, and is repaired if need be.
-    pub(super) fn apply(self: &Arc<Self>, room: &RoomHandle, events: Vec<Event>) {
-        let assets: BTreeSet<_> = events.iter().map(|event| event.asset.clone()).collect();
-        for asset in room.apply(events) {
-            self.repair(room, &asset, None, GAP_WAIT, false);
-        }
-        for asset in assets {
-            if room.with(|state| state.view.lacks_holders(&asset)) {
-                spawn_eager(Arc::clone(self).refill_holders(room.clone(), asset));
-            }
-        }
+pub(super) struct Repair {
+    node: Arc<Node>,
+    calls: Arc<StoreCalls>,
+    holdings: Arc<Holdings>,
+    regression: Arc<Regression>,
+}
+
+/// Whether other nodes hear of the repaired events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Publish {
+    /// No: another node made the changes and published them.
+    Never,
+    /// Yes: the changes are ours, and no event was published because their reply was lost.
+    Always,
+}
+
+impl Repair {
+    pub(super) fn new(
+        node: Arc<Node>,
+        calls: Arc<StoreCalls>,
+        holdings: Arc<Holdings>,
+        regression: Arc<Regression>,
+    ) -> Arc<Self> {
+        Arc::new(Self { node, calls, holdings, regression })
     }
 
-    /// Compares the view with a state the store just told; what it is behind is repaired. `lost`: the
-    /// events were never told by anyone, so there is nothing to wait for, and other nodes want to hear of them.
-    pub(super) fn compare(self: &Arc<Self>, room: &RoomHandle, state: &AssetState, lost: bool) {
-        if room.with(|room| room.view.is_behind(&state.asset, state.revision)) {
-            let wait = if lost { Duration::ZERO } else { GAP_WAIT };
-            self.repair(room, &state.asset, Some(state.revision), wait, lost);
-        }
-    }
-
-    /// Sees to it that an asset's view is at least at `target` and has no gap, beginning after `wait`. One
-    /// repair at a time for an asset; a target that comes meanwhile is reached by the same one.
-    pub(super) fn repair(
+    /// Brings an asset's view to `target` at least, without a gap, beginning after `wait`. An asset has one repair
+    /// at a time; a later target is reached by the repair that is under way.
+    pub(super) fn start(
         self: &Arc<Self>,
         room: &RoomHandle,
         asset: &AssetName,
         target: Option<u64>,
         wait: Duration,
-        publish: bool,
+        publish: Publish,
     ) {
         {
             let mut repairs = room.repairs.lock();
@@ -69,130 +73,116 @@ impl Arbiter {
             }
             repairs.insert(asset.clone(), target);
         }
-        spawn_eager(Arc::clone(self).keep_repairing(room.clone(), asset.clone(), wait, publish));
+        let (repair, room, asset) = (Arc::clone(self), room.clone(), asset.clone());
+        spawn_eager(async move { repair.run(&room, &asset, wait, publish).await });
     }
 
-    async fn keep_repairing(
-        self: Arc<Self>,
-        room: RoomHandle,
-        asset: AssetName,
-        wait: Duration,
-        publish: bool,
+    /// Asks the store what players hold whose holdings are unknown, and repairs what is behind.
+    pub(super) async fn load_holdings(self: &Arc<Self>, room: &RoomHandle) {
+        let behind = self.holdings.load_unknown(room).await;
+        self.start_behind(room, behind);
+    }
+
+    /// The same for one player.
+    pub(super) async fn load_holdings_of(
+        self: &Arc<Self>,
+        room: &RoomHandle,
+        player: &PlayerName,
+        patience: Duration,
     ) {
+        let behind = self.holdings.load(room, player, patience).await;
+        self.start_behind(room, behind);
+    }
+
+    fn start_behind(self: &Arc<Self>, room: &RoomHandle, behind: Behind) {
+        for (asset, revision) in behind {
+            self.start(room, &asset, Some(revision), GAP_WAIT, Publish::Never);
+        }
+    }
+
+    async fn run(self: &Arc<Self>, room: &RoomHandle, asset: &AssetName, wait: Duration, publish: Publish) {
         if !wait.is_zero() {
             sleep(wait).await;
         }
-        while needs_repair(&room, &asset) {
-            if !self.repair_now(&room, &asset, publish).await {
+        while needs_repair(room, asset) {
+            if !self.try_once(room, asset, publish).await {
                 sleep(GAP_WAIT).await;
             }
         }
     }
 
-    /// One repair; false if the store could not be read or was ahead again.
-    async fn repair_now(self: &Arc<Self>, room: &RoomHandle, asset: &AssetName, publish: bool) -> bool {
-        let most = self.config.room_log / 2;
+    /// One repair; false if the store could not be read, or changed again between the reads.
+    async fn try_once(self: &Arc<Self>, room: &RoomHandle, asset: &AssetName, publish: Publish) -> bool {
+        let most = self.node.config.room_log / 2;
         for last in (1..=TRIES).rev() {
-            let before = known(room, asset);
+            let before = Baseline::now(room, asset);
             let revision = room.with(|state| state.view.revision(asset));
             let target = room.repairs.lock().get(asset).copied().flatten();
-            let (stored, grants) = match self.read_asset(room, asset, revision, most + 1).await {
+            let (stored, grants) = match self.read(room, asset, revision, most + 1).await {
                 Ok(Some(read)) => read,
                 Ok(None) => {
-                    // What was heard of a room that was removed is no loss.
-                    if before.is_known() || !room.with(|state| state.was_removed) {
-                        Arc::clone(self).confirm_later(room.clone(), asset.clone(), before.generation()).await;
-                    }
-                    // Nothing that waits for it will ever be of use.
-                    room.repairs.lock().insert(asset.clone(), None);
-                    room.with(|state| state.view.forget_waiting(asset));
+                    self.give_up(room, asset, before).await;
                     return true;
                 }
                 Err(_) => return false,
             };
-            // It went with the room, or was lost, and this one was made since.
+            // The asset was removed with its room, or lost, and created again since.
             if before.is_of_another_record_than(&stored) {
-                Arc::clone(self).confirm_later(room.clone(), asset.clone(), before.generation()).await;
+                self.regression.confirm_after_news(room, asset, before.generation()).await;
                 return false;
             }
             room.lower_target(asset, target, stored.revision);
-            let mended = room.with(|state| repair_view(state, &stored, &grants, most, last == 1));
-            let Some(events) = mended else { continue };
-            self.meters.gaps_repaired.increment(1);
-            if publish {
-                events.iter().for_each(|event| self.bus.publish(&room.name, &BusMessage::Event(event.clone())));
+            let repaired = room.with(|state| repair_view(state, &stored, &grants, most, last == 1));
+            let Some(events) = repaired else { continue };
+            self.node.meters.gaps_repaired.increment(1);
+            if publish == Publish::Always {
+                let publish = |event: &Event| {
+                    self.node.bus.publish(&room.name, &BusMessage::Event(event.clone()));
+                };
+                events.iter().for_each(publish);
             }
             room.apply(events);
             room.wake();
-            self.ask_held(room).await;
+            self.load_holdings(room).await;
             return true;
         }
         false
     }
 
-    /// `None`: nothing is stored of it, not even that it was removed. A removal between the two reads is an error.
-    async fn read_asset(
+    /// The store does not have the asset: the events that wait for it will never be applied.
+    async fn give_up(&self, room: &RoomHandle, asset: &AssetName, before: Baseline) {
+        // Events of a room that was removed are no evidence of a loss.
+        if before.is_known() || !room.with(|state| state.was_removed) {
+            self.regression.confirm_after_news(room, asset, before.generation()).await;
+        }
+        room.repairs.lock().insert(asset.clone(), None);
+        room.with(|state| state.view.forget_waiting(asset));
+    }
+
+    /// The asset and its holders after a revision; `None`: the store does not even have a tombstone. If the asset is
+    /// removed between the two reads, that is an error.
+    async fn read(
         &self,
         room: &RoomHandle,
         asset: &AssetName,
         after: Option<u64>,
         limit: usize,
     ) -> Result<Option<(AssetState, Vec<Grant>)>, Refusal> {
-        let read = || self.store.asset(&room.name, asset);
-        let state = match self.read(StoreCall::Asset, &room.name, read).await {
+        let read = || self.node.store.asset(&room.name, asset);
+        let state = match self.calls.read(StoreCall::Asset, &room.name, read).await {
             Err(refusal) if refusal.code == ErrorCode::UnknownAsset => return Ok(None),
             state => state?,
         };
         if state.removed {
             return Ok(Some((state, Vec::new())));
         }
-        let page = || self.store.holders(&room.name, asset, after, limit);
-        let grants = self.read(StoreCall::Holders, &room.name, page).await?;
+        let page = || self.node.store.holders(&room.name, asset, after, limit);
+        let grants = self.calls.read(StoreCall::Holders, &room.name, page).await?;
         Ok(Some((state, grants)))
-    }
-
-    async fn refill_holders(self: Arc<Self>, room: RoomHandle, asset: AssetName) {
-        let page = || self.store.holders(&room.name, &asset, None, HOLDERS_SHOWN);
-        if let Ok(page) = self.read(StoreCall::Holders, &room.name, page).await {
-            room.with(|state| state.view.set_holders(&asset, page));
-        }
-    }
-
-    /// Asks the store what those players hold of whom it is not known.
-    pub(super) async fn ask_held(self: &Arc<Self>, room: &RoomHandle) {
-        for player in room.with(|state| state.presence.unknown()) {
-            self.ask_held_by(room, &player, self.config.select_deadline).await;
-        }
-    }
-
-    /// Asks the store what a player holds if it is not known; while it is away, the first holders in the view
-    /// must do.
-    pub(super) async fn ask_held_by(
-        self: &Arc<Self>,
-        room: &RoomHandle,
-        player: &PlayerName,
-        patience: Duration,
-    ) {
-        let Some(question) = room.with(|state| state.presence.question(player)) else { return };
-        let ask = || self.store.held_by(&room.name, player);
-        match self.read_within(StoreCall::HeldBy, &room.name, patience, ask).await {
-            Ok(rows) => {
-                for (asset, revision) in &rows {
-                    if room.with(|state| state.view.is_behind(asset, *revision)) {
-                        self.repair(room, asset, Some(*revision), GAP_WAIT, false);
-                    }
-                }
-                room.with(|state| state.presence.learn(player, question, rows));
-            }
-            Err(_) => room.with(|state| {
-                let listed = state.view.listed_holdings(player);
-                state.presence.guess(player, listed);
-            }),
-        }
     }
 }
 
-/// Whether the repair has more to do; if not, it is over. Of a room that is not read yet nothing can be missing.
+/// Whether the repair has more to do; if not, it ends. A room that is not loaded yet has no gaps.
 fn needs_repair(room: &RoomHandle, asset: &AssetName) -> bool {
     let mut repairs = room.repairs.lock();
     let target = repairs.get(asset).copied().flatten();
@@ -206,8 +196,8 @@ fn needs_repair(room: &RoomHandle, asset: &AssetName) -> bool {
     needed
 }
 
-/// The events that bring the view to what is stored; none when it is there already. When the numbers do not
-/// tell what happened, `None`; or, the last time, the state is taken as it is and everyone gets a snapshot.
+/// The events that bring the view to the stored state; none if the view is there already. `None`: the numbers do not
+/// say what happened. On the `last` try the view takes the state as it is, and every member gets a snapshot.
 fn repair_view(
     state: &mut State,
     stored: &AssetState,
@@ -217,14 +207,13 @@ fn repair_view(
 ) -> Option<Vec<Event>> {
     let known = state.view.get(&stored.asset);
     if known.is_some_and(|known| known.revision >= stored.revision) {
-        // What waits was lost by the store, or went with the room.
+        // The store lost the events that wait, or they are of a room that was removed.
         state.view.forget_waiting(&stored.asset);
         return Some(Vec::new());
     }
     let events = reconstruct(known, stored, grants).filter(|events| events.len() <= most);
     if events.is_none() && last {
-        let mut waited = Vec::new();
-        state.view.catch_up(stored.clone(), &mut waited);
+        let waited = state.view.catch_up(stored.clone()).unwrap_or_default();
         state.presence.forget_held();
         state.log.reset();
         state.append_events(&waited);

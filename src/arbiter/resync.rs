@@ -1,4 +1,4 @@
-//! The store is the truth, the bus a hint: every active room on a shared store is compared with it.
+//! Compares active rooms with the store, because the store is authoritative and the bus may lose messages.
 
 use std::{
     collections::BTreeMap,
@@ -9,59 +9,85 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::Semaphore;
+
 use super::{
-    Arbiter,
     meters::StoreCall,
-    room::{Room, RoomHandle},
+    node::Node,
+    registry::RoomHandle,
+    regression::Regression,
+    repair::{Publish, Repair},
+    retry::StoreCalls,
+    room::Room,
 };
-use crate::model::{AssetName, AssetState, RevisionRow};
+use crate::model::{AssetName, AssetState, RevisionRow, limits::RESYNCS_AT_ONCE};
 
 type Rows = BTreeMap<AssetName, RevisionRow>;
 
-impl Arbiter {
-    /// Whether the room is due to be compared; if so, says when it is due next.
-    pub(super) fn resync_due(&self, room: &Room) -> bool {
-        let due = room.resync_at.load(Relaxed) <= self.clock.now();
+pub(super) struct Resync {
+    node: Arc<Node>,
+    calls: Arc<StoreCalls>,
+    repair: Arc<Repair>,
+    regression: Arc<Regression>,
+    permits: Semaphore,
+}
+
+/// Sets the time of the room's next comparison.
+pub(super) fn schedule_resync(node: &Node, room: &Room) {
+    let pause = node.jitter(node.config.resync_interval).as_millis() as u64;
+    room.resync_at.store(node.clock.now() + pause, Relaxed);
+}
+
+impl Resync {
+    pub(super) fn new(
+        node: Arc<Node>,
+        calls: Arc<StoreCalls>,
+        repair: Arc<Repair>,
+        regression: Arc<Regression>,
+    ) -> Arc<Self> {
+        Arc::new(Self { node, calls, repair, regression, permits: Semaphore::new(RESYNCS_AT_ONCE) })
+    }
+
+    /// Whether the room must be compared now; if so, sets the time of the next comparison.
+    pub(super) fn is_due(&self, room: &Room) -> bool {
+        let may_be_behind = self.node.store.shared() || room.doubts.load(Relaxed) > 0;
+        let due = may_be_behind && room.resync_at.load(Relaxed) <= self.node.clock.now();
         if due {
-            self.schedule_resync(room);
+            schedule_resync(&self.node, room);
         }
         due
     }
 
-    pub(super) fn schedule_resync(&self, room: &Room) {
-        let pause = self.jitter(self.config.resync_interval).as_millis() as u64;
-        room.resync_at.store(self.clock.now() + pause, Relaxed);
-    }
-
-    /// Compares a room with the store when its turn comes. One that waits already sees what came until then, too.
-    pub(super) async fn resync(self: Arc<Self>, room: RoomHandle) {
+    /// Compares a room with the store when a permit is free. A comparison that waits for its permit already covers
+    /// what happens until then.
+    pub(super) async fn run(&self, room: &RoomHandle) {
         if room.awaits_resync.swap(true, AcqRel) {
             return;
         }
-        let turn = self.resyncs.acquire().await;
+        let permit = self.permits.acquire().await;
         room.awaits_resync.store(false, Release);
-        self.compare_all(room).await;
-        drop(turn);
+        self.compare(room).await;
+        drop(permit);
     }
 
-    /// Repairs what the room is behind, and heals a store that went back.
-    async fn compare_all(self: &Arc<Self>, room: RoomHandle) {
-        self.ask_held(&room).await;
-        let (generation, sent): (_, Rows) =
+    /// Repairs assets whose view is behind, and reloads the room if the store lost writes.
+    async fn compare(&self, room: &RoomHandle) {
+        self.repair.load_holdings(room).await;
+        let (generation, known): (_, Rows) =
             room.with(|state| (state.generation, state.view.stored().map(row).collect()));
-        let read = || self.store.revisions(&room.name);
-        let Ok(rows) = self.read(StoreCall::Revisions, &room.name, read).await else { return };
+        let read = || self.node.store.revisions(&room.name);
+        let Ok(rows) = self.calls.read(StoreCall::Revisions, &room.name, read).await else { return };
         let doubts = room.doubts.load(Relaxed);
-        // One that came meanwhile is looked into anew.
+        // A doubt that was raised meanwhile stays.
         let _ = room.doubts.compare_exchange(doubts, doubts.saturating_sub(1), Relaxed, Relaxed);
         let rows: Rows = rows.into_iter().map(|row| (row.asset.clone(), row)).collect();
-        if let Some(known) = sent.values().find(|known| row_regressed(known, rows.get(&known.asset))) {
-            self.suspect_regression(&room, &known.asset, generation);
+        if let Some(known) = known.values().find(|known| regressed(known, rows.get(&known.asset))) {
+            self.regression.suspect(room, &known.asset, generation);
         }
-        // Also then: what was heard of is not made by a select.
+        // Repairs start even after a loss, so that a select does not create an asset that this node has heard of.
         for (asset, row) in rows {
             if room.with(|state| state.view.is_behind(&asset, row.revision)) {
-                self.repair(&room, &asset, Some(row.revision), Duration::ZERO, false);
+                self.repair.start(room, &asset, Some(row.revision), Duration::ZERO, Publish::Never);
             }
         }
     }
@@ -71,9 +97,9 @@ fn row(state: &AssetState) -> (AssetName, RevisionRow) {
     (state.asset.clone(), state.into())
 }
 
-/// Lower than what was known when the read was sent, or equal in revision and different in content, or another record,
-/// whatever its revision.
-fn row_regressed(known: &RevisionRow, stored: Option<&RevisionRow>) -> bool {
+/// Whether the stored row is older than the row that was known when the read was sent, has the same revision and
+/// other content, or is of another record.
+fn regressed(known: &RevisionRow, stored: Option<&RevisionRow>) -> bool {
     stored.is_none_or(|stored| {
         let equal = stored.revision == known.revision;
         stored.origin != known.origin || stored.revision < known.revision || equal && stored != known

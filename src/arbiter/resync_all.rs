@@ -1,23 +1,24 @@
-//! After the bus came back all rooms are compared with the store, by one task that takes a few at a time.
+//! After the bus reconnects, one task compares all rooms with the store, a few at a time.
 
 use std::{ops::Range, sync::Arc};
 
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
-use super::{Arbiter, task::spawn_eager};
+use super::{registry::Registry, resync::Resync, task::spawn_eager};
 use crate::model::limits::RESYNCS_AT_ONCE;
 
-/// Which slots are compared, and which once more after that.
+/// Which slots are being compared, and which once more after that.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
-    /// `None`: nobody compares all rooms.
+struct Progress {
+    /// `None`: no task compares all rooms.
     under_way: Option<Range<usize>>,
-    /// Those before it were compared, or are about to be, when the bus came back once more.
+    /// The slots before this one were compared, or about to be, when the bus reconnected once more.
     again_until: usize,
 }
 
 impl Progress {
-    /// The bus came back; true if a task must begin.
+    /// The bus reconnected; true if a task must begin.
     fn begin(&mut self) -> bool {
         match &mut self.under_way {
             None => {
@@ -32,7 +33,7 @@ impl Progress {
         }
     }
 
-    /// Where the next few begin; when none are left, `None`, and the next news needs another task.
+    /// Where the next few slots begin; `None`: none are left, and the next reconnect needs another task.
     fn next(&mut self) -> Option<usize> {
         if self.under_way.as_ref().is_none_or(Range::is_empty) {
             let again = 0..std::mem::take(&mut self.again_until);
@@ -41,14 +42,14 @@ impl Progress {
         self.under_way.as_ref().map(|slots| slots.start)
     }
 
-    /// All before this slot had their turn, or all there are.
+    /// All slots before `next` are done; `None`: all slots are.
     fn pass(&mut self, next: Option<usize>) {
         if let Some(slots) = &mut self.under_way {
             slots.start = slots.start.max(next.unwrap_or(usize::MAX));
         }
     }
 
-    /// The room in this slot is about to be compared; false if it is not its turn any more.
+    /// The room in this slot is about to be compared; false if it was compared meanwhile.
     fn reach(&mut self, slot: usize) -> bool {
         let Some(slots) = self.under_way.as_mut().filter(|slots| slots.contains(&slot)) else { return false };
         slots.start = slot + 1;
@@ -56,34 +57,44 @@ impl Progress {
     }
 }
 
-impl Arbiter {
-    /// The bus came back. A room that waits for its comparison is compared once, however often this is called meanwhile.
-    pub(super) fn resync_all(self: &Arc<Self>) {
-        if self.resync_all.lock().begin() {
-            spawn_eager(Arc::clone(self).resync_each());
+pub(super) struct ResyncAll {
+    rooms: Arc<Registry>,
+    resync: Arc<Resync>,
+    progress: Mutex<Progress>,
+}
+
+impl ResyncAll {
+    pub(super) fn new(rooms: Arc<Registry>, resync: Arc<Resync>) -> Arc<Self> {
+        Arc::new(Self { rooms, resync, progress: Mutex::default() })
+    }
+
+    /// The bus reconnected. A room that waits for its comparison is compared once, however often this is called.
+    pub(super) fn start(self: &Arc<Self>) {
+        if self.progress.lock().begin() {
+            spawn_eager(Arc::clone(self).run());
         }
     }
 
-    async fn resync_each(self: Arc<Self>) {
-        // As many as are compared at one time, so that the others do not wait in memory.
+    async fn run(self: Arc<Self>) {
+        // As many tasks as comparisons run at once, so that the other rooms do not wait in memory.
         let permits = Arc::new(Semaphore::new(RESYNCS_AT_ONCE));
         let mut rooms = Vec::new();
         loop {
-            let Some(from) = self.resync_all.lock().next() else { return };
+            let Some(from) = self.progress.lock().next() else { return };
             let next = self.rooms.slice(from, &mut rooms);
             for (slot, room) in rooms.drain(..) {
-                let Ok(turn) = Arc::clone(&permits).acquire_owned().await else { return };
-                if !self.resync_all.lock().reach(slot) {
+                let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+                if !self.progress.lock().reach(slot) {
                     continue;
                 }
                 let Some(room) = self.rooms.get(&room.name) else { continue };
-                let arbiter = Arc::clone(&self);
+                let resync = Arc::clone(&self.resync);
                 spawn_eager(async move {
-                    arbiter.resync(room).await;
-                    drop(turn);
+                    resync.run(&room).await;
+                    drop(permit);
                 });
             }
-            self.resync_all.lock().pass(next);
+            self.progress.lock().pass(next);
             tokio::task::yield_now().await;
         }
     }

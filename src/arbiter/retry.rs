@@ -1,34 +1,53 @@
-//! Store calls that are repeated until they are answered or their deadline has passed.
+//! Store calls are retried until the store answers or the deadline has passed.
 
-use std::{future::Future, sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
 
-use super::{Arbiter, meters::StoreCall, refusal::Refusal};
+use super::{
+    in_flight::InFlight, meters::StoreCall, node::Node, readiness::Readiness, refusal::Refusal,
+    registry::Registry,
+};
 use crate::{
     model::{ErrorCode, RoomName},
-    store::{self, StoreError, StoreErrorCause, StoreErrorKind},
+    store::{self, StoreError, StoreErrorKind},
 };
 
-/// The shortest time one attempt is given, so that the last ones before a deadline are not in vain.
+/// The shortest time one attempt is given, because an attempt without time would be made in vain.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(50);
 
 /// Pauses between attempts double from the first to the longest, with jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
-/// How often a room is compared with the store after a change of unknown outcome: soon, and once more for one
-/// that takes effect late.
+/// How often a room is compared with the store after a change with an unknown outcome: once soon, and once more
+/// because the change may take effect late.
 const LOOKS_IN_DOUBT: u8 = 2;
 
-impl Arbiter {
-    /// Repeats one and the same store call until it is answered or `deadline` has passed. Each attempt gets
-    /// half of the time that is left.
+/// Makes the node's store calls.
+pub(super) struct StoreCalls {
+    node: Arc<Node>,
+    rooms: Arc<Registry>,
+    readiness: Arc<Readiness>,
+    in_flight: InFlight,
+}
+
+impl StoreCalls {
+    pub(super) fn new(node: Arc<Node>, rooms: Arc<Registry>, readiness: Arc<Readiness>) -> Arc<Self> {
+        Arc::new(Self { node, rooms, readiness, in_flight: InFlight::default() })
+    }
+
+    /// Retries one store call until the store answers or `deadline` has passed. Each attempt gets half of the time
+    /// that is left. All attempts carry the same call number, so the call takes effect at most once.
     ///
     /// # Errors
-    /// What the store answered for good; past the deadline `outcome_unknown` if any attempt may have taken
-    /// effect, else `store_unavailable`.
+    /// The store's final answer. After the deadline, `outcome_unknown` if any attempt may have taken effect, else
+    /// `store_unavailable`.
     pub(super) async fn call_with_retry<T, F>(
         &self,
         call: StoreCall,
@@ -39,7 +58,7 @@ impl Arbiter {
     where
         F: Future<Output = store::Result<T>>,
     {
-        let Some(_under_way) = self.calls.begin() else { return Err(Refusal::store_unavailable()) };
+        let Some(_in_flight) = self.in_flight.begin() else { return Err(Refusal::store_unavailable()) };
         let mut uncertain = false;
         let mut pause = FIRST_PAUSE;
         loop {
@@ -47,42 +66,43 @@ impl Arbiter {
             let patience = (deadline.saturating_duration_since(started) / 2).max(SHORTEST_ATTEMPT);
             let span = tracing::debug_span!("store_call", call = call.label(), %room);
             let answer = timeout(patience, attempt().instrument(span)).await;
-            let answer = answer.unwrap_or_else(|_| Err(not_answered(patience)));
-            self.meters.store_call(call, started.elapsed(), &answer);
+            let answer = answer.unwrap_or_else(|_| Err(StoreError::not_answered(patience)));
+            self.node.meters.store_call(call, started.elapsed(), &answer);
             let error = match answer {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            // A look-up does not tell what a select did to an asset that was removed since.
+            // The asset was removed since. The retry cannot tell what the select did to it before.
             if uncertain && error.kind() == StoreErrorKind::UnknownAsset && call == StoreCall::Select {
-                return Err(self.nobody_knows(room));
+                return Err(self.outcome_unknown(room));
             }
             if !error.kind().temporary() {
                 return Err(Refusal::from(&error));
             }
             self.readiness.failed(call, Some(room), &error);
             uncertain |= error.kind() == StoreErrorKind::OutcomeUnknown;
-            let rest = self.jitter(pause);
-            if Instant::now() + rest >= deadline || self.calls.ending() {
-                return Err(if uncertain { self.nobody_knows(room) } else { Refusal::from(&error) });
+            let rest = self.node.jitter(pause);
+            if Instant::now() + rest >= deadline || self.in_flight.is_ending() {
+                return Err(if uncertain { self.outcome_unknown(room) } else { Refusal::from(&error) });
             }
             sleep(rest).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
-    /// What may have changed unseen is looked for, also in a store that no other node changes.
-    fn nobody_knows(&self, room: &RoomName) -> Refusal {
+    /// The room is compared with the store soon, even if no other node shares the store, because the change may
+    /// have taken effect unseen.
+    fn outcome_unknown(&self, room: &RoomName) -> Refusal {
         if let Some(room) = self.rooms.get(room) {
             room.doubts.store(LOOKS_IN_DOUBT, Relaxed);
         }
         Refusal::outcome_unknown()
     }
 
-    /// A read is a call without an effect: when it is not answered in time, nothing is unknown about it.
+    /// Retries a read until the select deadline. A read has no effect, so its outcome is never unknown.
     ///
     /// # Errors
-    /// What the store answered for good, or `store_unavailable`.
+    /// The store's final answer, or `store_unavailable`.
     pub(super) async fn read<T, F>(
         &self,
         call: StoreCall,
@@ -92,10 +112,13 @@ impl Arbiter {
     where
         F: Future<Output = store::Result<T>>,
     {
-        self.read_within(call, room, self.config.select_deadline, attempt).await
+        self.read_within(call, room, self.node.config.select_deadline, attempt).await
     }
 
-    /// The same, for a caller with less patience.
+    /// The same with a shorter deadline.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
     pub(super) async fn read_within<T, F>(
         &self,
         call: StoreCall,
@@ -112,10 +135,9 @@ impl Arbiter {
             _ => refusal,
         })
     }
-}
 
-/// What an attempt came to that was given up; it may have taken effect.
-pub(super) fn not_answered(within: Duration) -> StoreError {
-    let message = format!("no answer within {within:.1?}");
-    StoreError::new("store", StoreErrorKind::OutcomeUnknown, message).because(StoreErrorCause::NotAnswered)
+    /// Begins no more calls, and waits for those in flight, for a second at most. Afterwards the store may be closed.
+    pub(super) async fn stop(&self) {
+        self.in_flight.stop().await;
+    }
 }

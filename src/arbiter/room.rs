@@ -21,8 +21,8 @@ use super::{
     mailbox::Mailbox,
     presence::{Notice, Presence},
     queue::Queues,
-    registry::Registry,
     snapshot::Snapshot,
+    view::Applied,
 };
 use crate::model::{AssetName, Event, Millis, PlayerName, RoomName};
 
@@ -107,16 +107,18 @@ impl Room {
     pub(super) fn apply(&self, events: Vec<Event>) -> Vec<AssetName> {
         let mut gaps = Vec::new();
         let told = self.with(|state| {
-            let mut applied = Vec::new();
+            let mut any = false;
             for event in events {
                 let asset = event.asset.clone();
-                state.view.apply(event, &mut applied);
+                if let Applied::Now(applied) = state.view.apply(event) {
+                    state.append_events(&applied);
+                    any = true;
+                }
                 if state.view.has_gap(&asset) {
                     gaps.push(asset);
                 }
             }
-            state.append_events(&applied);
-            !applied.is_empty()
+            any
         });
         if told {
             self.wake();
@@ -127,7 +129,7 @@ impl Room {
     /// Whether a select may create the asset: nothing was ever heard of it here, nor of a loss.
     pub(super) fn may_create(&self, asset: &AssetName) -> bool {
         let is_wanted = self.repairs.lock().get(asset).is_some_and(Option::is_some);
-        !is_wanted && self.with(|state| !state.view.is_frozen() && !state.view.has_seen(asset))
+        !is_wanted && self.with(|state| !state.view.is_regressed() && !state.view.has_seen(asset))
     }
 
     /// The store has no more than `stored`: it lost what a target that is not newer than the read says.
@@ -196,14 +198,14 @@ impl Room {
         self.with(|state| state.snapshot(player))
     }
 
-    /// The room is gone: nothing is known, and every member is sent away. `thaw` is called in the same step.
-    pub(super) fn clear(&self, thaw: impl FnOnce()) {
+    /// The room is gone: nothing is known, and every member is sent away. `step` runs under the same lock.
+    pub(super) fn clear(&self, step: impl FnOnce()) {
         self.with(|state| {
             state.forget_assets();
             state.presence.forget_held();
-            state.view.thaw();
+            state.view.clear_regression();
             state.was_removed = true;
-            thaw();
+            step();
         });
         for mailbox in self.members.read().values() {
             mailbox.room_removed();
@@ -228,48 +230,22 @@ impl Room {
         self.with(|state| state.view.is_empty())
     }
 
+    /// One more uses the room.
+    pub(super) fn enter_use(&self) {
+        self.users.fetch_add(1, AcqRel);
+    }
+
+    /// One fewer uses the room since `now`; true if that was the last.
+    pub(super) fn leave_use(&self, now: Millis) -> bool {
+        self.idle_since.store(now, Release);
+        self.users.fetch_sub(1, AcqRel) == 1
+    }
+
     pub(super) fn is_gone(&self) -> bool {
         self.gone.load(Acquire)
     }
 
     pub(super) fn set_gone(&self) {
         self.gone.store(true, Release);
-    }
-}
-
-/// Somebody who uses a room. While there is one, the node keeps the room.
-pub(super) struct RoomHandle {
-    room: Arc<Room>,
-    rooms: Arc<Registry>,
-}
-
-impl RoomHandle {
-    /// Only the registry makes the first handle, under the lock that also removes rooms.
-    pub(super) fn new(room: Arc<Room>, rooms: Arc<Registry>) -> Self {
-        room.users.fetch_add(1, AcqRel);
-        Self { room, rooms }
-    }
-}
-
-impl Clone for RoomHandle {
-    fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.room), Arc::clone(&self.rooms))
-    }
-}
-
-impl std::ops::Deref for RoomHandle {
-    type Target = Room;
-
-    fn deref(&self) -> &Room {
-        &self.room
-    }
-}
-
-impl Drop for RoomHandle {
-    fn drop(&mut self) {
-        self.room.idle_since.store(self.rooms.now(), Release);
-        if self.room.users.fetch_sub(1, AcqRel) == 1 {
-            self.rooms.note_idle(&self.room);
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! Selects in their turn: the store decides for the whole batch, everyone gets a reply, the room hears of the grants.
+//! Runs a batch of selects: the store decides for all of them, every player gets a reply, the room hears of the grants.
 
 use std::{
     collections::HashMap,
@@ -13,50 +13,79 @@ use futures::TryFutureExt;
 use tokio::time::Instant;
 
 use super::{
-    Arbiter,
     baseline::Baseline,
-    batch::known,
+    events::Events,
+    limits,
     meters::{SelectOutcome, StoreCall},
-    queue::{Ask, Job},
+    node::Node,
+    queue::Ask,
     refusal::Refusal,
-    regression::Missing,
-    room::RoomHandle,
+    registry::RoomHandle,
+    regression::{Missing, Regression},
+    repair::Publish,
+    retry::StoreCalls,
     verdicts::{distinct, grants, selection},
 };
 use crate::{
-    model::{AssetName, ErrorCode, Units},
+    model::{AssetName, ErrorCode, PlayerName, ServerMessage, Units},
     store::{Call, Selected, StoreErrorKind, Verdict},
 };
 
-/// Requests whose deadline is this near share the fate of the first in their batch.
+/// Requests whose deadline is this near to that of the first in their batch are refused together with it.
 const SAME_DEADLINE: Duration = Duration::from_millis(50);
 
-impl Arbiter {
-    /// Decides who gets a unit, for everyone who asked meanwhile.
-    pub(super) async fn select_batch(self: &Arc<Self>, room: &RoomHandle, asset: &AssetName, asks: Vec<Ask>) {
+pub(super) struct Selects {
+    node: Arc<Node>,
+    calls: Arc<StoreCalls>,
+    regression: Arc<Regression>,
+    events: Arc<Events>,
+}
+
+/// What became of the asks that a store call decided.
+#[derive(Default)]
+struct Decided {
+    replies: Vec<(ServerMessage, SelectOutcome, Ask)>,
+    /// Asks that the call did not decide: a new call may.
+    open: Vec<Ask>,
+    /// Asks of which nobody knows what became.
+    unknown: Vec<Ask>,
+}
+
+impl Selects {
+    pub(super) fn new(
+        node: Arc<Node>,
+        calls: Arc<StoreCalls>,
+        regression: Arc<Regression>,
+        events: Arc<Events>,
+    ) -> Self {
+        Self { node, calls, regression, events }
+    }
+
+    /// Decides who gets a unit.
+    pub(super) async fn run(&self, room: &RoomHandle, asset: &AssetName, asks: Vec<Ask>) {
         let mut open = self.drop_unwanted(asks);
-        let mut before = known(room, asset);
-        let (mut call, mut uncertain) = (self.next_call(), false);
+        let mut before = Baseline::now(room, asset);
+        let (mut call, mut uncertain) = (self.node.next_call(), false);
         while let Some(first) = open.first() {
-            let deadline = first.since + self.config.select_deadline;
+            let deadline = self.node.deadline(first.since);
             let (decided, is_missing) = self.decide(room, asset, &open, call, deadline).await;
             let refusal = match decided {
                 Ok(selected) => {
-                    open = self.answer_selects(room, asset, open, call, &selected, before);
-                    (before, call, uncertain) = (before.then(&selected.state), self.next_call(), false);
+                    open = self.answer(room, asset, open, call, &selected, before);
+                    (before, call, uncertain) = (before.then(&selected.state), self.node.next_call(), false);
                     continue;
                 }
                 Err(refusal) => refusal,
             };
             uncertain |= refusal.code == ErrorCode::OutcomeUnknown;
-            let removed =
-                is_missing && self.missing(room, asset, before, deadline).await == Missing::RoomRemoved;
-            if removed && !uncertain && Instant::now() < deadline {
-                open = self.refuse_removed_room(asset, open, &refusal);
-                (before, call) = (known(room, asset), self.next_call());
+            let room_removed = is_missing
+                && self.events.explain_missing(room, asset, before, deadline).await == Missing::RoomRemoved;
+            if room_removed && !uncertain && Instant::now() < deadline {
+                open = self.refuse_those_sent_away(asset, open, &refusal);
+                (before, call) = (Baseline::now(room, asset), self.node.next_call());
                 continue;
             }
-            // The others repeat the same call: a new one could take effect besides it.
+            // The remaining asks retry the same call, because the uncertain one may take effect besides a new one.
             let refusal = match refusal.code {
                 ErrorCode::StoreUnavailable | ErrorCode::UnknownAsset if uncertain => {
                     Refusal::outcome_unknown()
@@ -67,19 +96,19 @@ impl Arbiter {
         }
     }
 
-    /// What was not sent yet and is not waited for any more need not be sent.
+    /// Drops the asks of callers that disconnected before the first call.
     fn drop_unwanted(&self, mut asks: Vec<Ask>) -> Vec<Ask> {
         asks.retain(|ask| {
             let wanted = !ask.mailbox.is_closed();
             if !wanted {
-                self.meters.select(SelectOutcome::Dropped, ask.since.elapsed());
+                self.node.meters.select(SelectOutcome::Dropped, ask.since.elapsed());
             }
             wanted
         });
         asks
     }
 
-    /// Also says whether the store has no such asset.
+    /// Makes the store call. Also says whether the store has no such asset.
     async fn decide(
         &self,
         room: &RoomHandle,
@@ -88,38 +117,36 @@ impl Arbiter {
         call: Call,
         deadline: Instant,
     ) -> (Result<Selected, Refusal>, bool) {
-        let create = match self.creates(room, asset) {
+        let create = match self.units_to_create(room, asset) {
             Ok(create) => create,
             Err(refusal) => return (Err(refusal), false),
         };
         let players = distinct(asks);
-        self.meters.batch_size.record(players.len() as f64);
+        self.node.meters.batch_size.record(players.len() as f64);
         let is_missing = &AtomicBool::new(false);
         let decide = || {
-            // What was seen since the last attempt is not made any more.
+            // An asset that was heard of since the last attempt is not created any more.
             let create = create.filter(|_| room.may_create(asset));
-            let decided = self.store.select(call, &room.name, asset, &players, create);
+            let decided = self.node.store.select(call, &room.name, asset, &players, create);
             decided.inspect_err(|error| {
                 is_missing.store(error.kind() == StoreErrorKind::UnknownAsset, Relaxed);
             })
         };
-        let decided = self.call_with_retry(StoreCall::Select, &room.name, deadline, decide).await;
+        let decided = self.calls.call_with_retry(StoreCall::Select, &room.name, deadline, decide).await;
         (decided, is_missing.load(Relaxed))
     }
 
-    /// With how many units a select may create the asset. What was seen here at any revision is not new, whatever
-    /// the store has now.
-    fn creates(&self, room: &RoomHandle, asset: &AssetName) -> Result<Option<Units>, Refusal> {
-        let units = self.config.units_of_new(asset).filter(|_| room.may_create(asset));
+    /// With how many units a select may create the asset. An asset that this node knew at any revision is never
+    /// created again by a select, because the store may have lost it.
+    fn units_to_create(&self, room: &RoomHandle, asset: &AssetName) -> Result<Option<Units>, Refusal> {
+        let units = self.node.config.units_of_new(asset).filter(|_| room.may_create(asset));
         let Some(units) = units else { return Ok(None) };
-        room.with(|state| self.check_room_for_asset(&state.view)).map(|()| Some(units))
+        room.with(|state| limits::check_assets(&self.node.config, &state.view)).map(|()| Some(units))
     }
 
-    /// Answers everyone the store decided and tells the room; gives back those to be decided under a new call.
-    /// A repeat only looks up. Who is not found was denied, or got a unit that is released since: if there
-    /// may have been a release, deciding again could take effect twice, and the player is told that nobody knows.
-    fn answer_selects(
-        self: &Arc<Self>,
+    /// Replies to every ask that the store decided and broadcasts the grants. Returns the asks for a new call.
+    fn answer(
+        &self,
         room: &RoomHandle,
         asset: &AssetName,
         asks: Vec<Ask>,
@@ -128,63 +155,87 @@ impl Arbiter {
         before: Baseline,
     ) -> Vec<Ask> {
         let players = distinct(&asks);
-        let only_grants = before.only_grants_until(before.then(&selected.state));
-        let mut verdicts: HashMap<_, _> =
-            players.iter().cloned().zip(selected.verdicts.iter().copied()).collect();
-        let (mut again, mut outcomes) = (Vec::new(), Vec::with_capacity(asks.len()));
-        for ask in asks {
-            let Some(verdict) = verdicts.get_mut(&ask.player) else { continue };
-            if selected.repeated && *verdict == Verdict::SoldOut {
-                if only_grants && Instant::now() < self.deadline(ask.since) {
-                    again.push(ask);
-                } else {
-                    self.refuse_job(asset, Job::Select(ask), &Refusal::outcome_unknown());
-                }
-                continue;
-            }
-            outcomes.push((selection(&ask, asset, *verdict, selected), SelectOutcome::from(*verdict), ask));
-            // A player twice in one batch is answered from the first.
-            if let Verdict::Granted { revision } = *verdict {
-                *verdict = Verdict::AlreadyHeld { revision };
-            }
+        let decided = self.sort(asset, asks, &players, selected, before);
+        for ask in decided.unknown {
+            ask.refuse_select(&self.node.meters, asset, &Refusal::outcome_unknown());
         }
         if selected.state.remaining == 0 && !selected.repeated {
             room.with(|state| state.sold_out.learn(asset, selected.state.revision));
         }
-        for (reply, outcome, ask) in outcomes {
-            self.meters.select(outcome, ask.since.elapsed());
+        for (reply, outcome, ask) in decided.replies {
+            self.node.meters.select(outcome, ask.since.elapsed());
             ask.mailbox.push(reply);
         }
         let grants = grants(&players, call, selected);
-        // The snapshot that follows has them, too.
-        if !self.detect_regression(room, before, &selected.state, grants.len() as u64) {
-            self.broadcast(room, grants);
-            self.compare(room, &selected.state, selected.repeated);
+        // After a loss the members get a snapshot, which includes these grants.
+        if !self.regression.detect(room, before, &selected.state, grants.len() as u64) {
+            self.events.broadcast(room, grants);
+            let publish = if selected.repeated { Publish::Always } else { Publish::Never };
+            self.events.compare(room, &selected.state, publish);
         }
-        again
+        decided.open
     }
 
-    /// Refuses those who were sent away with the room.
-    fn refuse_removed_room(&self, asset: &AssetName, asks: Vec<Ask>, refusal: &Refusal) -> Vec<Ask> {
-        let (gone, rest): (Vec<_>, Vec<_>) = asks.into_iter().partition(|ask| ask.mailbox.is_room_removed());
-        for ask in gone {
-            self.refuse_job(asset, Job::Select(ask), refusal);
+    /// A retry only looks players up. A player without a unit was either denied, or granted and released since. If a
+    /// release is possible, deciding again could grant twice, so the player gets `outcome_unknown`.
+    fn sort(
+        &self,
+        asset: &AssetName,
+        asks: Vec<Ask>,
+        players: &[PlayerName],
+        selected: &Selected,
+        before: Baseline,
+    ) -> Decided {
+        let only_grants = before.only_grants_until(before.then(&selected.state));
+        let mut verdicts: HashMap<_, _> = players.iter().zip(selected.verdicts.iter().copied()).collect();
+        let mut decided = Decided { replies: Vec::with_capacity(asks.len()), ..Decided::default() };
+        for ask in asks {
+            let Some(verdict) = verdicts.get_mut(&ask.player) else { continue };
+            if selected.repeated && *verdict == Verdict::SoldOut {
+                if only_grants && Instant::now() < self.node.deadline(ask.since) {
+                    decided.open.push(ask);
+                } else {
+                    decided.unknown.push(ask);
+                }
+                continue;
+            }
+            let (reply, outcome) = (selection(&ask, asset, *verdict, selected), SelectOutcome::from(*verdict));
+            // A player who asked twice in one batch holds the unit of the first ask.
+            if let Verdict::Granted { revision } = *verdict {
+                *verdict = Verdict::AlreadyHeld { revision };
+            }
+            decided.replies.push((reply, outcome, ask));
         }
-        rest
+        decided
     }
 
-    /// Refuses those whose deadline has come, or everyone when the refusal is for good.
+    /// Refuses the asks of members that were sent away when the room was removed.
+    fn refuse_those_sent_away(&self, asset: &AssetName, asks: Vec<Ask>, refusal: &Refusal) -> Vec<Ask> {
+        self.refuse_if(asset, asks, refusal, |ask| ask.mailbox.is_room_removed())
+    }
+
+    /// Refuses the asks whose deadline has come, or all of them if the refusal is final.
     fn refuse_due(&self, asset: &AssetName, asks: Vec<Ask>, refusal: &Refusal) -> Vec<Ask> {
-        let due = |ask: &Ask| {
-            !refusal.code.temporary()
-                || ask.since + self.config.select_deadline <= Instant::now() + SAME_DEADLINE
-        };
         let first = asks.first().map(|ask| ask.since);
-        let (due, rest): (Vec<_>, Vec<_>) =
-            asks.into_iter().partition(|ask| due(ask) || Some(ask.since) == first);
+        self.refuse_if(asset, asks, refusal, |ask| {
+            !refusal.code.temporary()
+                || Some(ask.since) == first
+                || self.node.deadline(ask.since) <= Instant::now() + SAME_DEADLINE
+        })
+    }
+
+    /// Returns the asks that are not refused.
+    fn refuse_if(
+        &self,
+        asset: &AssetName,
+        asks: Vec<Ask>,
+        refusal: &Refusal,
+        due: impl Fn(&Ask) -> bool,
+    ) -> Vec<Ask> {
+        let (due, open): (Vec<_>, Vec<_>) = asks.into_iter().partition(due);
         for ask in due {
-            self.refuse_job(asset, Job::Select(ask), refusal);
+            ask.refuse_select(&self.node.meters, asset, refusal);
         }
-        rest
+        open
     }
 }

@@ -1,11 +1,11 @@
 use std::future::Future;
 
 use futures::FutureExt;
+use tokio::task::JoinHandle;
 
-/// Polls once, and only what is not done by then becomes a task: a store in memory costs no task switch.
-pub(super) fn spawn_eager(work: impl Future<Output = ()> + Send + 'static) {
+/// Polls `work` once, and spawns a task only if it is not done by then, because a store in memory answers at once.
+pub(super) fn spawn_eager(work: impl Future<Output = ()> + Send + 'static) -> Option<JoinHandle<()>> {
     let mut work = Box::pin(work);
-    if work.as_mut().now_or_never().is_none() {
-        tokio::spawn(work);
-    }
+    let done = work.as_mut().now_or_never().is_some();
+    (!done).then(|| tokio::spawn(work))
 }

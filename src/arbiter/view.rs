@@ -24,17 +24,17 @@ pub(super) struct View {
     templates: Vec<(AssetName, Units)>,
     loaded: bool,
     /// A regression was seen: no asset is created by a select until the room is removed.
-    frozen: bool,
+    regressed: bool,
 }
 
 /// What became of an event.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Applied {
-    /// It and what waited for it.
-    Now,
-    /// It was known already.
+    /// The view has it now, and so it has the events that waited for it: these, in order.
+    Now(Vec<Event>),
+    /// The view had it already.
     Old,
-    /// An earlier one is missing, or it is of another record than the one known.
+    /// An earlier event is missing, or the event is of another record than the view has.
     Waits,
 }
 
@@ -42,23 +42,23 @@ impl View {
     pub(super) fn new(mut templates: Vec<(AssetName, Units)>) -> Self {
         templates.sort();
         let (assets, waiting, parts) = (BTreeMap::new(), BTreeMap::new(), Parts::default());
-        Self { assets, live: 0, parts, waiting, templates, loaded: false, frozen: false }
+        Self { assets, live: 0, parts, waiting, templates, loaded: false, regressed: false }
     }
 
     /// From now on no select creates an asset: a template would be shown with units that nobody can get.
-    pub(super) fn freeze(&mut self) {
-        self.frozen = true;
+    pub(super) fn mark_regressed(&mut self) {
+        self.regressed = true;
         self.parts.clear();
     }
 
     /// The room begins anew.
-    pub(super) fn thaw(&mut self) {
-        self.frozen = false;
+    pub(super) fn clear_regression(&mut self) {
+        self.regressed = false;
         self.parts.clear();
     }
 
-    pub(super) fn is_frozen(&self) -> bool {
-        self.frozen
+    pub(super) fn is_regressed(&self) -> bool {
+        self.regressed
     }
 
     /// Whether anything was ever told of the asset: that it is stored, that it was removed, or what waits.
@@ -66,16 +66,18 @@ impl View {
         self.assets.contains_key(asset) || self.waiting.contains_key(asset)
     }
 
-    /// Takes the store's snapshot in place of all that was known; what waited and is newer is applied
-    /// (into `applied`), in order.
-    pub(super) fn load(&mut self, snapshot: Vec<AssetState>, applied: &mut Vec<Event>) {
+    /// Replaces the view by the store's snapshot. Applies the events that waited and are newer, and returns them in
+    /// order.
+    pub(super) fn load(&mut self, snapshot: Vec<AssetState>) -> Vec<Event> {
         self.assets = snapshot.into_iter().map(|state| (state.asset.clone(), Arc::new(state))).collect();
         self.live = self.assets.values().filter(|state| !state.removed).count();
         self.parts.clear();
         self.loaded = true;
+        let mut applied = Vec::new();
         for asset in self.gaps() {
-            self.drain(&asset, applied);
+            self.drain(&asset, &mut applied);
         }
+        applied
     }
 
     /// The store has nothing any more, and what waits is of no use.
@@ -86,22 +88,23 @@ impl View {
         self.waiting.clear();
     }
 
-    /// Takes one asset's state from the store if it is newer than what is known; true if it was.
-    pub(super) fn catch_up(&mut self, state: AssetState, applied: &mut Vec<Event>) -> bool {
-        let newer = self.revision(&state.asset).is_none_or(|known| state.revision > known);
-        if newer {
-            let asset = state.asset.clone();
-            self.live += usize::from(!state.removed);
-            let before = self.assets.insert(asset.clone(), Arc::new(state));
-            self.live -= usize::from(before.is_some_and(|before| !before.removed));
-            self.parts.touch(&asset);
-            self.drain(&asset, applied);
+    /// Takes one asset's state from the store if it is newer than the view. Then returns the events that waited for it.
+    pub(super) fn catch_up(&mut self, state: AssetState) -> Option<Vec<Event>> {
+        if !self.is_behind(&state.asset, state.revision) {
+            return None;
         }
-        newer
+        let asset = state.asset.clone();
+        self.live += usize::from(!state.removed);
+        let before = self.assets.insert(asset.clone(), Arc::new(state));
+        self.live -= usize::from(before.is_some_and(|before| !before.removed));
+        self.parts.touch(&asset);
+        let mut applied = Vec::new();
+        self.drain(&asset, &mut applied);
+        Some(applied)
     }
 
-    /// Applies an event, or keeps it until those before it came; what was applied is pushed to `applied`.
-    pub(super) fn apply(&mut self, event: Event, applied: &mut Vec<Event>) -> Applied {
+    /// Applies an event, or keeps it until the events before it have arrived.
+    pub(super) fn apply(&mut self, event: Event) -> Applied {
         if self.is_old(&event) {
             return Applied::Old;
         }
@@ -112,10 +115,10 @@ impl View {
             }
             return Applied::Waits;
         }
-        let asset = event.asset.clone();
-        self.advance(event, applied);
-        self.drain(&asset, applied);
-        Applied::Now
+        let (asset, mut applied) = (event.asset.clone(), Vec::new());
+        self.advance(event, &mut applied);
+        self.drain(&asset, &mut applied);
+        Applied::Now(applied)
     }
 
     /// Whether it was read from the store; until then, all events wait.
@@ -171,8 +174,8 @@ impl View {
     /// The assets as members see them now: no tombstones; templates nobody selected yet, whole, if they can be selected. What is shared is made of
     /// them later, when somebody reads it, and stays as it is.
     pub(super) fn share(&mut self) -> Arc<SharedAssets> {
-        let Self { assets, templates, parts, frozen, .. } = self;
-        let templates: &[_] = if *frozen { &[] } else { templates };
+        let Self { assets, templates, parts, regressed, .. } = self;
+        let templates: &[_] = if *regressed { &[] } else { templates };
         parts.share(|from, to| shown(assets, templates, from, to))
     }
 

@@ -46,7 +46,7 @@ pub const RESYNCS_AT_ONCE: usize = 64;
 
 /// Rooms for which a node remembers that the store lost data: as many as `--max-rooms`, 20 MB at most. Beyond this the
 /// oldest is forgotten.
-pub const FROZEN_ROOMS: usize = 100_000;
+pub const REGRESSED_ROOMS: usize = 100_000;
 
 /// Milliseconds to wait for a missing revision before reading it from the store. A bus is seldom slower.
 pub const GAP_WAIT_MS: u64 = 100;

@@ -1,4 +1,4 @@
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, time::Duration};
 
 /// A failed store call: the store, the kind of failure, and the driver's own error as source.
 #[derive(Debug)]
@@ -104,6 +104,12 @@ impl StoreError {
     /// An error of `store` without a source. The cause follows from the kind.
     pub fn new(store: &'static str, kind: StoreErrorKind, message: impl Into<String>) -> Self {
         Self { store, kind, cause: None, message: message.into(), hopeless: false, source: None }
+    }
+
+    /// A call that was given up after `within`. It may have taken effect.
+    pub(crate) fn not_answered(within: Duration) -> Self {
+        let message = format!("no answer within {within:.1?}");
+        Self::new("store", StoreErrorKind::OutcomeUnknown, message).because(StoreErrorCause::NotAnswered)
     }
 
     /// Sets a more detailed cause than the kind implies.

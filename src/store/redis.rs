@@ -287,7 +287,7 @@ impl Store for RedisStore {
     }
 
     async fn touch(&self, room: &RoomName, _now: Millis) -> Result<()> {
-        let answer = self.run(room, &script::KEEP, Vec::new()).await?;
+        let answer = self.run(room, &script::TOUCH, Vec::new()).await?;
         Reply::open(answer, |_| reply::odd()).map(|_| ())
     }
 

@@ -136,3 +136,26 @@ fn char_len(text: &str) -> Option<usize> {
         _ => chars.next().filter(|(_, c)| *c == '\'').map(|(at, _)| at + 1),
     }
 }
+
+/// The first names of a use tree: `a` and `b` of `{a::{c, d}, b}`.
+pub fn heads(tree: &str) -> Vec<String> {
+    let name =
+        |text: &str| text.trim().split(|c: char| !c.is_alphanumeric() && c != '_').next().map(str::to_owned);
+    let Some(inner) = tree.strip_prefix('{') else { return name(tree).into_iter().collect() };
+    let (mut depth, mut heads, mut start) = (0, Vec::new(), 0);
+    for (at, c) in inner.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth > 0 => depth -= 1,
+            ',' | '}' if depth == 0 => {
+                heads.extend(name(&inner[start..at]));
+                start = at + 1;
+                if c == '}' {
+                    break;
+                }
+            }
+            _ => {}
+        }
+    }
+    heads
+}

@@ -108,13 +108,13 @@ fn known(file: &File) -> Vec<(usize, String)> {
     let mut known = Vec::new();
     for at in from_root.chain(climbs) {
         let Some(rest) = code[at..].trim_start().strip_prefix("::") else { continue };
-        let names = heads(rest.trim_start());
+        let names = code::heads(rest.trim_start());
         known.extend(names.into_iter().map(|name| (at, name)));
     }
     known
 }
 
-/// How many modules a file is below the root: 1 for `src/store/mod.rs`, 2 for `src/store/memory.rs`.
+/// How many modules a file is below the root: 1 for `src/store.rs`, 2 for `src/store/memory.rs`.
 fn depth(path: &str) -> usize {
     let path = path.trim_start_matches("src/").trim_end_matches(".rs").trim_end_matches("/mod");
     path.split('/').count()
@@ -126,27 +126,4 @@ fn climb(code: &str, at: usize, depth: usize) -> Option<usize> {
     let supers = chain.split("::").take_while(|part| *part == "super").count();
     let first = !code[..at].trim_end().ends_with("::");
     (first && supers >= depth).then_some(at + supers * "super::".len() - "::".len())
-}
-
-/// The first names of a use tree: `a` and `b` of `{a::{c, d}, b}`.
-fn heads(tree: &str) -> Vec<String> {
-    let name =
-        |text: &str| text.trim().split(|c: char| !c.is_alphanumeric() && c != '_').next().map(str::to_owned);
-    let Some(inner) = tree.strip_prefix('{') else { return name(tree).into_iter().collect() };
-    let (mut depth, mut heads, mut start) = (0, Vec::new(), 0);
-    for (at, c) in inner.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' if depth > 0 => depth -= 1,
-            ',' | '}' if depth == 0 => {
-                heads.extend(name(&inner[start..at]));
-                start = at + 1;
-                if c == '}' {
-                    break;
-                }
-            }
-            _ => {}
-        }
-    }
-    heads
 }

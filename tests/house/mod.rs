@@ -2,6 +2,7 @@
 #![allow(unreachable_pub, reason = "a module of a test")]
 
 pub mod code;
+pub mod cycles;
 pub mod layers;
 pub mod papers;
 pub mod style;

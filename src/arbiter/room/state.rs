@@ -78,7 +78,7 @@ impl State {
     /// Takes a whole snapshot from the store in place of the view, and sends one to everybody.
     pub(in crate::arbiter) fn replace(&mut self, snapshot: Vec<AssetState>) {
         self.forget_assets();
-        self.view.load(snapshot, &mut Vec::new());
+        self.view.load(snapshot);
         // Who was not asked for may have been taken for a holder by what was known before.
         for player in self.presence.unknown() {
             let listed = self.view.listed_holdings(&player);

@@ -24,7 +24,7 @@ const MOVE_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves every server that owns slots, and resubscribes rooms whose slots have moved.
 pub(super) async fn conduct(outbox: Arc<Outbox>, topology: Arc<Topology>, names: Arc<Names>) {
-    let mut owners = map.owners();
+    let mut owners = topology.owners();
     let mut served: HashMap<Address, (Arc<Client>, AbortOnDropHandle<()>)> = HashMap::new();
     loop {
         let ranges = owners.next().await;

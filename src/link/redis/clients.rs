@@ -35,7 +35,7 @@ impl Clients {
             let (connector, news) = (Arc::clone(&self.connector), Arc::clone(&self.news));
             Arc::new(Client::open(address.clone(), connector, self.wait, news))
         };
-        Arc::clone(self.open.lock().connector(address.clone()).or_insert_with(make))
+        Arc::clone(self.open.lock().entry(address.clone()).or_insert_with(make))
     }
 
     /// The addresses of all clients.

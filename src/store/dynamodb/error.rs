@@ -75,8 +75,8 @@ impl DynamoError {
     }
 
     /// Prefixes the message with a location.
-    pub(super) fn at(self, asset_key: &str) -> Self {
-        Self { message: format!("{place}: {}", self.message), ..self }
+    pub(super) fn at(self, location: &str) -> Self {
+        Self { message: format!("{location}: {}", self.message), ..self }
     }
 
     /// The error of a cancelled transaction, from its reasons.

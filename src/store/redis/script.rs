@@ -34,7 +34,7 @@ scripts! {
     HELD_BY = "held_by.lua";
     REVISIONS = "revisions.lua";
     REMOVE_ROOM = "remove_room.lua";
-    KEEP = "keep.lua";
+    TOUCH = "touch.lua";
     PROBE = "change.lua", "probe.lua";
 }
 

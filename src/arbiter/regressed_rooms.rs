@@ -2,12 +2,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use parking_lot::Mutex;
 
-use crate::model::{RoomName, limits::FROZEN_ROOMS};
+use crate::model::{RoomName, limits::REGRESSED_ROOMS};
 
-/// The rooms in which the store lost what it had answered. No select creates an asset there until an operator
-/// removes the room, also when its view is gone meanwhile.
+/// The rooms in which the store lost writes. No select creates an asset there until an operator removes the room, even
+/// if the room was inactive in between.
 #[derive(Debug, Default)]
-pub(super) struct FrozenRooms(Mutex<Rooms>);
+pub(super) struct RegressedRooms(Mutex<Rooms>);
 
 #[derive(Debug, Default)]
 struct Rooms {
@@ -16,8 +16,8 @@ struct Rooms {
     next: u64,
 }
 
-impl FrozenRooms {
-    /// Adds a room; gives back the oldest if there are too many, which is in here no more.
+impl RegressedRooms {
+    /// Adds a room. If there are too many, removes the oldest and returns it.
     pub(super) fn add(&self, room: &RoomName) -> Option<RoomName> {
         let rooms = &mut *self.0.lock();
         if rooms.since.contains_key(room) {
@@ -26,7 +26,7 @@ impl FrozenRooms {
         rooms.since.insert(room.clone(), rooms.next);
         rooms.by_age.insert(rooms.next, room.clone());
         rooms.next += 1;
-        if rooms.since.len() <= FROZEN_ROOMS {
+        if rooms.since.len() <= REGRESSED_ROOMS {
             return None;
         }
         let (_, oldest) = rooms.by_age.pop_first()?;
@@ -34,7 +34,7 @@ impl FrozenRooms {
         Some(oldest)
     }
 
-    /// True if it was in here.
+    /// Whether the room was in the set.
     pub(super) fn remove(&self, room: &RoomName) -> bool {
         let rooms = &mut *self.0.lock();
         let since = rooms.since.remove(room);
@@ -52,14 +52,15 @@ mod tests {
 
     #[test]
     fn it_has_a_bound_and_the_oldest_goes_first() {
-        let (frozen, room) = (FrozenRooms::default(), |n: usize| format!("r{n}").parse::<RoomName>().unwrap());
-        for n in 0..FROZEN_ROOMS {
-            assert_eq!(frozen.add(&room(n)), None);
+        let (regressed, room) =
+            (RegressedRooms::default(), |n: usize| format!("r{n}").parse::<RoomName>().unwrap());
+        for n in 0..REGRESSED_ROOMS {
+            assert_eq!(regressed.add(&room(n)), None);
         }
-        assert_eq!(frozen.add(&room(0)), None, "it is there already");
-        assert!(frozen.remove(&room(0)) && !frozen.remove(&room(0)));
-        assert_eq!(frozen.add(&room(FROZEN_ROOMS)), None);
-        assert_eq!(frozen.add(&room(0)), Some(room(1)));
-        assert!(frozen.contains(&room(0)) && !frozen.contains(&room(1)));
+        assert_eq!(regressed.add(&room(0)), None, "it is there already");
+        assert!(regressed.remove(&room(0)) && !regressed.remove(&room(0)));
+        assert_eq!(regressed.add(&room(REGRESSED_ROOMS)), None);
+        assert_eq!(regressed.add(&room(0)), Some(room(1)));
+        assert!(regressed.contains(&room(0)) && !regressed.contains(&room(1)));
     }
 }

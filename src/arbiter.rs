@@ -1,0 +1,358 @@
+//! The rules: who gets the asset, in which order everyone hears of it, and what becomes of a lost reply.
+//! No sockets, no drivers.
+//!
+//! A change goes `batch` -> `select` or `commands` -> `events` -> `room`. Modules below import only modules above
+//! them in this list, except for the last group, which the others serve.
+
+mod clock;
+mod config;
+mod meters;
+mod node;
+mod refusal;
+mod task;
+mod vital;
+
+mod log;
+mod parts;
+mod presence;
+mod roster;
+mod snapshot;
+mod sold_out;
+mod view;
+
+mod baseline;
+mod mailbox;
+mod queue;
+mod registry;
+mod regressed_rooms;
+mod room;
+
+mod holdings;
+mod in_flight;
+mod limits;
+mod readiness;
+mod reconstruct;
+mod regression;
+mod repair;
+mod retry;
+
+mod batch;
+mod commands;
+mod events;
+mod select;
+mod verdicts;
+
+mod heartbeat;
+mod join;
+mod member;
+mod removal;
+mod resync;
+mod resync_all;
+mod room_json;
+mod rooms;
+mod upkeep;
+
+use std::sync::Arc;
+
+use tokio::{sync::oneshot, time::Instant};
+use tokio_util::task::AbortOnDropHandle;
+
+use self::{
+    batch::Batches,
+    commands::Commands,
+    events::Events,
+    heartbeat::Heartbeats,
+    holdings::Holdings,
+    join::Joins,
+    mailbox::Once,
+    meters::StoreCall,
+    node::Node,
+    queue::{Answer, Ask, Command, Job},
+    readiness::{Readiness, probe},
+    registry::Registry,
+    regressed_rooms::RegressedRooms,
+    regression::Regression,
+    removal::Removal,
+    repair::Repair,
+    resync::Resync,
+    resync_all::ResyncAll,
+    retry::StoreCalls,
+    rooms::Rooms,
+    select::Selects,
+    task::spawn_eager,
+    upkeep::{Receiver, Upkeep},
+};
+pub use self::{
+    config::Config,
+    mailbox::Mailbox,
+    member::{Join, Member, Ready, Resume},
+    refusal::{JoinError, Refusal, Scope},
+    room_json::{AssetsJson, Outdated, RoomJson, RoomState},
+    vital::Vital,
+};
+use crate::{
+    bus::Bus,
+    model::{AssetName, AssetState, Grant, PlayerName, RoomName, ServerMessage, Units, limits::HOLDERS_PAGE},
+    store::{Created, Store},
+};
+
+/// Decides for every room of this node.
+pub struct Arbiter {
+    node: Arc<Node>,
+    calls: Arc<StoreCalls>,
+    readiness: Arc<Readiness>,
+    rooms: Arc<Rooms>,
+    batches: Arc<Batches>,
+    joins: Joins,
+    removal: Arc<Removal>,
+    heartbeats: Arc<Heartbeats>,
+    vital: Arc<Vital>,
+    _tasks: Vec<AbortOnDropHandle<()>>,
+}
+
+impl Arbiter {
+    /// An arbiter over a store and a bus. Its upkeep runs on the current runtime until the arbiter is dropped. `seed`
+    /// decides ids and jitter. Metrics are registered with the current recorder.
+    #[must_use]
+    pub fn start(config: Config, store: Arc<dyn Store>, bus: Arc<dyn Bus>, seed: u64) -> Arc<Self> {
+        let node = Node::new(config, store, bus, seed);
+        let regressed = Arc::<RegressedRooms>::default();
+        let registry = Registry::new(Arc::clone(&node.clock), Arc::clone(&node.bus), Arc::clone(&regressed));
+        let readiness = Arc::new(Readiness::new());
+        let calls = StoreCalls::new(node.clone(), registry.clone(), readiness.clone());
+        let holdings = Arc::new(Holdings::new(node.clone(), calls.clone()));
+        let regression =
+            Regression::new(node.clone(), calls.clone(), holdings.clone(), registry.clone(), regressed);
+        let repair = Repair::new(node.clone(), calls.clone(), holdings, regression.clone());
+        let events = Events::new(node.clone(), calls.clone(), repair.clone(), regression.clone());
+        let selects = Selects::new(node.clone(), calls.clone(), regression.clone(), events.clone());
+        let commands = Commands::new(node.clone(), calls.clone(), regression.clone(), events.clone());
+        let batches = Batches::new(node.clone(), selects, commands);
+        let heartbeats = Heartbeats::new(node.clone(), registry.clone());
+        let rooms = Arc::new(Rooms::new(
+            node.clone(),
+            calls.clone(),
+            registry.clone(),
+            regression.clone(),
+            repair.clone(),
+            heartbeats.clone(),
+        ));
+        let joins =
+            Joins::new(node.clone(), rooms.clone(), repair.clone(), batches.clone(), heartbeats.clone());
+        let resync = Resync::new(node.clone(), calls.clone(), repair, regression.clone());
+        let resync_all = ResyncAll::new(registry.clone(), resync.clone());
+        let removal =
+            Arc::new(Removal::new(node.clone(), calls.clone(), registry.clone(), regression, resync.clone()));
+        let receiver = Receiver {
+            rooms: registry.clone(),
+            heartbeats: heartbeats.clone(),
+            events,
+            removal: removal.clone(),
+            resync_all,
+        };
+        let upkeep = Upkeep::new(node.clone(), calls.clone(), registry, heartbeats.clone(), resync);
+        let vital = Arc::<Vital>::default();
+        let tasks = start_tasks(&node, &readiness, &vital, upkeep, receiver);
+        Arc::new(Self {
+            node,
+            calls,
+            readiness,
+            rooms,
+            batches,
+            joins,
+            removal,
+            heartbeats,
+            vital,
+            _tasks: tasks,
+        })
+    }
+
+    /// Whether players may be sent here: the store has taken a change, and does not refuse changes now. A store that
+    /// becomes unreachable later leaves the node ready, because all other nodes have the same store.
+    ///
+    /// # Errors
+    /// What the node waits for, in the store's words.
+    pub fn ready(&self) -> Result<(), String> {
+        self.node.store.status().map_err(|error| error.to_string())?;
+        self.readiness.now()
+    }
+
+    /// Waits for the store's first answer, however long that takes.
+    ///
+    /// # Errors
+    /// Why the store will never answer: the configuration must be changed.
+    pub async fn store_reached(&self) -> Result<(), String> {
+        self.readiness.reached().await
+    }
+
+    /// Whether every task runs that the node needs. The server adds its own.
+    #[must_use]
+    pub fn vital(&self) -> &Arc<Vital> {
+        &self.vital
+    }
+
+    /// Makes a member of a room: subscribe, then snapshot, then stream. The welcome is the first thing ready.
+    ///
+    /// # Errors
+    /// [`JoinError`]: the room or node is full, or the store is unreachable and there is no view of the room.
+    pub async fn join(&self, join: Join) -> Result<Member, JoinError> {
+        self.joins.join(join).await
+    }
+
+    /// Creates an asset, or finds it created with the same units.
+    ///
+    /// # Errors
+    /// `Conflict`, `LimitReached`, `StoreUnavailable`, `OutcomeUnknown`.
+    pub async fn create(&self, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created, Refusal> {
+        let about_request = |refusal: Refusal| refusal.about(Scope::Request);
+        limits::check_units(&self.node.config, units).map_err(about_request)?;
+        limits::check_units_of_store(self.node.store.limits().units, units).map_err(about_request)?;
+        self.command(room, asset, true, |answer| Command::Create(units, answer)).await
+    }
+
+    /// Selects in a player's name. Answers a `Selection` or an `Error`.
+    pub async fn select(&self, room: &RoomName, asset: &AssetName, player: &PlayerName) -> ServerMessage {
+        self.ask(room, asset, player, Job::Select).await
+    }
+
+    /// Releases in a player's name. Answers a `Release` or an `Error`.
+    pub async fn release(&self, room: &RoomName, asset: &AssetName, player: &PlayerName) -> ServerMessage {
+        self.ask(room, asset, player, |ask| Job::Command(Command::Release(ask))).await
+    }
+
+    /// Adds `n` units, if the asset's revision is `condition` or there is no condition.
+    ///
+    /// # Errors
+    /// `UnknownAsset`, `Conflict`, `LimitReached`, `StoreUnavailable`, `OutcomeUnknown`.
+    pub async fn restock(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        n: Units,
+        condition: Option<u64>,
+    ) -> Result<AssetState, Refusal> {
+        limits::check_units(&self.node.config, n).map_err(|refusal| refusal.about(Scope::Request))?;
+        self.command(room, asset, false, |answer| Command::Restock { n, condition, answer }).await
+    }
+
+    /// Removes an asset and answers the revision of its removal.
+    ///
+    /// # Errors
+    /// `UnknownAsset`, `StoreUnavailable`, `OutcomeUnknown`.
+    pub async fn remove_asset(&self, room: &RoomName, asset: &AssetName) -> Result<u64, Refusal> {
+        self.command(room, asset, false, Command::Remove).await
+    }
+
+    /// Removes a room with everything in it and sends its members away.
+    ///
+    /// # Errors
+    /// `UnknownRoom`, `StoreUnavailable`, `OutcomeUnknown`.
+    pub async fn remove_room(&self, room: &RoomName) -> Result<(), Refusal> {
+        self.removal.remove(room).await
+    }
+
+    /// A copy of a room's state.
+    ///
+    /// # Errors
+    /// `UnknownRoom`: no assets stored and no members; `StoreUnavailable`.
+    pub async fn room(&self, name: &RoomName) -> Result<RoomState, Refusal> {
+        room_json::room_state(&self.rooms, name).await
+    }
+
+    /// A room's state, encoded once for all readers.
+    ///
+    /// # Errors
+    /// `UnknownRoom`: no assets stored and no members; `StoreUnavailable`.
+    pub async fn room_json(&self, name: &RoomName) -> Result<RoomJson, Refusal> {
+        room_json::room_json(&self.rooms, name).await
+    }
+
+    /// A page of an asset's holders, by revision, at most [`HOLDERS_PAGE`].
+    ///
+    /// # Errors
+    /// `UnknownAsset`, `StoreUnavailable`.
+    pub async fn holders(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<Grant>, Refusal> {
+        let limit = limit.min(HOLDERS_PAGE);
+        let page = || self.node.store.holders(room, asset, after, limit);
+        self.calls.read(StoreCall::Holders, room, page).await
+    }
+
+    /// This node leaves: its players leave on all other nodes at once.
+    pub async fn farewell(&self) {
+        self.heartbeats.farewell().await;
+    }
+
+    /// Makes no more store calls, and waits for those in flight, for a second at most. Afterwards the store may be
+    /// closed.
+    pub async fn stop(&self) {
+        self.calls.stop().await;
+    }
+
+    async fn ask(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        player: &PlayerName,
+        job: impl FnOnce(Ask) -> Job,
+    ) -> ServerMessage {
+        let may_create = self.node.config.units_of_new(asset).is_some();
+        let room = match self.rooms.open_for_change(room, asset, may_create).await {
+            Ok(room) => room,
+            Err(refusal) => {
+                let temporary = refusal.temporary();
+                let Refusal { code, message, .. } = refusal;
+                return ServerMessage::Error { code, message, request_id: None, temporary };
+            }
+        };
+        let once = Once::new();
+        let mailbox = Arc::clone(&once.0);
+        let ask = Ask { player: player.clone(), request_id: None, mailbox, since: Instant::now() };
+        self.batches.submit(&room, asset.clone(), job(ask));
+        once.reply().await
+    }
+
+    async fn command<T>(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        may_create: bool,
+        command: impl FnOnce(Answer<T>) -> Command,
+    ) -> Result<T, Refusal> {
+        let (sender, receiver) = oneshot::channel();
+        let command = command(Answer { sender, since: Instant::now() });
+        let room = self.rooms.open_for_change(room, asset, may_create).await?;
+        self.batches.submit(&room, asset.clone(), Job::Command(command));
+        receiver.await.unwrap_or_else(|_| Err(Refusal::outcome_unknown()))
+    }
+}
+
+fn start_tasks(
+    node: &Arc<Node>,
+    readiness: &Arc<Readiness>,
+    vital: &Arc<Vital>,
+    upkeep: Upkeep,
+    receiver: Receiver,
+) -> Vec<AbortOnDropHandle<()>> {
+    if node.store.shared() && !node.bus.reaches_other_nodes() {
+        let within = node.config.resync_interval;
+        tracing::warn!(
+            ?within,
+            "the bus reaches no other node: what others change in this store is seen by and by"
+        );
+    }
+    let probe = spawn_eager(probe(Arc::clone(node), Arc::clone(readiness)));
+    let mut tasks: Vec<_> = probe.map(AbortOnDropHandle::new).into_iter().collect();
+    let upkeep = vital.guard("the arbiter's upkeep", upkeep.run());
+    tasks.push(AbortOnDropHandle::new(tokio::spawn(upkeep)));
+    if let Some(incoming) = node.bus.incoming() {
+        let receive = vital.guard("the arbiter's ear on the bus", receiver.run(incoming));
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(receive)));
+    }
+    tasks
+}

@@ -1,0 +1,127 @@
+//! What becomes of a change after the store has made it: events are published to the other nodes, applied to the
+//! view, and broadcast to the members. A view that turns out to be behind is repaired.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    baseline::Baseline,
+    meters::StoreCall,
+    node::Node,
+    registry::RoomHandle,
+    regression::{Missing, Regression},
+    repair::{GAP_WAIT, Publish, Repair},
+    retry::StoreCalls,
+    task::spawn_eager,
+};
+use crate::{
+    bus::BusMessage,
+    model::{AssetName, AssetState, Change, Event, limits::HOLDERS_SHOWN},
+    store::Done,
+};
+
+pub(super) struct Events {
+    node: Arc<Node>,
+    calls: Arc<StoreCalls>,
+    repair: Arc<Repair>,
+    regression: Arc<Regression>,
+}
+
+impl Events {
+    pub(super) fn new(
+        node: Arc<Node>,
+        calls: Arc<StoreCalls>,
+        repair: Arc<Repair>,
+        regression: Arc<Regression>,
+    ) -> Arc<Self> {
+        Arc::new(Self { node, calls, repair, regression })
+    }
+
+    /// Publishes this node's own events and applies them.
+    pub(super) fn broadcast(self: &Arc<Self>, room: &RoomHandle, events: Vec<Event>) {
+        if events.is_empty() {
+            return;
+        }
+        if self.node.bus.reaches_other_nodes() {
+            for event in &events {
+                self.node.bus.publish(&room.name, &BusMessage::Event(event.clone()));
+            }
+        }
+        self.apply(room, events);
+    }
+
+    /// Applies events of any node. Events ahead of the view wait; the gap before them is repaired if it stays.
+    pub(super) fn apply(self: &Arc<Self>, room: &RoomHandle, events: Vec<Event>) {
+        let assets: BTreeSet<_> = events.iter().map(|event| event.asset.clone()).collect();
+        for asset in room.apply(events) {
+            self.repair.start(room, &asset, None, GAP_WAIT, Publish::Never);
+        }
+        for asset in assets {
+            if room.with(|state| state.view.lacks_holders(&asset)) {
+                let (events, room) = (Arc::clone(self), room.clone());
+                spawn_eager(async move { events.refill_holders(&room, &asset).await });
+            }
+        }
+    }
+
+    async fn refill_holders(&self, room: &RoomHandle, asset: &AssetName) {
+        let page = || self.node.store.holders(&room.name, asset, None, HOLDERS_SHOWN);
+        if let Ok(page) = self.calls.read(StoreCall::Holders, &room.name, page).await {
+            room.with(|state| state.view.set_holders(asset, page));
+        }
+    }
+
+    /// Compares the view with a state that the store just answered, and repairs what is behind. With
+    /// [`Publish::Always`] no other node published the missing events, so the repair starts at once.
+    pub(super) fn compare(&self, room: &RoomHandle, state: &AssetState, publish: Publish) {
+        if room.with(|room| room.view.is_behind(&state.asset, state.revision)) {
+            let wait = if publish == Publish::Always { Duration::ZERO } else { GAP_WAIT };
+            self.repair.start(room, &state.asset, Some(state.revision), wait, publish);
+        }
+    }
+
+    /// Takes note of a stored state that no change of ours made: it may be newer than the view, or show a loss.
+    pub(super) fn observe(&self, room: &RoomHandle, before: Baseline, stored: &AssetState) {
+        if !self.regression.detect(room, before, stored, 0) {
+            self.compare(room, stored, Publish::Never);
+        }
+    }
+
+    /// Broadcasts one change that the store made, as it stands right after it. The change of a retried call may have
+    /// been made earlier; a repair finds it.
+    pub(super) fn publish_change(
+        self: &Arc<Self>,
+        room: &RoomHandle,
+        before: Baseline,
+        done: Done,
+        change: impl FnOnce(&AssetState) -> Change,
+    ) -> AssetState {
+        let Done { state, repeated } = done;
+        let changes = u64::from(!repeated);
+        if self.regression.detect(room, before, &state, changes) {
+            return state;
+        }
+        if !repeated {
+            let change = change(&state);
+            self.broadcast(room, vec![Event::of(&state, state.revision, state.remaining, change)]);
+        }
+        self.compare(room, &state, if repeated { Publish::Always } else { Publish::Never });
+        state
+    }
+
+    /// Finds out why the store does not have an asset, and takes note of its state if the store has it by now.
+    pub(super) async fn explain_missing(
+        &self,
+        room: &RoomHandle,
+        asset: &AssetName,
+        before: Baseline,
+        deadline: Instant,
+    ) -> Missing {
+        let missing = self.regression.explain_missing(room, asset, before, deadline).await;
+        if let Missing::Found(stored) = &missing {
+            self.observe(room, before, stored);
+        }
+        missing
+    }
+}

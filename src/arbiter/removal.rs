@@ -1,0 +1,77 @@
+//! Removes rooms, on request or because another node did.
+
+use std::sync::Arc;
+
+use tokio::time::{Instant, sleep};
+
+use super::{
+    meters::StoreCall,
+    node::Node,
+    refusal::Refusal,
+    registry::{Registry, RoomHandle},
+    regression::Regression,
+    repair::GAP_WAIT,
+    resync::Resync,
+    retry::StoreCalls,
+    task::spawn_eager,
+};
+use crate::{bus::BusMessage, model::RoomName};
+
+pub(super) struct Removal {
+    node: Arc<Node>,
+    calls: Arc<StoreCalls>,
+    rooms: Arc<Registry>,
+    regression: Arc<Regression>,
+    resync: Arc<Resync>,
+}
+
+impl Removal {
+    pub(super) fn new(
+        node: Arc<Node>,
+        calls: Arc<StoreCalls>,
+        rooms: Arc<Registry>,
+        regression: Arc<Regression>,
+        resync: Arc<Resync>,
+    ) -> Self {
+        Self { node, calls, rooms, regression, resync }
+    }
+
+    /// Removes a room with everything in it and sends its members away.
+    ///
+    /// # Errors
+    /// `UnknownRoom`, `StoreUnavailable`, `OutcomeUnknown`.
+    pub(super) async fn remove(&self, room: &RoomName) -> Result<(), Refusal> {
+        let read = || self.node.store.revisions(room);
+        let stored = self.calls.read(StoreCall::Revisions, room, read).await?;
+        let has_members = self.rooms.get_with_members(room).is_some();
+        if stored.is_empty() && !has_members && !self.regression.is_regressed(room) {
+            return Err(Refusal::unknown_room(room));
+        }
+        let deadline = self.node.deadline(Instant::now());
+        let remove = || self.node.store.remove_room(room);
+        self.calls.call_with_retry(StoreCall::RemoveRoom, room, deadline, remove).await?;
+        self.forget(room);
+        self.node.bus.publish(room, &BusMessage::RoomRemoved);
+        Ok(())
+    }
+
+    /// The room was removed.
+    pub(super) fn forget(&self, name: &RoomName) {
+        if let Some(room) = self.rooms.get_or_else(name, || self.regression.forget_inactive(name)) {
+            self.clear(room);
+        }
+    }
+
+    /// Sends the members away. Events of the re-created room may have arrived before the news of the removal; the
+    /// comparison that follows reads them from the store.
+    fn clear(&self, room: RoomHandle) {
+        room.clear(|| self.regression.forget(&room.name));
+        if self.node.store.shared() {
+            let resync = Arc::clone(&self.resync);
+            spawn_eager(async move {
+                sleep(GAP_WAIT).await;
+                resync.run(&room).await;
+            });
+        }
+    }
+}
