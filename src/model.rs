@@ -3,6 +3,7 @@
 pub mod limits;
 
 mod asset;
+mod backoff;
 mod client_message;
 mod close;
 mod duration;
@@ -10,12 +11,14 @@ mod error;
 mod event;
 mod log_throttle;
 mod name;
+mod one_line;
 mod redact;
 mod request_id;
 mod server_message;
 mod slots;
 
 pub use asset::{AssetState, Grant, Millis, RevisionRow, Units};
+pub use backoff::{Backoff, jittered};
 pub use client_message::{ClientMessage, Rejected};
 pub use close::{CloseCode, CloseReason};
 pub use duration::{duration, room_ttl};
@@ -23,6 +26,7 @@ pub use error::ErrorCode;
 pub use event::{Change, Event};
 pub use log_throttle::LogThrottle;
 pub use name::{AssetName, InvalidName, Name, PlayerName, RoomName};
+pub use one_line::one_line;
 pub use redact::{line_without_secrets, option_name, without_secrets};
 pub use request_id::RequestId;
 pub use server_message::{Present, ServerMessage, SoldOut, Welcome};

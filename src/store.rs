@@ -24,6 +24,7 @@ mod optimistic;
 mod outcome;
 #[cfg(feature = "redis")]
 mod redis;
+mod rules;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 

@@ -97,7 +97,7 @@ pub(crate) fn worksheet(players: usize, [many, seldom, some, one]: [&Figures; 4]
     // The rest of the usage, without resyncs.
     let rest = seldom.idle - comparison.times(seldom.idle.0[Counts::COMPARISONS]);
     let heartbeat = rest.each(seldom.idle.0[Counts::PUBLISHED]);
-    println!("\nFor the worksheet of deploy/README.md:");
+    println!("\nFor the worksheet of deploy/capacity.md:");
     println!(
         "  an idle connection: {:.1} KB ({players} in one room), {:.1} KB (100 in each)",
         one.memory / 1e3,

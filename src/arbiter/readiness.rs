@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{meters::StoreCall, node::Node};
 use crate::{
-    model::{LogThrottle, RoomName},
+    model::{Backoff, LogThrottle, RoomName, one_line},
     store::{StoreError, StoreErrorCause},
 };
 
@@ -143,19 +143,18 @@ impl Readiness {
 
 /// In one line of bounded length.
 fn told(error: &StoreError) -> String {
-    let line = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = one_line(&error.to_string());
     line.chars().take(TOLD).collect()
 }
 
 /// Probes the store until it takes a change, and again whenever a call failed.
 pub(super) async fn probe(node: Arc<Node>, readiness: Arc<Readiness>) {
     let mut doubts = readiness.doubts.subscribe();
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, PROBE_EVERY);
     loop {
         doubts.mark_unchanged();
         let answered = probe_once(&node, &readiness).await;
-        pause = if answered { PROBE_EVERY } else { (pause * 2).min(PROBE_EVERY) };
-        let rest = node.jitter(pause);
+        let rest = node.jitter(if answered { PROBE_EVERY } else { backoff.next_pause() });
         if answered && doubts.changed().await.is_err() {
             return;
         }

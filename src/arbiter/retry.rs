@@ -14,7 +14,7 @@ use super::{
     registry::Registry,
 };
 use crate::{
-    model::{ErrorCode, RoomName},
+    model::{Backoff, ErrorCode, RoomName},
     store::{self, StoreError, StoreErrorKind},
 };
 
@@ -60,7 +60,7 @@ impl StoreCalls {
     {
         let Some(_in_flight) = self.in_flight.begin() else { return Err(Refusal::store_unavailable()) };
         let mut uncertain = false;
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             let started = Instant::now();
             let patience = (deadline.saturating_duration_since(started) / 2).max(SHORTEST_ATTEMPT);
@@ -81,12 +81,11 @@ impl StoreCalls {
             }
             self.readiness.failed(call, Some(room), &error);
             uncertain |= error.kind() == StoreErrorKind::OutcomeUnknown;
-            let rest = self.node.jitter(pause);
+            let rest = self.node.jitter(backoff.next_pause());
             if Instant::now() + rest >= deadline || self.in_flight.is_ending() {
                 return Err(if uncertain { self.outcome_unknown(room) } else { Refusal::from(&error) });
             }
             sleep(rest).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 

@@ -7,7 +7,7 @@ use hyper::{Method, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::time::Instant;
 
-use crate::model::{AssetName, AssetState, ErrorCode, RoomName, Units, limits::HOLDERS_PAGE};
+use crate::model::{AssetName, AssetState, Backoff, ErrorCode, RoomName, Units, limits::HOLDERS_PAGE};
 
 use super::{
     AdminKey, BotsError, NodeUrl,
@@ -114,7 +114,7 @@ impl Api {
     /// Retries until there is a response, the response is a permanent error, or time runs out.
     async fn ask(&self, ask: &Ask) -> Result<HttpAnswer, BotsError> {
         let begun = Instant::now();
-        let mut wait = BACKOFF.0;
+        let mut backoff = Backoff::new(BACKOFF.0, Duration::from_secs(2));
         loop {
             let at = self.node.load(Ordering::Relaxed);
             let node = &self.nodes[at % self.nodes.len()];
@@ -124,12 +124,12 @@ impl Api {
                 Ok(answer) => refused(ask, &answer),
                 Err(reason) => BotsError::Unreachable { url: node.to_string(), reason },
             };
+            let wait = backoff.next_pause();
             if begun.elapsed() + wait > PATIENCE {
                 return Err(failure);
             }
             self.node.store(at.wrapping_add(1), Ordering::Relaxed);
             tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(Duration::from_secs(2));
         }
     }
 }

@@ -3,7 +3,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use tokio::time::{Instant, sleep};
 
-use crate::model::AssetName;
+use crate::model::{AssetName, Backoff};
 
 use super::{
     BotsError,
@@ -23,17 +23,17 @@ pub(super) async fn quiesce(
     baselines: &[Baseline],
 ) -> Result<Vec<Stored>, BotsError> {
     let deadline = Instant::now() + QUIET;
-    let mut wait = Duration::from_millis(10);
+    let mut backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
     loop {
         let stored = read(api, &round.names, baselines).await?;
         let revisions: Vec<u64> = stored.iter().map(|asset| asset.revision).collect();
+        let wait = backoff.next_pause();
         let quiet = stored.iter().all(Stored::is_settled)
             && recorders.iter().all(|recorder| recorder.has_reached(&revisions));
         if quiet || Instant::now() + wait > deadline {
             return Ok(stored);
         }
         sleep(wait).await;
-        wait = (wait * 2).min(Duration::from_secs(1));
     }
 }
 

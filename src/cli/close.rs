@@ -1,7 +1,7 @@
 use std::{convert::Infallible, future::pending, time::Duration};
 
 use anyhow::anyhow;
-use asset_arbiter::{arbiter::Arbiter, store::Store};
+use asset_arbiter::{arbiter::Arbiter, model::one_line, store::Store};
 use tokio::time::timeout;
 
 /// The timeout for closing the store.
@@ -10,7 +10,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Stops the server when the store has failed for good.
 pub(crate) async fn mind(store: &dyn Store, arbiter: &Arbiter) -> Infallible {
     let why = store.failed().await.to_string();
-    arbiter.vital().fail(why.split_whitespace().collect::<Vec<_>>().join(" "));
+    arbiter.vital().fail(one_line(&why));
     pending().await
 }
 
@@ -32,8 +32,7 @@ pub(crate) async fn close(store: &dyn Store, ended: anyhow::Result<()>) -> anyho
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("it takes longer than {PATIENCE:?}"),
     };
-    let trouble =
-        format!("cannot close the store: {}", trouble.split_whitespace().collect::<Vec<_>>().join(" "));
+    let trouble = format!("cannot close the store: {}", one_line(&trouble));
     Err(match ended {
         Ok(()) => anyhow!(trouble),
         Err(error) => anyhow!("{error:#}; {trouble}"),

@@ -3,14 +3,13 @@ use std::{collections::HashSet, io::IsTerminal, net::SocketAddr, time::Duration}
 use asset_arbiter::{
     arbiter,
     bus::{self, DRIVERS as BUSES, SWITCHED_OFF as BUSES_OFF},
-    model::{AssetName, Units, without_secrets},
+    model::{AssetName, Units, one_line, without_secrets},
     server::{Secret, Settings},
     store::{self, DRIVERS as STORES, Options, SWITCHED_OFF as STORES_OFF},
 };
 
 use super::{
     key::{admin_key, loose_files},
-    layers::one_line,
     serve_args::{LogFormat, ServeArgs},
 };
 

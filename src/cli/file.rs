@@ -1,8 +1,7 @@
 use std::path::Path;
 
+use asset_arbiter::model::one_line;
 use toml::{Table, Value};
-
-use super::layers::one_line;
 
 /// The values of a `--config` file that have not been taken yet.
 #[derive(Debug, Default)]

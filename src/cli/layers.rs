@@ -5,7 +5,7 @@ use std::{env, ffi::OsString, io::IsTerminal, path::PathBuf, process::ExitCode};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, FromArgMatches, parser::ValueSource};
 
-use asset_arbiter::{bus, model::line_without_secrets, store};
+use asset_arbiter::{bus, model::line_without_secrets, model::one_line, store};
 
 use super::{Cli, file::File, key::UNSET_IT, say, serve_args::ServeArgs};
 
@@ -181,9 +181,4 @@ fn is_list(arg: &Arg) -> bool {
 fn essence(message: &str) -> String {
     let end = message.find("\nFor more information").unwrap_or(message.len());
     one_line(&message[..end]).trim_start_matches("error: ").to_owned()
-}
-
-/// Fatal errors are printed on one line.
-pub(super) fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,7 +1,11 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::anyhow;
-use asset_arbiter::{arbiter::Arbiter, bus::Bus, model::LogThrottle};
+use asset_arbiter::{
+    arbiter::Arbiter,
+    bus::Bus,
+    model::{Backoff, LogThrottle, one_line},
+};
 use tokio::time::{sleep, timeout};
 
 /// The timeout of one ping of the bus.
@@ -25,7 +29,8 @@ pub(crate) async fn hopeless(arbiter: Arc<Arbiter>, bus: Arc<dyn Bus>) -> anyhow
 
 /// Pings the bus until it answers or fails permanently.
 async fn reach(bus: &dyn Bus) -> Result<(), String> {
-    let (mut pause, warnings) = (FIRST_PAUSE, LogThrottle::each_minute());
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+    let warnings = LogThrottle::each_minute();
     loop {
         let why = match timeout(PATIENCE, bus.ping()).await {
             Ok(Ok(())) => return Ok(()),
@@ -36,12 +41,11 @@ async fn reach(bus: &dyn Bus) -> Result<(), String> {
         if let Some(held_back) = warnings.due() {
             tracing::warn!(why, held_back, "the bus is not reached yet");
         }
-        sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        sleep(backoff.next_pause()).await;
     }
 }
 
 /// On one line, like every fatal error.
 fn said(flag: &str, error: &str) -> anyhow::Error {
-    anyhow!("cannot use {flag}: {}", error.split_whitespace().collect::<Vec<_>>().join(" "))
+    anyhow!("cannot use {flag}: {}", one_line(error))
 }

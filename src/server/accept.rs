@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tracing::{Instrument, field::Empty};
 
 use super::{App, connection::connection};
+use crate::model::Backoff;
 
 /// The first pause after an accept fails for lack of file descriptors or memory. Doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -54,18 +55,18 @@ fn stream_ready(stream: TcpStream) -> TcpStream {
 /// Counts failed accepts, logs them at intervals and backs off.
 struct AcceptErrorLog {
     errors: Counter,
-    pause: Duration,
+    backoff: Backoff,
     told: Option<Instant>,
 }
 
 impl AcceptErrorLog {
     fn new(app: &App) -> Self {
         let errors = app.metrics.scope(|| metrics::counter!("asset_arbiter_accept_errors_total"));
-        Self { errors, pause: FIRST_PAUSE, told: None }
+        Self { errors, backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE), told: None }
     }
 
     fn over(&mut self) {
-        self.pause = FIRST_PAUSE;
+        self.backoff.reset();
     }
 
     async fn pass(&mut self, error: &io::Error) {
@@ -76,8 +77,7 @@ impl AcceptErrorLog {
         }
         // An aborted connection affects nobody else. Any other error would recur immediately.
         if error.kind() != io::ErrorKind::ConnectionAborted {
-            tokio::time::sleep(self.pause).await;
-            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+            tokio::time::sleep(self.backoff.next_pause()).await;
         }
     }
 }

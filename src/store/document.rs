@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 pub(super) use self::backend::{DocumentBackend, Documents};
-use super::optimistic::{Change, Counter, FIRST, LastCalls, Record};
+use super::optimistic::{Change, Counter, FIRST, LastCalls, Record, shown};
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, Units};
 
 /// An asset. As JSON it takes about 50 bytes per holder, 100 at most, and a few hundred bytes besides.
@@ -86,7 +86,7 @@ impl Document {
     }
 
     pub(super) fn state(&self, asset: &AssetName) -> AssetState {
-        self.counter.state(asset, &self.page(None, FIRST))
+        shown(&self.counter, asset, &self.page(None, FIRST))
     }
 
     /// At most `limit` holders whose grant is newer than a revision, ordered by revision.

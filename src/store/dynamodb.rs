@@ -108,7 +108,7 @@ impl RecordStore for DynamoStore {
 
     async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<Option<AssetState>> {
         let (record, _) = self.record(AssetKey { room, asset }, &[]).await?;
-        Ok(record.map(|record| record.counter.state(asset, &record.first)))
+        Ok(record.map(|record| record.state(asset)))
     }
 
     async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {

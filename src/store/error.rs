@@ -1,5 +1,7 @@
 use std::{error::Error, fmt, time::Duration};
 
+use crate::model::{AssetName, PlayerName, Units};
+
 /// A failed store call: the store, the kind of failure, and the driver's own error as source.
 #[derive(Debug)]
 pub struct StoreError {
@@ -104,6 +106,34 @@ impl StoreError {
     /// An error of `store` without a source. The cause follows from the kind.
     pub fn new(store: &'static str, kind: StoreErrorKind, message: impl Into<String>) -> Self {
         Self { store, kind, cause: None, message: message.into(), hopeless: false, source: None }
+    }
+
+    /// The room has no such asset.
+    pub(super) fn unknown_asset(store: &'static str, asset: &AssetName) -> Self {
+        Self::new(store, StoreErrorKind::UnknownAsset, format!("the room has no asset {asset}"))
+    }
+
+    /// The player holds no unit of the asset.
+    pub(super) fn not_held(store: &'static str, asset: &AssetName, player: &PlayerName) -> Self {
+        let message = format!("player {player} does not hold asset {asset}");
+        Self::new(store, StoreErrorKind::NotHeld, message)
+    }
+
+    /// The asset was created with other units than the call asks for.
+    pub(super) fn other_units(store: &'static str, asset: &AssetName, created: Units, asked: Units) -> Self {
+        let message = format!("asset {asset} was created with {created} units, not {asked}");
+        Self::new(store, StoreErrorKind::Conflict, message)
+    }
+
+    /// The asset is at another revision than the call's condition.
+    pub(super) fn other_revision(store: &'static str, asset: &AssetName, revision: u64) -> Self {
+        Self::new(store, StoreErrorKind::Conflict, format!("asset {asset} is at revision {revision}"))
+    }
+
+    /// The asset would have more units than the store can count.
+    pub(super) fn too_many_units(store: &'static str, asset: &AssetName, most: Units) -> Self {
+        let message = format!("asset {asset} cannot have more than {most} units in this store");
+        Self::new(store, StoreErrorKind::LimitReached, message)
     }
 
     /// A call that was given up after `within`. It may have taken effect.

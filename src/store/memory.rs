@@ -7,6 +7,7 @@ mod asset;
 mod calls;
 mod count;
 mod expiry;
+mod held;
 
 use std::{
     collections::BTreeMap,
@@ -22,10 +23,12 @@ use self::{
     asset::Asset,
     count::Count,
     expiry::{Entry, Expiry},
+    held::Held,
 };
 use super::{
     Call, Created, Done, Driver, Limits, Options, Result, Selected, Store, StoreError, StoreErrorKind,
     outcome::Outcome,
+    rules::{self, Ask, Decided},
 };
 use crate::model::{
     AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units, without_secrets,
@@ -40,6 +43,8 @@ pub(super) const DRIVER: Driver = Driver {
     check: |url, _| check(url),
     open,
 };
+
+const NAME: &str = "memory";
 
 /// Maximum number of expired rooms removed when one is added. Expired rooms only accumulate while rooms are
 /// added, so removing more than one per addition suffices, and no call waits for a full sweep.
@@ -105,18 +110,48 @@ impl MemoryStore {
         changed
     }
 
-    /// Runs `change` on an existing asset or tombstone.
-    fn with_asset<T>(
+    /// Decides a call on an asset that exists, and answers what `answer` makes of the asset afterwards.
+    fn decide<T>(
         &self,
         call: Call,
         room: &RoomName,
         asset: &AssetName,
-        change: impl FnOnce(&mut Asset) -> Result<T>,
+        ask: Ask<'_>,
+        answer: impl FnOnce(Decided, &Asset) -> T,
     ) -> Result<T> {
-        let mut room = self.rooms.get_mut(room).ok_or_else(|| unknown(asset))?;
+        let unknown = || StoreError::unknown_asset(NAME, asset);
+        let mut room = self.rooms.get_mut(room).ok_or_else(unknown)?;
         room.used_at = room.used_at.max(call.at);
-        let found = room.assets.get_mut(asset).ok_or_else(|| unknown(asset))?;
-        change(found)
+        room.decide(call, asset, ask, answer).unwrap_or_else(|| Err(unknown()))
+    }
+
+    /// The same on an asset that the call creates if it does not exist.
+    fn decide_or_create<T>(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        (ask, units): (Ask<'_>, Units),
+        answer: impl FnOnce(Decided, &Asset) -> T,
+    ) -> Result<T> {
+        self.with_room(room, call.at, |room| {
+            if !room.assets.contains_key(asset) {
+                self.count.add_one()?;
+                let mut created = Asset::new(call, units);
+                let decided = created.decide(&mut room.held, asset, call, ask, true);
+                let answer = answered(asset, ask, decided, &created, answer);
+                room.assets.insert(asset.clone(), created);
+                return answer;
+            }
+            room.decide(call, asset, ask, answer).unwrap_or_else(|| Err(StoreError::unknown_asset(NAME, asset)))
+        })
+    }
+
+    fn change(&self, call: Call, room: &RoomName, asset: &AssetName, ask: Ask<'_>) -> Result<Done> {
+        self.decide(call, room, asset, ask, |decided, found| Done {
+            state: found.state(asset),
+            repeated: decided.repeated,
+        })
     }
 
     fn read<T>(&self, room: &RoomName, look: impl FnOnce(&Room) -> T) -> Option<T> {
@@ -163,26 +198,11 @@ impl Store for MemoryStore {
     }
 
     async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
-        self.with_room(room, call.at, |room| {
-            let found = room.assets.get_mut(asset);
-            let Some(found) = found else {
-                self.count.add_one()?;
-                let mut made = Asset::new(call, units);
-                made.calls.record(call, Outcome::Changed);
-                let state = made.state(asset);
-                room.assets.insert(asset.clone(), made);
-                return Ok(Created { created: true, state, repeated: false });
-            };
-            let answered = found.calls.answered(call);
-            let outcome = answered.unwrap_or_else(|| found.create_again(call, units));
-            if outcome == Outcome::Refused(StoreErrorKind::Conflict) {
-                return Err(error(
-                    StoreErrorKind::Conflict,
-                    format!("asset {asset} was created with {} units, not {units}", found.created_units),
-                ));
-            }
-            let created = outcome == Outcome::Changed;
-            Ok(Created { created, state: found.state(asset), repeated: answered.is_some() })
+        let ask = Ask::Create { units };
+        self.decide_or_create(call, room, asset, (ask, units), |decided, found| Created {
+            created: decided.outcome == Outcome::Changed,
+            state: found.state(asset),
+            repeated: decided.repeated,
         })
     }
 
@@ -194,19 +214,16 @@ impl Store for MemoryStore {
         players: &[PlayerName],
         create: Option<Units>,
     ) -> Result<Selected> {
-        let Some(units) = create else {
-            return self.with_asset(call, room, asset, |found| found.select(call, asset, players));
+        let ask = Ask::Select { players, create };
+        let answer = |decided: Decided, found: &Asset| Selected {
+            verdicts: decided.verdicts,
+            state: found.state(asset),
+            repeated: decided.repeated,
         };
-        self.with_room(room, call.at, |room| {
-            if let Some(found) = room.assets.get_mut(asset) {
-                return found.select(call, asset, players);
-            }
-            self.count.add_one()?;
-            room.assets
-                .entry(asset.clone())
-                .or_insert_with(|| Asset::new(call, units))
-                .select(call, asset, players)
-        })
+        match create {
+            None => self.decide(call, room, asset, ask, answer),
+            Some(units) => self.decide_or_create(call, room, asset, (ask, units), answer),
+        }
     }
 
     async fn release(
@@ -216,13 +233,7 @@ impl Store for MemoryStore {
         asset: &AssetName,
         player: &PlayerName,
     ) -> Result<Done> {
-        self.with_asset(call, room, asset, |found| {
-            let answered = found.answered(call, asset)?;
-            match answered.unwrap_or_else(|| found.strike(call, player)) {
-                Outcome::Changed => Ok(Done { state: found.state(asset), repeated: answered.is_some() }),
-                _ => Err(not_held(asset, player)),
-            }
-        })
+        self.change(call, room, asset, Ask::Release { player })
     }
 
     async fn restock(
@@ -233,24 +244,11 @@ impl Store for MemoryStore {
         n: Units,
         condition: Option<u64>,
     ) -> Result<Done> {
-        self.with_asset(call, room, asset, |found| {
-            let answered = found.answered(call, asset)?;
-            match answered.unwrap_or_else(|| found.add(call, n, condition)) {
-                Outcome::Changed => Ok(Done { state: found.state(asset), repeated: answered.is_some() }),
-                Outcome::Refused(StoreErrorKind::LimitReached) => Err(too_many_units(asset, n)),
-                _ => Err(other_revision(asset, found.revision)),
-            }
-        })
+        self.change(call, room, asset, Ask::Restock { n, condition })
     }
 
     async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done> {
-        self.with_asset(call, room, asset, |found| {
-            let answered = found.answered(call, asset)?;
-            if answered.is_none() {
-                found.remove(call);
-            }
-            Ok(Done { state: found.state(asset), repeated: answered.is_some() })
-        })
+        self.change(call, room, asset, Ask::Remove)
     }
 
     async fn remove_room(&self, room: &RoomName) -> Result<()> {
@@ -263,7 +261,7 @@ impl Store for MemoryStore {
     async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState> {
         self.read(room, |room| room.assets.get(asset).map(|found| found.state(asset)))
             .flatten()
-            .ok_or_else(|| unknown(asset))
+            .ok_or_else(|| StoreError::unknown_asset(NAME, asset))
     }
 
     async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
@@ -283,7 +281,7 @@ impl Store for MemoryStore {
     }
 
     async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
-        let rows = |room: &Room| room.assets.iter().map(|(name, asset)| asset.row(name)).collect();
+        let rows = |room: &Room| room.assets.iter().map(|(name, asset)| asset.counter.row(name)).collect();
         Ok(self.read(room, rows).unwrap_or_default())
     }
 
@@ -296,20 +294,15 @@ impl Store for MemoryStore {
     ) -> Result<Vec<Grant>> {
         let from = after_revision.map_or(0, |revision| revision.saturating_add(1));
         self.read(room, |room| {
-            let found = room.assets.get(asset).filter(|found| !found.removed)?;
+            let found = room.assets.get(asset).filter(|found| !found.counter.removed)?;
             Some(found.holders.range(from..).take(limit).map(|(_, grant)| grant.clone()).collect())
         })
         .flatten()
-        .ok_or_else(|| unknown(asset))
+        .ok_or_else(|| StoreError::unknown_asset(NAME, asset))
     }
 
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
-        let held = |room: &Room| {
-            room.assets
-                .iter()
-                .filter_map(|(name, asset)| Some((name.clone(), *asset.by_player.get(player)?)))
-                .collect()
-        };
+        let held = |room: &Room| room.held.by(player);
         Ok(self.read(room, held).unwrap_or_default())
     }
 
@@ -329,27 +322,45 @@ impl Store for MemoryStore {
 struct Room {
     /// Ordered by name, as in snapshots.
     assets: BTreeMap<AssetName, Asset>,
+    held: Held,
     used_at: Millis,
     /// The room's entry in the expiry queue.
     expires: Option<Entry>,
 }
 
-fn unknown(asset: &AssetName) -> StoreError {
-    error(StoreErrorKind::UnknownAsset, format!("the room has no asset {asset}"))
+impl Room {
+    /// Decides a call on an asset; `None`: there is none.
+    fn decide<T>(
+        &mut self,
+        call: Call,
+        asset: &AssetName,
+        ask: Ask<'_>,
+        answer: impl FnOnce(Decided, &Asset) -> T,
+    ) -> Option<Result<T>> {
+        let found = self.assets.get_mut(asset)?;
+        let decided = found.decide(&mut self.held, asset, call, ask, false);
+        Some(answered(asset, ask, decided, found, answer))
+    }
 }
 
-fn not_held(asset: &AssetName, player: &PlayerName) -> StoreError {
-    error(StoreErrorKind::NotHeld, format!("player {player} does not hold asset {asset}"))
-}
-
-fn too_many_units(asset: &AssetName, n: Units) -> StoreError {
-    error(StoreErrorKind::LimitReached, format!("asset {asset} cannot have {n} units more"))
-}
-
-fn other_revision(asset: &AssetName, revision: u64) -> StoreError {
-    error(StoreErrorKind::Conflict, format!("asset {asset} is at revision {revision}"))
+/// The answer to a decided call.
+fn answered<T>(
+    asset: &AssetName,
+    ask: Ask<'_>,
+    decided: Decided,
+    found: &Asset,
+    answer: impl FnOnce(Decided, &Asset) -> T,
+) -> Result<T> {
+    match decided.outcome {
+        Outcome::Refused(kind) => Err(rules::refusal(NAME, kind, ask, asset, &found.counter, Units::MAX)),
+        // A retried select that was granted before the asset was removed.
+        _ if found.counter.removed && matches!(ask, Ask::Select { .. }) => {
+            Err(StoreError::unknown_asset(NAME, asset))
+        }
+        _ => Ok(answer(decided, found)),
+    }
 }
 
 fn error(kind: StoreErrorKind, message: String) -> StoreError {
-    StoreError::new("memory", kind, message)
+    StoreError::new(NAME, kind, message)
 }

@@ -131,7 +131,7 @@ impl RecordStore for Mysql {
     async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<Option<AssetState>> {
         let first = Part::First { after: None, limit: HOLDERS_SHOWN };
         let (found, _) = reads::find(&self.pool, room, asset, &[first]).await?;
-        Ok(found.map(|found| found.record.counter.state(asset, &found.record.first)))
+        Ok(found.map(|found| found.record.state(asset)))
     }
 
     async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {

@@ -19,14 +19,17 @@ pub(super) use self::last_calls::LastCalls;
 pub(super) use self::{
     backend::RecordStore,
     change::Change,
-    record::{Counter, FIRST, Record},
+    record::{FIRST, Record, shown},
 };
 use self::{
-    decide::{Ask, Bounds, Decision, decide},
+    decide::{Bounds, Decision, decide},
     recent_calls::RecentCalls,
 };
+pub(super) use super::rules::Counter;
 use super::{
-    Call, Created, Done, Limits, Result, Selected, Store, StoreError, StoreErrorKind, Verdict, outcome::Outcome,
+    Call, Created, Done, Limits, Result, Selected, Store, StoreError, StoreErrorKind, Verdict,
+    outcome::Outcome,
+    rules::{self, Ask},
 };
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
 
@@ -155,20 +158,12 @@ impl<R: RecordStore> Store for Optimistic<R> {
     }
 
     async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
-        let Settled { decision, repeated, .. } =
-            self.change(call, AssetKey { room, asset }, Ask::Create { units }).await?;
-        match decision.outcome {
-            Outcome::Refused(StoreErrorKind::Conflict) => {
-                let created = decision.counter.created_units;
-                let message = format!("asset {asset} was created with {created} units, not {units}");
-                Err(error::<R>(StoreErrorKind::Conflict, message))
-            }
-            Outcome::Refused(StoreErrorKind::LimitReached) => Err(too_many_units::<R>(asset)),
-            Outcome::Refused(_) => Err(unknown::<R>(asset)),
-            outcome => {
-                Ok(Created { created: outcome == Outcome::Changed, state: decision.state(asset), repeated })
-            }
-        }
+        let ask = Ask::Create { units };
+        let settled =
+            self.change(call, AssetKey { room, asset }, ask).await?.unless_refused::<R>(ask, asset)?;
+        let Settled { decision, repeated, .. } = settled;
+        let created = decision.outcome == Outcome::Changed;
+        Ok(Created { created, state: decision.state(asset), repeated })
     }
 
     async fn select(
@@ -188,7 +183,7 @@ impl<R: RecordStore> Store for Optimistic<R> {
             if decision.outcome == Outcome::Refused(StoreErrorKind::LimitReached)
                 && decision.verdicts.is_empty()
             {
-                return Err(too_many_units::<R>(asset));
+                return Err(StoreError::too_many_units(R::NAME, asset, R::MOST_UNITS));
             }
             // A call that found the asset removed stays refused, even if the asset was created again since.
             let refused = decision.outcome == Outcome::Refused(StoreErrorKind::UnknownAsset);
@@ -215,10 +210,8 @@ impl<R: RecordStore> Store for Optimistic<R> {
         asset: &AssetName,
         player: &PlayerName,
     ) -> Result<Done> {
-        let settled = self.change(call, AssetKey { room, asset }, Ask::Release { player }).await?;
-        settled.done::<R>(asset, |_| {
-            error::<R>(StoreErrorKind::NotHeld, format!("player {player} does not hold asset {asset}"))
-        })
+        let ask = Ask::Release { player };
+        self.change(call, AssetKey { room, asset }, ask).await?.done::<R>(ask, asset)
     }
 
     async fn restock(
@@ -229,17 +222,12 @@ impl<R: RecordStore> Store for Optimistic<R> {
         n: Units,
         condition: Option<u64>,
     ) -> Result<Done> {
-        let settled = self.change(call, AssetKey { room, asset }, Ask::Restock { n, condition }).await?;
-        let revision = settled.decision.counter.revision;
-        settled.done::<R>(asset, |kind| match kind {
-            StoreErrorKind::LimitReached => too_many_units::<R>(asset),
-            _ => error::<R>(StoreErrorKind::Conflict, format!("asset {asset} is at revision {revision}")),
-        })
+        let ask = Ask::Restock { n, condition };
+        self.change(call, AssetKey { room, asset }, ask).await?.done::<R>(ask, asset)
     }
 
     async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done> {
-        let settled = self.change(call, AssetKey { room, asset }, Ask::Remove).await?;
-        settled.done::<R>(asset, |_| unknown::<R>(asset))
+        self.change(call, AssetKey { room, asset }, Ask::Remove).await?.done::<R>(Ask::Remove, asset)
     }
 
     async fn remove_room(&self, room: &RoomName) -> Result<()> {
@@ -301,39 +289,36 @@ fn look_up(verdict: &mut Verdict) {
 }
 
 impl Settled {
-    /// The answer to a release, restock or removal.
-    fn done<R: RecordStore>(
-        self,
-        asset: &AssetName,
-        refused: impl FnOnce(StoreErrorKind) -> StoreError,
-    ) -> Result<Done> {
+    fn unless_refused<R: RecordStore>(self, ask: Ask<'_>, asset: &AssetName) -> Result<Self> {
         match self.decision.outcome {
-            Outcome::Refused(StoreErrorKind::UnknownAsset) => Err(unknown::<R>(asset)),
-            Outcome::Refused(kind) => Err(refused(kind)),
-            _ => Ok(Done { state: self.decision.state(asset), repeated: self.repeated }),
+            Outcome::Refused(kind) => {
+                Err(rules::refusal(R::NAME, kind, ask, asset, &self.decision.counter, R::MOST_UNITS))
+            }
+            _ => Ok(self),
         }
+    }
+
+    /// The answer to a release, restock or removal.
+    fn done<R: RecordStore>(self, ask: Ask<'_>, asset: &AssetName) -> Result<Done> {
+        let Self { decision, repeated, .. } = self.unless_refused::<R>(ask, asset)?;
+        Ok(Done { state: decision.state(asset), repeated })
     }
 }
 
 impl Decision {
     fn state(&self, asset: &AssetName) -> AssetState {
-        self.counter.state(asset, &self.first)
+        shown(&self.counter, asset, &self.first)
     }
 }
 
 fn unknown<R: RecordStore>(asset: &AssetName) -> StoreError {
-    error::<R>(StoreErrorKind::UnknownAsset, format!("the room has no asset {asset}"))
+    StoreError::unknown_asset(R::NAME, asset)
 }
 
 /// The call granted units, but the asset was removed since, so the winners are unknown.
 fn removed_since<R: RecordStore>(asset: &AssetName) -> StoreError {
     let message = format!("asset {asset} was removed before it could be seen who got it");
     error::<R>(StoreErrorKind::OutcomeUnknown, message)
-}
-
-fn too_many_units<R: RecordStore>(asset: &AssetName) -> StoreError {
-    let message = format!("asset {asset} cannot have more than {} units in this store", R::MOST_UNITS);
-    error::<R>(StoreErrorKind::LimitReached, message)
 }
 
 fn error<R: RecordStore>(kind: StoreErrorKind, message: String) -> StoreError {

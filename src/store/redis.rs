@@ -40,6 +40,8 @@ pub(super) const DRIVER: Driver = Driver {
 };
 
 /// How many redirects of a moving slot a call follows before it fails as `Unavailable`.
+const NAME: &str = "redis";
+
 const REDIRECTS: usize = 5;
 
 /// A probe deletes its keys. This expiry covers the case that it could not.
@@ -161,10 +163,11 @@ impl Store for RedisStore {
     async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
         let answer = self.change(call, room, asset, &script::CREATE, [units.to_string()]).await?;
         let mut reply = Reply::open(answer, |refusal| match refusal {
-            Refusal::Conflict(created) => error(
-                StoreErrorKind::Conflict,
-                format!("asset {asset} was created with {created} units, not {units}"),
-            ),
+            Refusal::Conflict(created) => {
+                // The script answers with the units of the creation.
+                let created = Units::try_from(created).unwrap_or(Units::MAX);
+                StoreError::other_units(NAME, asset, created, units)
+            }
             _ => refused(refusal, asset),
         })?;
         let (repeated, state) = (reply.flag()?, reply.state(asset.clone())?);
@@ -197,9 +200,7 @@ impl Store for RedisStore {
     ) -> Result<Done> {
         let answer = self.change(call, room, asset, &script::RELEASE, [keys::holder(asset, player)]).await?;
         done(answer, asset, |refusal| match refusal {
-            Refusal::NotHeld => {
-                error(StoreErrorKind::NotHeld, format!("player {player} does not hold asset {asset}"))
-            }
+            Refusal::NotHeld => StoreError::not_held(NAME, asset, player),
             _ => refused(refusal, asset),
         })
     }
@@ -215,12 +216,8 @@ impl Store for RedisStore {
         let condition = condition.map(|revision| revision.to_string()).unwrap_or_default();
         let answer = self.change(call, room, asset, &script::RESTOCK, [n.to_string(), condition]).await?;
         done(answer, asset, |refusal| match refusal {
-            Refusal::Conflict(revision) => {
-                error(StoreErrorKind::Conflict, format!("asset {asset} is at revision {revision}"))
-            }
-            Refusal::Limit => {
-                error(StoreErrorKind::LimitReached, format!("asset {asset} cannot have {n} units more"))
-            }
+            Refusal::Conflict(revision) => StoreError::other_revision(NAME, asset, revision),
+            Refusal::Limit => StoreError::too_many_units(NAME, asset, Units::MAX),
             _ => refused(refusal, asset),
         })
     }
@@ -306,7 +303,7 @@ fn done(answer: Value, asset: &AssetName, refused: impl FnOnce(Refusal) -> Store
 
 fn refused(refusal: Refusal, asset: &AssetName) -> StoreError {
     match refusal {
-        Refusal::Unknown => error(StoreErrorKind::UnknownAsset, format!("the room has no asset {asset}")),
+        Refusal::Unknown => StoreError::unknown_asset(NAME, asset),
         _ => reply::odd(),
     }
 }
@@ -321,5 +318,5 @@ fn redirection(details: &str, asked: &Address) -> Option<Address> {
 }
 
 fn error(kind: StoreErrorKind, message: impl Into<String>) -> StoreError {
-    StoreError::new("redis", kind, message)
+    StoreError::new(NAME, kind, message)
 }

@@ -38,6 +38,7 @@ use self::{
 };
 use super::{
     Call, Created, Done, Driver, Limits, Options, Result, Selected, Store, StoreError, StoreErrorKind,
+    rules::Ask,
 };
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
 
@@ -50,6 +51,8 @@ pub(super) const DRIVER: Driver = Driver {
     check: |url, _| file::named(url).map(drop),
     open,
 };
+
+const NAME: &str = "sqlite";
 
 /// A store in one file on this machine.
 struct SqliteStore {
@@ -129,7 +132,7 @@ impl Store for SqliteStore {
         player: &PlayerName,
     ) -> Result<Done> {
         let (operation, player) = (operation(call, room, asset), player.clone());
-        self.writer.change(move |db| operation.release(db, &player)).await
+        self.writer.change(move |db| operation.change(db, Ask::Release { player: &player })).await
     }
 
     async fn restock(
@@ -141,12 +144,12 @@ impl Store for SqliteStore {
         condition: Option<u64>,
     ) -> Result<Done> {
         let operation = operation(call, room, asset);
-        self.writer.change(move |db| operation.restock(db, n, condition)).await
+        self.writer.change(move |db| operation.change(db, Ask::Restock { n, condition })).await
     }
 
     async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done> {
         let operation = operation(call, room, asset);
-        self.writer.change(move |db| operation.remove(db)).await
+        self.writer.change(move |db| operation.change(db, Ask::Remove)).await
     }
 
     async fn remove_room(&self, room: &RoomName) -> Result<()> {
@@ -212,5 +215,5 @@ fn operation(call: Call, room: &RoomName, asset: &AssetName) -> Operation {
 }
 
 fn error(kind: StoreErrorKind, message: impl Into<String>) -> StoreError {
-    StoreError::new("sqlite", kind, message)
+    StoreError::new(NAME, kind, message)
 }

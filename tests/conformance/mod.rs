@@ -6,6 +6,7 @@
 mod create;
 pub mod flawed;
 pub mod ground;
+pub mod likeness;
 mod names;
 pub mod promise;
 mod races;

@@ -33,13 +33,21 @@ pub fn schemes<'a>(readme: &str, schemes: impl IntoIterator<Item = &'a str>) -> 
     missing.map(|scheme| format!("README.md: no word of `{scheme}:`")).collect()
 }
 
-/// A store's row in the README says what its file says.
-pub fn promises(readme: &str, scheme: &str, promises: &[(&str, String)]) -> Complaints {
-    let said: Vec<_> = promises.iter().map(|(_, said)| said.trim_end_matches('.')).collect();
+/// A store's row in a document ends with what its file says under two labels.
+pub fn promises(
+    paper: &str,
+    text: &str,
+    scheme: &str,
+    promises: &[(&str, String)],
+    labels: [&str; 2],
+) -> Complaints {
+    let said = labels.map(|label| {
+        promises.iter().find(|(known, _)| *known == label).map_or("", |(_, said)| said.trim_end_matches('.'))
+    });
     let cells = format!("| {} |", said.join(" | "));
-    let row = readme.lines().find(|line| line.starts_with(&format!("| `{scheme}:")));
-    let fits = promises.len() == LABELS.len() && row.is_some_and(|row| row.ends_with(&cells));
-    if fits { Vec::new() } else { vec![format!("README.md: the row of `{scheme}:` ends with {cells}")] }
+    let row = text.lines().find(|line| line.starts_with(&format!("| `{scheme}:")));
+    let fits = !said.contains(&"") && row.is_some_and(|row| row.ends_with(&cells));
+    if fits { Vec::new() } else { vec![format!("{paper}: the row of `{scheme}:` ends with {cells}")] }
 }
 
 /// Every flag of a help text stands in the README's tables, and no other flag stands there.

@@ -1,12 +1,18 @@
 //! What every store passes, unchanged, on each kind of server; also behind faults made up and real.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
-use asset_arbiter::{model::Units, store::faulty::Faults};
+use asset_arbiter::{
+    model::Units,
+    store::{Store, faulty::Faults},
+};
+use futures::FutureExt;
 
 use crate::{
     conformance::{
+        flawed::{Flaw, Flawed},
         ground::{Ground, Node, already, asset, granted, players},
+        likeness::answers_as_the_rules_do,
         promise_under_faults, seeds, suite,
     },
     engines::{cluster::Cluster, proxy::Proxy, redis},
@@ -37,6 +43,28 @@ async fn a_cluster_keeps_the_contract() {
     let Some(engine) = redis::redis() else { return };
     let cluster = Cluster::start(&engine, 3, 0).await;
     keeps_the_contract(&store(&cluster.url()).await, FEW).await;
+}
+
+/// Redis decides in a script, which cannot share the rules of the other stores.
+#[tokio::test]
+async fn the_scripts_answer_as_the_rules_do() {
+    for engine in engines() {
+        let server = engine.start();
+        answers_as_the_rules_do(&store(&server.url()).await, 50).await;
+    }
+}
+
+#[tokio::test]
+async fn a_difference_between_the_scripts_and_the_rules_is_found() {
+    for engine in engines() {
+        let server = engine.start();
+        let scripts = store(&server.url()).await;
+        for flaw in [Flaw::Oversells, Flaw::RevivesRemoved, Flaw::IgnoresConditions, Flaw::ReleasesAnything] {
+            let planted: Arc<dyn Store> = Arc::new(Flawed::new(Arc::clone(&scripts), flaw));
+            let played = AssertUnwindSafe(answers_as_the_rules_do(&planted, 20)).catch_unwind().await;
+            assert!(played.is_err(), "{flaw:?} is not found");
+        }
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use asset_arbiter::store::{Call, Store, StoreErrorKind, faulty::Faults};
 use crate::{
     conformance::{
         ground::{Ground, Node, asset, players, refusal},
+        likeness::answers_as_the_rules_do,
         promise::Met,
         promise_under_faults, seeds, suite, suite_under_faults,
     },
@@ -18,6 +19,12 @@ async fn sqlite_keeps_the_contract() {
     let store = db_file.open();
     assert!(!store.shared());
     suite(|| Arc::clone(&store)).await;
+}
+
+#[tokio::test]
+async fn sqlite_answers_as_the_rules_do() {
+    let db_file = TempDb::quick();
+    answers_as_the_rules_do(&db_file.open(), 20).await;
 }
 
 #[tokio::test(start_paused = true)]

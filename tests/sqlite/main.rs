@@ -20,7 +20,6 @@ mod full;
 mod group;
 mod in_step;
 mod kill;
-mod likeness;
 mod names;
 mod neighbour;
 mod refused;

@@ -15,7 +15,10 @@ use super::{
     error,
     url::{Login, NatsUrl},
 };
-use crate::{link::tls::tls, model::LogThrottle};
+use crate::{
+    link::tls::tls,
+    model::{LogThrottle, jittered, one_line},
+};
 
 /// The servers of a URL, and how to connect to them.
 pub(super) struct Server {
@@ -160,15 +163,14 @@ fn follow(
 }
 
 fn in_one_line(server: &str, why: &str) -> String {
-    let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
-    format!("cannot connect to {server}: {why}")
+    format!("cannot connect to {server}: {}", one_line(why))
 }
 
 /// The backoff before an attempt to connect; none before the first.
 fn pause(attempts: usize) -> Duration {
     let doublings = u32::try_from(attempts).unwrap_or(u32::MAX).saturating_sub(2).min(10);
     let longest = (FIRST_PAUSE * 2_u32.pow(doublings)).min(LONGEST_PAUSE);
-    if attempts < 2 { Duration::ZERO } else { longest.mul_f64(0.5 + fastrand::f64()) }
+    if attempts < 2 { Duration::ZERO } else { jittered(longest) }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use super::{
     policy::Policy,
     wait_batch::{self, Job},
 };
+use crate::model::{Backoff, jittered};
 
 /// One server. All calls share its connection, which reconnects by itself.
 pub(crate) struct Client {
@@ -210,12 +211,13 @@ struct Reconnector {
 
 impl Reconnector {
     async fn keep(self) {
-        let (mut pause, mut failures) = (FIRST_PAUSE, 0_u64);
+        let (mut backoff, mut failures) = (Backoff::new(FIRST_PAUSE, LONGEST_PAUSE), 0_u64);
         loop {
             let lived = match self.connect().await {
                 Ok((connection, driver)) => {
                     tracing::info!(server = %self.address, failures, "connected to redis");
-                    (failures, pause) = (0, FIRST_PAUSE);
+                    failures = 0;
+                    backoff.reset();
                     self.live(connection, driver).await
                 }
                 Err(why) => {
@@ -226,8 +228,7 @@ impl Reconnector {
                 }
             };
             if lived < STEADY {
-                sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                sleep(jittered(backoff.next_pause())).await;
             }
         }
     }

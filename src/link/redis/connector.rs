@@ -9,6 +9,7 @@ use tokio::{net::TcpStream, time::sleep};
 use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
 use super::{Address, error::in_words, policy::Policy, url::Access};
+use crate::model::one_line;
 
 /// Opens the connections of one kind.
 pub(crate) struct Connector {
@@ -201,5 +202,5 @@ fn in_one_line(error: &redis::RedisError) -> String {
         (_, Some(code)) => format!("{code} {}", error.detail().unwrap_or_default()),
         _ => error.to_string(),
     };
-    said.split_whitespace().collect::<Vec<_>>().join(" ")
+    one_line(&said)
 }

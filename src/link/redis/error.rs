@@ -1,5 +1,6 @@
 use std::fmt;
 
+use crate::model::one_line;
 use redis::ServerError;
 
 /// A call without an answer from a script.
@@ -85,5 +86,5 @@ impl fmt::Display for RedisError {
 pub(crate) fn in_words(refused: &ServerError) -> String {
     let details = refused.details().unwrap_or_default();
     let details = details.split(", with args beginning with").next().unwrap_or_default();
-    format!("{} {details}", refused.code()).split_whitespace().collect::<Vec<_>>().join(" ")
+    one_line(&format!("{} {details}", refused.code()))
 }

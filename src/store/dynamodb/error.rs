@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::{
 };
 
 use super::error;
+use crate::model::one_line;
 use crate::store::{StoreError, StoreErrorCause, StoreErrorKind};
 
 /// A failed request.
@@ -118,12 +119,17 @@ impl DynamoError {
 
     /// The innermost source, in one line.
     pub(super) fn cause(error: &(dyn Error + 'static)) -> String {
-        successors(Some(error), |error| (*error).source()).last().map(one_line).unwrap_or_default()
+        successors(Some(error), |error| (*error).source())
+            .last()
+            .map(|error| one_line(&error.to_string()))
+            .unwrap_or_default()
     }
 
     /// The error of a request without an answer, or with one that makes no sense.
     fn of_silence(error: &(dyn Error + 'static), asset_key: &'static str) -> Self {
-        let chain: Vec<_> = successors(Some(error), |error| (*error).source()).map(one_line).collect();
+        let chain: Vec<_> = successors(Some(error), |error| (*error).source())
+            .map(|error| one_line(&error.to_string()))
+            .collect();
         let cause = chain.last().cloned().unwrap_or_default();
         let has = |words: &str| chain.iter().any(|said| said.contains(words));
         if has("credentials") || has("identity") {
@@ -190,9 +196,5 @@ impl From<DynamoError> for StoreError {
 
 fn in_words(code: Option<&str>, message: Option<&str>) -> String {
     let said = [code.unwrap_or_default(), message.unwrap_or_default()];
-    said.join(" ").split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn one_line(error: &(dyn Error + 'static)) -> String {
-    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+    one_line(&said.join(" "))
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     model::{AssetName, AssetState, PlayerName, RevisionRow, RoomName, limits::HOLDERS_SHOWN},
-    store::{Result, StoreError},
+    store::{Result, StoreError, optimistic::shown},
 };
 
 impl DynamoStore {
@@ -18,10 +18,10 @@ impl DynamoStore {
         let rows = self.rows(room).await?;
         let states = rows.into_iter().map(|(asset, row)| async move {
             if row.is_whole() || row.inline.len() >= HOLDERS_SHOWN {
-                return Ok(Some(row.counter.state(&asset, &row.inline)));
+                return Ok(Some(shown(&row.counter, &asset, &row.inline)));
             }
             let (record, _) = self.record(AssetKey { room, asset: &asset }, &[]).await?;
-            Ok::<_, StoreError>(record.map(|record| record.counter.state(&asset, &record.first)))
+            Ok::<_, StoreError>(record.map(|record| record.state(&asset)))
         });
         let states: Vec<_> = stream::iter(states).buffered(SIDE_BY_SIDE).try_collect().await?;
         // Sorted already, because the service sorts names by their bytes, as we do.

@@ -24,6 +24,7 @@ use tonic::{
 };
 
 use super::{error::MomentoError, key::Access};
+use crate::model::{Backoff, jittered};
 
 /// A client of one cache. All requests share a connection, which is opened on demand and replaced when it stops
 /// responding.
@@ -221,14 +222,13 @@ impl Client {
         Q: Clone,
         F: Future<Output = std::result::Result<Response<A>, Status>>,
     {
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = Backoff::new(FIRST_PAUSE, Duration::MAX);
         for _ in 1..TRIES {
             match self.ask_once(question.clone(), sees, &send).await {
                 Err(MomentoError::Limited(why)) => tracing::debug!("{why}; trying again"),
                 answer => return answer,
             }
-            sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
-            pause *= 2;
+            sleep(jittered(backoff.next_pause())).await;
         }
         self.ask_once(question, sees, &send).await
     }

@@ -3,6 +3,7 @@ use std::error::Error;
 use tonic::{Code, ConnectError, Status};
 
 use super::error;
+use crate::model::one_line;
 use crate::store::{StoreError, StoreErrorCause, StoreErrorKind};
 
 /// A request that failed, or whose outcome is unknown.
@@ -112,10 +113,6 @@ fn causes(status: &Status) -> impl Iterator<Item = &(dyn Error + 'static)> {
 /// A status in one line.
 fn in_words(status: &Status) -> String {
     one_line(&format!("{:?} {}", status.code(), status.message()))
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

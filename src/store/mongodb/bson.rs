@@ -11,7 +11,7 @@ use ::mongodb::bson::{
 
 use super::error;
 use crate::{
-    model::{AssetName, RoomName},
+    model::{AssetName, RoomName, one_line},
     store::{
         Result, StoreError, StoreErrorKind,
         document::{Document, Holder},
@@ -121,7 +121,7 @@ fn parsed(found: &RawDocument) -> Result<Document> {
 fn odd(found: &RawDocument, why: &dyn fmt::Display) -> StoreError {
     let key = key(found).unwrap_or("?");
     let why = why.to_string();
-    let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
+    let why = one_line(&why);
     error(StoreErrorKind::Unavailable, format!("the document {key:?} is not ours: {why}"))
 }
 

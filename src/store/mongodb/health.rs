@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use crate::model::one_line;
 use ::mongodb::{
     error::{Error, ErrorKind},
     event::sdam::SdamEvent,
@@ -48,5 +49,5 @@ pub(super) fn in_words(error: &Error) -> String {
         ErrorKind::Command(refused) => format!("{} (code {})", refused.message, refused.code),
         kind => kind.to_string(),
     };
-    words.split_whitespace().collect::<Vec<_>>().join(" ")
+    one_line(&words)
 }

@@ -1,6 +1,7 @@
 use mysql_async::{Error, IoError, ServerError};
 
 use super::error;
+use crate::model::one_line;
 use crate::store::{StoreError, StoreErrorCause, StoreErrorKind};
 
 pub(super) type Asked<T> = Result<T, MysqlError>;
@@ -210,10 +211,6 @@ fn in_words(error: &Error) -> String {
         error => error.to_string(),
     };
     one_line(&words)
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

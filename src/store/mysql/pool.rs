@@ -15,6 +15,7 @@ use super::{
     pooled_conn::PooledConn,
     url::UrlOptions,
 };
+use crate::model::{Backoff, jittered};
 use crate::store::{Result, StoreErrorCause};
 
 /// The connection pool. Connections are opened on demand.
@@ -32,7 +33,7 @@ pub(super) struct Pool {
 /// A backoff during which calls fail with the last error instead of connecting.
 struct Shut {
     until: Instant,
-    pause: Duration,
+    backoff: Backoff,
     why: String,
     hopeless: bool,
     cause: Option<StoreErrorCause>,
@@ -110,7 +111,7 @@ impl Pool {
 
     fn note(&self, outcome: &Asked<Conn>) {
         let mut shut = self.shut.lock();
-        let failed_before = shut.as_ref().map(|shut| shut.pause);
+        let failed_before = shut.as_ref().map(|shut| shut.backoff.clone());
         match outcome {
             Ok(_) => {
                 if shut.take().is_some() {
@@ -121,9 +122,9 @@ impl Pool {
                 if failed_before.is_none() {
                     tracing::warn!(server = %self.connector.address, "{why}; trying again with the next call");
                 }
-                let pause = failed_before.map_or(FIRST_PAUSE, |pause| (pause * 2).min(LONGEST_PAUSE));
-                let until = Instant::now() + pause.mul_f64(0.5 + fastrand::f64());
-                *shut = Some(Shut { until, pause, why: why.clone(), hopeless: *hopeless, cause: *cause });
+                let mut backoff = failed_before.unwrap_or(Backoff::new(FIRST_PAUSE, LONGEST_PAUSE));
+                let until = Instant::now() + jittered(backoff.next_pause());
+                *shut = Some(Shut { until, backoff, why: why.clone(), hopeless: *hopeless, cause: *cause });
             }
             Err(_) => {}
         }

@@ -7,7 +7,7 @@ use crate::{
     model::{AssetName, AssetState, Millis, PlayerName, RevisionRow, RoomName, limits::HOLDERS_SHOWN},
     store::{
         Result,
-        optimistic::{Counter, Record},
+        optimistic::{Counter, Record, shown},
     },
 };
 
@@ -160,7 +160,7 @@ pub(super) async fn snapshot(pool: &Pool, room: &RoomName) -> Result<Vec<AssetSt
         }
     }
     conn.ask("COMMIT").await?;
-    let states = assets.iter().zip(firsts).map(|((asset, counter), first)| counter.state(asset, &first));
+    let states = assets.iter().zip(firsts).map(|((asset, counter), first)| shown(counter, asset, &first));
     Ok(states.collect())
 }
 

@@ -1,5 +1,8 @@
-use super::{last_calls::LastCalls, record::Counter};
-use crate::model::{Grant, Millis};
+use super::last_calls::LastCalls;
+use crate::{
+    model::{Grant, Millis},
+    store::rules::Counter,
+};
 
 /// The change that a decision makes to an asset, written in one step.
 #[derive(Debug, Clone, PartialEq, Eq)]

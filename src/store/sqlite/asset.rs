@@ -1,12 +1,12 @@
-use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+use rusqlite::{Connection, Error, OptionalExtension, Result, Row, params};
 
 use super::{
     holders,
     value::{name, number},
 };
 use crate::{
-    model::{AssetName, AssetState, Millis, PlayerName, RevisionRow, RoomName, Units, limits::HOLDERS_SHOWN},
-    store::Verdict,
+    model::{AssetName, AssetState, Grant, PlayerName, RevisionRow, RoomName, Units, limits::HOLDERS_SHOWN},
+    store::rules::{self, Counter},
 };
 
 const FIND: &str =
@@ -26,15 +26,13 @@ const UPDATE: &str = "UPDATE assets SET units = ?3, remaining = ?4, held = ?5, r
 pub(super) struct Asset {
     pub(super) room: RoomName,
     pub(super) name: AssetName,
-    units: Units,
-    remaining: Units,
-    pub(super) held: Units,
-    pub(super) revision: u64,
-    /// The revision at which the current incarnation began.
-    pub(super) creation: u64,
-    pub(super) created_units: Units,
-    pub(super) removed: bool,
-    origin: u64,
+    pub(super) counter: Counter,
+}
+
+/// An asset under decision.
+pub(super) struct Draft<'a> {
+    pub(super) db: &'a Connection,
+    pub(super) asset: Asset,
 }
 
 impl Asset {
@@ -61,114 +59,39 @@ impl Asset {
     ) -> Result<Self> {
         let values = params![room.as_str(), name.as_str(), units, origin.cast_signed()];
         db.prepare_cached(INSERT)?.execute(values)?;
-        Ok(Self {
-            room: room.clone(),
-            name: name.clone(),
-            units,
-            remaining: units,
-            held: 0,
-            revision: 0,
-            creation: 0,
-            created_units: units,
-            removed: false,
-            origin,
-        })
-    }
-
-    /// Decides for one player, or only looks the player up.
-    pub(super) fn decide(
-        &mut self,
-        db: &Connection,
-        player: &PlayerName,
-        at: Millis,
-        look_up_only: bool,
-    ) -> Result<Verdict> {
-        if let Some(revision) = holders::revision(db, self, player)? {
-            return Ok(Verdict::AlreadyHeld { revision });
-        }
-        if look_up_only || self.remaining == 0 {
-            return Ok(Verdict::SoldOut);
-        }
-        self.remaining -= 1;
-        self.held += 1;
-        self.revision += 1;
-        holders::insert(db, self, player, at)?;
-        Ok(Verdict::Granted { revision: self.revision })
-    }
-
-    /// Deletes a holder. Returns whether the player held the asset.
-    pub(super) fn strike(&mut self, db: &Connection, player: &PlayerName) -> Result<bool> {
-        let struck = holders::strike(db, self, player)?;
-        if struck {
-            self.remaining += 1;
-            self.held -= 1;
-            self.revision += 1;
-        }
-        Ok(struck)
-    }
-
-    /// Adds units. Returns false if the sum would overflow.
-    pub(super) fn add(&mut self, n: Units) -> bool {
-        let Some(units) = self.units.checked_add(n) else { return false };
-        self.units = units;
-        self.remaining += n;
-        self.revision += 1;
-        true
-    }
-
-    pub(super) fn remove(&mut self, db: &Connection) -> Result<()> {
-        holders::clear(db, self)?;
-        self.revision += 1;
-        self.removed = true;
-        (self.remaining, self.held) = (0, 0);
-        Ok(())
-    }
-
-    /// Begins a new incarnation.
-    pub(super) fn revive(&mut self, units: Units) {
-        self.revision += 1;
-        self.creation = self.revision;
-        self.removed = false;
-        (self.units, self.remaining, self.created_units) = (units, units, units);
+        Ok(Self { room: room.clone(), name: name.clone(), counter: Counter::new(units, origin) })
     }
 
     pub(super) fn save(&self, db: &Connection) -> Result<()> {
+        let Counter { units, remaining, held, revision, creation, created_units, removed, .. } = &self.counter;
         db.prepare_cached(UPDATE)?.execute(params![
             self.room.as_str(),
             self.name.as_str(),
-            self.units,
-            self.remaining,
-            self.held,
-            self.revision.cast_signed(),
-            self.creation.cast_signed(),
-            self.created_units,
-            self.removed,
+            units,
+            remaining,
+            held,
+            revision.cast_signed(),
+            creation.cast_signed(),
+            created_units,
+            removed,
         ])?;
         Ok(())
     }
 
     pub(super) fn state(&self, db: &Connection) -> Result<AssetState> {
-        let holders =
-            if self.held == 0 { Vec::new() } else { holders::page(db, self, self.creation, HOLDERS_SHOWN)? };
-        let RevisionRow { asset, revision, remaining, held, removed, origin } = self.row();
-        Ok(AssetState { asset, units: self.units, remaining, revision, held, holders, removed, origin })
+        let holders = match self.counter.held {
+            0 => Vec::new(),
+            _ => holders::page(db, self, self.counter.creation, HOLDERS_SHOWN)?,
+        };
+        Ok(self.counter.state(&self.name, holders))
     }
 
     pub(super) fn row(&self) -> RevisionRow {
-        RevisionRow {
-            asset: self.name.clone(),
-            revision: self.revision,
-            remaining: self.remaining,
-            held: self.held,
-            removed: self.removed,
-            origin: self.origin,
-        }
+        self.counter.row(&self.name)
     }
 
     fn read(row: &Row<'_>, room: &RoomName) -> Result<Self> {
-        Ok(Self {
-            room: room.clone(),
-            name: name(row, 0)?,
+        let counter = Counter {
             units: row.get(1)?,
             remaining: row.get(2)?,
             held: row.get(3)?,
@@ -177,6 +100,31 @@ impl Asset {
             created_units: row.get(6)?,
             removed: row.get(7)?,
             origin: number(row, 8)?,
-        })
+        };
+        Ok(Self { room: room.clone(), name: name(row, 0)?, counter })
+    }
+}
+
+impl rules::Asset for Draft<'_> {
+    type Error = Error;
+
+    fn counter(&mut self) -> &mut Counter {
+        &mut self.asset.counter
+    }
+
+    fn granted_at(&mut self, player: &PlayerName) -> Result<Option<u64>> {
+        holders::revision(self.db, &self.asset, player)
+    }
+
+    fn add_holder(&mut self, grant: Grant) -> Result<()> {
+        holders::insert(self.db, &self.asset, &grant)
+    }
+
+    fn remove_holder(&mut self, player: &PlayerName, _revision: u64) -> Result<()> {
+        holders::delete(self.db, &self.asset, player)
+    }
+
+    fn clear_holders(&mut self) -> Result<()> {
+        holders::clear(self.db, &self.asset)
     }
 }

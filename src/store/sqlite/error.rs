@@ -6,9 +6,9 @@ use std::{
 
 use rusqlite::ErrorCode;
 
-use super::error;
+use super::{NAME, error};
 use crate::{
-    model::{AssetName, PlayerName, Units},
+    model::AssetName,
     store::{StoreError, StoreErrorCause, StoreErrorKind},
 };
 
@@ -31,27 +31,7 @@ impl From<rusqlite::Error> for SqliteError {
 }
 
 pub(super) fn unknown(asset: &AssetName) -> SqliteError {
-    SqliteError::Refused(error(StoreErrorKind::UnknownAsset, format!("the room has no asset {asset}")))
-}
-
-pub(super) fn not_held(asset: &AssetName, player: &PlayerName) -> SqliteError {
-    SqliteError::Refused(error(StoreErrorKind::NotHeld, format!("player {player} does not hold asset {asset}")))
-}
-
-pub(super) fn other_units(asset: &AssetName, created: Units, asked: Units) -> SqliteError {
-    let message = format!("asset {asset} was created with {created} units, not {asked}");
-    SqliteError::Refused(error(StoreErrorKind::Conflict, message))
-}
-
-pub(super) fn other_revision(asset: &AssetName, revision: u64) -> SqliteError {
-    SqliteError::Refused(error(StoreErrorKind::Conflict, format!("asset {asset} is at revision {revision}")))
-}
-
-pub(super) fn too_many_units(asset: &AssetName, n: Units) -> SqliteError {
-    SqliteError::Refused(error(
-        StoreErrorKind::LimitReached,
-        format!("asset {asset} cannot have {n} units more"),
-    ))
+    SqliteError::Refused(StoreError::unknown_asset(NAME, asset))
 }
 
 /// An error after which nothing has happened.

@@ -4,13 +4,13 @@ use super::{
     asset::Asset,
     value::{name, number},
 };
-use crate::model::{AssetName, Grant, Millis, PlayerName, RoomName};
+use crate::model::{AssetName, Grant, PlayerName, RoomName};
 
 const REVISION: &str =
     "SELECT revision FROM holders WHERE room = ?1 AND player = ?2 AND asset = ?3 AND creation = ?4";
 const INSERT: &str = "INSERT INTO holders (room, asset, player, granted_at, revision, creation)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-const STRIKE: &str = "DELETE FROM holders WHERE room = ?1 AND player = ?2 AND asset = ?3 AND creation = ?4";
+const DELETE: &str = "DELETE FROM holders WHERE room = ?1 AND player = ?2 AND asset = ?3 AND creation = ?4";
 const CLEAR: &str = "DELETE FROM holders WHERE room = ?1 AND asset = ?2";
 const PAGE: &str = "SELECT player, granted_at, revision FROM holders
     WHERE room = ?1 AND asset = ?2 AND revision >= ?3 AND creation = ?4 ORDER BY revision LIMIT ?5";
@@ -22,34 +22,39 @@ const HELD_BY: &str =
 pub(super) fn revision(db: &Connection, asset: &Asset, player: &PlayerName) -> Result<Option<u64>> {
     db.prepare_cached(REVISION)?
         .query_row(
-            params![asset.room.as_str(), player.as_str(), asset.name.as_str(), asset.creation.cast_signed()],
+            params![
+                asset.room.as_str(),
+                player.as_str(),
+                asset.name.as_str(),
+                asset.counter.creation.cast_signed()
+            ],
             |row| number(row, 0),
         )
         .optional()
 }
 
-/// Inserts a grant at the asset's revision.
-pub(super) fn insert(db: &Connection, asset: &Asset, player: &PlayerName, at: Millis) -> Result<()> {
+/// Inserts a holder.
+pub(super) fn insert(db: &Connection, asset: &Asset, grant: &Grant) -> Result<()> {
     db.prepare_cached(INSERT)?.execute(params![
         asset.room.as_str(),
         asset.name.as_str(),
-        player.as_str(),
-        at.cast_signed(),
-        asset.revision.cast_signed(),
-        asset.creation.cast_signed(),
+        grant.player.as_str(),
+        grant.granted_at.cast_signed(),
+        grant.revision.cast_signed(),
+        asset.counter.creation.cast_signed(),
     ])?;
     Ok(())
 }
 
-/// Deletes a holder. Returns whether the player held the asset.
-pub(super) fn strike(db: &Connection, asset: &Asset, player: &PlayerName) -> Result<bool> {
-    let struck = db.prepare_cached(STRIKE)?.execute(params![
+/// Deletes a holder.
+pub(super) fn delete(db: &Connection, asset: &Asset, player: &PlayerName) -> Result<()> {
+    db.prepare_cached(DELETE)?.execute(params![
         asset.room.as_str(),
         player.as_str(),
         asset.name.as_str(),
-        asset.creation.cast_signed()
+        asset.counter.creation.cast_signed()
     ])?;
-    Ok(struck > 0)
+    Ok(())
 }
 
 /// Deletes all holders.
@@ -62,7 +67,7 @@ pub(super) fn clear(db: &Connection, asset: &Asset) -> Result<()> {
 pub(super) fn page(db: &Connection, asset: &Asset, from: u64, limit: usize) -> Result<Vec<Grant>> {
     let (from, limit) = (i64::try_from(from).unwrap_or(i64::MAX), i64::try_from(limit).unwrap_or(i64::MAX));
     let mut statement = db.prepare_cached(PAGE)?;
-    let creation = asset.creation.cast_signed();
+    let creation = asset.counter.creation.cast_signed();
     let rows =
         statement.query_map(params![asset.room.as_str(), asset.name.as_str(), from, creation, limit], grant)?;
     rows.collect()

@@ -1,17 +1,21 @@
 use rusqlite::Connection;
 
 use super::{
-    asset::Asset,
+    asset::{Asset, Draft},
     calls,
-    error::{Decided, not_held, other_revision, other_units, too_many_units, unknown},
+    error::{Decided, SqliteError, unknown},
     rooms,
 };
 use crate::{
     model::{AssetName, PlayerName, RoomName, Units},
-    store::{Call, Created, Done, Selected, StoreErrorKind, Verdict, outcome::Outcome},
+    store::{
+        Call, Created, Done, Selected,
+        outcome::Outcome,
+        rules::{self, Ask},
+    },
 };
 
-/// One changing call on one asset. It may run more than once, but only the committed run counts.
+/// One changing call on one asset. It may run more than once: only what is committed counts.
 pub(super) struct Operation {
     pub(super) call: Call,
     pub(super) room: RoomName,
@@ -20,22 +24,9 @@ pub(super) struct Operation {
 
 impl Operation {
     pub(super) fn create(&self, db: &Connection, units: Units) -> Decided<Created> {
-        let Some(mut asset) = Asset::find(db, &self.room, &self.asset)? else {
-            let asset = self.make(db, units)?;
-            calls::record(db, &asset, self.call, Outcome::Changed)?;
-            return Ok(Created { created: true, state: asset.state(db)?, repeated: false });
-        };
-        self.use_room(db)?;
-        let answered = calls::answered(db, &asset, self.call)?;
-        let outcome = match answered {
-            Some(outcome) => outcome,
-            None => self.create_again(db, &mut asset, units)?,
-        };
-        if outcome == Outcome::Refused(StoreErrorKind::Conflict) {
-            return Err(other_units(&self.asset, asset.created_units, units));
-        }
-        let created = outcome == Outcome::Changed;
-        Ok(Created { created, state: asset.state(db)?, repeated: answered.is_some() })
+        let (decided, asset) = self.decide(db, Ask::Create { units })?;
+        let created = decided.outcome == Outcome::Changed;
+        Ok(Created { created, state: asset.state(db)?, repeated: decided.repeated })
     }
 
     pub(super) fn select(
@@ -44,117 +35,55 @@ impl Operation {
         players: &[PlayerName],
         create: Option<Units>,
     ) -> Decided<Selected> {
-        let found = Asset::find(db, &self.room, &self.asset)?;
-        let made = found.is_none();
-        let (mut asset, answered) = match (found, create) {
-            (Some(asset), _) => self.resume(db, asset)?,
-            (None, Some(units)) => (self.make(db, units)?, None),
-            (None, None) => return Err(unknown(&self.asset)),
-        };
-        if asset.removed {
+        let (decided, asset) = self.decide(db, Ask::Select { players, create })?;
+        // A retried select that was granted before the asset was removed.
+        if asset.counter.removed {
             return Err(unknown(&self.asset));
         }
-        let repeated = answered.is_some();
-        let mut verdicts = Vec::with_capacity(players.len());
-        for player in players {
-            verdicts.push(asset.decide(db, player, self.call.at, repeated)?);
-        }
-        let granted = verdicts.iter().any(|verdict| matches!(verdict, Verdict::Granted { .. }));
-        if granted {
-            asset.save(db)?;
-        }
-        if !repeated {
-            let outcome = if granted || made { Outcome::Changed } else { Outcome::Unchanged };
-            calls::record(db, &asset, self.call, outcome)?;
-        }
+        let rules::Decided { verdicts, repeated, .. } = decided;
         Ok(Selected { verdicts, state: asset.state(db)?, repeated })
     }
 
-    pub(super) fn release(&self, db: &Connection, player: &PlayerName) -> Decided<Done> {
-        let (mut asset, answered) = self.begin(db)?;
-        let outcome = match answered {
-            Some(outcome) => outcome,
-            None if asset.strike(db, player)? => self.over(db, &asset, Outcome::Changed)?,
-            None => self.over(db, &asset, Outcome::Refused(StoreErrorKind::NotHeld))?,
-        };
-        match outcome {
-            Outcome::Changed => Ok(Done { state: asset.state(db)?, repeated: answered.is_some() }),
-            _ => Err(not_held(&self.asset, player)),
-        }
+    /// A release, restock or removal.
+    pub(super) fn change(&self, db: &Connection, ask: Ask<'_>) -> Decided<Done> {
+        let (decided, asset) = self.decide(db, ask)?;
+        Ok(Done { state: asset.state(db)?, repeated: decided.repeated })
     }
 
-    pub(super) fn restock(&self, db: &Connection, n: Units, condition: Option<u64>) -> Decided<Done> {
-        let (mut asset, answered) = self.begin(db)?;
-        let outcome = match answered {
-            Some(outcome) => outcome,
-            None if condition.is_some_and(|revision| revision != asset.revision) => {
-                self.over(db, &asset, Outcome::Refused(StoreErrorKind::Conflict))?
+    /// Decides the call and records it. Returns the asset after the call.
+    fn decide(&self, db: &Connection, ask: Ask<'_>) -> Decided<(rules::Decided, Asset)> {
+        let found = Asset::find(db, &self.room, &self.asset)?;
+        let created = found.is_none();
+        let (asset, answered) = match (found, ask.creates()) {
+            (Some(asset), _) => {
+                rooms::used(db, &self.room, self.call.at)?;
+                let answered = calls::answered(db, &asset, self.call)?;
+                (asset, answered)
             }
-            None if asset.add(n) => self.over(db, &asset, Outcome::Changed)?,
-            None => self.over(db, &asset, Outcome::Refused(StoreErrorKind::LimitReached))?,
-        };
-        match outcome {
-            Outcome::Changed => Ok(Done { state: asset.state(db)?, repeated: answered.is_some() }),
-            Outcome::Refused(StoreErrorKind::LimitReached) => Err(too_many_units(&self.asset, n)),
-            _ => Err(other_revision(&self.asset, asset.revision)),
-        }
-    }
-
-    pub(super) fn remove(&self, db: &Connection) -> Decided<Done> {
-        let (mut asset, answered) = self.begin(db)?;
-        if answered.is_none() {
-            asset.remove(db)?;
-            self.over(db, &asset, Outcome::Changed)?;
-        }
-        Ok(Done { state: asset.state(db)?, repeated: answered.is_some() })
-    }
-
-    fn begin(&self, db: &Connection) -> Decided<(Asset, Option<Outcome>)> {
-        let asset = Asset::find(db, &self.room, &self.asset)?.ok_or_else(|| unknown(&self.asset))?;
-        self.resume(db, asset)
-    }
-
-    /// Returns the asset, and the outcome if the call was executed before. A new call on a removed asset is
-    /// refused, and stays refused when retried.
-    fn resume(&self, db: &Connection, asset: Asset) -> Decided<(Asset, Option<Outcome>)> {
-        let nothing_there = Outcome::Refused(StoreErrorKind::UnknownAsset);
-        self.use_room(db)?;
-        match calls::answered(db, &asset, self.call)? {
-            None if asset.removed => {
-                calls::record(db, &asset, self.call, nothing_there)?;
-                Err(unknown(&self.asset))
+            (None, Some(units)) => {
+                rooms::enter(db, &self.room, self.call.at)?;
+                (Asset::make(db, &self.room, &self.asset, units, self.call.origin())?, None)
             }
-            Some(outcome) if outcome == nothing_there => Err(unknown(&self.asset)),
-            answered => Ok((asset, answered)),
+            (None, None) => {
+                return Err(unknown(&self.asset));
+            }
+        };
+        let mut draft = Draft { db, asset };
+        let decided = rules::decide(&mut draft, self.call, ask, created, answered, Units::MAX)?;
+        let Draft { asset, .. } = draft;
+        if !decided.repeated {
+            if decided.outcome == Outcome::Changed {
+                asset.save(db)?;
+            }
+            calls::record(db, &asset, self.call, decided.outcome)?;
         }
-    }
-
-    fn make(&self, db: &Connection, units: Units) -> Decided<Asset> {
-        rooms::enter(db, &self.room, self.call.at)?;
-        Ok(Asset::make(db, &self.room, &self.asset, units, self.call.origin())?)
-    }
-
-    fn create_again(&self, db: &Connection, asset: &mut Asset, units: Units) -> Decided<Outcome> {
-        if asset.removed {
-            asset.revive(units);
-            self.over(db, asset, Outcome::Changed)
-        } else if asset.created_units == units {
-            self.over(db, asset, Outcome::Unchanged)
-        } else {
-            self.over(db, asset, Outcome::Refused(StoreErrorKind::Conflict))
+        match decided.outcome {
+            Outcome::Refused(kind) => {
+                let most = Units::MAX;
+                let refusal = rules::refusal(super::NAME, kind, ask, &self.asset, &asset.counter, most);
+                Err(SqliteError::Refused(refusal))
+            }
+            _ => Ok((decided, asset)),
         }
-    }
-
-    /// Persists the decision.
-    fn over(&self, db: &Connection, asset: &Asset, outcome: Outcome) -> Decided<Outcome> {
-        if outcome == Outcome::Changed {
-            asset.save(db)?;
-        }
-        calls::record(db, asset, self.call, outcome)?;
-        Ok(outcome)
-    }
-
-    fn use_room(&self, db: &Connection) -> Decided<()> {
-        Ok(rooms::used(db, &self.room, self.call.at)?)
     }
 }

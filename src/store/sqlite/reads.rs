@@ -27,7 +27,8 @@ pub(super) fn holders(
     after_revision: Option<u64>,
     limit: usize,
 ) -> Decided<Vec<Grant>> {
-    let found = Asset::find(db, room, name)?.filter(|found| !found.removed).ok_or_else(|| unknown(name))?;
+    let found =
+        Asset::find(db, room, name)?.filter(|found| !found.counter.removed).ok_or_else(|| unknown(name))?;
     let from = after_revision.map_or(0, |revision| revision.saturating_add(1));
     Ok(holders::page(db, &found, from, limit)?)
 }

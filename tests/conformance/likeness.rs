@@ -6,21 +6,16 @@ use asset_arbiter::{
 };
 use fastrand::Rng;
 
-use crate::{
-    conformance::{
-        ground::{Ground, Node, asset, team},
-        seeds,
-    },
-    temp_db::TempDb,
+use super::{
+    ground::{Ground, Node, asset, team},
+    seeds,
 };
 
-/// Whatever is asked, the memory store and this one say the same, word for word.
-#[tokio::test]
-async fn sqlite_answers_as_memory_does() {
-    let db_file = TempDb::quick();
-    let store = db_file.open();
-    for seed in seeds(20) {
-        let mut pair = Pair::new(Arc::clone(&store), seed);
+/// Plays the same random calls to a store and to the pure rules (the memory store is nothing but these), and
+/// compares every answer and what is stored after it.
+pub async fn answers_as_the_rules_do(store: &Arc<dyn Store>, count: u64) {
+    for seed in seeds(count) {
+        let mut pair = Pair::new(Arc::clone(store), seed);
         for step in 0..100 {
             pair.change().await;
             pair.compare(&format!("step {step} of SEED={seed}")).await;
@@ -31,10 +26,10 @@ async fn sqlite_answers_as_memory_does() {
 /// The same room in both stores.
 struct Pair {
     memory: Ground,
-    sqlite: Ground,
+    other: Ground,
     nodes: Vec<Node>,
     assets: Vec<AssetName>,
-    crowd: Vec<PlayerName>,
+    players: Vec<PlayerName>,
     rng: Rng,
     /// All that was asked.
     earlier: Vec<(AssetName, Call, Change)>,
@@ -54,14 +49,14 @@ enum Change {
 
 impl Pair {
     fn new(store: Arc<dyn Store>, seed: u64) -> Self {
-        let sqlite = Ground::new(store);
+        let other = Ground::new(store);
         Self {
-            memory: Ground { store: Arc::new(MemoryStore::new(None)), room: sqlite.room.clone() },
-            sqlite,
+            memory: Ground { store: Arc::new(MemoryStore::new(None)), room: other.room.clone() },
+            other,
             // As many as each of them remembers.
             nodes: (0..REMEMBERED_NODES).map(|_| Node::new()).collect(),
             assets: ["bow", "sword"].map(asset).to_vec(),
-            crowd: team("p", 6),
+            players: team("p", 6),
             rng: Rng::with_seed(seed),
             earlier: Vec::new(),
             asked: String::new(),
@@ -72,7 +67,7 @@ impl Pair {
     /// Asks for something, and at times once more for what was asked before.
     async fn change(&mut self) {
         if self.rng.u8(..60) == 0 {
-            for ground in [&self.memory, &self.sqlite] {
+            for ground in [&self.memory, &self.other] {
                 ground.store.remove_room(&ground.room).await.unwrap();
             }
         }
@@ -89,13 +84,13 @@ impl Pair {
 
     fn draw(&mut self) -> Change {
         let rng = &mut self.rng;
-        let player = self.crowd[rng.usize(..self.crowd.len())].clone();
+        let player = self.players[rng.usize(..self.players.len())].clone();
         match rng.u8(..12) {
             0..2 => Change::Create(rng.u32(..4)),
             2..7 => {
-                rng.shuffle(&mut self.crowd);
-                let count = rng.usize(..=self.crowd.len());
-                Change::Select(self.crowd[..count].to_vec(), rng.bool().then(|| rng.u32(..4)))
+                rng.shuffle(&mut self.players);
+                let count = rng.usize(..=self.players.len());
+                Change::Select(self.players[..count].to_vec(), rng.bool().then(|| rng.u32(..4)))
             }
             7..9 => Change::Release(player),
             9..11 => {
@@ -108,21 +103,21 @@ impl Pair {
     async fn ask(&mut self, asset: &AssetName, call: Call, change: &Change) {
         self.asked = format!("{change:?} of {asset} by {call:?}");
         let memory = answer(&self.memory, asset, call, change).await;
-        self.answers = [memory, answer(&self.sqlite, asset, call, change).await];
+        self.answers = [memory, answer(&self.other, asset, call, change).await];
     }
 
     async fn compare(&self, when: &str) {
-        let Self { memory, sqlite, asked, answers: [first, second], .. } = self;
+        let Self { memory, other, asked, answers: [first, second], .. } = self;
         assert_eq!(first, second, "{asked}, {when}");
-        assert_eq!(memory.snapshot().await, sqlite.snapshot().await, "after {asked}, {when}");
-        assert_eq!(memory.revisions().await, sqlite.revisions().await);
-        for player in &self.crowd {
-            assert_eq!(memory.held_by(player).await, sqlite.held_by(player).await);
+        assert_eq!(memory.snapshot().await, other.snapshot().await, "after {asked}, {when}");
+        assert_eq!(memory.revisions().await, other.revisions().await);
+        for player in &self.players {
+            assert_eq!(memory.held_by(player).await, other.held_by(player).await);
         }
         for asset in &self.assets {
             for (after, limit) in [(None, 99), (Some(3), 2)] {
                 let pages =
-                    [memory, sqlite].map(|ground| ground.store.holders(&ground.room, asset, after, limit));
+                    [memory, other].map(|ground| ground.store.holders(&ground.room, asset, after, limit));
                 let [first, second] = pages;
                 assert_eq!(words(first.await), words(second.await));
             }
