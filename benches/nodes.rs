@@ -32,13 +32,13 @@ async fn main() {
     println!("{:>58}{:>22}", "same node, ms", "other nodes, ms");
     println!("{:<37}{:>9}{:>6}{:>6}{:>12}{:>10}", "", "dec./s", "p50", "p99", "p50", "p99");
     if let Some((redis, mut network)) = redis::redis().zip(Network::new()) {
-        let redis = redis.at(network.host().place).start();
+        let redis = redis.at(network.host().location).start();
         races("Redis", &three(&mut network, &redis.url(), &[]).await).await;
     }
     let others = dynamodb::local().zip(nats::nats());
     if let Some(((store, bus), mut network)) = others.zip(Network::new()) {
-        let store = store.at(network.host().place).start().await;
-        let bus = bus.at(network.host().place).start();
+        let store = store.at(network.host().location).start().await;
+        let bus = bus.at(network.host().location).start();
         races("DynamoDB Local, NATS", &three(&mut network, &store.url(), &["--bus", &bus.url()]).await).await;
     }
 }

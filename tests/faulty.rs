@@ -189,7 +189,7 @@ async fn every_method_is_counted_and_reaches_the_store() {
         revisions: 1,
         holders: 1,
         held_by: 1,
-        keep: 1,
+        touch: 1,
         ping: 1,
     };
     assert_eq!(store.calls(), once);

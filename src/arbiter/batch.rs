@@ -32,7 +32,9 @@ impl Batches {
         match offer {
             Offer::Queued => {}
             Offer::Full(job) => job.refuse(&self.node.meters, &asset, &Refusal::store_unavailable()),
-            Offer::Run(batch) => spawn_eager(Arc::clone(self).run(room.clone(), asset, batch)),
+            Offer::Run(batch) => {
+                spawn_eager(Arc::clone(self).run(room.clone(), asset, batch));
+            }
         }
     }
 

@@ -19,17 +19,10 @@ impl Holdings {
         Self { node, calls }
     }
 
-    /// Asks for every player whose holdings are unknown.
-    pub(super) async fn load_unknown(&self, room: &RoomHandle) -> Behind {
-        let mut behind = Behind::new();
-        for player in room.with(|state| state.presence.unknown()) {
-            behind.extend(self.load(room, &player, self.node.config.select_deadline).await);
-        }
-        behind
-    }
-
-    /// Asks for one player whose holdings are unknown. While the store is unreachable, the view's first holders must
-    /// do.
+    /// Asks for a player whose holdings are unknown. While the store is unreachable, the view's first holders must do.
+    ///
+    /// The caller must repair what is behind before it waits for anything else, because until then a select may create
+    /// an asset that the store has lost.
     pub(super) async fn load(&self, room: &RoomHandle, player: &PlayerName, patience: Duration) -> Behind {
         let Some(question) = room.with(|state| state.presence.question(player)) else { return Behind::new() };
         let ask = || self.node.store.held_by(&room.name, player);

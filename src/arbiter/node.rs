@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::{clock::Clock, config::Config, meters::Meters};
 use crate::{
     bus::Bus,
+    model::jittered,
     store::{Call, NodeId, Store},
 };
 
@@ -58,7 +59,7 @@ impl Node {
 
     /// Between half of a duration and one and a half.
     pub(super) fn jitter(&self, around: Duration) -> Duration {
-        around.mul_f64(0.5 + self.random.lock().f64())
+        jittered(around, self.random.lock().f64())
     }
 
     /// 16 random letters and digits.

@@ -283,7 +283,7 @@ mod tests {
             removed: false,
             origin: 0,
         };
-        room.with(|room| room.view.load(vec![state], &mut Vec::new()));
+        room.with(|room| room.view.load(vec![state]));
     }
 
     #[tokio::test(start_paused = true)]
@@ -321,8 +321,8 @@ mod tests {
         tokio::time::advance(std::time::Duration::from_millis(1)).await;
         drop(registry.get(&name(1)));
         let third = open(&registry, 3, 3).ok().unwrap();
-        assert!(registry.look(&name(1)).is_some(), "it was used later");
-        assert!(registry.look(&name(2)).is_none());
+        assert!(registry.peek(&name(1)).is_some(), "it was used later");
+        assert!(registry.peek(&name(2)).is_none());
         let fourth = open(&registry, 4, 3).ok().unwrap();
         assert!(open(&registry, 5, 3).is_err(), "all are used");
         drop((used, third));

@@ -145,8 +145,10 @@ impl Regression {
             }
         };
         room.with(|state| state.presence.forget_held());
-        // The comparison that follows repairs what is behind.
-        drop(self.holdings.load_unknown(room).await);
+        for player in room.with(|state| state.presence.unknown()) {
+            // The comparison that follows repairs what is behind. No select creates an asset here meanwhile.
+            drop(self.holdings.load(room, &player, self.node.config.select_deadline).await);
+        }
         room.with(|state| {
             // If the room was removed meanwhile, the snapshot is of the room before.
             if state.generation == generation {

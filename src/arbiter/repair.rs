@@ -6,16 +6,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::sleep;
 
 use super::{
-    baseline::Baseline,
-    holdings::{Behind, Holdings},
-    meters::StoreCall,
-    node::Node,
-    reconstruct::reconstruct,
-    refusal::Refusal,
-    registry::RoomHandle,
-    regression::Regression,
-    retry::StoreCalls,
-    room::State,
+    baseline::Baseline, holdings::Holdings, meters::StoreCall, node::Node, reconstruct::reconstruct,
+    refusal::Refusal, registry::RoomHandle, regression::Regression, retry::StoreCalls, room::State,
     task::spawn_eager,
 };
 use crate::{
@@ -79,8 +71,9 @@ impl Repair {
 
     /// Asks the store what players hold whose holdings are unknown, and repairs what is behind.
     pub(super) async fn load_holdings(self: &Arc<Self>, room: &RoomHandle) {
-        let behind = self.holdings.load_unknown(room).await;
-        self.start_behind(room, behind);
+        for player in room.with(|state| state.presence.unknown()) {
+            self.load_holdings_of(room, &player, self.node.config.select_deadline).await;
+        }
     }
 
     /// The same for one player.
@@ -90,12 +83,7 @@ impl Repair {
         player: &PlayerName,
         patience: Duration,
     ) {
-        let behind = self.holdings.load(room, player, patience).await;
-        self.start_behind(room, behind);
-    }
-
-    fn start_behind(self: &Arc<Self>, room: &RoomHandle, behind: Behind) {
-        for (asset, revision) in behind {
+        for (asset, revision) in self.holdings.load(room, player, patience).await {
             self.start(room, &asset, Some(revision), GAP_WAIT, Publish::Never);
         }
     }

@@ -5,7 +5,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Incoming, envelope::Sender};
+use super::{Incoming, envelope::SenderId};
 use crate::model::{LogThrottle, RoomName};
 
 /// Maximum number of messages queued for the arbiter: some seconds of a busy room, about 4 MB. Beyond it

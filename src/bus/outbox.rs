@@ -17,7 +17,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{BusError, BusMessage, Incoming, envelope::Sender, inbox::Inbox};
+use super::{BusError, BusMessage, Incoming, envelope::SenderId, inbox::Inbox};
 use crate::model::RoomName;
 
 /// Maximum number of envelopes queued while a server is slow or unreachable: some seconds of a busy node, about

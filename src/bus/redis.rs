@@ -24,7 +24,7 @@ pub(super) const DRIVER: Driver = Driver {
     summary: "Redis 6 or later, Valkey or ElastiCache; a redis store is its own; also rediss://, redis+cluster:// and \
               redis+sentinel://HOST/NAME; ?prefix=",
     of_a_store: Some(&["prefix"]),
-    check: |url| url(url).map(drop),
+    check: |url| parsed(url).map(drop),
     open,
 };
 
@@ -40,21 +40,21 @@ struct RedisBus {
 }
 
 fn open(url: &str) -> Result<Arc<dyn Bus>, BusError> {
-    let url = url(url)?;
+    let url = parsed(url)?;
     if Handle::try_current().is_err() {
-        return Err(error("it connects in the background and needs a tokio runtime for it"));
+        return Err(bus_error("it connects in the background and needs a tokio runtime for it"));
     }
     let (outbox, names) = (Arc::new(Outbox::new(BUS)), Arc::new(Names::new(&url)));
-    let topology = Arc::new(Topology::open(&url, Some(listener(&outbox, &names))).map_err(error)?);
+    let topology = Arc::new(Topology::open(&url, Some(listener(&outbox, &names))).map_err(bus_error)?);
     let conductor =
         AbortOnDropHandle::new(tokio::spawn(serve::conduct(Arc::clone(&outbox), Arc::clone(&topology), names)));
     Ok(Arc::new(RedisBus { outbox, topology, _conductor: conductor }))
 }
 
-fn url(url: &str) -> Result<RedisUrl, BusError> {
-    let url = RedisUrl::parse(url).map_err(error)?;
+fn parsed(url: &str) -> Result<RedisUrl, BusError> {
+    let url = RedisUrl::parse(url).map_err(bus_error)?;
     if url.options.wait.is_some() || url.options.room_ttl.is_some() {
-        return Err(error("wait, wait_timeout_ms and ttl are for a store; the option of a bus is prefix"));
+        return Err(bus_error("wait, wait_timeout_ms and ttl are for a store; the option of a bus is prefix"));
     }
     Ok(url)
 }
@@ -113,12 +113,12 @@ impl From<RedisError> for BusError {
     fn from(error: RedisError) -> Self {
         let said = error.to_string();
         match advice(&said, MAY_NOT) {
-            Some(advice) => error(format!("{said}; {advice}")).hopeless(),
-            None => error(with_advice(said)),
+            Some(advice) => bus_error(format!("{said}; {advice}")).hopeless(),
+            None => bus_error(with_advice(said)),
         }
     }
 }
 
-fn error(message: impl Into<String>) -> BusError {
+fn bus_error(message: impl Into<String>) -> BusError {
     BusError::new(BUS, message)
 }

@@ -28,7 +28,7 @@ pub(super) async fn accept(listener: &TcpListener, app: &Arc<App>, router: &Rout
         match listener.accept().await {
             Ok((stream, peer)) => {
                 errors.over();
-                match app.connections.take() {
+                match app.tcp_connections.take() {
                     Some(slot) => {
                         // `session` and `room` are recorded when the connection becomes a WebSocket.
                         let span = tracing::info_span!("connection", %peer, session = Empty, room = Empty);

@@ -19,7 +19,7 @@ pub struct App {
     /// The open WebSockets.
     pub(super) connections: Arc<Connections>,
     /// The open TCP connections, including WebSockets.
-    pub(super) connections: Arc<ConnectionLimit>,
+    pub(super) tcp_connections: Arc<ConnectionLimit>,
     pub(super) metrics: Metrics,
     draining: watch::Sender<bool>,
 }
@@ -36,7 +36,7 @@ impl App {
             foreign_log: ForeignLog::default(),
             player_log: PlayerLog::new(),
             connections,
-            connections: ConnectionLimit::new(settings.max_connections),
+            tcp_connections: ConnectionLimit::new(settings.max_connections),
             settings,
             metrics,
             draining: watch::Sender::new(false),

@@ -90,7 +90,7 @@ impl Connections {
         self.meters.open.increment(1);
         // Checked after the registration: either the drain sees this connection, or this connection sees the drain.
         if self.draining.load(std::sync::atomic::Ordering::SeqCst) {
-            liveness.give(Signal::Drain);
+            liveness.send(Signal::Drain);
         }
         Entry { connections: Arc::clone(self), liveness }
     }
@@ -99,7 +99,7 @@ impl Connections {
     pub(super) async fn drain(&self) {
         self.leaving.store(self.open.len(), Relaxed);
         self.draining.store(true, std::sync::atomic::Ordering::SeqCst);
-        self.each(|liveness| liveness.give(Signal::Drain)).await;
+        self.each(|liveness| liveness.send(Signal::Drain)).await;
     }
 
     /// Pings silent connections and gives up on those that do not answer. Runs until dropped.
@@ -135,17 +135,17 @@ impl Connections {
         // One ping at a time: a second one would extend the timeout of the first.
         if pinged > heard {
             if now >= pinged + self.ping_timeout {
-                liveness.give(Signal::Silent);
+                liveness.send(Signal::Silent);
             }
         } else if now >= heard + self.ping_interval {
             liveness.pinged.store(now, Relaxed);
-            liveness.give(Signal::Ping);
+            liveness.send(Signal::Ping);
         }
     }
 }
 
 impl Liveness {
-    fn send_ready(&self, sign: Signal) {
+    fn send(&self, sign: Signal) {
         self.signs.fetch_or(sign as u8, Relaxed);
         self.mailbox.wake();
     }

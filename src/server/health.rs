@@ -20,7 +20,7 @@ pub(super) const METRICS: &str = "/metrics";
 
 /// `GET /healthz`: 200 while this process answers and its vital tasks run.
 pub(super) async fn alive(State(app): State<Arc<App>>) -> Result<Json<Value>, HttpError> {
-    app.arbiter.vital().error().map_or(Ok(()), |why| Err(away(&why)))?;
+    app.arbiter.vital().failure().map_or(Ok(()), |why| Err(away(&why)))?;
     Ok(Json(json!({"status": "ok"})))
 }
 

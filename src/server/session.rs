@@ -176,7 +176,7 @@ impl Session {
     }
 
     fn reason_to_end(&self) -> Option<End> {
-        let code = if self.member.is_dismissed() {
+        let code = if self.member.is_room_removed() {
             CloseCode::RoomRemoved
         } else if self.entry.liveness.has(Signal::Silent) {
             CloseCode::TooSlow

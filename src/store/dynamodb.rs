@@ -27,15 +27,10 @@ use std::{
 use async_trait::async_trait;
 use tokio::runtime::Handle;
 
-use self::{
-    client::Client,
-    item::{AssetKey, Row},
-    sweeper::Sweeper,
-    url::DynamoUrl,
-};
+use self::{client::Client, item::Row, sweeper::Sweeper, url::DynamoUrl};
 use super::{
     Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
-    optimistic::{Change, Optimistic, Record, RecordStore},
+    optimistic::{AssetKey, Change, Optimistic, Record, RecordStore},
 };
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName};
 

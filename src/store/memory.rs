@@ -351,14 +351,13 @@ fn answered<T>(
     found: &Asset,
     answer: impl FnOnce(Decided, &Asset) -> T,
 ) -> Result<T> {
-    match decided.outcome {
-        Outcome::Refused(kind) => Err(rules::refusal(NAME, kind, ask, asset, &found.counter, Units::MAX)),
-        // A retried select that was granted before the asset was removed.
-        _ if found.counter.removed && matches!(ask, Ask::Select { .. }) => {
-            Err(StoreError::unknown_asset(NAME, asset))
-        }
-        _ => Ok(answer(decided, found)),
+    let Decided { outcome, repeated, .. } = decided;
+    rules::unless_refused(NAME, (outcome, repeated), ask, asset, &found.counter, Units::MAX)?;
+    // A retried select that was granted before the asset was removed.
+    if found.counter.removed && matches!(ask, Ask::Select { .. }) {
+        return Err(StoreError::unknown_asset(NAME, asset));
     }
+    Ok(answer(decided, found))
 }
 
 fn error(kind: StoreErrorKind, message: String) -> StoreError {

@@ -71,7 +71,7 @@ fn parts(url: &str, options: Options) -> Result<(MomentoUrl, Duration, Access)> 
     let unusable = |why| error(StoreErrorKind::Unavailable, why).hopeless();
     let url = MomentoUrl::parse(url).map_err(unusable)?;
     let ttl = url::ttl(&url, options.room_ttl).map_err(unusable)?;
-    let access = Access::from_env(&url.place).map_err(unusable)?;
+    let access = Access::from_env(&url.endpoint).map_err(unusable)?;
     Ok((url, ttl, access))
 }
 

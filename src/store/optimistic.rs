@@ -290,12 +290,9 @@ fn look_up(verdict: &mut Verdict) {
 
 impl Settled {
     fn unless_refused<R: RecordStore>(self, ask: Ask<'_>, asset: &AssetName) -> Result<Self> {
-        match self.decision.outcome {
-            Outcome::Refused(kind) => {
-                Err(rules::refusal(R::NAME, kind, ask, asset, &self.decision.counter, R::MOST_UNITS))
-            }
-            _ => Ok(self),
-        }
+        let Decision { outcome, counter, .. } = &self.decision;
+        rules::unless_refused(R::NAME, (*outcome, self.repeated), ask, asset, counter, R::MOST_UNITS)?;
+        Ok(self)
     }
 
     /// The answer to a release, restock or removal.

@@ -191,16 +191,37 @@ fn restock(counter: &mut Counter, n: Units, condition: Option<u64>, most_units: 
     Outcome::Changed
 }
 
-/// The error of a refused call on an asset as it is now.
-pub(super) fn refusal(
+/// Why the call is refused, if it is. A late copy of a call may meet the outcome of a later call of its node, so the
+/// outcome may be one that this kind of call never has.
+fn refused(ask: Ask<'_>, outcome: Outcome, repeated: bool, most_units: Units) -> Option<StoreErrorKind> {
+    use StoreErrorKind::{Conflict, LimitReached, NotHeld};
+    match (ask, outcome) {
+        (Ask::Create { .. }, Outcome::Refused(Conflict)) => Some(Conflict),
+        (Ask::Create { units }, Outcome::Refused(LimitReached)) if units > most_units => Some(LimitReached),
+        (Ask::Create { .. }, _) => None,
+        (_, UNKNOWN) => Some(StoreErrorKind::UnknownAsset),
+        (Ask::Select { .. }, Outcome::Refused(LimitReached)) if !repeated => Some(LimitReached),
+        (Ask::Release { .. }, Outcome::Unchanged | Outcome::Refused(_)) => Some(NotHeld),
+        (Ask::Restock { .. }, Outcome::Refused(LimitReached)) => Some(LimitReached),
+        (Ask::Restock { .. }, Outcome::Unchanged | Outcome::Refused(_)) => Some(Conflict),
+        _ => None,
+    }
+}
+
+/// Fails if the call is refused, on an asset as it is after the call.
+///
+/// # Errors
+/// `UnknownAsset`, `NotHeld`, `Conflict`, `LimitReached`.
+pub(super) fn unless_refused(
     store: &'static str,
-    kind: StoreErrorKind,
+    (outcome, repeated): (Outcome, bool),
     ask: Ask<'_>,
     asset: &AssetName,
     counter: &Counter,
     most_units: Units,
-) -> StoreError {
-    match (kind, ask) {
+) -> Result<(), StoreError> {
+    let Some(kind) = refused(ask, outcome, repeated, most_units) else { return Ok(()) };
+    Err(match (kind, ask) {
         (StoreErrorKind::NotHeld, Ask::Release { player }) => StoreError::not_held(store, asset, player),
         (StoreErrorKind::Conflict, Ask::Create { units }) => {
             StoreError::other_units(store, asset, counter.created_units, units)
@@ -208,7 +229,7 @@ pub(super) fn refusal(
         (StoreErrorKind::Conflict, _) => StoreError::other_revision(store, asset, counter.revision),
         (StoreErrorKind::LimitReached, _) => StoreError::too_many_units(store, asset, most_units),
         _ => StoreError::unknown_asset(store, asset),
-    }
+    })
 }
 
 impl Counter {

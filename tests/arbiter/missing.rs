@@ -222,7 +222,7 @@ async fn a_room_that_an_operator_removes_on_another_node_is_no_loss_if_its_news_
             "everything begins anew: {over_http:?}"
         );
         assert_eq!(ann.find(answer).await, UNKNOWN, "who was sent away gets nothing in the next one");
-        assert!(ann.member.is_dismissed() && bob.member.is_dismissed());
+        assert!(ann.member.is_room_removed() && bob.member.is_room_removed());
         sleep(A_WHILE).await;
         assert_eq!(world.regressions(), 0);
         assert_eq!(world.truth.asset(&arena(), &sword()).await.unwrap().held, 1);

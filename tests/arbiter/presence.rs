@@ -149,7 +149,8 @@ async fn a_new_node_learns_at_once_who_is_there() {
     let _here = (here.join("ann").await, here.join("bob").await);
     let _there = (there.join("bob").await, there.join("cat").await);
     sleep(A_MOMENT).await;
-    let mut late = net.start(Config::default()).join("dan").await;
+    let new = net.start(Config::default());
+    let mut late = new.join("dan").await;
     let mut seen = Seen::new(&late.welcome());
     sleep(A_MOMENT).await;
     seen.follow(&mut late);

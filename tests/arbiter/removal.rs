@@ -29,7 +29,7 @@ async fn a_removed_room_is_gone_on_every_node_and_begins_anew() {
     here.arbiter.remove_room(&arena()).await.unwrap();
     sleep(A_MOMENT).await;
     for client in [&ann, &bob] {
-        assert!(client.member.is_dismissed());
+        assert!(client.member.is_room_removed());
     }
     drop((ann, bob));
     // What each node knew is gone with it: nothing is left to be mistaken for what comes now.
@@ -134,7 +134,7 @@ async fn news_of_a_removal_that_comes_after_that_of_the_next_room_is_no_loss_of_
         world.bus.deliver(event).await;
     }
     world.bus.deliver(BusMessage::RoomRemoved).await;
-    assert!(ann.member.is_dismissed());
+    assert!(ann.member.is_room_removed());
     drop(ann);
     sleep(Duration::from_secs(2)).await;
     let mut dan = world.join("dan").await;

@@ -149,7 +149,7 @@ async fn a_removed_room_sends_its_members_away_and_starts_anew() {
     let mut ann = world.join("ann").await;
     assert!(matches!(ann.select().await, Answer::Granted { .. }));
     world.arbiter.remove_room(&arena()).await.unwrap();
-    assert!(ann.member.is_dismissed());
+    assert!(ann.member.is_room_removed());
     drop(ann);
     let mut bob = world.join("bob").await;
     assert!(bob.welcome().assets.unwrap().is_empty());

@@ -131,7 +131,7 @@ async fn a_room_that_is_removed_while_it_is_read_sends_its_readers_away() {
     take(&mut ann);
     assert!(matches!(take(&mut ann)[..], [ServerMessage::Snapshot { part: 1, .. }]));
     world.arbiter.remove_room(&arena()).await.unwrap();
-    assert!(ann.member.is_dismissed());
+    assert!(ann.member.is_room_removed());
     drop(ann);
     assert!(world.join("bob").await.welcome().assets.unwrap().is_empty());
 }

@@ -105,7 +105,7 @@ impl State {
         let plan = &mut *self.plan.lock();
         let planned = plan.next.iter().position(|(words, _)| contains(request, words.as_bytes()));
         let fault = match planned {
-            Some(index) => Some(plan.next.remove(place).1),
+            Some(index) => Some(plan.next.remove(index).1),
             None => plan.rough.as_mut().and_then(rough),
         };
         plan.met += usize::from(fault.is_some());

@@ -12,7 +12,7 @@ const MAY_KNOW: [(&str, &[&str]); 7] = [
 ];
 
 /// Crates that live only in these places. `main` and `cli` are one.
-const HOMES: [(&str, &[&str]); 18] = [
+const HOMES: [(&str, &[&str]); 16] = [
     ("clap", &["cli"]),
     ("anyhow", &["cli"]),
     ("tracing_subscriber", &["cli"]),
@@ -23,8 +23,6 @@ const HOMES: [(&str, &[&str]); 18] = [
     ("http_body_util", &["server", "bots"]),
     ("tungstenite", &["server", "bots"]),
     ("tower", &["server"]),
-    ("tower_http", &["server"]),
-    ("jsonwebtoken", &["server"]),
     ("metrics_exporter_prometheus", &["server"]),
     ("tokio_tungstenite", &["bots"]),
     ("hdrhistogram", &["bots"]),

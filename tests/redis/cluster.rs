@@ -4,7 +4,7 @@ use std::{cell::Cell, collections::BTreeMap, future::Future, slice::from_ref, ti
 
 use asset_arbiter::{
     model::{AssetName, PlayerName, Units},
-    store::Judgement,
+    store::Verdict,
 };
 use futures::future::join;
 use tokio::time::sleep;
@@ -103,14 +103,14 @@ async fn everyone_is_told_the_truth_while_a_slot_moves_to_and_fro() {
     let told: BTreeMap<_, _> = holders.into_iter().map(|grant| (grant.player, grant.revision)).collect();
     for (player, verdict) in asked {
         let held = told.get(&player).copied();
-        assert!(matches!(verdict, Judgement::SoldOut) == held.is_none(), "{player} was told {verdict:?}");
+        assert!(matches!(verdict, Verdict::SoldOut) == held.is_none(), "{player} was told {verdict:?}");
     }
 }
 
 const UNITS: usize = 50;
 
 /// New players ask, each until it is told, for as long as `trouble` goes on.
-async fn everyone_asks(ground: &Ground, trouble: impl Future<Output = ()>) -> Vec<(PlayerName, Judgement)> {
+async fn everyone_asks(ground: &Ground, trouble: impl Future<Output = ()>) -> Vec<(PlayerName, Verdict)> {
     let (node, sword, over) = (Node::new(), asset("sword"), Cell::new(false));
     let asking = async {
         let mut told = Vec::new();
@@ -129,7 +129,7 @@ async fn everyone_asks(ground: &Ground, trouble: impl Future<Output = ()>) -> Ve
     .0
 }
 
-async fn ask(ground: &Ground, node: &Node, asset: &AssetName, player: &PlayerName) -> Judgement {
+async fn ask(ground: &Ground, node: &Node, asset: &AssetName, player: &PlayerName) -> Verdict {
     loop {
         let call = node.next();
         let units = Some(UNITS as Units);
@@ -139,7 +139,7 @@ async fn ask(ground: &Ground, node: &Node, asset: &AssetName, player: &PlayerNam
             answer => Some(answer.unwrap()),
         });
         let selected = answer.await;
-        if !(selected.repeated && selected.verdicts == [Judgement::SoldOut]) {
+        if !(selected.repeated && selected.verdicts == [Verdict::SoldOut]) {
             return selected.verdicts[0];
         }
     }

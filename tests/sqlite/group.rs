@@ -34,8 +34,8 @@ impl Players {
     async fn select(&self, meanwhile: impl FnOnce()) -> Vec<Result<Selected>> {
         let (good, bad) = (team("good", 2), bad());
         let (store, room) = (&self.ground.store, &self.ground.room);
-        let asks = self.asks.iter().enumerate().map(|(db_file, (call, asset))| {
-            store.select(*call, room, asset, if place == BAD { &bad } else { &good }, None)
+        let asks = self.asks.iter().enumerate().map(|(index, (call, asset))| {
+            store.select(*call, room, asset, if index == BAD { &bad } else { &good }, None)
         });
         let mut asks = pin!(join_all(asks));
         assert!(poll!(&mut asks).is_pending(), "all of them wait");
@@ -50,8 +50,8 @@ impl Players {
     }
 
     async fn assert_the_others_are_granted(&self, answers: &[Result<Selected>]) {
-        for (db_file, ((_, asset), answer)) in self.asks.iter().zip(answers).enumerate() {
-            if place == BAD {
+        for (index, ((_, asset), answer)) in self.asks.iter().zip(answers).enumerate() {
+            if index == BAD {
                 continue;
             }
             let selected = answer.as_ref().unwrap();

@@ -96,7 +96,7 @@ async fn another() -> TempDb {
     let ground = lobby(db_file.open());
     ground.create(Node::new().next(), &asset("sword"), 7).await;
     ground.store.close().await.unwrap();
-    place
+    db_file
 }
 
 #[tokio::test]

@@ -121,7 +121,7 @@ mod tests {
         let mut state = State::new(&Config::default());
         let ann: PlayerName = "ann".parse().unwrap();
         drop(state.presence.enter(&ann));
-        state.view.load(Vec::new(), &mut Vec::new());
+        state.view.load(Vec::new());
         let change = Change::Granted { player: ann.clone(), units: 1, at: 0 };
         let late = Event { asset: "sword".parse().unwrap(), origin: 1, revision: 1, remaining: 0, change };
         state.reload_pending = true;

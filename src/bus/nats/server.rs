@@ -170,7 +170,7 @@ fn in_one_line(server: &str, why: &str) -> String {
 fn pause(attempts: usize) -> Duration {
     let doublings = u32::try_from(attempts).unwrap_or(u32::MAX).saturating_sub(2).min(10);
     let longest = (FIRST_PAUSE * 2_u32.pow(doublings)).min(LONGEST_PAUSE);
-    if attempts < 2 { Duration::ZERO } else { jittered(longest) }
+    if attempts < 2 { Duration::ZERO } else { jittered(longest, fastrand::f64()) }
 }
 
 #[cfg(test)]

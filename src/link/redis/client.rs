@@ -228,7 +228,7 @@ impl Reconnector {
                 }
             };
             if lived < STEADY {
-                sleep(jittered(backoff.next_pause())).await;
+                sleep(jittered(backoff.next_pause(), fastrand::f64())).await;
             }
         }
     }

@@ -16,8 +16,8 @@ use super::{
     client::Client,
     clients::{Clients, Ranges},
     connector::{Connector, Listener, Role},
+    discovery,
     error::RedisError,
-    learn,
     slot::{SLOTS, slot_of},
     url::{RedisUrl, Servers},
 };

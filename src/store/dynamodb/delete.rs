@@ -12,12 +12,12 @@ use super::{
     client::{Deadline, pause},
     error,
     error::{DynamoError, Kind, Tried},
-    item::{AssetKey, CREATION, ENDED, Fields, ORIGIN, Row, SK, SPILLED, key, n},
+    item::{CREATION, ENDED, Fields, ORIGIN, Row, SK, SPILLED, key, n},
     write::{Condition, put},
 };
 use crate::{
     model::{AssetName, RoomName},
-    store::{Result, StoreErrorKind},
+    store::{Result, StoreErrorKind, optimistic::AssetKey},
 };
 
 impl DynamoStore {

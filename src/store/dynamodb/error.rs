@@ -126,7 +126,7 @@ impl DynamoError {
     }
 
     /// The error of a request without an answer, or with one that makes no sense.
-    fn of_silence(error: &(dyn Error + 'static), asset_key: &'static str) -> Self {
+    fn of_silence(error: &(dyn Error + 'static), what: &'static str) -> Self {
         let chain: Vec<_> = successors(Some(error), |error| (*error).source())
             .map(|error| one_line(&error.to_string()))
             .collect();
@@ -144,7 +144,7 @@ impl DynamoError {
         } else if has("(Connect)") || has("connect timeout") {
             Self::new(Kind::Away, format!("cannot connect: {cause}"))
         } else {
-            Self::new(Kind::Lost, format!("{place}: {cause}"))
+            Self::new(Kind::Lost, format!("{what}: {cause}"))
         }
     }
 }

@@ -78,8 +78,8 @@ mod tests {
             for _ in 0..rng.usize(1..60) {
                 let mut holders = Holders::new(inline, all.len());
                 let next: Vec<_> = items.values().take(rng.usize(0..4)).cloned().collect();
-                let place = rng.usize(0..8);
-                let struck: Option<Grant> = all.values().nth(asset_key).cloned();
+                let index = rng.usize(0..8);
+                let struck: Option<Grant> = all.values().nth(index).cloned();
                 if let Some(struck) = struck.filter(|_| rng.bool()) {
                     holders.strike(&struck);
                     all.remove(&struck.revision);

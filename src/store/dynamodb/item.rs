@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn an_item_says_what_the_row_is() {
         let (room, asset) = ("lobby".parse().unwrap(), "sword".parse().unwrap());
-        let place = AssetKey { room: &room, asset: &asset };
+        let asset_key = AssetKey { room: &room, asset: &asset };
         let full = row();
         let counter = Counter { removed: false, ..full.counter.clone() };
         let bare = Row {

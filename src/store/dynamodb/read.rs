@@ -9,13 +9,14 @@ use super::{
     client::{Deadline, pause},
     error,
     error::{DynamoError, Kind, Tried},
-    item::{AssetKey, BY_GRANT, Fields, GRANTED, Item, ORIGIN, PK, REVISION, Row, SK, key, n, s},
+    item::{BY_GRANT, Fields, GRANTED, Item, ORIGIN, PK, REVISION, Row, SK, key, n, s},
     now,
 };
 use crate::{
     model::{AssetName, Grant, PlayerName},
     store::{
         Result, StoreError, StoreErrorKind,
+        optimistic::AssetKey,
         optimistic::{FIRST, Record},
     },
 };

@@ -4,13 +4,13 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
     DynamoStore, SIDE_BY_SIDE,
-    item::{AssetKey, EXPIRES_AT, Fields, HELD, Item, ORIGIN, PK, REMAINING, REMOVED, REVISION, Row, SK, s},
+    item::{EXPIRES_AT, Fields, HELD, Item, ORIGIN, PK, REMAINING, REMOVED, REVISION, Row, SK, s},
     now,
     read::Asked,
 };
 use crate::{
     model::{AssetName, AssetState, PlayerName, RevisionRow, RoomName, limits::HOLDERS_SHOWN},
-    store::{Result, StoreError, optimistic::shown},
+    store::{Result, StoreError, optimistic::AssetKey, optimistic::shown},
 };
 
 impl DynamoStore {

@@ -8,14 +8,12 @@ use super::{
     client::Deadline,
     error::{DynamoError, Kind},
     expiry,
-    item::{
-        AssetKey, COVERED_UNTIL, CREATION, EXPIRES_AT, Fields, Item, ORIGIN, PK, SK, SPILLED, key, life, n, s,
-    },
+    item::{COVERED_UNTIL, CREATION, EXPIRES_AT, Fields, Item, ORIGIN, PK, SK, SPILLED, key, life, n, s},
     read::Asked,
 };
 use crate::{
     model::{AssetName, RoomName},
-    store::{Result, StoreError},
+    store::{Result, StoreError, optimistic::AssetKey},
 };
 
 /// An update that extends an item's expiry.
@@ -48,7 +46,7 @@ impl DynamoStore {
         let later = expiry::of_asset(now, ttl);
         let covered = fields.optional_number::<u64>(COVERED_UNTIL)?;
         let mut prolonged = Prolonged {
-            key: AssetKey { room, asset: &asset }.key(),
+            key: AssetKey { room, asset: &asset }.primary_key(),
             condition: format!("{ORIGIN} = :origin AND {CREATION} = :creation"),
             update: format!("SET {EXPIRES_AT} = :later"),
             values: vec![(":origin", origin), (":creation", creation), (":later", later)],

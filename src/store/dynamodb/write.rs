@@ -13,12 +13,12 @@ use super::{
     error::{DynamoError, Kind, Tried, of_transaction},
     expiry::{self, Expiry},
     holders::Holders,
-    item::{AT, AssetKey, ENDED, EXPIRES_AT, GRANTED, Item, ORIGIN, PK, PROBE, REVISION, Row, key, n},
+    item::{AT, ENDED, EXPIRES_AT, GRANTED, Item, ORIGIN, PK, PROBE, REVISION, Row, key, n},
     now,
 };
 use crate::{
     model::Grant,
-    store::{Result, optimistic::Change},
+    store::{Result, optimistic::AssetKey, optimistic::Change},
 };
 
 /// Maximum number of items in one transaction.

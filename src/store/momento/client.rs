@@ -228,7 +228,7 @@ impl Client {
                 Err(MomentoError::Limited(why)) => tracing::debug!("{why}; trying again"),
                 answer => return answer,
             }
-            sleep(jittered(backoff.next_pause())).await;
+            sleep(jittered(backoff.next_pause(), fastrand::f64())).await;
         }
         self.ask_once(question, sees, &send).await
     }

@@ -121,15 +121,15 @@ impl MysqlError {
             Self::Late(why) => {
                 Err(error(StoreErrorKind::OutcomeUnknown, why).because(StoreErrorCause::NotAnswered))
             }
-            error => Err(error.into()),
+            failed => Err(failed.into()),
         }
     }
 }
 
 /// The error of a read, or of an idempotent statement.
 impl From<MysqlError> for StoreError {
-    fn from(error: MysqlError) -> Self {
-        match error {
+    fn from(failed: MysqlError) -> Self {
+        match failed {
             MysqlError::Away { why, hopeless, cause } => {
                 let away = because(error(StoreErrorKind::Unavailable, why), cause);
                 if hopeless { away.hopeless() } else { away }

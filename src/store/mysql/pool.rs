@@ -123,7 +123,7 @@ impl Pool {
                     tracing::warn!(server = %self.connector.address, "{why}; trying again with the next call");
                 }
                 let mut backoff = failed_before.unwrap_or(Backoff::new(FIRST_PAUSE, LONGEST_PAUSE));
-                let until = Instant::now() + jittered(backoff.next_pause());
+                let until = Instant::now() + jittered(backoff.next_pause(), fastrand::f64());
                 *shut = Some(Shut { until, backoff, why: why.clone(), hopeless: *hopeless, cause: *cause });
             }
             Err(_) => {}

@@ -32,9 +32,9 @@ const MAY_NOT: &str = "let this user run scripts on all keys of the prefix";
 const USER_MAY_NOT: [&str; 2] = ["The user executing the script can't", "ACL failure in script"];
 
 impl From<RedisError> for StoreError {
-    fn from(error: RedisError) -> Self {
-        let said = error.to_string();
-        match error {
+    fn from(failed: RedisError) -> Self {
+        let said = failed.to_string();
+        match failed {
             RedisError::Away(why) => {
                 // After the address comes the server's message, or our description of it.
                 let cause = why.split_once(": ").and_then(|(_, said)| cause(said));

@@ -36,5 +36,5 @@ if #fields > 0 then
   it.remaining = left
 end
 if fresh or #fields > 0 then save(it) end
-if not again then record(#fields > 0 and CHANGED or UNCHANGED) end
+if not again then record((fresh or #fields > 0) and CHANGED or UNCHANGED) end
 return { 'ok', again and 1 or 0, it.text, first(), verdicts }

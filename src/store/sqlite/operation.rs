@@ -77,13 +77,9 @@ impl Operation {
             }
             calls::record(db, &asset, self.call, decided.outcome)?;
         }
-        match decided.outcome {
-            Outcome::Refused(kind) => {
-                let most = Units::MAX;
-                let refusal = rules::refusal(super::NAME, kind, ask, &self.asset, &asset.counter, most);
-                Err(SqliteError::Refused(refusal))
-            }
-            _ => Ok((decided, asset)),
-        }
+        let outcome = (decided.outcome, decided.repeated);
+        rules::unless_refused(super::NAME, outcome, ask, &self.asset, &asset.counter, Units::MAX)
+            .map_err(SqliteError::Refused)?;
+        Ok((decided, asset))
     }
 }

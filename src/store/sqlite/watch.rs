@@ -104,7 +104,7 @@ impl Watch {
     pub(super) fn usable(&self) -> Result<()> {
         match &*self.state.borrow() {
             State::Serving => Ok(()),
-            State::Lost { why, .. } | State::Failed(why) => Err(lost(why)),
+            State::Lost { why, .. } | State::Failed(why) => Err(unusable(why)),
             State::Closed => Err(unavailable("the file is closed")),
         }
     }
@@ -152,7 +152,7 @@ impl Watch {
         if self.change(|state| matches!(state, State::Serving).then_some(lost)) {
             quietly(|| tracing::error!(within = ?self.grace, "sqlite: {why}; else the process ends"));
         }
-        lost(why)
+        unusable(why)
     }
 
     pub(super) fn loss(&self) -> Option<Loss> {
@@ -191,7 +191,7 @@ impl Watch {
         let mut states = self.state.subscribe();
         loop {
             if let State::Failed(why) = &*states.borrow_and_update() {
-                return lost(why);
+                return unusable(why);
             }
             if states.changed().await.is_err() {
                 std::future::pending::<()>().await;
@@ -232,7 +232,7 @@ impl Watch {
 }
 
 /// An error that an operator has to resolve.
-fn lost(why: impl Into<String>) -> StoreError {
+fn unusable(why: impl Into<String>) -> StoreError {
     unavailable(why).because(StoreErrorCause::Misconfigured)
 }
 
