@@ -8,7 +8,6 @@ mod error;
 mod heartbeat;
 #[cfg(any(feature = "redis", feature = "nats"))]
 mod inbox;
-#[cfg(any(feature = "redis", feature = "nats"))]
 mod local;
 #[cfg(feature = "nats")]
 mod nats;

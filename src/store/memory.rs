@@ -110,7 +110,7 @@ impl MemoryStore {
         changed
     }
 
-    /// Decides a call on an asset that exists, and answers what `answer` makes of the asset afterwards.
+    /// Decides a call, creates the asset if the call may, and answers what `answer` makes of the asset afterwards.
     fn decide<T>(
         &self,
         call: Call,
@@ -120,30 +120,21 @@ impl MemoryStore {
         answer: impl FnOnce(Decided, &Asset) -> T,
     ) -> Result<T> {
         let unknown = || StoreError::unknown_asset(NAME, asset);
-        let mut room = self.rooms.get_mut(room).ok_or_else(unknown)?;
-        room.used_at = room.used_at.max(call.at);
-        room.decide(call, asset, ask, answer).unwrap_or_else(|| Err(unknown()))
-    }
-
-    /// The same on an asset that the call creates if it does not exist.
-    fn decide_or_create<T>(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        (ask, units): (Ask<'_>, Units),
-        answer: impl FnOnce(Decided, &Asset) -> T,
-    ) -> Result<T> {
+        let Some(units) = ask.creates() else {
+            let mut room = self.rooms.get_mut(room).ok_or_else(unknown)?;
+            room.used_at = room.used_at.max(call.at);
+            return room.decide(call, asset, ask, answer).unwrap_or_else(|| Err(unknown()));
+        };
         self.with_room(room, call.at, |room| {
-            if !room.assets.contains_key(asset) {
-                self.count.add_one()?;
-                let mut created = Asset::new(call, units);
-                let decided = created.decide(&mut room.held, asset, call, ask, true);
-                let answer = answered(asset, ask, decided, &created, answer);
-                room.assets.insert(asset.clone(), created);
-                return answer;
+            if room.assets.contains_key(asset) {
+                return room.decide(call, asset, ask, answer).unwrap_or_else(|| Err(unknown()));
             }
-            room.decide(call, asset, ask, answer).unwrap_or_else(|| Err(StoreError::unknown_asset(NAME, asset)))
+            self.count.add_one()?;
+            let mut created = Asset::new(call, units);
+            let decided = created.decide(&mut room.held, asset, call, ask, true);
+            let answer = answered(asset, ask, decided, &created, answer);
+            room.assets.insert(asset.clone(), created);
+            answer
         })
     }
 
@@ -199,7 +190,7 @@ impl Store for MemoryStore {
 
     async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
         let ask = Ask::Create { units };
-        self.decide_or_create(call, room, asset, (ask, units), |decided, found| Created {
+        self.decide(call, room, asset, ask, |decided, found| Created {
             created: decided.outcome == Outcome::Changed,
             state: found.state(asset),
             repeated: decided.repeated,
@@ -215,15 +206,11 @@ impl Store for MemoryStore {
         create: Option<Units>,
     ) -> Result<Selected> {
         let ask = Ask::Select { players, create };
-        let answer = |decided: Decided, found: &Asset| Selected {
+        self.decide(call, room, asset, ask, |decided, found| Selected {
             verdicts: decided.verdicts,
             state: found.state(asset),
             repeated: decided.repeated,
-        };
-        match create {
-            None => self.decide(call, room, asset, ask, answer),
-            Some(units) => self.decide_or_create(call, room, asset, (ask, units), answer),
-        }
+        })
     }
 
     async fn release(

@@ -69,6 +69,7 @@ const UNKNOWN: Outcome = Outcome::Refused(StoreErrorKind::UnknownAsset);
 
 impl<'a> Ask<'a> {
     /// The players whose grants matter.
+    #[cfg(any(feature = "dynamodb", feature = "mongodb", feature = "mysql", feature = "momento"))]
     pub(super) fn players(&self) -> &'a [PlayerName] {
         match *self {
             Self::Select { players, .. } => players,
