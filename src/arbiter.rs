@@ -1,8 +1,8 @@
 //! The rules: who gets the asset, in which order everyone hears of it, and what becomes of a lost reply.
 //! No sockets, no drivers.
 //!
-//! A change goes `batch` -> `select` or `commands` -> `events` -> `room`. Modules below import only modules above
-//! them in this list, except for the last group, which the others serve.
+//! A change goes `batch` -> `select` or `commands` -> `events` -> `room`. The modules of each group below import only
+//! each other and the groups above, without a circle (`tests/tidy.rs`).
 
 mod clock;
 mod config;

@@ -27,14 +27,14 @@ pub(crate) fn outcome(arbiter: &Arbiter) -> anyhow::Result<()> {
 /// # Errors
 /// The reason for the exit, and the error of closing the store.
 pub(crate) async fn close(store: &dyn Store, ended: anyhow::Result<()>) -> anyhow::Result<()> {
-    let trouble = match timeout(PATIENCE, store.close()).await {
+    let failure = match timeout(PATIENCE, store.close()).await {
         Ok(Ok(())) => return ended,
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("it takes longer than {PATIENCE:?}"),
     };
-    let trouble = format!("cannot close the store: {}", one_line(&trouble));
+    let failure = format!("cannot close the store: {}", one_line(&failure));
     Err(match ended {
-        Ok(()) => anyhow!(trouble),
-        Err(error) => anyhow!("{error:#}; {trouble}"),
+        Ok(()) => anyhow!(failure),
+        Err(error) => anyhow!("{error:#}; {failure}"),
     })
 }

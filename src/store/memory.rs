@@ -340,10 +340,6 @@ fn answered<T>(
 ) -> Result<T> {
     let Decided { outcome, repeated, .. } = decided;
     rules::unless_refused(NAME, (outcome, repeated), ask, asset, &found.counter, Units::MAX)?;
-    // A retried select that was granted before the asset was removed.
-    if found.counter.removed && matches!(ask, Ask::Select { .. }) {
-        return Err(StoreError::unknown_asset(NAME, asset));
-    }
     Ok(answer(decided, found))
 }
 

@@ -221,7 +221,12 @@ pub(super) fn unless_refused(
     counter: &Counter,
     most_units: Units,
 ) -> Result<(), StoreError> {
-    let Some(kind) = refused(ask, outcome, repeated, most_units) else { return Ok(()) };
+    let kind = match refused(ask, outcome, repeated, most_units) {
+        Some(kind) => kind,
+        // A retried select that was granted before the asset was removed.
+        None if counter.removed && matches!(ask, Ask::Select { .. }) => StoreErrorKind::UnknownAsset,
+        None => return Ok(()),
+    };
     Err(match (kind, ask) {
         (StoreErrorKind::NotHeld, Ask::Release { player }) => StoreError::not_held(store, asset, player),
         (StoreErrorKind::Conflict, Ask::Create { units }) => {

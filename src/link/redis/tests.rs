@@ -56,12 +56,9 @@ async fn command(stream: &mut BufReader<TcpStream>) -> io::Result<Vec<String>> {
 
 /// Reads the number after a type byte.
 async fn number(stream: &mut BufReader<TcpStream>) -> io::Result<usize> {
-    let mut connection = String::new();
-    stream.read_line(&mut connection).await?;
-    connection
-        .get(1..)
-        .and_then(|number| number.trim().parse().ok())
-        .ok_or_else(|| io::ErrorKind::InvalidData.into())
+    let mut line = String::new();
+    stream.read_line(&mut line).await?;
+    line.get(1..).and_then(|number| number.trim().parse().ok()).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 #[tokio::test]

@@ -100,16 +100,16 @@ mod tests {
 
     use super::*;
 
-    fn refused(connection: &str) -> StoreError {
-        let Ok(Value::ServerError(refused)) = parse_redis_value(format!("-{connection}\r\n").as_bytes()) else {
-            panic!("{connection} is no error")
+    fn refused(line: &str) -> StoreError {
+        let Ok(Value::ServerError(refused)) = parse_redis_value(format!("-{line}\r\n").as_bytes()) else {
+            panic!("{line} is no error")
         };
         RedisError::Refused(refused).into()
     }
 
     #[test]
     fn refusals_before_any_effect_are_told_from_the_others() {
-        for connection in [
+        for line in [
             "MOVED 1 127.0.0.1:7000",
             "ASK 1 127.0.0.1:7000",
             "TRYAGAIN Multiple keys request during rehashing of slot",
@@ -124,10 +124,10 @@ mod tests {
             "NOAUTH Authentication required.",
             "NOPERM this user has no permissions to run the 'evalsha' command",
         ] {
-            assert_eq!(refused(connection).kind(), StoreErrorKind::Unavailable, "{connection}");
+            assert_eq!(refused(line).kind(), StoreErrorKind::Unavailable, "{line}");
         }
-        for connection in ["ERR user_script:1: oops", "WRONGTYPE Operation against a key", "SURPRISE"] {
-            assert_eq!(refused(connection).kind(), StoreErrorKind::OutcomeUnknown, "{connection}");
+        for line in ["ERR user_script:1: oops", "WRONGTYPE Operation against a key", "SURPRISE"] {
+            assert_eq!(refused(line).kind(), StoreErrorKind::OutcomeUnknown, "{line}");
         }
     }
 
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_refusal_has_the_cause_that_its_code_tells() {
-        for (connection, cause) in [
+        for (line, cause) in [
             ("OOM command not allowed when used memory > 'maxmemory'.", StoreErrorCause::OutOfMemory),
             ("NOPERM this user has no permissions to run the 'evalsha' command", StoreErrorCause::NoPermission),
             ("ERR The user executing the script can't run this command", StoreErrorCause::NoPermission),
@@ -159,7 +159,7 @@ mod tests {
             ("CLUSTERDOWN The cluster is down", StoreErrorCause::Unavailable),
             ("SURPRISE", StoreErrorCause::OutcomeUnknown),
         ] {
-            assert_eq!(refused(connection).cause(), cause, "{connection}");
+            assert_eq!(refused(line).cause(), cause, "{line}");
         }
         let away = |why: &str| StoreError::from(RedisError::Away(format!("cannot connect to OOM:1: {why}")));
         assert_eq!(away("it is a replica; name the primary").cause(), StoreErrorCause::ReadOnly);
@@ -169,12 +169,12 @@ mod tests {
 
     #[test]
     fn what_somebody_must_change_is_hopeless_and_says_how() {
-        for (connection, advice) in [
+        for (line, advice) in [
             ("NOPERM this user has no permissions", "let this user run scripts"),
             ("ERR The user executing the script can't run this command", "let this user run scripts"),
             ("ERR unknown command 'EVALSHA', with args beginning with: 'c0ffee' '4'", "see rename-command"),
         ] {
-            let said = refused(connection);
+            let said = refused(line);
             assert!(said.is_hopeless() && said.to_string().contains(advice), "{said}");
             assert!(!said.to_string().contains("c0ffee"), "{said}");
         }

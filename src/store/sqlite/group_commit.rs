@@ -78,7 +78,7 @@ impl GroupCommit {
         // A full disk may recover later, and the data can be read meanwhile.
         if let Err(error) = group_commit.wal.open(&group_commit.db, &group_commit.claim) {
             group_commit.roll_back();
-            group_commit.watch.note_trouble(Some((cause(&error), error.to_string())));
+            group_commit.watch.note_disk_failure(Some((cause(&error), error.to_string())));
             drop(group_commit.complain(error));
         }
         group_commit
@@ -125,7 +125,7 @@ impl GroupCommit {
     fn tend(&mut self) {
         self.looked = Instant::now();
         if self.look().is_ok() {
-            if self.watch.has_trouble() {
+            if self.watch.has_disk_failure() {
                 self.probe();
             }
             return;
@@ -166,7 +166,7 @@ impl GroupCommit {
     }
 
     fn note_that_it_works(&self) {
-        if self.watch.note_trouble(None) {
+        if self.watch.note_disk_failure(None) {
             quietly(|| tracing::info!("sqlite: changes work again"));
         }
     }
@@ -318,7 +318,7 @@ impl GroupCommit {
     /// Logs an error, throttled, and makes it shareable.
     fn complain(&mut self, error: Error) -> Arc<Error> {
         if is_of_disk(&error) {
-            self.watch.note_trouble(Some((cause(&error), error.to_string())));
+            self.watch.note_disk_failure(Some((cause(&error), error.to_string())));
         }
         if let Some(held_back) = self.complaints.due() {
             quietly(|| tracing::error!(%error, held_back, "sqlite: changes fail"));

@@ -36,10 +36,6 @@ impl Operation {
         create: Option<Units>,
     ) -> Decided<Selected> {
         let (decided, asset) = self.decide(db, Ask::Select { players, create })?;
-        // A retried select that was granted before the asset was removed.
-        if asset.counter.removed {
-            return Err(unknown(&self.asset));
-        }
         let rules::Decided { verdicts, repeated, .. } = decided;
         Ok(Selected { verdicts, state: asset.state(db)?, repeated })
     }

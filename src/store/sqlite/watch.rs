@@ -30,7 +30,7 @@ pub(super) struct Watch {
     held: [Held; 3],
     state: watch::Sender<State>,
     /// Why the last change failed, if the disk caused it.
-    trouble: Mutex<Option<(StoreErrorCause, String)>>,
+    disk_failure: Mutex<Option<(StoreErrorCause, String)>>,
     started: Instant,
     /// When the writer thread last reported, in milliseconds since `started`.
     seen: AtomicU64,
@@ -93,7 +93,7 @@ impl Watch {
         Ok(Self {
             held: [file, held(log_of(claim.path()))?, held(beside(claim.path(), "-shm"))?],
             state: watch::Sender::new(State::Serving),
-            trouble: Mutex::new(None),
+            disk_failure: Mutex::new(None),
             started: Instant::now(),
             seen: AtomicU64::new(0),
             grace,
@@ -112,7 +112,7 @@ impl Watch {
     /// The known state, including that of the disk.
     pub(super) fn status(&self) -> Result<()> {
         self.usable()?;
-        if let Some((cause, why)) = &*self.trouble.lock() {
+        if let Some((cause, why)) = &*self.disk_failure.lock() {
             return Err(unavailable(format!("changes fail: {why}")).because(*cause));
         }
         let seen = self.started + Duration::from_millis(self.seen.load(Ordering::Relaxed));
@@ -209,15 +209,15 @@ impl Watch {
     }
 
     /// Notes that the disk fails, or works again. Returns whether that is new.
-    pub(super) fn note_trouble(&self, why: Option<(StoreErrorCause, String)>) -> bool {
-        let mut trouble = self.trouble.lock();
-        let new = trouble.is_some() != why.is_some();
-        *trouble = why;
+    pub(super) fn note_disk_failure(&self, why: Option<(StoreErrorCause, String)>) -> bool {
+        let mut disk_failure = self.disk_failure.lock();
+        let new = disk_failure.is_some() != why.is_some();
+        *disk_failure = why;
         new
     }
 
-    pub(super) fn has_trouble(&self) -> bool {
-        self.trouble.lock().is_some()
+    pub(super) fn has_disk_failure(&self) -> bool {
+        self.disk_failure.lock().is_some()
     }
 
     fn change(&self, next: impl FnOnce(&State) -> Option<State>) -> bool {
