@@ -3,6 +3,7 @@
 //! A driver is one file plus one line in [`DRIVERS`]. Help texts, [`open`] and the conformance suite iterate
 //! over that table.
 
+mod applied;
 #[cfg(feature = "mysql")]
 mod crypto;
 #[cfg(any(feature = "mongodb", feature = "momento"))]
@@ -32,6 +33,7 @@ use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 
+pub use applied::Applied;
 pub use drivers::{DRIVERS, Driver, Options, SWITCHED_OFF, check, driver, open};
 pub use error::{StoreError, StoreErrorCause, StoreErrorKind};
 pub use memory::MemoryStore;
@@ -71,7 +73,13 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// `Conflict`: the asset exists and was created with other units.
-    async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created>;
+    async fn create(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        units: Units,
+    ) -> Result<Applied<Created>>;
 
     /// Looks up which of the distinct `players` already hold the asset, decrements the counter by the number of
     /// the others, and records as holders those for whom the result is at least 0, in order. With `create`, an
@@ -86,7 +94,7 @@ pub trait Store: Send + Sync + 'static {
         asset: &AssetName,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Selected>;
+    ) -> Result<Applied<Selected>>;
 
     /// Deletes the holder and sets `remaining = max(remaining, 0) + 1`.
     ///
@@ -98,7 +106,7 @@ pub trait Store: Send + Sync + 'static {
         room: &RoomName,
         asset: &AssetName,
         player: &PlayerName,
-    ) -> Result<Done>;
+    ) -> Result<Applied<AssetState>>;
 
     /// Sets `units += n; remaining = max(remaining, 0) + n` if the asset is at revision `condition`; `None`: at
     /// any revision.
@@ -113,13 +121,14 @@ pub trait Store: Send + Sync + 'static {
         asset: &AssetName,
         n: Units,
         condition: Option<u64>,
-    ) -> Result<Done>;
+    ) -> Result<Applied<AssetState>>;
 
     /// Removes an asset: increments its revision, deletes its holders and keeps the record as a tombstone.
     ///
     /// # Errors
     /// `UnknownAsset`, also when another call has removed the asset already.
-    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done>;
+    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName)
+    -> Result<Applied<AssetState>>;
 
     /// Removes all assets of a room, tombstones included. An empty room is no error.
     async fn remove_room(&self, room: &RoomName) -> Result<()>;
@@ -234,29 +243,16 @@ pub struct Created {
     pub created: bool,
     /// The asset's current state.
     pub state: AssetState,
-    /// As in [`Done`].
-    pub repeated: bool,
-}
-
-/// The result of a release, restock or removal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Done {
-    /// The asset's current state: right after the change, unless `repeated`.
-    pub state: AssetState,
-    /// Whether the call took effect earlier. Other changes may have followed since.
-    pub repeated: bool,
 }
 
 /// The result of [`Store::select`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selected {
-    /// One verdict per player, in the order of the request.
+    /// One verdict per player, in the order of the request. A retry only looks the players up: then `SoldOut` means
+    /// "does not hold it".
     pub verdicts: Vec<Verdict>,
     /// The asset after the select.
     pub state: AssetState,
-    /// Whether the call is a retry, because its `seq` was not newer than the last. Nothing was changed, players
-    /// were only looked up, and `SoldOut` only means "does not hold it".
-    pub repeated: bool,
 }
 
 /// The store's answer for one player.

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     model::{AssetName, AssetState, Change, ErrorCode, ServerMessage, Units},
-    store::{self, Call, Created, Done},
+    store::{self, Applied, Call, Created},
 };
 
 pub(super) struct Commands {
@@ -75,8 +75,8 @@ impl Commands {
                     request_id: ask.request_id,
                     asset: asset.clone(),
                     released: true,
-                    remaining: done.state.remaining,
-                    revision: done.state.revision,
+                    remaining: done.remaining,
+                    revision: done.revision,
                 });
                 self.events.publish_change(room, before, done, |_| Change::Released { player: ask.player });
             }
@@ -111,13 +111,13 @@ impl Commands {
         let create = || self.node.store.create(call, &room.name, asset, units);
         let created = self.calls.call_with_retry(StoreCall::Create, &room.name, deadline, create).await?;
         if created.created {
-            let done = Done { state: created.state.clone(), repeated: created.repeated };
+            let done = created.clone().map(|created| created.state);
             let change = |state: &AssetState| Change::Changed { units: state.units, created: true };
             self.events.publish_change(room, before, done, change);
         } else {
             self.events.observe(room, before, &created.state);
         }
-        Ok(created)
+        Ok(created.into_inner())
     }
 
     async fn restock(
@@ -146,9 +146,9 @@ impl Commands {
         asset: &AssetName,
         deadline: Instant,
         change: impl FnMut() -> F,
-    ) -> (Result<Done, Refusal>, Baseline)
+    ) -> (Result<Applied<AssetState>, Refusal>, Baseline)
     where
-        F: Future<Output = store::Result<Done>>,
+        F: Future<Output = store::Result<Applied<AssetState>>>,
     {
         let before = Baseline::now(room, asset);
         let done = self.calls.call_with_retry(kind, &room.name, deadline, change).await;

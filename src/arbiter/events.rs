@@ -18,7 +18,7 @@ use super::{
 use crate::{
     bus::BusMessage,
     model::{AssetName, AssetState, Change, Event, limits::HOLDERS_SHOWN},
-    store::Done,
+    store::Applied,
 };
 
 pub(super) struct Events {
@@ -94,20 +94,25 @@ impl Events {
         self: &Arc<Self>,
         room: &RoomHandle,
         before: Baseline,
-        done: Done,
+        done: Applied<AssetState>,
         change: impl FnOnce(&AssetState) -> Change,
     ) -> AssetState {
-        let Done { state, repeated } = done;
-        let changes = u64::from(!repeated);
-        if self.regression.detect(room, before, &state, changes) {
-            return state;
+        let changes = u64::from(!done.is_repeat());
+        if self.regression.detect(room, before, &done, changes) {
+            return done.into_inner();
         }
-        if !repeated {
-            let change = change(&state);
-            self.broadcast(room, vec![Event::of(&state, state.revision, state.remaining, change)]);
+        match done {
+            Applied::Now(state) => {
+                let change = change(&state);
+                self.broadcast(room, vec![Event::of(&state, state.revision, state.remaining, change)]);
+                self.compare(room, &state, Publish::Never);
+                state
+            }
+            Applied::Repeat(state) => {
+                self.compare(room, &state, Publish::Always);
+                state
+            }
         }
-        self.compare(room, &state, if repeated { Publish::Always } else { Publish::Never });
-        state
     }
 
     /// Finds out why the store does not have an asset, and takes note of its state if the store has it by now.

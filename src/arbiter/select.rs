@@ -116,7 +116,7 @@ impl Selects {
         asks: &[Ask],
         call: Call,
         deadline: Instant,
-    ) -> (Result<Selected, Refusal>, bool) {
+    ) -> (Result<Applied<Selected>, Refusal>, bool) {
         let create = match self.units_to_create(room, asset) {
             Ok(create) => create,
             Err(refusal) => return (Err(refusal), false),
@@ -151,7 +151,7 @@ impl Selects {
         asset: &AssetName,
         asks: Vec<Ask>,
         call: Call,
-        selected: &Selected,
+        selected: &Applied<Selected>,
         before: Baseline,
     ) -> Vec<Ask> {
         let players = distinct(&asks);
@@ -159,7 +159,7 @@ impl Selects {
         for ask in decided.unknown {
             ask.refuse_select(&self.node.meters, asset, &Refusal::outcome_unknown());
         }
-        if selected.state.remaining == 0 && !selected.repeated {
+        if selected.state.remaining == 0 && !selected.is_repeat() {
             room.with(|state| state.sold_out.learn(asset, selected.state.revision));
         }
         for (reply, outcome, ask) in decided.replies {
@@ -170,7 +170,7 @@ impl Selects {
         // After a loss the members get a snapshot, which includes these grants.
         if !self.regression.detect(room, before, &selected.state, grants.len() as u64) {
             self.events.broadcast(room, grants);
-            let publish = if selected.repeated { Publish::Always } else { Publish::Never };
+            let publish = if selected.is_repeat() { Publish::Always } else { Publish::Never };
             self.events.compare(room, &selected.state, publish);
         }
         decided.open
@@ -183,7 +183,7 @@ impl Selects {
         asset: &AssetName,
         asks: Vec<Ask>,
         players: &[PlayerName],
-        selected: &Selected,
+        selected: &Applied<Selected>,
         before: Baseline,
     ) -> Decided {
         let only_grants = before.only_grants_until(before.then(&selected.state));
@@ -191,7 +191,7 @@ impl Selects {
         let mut decided = Decided { replies: Vec::with_capacity(asks.len()), ..Decided::default() };
         for ask in asks {
             let Some(verdict) = verdicts.get_mut(&ask.player) else { continue };
-            if selected.repeated && *verdict == Verdict::SoldOut {
+            if selected.is_repeat() && *verdict == Verdict::SoldOut {
                 if only_grants && Instant::now() < self.node.deadline(ask.since) {
                     decided.open.push(ask);
                 } else {

@@ -21,7 +21,7 @@ use tokio::{
 pub use self::{calls::CallCounts, plan::Faults};
 
 use self::plan::{Ending, Fate};
-use super::{Call, Created, Done, Limits, Result, Selected, Store, StoreError, StoreErrorKind};
+use super::{Applied, Call, Created, Limits, Result, Selected, Store, StoreError, StoreErrorKind};
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
 
 /// Maximum number of late duplicates in flight; beyond it calls are not duplicated late.
@@ -176,7 +176,13 @@ impl Store for Faulty {
         self.inner.room_ttl()
     }
 
-    async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
+    async fn create(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        units: Units,
+    ) -> Result<Applied<Created>> {
         let run = || -> BoxFuture<'static, _> {
             let (store, room, asset) = (Arc::clone(&self.inner), room.clone(), asset.clone());
             Box::pin(async move { store.create(call, &room, &asset, units).await })
@@ -191,7 +197,7 @@ impl Store for Faulty {
         asset: &AssetName,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Selected> {
+    ) -> Result<Applied<Selected>> {
         let run = || -> BoxFuture<'static, _> {
             let (store, room, asset) = (Arc::clone(&self.inner), room.clone(), asset.clone());
             let players = players.to_vec();
@@ -206,7 +212,7 @@ impl Store for Faulty {
         room: &RoomName,
         asset: &AssetName,
         player: &PlayerName,
-    ) -> Result<Done> {
+    ) -> Result<Applied<AssetState>> {
         let run = || -> BoxFuture<'static, _> {
             let (store, room, asset) = (Arc::clone(&self.inner), room.clone(), asset.clone());
             let player = player.clone();
@@ -222,7 +228,7 @@ impl Store for Faulty {
         asset: &AssetName,
         n: Units,
         condition: Option<u64>,
-    ) -> Result<Done> {
+    ) -> Result<Applied<AssetState>> {
         let run = || -> BoxFuture<'static, _> {
             let (store, room, asset) = (Arc::clone(&self.inner), room.clone(), asset.clone());
             Box::pin(async move { store.restock(call, &room, &asset, n, condition).await })
@@ -230,7 +236,12 @@ impl Store for Faulty {
         self.change(self.draw(|calls| calls.restock += 1), run).await
     }
 
-    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done> {
+    async fn remove_asset(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+    ) -> Result<Applied<AssetState>> {
         let run = || -> BoxFuture<'static, _> {
             let (store, room, asset) = (Arc::clone(&self.inner), room.clone(), asset.clone());
             Box::pin(async move { store.remove_asset(call, &room, &asset).await })

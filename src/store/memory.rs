@@ -26,7 +26,7 @@ use self::{
     held::Held,
 };
 use super::{
-    Call, Created, Done, Driver, Limits, Options, Result, Selected, Store, StoreError, StoreErrorKind,
+    Applied, Call, Created, Driver, Limits, Options, Result, Selected, Store, StoreError, StoreErrorKind,
     outcome::Outcome,
     rules::{self, Ask, Decided},
 };
@@ -118,7 +118,7 @@ impl MemoryStore {
         asset: &AssetName,
         ask: Ask<'_>,
         answer: impl FnOnce(Decided, &Asset) -> T,
-    ) -> Result<T> {
+    ) -> Result<Applied<T>> {
         let unknown = || StoreError::unknown_asset(NAME, asset);
         let Some(units) = ask.creates() else {
             let mut room = self.rooms.get_mut(room).ok_or_else(unknown)?;
@@ -138,11 +138,14 @@ impl MemoryStore {
         })
     }
 
-    fn change(&self, call: Call, room: &RoomName, asset: &AssetName, ask: Ask<'_>) -> Result<Done> {
-        self.decide(call, room, asset, ask, |decided, found| Done {
-            state: found.state(asset),
-            repeated: decided.repeated,
-        })
+    fn change(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        ask: Ask<'_>,
+    ) -> Result<Applied<AssetState>> {
+        self.decide(call, room, asset, ask, |_, found| found.state(asset))
     }
 
     fn read<T>(&self, room: &RoomName, look: impl FnOnce(&Room) -> T) -> Option<T> {
@@ -188,12 +191,17 @@ impl Store for MemoryStore {
         (self.ttl > 0).then(|| Duration::from_millis(self.ttl))
     }
 
-    async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
+    async fn create(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        units: Units,
+    ) -> Result<Applied<Created>> {
         let ask = Ask::Create { units };
         self.decide(call, room, asset, ask, |decided, found| Created {
             created: decided.outcome == Outcome::Changed,
             state: found.state(asset),
-            repeated: decided.repeated,
         })
     }
 
@@ -204,12 +212,11 @@ impl Store for MemoryStore {
         asset: &AssetName,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Selected> {
+    ) -> Result<Applied<Selected>> {
         let ask = Ask::Select { players, create };
         self.decide(call, room, asset, ask, |decided, found| Selected {
             verdicts: decided.verdicts,
             state: found.state(asset),
-            repeated: decided.repeated,
         })
     }
 
@@ -219,7 +226,7 @@ impl Store for MemoryStore {
         room: &RoomName,
         asset: &AssetName,
         player: &PlayerName,
-    ) -> Result<Done> {
+    ) -> Result<Applied<AssetState>> {
         self.change(call, room, asset, Ask::Release { player })
     }
 
@@ -230,11 +237,16 @@ impl Store for MemoryStore {
         asset: &AssetName,
         n: Units,
         condition: Option<u64>,
-    ) -> Result<Done> {
+    ) -> Result<Applied<AssetState>> {
         self.change(call, room, asset, Ask::Restock { n, condition })
     }
 
-    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done> {
+    async fn remove_asset(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+    ) -> Result<Applied<AssetState>> {
         self.change(call, room, asset, Ask::Remove)
     }
 
@@ -323,7 +335,7 @@ impl Room {
         asset: &AssetName,
         ask: Ask<'_>,
         answer: impl FnOnce(Decided, &Asset) -> T,
-    ) -> Option<Result<T>> {
+    ) -> Option<Result<Applied<T>>> {
         let found = self.assets.get_mut(asset)?;
         let decided = found.decide(&mut self.held, asset, call, ask, false);
         Some(answered(asset, ask, decided, found, answer))
@@ -337,10 +349,10 @@ fn answered<T>(
     decided: Decided,
     found: &Asset,
     answer: impl FnOnce(Decided, &Asset) -> T,
-) -> Result<T> {
+) -> Result<Applied<T>> {
     let Decided { outcome, repeated, .. } = decided;
     rules::unless_refused(NAME, (outcome, repeated), ask, asset, &found.counter, Units::MAX)?;
-    Ok(answer(decided, found))
+    Ok(Applied::new(answer(decided, found), repeated))
 }
 
 fn error(kind: StoreErrorKind, message: String) -> StoreError {

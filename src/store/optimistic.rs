@@ -27,7 +27,7 @@ use self::{
 };
 pub(super) use super::rules::Counter;
 use super::{
-    Call, Created, Done, Limits, Result, Selected, Store, StoreError, StoreErrorKind, Verdict,
+    Applied, Call, Created, Limits, Result, Selected, Store, StoreError, StoreErrorKind, Verdict,
     outcome::Outcome,
     rules::{self, Ask},
 };
@@ -157,13 +157,19 @@ impl<R: RecordStore> Store for Optimistic<R> {
         self.records.room_ttl()
     }
 
-    async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
+    async fn create(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        units: Units,
+    ) -> Result<Applied<Created>> {
         let ask = Ask::Create { units };
         let settled =
             self.change(call, AssetKey { room, asset }, ask).await?.unless_refused::<R>(ask, asset)?;
         let Settled { decision, repeated, .. } = settled;
         let created = decision.outcome == Outcome::Changed;
-        Ok(Created { created, state: decision.state(asset), repeated })
+        Ok(Applied::new(Created { created, state: decision.state(asset) }, repeated))
     }
 
     async fn select(
@@ -173,7 +179,7 @@ impl<R: RecordStore> Store for Optimistic<R> {
         asset: &AssetName,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Selected> {
+    ) -> Result<Applied<Selected>> {
         let (key, create) = (AssetKey { room, asset }, create.filter(|_| R::SELECT_CREATES));
         let (mut verdicts, mut part, mut again) = (Vec::with_capacity(players.len()), None, false);
         loop {
@@ -198,7 +204,7 @@ impl<R: RecordStore> Store for Optimistic<R> {
                 if again {
                     verdicts.iter_mut().for_each(look_up);
                 }
-                return Ok(Selected { verdicts, state: decision.state(asset), repeated: again });
+                return Ok(Applied::new(Selected { verdicts, state: decision.state(asset) }, again));
             }
         }
     }
@@ -209,7 +215,7 @@ impl<R: RecordStore> Store for Optimistic<R> {
         room: &RoomName,
         asset: &AssetName,
         player: &PlayerName,
-    ) -> Result<Done> {
+    ) -> Result<Applied<AssetState>> {
         let ask = Ask::Release { player };
         self.change(call, AssetKey { room, asset }, ask).await?.done::<R>(ask, asset)
     }
@@ -221,12 +227,17 @@ impl<R: RecordStore> Store for Optimistic<R> {
         asset: &AssetName,
         n: Units,
         condition: Option<u64>,
-    ) -> Result<Done> {
+    ) -> Result<Applied<AssetState>> {
         let ask = Ask::Restock { n, condition };
         self.change(call, AssetKey { room, asset }, ask).await?.done::<R>(ask, asset)
     }
 
-    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done> {
+    async fn remove_asset(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+    ) -> Result<Applied<AssetState>> {
         self.change(call, AssetKey { room, asset }, Ask::Remove).await?.done::<R>(Ask::Remove, asset)
     }
 
@@ -296,9 +307,9 @@ impl Settled {
     }
 
     /// The answer to a release, restock or removal.
-    fn done<R: RecordStore>(self, ask: Ask<'_>, asset: &AssetName) -> Result<Done> {
+    fn done<R: RecordStore>(self, ask: Ask<'_>, asset: &AssetName) -> Result<Applied<AssetState>> {
         let Self { decision, repeated, .. } = self.unless_refused::<R>(ask, asset)?;
-        Ok(Done { state: decision.state(asset), repeated })
+        Ok(Applied::new(decision.state(asset), repeated))
     }
 }
 

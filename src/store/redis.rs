@@ -21,7 +21,7 @@ use self::{
     script::Script,
 };
 use super::{
-    Call, Created, Done, Driver, Limits, Options, Result, Selected, Store, StoreError, StoreErrorKind,
+    Applied, Call, Created, Driver, Limits, Options, Result, Selected, Store, StoreError, StoreErrorKind,
 };
 use crate::{
     link::redis::{Address, Client, RedisError, RedisUrl, SCHEMES, Topology, slot, slot_of},
@@ -160,7 +160,13 @@ impl Store for RedisStore {
         (self.ttl > 0).then(|| Duration::from_millis(self.ttl))
     }
 
-    async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
+    async fn create(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        units: Units,
+    ) -> Result<Applied<Created>> {
         let answer = self.change(call, room, asset, &script::CREATE, [units.to_string()]).await?;
         let mut reply = Reply::open(answer, |refusal| match refusal {
             Refusal::Conflict(created) => {
@@ -171,7 +177,7 @@ impl Store for RedisStore {
             _ => refused(refusal, asset),
         })?;
         let (repeated, state) = (reply.flag()?, reply.state(asset.clone())?);
-        Ok(Created { created: reply.flag()?, state, repeated })
+        Ok(Applied::new(Created { created: reply.flag()?, state }, repeated))
     }
 
     async fn select(
@@ -181,14 +187,14 @@ impl Store for RedisStore {
         asset: &AssetName,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Selected> {
+    ) -> Result<Applied<Selected>> {
         let create = create.map(|units| units.to_string()).unwrap_or_default();
         let holders = players.iter().map(|player| keys::holder(asset, player));
         let args = [call.at.to_string(), create].into_iter().chain(holders);
         let answer = self.change(call, room, asset, &script::SELECT, args).await?;
         let mut reply = Reply::open(answer, |refusal| refused(refusal, asset))?;
         let (repeated, state) = (reply.flag()?, reply.state(asset.clone())?);
-        Ok(Selected { verdicts: reply.verdicts()?, state, repeated })
+        Ok(Applied::new(Selected { verdicts: reply.verdicts()?, state }, repeated))
     }
 
     async fn release(
@@ -197,7 +203,7 @@ impl Store for RedisStore {
         room: &RoomName,
         asset: &AssetName,
         player: &PlayerName,
-    ) -> Result<Done> {
+    ) -> Result<Applied<AssetState>> {
         let answer = self.change(call, room, asset, &script::RELEASE, [keys::holder(asset, player)]).await?;
         done(answer, asset, |refusal| match refusal {
             Refusal::NotHeld => StoreError::not_held(NAME, asset, player),
@@ -212,7 +218,7 @@ impl Store for RedisStore {
         asset: &AssetName,
         n: Units,
         condition: Option<u64>,
-    ) -> Result<Done> {
+    ) -> Result<Applied<AssetState>> {
         let condition = condition.map(|revision| revision.to_string()).unwrap_or_default();
         let answer = self.change(call, room, asset, &script::RESTOCK, [n.to_string(), condition]).await?;
         done(answer, asset, |refusal| match refusal {
@@ -222,7 +228,12 @@ impl Store for RedisStore {
         })
     }
 
-    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done> {
+    async fn remove_asset(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+    ) -> Result<Applied<AssetState>> {
         let answer = self.change(call, room, asset, &script::REMOVE, []).await?;
         done(answer, asset, |refusal| refused(refusal, asset))
     }
@@ -295,10 +306,14 @@ impl Store for RedisStore {
     }
 }
 
-fn done(answer: Value, asset: &AssetName, refused: impl FnOnce(Refusal) -> StoreError) -> Result<Done> {
+fn done(
+    answer: Value,
+    asset: &AssetName,
+    refused: impl FnOnce(Refusal) -> StoreError,
+) -> Result<Applied<AssetState>> {
     let mut reply = Reply::open(answer, refused)?;
     let (repeated, state) = (reply.flag()?, reply.state(asset.clone())?);
-    Ok(Done { state, repeated })
+    Ok(Applied::new(state, repeated))
 }
 
 fn refused(refusal: Refusal, asset: &AssetName) -> StoreError {

@@ -37,7 +37,7 @@ use self::{
     writer::Writer,
 };
 use super::{
-    Call, Created, Done, Driver, Limits, Options, Result, Selected, Store, StoreError, StoreErrorKind,
+    Applied, Call, Created, Driver, Limits, Options, Result, Selected, Store, StoreError, StoreErrorKind,
     rules::Ask,
 };
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
@@ -103,7 +103,13 @@ impl Store for SqliteStore {
         self.expiry.ttl()
     }
 
-    async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
+    async fn create(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        units: Units,
+    ) -> Result<Applied<Created>> {
         self.sweep(call.at).await;
         let operation = operation(call, room, asset);
         self.writer.change(move |db| operation.create(db, units)).await
@@ -116,7 +122,7 @@ impl Store for SqliteStore {
         asset: &AssetName,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Selected> {
+    ) -> Result<Applied<Selected>> {
         if create.is_some() {
             self.sweep(call.at).await;
         }
@@ -130,7 +136,7 @@ impl Store for SqliteStore {
         room: &RoomName,
         asset: &AssetName,
         player: &PlayerName,
-    ) -> Result<Done> {
+    ) -> Result<Applied<AssetState>> {
         let (operation, player) = (operation(call, room, asset), player.clone());
         self.writer.change(move |db| operation.change(db, Ask::Release { player: &player })).await
     }
@@ -142,12 +148,17 @@ impl Store for SqliteStore {
         asset: &AssetName,
         n: Units,
         condition: Option<u64>,
-    ) -> Result<Done> {
+    ) -> Result<Applied<AssetState>> {
         let operation = operation(call, room, asset);
         self.writer.change(move |db| operation.change(db, Ask::Restock { n, condition })).await
     }
 
-    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done> {
+    async fn remove_asset(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+    ) -> Result<Applied<AssetState>> {
         let operation = operation(call, room, asset);
         self.writer.change(move |db| operation.change(db, Ask::Remove)).await
     }

@@ -7,9 +7,9 @@ use super::{
     rooms,
 };
 use crate::{
-    model::{AssetName, PlayerName, RoomName, Units},
+    model::{AssetName, AssetState, PlayerName, RoomName, Units},
     store::{
-        Call, Created, Done, Selected,
+        Applied, Call, Created, Selected,
         outcome::Outcome,
         rules::{self, Ask},
     },
@@ -23,10 +23,10 @@ pub(super) struct Operation {
 }
 
 impl Operation {
-    pub(super) fn create(&self, db: &Connection, units: Units) -> Decided<Created> {
+    pub(super) fn create(&self, db: &Connection, units: Units) -> Decided<Applied<Created>> {
         let (decided, asset) = self.decide(db, Ask::Create { units })?;
         let created = decided.outcome == Outcome::Changed;
-        Ok(Created { created, state: asset.state(db)?, repeated: decided.repeated })
+        Ok(Applied::new(Created { created, state: asset.state(db)? }, decided.repeated))
     }
 
     pub(super) fn select(
@@ -34,16 +34,16 @@ impl Operation {
         db: &Connection,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Decided<Selected> {
+    ) -> Decided<Applied<Selected>> {
         let (decided, asset) = self.decide(db, Ask::Select { players, create })?;
         let rules::Decided { verdicts, repeated, .. } = decided;
-        Ok(Selected { verdicts, state: asset.state(db)?, repeated })
+        Ok(Applied::new(Selected { verdicts, state: asset.state(db)? }, repeated))
     }
 
     /// A release, restock or removal.
-    pub(super) fn change(&self, db: &Connection, ask: Ask<'_>) -> Decided<Done> {
+    pub(super) fn change(&self, db: &Connection, ask: Ask<'_>) -> Decided<Applied<AssetState>> {
         let (decided, asset) = self.decide(db, ask)?;
-        Ok(Done { state: asset.state(db)?, repeated: decided.repeated })
+        Ok(Applied::new(asset.state(db)?, decided.repeated))
     }
 
     /// Decides the call and records it. Returns the asset after the call.
