@@ -4,7 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on stops")]
 
-use std::{fmt::Display, fs, sync::Arc, time::Duration};
+use std::{fmt::Display, sync::Arc, time::Duration};
 
 use asset_arbiter::{
     arbiter::{Arbiter, Config, Join, Member, Ready},
@@ -12,6 +12,7 @@ use asset_arbiter::{
     model::{AssetName, PlayerName, RoomName},
     store::MemoryStore,
 };
+use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::Builder;
 
 const SIZES: [usize; 3] = [1_000, 10_000, 50_000];
@@ -127,10 +128,9 @@ fn run(size: usize) -> Costs {
     runtime.block_on(async { Scene::of(size).await.measure().await })
 }
 
-/// Of this thread so far.
+/// Of this thread so far. `/proc` would round it to the kernel's ticks of some milliseconds.
 fn processor_time() -> Duration {
-    let stat = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    Duration::from_nanos(stat.split(' ').next().unwrap().parse().unwrap())
+    clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap()
 }
 
 fn per_request(begun: Duration) -> Duration {

@@ -1,6 +1,6 @@
 use std::{
     fs::{self, Metadata},
-    io::ErrorKind,
+    io::{self, ErrorKind},
     os::unix::fs::MetadataExt,
     path::PathBuf,
     sync::atomic::{AtomicU64, Ordering},
@@ -135,8 +135,8 @@ impl Watch {
 
     fn look(&self) -> std::result::Result<Stamp, (Loss, String)> {
         let [file, log, index] = &self.held;
-        let stamp = Stamp::of(&file.look().map_err(|why| (Loss::File, why))?);
-        log.look().and_then(|_| index.look()).map_err(|why| (Loss::Log, why))?;
+        let stamp = file.stamp().map_err(|why| (Loss::File, why))?;
+        log.look().and_then(|()| index.look()).map_err(|why| (Loss::Log, why))?;
         Ok(stamp)
     }
 
@@ -237,12 +237,22 @@ fn unusable(why: impl Into<String>) -> StoreError {
 }
 
 impl Held {
-    fn look(&self) -> std::result::Result<Metadata, String> {
+    /// Checks that the name leads to the file.
+    fn look(&self) -> std::result::Result<(), String> {
+        self.check(FileId::with_links(&self.name).map(|(id, links)| (id, links, ())))
+    }
+
+    /// The same, and returns the file's stamp.
+    fn stamp(&self) -> std::result::Result<Stamp, String> {
+        self.check(fs::metadata(&self.name).map(|found| (FileId::of(&found), found.nlink(), Stamp::of(&found))))
+    }
+
+    fn check<T>(&self, found: io::Result<(FileId, u64, T)>) -> std::result::Result<T, String> {
         let name = self.name.display();
-        match fs::metadata(&self.name) {
-            Ok(found) if FileId::of(&found) == self.id && found.nlink() > 0 => Ok(found),
+        match found {
+            Ok((id, links, found)) if id == self.id && links > 0 => Ok(found),
             // A bind mount keeps the name of a file that was deleted from its folder.
-            Ok(found) if FileId::of(&found) == self.id => Err(format!("{name} was deleted or replaced")),
+            Ok((id, ..)) if id == self.id => Err(format!("{name} was deleted or replaced")),
             Ok(_) => Err(format!("{name} was replaced: another file has its name")),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 Err(format!("{name} is gone: it was deleted or moved away"))
