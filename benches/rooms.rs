@@ -6,7 +6,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on stops")]
 
-mod crowd;
+mod clients;
 #[path = "../tests/engines/mod.rs"]
 mod engines;
 mod figures;
@@ -20,7 +20,7 @@ use std::{
 };
 
 use asset_arbiter::model::ServerMessage;
-use crowd::Crowd;
+use clients::Clients;
 use engines::redis::{Engine, Server};
 use figures::{Counts, Figures};
 use support::{Process, soon};
@@ -51,7 +51,7 @@ struct Scene {
 struct Stage {
     redis: Server,
     node: Process,
-    crowd: Crowd,
+    clients: Clients,
     scene: Scene,
 }
 
@@ -84,11 +84,11 @@ impl Scene {
         let redis = engine.start();
         let node = start(&redis, self.resync).await;
         let empty = resident(node.child.id().unwrap());
-        let mut crowd = Crowd::join(node.address, (0..self.players).map(|number| self.room(number))).await;
-        let joins = self.players as f64 / crowd.joined_in.as_secs_f64();
-        let decisions = self.players as f64 / crowd.select_all(ASSETS[0]).await.as_secs_f64();
+        let mut clients = Clients::join(node.address, (0..self.players).map(|number| self.room(number))).await;
+        let joins = self.players as f64 / clients.joined_in.as_secs_f64();
+        let decisions = self.players as f64 / clients.select_all(ASSETS[0]).await.as_secs_f64();
         sleep(SETTLE).await;
-        let stage = Stage { redis, node, crowd, scene: self };
+        let stage = Stage { redis, node, clients, scene: self };
         stage.is_subscribed(&[stage.scene.rooms]);
         let (since, before) = (Instant::now(), stage.counts().await);
         sleep(WATCH).await;
@@ -166,7 +166,8 @@ impl Stage {
     async fn lose_the_bus(mut self) -> String {
         let there = start(&self.redis, DEFAULT).await;
         let (rooms, apart) = (self.scene.rooms, self.scene.rooms / SHARED);
-        let guests = Crowd::join(there.address, (0..SHARED).map(|guest| self.scene.room(guest * apart))).await;
+        let guests =
+            Clients::join(there.address, (0..SHARED).map(|guest| self.scene.room(guest * apart))).await;
         let shared = guests.len();
         self.is_subscribed(&[rooms, shared]);
         let active = self.node.metric("asset_arbiter_rooms").await;
@@ -193,7 +194,7 @@ impl Stage {
     }
 
     /// Guest after guest selects a new asset in its room, and the member here waits for the event.
-    async fn grants_are_heard(&mut self, guests: &Crowd, apart: usize, asset: &str) -> String {
+    async fn grants_are_heard(&mut self, guests: &Clients, apart: usize, asset: &str) -> String {
         let mut took = Vec::new();
         for guest in 0..guests.len() {
             let since = Instant::now();
@@ -203,7 +204,7 @@ impl Stage {
                     matches!(message, ServerMessage::AssetGranted { asset: of, .. } if of.as_str() == asset);
                 granted && number == guest * apart
             };
-            self.crowd.hear(heard).await;
+            self.clients.hear(heard).await;
             took.push(since.elapsed());
         }
         took.sort();

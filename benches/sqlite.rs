@@ -118,9 +118,9 @@ async fn ask(
     let mut begun = Instant::now();
     while begun < until {
         let seq = latency.len() + 1;
-        let crowd: Result<Vec<PlayerName>, _> =
+        let players: Result<Vec<PlayerName>, _> =
             (0..players).map(|number| format!("p{seq}-{number}").parse()).collect();
-        store.select(Call { node, seq, at: now() }, &room, &asset, &crowd?, Some(units)).await?;
+        store.select(Call { node, seq, at: now() }, &room, &asset, &players?, Some(units)).await?;
         latency.record(begun.elapsed().as_micros() as u64)?;
         begun = Instant::now();
     }

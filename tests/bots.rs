@@ -83,7 +83,7 @@ async fn cuts_lead_from_node_to_node() {
 }
 
 #[tokio::test]
-async fn how_late_others_hear_is_told_by_where_they_are() {
+async fn delivery_is_measured_by_where_members_are() {
     let report = on_three_nodes(0.0).await;
     let delivery = report.delivery_ms.unwrap();
     assert!(delivery.same_node.count > 0 && delivery.other_nodes.count > 0, "{delivery:?}");

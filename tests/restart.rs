@@ -13,11 +13,7 @@ use std::{
 
 use asset_arbiter::bots::{self, Config, Length, Report};
 use support::{Process, eventually};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::sleep,
-};
+use tokio::time::sleep;
 
 /// How often; `KILL_ROUNDS` says how often instead.
 const ROUNDS: u64 = 10;
@@ -51,7 +47,7 @@ async fn race(address: SocketAddr, room: &str, seed: u64) -> Report {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_in_mid_race_again_and_again_nothing_that_was_told_is_lost() {
+async fn killed_in_mid_race_again_and_again_no_answered_grant_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("game.db");
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -80,23 +76,17 @@ async fn killed_in_mid_race_again_and_again_nothing_that_was_told_is_lost() {
 }
 
 /// The status line of an answer to `GET /readyz`.
-async fn readiness(address: SocketAddr) -> String {
-    let mut socket = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    socket.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).await.unwrap();
-    answer.lines().next().unwrap_or_default().to_owned()
+async fn readiness(server: &Process) -> String {
+    server.get("/readyz").await.lines().next().unwrap_or_default().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_that_is_deleted_under_the_server_is_told_and_makes_it_unready() {
+async fn a_file_that_is_deleted_under_the_server_is_logged_and_makes_it_unready() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("game.db");
     let server = start("127.0.0.1:0".parse().unwrap(), &file).await;
-    eventually("HTTP/1.1 200 OK".to_owned(), || readiness(server.address)).await;
+    eventually("HTTP/1.1 200 OK".to_owned(), || readiness(&server)).await;
     std::fs::remove_file(&file).unwrap();
-    eventually("HTTP/1.1 503 Service Unavailable".to_owned(), || readiness(server.address)).await;
-    let logged = async || server.has_logged("game.db is gone: it was deleted or moved away");
-    eventually(true, logged).await;
+    eventually("HTTP/1.1 503 Service Unavailable".to_owned(), || readiness(&server)).await;
+    server.will_log("game.db is gone: it was deleted or moved away").await;
 }

@@ -71,7 +71,7 @@ async fn memory_keeps_the_promise_under_faults() {
 /// One property that must be among those that a flaw breaks.
 const NOTICED: [(Flaw, &str); 12] = [
     (Flaw::ForgetsCalls, "a_repeated_restock_takes_effect_once"),
-    (Flaw::CutsNodeNumbers, "nodes_are_told_apart_whatever_their_numbers"),
+    (Flaw::CutsNodeNumbers, "nodes_are_distinguished_whatever_their_numbers"),
     (Flaw::Oversells, "never_more_holders_than_units"),
     (Flaw::RevivesRemoved, "a_removed_asset_is_not_revived_by_a_select"),
     (Flaw::IgnoresConditions, "of_conditional_restocks_one_wins"),

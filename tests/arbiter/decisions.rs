@@ -8,9 +8,9 @@ use asset_arbiter::{
     store::Store,
 };
 
-use super::world::{Answer, Client, World, answer, arena, grant, name, sword};
+use super::world::{Answer, Client, World, answer, arena, grant, name, pick, sword};
 
-async fn crowd(world: &World, players: usize) -> Vec<Client> {
+async fn contenders(world: &World, players: usize) -> Vec<Client> {
     let mut clients = Vec::new();
     for n in 0..players {
         clients.push(world.join(&format!("p{n}")).await);
@@ -22,7 +22,7 @@ async fn crowd(world: &World, players: usize) -> Vec<Client> {
 async fn a_thousand_waiting_selects_make_a_handful_of_store_calls() {
     let world = World::new(Config::default());
     world.create(10).await;
-    let mut clients = crowd(&world, 1000).await;
+    let mut clients = contenders(&world, 1000).await;
     world.faulty.slow(Duration::from_millis(5));
     let before = world.faulty.calls().select;
     clients.iter().for_each(|client| client.member.select(sword(), None));
@@ -44,7 +44,7 @@ async fn a_thousand_waiting_selects_make_a_handful_of_store_calls() {
 async fn everyone_hears_of_every_grant_in_revision_order_once() {
     let world = World::new(Config::default());
     world.create(50).await;
-    let mut clients = crowd(&world, 60).await;
+    let mut clients = contenders(&world, 60).await;
     world.faulty.slow(Duration::from_millis(5));
     clients.iter().for_each(|client| client.member.select(sword(), None));
     for client in &mut clients {
@@ -96,10 +96,7 @@ async fn a_template_or_auto_created_asset_is_announced_by_its_first_grant() {
     assert!(world.truth.snapshot(&arena()).await.unwrap().is_empty(), "a join writes nothing");
     assert_eq!(ann.select().await, Answer::Granted { revision: 1, remaining: 1 });
     ann.member.select(name("bow"), None);
-    let units = |message: &ServerMessage| match message {
-        ServerMessage::AssetGranted { asset, units, .. } if asset.as_str() == "bow" => Some(*units),
-        _ => None,
-    };
+    let units = pick!(ServerMessage::AssetGranted { asset, units, .. } if asset.as_str() == "bow" => *units);
     assert_eq!(ann.find(units).await, 3);
 }
 
@@ -109,10 +106,7 @@ async fn a_template_created_with_other_units_is_seen_right() {
     let mut ann = world.join("ann").await;
     ann.welcome();
     world.create(7).await;
-    let units = |message: &ServerMessage| match message {
-        ServerMessage::Snapshot { assets, .. } => Some(assets[0].units),
-        _ => None,
-    };
+    let units = pick!(ServerMessage::Snapshot { assets, .. } => assets[0].units);
     assert_eq!(ann.find(units).await, 7);
 }
 

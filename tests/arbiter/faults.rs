@@ -27,7 +27,7 @@ async fn a_lost_reply_is_never_a_denial() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn past_the_deadline_the_truth_about_the_outcome_is_told() {
+async fn past_the_deadline_the_answer_says_what_is_known_of_the_outcome() {
     let world = World::new(Config { select_deadline: Duration::from_secs(2), ..Config::default() });
     world.create(1).await;
     let mut ann = world.join("ann").await;
@@ -46,7 +46,7 @@ async fn past_the_deadline_the_truth_about_the_outcome_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_took_effect_without_anyone_knowing_is_told_to_the_room() {
+async fn what_took_effect_without_anyone_knowing_is_announced_to_the_room() {
     let world = World::new(Config { select_deadline: Duration::from_secs(2), ..Config::default() });
     world.create(1).await;
     let (mut ann, mut bob) = (world.join("ann").await, world.join("bob").await);

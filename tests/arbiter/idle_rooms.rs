@@ -16,7 +16,7 @@ use asset_arbiter::{
     store::{MemoryStore, Store},
 };
 
-use super::world::{World, arena, name, sword};
+use super::world::{World, arena, name, sword, without_resync};
 
 fn room(n: usize) -> RoomName {
     name(&format!("room-{n}"))
@@ -139,7 +139,7 @@ async fn longest_pause(work: impl Future<Output = ()>) -> Duration {
 #[tokio::test]
 async fn many_idle_rooms_stall_nobody() {
     const ROOMS: usize = 30_000;
-    let world = World::shared(Config { resync_interval: Duration::from_secs(3600), ..Config::default() });
+    let world = World::shared(without_resync());
     let mut members = Vec::new();
     for n in 0..ROOMS {
         members.push(join(&world.arbiter, room(n)).await);

@@ -6,24 +6,19 @@ use asset_arbiter::{
     arbiter::Config,
     bus::{BusMessage, Incoming},
     model::{AssetName, Change, ErrorCode, Event, ServerMessage, Units},
-    store::{Call, NodeId, Store, faulty::Faults},
+    store::{Store, faulty::Faults},
 };
 use tokio::time::{Instant, sleep};
 
 use super::{
     net::Net,
-    world::{Answer, Client, World, answer, arena, grant, name, sword},
+    world::{Answer, Client, World, answer, arena, elsewhere, grant, name, sword, without_resync},
 };
 
 /// Longer than the news of a removal is waited for, and far less than the interval of resyncs.
 const A_WHILE: Duration = Duration::from_secs(1);
 
 const UNKNOWN: Answer = Answer::Error(ErrorCode::UnknownAsset);
-
-/// No resync comes in time, so what notices is what is tested.
-fn without_resync() -> Config {
-    Config { resync_interval: Duration::from_secs(3600), ..Config::default() }
-}
 
 /// The ways in which a select creates an asset; the bow is made by nobody.
 fn ways(units: Units) -> [Config; 2] {
@@ -43,11 +38,6 @@ async fn held_by_ann(config: Config, shared: bool) -> (World, Client, Client) {
 /// What happens to a store that is flushed, restarted without persistence or failed over to an empty replica.
 async fn empty(world: &World) {
     world.truth.remove_room(&arena()).await.unwrap();
-}
-
-/// Another node's calls, straight into the store.
-fn elsewhere(seq: u64) -> Call {
-    Call { node: NodeId(7), seq, at: seq }
 }
 
 fn shown(message: &ServerMessage) -> Option<Vec<(AssetName, u64)>> {
@@ -177,7 +167,7 @@ async fn what_was_only_heard_of_ahead_of_a_gap_is_not_made() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_store_said_and_nobody_told_is_seen_too() {
+async fn an_answer_of_the_store_without_an_event_is_seen_too() {
     for config in ways(1) {
         let world = World::shared(config);
         let mut bob = world.join("bob").await;

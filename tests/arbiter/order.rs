@@ -9,7 +9,7 @@ use asset_arbiter::{
     store::{Call, NodeId, Store},
 };
 
-use super::world::{Answer, Client, World, arena, grant, granted, name, sword};
+use super::world::{Answer, Client, World, arena, grant, granted, name, pick, sword, without_resync};
 
 /// Another node's select, straight into the shared store; the event it would tell is given back.
 async fn elsewhere(world: &World, player: &str) -> BusMessage {
@@ -29,7 +29,7 @@ async fn shared() -> (World, Client) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn late_and_repeated_events_are_told_once_in_order() {
+async fn late_and_repeated_events_are_sent_once_in_order() {
     let (world, mut ann) = shared().await;
     let (one, two) = (elsewhere(&world, "x").await, elsewhere(&world, "y").await);
     world.bus.deliver(two.clone()).await;
@@ -42,7 +42,7 @@ async fn late_and_repeated_events_are_told_once_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_event_is_read_from_the_store_and_told_as_its_own_frame() {
+async fn a_lost_event_is_read_from_the_store_and_sent_as_its_own_frame() {
     let (world, mut ann) = shared().await;
     elsewhere(&world, "x").await;
     let two = elsewhere(&world, "y").await;
@@ -52,7 +52,7 @@ async fn a_lost_event_is_read_from_the_store_and_told_as_its_own_frame() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_own_grant_ahead_of_a_lost_event_is_answered_at_once_and_told_after_it() {
+async fn an_own_grant_ahead_of_a_lost_event_is_answered_at_once_and_sent_after_it() {
     let (world, mut ann) = shared().await;
     elsewhere(&world, "x").await;
     assert_eq!(ann.select().await, Answer::Granted { revision: 2, remaining: 7 }, "a reply is never delayed");
@@ -61,27 +61,24 @@ async fn an_own_grant_ahead_of_a_lost_event_is_answered_at_once_and_told_after_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_no_event_told_is_found_by_resync() {
+async fn a_grant_without_an_event_is_found_by_resync() {
     let (world, mut ann) = shared().await;
     elsewhere(&world, "x").await;
     assert_eq!(ann.find(grant).await, (name("x"), 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_creation_that_no_event_told_is_found_by_resync() {
+async fn a_creation_without_an_event_is_found_by_resync() {
     let world = World::shared(Config::default());
     let mut ann = world.join("ann").await;
     world.truth.create(Call { node: NodeId(8), seq: 1, at: 0 }, &arena(), &sword(), 9).await.unwrap();
-    let seen = |message: &ServerMessage| match *message {
-        ServerMessage::AssetChanged { revision, units, .. } => Some((revision, units)),
-        _ => None,
-    };
+    let seen = pick!(ServerMessage::AssetChanged { revision, units, .. } => (*revision, *units));
     assert_eq!(ann.find(seen).await, (0, 9));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_bus_that_comes_back_is_not_trusted() {
-    let world = World::shared(Config { resync_interval: Duration::from_secs(3600), ..Config::default() });
+    let world = World::shared(without_resync());
     world.create(9).await;
     let mut ann = world.join("ann").await;
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -91,16 +88,13 @@ async fn a_bus_that_comes_back_is_not_trusted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn changes_that_cannot_be_told_one_by_one_are_told_as_a_snapshot() {
+async fn changes_that_cannot_be_sent_one_by_one_are_sent_as_a_snapshot() {
     let (world, mut ann) = shared().await;
     elsewhere(&world, "x").await;
     let call = |seq| Call { node: NodeId(8), seq, at: 0 };
     world.truth.release(call(1), &arena(), &sword(), &name("x")).await.unwrap();
     world.truth.restock(call(2), &arena(), &sword(), 5, None).await.unwrap();
-    let seen = |message: &ServerMessage| match message {
-        ServerMessage::Snapshot { assets, .. } => Some((assets[0].revision, assets[0].remaining)),
-        _ => None,
-    };
+    let seen = pick!(ServerMessage::Snapshot { assets, .. } => (assets[0].revision, assets[0].remaining));
     assert_eq!(ann.find(seen).await, (3, 14));
 }
 
@@ -114,22 +108,13 @@ async fn a_store_that_went_back_is_noticed_and_followed() {
     world.truth.remove_room(&arena()).await.unwrap();
     let call = Call { node: NodeId(9), seq: 1, at: 0 };
     world.truth.create(call, &arena(), &sword(), 9).await.unwrap();
-    let seen = |message: &ServerMessage| match message {
-        ServerMessage::Snapshot { assets, held, .. } => Some((assets[0].revision, assets[0].held, held.len())),
-        _ => None,
-    };
+    let seen = pick!(ServerMessage::Snapshot { assets, held, .. } => {
+        (assets[0].revision, assets[0].held, held.len())
+    });
     assert_eq!(ann.find(seen).await, (0, 0, 0));
     ann.member.select(name("new"), None);
-    let code = |message: &ServerMessage| match message {
-        ServerMessage::Error { code, .. } => Some(code.as_str()),
-        _ => None,
-    };
+    let code = pick!(ServerMessage::Error { code, .. } => code.as_str());
     assert_eq!(ann.find(code).await, "unknown_asset", "nothing is created by itself until an operator looked");
-}
-
-/// No resync comes in time, and it would find the number it expects.
-fn without_resync() -> Config {
-    Config { resync_interval: Duration::from_secs(3600), ..Config::default() }
 }
 
 /// A failover lost everything but that the asset was there.
@@ -156,10 +141,9 @@ async fn a_store_that_went_back_is_noticed_by_the_grant_that_fills_it_again() {
     bob.now();
     lose_grants(&world).await;
     assert_eq!(bob.select().await, Answer::Granted { revision: 1, remaining: 8 }, "the store is the truth");
-    let holds = |message: &ServerMessage| match message {
-        ServerMessage::Snapshot { assets, held, .. } => Some((assets[0].holders[0].player.clone(), held.len())),
-        _ => None,
-    };
+    let holds = pick!(ServerMessage::Snapshot { assets, held, .. } => {
+        (assets[0].holders[0].player.clone(), held.len())
+    });
     assert_eq!(ann.find(holds).await, (name("bob"), 0));
     assert_eq!(bob.find(holds).await, (name("bob"), 1));
     assert_eq!(ann.select().await, Answer::Granted { revision: 2, remaining: 7 });
@@ -229,7 +213,7 @@ async fn no_alarm_is_raised_by_changes_that_overtake_a_resync() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn own_changes_are_told_to_the_other_nodes() {
+async fn own_changes_are_published_to_the_other_nodes() {
     let (world, mut ann) = shared().await;
     ann.select().await;
     let said = world.bus.said.lock().clone();
@@ -277,7 +261,7 @@ async fn a_room_that_could_not_be_read_repairs_nothing_and_goes() {
 
 #[tokio::test(start_paused = true)]
 async fn what_came_while_a_room_was_read_and_still_has_a_gap_is_repaired() {
-    let world = World::shared(Config { resync_interval: Duration::from_secs(3600), ..Config::default() });
+    let world = World::shared(without_resync());
     let made =
         world.truth.create(Call { node: NodeId(8), seq: 1, at: 0 }, &arena(), &sword(), 9).await.unwrap();
     world.faulty.slow(Duration::from_millis(200));

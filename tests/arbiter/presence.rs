@@ -31,7 +31,7 @@ fn nodes<const N: usize>(config: &Config) -> (Net, [Node; N]) {
 }
 
 /// What is told of who came and went, in short: `+ann 1`, `-ann 0`, `3`, and `=2` for a snapshot.
-fn told(client: &mut Client) -> Vec<String> {
+fn news_of(client: &mut Client) -> Vec<String> {
     client.now().iter().filter_map(news).collect()
 }
 
@@ -46,7 +46,7 @@ fn news(message: &ServerMessage) -> Option<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_comes_and_goes_on_one_node_is_told_on_the_others_at_once() {
+async fn joins_and_leaves_on_one_node_are_announced_on_the_others_at_once() {
     let (_net, [here, there]) = nodes(&Config::default());
     let (mut near, mut far) = (here.observe().await, there.observe().await);
     let ann = here.join("ann").await;
@@ -58,7 +58,7 @@ async fn who_comes_and_goes_on_one_node_is_told_on_the_others_at_once() {
     drop(bob);
     sleep(A_MOMENT).await;
     for watcher in [&mut near, &mut far] {
-        assert_eq!(told(watcher), ["+ann 1", "+bob 2", "-ann 1", "-bob 0"]);
+        assert_eq!(news_of(watcher), ["+ann 1", "+bob 2", "-ann 1", "-bob 0"]);
     }
 }
 
@@ -70,14 +70,14 @@ async fn a_player_on_two_nodes_is_one_player() {
     sleep(A_MOMENT).await;
     let mut two = there.join("ann").await;
     sleep(2 * BEAT).await;
-    assert_eq!(told(&mut watcher), ["+ann 1"]);
-    assert_eq!(told(&mut two).len(), 0, "she knows that she is here");
+    assert_eq!(news_of(&mut watcher), ["+ann 1"]);
+    assert_eq!(news_of(&mut two).len(), 0, "she knows that she is here");
     drop(one);
     sleep(2 * BEAT).await;
-    assert_eq!(told(&mut watcher).len(), 0);
+    assert_eq!(news_of(&mut watcher).len(), 0);
     drop(two);
     sleep(A_MOMENT).await;
-    assert_eq!(told(&mut watcher), ["-ann 0"]);
+    assert_eq!(news_of(&mut watcher), ["-ann 0"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,11 +105,11 @@ async fn one_lost_heartbeat_is_not_noticed() {
     let mut watcher = here.observe().await;
     let _ann = there.join("ann").await;
     sleep(A_MOMENT).await;
-    assert_eq!(told(&mut watcher), ["+ann 1"]);
+    assert_eq!(news_of(&mut watcher), ["+ann 1"]);
     for _ in 0..100 {
         net.lose_next(&there).await;
         sleep(BEAT).await;
-        assert_eq!(told(&mut watcher).len(), 0);
+        assert_eq!(news_of(&mut watcher).len(), 0);
     }
 }
 
@@ -123,7 +123,7 @@ async fn a_late_heartbeat_revives_nobody_for_long() {
     sleep(GONE_WITHIN).await;
     net.deliver(&here, net.last_of(&there)).await;
     sleep(GONE_WITHIN).await;
-    assert_eq!(told(&mut watcher), ["+ann 1", "-ann 0", "+ann 1", "-ann 0"]);
+    assert_eq!(news_of(&mut watcher), ["+ann 1", "-ann 0", "+ann 1", "-ann 0"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,12 +135,12 @@ async fn a_node_that_drains_says_goodbye_and_no_more() {
     let before = net.last_of(&there);
     there.arbiter.farewell().await;
     sleep(A_MOMENT).await;
-    assert_eq!(told(&mut watcher), ["+ann 1", "+bob 2", "-ann 1", "-bob 0"]);
+    assert_eq!(news_of(&mut watcher), ["+ann 1", "+bob 2", "-ann 1", "-bob 0"]);
     net.deliver(&here, before).await;
     drop(ann);
     sleep(2 * BEAT).await;
     drop(bob);
-    assert_eq!(told(&mut watcher).len(), 0, "they are told once");
+    assert_eq!(news_of(&mut watcher).len(), 0, "they are told once");
 }
 
 #[tokio::test(start_paused = true)]
@@ -158,25 +158,25 @@ async fn a_new_node_learns_at_once_who_is_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn large_rooms_are_told_numbers_over_all_nodes() {
+async fn large_rooms_get_numbers_over_all_nodes() {
     let (net, [here, there]) = nodes(&Config { presence_limit: 3, ..Config::default() });
     let mut watcher = here.observe().await;
-    let mut crowd = Vec::new();
+    let mut contenders = Vec::new();
     for n in 0..500 {
-        crowd.push(there.join(&format!("p{n}")).await);
+        contenders.push(there.join(&format!("p{n}")).await);
     }
     let ann = here.join("ann").await;
     sleep(2 * BEAT).await;
-    let heard = told(&mut watcher);
+    let heard = news_of(&mut watcher);
     assert_eq!(heard.last().unwrap(), "501");
     assert!(heard.len() <= 6, "three names, and numbers once a second: {heard:?}");
     assert!(net.said() < 20, "large rooms are told in time, not at once");
     assert_eq!((here.present().await, there.present().await), ((501, vec![]), (501, vec![])));
-    crowd.truncate(2);
+    contenders.truncate(2);
     sleep(BEAT).await;
-    assert_eq!(told(&mut watcher).last().unwrap(), "=3", "small again: all names");
+    assert_eq!(news_of(&mut watcher).last().unwrap(), "=3", "small again: all names");
     drop(ann);
-    drop(crowd);
+    drop(contenders);
     sleep(A_MOMENT).await;
     assert_eq!(here.present().await, (0, vec![]));
 }
@@ -211,7 +211,7 @@ async fn a_room_that_only_others_use_is_let_go() {
 
 /// The last one out of a large room goes without a tick to say so; that must not be forgotten.
 #[tokio::test(start_paused = true)]
-async fn an_empty_room_is_told_before_it_is_let_go() {
+async fn an_empty_room_is_announced_before_it_is_let_go() {
     let config = Config { presence_limit: 0, room_linger: Duration::ZERO, ..Config::default() };
     let (_net, [here, there]) = nodes(&config);
     let mut watcher = here.observe().await;
@@ -220,7 +220,7 @@ async fn an_empty_room_is_told_before_it_is_let_go() {
     sleep(Duration::from_secs(2)).await;
     drop(ann);
     sleep(Duration::from_secs(2)).await;
-    assert_eq!(told(&mut watcher).last().unwrap(), "=0");
+    assert_eq!(news_of(&mut watcher).last().unwrap(), "=0");
 }
 
 /// Who a client thinks is in the room.

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::{
     net::Net,
-    world::{Answer, Client, World, arena, grant, granted, name, sword},
+    world::{Answer, Client, World, arena, elsewhere, grant, granted, name, sword, without_resync},
 };
 
 /// Long enough for what was said on a bus without faults.
@@ -48,12 +48,11 @@ async fn a_removed_room_is_gone_on_every_node_and_begins_anew() {
 /// On another node, straight into the shared store: the room is removed, the sword made again, and those players take
 /// a unit each; the state it comes to, and what that node would tell of each grant.
 async fn begin_anew(world: &World, units: Units, takers: &[&str]) -> (AssetState, Vec<BusMessage>) {
-    let call = |seq| Call { node: NodeId(7), seq, at: seq };
     world.truth.remove_room(&arena()).await.unwrap();
-    let mut state = world.truth.create(call(1), &arena(), &sword(), units).await.unwrap().state;
+    let mut state = world.truth.create(elsewhere(1), &arena(), &sword(), units).await.unwrap().state;
     let mut told = Vec::new();
     for (taker, seq) in takers.iter().zip(2..) {
-        let taken = world.truth.select(call(seq), &arena(), &sword(), &[name(taker)], None).await.unwrap();
+        let taken = world.truth.select(elsewhere(seq), &arena(), &sword(), &[name(taker)], None).await.unwrap();
         state = taken.state;
         told.push(granted(&state, taker, seq));
     }
@@ -92,7 +91,7 @@ async fn one_that_was_made_again_unheard_of_is_seen_by_the_next_comparison_whate
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_told_of_the_next_one_is_not_taken_for_more_of_the_last() {
+async fn events_of_the_next_one_are_not_taken_for_more_of_the_last() {
     // By their revisions the one would be old, and the other the next.
     for heard in [0, 1] {
         let (world, mut ann) = held_by_ann(9, Duration::from_secs(3600)).await;
@@ -104,8 +103,8 @@ async fn what_is_told_of_the_next_one_is_not_taken_for_more_of_the_last() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_told_late_of_the_last_one_changes_nothing() {
-    let world = World::shared(Config { resync_interval: Duration::from_secs(3600), ..Config::default() });
+async fn late_events_of_the_last_one_change_nothing() {
+    let world = World::shared(without_resync());
     let (_, late) = begin_anew(&world, 9, &["ann", "bob"]).await;
     let call = Call { node: NodeId(8), seq: 1, at: 0 };
     world.truth.remove_room(&arena()).await.unwrap();
@@ -175,14 +174,13 @@ async fn that_an_asset_was_sold_out_is_not_known_of_the_next_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_loss_that_is_suspected_and_then_healed_is_counted_once() {
+async fn a_loss_that_is_suspected_and_then_repaired_is_counted_once() {
     let (world, mut ann) = held_by_ann(9, Duration::from_secs(3600)).await;
     world.truth.remove_room(&arena()).await.unwrap();
-    let call = Call { node: NodeId(7), seq: 1, at: 1 };
-    world.truth.create(call, &arena(), &sword(), 9).await.unwrap();
+    world.truth.create(elsewhere(1), &arena(), &sword(), 9).await.unwrap();
     world.bus.send(Incoming::Reconnected).await;
     sleep(A_MOMENT).await;
-    // The answer shows the loss, too, and the view is healed and as far again, before the suspicion is looked into.
+    // The answer shows the loss, too, and the view is reloaded and as far again, before the suspicion is looked into.
     assert_eq!(ann.select().await, Answer::Granted { revision: 1, remaining: 8 });
     assert_eq!(ann.find(holders).await, ["ann"]);
     sleep(Duration::from_secs(1)).await;

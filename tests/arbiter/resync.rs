@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use asset_arbiter::{
-    arbiter::{Config, Join, Member},
+    arbiter::{Join, Member},
     bus::Incoming,
     model::{RoomName, limits::RESYNCS_AT_ONCE},
-    store::{Call, NodeId, Store},
+    store::Store,
 };
 use tokio::time::sleep;
 
-use super::world::{World, name, sword};
+use super::world::{World, elsewhere, name, sword, without_resync};
 
 const ROOMS: usize = 1000;
 
@@ -25,7 +25,7 @@ async fn observe(world: &World, room: &RoomName) -> Member {
 
 #[tokio::test(start_paused = true)]
 async fn after_a_lost_bus_rooms_are_compared_few_at_a_time_and_each_once() {
-    let world = World::shared(Config { resync_interval: Duration::from_secs(3600), ..Config::default() });
+    let world = World::shared(without_resync());
     let rooms: Vec<RoomName> = (0..ROOMS).map(|n| name(&format!("r{n}"))).collect();
     let mut members = Vec::new();
     for room in &rooms {
@@ -39,8 +39,7 @@ async fn after_a_lost_bus_rooms_are_compared_few_at_a_time_and_each_once() {
 
     // Another node made this meanwhile, and nothing but the store tells.
     for room in &rooms {
-        let call = Call { node: NodeId(7), seq: 1, at: 1 };
-        world.truth.create(call, room, &sword(), 1).await.unwrap();
+        world.truth.create(elsewhere(1), room, &sword(), 1).await.unwrap();
     }
     for _ in 0..3 {
         world.bus.send(Incoming::Reconnected).await;

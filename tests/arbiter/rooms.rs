@@ -8,7 +8,7 @@ use asset_arbiter::{
     store::{Call, NodeId, Store},
 };
 
-use super::world::{Answer, World, answer, arena, grant, name, sword};
+use super::world::{Answer, World, answer, arena, grant, name, pick, sword};
 
 fn resume(epoch: &str, offset: u64) -> Option<Resume> {
     Some(Resume { epoch: epoch.to_owned(), offset })
@@ -62,7 +62,7 @@ async fn beyond_the_log_or_in_another_life_of_it_the_whole_state_is_given() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_reader_is_healed() {
+async fn a_slow_reader_gets_a_snapshot() {
     let world = World::new(Config { room_log: 16, ..Config::default() });
     world.create(1000).await;
     let (mut slow, mut quick) = (world.join("slow").await, world.join("quick").await);
@@ -172,7 +172,7 @@ async fn an_observer_hears_everything_and_selects_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_here_is_told_by_name_in_small_rooms_and_by_count_in_large_ones() {
+async fn presence_is_by_name_in_small_rooms_and_by_count_in_large_ones() {
     let world = World::new(Config { presence_limit: 2, ..Config::default() });
     let mut watcher = world.try_join(None, None).await.unwrap();
     watcher.welcome();
@@ -189,16 +189,10 @@ async fn who_is_here_is_told_by_name_in_small_rooms_and_by_count_in_large_ones()
     );
     let cat = world.join("cat").await;
     assert!(watcher.now().is_empty());
-    let count = |message: &ServerMessage| match message {
-        ServerMessage::Players { players, .. } => Some(*players),
-        _ => None,
-    };
+    let count = pick!(ServerMessage::Players { players, .. } => *players);
     assert_eq!(watcher.find(count).await, 3);
     drop((again, cat));
-    let present = |message: &ServerMessage| match message {
-        ServerMessage::Snapshot { present, .. } => Some(present.len()),
-        _ => None,
-    };
+    let present = pick!(ServerMessage::Snapshot { present, .. } => present.len());
     assert_eq!(watcher.find(present).await, 2, "small again: all names");
     drop(ann);
     assert!(matches!(watcher.now().as_slice(), [ServerMessage::PlayerLeft { players: 1, .. }]));

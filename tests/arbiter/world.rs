@@ -6,7 +6,7 @@ use asset_arbiter::{
     model::{AssetName, AssetState, Change, Event, PlayerName, RoomName, ServerMessage, Units, Welcome},
     server::Metrics,
     store::{
-        MemoryStore,
+        Call, MemoryStore, NodeId,
         faulty::{Faults, Faulty},
     },
 };
@@ -24,6 +24,16 @@ pub(crate) fn arena() -> RoomName {
 
 pub(crate) fn sword() -> AssetName {
     name("sword")
+}
+
+/// No resync comes in time, so what notices is what is tested.
+pub(crate) fn without_resync() -> Config {
+    Config { resync_interval: Duration::from_secs(3600), ..Config::default() }
+}
+
+/// Another node's calls, straight into the store.
+pub(crate) fn elsewhere(seq: u64) -> Call {
+    Call { node: NodeId(7), seq, at: seq }
 }
 
 /// One arbiter, the truth under it, and handles to make its store and its bus go wrong.
@@ -187,6 +197,17 @@ impl Client {
         self.find(answer).await
     }
 }
+
+/// A function that gives a value of the messages that a pattern matches.
+macro_rules! pick {
+    ($pattern:pat $(if $guard:expr)? => $value:expr) => {
+        |message: &ServerMessage| match message {
+            $pattern $(if $guard)? => Some($value),
+            _ => None,
+        }
+    };
+}
+pub(crate) use pick;
 
 /// A reply to a select, in short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,11 +21,11 @@ const GONE_WITHIN: Duration = Duration::from_secs(15);
 const SOON: Duration = Duration::from_secs(1);
 
 #[tokio::test]
-async fn a_grant_is_told_on_another_node() {
+async fn a_grant_is_announced_on_another_node() {
     for server in servers() {
         let Some(engine) = redis::all().into_iter().next() else { return };
         let store = engine.start();
-        told_on_another_node(&["--store", &store.url(), "--bus", &server.url()]).await;
+        announced_on_another_node(&["--store", &store.url(), "--bus", &server.url()]).await;
     }
 }
 
@@ -33,13 +33,13 @@ async fn a_grant_is_told_on_another_node() {
 async fn a_redis_store_is_its_own_bus() {
     for engine in redis::all() {
         let server = engine.start();
-        told_on_another_node(&["--store", &format!("{}/3?ttl=2h&prefix=game%3A", server.url())]).await;
+        announced_on_another_node(&["--store", &format!("{}/3?ttl=2h&prefix=game%3A", server.url())]).await;
         let cluster = Cluster::start(&engine, 3, 0).await;
-        told_on_another_node(&["--store", &cluster.url()]).await;
+        announced_on_another_node(&["--store", &cluster.url()]).await;
     }
 }
 
-async fn told_on_another_node(flags: &[&str]) {
+async fn announced_on_another_node(flags: &[&str]) {
     let flags = [flags, &NO_RESYNC, &["--asset", "sword=1"]].concat();
     let (here, there) = (Process::start(&flags).await, Process::start(&flags).await);
     let (mut ann, mut bob) = (here.join("ann").await, there.join("bob").await);

@@ -1,18 +1,9 @@
 //! What cannot work is said in one line, at once or as soon as it is known, and never with a password in it.
 
-use std::{
-    net::SocketAddr,
-    process::Stdio,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, time::Instant};
 
 use asset_arbiter::bus::open;
-use tokio::{
-    io::AsyncWriteExt,
-    net::TcpListener,
-    process::{Child, Command},
-    time::timeout,
-};
+use tokio::{io::AsyncWriteExt, net::TcpListener, process::Command};
 
 #[cfg(feature = "nats")]
 use crate::engines::nats;
@@ -24,32 +15,10 @@ use crate::{
     support::Process,
 };
 
-/// Nobody waits longer to be told.
-const SOON: Duration = Duration::from_secs(15);
-
-/// The binary with a bus, and what it trusts in encrypted connections.
-fn serve(url: &str, trusted: &str) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_asset-arbiter"))
-        .args(["--listen", "127.0.0.1:0", "--log-level", "off", "--bus", url])
-        .env("SSL_CERT_FILE", trusted)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap()
-}
-
-/// The binary with a bus that can never work ends with 1 and one line that has these words in it.
-async fn ends_with(url: &str, words: &str) {
-    ends(serve(url, ""), url, words).await;
-}
-
-async fn ends(process: Child, url: &str, words: &str) {
-    let output = timeout(SOON, process.wait_with_output()).await.expect("it does not take long").unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{url}: {said}");
-    assert!(said.lines().count() == 1 && said.contains(words), "{words:?} is not in {said}");
-    assert!(said.contains("--bus") && !said.contains("hunter2"), "{said}");
+/// The binary with a bus that can never work ends with a line that has these words in it.
+async fn ends_with(url: &str, env: &[(&str, &str)], words: &str) {
+    let said = Process::fails(&["--bus", url], env).await;
+    assert!(said.contains("--bus") && said.contains(words), "{words:?} is not in {said}");
 }
 
 #[tokio::test]
@@ -61,7 +30,7 @@ async fn a_redis_that_can_never_work_ends_the_process() {
             (server.url(), "write the password into the URL"),
             (format!("redis://{}", web_server().await), "it is not a Redis server"),
         ] {
-            ends_with(&url, part).await;
+            ends_with(&url, &[], part).await;
         }
         let right = Node::start(&format!("redis://:right@127.0.0.1:{}/3", server.port)).await;
         right.subscribe(&[room("arena")]).await;
@@ -81,7 +50,7 @@ async fn a_nats_that_can_never_work_ends_the_process() {
         (server.url(), "correct user and password"),
         (format!("nats://{}", web_server().await), "it is not a NATS server"),
     ] {
-        ends_with(&url, part).await;
+        ends_with(&url, &[], part).await;
     }
     for url in [at("me:right@", server.port), at("right@", token.port)] {
         Node::start(&url).await.subscribe(&[room("arena")]).await;
@@ -104,9 +73,11 @@ async fn a_name_without_an_address_is_waited_for() {
 
 /// What is trusted is talked to, and what is not is refused.
 async fn trusts(url: &str, [right, wrong]: [&Certificate; 2], connections: impl AsyncFn() -> Option<usize>) {
-    let _trusting = serve(url, &right.authority);
+    let mut trusting = Command::new(Process::program());
+    trusting.env("SSL_CERT_FILE", &right.authority);
+    let _trusting = Process::launch(trusting, "127.0.0.1:0", &["--bus", url]).await;
     eventually("it to connect", async || (connections().await? == 1).then_some(())).await;
-    ends(serve(url, &wrong.authority), url, "name the host as its certificate does").await;
+    ends_with(url, &[("SSL_CERT_FILE", &wrong.authority)], "name the host as its certificate does").await;
 }
 
 #[tokio::test]
@@ -133,7 +104,7 @@ async fn a_nats_must_be_trusted_in_encrypted_connections() {
 }
 
 #[tokio::test]
-async fn a_user_who_may_not_subscribe_is_told_so() {
+async fn a_user_who_may_not_subscribe_gets_an_error() {
     for engine in redis::all() {
         let server = engine.start();
         let user = ["ACL", "SETUSER", "me", "on", ">right", "~*", "+@all", "resetchannels"];

@@ -2,22 +2,23 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod member;
 mod process;
-mod running;
 mod secrets;
 #[cfg(unix)]
 mod signals;
 #[cfg(unix)]
 mod streams;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::{
     fs,
     net::TcpListener,
     path::PathBuf,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
+use support::Process;
 use tempfile::TempDir;
 
 fn asset_arbiter(args: &[&str], env: &[(&str, &str)]) -> Command {
@@ -25,6 +26,13 @@ fn asset_arbiter(args: &[&str], env: &[(&str, &str)]) -> Command {
     // What the developer has set must not matter.
     command.args(args).env_clear().envs(env.iter().copied());
     command
+}
+
+/// The server as a process of its own, of which stdout is kept.
+async fn serve(args: &[&str], env: &[(&str, &str)]) -> Process {
+    let mut command = asset_arbiter(&[args, &["--log-format", "json"]].concat(), env);
+    command.stdout(Stdio::piped());
+    Process::spawn(command.into()).await
 }
 
 fn run(args: &[&str], env: &[(&str, &str)]) -> Output {
@@ -171,7 +179,7 @@ fn what_keeps_it_from_starting_is_one_line_and_1() {
 }
 
 #[test]
-fn a_file_that_is_none_is_told_so() {
+fn a_file_that_cannot_be_parsed_or_read_is_named() {
     let (_folder, path) = file("room-log = = 1\n");
     for (path, part) in
         [(path.as_str(), "config.toml: TOML parse error"), ("/no/such/file", "cannot read --config")]
@@ -183,7 +191,7 @@ fn a_file_that_is_none_is_told_so() {
 }
 
 #[test]
-fn it_does_not_listen_to_the_world_unless_told_to() {
+fn it_listens_to_the_world_only_with_insecure() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80"] {
         let (code, said) = complaint(&["--listen", address], &[]);
         assert_eq!(code, 1, "{said}");

@@ -1,6 +1,6 @@
 //! Secrets: none is shown, an empty one is none, and one that others may read is warned of.
 
-use super::{complaint, effective, file, run, running::Running, text};
+use super::{complaint, effective, file, run, serve, text};
 
 /// No driver takes these as they are meant, and some are taken as something else.
 const MALFORMED: [&str; 22] = [
@@ -119,8 +119,8 @@ fn an_empty_variable_is_an_error() {
 }
 
 #[cfg(unix)]
-#[test]
-fn a_file_with_a_secret_that_others_may_read_is_warned_of() {
+#[tokio::test]
+async fn a_file_with_a_secret_that_others_may_read_is_warned_of() {
     use std::{fs, os::unix::fs::PermissionsExt};
     let (_folder, path) = file("hunter2\n");
     let mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
@@ -130,8 +130,8 @@ fn a_file_with_a_secret_that_others_may_read_is_warned_of() {
         mode(loose);
         assert!(shown().contains(&format!("chmod 600 {path}")), "{loose:o}: {}", shown());
     }
-    let server = Running::start(&args, &[]);
-    server.wait_for(&format!("chmod 600 {path}"));
+    let server = serve(&args, &[]).await;
+    server.will_log(&format!("chmod 600 {path}")).await;
     drop(server);
     mode(0o600);
     assert!(!shown().contains("chmod"), "{}", shown());

@@ -1,18 +1,18 @@
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
 use asset_arbiter::{
     model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
-    store::{Call, Created, Done, Limits, NodeId, Result, Selected, Store, StoreErrorKind, Verdict},
+    store::{Call, Created, Done, NodeId, Result, Selected, Store, StoreErrorKind, Verdict},
 };
 use async_trait::async_trait;
 
-use super::ground::asset as named;
+use super::{
+    ground::asset as named,
+    layer::{Layer, Layered},
+};
 
 /// A store that breaks the contract in one way: the suite must notice.
 pub struct Flawed {
@@ -50,8 +50,8 @@ pub enum Flaw {
 }
 
 impl Flawed {
-    pub fn new(inner: Arc<dyn Store>, flaw: Flaw) -> Self {
-        Self { inner, flaw, calls: AtomicU64::new(1) }
+    pub fn new(inner: Arc<dyn Store>, flaw: Flaw) -> Layered<Self> {
+        Layered(Self { inner, flaw, calls: AtomicU64::new(1) })
     }
 
     fn has(&self, flaw: Flaw) -> bool {
@@ -84,17 +84,9 @@ impl Flawed {
 }
 
 #[async_trait]
-impl Store for Flawed {
-    fn shared(&self) -> bool {
-        self.inner.shared()
-    }
-
-    fn limits(&self) -> Limits {
-        self.inner.limits()
-    }
-
-    fn room_ttl(&self) -> Option<Duration> {
-        self.inner.room_ttl()
+impl Layer for Flawed {
+    fn inner(&self) -> &dyn Store {
+        &*self.inner
     }
 
     async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
@@ -191,9 +183,5 @@ impl Store for Flawed {
 
     async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
         self.inner.touch(&self.room(room), now).await
-    }
-
-    async fn ping(&self) -> Result<()> {
-        self.inner.ping().await
     }
 }

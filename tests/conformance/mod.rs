@@ -6,6 +6,7 @@
 mod create;
 pub mod flawed;
 pub mod ground;
+pub mod layer;
 pub mod likeness;
 mod names;
 pub mod promise;
@@ -142,7 +143,8 @@ fn say_left_out(property: &Property, limits: Limits) {
     io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
-struct SayOnPanic(String);
+/// Says something if a test panics, such as its seed.
+pub struct SayOnPanic(pub String);
 
 impl Drop for SayOnPanic {
     fn drop(&mut self) {

@@ -38,17 +38,17 @@ pub struct Met {
 pub async fn holders_are_as_many_as_can_be(inner: Arc<dyn Store>, faults: Faults, seed: u64) -> Met {
     let mut rng = Rng::with_seed(seed);
     let race = Race::new(inner, faults, &mut rng).await;
-    let crowd = team("p", rng.usize(1..=40));
+    let contenders = team("p", rng.usize(1..=40));
     // Every player asks somewhere; some ask at two nodes at once.
     let sides: Vec<_> = (0..rng.usize(1..=5)).map(|_| race.side(&mut rng)).collect();
     let mut asks = vec![Vec::new(); sides.len()];
-    for player in crowd.iter().chain(&crowd[..crowd.len() / 2]) {
+    for player in contenders.iter().chain(&contenders[..contenders.len() / 2]) {
         asks[rng.usize(..sides.len())].push(player.clone());
     }
     let told = join_all(sides.into_iter().zip(asks).map(|(side, asks)| side.ask_all(asks))).await;
     let (met, holders) = (Met::of(&told), race.quiet().await);
-    let expected = (race.units as usize).min(crowd.len());
-    assert_eq!(holders.len(), expected, "holders == min({}, {})", race.units, crowd.len());
+    let expected = (race.units as usize).min(contenders.len());
+    assert_eq!(holders.len(), expected, "holders == min({}, {})", race.units, contenders.len());
     assert_eq!(race.truth.state(&race.asset).await.revision as usize, expected, "nothing else ever happened");
     for (player, told) in told.iter().flat_map(|side| &side.told) {
         assert_eq!(*told, holders.get(player).copied(), "what {player} was told is so");

@@ -30,9 +30,9 @@ async fn never_more_holders_than_units(ground: Ground) {
     let (sword, units) = (asset("sword"), 10);
     ground.create(Node::new().next(), &sword, units).await;
     let answers = race(&ground, |ground, node, racer| async move {
-        let (sword, crowd) = (asset("sword"), team(&format!("p{racer}"), 8));
+        let (sword, contenders) = (asset("sword"), team(&format!("p{racer}"), 8));
         let mut told = Vec::new();
-        for batch in crowd.chunks(3) {
+        for batch in contenders.chunks(3) {
             let selected = ground.select(node.next(), &sword, batch).await;
             let won: Vec<_> = selected.verdicts.iter().filter_map(got).collect();
             let one_step = won.windows(2).all(|pair| pair[1] == pair[0] + 1);
@@ -85,8 +85,8 @@ async fn an_asset_is_created_once(ground: Ground) {
 
 async fn an_asset_is_created_once_by_selects(ground: Ground) {
     let answers = race(&ground, |ground, node, racer| async move {
-        let crowd = team(&format!("p{racer}"), 2);
-        ground.select_or_create(node.next(), &asset("sword"), &crowd, Some(7)).await.verdicts
+        let contenders = team(&format!("p{racer}"), 2);
+        ground.select_or_create(node.next(), &asset("sword"), &contenders, Some(7)).await.verdicts
     });
     let granted = |verdict: &Verdict| matches!(verdict, Verdict::Granted { .. });
     assert_eq!(answers.await.iter().flatten().filter(|verdict| granted(verdict)).count(), 7);

@@ -77,9 +77,9 @@ async fn revisions_say_the_same_as_the_snapshot(ground: Ground) {
 }
 
 async fn holders_are_read_in_pages(ground: Ground) {
-    let (sword, node, crowd) = (asset("sword"), Node::new(), team("p", 10));
+    let (sword, node, contenders) = (asset("sword"), Node::new(), team("p", 10));
     ground.create(node.next(), &sword, 20).await;
-    for player in &crowd {
+    for player in &contenders {
         ground.select(node.next(), &sword, std::slice::from_ref(player)).await;
         ground.restock(node.next(), &sword, 1).await;
     }
@@ -90,7 +90,7 @@ async fn holders_are_read_in_pages(ground: Ground) {
         after = page.last().map(|grant| grant.revision).or(after);
         read.extend(page);
     }
-    assert!(read.iter().map(|grant| &grant.player).eq(&crowd));
+    assert!(read.iter().map(|grant| &grant.player).eq(&contenders));
     assert!(read.iter().map(|grant| grant.revision).eq((1..20).step_by(2)));
     assert_eq!(ground.store.holders(&ground.room, &sword, Some(0), 99).await.unwrap(), read);
     assert_eq!(ground.store.holders(&ground.room, &sword, Some(2), 1).await.unwrap(), read[1..2]);
@@ -98,14 +98,14 @@ async fn holders_are_read_in_pages(ground: Ground) {
 }
 
 async fn a_page_after_a_release_skips_nobody(ground: Ground) {
-    let (sword, node, crowd) = (asset("sword"), Node::new(), team("p", 9));
+    let (sword, node, contenders) = (asset("sword"), Node::new(), team("p", 9));
     ground.create(node.next(), &sword, 9).await;
-    ground.select(node.next(), &sword, &crowd).await;
+    ground.select(node.next(), &sword, &contenders).await;
     let first = ground.store.holders(&ground.room, &sword, None, 3).await.unwrap();
-    ground.release(node.next(), &sword, &crowd[1]).await;
-    ground.release(node.next(), &sword, &crowd[2]).await;
+    ground.release(node.next(), &sword, &contenders[1]).await;
+    ground.release(node.next(), &sword, &contenders[2]).await;
     let rest = ground.store.holders(&ground.room, &sword, Some(first[2].revision), 99).await.unwrap();
-    assert!(rest.iter().map(|grant| &grant.player).eq(&crowd[3..]));
+    assert!(rest.iter().map(|grant| &grant.player).eq(&contenders[3..]));
 }
 
 async fn a_player_finds_what_it_holds(ground: Ground) {

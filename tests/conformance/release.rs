@@ -67,10 +67,10 @@ async fn an_unknown_or_removed_asset_cannot_be_released(ground: Ground) {
 }
 
 async fn every_unit_can_be_given_back(ground: Ground) {
-    let (sword, node, crowd) = (asset("sword"), Node::new(), team("p", 40));
+    let (sword, node, contenders) = (asset("sword"), Node::new(), team("p", 40));
     ground.create(node.next(), &sword, 40).await;
-    ground.select(node.next(), &sword, &crowd).await;
-    for (given_back, player) in (1..).zip(&crowd) {
+    ground.select(node.next(), &sword, &contenders).await;
+    for (given_back, player) in (1..).zip(&contenders) {
         let state = ground.release(node.next(), &sword, player).await.state;
         assert_eq!((state.remaining, state.revision), (given_back, 40 + u64::from(given_back)));
     }

@@ -59,13 +59,14 @@ async fn leftovers_of_an_earlier_life_never_count(ground: Ground) {
 }
 
 async fn a_tombstone_does_not_touch_other_assets(ground: Ground) {
-    let (sword, shield, node, crowd) = (asset("sword"), asset("shield"), Node::new(), players(["ann", "bob"]));
+    let (sword, shield, node, contenders) =
+        (asset("sword"), asset("shield"), Node::new(), players(["ann", "bob"]));
     for asset in [&sword, &shield] {
         ground.create(node.next(), asset, 2).await;
-        ground.select(node.next(), asset, &crowd).await;
+        ground.select(node.next(), asset, &contenders).await;
     }
     let before = ground.state(&shield).await;
     ground.remove(node.next(), &sword).await;
     assert_eq!(ground.state(&shield).await, before);
-    assert_eq!(ground.held_by(&crowd[0]).await, [(shield, 1)]);
+    assert_eq!(ground.held_by(&contenders[0]).await, [(shield, 1)]);
 }

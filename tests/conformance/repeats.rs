@@ -23,7 +23,7 @@ super::properties![
     what_found_the_asset_removed_stays_refused,
     what_was_done_before_a_removal_is_not_denied_after_it,
     an_older_call_changes_nothing,
-    nodes_are_told_apart_whatever_their_numbers,
+    nodes_are_distinguished_whatever_their_numbers,
     calls_are_numbered_for_each_asset_by_itself,
 ];
 
@@ -56,14 +56,14 @@ async fn a_repeated_create_does_not_revive(ground: Ground) {
 }
 
 async fn a_repeated_select_takes_effect_once(ground: Ground) {
-    let (sword, node, other, crowd) =
+    let (sword, node, other, contenders) =
         (asset("sword"), Node::new(), Node::new(), players(["ann", "bob", "cat"]));
     ground.create(node.next(), &sword, 2).await;
     let call = node.next();
-    let first = ground.select(call, &sword, &crowd).await;
+    let first = ground.select(call, &sword, &contenders).await;
     assert_eq!(first.verdicts, [granted(1), granted(2), Verdict::SoldOut]);
     for _ in 0..3 {
-        let again = ground.select(call, &sword, &crowd).await;
+        let again = ground.select(call, &sword, &contenders).await;
         assert!(again.repeated);
         assert_eq!(again.verdicts, [already(1), already(2), Verdict::SoldOut]);
         assert_eq!(again.state, first.state);
@@ -71,11 +71,11 @@ async fn a_repeated_select_takes_effect_once(ground: Ground) {
     ground.restock(other.next(), &sword, 9).await;
     ground.select(other.next(), &sword, &players(["dan"])).await;
     let before = ground.state(&sword).await;
-    let again = ground.select(call, &sword, &crowd).await;
+    let again = ground.select(call, &sword, &contenders).await;
     assert_eq!((&again.verdicts[..2], again.state), (&[already(1), already(2)][..], before));
     ground.select(node.next(), &sword, &players(["eve"])).await;
     let before = ground.state(&sword).await;
-    let again = ground.select(call, &sword, &crowd).await;
+    let again = ground.select(call, &sword, &contenders).await;
     assert_eq!(
         (&again.verdicts[..2], again.state),
         (&[already(1), already(2)][..], before),
@@ -98,10 +98,10 @@ async fn a_repeated_select_that_was_denied_stays_denied(ground: Ground) {
     let (sword, node, other, [ann, bob]) = (asset("sword"), Node::new(), Node::new(), players(["ann", "bob"]));
     ground.create(other.next(), &sword, 1).await;
     ground.select(other.next(), &sword, std::slice::from_ref(&ann)).await;
-    let (call, crowd) = (node.next(), [ann.clone(), bob]);
-    assert_eq!(ground.select(call, &sword, &crowd).await.verdicts, [already(1), Verdict::SoldOut]);
+    let (call, contenders) = (node.next(), [ann.clone(), bob]);
+    assert_eq!(ground.select(call, &sword, &contenders).await.verdicts, [already(1), Verdict::SoldOut]);
     let freed = ground.release(other.next(), &sword, &ann).await.state;
-    let again = ground.select(call, &sword, &crowd).await;
+    let again = ground.select(call, &sword, &contenders).await;
     assert!(again.repeated);
     assert_eq!((&*again.verdicts, again.state), (&[Verdict::SoldOut; 2][..], freed));
 }
@@ -119,16 +119,16 @@ async fn a_repeated_select_does_not_reach_into_a_new_life(ground: Ground) {
 }
 
 async fn a_repeated_creating_select_creates_once(ground: Ground) {
-    let (sword, node, other, crowd) = (asset("sword"), Node::new(), Node::new(), players(["ann", "bob"]));
+    let (sword, node, other, contenders) = (asset("sword"), Node::new(), Node::new(), players(["ann", "bob"]));
     let call = node.next();
-    let first = ground.select_or_create(call, &sword, &crowd, Some(1)).await;
+    let first = ground.select_or_create(call, &sword, &contenders, Some(1)).await;
     assert_eq!(first.verdicts, [granted(1), Verdict::SoldOut]);
-    let again = ground.select_or_create(call, &sword, &crowd, Some(1)).await;
+    let again = ground.select_or_create(call, &sword, &contenders, Some(1)).await;
     assert!(again.repeated);
     assert_eq!((&*again.verdicts, again.state), (&[already(1), Verdict::SoldOut][..], first.state));
     let tombstone = ground.remove(other.next(), &sword).await.state;
     // Either answer is right: nobody holds it, or it is not there. But it stays removed.
-    let _ = ground.store.select(call, &ground.room, &sword, &crowd, Some(1)).await;
+    let _ = ground.store.select(call, &ground.room, &sword, &contenders, Some(1)).await;
     assert_eq!(ground.state(&sword).await, tombstone);
 }
 
@@ -307,7 +307,7 @@ async fn send_each(ground: &Ground, old: Call, before: &AssetState) {
     assert_eq!(ground.state(sword).await, *before, "remove");
 }
 
-async fn nodes_are_told_apart_whatever_their_numbers(ground: Ground) {
+async fn nodes_are_distinguished_whatever_their_numbers(ground: Ground) {
     let sword = asset("sword");
     // Neighbours that a signed, a floating-point or a 32-bit number would confuse.
     let numbers = [0, 1, 1 << 32, (1 << 53), (1 << 53) + 1, i64::MAX as u64, 1 << 63, u64::MAX - 1, u64::MAX];

@@ -1,13 +1,13 @@
-use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
+use std::{collections::HashMap, future::Future, sync::Arc};
 
 use asset_arbiter::{
-    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
-    store::{
-        Call, Created, Done, Limits, NodeId, Result, Selected, Store, StoreErrorKind, Verdict, faulty::Faulty,
-    },
+    model::{AssetName, PlayerName, RoomName, Units},
+    store::{Call, NodeId, Result, Selected, Store, StoreErrorKind, Verdict, faulty::Faulty},
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
+
+use super::layer::{Answer, Forwarded, Layer, Layered, Target};
 
 /// Tries before a store is taken for dead: no sequence of faults of any probability below 0.9 is that long.
 pub const TRIES: usize = 1000;
@@ -36,8 +36,8 @@ where
 }
 
 impl Retrying {
-    pub fn new(inner: Arc<Faulty>) -> Self {
-        Self { inner, newest: Mutex::default() }
+    pub fn new(inner: Arc<Faulty>) -> Layered<Self> {
+        Layered(Self { inner, newest: Mutex::default() })
     }
 
     /// Whether its caller makes this call for the first time.
@@ -58,23 +58,24 @@ impl Retrying {
 }
 
 #[async_trait]
-impl Store for Retrying {
-    fn shared(&self) -> bool {
-        self.inner.shared()
+impl Layer for Retrying {
+    fn inner(&self) -> &dyn Store {
+        &*self.inner
     }
 
-    fn limits(&self) -> Limits {
-        self.inner.limits()
-    }
-
-    fn room_ttl(&self) -> Option<Duration> {
-        self.inner.room_ttl()
-    }
-
-    async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
+    async fn run_change<T: Answer>(
+        &self,
+        Target { call, room, asset }: Target<'_>,
+        run: Forwarded<'_, T>,
+    ) -> Result<T> {
         let first = self.first_made(call, room, asset);
-        let created = answered(|| self.inner.create(call, room, asset, units)).await?;
-        Ok(Created { repeated: created.repeated && !first, ..created })
+        let mut answer = answered(run).await?;
+        *answer.repeated() &= !first;
+        Ok(answer)
+    }
+
+    async fn run<T: Send>(&self, run: Forwarded<'_, T>) -> Result<T> {
+        answered(run).await
     }
 
     async fn select(
@@ -100,74 +101,5 @@ impl Store for Retrying {
             }
         }
         Ok(selected)
-    }
-
-    async fn release(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        player: &PlayerName,
-    ) -> Result<Done> {
-        let first = self.first_made(call, room, asset);
-        let done = answered(|| self.inner.release(call, room, asset, player)).await?;
-        Ok(Done { repeated: done.repeated && !first, ..done })
-    }
-
-    async fn restock(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        n: Units,
-        condition: Option<u64>,
-    ) -> Result<Done> {
-        let first = self.first_made(call, room, asset);
-        let done = answered(|| self.inner.restock(call, room, asset, n, condition)).await?;
-        Ok(Done { repeated: done.repeated && !first, ..done })
-    }
-
-    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done> {
-        let first = self.first_made(call, room, asset);
-        let done = answered(|| self.inner.remove_asset(call, room, asset)).await?;
-        Ok(Done { repeated: done.repeated && !first, ..done })
-    }
-
-    async fn remove_room(&self, room: &RoomName) -> Result<()> {
-        answered(|| self.inner.remove_room(room)).await
-    }
-
-    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState> {
-        answered(|| self.inner.asset(room, asset)).await
-    }
-
-    async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
-        answered(|| self.inner.snapshot(room)).await
-    }
-
-    async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
-        answered(|| self.inner.revisions(room)).await
-    }
-
-    async fn holders(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        after_revision: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<Grant>> {
-        answered(|| self.inner.holders(room, asset, after_revision, limit)).await
-    }
-
-    async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
-        answered(|| self.inner.held_by(room, player)).await
-    }
-
-    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
-        answered(|| self.inner.touch(room, now)).await
-    }
-
-    async fn ping(&self) -> Result<()> {
-        answered(|| self.inner.ping()).await
     }
 }

@@ -8,7 +8,7 @@ use super::ground::{Ground, Node, already, asset, granted, players, refusal, tea
 super::properties![
     first_come_first_served_with_contiguous_revisions,
     selecting_what_one_holds_tells_the_grants_revision,
-    a_holder_is_told_so_even_when_all_is_sold_out,
+    a_holder_is_recognised_even_when_all_is_sold_out,
     a_denial_changes_nothing,
     a_full_batch_is_one_step,
     a_batch_of_nobody_changes_nothing,
@@ -46,7 +46,7 @@ async fn selecting_what_one_holds_tells_the_grants_revision(ground: Ground) {
     assert_eq!(ground.holders(&sword).await[..2], before, "and keeps the grant as it was");
 }
 
-async fn a_holder_is_told_so_even_when_all_is_sold_out(ground: Ground) {
+async fn a_holder_is_recognised_even_when_all_is_sold_out(ground: Ground) {
     let (sword, node) = (asset("sword"), Node::new());
     ground.create(node.next(), &sword, 1).await;
     ground.select(node.next(), &sword, &players(["ann"])).await;
@@ -69,13 +69,13 @@ async fn a_denial_changes_nothing(ground: Ground) {
 async fn a_full_batch_is_one_step(ground: Ground) {
     let (sword, node) = (asset("sword"), Node::new());
     ground.create(node.next(), &sword, 100).await;
-    let crowd = team("p", BATCH_PLAYERS);
-    let selected = ground.select(node.next(), &sword, &crowd).await;
+    let contenders = team("p", BATCH_PLAYERS);
+    let selected = ground.select(node.next(), &sword, &contenders).await;
     let winners: Vec<_> = (1..=100).map(granted).collect();
     assert_eq!(selected.verdicts[..100], winners);
     assert!(selected.verdicts[100..].iter().all(|verdict| *verdict == Verdict::SoldOut));
     let holders: Vec<_> = ground.holders(&sword).await.into_iter().map(|grant| grant.player).collect();
-    assert_eq!(holders, crowd[..100]);
+    assert_eq!(holders, contenders[..100]);
 }
 
 async fn a_batch_of_nobody_changes_nothing(ground: Ground) {
@@ -98,8 +98,8 @@ async fn an_unknown_asset_cannot_be_selected(ground: Ground) {
 async fn a_select_creates_what_is_missing(ground: Ground) {
     let (sword, shield, node) = (asset("sword"), asset("shield"), Node::new());
     for asset in [&sword, &shield] {
-        let crowd = players(["ann", "bob", "cat"]);
-        let selected = ground.select_or_create(node.next(), asset, &crowd, Some(2)).await;
+        let contenders = players(["ann", "bob", "cat"]);
+        let selected = ground.select_or_create(node.next(), asset, &contenders, Some(2)).await;
         assert_eq!(selected.verdicts, [granted(1), granted(2), Verdict::SoldOut]);
         assert_eq!((selected.state.units, selected.state.revision), (2, 2));
         assert_eq!(ground.state(asset).await, selected.state);

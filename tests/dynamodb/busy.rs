@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use crate::{
     conformance::ground::{Node, already, asset, granted, players},
     engines::{dynamodb, proxy::Fault},
-    ground::{answer, behind_proxy, refusal},
+    ground::{WAYS, answer, behind_proxy, refusal},
+    remote::network::Sides,
 };
 
 fn throttled() -> Fault {
@@ -48,7 +49,7 @@ async fn what_is_refused_for_a_moment_is_done_once() {
         ),
         ("&inline=0", ".TransactWriteItems", failed("InternalServerError")),
     ] {
-        let (proxy, ground, truth) = behind_proxy(&server, options).await;
+        let Sides { proxy, ground, truth, .. } = behind_proxy(&server, (options, request)).await;
         let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
         ground.create(node.next(), &sword, 2).await;
         for _ in 0..3 {
@@ -64,7 +65,7 @@ async fn what_is_refused_for_a_moment_is_done_once() {
 async fn what_is_refused_for_too_long_did_not_happen() {
     let Some(engine) = dynamodb::dynoxide() else { return };
     let server = engine.start().await;
-    let (proxy, ground, truth) = behind_proxy(&server, "").await;
+    let Sides { proxy, ground, truth, .. } = behind_proxy(&server, WAYS[0]).await;
     let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
     ground.create(node.next(), &sword, 2).await;
     for _ in 0..1000 {
@@ -94,7 +95,7 @@ async fn what_is_refused_for_too_long_did_not_happen() {
 async fn players_who_are_left_out_are_looked_up_again() {
     let Some(engine) = dynamodb::dynoxide() else { return };
     let server = engine.start().await;
-    let (proxy, ground, _) = behind_proxy(&server, "&inline=0").await;
+    let Sides { proxy, ground, .. } = behind_proxy(&server, WAYS[1]).await;
     let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
     ground.create(node.next(), &sword, 2).await;
     ground.select(node.next(), &sword, from_ref(&ann)).await;

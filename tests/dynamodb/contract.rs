@@ -3,7 +3,13 @@
 use crate::{
     engines::dynamodb,
     ground::APART,
-    remote::{RACES, contract::keeps_the_contract, store},
+    remote::{
+        RACES, SEEDS,
+        contract::keeps_the_contract,
+        histories::{are_linearizable, schedules_keep_every_promise},
+        race::{holds_on, holds_on_two_nodes},
+        store,
+    },
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -20,4 +26,34 @@ async fn dynamodb_keeps_the_contract_with_holders_apart() {
     let Some(engine) = dynamodb::dynoxide() else { return };
     let server = engine.start().await;
     keeps_the_contract(&store(&(server.url() + APART)).await, RACES).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn histories_of_dynamodb_are_linearizable() {
+    for engine in dynamodb::all() {
+        let server = engine.start().await;
+        are_linearizable(&store(&server.url()).await, SEEDS).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn schedules_over_dynamodb_keep_every_promise() {
+    for engine in dynamodb::all() {
+        let server = engine.start().await;
+        schedules_keep_every_promise(&store(&server.url()).await, SEEDS).await;
+    }
+}
+
+#[tokio::test]
+async fn bots_race_and_the_promise_holds() {
+    for engine in dynamodb::all() {
+        holds_on(&engine.start().await.url()).await;
+    }
+}
+
+#[tokio::test]
+async fn bots_race_on_two_nodes_and_the_promise_holds_over_both() {
+    for engine in dynamodb::all() {
+        holds_on_two_nodes(&engine.start().await.url()).await;
+    }
 }

@@ -1,20 +1,15 @@
 //! Rooms that nobody uses go, whole.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
-
-use asset_arbiter::store::{Options, open};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::{
     conformance::ground::{Ground, Node, asset, players, team},
-    engines::{
-        dynamodb::{self, Server},
-        eventually,
-    },
+    engines::dynamodb::{self, Server},
     ground::WAYS,
-    remote::store,
+    remote::{
+        expiry::{FLAG, TTLS, an_unused_room_goes_whole_and_a_touched_one_stays},
+        store, store_with,
+    },
 };
 
 /// In how many seconds each item may be deleted.
@@ -33,23 +28,13 @@ async fn a_room_nobody_uses_goes_whole_and_one_that_is_kept_stays() {
         for (options, _) in WAYS {
             let server = engine.start().await;
             let store = store(&(server.url() + options + "&ttl=2s")).await;
-            let [unused, kept] = [(); 2].map(|()| Ground::new(Arc::clone(&store)));
-            let (node, sword, crowd) = (Node::new(), asset("sword"), players(["ann", "bob"]));
-            for ground in [&unused, &kept] {
-                ground.create(node.next(), &sword, 1).await;
-                ground.select(node.next(), &sword, &crowd).await;
-            }
-            let gone = async || {
-                kept.store.touch(&kept.room, node.next().at).await.unwrap();
-                unused.snapshot().await.is_empty().then_some(())
-            };
-            eventually("the unused room to go", gone).await;
+            let [unused, _] = an_unused_room_goes_whole_and_a_touched_one_stays(&store).await;
+            let (node, sword, both) = (Node::new(), asset("sword"), players(["ann", "bob"]));
             assert_eq!(unused.revisions().await, [], "{options}");
-            assert!(unused.held_by(&crowd[0]).await.is_empty(), "{options}");
-            assert_eq!(kept.holders(&sword).await.len(), 1, "the other is used");
+            assert!(unused.held_by(&both[0]).await.is_empty(), "{options}");
             // Whatever the service has not deleted yet is not in the way.
             unused.create(node.next(), &sword, 1).await;
-            let anew = unused.select(node.next(), &sword, &crowd[1..]).await;
+            let anew = unused.select(node.next(), &sword, &both[1..]).await;
             assert_eq!((anew.state.revision, anew.state.held), (1, 1), "{options}");
         }
     }
@@ -83,13 +68,9 @@ async fn no_holder_goes_before_its_asset() {
 #[tokio::test]
 async fn what_the_url_says_goes_before_what_the_flag_says() {
     let Some(engine) = dynamodb::dynoxide() else { return };
-    let said = Options { room_ttl: Some(Duration::from_secs(1000)), max_assets: None };
-    for (option, room_ttl, lasts) in
-        [("&ttl=100s", Some(100), Some(120..=125)), ("&ttl=0", None, None), ("", Some(1000), Some(1240..=1250))]
-    {
+    for ((option, room_ttl), lasts) in TTLS.into_iter().zip([Some(120..=125), None, Some(1240..=1250)]) {
         let server = engine.start().await;
-        let store = open(&(server.url() + option), said).unwrap();
-        eventually("the store to answer", async || store.ping().await.ok()).await;
+        let store = store_with(&format!("{}&{option}", server.url()), FLAG).await;
         assert_eq!(store.room_ttl(), room_ttl.map(Duration::from_secs), "{option}");
         Ground::new(store).create(Node::new().next(), &asset("sword"), 1).await;
         match (left(&server).await.first(), lasts) {

@@ -3,12 +3,8 @@ use std::net::SocketAddr;
 use serde_json::Value;
 
 use crate::{
-    conformance::ground::Ground,
-    engines::{
-        dynamodb::{Server, url},
-        proxy::Proxy,
-    },
-    remote::store,
+    engines::dynamodb::{Server, url},
+    remote::network::Sides,
 };
 
 /// What writes a grant, and what the request for it is called: holders are inside their asset's item, or have
@@ -19,11 +15,10 @@ pub(crate) const WAYS: [(&str, &str); 2] = [("", ".PutItem"), ("&inline=0", ".Tr
 pub(crate) const APART: &str = "&inline=2";
 
 /// A store behind a proxy, and the same server past it.
-pub(crate) async fn behind_proxy(server: &Server, options: &str) -> (Proxy, Ground, Ground) {
-    let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], server.port))).await;
-    let truth = Ground::new(store(&(server.url() + options)).await);
-    let through = store(&(url(&proxy.address.to_string()) + options)).await;
-    (proxy, Ground { store: through, room: truth.room.clone() }, truth)
+pub(crate) async fn behind_proxy(server: &Server, (options, write): (&str, &'static str)) -> Sides {
+    let target = SocketAddr::from(([127, 0, 0, 1], server.port));
+    let sides = Sides::of(target, |address| url(&address.to_string()) + options, write).await;
+    Sides { restock: ".PutItem", ..sides }
 }
 
 /// What the service says to a request that it does not carry out.

@@ -15,8 +15,8 @@ use crate::{
         eventually,
         proxy::Fault,
     },
-    ground::behind_proxy,
-    remote::store,
+    ground::{WAYS, behind_proxy},
+    remote::{network::Sides, store},
 };
 
 /// All holders, some at a time.
@@ -45,31 +45,31 @@ async fn inside_and_outside(server: &Server, ground: &Ground) -> (usize, usize) 
 }
 
 #[tokio::test]
-async fn any_number_of_holders_is_told_in_order_and_those_inside_are_made_up_for() {
+async fn any_number_of_holders_is_read_in_order_and_those_inside_are_made_up_for() {
     for engine in dynamodb::all() {
         let server = engine.start().await;
         for (options, inline) in [("", 128), ("&inline=40", 40), ("&inline=3", 3), ("&inline=0", 0)] {
             let ground = Ground::new(store(&(server.url() + options)).await);
-            let (sword, node, crowd) = (asset("sword"), Node::new(), team("p", 150));
+            let (sword, node, contenders) = (asset("sword"), Node::new(), team("p", 150));
             ground.create(node.next(), &sword, 150).await;
             let mut got = Vec::new();
-            for some in crowd.chunks(50) {
+            for some in contenders.chunks(50) {
                 got.extend(ground.select(node.next(), &sword, some).await.verdicts);
             }
             assert_eq!(got, (1..=150).map(granted).collect::<Vec<_>>(), "{options}");
             assert_eq!(inside_and_outside(&server, &ground).await, (inline, 150 - inline), "{options}");
             let everybody: Vec<_> =
-                crowd.iter().zip(1..).map(|(player, revision)| (player.clone(), revision)).collect();
+                contenders.iter().zip(1..).map(|(player, revision)| (player.clone(), revision)).collect();
             let told = |grants: Vec<Grant>| {
                 grants.into_iter().map(|grant| (grant.player, grant.revision)).collect::<Vec<_>>()
             };
             for limit in [7, 100, 1000] {
                 assert_eq!(told(paged(&ground, limit).await), everybody, "{options}");
             }
-            assert_eq!(ground.held_by(&crowd[149]).await, [(sword.clone(), 150)]);
+            assert_eq!(ground.held_by(&contenders[149]).await, [(sword.clone(), 150)]);
 
             // The first give it back: others take their places inside, and none is told twice or left out.
-            for (gone, player) in crowd.iter().enumerate().take(10) {
+            for (gone, player) in contenders.iter().enumerate().take(10) {
                 let state = ground.release(node.next(), &sword, player).await.state;
                 check(&state);
                 let first: Vec<_> = everybody[gone + 1..].iter().take(HOLDERS_SHOWN).cloned().collect();
@@ -92,13 +92,16 @@ async fn a_full_batch_gets_a_unit_each() {
         let all: &[_] = if engine.is_dynoxide() { &["", "&inline=0"] } else { &[""] };
         for options in all {
             let ground = Ground::new(store(&(server.url() + options)).await);
-            let (sword, node, crowd) = (asset("sword"), Node::new(), team("p", 128));
+            let (sword, node, contenders) = (asset("sword"), Node::new(), team("p", 128));
             ground.create(node.next(), &sword, 128).await;
-            let selected = ground.select(node.next(), &sword, &crowd).await;
+            let selected = ground.select(node.next(), &sword, &contenders).await;
             assert_eq!(selected.verdicts, (1..=128).map(granted).collect::<Vec<_>>(), "{options}");
             assert_eq!((selected.repeated, ground.holders(&sword).await.len()), (false, 128), "{options}");
-            let again =
-                ground.store.select(node.numbered_call(2), &ground.room, &sword, &crowd, None).await.unwrap();
+            let again = ground
+                .store
+                .select(node.numbered_call(2), &ground.room, &sword, &contenders, None)
+                .await
+                .unwrap();
             assert!(again.repeated && again.state == selected.state, "{options}");
         }
     }
@@ -109,17 +112,17 @@ async fn a_full_batch_gets_a_unit_each() {
 async fn a_batch_that_was_left_half_done_is_finished_by_its_repeat() {
     let Some(engine) = dynamodb::dynoxide() else { return };
     let server = engine.start().await;
-    let (sword, node, crowd) = (asset("sword"), Node::new(), team("p", 128));
+    let (sword, node, contenders) = (asset("sword"), Node::new(), team("p", 128));
     for between in [false, true] {
-        let (proxy, ground, truth) = behind_proxy(&server, "&inline=0").await;
+        let Sides { proxy, ground, truth, .. } = behind_proxy(&server, WAYS[1]).await;
         truth.create(node.next(), &sword, 128).await;
         let call = node.next();
         proxy.next(".TransactWriteItems", Fault::Delay(Duration::ZERO));
         (0..1000).for_each(|_| proxy.next(".TransactWriteItems", Fault::CutBefore));
         let select = |ground: &Ground| {
-            let (store, room, sword, crowd) =
-                (ground.store.clone(), ground.room.clone(), sword.clone(), crowd.clone());
-            async move { store.select(call, &room, &sword, &crowd, None).await }
+            let (store, room, sword, contenders) =
+                (ground.store.clone(), ground.room.clone(), sword.clone(), contenders.clone());
+            async move { store.select(call, &room, &sword, &contenders, None).await }
         };
         // Its writes never arrive; it cannot know that.
         let first = tokio::time::timeout(Duration::from_secs(10), select(&ground)).await.unwrap();
@@ -143,13 +146,13 @@ async fn holders_of_a_life_that_ended_are_deleted() {
     for engine in dynamodb::all() {
         let server = engine.start().await;
         let ground = Ground::new(store(&(server.url() + "&inline=0")).await);
-        let (sword, node, crowd) = (asset("sword"), Node::new(), team("p", 30));
+        let (sword, node, contenders) = (asset("sword"), Node::new(), team("p", 30));
         ground.create(node.next(), &sword, 30).await;
-        ground.select(node.next(), &sword, &crowd).await;
+        ground.select(node.next(), &sword, &contenders).await;
         assert_eq!(inside_and_outside(&server, &ground).await, (0, 30));
         ground.remove(node.next(), &sword).await;
         ground.create(node.next(), &sword, 30).await;
-        let next = ground.select(node.next(), &sword, &crowd[..2]).await;
+        let next = ground.select(node.next(), &sword, &contenders[..2]).await;
         assert_eq!((next.state.held, ground.holders(&sword).await.len()), (2, 2));
         let only = async |count: usize| (server.items().await.len() == count).then_some(());
         eventually("the first life's to go", async || only(3).await).await;

@@ -20,8 +20,6 @@ mod contract;
 mod emptied;
 mod expiry;
 mod ground;
-mod histories;
 mod holders;
 mod network;
 mod opening;
-mod race;

@@ -140,7 +140,7 @@ async fn what_aws_refuses_ends_the_process() {
 }
 
 #[tokio::test]
-async fn a_table_that_is_deleted_is_told() {
+async fn a_table_that_is_deleted_is_reported() {
     for engine in dynamodb::all() {
         let server = engine.start().await;
         let operator = Operator::of(&server.url()).await;

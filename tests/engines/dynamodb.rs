@@ -1,5 +1,5 @@
 use std::{
-    env, fs,
+    env,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Instant,
@@ -13,7 +13,7 @@ use tokio::{
     time::{Duration, sleep, timeout},
 };
 
-use super::{PATIENCE, cannot_have, location::Location, named_by, not_selected, on_path, process, selected};
+use super::{PATIENCE, find, location::Location, named_by, on_path, process};
 
 /// What a test runs against: a stand-in for the service, in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,40 +33,26 @@ enum Kind {
 
 /// Every one there is, of those that were asked for.
 pub fn all() -> Vec<Engine> {
-    let asked = [("dynoxide", dynoxide as fn() -> _), ("dynamodb-local", local)];
-    let found: Vec<_> =
-        asked.into_iter().filter(|(name, _)| selected(name)).filter_map(|(_, find)| find()).collect();
-    if !selected("dynoxide") && !selected("dynamodb-local") {
-        not_selected("dynoxide");
-    }
-    found
+    super::all([("dynoxide", dynoxide), ("dynamodb-local", local)])
 }
 
 /// Dynoxide, which is quick.
 pub fn dynoxide() -> Option<Engine> {
-    let program = || named_by("ASSET_ARBITER_DYNOXIDE").or_else(|| on_path("dynoxide"));
     let how = "./test.sh builds it, or name a binary in ASSET_ARBITER_DYNOXIDE";
-    find("dynoxide", || program().map(Kind::Dynoxide), how)
+    let program = || named_by("ASSET_ARBITER_DYNOXIDE").or_else(|| on_path("dynoxide"));
+    engine("dynoxide", how, || program().map(Kind::Dynoxide))
 }
 
 /// DynamoDB Local, which is AWS's own.
 pub fn local() -> Option<Engine> {
+    let how = "./test.sh installs it, or name the folder of its classes in ASSET_ARBITER_DYNAMODB_LOCAL; it needs Java";
     let named = || env::var_os("ASSET_ARBITER_DYNAMODB_LOCAL").filter(|folder| !folder.is_empty());
     let folder = || named().map(PathBuf::from).filter(|folder| folder.is_dir() && on_path("java").is_some());
-    let how = "./test.sh installs it, or name the folder of its classes in ASSET_ARBITER_DYNAMODB_LOCAL; it needs Java";
-    find("dynamodb-local", || folder().map(Kind::Local), how)
+    engine("dynamodb-local", how, || folder().map(Kind::Local))
 }
 
-fn find(name: &'static str, kind: impl FnOnce() -> Option<Kind>, how: &str) -> Option<Engine> {
-    if !selected(name) {
-        not_selected(name);
-        return None;
-    }
-    let kind = kind();
-    if kind.is_none() {
-        cannot_have(name, how);
-    }
-    kind.map(|kind| Engine { name, kind, location: Location::here() })
+fn engine(name: &'static str, how: &str, kind: impl FnOnce() -> Option<Kind>) -> Option<Engine> {
+    find(name, how, kind).map(|kind| Engine { name, kind, location: Location::here() })
 }
 
 /// One server, up and answering, with no table in it.
@@ -75,7 +61,7 @@ pub struct Server {
     pub port: u16,
     pub process: process::Process,
     location: Location,
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 pub const TABLE: &str = "assets";
@@ -94,12 +80,12 @@ impl Engine {
             let (folder, port) = (TempDir::new().unwrap(), process::free_port());
             let (program, args) = self.command(port);
             let process = process::Process::start_at(&self.location, &program, &args, folder.path());
-            let mut server = Server { port, process, location: self.location.clone(), folder };
+            let mut server = Server { port, process, location: self.location.clone(), _folder: folder };
             if server.wait_until_up().await {
                 return server;
             }
             // Somebody else may have been quicker to take the port.
-            assert!(since.elapsed() < PATIENCE, "{} does not start: {}", self.name, server.output());
+            assert!(since.elapsed() < PATIENCE, "{} does not start: {}", self.name, server.process.output());
         }
     }
 
@@ -152,7 +138,7 @@ impl Server {
                 assert_eq!(status, 200, "{operation} {body}: {answer}");
                 return answer;
             }
-            assert!(since.elapsed() < PATIENCE, "{operation}: the server is not up: {}", self.output());
+            assert!(since.elapsed() < PATIENCE, "{operation}: the server is not up: {}", self.process.output());
             sleep(Duration::from_millis(5)).await;
         }
     }
@@ -164,11 +150,6 @@ impl Server {
         // What a ping writes is nobody's.
         items.retain(|item| item["pk"]["S"] != "/probe");
         items
-    }
-
-    /// What it said.
-    pub fn output(&self) -> String {
-        fs::read_to_string(self.folder.path().join("output")).unwrap_or_default()
     }
 
     async fn wait_until_up(&mut self) -> bool {

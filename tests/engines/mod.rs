@@ -60,6 +60,28 @@ pub fn selected(engine: &str) -> bool {
     asked.is_none_or(|names| names.split(',').any(|name| name.trim() == engine))
 }
 
+/// An engine that `find` finds, if it was asked for.
+pub fn find<E>(engine: &str, how: &str, find: impl FnOnce() -> Option<E>) -> Option<E> {
+    if !selected(engine) {
+        not_selected(engine);
+        return None;
+    }
+    let found = find();
+    if found.is_none() {
+        cannot_have(engine, how);
+    }
+    found
+}
+
+/// Every one of these engines that was asked for and is there.
+pub fn all<E>(engines: [(&str, fn() -> Option<E>); 2]) -> Vec<E> {
+    let selected: Vec<_> = engines.into_iter().filter(|(engine, _)| selected(engine)).collect();
+    if selected.is_empty() {
+        not_selected(engines[0].0);
+    }
+    selected.into_iter().filter_map(|(_, find)| find()).collect()
+}
+
 /// Says that a test did nothing because its engine was not asked for, so that whoever counts can leave it out.
 pub fn not_selected(engine: &str) {
     say(&format!("NOT SELECTED: {engine}\n"));

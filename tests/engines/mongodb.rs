@@ -1,5 +1,5 @@
 use std::{
-    env, fs,
+    env,
     net::TcpStream,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -8,7 +8,7 @@ use std::{
 use mongodb::{Client, Database, options::ClientOptions};
 use tempfile::TempDir;
 
-use super::{PATIENCE, cannot_have, named_by, not_selected, process, selected};
+use super::{PATIENCE, find, named_by, process};
 
 /// What speaks MongoDB's protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,16 +21,10 @@ pub struct Engine {
 /// FerretDB 2 over PostgreSQL with the extension DocumentDB: the open-source engine behind the protocol that Amazon's and
 /// Azure's services speak, too.
 pub fn ferretdb() -> Option<Engine> {
-    if !selected("ferretdb") {
-        not_selected("ferretdb");
-        return None;
-    }
-    let program = named_by("ASSET_ARBITER_FERRETDB").or_else(in_cache);
-    let installed = program.and_then(|program| Some(program.parent()?.to_owned()));
-    if installed.is_none() {
-        cannot_have("FerretDB", "run ./test.sh --only ferretdb, or name the program in ASSET_ARBITER_FERRETDB");
-    }
-    installed.map(|installed| Engine { name: "FerretDB", installed })
+    let how = "run ./test.sh --only ferretdb, or name the program in ASSET_ARBITER_FERRETDB";
+    let program = || named_by("ASSET_ARBITER_FERRETDB").or_else(in_cache);
+    let installed = || Some(program()?.parent()?.to_owned());
+    find("ferretdb", how, installed).map(|installed| Engine { name: "FerretDB", installed })
 }
 
 /// Where test.sh puts it together.
@@ -73,7 +67,7 @@ impl Engine {
                 return server;
             }
             // Somebody else may have been quicker to take the port.
-            assert!(since.elapsed() < PATIENCE, "{} does not start: {}", self.name, server.output());
+            assert!(since.elapsed() < PATIENCE, "{} does not start: {}", self.name, server.process.output());
             folder = server.folder;
         }
     }
@@ -102,21 +96,15 @@ impl Server {
 
     /// kill -9, and a start where it was, with what it kept.
     pub fn restart(&mut self) {
-        self.process.kill();
-        self.process = self.engine.launch(self.port, self.folder.path(), &[], false);
-        assert!(self.wait_until_up(), "{} does not start again: {}", self.engine.name, self.output());
+        self.process.restart();
+        assert!(self.wait_until_up(), "{} does not start again: {}", self.engine.name, self.process.output());
     }
 
     /// The same with what it keeps, but now it asks everyone who they are.
-    pub fn with_logins(mut self) -> Self {
-        self.process.kill();
+    pub fn with_logins(self) -> Self {
         let Self { process, engine, folder, .. } = self;
         drop(process);
         engine.start_in(folder, &[], true)
-    }
-
-    fn output(&self) -> String {
-        fs::read_to_string(self.folder.path().join("output")).unwrap_or_default()
     }
 
     fn wait_until_up(&mut self) -> bool {

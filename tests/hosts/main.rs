@@ -17,7 +17,7 @@ use std::time::Duration;
 use asset_arbiter::bots::{self, Length};
 use engines::{dynamodb, nats, redis};
 use network::{Host, Network};
-use nodes::{Node, healing, nothing_is_stranded, three};
+use nodes::{Node, nothing_is_stranded, recovery, three};
 use race::{PLAYERS, Race, rush, stream, urls};
 use support::{eventually, soon};
 use tokio::{task::block_in_place, time::sleep};
@@ -89,16 +89,16 @@ async fn a_race_over_dynamodb_and_nats_is_held() {
 async fn a_node_that_is_killed_leaves_its_players_to_the_others() {
     let Some(mut ground) = Ground::prepare().await else { return };
     let urls = urls(&ground.nodes);
-    let (report, healed) = rush(Duration::from_secs(12))
+    let (report, recovered) = rush(Duration::from_secs(12))
         .run(urls, async {
             sleep(UNDER_WAY).await;
             ground.nodes[0].process.child.kill().await.unwrap();
             sleep(Duration::from_secs(4)).await;
             ground.nodes[0].start_again().await;
-            healing(&ground.nodes).await
+            recovery(&ground.nodes).await
         })
         .await;
-    println!("killed: healed {healed:?} after it was up again\n{}", bots::text(&report));
+    println!("killed: recovered {recovered:?} after it was up again\n{}", bots::text(&report));
     assert!(report.reconnects.total >= PLAYERS as u64 / 3, "its players came to others");
     ground.nothing_is_stranded().await;
 }
@@ -106,16 +106,16 @@ async fn a_node_that_is_killed_leaves_its_players_to_the_others() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_is_cut_from_redis_for_10_s_catches_up() {
     let Some(ground) = Ground::prepare().await else { return };
-    let (report, healed) = stream()
+    let (report, recovered) = stream()
         .run(urls(&ground.nodes), async {
             sleep(UNDER_WAY).await;
             ground.nodes[0].host.cut_from(&ground.redis_host);
             sleep(Duration::from_secs(10)).await;
             ground.nodes[0].host.rejoin(&ground.redis_host);
-            healing(&ground.nodes).await
+            recovery(&ground.nodes).await
         })
         .await;
-    println!("cut from Redis: healed {healed:?} after it was there again\n{}", bots::text(&report));
+    println!("cut from Redis: recovered {recovered:?} after it was there again\n{}", bots::text(&report));
     let missed = ["store_unavailable", "outcome_unknown"].map(|code| report.errors.get(code).copied());
     assert!(missed.iter().flatten().sum::<u64>() > 0, "its players noticed: {:?}", report.errors);
     ground.nothing_is_stranded().await;
@@ -124,16 +124,16 @@ async fn a_node_that_is_cut_from_redis_for_10_s_catches_up() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_is_restarted_is_found_again() {
     let Some(mut ground) = Ground::prepare().await else { return };
-    let (report, healed) = stream()
+    let (report, recovered) = stream()
         .run(urls(&ground.nodes), async {
             sleep(UNDER_WAY).await;
             ground.redis.process.kill();
             sleep(Duration::from_secs(2)).await;
             block_in_place(|| ground.redis.restart());
-            healing(&ground.nodes).await
+            recovery(&ground.nodes).await
         })
         .await;
-    println!("Redis restarted: healed {healed:?} after it was up again\n{}", bots::text(&report));
+    println!("Redis restarted: recovered {recovered:?} after it was up again\n{}", bots::text(&report));
     ground.nothing_is_stranded().await;
 }
 
@@ -141,7 +141,7 @@ async fn a_redis_that_is_restarted_is_found_again() {
 async fn in_a_rolling_restart_every_select_is_answered_and_nobody_is_left_behind() {
     let Some(mut ground) = Ground::prepare().await else { return };
     let urls = urls(&ground.nodes);
-    let (report, healed) = rush(Duration::from_secs(15))
+    let (report, recovered) = rush(Duration::from_secs(15))
         .run(urls, async {
             for number in 0..ground.nodes.len() {
                 sleep(UNDER_WAY).await;
@@ -150,10 +150,10 @@ async fn in_a_rolling_restart_every_select_is_answered_and_nobody_is_left_behind
                 assert_eq!(exit.code(), Some(0));
                 ground.nodes[number].start_again().await;
             }
-            healing(&ground.nodes).await
+            recovery(&ground.nodes).await
         })
         .await;
-    println!("rolling restart: healed {healed:?} after the last was up\n{}", bots::text(&report));
+    println!("rolling restart: recovered {recovered:?} after the last was up\n{}", bots::text(&report));
     assert!(report.reconnects.total >= PLAYERS as u64, "everybody had to move: {}", report.reconnects.total);
     ground.nothing_is_stranded().await;
 }

@@ -77,7 +77,7 @@ async fn launch(host: &Host, flags: &[String]) -> Process {
 }
 
 /// How long it takes from now until a player on each node gets a unit, and players on all nodes have heard of it.
-pub(crate) async fn healing(nodes: &[Node]) -> Duration {
+pub(crate) async fn recovery(nodes: &[Node]) -> Duration {
     let since = Instant::now();
     let names: Vec<_> = (0..nodes.len()).map(|number| format!("pulse-{number}")).collect();
     let mut members = Vec::new();

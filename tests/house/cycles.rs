@@ -62,14 +62,9 @@ fn imports(bare: &str, layer: &str) -> BTreeSet<String> {
 }
 
 /// The types with an `impl Type {`, not those with an `impl Trait for Type {`.
-fn inherent_impls(bare: &str) -> Vec<String> {
-    let heads = code::words(bare, "impl").filter_map(|at| {
-        let line_start = bare[..at].rfind('\n').map_or(0, |newline| newline + 1);
-        let top_level = line_start == at;
-        let head = &bare[at + "impl".len()..][..bare[at + "impl".len()..].find('{')?];
-        (top_level && !head.contains(" for ")).then(|| without_generics(head))
-    });
-    heads.collect()
+fn inherent_impls(bare: &str) -> impl Iterator<Item = String> {
+    let heads = bare.lines().filter_map(|line| line.strip_prefix("impl"));
+    heads.filter(|head| head.starts_with([' ', '<']) && !head.contains(" for ")).map(without_generics)
 }
 
 fn without_generics(head: &str) -> String {

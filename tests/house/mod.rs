@@ -3,8 +3,8 @@
 
 pub mod code;
 pub mod cycles;
+pub mod docs;
 pub mod layers;
-pub mod papers;
 pub mod style;
 
 use std::{fs, path::Path};

@@ -9,7 +9,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::server::{Answer, PATIENCE, Server};
+use crate::{
+    server::{Answer, Server},
+    support::PATIENCE,
+};
 
 /// Waits until nobody is let in any more, which is when draining has begun.
 async fn closed(address: std::net::SocketAddr) {

@@ -9,7 +9,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::server::{Answer, PATIENCE, Server};
+use crate::{
+    server::{Answer, Server},
+    support::PATIENCE,
+};
 
 async fn hasty() -> Server {
     Server::with(Settings { handshake_timeout: Duration::from_millis(200), ..Settings::default() }).await

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod server;
+#[path = "../support/mod.rs"]
+mod support;
 
 mod drain;
 mod errors;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::server::{PATIENCE, Server};
+use crate::{server::Server, support::PATIENCE};
 
 #[tokio::test]
 async fn a_server_whose_store_answers_is_ready() {

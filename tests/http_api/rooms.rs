@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use asset_arbiter::{
     model::{PlayerName, RoomName},
-    server::Settings,
     store::{Call, MemoryStore, NodeId, Store},
 };
 
@@ -27,7 +26,7 @@ async fn selects_of_unknown_assets_keep_nobody_out() {
 #[tokio::test]
 async fn a_store_that_is_full_says_which_flag_to_raise() {
     let store = Arc::new(MemoryStore::new(None).with_max_assets(Some(3)));
-    let server = Server::on(store, Settings::default()).await;
+    let server = Server::on(store).await;
     let create = async |room: &str, asset: &str| {
         server.call("PUT", &format!("/v1/rooms/{room}/assets/{asset}"), r#"{"units":1}"#).await
     };
@@ -54,7 +53,7 @@ async fn a_large_room_is_shown_whole() {
         let call = Call { node: NodeId(1), seq: 1 + n as u64, at: 1 };
         store.select(call, &room, &format!("asset-{n:04}").parse().unwrap(), &players, Some(20)).await.unwrap();
     }
-    let server = Server::on(store.clone(), Settings::default()).await;
+    let server = Server::on(store.clone()).await;
     // Chunked, as it is made while it is sent.
     let answer = server.get("/v1/rooms/r").await;
     assert_eq!((answer.status, answer.header("transfer-encoding")), (200, Some("chunked")));

@@ -1,29 +1,25 @@
-//! A server of one's own on a free port, and the smallest client that can also misbehave.
+//! A server of one's own, and the smallest client that can also misbehave.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
-use asset_arbiter::{
-    arbiter::{Arbiter, Config},
-    bus,
-    server::{App, Metrics, Settings, listen, serve},
-    store::{MemoryStore, Store},
-};
+use asset_arbiter::{arbiter::Config, server::Settings, store::Store};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::oneshot,
     task::JoinHandle,
-    time::timeout,
 };
 
-/// Nothing here takes that long; a test that would hang fails instead.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+use crate::support::{self, Setup, soon};
 
-pub(crate) struct Server {
-    pub(crate) address: SocketAddr,
-    stop: oneshot::Sender<()>,
-    pub(crate) ended: JoinHandle<()>,
+pub(crate) struct Server(support::Server);
+
+impl Deref for Server {
+    type Target = support::Server;
+
+    fn deref(&self) -> &support::Server {
+        &self.0
+    }
 }
 
 pub(crate) struct Answer {
@@ -34,36 +30,28 @@ pub(crate) struct Answer {
 
 impl Server {
     pub(crate) async fn start() -> Self {
-        Self::with(Settings::default()).await
+        Self::set_up(|_| {}).await
     }
 
     pub(crate) async fn with(settings: Settings) -> Self {
-        Self::on(Arc::new(MemoryStore::new(None)), settings).await
+        Self::set_up(|setup| setup.settings = settings).await
     }
 
     /// With other rules.
     pub(crate) async fn configured(adjust: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config::default();
-        adjust(&mut config);
-        Self::run(Arc::new(MemoryStore::new(None)), Settings::default(), config).await
+        Self::set_up(|setup| adjust(&mut setup.config)).await
     }
 
-    pub(crate) async fn on(store: Arc<dyn Store>, settings: Settings) -> Self {
-        Self::run(store, settings, Config::default()).await
+    pub(crate) async fn on(store: Arc<dyn Store>) -> Self {
+        Self::set_up(|setup| setup.inner = Some(store)).await
     }
 
-    async fn run(store: Arc<dyn Store>, settings: Settings, config: Config) -> Self {
-        let config = Config { select_deadline: Duration::from_millis(300), ..config };
-        let metrics = Metrics::new();
-        let bus = bus::open("local:").unwrap();
-        let arbiter = metrics.scope(|| Arbiter::start(config, store, bus, 1));
-        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = listener.local_addr().unwrap();
-        let (stop, stopped) = oneshot::channel();
-        let ended = tokio::spawn(serve(listener, App::new(settings, arbiter, metrics), async {
-            let _ = stopped.await;
-        }));
-        Self { address, stop, ended }
+    async fn set_up(adjust: impl FnOnce(&mut Setup)) -> Self {
+        let server = support::Server::with(|setup| {
+            setup.config.select_deadline = Duration::from_millis(300);
+            adjust(setup);
+        });
+        Self(server.await)
     }
 
     /// With an asset `sword` in the room `r`.
@@ -76,8 +64,12 @@ impl Server {
 
     /// Tells it to stop; the task that is left ends when it has drained.
     pub(crate) fn stop(self) -> JoinHandle<()> {
-        self.stop.send(()).expect("it runs");
-        self.ended
+        self.0.stop()
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) async fn ended(self) {
+        self.0.ended().await;
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -103,17 +95,13 @@ impl Server {
         stream.write_all(request.as_bytes()).await.unwrap();
         Answer::read(&mut stream).await
     }
-
-    pub(crate) async fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.address).await.unwrap()
-    }
 }
 
 impl Answer {
     /// Reads until the server closes.
     pub(crate) async fn read(stream: &mut TcpStream) -> Self {
         let mut bytes = Vec::new();
-        timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.expect("an answer in time").unwrap();
+        soon("an answer", stream.read_to_end(&mut bytes)).await.unwrap();
         let text = String::from_utf8(bytes).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no HTTP answer: {text:?}"));
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();

@@ -8,14 +8,14 @@ use std::{
 };
 
 use asset_arbiter::{
-    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
-    store::{
-        Call, Created, Done, Limits, NodeId, Result, Selected, Store, StoreError, StoreErrorKind, Verdict,
-    },
+    model::{AssetName, AssetState, PlayerName, RoomName, Units},
+    store::{Call, Done, NodeId, Result, Selected, Store, StoreError, StoreErrorKind, Verdict},
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use tokio::time::sleep;
+
+use crate::conformance::layer::{Layer, Layered};
 
 /// A store whose fault shows only when much happens at once or a reply is lost: the checker must notice.
 pub struct Flawed {
@@ -56,14 +56,9 @@ pub enum Flaw {
 }
 
 impl Flawed {
-    pub fn new(inner: Arc<dyn Store>, flaw: Flaw) -> Self {
-        Self {
-            inner,
-            flaw,
-            changes: AtomicU64::new(1 << 32),
-            denied: Mutex::default(),
-            sold_out: Mutex::default(),
-        }
+    pub fn new(inner: Arc<dyn Store>, flaw: Flaw) -> Layered<Self> {
+        let changes = AtomicU64::new(1 << 32);
+        Layered(Self { inner, flaw, changes, denied: Mutex::default(), sold_out: Mutex::default() })
     }
 
     fn call(&self, call: Call, forgotten: Flaw) -> Call {
@@ -101,21 +96,9 @@ impl Flawed {
 }
 
 #[async_trait]
-impl Store for Flawed {
-    fn shared(&self) -> bool {
-        self.inner.shared()
-    }
-
-    fn limits(&self) -> Limits {
-        self.inner.limits()
-    }
-
-    fn room_ttl(&self) -> Option<Duration> {
-        self.inner.room_ttl()
-    }
-
-    async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
-        self.inner.create(call, room, asset, units).await
+impl Layer for Flawed {
+    fn inner(&self) -> &dyn Store {
+        &*self.inner
     }
 
     async fn select(
@@ -180,14 +163,6 @@ impl Store for Flawed {
         self.inner.restock(self.call(call, Flaw::RestocksTwice), room, asset, n, condition).await
     }
 
-    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done> {
-        self.inner.remove_asset(call, room, asset).await
-    }
-
-    async fn remove_room(&self, room: &RoomName) -> Result<()> {
-        self.inner.remove_room(room).await
-    }
-
     async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState> {
         let state = self.inner.asset(room, asset).await?;
         if self.flaw != Flaw::ReadsLate {
@@ -197,36 +172,6 @@ impl Store for Flawed {
         sleep(Duration::from_millis(10)).await;
         let later = self.inner.asset(room, asset).await?;
         Ok(AssetState { holders: later.holders, ..state })
-    }
-
-    async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
-        self.inner.snapshot(room).await
-    }
-
-    async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
-        self.inner.revisions(room).await
-    }
-
-    async fn holders(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        after_revision: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<Grant>> {
-        self.inner.holders(room, asset, after_revision, limit).await
-    }
-
-    async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
-        self.inner.held_by(room, player).await
-    }
-
-    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
-        self.inner.touch(room, now).await
-    }
-
-    async fn ping(&self) -> Result<()> {
-        self.inner.ping().await
     }
 }
 

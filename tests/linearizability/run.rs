@@ -20,7 +20,10 @@ use fastrand::Rng;
 use futures::future::{join, join_all};
 use tokio::time::sleep;
 
-use crate::conformance::ground::{Ground, asset};
+use crate::conformance::{
+    SayOnPanic,
+    ground::{Ground, asset},
+};
 
 use super::{
     arena::Arena,
@@ -77,7 +80,7 @@ const QUIET: Duration = Duration::from_secs(30);
 impl Through {
     /// Plays the seed's plan on a store.
     pub async fn race(self, truth: Arc<dyn Store>, seed: u64, pace: Pace) -> Raced {
-        let _said = SayOnPanic(seed);
+        let _said = SayOnPanic(format!("panicked under SEED={seed}"));
         let mut rng = Rng::with_seed(seed);
         let plan = Plan::new(seed, pace, truth.limits(), &mut rng);
         let faulty = Faulty::new(Arc::clone(&truth), rng.u64(..), Faults::default());
@@ -97,7 +100,7 @@ impl Through {
 impl Raced {
     /// Whether all that was promised was kept. Takes a while.
     pub fn judge(self) -> Result<Met, Box<Broken>> {
-        let _said = SayOnPanic(self.plan.seed);
+        let _said = SayOnPanic(format!("panicked under SEED={}", self.plan.seed));
         let Self { plan, records, kept } = self;
         let met = kept.and_then(|snapshots| match history::check(&records) {
             Verdict::Explained => Ok(Met::of(&records, snapshots)),
@@ -141,7 +144,7 @@ async fn on_arbiters(arena: &Arc<Arena>, rng: &mut Rng) -> Result<u64, String> {
     let (_, late) = join(race, latecomers(arena, &nodes, rng.fork())).await;
     listeners.extend(late);
     quiet(arena, &nodes, &wire, &mut listeners).await?;
-    told_the_same(&listeners)?;
+    heard_the_same(&listeners)?;
     Ok(listeners.iter().map(|listener| listener.snapshots as u64).sum())
 }
 
@@ -225,7 +228,7 @@ fn kept(arena: &Arena, stored: Option<AssetState>) -> Result<(), String> {
 }
 
 /// Nobody is told of a revision what others are not.
-fn told_the_same(listeners: &[Listener]) -> Result<(), String> {
+fn heard_the_same(listeners: &[Listener]) -> Result<(), String> {
     let mut all = BTreeMap::new();
     for (revision, change) in listeners.iter().flat_map(|listener| &listener.follower.told) {
         let first = all.entry(*revision).or_insert_with(|| change.clone());
@@ -278,17 +281,6 @@ impl AddAssign for Met {
         self.unanswered += other.unanswered;
         self.snapshots += other.snapshots;
         self.undecided += other.undecided;
-    }
-}
-
-/// A panic names its seed, too.
-struct SayOnPanic(u64);
-
-impl Drop for SayOnPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("panicked under SEED={}", self.0);
-        }
     }
 }
 

@@ -15,7 +15,13 @@ use crate::{
     linearizability::{
         histories_in_real_time, judged, plan::Pace, report, run::Through, schedules_in_real_time,
     },
-    remote::{RACES, SEEDS, contract::keeps_the_contract, patient, store},
+    remote::{
+        RACES, SEEDS,
+        contract::keeps_the_contract,
+        patient,
+        race::{holds_on, holds_on_two_nodes},
+        store,
+    },
 };
 
 /// What runs here runs in a debug build of two ends of HTTP/2, at more than a millisecond for each request.
@@ -82,4 +88,16 @@ async fn over_a_rough_cache_histories_and_schedules_are_right() {
         let faults = faults.into_inner() as u64;
         assert!(faults > met.schedules || met.schedules < FEW, "{faults} faults of the cache");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_promise_holds_on_momento() {
+    let Some(momento) = momento().await else { return };
+    holds_on(&momento.url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_promise_holds_on_two_nodes() {
+    let Some(momento) = momento().await else { return };
+    holds_on_two_nodes(&momento.url()).await;
 }

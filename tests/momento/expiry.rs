@@ -21,11 +21,12 @@ async fn a_room_nobody_uses_is_forgotten_whole_and_one_that_is_kept_stays() {
     let Some(momento) = momento().await else { return };
     let unused = expiring(&momento, "2s").await;
     let kept = Ground { room: unused.sibling("-kept").room, ..unused.clone() };
-    let (node, sword, shield, crowd) = (Node::new(), asset("sword"), asset("shield"), players(["ann", "bob"]));
+    let (node, sword, shield, contenders) =
+        (Node::new(), asset("sword"), asset("shield"), players(["ann", "bob"]));
     for ground in [&unused, &kept] {
         for asset in [&sword, &shield] {
             ground.create(node.next(), asset, 1).await;
-            ground.select(node.next(), asset, &crowd).await;
+            ground.select(node.next(), asset, &contenders).await;
         }
     }
     let gone = async || {
@@ -37,7 +38,7 @@ async fn a_room_nobody_uses_is_forgotten_whole_and_one_that_is_kept_stays() {
     };
     eventually("the unused room to be forgotten", gone).await;
     assert_eq!(kept.snapshot().await.len(), 2, "the other is used");
-    let select = unused.store.select(node.next(), &unused.room, &sword, &crowd, Some(1)).await;
+    let select = unused.store.select(node.next(), &unused.room, &sword, &contenders, Some(1)).await;
     assert_eq!(
         refusal(select),
         StoreErrorKind::UnknownAsset,
@@ -45,7 +46,7 @@ async fn a_room_nobody_uses_is_forgotten_whole_and_one_that_is_kept_stays() {
     );
     // What no cache can promise: it is awarded anew, but only once somebody creates it anew.
     unused.create(node.next(), &sword, 1).await;
-    assert_eq!(unused.select(node.next(), &sword, &crowd[1..]).await.verdicts, [granted(1)]);
+    assert_eq!(unused.select(node.next(), &sword, &contenders[1..]).await.verdicts, [granted(1)]);
 }
 
 /// Else an asset would be there that no snapshot shows.
@@ -101,7 +102,7 @@ async fn a_day_is_the_default_and_the_most() {
     assert!(momento.left().iter().all(|(_, left)| (least..=day).contains(left)), "{:?}", momento.left());
 }
 
-/// One asset is lost with all who held it, the others are as they were; the names heal with the next write.
+/// One asset is lost with all who held it, the others are as they were; the next write adds the name again.
 #[tokio::test]
 async fn what_is_evicted_is_lost_alone() {
     let Some(momento) = momento().await else { return };

@@ -4,12 +4,13 @@ use crate::{
     conformance::ground::Ground,
     engines::{
         momento::{Momento, url},
-        not_selected,
-        proxy::Proxy,
-        selected,
+        not_selected, selected,
     },
-    remote::store,
+    remote::{network::Sides, store},
 };
+
+/// What a conditional write has in it, and a read has not.
+pub(crate) const WRITE: &str = "\"counter\"";
 
 /// A fake, if tests on it were asked for.
 pub(crate) async fn momento() -> Option<Momento> {
@@ -28,11 +29,8 @@ pub(crate) async fn two_sides(momento: &Momento) -> (Ground, Ground) {
 }
 
 /// A store behind a proxy, and one past it.
-pub(crate) async fn behind_proxy(momento: &Momento) -> (Proxy, Ground, Ground) {
-    let proxy = Proxy::start(momento.address).await;
-    let ground = Ground::new(store(&at(proxy.address)).await);
-    let truth = Ground { store: store(&momento.url()).await, room: ground.room.clone() };
-    (proxy, ground, truth)
+pub(crate) async fn behind_proxy(momento: &Momento) -> Sides {
+    Sides::of(momento.address, at, WRITE).await
 }
 
 pub(crate) fn at(address: SocketAddr) -> String {

@@ -17,12 +17,12 @@ const TOO_MUCH: Fault = Fault::Refused(Code::ResourceExhausted);
 async fn too_many_requests_are_made_again_within_a_bound() {
     let Some(momento) = momento().await else { return };
     let ground = Ground::new(store(&momento.url()).await);
-    let (sword, node, crowd) = (asset("sword"), Node::new(), players(["ann"]));
+    let (sword, node, contenders) = (asset("sword"), Node::new(), players(["ann"]));
     ground.create(node.next(), &sword, 1).await;
     for kind in ["get", "set_if", "set_if"] {
         momento.next(kind, TOO_MUCH);
     }
-    assert_eq!(ground.select(node.next(), &sword, &crowd).await.verdicts, [granted(1)]);
+    assert_eq!(ground.select(node.next(), &sword, &contenders).await.verdicts, [granted(1)]);
 
     momento.always("set_if", TOO_MUCH);
     let before = momento.requests("set_if");

@@ -22,6 +22,5 @@ mod ground;
 mod limits;
 mod network;
 mod opening;
-mod race;
 mod repeats;
 mod rooms;

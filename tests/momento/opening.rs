@@ -1,29 +1,23 @@
 //! What cannot work is said in one line that says what to do, and ends the program; and no line has a key in it.
 
 use std::{
-    fs,
-    path::Path,
-    process::{Output, Stdio},
+    process::Stdio,
     time::{Duration, Instant},
 };
 
 use asset_arbiter::store::{StoreErrorKind, open};
-use tempfile::TempDir;
-use tokio::{net::TcpListener, process::Command, time::timeout};
+use tokio::{net::TcpListener, process::Command, time::sleep};
 use tonic::Code;
 
 use crate::{
-    engines::{
-        eventually,
-        momento::{CACHE, Fault, Momento, url},
-        process::Process,
-    },
+    engines::momento::{CACHE, Fault, Momento, url},
     ground::{at, momento},
     remote::{
         AT_ONCE, FOR_EVER,
         opening::ends_with_env,
         operator::{Operator, waits_for_a_name},
     },
+    support::Process,
 };
 
 /// A key of the kind that does not say where; nobody signed it.
@@ -32,20 +26,6 @@ const KEY: &str = "aGVhZA.eyJ0IjoiZyJ9.hunter2";
 /// That the program ends with one line that has `words` in it, given this key.
 async fn ends(store: &str, key: &str, words: &str) {
     ends_with_env(store, &[("MOMENTO_API_KEY", key), ("MOMENTO_ENDPOINT", "")], words).await;
-}
-
-/// The program with such flags, and whether it ended within `patience`.
-async fn run(store: &str, flags: &[&str], key: &str, patience: Duration) -> Option<Output> {
-    let program = Command::new(env!("CARGO_BIN_EXE_asset-arbiter"))
-        .args(["--listen", "127.0.0.1:0", "--log-level", "off", "--store", store])
-        .args(flags)
-        .env("MOMENTO_API_KEY", key)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    timeout(patience, program.wait_with_output()).await.ok().map(Result::unwrap)
 }
 
 #[tokio::test]
@@ -63,23 +43,23 @@ async fn a_wrong_key_ends_it_and_a_right_one_does_not() {
     }
     let locked = Momento::start_locked(KEY).await;
     ends(&locked.url(), "hunter2.hunter2.hunter2", "refuses the API key").await;
-    let ended = run(&locked.url(), &[], KEY, Duration::from_secs(2)).await;
-    assert!(ended.is_none(), "it serves until it is killed: {ended:?}");
+    let mut command = Command::new(Process::program());
+    command.env("MOMENTO_API_KEY", KEY);
+    let mut serving = Process::launch(command, "127.0.0.1:0", &["--store", &locked.url()]).await;
+    sleep(Duration::from_secs(2)).await;
+    assert!(serving.child.try_wait().unwrap().is_none(), "it serves until it is killed");
     assert!(locked.requests("get") > 0, "and asks the cache whether it is there");
 }
 
 #[tokio::test]
 async fn the_banner_says_what_a_cache_cannot_promise() {
     let Some(momento) = momento().await else { return };
-    let folder = TempDir::new().unwrap();
-    let args = ["--listen", "127.0.0.1:0", "--log-level", "off", "--store", &momento.url()];
-    let _running =
-        Process::start(Path::new(env!("CARGO_BIN_EXE_asset-arbiter")), &args.map(str::to_owned), folder.path());
-    let said = eventually("the banner", async || {
-        let said = fs::read_to_string(folder.path().join("output")).unwrap();
-        said.contains("  bus ").then_some(said)
-    });
-    let said = said.await;
+    let mut command = Command::new(Process::program());
+    let args = ["--listen", "127.0.0.1:0", "--log-format", "json", "--store", &momento.url()];
+    command.args(args).stdout(Stdio::piped());
+    let process = Process::spawn(command).await;
+    process.terminate().await;
+    let said = process.ended().await.stdout;
     assert!(
         said.contains("  awards exactly once while the cache keeps") && said.contains("is forgotten"),
         "{said}"
@@ -93,7 +73,7 @@ async fn a_missing_cache_says_how_to_make_it() {
 }
 
 #[tokio::test]
-async fn a_key_that_may_not_write_any_more_is_told_and_at_the_start_it_ends_the_program() {
+async fn a_key_that_may_not_write_any_more_is_reported_and_at_the_start_it_ends_the_program() {
     let Some(momento) = momento().await else { return };
     let operator = Operator::of(&momento.url()).await;
     momento.always("set_if", Fault::Refused(Code::PermissionDenied));
@@ -132,10 +112,9 @@ async fn a_server_that_says_nothing_is_said() {
 async fn what_creates_by_itself_does_not_go_with_a_store_that_forgets() {
     let Some(momento) = momento().await else { return };
     for flags in [["--auto-create", "3"], ["--asset", "sword=3"]] {
-        let ended = run(&momento.url(), &flags, "", Duration::from_secs(15)).await.expect("it ends by itself");
-        let said = String::from_utf8(ended.stderr).unwrap();
-        assert!(ended.status.code() == Some(1) && said.contains("forgets by itself"), "{said}");
-        assert_eq!(said.lines().count(), 1, "{said}");
+        let url = momento.url();
+        let said = Process::fails(&[&["--store", &url], &flags[..]].concat(), &[]).await;
+        assert!(said.contains("forgets by itself"), "{said}");
     }
 }
 

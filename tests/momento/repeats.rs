@@ -12,9 +12,8 @@ use crate::{
     conformance::ground::{Ground, Node, already, asset, granted, players, refusal},
     engines::momento::Fault,
     ground::{momento, two_sides},
+    remote::network::{LATE, a_cut_is_found_out},
 };
-
-const LATE: Duration = Duration::from_secs(1);
 
 async fn select(ground: &Ground, call: asset_arbiter::store::Call, player: &PlayerName) -> Result<Selected> {
     ground.store.select(call, &ground.room, &asset("sword"), from_ref(player), None).await
@@ -34,31 +33,8 @@ async fn a_write_whose_answer_is_lost_takes_effect_once() {
         (Fault::Refused(Code::Internal), false),
     ] {
         let (ground, truth) = two_sides(&momento).await;
-        let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
-        truth.create(Node::new().next(), &sword, 2).await;
-        let Ground { store, room } = &ground;
-
-        let call = node.next();
-        momento.next("set_if", fault);
-        assert_eq!(refusal(select(&ground, call, &ann).await), StoreErrorKind::OutcomeUnknown, "{fault:?}");
-        let again = select(&ground, call, &ann).await.unwrap();
-        assert_eq!(again.repeated, arrived, "{fault:?}");
-        assert_eq!(again.verdicts, [if arrived { already(1) } else { granted(1) }], "{fault:?}");
-
-        let call = node.next();
-        momento.next("set_if", fault);
-        let restock = async || store.restock(call, room, &sword, 3, None).await;
-        assert_eq!(refusal(restock().await), StoreErrorKind::OutcomeUnknown, "{fault:?}");
-        let again = restock().await.unwrap();
-        assert_eq!((again.repeated, again.state.units), (arrived, 5), "{fault:?}");
-
-        let call = node.next();
-        momento.next("set_if", fault);
-        let release = async || store.release(call, room, &sword, &ann).await;
-        assert_eq!(refusal(release().await), StoreErrorKind::OutcomeUnknown, "{fault:?}");
-        let again = release().await.unwrap();
-        assert_eq!((again.repeated, again.state.remaining), (arrived, 5), "{fault:?}");
-        assert_eq!(truth.state(&sword).await.revision, 3, "{fault:?}");
+        let lose = |fault| momento.next("set_if", fault);
+        a_cut_is_found_out(&ground, &truth, lose, fault, Some(arrived)).await;
     }
 }
 

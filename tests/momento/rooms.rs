@@ -93,12 +93,13 @@ async fn a_removal_that_is_broken_off_is_made_again() {
 async fn what_is_not_ours_is_named() {
     let Some(momento) = momento().await else { return };
     let (ground, _) = two_sides(&momento).await;
-    let (node, sword, crowd) = (Node::new(), asset("sword"), players(["ann"]));
+    let (node, sword, contenders) = (Node::new(), asset("sword"), players(["ann"]));
     let one = ground.create(node.next(), &sword, 1).await;
     assert!(one.created);
     for odd in [&b"7"[..], b"\xff\xfe", b"{\"removed\":7}", b"{}"] {
         momento.spoil(&item(&ground, "sword"), odd);
-        let selected = ground.store.select(node.next(), &ground.room, &sword, &crowd, None).await.unwrap_err();
+        let selected =
+            ground.store.select(node.next(), &ground.room, &sword, &contenders, None).await.unwrap_err();
         let snapshot = ground.store.snapshot(&ground.room).await.unwrap_err();
         let removed = ground.store.remove_room(&ground.room).await.unwrap_err();
         for error in [selected, snapshot, removed] {

@@ -18,7 +18,9 @@ use crate::{
         RACES, SEEDS,
         contract::keeps_the_contract,
         histories::{are_linearizable, schedules_keep_every_promise},
-        patient, store,
+        patient,
+        race::{holds_on, holds_on_two_nodes},
+        store,
     },
 };
 
@@ -27,12 +29,12 @@ use crate::{
 async fn of_a_thousand_concurrent_compare_and_sets_none_is_lost() {
     let Some(engine) = ferretdb() else { return };
     let server = engine.start();
-    let papers = server.database().await.collection::<Document>("tried");
-    papers.insert_one(doc! { "_id": "hot", "counter": { "revision": 0_i64 }, "holders": [] }).await.unwrap();
+    let documents = server.database().await.collection::<Document>("tried");
+    documents.insert_one(doc! { "_id": "hot", "counter": { "revision": 0_i64 }, "holders": [] }).await.unwrap();
     let racer = async |racer: i64| {
         let mut won = Vec::new();
         while won.len() < 40 {
-            let found = papers.find_one(doc! { "_id": "hot" }).await.unwrap().unwrap();
+            let found = documents.find_one(doc! { "_id": "hot" }).await.unwrap().unwrap();
             let revision = found.get_document("counter").unwrap().get_i64("revision").unwrap();
             let as_found = doc! { "_id": "hot", "counter.revision": revision };
             let next = revision + 1;
@@ -42,9 +44,9 @@ async fn of_a_thousand_concurrent_compare_and_sets_none_is_lost() {
             };
             // Both ways to write on a condition, turn and turn about.
             let is_mine = if won.len() % 2 == 0 {
-                papers.update_one(as_found, update).await.unwrap().matched_count == 1
+                documents.update_one(as_found, update).await.unwrap().matched_count == 1
             } else {
-                let put = papers.find_one_and_update(as_found, update);
+                let put = documents.find_one_and_update(as_found, update);
                 put.return_document(ReturnDocument::After).await.unwrap().is_some()
             };
             won.extend(is_mine.then_some(next));
@@ -54,7 +56,7 @@ async fn of_a_thousand_concurrent_compare_and_sets_none_is_lost() {
     let mut won: Vec<_> = join_all((0..25).map(racer)).await.into_iter().flatten().collect();
     won.sort_unstable();
     assert_eq!(won, (1..=1000).collect::<Vec<_>>(), "each revision has one who made it");
-    let left = papers.find_one(doc! { "_id": "hot" }).await.unwrap().unwrap();
+    let left = documents.find_one(doc! { "_id": "hot" }).await.unwrap().unwrap();
     let holders = left.get_array("holders").unwrap();
     let revisions = holders.iter().map(|holder| holder.as_document().unwrap().get_i64("r").unwrap());
     assert_eq!(revisions.collect::<Vec<_>>(), won, "and each left its mark");
@@ -94,4 +96,18 @@ async fn the_promise_is_kept_over_a_rough_network() {
         assert!(proxy.met() > 0, "seed {seed} had no faults");
         proxy.settled().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bots_race_and_the_promise_holds() {
+    let Some(engine) = ferretdb() else { return };
+    let server = engine.start();
+    holds_on(&server.url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bots_race_on_two_nodes_and_the_promise_holds_over_both() {
+    let Some(engine) = ferretdb() else { return };
+    let server = engine.start();
+    holds_on_two_nodes(&server.url()).await;
 }

@@ -4,7 +4,7 @@ use mongodb::bson::doc;
 
 use crate::{
     engines::mongodb::ferretdb,
-    ground::papers,
+    ground::documents,
     remote::emptied::{Made, is_noticed_and_nothing_is_given_away_twice},
 };
 
@@ -13,7 +13,7 @@ async fn what_was_given_away_is_not_made_again_when_its_documents_are_deleted() 
     let Some(engine) = ferretdb() else { return };
     let server = engine.start();
     let delete = async || {
-        papers(&server).await.delete_many(doc! {}).await.unwrap();
+        documents(&server).await.delete_many(doc! {}).await.unwrap();
     };
     is_noticed_and_nothing_is_given_away_twice(&server.url(), Made::BySelect, delete).await;
 }
@@ -22,6 +22,6 @@ async fn what_was_given_away_is_not_made_again_when_its_documents_are_deleted() 
 async fn what_was_given_away_is_not_made_again_when_its_collection_is_dropped() {
     let Some(engine) = ferretdb() else { return };
     let server = engine.start();
-    let drop_all = async || papers(&server).await.drop().await.unwrap();
+    let drop_all = async || documents(&server).await.drop().await.unwrap();
     is_noticed_and_nothing_is_given_away_twice(&server.url(), Made::BySelect, drop_all).await;
 }

@@ -2,24 +2,21 @@
 
 use std::time::Duration;
 
-use asset_arbiter::{
-    model::RoomName,
-    store::{Options, open},
-};
+use asset_arbiter::model::RoomName;
 use futures::TryStreamExt;
 use mongodb::bson::{DateTime, doc};
 
 use crate::{
     conformance::ground::{Ground, Node, asset, granted, players},
     engines::mongodb::{Server, ferretdb},
-    ground::papers,
-    remote::store,
+    ground::documents,
+    remote::{expiry::the_url_goes_before_the_flag, store},
 };
 
 /// As if the server had not been used for so long.
 async fn let_time_go_by(server: &Server, room: &RoomName) {
     let past = doc! { "$set": { "expires_at": DateTime::from_millis(1_000) } };
-    let changed = papers(server).await.update_many(doc! { "room": room.as_str() }, past).await.unwrap();
+    let changed = documents(server).await.update_many(doc! { "room": room.as_str() }, past).await.unwrap();
     assert!(changed.matched_count > 0);
 }
 
@@ -56,13 +53,13 @@ async fn a_room_that_is_used_stays() {
     for ground in [&kept, &changed] {
         ground.create(node.next(), &sword, 1).await;
         let soon = doc! { "$set": { "expires_at": DateTime::from_millis(now as i64 + 30_000) } };
-        papers(&server).await.update_many(doc! { "room": ground.room.as_str() }, soon).await.unwrap();
+        documents(&server).await.update_many(doc! { "room": ground.room.as_str() }, soon).await.unwrap();
     }
     kept.store.touch(&kept.room, now).await.unwrap();
     changed.restock(node.next(), &sword, 1).await;
     for ground in [kept, changed] {
         let found =
-            papers(&server).await.find_one(doc! { "room": ground.room.as_str() }).await.unwrap().unwrap();
+            documents(&server).await.find_one(doc! { "room": ground.room.as_str() }).await.unwrap().unwrap();
         let at = found.get_datetime("expires_at").unwrap().timestamp_millis();
         assert!(at >= now as i64 + 3_600_000, "{at}");
     }
@@ -70,11 +67,11 @@ async fn a_room_that_is_used_stays() {
 
 /// It is the server that throws away what is over.
 #[tokio::test]
-async fn the_server_is_told_to_sweep_and_to_find_rooms_quickly() {
+async fn the_server_sweeps_by_itself_and_has_an_index_of_rooms() {
     let Some(engine) = ferretdb() else { return };
     let server = engine.start();
     store(&server.url()).await;
-    let indexes: Vec<_> = papers(&server).await.list_indexes().await.unwrap().try_collect().await.unwrap();
+    let indexes: Vec<_> = documents(&server).await.list_indexes().await.unwrap().try_collect().await.unwrap();
     let with = |key: &str| indexes.iter().find(|index| index.keys == doc! { key: 1 });
     assert!(with("room").is_some(), "{indexes:?}");
     let sweep = with("expires_at").and_then(|index| index.options.as_ref()?.expire_after);
@@ -83,9 +80,5 @@ async fn the_server_is_told_to_sweep_and_to_find_rooms_quickly() {
 
 #[tokio::test]
 async fn what_the_url_says_goes_before_what_the_flag_says() {
-    let said = Options { room_ttl: Some(Duration::from_secs(1000)), max_assets: None };
-    for (option, room_ttl) in [("ttl=100s", Some(100)), ("ttl=0", None), ("", Some(1000))] {
-        let store = open(&format!("mongodb://127.0.0.1/game?{option}"), said).unwrap();
-        assert_eq!(store.room_ttl(), room_ttl.map(Duration::from_secs), "{option}");
-    }
+    the_url_goes_before_the_flag("mongodb://127.0.0.1/game");
 }

@@ -6,7 +6,7 @@ use mongodb::bson::doc;
 use crate::{
     conformance::ground::{Ground, Node, asset, granted, player, players, refusal, room, team},
     engines::mongodb::ferretdb,
-    ground::papers,
+    ground::documents,
     remote::store,
 };
 
@@ -60,9 +60,9 @@ async fn what_is_not_ours_is_named() {
     let Some(engine) = ferretdb() else { return };
     let server = engine.start();
     let ground = Ground::new(store(&server.url()).await);
-    let (sword, node, crowd) = (asset("sword"), Node::new(), players(["ann"]));
+    let (sword, node, contenders) = (asset("sword"), Node::new(), players(["ann"]));
     ground.create(node.next(), &sword, 1).await;
-    let papers = papers(&server).await;
+    let documents = documents(&server).await;
     for odd in [
         doc! { "counter": 7 },
         doc! { "counter.remaining": 5_i64 },
@@ -70,9 +70,13 @@ async fn what_is_not_ours_is_named() {
         doc! { "changes": "zz" },
         doc! { "holders": [{ "p": "no name!", "t": 1_i64, "r": 1_i64 }] },
     ] {
-        let as_it_was = papers.find_one(doc! { "room": ground.room.as_str() }).await.unwrap().unwrap();
-        papers.update_one(doc! { "room": ground.room.as_str() }, doc! { "$set": odd.clone() }).await.unwrap();
-        let selected = ground.store.select(node.next(), &ground.room, &sword, &crowd, None).await.unwrap_err();
+        let as_it_was = documents.find_one(doc! { "room": ground.room.as_str() }).await.unwrap().unwrap();
+        documents
+            .update_one(doc! { "room": ground.room.as_str() }, doc! { "$set": odd.clone() })
+            .await
+            .unwrap();
+        let selected =
+            ground.store.select(node.next(), &ground.room, &sword, &contenders, None).await.unwrap_err();
         let snapshot = ground.store.snapshot(&ground.room).await.unwrap_err();
         for error in [selected, snapshot] {
             assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{odd}");
@@ -82,7 +86,7 @@ async fn what_is_not_ours_is_named() {
                 "{odd}: {said}"
             );
         }
-        papers.replace_one(doc! { "_id": as_it_was.get_str("_id").unwrap() }, as_it_was).await.unwrap();
+        documents.replace_one(doc! { "_id": as_it_was.get_str("_id").unwrap() }, as_it_was).await.unwrap();
         assert_eq!(ground.snapshot().await.len(), 1);
     }
 }

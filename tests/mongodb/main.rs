@@ -23,4 +23,3 @@ mod limits;
 mod network;
 mod opening;
 mod outages;
-mod race;

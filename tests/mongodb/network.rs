@@ -1,17 +1,15 @@
 //! What a network does to one request: the store says what is so, and a repeat of the call finds out.
 
-use std::slice::from_ref;
-
 use asset_arbiter::store::StoreErrorKind;
 
 use crate::{
-    conformance::ground::{Ground, Node, asset, granted, players},
+    conformance::ground::{Ground, Node, asset},
     engines::{mongodb::ferretdb, proxy::Fault},
-    ground::behind_proxy,
+    ground::{WRITE, behind_proxy},
     remote::{
         network::{
-            Sides, a_black_hole_is_noticed, a_call_that_is_given_up_leaves_all_or_nothing, a_cut_is_found_out,
-            repeats_take_effect_once,
+            Sides, a_black_hole_is_noticed, a_call_that_is_given_up_leaves_all_or_nothing,
+            a_read_that_is_cut_is_made_again, cuts_are_found_out, repeats_take_effect_once,
         },
         store,
     },
@@ -31,9 +29,7 @@ async fn what_the_network_repeats_takes_effect_once() {
 async fn after_a_cut_the_same_call_finds_out() {
     let Some(engine) = ferretdb() else { return };
     let server = engine.start();
-    for (fault, arrived) in [(Fault::CutBefore, false), (Fault::CutAfter, true), (Fault::HalfReply, true)] {
-        a_cut_is_found_out(behind_proxy(&server).await, fault, arrived).await;
-    }
+    cuts_are_found_out(async || behind_proxy(&server).await, true).await;
 }
 
 /// A creation is an insert, and not an update.
@@ -54,26 +50,18 @@ async fn a_creation_that_is_cut_or_repeated_is_made_once() {
     }
 }
 
-/// A read that is cut changed nothing, and is made again on another connection at once.
 #[tokio::test]
-async fn a_read_that_is_cut_is_made_again() {
+async fn a_read_is_made_again_after_a_cut() {
     let Some(engine) = ferretdb() else { return };
     let server = engine.start();
-    for fault in [Fault::CutBefore, Fault::CutAfter, Fault::HalfReply] {
-        let Sides { proxy, ground, .. } = behind_proxy(&server).await;
-        let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
-        ground.create(node.next(), &sword, 1).await;
-        proxy.next(READ, fault);
-        assert_eq!(ground.select(node.next(), &sword, from_ref(&ann)).await.verdicts, [granted(1)]);
-        assert_eq!(proxy.met(), 1, "{fault:?}");
-    }
+    a_read_that_is_cut_is_made_again(async || behind_proxy(&server).await, READ).await;
 }
 
 #[tokio::test]
 async fn a_black_hole_is_noticed_in_time() {
     let Some(engine) = ferretdb() else { return };
     let server = engine.start();
-    for (words, kind) in [(READ, StoreErrorKind::Unavailable), ("updates", StoreErrorKind::OutcomeUnknown)] {
+    for (words, kind) in [(READ, StoreErrorKind::Unavailable), (WRITE, StoreErrorKind::OutcomeUnknown)] {
         a_black_hole_is_noticed(behind_proxy(&server).await, words, kind).await;
     }
 }

@@ -2,16 +2,14 @@
 
 use std::fs;
 
-use asset_arbiter::store::open;
 use mongodb::bson::doc;
 use tokio::net::TcpListener;
 
 use crate::{
     conformance::ground::{Ground, Node, asset},
-    engines::{eventually, mongodb::ferretdb},
+    engines::mongodb::ferretdb,
     remote::{
-        FOR_EVER,
-        opening::{ends_with, says, says_at_once},
+        opening::{dropped_stores_leave_no_connection, ends_with, says, says_at_once, serves},
         operator::waits_for_a_name,
         store,
     },
@@ -33,12 +31,7 @@ async fn a_wrong_password_is_said_and_not_shown_and_ends_the_process() {
     assert!(says(&url("nobody:hunter2"), "the user or its password is not accepted").await.is_hopeless());
     ends_with(&url("game:hunter2"), "the user or its password is not accepted").await;
     ends_with(&server.url(), "give the URL a user with the role readWrite").await;
-    let right = open(&url("game:r%2Fi%40g%3Ah%25t"), FOR_EVER).unwrap();
-    eventually("the right password to be taken", async || right.ping().await.ok()).await;
-    let (ground, node) = (Ground::new(right), Node::new());
-    ground.create(node.next(), &asset("sword"), 1).await;
-    ground.remove(node.next(), &asset("sword")).await;
-    ground.store.remove_room(&ground.room).await.unwrap();
+    serves(&url("game:r%2Fi%40g%3Ah%25t")).await;
 }
 
 #[tokio::test]
@@ -73,12 +66,7 @@ async fn what_the_consoles_say_works() {
 async fn a_store_that_is_dropped_leaves_no_connection() {
     let Some(engine) = ferretdb() else { return };
     let server = engine.start();
-    let before = connections(server.port);
-    let url = server.url();
-    let stores = futures::future::join_all((0..3).map(|_| store(&url))).await;
-    assert!(connections(server.port) >= before + 3);
-    drop(stores);
-    eventually("them to be gone", async || (connections(server.port) <= before).then_some(())).await;
+    dropped_stores_leave_no_connection(&server.url(), async || connections(server.port)).await;
 }
 
 #[test]

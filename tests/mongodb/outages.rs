@@ -8,40 +8,30 @@ use tokio::time::{Instant, sleep};
 use crate::{
     conformance::ground::{Ground, Node, asset, granted, players, refusal},
     engines::{eventually, mongodb::ferretdb},
-    remote::{patient, store, traffic::in_mid_traffic},
+    remote::{
+        outages::{the_promise_holds_over_kills, the_promise_holds_over_stops},
+        store,
+    },
 };
 
 #[tokio::test]
 async fn the_promise_holds_when_the_server_is_killed_and_started_again() {
     let Some(engine) = ferretdb() else { return };
     let mut server = engine.start();
-    let store = patient(&server.url()).await;
-    let trouble = async {
-        for away in [0, 300] {
-            sleep(Duration::from_millis(500)).await;
-            server.process.kill();
-            sleep(Duration::from_millis(away)).await;
-            server.restart();
-        }
+    let url = server.url();
+    let kill = async |away: Duration| {
+        server.process.kill();
+        sleep(away).await;
+        server.restart();
     };
-    in_mid_traffic(&store, trouble).await;
+    the_promise_holds_over_kills(&url, kill).await;
 }
 
 #[tokio::test]
 async fn the_promise_holds_while_the_server_is_stopped_now_and_then() {
     let Some(engine) = ferretdb() else { return };
     let server = engine.start();
-    let store = patient(&server.url()).await;
-    let trouble = async {
-        // The last is long enough for connections to be given up.
-        for stop in [100, 300, 2500] {
-            sleep(Duration::from_millis(300)).await;
-            server.process.pause();
-            sleep(Duration::from_millis(stop)).await;
-            server.process.resume();
-        }
-    };
-    in_mid_traffic(&store, trouble).await;
+    the_promise_holds_over_stops(&server.url(), &server.process).await;
 }
 
 #[tokio::test]

@@ -2,13 +2,49 @@
 
 use crate::{
     engines::mysql,
-    remote::{RACES, contract::keeps_the_contract, store},
+    remote::{
+        RACES, SEEDS,
+        contract::keeps_the_contract,
+        histories::{are_linearizable, schedules_keep_every_promise},
+        race::{holds_on, holds_on_two_nodes},
+        store,
+    },
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mysql_keeps_the_contract() {
     for engine in mysql::all() {
         let server = engine.start().await;
-        keeps_the_contract(&store(&server.url_for_crowds()).await, RACES).await;
+        keeps_the_contract(&store(&server.patient_url()).await, RACES).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn histories_of_mysql_are_linearizable() {
+    for engine in mysql::all() {
+        let server = engine.start().await;
+        are_linearizable(&store(&server.patient_url()).await, engine.share_of(SEEDS)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn schedules_over_mysql_keep_every_promise() {
+    for engine in mysql::all() {
+        let server = engine.start().await;
+        schedules_keep_every_promise(&store(&server.patient_url()).await, engine.share_of(SEEDS)).await;
+    }
+}
+
+#[tokio::test]
+async fn bots_race_and_the_promise_holds() {
+    for engine in mysql::all() {
+        holds_on(&engine.start().await.url()).await;
+    }
+}
+
+#[tokio::test]
+async fn bots_race_on_two_nodes_and_the_promise_holds_over_both() {
+    for engine in mysql::all() {
+        holds_on_two_nodes(&engine.start().await.url()).await;
     }
 }

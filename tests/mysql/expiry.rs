@@ -2,10 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use asset_arbiter::{
-    model::limits::HOLDERS_PAGE,
-    store::{Call, Options, Store, open},
-};
+use asset_arbiter::{model::limits::HOLDERS_PAGE, store::Call};
 
 use crate::{
     conformance::ground::{Ground, Node, asset, players, team},
@@ -13,17 +10,12 @@ use crate::{
         eventually,
         mysql::{self, DATABASE, Server},
     },
+    remote::{expiring, expiry::the_url_goes_before_the_flag},
 };
 
 const TTL: Duration = Duration::from_secs(3600);
 /// A room goes up to so much later: it is noted once a minute that it is in use.
 const NOTED_EVERY: u64 = 60_000;
-
-async fn expiring(server: &Server) -> Arc<dyn Store> {
-    let store = open(&server.url(), Options { room_ttl: Some(TTL), max_assets: None }).unwrap();
-    eventually("the store to answer", async || store.ping().await.ok()).await;
-    store
-}
 
 async fn rows(server: &Server, table: &str) -> u64 {
     server.count(&format!("SELECT COUNT(*) FROM {DATABASE}.asset_arbiter_{table}")).await
@@ -37,12 +29,12 @@ fn later(call: Call) -> Call {
 async fn a_room_nobody_uses_goes_whole_and_those_that_are_used_stay() {
     for engine in mysql::all() {
         let server = engine.start().await;
-        let store = expiring(&server).await;
+        let store = expiring(&server.url(), TTL).await;
         let [unused, kept, changed, newest] = [(); 4].map(|()| Ground::new(Arc::clone(&store)));
-        let (node, sword, crowd) = (Node::new(), asset("sword"), players(["ann", "bob"]));
+        let (node, sword, contenders) = (Node::new(), asset("sword"), players(["ann", "bob"]));
         for ground in [&unused, &kept, &changed] {
             ground.create(node.next(), &sword, 2).await;
-            ground.select(node.next(), &sword, &crowd).await;
+            ground.select(node.next(), &sword, &contenders).await;
         }
         store.touch(&kept.room, later(node.next()).at).await.unwrap();
         changed.restock(later(node.next()), &sword, 1).await;
@@ -62,7 +54,7 @@ async fn a_room_nobody_uses_goes_whole_and_those_that_are_used_stay() {
 async fn holders_of_a_life_that_is_over_are_deleted_also_if_they_are_many() {
     for engine in mysql::all() {
         let server = engine.start().await;
-        let ground = Ground::new(expiring(&server).await);
+        let ground = Ground::new(expiring(&server.url(), TTL).await);
         let (node, [sword, shield], many) = (Node::new(), ["sword", "shield"].map(asset), 2 * HOLDERS_PAGE + 7);
         for asset in [&sword, &shield] {
             ground.create(node.next(), asset, many as u32).await;
@@ -83,10 +75,5 @@ async fn holders_of_a_life_that_is_over_are_deleted_also_if_they_are_many() {
 #[tokio::test]
 async fn what_the_url_says_goes_before_what_the_flag_says() {
     let Some(engine) = mysql::mariadb() else { return };
-    let server = engine.start().await;
-    let said = Options { room_ttl: Some(Duration::from_secs(1000)), max_assets: None };
-    for (option, room_ttl) in [("ttl=100s", Some(100)), ("ttl=0", None), ("", Some(1000))] {
-        let store = open(&format!("{}?{option}", server.url()), said).unwrap();
-        assert_eq!(store.room_ttl(), room_ttl.map(Duration::from_secs), "{option}");
-    }
+    the_url_goes_before_the_flag(&engine.start().await.url());
 }

@@ -19,8 +19,6 @@ mod emptied;
 mod encrypted;
 mod expiry;
 mod ground;
-mod histories;
 mod network;
 mod opening;
 mod outages;
-mod race;

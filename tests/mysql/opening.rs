@@ -1,14 +1,12 @@
 //! What cannot work is said in one line, and never with a password in it.
 
-use asset_arbiter::store::open;
 use tokio::net::TcpListener;
 
 use crate::{
     conformance::ground::{Ground, Node, asset},
-    engines::{eventually, mysql},
+    engines::mysql,
     remote::{
-        FOR_EVER,
-        opening::{ends_with, says, says_at_once},
+        opening::{dropped_stores_leave_no_connection, ends_with, says, says_at_once, serves},
         operator::{Operator, waits_for_a_name},
         store,
     },
@@ -25,13 +23,8 @@ async fn a_wrong_password_is_said_and_not_shown() {
         let url = |login: &str| mysql::url(login, server.port);
         assert!(says(&url("game:hunter2"), "check the user and the password").await.is_hopeless());
         assert!(says(&url("nobody"), "check the user and the password").await.is_hopeless());
-        let right = open(&url("game:r%2Fi%40g%3Ah%25t"), FOR_EVER).unwrap();
-        eventually("the right password to be taken", async || right.ping().await.ok()).await;
         // These privileges are enough for everything.
-        let (ground, node) = (Ground::new(right), Node::new());
-        ground.create(node.next(), &asset("sword"), 1).await;
-        ground.remove(node.next(), &asset("sword")).await;
-        ground.store.remove_room(&ground.room).await.unwrap();
+        serves(&url("game:r%2Fi%40g%3Ah%25t")).await;
     }
 }
 
@@ -49,7 +42,7 @@ async fn what_is_missing_is_said() {
 
 /// With the rights that the docs ask for, and no more.
 #[tokio::test]
-async fn a_server_that_is_set_to_read_only_and_a_right_that_is_taken_away_are_told() {
+async fn a_server_that_is_set_to_read_only_and_a_right_that_is_taken_away_are_reported() {
     let Some(engine) = mysql::mariadb() else { return };
     let server = engine.start().await;
     let database = mysql::DATABASE;
@@ -126,11 +119,7 @@ async fn a_store_that_is_dropped_leaves_no_connection() {
     for engine in mysql::all() {
         let server = engine.start().await;
         let ours = "SELECT COUNT(*) FROM information_schema.processlist WHERE db = 'game'";
-        let url = server.url();
-        let stores = futures::future::join_all((0..3).map(|_| store(&url))).await;
-        assert!(server.count(ours).await >= 3);
-        drop(stores);
-        eventually("them to be gone", async || (server.count(ours).await == 0).then_some(())).await;
+        dropped_stores_leave_no_connection(&server.url(), async || server.count(ours).await as usize).await;
     }
 }
 

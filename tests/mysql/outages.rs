@@ -8,7 +8,12 @@ use tokio::time::{Instant, sleep};
 use crate::{
     conformance::ground::{Ground, Node, asset, granted, players, refusal},
     engines::{eventually, mysql},
-    remote::{AT_ONCE, patient, store, traffic::in_mid_traffic},
+    remote::{
+        AT_ONCE,
+        outages::{the_promise_holds_over_kills, the_promise_holds_over_stops},
+        patient, store,
+        traffic::in_mid_traffic,
+    },
 };
 
 /// Only where a commit is on disk: TiDB's built-in store keeps nothing.
@@ -16,33 +21,20 @@ use crate::{
 async fn the_promise_holds_when_mariadb_is_killed_and_started_again() {
     let Some(engine) = mysql::mariadb() else { return };
     let mut server = engine.start().await;
-    let store = patient(&server.url()).await;
-    let trouble = async {
-        for away in [0, 50, 400] {
-            sleep(Duration::from_millis(300)).await;
-            server.process.kill();
-            sleep(Duration::from_millis(away)).await;
-            server.restart().await;
-        }
+    let url = server.url();
+    let kill = async |away: Duration| {
+        server.process.kill();
+        sleep(away).await;
+        server.restart().await;
     };
-    in_mid_traffic(&store, trouble).await;
+    the_promise_holds_over_kills(&url, kill).await;
 }
 
 #[tokio::test]
 async fn the_promise_holds_while_the_server_is_stopped_now_and_then() {
     for engine in mysql::all() {
         let server = engine.start().await;
-        let store = patient(&server.url()).await;
-        let trouble = async {
-            // The last is long enough for connections to be given up.
-            for stop in [100, 300, 2000] {
-                sleep(Duration::from_millis(200)).await;
-                server.process.pause();
-                sleep(Duration::from_millis(stop)).await;
-                server.process.resume();
-            }
-        };
-        in_mid_traffic(&store, trouble).await;
+        the_promise_holds_over_stops(&server.url(), &server.process).await;
     }
 }
 

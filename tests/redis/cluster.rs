@@ -87,7 +87,7 @@ async fn a_hanging_master_is_left_for_its_replica() {
 
 /// A slot on its way answers ASK or TRYAGAIN, one that has moved MOVED; no call is lost or done twice for it.
 #[tokio::test]
-async fn everyone_is_told_the_truth_while_a_slot_moves_to_and_fro() {
+async fn every_answer_is_true_while_a_slot_moves_to_and_fro() {
     let Some(engine) = redis::redis() else { return };
     let cluster = Cluster::start(&engine, 3, 0).await;
     let ground = Ground::new(store(&cluster.url()).await);

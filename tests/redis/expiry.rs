@@ -1,26 +1,20 @@
 //! Rooms that nobody uses go, whole.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use asset_arbiter::store::{Options, Store, open};
 use tokio::time::sleep;
 
 use crate::{
     conformance::ground::{Ground, Node, asset, players},
-    engines::{
-        eventually,
-        redis::{self, Server},
-    },
+    engines::redis::{self, Server},
     ground::engines,
-    remote::store,
+    remote::{
+        expiring,
+        expiry::{FLAG, TTLS, an_unused_room_goes_whole_and_a_touched_one_stays},
+        store, store_with,
+    },
     replicas::calls,
 };
-
-async fn expiring(server: &Server, ttl: Duration) -> Arc<dyn Store> {
-    let store = open(&server.url(), Options { room_ttl: Some(ttl), max_assets: None }).unwrap();
-    eventually("the store to answer", async || store.ping().await.ok()).await;
-    store
-}
 
 /// What each key of the server has left to live, in milliseconds; -1: for ever.
 fn left(server: &Server) -> Vec<i64> {
@@ -32,20 +26,10 @@ fn left(server: &Server) -> Vec<i64> {
 async fn a_room_nobody_uses_goes_whole_and_one_that_is_kept_stays() {
     for engine in engines() {
         let server = engine.start();
-        let store = expiring(&server, Duration::from_millis(800)).await;
-        let [unused, kept] = [(); 2].map(|()| Ground::new(Arc::clone(&store)));
-        let (node, sword, crowd) = (Node::new(), asset("sword"), players(["ann", "bob"]));
-        for ground in [&unused, &kept] {
-            ground.create(node.next(), &sword, 1).await;
-            ground.select(node.next(), &sword, &crowd).await;
-        }
-        let gone = async || {
-            kept.store.touch(&kept.room, node.next().at).await.unwrap();
-            // Counter and holders are held against each other: never is a part of it gone.
-            unused.snapshot().await.is_empty().then_some(())
-        };
-        eventually("the unused room to go", gone).await;
-        assert_eq!(kept.holders(&sword).await.len(), 1, "the other is used");
+        an_unused_room_goes_whole_and_a_touched_one_stays(
+            &expiring(&server.url(), Duration::from_millis(800)).await,
+        )
+        .await;
         assert_eq!(left(&server).len(), 4, "the keys of one room");
     }
 }
@@ -54,7 +38,7 @@ async fn a_room_nobody_uses_goes_whole_and_one_that_is_kept_stays() {
 async fn all_keys_of_a_room_expire_at_one_time_however_they_came_and_went() {
     for engine in engines() {
         let server = engine.start();
-        let ground = Ground::new(expiring(&server, Duration::from_secs(100)).await);
+        let ground = Ground::new(expiring(&server.url(), Duration::from_secs(100)).await);
         let (node, sword, [ann]) = (Node::new(), asset("sword"), players(["ann"]));
         let whole = |when: &str| {
             let left = left(&server);
@@ -87,15 +71,11 @@ async fn all_keys_of_a_room_expire_at_one_time_however_they_came_and_went() {
 async fn what_the_url_says_goes_before_what_the_flag_says() {
     let Some(engine) = redis::redis() else { return };
     let server = engine.start();
-    let said = Options { room_ttl: Some(Duration::from_secs(1000)), max_assets: None };
-    for (option, room_ttl, left_to_live) in [
-        ("ttl=100s", Some(100), 99_000..=100_000),
-        ("ttl=0", None, -1..=-1),
-        ("", Some(1000), 999_000..=1_000_000),
-    ] {
+    for ((option, room_ttl), left_to_live) in
+        TTLS.into_iter().zip([99_000..=100_000, -1..=-1, 999_000..=1_000_000])
+    {
         server.ask::<()>(&["FLUSHALL"]);
-        let store = open(&format!("{}?{option}", server.url()), said).unwrap();
-        eventually("the store to answer", async || store.ping().await.ok()).await;
+        let store = store_with(&format!("{}?{option}", server.url()), FLAG).await;
         assert_eq!(store.room_ttl(), room_ttl.map(Duration::from_secs), "{option}");
         Ground::new(store).create(Node::new().next(), &asset("sword"), 1).await;
         let left = left(&server);
@@ -107,12 +87,12 @@ async fn what_the_url_says_goes_before_what_the_flag_says() {
 async fn a_time_to_live_that_is_changed_or_taken_back_holds_for_rooms_there_are() {
     for engine in engines() {
         let server = engine.start();
-        let ground = Ground::new(expiring(&server, Duration::from_secs(1000)).await);
+        let ground = Ground::new(expiring(&server.url(), Duration::from_secs(1000)).await);
         let (node, sword) = (Node::new(), asset("sword"));
         ground.create(node.next(), &sword, 1).await;
         ground.select(node.next(), &sword, &players(["ann"])).await;
         let now = node.next().at;
-        let shorter = expiring(&server, Duration::from_secs(100)).await;
+        let shorter = expiring(&server.url(), Duration::from_secs(100)).await;
         shorter.touch(&ground.room, now).await.unwrap();
         assert!(left(&server).iter().all(|left| (1..=100_000).contains(left)), "{:?}", left(&server));
         let for_ever = store(&server.url()).await;

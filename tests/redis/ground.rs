@@ -1,12 +1,9 @@
 use std::net::SocketAddr;
 
 use crate::{
-    conformance::ground::{Ground, Node, asset, players},
-    engines::{
-        proxy::Proxy,
-        redis::{self, Engine, Server},
-    },
-    remote::{network::Sides, store},
+    conformance::ground::{Node, asset, players},
+    engines::redis::{self, Engine, Server},
+    remote::network::Sides,
 };
 
 /// Every engine this machine has.
@@ -17,15 +14,14 @@ pub(crate) fn engines() -> Vec<Engine> {
 /// A store behind a proxy, and the same server past it. The server has all scripts, so that each call is one
 /// request.
 pub(crate) async fn behind_proxy(server: &Server) -> Sides {
-    let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], server.port))).await;
-    let ground = Ground::new(store(&format!("redis://{}", proxy.address)).await);
-    let truth = Ground { store: store(&server.url()).await, room: ground.room.clone() };
-    let (warm, node, [ann]) = (truth.sibling("-warm"), Node::new(), players(["ann"]));
+    let target = SocketAddr::from(([127, 0, 0, 1], server.port));
+    let sides = Sides::of(target, |address| format!("redis://{address}"), "EVALSHA").await;
+    let (warm, node, [ann]) = (sides.truth.sibling("-warm"), Node::new(), players(["ann"]));
     let sword = asset("sword");
     warm.create(node.next(), &sword, 1).await;
     warm.select(node.next(), &sword, std::slice::from_ref(&ann)).await;
     warm.release(node.next(), &sword, &ann).await;
     warm.restock(node.next(), &sword, 1).await;
     warm.remove(node.next(), &sword).await;
-    Sides { proxy, ground, truth, write: "EVALSHA" }
+    sides
 }

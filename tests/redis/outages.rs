@@ -9,24 +9,19 @@ use crate::{
     conformance::ground::{Ground, Node, asset, granted, players, refusal},
     engines::{eventually, redis::DURABLE},
     ground::engines,
-    remote::{AT_ONCE, patient, store, traffic::in_mid_traffic},
+    remote::{
+        AT_ONCE,
+        outages::{the_promise_holds_over_kills, the_promise_holds_over_stops},
+        patient, store,
+        traffic::in_mid_traffic,
+    },
 };
 
 #[tokio::test]
 async fn the_promise_holds_while_the_server_is_stopped_now_and_then() {
     for engine in engines() {
         let server = engine.start();
-        let store = patient(&server.url()).await;
-        let trouble = async {
-            // The last is long enough for connections to be given up.
-            for stop in [100, 300, 2000] {
-                sleep(Duration::from_millis(200)).await;
-                server.process.pause();
-                sleep(Duration::from_millis(stop)).await;
-                server.process.resume();
-            }
-        };
-        in_mid_traffic(&store, trouble).await;
+        the_promise_holds_over_stops(&server.url(), &server.process).await;
     }
 }
 
@@ -34,16 +29,13 @@ async fn the_promise_holds_while_the_server_is_stopped_now_and_then() {
 async fn the_promise_holds_when_the_server_is_killed_and_started_again() {
     for engine in engines() {
         let mut server = engine.start_with(&DURABLE);
-        let store = patient(&server.url()).await;
-        let trouble = async {
-            for away in [0, 50, 400] {
-                sleep(Duration::from_millis(300)).await;
-                server.process.kill();
-                sleep(Duration::from_millis(away)).await;
-                server.restart();
-            }
+        let url = server.url();
+        let kill = async |away: Duration| {
+            server.process.kill();
+            sleep(away).await;
+            server.restart();
         };
-        in_mid_traffic(&store, trouble).await;
+        the_promise_holds_over_kills(&url, kill).await;
     }
 }
 

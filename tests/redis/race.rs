@@ -70,7 +70,7 @@ async fn a_master_that_dies_in_mid_race_loses_nothing_or_it_is_noticed() {
 }
 
 #[tokio::test]
-async fn what_a_failover_loses_in_mid_race_is_noticed_counted_logged_and_healed() {
+async fn what_a_failover_loses_in_mid_race_is_noticed_counted_logged_and_repaired() {
     let Some(engine) = redis::redis() else { return };
     let mut race = Race::start(Cluster::start(&engine, 3, 1).await, "").await;
     race.cut_off_the_replica().await;
@@ -85,7 +85,7 @@ async fn what_a_failover_loses_in_mid_race_is_noticed_counted_logged_and_healed(
 
 /// The same, but nobody is told what the replica does not have.
 #[tokio::test]
-async fn with_replicas_waited_for_nothing_that_was_told_is_lost() {
+async fn with_replicas_waited_for_no_answered_grant_is_lost() {
     let Some(engine) = redis::redis() else { return };
     let mut race = Race::start(Cluster::start(&engine, 3, 1).await, "?wait=1&wait_timeout_ms=100").await;
     race.cut_off_the_replica().await;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_server_without_memory_is_told() {
+async fn a_server_without_memory_is_reported() {
     for engine in engines() {
         let server = engine.start();
         let operator = Operator::of(&server.url()).await;
@@ -26,7 +26,7 @@ async fn a_server_without_memory_is_told() {
 }
 
 #[tokio::test]
-async fn a_user_that_may_not_run_scripts_is_told_and_at_the_start_it_ends_the_process() {
+async fn a_user_that_may_not_run_scripts_is_reported_and_at_the_start_it_ends_the_process() {
     for engine in engines() {
         let server = engine.start();
         let rights = ["+@all", "-@scripting", "+@scripting"];
@@ -72,7 +72,7 @@ async fn a_server_without_scripts_ends_the_process() {
 }
 
 #[tokio::test]
-async fn a_primary_that_became_a_replica_is_told() {
+async fn a_primary_that_became_a_replica_is_reported() {
     for engine in engines() {
         let (primary, other) = pair(&engine).await;
         let operator = Operator::of(&primary.url()).await;
@@ -85,7 +85,7 @@ async fn a_primary_that_became_a_replica_is_told() {
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_save_is_told() {
+async fn a_server_that_cannot_save_is_reported() {
     for engine in engines() {
         let server = engine.start_with(&["--save", "3600 1000000", "--enable-protected-configs", "yes"]);
         let operator = Operator::of(&server.url()).await;
@@ -106,7 +106,7 @@ fn redis_save(connection: &mut ::redis::Connection) -> Option<()> {
 }
 
 #[tokio::test]
-async fn a_server_with_too_few_replicas_is_told() {
+async fn a_server_with_too_few_replicas_is_reported() {
     let Some(engine) = redis::redis() else { return };
     let server = engine.start();
     let operator = Operator::of(&server.url()).await;

@@ -68,7 +68,7 @@ fn snapshot(message: ServerMessage) -> Option<Vec<AssetState>> {
 }
 
 #[tokio::test]
-async fn a_flushed_server_is_noticed_told_and_not_filled_again_by_itself() {
+async fn a_flushed_server_is_noticed_announced_and_not_filled_again_by_itself() {
     for engine in engines() {
         let server = engine.start();
         let arbiter = arbiter(store(&server.url()).await);
@@ -93,7 +93,7 @@ async fn a_flushed_server_is_noticed_told_and_not_filled_again_by_itself() {
 }
 
 #[tokio::test]
-async fn a_server_that_came_back_with_less_is_noticed_and_told() {
+async fn a_server_that_came_back_with_less_is_noticed_and_announced() {
     let Some(engine) = redis::redis() else { return };
     let mut server = engine.start_with(&IN_MEMORY);
     let arbiter = arbiter(store(&server.url()).await);

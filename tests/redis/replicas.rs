@@ -78,8 +78,8 @@ async fn calls_that_wait_for_replicas_go_together() {
         let ground = Ground::new(store(&format!("{}?wait=1", primary.url())).await);
         let (node, assets) = (Node::new(), (0..500).map(|n| asset(&format!("a{n}"))).collect::<Vec<_>>());
         let selects = assets.iter().map(|asset| async {
-            let crowd = [player("ann")];
-            ground.select_or_create(node.next(), asset, &crowd, Some(1)).await.verdicts == [granted(1)]
+            let contenders = [player("ann")];
+            ground.select_or_create(node.next(), asset, &contenders, Some(1)).await.verdicts == [granted(1)]
         });
         assert!(join_all(selects).await.into_iter().all(|won| won));
         let waits = calls(&primary, "wait");

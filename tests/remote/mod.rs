@@ -6,10 +6,12 @@
 pub mod contract;
 pub mod emptied;
 pub mod encrypted;
+pub mod expiry;
 pub mod histories;
 pub mod network;
 pub mod opening;
 pub mod operator;
+pub mod outages;
 pub mod patient;
 pub mod race;
 pub mod traffic;
@@ -19,7 +21,7 @@ use std::{sync::Arc, time::Duration};
 use asset_arbiter::store::{Options, Store, open};
 
 use self::patient::Patient;
-use crate::engines::eventually;
+use crate::{conformance::layer::Layered, engines::eventually};
 
 pub const FOR_EVER: Options = Options { room_ttl: None, max_assets: None };
 
@@ -34,12 +36,21 @@ pub const AT_ONCE: Duration = Duration::from_millis(500);
 
 /// Opens a store and waits until it answers.
 pub async fn store(url: &str) -> Arc<dyn Store> {
-    let store = open(url, FOR_EVER).unwrap();
+    store_with(url, FOR_EVER).await
+}
+
+pub async fn store_with(url: &str, options: Options) -> Arc<dyn Store> {
+    let store = open(url, options).unwrap();
     eventually("the store to answer", async || store.ping().await.ok()).await;
     store
 }
 
-/// The same for callers that cannot bear a server that is away for a second.
+/// A store whose rooms go when nobody uses them for so long.
+pub async fn expiring(url: &str, ttl: Duration) -> Arc<dyn Store> {
+    store_with(url, Options { room_ttl: Some(ttl), max_assets: None }).await
+}
+
+/// The same as [`store`] for callers that cannot bear a server that is away for a second.
 pub async fn patient(url: &str) -> Arc<dyn Store> {
-    Arc::new(Patient(store(url).await))
+    Arc::new(Layered(Patient(store(url).await)))
 }

@@ -3,6 +3,7 @@
 use std::{
     fmt::Debug,
     future::{Future, poll_fn},
+    net::SocketAddr,
     pin::pin,
     slice::from_ref,
     task::Poll,
@@ -12,6 +13,7 @@ use std::{
 use asset_arbiter::store::{Result, StoreErrorKind, Verdict};
 use tokio::time::sleep;
 
+use super::store;
 use crate::{
     conformance::ground::{Ground, Node, already, asset, granted, players, refusal},
     engines::{
@@ -20,28 +22,44 @@ use crate::{
     },
 };
 
-const LATE: Duration = Duration::from_secs(1);
+pub const LATE: Duration = Duration::from_secs(1);
 
 /// Less than an arbiter's deadline for a select, with time left for the repeat.
-const NOTICED: Duration = Duration::from_millis(2500);
+pub const NOTICED: Duration = Duration::from_millis(2500);
 
 /// A store behind a proxy, and the same server past it.
 pub struct Sides {
     pub proxy: Proxy,
     pub ground: Ground,
     pub truth: Ground,
-    /// What is in each request that writes, and in no other.
+    /// What is in each request that grants or releases, and in no other.
     pub write: &'static str,
+    /// The same of a restock.
+    pub restock: &'static str,
+}
+
+/// Faults that lose a request or its answer, and whether the request arrived.
+pub const CUTS: [(Fault, bool); 3] =
+    [(Fault::CutBefore, false), (Fault::CutAfter, true), (Fault::HalfReply, true)];
+
+impl Sides {
+    /// Puts a proxy before the server at an address. `url` is the store's URL at an address.
+    pub async fn of(server: SocketAddr, url: impl Fn(SocketAddr) -> String, write: &'static str) -> Self {
+        let proxy = Proxy::start(server).await;
+        let ground = Ground::new(store(&url(proxy.address)).await);
+        let truth = Ground { store: store(&url(server)).await, room: ground.room.clone() };
+        Self { proxy, ground, truth, write, restock: write }
+    }
 }
 
 /// The repeat may have been quicker than the original, which then finds that its call was made.
-fn is_first(verdict: Verdict) -> bool {
+pub fn is_first(verdict: Verdict) -> bool {
     [granted(1), already(1)].contains(&verdict)
 }
 
 /// A select, a release and a restock that arrive twice at once, and once more a second later when it would do harm, take
 /// effect once.
-pub async fn repeats_take_effect_once(Sides { proxy, ground, truth, write }: Sides) {
+pub async fn repeats_take_effect_once(Sides { proxy, ground, truth, write, restock }: Sides) {
     let (sword, node, other, [ann, bob]) = (asset("sword"), Node::new(), Node::new(), players(["ann", "bob"]));
     truth.create(other.next(), &sword, 5).await;
 
@@ -55,6 +73,7 @@ pub async fn repeats_take_effect_once(Sides { proxy, ground, truth, write }: Sid
     let before = truth.release(other.next(), &sword, &bob).await.state;
     proxy.settled().await;
     assert_eq!(truth.state(&sword).await, before, "bob gave it back");
+    assert_eq!(truth.holders(&sword).await.len(), 1);
 
     truth.select(other.next(), &sword, from_ref(&bob)).await;
     proxy.next(write, Fault::Twice);
@@ -67,11 +86,11 @@ pub async fn repeats_take_effect_once(Sides { proxy, ground, truth, write }: Sid
     proxy.settled().await;
     assert_eq!(truth.state(&sword).await, before, "bob got it anew");
 
-    proxy.next(write, Fault::Twice);
+    proxy.next(restock, Fault::Twice);
     ground.restock(node.next(), &sword, 3).await;
     proxy.settled().await;
     assert_eq!(truth.state(&sword).await.units, 8);
-    proxy.next(write, Fault::Again(LATE));
+    proxy.next(restock, Fault::Again(LATE));
     ground.restock(node.next(), &sword, 3).await;
     let before = truth.release(other.next(), &sword, &bob).await.state;
     proxy.settled().await;
@@ -79,34 +98,65 @@ pub async fn repeats_take_effect_once(Sides { proxy, ground, truth, write }: Sid
     assert!(truth.holders(&sword).await.is_empty());
 }
 
-/// A call whose request or answer is lost says that its outcome is unknown; the same call made again finds out.
-pub async fn a_cut_is_found_out(Sides { proxy, ground, truth, write }: Sides, fault: Fault, arrived: bool) {
+/// A call whose request or answer is lost says that its outcome is unknown; the same call made again finds out. `lose` lets
+/// the next write meet the fault. `arrived` says whether the write then takes effect; `None`: the server may do either.
+pub async fn a_cut_is_found_out<F: Copy + Debug>(
+    ground: &Ground,
+    truth: &Ground,
+    lose: impl Fn(F),
+    fault: F,
+    arrived: Option<bool>,
+) {
     let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
     truth.create(Node::new().next(), &sword, 2).await;
-    let Ground { store, room } = &ground;
+    let Ground { store, room } = ground;
+    let fits = |repeated| arrived.is_none_or(|arrived| arrived == repeated);
 
     let call = node.next();
-    proxy.next(write, fault);
-    let cut = store.select(call, room, &sword, from_ref(&ann), None).await;
-    assert_eq!(refusal(cut), StoreErrorKind::OutcomeUnknown, "{fault:?}");
-    let again = answered(|| store.select(call, room, &sword, from_ref(&ann), None)).await;
-    assert_eq!(again.repeated, arrived, "{fault:?}");
-    assert_eq!(again.verdicts, [if arrived { already(1) } else { granted(1) }]);
+    let select = || store.select(call, room, &sword, from_ref(&ann), None);
+    lose(fault);
+    assert_eq!(refusal(select().await), StoreErrorKind::OutcomeUnknown, "{fault:?}");
+    let again = answered(select).await;
+    assert!(fits(again.repeated), "{fault:?}: {again:?}");
+    assert_eq!(again.verdicts, [if again.repeated { already(1) } else { granted(1) }], "{fault:?}");
 
     let call = node.next();
-    proxy.next(write, fault);
-    let cut = store.restock(call, room, &sword, 3, None).await;
-    assert_eq!(refusal(cut), StoreErrorKind::OutcomeUnknown, "{fault:?}");
-    let again = answered(|| store.restock(call, room, &sword, 3, None)).await;
-    assert_eq!((again.repeated, again.state.units), (arrived, 5), "{fault:?}");
+    let restock = || store.restock(call, room, &sword, 3, None);
+    lose(fault);
+    assert_eq!(refusal(restock().await), StoreErrorKind::OutcomeUnknown, "{fault:?}");
+    let again = answered(restock).await;
+    assert!(fits(again.repeated) && again.state.units == 5, "{fault:?}: {again:?}");
 
     let call = node.next();
-    proxy.next(write, fault);
-    let cut = store.release(call, room, &sword, &ann).await;
-    assert_eq!(refusal(cut), StoreErrorKind::OutcomeUnknown, "{fault:?}");
-    let again = answered(|| store.release(call, room, &sword, &ann)).await;
-    assert_eq!((again.repeated, again.state.remaining), (arrived, 5), "{fault:?}");
-    assert_eq!((proxy.met(), truth.state(&sword).await.revision), (3, 3), "{fault:?}");
+    let release = || store.release(call, room, &sword, &ann);
+    lose(fault);
+    assert_eq!(refusal(release().await), StoreErrorKind::OutcomeUnknown, "{fault:?}");
+    let again = answered(release).await;
+    assert!(fits(again.repeated) && again.state.remaining == 5, "{fault:?}: {again:?}");
+    assert_eq!(truth.state(&sword).await.revision, 3, "{fault:?}");
+}
+
+/// The same for every fault of a proxy that loses something. `whole` is false where the server does each statement of a packet
+/// as it goes, and no more of it for a client that is gone.
+pub async fn cuts_are_found_out(sides: impl AsyncFn() -> Sides, whole: bool) {
+    for (fault, arrived) in CUTS {
+        let Sides { proxy, ground, truth, write, .. } = sides().await;
+        let arrived = Some(arrived).filter(|arrived| whole || !arrived);
+        a_cut_is_found_out(&ground, &truth, |fault| proxy.next(write, fault), fault, arrived).await;
+        assert_eq!(proxy.met(), 3, "{fault:?}");
+    }
+}
+
+/// A read that is cut changed nothing, and is made again on another connection at once.
+pub async fn a_read_that_is_cut_is_made_again(sides: impl AsyncFn() -> Sides, read: &'static str) {
+    for (fault, _) in CUTS {
+        let Sides { proxy, ground, .. } = sides().await;
+        let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
+        ground.create(node.next(), &sword, 1).await;
+        proxy.next(read, fault);
+        assert_eq!(ground.select(node.next(), &sword, from_ref(&ann)).await.verdicts, [granted(1)]);
+        assert_eq!(proxy.met(), 1, "{fault:?}");
+    }
 }
 
 /// A connection on which nothing comes back is given up in time, and another one is used.

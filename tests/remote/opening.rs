@@ -1,16 +1,14 @@
-use std::{
-    process::Stdio,
-    time::{Duration, Instant},
-};
+use std::time::Instant;
 
 use asset_arbiter::store::{StoreError, StoreErrorKind, open};
-use tokio::{process::Command, time::timeout};
+use futures::future::join_all;
 
-use super::{AT_ONCE, FOR_EVER};
-use crate::engines::eventually;
-
-/// Nobody waits longer to be told.
-const SOON: Duration = Duration::from_secs(15);
+use super::{AT_ONCE, FOR_EVER, store};
+use crate::{
+    conformance::ground::{Ground, Node, asset},
+    engines::eventually,
+    support::Process,
+};
 
 /// What a store that is away says once it knows why: one line, which begins with the store's name and has `words` in it,
 /// and no password.
@@ -37,6 +35,23 @@ pub async fn says_as(kind: StoreErrorKind, url: &str, words: &str) -> StoreError
     said
 }
 
+/// A store that is reached sooner or later does everything.
+pub async fn serves(url: &str) {
+    let (ground, node) = (Ground::new(store(url).await), Node::new());
+    ground.create(node.next(), &asset("sword"), 1).await;
+    ground.remove(node.next(), &asset("sword")).await;
+    ground.store.remove_room(&ground.room).await.unwrap();
+}
+
+/// Stores that are dropped leave no connection open.
+pub async fn dropped_stores_leave_no_connection(url: &str, connections: impl AsyncFn() -> usize) {
+    let before = connections().await;
+    let stores = join_all((0..3).map(|_| store(url))).await;
+    assert!(connections().await >= before + 3);
+    drop(stores);
+    eventually("them to be gone", async || (connections().await <= before).then_some(())).await;
+}
+
 /// What is wrong with a URL: known at once, and without its password.
 pub fn says_at_once(url: &str) -> String {
     let error = open(url, FOR_EVER).err().expect(url);
@@ -52,17 +67,6 @@ pub async fn ends_with(url: &str, words: &str) {
 
 /// The same with more in its environment.
 pub async fn ends_with_env(url: &str, env: &[(&str, &str)], words: &str) {
-    let process = Command::new(env!("CARGO_BIN_EXE_asset-arbiter"))
-        .args(["--listen", "127.0.0.1:0", "--log-level", "off", "--store", url])
-        .envs(env.iter().copied())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let output = timeout(SOON, process.wait_with_output()).await.expect("it does not take long").unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.lines().count() == 1 && said.contains(words), "{words:?} is not in {said}");
-    assert!(!said.contains("hunter2"), "{said}");
+    let said = Process::fails(&["--store", url], env).await;
+    assert!(said.contains(words), "{words:?} is not in {said}");
 }

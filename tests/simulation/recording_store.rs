@@ -1,15 +1,18 @@
 //! The one store under everything, and the chronicle of what became of it: each change, and the asset after it.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use asset_arbiter::{
-    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
-    store::{Call, Created, Done, Limits, MemoryStore, Result, Selected, Store, Verdict},
+    model::{AssetName, AssetState, PlayerName, RoomName, Units},
+    store::{Call, Created, Done, MemoryStore, Result, Selected, Store, Verdict},
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
-use crate::linearizability::follower::{Change, Follower, Known};
+use crate::{
+    conformance::layer::{Layer, Layered},
+    linearizability::follower::{Change, Follower, Known},
+};
 
 use super::{tally::Deed, trace::Trace};
 
@@ -44,8 +47,8 @@ struct Life {
 }
 
 impl RecordingStore {
-    pub fn new(trace: Arc<Trace>) -> Self {
-        Self { inner: MemoryStore::default(), trace, chronicle: Mutex::default() }
+    pub fn new(trace: Arc<Trace>) -> Layered<Self> {
+        Layered(Self { inner: MemoryStore::default(), trace, chronicle: Mutex::default() })
     }
 
     /// What members see of an asset that nobody selected yet.
@@ -168,17 +171,13 @@ impl Chronicle {
 }
 
 #[async_trait]
-impl Store for RecordingStore {
+impl Layer for RecordingStore {
+    fn inner(&self) -> &dyn Store {
+        &self.inner
+    }
+
     fn shared(&self) -> bool {
         true
-    }
-
-    fn limits(&self) -> Limits {
-        self.inner.limits()
-    }
-
-    fn room_ttl(&self) -> Option<Duration> {
-        self.inner.room_ttl()
     }
 
     async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
@@ -243,43 +242,5 @@ impl Store for RecordingStore {
         let done = self.inner.remove_asset(call, room, asset).await?;
         self.note_done(call, &done, |_| Change::Removed, Deed::Remove(asset.clone()));
         Ok(done)
-    }
-
-    async fn remove_room(&self, room: &RoomName) -> Result<()> {
-        self.inner.remove_room(room).await
-    }
-
-    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState> {
-        self.inner.asset(room, asset).await
-    }
-
-    async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
-        self.inner.snapshot(room).await
-    }
-
-    async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
-        self.inner.revisions(room).await
-    }
-
-    async fn holders(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        after_revision: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<Grant>> {
-        self.inner.holders(room, asset, after_revision, limit).await
-    }
-
-    async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
-        self.inner.held_by(room, player).await
-    }
-
-    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
-        self.inner.touch(room, now).await
-    }
-
-    async fn ping(&self) -> Result<()> {
-        self.inner.ping().await
     }
 }

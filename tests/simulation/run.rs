@@ -12,7 +12,7 @@ use futures::future::{join, join_all, try_join_all};
 use tokio::{runtime::Handle, time::sleep};
 
 use crate::{
-    conformance::ground,
+    conformance::{SayOnPanic, ground},
     linearizability::{follower::Known, in_virtual_time, plan::Rules},
 };
 
@@ -50,7 +50,7 @@ pub struct Broken {
 
 /// Plays a seed.
 pub fn play(seed: u64, planted: Option<Planted>) -> Result<Met, Box<Broken>> {
-    let _said = SayOnPanic(seed);
+    let _said = SayOnPanic(format!("panicked under SEED={seed}"));
     let (complaints, _listening) = Complaints::listen();
     in_virtual_time(async {
         let world = World::new(seed, planted);
@@ -238,17 +238,6 @@ impl AddAssign for Met {
         self.snapshots += other.snapshots;
         // In any order.
         self.hash ^= other.hash;
-    }
-}
-
-/// A panic names its seed, too.
-struct SayOnPanic(u64);
-
-impl Drop for SayOnPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("panicked under SEED={}", self.0);
-        }
     }
 }
 

@@ -1,15 +1,17 @@
 //! Missing is not new: what the store once told a node that it has, that node never asks it to make, whatever it lost since.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc};
 
 use asset_arbiter::{
     bus::{Bus, BusError, BusMessage, Incoming},
-    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
-    store::{Call, Created, Done, Limits, Result, Selected, Store},
+    model::{AssetName, AssetState, PlayerName, RevisionRow, RoomName, Units},
+    store::{Call, Result, Selected, Store},
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
+
+use crate::conformance::layer::{Answer, Forwarded, Layer, Layered, Target};
 
 use super::recording_store::RecordingStore;
 
@@ -26,7 +28,7 @@ impl Seen {
 /// Where a node meets its store.
 pub struct Witness {
     inner: Arc<dyn Store>,
-    recording: Arc<RecordingStore>,
+    recording: Arc<Layered<RecordingStore>>,
     seen: Arc<Seen>,
     /// A bug that is planted: with so many units each select makes an asset that is missing.
     makes_anew: Option<Units>,
@@ -35,11 +37,11 @@ pub struct Witness {
 impl Witness {
     pub fn new(
         inner: Arc<dyn Store>,
-        recording: Arc<RecordingStore>,
+        recording: Arc<Layered<RecordingStore>>,
         seen: Arc<Seen>,
         makes_anew: Option<Units>,
-    ) -> Self {
-        Self { inner, recording, seen, makes_anew }
+    ) -> Layered<Self> {
+        Layered(Self { inner, recording, seen, makes_anew })
     }
 
     fn saw<T>(&self, asset: &AssetName, answer: Result<T>) -> Result<T> {
@@ -48,21 +50,17 @@ impl Witness {
 }
 
 #[async_trait]
-impl Store for Witness {
-    fn shared(&self) -> bool {
-        self.inner.shared()
+impl Layer for Witness {
+    fn inner(&self) -> &dyn Store {
+        &*self.inner
     }
 
-    fn limits(&self) -> Limits {
-        self.inner.limits()
-    }
-
-    fn room_ttl(&self) -> Option<Duration> {
-        self.inner.room_ttl()
-    }
-
-    async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
-        self.saw(asset, self.inner.create(call, room, asset, units).await)
+    async fn run_change<T: Answer>(
+        &self,
+        Target { asset, .. }: Target<'_>,
+        run: Forwarded<'_, T>,
+    ) -> Result<T> {
+        self.saw(asset, run().await)
     }
 
     async fn select(
@@ -81,35 +79,6 @@ impl Store for Witness {
         self.saw(asset, self.inner.select(call, room, asset, players, create).await)
     }
 
-    async fn release(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        player: &PlayerName,
-    ) -> Result<Done> {
-        self.saw(asset, self.inner.release(call, room, asset, player).await)
-    }
-
-    async fn restock(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        n: Units,
-        condition: Option<u64>,
-    ) -> Result<Done> {
-        self.saw(asset, self.inner.restock(call, room, asset, n, condition).await)
-    }
-
-    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done> {
-        self.saw(asset, self.inner.remove_asset(call, room, asset).await)
-    }
-
-    async fn remove_room(&self, room: &RoomName) -> Result<()> {
-        self.inner.remove_room(room).await
-    }
-
     async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState> {
         self.saw(asset, self.inner.asset(room, asset).await)
     }
@@ -124,27 +93,9 @@ impl Store for Witness {
         revisions.inspect(|rows| self.seen.add(rows.iter().map(|row| &row.asset)))
     }
 
-    async fn holders(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        after_revision: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<Grant>> {
-        self.inner.holders(room, asset, after_revision, limit).await
-    }
-
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
         let held = self.inner.held_by(room, player).await;
         held.inspect(|rows| self.seen.add(rows.iter().map(|(asset, _)| asset)))
-    }
-
-    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
-        self.inner.touch(room, now).await
-    }
-
-    async fn ping(&self) -> Result<()> {
-        self.inner.ping().await
     }
 }
 

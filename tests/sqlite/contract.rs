@@ -5,6 +5,7 @@ use asset_arbiter::store::{Call, Store, StoreErrorKind, faulty::Faults};
 use crate::{
     conformance::{
         ground::{Ground, Node, asset, players, refusal},
+        layer::Layered,
         likeness::answers_as_the_rules_do,
         promise::Met,
         promise_under_faults, seeds, suite, suite_under_faults,
@@ -30,14 +31,14 @@ async fn sqlite_answers_as_the_rules_do() {
 #[tokio::test(start_paused = true)]
 async fn sqlite_keeps_the_contract_under_faults() {
     let db_file = TempDb::quick();
-    let store: Arc<dyn Store> = Arc::new(InStep(db_file.open()));
+    let store: Arc<dyn Store> = Arc::new(Layered(InStep(db_file.open())));
     suite_under_faults(|| Arc::clone(&store), Faults::rough(), seeds(20)).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn sqlite_keeps_the_promise_under_faults() {
     let db_file = TempDb::quick();
-    let store: Arc<dyn Store> = Arc::new(InStep(db_file.open()));
+    let store: Arc<dyn Store> = Arc::new(Layered(InStep(db_file.open())));
     let met = promise_under_faults(|| Arc::clone(&store), Faults::rough(), seeds(100)).await;
     expect_enough(met);
 }

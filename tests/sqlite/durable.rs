@@ -47,8 +47,8 @@ async fn a_stop_finishes_what_is_asked_and_leaves_one_file() {
         .map(|number| {
             let (ground, call) = (ground.clone(), Node::new().next());
             tokio::spawn(async move {
-                let crowd = [player(&format!("p-{number}"))];
-                ground.store.select(call, &ground.room, &asset("sword"), &crowd, None).await
+                let contenders = [player(&format!("p-{number}"))];
+                ground.store.select(call, &ground.room, &asset("sword"), &contenders, None).await
             })
         })
         .collect();

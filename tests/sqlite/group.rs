@@ -165,7 +165,7 @@ async fn a_failed_commit_is_unknown_to_all_and_the_next_one_works() {
 
 /// Decisions of one group are made on top of each other, so a refusal must wait for the commit, too.
 #[tokio::test]
-async fn a_refusal_that_rests_on_a_failed_commit_is_not_told() {
+async fn a_refusal_that_rests_on_a_failed_commit_is_not_answered() {
     let db_file = TempDb::new();
     let store = db_file.open();
     let (ground, node, other, sword) =

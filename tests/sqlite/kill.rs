@@ -31,7 +31,7 @@ fn rounds() -> usize {
 
 /// Again and again a server is killed while it writes: every grant that it told is there, and the promise holds.
 #[tokio::test]
-async fn every_grant_that_was_told_survives_kill_9() {
+async fn every_answered_grant_survives_kill_9() {
     let db_file = TempDb::new();
     let mut told = Told::new();
     for round in 0..rounds() {
@@ -107,9 +107,9 @@ async fn race(store: Arc<dyn Store>, run: u32, racer: usize) {
     let (node, room) = (Node::new(), arena());
     for lap in 0.. {
         let name = asset(&format!("asset-{run:08x}-{lap}"));
-        let crowd = team(&format!("p{racer}"), 3);
-        let selected = store.select(node.next(), &room, &name, &crowd, Some(UNITS)).await.unwrap();
-        for (player, verdict) in crowd.iter().zip(selected.verdicts) {
+        let contenders = team(&format!("p{racer}"), 3);
+        let selected = store.select(node.next(), &room, &name, &contenders, Some(UNITS)).await.unwrap();
+        for (player, verdict) in contenders.iter().zip(selected.verdicts) {
             if let Verdict::Granted { revision } = verdict {
                 // One write per line, so that lines of racers do not mix.
                 let line = format!("told {name} {revision} {player} .\n");

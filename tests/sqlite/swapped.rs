@@ -248,7 +248,7 @@ async fn an_older_copy_that_is_written_over_the_file_is_noticed() {
 
 /// Noticed also on the very change that is under way: it is answered only if it is in the file of that name.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_grant_is_told_that_is_gone_after_a_start() {
+async fn no_grant_is_answered_that_is_gone_after_a_start() {
     for _ in 0..20 {
         let game = Game::new().await;
         game.ground.create(game.node.next(), &asset("bow"), 1_000_000).await;

@@ -16,8 +16,13 @@ pub(crate) async fn ask(address: SocketAddr, request: impl AsRef<[u8]>) -> Strin
     String::from_utf8(answer).unwrap()
 }
 
+/// The answer to a request for a page.
+pub(crate) async fn get(address: SocketAddr, path: &str) -> String {
+    ask(address, format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")).await
+}
+
 pub(crate) async fn metrics(address: SocketAddr) -> String {
-    ask(address, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await
+    get(address, "/metrics").await
 }
 
 /// The value of a line of `/metrics`.

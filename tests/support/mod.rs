@@ -12,8 +12,8 @@ mod view;
 use std::{future::Future, time::Duration};
 
 pub(crate) use client::{Client, Closed, Socket, frame, handshake, select, text};
-pub(crate) use http::{ask, metrics};
-pub(crate) use process::Process;
+pub(crate) use http::{ask, get, metric, metrics};
+pub(crate) use process::{Ended, Process, exit_code, send_signal};
 pub(crate) use server::{Server, Setup, eventually};
 use tokio::time::timeout;
 pub(crate) use view::RoomView;

@@ -62,6 +62,11 @@ impl Server {
         self.ended
     }
 
+    /// Waits until it ends by itself.
+    pub(crate) async fn ended(self) {
+        self.ended.await.unwrap();
+    }
+
     /// Joins a room as a player.
     pub(crate) async fn join(&self, room: &str, player: &str) -> Client {
         Client::join(self.address, &format!("{room}/ws?player={player}")).await

@@ -10,7 +10,7 @@ use crate::support::{Server, select, soon};
 const CLIENTS: usize = 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn selects_in_flight_are_answered_and_everyone_is_told_its_own_time_to_come_back() {
+async fn selects_in_flight_are_answered_and_everyone_gets_its_own_time_to_come_back() {
     let server = Server::with(|setup| setup.config.auto_create = Some(1)).await;
     let names: Vec<_> = (0..CLIENTS).map(|n| format!("p{n}")).collect();
     let mut clients = join_all(names.iter().map(|name| server.join("r", name))).await;
@@ -31,7 +31,7 @@ async fn selects_in_flight_are_answered_and_everyone_is_told_its_own_time_to_com
         assert!((1..60_000).contains(&closed.retry_after_ms), "{closed:?}");
         times.insert(closed.retry_after_ms);
     }
-    assert!(times.len() > CLIENTS / 2, "a crowd does not come back as one: {times:?}");
+    assert!(times.len() > CLIENTS / 2, "not everyone comes back at once: {times:?}");
     drop((clients, idle));
     soon("the drain", ended).await.unwrap();
 }

@@ -87,7 +87,7 @@ async fn a_message_that_is_too_large_ends_its_connection_and_no_other() {
 }
 
 #[tokio::test]
-async fn who_asks_too_fast_is_told_so_and_served_again_later() {
+async fn a_player_that_asks_too_fast_is_refused_and_served_again_later() {
     let server = Server::with(|setup| setup.settings.selects_per_second = 10).await;
     server.create("r", "sword", 1).await;
     let (mut ann, mut bob) = (server.join("r", "ann").await, server.join("r", "bob").await);

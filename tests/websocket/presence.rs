@@ -55,7 +55,7 @@ async fn a_connection_that_breaks_is_a_leave_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_large_room_is_told_numbers_and_names_again_once_it_is_small() {
+async fn a_large_room_gets_numbers_and_names_again_once_it_is_small() {
     let server = Server::start().await;
     let mut witness = server.observe("r").await;
     let mut view = RoomView::new(&witness.welcome);
@@ -98,7 +98,7 @@ async fn a_large_room_is_told_numbers_and_names_again_once_it_is_small() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_large_room_is_told_its_number_at_most_once_a_second() {
+async fn a_large_room_gets_its_number_at_most_once_a_second() {
     let server = Server::with(|setup| setup.config.presence_limit = 0).await;
     // Never empty: nobody is few enough to be named.
     let mut witness = server.join("r", "witness").await;

@@ -86,6 +86,6 @@ async fn slow_readers_cost_the_server_no_memory_while_a_hundred_thousand_grants_
     let grown = memory_kb(&process).saturating_sub(before);
     // A queue for each slow reader would take some 20 MB each.
     assert!(grown < 8 * 1024, "{before} KB grew by {grown} KB");
-    let healed = |message: &ServerMessage| matches!(message, ServerMessage::Snapshot { .. }).then_some(());
-    slow[0].hear_until(healed).await;
+    let snapshot = |message: &ServerMessage| matches!(message, ServerMessage::Snapshot { .. }).then_some(());
+    slow[0].hear_until(snapshot).await;
 }

@@ -12,7 +12,7 @@ fn later(closed: &Closed, code: u16) -> bool {
 }
 
 #[tokio::test]
-async fn who_is_in_a_room_that_is_removed_is_told_not_to_come_back() {
+async fn members_of_a_removed_room_are_closed_for_good() {
     let server = Server::start().await;
     server.create("r", "sword", 1).await;
     let (mut ann, mut observer) = (server.join("r", "ann").await, server.observe("r").await);

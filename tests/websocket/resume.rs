@@ -66,7 +66,7 @@ async fn within_the_log_exactly_the_missed_frames_come_also_after_a_second_drop(
 }
 
 #[tokio::test]
-async fn after_nothing_was_missed_nothing_is_told_twice() {
+async fn after_nothing_was_missed_nothing_is_sent_twice() {
     let server = server().await;
     let mut witness = server.observe("r").await;
     let (_, offset) = grants(&server, &mut witness, 0, 3).await;

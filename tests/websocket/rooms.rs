@@ -141,7 +141,7 @@ async fn a_sync_answers_with_the_whole_room() {
 }
 
 #[tokio::test]
-async fn who_comes_is_told_what_it_holds() {
+async fn a_welcome_lists_what_the_player_holds() {
     let server = Server::start().await;
     server.create("r", "sword", 2).await;
     let mut ann = server.join("r", "ann").await;

@@ -35,7 +35,7 @@ pub fn schemes<'a>(readme: &str, schemes: impl IntoIterator<Item = &'a str>) -> 
 
 /// A store's row in a document ends with what its file says under two labels.
 pub fn promises(
-    paper: &str,
+    doc: &str,
     text: &str,
     scheme: &str,
     promises: &[(&str, String)],
@@ -47,7 +47,7 @@ pub fn promises(
     let cells = format!("| {} |", said.join(" | "));
     let row = text.lines().find(|line| line.starts_with(&format!("| `{scheme}:")));
     let fits = !said.contains(&"") && row.is_some_and(|row| row.ends_with(&cells));
-    if fits { Vec::new() } else { vec![format!("{paper}: the row of `{scheme}:` ends with {cells}")] }
+    if fits { Vec::new() } else { vec![format!("{doc}: the row of `{scheme}:` ends with {cells}")] }
 }
 
 /// Every flag of a help text stands in the README's tables, and no other flag stands there.

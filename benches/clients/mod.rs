@@ -26,8 +26,8 @@ const PING: u8 = 9;
 const PONG: u8 = 10;
 const LAST: u8 = 0x80;
 
-/// Joined players, by number. They leave when the crowd is dropped.
-pub(crate) struct Crowd {
+/// Joined players, by number. They leave when the clients is dropped.
+pub(crate) struct Clients {
     sockets: Vec<Arc<TcpStream>>,
     news: mpsc::UnboundedReceiver<(usize, News)>,
     _listening: JoinSet<()>,
@@ -48,7 +48,7 @@ struct Player {
     read: Vec<u8>,
 }
 
-impl Crowd {
+impl Clients {
     /// Joins one player to each of the given rooms.
     pub(crate) async fn join(address: SocketAddr, rooms: impl Iterator<Item = String>) -> Self {
         let (since, turns, mut joining) = (Instant::now(), Arc::new(Semaphore::new(AT_ONCE)), JoinSet::new());
