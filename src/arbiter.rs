@@ -93,7 +93,7 @@ pub use self::{
 use crate::{
     bus::Bus,
     model::{AssetName, AssetState, Grant, PlayerName, RoomName, ServerMessage, Units, limits::HOLDERS_PAGE},
-    store::{Created, Store},
+    store::{Applied, Created, Store},
 };
 
 /// Decides for every room of this node.
@@ -203,7 +203,12 @@ impl Arbiter {
     ///
     /// # Errors
     /// `Conflict`, `LimitReached`, `StoreUnavailable`, `OutcomeUnknown`.
-    pub async fn create(&self, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created, Refusal> {
+    pub async fn create(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        units: Units,
+    ) -> Result<Applied<Created>, Refusal> {
         let about_request = |refusal: Refusal| refusal.about(Scope::Request);
         limits::check_units(&self.node.config, units).map_err(about_request)?;
         limits::check_units_of_store(self.node.store.limits().units, units).map_err(about_request)?;

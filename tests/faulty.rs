@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use asset_arbiter::{
     model::{AssetName, AssetState, PlayerName, RoomName},
     store::{
-        Call, MemoryStore, NodeId, Selected, Store, StoreErrorKind,
+        Applied, Call, MemoryStore, NodeId, Selected, Store, StoreErrorKind,
         faulty::{CallCounts, Faults, Faulty},
     },
 };
@@ -29,7 +29,7 @@ impl Setup {
         Self { store: Arc::new(Faulty::new(Arc::clone(&inner), seed, faults)), inner, room, asset }
     }
 
-    async fn select(&self, seq: u64) -> Result<Selected, StoreErrorKind> {
+    async fn select(&self, seq: u64) -> Result<Applied<Selected>, StoreErrorKind> {
         let player = PlayerName::parse(&format!("player-{seq}")).unwrap();
         let selected = self.store.select(call(seq), &self.room, &self.asset, &[player], None).await;
         selected.map_err(|error| error.kind())
@@ -94,7 +94,7 @@ async fn duplicates_reach_the_store_at_once_and_later() {
     let outer = Faulty::new(Arc::clone(&counter) as Arc<dyn Store>, 4, faults);
     let (room, asset) = (RoomName::parse("room").unwrap(), AssetName::parse("asset").unwrap());
     let created = outer.create(call(1), &room, &asset, 3).await.unwrap();
-    assert!(created.created && !created.repeated, "the first answer counts");
+    assert!(created.created && !created.is_repeat(), "the first answer counts");
     assert_eq!((outer.calls().create, counter.calls().create), (1, 2));
     let start = Instant::now();
     outer.settled().await;
@@ -170,8 +170,8 @@ async fn every_method_is_counted_and_reaches_the_store() {
     assert_eq!(store.snapshot(&room).await.unwrap().len(), 1);
     assert_eq!(store.revisions(&room).await.unwrap().len(), 1);
     store.release(call(3), &room, &asset, &player).await.unwrap();
-    assert_eq!(store.restock(call(4), &room, &asset, 5, Some(2)).await.unwrap().state.units, 15);
-    assert!(store.remove_asset(call(5), &room, &asset).await.unwrap().state.removed);
+    assert_eq!(store.restock(call(4), &room, &asset, 5, Some(2)).await.unwrap().units, 15);
+    assert!(store.remove_asset(call(5), &room, &asset).await.unwrap().removed);
     assert!(store.asset(&room, &asset).await.unwrap().removed);
     store.touch(&room, 1).await.unwrap();
     store.remove_room(&room).await.unwrap();

@@ -91,7 +91,7 @@ impl Commands {
         units: Units,
         call: Call,
         deadline: Instant,
-    ) -> Result<Created, Refusal> {
+    ) -> Result<Applied<Created>, Refusal> {
         room.with(|state| match state.view.get(asset) {
             Some(known) if !known.removed => Ok(()),
             _ => limits::check_assets(&self.node.config, &state.view),
@@ -117,7 +117,7 @@ impl Commands {
         } else {
             self.events.observe(room, before, &created.state);
         }
-        Ok(created.into_inner())
+        Ok(created)
     }
 
     async fn restock(

@@ -15,7 +15,7 @@ use crate::{
         AssetName, AssetState, PlayerName, RequestId, ServerMessage, Units,
         limits::{BATCH_PLAYERS, QUEUED_CHANGES},
     },
-    store::Created,
+    store::{Applied, Created},
 };
 
 /// Changes that wait, by asset. An asset is in the map while one of its batches runs; so at most one store call per
@@ -34,7 +34,7 @@ pub(super) enum Job {
 #[derive(Debug)]
 pub(super) enum Command {
     Release(Ask),
-    Create(Units, Answer<Created>),
+    Create(Units, Answer<Applied<Created>>),
     Restock { n: Units, condition: Option<u64>, answer: Answer<AssetState> },
     Remove(Answer<u64>),
 }

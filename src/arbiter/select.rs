@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     model::{AssetName, ErrorCode, PlayerName, ServerMessage, Units},
-    store::{Call, Selected, StoreErrorKind, Verdict},
+    store::{Applied, Call, Selected, StoreErrorKind, Verdict},
 };
 
 /// Requests whose deadline is this near to that of the first in their batch are refused together with it.

@@ -30,7 +30,7 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<AssetState>), HttpError> {
     let done = app.arbiter.create(&room, &asset, units(body.units)?).await?;
     let status = if done.created { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(done.state)))
+    Ok((status, Json(done.into_inner().state)))
 }
 
 /// `POST .../select`: 200 if the player holds a unit, 409 if the asset is sold out.

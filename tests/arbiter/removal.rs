@@ -49,11 +49,12 @@ async fn a_removed_room_is_gone_on_every_node_and_begins_anew() {
 /// a unit each; the state it comes to, and what that node would tell of each grant.
 async fn begin_anew(world: &World, units: Units, takers: &[&str]) -> (AssetState, Vec<BusMessage>) {
     world.truth.remove_room(&arena()).await.unwrap();
-    let mut state = world.truth.create(elsewhere(1), &arena(), &sword(), units).await.unwrap().state;
+    let mut state =
+        world.truth.create(elsewhere(1), &arena(), &sword(), units).await.unwrap().into_inner().state;
     let mut told = Vec::new();
     for (taker, seq) in takers.iter().zip(2..) {
         let taken = world.truth.select(elsewhere(seq), &arena(), &sword(), &[name(taker)], None).await.unwrap();
-        state = taken.state;
+        state = taken.into_inner().state;
         told.push(granted(&state, taker, seq));
     }
     (state, told)

@@ -1,6 +1,6 @@
 use asset_arbiter::{
     model::AssetState,
-    store::{Created, StoreErrorKind, Verdict},
+    store::{Applied, Created, StoreErrorKind, Verdict},
 };
 
 use super::ground::{Ground, Node, already, asset, granted, players, refusal};
@@ -29,7 +29,7 @@ async fn a_new_asset_has_all_its_units_at_revision_0(ground: Ground) {
         removed: false,
         origin: created.state.origin,
     };
-    assert_eq!(created, Created { created: true, state: state.clone(), repeated: false });
+    assert_eq!(created, Applied::Now(Created { created: true, state: state.clone() }));
     assert_eq!(ground.state(&sword).await, state);
 }
 
@@ -40,7 +40,7 @@ async fn creating_it_again_changes_nothing(ground: Ground) {
     let before = ground.state(&sword).await;
     for call in [node.next(), other.next()] {
         let again = ground.create(call, &sword, 3).await;
-        assert_eq!(again, Created { created: false, state: before.clone(), repeated: false });
+        assert_eq!(again, Applied::Now(Created { created: false, state: before.clone() }));
     }
     assert_eq!(ground.state(&sword).await, before);
 }
@@ -80,11 +80,11 @@ async fn as_many_units_as_the_store_can_hold_and_not_one_more(ground: Ground) {
         assert_eq!(refusal(create().await), StoreErrorKind::LimitReached);
         assert!(ground.snapshot().await.is_empty(), "nothing was made");
         ground.create(node.next(), &sword, 1).await;
-        let tombstone = ground.remove(node.next(), &sword).await.state;
+        let tombstone = ground.remove(node.next(), &sword).await;
         assert_eq!(refusal(create().await), StoreErrorKind::LimitReached);
-        assert_eq!(ground.snapshot().await, [tombstone], "nor revived");
+        assert_eq!(ground.snapshot().await, [tombstone.into_inner()], "nor revived");
     }
-    let state = ground.create(node.next(), &sword, most).await.state;
+    let state = ground.create(node.next(), &sword, most).await.into_inner().state;
     assert_eq!((state.units, state.remaining), (most, most));
     assert_eq!(ground.state(&sword).await, state);
 }
@@ -93,9 +93,10 @@ async fn creating_it_after_its_removal_continues_the_revision(ground: Ground) {
     let (sword, node) = (asset("sword"), Node::new());
     let origin = ground.create(node.next(), &sword, 3).await.state.origin;
     ground.select(node.next(), &sword, &players(["ann", "bob"])).await;
-    assert_eq!(ground.remove(node.next(), &sword).await.state.revision, 3);
-    let Created { created, state, repeated } = ground.create(node.next(), &sword, 1).await;
-    assert!(created && !repeated);
+    assert_eq!(ground.remove(node.next(), &sword).await.revision, 3);
+    let created = ground.create(node.next(), &sword, 1).await;
+    assert!(created.created && !created.is_repeat());
+    let state = &created.state;
     assert_eq!(state.origin, origin, "it is the same record");
     assert_eq!((state.units, state.remaining, state.revision, state.held), (1, 1, 4, 0));
     assert!(!state.removed && state.holders.is_empty());

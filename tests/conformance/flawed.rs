@@ -5,7 +5,7 @@ use std::sync::{
 
 use asset_arbiter::{
     model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
-    store::{Call, Created, Done, NodeId, Result, Selected, Store, StoreErrorKind, Verdict},
+    store::{Applied, Call, Created, NodeId, Result, Selected, Store, StoreErrorKind, Verdict},
 };
 use async_trait::async_trait;
 
@@ -89,7 +89,13 @@ impl Layer for Flawed {
         &*self.inner
     }
 
-    async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
+    async fn create(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        units: Units,
+    ) -> Result<Applied<Created>> {
         self.inner.create(self.call(call), &self.room(room), &self.asset_name(asset), units).await
     }
 
@@ -100,19 +106,20 @@ impl Layer for Flawed {
         asset: &AssetName,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Selected> {
+    ) -> Result<Applied<Selected>> {
         let (call, room, asset) = (self.call(call), self.room(room), self.asset_name(asset));
         if let (true, Some(units)) = (self.has(Flaw::RevivesRemoved), create) {
             let _ = self.inner.create(Call { node: NodeId(0), ..call }, &room, &asset, units).await;
         }
-        let mut selected = self.inner.select(call, &room, &asset, players, create).await?;
-        for verdict in &mut selected.verdicts {
-            if self.has(Flaw::Oversells) && *verdict == Verdict::SoldOut {
-                *verdict = Verdict::Granted { revision: selected.state.revision };
+        let selected = self.inner.select(call, &room, &asset, players, create).await?;
+        Ok(selected.map(|mut selected| {
+            for verdict in &mut selected.verdicts {
+                if self.has(Flaw::Oversells) && *verdict == Verdict::SoldOut {
+                    *verdict = Verdict::Granted { revision: selected.state.revision };
+                }
             }
-        }
-        selected.state = self.state(selected.state);
-        Ok(selected)
+            Selected { state: self.state(selected.state), ..selected }
+        }))
     }
 
     async fn release(
@@ -121,11 +128,11 @@ impl Layer for Flawed {
         room: &RoomName,
         asset: &AssetName,
         player: &PlayerName,
-    ) -> Result<Done> {
+    ) -> Result<Applied<AssetState>> {
         let (call, room, asset) = (self.call(call), self.room(room), self.asset_name(asset));
         match self.inner.release(call, &room, &asset, player).await {
             Err(error) if self.has(Flaw::ReleasesAnything) && error.kind() == StoreErrorKind::NotHeld => {
-                Ok(Done { state: self.inner.asset(&room, &asset).await?, repeated: false })
+                Ok(Applied::Now(self.inner.asset(&room, &asset).await?))
             }
             answer => answer,
         }
@@ -138,12 +145,17 @@ impl Layer for Flawed {
         asset: &AssetName,
         n: Units,
         condition: Option<u64>,
-    ) -> Result<Done> {
+    ) -> Result<Applied<AssetState>> {
         let condition = condition.filter(|_| !self.has(Flaw::IgnoresConditions));
         self.inner.restock(self.call(call), &self.room(room), &self.asset_name(asset), n, condition).await
     }
 
-    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done> {
+    async fn remove_asset(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+    ) -> Result<Applied<AssetState>> {
         self.inner.remove_asset(self.call(call), &self.room(room), &self.asset_name(asset)).await
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use asset_arbiter::{
     model::{AssetName, AssetState, Grant, PlayerName, RevisionRow, RoomName, Units, limits::HOLDERS_SHOWN},
-    store::{Call, Created, Done, NodeId, Result, Selected, Store, StoreErrorKind, Verdict},
+    store::{Applied, Call, Created, NodeId, Result, Selected, Store, StoreErrorKind, Verdict},
 };
 
 /// A room of its own on the store under test. Its answers are checked for the part of the promise that holds
@@ -36,13 +36,13 @@ impl Ground {
         Self { store: Arc::clone(&self.store), room: room(&format!("{}{suffix}", self.room)) }
     }
 
-    pub async fn create(&self, call: Call, asset: &AssetName, units: Units) -> Created {
+    pub async fn create(&self, call: Call, asset: &AssetName, units: Units) -> Applied<Created> {
         let created = self.store.create(call, &self.room, asset, units).await.unwrap();
         check(&created.state);
         created
     }
 
-    pub async fn select(&self, call: Call, asset: &AssetName, players: &[PlayerName]) -> Selected {
+    pub async fn select(&self, call: Call, asset: &AssetName, players: &[PlayerName]) -> Applied<Selected> {
         self.select_or_create(call, asset, players, None).await
     }
 
@@ -52,7 +52,7 @@ impl Ground {
         asset: &AssetName,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Selected {
+    ) -> Applied<Selected> {
         let selected = self.store.select(call, &self.room, asset, players, create).await.unwrap();
         assert_eq!(selected.verdicts.len(), players.len(), "one verdict per player");
         check(&selected.state);
@@ -66,28 +66,28 @@ impl Ground {
         asset: &AssetName,
         players: &[PlayerName],
         units: Units,
-    ) -> Selected {
+    ) -> Applied<Selected> {
         if !self.store.limits().select_creates {
             self.create(node.next(), asset, units).await;
         }
         self.select_or_create(node.next(), asset, players, Some(units)).await
     }
 
-    pub async fn release(&self, call: Call, asset: &AssetName, player: &PlayerName) -> Done {
+    pub async fn release(&self, call: Call, asset: &AssetName, player: &PlayerName) -> Applied<AssetState> {
         let done = self.store.release(call, &self.room, asset, player).await.unwrap();
-        check(&done.state);
+        check(&done);
         done
     }
 
-    pub async fn restock(&self, call: Call, asset: &AssetName, n: Units) -> Done {
+    pub async fn restock(&self, call: Call, asset: &AssetName, n: Units) -> Applied<AssetState> {
         let done = self.store.restock(call, &self.room, asset, n, None).await.unwrap();
-        check(&done.state);
+        check(&done);
         done
     }
 
-    pub async fn remove(&self, call: Call, asset: &AssetName) -> Done {
+    pub async fn remove(&self, call: Call, asset: &AssetName) -> Applied<AssetState> {
         let done = self.store.remove_asset(call, &self.room, asset).await.unwrap();
-        check(&done.state);
+        check(&done);
         done
     }
 

@@ -4,7 +4,7 @@ use std::{ops::Deref, time::Duration};
 
 use asset_arbiter::{
     model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
-    store::{Call, Created, Done, Limits, Result, Selected, Store},
+    store::{Applied, Call, Created, Limits, Result, Selected, Store},
 };
 use async_trait::async_trait;
 use futures::future::BoxFuture;
@@ -30,21 +30,6 @@ pub struct Target<'a> {
     pub asset: &'a AssetName,
 }
 
-/// The answer to a changing call.
-pub trait Answer: Send {
-    fn repeated(&mut self) -> &mut bool;
-}
-
-macro_rules! answers {
-    ($($answer:ty),*) => { $(impl Answer for $answer {
-        fn repeated(&mut self) -> &mut bool {
-            &mut self.repeated
-        }
-    })* };
-}
-
-answers!(Created, Selected, Done);
-
 /// Declares [`Layer`], whose methods forward to the inner store, and implements [`Store`] with it.
 macro_rules! layer {
     (
@@ -68,7 +53,11 @@ macro_rules! layer {
             }
 
             /// Runs every call that carries a [`Call`].
-            async fn run_change<T: Answer>(&self, _: Target<'_>, call: Forwarded<'_, T>) -> Result<T> {
+            async fn run_change<T: Send>(
+                &self,
+                _: Target<'_>,
+                call: Forwarded<'_, Applied<T>>,
+            ) -> Result<Applied<T>> {
                 self.run(call).await
             }
 
@@ -78,7 +67,7 @@ macro_rules! layer {
                 $room: &RoomName,
                 $asset: &AssetName,
                 $($arg: $type),*
-            ) -> Result<$changed> {
+            ) -> Result<Applied<$changed>> {
                 let target = Target { call: $call, room: $room, asset: $asset };
                 self.run_change(target, &|| self.inner().$change($call, $room, $asset, $($arg),*)).await
             })*
@@ -108,7 +97,7 @@ macro_rules! layer {
                 $room: &RoomName,
                 $asset: &AssetName,
                 $($arg: $type),*
-            ) -> Result<$changed> {
+            ) -> Result<Applied<$changed>> {
                 self.0.$change($call, $room, $asset, $($arg),*).await
             })*
 
@@ -123,9 +112,9 @@ layer! {
     changes(call, room, asset) {
         create(units: Units) -> Created;
         select(players: &[PlayerName], create: Option<Units>) -> Selected;
-        release(player: &PlayerName) -> Done;
-        restock(n: Units, condition: Option<u64>) -> Done;
-        remove_asset() -> Done;
+        release(player: &PlayerName) -> AssetState;
+        restock(n: Units, condition: Option<u64>) -> AssetState;
+        remove_asset() -> AssetState;
     }
     others {
         remove_room(room: &RoomName) -> ();

@@ -194,9 +194,9 @@ impl Side {
             };
             let selected = selected.unwrap();
             let mut again = Vec::new();
-            for (player, verdict) in batch.into_iter().zip(selected.verdicts) {
-                match verdict {
-                    Verdict::SoldOut if selected.repeated => again.push(player),
+            for (player, verdict) in batch.into_iter().zip(&selected.verdicts) {
+                match *verdict {
+                    Verdict::SoldOut if selected.is_repeat() => again.push(player),
                     verdict => self.tell(player, verdict),
                 }
             }

@@ -4,8 +4,8 @@ use std::{
 };
 
 use asset_arbiter::{
-    model::{PlayerName, Units},
-    store::{Done, Result, StoreErrorKind, Verdict},
+    model::{AssetState, PlayerName, Units},
+    store::{Applied, Result, StoreErrorKind, Verdict},
 };
 use futures::future::join_all;
 
@@ -36,8 +36,8 @@ async fn never_more_holders_than_units(ground: Ground) {
             let selected = ground.select(node.next(), &sword, batch).await;
             let won: Vec<_> = selected.verdicts.iter().filter_map(got).collect();
             let one_step = won.windows(2).all(|pair| pair[1] == pair[0] + 1);
-            assert!(one_step || selected.repeated, "a batch is one step: {won:?}");
-            told.extend(batch.iter().cloned().zip(selected.verdicts));
+            assert!(one_step || selected.is_repeat(), "a batch is one step: {won:?}");
+            told.extend(batch.iter().cloned().zip(selected.into_inner().verdicts));
             check(&ground.state(&sword).await);
         }
         told
@@ -86,7 +86,7 @@ async fn an_asset_is_created_once(ground: Ground) {
 async fn an_asset_is_created_once_by_selects(ground: Ground) {
     let answers = race(&ground, |ground, node, racer| async move {
         let contenders = team(&format!("p{racer}"), 2);
-        ground.select_or_create(node.next(), &asset("sword"), &contenders, Some(7)).await.verdicts
+        ground.select_or_create(node.next(), &asset("sword"), &contenders, Some(7)).await.into_inner().verdicts
     });
     let granted = |verdict: &Verdict| matches!(verdict, Verdict::Granted { .. });
     assert_eq!(answers.await.iter().flatten().filter(|verdict| granted(verdict)).count(), 7);
@@ -149,7 +149,7 @@ async fn every_answer_shows_a_whole_state(ground: Ground) {
             let selected = ground.select(node.next(), &sword, std::slice::from_ref(&me)).await;
             revisions.push(selected.state.revision);
             if selected.verdicts[0] != Verdict::SoldOut {
-                revisions.push(ground.release(node.next(), &sword, &me).await.state.revision);
+                revisions.push(ground.release(node.next(), &sword, &me).await.revision);
             }
             let read = ground.snapshot().await;
             assert!(
@@ -176,7 +176,7 @@ where
     join_all(racers).await.into_iter().map(|outcome| outcome.expect("a racer failed")).collect()
 }
 
-fn assert_one_wins(answers: Vec<Result<Done>>, others: StoreErrorKind) {
+fn assert_one_wins(answers: Vec<Result<Applied<AssetState>>>, others: StoreErrorKind) {
     let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
     assert_eq!(won.len(), 1);
     assert!(lost.into_iter().all(|answer| answer.unwrap_err().kind() == others));

@@ -15,12 +15,12 @@ async fn a_release_gives_the_unit_back(ground: Ground) {
     ground.create(node.next(), &sword, 2).await;
     ground.select(node.next(), &sword, &[ann.clone(), bob.clone()]).await;
     let done = ground.release(node.next(), &sword, &ann).await;
-    assert!(!done.repeated);
-    assert_eq!((done.state.units, done.state.remaining, done.state.revision), (2, 1, 3));
-    let holders: Vec<_> = done.state.holders.iter().map(|grant| (&grant.player, grant.revision)).collect();
+    assert!(!done.is_repeat());
+    assert_eq!((done.units, done.remaining, done.revision), (2, 1, 3));
+    let holders: Vec<_> = done.holders.iter().map(|grant| (&grant.player, grant.revision)).collect();
     assert_eq!(holders, [(&bob, 2)], "the other keeps its grant");
-    assert_eq!(ground.state(&sword).await, done.state);
-    assert_eq!(ground.holders(&sword).await, done.state.holders);
+    assert_eq!(ground.state(&sword).await, *done);
+    assert_eq!(ground.holders(&sword).await, done.holders);
 }
 
 async fn a_released_unit_goes_to_the_next_who_asks(ground: Ground) {
@@ -31,7 +31,7 @@ async fn a_released_unit_goes_to_the_next_who_asks(ground: Ground) {
         let denied = ground.select(node.next(), &sword, &team("late", 9)).await;
         assert_eq!(denied.verdicts, [Verdict::SoldOut; 9]);
     }
-    let freed = ground.release(node.next(), &sword, &ann).await.state;
+    let freed = ground.release(node.next(), &sword, &ann).await;
     assert_eq!(freed.remaining, 1, "however many were denied");
     let selected = ground.select(node.next(), &sword, &[bob.clone(), ann.clone()]).await;
     assert_eq!(selected.verdicts, [granted(3), Verdict::SoldOut]);
@@ -48,10 +48,10 @@ async fn only_a_holder_can_release(ground: Ground) {
     let never_held = ground.store.release(node.next(), &ground.room, &sword, &bob).await;
     assert_eq!(refusal(never_held), StoreErrorKind::NotHeld);
     assert_eq!(ground.state(&sword).await, before);
-    let released = ground.release(node.next(), &sword, &ann).await.state;
+    let released = ground.release(node.next(), &sword, &ann).await;
     let held_no_more = ground.store.release(node.next(), &ground.room, &sword, &ann).await;
     assert_eq!(refusal(held_no_more), StoreErrorKind::NotHeld);
-    assert_eq!(ground.state(&sword).await, released);
+    assert_eq!(ground.state(&sword).await, *released);
 }
 
 async fn an_unknown_or_removed_asset_cannot_be_released(ground: Ground) {
@@ -60,10 +60,10 @@ async fn an_unknown_or_removed_asset_cannot_be_released(ground: Ground) {
     assert_eq!(refusal(unknown), StoreErrorKind::UnknownAsset);
     ground.create(node.next(), &sword, 2).await;
     ground.select(node.next(), &sword, std::slice::from_ref(&ann)).await;
-    let tombstone = ground.remove(node.next(), &sword).await.state;
+    let tombstone = ground.remove(node.next(), &sword).await;
     let removed = ground.store.release(node.next(), &ground.room, &sword, &ann).await;
     assert_eq!(refusal(removed), StoreErrorKind::UnknownAsset);
-    assert_eq!(ground.state(&sword).await, tombstone);
+    assert_eq!(ground.state(&sword).await, *tombstone);
 }
 
 async fn every_unit_can_be_given_back(ground: Ground) {
@@ -71,7 +71,7 @@ async fn every_unit_can_be_given_back(ground: Ground) {
     ground.create(node.next(), &sword, 40).await;
     ground.select(node.next(), &sword, &contenders).await;
     for (given_back, player) in (1..).zip(&contenders) {
-        let state = ground.release(node.next(), &sword, player).await.state;
+        let state = ground.release(node.next(), &sword, player).await;
         assert_eq!((state.remaining, state.revision), (given_back, 40 + u64::from(given_back)));
     }
     assert!(ground.holders(&sword).await.is_empty());

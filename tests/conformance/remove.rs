@@ -14,11 +14,11 @@ async fn a_removed_asset_leaves_a_tombstone(ground: Ground) {
     ground.create(node.next(), &sword, 2).await;
     ground.select(node.next(), &sword, std::slice::from_ref(&ann)).await;
     let done = ground.remove(node.next(), &sword).await;
-    assert!(!done.repeated);
-    assert!(done.state.removed);
-    assert_eq!((done.state.revision, done.state.held), (2, 0));
-    assert_eq!(ground.state(&sword).await, done.state);
-    assert_eq!(ground.snapshot().await, [done.state]);
+    assert!(!done.is_repeat());
+    assert!(done.removed);
+    assert_eq!((done.revision, done.held), (2, 0));
+    assert_eq!(ground.state(&sword).await, *done);
+    assert_eq!(ground.snapshot().await, [done.into_inner()]);
     let rows = ground.revisions().await;
     assert!(rows.len() == 1 && rows[0].removed && rows[0].revision == 2 && rows[0].held == 0, "{rows:?}");
     let holders = ground.store.holders(&ground.room, &sword, None, 9).await;
@@ -31,18 +31,18 @@ async fn only_what_is_there_can_be_removed(ground: Ground) {
     let unknown = ground.store.remove_asset(node.next(), &ground.room, &sword).await;
     assert_eq!(refusal(unknown), StoreErrorKind::UnknownAsset);
     ground.create(node.next(), &sword, 2).await;
-    let tombstone = ground.remove(node.next(), &sword).await.state;
+    let tombstone = ground.remove(node.next(), &sword).await;
     for call in [node.next(), other.next()] {
         let removed = ground.store.remove_asset(call, &ground.room, &sword).await;
         assert_eq!(refusal(removed), StoreErrorKind::UnknownAsset);
     }
-    assert_eq!(ground.state(&sword).await, tombstone);
+    assert_eq!(ground.state(&sword).await, *tombstone);
 }
 
 async fn leftovers_of_an_earlier_life_never_count(ground: Ground) {
     let (sword, node, [ann, bob]) = (asset("sword"), Node::new(), players(["ann", "bob"]));
     for life in 0..3 {
-        let born = ground.create(node.next(), &sword, 2).await.state;
+        let born = ground.create(node.next(), &sword, 2).await.into_inner().state;
         assert_eq!((born.revision, born.remaining), (life * 5, 2));
         assert!(ground.holders(&sword).await.is_empty() && ground.held_by(&bob).await.is_empty());
         let not_held = ground.store.release(node.next(), &ground.room, &sword, &bob).await;
@@ -54,7 +54,7 @@ async fn leftovers_of_an_earlier_life_never_count(ground: Ground) {
         let denied = ground.select(node.next(), &sword, &players(["cat"])).await;
         assert_eq!(denied.verdicts, [Verdict::SoldOut]);
         ground.restock(node.next(), &sword, 7).await;
-        assert_eq!(ground.remove(node.next(), &sword).await.state.revision, born.revision + 4);
+        assert_eq!(ground.remove(node.next(), &sword).await.revision, born.revision + 4);
     }
 }
 

@@ -32,12 +32,12 @@ async fn a_repeated_create_answers_the_same(ground: Ground) {
     let (first, second) = (node.next(), node.next());
     assert!(ground.create(first, &sword, 3).await.created);
     let again = ground.create(first, &sword, 3).await;
-    assert!(again.created && again.repeated);
+    assert!(again.created && again.is_repeat());
     ground.select(other.next(), &sword, &players(["ann"])).await;
     assert!(ground.create(first, &sword, 3).await.created);
     assert!(!ground.create(second, &sword, 3).await.created);
     let again = ground.create(second, &sword, 3).await;
-    assert!(!again.created && again.repeated);
+    assert!(!again.created && again.is_repeat());
     assert_eq!((again.state.revision, again.state.held), (1, 1));
 }
 
@@ -45,13 +45,13 @@ async fn a_repeated_create_does_not_revive(ground: Ground) {
     let (sword, node, other) = (asset("sword"), Node::new(), Node::new());
     let call = node.next();
     ground.create(call, &sword, 3).await;
-    let tombstone = ground.remove(other.next(), &sword).await.state;
+    let tombstone = ground.remove(other.next(), &sword).await;
     let again = ground.create(call, &sword, 3).await;
-    assert!(again.created && again.repeated, "that it was created stays true");
-    assert_eq!((&again.state, &ground.state(&sword).await), (&tombstone, &tombstone));
-    let reborn = ground.create(other.next(), &sword, 5).await.state;
+    assert!(again.created && again.is_repeat(), "that it was created stays true");
+    assert_eq!((&again.state, &ground.state(&sword).await), (&*tombstone, &*tombstone));
+    let reborn = ground.create(other.next(), &sword, 5).await.into_inner().state;
     let again = ground.create(call, &sword, 3).await;
-    assert!(again.created && again.repeated);
+    assert!(again.created && again.is_repeat());
     assert_eq!((&again.state, &ground.state(&sword).await), (&reborn, &reborn));
 }
 
@@ -64,7 +64,7 @@ async fn a_repeated_select_takes_effect_once(ground: Ground) {
     assert_eq!(first.verdicts, [granted(1), granted(2), Verdict::SoldOut]);
     for _ in 0..3 {
         let again = ground.select(call, &sword, &contenders).await;
-        assert!(again.repeated);
+        assert!(again.is_repeat());
         assert_eq!(again.verdicts, [already(1), already(2), Verdict::SoldOut]);
         assert_eq!(again.state, first.state);
     }
@@ -72,13 +72,13 @@ async fn a_repeated_select_takes_effect_once(ground: Ground) {
     ground.select(other.next(), &sword, &players(["dan"])).await;
     let before = ground.state(&sword).await;
     let again = ground.select(call, &sword, &contenders).await;
-    assert_eq!((&again.verdicts[..2], again.state), (&[already(1), already(2)][..], before));
+    assert_eq!((&again.verdicts[..2], &again.state), (&[already(1), already(2)][..], &before));
     ground.select(node.next(), &sword, &players(["eve"])).await;
     let before = ground.state(&sword).await;
     let again = ground.select(call, &sword, &contenders).await;
     assert_eq!(
-        (&again.verdicts[..2], again.state),
-        (&[already(1), already(2)][..], before),
+        (&again.verdicts[..2], &again.state),
+        (&[already(1), already(2)][..], &before),
         "after a later call"
     );
 }
@@ -88,10 +88,10 @@ async fn a_repeated_select_takes_nothing_that_came_free(ground: Ground) {
     ground.create(node.next(), &sword, 2).await;
     let call = node.next();
     ground.select(call, &sword, std::slice::from_ref(&ann)).await;
-    let freed = ground.release(other.next(), &sword, &ann).await.state;
+    let freed = ground.release(other.next(), &sword, &ann).await;
     let again = ground.select(call, &sword, &[ann]).await;
-    assert!(again.repeated);
-    assert_eq!((&*again.verdicts, again.state), (&[Verdict::SoldOut][..], freed));
+    assert!(again.is_repeat());
+    assert_eq!((&*again.verdicts, &again.state), (&[Verdict::SoldOut][..], &*freed));
 }
 
 async fn a_repeated_select_that_was_denied_stays_denied(ground: Ground) {
@@ -100,10 +100,10 @@ async fn a_repeated_select_that_was_denied_stays_denied(ground: Ground) {
     ground.select(other.next(), &sword, std::slice::from_ref(&ann)).await;
     let (call, contenders) = (node.next(), [ann.clone(), bob]);
     assert_eq!(ground.select(call, &sword, &contenders).await.verdicts, [already(1), Verdict::SoldOut]);
-    let freed = ground.release(other.next(), &sword, &ann).await.state;
+    let freed = ground.release(other.next(), &sword, &ann).await;
     let again = ground.select(call, &sword, &contenders).await;
-    assert!(again.repeated);
-    assert_eq!((&*again.verdicts, again.state), (&[Verdict::SoldOut; 2][..], freed));
+    assert!(again.is_repeat());
+    assert_eq!((&*again.verdicts, &again.state), (&[Verdict::SoldOut; 2][..], &*freed));
 }
 
 async fn a_repeated_select_does_not_reach_into_a_new_life(ground: Ground) {
@@ -112,10 +112,10 @@ async fn a_repeated_select_does_not_reach_into_a_new_life(ground: Ground) {
     let call = node.next();
     ground.select(call, &sword, std::slice::from_ref(&ann)).await;
     ground.remove(other.next(), &sword).await;
-    let reborn = ground.create(other.next(), &sword, 2).await.state;
+    let reborn = ground.create(other.next(), &sword, 2).await.into_inner().state;
     let again = ground.select(call, &sword, &[ann]).await;
-    assert!(again.repeated);
-    assert_eq!((&*again.verdicts, again.state), (&[Verdict::SoldOut][..], reborn));
+    assert!(again.is_repeat());
+    assert_eq!((&*again.verdicts, &again.state), (&[Verdict::SoldOut][..], &reborn));
 }
 
 async fn a_repeated_creating_select_creates_once(ground: Ground) {
@@ -124,12 +124,12 @@ async fn a_repeated_creating_select_creates_once(ground: Ground) {
     let first = ground.select_or_create(call, &sword, &contenders, Some(1)).await;
     assert_eq!(first.verdicts, [granted(1), Verdict::SoldOut]);
     let again = ground.select_or_create(call, &sword, &contenders, Some(1)).await;
-    assert!(again.repeated);
-    assert_eq!((&*again.verdicts, again.state), (&[already(1), Verdict::SoldOut][..], first.state));
-    let tombstone = ground.remove(other.next(), &sword).await.state;
+    assert!(again.is_repeat());
+    assert_eq!((&*again.verdicts, &again.state), (&[already(1), Verdict::SoldOut][..], &first.state));
+    let tombstone = ground.remove(other.next(), &sword).await;
     // Either answer is right: nobody holds it, or it is not there. But it stays removed.
     let _ = ground.store.select(call, &ground.room, &sword, &contenders, Some(1)).await;
-    assert_eq!(ground.state(&sword).await, tombstone);
+    assert_eq!(ground.state(&sword).await, *tombstone);
 }
 
 async fn a_repeated_release_takes_effect_once(ground: Ground) {
@@ -140,13 +140,13 @@ async fn a_repeated_release_takes_effect_once(ground: Ground) {
     let first = ground.release(call, &sword, &ann).await;
     for _ in 0..3 {
         let again = ground.release(call, &sword, &ann).await;
-        assert!(again.repeated);
-        assert_eq!(again.state, first.state);
+        assert!(again.is_repeat());
+        assert_eq!(again, first);
     }
     ground.select(other.next(), &sword, std::slice::from_ref(&ann)).await;
     let before = ground.state(&sword).await;
     let again = ground.release(call, &sword, &ann).await;
-    assert_eq!((&again.state, &before), (&before, &ground.state(&sword).await), "the new grant is not struck");
+    assert_eq!((&*again, &before), (&before, &ground.state(&sword).await), "the new grant is not struck");
     assert_eq!(ground.held_by(&ann).await, [(sword, 3)]);
 }
 
@@ -169,13 +169,13 @@ async fn a_repeated_restock_takes_effect_once(ground: Ground) {
     let first = ground.restock(call, &sword, 5).await;
     for _ in 0..3 {
         let again = ground.restock(call, &sword, 5).await;
-        assert!(again.repeated);
-        assert_eq!(again.state, first.state);
+        assert!(again.is_repeat());
+        assert_eq!(again, first);
     }
     ground.select(other.next(), &sword, &team("p", 20)).await;
     ground.restock(other.next(), &sword, 1).await;
     let before = ground.state(&sword).await;
-    assert_eq!(ground.restock(call, &sword, 5).await.state, before);
+    assert_eq!(ground.restock(call, &sword, 5).await.into_inner(), before);
     assert_eq!((before.units, before.remaining), (7, 1));
 }
 
@@ -185,15 +185,15 @@ async fn a_repeated_conditional_restock_answers_the_same(ground: Ground) {
     let (done, refused) = (node.next(), node.next());
     ground.store.restock(done, &ground.room, &sword, 5, Some(0)).await.unwrap();
     let again = ground.store.restock(done, &ground.room, &sword, 5, Some(0)).await.unwrap();
-    assert!(again.repeated, "done, though the revision is another now");
-    assert_eq!((again.state.units, again.state.revision), (6, 1));
+    assert!(again.is_repeat(), "done, though the revision is another now");
+    assert_eq!((again.units, again.revision), (6, 1));
     let answer = ground.store.restock(refused, &ground.room, &sword, 5, Some(2)).await;
     assert_eq!(refusal(answer), StoreErrorKind::Conflict);
-    let before = ground.restock(other.next(), &sword, 1).await.state;
+    let before = ground.restock(other.next(), &sword, 1).await;
     assert_eq!(before.revision, 2);
     let answer = ground.store.restock(refused, &ground.room, &sword, 5, Some(2)).await;
     assert_eq!(refusal(answer), StoreErrorKind::Conflict, "it was answered; it does not come true later");
-    assert_eq!(ground.state(&sword).await, before);
+    assert_eq!(ground.state(&sword).await, *before);
 }
 
 async fn a_repeated_restock_that_was_too_much_stays_refused(ground: Ground) {
@@ -203,7 +203,7 @@ async fn a_repeated_restock_that_was_too_much_stays_refused(ground: Ground) {
     let restock = || ground.store.restock(call, &ground.room, &sword, 1, None);
     assert_eq!(refusal(restock().await), StoreErrorKind::LimitReached);
     ground.remove(other.next(), &sword).await;
-    let reborn = ground.create(other.next(), &sword, 1).await.state;
+    let reborn = ground.create(other.next(), &sword, 1).await.into_inner().state;
     assert_eq!(refusal(restock().await), StoreErrorKind::LimitReached, "though there would be room for it now");
     assert_eq!(ground.state(&sword).await, reborn);
 }
@@ -214,9 +214,9 @@ async fn a_repeated_create_that_was_in_conflict_stays_refused(ground: Ground) {
     let call = node.next();
     let create = || ground.store.create(call, &ground.room, &sword, 2);
     assert_eq!(refusal(create().await), StoreErrorKind::Conflict);
-    let tombstone = ground.remove(other.next(), &sword).await.state;
+    let tombstone = ground.remove(other.next(), &sword).await;
     assert_eq!(refusal(create().await), StoreErrorKind::Conflict, "it does not revive");
-    assert_eq!(ground.state(&sword).await, tombstone);
+    assert_eq!(ground.state(&sword).await, *tombstone);
     ground.create(other.next(), &sword, 2).await;
     assert_eq!(refusal(create().await), StoreErrorKind::Conflict, "as many as it asked for, but by another");
 }
@@ -225,14 +225,14 @@ async fn a_repeated_removal_does_not_touch_a_new_life(ground: Ground) {
     let (sword, node, other) = (asset("sword"), Node::new(), Node::new());
     ground.create(other.next(), &sword, 1).await;
     let call = node.next();
-    let tombstone = ground.remove(call, &sword).await.state;
+    let tombstone = ground.remove(call, &sword).await;
     let again = ground.remove(call, &sword).await;
-    assert!(again.repeated);
-    assert_eq!(again.state, tombstone);
+    assert!(again.is_repeat());
+    assert_eq!(again, tombstone);
     ground.create(other.next(), &sword, 1).await;
     ground.select(other.next(), &sword, &players(["ann"])).await;
     let before = ground.state(&sword).await;
-    assert!(ground.remove(call, &sword).await.repeated);
+    assert!(ground.remove(call, &sword).await.is_repeat());
     assert_eq!(ground.state(&sword).await, before);
 }
 
@@ -244,7 +244,7 @@ async fn what_found_the_asset_removed_stays_refused(ground: Ground) {
     let calls = [(); 5].map(|()| Node::new().next());
     refuse_each(&ground, calls, &sword).await;
     ground.create(other.next(), &sword, 2).await;
-    let before = ground.select(other.next(), &sword, &ann).await.state;
+    let before = ground.select(other.next(), &sword, &ann).await.into_inner().state;
     refuse_each(&ground, calls, &sword).await;
     assert_eq!(ground.state(&sword).await, before);
 }
@@ -271,10 +271,10 @@ async fn what_was_done_before_a_removal_is_not_denied_after_it(ground: Ground) {
     let (release, restock) = (node.next(), second.next());
     ground.release(release, &sword, &ann).await;
     ground.restock(restock, &sword, 1).await;
-    let tombstone = ground.remove(other.next(), &sword).await.state;
-    assert!(ground.release(release, &sword, &ann).await.repeated);
-    assert!(ground.restock(restock, &sword, 1).await.repeated);
-    assert_eq!(ground.state(&sword).await, tombstone);
+    let tombstone = ground.remove(other.next(), &sword).await;
+    assert!(ground.release(release, &sword, &ann).await.is_repeat());
+    assert!(ground.restock(restock, &sword, 1).await.is_repeat());
+    assert_eq!(ground.state(&sword).await, *tombstone);
 }
 
 async fn an_older_call_changes_nothing(ground: Ground) {
@@ -283,13 +283,13 @@ async fn an_older_call_changes_nothing(ground: Ground) {
     ground.select(node.numbered_call(20), &sword, std::slice::from_ref(&ann)).await;
     let before = ground.state(&sword).await;
     let selected = ground.select(node.numbered_call(19), &sword, &[ann.clone(), bob.clone()]).await;
-    assert!(selected.repeated);
+    assert!(selected.is_repeat());
     assert_eq!(selected.verdicts, [already(1), Verdict::SoldOut]);
     send_each(&ground, node.numbered_call(19), &before).await;
-    let tombstone = ground.remove(node.numbered_call(30), &sword).await.state;
+    let tombstone = ground.remove(node.numbered_call(30), &sword).await;
     send_each(&ground, node.numbered_call(29), &tombstone).await;
     let newer = ground.create(node.numbered_call(31), &sword, 5).await;
-    assert!(newer.created && !newer.repeated, "only older ones");
+    assert!(newer.created && !newer.is_repeat(), "only older ones");
 }
 
 /// Sends every kind of call under one old number. What they answer is nobody's to hear; they change nothing.
@@ -316,10 +316,10 @@ async fn nodes_are_distinguished_whatever_their_numbers(ground: Ground) {
     let calls: Vec<_> = nodes.iter().map(|node| node.numbered_call(7)).collect();
     for (units, &call) in (2..).zip(&calls) {
         let done = ground.restock(call, &sword, 1).await;
-        assert_eq!((done.repeated, done.state.units), (false, units), "{:?}", call.node);
+        assert_eq!((done.is_repeat(), done.units), (false, units), "{:?}", call.node);
     }
     for &call in &calls {
-        assert!(ground.restock(call, &sword, 1).await.repeated, "{:?}", call.node);
+        assert!(ground.restock(call, &sword, 1).await.is_repeat(), "{:?}", call.node);
     }
     assert_eq!(ground.state(&sword).await.units, 1 + numbers.len() as u32);
 }
@@ -330,7 +330,7 @@ async fn calls_are_numbered_for_each_asset_by_itself(ground: Ground) {
         for room in [&ground, &other_room] {
             assert!(room.create(node.numbered_call(1), &name, 1).await.created);
             let selected = room.select(node.numbered_call(2), &name, &players(["ann"])).await;
-            assert_eq!((selected.repeated, &*selected.verdicts), (false, &[granted(1)][..]));
+            assert_eq!((selected.is_repeat(), &*selected.verdicts), (false, &[granted(1)][..]));
         }
     }
 }

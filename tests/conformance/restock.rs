@@ -18,10 +18,10 @@ async fn a_restock_adds_units(ground: Ground) {
     ground.create(node.next(), &sword, 2).await;
     ground.select(node.next(), &sword, &players(["ann"])).await;
     let done = ground.restock(node.next(), &sword, 3).await;
-    assert!(!done.repeated);
-    let state = done.state;
+    assert!(!done.is_repeat());
+    let state = done;
     assert_eq!((state.units, state.remaining, state.revision, state.held), (5, 4, 2, 1));
-    assert_eq!(ground.state(&sword).await, state);
+    assert_eq!(ground.state(&sword).await, *state);
 }
 
 async fn a_restock_after_denials_adds_just_its_units(ground: Ground) {
@@ -30,7 +30,7 @@ async fn a_restock_after_denials_adds_just_its_units(ground: Ground) {
     for _ in 0..3 {
         ground.select(node.next(), &sword, &team("p", 20)).await;
     }
-    let state = ground.restock(node.next(), &sword, 2).await.state;
+    let state = ground.restock(node.next(), &sword, 2).await;
     assert_eq!((state.units, state.remaining, state.revision), (3, 2, 2));
     let selected = ground.select(node.next(), &sword, &players(["ann", "bob", "cat"])).await;
     assert_eq!(selected.verdicts, [granted(3), granted(4), Verdict::SoldOut]);
@@ -47,7 +47,7 @@ async fn a_restock_happens_only_at_the_revision_asked_for(ground: Ground) {
         assert_eq!(ground.state(&sword).await, before);
     }
     let done = ground.store.restock(node.next(), &ground.room, &sword, 5, Some(1)).await.unwrap();
-    assert_eq!((done.state.units, done.state.revision), (7, 2));
+    assert_eq!((done.units, done.revision), (7, 2));
 }
 
 async fn a_restock_beyond_what_the_store_can_hold_is_refused(ground: Ground) {
@@ -68,10 +68,10 @@ async fn an_unknown_or_removed_asset_cannot_be_restocked(ground: Ground) {
     assert_eq!(refusal(unknown), StoreErrorKind::UnknownAsset);
     assert!(ground.snapshot().await.is_empty(), "nothing was made");
     ground.create(node.next(), &sword, 2).await;
-    let tombstone = ground.remove(node.next(), &sword).await.state;
+    let tombstone = ground.remove(node.next(), &sword).await;
     for condition in [None, Some(tombstone.revision)] {
         let removed = ground.store.restock(node.next(), &ground.room, &sword, 1, condition).await;
         assert_eq!(refusal(removed), StoreErrorKind::UnknownAsset);
     }
-    assert_eq!(ground.state(&sword).await, tombstone);
+    assert_eq!(ground.state(&sword).await, *tombstone);
 }

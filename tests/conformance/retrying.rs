@@ -2,12 +2,12 @@ use std::{collections::HashMap, future::Future, sync::Arc};
 
 use asset_arbiter::{
     model::{AssetName, PlayerName, RoomName, Units},
-    store::{Call, NodeId, Result, Selected, Store, StoreErrorKind, Verdict, faulty::Faulty},
+    store::{Applied, Call, NodeId, Result, Selected, Store, StoreErrorKind, Verdict, faulty::Faulty},
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
-use super::layer::{Answer, Forwarded, Layer, Layered, Target};
+use super::layer::{Forwarded, Layer, Layered, Target};
 
 /// Tries before a store is taken for dead: no sequence of faults of any probability below 0.9 is that long.
 pub const TRIES: usize = 1000;
@@ -63,15 +63,14 @@ impl Layer for Retrying {
         &*self.inner
     }
 
-    async fn run_change<T: Answer>(
+    async fn run_change<T: Send>(
         &self,
         Target { call, room, asset }: Target<'_>,
-        run: Forwarded<'_, T>,
-    ) -> Result<T> {
+        run: Forwarded<'_, Applied<T>>,
+    ) -> Result<Applied<T>> {
         let first = self.first_made(call, room, asset);
-        let mut answer = answered(run).await?;
-        *answer.repeated() &= !first;
-        Ok(answer)
+        let answer = answered(run).await?;
+        Ok(if first { Applied::Now(answer.into_inner()) } else { answer })
     }
 
     async fn run<T: Send>(&self, run: Forwarded<'_, T>) -> Result<T> {
@@ -85,21 +84,22 @@ impl Layer for Retrying {
         asset: &AssetName,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Selected> {
+    ) -> Result<Applied<Selected>> {
         let first = self.first_made(call, room, asset);
         let before = self.revision(room, asset).await?;
-        let mut selected = answered(|| self.inner.select(call, room, asset, players, create)).await?;
-        if first && selected.repeated {
-            selected.repeated = false;
-            for verdict in &mut selected.verdicts {
-                match *verdict {
-                    Verdict::AlreadyHeld { revision } if revision > before => {
-                        *verdict = Verdict::Granted { revision }
+        match answered(|| self.inner.select(call, room, asset, players, create)).await? {
+            Applied::Repeat(mut selected) if first => {
+                for verdict in &mut selected.verdicts {
+                    match *verdict {
+                        Verdict::AlreadyHeld { revision } if revision > before => {
+                            *verdict = Verdict::Granted { revision }
+                        }
+                        _ => {}
                     }
-                    _ => {}
                 }
+                Ok(Applied::Now(selected))
             }
+            selected => Ok(selected),
         }
-        Ok(selected)
     }
 }

@@ -48,11 +48,11 @@ async fn the_newest_nodes_are_remembered(ground: Ground) {
     let mut calls: Vec<_> = nodes[1..].iter().chain(&nodes[..1]).map(Node::next).collect();
     calls.push(Node::new().next());
     for &call in &calls {
-        assert!(!ground.restock(call, &sword, 1).await.repeated);
+        assert!(!ground.restock(call, &sword, 1).await.is_repeat());
     }
     let before = ground.state(&sword).await;
     for &call in &calls[1..] {
-        assert!(ground.restock(call, &sword, 1).await.repeated);
+        assert!(ground.restock(call, &sword, 1).await.is_repeat());
         assert_eq!(ground.state(&sword).await, before);
     }
 }

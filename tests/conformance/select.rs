@@ -22,9 +22,9 @@ async fn first_come_first_served_with_contiguous_revisions(ground: Ground) {
     let (sword, node) = (asset("sword"), Node::new());
     ground.create(node.next(), &sword, 3).await;
     let call = node.next();
-    let Selected { verdicts, state, repeated } =
-        ground.select(call, &sword, &players(["eve", "dan", "cat", "bob", "ann"])).await;
-    assert!(!repeated);
+    let selected = ground.select(call, &sword, &players(["eve", "dan", "cat", "bob", "ann"])).await;
+    assert!(!selected.is_repeat());
+    let Selected { verdicts, state } = selected.into_inner();
     assert_eq!(verdicts, [granted(1), granted(2), granted(3), Verdict::SoldOut, Verdict::SoldOut]);
     assert_eq!((state.units, state.remaining, state.revision, state.held), (3, 0, 3, 3));
     let holders: Vec<_> = state.holders.iter().map(|grant| (grant.player.as_str(), grant.revision)).collect();
@@ -41,7 +41,7 @@ async fn selecting_what_one_holds_tells_the_grants_revision(ground: Ground) {
     let before = ground.holders(&sword).await;
     let selected = ground.select(other.next(), &sword, &players(["bob", "cat", "ann"])).await;
     assert_eq!(selected.verdicts, [already(2), granted(3), already(1)]);
-    assert!(!selected.repeated, "another call, not a repeat");
+    assert!(!selected.is_repeat(), "another call, not a repeat");
     assert_eq!((selected.state.remaining, selected.state.revision), (6, 3));
     assert_eq!(ground.holders(&sword).await[..2], before, "and keeps the grant as it was");
 }
@@ -57,7 +57,7 @@ async fn a_holder_is_recognised_even_when_all_is_sold_out(ground: Ground) {
 async fn a_denial_changes_nothing(ground: Ground) {
     let (sword, node) = (asset("sword"), Node::new());
     ground.create(node.next(), &sword, 2).await;
-    let before = ground.select(node.next(), &sword, &players(["ann", "bob"])).await.state;
+    let before = ground.select(node.next(), &sword, &players(["ann", "bob"])).await.into_inner().state;
     for _ in 0..3 {
         let denied = ground.select(node.next(), &sword, &team("late", 5)).await;
         assert_eq!(denied.verdicts, [Verdict::SoldOut; 5]);
@@ -80,7 +80,7 @@ async fn a_full_batch_is_one_step(ground: Ground) {
 
 async fn a_batch_of_nobody_changes_nothing(ground: Ground) {
     let (sword, node) = (asset("sword"), Node::new());
-    let before = ground.create(node.next(), &sword, 1).await.state;
+    let before = ground.create(node.next(), &sword, 1).await.into_inner().state;
     assert_eq!(ground.select(node.next(), &sword, &[]).await.state, before);
 }
 
@@ -117,8 +117,8 @@ async fn a_stored_asset_wins_over_the_units_of_a_select(ground: Ground) {
 async fn a_removed_asset_is_not_revived_by_a_select(ground: Ground) {
     let (sword, node) = (asset("sword"), Node::new());
     ground.create(node.next(), &sword, 1).await;
-    let tombstone = ground.remove(node.next(), &sword).await.state;
+    let tombstone = ground.remove(node.next(), &sword).await;
     let answer = ground.store.select(node.next(), &ground.room, &sword, &players(["ann"]), Some(5)).await;
     assert_eq!(refusal(answer), StoreErrorKind::UnknownAsset);
-    assert_eq!(ground.state(&sword).await, tombstone);
+    assert_eq!(ground.state(&sword).await, *tombstone);
 }

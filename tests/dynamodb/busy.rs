@@ -57,7 +57,11 @@ async fn what_is_refused_for_a_moment_is_done_once() {
         }
         let selected = ground.select(node.next(), &sword, from_ref(&ann)).await;
         assert_eq!(selected.verdicts, [granted(1)], "{request} {refusal:?}");
-        assert_eq!((proxy.met(), truth.state(&sword).await), (3, selected.state), "{request} {refusal:?}");
+        assert_eq!(
+            (proxy.met(), truth.state(&sword).await),
+            (3, selected.into_inner().state),
+            "{request} {refusal:?}"
+        );
     }
 }
 

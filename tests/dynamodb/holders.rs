@@ -54,7 +54,7 @@ async fn any_number_of_holders_is_read_in_order_and_those_inside_are_made_up_for
             ground.create(node.next(), &sword, 150).await;
             let mut got = Vec::new();
             for some in contenders.chunks(50) {
-                got.extend(ground.select(node.next(), &sword, some).await.verdicts);
+                got.extend(ground.select(node.next(), &sword, some).await.into_inner().verdicts);
             }
             assert_eq!(got, (1..=150).map(granted).collect::<Vec<_>>(), "{options}");
             assert_eq!(inside_and_outside(&server, &ground).await, (inline, 150 - inline), "{options}");
@@ -70,10 +70,10 @@ async fn any_number_of_holders_is_read_in_order_and_those_inside_are_made_up_for
 
             // The first give it back: others take their places inside, and none is told twice or left out.
             for (gone, player) in contenders.iter().enumerate().take(10) {
-                let state = ground.release(node.next(), &sword, player).await.state;
+                let state = ground.release(node.next(), &sword, player).await;
                 check(&state);
                 let first: Vec<_> = everybody[gone + 1..].iter().take(HOLDERS_SHOWN).cloned().collect();
-                assert_eq!(told(state.holders), first, "{options}");
+                assert_eq!(told(state.into_inner().holders), first, "{options}");
             }
             assert_eq!(told(paged(&ground, 64).await), everybody[10..], "{options}");
             let (inside, outside) = inside_and_outside(&server, &ground).await;
@@ -96,13 +96,13 @@ async fn a_full_batch_gets_a_unit_each() {
             ground.create(node.next(), &sword, 128).await;
             let selected = ground.select(node.next(), &sword, &contenders).await;
             assert_eq!(selected.verdicts, (1..=128).map(granted).collect::<Vec<_>>(), "{options}");
-            assert_eq!((selected.repeated, ground.holders(&sword).await.len()), (false, 128), "{options}");
+            assert_eq!((selected.is_repeat(), ground.holders(&sword).await.len()), (false, 128), "{options}");
             let again = ground
                 .store
                 .select(node.numbered_call(2), &ground.room, &sword, &contenders, None)
                 .await
                 .unwrap();
-            assert!(again.repeated && again.state == selected.state, "{options}");
+            assert!(again.is_repeat() && again.state == selected.state, "{options}");
         }
     }
 }
@@ -135,7 +135,7 @@ async fn a_batch_that_was_left_half_done_is_finished_by_its_repeat() {
         let held =
             again.verdicts.iter().filter(|verdict| matches!(verdict, Verdict::AlreadyHeld { .. })).count();
         // What came in between has ended it: its grants follow each other.
-        assert_eq!((again.repeated, held), (true, if between { 98 } else { 128 }));
+        assert_eq!((again.is_repeat(), held), (true, if between { 98 } else { 128 }));
         assert_eq!(truth.state(&sword).await.held as usize, held + usize::from(between));
     }
 }

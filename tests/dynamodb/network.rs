@@ -37,21 +37,21 @@ async fn a_call_finds_out_what_became_of_a_write_that_was_cut_off() {
             for repeat in [false, true] {
                 let selected = store.select(call, &room, &sword, from_ref(&ann), None).await.unwrap();
                 assert!(is_first(selected.verdicts[0]), "{what}: {selected:?}");
-                assert!(selected.repeated || !repeat, "{what}");
+                assert!(selected.is_repeat() || !repeat, "{what}");
                 // A transaction that is sent again is known by its token, so that its answer is the first one's.
                 let again = arrived && write == ".PutItem";
-                assert!(repeat || selected.repeated == again, "{what}: {selected:?}");
+                assert!(repeat || selected.is_repeat() == again, "{what}: {selected:?}");
             }
             let call = node.next();
             proxy.next(restock, fault);
             for _ in 0..2 {
-                assert_eq!(store.restock(call, &room, &sword, 3, None).await.unwrap().state.units, 5, "{what}");
+                assert_eq!(store.restock(call, &room, &sword, 3, None).await.unwrap().units, 5, "{what}");
             }
             let call = node.next();
             proxy.next(write, fault);
             for _ in 0..2 {
                 let released = store.release(call, &room, &sword, &ann).await.unwrap();
-                assert_eq!(released.state.remaining, 5, "{what}");
+                assert_eq!(released.remaining, 5, "{what}");
             }
             assert_eq!((proxy.met(), truth.state(&sword).await.revision), (3, 3), "{what}");
             assert_eq!(truth.holders(&sword).await, [], "{what}");

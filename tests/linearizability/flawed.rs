@@ -9,7 +9,7 @@ use std::{
 
 use asset_arbiter::{
     model::{AssetName, AssetState, PlayerName, RoomName, Units},
-    store::{Call, Done, NodeId, Result, Selected, Store, StoreError, StoreErrorKind, Verdict},
+    store::{Applied, Call, NodeId, Result, Selected, Store, StoreError, StoreErrorKind, Verdict},
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -71,28 +71,33 @@ impl Flawed {
         self.flaw == flaw && self.changes.fetch_add(1, Relaxed).is_multiple_of(3)
     }
 
-    fn denial_from_memory(&self, players: &[PlayerName]) -> Option<Selected> {
+    fn denial_from_memory(&self, players: &[PlayerName]) -> Option<Applied<Selected>> {
         let state = self.sold_out.lock().take().filter(|_| self.flaw == Flaw::DeniesFromMemory)?;
         let holds = |player: &PlayerName| state.holders.iter().any(|grant| grant.player == *player);
-        (!players.iter().any(holds)).then(|| Selected {
-            verdicts: vec![Verdict::SoldOut; players.len()],
-            state: state.clone(),
-            repeated: false,
-        })
+        (!players.iter().any(holds)).then(|| denied(players, state.clone()))
     }
 
     fn denies(&self, error: &StoreError) -> bool {
         self.flaw == Flaw::DeniesLostReplies && error.kind() == StoreErrorKind::OutcomeUnknown
     }
 
-    async fn denial(&self, room: &RoomName, asset: &AssetName, players: &[PlayerName]) -> Result<Selected> {
+    async fn denial(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        players: &[PlayerName],
+    ) -> Result<Applied<Selected>> {
         let state = self.inner.asset(room, asset).await?;
-        Ok(Selected { verdicts: vec![Verdict::SoldOut; players.len()], state, repeated: false })
+        Ok(denied(players, state))
     }
 
     async fn before(&self, room: &RoomName, asset: &AssetName) -> Option<AssetState> {
         if self.flaw == Flaw::AnswersFromBefore { self.inner.asset(room, asset).await.ok() } else { None }
     }
+}
+
+fn denied(players: &[PlayerName], state: AssetState) -> Applied<Selected> {
+    Applied::Now(Selected { verdicts: vec![Verdict::SoldOut; players.len()], state })
 }
 
 #[async_trait]
@@ -108,7 +113,7 @@ impl Layer for Flawed {
         asset: &AssetName,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Selected> {
+    ) -> Result<Applied<Selected>> {
         if let Some(denial) = self.denial_from_memory(players) {
             return Ok(denial);
         }
@@ -125,8 +130,10 @@ impl Layer for Flawed {
         if selected.state.remaining == 0 {
             *self.sold_out.lock() = Some(selected.state.clone());
         }
-        for verdict in &mut selected.verdicts {
-            if self.flaw == Flaw::AwardsTwice && *verdict == Verdict::SoldOut && !selected.repeated {
+        if let Applied::Now(selected) = &mut selected
+            && self.flaw == Flaw::AwardsTwice
+        {
+            for verdict in selected.verdicts.iter_mut().filter(|verdict| **verdict == Verdict::SoldOut) {
                 *verdict = Verdict::Granted { revision: selected.state.revision };
             }
         }
@@ -139,16 +146,16 @@ impl Layer for Flawed {
         room: &RoomName,
         asset: &AssetName,
         player: &PlayerName,
-    ) -> Result<Done> {
+    ) -> Result<Applied<AssetState>> {
         let before = self.before(room, asset).await;
         if self.now_and_then(Flaw::LosesReleases) {
             let state = self.inner.asset(room, asset).await?;
             if let Some(place) = state.holders.iter().position(|grant| grant.player == *player) {
-                return Ok(Done { state: released(state, place), repeated: false });
+                return Ok(Applied::Now(released(state, place)));
             }
         }
         let done = self.inner.release(self.call(call, Flaw::ForgetsReleases), room, asset, player).await?;
-        Ok(Done { state: before.unwrap_or(done.state), ..done })
+        Ok(done.map(|state| before.unwrap_or(state)))
     }
 
     async fn restock(
@@ -158,7 +165,7 @@ impl Layer for Flawed {
         asset: &AssetName,
         n: Units,
         condition: Option<u64>,
-    ) -> Result<Done> {
+    ) -> Result<Applied<AssetState>> {
         let condition = condition.filter(|_| !self.now_and_then(Flaw::ForgetsConditions));
         self.inner.restock(self.call(call, Flaw::RestocksTwice), room, asset, n, condition).await
     }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use asset_arbiter::{
     arbiter::{Arbiter, Refusal},
     model::{ErrorCode, PlayerName, ServerMessage},
-    store::{Created, faulty::Faults},
+    store::{Applied, Created, faulty::Faults},
 };
 use fastrand::Rng;
 use tokio::time::{sleep, timeout};
@@ -132,9 +132,11 @@ impl Guest {
         }
     }
 
-    fn created(&self, Created { created, state, repeated }: &Created) -> Told {
-        let sight = if *repeated { Sight::not_after(state.revision) } else { Sight::of(state) };
-        let answer = if *created { Answer::Changed(sight) } else { Answer::Unchanged(Why::Exists, sight) };
+    fn created(&self, created: &Applied<Created>) -> Told {
+        let state = &created.state;
+        let sight = if created.is_repeat() { Sight::not_after(state.revision) } else { Sight::of(state) };
+        let answer =
+            if created.created { Answer::Changed(sight) } else { Answer::Unchanged(Why::Exists, sight) };
         Told(answer, Some(Sight::of(state)))
     }
 

@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use asset_arbiter::{
     model::{AssetState, PlayerName, Units},
-    store::{Created, Done, Result, Selected, Store, StoreErrorKind, Verdict},
+    store::{Applied, Result, Selected, Store, StoreErrorKind, Verdict},
 };
 use fastrand::Rng;
 use tokio::time::sleep;
@@ -92,7 +92,13 @@ impl Racer {
         }
     }
 
-    fn selected(&self, players: &[PlayerName], tickets: &[Ticket], selected: &Selected, in_doubt: bool) {
+    fn selected(
+        &self,
+        players: &[PlayerName],
+        tickets: &[Ticket],
+        selected: &Applied<Selected>,
+        in_doubt: bool,
+    ) {
         let state = &selected.state;
         for ((player, &ticket), verdict) in players.iter().zip(tickets).zip(&selected.verdicts) {
             let answer = match *verdict {
@@ -102,13 +108,13 @@ impl Racer {
                     Answer::Changed(Sight { units: Some(state.units), ..Sight::counter(revision, remaining) })
                 }
                 // Who holds shows in the state that came with it.
-                Verdict::AlreadyHeld { .. } if in_doubt || selected.repeated => Answer::Found,
+                Verdict::AlreadyHeld { .. } if in_doubt || selected.is_repeat() => Answer::Found,
                 Verdict::AlreadyHeld { revision } => {
                     let holder = Some((revision, player.clone()));
                     Answer::Unchanged(Why::AlreadyHeld, Sight { holder, ..Sight::default() })
                 }
                 // Denied then, or granted and released since: a look-up cannot tell.
-                Verdict::SoldOut if selected.repeated => {
+                Verdict::SoldOut if selected.is_repeat() => {
                     self.arena.recorder.give_up(ticket, Duration::ZERO);
                     continue;
                 }
@@ -125,12 +131,14 @@ impl Racer {
         match self.settle(|| arena.faulty.create(call, &arena.room, &arena.asset, units)).await {
             None => self.give_up(ticket),
             Some(Settled { answer: Ok(created), since, in_doubt }) => {
-                let Created { created, state, repeated } = created;
-                let sight = seen(&state, repeated || in_doubt);
-                let answer =
-                    if created { Answer::Changed(sight) } else { Answer::Unchanged(Why::Exists, sight) };
+                let sight = seen(&created.state, created.is_repeat() || in_doubt);
+                let answer = if created.created {
+                    Answer::Changed(sight)
+                } else {
+                    Answer::Unchanged(Why::Exists, sight)
+                };
                 arena.recorder.answer(ticket, answer);
-                arena.recorder.look(&self.name, since, Sight::of(&state));
+                arena.recorder.look(&self.name, since, Sight::of(&created.state));
                 return true;
             }
             Some(Settled { answer: Err(error), .. }) => self.refused(ticket, error.kind()),
@@ -153,8 +161,8 @@ impl Racer {
             .await;
         match settled {
             None => self.give_up(ticket),
-            Some(Settled { answer: Ok(Done { state, repeated }), since, in_doubt }) => {
-                arena.recorder.answer(ticket, Answer::Changed(seen(&state, repeated || in_doubt)));
+            Some(Settled { answer: Ok(state), since, in_doubt }) => {
+                arena.recorder.answer(ticket, Answer::Changed(seen(&state, state.is_repeat() || in_doubt)));
                 arena.recorder.look(&self.name, since, Sight::of(&state));
             }
             Some(Settled { answer: Err(error), .. }) => self.refused(ticket, error.kind()),

@@ -4,7 +4,7 @@ use std::{slice::from_ref, time::Duration};
 
 use asset_arbiter::{
     model::PlayerName,
-    store::{Result, Selected, StoreErrorKind, Verdict},
+    store::{Applied, Call, Result, Selected, StoreErrorKind, Verdict},
 };
 use tonic::Code;
 
@@ -15,7 +15,7 @@ use crate::{
     remote::network::{LATE, a_cut_is_found_out},
 };
 
-async fn select(ground: &Ground, call: asset_arbiter::store::Call, player: &PlayerName) -> Result<Selected> {
+async fn select(ground: &Ground, call: Call, player: &PlayerName) -> Result<Applied<Selected>> {
     ground.store.select(call, &ground.room, &asset("sword"), from_ref(player), None).await
 }
 
@@ -49,7 +49,7 @@ async fn a_write_that_arrives_twice_is_not_taken_for_somebody_elses() {
     assert_eq!(select(&ground, node.next(), &ann).await.unwrap().verdicts, [granted(1)]);
     momento.next("set_if", Fault::TwiceAnsweredLast);
     let second = select(&ground, node.next(), &bob).await.unwrap();
-    assert_eq!((second.repeated, &*second.verdicts), (true, &[already(2)][..]), "it finds its own change");
+    assert_eq!((second.is_repeat(), &*second.verdicts), (true, &[already(2)][..]), "it finds its own change");
     let state = truth.state(&sword).await;
     assert_eq!((state.revision, state.held, momento.met()), (2, 2, 2));
 }
@@ -63,14 +63,14 @@ async fn a_write_that_arrives_again_later_changes_nothing() {
     truth.create(other.next(), &sword, 1).await;
     momento.next("set_if", Fault::Again(LATE));
     assert_eq!(select(&ground, node.next(), &ann).await.unwrap().verdicts, [granted(1)]);
-    let freed = truth.release(other.next(), &sword, &ann).await.state;
+    let freed = truth.release(other.next(), &sword, &ann).await;
     momento.settled().await;
-    assert_eq!(truth.state(&sword).await, freed, "ann gave it back");
+    assert_eq!(truth.state(&sword).await, *freed, "ann gave it back");
 
     select(&ground, node.next(), &ann).await.unwrap();
     momento.next("set_if", Fault::Again(LATE));
     ground.release(node.next(), &sword, &ann).await;
-    let held = select(&truth, other.next(), &ann).await.unwrap().state;
+    let held = select(&truth, other.next(), &ann).await.unwrap().into_inner().state;
     momento.settled().await;
     assert_eq!(truth.state(&sword).await, held, "ann got it anew");
 }
@@ -87,7 +87,7 @@ async fn a_write_that_takes_effect_late_is_found() {
     assert_eq!(refusal(select(&ground, call, &ann).await), StoreErrorKind::OutcomeUnknown);
     momento.settled().await;
     let again = select(&ground, call, &ann).await.unwrap();
-    assert_eq!((again.repeated, &*again.verdicts), (true, &[already(1)][..]));
+    assert_eq!((again.is_repeat(), &*again.verdicts), (true, &[already(1)][..]));
     assert_eq!(select(&truth, Node::new().next(), &bob).await.unwrap().verdicts, [Verdict::SoldOut]);
 
     // And if somebody was quicker, it finds another asset and does nothing.
@@ -95,9 +95,9 @@ async fn a_write_that_takes_effect_late_is_found() {
     let call = node.next();
     momento.next("set_if", Fault::Late(Duration::from_millis(1500)));
     assert_eq!(refusal(select(&ground, call, &bob).await), StoreErrorKind::OutcomeUnknown);
-    let quicker = truth.restock(Node::new().next(), &sword, 1).await.state;
+    let quicker = truth.restock(Node::new().next(), &sword, 1).await;
     momento.settled().await;
-    assert_eq!(truth.state(&sword).await, quicker);
+    assert_eq!(truth.state(&sword).await, *quicker);
 }
 
 /// A creation cannot be told from one of an asset that was there before, but for the mark that lies in its place.

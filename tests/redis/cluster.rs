@@ -139,7 +139,7 @@ async fn ask(ground: &Ground, node: &Node, asset: &AssetName, player: &PlayerNam
             answer => Some(answer.unwrap()),
         });
         let selected = answer.await;
-        if !(selected.repeated && selected.verdicts == [Verdict::SoldOut]) {
+        if !(selected.is_repeat() && selected.verdicts == [Verdict::SoldOut]) {
             return selected.verdicts[0];
         }
     }

@@ -111,7 +111,7 @@ async fn what_the_server_refuses_did_not_happen() {
         let server = engine.start();
         let ground = Ground::new(store(&server.url()).await);
         let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
-        let before = ground.create(node.next(), &sword, 1).await.state;
+        let before = ground.create(node.next(), &sword, 1).await.into_inner().state;
         let no_port = engine.start().port.to_string();
         let reasons: [(&[&str], &[&str]); 3] = [
             (&["CONFIG", "SET", "maxmemory", "1"], &["CONFIG", "SET", "maxmemory", "0"]),

@@ -65,7 +65,7 @@ async fn what_no_replica_has_is_not_known_to_last() {
         replica.process.resume();
         let select = async || second.select(call, room, &sword, from_ref(&ann), None).await.ok();
         let told = eventually("the replica to have the grant", select).await;
-        assert_eq!((told.repeated, &*told.verdicts), (true, &[already(1)][..]));
+        assert_eq!((told.is_repeat(), &*told.verdicts), (true, &[already(1)][..]));
         assert_eq!(replica.ask::<usize>(&["DBSIZE"]), 4, "the replica has it");
     }
 }

@@ -70,9 +70,9 @@ pub async fn repeats_take_effect_once(Sides { proxy, ground, truth, write, resto
     assert_eq!((truth.state(&sword).await.revision, truth.holders(&sword).await.len()), (1, 1));
     proxy.next(write, Fault::Again(LATE));
     assert_eq!(ground.select(node.next(), &sword, from_ref(&bob)).await.verdicts, [granted(2)]);
-    let before = truth.release(other.next(), &sword, &bob).await.state;
+    let before = truth.release(other.next(), &sword, &bob).await;
     proxy.settled().await;
-    assert_eq!(truth.state(&sword).await, before, "bob gave it back");
+    assert_eq!(truth.state(&sword).await, *before, "bob gave it back");
     assert_eq!(truth.holders(&sword).await.len(), 1);
 
     truth.select(other.next(), &sword, from_ref(&bob)).await;
@@ -82,7 +82,7 @@ pub async fn repeats_take_effect_once(Sides { proxy, ground, truth, write, resto
     assert_eq!((truth.state(&sword).await.remaining, truth.state(&sword).await.revision), (4, 5));
     proxy.next(write, Fault::Again(LATE));
     ground.release(node.next(), &sword, &bob).await;
-    let before = truth.select(other.next(), &sword, from_ref(&bob)).await.state;
+    let before = truth.select(other.next(), &sword, from_ref(&bob)).await.into_inner().state;
     proxy.settled().await;
     assert_eq!(truth.state(&sword).await, before, "bob got it anew");
 
@@ -92,9 +92,9 @@ pub async fn repeats_take_effect_once(Sides { proxy, ground, truth, write, resto
     assert_eq!(truth.state(&sword).await.units, 8);
     proxy.next(restock, Fault::Again(LATE));
     ground.restock(node.next(), &sword, 3).await;
-    let before = truth.release(other.next(), &sword, &bob).await.state;
+    let before = truth.release(other.next(), &sword, &bob).await;
     proxy.settled().await;
-    assert_eq!((proxy.met(), truth.state(&sword).await), (6, before), "11 units");
+    assert_eq!((proxy.met(), truth.state(&sword).await), (6, before.into_inner()), "11 units");
     assert!(truth.holders(&sword).await.is_empty());
 }
 
@@ -117,22 +117,22 @@ pub async fn a_cut_is_found_out<F: Copy + Debug>(
     lose(fault);
     assert_eq!(refusal(select().await), StoreErrorKind::OutcomeUnknown, "{fault:?}");
     let again = answered(select).await;
-    assert!(fits(again.repeated), "{fault:?}: {again:?}");
-    assert_eq!(again.verdicts, [if again.repeated { already(1) } else { granted(1) }], "{fault:?}");
+    assert!(fits(again.is_repeat()), "{fault:?}: {again:?}");
+    assert_eq!(again.verdicts, [if again.is_repeat() { already(1) } else { granted(1) }], "{fault:?}");
 
     let call = node.next();
     let restock = || store.restock(call, room, &sword, 3, None);
     lose(fault);
     assert_eq!(refusal(restock().await), StoreErrorKind::OutcomeUnknown, "{fault:?}");
     let again = answered(restock).await;
-    assert!(fits(again.repeated) && again.state.units == 5, "{fault:?}: {again:?}");
+    assert!(fits(again.is_repeat()) && again.units == 5, "{fault:?}: {again:?}");
 
     let call = node.next();
     let release = || store.release(call, room, &sword, &ann);
     lose(fault);
     assert_eq!(refusal(release().await), StoreErrorKind::OutcomeUnknown, "{fault:?}");
     let again = answered(release).await;
-    assert!(fits(again.repeated) && again.state.remaining == 5, "{fault:?}: {again:?}");
+    assert!(fits(again.is_repeat()) && again.remaining == 5, "{fault:?}: {again:?}");
     assert_eq!(truth.state(&sword).await.revision, 3, "{fault:?}");
 }
 

@@ -1,11 +1,11 @@
 use std::sync::Arc;
 
-use asset_arbiter::store::{Result, Store};
+use asset_arbiter::store::{Applied, Result, Store};
 use async_trait::async_trait;
 use tokio::time::{Duration, Instant, sleep};
 
 use crate::{
-    conformance::layer::{Answer, Forwarded, Layer, Target},
+    conformance::layer::{Forwarded, Layer, Target},
     engines::PATIENCE,
 };
 
@@ -21,7 +21,7 @@ impl Layer for Patient {
         &*self.0
     }
 
-    async fn run_change<T: Answer>(&self, _: Target<'_>, run: Forwarded<'_, T>) -> Result<T> {
+    async fn run_change<T: Send>(&self, _: Target<'_>, run: Forwarded<'_, Applied<T>>) -> Result<Applied<T>> {
         let answer = run().await;
         if answer.as_ref().is_err_and(|error| error.kind().temporary()) {
             sleep(BREATH).await;

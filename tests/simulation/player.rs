@@ -204,8 +204,8 @@ impl Player {
                 // Of the others everybody knows with how many units they begin.
                 let more = if plan.made == Made::First { more } else { 0 };
                 match arbiter.create(room, asset, plan.units(asset) + more).await {
-                    Ok(Created { created: false, .. }) => Ok(Outcome::Refused),
-                    answer => answers::of_state(world, deed, answer.map(|created| created.state)),
+                    Ok(created) if !created.created => Ok(Outcome::Refused),
+                    answer => answers::of_state(world, deed, answer.map(|created| created.into_inner().state)),
                 }
             }
             Deed::Remove(asset) => match arbiter.remove_asset(room, asset).await {

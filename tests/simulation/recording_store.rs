@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use asset_arbiter::{
     model::{AssetName, AssetState, PlayerName, RoomName, Units},
-    store::{Call, Created, Done, MemoryStore, Result, Selected, Store, Verdict},
+    store::{Applied, Call, Created, MemoryStore, Result, Selected, Store, Verdict},
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -157,9 +157,15 @@ impl RecordingStore {
         }
     }
 
-    fn note_done(&self, call: Call, done: &Done, change: impl FnOnce(&AssetState) -> Change, deed: Deed) {
-        if !done.repeated {
-            self.note(call, &done.state.asset, done.state.revision, change(&done.state), deed);
+    fn note_done(
+        &self,
+        call: Call,
+        done: &Applied<AssetState>,
+        change: impl FnOnce(&AssetState) -> Change,
+        deed: Deed,
+    ) {
+        if let Applied::Now(state) = done {
+            self.note(call, &state.asset, state.revision, change(state), deed);
         }
     }
 }
@@ -180,10 +186,16 @@ impl Layer for RecordingStore {
         true
     }
 
-    async fn create(&self, call: Call, room: &RoomName, asset: &AssetName, units: Units) -> Result<Created> {
+    async fn create(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+        units: Units,
+    ) -> Result<Applied<Created>> {
         let created = self.inner.create(call, room, asset, units).await?;
         let state = &created.state;
-        if created.created && !created.repeated {
+        if created.created && !created.is_repeat() {
             let change = Change::Changed { units, remaining: units };
             self.note(call, asset, state.revision, change, Deed::Create(asset.clone()));
         }
@@ -197,7 +209,7 @@ impl Layer for RecordingStore {
         asset: &AssetName,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Selected> {
+    ) -> Result<Applied<Selected>> {
         let selected = self.inner.select(call, room, asset, players, create).await?;
         let state = &selected.state;
         for (player, verdict) in players.iter().zip(&selected.verdicts) {
@@ -216,7 +228,7 @@ impl Layer for RecordingStore {
         room: &RoomName,
         asset: &AssetName,
         player: &PlayerName,
-    ) -> Result<Done> {
+    ) -> Result<Applied<AssetState>> {
         let done = self.inner.release(call, room, asset, player).await?;
         let change =
             |state: &AssetState| Change::Released { player: player.clone(), remaining: state.remaining };
@@ -231,14 +243,19 @@ impl Layer for RecordingStore {
         asset: &AssetName,
         n: Units,
         condition: Option<u64>,
-    ) -> Result<Done> {
+    ) -> Result<Applied<AssetState>> {
         let done = self.inner.restock(call, room, asset, n, condition).await?;
         let change = |state: &AssetState| Change::Changed { units: state.units, remaining: state.remaining };
         self.note_done(call, &done, change, Deed::Restock(asset.clone()));
         Ok(done)
     }
 
-    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName) -> Result<Done> {
+    async fn remove_asset(
+        &self,
+        call: Call,
+        room: &RoomName,
+        asset: &AssetName,
+    ) -> Result<Applied<AssetState>> {
         let done = self.inner.remove_asset(call, room, asset).await?;
         self.note_done(call, &done, |_| Change::Removed, Deed::Remove(asset.clone()));
         Ok(done)

@@ -5,13 +5,13 @@ use std::{collections::BTreeSet, sync::Arc};
 use asset_arbiter::{
     bus::{Bus, BusError, BusMessage, Incoming},
     model::{AssetName, AssetState, PlayerName, RevisionRow, RoomName, Units},
-    store::{Call, Result, Selected, Store},
+    store::{Applied, Call, Result, Selected, Store},
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use crate::conformance::layer::{Answer, Forwarded, Layer, Layered, Target};
+use crate::conformance::layer::{Forwarded, Layer, Layered, Target};
 
 use super::recording_store::RecordingStore;
 
@@ -55,11 +55,11 @@ impl Layer for Witness {
         &*self.inner
     }
 
-    async fn run_change<T: Answer>(
+    async fn run_change<T: Send>(
         &self,
         Target { asset, .. }: Target<'_>,
-        run: Forwarded<'_, T>,
-    ) -> Result<T> {
+        run: Forwarded<'_, Applied<T>>,
+    ) -> Result<Applied<T>> {
         self.saw(asset, run().await)
     }
 
@@ -70,7 +70,7 @@ impl Layer for Witness {
         asset: &AssetName,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Selected> {
+    ) -> Result<Applied<Selected>> {
         let create = create.or(self.makes_anew);
         if create.is_some() && self.seen.0.lock().contains(asset) {
             self.recording

@@ -28,10 +28,11 @@ async fn everything_is_there_after_a_restart() {
     let ground = Ground { store: db_file.open(), room };
     let after = (ground.snapshot().await, ground.revisions().await, ground.held_by(&player("bob")).await);
     assert_eq!(after, before);
-    assert!(ground.release(release, &sword, &player("ann")).await.repeated, "calls are remembered, too");
-    assert!(ground.restock(restock, &shield, 3).await.repeated);
+    assert!(ground.release(release, &sword, &player("ann")).await.is_repeat(), "calls are remembered, too");
+    assert!(ground.restock(restock, &shield, 3).await.is_repeat());
     assert_eq!(ground.snapshot().await, before.0);
-    let verdicts = ground.select(node.next(), &sword, &players(["cat", "bob", "dan"])).await.verdicts;
+    let verdicts =
+        ground.select(node.next(), &sword, &players(["cat", "bob", "dan"])).await.into_inner().verdicts;
     assert_eq!(verdicts, [granted(4), already(2), Verdict::SoldOut]);
 }
 

@@ -2,7 +2,7 @@ use std::{pin::pin, sync::Arc};
 
 use asset_arbiter::{
     model::{AssetName, PlayerName},
-    store::{Call, Result, Selected, Store, StoreErrorKind, Verdict},
+    store::{Applied, Call, Result, Selected, Store, StoreErrorKind, Verdict},
 };
 use futures::{future::join_all, poll};
 
@@ -31,7 +31,7 @@ impl Players {
     }
 
     /// Asks for good players everywhere, and at one asset for a bad one after a good one.
-    async fn select(&self, meanwhile: impl FnOnce()) -> Vec<Result<Selected>> {
+    async fn select(&self, meanwhile: impl FnOnce()) -> Vec<Result<Applied<Selected>>> {
         let (good, bad) = (team("good", 2), bad());
         let (store, room) = (&self.ground.store, &self.ground.room);
         let asks = self.asks.iter().enumerate().map(|(index, (call, asset))| {
@@ -44,12 +44,12 @@ impl Players {
     }
 
     /// Selects while the file is locked, so that all changes are in one group.
-    async fn select_in_one_group(&self, neighbour: &Neighbour) -> Vec<Result<Selected>> {
+    async fn select_in_one_group(&self, neighbour: &Neighbour) -> Vec<Result<Applied<Selected>>> {
         neighbour.lock();
         self.select(|| neighbour.unlock()).await
     }
 
-    async fn assert_the_others_are_granted(&self, answers: &[Result<Selected>]) {
+    async fn assert_the_others_are_granted(&self, answers: &[Result<Applied<Selected>>]) {
         for (index, ((_, asset), answer)) in self.asks.iter().zip(answers).enumerate() {
             if index == BAD {
                 continue;
@@ -67,7 +67,7 @@ impl Players {
         assert_eq!((state.revision, state.held, state.remaining), (0, 0, 5));
         neighbour.run("DROP TRIGGER bad");
         let again = self.ground.select(*call, asset, &bad()).await;
-        assert!(!again.repeated);
+        assert!(!again.is_repeat());
         assert_eq!(again.verdicts, [granted(1), granted(2)]);
     }
 }
@@ -190,5 +190,5 @@ async fn a_refusal_that_rests_on_a_failed_commit_is_not_answered() {
     assert_eq!(refusal(removed), StoreErrorKind::OutcomeUnknown);
     assert_eq!(refusal(selected), StoreErrorKind::OutcomeUnknown, "not unknown_asset: it is still there");
     let again = ground.select(call, &sword, &ann).await;
-    assert_eq!((&*again.verdicts, again.repeated), (&[granted(1)][..], false), "nor remembered");
+    assert_eq!((&*again.verdicts, again.is_repeat()), (&[granted(1)][..], false), "nor remembered");
 }

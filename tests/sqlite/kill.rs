@@ -109,7 +109,7 @@ async fn race(store: Arc<dyn Store>, run: u32, racer: usize) {
         let name = asset(&format!("asset-{run:08x}-{lap}"));
         let contenders = team(&format!("p{racer}"), 3);
         let selected = store.select(node.next(), &room, &name, &contenders, Some(UNITS)).await.unwrap();
-        for (player, verdict) in contenders.iter().zip(selected.verdicts) {
+        for (player, verdict) in contenders.iter().zip(selected.into_inner().verdicts) {
             if let Verdict::Granted { revision } = verdict {
                 // One write per line, so that lines of racers do not mix.
                 let line = format!("told {name} {revision} {player} .\n");

@@ -83,7 +83,7 @@ async fn of_many_who_come_in_between_each_other_nobody_is_lost() {
             let call = Node::new().next();
             loop {
                 match ground.store.select(call, &ground.room, &sword, &players, None).await {
-                    Ok(selected) => return selected.verdicts,
+                    Ok(selected) => return selected.into_inner().verdicts,
                     Err(error) => assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}"),
                 }
             }
@@ -122,11 +122,11 @@ async fn a_select_of_more_than_one_write_takes_is_one_select_to_its_caller() {
     let call = node.next();
     let selected = ground.select(call, &sword, &crowd).await;
     let firsts = (1..=5).map(granted).chain([Verdict::SoldOut; 2]).collect::<Vec<_>>();
-    assert_eq!((selected.verdicts, selected.repeated), (firsts, false));
+    assert_eq!((&selected.verdicts, selected.is_repeat()), (&firsts, false));
     assert_eq!(backend.writes.load(Relaxed), 4, "it was made, then 2 and 2 and 1");
     let again = ground.select(call, &sword, &crowd).await;
     let firsts = (1..=5).map(already).chain([Verdict::SoldOut; 2]).collect::<Vec<_>>();
-    assert_eq!((again.verdicts, again.repeated, again.state), (firsts, true, selected.state));
+    assert_eq!((&again.verdicts, again.is_repeat(), &again.state), (&firsts, true, &selected.state));
 }
 
 /// The second copy of a duplicated write is answered as stale.
@@ -138,7 +138,7 @@ async fn a_write_that_was_made_after_all_is_found_by_its_own_call() {
     ground.create(node.next(), &sword, 2).await;
     *backend.trick.lock() = Some(|_| {});
     let selected = ground.select(node.next(), &sword, from_ref(&ann)).await;
-    assert_eq!((selected.verdicts, selected.repeated), (vec![already(1)], true));
+    assert_eq!((&*selected.verdicts, selected.is_repeat()), (&[already(1)][..], true));
 
     // Now the winners cannot be known any more.
     *backend.trick.lock() = Some(|document| {
