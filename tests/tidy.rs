@@ -243,7 +243,7 @@ fn comments_and_tests_are_left_out() {
         ("a // b\nc", "a     \nc"),
         ("#[cfg(test)]\nuse a::{\n    b,\n};\nc", "____________\n________\n______\n__\nc"),
         ("    #[cfg(test)]\n    a: B,\n    c: D,", "________________\n_________\n    c: D,"),
-        ("#[cfg(test)]\n#[path = \"a\"]\nmod a;\nb", "____________\n______________\n______\nb"),
+        ("#[cfg(test)]\n#[path = \"a\"]\nmod a;\nb", "____________\n_____________\n______\nb"),
     ] {
         assert_eq!(code::bare_without_tests(source), expected.replace('_', " "), "{source}");
     }

@@ -73,8 +73,11 @@ pub fn find<E>(engine: &str, how: &str, find: impl FnOnce() -> Option<E>) -> Opt
     found
 }
 
+/// Looks for one engine.
+type Find<E> = fn() -> Option<E>;
+
 /// Every one of these engines that was asked for and is there.
-pub fn all<E>(engines: [(&str, fn() -> Option<E>); 2]) -> Vec<E> {
+pub fn all<E>(engines: [(&str, Find<E>); 2]) -> Vec<E> {
     let selected: Vec<_> = engines.into_iter().filter(|(engine, _)| selected(engine)).collect();
     if selected.is_empty() {
         not_selected(engines[0].0);

@@ -3,7 +3,7 @@
 /// Source without its line comments; lines and offsets stay as they were.
 pub fn bare(source: &str) -> String {
     let code = |line: &str| match line.find("//") {
-        Some(comment) => format!("{:width$}", &line[..comment], width = line.len()),
+        Some(comment) => line[..comment].to_owned() + &" ".repeat(line.len() - comment),
         None => line.to_owned(),
     };
     source.lines().map(code).collect::<Vec<_>>().join("\n")

@@ -1,5 +1,12 @@
 //! Whatever is wrong with a request, the answer is a fitting status and `{"code","message"}`.
 
+use std::sync::Arc;
+
+use asset_arbiter::store::{
+    MemoryStore,
+    faulty::{Faults, Faulty},
+};
+
 use crate::server::Server;
 
 fn bad(code: &str) -> (u16, String) {
@@ -282,8 +289,9 @@ async fn a_compressed_body_is_refused() {
 
 #[tokio::test]
 async fn a_store_that_is_away_is_temporary() {
-    let server = Server::start().await;
-    server.store.refuse();
+    let store = Faulty::new(Arc::new(MemoryStore::default()), 0, Faults::default()).as_shared();
+    store.refuse();
+    let server = Server::on(Arc::new(store)).await;
     for (method, path, body) in [
         ("PUT", "/v1/rooms/r/assets/a", r#"{"units":1}"#),
         ("POST", "/v1/rooms/r/assets/a/select", r#"{"player":"ada"}"#),
