@@ -120,23 +120,23 @@ impl Arbiter {
         let registry = Registry::new(Arc::clone(&node.clock), Arc::clone(&node.bus), Arc::clone(&regressed));
         let readiness = Arc::new(Readiness::new());
         let calls = StoreCalls::new(node.clone(), registry.clone(), readiness.clone());
-        let holdings = Arc::new(Holdings::new(node.clone(), calls.clone()));
+        let holdings = Arc::new(Holdings { node: node.clone(), calls: calls.clone() });
         let regression =
             Regression::new(node.clone(), calls.clone(), holdings.clone(), registry.clone(), regressed);
         let repair = Repair::new(node.clone(), calls.clone(), holdings, regression.clone());
         let events = Events::new(node.clone(), calls.clone(), repair.clone(), regression.clone());
         let selects = Selects::new(node.clone(), calls.clone(), regression.clone(), events.clone());
         let commands = Commands::new(node.clone(), calls.clone(), regression.clone(), events.clone());
-        let batches = Batches::new(node.clone(), selects, commands);
+        let batches = Arc::new(Batches { node: node.clone(), selects, commands });
         let heartbeats = Heartbeats::new(node.clone(), registry.clone());
-        let rooms = Arc::new(Rooms::new(
-            node.clone(),
-            calls.clone(),
-            registry.clone(),
-            regression.clone(),
-            repair.clone(),
-            heartbeats.clone(),
-        ));
+        let rooms = Arc::new(Rooms {
+            node: node.clone(),
+            calls: calls.clone(),
+            registry: registry.clone(),
+            regression: regression.clone(),
+            repair: repair.clone(),
+            heartbeats: heartbeats.clone(),
+        });
         let joins =
             Joins::new(node.clone(), rooms.clone(), repair.clone(), batches.clone(), heartbeats.clone());
         let resync = Resync::new(node.clone(), calls.clone(), repair, regression.clone());

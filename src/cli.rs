@@ -15,7 +15,6 @@ mod reach;
 mod say;
 mod serve_args;
 mod start;
-mod summary;
 mod values;
 
 use std::process::{self, ExitCode};

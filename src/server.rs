@@ -6,7 +6,6 @@ mod settings;
 mod accept;
 mod connection;
 mod connection_limit;
-mod drain;
 mod head_watch;
 mod linger;
 mod listen;
@@ -38,7 +37,7 @@ mod player_log;
 mod rate_limit;
 mod session;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 pub use app::App;
 pub use auth::{InvalidSecret, Secret};
@@ -46,7 +45,15 @@ pub use exporter::Metrics;
 pub use listen::listen;
 pub use origins::{InvalidOrigin, Origin};
 pub use settings::Settings;
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+/// Requests that reached a socket before the shutdown are answered. The runtime notices them only when it next polls
+/// its sockets, which this pause allows for.
+const LAST_LOOK: Duration = Duration::from_millis(20);
 
 /// Serves `app` on `listener` until `shutdown` is ready, then drains: answers every request that reached a socket and
 /// tells every WebSocket to reconnect elsewhere. Returns when all connections are closed, or after
@@ -66,7 +73,21 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future<O
         () = vital.guard("accepting connections", accept::accept(&listener, &app, &router)) => {}
     }
     drop(listener);
-    drain::drain(&app).await;
+    drain(&app).await;
+}
+
+/// Answers pending requests and closes WebSockets. Returns when no connection is left, or after the drain timeout.
+async fn drain(app: &App) {
+    tracing::info!(connections = app.tcp_connections.taken(), "draining");
+    app.draining.cancel();
+    app.arbiter.farewell().await;
+    sleep(LAST_LOOK).await;
+    app.connections.drain().await;
+    if timeout(app.settings.drain_timeout, app.tcp_connections.empty()).await.is_err() {
+        tracing::warn!(connections = app.tcp_connections.taken(), "drain timeout: cutting what is left");
+    } else {
+        tracing::info!("drained");
+    }
 }
 
 /// The background tasks. They stop when the set is dropped.

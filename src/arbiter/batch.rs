@@ -16,15 +16,11 @@ use crate::model::AssetName;
 /// Runs the batches of every asset.
 pub(super) struct Batches {
     pub(super) node: Arc<Node>,
-    selects: Selects,
-    commands: Commands,
+    pub(super) selects: Selects,
+    pub(super) commands: Commands,
 }
 
 impl Batches {
-    pub(super) fn new(node: Arc<Node>, selects: Selects, commands: Commands) -> Arc<Self> {
-        Arc::new(Self { node, selects, commands })
-    }
-
     /// Queues a change of an asset. If the store answers at once, the change is done when this returns. Otherwise it
     /// goes on in a task of its own, so that a client that disconnects cancels nothing that was sent.
     pub(super) fn submit(self: &Arc<Self>, room: &RoomHandle, asset: AssetName, job: Job) {

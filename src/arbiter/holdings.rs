@@ -7,18 +7,14 @@ use crate::model::{AssetName, PlayerName};
 
 /// Asks the store what players hold.
 pub(super) struct Holdings {
-    node: Arc<Node>,
-    calls: Arc<StoreCalls>,
+    pub(super) node: Arc<Node>,
+    pub(super) calls: Arc<StoreCalls>,
 }
 
 /// Assets whose view is older than a holding that the store reported, each with the revision of that grant.
 pub(super) type Behind = Vec<(AssetName, u64)>;
 
 impl Holdings {
-    pub(super) fn new(node: Arc<Node>, calls: Arc<StoreCalls>) -> Self {
-        Self { node, calls }
-    }
-
     /// Asks for a player whose holdings are unknown. While the store is unreachable, the view's first holders must do.
     ///
     /// The caller must repair what is behind before it waits for anything else, because until then a select may create

@@ -1,59 +1,34 @@
 //! Counts the store calls in flight, so that the store is not closed under them.
 
-use std::{
-    sync::atomic::{
-        AtomicBool, AtomicUsize,
-        Ordering::{Relaxed, SeqCst},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
+use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 /// How long [`InFlight::stop`] waits: the callers of these calls are disconnected already.
 const LAST_CALLS: Duration = Duration::from_secs(1);
-const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 #[derive(Debug, Default)]
-pub(super) struct InFlight {
-    calls: AtomicUsize,
-    ending: AtomicBool,
-}
-
-/// A store call that is in flight until this is dropped.
-pub(super) struct Guard<'a>(&'a InFlight);
+pub(super) struct InFlight(TaskTracker);
 
 impl InFlight {
-    /// `None` after [`stop`](Self::stop) was called.
-    pub(super) fn begin(&self) -> Option<Guard<'_>> {
-        // The count comes first, so that either `stop` sees the call, or the call sees `ending`.
-        self.calls.fetch_add(1, SeqCst);
-        let call = Guard(self);
-        (!self.ending.load(SeqCst)).then_some(call)
+    /// A call is in flight until the token is dropped. `None` after [`stop`](Self::stop) was called.
+    pub(super) fn begin(&self) -> Option<TaskTrackerToken> {
+        // The token comes first, so that either `stop` waits for the call, or the call sees that it is too late.
+        let call = self.0.token();
+        (!self.is_ending()).then_some(call)
     }
 
     pub(super) fn is_ending(&self) -> bool {
-        self.ending.load(Relaxed)
+        self.0.is_closed()
     }
 
     /// Lets no call begin any more and waits for those in flight.
     pub(super) async fn stop(&self) {
-        self.ending.store(true, SeqCst);
-        let over = async {
-            while self.calls.load(SeqCst) > 0 {
-                sleep(LOOK_EVERY).await;
-            }
-        };
-        if timeout(LAST_CALLS, over).await.is_err() {
-            let calls = self.calls.load(SeqCst);
-            tracing::warn!(calls, "store calls are still under way: leaving them");
+        self.0.close();
+        if timeout(LAST_CALLS, self.0.wait()).await.is_err() {
+            tracing::warn!(calls = self.0.len(), "store calls are still under way: leaving them");
         }
-    }
-}
-
-impl Drop for Guard<'_> {
-    fn drop(&mut self) {
-        self.0.calls.fetch_sub(1, SeqCst);
     }
 }
 
@@ -61,7 +36,7 @@ impl Drop for Guard<'_> {
 mod tests {
     use std::sync::Arc;
 
-    use tokio::time::Instant;
+    use tokio::time::{Instant, sleep};
 
     use super::*;
     use crate::{

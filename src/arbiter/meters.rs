@@ -24,104 +24,67 @@ struct CallMeters {
     errors: [Counter; StoreErrorCause::ALL.len()],
 }
 
-/// How a select ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum SelectOutcome {
-    Granted,
-    AlreadyHeld,
-    SoldOut,
-    UnknownAsset,
-    LimitReached,
-    StoreUnavailable,
-    OutcomeUnknown,
-    Dropped,
+/// An enum whose variants are the values of a metric's label.
+macro_rules! labels {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $label:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum $name {
+            $($variant,)*
+        }
+
+        impl $name {
+            const ALL: [Self; [$($label),*].len()] = [$(Self::$variant),*];
+
+            pub(super) fn label(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $label,)*
+                }
+            }
+        }
+    };
 }
 
-/// A method of the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum StoreCall {
-    Create,
-    Select,
-    Release,
-    Restock,
-    RemoveAsset,
-    RemoveRoom,
-    Asset,
-    Snapshot,
-    Revisions,
-    Holders,
-    HeldBy,
-    Touch,
-    Ping,
+labels! {
+    /// How a select ended.
+    SelectOutcome {
+        Granted = "granted",
+        AlreadyHeld = "already_held",
+        SoldOut = "sold_out",
+        UnknownAsset = "unknown_asset",
+        LimitReached = "limit_reached",
+        StoreUnavailable = "store_unavailable",
+        OutcomeUnknown = "outcome_unknown",
+        Dropped = "dropped",
+    }
+}
+
+labels! {
+    /// A method of the store.
+    StoreCall {
+        Create = "create",
+        Select = "select",
+        Release = "release",
+        Restock = "restock",
+        RemoveAsset = "remove_asset",
+        RemoveRoom = "remove_room",
+        Asset = "asset",
+        Snapshot = "snapshot",
+        Revisions = "revisions",
+        Holders = "holders",
+        HeldBy = "held_by",
+        Touch = "keep",
+        Ping = "ping",
+    }
 }
 
 impl SelectOutcome {
-    const ALL: [Self; 8] = [
-        Self::Granted,
-        Self::AlreadyHeld,
-        Self::SoldOut,
-        Self::UnknownAsset,
-        Self::LimitReached,
-        Self::StoreUnavailable,
-        Self::OutcomeUnknown,
-        Self::Dropped,
-    ];
-
-    fn label(self) -> &'static str {
-        match self {
-            Self::Granted => "granted",
-            Self::AlreadyHeld => "already_held",
-            Self::SoldOut => "sold_out",
-            Self::UnknownAsset => "unknown_asset",
-            Self::LimitReached => "limit_reached",
-            Self::StoreUnavailable => "store_unavailable",
-            Self::OutcomeUnknown => "outcome_unknown",
-            Self::Dropped => "dropped",
-        }
-    }
-
     pub(super) fn of_error(code: ErrorCode) -> Self {
         match code {
             ErrorCode::UnknownAsset => Self::UnknownAsset,
             ErrorCode::LimitReached => Self::LimitReached,
             ErrorCode::OutcomeUnknown => Self::OutcomeUnknown,
             _ => Self::StoreUnavailable,
-        }
-    }
-}
-
-impl StoreCall {
-    const ALL: [Self; 13] = [
-        Self::Create,
-        Self::Select,
-        Self::Release,
-        Self::Restock,
-        Self::RemoveAsset,
-        Self::RemoveRoom,
-        Self::Asset,
-        Self::Snapshot,
-        Self::Revisions,
-        Self::Holders,
-        Self::HeldBy,
-        Self::Touch,
-        Self::Ping,
-    ];
-
-    pub(super) fn label(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Select => "select",
-            Self::Release => "release",
-            Self::Restock => "restock",
-            Self::RemoveAsset => "remove_asset",
-            Self::RemoveRoom => "remove_room",
-            Self::Asset => "asset",
-            Self::Snapshot => "snapshot",
-            Self::Revisions => "revisions",
-            Self::Holders => "holders",
-            Self::HeldBy => "held_by",
-            Self::Touch => "keep",
-            Self::Ping => "ping",
         }
     }
 }

@@ -220,15 +220,10 @@ impl Presence {
     }
 }
 
-impl Question {
-    fn new(number: u64) -> Self {
-        Self { number, struck: BTreeMap::new(), guessed: Vec::new() }
-    }
-}
-
 impl Held {
     fn unknown(number: u64) -> Self {
-        Self { granted: BTreeMap::new(), question: Some(Question::new(number)) }
+        let question = Question { number, struck: BTreeMap::new(), guessed: Vec::new() };
+        Self { granted: BTreeMap::new(), question: Some(question) }
     }
 
     /// What was guessed does not count any more; what was told since does.

@@ -113,14 +113,12 @@ impl Registry {
     /// Calls `visit` for every active room with its slot. Yields in between, so that a node with many rooms stays
     /// responsive.
     pub(super) async fn for_each(&self, mut visit: impl FnMut(usize, &Arc<Room>)) {
-        let (mut next, mut rooms) = (Some(0), Vec::new());
-        while let Some(from) = next {
-            next = self.slice(from, &mut rooms);
-            rooms.drain(..).filter(|(_, room)| !room.is_gone()).for_each(|(slot, room)| visit(slot, &room));
-            if next.is_some() {
-                tokio::task::yield_now().await;
+        let visit = |slot, room: &Arc<Room>| {
+            if !room.is_gone() {
+                visit(slot, room);
             }
-        }
+        };
+        self.slots.for_each(visit, tokio::task::yield_now).await;
     }
 
     /// Lets a few rooms go that nobody uses since `linger` milliseconds; true if there may be more.
@@ -256,7 +254,7 @@ impl Drop for RoomHandle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{bus, model::AssetState};
+    use crate::{arbiter::view::untouched, bus};
 
     fn registry() -> Arc<Registry> {
         Registry::new(Arc::new(Clock::start()), bus::open("local:").unwrap(), Arc::default())
@@ -273,17 +271,8 @@ mod tests {
 
     /// Something is stored in it.
     fn fill(room: &RoomHandle) {
-        let state = AssetState {
-            asset: "sword".parse().unwrap(),
-            units: 1,
-            remaining: 1,
-            revision: 0,
-            held: 0,
-            holders: Vec::new(),
-            removed: false,
-            origin: 0,
-        };
-        room.with(|room| room.view.load(vec![state]));
+        let sword = untouched(&"sword".parse().unwrap(), 1);
+        room.with(|room| room.view.load(vec![sword]));
     }
 
     #[tokio::test(start_paused = true)]

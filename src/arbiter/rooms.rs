@@ -21,22 +21,11 @@ pub(super) struct Rooms {
     pub(super) calls: Arc<StoreCalls>,
     pub(super) registry: Arc<Registry>,
     pub(super) regression: Arc<Regression>,
-    repair: Arc<Repair>,
-    heartbeats: Arc<Heartbeats>,
+    pub(super) repair: Arc<Repair>,
+    pub(super) heartbeats: Arc<Heartbeats>,
 }
 
 impl Rooms {
-    pub(super) fn new(
-        node: Arc<Node>,
-        calls: Arc<StoreCalls>,
-        registry: Arc<Registry>,
-        regression: Arc<Regression>,
-        repair: Arc<Repair>,
-        heartbeats: Arc<Heartbeats>,
-    ) -> Self {
-        Self { node, calls, registry, regression, repair, heartbeats }
-    }
-
     /// The room, active and loaded.
     ///
     /// # Errors

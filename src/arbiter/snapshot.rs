@@ -127,7 +127,7 @@ pub(super) fn welcome_frame(welcome: &Welcome<&RawValue>) -> Bytes {
 mod tests {
     use super::*;
     use crate::{
-        arbiter::parts::Parts,
+        arbiter::{parts::Parts, view::untouched},
         model::{AssetState, Grant, ServerMessage, limits::FRAME_BYTES},
     };
 
@@ -138,14 +138,11 @@ mod tests {
             revision: 0,
         };
         let asset = |n: usize| AssetState {
-            asset: format!("asset-{n:0>50}").parse().unwrap(),
-            units: 9,
             remaining: 1,
             revision: 8,
             held: 8,
             holders: (0..holders).map(grant).collect(),
-            removed: false,
-            origin: 0,
+            ..untouched(&format!("asset-{n:0>50}").parse().unwrap(), 9)
         };
         (0..count).map(asset).collect()
     }

@@ -289,7 +289,7 @@ fn shown(
     shown
 }
 
-fn untouched(asset: &AssetName, units: Units) -> AssetState {
+pub(super) fn untouched(asset: &AssetName, units: Units) -> AssetState {
     let (asset, holders) = (asset.clone(), Vec::new());
     AssetState { asset, units, remaining: units, revision: 0, held: 0, holders, removed: false, origin: 0 }
 }

@@ -8,11 +8,12 @@ use std::{
 
 use asset_arbiter::{
     bots::{self, AdminKey, BotsError, Config, Length, NodeUrl},
-    model::{RoomName, Units, line_without_secrets},
+    model::{RoomName, Units},
 };
 use clap::value_parser;
 
 use super::{
+    failed,
     key::{ADMIN_KEY, given_key},
     say,
     values::longer_than_zero,
@@ -62,21 +63,12 @@ pub(crate) struct BotsArgs {
 /// Runs the bots and prints their report. Exit codes: 0 the promise held; 3 it was broken; 1 the race could not be run
 /// or judged; 2 wrong usage.
 pub(crate) async fn run(args: BotsArgs) -> ExitCode {
-    let json = args.json;
-    let outcome = match config(args) {
-        Ok(config) => race(config, json).await,
-        Err(error) => Err(error),
-    };
-    match outcome {
-        Ok(code) => code,
-        Err(error) => {
-            say::stderr(&line_without_secrets(&format!("error: {error}"), []));
-            error.exit_code().into()
-        }
-    }
+    race(args).await.unwrap_or_else(|error| failed(&[error.to_string()], error.exit_code()))
 }
 
-async fn race(config: Config, json: bool) -> Result<ExitCode, BotsError> {
+async fn race(args: BotsArgs) -> Result<ExitCode, BotsError> {
+    let json = args.json;
+    let config = config(args)?;
     say::stderr(&format!("racing in room {} (seed {})", config.room, config.seed));
     let report = bots::run(config).await?;
     say::result(format!("{}\n", if json { bots::json(&report) } else { bots::text(&report) }));

@@ -1,24 +1,25 @@
-use std::process::ExitCode;
+//! The `check-config` command.
 
-use super::{Config, failed, say, serve_args::ServeArgs, summary::lines};
+use std::{fmt::Display, process::ExitCode, time::Duration};
+
+use asset_arbiter::model::without_secrets;
+
+use super::{Config, failed, say, serve_args::ServeArgs};
 
 /// Reports all configuration errors and returns 1, or prints the resulting configuration and returns 0. Opens nothing.
 pub(super) fn check(args: ServeArgs, mut problems: Vec<String>) -> ExitCode {
     match Config::new(args) {
-        Ok(config) if problems.is_empty() => show(&config),
-        Ok(_) => failed(&problems, 1),
-        Err(more) => {
-            problems.extend(more);
-            failed(&problems, 1)
-        }
+        Ok(config) if problems.is_empty() => return show(&config),
+        Ok(_) => {}
+        Err(more) => problems.extend(more),
     }
+    failed(&problems, 1)
 }
 
 fn show(config: &Config) -> ExitCode {
     let mut text = String::from("the configuration is fine:\n");
-    for line in lines(config) {
-        text += &line;
-        text.push('\n');
+    for (flag, value) in effective(config) {
+        text += &format!("  {flag:<19} {value}\n");
     }
     for way in config.unsafe_ways() {
         text += &format!("unsafe: {way}\n");
@@ -28,4 +29,54 @@ fn show(config: &Config) -> ExitCode {
     }
     say::result(text);
     ExitCode::SUCCESS
+}
+
+/// The effective value of each flag, without secrets.
+fn effective(config: &Config) -> [(&'static str, String); 32] {
+    let Config { listen, store, store_options, bus, arbiter, settings, log_level, .. } = config;
+    let templates = arbiter.templates.iter().map(|(asset, units)| format!("{asset}={units}"));
+    let rate = settings.selects_per_second;
+    [
+        ("listen", listen.to_string()),
+        ("store", without_secrets(store)),
+        ("bus", without_secrets(bus)),
+        ("asset", none_or_list(templates)),
+        ("auto-create", arbiter.auto_create.map_or("off".to_owned(), |units| units.to_string())),
+        ("sold-out-ttl", time(arbiter.sold_out_ttl)),
+        ("select-deadline", time(arbiter.select_deadline)),
+        ("resync-interval", time(arbiter.resync_interval)),
+        ("write-timeout", time(settings.write_timeout)),
+        ("ping-interval", time(settings.ping_interval)),
+        ("ping-timeout", time(settings.ping_timeout)),
+        ("handshake-timeout", time(settings.handshake_timeout)),
+        ("idle-timeout", time(settings.idle_timeout)),
+        ("drain-timeout", time(settings.drain_timeout)),
+        ("room-log", arbiter.room_log.to_string()),
+        ("room-linger", time(arbiter.room_linger)),
+        ("room-ttl", store_options.room_ttl.map_or("off".to_owned(), time)),
+        ("presence-limit", arbiter.presence_limit.to_string()),
+        ("max-connections", settings.max_connections.to_string()),
+        ("max-rooms", arbiter.max_rooms.to_string()),
+        ("max-members", arbiter.max_members.to_string()),
+        ("max-assets", arbiter.max_assets.to_string()),
+        ("max-units", arbiter.max_units.to_string()),
+        ("max-stored-assets", store_options.max_assets.map_or("unlimited".to_owned(), |most| most.to_string())),
+        ("max-message", format!("{} bytes", settings.max_message)),
+        ("selects-per-second", if rate == 0 { "unlimited".to_owned() } else { rate.to_string() }),
+        ("in-flight", settings.in_flight.to_string()),
+        ("allow-origin", none_or_list(settings.allow_origin.iter())),
+        ("insecure", (!listen.ip().is_loopback()).to_string()),
+        ("admin key", settings.admin_key.as_ref().map_or("none".to_owned(), |key| format!("{key:?}"))),
+        ("log-format", format!("{:?}", config.log_format).to_lowercase()),
+        ("log-level", log_level.clone()),
+    ]
+}
+
+fn none_or_list(items: impl Iterator<Item = impl Display>) -> String {
+    let list = items.map(|item| item.to_string()).collect::<Vec<_>>().join(" ");
+    if list.is_empty() { "none".to_owned() } else { list }
+}
+
+fn time(duration: Duration) -> String {
+    if duration.is_zero() { "0".to_owned() } else { format!("{duration:?}") }
 }

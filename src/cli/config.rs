@@ -199,7 +199,7 @@ fn too_much(args: &ServeArgs, templates: &[(AssetName, Units)]) -> Vec<String> {
 /// Demo assets that exceed the limits are left out. Assets configured by the operator never are.
 fn templates(args: &ServeArgs) -> Vec<(AssetName, Units)> {
     if !args.asset.is_empty() || !is_memory(&args.store) {
-        return args.asset.iter().map(|template| (template.asset.clone(), template.units)).collect();
+        return args.asset.clone();
     }
     let demo = DEMO.iter().filter_map(|(name, units)| Some((AssetName::parse(name).ok()?, *units)));
     demo.filter(|(_, units)| *units <= args.max_units).take(args.max_assets).collect()

@@ -30,7 +30,7 @@ impl File {
     }
 
     /// An error for every remaining key, with the most similar known key.
-    pub(super) fn unknown(self, known: &[String]) -> impl Iterator<Item = String> {
+    pub(super) fn unknown(self, known: &[&str]) -> impl Iterator<Item = String> {
         let Self { name, values } = self;
         values.into_iter().map(move |(key, _)| {
             let nearest = known.iter().max_by(|a, b| closeness(a, &key).total_cmp(&closeness(b, &key)));

@@ -93,15 +93,18 @@ fn stores() -> String {
     text
 }
 
-/// The arguments that the environment and the file add to the typed flags, if they are valid.
+/// The arguments that the environment and the file add to the typed flags, if they are valid. The file may set every
+/// flag but `--config`.
 fn lower_layers(typed: &ArgMatches, problems: &mut Vec<String>) -> Vec<String> {
     let mut file = open_file(typed).unwrap_or_else(|problem| {
         problems.push(problem);
         File::default()
     });
-    let flags = flags();
+    let command = ServeArgs::augment_args(Command::new("flags"));
+    let flags = command.get_arguments().filter_map(|arg| Some((arg.get_long()?, arg)));
+    let flags: Vec<_> = flags.filter(|(flag, _)| *flag != "config").collect();
     let mut added = Vec::new();
-    for (flag, arg) in &flags {
+    for &(flag, arg) in &flags {
         // Taken even if overridden, because an overridden key is not unknown.
         let from_file = file.take(flag);
         if typed.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine) {
@@ -113,16 +116,9 @@ fn lower_layers(typed: &ArgMatches, problems: &mut Vec<String>) -> Vec<String> {
             Err(problem) => problems.push(problem),
         }
     }
-    let known: Vec<_> = flags.into_iter().map(|(flag, _)| flag).collect();
+    let known: Vec<_> = flags.iter().map(|(flag, _)| *flag).collect();
     problems.extend(file.unknown(&known));
     added
-}
-
-/// The flags that the file may set.
-fn flags() -> Vec<(String, Arg)> {
-    let command = ServeArgs::augment_args(Command::new("flags"));
-    let flag = |arg: &Arg| Some((arg.get_long()?.to_owned(), arg.clone()));
-    command.get_arguments().filter_map(flag).filter(|(flag, _)| flag != "config").collect()
 }
 
 fn open_file(typed: &ArgMatches) -> Result<File, String> {

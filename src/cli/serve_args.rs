@@ -1,12 +1,12 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use asset_arbiter::{
-    model::{duration, limits::HEARTBEAT_NAMES, room_ttl},
+    model::{AssetName, Units, duration, limits::HEARTBEAT_NAMES, room_ttl},
     server::Origin,
 };
 use clap::{Args, ValueEnum};
 
-use super::values::{Template, bytes, count, filter, listen, longer_than_zero, units};
+use super::values::{bytes, count, filter, listen, longer_than_zero, template, units};
 
 /// Every flag of `serve`, with its default. `layers` adds the environment's names.
 #[derive(Debug, Clone, Args)]
@@ -27,8 +27,8 @@ pub(crate) struct ServeArgs {
 
     /// Show this asset in every room, created by its first select (repeatable) [default: a handful to play
     /// with, if the store is memory:]
-    #[arg(long, value_name = "NAME=UNITS")]
-    pub(crate) asset: Vec<Template>,
+    #[arg(long, value_name = "NAME=UNITS", value_parser = template)]
+    pub(crate) asset: Vec<(AssetName, Units)>,
     /// Create an unknown asset that is selected, with that many units [default: off]
     #[arg(long, value_name = "UNITS", value_parser = units())]
     pub(crate) auto_create: Option<u32>,

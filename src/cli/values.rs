@@ -1,6 +1,6 @@
 //! Parsers for flag values: `100ms`, `4KiB`, `sword=1`, `127.0.0.1:8080`.
 
-use std::{net::SocketAddr, ops::RangeInclusive, str::FromStr, time::Duration};
+use std::{net::SocketAddr, ops::RangeInclusive, time::Duration};
 
 use asset_arbiter::model::{AssetName, Units, duration};
 use clap::builder::RangedU64ValueParser;
@@ -57,24 +57,12 @@ pub(super) fn filter(text: &str) -> Result<String, String> {
 }
 
 /// `NAME=UNITS`: an asset that exists in every room.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Template {
-    pub(crate) asset: AssetName,
-    pub(crate) units: Units,
-}
-
-impl FromStr for Template {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (name, units) = text.rsplit_once('=').ok_or("write NAME=UNITS such as sword=1")?;
-        let asset = AssetName::parse(name).map_err(|error| error.to_string())?;
-        match units.parse() {
-            Ok(units) if units > 0 => Ok(Self { asset, units }),
-            _ => {
-                Err(format!("units are a whole number from 1, not {units:?}; write NAME=UNITS such as sword=1"))
-            }
-        }
+pub(super) fn template(text: &str) -> Result<(AssetName, Units), String> {
+    let (name, units) = text.rsplit_once('=').ok_or("write NAME=UNITS such as sword=1")?;
+    let asset = AssetName::parse(name).map_err(|error| error.to_string())?;
+    match units.parse() {
+        Ok(units) if units > 0 => Ok((asset, units)),
+        _ => Err(format!("units are a whole number from 1, not {units:?}; write NAME=UNITS such as sword=1")),
     }
 }
 
@@ -100,12 +88,11 @@ mod tests {
 
     #[test]
     fn templates_name_an_asset_and_its_units() {
-        let template: Template = "sword=3".parse().unwrap();
-        assert_eq!((template.asset.as_str(), template.units), ("sword", 3));
+        assert_eq!(template("sword=3"), Ok(("sword".parse().unwrap(), 3)));
         for text in
             ["sword", "=1", "sword=", "sword=0", "sword=-1", "a b=1", "sword=many", "a=b=1", "sword=4294967296"]
         {
-            assert!(text.parse::<Template>().is_err(), "{text}");
+            assert!(template(text).is_err(), "{text}");
         }
     }
 

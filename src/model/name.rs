@@ -1,6 +1,6 @@
 use std::{borrow::Borrow, fmt, marker::PhantomData, str::FromStr, sync::Arc};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::limits::NAME_LEN;
 
@@ -14,6 +14,8 @@ pub type PlayerName = Name<Player>;
 /// A validated name: 1-64 characters of `A-Za-z0-9_.:-`, neither `.` nor `..`. Cheap to clone.
 ///
 /// `K` distinguishes rooms, assets and players at compile time.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
 pub struct Name<K> {
     text: Arc<str>,
     kind: PhantomData<fn() -> K>,
@@ -26,13 +28,13 @@ pub trait Kind {
 }
 
 /// Marks room names.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Room {}
 /// Marks asset names.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Asset {}
 /// Marks player names.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Player {}
 
 impl Kind for Room {
@@ -89,38 +91,6 @@ impl<K: Kind> FromStr for Name<K> {
     }
 }
 
-impl<K> Clone for Name<K> {
-    fn clone(&self) -> Self {
-        Self { text: Arc::clone(&self.text), kind: PhantomData }
-    }
-}
-
-impl<K> PartialEq for Name<K> {
-    fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
-    }
-}
-
-impl<K> Eq for Name<K> {}
-
-impl<K> PartialOrd for Name<K> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<K> Ord for Name<K> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.text.cmp(&other.text)
-    }
-}
-
-impl<K> std::hash::Hash for Name<K> {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.text.hash(state);
-    }
-}
-
 /// Allows lookups by `&str` in a map keyed by names.
 impl<K> Borrow<str> for Name<K> {
     fn borrow(&self) -> &str {
@@ -137,12 +107,6 @@ impl<K> fmt::Display for Name<K> {
 impl<K> fmt::Debug for Name<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.text, f)
-    }
-}
-
-impl<K> Serialize for Name<K> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text)
     }
 }
 

@@ -1,5 +1,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::limits::LOOKED_AFTER_AT_ONCE;
+
 /// A collection of items in numbered slots. It can be traversed in slices, so the lock is held for one slice only and
 /// no keys are copied.
 #[derive(Debug)]
@@ -59,6 +61,23 @@ impl<T> Slots<T> {
         let slice = inner.slots.get(from..end).unwrap_or_default().iter();
         into.extend(slice.zip(from..).filter_map(|(one, slot)| Some((slot, Arc::clone(one.as_ref()?)))));
         (end < inner.slots.len()).then_some(end)
+    }
+
+    /// Calls `visit` for every item with its slot. Awaits a `pause` between slices, so that other tasks run however many
+    /// items there are.
+    pub async fn for_each<P: Future<Output = ()>>(
+        &self,
+        mut visit: impl FnMut(usize, &Arc<T>),
+        pause: impl Fn() -> P,
+    ) {
+        let (mut next, mut slice) = (Some(0), Vec::new());
+        while let Some(from) = next {
+            next = self.slice(from, LOOKED_AFTER_AT_ONCE, &mut slice);
+            slice.drain(..).for_each(|(slot, one)| visit(slot, &one));
+            if next.is_some() {
+                pause().await;
+            }
+        }
     }
 
     /// Nothing panics while it holds the lock, so a poisoned value is still consistent.

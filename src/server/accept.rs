@@ -1,9 +1,4 @@
-use std::{
-    convert::Infallible,
-    io,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
 use axum::Router;
 use metrics::Counter;
@@ -11,7 +6,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tracing::{Instrument, field::Empty};
 
 use super::{App, connection::connection};
-use crate::model::Backoff;
+use crate::model::{Backoff, LogThrottle};
 
 /// The first pause after an accept fails for lack of file descriptors or memory. Doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -27,7 +22,7 @@ pub(super) async fn accept(listener: &TcpListener, app: &Arc<App>, router: &Rout
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                errors.over();
+                errors.backoff.reset();
                 match app.tcp_connections.take() {
                     Some(slot) => {
                         // `session` and `room` are recorded when the connection becomes a WebSocket.
@@ -56,23 +51,18 @@ fn stream_ready(stream: TcpStream) -> TcpStream {
 struct AcceptErrorLog {
     errors: Counter,
     backoff: Backoff,
-    told: Option<Instant>,
+    lines: LogThrottle,
 }
 
 impl AcceptErrorLog {
     fn new(app: &App) -> Self {
         let errors = app.metrics.scope(|| metrics::counter!("asset_arbiter_accept_errors_total"));
-        Self { errors, backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE), told: None }
-    }
-
-    fn over(&mut self) {
-        self.backoff.reset();
+        Self { errors, backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE), lines: LogThrottle::new(LOG_EVERY) }
     }
 
     async fn pass(&mut self, error: &io::Error) {
         self.errors.increment(1);
-        if self.told.is_none_or(|told| told.elapsed() >= LOG_EVERY) {
-            self.told = Some(Instant::now());
+        if self.lines.due().is_some() {
             tracing::error!(%error, "cannot accept connections; retrying (raise the open-file limit if that is it)");
         }
         // An aborted connection affects nobody else. Any other error would recur immediately.

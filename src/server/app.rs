@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Metrics, Settings, connection_limit::ConnectionLimit, connections::Connections, foreign_log::ForeignLog,
-    hosts::Hosts, origins::Origins, player_log::PlayerLog,
+    hosts::Hosts, player_log::PlayerLog,
 };
 use crate::arbiter::Arbiter;
 
@@ -12,7 +12,6 @@ use crate::arbiter::Arbiter;
 pub struct App {
     pub(super) arbiter: Arc<Arbiter>,
     pub(super) settings: Settings,
-    pub(super) origins: Origins,
     pub(super) hosts: Hosts,
     pub(super) foreign_log: ForeignLog,
     pub(super) player_log: PlayerLog,
@@ -21,7 +20,8 @@ pub struct App {
     /// The open TCP connections, including WebSockets.
     pub(super) tcp_connections: Arc<ConnectionLimit>,
     pub(super) metrics: Metrics,
-    draining: watch::Sender<bool>,
+    /// Cancelled when the shutdown starts.
+    pub(super) draining: CancellationToken,
 }
 
 impl App {
@@ -32,29 +32,13 @@ impl App {
         Arc::new(Self {
             arbiter,
             hosts: Hosts::new(&settings.allow_origin),
-            origins: Origins::new(settings.allow_origin.clone()),
             foreign_log: ForeignLog::default(),
-            player_log: PlayerLog::new(),
+            player_log: PlayerLog::default(),
             connections,
             tcp_connections: ConnectionLimit::new(settings.max_connections),
             settings,
             metrics,
-            draining: watch::Sender::new(false),
+            draining: CancellationToken::new(),
         })
-    }
-
-    /// Starts the shutdown.
-    pub(super) fn start_draining(&self) {
-        self.draining.send_replace(true);
-    }
-
-    pub(super) fn is_draining(&self) -> bool {
-        *self.draining.borrow()
-    }
-
-    /// Ready once the shutdown has started.
-    pub(super) async fn draining(&self) {
-        // `wait_for` cannot fail, because `self` holds the sender.
-        let _ = self.draining.subscribe().wait_for(|draining| *draining).await;
     }
 }

@@ -3,9 +3,11 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::{RawQuery, State},
-    http::StatusCode,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{
     App,
@@ -14,11 +16,11 @@ use super::{
     error::HttpError,
     path::InAsset,
     query::Parameters,
+    rooms::JSON,
     whole_number::WholeNumber,
 };
 use crate::model::{
-    AssetName, AssetState, ErrorCode, Grant, Millis, PlayerName, ServerMessage, SoldOut, Units,
-    limits::HOLDERS_PAGE,
+    AssetName, AssetState, ErrorCode, Grant, Millis, PlayerName, ServerMessage, Units, limits::HOLDERS_PAGE,
 };
 
 /// `PUT /v1/rooms/{room}/assets/{asset}`: 201 if this request created the asset, 200 if it existed with these units.
@@ -39,11 +41,9 @@ pub(super) async fn select(
     InAsset(room, asset): InAsset,
     _: Admin,
     Object(body): Object<InTheNameOf>,
-) -> Result<(StatusCode, Json<Selection>), HttpError> {
+) -> Result<Response, HttpError> {
     let player = PlayerName::parse(&body.player)?;
-    let selection = Selection::of(app.arbiter.select(&room, &asset, &player).await)?;
-    let status = if selection.granted { StatusCode::OK } else { StatusCode::CONFLICT };
-    Ok((status, Json(selection)))
+    reply(app.arbiter.select(&room, &asset, &player).await)
 }
 
 /// `POST .../release`
@@ -52,9 +52,9 @@ pub(super) async fn release(
     InAsset(room, asset): InAsset,
     _: Admin,
     Object(body): Object<InTheNameOf>,
-) -> Result<Json<Released>, HttpError> {
+) -> Result<Response, HttpError> {
     let player = PlayerName::parse(&body.player)?;
-    Ok(Json(Released::of(app.arbiter.release(&room, &asset, &player).await)?))
+    reply(app.arbiter.release(&room, &asset, &player).await)
 }
 
 /// `POST .../restock`
@@ -73,9 +73,9 @@ pub(super) async fn remove(
     State(app): State<Arc<App>>,
     InAsset(room, asset): InAsset,
     _: Admin,
-) -> Result<Json<Removed>, HttpError> {
+) -> Result<Json<Value>, HttpError> {
     let revision = app.arbiter.remove_asset(&room, &asset).await?;
-    Ok(Json(Removed { asset, revision }))
+    Ok(Json(json!({"asset": asset, "revision": revision})))
 }
 
 /// `GET .../holders?after=&limit=`: the players granted a unit after that revision, in grant order.
@@ -88,13 +88,14 @@ pub(super) async fn holders(
     let after = number(&query, "after")?;
     let limit = number(&query, "limit")?.unwrap_or(HOLDERS_PAGE as u64);
     if !(1..=HOLDERS_PAGE as u64).contains(&limit) {
-        return Err(bad(format!("limit must be 1 to {HOLDERS_PAGE}, not {limit}")));
+        return Err(HttpError::bad(format!("limit must be 1 to {HOLDERS_PAGE}, not {limit}")));
     }
     let limit = limit as usize;
     let grants = app.arbiter.holders(&room, &asset, after, limit).await?;
     // A full page may be the last one; the next page is then empty.
     let next_after = grants.get(limit - 1).map(|grant| grant.revision);
-    Ok(Json(Holders { asset, holders: grants.into_iter().map(Holder::from).collect(), next_after }))
+    let holder = |Grant { player, granted_at: at, revision }| Holder { player, revision, at };
+    Ok(Json(Holders { asset, holders: grants.into_iter().map(holder).collect(), next_after }))
 }
 
 pub(super) const HOLDERS: &str = "/v1/rooms/{room}/assets/{asset}/holders";
@@ -130,34 +131,6 @@ impl Shape for Restock {
     const EXAMPLE: &str = r#"{"units":2} or {"units":2,"revision":7}"#;
 }
 
-/// The fields of a `selection` frame.
-#[derive(Serialize)]
-pub(super) struct Selection {
-    asset: AssetName,
-    granted: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<SoldOut>,
-    remaining: Units,
-    revision: u64,
-    already_held: bool,
-}
-
-/// The fields of a `release` frame.
-#[derive(Serialize)]
-pub(super) struct Released {
-    asset: AssetName,
-    released: bool,
-    remaining: Units,
-    revision: u64,
-}
-
-/// The fields of an `asset_removed` frame.
-#[derive(Serialize)]
-pub(super) struct Removed {
-    asset: AssetName,
-    revision: u64,
-}
-
 #[derive(Serialize)]
 pub(super) struct Holders {
     asset: AssetName,
@@ -173,56 +146,30 @@ struct Holder {
     at: Millis,
 }
 
-impl From<Grant> for Holder {
-    fn from(Grant { player, granted_at, revision }: Grant) -> Self {
-        Self { player, revision, at: granted_at }
-    }
-}
-
-impl Selection {
-    fn of(answer: ServerMessage) -> Result<Self, HttpError> {
-        match answer {
-            ServerMessage::Selection {
-                request_id: _,
-                asset,
-                granted,
-                reason,
-                remaining,
-                revision,
-                already_held,
-            } => Ok(Self { asset, granted, reason, remaining, revision, already_held }),
-            other => Err(refusal(other)),
-        }
-    }
-}
-
-impl Released {
-    fn of(answer: ServerMessage) -> Result<Self, HttpError> {
-        match answer {
-            ServerMessage::Release { request_id: _, asset, released, remaining, revision } => {
-                Ok(Self { asset, released, remaining, revision })
-            }
-            other => Err(refusal(other)),
-        }
-    }
-}
-
-fn refusal(answer: ServerMessage) -> HttpError {
-    match answer {
+/// The body of a reply: the fields of its frame without `type`. HTTP requests have no `request_id`.
+fn reply(reply: ServerMessage) -> Result<Response, HttpError> {
+    let status = match reply {
+        ServerMessage::Selection { granted: false, .. } => StatusCode::CONFLICT,
+        ServerMessage::Selection { .. } | ServerMessage::Release { .. } => StatusCode::OK,
         ServerMessage::Error { code: ErrorCode::LimitReached, message, temporary: true, .. } => {
-            let full = HttpError::new(ErrorCode::LimitReached, message);
-            full.with_status(StatusCode::SERVICE_UNAVAILABLE).for_now()
+            return Err(HttpError::full(message));
         }
-        ServerMessage::Error { code, message, .. } => HttpError::new(code, message),
+        ServerMessage::Error { code, message, .. } => return Err(HttpError::new(code, message)),
         // The arbiter returns nothing else. If it did, the outcome would be unknown.
-        _ => HttpError::new(ErrorCode::OutcomeUnknown, "unexpected answer; send the same request again"),
-    }
+        _ => {
+            let message = "unexpected answer; send the same request again";
+            return Err(HttpError::new(ErrorCode::OutcomeUnknown, message));
+        }
+    };
+    let frame = reply.encode();
+    let (_, fields) = frame.split_once(',').expect("a frame begins with its type");
+    Ok((status, [(header::CONTENT_TYPE, JSON)], format!("{{{fields}")).into_response())
 }
 
 /// Rejects numbers that can never be units. The arbiter checks `--max-units`.
 fn units(WholeNumber(number): WholeNumber) -> Result<Units, HttpError> {
     match Units::try_from(number) {
-        Ok(0) => Err(bad("units must be at least 1".to_owned())),
+        Ok(0) => Err(HttpError::bad("units must be at least 1")),
         Ok(units) => Ok(units),
         Err(_) => {
             let message = format!("{number} units are more than there can be");
@@ -233,10 +180,6 @@ fn units(WholeNumber(number): WholeNumber) -> Result<Units, HttpError> {
 
 fn number(query: &Parameters, name: &str) -> Result<Option<u64>, HttpError> {
     let Some(text) = query.get(name) else { return Ok(None) };
-    let number = text.parse::<WholeNumber>();
-    number.map(|number| Some(number.0)).map_err(|_| bad(format!("{name} is a whole number such as 3")))
-}
-
-fn bad(message: String) -> HttpError {
-    HttpError::new(ErrorCode::BadMessage, message)
+    let wrong = |_| HttpError::bad(format!("{name} is a whole number such as 3"));
+    text.parse::<WholeNumber>().map(|number| Some(number.0)).map_err(wrong)
 }

@@ -42,7 +42,7 @@ fn check_encoding(headers: &HeaderMap) -> Result<(), HttpError> {
         return Ok(());
     };
     let encoding: String = String::from_utf8_lossy(encoding.as_bytes()).chars().take(32).collect();
-    Err(bad(format!("the body has Content-Encoding {encoding:?}: send it as it is"))
+    Err(HttpError::bad(format!("the body has Content-Encoding {encoding:?}: send it as it is"))
         .with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE)
         .with_header(header::ACCEPT_ENCODING, IDENTITY)
         .closing())
@@ -58,16 +58,17 @@ async fn read(body: Body, settings: &Settings) -> Result<Bytes, HttpError> {
                 .with_status(StatusCode::PAYLOAD_TOO_LARGE)
                 .closing())
         }
-        Ok(Err(error)) => Err(bad(format!("the body cannot be read: {error}")).closing()),
+        Ok(Err(error)) => Err(HttpError::bad(format!("the body cannot be read: {error}")).closing()),
         Err(_) => {
             let message = format!("the body did not arrive within {:?}", settings.handshake_timeout);
-            Err(bad(message).with_status(StatusCode::REQUEST_TIMEOUT).closing())
+            Err(HttpError::bad(message).with_status(StatusCode::REQUEST_TIMEOUT).closing())
         }
     }
 }
 
 fn parse<T: Shape>(bytes: &[u8]) -> Result<T, HttpError> {
-    let explain = |why: String| bad(format!("the body must be a JSON object such as {}: {why}", T::EXAMPLE));
+    let explain =
+        |why: String| HttpError::bad(format!("the body must be a JSON object such as {}: {why}", T::EXAMPLE));
     match bytes.trim_ascii_start().first() {
         None => Err(explain("it is empty".to_owned())),
         // Checked here, because a derived deserializer also accepts an array.
@@ -77,8 +78,4 @@ fn parse<T: Shape>(bytes: &[u8]) -> Result<T, HttpError> {
         }),
         Some(_) => Err(explain("it is something else".to_owned())),
     }
-}
-
-fn bad(message: String) -> HttpError {
-    HttpError::new(ErrorCode::BadMessage, message)
 }

@@ -8,16 +8,11 @@ use tower::Service;
 
 use super::{
     App,
-    connection_limit::{Slot, Surplus as SurplusSeat},
+    connection_limit::{Slot, Surplus},
     head_watch::HeadWatch,
     linger::Linger,
 };
 use crate::model::limits::{HTTP_HEAD_BYTES, SURPLUS_HEAD_SECS};
-
-/// Marks requests on a connection beyond `--max-connections`. A WebSocket is closed with 4113; any other request gets
-/// 503.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Surplus;
 
 /// Serves one TCP connection until it ends or becomes a WebSocket.
 pub(super) async fn connection(stream: TcpStream, slot: Slot, app: Arc<App>, router: Router) {
@@ -31,7 +26,7 @@ pub(super) async fn connection(stream: TcpStream, slot: Slot, app: Arc<App>, rou
     let ended = tokio::select! {
         biased;
         ended = served.as_mut() => ended,
-        () = app.draining() => {
+        () = app.draining.cancelled() => {
             served.as_mut().graceful_shutdown();
             tokio::select! {
                 ended = served => ended,
@@ -54,7 +49,7 @@ fn head_time(app: &App, surplus: bool) -> Duration {
 
 /// Ready when this surplus connection must be closed in favour of another. Never ready for a connection within the
 /// limit.
-async fn evicted(surplus: Option<&SurplusSeat>) {
+async fn evicted(surplus: Option<&Surplus>) {
     match surplus {
         Some(surplus) => surplus.evicted().await,
         None => pending().await,
@@ -63,14 +58,14 @@ async fn evicted(surplus: Option<&SurplusSeat>) {
 
 async fn answer(
     mut router: Router,
-    surplus: Option<&SurplusSeat>,
+    surplus: Option<&Surplus>,
     watch: &HeadWatch,
     mut request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     watch.serving();
     if let Some(surplus) = surplus {
         surplus.heard();
-        request.extensions_mut().insert(Surplus);
+        request.extensions_mut().insert(surplus.clone());
     }
     let response = router.call(request).await;
     watch.answered();

@@ -1,13 +1,8 @@
-use std::{
-    collections::VecDeque,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 /// The maximum of silent connections beyond the limit. One more evicts the oldest, so that a probe of a full node is
 /// answered however many idle strangers are connected.
@@ -16,91 +11,79 @@ const SURPLUS: usize = 64;
 /// The maximum of connections beyond the limit, silent or being served. Further ones are closed without a response.
 const SURPLUS_IN_ALL: usize = 4 * SURPLUS;
 
+/// The reason for a refusal beyond the limit.
+pub(super) const FULL: &str = "this node has as many connections as it takes (--max-connections)";
+
 /// Counts TCP connections against `--max-connections`.
 #[derive(Debug)]
 pub(super) struct ConnectionLimit {
     max: usize,
-    taken: AtomicUsize,
+    open: TaskTracker,
     /// The surplus connections that have not sent a request yet, oldest first.
     silent: Mutex<VecDeque<Arc<Notify>>>,
-    emptied: Notify,
 }
 
 /// One connection's slot, held from accept until its socket is closed.
 #[derive(Debug)]
 pub(super) struct Slot {
-    connections: Arc<ConnectionLimit>,
-    /// Set for a surplus connection; notified when the connection is evicted.
-    eviction: Option<Arc<Notify>>,
+    _open: TaskTrackerToken,
+    surplus: Option<Surplus>,
 }
 
 impl ConnectionLimit {
     pub(super) fn new(max: usize) -> Arc<Self> {
-        Arc::new(Self { max, taken: AtomicUsize::new(0), silent: Mutex::default(), emptied: Notify::new() })
+        Arc::new(Self { max, open: TaskTracker::new(), silent: Mutex::default() })
     }
 
-    /// Takes a slot. Beyond the limit it is a surplus slot; beyond [`SURPLUS_IN_ALL`] there is none.
+    /// Takes a slot. Beyond the limit it is a surplus slot; beyond [`SURPLUS_IN_ALL`] there is none. Only the accept
+    /// loop takes slots, so none is taken between the count and the token.
     pub(super) fn take(self: &Arc<Self>) -> Option<Slot> {
-        let before = self.taken.fetch_add(1, Ordering::AcqRel);
-        let eviction = (before >= self.max).then(Arc::default);
-        let slot = Slot { connections: Arc::clone(self), eviction };
+        let before = self.taken();
         if before >= self.max.saturating_add(SURPLUS_IN_ALL) {
             return None;
         }
-        if let Some(eviction) = &slot.eviction {
-            let mut silent = self.silent.lock();
-            silent.push_back(Arc::clone(eviction));
-            if silent.len() > SURPLUS
-                && let Some(oldest) = silent.pop_front()
-            {
-                oldest.notify_one();
-            }
+        let surplus = (before >= self.max).then(|| self.surplus());
+        Some(Slot { _open: self.open.token(), surplus })
+    }
+
+    fn surplus(self: &Arc<Self>) -> Surplus {
+        let eviction = Arc::<Notify>::default();
+        let mut silent = self.silent.lock();
+        silent.push_back(Arc::clone(&eviction));
+        if silent.len() > SURPLUS
+            && let Some(oldest) = silent.pop_front()
+        {
+            oldest.notify_one();
         }
-        Some(slot)
+        Surplus { connections: Arc::clone(self), eviction }
     }
 
     pub(super) fn taken(&self) -> usize {
-        self.taken.load(Ordering::Acquire)
+        self.open.len()
     }
 
     /// Ready when no slot is taken.
     pub(super) async fn empty(&self) {
-        loop {
-            let mut emptied = std::pin::pin!(self.emptied.notified());
-            // Subscribe before reading the count, because the last slot may be released in between.
-            emptied.as_mut().enable();
-            if self.taken() == 0 {
-                return;
-            }
-            emptied.await;
-        }
-    }
-
-    fn heard(&self, eviction: &Arc<Notify>) {
-        self.silent.lock().retain(|silent| !Arc::ptr_eq(silent, eviction));
+        self.open.close();
+        self.open.wait().await;
     }
 }
 
 impl Slot {
     /// The handle of a connection beyond the limit; `None` if the connection is within the limit.
     pub(super) fn surplus(&self) -> Option<Surplus> {
-        let eviction = self.eviction.clone()?;
-        Some(Surplus { connections: Arc::clone(&self.connections), eviction })
+        self.surplus.clone()
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        if let Some(eviction) = &self.eviction {
-            self.connections.heard(eviction);
-        }
-        if self.connections.taken.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.connections.emptied.notify_waiters();
-        }
+        self.surplus.iter().for_each(Surplus::heard);
     }
 }
 
-/// A connection beyond the limit.
+/// A connection beyond the limit. As an extension it marks the connection's requests: a WebSocket is closed with 4113,
+/// any other request gets 503.
 #[derive(Debug, Clone)]
 pub(super) struct Surplus {
     connections: Arc<ConnectionLimit>,
@@ -110,7 +93,7 @@ pub(super) struct Surplus {
 impl Surplus {
     /// The connection sent a request, so it is no longer evicted.
     pub(super) fn heard(&self) {
-        self.connections.heard(&self.eviction);
+        self.connections.silent.lock().retain(|silent| !Arc::ptr_eq(silent, &self.eviction));
     }
 
     /// Ready when the connection is evicted.
@@ -148,16 +131,5 @@ mod tests {
         }
         assert_eq!(gave_way.iter().position(|gave_way| *gave_way), Some(1));
         assert_eq!(gave_way.iter().filter(|gave_way| **gave_way).count(), 1);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn empty_waits_for_the_last() {
-        let connections = ConnectionLimit::new(2);
-        let (one, two) = (connections.take(), connections.take());
-        let mut empty = std::pin::pin!(connections.empty());
-        drop(one);
-        assert!(futures::poll!(empty.as_mut()).is_pending());
-        drop(two);
-        assert!(futures::poll!(empty.as_mut()).is_ready());
     }
 }

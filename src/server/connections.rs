@@ -6,13 +6,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::{task::yield_now, time::Instant};
 
 use super::{Settings, meters::Meters};
-use crate::{
-    arbiter::Mailbox,
-    model::{Slots, limits::LOOKED_AFTER_AT_ONCE},
-};
+use crate::{arbiter::Mailbox, model::Slots};
 
 /// The open WebSockets. One task checks all of them, so no connection needs its own timer.
 pub(super) struct Connections {
@@ -99,7 +96,7 @@ impl Connections {
     pub(super) async fn drain(&self) {
         self.leaving.store(self.open.len(), Relaxed);
         self.draining.store(true, std::sync::atomic::Ordering::SeqCst);
-        self.each(|liveness| liveness.send(Signal::Drain)).await;
+        self.open.for_each(|_, liveness| liveness.send(Signal::Drain), yield_now).await;
     }
 
     /// Pings silent connections and gives up on those that do not answer. Runs until dropped.
@@ -110,19 +107,7 @@ impl Connections {
             ticks.tick().await;
             let now = self.started.elapsed().as_millis() as u64;
             self.now.store(now, Relaxed);
-            self.each(|liveness| self.look_after(liveness, now)).await;
-        }
-    }
-
-    /// Calls `look` for every connection. Yields between chunks, so other tasks run however many connections there are.
-    async fn each(&self, look: impl Fn(&Liveness)) {
-        let (mut next, mut open) = (Some(0), Vec::new());
-        while let Some(from) = next {
-            next = self.open.slice(from, LOOKED_AFTER_AT_ONCE, &mut open);
-            open.drain(..).for_each(|(_, liveness)| look(&liveness));
-            if next.is_some() {
-                tokio::task::yield_now().await;
-            }
+            self.open.for_each(|_, liveness| self.look_after(liveness, now), yield_now).await;
         }
     }
 
@@ -171,6 +156,7 @@ impl Entry {
         self.connections.meters.received.increment(1);
     }
 
+    /// How long the connection has been open, to the second.
     pub(super) fn stayed(&self) -> Duration {
         Duration::from_millis(self.connections.now.load(Relaxed).saturating_sub(self.liveness.joined))
     }

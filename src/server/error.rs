@@ -39,13 +39,23 @@ impl HttpError {
         Self { status: status(code), body, temporary: code.temporary(), close: false, header: None }
     }
 
+    /// 400 `bad_message`.
+    pub(super) fn bad(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::BadMessage, message)
+    }
+
+    /// 503 `limit_reached`: this node is full at present.
+    pub(super) fn full(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::LimitReached, message).with_status(StatusCode::SERVICE_UNAVAILABLE).for_now()
+    }
+
     /// Overrides the status where HTTP is more specific than our codes.
     pub(super) fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }
     }
 
     /// Marks the error temporary although its code is not.
-    pub(super) fn for_now(self) -> Self {
+    fn for_now(self) -> Self {
         Self { temporary: true, ..self }
     }
 

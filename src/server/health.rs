@@ -26,7 +26,7 @@ pub(super) async fn alive(State(app): State<Arc<App>>) -> Result<Json<Value>, Ht
 
 /// `GET /readyz`: 200 while this node accepts players.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Value>, HttpError> {
-    if app.is_draining() {
+    if app.draining.is_cancelled() {
         return Err(away("this node is shutting down"));
     }
     app.arbiter.ready().map_err(|why| away(&why))?;

@@ -10,11 +10,9 @@ use super::Origin;
 /// The names of this server.
 #[derive(Debug)]
 pub(super) struct Hosts {
-    /// The hosts of the allowed origins.
-    listed: Vec<String>,
+    allowed: Vec<Origin>,
     /// This machine's host name.
     own: Option<String>,
-    all: bool,
 }
 
 /// The request is not for this server.
@@ -28,11 +26,7 @@ pub(super) enum WrongHost {
 
 impl Hosts {
     pub(super) fn new(allowed: &[Origin]) -> Self {
-        Self {
-            all: allowed.iter().any(Origin::is_any),
-            listed: allowed.iter().filter_map(Origin::host).map(str::to_owned).collect(),
-            own: own_name(),
-        }
+        Self { allowed: allowed.to_vec(), own: own_name() }
     }
 
     /// Checks that a request is for this server, by its target (if it names a host) and its Host header.
@@ -66,7 +60,7 @@ impl Hosts {
         if name.is_empty() {
             return Err(NO_HOST);
         }
-        if self.all || is_local(name) || self.is_ours(name) {
+        if is_local(name) || self.is_ours(name) {
             return Ok(());
         }
         Err(WrongHost::Foreign(name.to_owned()))
@@ -74,7 +68,7 @@ impl Hosts {
 
     fn is_ours(&self, name: &str) -> bool {
         let own = self.own.as_deref();
-        self.listed.iter().any(|listed| listed == name)
+        self.allowed.iter().any(|origin| origin.is_any() || origin.host() == Some(name))
             || own.is_some_and(|own| name == own || name.strip_suffix(".local") == Some(own))
     }
 }

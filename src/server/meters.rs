@@ -12,9 +12,7 @@ pub(super) struct Meters {
     pub(super) open: Gauge,
     pub(super) received: Counter,
     pub(super) sent: Counter,
-    closes: Vec<(u16, Counter)>,
-    closed_by_client: Counter,
-    broken: Counter,
+    ends: Vec<(End, Counter)>,
 }
 
 /// How a connection ended.
@@ -30,7 +28,6 @@ pub(super) enum End {
 
 impl Meters {
     pub(super) fn new() -> Self {
-        let closes = |code: u16| counter!("asset_arbiter_closes_total", "code" => code.to_string());
         let ours = [
             CloseCode::MessageTooBig,
             CloseCode::Unauthorized,
@@ -43,26 +40,30 @@ impl Meters {
             CloseCode::TooFast,
             CloseCode::TooSlow,
         ];
-        let protocol = [PROTOCOL_ERROR, INVALID_TEXT];
-        let codes = ours.map(CloseCode::number).into_iter().chain(protocol);
+        let codes = ours.map(CloseCode::number).into_iter().chain([PROTOCOL_ERROR, INVALID_TEXT]);
+        let ends = codes.map(End::Closed).chain([End::ByClient, End::Broken]);
+        let counter = |end: End| counter!("asset_arbiter_closes_total", "code" => end.label());
         Self {
             open: gauge!("asset_arbiter_connections"),
             received: counter!("asset_arbiter_messages_received_total"),
             sent: counter!("asset_arbiter_frames_sent_total"),
-            closes: codes.map(|code| (code, closes(code))).collect(),
-            closed_by_client: counter!("asset_arbiter_closes_total", "code" => "client"),
-            broken: counter!("asset_arbiter_closes_total", "code" => "1006"),
+            ends: ends.map(|end| (end, counter(end))).collect(),
         }
     }
 
     pub(super) fn ended(&self, end: End) {
-        match end {
-            End::ByClient => self.closed_by_client.increment(1),
-            End::Broken => self.broken.increment(1),
-            End::Closed(code) => {
-                let counter = self.closes.iter().find(|(known, _)| *known == code);
-                counter.into_iter().for_each(|(_, counter)| counter.increment(1));
-            }
+        if let Some((_, counter)) = self.ends.iter().find(|(known, _)| *known == end) {
+            counter.increment(1);
+        }
+    }
+}
+
+impl End {
+    fn label(self) -> String {
+        match self {
+            Self::Closed(code) => code.to_string(),
+            Self::ByClient => "client".to_owned(),
+            Self::Broken => "1006".to_owned(),
         }
     }
 }

@@ -8,8 +8,8 @@ use axum::{
 };
 
 use super::{
-    App, assets, connection::Surplus, error::HttpError, handshake, health, hosts::WrongHost, query::Parameters,
-    ws,
+    App, assets, connection_limit, error::HttpError, handshake, health, hosts::WrongHost, origins,
+    query::Parameters, ws,
 };
 use crate::model::ErrorCode;
 
@@ -29,15 +29,14 @@ const WITH_PARAMETERS: [&str; 2] = [ws::ROUTE, assets::HOLDERS];
 pub(super) async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
-    let surplus = request.extensions().get::<Surplus>().is_some();
+    let surplus = request.extensions().get::<connection_limit::Surplus>().is_some();
     if route == ws::ROUTE {
         handshake::take_lists(request.headers_mut());
     }
     let mut response = match check(&app, &request, route, surplus) {
         Err(error) => {
             if route == ws::ROUTE {
-                let (status, why) = error.told();
-                app.player_log.refused_handshake(status, why);
+                app.player_log.refused_handshake(&error);
             }
             error.into_response()
         }
@@ -47,10 +46,11 @@ pub(super) async fn guard(State(app): State<Arc<App>>, mut request: Request, nex
     if route == ws::ROUTE {
         handshake::say_what_is_spoken(&mut response);
     }
+    let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if surplus && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    if surplus && !upgraded {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
@@ -58,10 +58,7 @@ pub(super) async fn guard(State(app): State<Arc<App>>, mut request: Request, nex
 fn check(app: &App, request: &Request, route: &str, surplus: bool) -> Result<(), HttpError> {
     check_host(app, request, route)?;
     if surplus && !WHEN_FULL.contains(&route) {
-        let message = "this node has as many connections as it takes (--max-connections)";
-        let error =
-            HttpError::new(ErrorCode::LimitReached, message).with_status(StatusCode::SERVICE_UNAVAILABLE);
-        return Err(error.for_now().closing());
+        return Err(HttpError::full(connection_limit::FULL).closing());
     }
     // Otherwise any page open in a player's browser could act here as the player.
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
@@ -77,7 +74,7 @@ fn check(app: &App, request: &Request, route: &str, surplus: bool) -> Result<(),
 fn check_host(app: &App, request: &Request, route: &str) -> Result<(), HttpError> {
     match app.hosts.check(request.version(), request.uri(), request.headers()) {
         Ok(()) => Ok(()),
-        Err(WrongHost::Unclear(why)) => Err(HttpError::new(ErrorCode::BadMessage, why).closing()),
+        Err(WrongHost::Unclear(why)) => Err(HttpError::bad(why).closing()),
         Err(WrongHost::Foreign(_)) if PROBES.contains(&route) => Ok(()),
         Err(WrongHost::Foreign(host)) => {
             app.foreign_log.host(&host, &text(request.headers(), header::ORIGIN));
@@ -91,7 +88,7 @@ fn check_host(app: &App, request: &Request, route: &str) -> Result<(), HttpError
 }
 
 fn check_origin(app: &App, headers: &HeaderMap) -> Result<(), HttpError> {
-    app.origins.check(headers).map_err(|origin| {
+    origins::check(&app.settings.allow_origin, headers).map_err(|origin| {
         app.foreign_log.origin(&origin, &text(headers, header::HOST));
         let message = "pages of this origin may not do this; the operator can allow it with --allow-origin";
         HttpError::new(ErrorCode::Forbidden, message)

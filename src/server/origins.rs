@@ -15,43 +15,29 @@ pub struct Origin(String);
 )]
 pub struct InvalidOrigin;
 
-/// The origins whose pages may connect.
-#[derive(Debug)]
-pub(super) struct Origins {
-    listed: Vec<Origin>,
-}
-
-impl Origins {
-    pub(super) fn new(listed: Vec<Origin>) -> Self {
-        Self { listed }
+/// Checks a request's origin. It is allowed if the request has none (it is not from a browser), if it is this server's
+/// own, or if it is listed.
+///
+/// # Errors
+/// The origin as sent; `null` if the browser only says that the page is of another site.
+pub(super) fn check(listed: &[Origin], headers: &HeaderMap) -> Result<(), String> {
+    let any = listed.iter().any(Origin::is_any);
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let allows = |sent: &HeaderValue| {
+        let origin = sent.to_str().ok().and_then(|origin| origin.parse::<Origin>().ok());
+        let is_known = |origin: Origin| listed.contains(&origin) || host.is_some_and(|host| origin.is_of(host));
+        origin.is_some_and(|origin| any || is_known(origin))
+    };
+    let sent = headers.get_all(header::ORIGIN);
+    if let Some(foreign) = sent.iter().find(|origin| !allows(origin)) {
+        return Err(String::from_utf8_lossy(foreign.as_bytes()).into_owned());
     }
-
-    /// Checks a request's origin. It is allowed if the request has none (it is not from a browser), if it is this
-    /// server's own, or if it is listed.
-    ///
-    /// # Errors
-    /// The origin as sent; `null` if the browser only says that the page is of another site.
-    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), String> {
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        let allows = |sent: &HeaderValue| {
-            let origin = sent.to_str().ok().and_then(|origin| origin.parse::<Origin>().ok());
-            origin.is_some_and(|origin| self.lists(&origin) || host.is_some_and(|host| origin.is_of(host)))
-        };
-        let sent = headers.get_all(header::ORIGIN);
-        if let Some(foreign) = sent.iter().find(|origin| !allows(origin)) {
-            return Err(String::from_utf8_lossy(foreign.as_bytes()).into_owned());
-        }
-        // Browsers that send no Origin still send this header.
-        let cross_site = headers.get(SEC_FETCH_SITE).is_some_and(|site| site == "cross-site");
-        if cross_site && !headers.contains_key(header::ORIGIN) && !self.listed.iter().any(Origin::is_any) {
-            return Err("null".to_owned());
-        }
-        Ok(())
+    // Browsers that send no Origin still send this header.
+    let cross_site = headers.get(SEC_FETCH_SITE).is_some_and(|site| site == "cross-site");
+    if cross_site && !headers.contains_key(header::ORIGIN) && !any {
+        return Err("null".to_owned());
     }
-
-    fn lists(&self, origin: &Origin) -> bool {
-        self.listed.iter().any(|listed| listed == origin || listed.is_any())
-    }
+    Ok(())
 }
 
 impl Origin {
@@ -117,13 +103,16 @@ mod tests {
     use super::*;
 
     fn allows(listed: &[&str], host: &str, origin: &[&str]) -> bool {
-        let origins = Origins::new(listed.iter().map(|text| text.parse().unwrap()).collect());
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, host.parse().unwrap());
         for origin in origin {
             headers.append(header::ORIGIN, origin.parse().unwrap());
         }
-        origins.check(&headers).is_ok()
+        check(&origins(listed), &headers).is_ok()
+    }
+
+    fn origins(listed: &[&str]) -> Vec<Origin> {
+        listed.iter().map(|text| text.parse().unwrap()).collect()
     }
 
     #[test]
@@ -151,9 +140,8 @@ mod tests {
     #[test]
     fn a_foreign_page_that_hides_its_origin_is_told_by_its_site() {
         let check = |listed: &[&str], lines: &[(&'static str, &'static str)]| {
-            let origins = Origins::new(listed.iter().map(|text| text.parse().unwrap()).collect());
             let headers = lines.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-            origins.check(&headers.collect())
+            check(&origins(listed), &headers.collect())
         };
         assert_eq!(check(&[], &[("sec-fetch-site", "cross-site")]), Err("null".to_owned()));
         assert_eq!(check(&["*"], &[("sec-fetch-site", "cross-site")]), Ok(()));

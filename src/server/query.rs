@@ -1,5 +1,4 @@
 use super::error::HttpError;
-use crate::model::ErrorCode;
 
 /// The decoded query parameters of a request. Every name is known to the path, and none occurs twice, because a proxy
 /// in front of the node may have checked the other occurrence.
@@ -15,10 +14,11 @@ impl Parameters {
         let mut found = Vec::<(String, String)>::new();
         for (name, value) in form(query.unwrap_or_default())? {
             if !known.contains(&name.as_str()) {
-                return Err(bad(format!("unknown parameter {:?}: {}", shorten(&name), choices(known))));
+                let (name, choices) = (shorten(&name), choices(known));
+                return Err(HttpError::bad(format!("unknown parameter {name:?}: {choices}")));
             }
             if found.iter().any(|(earlier, _)| *earlier == name) {
-                return Err(bad(format!("parameter {name:?} is given twice; give it once")));
+                return Err(HttpError::bad(format!("parameter {name:?} is given twice; give it once")));
             }
             found.push((name, value));
         }
@@ -31,10 +31,10 @@ impl Parameters {
 }
 
 fn form(query: &str) -> Result<Vec<(String, String)>, HttpError> {
-    let uri = format!("/?{query}").parse().map_err(|_| bad("the query is not a URL's".to_owned()))?;
+    let uri = format!("/?{query}").parse().map_err(|_| HttpError::bad("the query is not a URL's"))?;
     axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri)
         .map(|axum::extract::Query(pairs)| pairs)
-        .map_err(|error| bad(error.body_text()))
+        .map_err(|error| HttpError::bad(error.body_text()))
 }
 
 fn choices(known: &[&str]) -> String {
@@ -46,10 +46,6 @@ fn choices(known: &[&str]) -> String {
 
 fn shorten(name: &str) -> String {
     name.chars().take(32).collect()
-}
-
-fn bad(message: String) -> HttpError {
-    HttpError::new(ErrorCode::BadMessage, message)
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 use tokio::time::{Duration, Instant};
 
-/// A token bucket for `--selects-per-second` on one connection. It holds one second's worth and refills at the same
-/// rate.
+/// A token bucket. It holds one second's worth and refills at the same rate.
 #[derive(Debug)]
 pub(super) struct RateLimit {
     /// The refill time of one request; `None` if unlimited.

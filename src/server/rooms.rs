@@ -9,6 +9,7 @@ use axum::{
 };
 use futures::stream;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{App, auth::Admin, error::HttpError, path::InRoom};
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
     model::{ErrorCode, Present, RoomName},
 };
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The fields of `GET` that precede a room's assets.
 #[derive(Serialize)]
@@ -24,12 +25,6 @@ struct Head<'a> {
     room: &'a RoomName,
     players: usize,
     present: &'a Present,
-}
-
-/// The response to a removal.
-#[derive(Serialize)]
-pub(super) struct Removed {
-    room: RoomName,
 }
 
 /// `GET /v1/rooms/{room}`: streams a large room part by part as the socket accepts it.
@@ -56,7 +51,7 @@ pub(super) async fn remove(
     State(app): State<Arc<App>>,
     InRoom(room): InRoom,
     _: Admin,
-) -> Result<Json<Removed>, HttpError> {
+) -> Result<Json<Value>, HttpError> {
     app.arbiter.remove_room(&room).await?;
-    Ok(Json(Removed { room }))
+    Ok(Json(json!({"room": room})))
 }

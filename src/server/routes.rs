@@ -4,18 +4,17 @@ use axum::{
     Router,
     http::{Method, StatusCode, Uri},
     middleware::from_fn_with_state,
-    routing::{get, post},
+    routing::{get, post, put},
 };
 
 use super::{App, assets, error::HttpError, health, middleware::guard, rooms, static_files, ws};
-use crate::model::ErrorCode;
 
 /// All routes.
 pub(super) fn router(app: &Arc<App>) -> Router {
     Router::new()
         .route(ws::ROUTE, get(ws::upgrade))
         .route("/v1/rooms/{room}", get(rooms::show).delete(rooms::remove))
-        .route("/v1/rooms/{room}/assets/{asset}", axum::routing::put(assets::create).delete(assets::remove))
+        .route("/v1/rooms/{room}/assets/{asset}", put(assets::create).delete(assets::remove))
         .route("/v1/rooms/{room}/assets/{asset}/select", post(assets::select))
         .route("/v1/rooms/{room}/assets/{asset}/release", post(assets::release))
         .route("/v1/rooms/{room}/assets/{asset}/restock", post(assets::restock))
@@ -32,15 +31,11 @@ pub(super) fn router(app: &Arc<App>) -> Router {
 
 async fn no_such_path(uri: Uri) -> HttpError {
     let path: String = uri.path().chars().take(128).collect();
-    HttpError::new(ErrorCode::BadMessage, format!("there is nothing at {path}"))
-        .with_status(StatusCode::NOT_FOUND)
+    HttpError::bad(format!("there is nothing at {path}")).with_status(StatusCode::NOT_FOUND)
 }
 
 async fn wrong_method(method: Method) -> HttpError {
     let method: String = method.as_str().chars().take(16).collect();
-    HttpError::new(
-        ErrorCode::BadMessage,
-        format!("{method} does nothing here; the header Allow says what does"),
-    )
-    .with_status(StatusCode::METHOD_NOT_ALLOWED)
+    let message = format!("{method} does nothing here; the header Allow says what does");
+    HttpError::bad(message).with_status(StatusCode::METHOD_NOT_ALLOWED)
 }

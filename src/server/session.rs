@@ -4,7 +4,6 @@ use std::{
     future::poll_fn,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use axum::{
@@ -37,8 +36,8 @@ const TAKES_PER_FLUSH: usize = 4;
 /// One joined connection.
 pub(super) struct Session {
     socket: WebSocket,
-    member: Member,
-    entry: Entry,
+    pub(super) member: Member,
+    pub(super) entry: Entry,
     ready: Ready,
     in_flight: usize,
     max_in_flight: usize,
@@ -68,15 +67,6 @@ impl Session {
             unread: true,
             end: None,
         }
-    }
-
-    pub(super) fn member(&self) -> &Member {
-        &self.member
-    }
-
-    /// How long the session has been open, to the second.
-    pub(super) fn stayed(&self) -> Duration {
-        self.entry.stayed()
     }
 
     /// Serves the connection until it ends.

@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     extract::{
@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     App,
-    connection::Surplus,
+    connection_limit::{FULL, Surplus},
     error::HttpError,
     path::InRoom,
     query::Parameters,
@@ -22,7 +22,7 @@ use super::{
 use crate::{
     arbiter::{Join, JoinError, Member, Resume},
     model::{
-        CloseCode, ErrorCode, PROTOCOL, PlayerName, RoomName,
+        CloseCode, PROTOCOL, PlayerName,
         limits::{EPOCH_LEN, FRAME_BYTES, READ_BUFFER, WRITE_BUFFER},
     },
 };
@@ -43,10 +43,7 @@ pub(super) async fn upgrade(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, HttpError> {
     let answer = room.and_then(|room| accept(&app, room, query.as_deref(), surplus.is_some(), upgrade));
-    answer.inspect_err(|error| {
-        let (status, why) = error.told();
-        app.player_log.refused_handshake(status, why);
-    })
+    answer.inspect_err(|error| app.player_log.refused_handshake(error))
 }
 
 fn accept(
@@ -56,13 +53,15 @@ fn accept(
     surplus: bool,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, HttpError> {
-    let asked = Asked::parse(query)?;
+    let (player, resume) = parse(query)?;
     let upgrade = upgrade.map_err(|rejection| {
         let message = format!("this path is a WebSocket: {}", rejection.body_text());
-        HttpError::new(ErrorCode::BadMessage, message).with_status(rejection.into_response().status())
+        HttpError::bad(message).with_status(rejection.into_response().status())
     })?;
     let max_message = app.settings.max_message;
-    let join = asked.join(room, Uuid::new_v4().simple().to_string(), app.settings.ping_interval);
+    let session = Uuid::new_v4().simple().to_string();
+    let ping_interval_ms = app.settings.ping_interval.as_millis() as u64;
+    let join = Join { room, player, resume, session, ping_interval_ms };
     let span = tracing::Span::current();
     span.record("session", &join.session).record("room", tracing::field::display(&join.room));
     let app = Arc::clone(app);
@@ -84,7 +83,7 @@ async fn serve(app: Arc<App>, socket: WebSocket, join: Join, surplus: bool) {
         Ok(member) => {
             let mut session = Session::new(&app, socket, member);
             let end = session.run().await;
-            app.player_log.left(session.member(), end, session.stayed());
+            app.player_log.left(&session.member, end, session.entry.stayed());
             end
         }
         Err(close) => Box::pin(session::refuse(socket, close)).await,
@@ -94,57 +93,36 @@ async fn serve(app: Arc<App>, socket: WebSocket, join: Join, surplus: bool) {
 
 async fn enter(app: &App, join: Join, surplus: bool) -> Result<Member, CloseCode> {
     let (player, room) = (join.player.clone(), join.room.clone());
-    let joined = if surplus { Err(too_many_connections()) } else { app.arbiter.join(join).await };
+    let joined = if surplus {
+        Err(JoinError { close: CloseCode::Full, message: FULL.to_owned() })
+    } else {
+        app.arbiter.join(join).await
+    };
     joined.inspect(|member| app.player_log.joined(member)).map_err(|JoinError { close, message }| {
         app.player_log.refused(player.as_ref(), &room, close.number(), &message);
         close
     })
 }
 
-fn too_many_connections() -> JoinError {
-    let message = "this node has as many connections as it takes (--max-connections)".to_owned();
-    JoinError { close: CloseCode::Full, message }
-}
-
-/// The parsed query.
-#[derive(Debug, PartialEq, Eq)]
-struct Asked {
-    player: Option<PlayerName>,
-    resume: Option<Resume>,
-}
-
-impl Asked {
-    fn parse(query: Option<&str>) -> Result<Self, HttpError> {
-        let query = Parameters::parse(query, &PARAMETERS)?;
-        let player = query.get("player").map(PlayerName::parse).transpose()?;
-        let epoch = query.get("epoch").map(parse_epoch).transpose()?;
-        let offset = query.get("offset").map(parse_offset).transpose()?;
-        let resume = epoch.zip(offset).map(|(epoch, offset)| Resume { epoch, offset });
-        Ok(Self { player, resume })
-    }
-
-    fn join(self, room: RoomName, session: String, ping_interval: Duration) -> Join {
-        let ping_interval_ms = ping_interval.as_millis() as u64;
-        Join { room, player: self.player, resume: self.resume, session, ping_interval_ms }
-    }
+/// The player and the place in the log that a query names.
+fn parse(query: Option<&str>) -> Result<(Option<PlayerName>, Option<Resume>), HttpError> {
+    let query = Parameters::parse(query, &PARAMETERS)?;
+    let player = query.get("player").map(PlayerName::parse).transpose()?;
+    let epoch = query.get("epoch").map(parse_epoch).transpose()?;
+    let offset = query.get("offset").map(parse_offset).transpose()?;
+    let resume = epoch.zip(offset).map(|(epoch, offset)| Resume { epoch, offset });
+    Ok((player, resume))
 }
 
 fn parse_epoch(text: &str) -> Result<String, HttpError> {
     let fits = (1..=EPOCH_LEN).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric());
-    if fits {
-        Ok(text.to_owned())
-    } else {
-        Err(bad("epoch has 1-32 characters of A-Za-z0-9, as told in welcome"))
-    }
+    let wrong = || HttpError::bad("epoch has 1-32 characters of A-Za-z0-9, as told in welcome");
+    fits.then(|| text.to_owned()).ok_or_else(wrong)
 }
 
 fn parse_offset(text: &str) -> Result<u64, HttpError> {
-    let number = text.parse::<WholeNumber>();
-    number.map(|number| number.0).map_err(|_| bad("offset is a whole number, as told in the last room frame"))
-}
-
-fn bad(message: impl Into<String>) -> HttpError {
-    HttpError::new(ErrorCode::BadMessage, message)
+    let wrong = |_| HttpError::bad("offset is a whole number, as told in the last room frame");
+    text.parse::<WholeNumber>().map(|number| number.0).map_err(wrong)
 }
 
 #[cfg(test)]
@@ -153,11 +131,11 @@ mod tests {
 
     #[test]
     fn a_query_names_the_player_and_where_it_left_off() {
-        let asked = Asked::parse(Some("player=ann%3A1&epoch=abc&offset=7&token=x")).unwrap();
-        assert_eq!(asked.player.unwrap().as_str(), "ann:1");
-        assert_eq!(asked.resume, Some(Resume { epoch: "abc".into(), offset: 7 }));
-        assert_eq!(Asked::parse(None).unwrap(), Asked { player: None, resume: None });
-        assert_eq!(Asked::parse(Some("offset=7")).unwrap().resume, None, "an offset of no epoch says nothing");
+        let (player, resume) = parse(Some("player=ann%3A1&epoch=abc&offset=7&token=x")).unwrap();
+        assert_eq!(player.unwrap().as_str(), "ann:1");
+        assert_eq!(resume, Some(Resume { epoch: "abc".into(), offset: 7 }));
+        assert_eq!(parse(None).unwrap(), (None, None));
+        assert_eq!(parse(Some("offset=7")).unwrap().1, None, "an offset of no epoch says nothing");
     }
 
     #[test]
@@ -174,7 +152,7 @@ mod tests {
             "later=1",
             &long,
         ] {
-            assert!(Asked::parse(Some(query)).is_err(), "{query}");
+            assert!(parse(Some(query)).is_err(), "{query}");
         }
     }
 

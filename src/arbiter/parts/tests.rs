@@ -1,7 +1,10 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::model::{Grant, Units};
+use crate::{
+    arbiter::view::untouched,
+    model::{Grant, Units},
+};
 
 /// A room of assets that a test changes.
 #[derive(Default)]
@@ -23,16 +26,8 @@ impl Scene {
 
     fn set(&mut self, n: usize, revision: u64, holders: usize) {
         let grant = |n: usize| Grant { player: format!("p{n}").parse().unwrap(), granted_at: 7, revision: 0 };
-        let state = AssetState {
-            asset: name(n),
-            units: Units::MAX,
-            remaining: Units::MAX,
-            revision,
-            held: Units::MAX,
-            holders: (0..holders).map(grant).collect(),
-            removed: false,
-            origin: 0,
-        };
+        let holders = (0..holders).map(grant).collect();
+        let state = AssetState { revision, held: Units::MAX, holders, ..untouched(&name(n), Units::MAX) };
         self.assets.insert(name(n), Arc::new(state));
         self.parts.touch(&name(n));
     }
