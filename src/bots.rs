@@ -23,20 +23,16 @@ mod fact;
 mod frame;
 mod member;
 mod observations;
-mod propagation;
 mod recorder;
 mod round;
 
 mod api;
-mod http;
 mod quiesce;
-mod stored;
 
 mod judgement;
 mod violation;
 
 mod output;
-mod progress;
 mod report;
 mod score;
 mod timings;

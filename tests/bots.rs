@@ -39,6 +39,13 @@ async fn against(cheat: Cheat, change: impl FnOnce(&mut Config)) -> Result<Repor
     bots::run(config).await
 }
 
+/// An honest peer, or one that only makes it hard: the promise is kept.
+async fn held_against(cheat: Cheat, change: impl FnOnce(&mut Config)) -> Report {
+    let report = against(cheat, change).await.unwrap();
+    assert!(report.held(), "{}", bots::text(&report));
+    report
+}
+
 fn kinds(report: &Report) -> Vec<String> {
     let value = serde_json::to_value(report).unwrap();
     let shown = value["violations"]["shown"].as_array().unwrap();
@@ -47,8 +54,7 @@ fn kinds(report: &Report) -> Vec<String> {
 
 #[tokio::test]
 async fn an_honest_peer_is_acquitted() {
-    let report = against(Cheat::None, |config| config.length = Length::Rounds(3)).await.unwrap();
-    assert!(report.held(), "{}", bots::text(&report));
+    let report = held_against(Cheat::None, |config| config.length = Length::Rounds(3)).await;
     assert_eq!((report.rounds, report.decisions.total, report.decisions.granted), (3, 90, 36));
     assert_eq!((report.deliveries, report.reply_ms.count, report.everyone_knows_ms.count), (180, 90, 36));
     assert!(report.errors.is_empty() && report.exit_code() == 0);
@@ -56,8 +62,7 @@ async fn an_honest_peer_is_acquitted() {
 
 #[tokio::test]
 async fn cuts_cost_no_decision() {
-    let report = against(Cheat::None, |config| config.reconnect_chaos = 0.5).await.unwrap();
-    assert!(report.held(), "{}", bots::text(&report));
+    let report = held_against(Cheat::None, |config| config.reconnect_chaos = 0.5).await;
     let reconnects = &report.reconnects;
     assert!(reconnects.cuts > 5 && reconnects.total == reconnects.cuts, "{reconnects:?}");
     assert_eq!(reconnects.recovered, reconnects.total, "each came back to where it was");
@@ -92,29 +97,23 @@ async fn delivery_is_measured_by_where_members_are() {
 
 #[tokio::test]
 async fn every_select_may_be_cut_once() {
-    let report = against(Cheat::None, |config| config.reconnect_chaos = 1.0).await.unwrap();
-    assert!(report.held(), "{}", bots::text(&report));
+    let report = held_against(Cheat::None, |config| config.reconnect_chaos = 1.0).await;
     assert_eq!(report.reconnects.cuts, 30);
 }
 
 #[tokio::test]
 async fn the_same_seed_cuts_the_same_selects() {
-    let mut cuts = Vec::new();
-    for seed in [7, 7] {
-        let report =
-            against(Cheat::None, |config| (config.seed, config.reconnect_chaos) = (seed, 0.4)).await.unwrap();
-        cuts.push(report.reconnects.cuts);
-    }
-    assert_eq!(cuts[0], cuts[1]);
+    let chaos = |config: &mut Config| (config.seed, config.reconnect_chaos) = (7, 0.4);
+    let (first, second) =
+        (against(Cheat::None, chaos).await.unwrap(), against(Cheat::None, chaos).await.unwrap());
+    assert_eq!(first.reconnects.cuts, second.reconnects.cuts);
 }
 
 #[tokio::test]
 async fn a_drain_and_passing_errors_are_lived_through() {
-    let drained = against(Cheat::CloseOnce(4100), |_| {}).await.unwrap();
-    assert!(drained.held(), "{}", bots::text(&drained));
+    let drained = held_against(Cheat::CloseOnce(4100), |_| {}).await;
     assert_eq!((drained.errors["closed_4100"], drained.reconnects.total), (5, 5));
-    let errors = against(Cheat::PassingErrors, |_| {}).await.unwrap();
-    assert!(errors.held(), "{}", bots::text(&errors));
+    let errors = held_against(Cheat::PassingErrors, |_| {}).await;
     assert!(errors.errors["outcome_unknown"] >= 3);
 }
 
@@ -131,50 +130,50 @@ async fn holders_of_an_earlier_run_are_counted_in() {
 async fn a_long_run_uses_its_names_again() {
     let long =
         |config: &mut Config| (config.players, config.assets, config.length) = (2, 1025, Length::Rounds(2));
-    let report = against(Cheat::None, long).await.unwrap();
-    assert!(report.held(), "{}", bots::text(&report));
+    let report = held_against(Cheat::None, long).await;
     assert_eq!(report.decisions.granted, 2 * 2 * 1025);
 }
 
 #[tokio::test]
 async fn a_rate_and_a_duration_are_kept() {
-    let report = against(Cheat::None, |config| {
+    let slow = |config: &mut Config| {
         (config.rate, config.length) = (300.0, Length::Time(Duration::from_millis(150)));
-    });
-    let report = report.await.unwrap();
-    assert!(report.held(), "{}", bots::text(&report));
+    };
+    let report = held_against(Cheat::None, slow).await;
     assert!(
         report.rounds >= 1 && report.race_seconds / f64::from(report.rounds) >= 0.09,
         "30 selects at 300 per second"
     );
 }
 
-#[tokio::test]
-async fn every_way_of_cheating_is_found() {
-    for (cheat, kind) in [
-        (Cheat::GrantTooMany, "too_many_holders"),
-        (Cheat::GrantTooFew, "too_few_holders"),
-        (Cheat::TellTwice, "told_twice"),
-        (Cheat::TellOtherwise, "told_otherwise"),
-        (Cheat::DenyTheWinner, "denied_but_holds"),
-    ] {
-        let report = against(cheat, |_| {}).await.unwrap();
+async fn assert_found(cheats: &[(Cheat, &str)]) {
+    for (cheat, kind) in cheats {
+        let report = against(*cheat, |_| {}).await.unwrap();
         assert_eq!((report.verdict, report.exit_code()), (Judgement::Broken, 3), "{cheat:?}");
         assert!(kinds(&report).iter().any(|found| found == kind), "{cheat:?}: {}", bots::text(&report));
     }
 }
 
+#[tokio::test]
+async fn every_way_of_cheating_is_found() {
+    assert_found(&[
+        (Cheat::GrantTooMany, "too_many_holders"),
+        (Cheat::GrantTooFew, "too_few_holders"),
+        (Cheat::TellTwice, "told_twice"),
+        (Cheat::TellOtherwise, "told_otherwise"),
+        (Cheat::DenyTheWinner, "denied_but_holds"),
+    ])
+    .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_was_forgotten_is_found_after_a_while() {
-    for (cheat, kind) in [
+    assert_found(&[
         (Cheat::ForgetAMember, "not_told"),
         (Cheat::ForgetAHolder, "wrong_count"),
         (Cheat::LoseAssets, "asset_lost"),
-    ] {
-        let report = against(cheat, |_| {}).await.unwrap();
-        assert_eq!(report.verdict, Judgement::Broken, "{cheat:?}");
-        assert!(kinds(&report).iter().any(|found| found == kind), "{cheat:?}: {}", bots::text(&report));
-    }
+    ])
+    .await;
 }
 
 #[tokio::test]

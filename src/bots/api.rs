@@ -1,30 +1,37 @@
 use std::{
+    error::Error,
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
-use hyper::{Method, StatusCode};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{Method, Request, Response, StatusCode, header};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
 use serde::{Deserialize, de::DeserializeOwned};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
-use crate::model::{AssetName, AssetState, Backoff, ErrorCode, RoomName, Units, limits::HOLDERS_PAGE};
+use crate::model::{AssetName, AssetState, Backoff, ErrorCode, Grant, PlayerName, Units, limits::HOLDERS_PAGE};
 
 use super::{
-    AdminKey, BotsError, NodeUrl,
-    http::{Ask, Http, HttpAnswer},
-    limits::{BACKOFF, PATIENCE},
-    stored::Holder,
+    AdminKey, BotsError, Config, NodeUrl,
+    limits::{BACKOFF, BODY_BYTES, HTTP_TIMEOUT, PATIENCE},
 };
 
-/// A client of the server's HTTP API. Temporary failures (a restarting node, an unreachable store) are retried at the
-/// next node.
+/// A client of the server's HTTP API. Requests and responses are limited in size and time. Temporary failures (a
+/// restarting node, an unreachable store) are retried at the next node.
 #[derive(Debug)]
 pub(super) struct Api {
-    http: Http,
+    client: Client<HttpConnector, Full<Bytes>>,
     nodes: Vec<NodeUrl>,
     /// The node that answered last.
     node: AtomicUsize,
-    room: RoomName,
+    /// The path of the room.
+    room: String,
+    admin_key: Option<AdminKey>,
 }
 
 #[derive(Deserialize)]
@@ -39,23 +46,35 @@ struct HoldersBody {
 }
 
 #[derive(Deserialize)]
+struct Holder {
+    player: PlayerName,
+    revision: u64,
+    at: u64,
+}
+
+#[derive(Deserialize)]
 struct ErrorBody {
     code: ErrorCode,
     message: String,
 }
 
 impl Api {
-    pub(super) fn new(nodes: Vec<NodeUrl>, room: RoomName, admin_key: Option<AdminKey>) -> Self {
-        Self { http: Http::new(admin_key), nodes, node: AtomicUsize::new(0), room }
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            nodes: config.nodes.clone(),
+            node: AtomicUsize::new(0),
+            room: format!("/v1/rooms/{}", config.room),
+            admin_key: config.admin_key.clone(),
+        }
     }
 
     /// Checks that every node answers. Does not retry, so that a wrong address is reported at once.
     pub(super) async fn greet(&self) -> Result<(), BotsError> {
         for node in &self.nodes {
-            let answer = self.http.ask(node, &Ask::get("/healthz".into())).await;
-            let answer = answer.map_err(|reason| BotsError::Unreachable { url: node.to_string(), reason })?;
-            if answer.status != StatusCode::OK {
-                return Err(strange(&format!("GET {node}/healthz"), answer.status));
+            let answer = self.exchange(node, &Method::GET, "/healthz", None).await?;
+            if answer.status() != StatusCode::OK {
+                return Err(strange(format!("GET {node}/healthz"), answer.status()));
             }
         }
         Ok(())
@@ -63,66 +82,67 @@ impl Api {
 
     /// Creates an asset, unless it exists with the same units.
     pub(super) async fn put(&self, asset: &AssetName, units: Units) -> Result<AssetState, BotsError> {
-        let json = Some(format!("{{\"units\":{units}}}"));
-        let ask = Ask { method: Method::PUT, path: self.path(&format!("/assets/{asset}")), json };
-        parse(&ask, &self.ask(&ask).await?)
+        let body = format!("{{\"units\":{units}}}");
+        self.read(Method::PUT, &format!("{}/assets/{asset}", self.room), Some(body)).await
     }
 
     /// Removes an asset, if it exists.
     pub(super) async fn remove(&self, asset: &AssetName) -> Result<(), BotsError> {
-        let ask = Ask { method: Method::DELETE, path: self.path(&format!("/assets/{asset}")), json: None };
-        match self.ask(&ask).await {
-            Ok(_) | Err(BotsError::Refused { status: 404, .. }) => Ok(()),
-            Err(error) => Err(error),
-        }
+        let path = format!("{}/assets/{asset}", self.room);
+        if_known(self.ask(&Method::DELETE, &path, None).await).map(drop)
     }
 
     /// All assets of the room; none if the room is unknown.
     pub(super) async fn assets(&self) -> Result<Vec<AssetState>, BotsError> {
-        let ask = Ask::get(self.path(""));
-        match self.ask(&ask).await {
-            Ok(answer) => Ok(parse::<RoomBody>(&ask, &answer)?.assets),
-            Err(BotsError::Refused { status: 404, .. }) => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
+        let room: Option<RoomBody> = if_known(self.read(Method::GET, &self.room, None).await)?;
+        Ok(room.map_or_else(Vec::new, |room| room.assets))
     }
 
-    /// All holders of an asset, read page by page.
-    pub(super) async fn holders(&self, asset: &AssetName) -> Result<Vec<Holder>, BotsError> {
-        let mut holders: Vec<Holder> = Vec::new();
-        let mut after = 0;
+    /// All holders of an asset, read page by page; `None` if the asset is unknown.
+    pub(super) async fn holders(&self, asset: &AssetName) -> Result<Option<Vec<Grant>>, BotsError> {
+        let (mut holders, mut after) = (Vec::new(), 0);
         loop {
-            let ask =
-                Ask::get(self.path(&format!("/assets/{asset}/holders?after={after}&limit={HOLDERS_PAGE}")));
-            let page: HoldersBody = parse(&ask, &self.ask(&ask).await?)?;
-            holders.extend(page.holders);
+            let path = format!("{}/assets/{asset}/holders?after={after}&limit={HOLDERS_PAGE}", self.room);
+            let page = if_known(self.read::<HoldersBody>(Method::GET, &path, None).await)?;
+            let Some(page) = page else { return Ok(None) };
+            let grant = |Holder { player, revision, at }| Grant { player, granted_at: at, revision };
+            holders.extend(page.holders.into_iter().map(grant));
             match page.next_after {
-                None => return Ok(holders),
+                None => return Ok(Some(holders)),
                 // Otherwise the loop would never end.
-                Some(next) if next <= after => {
-                    return Err(strange(&ask.path, "a next_after that is not ahead"));
-                }
+                Some(next) if next <= after => return Err(strange(path, "a next_after that is not ahead")),
                 Some(next) => after = next,
             }
         }
     }
 
-    fn path(&self, rest: &str) -> String {
-        format!("/v1/rooms/{}{rest}", self.room)
+    async fn read<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        json: Option<String>,
+    ) -> Result<T, BotsError> {
+        let body = self.ask(&method, path, json).await?;
+        serde_json::from_slice(&body).map_err(|error| strange(format!("{method} {path}"), error))
     }
 
     /// Retries until there is a response, the response is a permanent error, or time runs out.
-    async fn ask(&self, ask: &Ask) -> Result<HttpAnswer, BotsError> {
-        let begun = Instant::now();
+    async fn ask(&self, method: &Method, path: &str, json: Option<String>) -> Result<Bytes, BotsError> {
+        let (begun, json) = (Instant::now(), json.map(Bytes::from));
         let mut backoff = Backoff::new(BACKOFF.0, Duration::from_secs(2));
         loop {
             let at = self.node.load(Ordering::Relaxed);
             let node = &self.nodes[at % self.nodes.len()];
-            let failure = match self.http.ask(node, ask).await {
-                Ok(answer) if answer.status.is_success() => return Ok(answer),
-                Ok(answer) if !may_pass(&answer) => return Err(refused(ask, &answer)),
-                Ok(answer) => refused(ask, &answer),
-                Err(reason) => BotsError::Unreachable { url: node.to_string(), reason },
+            let failure = match self.exchange(node, method, path, json.clone()).await {
+                Ok(answer) if answer.status().is_success() => return Ok(answer.into_body()),
+                Ok(answer) => {
+                    let (may_pass, refused) = refusal(format!("{method} {path}"), &answer);
+                    if !may_pass {
+                        return Err(refused);
+                    }
+                    refused
+                }
+                Err(unreachable) => unreachable,
             };
             let wait = backoff.next_pause();
             if begun.elapsed() + wait > PATIENCE {
@@ -132,32 +152,62 @@ impl Api {
             tokio::time::sleep(wait).await;
         }
     }
-}
 
-/// Returns true if a retry may succeed, by the error's code, or by the status if the response is a proxy's.
-fn may_pass(answer: &HttpAnswer) -> bool {
-    match serde_json::from_slice::<ErrorBody>(&answer.body) {
-        Ok(body) => body.code.temporary(),
-        Err(_) => answer.status == StatusCode::TOO_MANY_REQUESTS || answer.status.is_server_error(),
+    /// Sends one request to `node`.
+    async fn exchange(
+        &self,
+        node: &NodeUrl,
+        method: &Method,
+        path: &str,
+        json: Option<Bytes>,
+    ) -> Result<Response<Bytes>, BotsError> {
+        let exchange = async {
+            let mut request =
+                Request::builder().method(method).uri(format!("http://{}{path}", node.authority()));
+            if let Some(AdminKey(key)) = &self.admin_key {
+                request = request.header(header::AUTHORIZATION, key);
+            }
+            if json.is_some() {
+                request = request.header(header::CONTENT_TYPE, "application/json");
+            }
+            let request =
+                request.body(Full::new(json.unwrap_or_default())).map_err(|error| error.to_string())?;
+            let response = self.client.request(request).await.map_err(|error| root_cause(&error))?;
+            let (head, body) = response.into_parts();
+            let body = Limited::new(body, BODY_BYTES).collect().await.map_err(|error| error.to_string())?;
+            Ok(Response::from_parts(head, body.to_bytes()))
+        };
+        let answer = timeout(HTTP_TIMEOUT, exchange).await;
+        answer
+            .unwrap_or_else(|_| Err(format!("no answer within {} s", HTTP_TIMEOUT.as_secs())))
+            .map_err(|reason| BotsError::Unreachable { url: node.to_string(), reason })
     }
 }
 
-fn parse<T: DeserializeOwned>(ask: &Ask, answer: &HttpAnswer) -> Result<T, BotsError> {
-    serde_json::from_slice(&answer.body)
-        .map_err(|error| strange(&format!("{} {}", ask.method, ask.path), error))
+/// `None` if the server knows no such room or asset.
+fn if_known<T>(answer: Result<T, BotsError>) -> Result<Option<T>, BotsError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(BotsError::Refused { status: 404, .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
-fn strange(what: &str, reason: impl std::fmt::Display) -> BotsError {
-    BotsError::Strange { what: what.to_owned(), reason: reason.to_string() }
+fn strange(what: String, reason: impl ToString) -> BotsError {
+    BotsError::Strange { what, reason: reason.to_string() }
 }
 
-fn refused(ask: &Ask, answer: &HttpAnswer) -> BotsError {
-    let message = match serde_json::from_slice::<ErrorBody>(&answer.body) {
-        Ok(body) => format!("{}: {}", body.code.as_str(), body.message),
-        Err(_) => "(no reason given)".to_owned(),
+/// A refusal, and whether a retry may succeed: by the error's code, or by the status if the response is a proxy's.
+fn refusal(what: String, answer: &Response<Bytes>) -> (bool, BotsError) {
+    let status = answer.status();
+    let (may_pass, message) = match serde_json::from_slice(answer.body()) {
+        Ok(ErrorBody { code, message }) => (code.temporary(), format!("{}: {message}", code.as_str())),
+        Err(_) => {
+            let may_pass = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
+            (may_pass, "(no reason given)".to_owned())
+        }
     };
-    let what = format!("{} {}", ask.method, ask.path);
-    BotsError::Refused { what, status: answer.status.as_u16(), message, advice: advice(answer.status) }
+    (may_pass, BotsError::Refused { what, status: status.as_u16(), message, advice: advice(status) })
 }
 
 fn advice(status: StatusCode) -> &'static str {
@@ -167,4 +217,9 @@ fn advice(status: StatusCode) -> &'static str {
         StatusCode::TOO_MANY_REQUESTS => "raise the server's limits, or take fewer --assets",
         _ => "see the server's log",
     }
+}
+
+/// The innermost error, because `client error (Connect)` is less helpful than `Connection refused`.
+fn root_cause(error: &dyn Error) -> String {
+    error.source().map_or_else(|| error.to_string(), root_cause)
 }

@@ -1,12 +1,9 @@
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt;
 use tokio::{
     sync::watch,
-    time::{Instant, sleep, timeout},
+    time::{Instant, timeout},
 };
 use tokio_tungstenite::tungstenite::Message;
 
@@ -17,6 +14,7 @@ use super::{
     pending::Pending,
     reconnect::{End, Next, Reconnect},
     recorder::Recorder,
+    report::GaveUp,
     round::Round,
     session::Session,
     shared::{Phase, Shared},
@@ -54,16 +52,14 @@ impl Bot {
         shared: Arc<Shared>,
         phase: watch::Receiver<Phase>,
     ) -> Self {
-        let reconnect = Reconnect::new(shared.plan.jitter(index), Instant::now());
-        let cursor = Cursor::default();
         Self {
             index,
             recorder,
+            reconnect: Reconnect::new(shared.config.jitter(index), Instant::now()),
             shared,
             phase,
-            reconnect,
             task: None,
-            cursor,
+            cursor: Cursor::default(),
             round: None,
             node: index,
             joined: false,
@@ -99,7 +95,7 @@ impl Bot {
         if let Phase::Race(round) = &phase
             && self.round != Some(round.number)
         {
-            let work = self.shared.plan.work(round.number, self.index);
+            let work = self.shared.config.work(round.number, self.index);
             self.round = Some(round.number);
             self.task = Some(Task { round: Arc::clone(round), pending: Pending::new(work, Instant::now()) });
         }
@@ -111,7 +107,7 @@ impl Bot {
         let shared = Arc::clone(&self.shared);
         let node = &shared.nodes[self.node()];
         let query = self.cursor.query();
-        let path = format!("/v1/rooms/{}/ws?player={}{query}", shared.room, self.recorder.player);
+        let path = format!("/v1/rooms/{}/ws?player={}{query}", shared.config.room, self.recorder.player);
         let mut socket = match socket::open(&shared, node, &path).await {
             Ok(socket) => socket,
             Err(end) => return end,
@@ -142,8 +138,14 @@ impl Bot {
 
     fn enter(&mut self, welcome: &Welcome<'_>) -> Duration {
         self.reconnect.welcomed(Instant::now());
-        self.shared.tally.welcomed(!self.joined, welcome.recovered);
-        self.joined = true;
+        let mut tally = self.shared.tally.lock();
+        if std::mem::replace(&mut self.joined, true) {
+            tally.reconnects.total += 1;
+            tally.reconnects.recovered += u64::from(welcome.recovered);
+        } else {
+            tally.joined += 1;
+        }
+        drop(tally);
         if !welcome.recovered {
             self.recorder.begin_state();
             self.recorder.learn(&welcome.assets);
@@ -159,34 +161,20 @@ impl Bot {
         }
         match end {
             End::Left => {}
-            End::Cut => {
-                self.shared.tally.cuts.fetch_add(1, Ordering::Relaxed);
-            }
-            End::Closed { code, .. } => self.shared.tally.error(&format!("closed_{code}")),
-            End::Refused { status, .. } => self.shared.tally.error(&format!("refused_{status}")),
-            End::Lost(how) => self.shared.tally.error(how),
+            End::Cut => self.shared.tally.lock().reconnects.cuts += 1,
+            End::Closed { code, .. } => self.shared.error(&format!("closed_{code}")),
+            End::Refused { status, .. } => self.shared.error(&format!("refused_{status}")),
+            End::Lost(how) => self.shared.error(how),
         }
     }
 
     fn give_up(self, reason: String) {
-        self.shared.tally.gone.lock().push((self.recorder.player.clone(), reason));
+        self.shared.tally.lock().gave_up.push(GaveUp { player: self.recorder.player.clone(), reason });
         self.recorder.give_up();
     }
 
     /// Waits. Returns true if the run ends first.
     async fn leaves_within(&mut self, wait: Duration) -> bool {
-        let sleep = sleep(wait);
-        tokio::pin!(sleep);
-        loop {
-            tokio::select! {
-                biased;
-                changed = self.phase.changed() => {
-                    if changed.is_err() || matches!(*self.phase.borrow(), Phase::Leave) {
-                        return true;
-                    }
-                }
-                () = &mut sleep => return false,
-            }
-        }
+        timeout(wait, self.phase.wait_for(|phase| matches!(phase, Phase::Leave))).await.is_ok()
     }
 }

@@ -1,4 +1,4 @@
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use hyper::header::HeaderValue;
 
@@ -42,9 +42,9 @@ pub enum Length {
     Time(Duration),
 }
 
-/// The server's admin key. Never shown, not even in debug output.
-#[derive(Clone)]
-pub struct AdminKey(HeaderValue);
+/// The server's admin key. Never shown, not even in debug output, because the header is marked as sensitive.
+#[derive(Debug, Clone)]
+pub struct AdminKey(pub(super) HeaderValue);
 
 impl Config {
     /// Checks the values.
@@ -52,26 +52,21 @@ impl Config {
     /// # Errors
     /// [`BotsError::Usage`].
     pub fn check(&self) -> Result<(), BotsError> {
-        let wrong = |what: &str| Err(BotsError::Usage(what.to_owned()));
-        if self.nodes.is_empty() {
-            return wrong("at least one --url is needed");
+        let nothing = self.players == 0 || self.assets == 0 || self.units == 0;
+        let too_many = self.players.saturating_mul(self.assets) > SELECTS_PER_ROUND;
+        let rate = self.rate.is_finite() && self.rate >= 0.0;
+        let faults = [
+            (self.nodes.is_empty(), "at least one --url is needed"),
+            (nothing, "--players, --assets and --units are at least 1"),
+            (too_many, "--players times --assets may be 50 million at most"),
+            (!(0.0..=1.0).contains(&self.reconnect_chaos), "--reconnect-chaos is a probability, 0 to 1"),
+            (!rate, "--rate is a number of selects per second, 0 for as fast as possible"),
+            (self.length == Length::Rounds(0), "--rounds is at least 1"),
+        ];
+        match faults.into_iter().find(|(found, _)| *found) {
+            Some((_, what)) => Err(BotsError::Usage(what.to_owned())),
+            None => Ok(()),
         }
-        if self.players == 0 || self.assets == 0 || self.units == 0 {
-            return wrong("--players, --assets and --units are at least 1");
-        }
-        if self.players.saturating_mul(self.assets) > SELECTS_PER_ROUND {
-            return wrong("--players times --assets may be 50 million at most");
-        }
-        if !(0.0..=1.0).contains(&self.reconnect_chaos) {
-            return wrong("--reconnect-chaos is a probability, 0 to 1");
-        }
-        if !(self.rate.is_finite() && self.rate >= 0.0) {
-            return wrong("--rate is a number of selects per second, 0 for as fast as possible");
-        }
-        if self.length == Length::Rounds(0) {
-            return wrong("--rounds is at least 1");
-        }
-        Ok(())
     }
 }
 
@@ -89,15 +84,5 @@ impl AdminKey {
             .map_err(|_| "the admin key holds characters that an HTTP header cannot carry")?;
         value.set_sensitive(true);
         Ok(Self(value))
-    }
-
-    pub(super) fn header(&self) -> HeaderValue {
-        self.0.clone()
-    }
-}
-
-impl fmt::Debug for AdminKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AdminKey(..)")
     }
 }

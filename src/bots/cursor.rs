@@ -47,8 +47,7 @@ mod tests {
     use crate::bots::frame::State;
 
     fn welcome(recovered: bool, assets: usize) -> Welcome<'static> {
-        let state = || State { asset: "a", units: 1, remaining: 1, revision: 0, held: 0 };
-        let assets = (0..assets).map(|_| state()).collect();
+        let assets = vec![State { asset: "a", units: 1, remaining: 1, revision: 0, held: 0 }; assets];
         Welcome { epoch: "e1", offset: 7, recovered, ping_interval_ms: 0, assets }
     }
 

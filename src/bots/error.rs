@@ -1,69 +1,34 @@
-use crate::model::RoomName;
+use crate::model::{InvalidName, RoomName};
 
 /// Why a run could not be completed. Each error is one line with the reason and advice.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each variant's message says what it is and its fields are its message's words")]
 pub enum BotsError {
     /// The configuration is invalid.
     #[error("{0}")]
     Usage(String),
-    /// A server is unreachable.
+    /// An impossibly large number would make a bot's name too long.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
     #[error("cannot reach {url}: {reason}; start it with `asset-arbiter serve`, or name another with --url")]
-    Unreachable {
-        /// The server's URL.
-        url: String,
-        /// The network error.
-        reason: String,
-    },
+    Unreachable { url: String, reason: String },
     /// A server's response does not follow the protocol.
     #[error("{what} was answered with {reason}; is there an asset-arbiter server of this version at --url?")]
-    Strange {
-        /// The request.
-        what: String,
-        /// The fault of the response.
-        reason: String,
-    },
-    /// A server refuses a request.
+    Strange { what: String, reason: String },
     #[error("{what} was refused with {status}: {message}; {advice}")]
-    Refused {
-        /// The request.
-        what: String,
-        /// The HTTP status.
-        status: u16,
-        /// The server's message.
-        message: String,
-        /// Advice for the user.
-        advice: &'static str,
-    },
-    /// The limit on open files is too low.
+    Refused { what: String, status: u16, message: String, advice: &'static str },
     #[error(
         "{players} players need {needed} open files but only {limit} are allowed; raise the limit (ulimit -n {needed}) or take fewer --players"
     )]
-    OpenFiles {
-        /// The number of bots.
-        players: usize,
-        /// The number of files they need.
-        needed: u64,
-        /// The limit.
-        limit: u64,
-    },
-    /// Some bots could not join.
+    OpenFiles { players: usize, needed: u64, limit: u64 },
     #[error("{missing} of {players} bots could not join room {room}: {reason}")]
-    Join {
-        /// The number of bots that could not join.
-        missing: usize,
-        /// The number of bots.
-        players: usize,
-        /// The room.
-        room: RoomName,
-        /// Why the first of them gave up.
-        reason: String,
-    },
+    Join { missing: usize, players: usize, room: RoomName, reason: String },
 }
 
 impl BotsError {
     /// The process exit code: 2 for wrong usage, 1 for the rest.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        if matches!(self, Self::Usage(_)) { 2 } else { 1 }
+        if matches!(self, Self::Usage(_) | Self::Name(_)) { 2 } else { 1 }
     }
 }

@@ -1,4 +1,4 @@
-use crate::model::{InvalidName, PlayerName, Units};
+use crate::model::{PlayerName, Units};
 
 /// The change that a room frame reports. `P` is the player's name, borrowed from the frame or owned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,35 +9,31 @@ pub(super) enum Fact<P> {
     Removed,
 }
 
-impl Fact<&str> {
-    /// An owned copy that outlives the frame.
-    pub(super) fn keep(&self) -> Result<Fact<PlayerName>, InvalidName> {
-        Ok(match *self {
-            Fact::Granted { player, units, remaining } => {
-                Fact::Granted { player: PlayerName::parse(player)?, units, remaining }
+impl<P> Fact<P> {
+    /// The same change with the name in another form; `None` if the name has none.
+    fn with_name<'a, Q>(&'a self, form: impl FnOnce(&'a P) -> Option<Q>) -> Option<Fact<Q>> {
+        Some(match self {
+            &Self::Granted { ref player, units, remaining } => {
+                Fact::Granted { player: form(player)?, units, remaining }
             }
-            Fact::Released { player, remaining } => {
-                Fact::Released { player: PlayerName::parse(player)?, remaining }
-            }
-            Fact::Changed { units, remaining } => Fact::Changed { units, remaining },
-            Fact::Removed => Fact::Removed,
+            &Self::Released { ref player, remaining } => Fact::Released { player: form(player)?, remaining },
+            &Self::Changed { units, remaining } => Fact::Changed { units, remaining },
+            Self::Removed => Fact::Removed,
         })
     }
 }
 
+impl Fact<&str> {
+    /// An owned copy that outlives the frame; `None` if the name is invalid.
+    pub(super) fn keep(&self) -> Option<Fact<PlayerName>> {
+        self.with_name(|player| PlayerName::parse(player).ok())
+    }
+}
+
 impl Fact<PlayerName> {
-    /// Borrows the name instead of copying it.
-    pub(super) fn borrow(&self) -> Fact<&str> {
-        match self {
-            Fact::Granted { player, units, remaining } => {
-                Fact::Granted { player: player.as_str(), units: *units, remaining: *remaining }
-            }
-            Fact::Released { player, remaining } => {
-                Fact::Released { player: player.as_str(), remaining: *remaining }
-            }
-            Fact::Changed { units, remaining } => Fact::Changed { units: *units, remaining: *remaining },
-            Fact::Removed => Fact::Removed,
-        }
+    /// Returns true if `frame` reports the same change.
+    pub(super) fn agrees_with(&self, frame: &Fact<&str>) -> bool {
+        self.with_name(|player| Some(player.as_str())).as_ref() == Some(frame)
     }
 
     /// The player that was granted a unit, if the change is a grant.

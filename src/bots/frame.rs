@@ -60,7 +60,7 @@ pub(super) struct Snapshot<'a> {
 }
 
 /// One asset of a state.
-#[derive(Debug, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(super) struct State<'a> {
     pub(super) asset: &'a str,
     pub(super) units: Units,
@@ -95,64 +95,46 @@ impl<'a> Frame<'a> {
     /// Decodes one text message; `None` if it does not follow the protocol.
     pub(super) fn decode(text: &'a str) -> Option<Self> {
         let flat: Flat<'a> = serde_json::from_str(text).ok()?;
-        Some(match flat.kind {
-            "welcome" => Self::Welcome(Box::new(serde_json::from_str(text).ok()?)),
-            "snapshot" => Self::Snapshot(Box::new(serde_json::from_str(text).ok()?)),
+        let Flat { offset, player, units, remaining, revision, request_id, temporary, .. } = flat;
+        let change =
+            |fact| Some(Self::Change { offset: offset?, asset: flat.asset?, revision: revision?, fact });
+        match flat.kind {
+            "welcome" => Some(Self::Welcome(Box::new(serde_json::from_str(text).ok()?))),
+            "snapshot" => Some(Self::Snapshot(Box::new(serde_json::from_str(text).ok()?))),
+            "asset_granted" => change(Fact::Granted { player: player?, units: units?, remaining: remaining? }),
+            "asset_released" => change(Fact::Released { player: player?, remaining: remaining? }),
+            "asset_changed" => change(Fact::Changed { units: units?, remaining: remaining? }),
+            "asset_removed" => change(Fact::Removed),
             "selection" => {
-                Self::Selection { request_id: flat.request_id, asset: flat.asset?, answer: flat.answer()? }
+                let answer = if flat.granted? {
+                    Answer::Granted { revision: revision?, already_held: flat.already_held? }
+                } else {
+                    Answer::SoldOut { remaining: remaining? }
+                };
+                Some(Self::Selection { request_id, asset: flat.asset?, answer })
             }
             "error" => {
-                Self::Error { request_id: flat.request_id, code: flat.error(), temporary: flat.temporary? }
+                let code = flat.code.map(IntoDeserializer::<value::Error>::into_deserializer);
+                let code = code.and_then(|code| ErrorCode::deserialize(code).ok());
+                Some(Self::Error { request_id, code, temporary: temporary? })
             }
-            "asset_granted" | "asset_released" | "asset_changed" | "asset_removed" => Self::Change {
-                offset: flat.offset?,
-                asset: flat.asset?,
-                revision: flat.revision?,
-                fact: flat.fact()?,
-            },
-            _ => flat.offset.map_or(Self::Other, |offset| Self::Presence { offset }),
-        })
-    }
-}
-
-impl<'a> Flat<'a> {
-    fn fact(&self) -> Option<Fact<&'a str>> {
-        Some(match self.kind {
-            "asset_granted" => {
-                Fact::Granted { player: self.player?, units: self.units?, remaining: self.remaining? }
-            }
-            "asset_released" => Fact::Released { player: self.player?, remaining: self.remaining? },
-            "asset_changed" => Fact::Changed { units: self.units?, remaining: self.remaining? },
-            _ => Fact::Removed,
-        })
-    }
-
-    fn answer(&self) -> Option<Answer> {
-        Some(if self.granted? {
-            Answer::Granted { revision: self.revision?, already_held: self.already_held? }
-        } else {
-            Answer::SoldOut { remaining: self.remaining? }
-        })
-    }
-
-    fn error(&self) -> Option<ErrorCode> {
-        let code: value::StrDeserializer<'_, value::Error> = self.code?.into_deserializer();
-        ErrorCode::deserialize(code).ok()
+            _ => Some(offset.map_or(Self::Other, |offset| Self::Presence { offset })),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::model::{
-        self, AssetName, AssetState, Change, Event, PlayerName, RequestId, RoomName, ServerMessage, SoldOut,
+        self, AssetName, AssetState, Change, Event, Grant, PlayerName, RoomName, ServerMessage, SoldOut,
     };
 
     use super::*;
 
-    fn event(change: Change) -> String {
-        let event =
-            Event { asset: AssetName::parse("bot-0-1").unwrap(), origin: 0, revision: 4, remaining: 2, change };
-        ServerMessage::of_event(9, &event).encode()
+    const LEAN: State<'_> = State { asset: "bot-0-1", units: 5, remaining: 2, revision: 4, held: 3 };
+
+    fn asset() -> AssetName {
+        AssetName::parse(LEAN.asset).unwrap()
     }
 
     fn player() -> PlayerName {
@@ -161,12 +143,12 @@ mod tests {
 
     fn state() -> AssetState {
         AssetState {
-            asset: AssetName::parse("bot-0-1").unwrap(),
+            asset: asset(),
             units: 5,
             remaining: 2,
             revision: 4,
             held: 3,
-            holders: vec![model::Grant { player: player(), granted_at: 1, revision: 2 }],
+            holders: vec![Grant { player: player(), granted_at: 1, revision: 2 }],
             removed: false,
             origin: 0,
         }
@@ -174,7 +156,7 @@ mod tests {
 
     #[test]
     fn every_change_of_an_asset_is_decoded() {
-        for (change, expected) in [
+        for (change, fact) in [
             (
                 Change::Granted { player: player(), units: 5, at: 1 },
                 Fact::Granted { player: "bot-3", units: 5, remaining: 2 },
@@ -183,89 +165,82 @@ mod tests {
             (Change::Changed { units: 5, created: true }, Fact::Changed { units: 5, remaining: 2 }),
             (Change::Removed, Fact::Removed),
         ] {
-            let text = event(change);
-            let expected = Frame::Change { offset: 9, asset: "bot-0-1", revision: 4, fact: expected };
+            let text = ServerMessage::of_event(9, &Event::of(&state(), 4, 2, change)).encode();
+            let expected = Frame::Change { offset: 9, asset: "bot-0-1", revision: 4, fact };
             assert_eq!(Frame::decode(&text), Some(expected));
         }
     }
 
     #[test]
     fn replies_are_decoded() {
-        let reply = |granted| {
-            ServerMessage::Selection {
+        for (granted, answer) in [
+            (true, Answer::Granted { revision: 4, already_held: false }),
+            (false, Answer::SoldOut { remaining: 0 }),
+        ] {
+            let text = ServerMessage::Selection {
                 request_id: Some(17.into()),
-                asset: AssetName::parse("bot-0-1").unwrap(),
+                asset: asset(),
                 granted,
                 reason: (!granted).then_some(SoldOut::SoldOut),
                 remaining: 0,
                 revision: 4,
                 already_held: false,
             }
-            .encode()
-        };
-        let expected = |answer| Some(Frame::Selection { request_id: Some(17), asset: "bot-0-1", answer });
-        assert_eq!(Frame::decode(&reply(true)), expected(Answer::Granted { revision: 4, already_held: false }));
-        assert_eq!(Frame::decode(&reply(false)), expected(Answer::SoldOut { remaining: 0 }));
-        let id: RequestId = 3.into();
-        let error = ServerMessage::error(ErrorCode::OutcomeUnknown, "said \"no\"", Some(id)).encode();
+            .encode();
+            let expected = Frame::Selection { request_id: Some(17), asset: "bot-0-1", answer };
+            assert_eq!(Frame::decode(&text), Some(expected));
+        }
+        let text = ServerMessage::error(ErrorCode::OutcomeUnknown, "said \"no\"", Some(3.into())).encode();
         let code = Some(ErrorCode::OutcomeUnknown);
-        assert_eq!(Frame::decode(&error), Some(Frame::Error { request_id: Some(3), code, temporary: true }));
+        assert_eq!(Frame::decode(&text), Some(Frame::Error { request_id: Some(3), code, temporary: true }));
     }
 
     #[test]
     fn states_are_decoded_without_their_holders() {
-        let lean = State { asset: "bot-0-1", units: 5, remaining: 2, revision: 4, held: 3 };
-        let snapshot = ServerMessage::Snapshot {
-            offset: 7,
-            players: 1,
-            present: vec![player()],
-            assets: vec![state()],
-            held: vec![],
-            part: 1,
-            parts: 2,
-        }
-        .encode();
-        let expected = Snapshot { offset: 7, assets: vec![lean], part: 1, parts: 2 };
-        assert_eq!(Frame::decode(&snapshot), Some(Frame::Snapshot(Box::new(expected))));
+        let (present, assets, held) = (vec![player()], vec![state()], vec![]);
+        let snapshot =
+            ServerMessage::Snapshot { offset: 7, players: 1, present, assets, held, part: 1, parts: 2 };
+        let expected = Snapshot { offset: 7, assets: vec![LEAN], part: 1, parts: 2 };
+        assert_eq!(Frame::decode(&snapshot.encode()), Some(Frame::Snapshot(Box::new(expected))));
     }
 
     #[test]
     fn a_welcome_is_decoded_with_and_without_state() {
-        let mut welcome = model::Welcome {
-            protocol: model::PROTOCOL.into(),
-            room: RoomName::parse("r").unwrap(),
-            player: Some(player()),
-            session: "s".into(),
-            epoch: "e1".into(),
-            offset: 12,
-            recovered: false,
-            server_time: 1,
-            ping_interval_ms: 25_000,
-            players: 1,
-            present: Some(vec![]),
-            assets: Some(vec![state()]),
-            held: Some(vec![]),
-        };
-        let text = ServerMessage::Welcome(Box::new(welcome.clone())).encode();
-        let Some(Frame::Welcome(full)) = Frame::decode(&text) else { panic!("a welcome: {text}") };
-        assert_eq!((full.epoch, full.offset, full.recovered, full.assets.len()), ("e1", 12, false, 1));
-        (welcome.recovered, welcome.assets, welcome.held, welcome.present) = (true, None, None, None);
-        let text = ServerMessage::Welcome(Box::new(welcome)).encode();
-        let Some(Frame::Welcome(lean)) = Frame::decode(&text) else { panic!("a welcome: {text}") };
-        assert!(lean.recovered && lean.assets.is_empty());
+        for (recovered, lean) in [(false, vec![LEAN]), (true, vec![])] {
+            let welcome = model::Welcome {
+                protocol: model::PROTOCOL.into(),
+                room: RoomName::parse("r").unwrap(),
+                player: Some(player()),
+                session: "s".into(),
+                epoch: "e1".into(),
+                offset: 12,
+                recovered,
+                server_time: 1,
+                ping_interval_ms: 25_000,
+                players: 1,
+                present: (!recovered).then(Vec::new),
+                assets: (!recovered).then(|| vec![state()]),
+                held: (!recovered).then(Vec::new),
+            };
+            let text = ServerMessage::Welcome(Box::new(welcome)).encode();
+            let expected =
+                Welcome { epoch: "e1", offset: 12, recovered, ping_interval_ms: 25_000, assets: lean };
+            assert_eq!(Frame::decode(&text), Some(Frame::Welcome(Box::new(expected))));
+        }
     }
 
     #[test]
     fn what_is_not_the_protocol_is_not_decoded() {
-        for text in
-            ["", "x", "{}", r#"{"type":"selection"}"#, r#"{"type":"asset_granted","offset":1,"asset":"a"}"#]
-        {
-            assert_eq!(Frame::decode(text), None, "{text}");
+        for (text, expected) in [
+            ("", None),
+            ("x", None),
+            ("{}", None),
+            (r#"{"type":"selection"}"#, None),
+            (r#"{"type":"asset_granted","offset":1,"asset":"a"}"#, None),
+            (r#"{"type":"players","offset":3,"players":70}"#, Some(Frame::Presence { offset: 3 })),
+            (r#"{"type":"pong","server_time":3}"#, Some(Frame::Other)),
+        ] {
+            assert_eq!(Frame::decode(text), expected, "{text}");
         }
-        assert_eq!(
-            Frame::decode(r#"{"type":"players","offset":3,"players":70}"#),
-            Some(Frame::Presence { offset: 3 })
-        );
-        assert_eq!(Frame::decode(r#"{"type":"pong","server_time":3}"#), Some(Frame::Other));
     }
 }

@@ -50,6 +50,13 @@ pub(super) enum Answer {
     Unknown,
 }
 
+impl Answer {
+    /// Returns true if the select was decided. An error is not a decision.
+    pub(super) fn decided(self) -> bool {
+        matches!(self, Self::Granted { .. } | Self::SoldOut { .. })
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Gap {
     asset: usize,

@@ -8,7 +8,7 @@ use super::BotsError;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeUrl {
     authority: String,
-    port: u16,
+    port: Option<u16>,
 }
 
 /// A server with its resolved addresses. The name is resolved once, so that thousands of bots do not query the
@@ -26,9 +26,8 @@ impl NodeUrl {
     }
 
     pub(super) async fn resolve(self) -> Result<Node, BotsError> {
-        let host = self.authority.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
         let target =
-            if host.is_some() { self.authority.clone() } else { format!("{}:{}", self.authority, self.port) };
+            if self.port.is_some() { self.authority.clone() } else { format!("{}:80", self.authority) };
         let unreachable = |reason| BotsError::Unreachable { url: self.to_string(), reason };
         let addresses: Vec<_> =
             tokio::net::lookup_host(target).await.map_err(|e| unreachable(e.to_string()))?.collect();
@@ -63,7 +62,7 @@ impl FromStr for NodeUrl {
         if port.is_none() && authority.as_str() != authority.host() {
             return Err(wrong());
         }
-        Ok(Self { authority: authority.as_str().to_owned(), port: port.unwrap_or(80) })
+        Ok(Self { authority: authority.to_string(), port })
     }
 }
 
@@ -91,16 +90,8 @@ mod tests {
 
     #[test]
     fn a_wrong_address_is_told_what_would_be_right() {
-        for text in [
-            "",
-            "127.0.0.1:8080",
-            "ftp://a",
-            "ws://",
-            "ws://user@host:1",
-            "ws://host:99999",
-            "ws://a/b",
-            "ws://a?x",
-        ] {
+        let wrong = "|127.0.0.1:8080|ftp://a|ws://|ws://user@host:1|ws://host:99999|ws://a/b|ws://a?x";
+        for text in wrong.split('|') {
             assert!(text.parse::<NodeUrl>().is_err(), "{text}");
         }
         let tls = "wss://example.org".parse::<NodeUrl>().unwrap_err();
@@ -109,11 +100,13 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_is_resolved_with_its_port() {
-        let node = "ws://127.0.0.1:8081".parse::<NodeUrl>().unwrap().resolve().await.unwrap();
-        assert_eq!(node.addresses, ["127.0.0.1:8081".parse().unwrap()]);
-        let default = "ws://127.0.0.1".parse::<NodeUrl>().unwrap().resolve().await.unwrap();
-        assert_eq!(default.addresses[0].port(), 80);
-        let six = "ws://[::1]".parse::<NodeUrl>().unwrap().resolve().await.unwrap();
-        assert_eq!(six.addresses[0], "[::1]:80".parse().unwrap());
+        for (url, address) in [
+            ("ws://127.0.0.1:8081", "127.0.0.1:8081"),
+            ("ws://127.0.0.1", "127.0.0.1:80"),
+            ("ws://[::1]", "[::1]:80"),
+        ] {
+            let node = url.parse::<NodeUrl>().unwrap().resolve().await.unwrap();
+            assert_eq!(node.addresses, [address.parse().unwrap()]);
+        }
     }
 }

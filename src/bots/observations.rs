@@ -3,9 +3,9 @@ use std::{
     ops::{Bound, RangeInclusive},
 };
 
-use crate::model::{InvalidName, PlayerName};
+use crate::model::PlayerName;
 
-use super::{fact::Fact, limits::REVISIONS_TIMED, propagation::Mark};
+use super::{fact::Fact, limits::REVISIONS_TIMED, timings::Mark};
 
 /// The frames that all members received about one asset in one round, by revision.
 #[derive(Debug, Default)]
@@ -28,18 +28,15 @@ pub(super) struct Page {
 
 impl Observations {
     /// Records a member's frame. Returns true if it agrees with the frames of other members.
-    pub(super) fn told(&mut self, revision: u64, fact: &Fact<&str>, now: Mark) -> Result<bool, InvalidName> {
+    pub(super) fn told(&mut self, revision: u64, fact: &Fact<&str>, now: Mark) -> bool {
         let page = self.pages.entry(revision).or_default();
         page.first.get_or_insert(now);
         page.last_us = page.last_us.max(now.us);
         page.frames += 1;
-        match &page.fact {
-            Some(known) => Ok(known.borrow() == *fact),
-            None => {
-                page.fact = Some(fact.keep()?);
-                Ok(true)
-            }
+        if page.fact.is_none() {
+            page.fact = fact.keep();
         }
+        page.fact.as_ref().is_some_and(|known| known.agrees_with(fact))
     }
 
     /// Records the revisions that a member learned from a state.
@@ -56,6 +53,11 @@ impl Observations {
         self.pages
             .range((Bound::Excluded(baseline), Bound::Unbounded))
             .map(|(revision, page)| (*revision, page))
+    }
+
+    /// The changes after `baseline` that a frame reported.
+    pub(super) fn facts(&self, baseline: u64) -> impl Iterator<Item = (u64, &Fact<PlayerName>)> {
+        self.since(baseline).filter_map(|(revision, page)| Some((revision, page.fact.as_ref()?)))
     }
 
     /// The observations of one revision.
@@ -79,9 +81,9 @@ mod tests {
     #[test]
     fn members_that_are_told_the_same_agree() {
         let mut observations = Observations::default();
-        assert_eq!(observations.told(1, &granted("bot-1"), at(5)), Ok(true));
-        assert_eq!(observations.told(1, &granted("bot-1"), at(9)), Ok(true));
-        assert_eq!(observations.told(1, &granted("bot-2"), at(7)), Ok(false));
+        assert!(observations.told(1, &granted("bot-1"), at(5)));
+        assert!(observations.told(1, &granted("bot-1"), at(9)));
+        assert!(!observations.told(1, &granted("bot-2"), at(7)));
         let page = observations.page(1).unwrap();
         assert_eq!((page.first, page.last_us, page.frames), (Some(at(5)), 9, 3));
         assert_eq!(page.fact.as_ref().unwrap().winner().unwrap().as_str(), "bot-1");
@@ -91,13 +93,13 @@ mod tests {
     fn a_state_sets_when_the_last_member_knew() {
         let mut observations = Observations::default();
         observations.covered(1..=2, 30);
-        assert_eq!(observations.told(1, &granted("bot-1"), at(5)), Ok(true));
+        assert!(observations.told(1, &granted("bot-1"), at(5)));
         assert_eq!(observations.page(1).unwrap().last_us, 30);
         assert_eq!(observations.since(1).map(|(revision, _)| revision).collect::<Vec<_>>(), [2]);
     }
 
     #[test]
     fn a_frame_without_a_proper_name_is_refused() {
-        assert!(Observations::default().told(1, &granted("no name"), at(0)).is_err());
+        assert!(!Observations::default().told(1, &granted("no name"), at(0)));
     }
 }

@@ -1,6 +1,4 @@
-use std::fmt::Write;
-
-use super::report::{Judgement, Quantiles, Report};
+use super::report::{Decisions, Judgement, Quantiles, Report};
 
 /// The report as one JSON object.
 #[must_use]
@@ -11,55 +9,40 @@ pub fn json(report: &Report) -> String {
 /// The report as text.
 #[must_use]
 pub fn text(report: &Report) -> String {
-    let mut lines = vec![
-        format!(
-            "room        {} · {} players · {} · {} · seed {}",
-            report.room,
-            report.players,
-            many(report.rounds.into(), "round"),
-            per_round(report),
-            report.seed
-        ),
-        format!("joined      in {:.2} s", report.join_seconds),
-        race(report),
-        format!("decided     {}", decided(report)),
-        format!("reply       {}", quantiles(&report.reply_ms)),
-        format!("all know    {}", quantiles(&report.everyone_knows_ms)),
-        format!("told        {} grants by frame, {}", report.deliveries, many(report.snapshots, "snapshot")),
-        reconnects(report),
-        format!("errors      {}", errors(report)),
+    let Report { room, players, seed, join_seconds, race_seconds, reconnects, .. } = report;
+    let (rounds, units) = (many(report.rounds.into(), "round"), many(report.units.into(), "unit"));
+    let assets = many(report.assets as u64, "asset");
+    let (snapshots, cuts) = (many(report.snapshots, "snapshot"), many(reconnects.cuts, "cut"));
+    let mut rows = vec![
+        ("room", format!("{room} · {players} players · {rounds} · {assets} of {units} · seed {seed}")),
+        ("joined", format!("in {join_seconds:.2} s")),
+        ("race", format!("{race_seconds:.2} s · {:.0} decisions/s", report.decisions.per_second)),
+        ("decided", decided(&report.decisions)),
+        ("reply", quantiles(&report.reply_ms)),
+        ("all know", quantiles(&report.everyone_knows_ms)),
+        ("told", format!("{} grants by frame, {snapshots}", report.deliveries)),
+        ("reconnects", format!("{} ({} recovered) after {cuts}", reconnects.total, reconnects.recovered)),
+        ("errors", errors(report)),
     ];
     if let Some(delivery) = report.delivery_ms {
-        lines.push(format!("same node   {}", quantiles(&delivery.same_node)));
-        lines.push(format!("other nodes {}", quantiles(&delivery.other_nodes)));
+        rows.push(("same node", quantiles(&delivery.same_node)));
+        rows.push(("other nodes", quantiles(&delivery.other_nodes)));
     }
-    lines
-        .extend(report.gave_up.iter().take(5).map(|bot| format!("gave up     {}: {}", bot.player, bot.reason)));
-    lines.push(String::new());
-    lines.extend(report.violations.shown.iter().map(|violation| format!("VIOLATION   {}", violation.message)));
-    lines.push(verdict(report));
-    lines.join("\n")
+    rows.extend(
+        report.gave_up.iter().take(5).map(|bot| ("gave up", format!("{}: {}", bot.player, bot.reason))),
+    );
+    let row = |label: &str, text: &str| format!("{label:11} {text}\n");
+    let rows: String = rows.iter().map(|(label, text)| row(label, text)).collect();
+    let found: String = report.violations.shown.iter().map(|shown| row("VIOLATION", &shown.message)).collect();
+    format!("{rows}\n{found}{}", verdict(report))
 }
 
-fn per_round(report: &Report) -> String {
-    format!("{} of {}", many(report.assets as u64, "asset"), many(report.units.into(), "unit"))
-}
-
-fn race(report: &Report) -> String {
-    let decisions = &report.decisions;
-    format!("race        {:.2} s · {:.0} decisions/s", report.race_seconds, decisions.per_second)
-}
-
-fn decided(report: &Report) -> String {
-    let d = &report.decisions;
-    let mut text = format!("{} selects: {} granted, {} sold out", d.total, d.granted, d.sold_out);
-    for (count, what) in [(d.already_held, "already held"), (d.undecided, "undecided")] {
-        if count > 0 {
-            // Writing to a String cannot fail.
-            let _ = write!(text, ", {count} {what}");
-        }
-    }
-    text
+fn decided(decisions: &Decisions) -> String {
+    let Decisions { total, granted, already_held, sold_out, undecided, .. } = *decisions;
+    let rare = [(already_held, "already held"), (undecided, "undecided")].into_iter();
+    let rare: String =
+        rare.filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}")).collect();
+    format!("{total} selects: {granted} granted, {sold_out} sold out{rare}")
 }
 
 fn quantiles(of: &Quantiles) -> String {
@@ -67,11 +50,6 @@ fn quantiles(of: &Quantiles) -> String {
         return "nothing to measure".into();
     }
     format!("p50 {:.1} ms · p90 {:.1} ms · p99 {:.1} ms · max {:.1} ms", of.p50, of.p90, of.p99, of.max)
-}
-
-fn reconnects(report: &Report) -> String {
-    let r = &report.reconnects;
-    format!("reconnects  {} ({} recovered) after {}", r.total, r.recovered, many(r.cuts, "cut"))
 }
 
 fn errors(report: &Report) -> String {
@@ -82,13 +60,12 @@ fn errors(report: &Report) -> String {
 }
 
 fn verdict(report: &Report) -> String {
+    let violations = many(report.violations.count, "violation");
     let hidden = report.violations.count - report.violations.shown.len() as u64;
     match report.verdict {
         Judgement::Held => "HELD: store, replies and what every member was told agree".into(),
-        Judgement::Broken if hidden > 0 => {
-            format!("BROKEN: {} ({hidden} more than shown)", many(report.violations.count, "violation"))
-        }
-        Judgement::Broken => format!("BROKEN: {}", many(report.violations.count, "violation")),
+        Judgement::Broken if hidden > 0 => format!("BROKEN: {violations} ({hidden} more than shown)"),
+        Judgement::Broken => format!("BROKEN: {violations}"),
         Judgement::Unproven => format!(
             "UNPROVEN: no violation, but {} gave up and {} got no decision",
             many(report.gave_up.len() as u64, "bot"),

@@ -33,10 +33,8 @@ struct Try {
 pub(super) enum Step {
     /// Send this select, and cut the connection afterwards if `cut` is true.
     Send { asset: usize, cut: bool },
-    /// Wait until this time.
-    Until(Instant),
-    /// Wait for a reply.
-    Wait,
+    /// Wait for a reply, or until this time.
+    Wait(Option<Instant>),
 }
 
 impl Pending {
@@ -47,7 +45,7 @@ impl Pending {
     /// Takes the next select, if one is due.
     pub(super) fn next_step(&mut self, now: Instant) -> Step {
         if self.flying.len() >= PIPELINE {
-            return Step::Wait;
+            return Step::Wait(None);
         }
         if let Some(at) = self.again.iter().position(|(due, _)| *due <= now) {
             let (_, retry) = self.again.remove(at);
@@ -58,10 +56,7 @@ impl Pending {
         let fresh = self.work.order.get(self.started).filter(|_| room).map(|asset| (*asset, self.due()));
         match fresh {
             Some((asset, due)) if due <= now => self.start(asset, now),
-            _ => {
-                let wake = self.again.iter().map(|(due, _)| *due).chain(fresh.map(|(_, due)| due)).min();
-                wake.map_or(Step::Wait, Step::Until)
-            }
+            _ => Step::Wait(self.again.iter().map(|(due, _)| *due).chain(fresh.map(|(_, due)| due)).min()),
         }
     }
 
@@ -95,11 +90,11 @@ impl Pending {
     fn start(&mut self, asset: u32, now: Instant) -> Step {
         self.started += 1;
         self.flying.push(Try { asset, first_sent: now, tries: 0 });
-        Step::Send { asset: asset as usize, cut: self.work.cuts.cut() }
+        Step::Send { asset: asset as usize, cut: self.work.cut() }
     }
 
     fn due(&self) -> Instant {
-        self.begun + self.work.pace.due(self.started)
+        self.begun + self.work.due(self.started)
     }
 
     fn take(&mut self, asset: usize) -> Option<Try> {
@@ -158,11 +153,12 @@ mod tests {
         let wait = |tries| Duration::from_secs(1 + u64::from(tries));
         assert!(pending.try_later(asset, now, wait));
         let due = now + Duration::from_secs(1);
-        assert_eq!(pending.next_step(now), Step::Until(due));
+        assert_eq!(pending.next_step(now), Step::Wait(Some(due)));
         assert_eq!(pending.next_step(due), Step::Send { asset, cut: false });
         assert!(pending.try_later(asset, due, wait));
-        assert_eq!(pending.next_step(due), Step::Until(due + Duration::from_secs(2)));
-        assert_eq!(send(&mut pending, due + Duration::from_secs(2)), asset);
+        let again = due + Duration::from_secs(2);
+        assert_eq!(pending.next_step(due), Step::Wait(Some(again)));
+        assert_eq!(send(&mut pending, again), asset);
         assert!(!pending.try_later(asset, now + PATIENCE + Duration::from_secs(1), wait));
     }
 
@@ -171,6 +167,7 @@ mod tests {
         let now = Instant::now();
         let mut pending = pending_at(10.0, 0.0, now);
         send(&mut pending, now);
-        assert_eq!(pending.next_step(now), Step::Until(now + Duration::from_secs(1)), "10 bots, 10 per second");
+        let next = now + Duration::from_secs(1);
+        assert_eq!(pending.next_step(now), Step::Wait(Some(next)), "10 bots, 10 per second");
     }
 }

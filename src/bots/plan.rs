@@ -6,52 +6,21 @@ use crate::model::{AssetName, InvalidName, PlayerName};
 
 use super::{Config, limits::ASSETS_KEPT};
 
-/// Everything decided before the race: names, orders, cuts and the pace. The same seed gives the same plan.
-#[derive(Debug)]
-pub(super) struct Plan {
-    players: usize,
-    assets: usize,
-    seed: u64,
-    rate: f64,
-    chaos: f64,
-}
-
 /// One bot's work in one round.
 #[derive(Debug)]
 pub(super) struct Work {
     /// The assets in the order of the bot's selects.
     pub(super) order: Vec<u32>,
-    /// Decides after each select whether the connection is cut.
-    pub(super) cuts: Cuts,
-    /// When each select is due.
-    pub(super) pace: Pace,
-}
-
-/// A seeded coin flip.
-#[derive(Debug)]
-pub(super) struct Cuts {
     rng: Rng,
-    probability: f64,
-}
-
-/// The due times of one bot's selects since the start of the round. All bots together reach the configured rate.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Pace {
+    /// The probability of a cut after a select.
+    chaos: f64,
+    /// Seconds from the start of the round to the first select, and between two selects.
     first: f64,
     step: f64,
 }
 
-impl Plan {
-    pub(super) fn new(config: &Config) -> Self {
-        Self {
-            players: config.players,
-            assets: config.assets,
-            seed: config.seed,
-            rate: config.rate,
-            chaos: config.reconnect_chaos,
-        }
-    }
-
+/// Everything decided before the race: names, orders, cuts and the pace. The same seed gives the same plan.
+impl Config {
     /// The name of bot `index`.
     pub(super) fn player(index: usize) -> Result<PlayerName, InvalidName> {
         PlayerName::parse(&format!("bot-{index}"))
@@ -59,7 +28,7 @@ impl Plan {
 
     /// The slot of a round, which determines its asset names. Slots are reused, so that a long run does not fill the
     /// room.
-    pub(super) fn slot(&self, round: usize) -> usize {
+    fn slot(&self, round: usize) -> usize {
         round % (ASSETS_KEPT / self.assets).max(1)
     }
 
@@ -68,8 +37,9 @@ impl Plan {
         self.slot(round) != round
     }
 
-    /// The names of a slot's assets.
-    pub(super) fn assets(&self, slot: usize) -> Result<Vec<AssetName>, InvalidName> {
+    /// The names of a round's assets.
+    pub(super) fn names(&self, round: usize) -> Result<Vec<AssetName>, InvalidName> {
+        let slot = self.slot(round);
         (0..self.assets).map(|i| AssetName::parse(&format!("bot-{slot}-{i}"))).collect()
     }
 
@@ -78,7 +48,10 @@ impl Plan {
         let mut rng = self.rng(1 + round as u64, index);
         let mut order: Vec<u32> = (0..).take(self.assets).collect();
         rng.shuffle(&mut order);
-        Work { order, cuts: Cuts { rng, probability: self.chaos }, pace: self.pace(index) }
+        // All bots together reach the configured rate.
+        let seconds = |selects: usize| if self.rate > 0.0 { selects as f64 / self.rate } else { 0.0 };
+        let (first, step) = (seconds(index), seconds(self.players));
+        Work { order, rng, chaos: self.reconnect_chaos, first, step }
     }
 
     /// The jitter source of bot `index`. Separate from its work, because the number of draws depends on chance.
@@ -86,38 +59,23 @@ impl Plan {
         self.rng(0, index)
     }
 
-    fn pace(&self, index: usize) -> Pace {
-        if self.rate > 0.0 {
-            Pace { first: index as f64 / self.rate, step: self.players as f64 / self.rate }
-        } else {
-            Pace { first: 0.0, step: 0.0 }
-        }
-    }
-
     fn rng(&self, round: u64, index: usize) -> Rng {
         Rng::with_seed(mix(mix(mix(self.seed) ^ round) ^ index as u64))
     }
 }
 
-impl Cuts {
-    /// Draws for the next select.
+impl Work {
+    /// Draws whether the connection is cut after the next select.
     pub(super) fn cut(&mut self) -> bool {
-        self.probability > 0.0 && self.rng.f64() < self.probability
+        self.chaos > 0.0 && self.rng.f64() < self.chaos
     }
-}
 
-impl Pace {
-    /// When the bot's select number `count` is due. At most a year, so that adding it to the clock cannot overflow.
-    pub(super) fn due(self, count: usize) -> Duration {
+    /// When select number `count` is due since the start of the round. At most a year, so that adding it to the clock
+    /// cannot overflow.
+    pub(super) fn due(&self, count: usize) -> Duration {
         const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
         Duration::try_from_secs_f64(self.first + count as f64 * self.step).map_or(YEAR, |due| due.min(YEAR))
     }
-}
-
-/// Parses a number in canonical form, so that `bot-07` matches no bot.
-pub(super) fn number(digits: &str) -> Option<usize> {
-    let plain = digits.bytes().all(|b| b.is_ascii_digit()) && (digits.len() == 1 || !digits.starts_with('0'));
-    if plain { digits.parse().ok() } else { None }
 }
 
 /// The finaliser of `SplitMix64`: maps consecutive numbers to unrelated ones.
@@ -131,18 +89,31 @@ fn mix(number: u64) -> u64 {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::{bots::Length, model::RoomName};
 
-    /// A plan of 10 players, for tests.
-    pub(in crate::bots) fn small(assets: usize, rate: f64, chaos: f64) -> Plan {
-        Plan { players: 10, assets, seed: 1, rate, chaos }
+    /// 10 players, for tests.
+    pub(in crate::bots) fn small(assets: usize, rate: f64, reconnect_chaos: f64) -> Config {
+        Config {
+            nodes: Vec::new(),
+            room: RoomName::parse("race").unwrap(),
+            players: 10,
+            assets,
+            units: 1,
+            seed: 1,
+            length: Length::Rounds(1),
+            rate,
+            reconnect_chaos,
+            admin_key: None,
+            progress: false,
+        }
     }
 
-    fn plan(seed: u64) -> Plan {
-        Plan { seed, ..small(50, 100.0, 0.5) }
+    fn plan(seed: u64) -> Config {
+        Config { seed, ..small(50, 100.0, 0.5) }
     }
 
     fn decisions(mut work: Work) -> (Vec<u32>, Vec<bool>) {
-        let cuts = work.order.iter().map(|_| work.cuts.cut()).collect();
+        let cuts = (0..work.order.len()).map(|_| work.cut()).collect();
         (work.order, cuts)
     }
 
@@ -166,28 +137,29 @@ pub(super) mod tests {
 
     #[test]
     fn chaos_cuts_about_as_often_as_asked() {
-        let mut cuts = Cuts { rng: Rng::with_seed(1), probability: 0.2 };
-        let count = (0..10_000).filter(|_| cuts.cut()).count();
-        assert!((1_800..2_200).contains(&count), "{count}");
-        let mut never = Cuts { rng: Rng::with_seed(1), probability: 0.0 };
-        assert!(!(0..1000).any(|_| never.cut()));
-        let mut always = Cuts { rng: Rng::with_seed(1), probability: 1.0 };
-        assert!((0..1000).all(|_| always.cut()));
+        for (chaos, expected) in [(0.2, 1_800..2_200), (0.0, 0..1), (1.0, 10_000..10_001)] {
+            let mut work = small(1, 0.0, chaos).work(0, 0);
+            let count = (0..10_000).filter(|_| work.cut()).count();
+            assert!(expected.contains(&count), "{chaos}: {count}");
+        }
     }
 
     #[test]
     fn the_bots_together_keep_the_rate() {
-        let mut due: Vec<_> = (0..10).flat_map(|bot| (0..50).map(move |i| plan(1).pace(bot).due(i))).collect();
+        let plan = plan(1);
+        let mut due: Vec<_> =
+            (0..10).map(|bot| plan.work(0, bot)).flat_map(|work| (0..50).map(move |i| work.due(i))).collect();
         due.sort_unstable();
         let steps: Vec<_> = due.windows(2).map(|w| (w[1] - w[0]).as_micros()).collect();
         assert!(steps.iter().all(|step| (9_999..=10_001).contains(step)), "100 per second is one every 10 ms");
-        assert!(small(1, 1e-300, 0.0).pace(1).due(1) < Duration::MAX / 2, "the slowest can be waited for");
+        assert!(small(1, 1e-300, 0.0).work(0, 1).due(1) < Duration::MAX / 2, "the slowest can be waited for");
     }
 
     #[test]
     fn a_long_run_uses_its_names_again() {
         let plan = plan(1);
-        assert_eq!((plan.slot(39), plan.slot_was_used(39)), (39, false));
-        assert_eq!((plan.slot(40), plan.slot_was_used(40)), (0, true));
+        for (round, name, used) in [(39, "bot-39-0", false), (40, "bot-0-0", true)] {
+            assert_eq!((plan.names(round).unwrap()[0].as_str(), plan.slot_was_used(round)), (name, used));
+        }
     }
 }

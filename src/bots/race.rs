@@ -4,6 +4,7 @@ use std::{
 };
 
 use futures::stream::{self, StreamExt, TryStreamExt};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::{
     sync::watch,
@@ -11,19 +12,18 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::model::InvalidName;
+use crate::model::{AssetState, InvalidName};
 
 use super::{
     BotsError, Config, Length, Report,
     api::Api,
     bot::Bot,
-    judgement::{Case, Evidence, Witness, judge},
+    judgement::{Case, Evidence, judge},
     limits::{FAREWELL, HTTP_AT_ONCE, SPARE_FILES},
-    plan::Plan,
-    progress::Progress,
     quiesce::quiesce,
     recorder::Recorder,
-    round::{Baseline, Round},
+    report::GaveUp,
+    round::Round,
     score::Score,
     shared::{Phase, Shared},
 };
@@ -53,57 +53,49 @@ pub async fn run(config: Config) -> Result<Report, BotsError> {
 }
 
 struct Race {
-    config: Config,
     api: Api,
     shared: Arc<Shared>,
     recorders: Vec<Arc<Recorder>>,
     phase: watch::Sender<Phase>,
     /// Dropping the set stops all bots.
     bots: JoinSet<()>,
-    progress: Progress,
+    progress: ProgressBar,
     score: Score,
 }
 
 /// A round whose assets are created.
 struct PreparedRound {
     round: Arc<Round>,
-    baselines: Vec<Baseline>,
+    baselines: Vec<AssetState>,
 }
 
 impl Race {
     async fn open(config: Config) -> Result<Self, BotsError> {
-        let api = Api::new(config.nodes.clone(), config.room.clone(), config.admin_key.clone());
+        let api = Api::new(&config);
         api.greet().await?;
         let mut nodes = Vec::new();
         for url in config.nodes.iter().cloned() {
             nodes.push(url.resolve().await?);
         }
-        let names = (0..config.players).map(Plan::player);
-        let recorders =
-            names.map(|name| Ok(Arc::new(Recorder::new(name.map_err(unnamed)?)))).collect::<Result<_, _>>()?;
-        let shared = Arc::new(Shared::new(config.room.clone(), nodes, Plan::new(&config)));
+        let recorder = |bot| Ok(Arc::new(Recorder::new(Config::player(bot)?)));
+        let recorders = (0..config.players).map(recorder).collect::<Result<_, InvalidName>>()?;
+        let progress = progress_bar(config.progress);
+        let shared = Arc::new(Shared::new(config, nodes));
         let (phase, _) = watch::channel(Phase::Listen);
-        let progress = Progress::new(config.progress);
-        Ok(Self { config, api, shared, recorders, phase, bots: JoinSet::new(), progress, score: Score::new() })
+        Ok(Self { api, shared, recorders, phase, bots: JoinSet::new(), progress, score: Score::default() })
     }
 
     /// Creates a round's assets. The bots listen before the first one exists, so that they miss nothing.
     async fn prepare_round(&self, number: usize) -> Result<PreparedRound, BotsError> {
-        let plan = &self.shared.plan;
-        let slot = plan.slot(number);
-        let names = plan.assets(slot).map_err(unnamed)?;
-        let round = Arc::new(Round::new(number, slot, names, self.shared.nodes.len()));
+        let config = &self.shared.config;
+        let round = Arc::new(Round::new(number, config.names(number)?, self.shared.propagation.clone()));
         self.recorders.iter().for_each(|recorder| recorder.prepare(&round));
-        if plan.slot_was_used(number) {
+        if config.slot_was_used(number) {
             let removals = round.names.iter().map(|name| self.api.remove(name));
             stream::iter(removals).buffered(HTTP_AT_ONCE).try_collect::<()>().await?;
         }
-        let puts = round.names.iter().map(|name| self.api.put(name, self.config.units));
-        let baselines: Vec<_> = stream::iter(puts)
-            .buffered(HTTP_AT_ONCE)
-            .map_ok(|state| Baseline { revision: state.revision, units: state.units })
-            .try_collect()
-            .await?;
+        let puts = round.names.iter().map(|name| self.api.put(name, config.units));
+        let baselines: Vec<_> = stream::iter(puts).buffered(HTTP_AT_ONCE).try_collect().await?;
         self.recorders.iter().for_each(|recorder| recorder.begin(&baselines));
         Ok(PreparedRound { round, baselines })
     }
@@ -115,61 +107,66 @@ impl Race {
             let bot = Bot::new(index, Arc::clone(recorder), Arc::clone(&self.shared), self.phase.subscribe());
             self.bots.spawn(bot.run());
         }
-        let (players, tally) = (self.config.players, &self.shared.tally);
-        self.progress.begin("joining".into(), players);
+        let &Config { players, ref room, .. } = &self.shared.config;
+        self.begin_stage("joining".into(), players);
         loop {
-            let joined = tally.joined.load(Ordering::Relaxed);
-            let gone = tally.gone.lock().first().cloned();
-            self.progress.at(joined);
-            match gone {
-                Some((_, reason)) => {
-                    let room = self.config.room.clone();
-                    return Err(BotsError::Join { missing: players - joined, players, room, reason });
-                }
-                None if joined == players => break,
-                None => sleep(POLL_EVERY).await,
+            let (joined, gone) = {
+                let tally = self.shared.tally.lock();
+                (tally.joined, tally.gave_up.first().cloned())
+            };
+            self.progress.set_position(joined as u64);
+            if let Some(GaveUp { reason, .. }) = gone {
+                let (missing, room) = (players - joined, room.clone());
+                return Err(BotsError::Join { missing, players, room, reason });
             }
+            if joined == players {
+                self.score.join = begun.elapsed();
+                return Ok(());
+            }
+            sleep(POLL_EVERY).await;
         }
-        self.score.join = begun.elapsed();
-        Ok(())
+    }
+
+    /// Starts the progress bar of a new stage with this number of steps.
+    fn begin_stage(&self, what: String, steps: usize) {
+        self.progress.reset();
+        self.progress.set_length(steps as u64);
+        self.progress.set_message(what);
     }
 
     /// Runs a round until every bot has its answers.
     async fn play(&self, prepared: &PreparedRound) {
         let round = &prepared.round;
-        let selects = self.config.players * self.config.assets;
-        self.progress.begin(format!("round {}", round.number + 1), selects);
+        let config = &self.shared.config;
+        self.begin_stage(format!("round {}", round.number + 1), config.players * config.assets);
         round.start();
         self.phase.send_replace(Phase::Race(Arc::clone(round)));
         while !round.is_over() {
             sleep(POLL_EVERY).await;
-            self.progress.at(round.answered.load(Ordering::Relaxed));
+            self.progress.set_position(round.answered.load(Ordering::Relaxed) as u64);
         }
     }
 
     /// Waits until everything settles, then judges the bots' records against the store.
     async fn judge(&mut self, prepared: &PreparedRound) -> Result<(), BotsError> {
         let PreparedRound { round, baselines } = prepared;
-        let stored = quiesce(&self.api, &self.recorders, round, baselines).await?;
-        let witnesses: Vec<_> = self.recorders.iter().filter_map(|recorder| witness(recorder)).collect();
+        let stored = quiesce(&self.api, &self.recorders, baselines).await?;
+        let witnesses: Vec<_> = self.recorders.iter().filter_map(|recorder| recorder.finish()).collect();
         let observations: Vec<MutexGuard<'_, _>> = round.observations.iter().map(Mutex::lock).collect();
-        let assets = observations.iter().enumerate().map(|(index, observations)| Evidence {
-            name: &round.names[index],
-            baseline: baselines[index],
-            observations,
-            stored: &stored[index],
-        });
+        let assets = baselines.iter().zip(&observations).zip(&stored);
+        let assets =
+            assets.map(|((baseline, observations), stored)| Evidence { baseline, observations, stored });
         let case = Case { assets: assets.collect(), witnesses: &witnesses };
         let mut found = std::mem::take(&mut *round.found.lock());
         found.append(judge(&case));
-        self.score.add(&case, round.propagation.as_ref().map(Mutex::lock).as_deref(), found);
+        self.score.add(&case, found);
         Ok(())
     }
 
     fn is_over(&self, begun: Instant) -> bool {
-        let all_gone = self.shared.tally.gone.lock().len() == self.config.players;
-        all_gone
-            || match self.config.length {
+        let config = &self.shared.config;
+        self.shared.tally.lock().gave_up.len() == config.players
+            || match config.length {
                 Length::Rounds(rounds) => self.score.rounds >= rounds,
                 Length::Time(time) => begun.elapsed() >= time,
             }
@@ -181,18 +178,18 @@ impl Race {
         let goodbyes = async { while self.bots.join_next().await.is_some() {} };
         // Bots that are still connected after the timeout are cut off.
         let _ = timeout(FAREWELL * 2, goodbyes).await;
-        self.score.report(&self.config, &self.shared)
+        self.score.report(&self.shared)
     }
 }
 
-fn witness(recorder: &Recorder) -> Option<Witness> {
-    let (member, stayed) = recorder.finish()?;
-    Some(Witness { player: recorder.player.clone(), member, stayed })
-}
-
-/// Names of bots are short; only an impossibly large number would make one too long.
-fn unnamed(error: InvalidName) -> BotsError {
-    BotsError::Usage(error.to_string())
+/// A progress bar on stderr. Hidden if stderr is no terminal or the bar is not wanted; cleared at the end.
+fn progress_bar(wanted: bool) -> ProgressBar {
+    let target = if wanted { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(None, target).with_finish(ProgressFinish::AndClear);
+    match ProgressStyle::with_template("{msg:16} [{wide_bar}] {human_pos}/{human_len} {elapsed}") {
+        Ok(style) => bar.with_style(style.progress_chars("=> ")),
+        Err(_) => bar,
+    }
 }
 
 /// Raises the limit on open files as far as needed.

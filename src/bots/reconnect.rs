@@ -70,37 +70,24 @@ impl Reconnect {
         if self.welcomed.take().is_some_and(|since| now - since >= STEADY) || *end == End::Cut {
             self.proved(now);
         }
-        let next = match end {
+        let (after, elsewhere) = match *end {
             End::Left => return Next::Leave,
-            End::Cut => Next::Reconnect { after: Duration::ZERO, elsewhere: true },
-            End::Closed { code, .. } if never(*code) => return Next::GiveUp(end.to_string()),
-            End::Refused { status, .. } if (400..500).contains(status) && *status != 429 => {
-                return Next::GiveUp(end.to_string());
-            }
-            End::Closed { code: 4100..=4199, retry_after: Some(after) } => {
-                Next::Reconnect { after: *after, elsewhere: true }
-            }
-            End::Closed { .. } | End::Lost(_) | End::Refused { .. } => self.soon(),
+            End::Cut => (Duration::ZERO, true),
+            // 4000-4099 forbid reconnecting. 1009 would recur, because the bot would send the same message again.
+            End::Closed { code: 4000..=4099 | 1009, .. } => return Next::GiveUp(end.to_string()),
+            End::Refused { status: 400..=428 | 430..=499, .. } => return Next::GiveUp(end.to_string()),
+            End::Closed { code: 4100..=4199, retry_after: Some(after) } => (after, true),
+            // The same node at once, then the others with growing backoff.
+            End::Closed { .. } | End::Lost(_) | End::Refused { .. } => match self.failures {
+                0 => (Duration::ZERO, false),
+                failures => (self.wait(failures - 1), true),
+            },
         };
         self.failures += u32::from(*end != End::Cut);
-        self.unless_patience_is_over(next, end, now)
-    }
-
-    /// Reconnects to the same node at once, then to the others with growing backoff.
-    fn soon(&mut self) -> Next {
-        match self.failures {
-            0 => Next::Reconnect { after: Duration::ZERO, elsewhere: false },
-            failures => Next::Reconnect { after: self.wait(failures - 1), elsewhere: true },
+        if now - self.away + after > PATIENCE {
+            return Next::GiveUp(format!("{end} for {} s", PATIENCE.as_secs()));
         }
-    }
-
-    fn unless_patience_is_over(&self, next: Next, end: &End, now: Instant) -> Next {
-        match next {
-            Next::Reconnect { after, .. } if now - self.away + after > PATIENCE => {
-                Next::GiveUp(format!("{end} for {} s", PATIENCE.as_secs()))
-            }
-            next => next,
-        }
+        Next::Reconnect { after, elsewhere }
     }
 }
 
@@ -114,11 +101,6 @@ impl std::fmt::Display for End {
             Self::Refused { status, reason } => write!(f, "refused with {status}: {reason}"),
         }
     }
-}
-
-/// 4000-4099 forbid reconnecting. 1009 would recur, because the bot would send the same message again.
-fn never(code: u16) -> bool {
-    matches!(code, 4000..=4099 | 1009)
 }
 
 /// The meaning of a close code, for the report.
@@ -149,30 +131,31 @@ mod tests {
     }
 
     #[test]
-    fn the_range_of_a_close_code_says_what_to_do() {
-        for code in [4000, 4001, 4004, 4099, 1009] {
-            let Next::GiveUp(reason) = first(&closed(code, Some(5))) else { panic!("{code} says never") };
-            assert!(reason.contains(&code.to_string()), "{reason}");
-        }
-        for code in [4100, 4129, 4199] {
-            let after = Duration::from_millis(750);
-            assert_eq!(first(&closed(code, Some(750))), Next::Reconnect { after, elsewhere: true });
-        }
-        let at_once = Next::Reconnect { after: Duration::ZERO, elsewhere: false };
-        for end in [closed(4200, Some(0)), closed(4299, None), closed(1001, None), End::Lost("connection lost")]
-        {
-            assert_eq!(first(&end), at_once, "{end}");
-        }
-        assert_eq!(first(&End::Cut), Next::Reconnect { after: Duration::ZERO, elsewhere: true });
-        assert_eq!(first(&End::Left), Next::Leave);
-    }
-
-    #[test]
-    fn an_upgrade_that_is_refused_for_good_is_not_tried_again() {
+    fn the_range_of_a_close_code_or_status_says_what_to_do() {
         let refused = |status| End::Refused { status, reason: "why".into() };
-        assert_eq!(first(&refused(403)), Next::GiveUp("refused with 403: why".into()));
-        assert!(matches!(first(&refused(503)), Next::Reconnect { .. }));
-        assert!(matches!(first(&refused(429)), Next::Reconnect { .. }));
+        let reconnect = |ms, elsewhere| Next::Reconnect { after: Duration::from_millis(ms), elsewhere };
+        let never = |reason: &str| Next::GiveUp(reason.to_owned());
+        for (end, next) in [
+            (closed(4000, Some(5)), never("closed with 4000")),
+            (closed(4001, Some(5)), never("closed with 4001 (unauthorized)")),
+            (closed(4004, Some(5)), never("closed with 4004 (the room was removed)")),
+            (closed(4099, Some(5)), never("closed with 4099")),
+            (closed(1009, Some(5)), never("closed with 1009")),
+            (refused(403), never("refused with 403: why")),
+            (closed(4100, Some(750)), reconnect(750, true)),
+            (closed(4129, Some(750)), reconnect(750, true)),
+            (closed(4199, Some(750)), reconnect(750, true)),
+            (closed(4200, Some(0)), reconnect(0, false)),
+            (closed(4299, None), reconnect(0, false)),
+            (closed(1001, None), reconnect(0, false)),
+            (refused(429), reconnect(0, false)),
+            (refused(503), reconnect(0, false)),
+            (End::Lost("connection lost"), reconnect(0, false)),
+            (End::Cut, reconnect(0, true)),
+            (End::Left, Next::Leave),
+        ] {
+            assert_eq!(first(&end), next, "{end}");
+        }
     }
 
     #[test]

@@ -2,13 +2,14 @@ use std::sync::{Arc, atomic::Ordering};
 
 use parking_lot::Mutex;
 
-use crate::model::PlayerName;
+use crate::model::{AssetName, AssetState, PlayerName};
 
 use super::{
     fact::Fact,
     frame::State,
+    judgement::Witness,
     member::{Answer, Heard, Member},
-    round::{Baseline, Round},
+    round::Round,
     violation::Violation,
 };
 
@@ -32,8 +33,8 @@ struct Inner {
 struct Recording {
     round: Arc<Round>,
     member: Member,
-    /// The bot counts as one of the round's busy bots.
-    busy: bool,
+    /// Held until the bot has finished this round.
+    busy: Option<Arc<()>>,
 }
 
 impl Recorder {
@@ -45,14 +46,13 @@ impl Recorder {
     pub(super) fn prepare(&self, round: &Arc<Round>) {
         let mut inner = self.inner.lock();
         if !inner.gone {
-            round.enter();
             let member = Member::new(round.names.len());
-            inner.recording = Some(Recording { round: Arc::clone(round), member, busy: true });
+            inner.recording = Some(Recording { round: Arc::clone(round), member, busy: Some(round.busy()) });
         }
     }
 
     /// Sets the revisions at which the round's assets begin.
-    pub(super) fn begin(&self, baselines: &[Baseline]) {
+    pub(super) fn begin(&self, baselines: &[AssetState]) {
         self.with(|recording| {
             for (asset, baseline) in baselines.iter().enumerate() {
                 recording.member.begin_at(asset, baseline.revision);
@@ -62,25 +62,23 @@ impl Recorder {
 
     /// Records a room frame from the node.
     pub(super) fn hear(&self, node: usize, asset: &str, revision: u64, fact: &Fact<&str>) {
-        self.with(|recording| {
-            let Some(index) = recording.round.asset(asset) else { return };
-            let name = || (recording.round.names[index].clone(), self.player.clone());
-            let heard = recording.member.frame(index, revision);
-            match heard {
+        self.with(|Recording { round, member, .. }| {
+            let Some(index) = round.asset(asset) else { return };
+            let report = |violation: fn(AssetName, PlayerName, u64) -> Violation| {
+                round.report(violation(round.names[index].clone(), self.player.clone(), revision));
+            };
+            match member.frame(index, revision) {
                 Heard::New => {}
                 Heard::Old => return,
                 Heard::Late => {
-                    let (asset, member) = name();
-                    recording.round.report(Violation::ToldLate { asset, member, revision });
+                    report(|asset, member, revision| Violation::ToldLate { asset, member, revision })
                 }
                 Heard::Twice => {
-                    let (asset, member) = name();
-                    return recording.round.report(Violation::ToldTwice { asset, member, revision });
+                    return report(|asset, member, revision| Violation::ToldTwice { asset, member, revision });
                 }
             }
-            if recording.round.told(node, index, revision, fact) != Ok(true) {
-                let (asset, member) = name();
-                recording.round.report(Violation::ToldOtherwise { asset, member, revision });
+            if !round.told(node, index, revision, fact) {
+                report(|asset, member, revision| Violation::ToldOtherwise { asset, member, revision });
             }
         });
     }
@@ -92,15 +90,16 @@ impl Recorder {
 
     /// Records assets of a state.
     pub(super) fn learn(&self, states: &[State<'_>]) {
-        self.with(|recording| {
-            for state in states {
-                let Some(index) = recording.round.asset(state.asset) else { continue };
-                if state.remaining != state.units.saturating_sub(state.held) {
-                    recording.round.report(self.wrong(&recording.round, index, state));
+        self.with(|Recording { round, member, .. }| {
+            for &State { asset, units, held, remaining, revision } in states {
+                let Some(index) = round.asset(asset) else { continue };
+                if remaining != units.saturating_sub(held) {
+                    let (asset, member) = (round.names[index].clone(), self.player.clone());
+                    round.report(Violation::WrongState { asset, member, revision, units, held, remaining });
                 }
-                let news = recording.member.state(index, state.revision);
+                let news = member.state(index, revision);
                 if !news.is_empty() {
-                    recording.round.observations[index].lock().covered(news, recording.round.now_us());
+                    round.observations[index].lock().covered(news, round.now_us());
                 }
             }
         });
@@ -121,7 +120,7 @@ impl Recorder {
 
     /// The bot has finished this round.
     pub(super) fn rest(&self) {
-        self.with(Recording::rest);
+        self.with(|recording| recording.busy = None);
     }
 
     /// The bot gives up for good.
@@ -129,7 +128,7 @@ impl Recorder {
         let mut inner = self.inner.lock();
         inner.gone = true;
         if let Some(recording) = &mut inner.recording {
-            recording.rest();
+            recording.busy = None;
         }
     }
 
@@ -142,11 +141,11 @@ impl Recorder {
         inner.gone || inner.recording.as_ref().is_none_or(reached)
     }
 
-    /// Ends the round. Returns the bot's record and whether it stayed to the end; `None` if it took no part.
-    pub(super) fn finish(&self) -> Option<(Member, bool)> {
+    /// Ends the round. Returns the bot's evidence; `None` if it took no part.
+    pub(super) fn finish(&self) -> Option<Witness> {
         let mut inner = self.inner.lock();
-        let stayed = !inner.gone;
-        inner.recording.take().map(|recording| (recording.member, stayed))
+        let member = inner.recording.take()?.member;
+        Some(Witness { player: self.player.clone(), member, stayed: !inner.gone })
     }
 
     fn with(&self, act: impl FnOnce(&mut Recording)) {
@@ -154,33 +153,23 @@ impl Recorder {
             act(recording);
         }
     }
-
-    fn wrong(&self, round: &Round, asset: usize, state: &State<'_>) -> Violation {
-        let &State { units, held, remaining, revision, .. } = state;
-        let (asset, member) = (round.names[asset].clone(), self.player.clone());
-        Violation::WrongState { asset, member, revision, units, held, remaining }
-    }
-}
-
-impl Recording {
-    fn rest(&mut self) {
-        if std::mem::take(&mut self.busy) {
-            self.round.exit();
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bots::plan::{Plan, tests::small};
+    use crate::bots::{Config, judgement::tests::asset, plan::tests::small};
+
+    fn recorder_in(round: &Arc<Round>, bot: usize) -> Recorder {
+        let recorder = Recorder::new(Config::player(bot).unwrap());
+        recorder.prepare(round);
+        recorder.begin(&[asset(3), asset(3)]);
+        recorder
+    }
 
     fn recorder_in_round() -> (Recorder, Arc<Round>) {
-        let round = Arc::new(Round::new(0, 0, small(2, 0.0, 0.0).assets(0).unwrap(), 2));
-        let recorder = Recorder::new(Plan::player(1).unwrap());
-        recorder.prepare(&round);
-        recorder.begin(&[Baseline { revision: 0, units: 3 }; 2]);
-        (recorder, round)
+        let round = Arc::new(Round::new(0, small(2, 0.0, 0.0).names(0).unwrap(), None));
+        (recorder_in(&round, 1), round)
     }
 
     fn hear(recorder: &Recorder, revision: u64, player: &str) {
@@ -188,7 +177,7 @@ mod tests {
     }
 
     fn found(round: &Round) -> Vec<String> {
-        round.found.lock().shown.iter().map(ToString::to_string).collect()
+        round.found.lock().shown.iter().map(|shown| shown.message.clone()).collect()
     }
 
     #[test]
@@ -204,10 +193,7 @@ mod tests {
                 "bot-0-1: bot-1 was told revision 1 after a later one"
             ]
         );
-        let other = Recorder::new(Plan::player(2).unwrap());
-        other.prepare(&round);
-        other.begin(&[Baseline { revision: 0, units: 3 }; 2]);
-        hear(&other, 1, "bot-9");
+        hear(&recorder_in(&round, 2), 1, "bot-9");
         assert_eq!(found(&round)[2], "bot-0-1: bot-2 was told otherwise of revision 1 than others");
     }
 
@@ -238,8 +224,7 @@ mod tests {
         recorder.give_up();
         recorder.rest();
         assert!(round.is_over() && recorder.has_reached(&[9, 9]));
-        let (_, stayed) = recorder.finish().unwrap();
-        assert!(!stayed);
+        assert!(!recorder.finish().unwrap().stayed);
         recorder.prepare(&round);
         assert!(round.is_over() && recorder.finish().is_none());
     }

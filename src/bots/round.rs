@@ -1,21 +1,19 @@
 use std::{
-    sync::{
-        OnceLock,
-        atomic::{AtomicUsize, Ordering},
-    },
+    collections::HashMap,
+    sync::{Arc, OnceLock, atomic::AtomicUsize},
     time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
 
-use crate::model::{AssetName, InvalidName, Units};
+use crate::model::AssetName;
 
 use super::{
     fact::Fact,
     observations::Observations,
-    plan::number,
-    propagation::{Mark, Propagation},
-    violation::{Violation, Violations},
+    report::Found,
+    timings::{Mark, Propagation},
+    violation::Violation,
 };
 
 /// The state that bots share during one round.
@@ -23,46 +21,42 @@ use super::{
 pub(super) struct Round {
     pub(super) number: usize,
     pub(super) names: Vec<AssetName>,
-    /// `bot-<slot>-`, the prefix of the round's asset names.
-    prefix: String,
+    indexes: HashMap<AssetName, usize>,
     /// One lock per asset, held for one map access.
     pub(super) observations: Vec<Mutex<Observations>>,
-    /// Propagation delays of grants; not measured on a single node.
-    pub(super) propagation: Option<Mutex<Propagation>>,
+    /// Those of [`Shared`](super::shared::Shared).
+    propagation: Option<Arc<Mutex<Propagation>>>,
     /// Violations found during the race.
-    pub(super) found: Mutex<Violations>,
-    /// Bots with unfinished selects.
-    busy: AtomicUsize,
+    pub(super) found: Mutex<Found>,
+    /// Every bot with unfinished selects holds a clone.
+    busy: Arc<()>,
     /// Answered selects, for the progress bar.
     pub(super) answered: AtomicUsize,
     started: OnceLock<Instant>,
 }
 
-/// An asset's state when the round begins.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Baseline {
-    pub(super) revision: u64,
-    pub(super) units: Units,
-}
-
 impl Round {
-    pub(super) fn new(number: usize, slot: usize, names: Vec<AssetName>, nodes: usize) -> Self {
+    pub(super) fn new(
+        number: usize,
+        names: Vec<AssetName>,
+        propagation: Option<Arc<Mutex<Propagation>>>,
+    ) -> Self {
         Self {
             number,
-            prefix: format!("bot-{slot}-"),
             observations: names.iter().map(|_| Mutex::default()).collect(),
+            indexes: names.iter().cloned().zip(0..).collect(),
             names,
-            propagation: (nodes > 1).then(Mutex::default),
+            propagation,
             found: Mutex::default(),
-            busy: AtomicUsize::new(0),
-            answered: AtomicUsize::new(0),
+            busy: Arc::default(),
+            answered: AtomicUsize::default(),
             started: OnceLock::new(),
         }
     }
 
     /// The index of one of the round's assets.
     pub(super) fn asset(&self, name: &str) -> Option<usize> {
-        number(name.strip_prefix(&self.prefix)?).filter(|index| *index < self.names.len())
+        self.indexes.get(name).copied()
     }
 
     /// The request id of a select of this asset, unique across rounds.
@@ -88,38 +82,27 @@ impl Round {
     }
 
     /// Records a frame that a member at `node` received. Returns true if it agrees with the frames of other members.
-    pub(super) fn told(
-        &self,
-        node: usize,
-        asset: usize,
-        revision: u64,
-        fact: &Fact<&str>,
-    ) -> Result<bool, InvalidName> {
+    pub(super) fn told(&self, node: usize, asset: usize, revision: u64, fact: &Fact<&str>) -> bool {
         let now = Mark { node, us: self.now_us() };
         let mut observations = self.observations[asset].lock();
-        let agrees = observations.told(revision, fact, now)?;
+        let agrees = observations.told(revision, fact, now);
         if let (Some(propagation), Fact::Granted { .. }, Some(page)) =
             (&self.propagation, fact, observations.page(revision))
             && let (Some(first), 2..) = (page.first, page.frames)
         {
             propagation.lock().record(first, now);
         }
-        Ok(agrees)
+        agrees
     }
 
-    /// A bot starts its selects.
-    pub(super) fn enter(&self) {
-        self.busy.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A bot has finished its selects.
-    pub(super) fn exit(&self) {
-        self.busy.fetch_sub(1, Ordering::Relaxed);
+    /// What a bot holds until it has finished its selects.
+    pub(super) fn busy(&self) -> Arc<()> {
+        Arc::clone(&self.busy)
     }
 
     /// Returns true if all bots have finished.
     pub(super) fn is_over(&self) -> bool {
-        self.busy.load(Ordering::Relaxed) == 0
+        Arc::strong_count(&self.busy) == 1
     }
 
     pub(super) fn report(&self, violation: Violation) {

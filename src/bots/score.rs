@@ -1,21 +1,17 @@
-use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use crate::model::PlayerName;
 
 use super::{
-    Config,
     judgement::{Case, Evidence, Witness},
-    limits::VIOLATIONS_SHOWN,
     member::Answer,
-    propagation::Propagation,
-    report::{Decisions, Found, GaveUp, Judgement, Reconnects, Report, Shown},
-    shared::Shared,
+    report::{Decisions, Found, Judgement, Report},
+    shared::{Shared, Tally},
     timings::Timings,
-    violation::Violations,
 };
 
 /// Sums up the rounds of a run.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Score {
     pub(super) rounds: u32,
     pub(super) join: Duration,
@@ -24,27 +20,12 @@ pub(super) struct Score {
     deliveries: u64,
     reply: Timings,
     known: Timings,
-    propagation: Option<Propagation>,
-    violations: Violations,
+    violations: Found,
 }
 
 impl Score {
-    pub(super) fn new() -> Self {
-        Self {
-            rounds: 0,
-            join: Duration::ZERO,
-            race: Duration::ZERO,
-            decisions: Decisions::default(),
-            deliveries: 0,
-            reply: Timings::default(),
-            known: Timings::default(),
-            propagation: None,
-            violations: Violations::default(),
-        }
-    }
-
     /// Adds a round with its violations.
-    pub(super) fn add(&mut self, case: &Case<'_>, propagation: Option<&Propagation>, found: Violations) {
+    pub(super) fn add(&mut self, case: &Case<'_>, found: Found) {
         self.rounds += 1;
         let mut last_us = 0;
         for asked in case.witnesses.iter().flat_map(|w| w.member.asked()) {
@@ -57,20 +38,17 @@ impl Score {
         for (index, evidence) in case.assets.iter().enumerate() {
             self.time_grants(evidence, index, &witnesses);
         }
-        if let Some(propagation) = propagation {
-            self.propagation.get_or_insert_default().append(propagation);
-        }
         self.violations.append(found);
     }
 
     /// The report of the whole run.
-    pub(super) fn report(self, config: &Config, shared: &Shared) -> Report {
-        let tally = &shared.tally;
-        let gone = tally.gone.lock().clone();
+    pub(super) fn report(self, shared: &Shared) -> Report {
+        let config = &shared.config;
+        let Tally { reconnects, snapshots, errors, gave_up, .. } = std::mem::take(&mut *shared.tally.lock());
         let mut decisions = self.decisions;
         decisions.total = decisions.granted + decisions.already_held + decisions.sold_out;
         decisions.per_second = decisions.total as f64 / self.race.as_secs_f64().max(1e-6);
-        let verdict = match (self.violations.count, decisions.undecided, gone.len()) {
+        let verdict = match (self.violations.count, decisions.undecided, gave_up.len()) {
             (0, 0, 0) => Judgement::Held,
             (0, ..) => Judgement::Unproven,
             _ => Judgement::Broken,
@@ -91,31 +69,27 @@ impl Score {
             decisions,
             reply_ms: self.reply.quantiles(),
             everyone_knows_ms: self.known.quantiles(),
-            delivery_ms: self.propagation.as_ref().map(Propagation::delivery),
+            delivery_ms: shared.propagation.as_ref().map(|propagation| propagation.lock().delivery()),
             deliveries: self.deliveries,
-            snapshots: tally.snapshots.load(Ordering::Relaxed),
-            reconnects: Reconnects {
-                total: tally.reconnects.load(Ordering::Relaxed),
-                recovered: tally.recovered.load(Ordering::Relaxed),
-                cuts: tally.cuts.load(Ordering::Relaxed),
-            },
-            errors: tally.errors.lock().clone(),
-            gave_up: gone.into_iter().map(|(player, reason)| GaveUp { player, reason }).collect(),
-            violations: shown(self.violations),
+            snapshots,
+            reconnects,
+            errors,
+            gave_up,
+            violations: self.violations,
         }
     }
 
     fn count(&mut self, answer: Answer, took_us: u32) {
-        match answer {
-            Answer::Granted { already_held: false, .. } => self.decisions.granted += 1,
-            Answer::Granted { already_held: true, .. } => self.decisions.already_held += 1,
-            Answer::SoldOut { .. } => self.decisions.sold_out += 1,
-            Answer::None | Answer::Refused | Answer::Unknown => {
-                self.decisions.undecided += 1;
-                return;
-            }
+        let count = match answer {
+            Answer::Granted { already_held: false, .. } => &mut self.decisions.granted,
+            Answer::Granted { already_held: true, .. } => &mut self.decisions.already_held,
+            Answer::SoldOut { .. } => &mut self.decisions.sold_out,
+            Answer::None | Answer::Refused | Answer::Unknown => &mut self.decisions.undecided,
+        };
+        *count += 1;
+        if answer.decided() {
+            self.reply.record(took_us);
         }
-        self.reply.record(took_us);
     }
 
     /// Measures how long each grant to one of our bots took to reach every member.
@@ -129,10 +103,4 @@ impl Score {
             }
         }
     }
-}
-
-fn shown(violations: Violations) -> Found {
-    let shown = violations.shown.into_iter().take(VIOLATIONS_SHOWN);
-    let shown = shown.map(|violation| Shown { message: violation.to_string(), violation }).collect();
-    Found { count: violations.count, shown }
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use futures::{FutureExt, SinkExt, StreamExt};
+use futures::{FutureExt, SinkExt, StreamExt, future::OptionFuture};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
@@ -27,14 +27,6 @@ pub(super) struct Session<'a> {
     proved: bool,
 }
 
-/// What to do after sending, besides reading.
-enum Sent {
-    /// Cut the connection.
-    Cut,
-    /// Wake up when the next select is due.
-    Until(Option<Instant>),
-}
-
 impl<'a> Session<'a> {
     pub(super) fn new(bot: &'a mut Bot, socket: Socket, ping_interval: Duration) -> Self {
         let pings = ping_interval.saturating_mul(2).saturating_add(Duration::from_secs(10));
@@ -52,14 +44,14 @@ impl<'a> Session<'a> {
                 return End::Left;
             }
             let wake = match self.send().await {
-                Ok(Sent::Cut) => return self.cut(),
-                Ok(Sent::Until(wake)) => wake,
+                Ok(Step::Wait(wake)) => wake,
+                Ok(Step::Send { .. }) => return socket::cut(self.socket),
                 Err(_) => return self.last_words().await,
             };
             let end = tokio::select! {
                 biased;
                 incoming = self.socket.next() => self.take(incoming),
-                () = until(wake) => None,
+                Some(()) = OptionFuture::from(wake.map(sleep_until)) => None,
                 changed = self.bot.phase.changed(), if self.bot.task.is_none() => {
                     leaving = changed.is_err() || self.bot.follow();
                     None
@@ -75,34 +67,25 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Sends all due selects in one write.
-    async fn send(&mut self) -> Result<Sent, Error> {
-        let Some(task) = &mut self.bot.task else { return Ok(Sent::Until(None)) };
+    /// Sends all due selects in one write. Returns the next step: to wait, or the select after which to cut.
+    async fn send(&mut self) -> Result<Step, Error> {
+        let Some(task) = &mut self.bot.task else { return Ok(Step::Wait(None)) };
         let mut flush = false;
-        let sent = loop {
-            match task.pending.next_step(Instant::now()) {
-                Step::Send { asset, cut } => {
-                    let text = select(task.round.names[asset].clone(), task.round.request_id(asset));
-                    self.bot.recorder.sent(asset);
-                    self.socket.feed(Message::text(text)).await?;
-                    flush = true;
-                    if cut {
-                        break Sent::Cut;
-                    }
-                }
-                Step::Until(due) => break Sent::Until(Some(due)),
-                Step::Wait => break Sent::Until(None),
+        let last = loop {
+            let step = task.pending.next_step(Instant::now());
+            let Step::Send { asset, cut } = step else { break step };
+            let text = select(task.round.names[asset].clone(), task.round.request_id(asset));
+            self.bot.recorder.sent(asset);
+            self.socket.feed(Message::text(text)).await?;
+            flush = true;
+            if cut {
+                break step;
             }
         };
         if flush {
             self.socket.flush().await?;
         }
-        Ok(sent)
-    }
-
-    fn cut(self) -> End {
-        socket::cut(self.socket);
-        End::Cut
+        Ok(last)
     }
 
     /// Handles the messages that have arrived already, so that one flush responds to all of them.
@@ -134,7 +117,7 @@ impl<'a> Session<'a> {
         match incoming {
             Some(Ok(Message::Text(text))) => self.hear(&text),
             Some(Ok(Message::Close(frame))) => return Some(socket::closed(frame)),
-            Some(Ok(Message::Binary(_))) => self.bot.shared.tally.error("binary_message"),
+            Some(Ok(Message::Binary(_))) => self.bot.shared.error("binary_message"),
             Some(Ok(_)) => {}
             None | Some(Err(_)) => return Some(End::Lost("connection_lost")),
         }
@@ -156,40 +139,40 @@ impl<'a> Session<'a> {
             Some(Frame::Snapshot(snapshot)) => self.replace(&snapshot),
             Some(Frame::Error { request_id, code, temporary }) => self.refused(request_id, code, temporary),
             Some(Frame::Other) => {}
-            Some(Frame::Welcome(_)) => self.bot.shared.tally.error("second_welcome"),
-            None => self.bot.shared.tally.error("unreadable_message"),
+            Some(Frame::Welcome(_)) => self.bot.shared.error("second_welcome"),
+            None => self.bot.shared.error("unreadable_message"),
         }
     }
 
     fn advance(&mut self, offset: u64) {
         if !self.bot.cursor.frame(offset) {
-            self.bot.shared.tally.error("offset_gap");
+            self.bot.shared.error("offset_gap");
         }
     }
 
     fn replace(&mut self, snapshot: &Snapshot<'_>) {
         if snapshot.part <= 1 {
             self.bot.recorder.begin_state();
-            self.bot.shared.tally.snapshot();
+            self.bot.shared.tally.lock().snapshots += 1;
         }
         self.bot.recorder.learn(&snapshot.assets);
         self.bot.cursor.snapshot(snapshot.offset, snapshot.part, snapshot.parts);
     }
 
     fn answered(&mut self, request_id: Option<u64>, asset: &str, answer: Answer) {
-        let Some(task) = &mut self.bot.task else { return self.bot.shared.tally.error("reply_unasked") };
+        let Some(task) = &mut self.bot.task else { return self.bot.shared.error("reply_unasked") };
         let index = request_id.and_then(|id| task.round.requested(id));
         match index.filter(|index| task.round.names[*index].as_str() == asset) {
             Some(index) if task.pending.answered(index) => {
                 self.bot.recorder.answered(index, answer);
                 self.rest_if_done();
             }
-            _ => self.bot.shared.tally.error("reply_unasked"),
+            _ => self.bot.shared.error("reply_unasked"),
         }
     }
 
     fn refused(&mut self, request_id: Option<u64>, code: Option<ErrorCode>, temporary: bool) {
-        self.bot.shared.tally.error(code.map_or("unknown_error", ErrorCode::as_str));
+        self.bot.shared.error(code.map_or("unknown_error", ErrorCode::as_str));
         let Some(task) = &mut self.bot.task else { return };
         let Some(index) = request_id.and_then(|id| task.round.requested(id)) else { return };
         if temporary {
@@ -215,11 +198,4 @@ impl<'a> Session<'a> {
 fn select(asset: AssetName, request_id: u64) -> String {
     let message = ClientMessage::SelectAsset { asset, request_id: Some(request_id.into()) };
     serde_json::to_string(&message).expect("our messages have string keys and no failing fields")
-}
-
-async fn until(wake: Option<Instant>) {
-    match wake {
-        Some(due) => sleep_until(due).await,
-        None => std::future::pending().await,
-    }
 }

@@ -1,27 +1,27 @@
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
-use crate::model::{PlayerName, RoomName};
-
-use super::{limits::OPENING, node::Node, plan::Plan, round::Round};
+use super::{
+    Config,
+    limits::OPENING,
+    node::Node,
+    report::{GaveUp, Reconnects},
+    round::Round,
+    timings::Propagation,
+};
 
 /// The state shared by all bots of a run.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) room: RoomName,
+    pub(super) config: Config,
     pub(super) nodes: Vec<Node>,
-    pub(super) plan: Plan,
     /// Limits the connections being opened concurrently.
     pub(super) opening: Semaphore,
-    pub(super) tally: Tally,
+    pub(super) tally: Mutex<Tally>,
+    /// Propagation delays of grants; not measured on a single node.
+    pub(super) propagation: Option<Arc<Mutex<Propagation>>>,
 }
 
 /// What the bots do now.
@@ -35,52 +35,28 @@ pub(super) enum Phase {
     Leave,
 }
 
-/// Event counts.
+/// Counts of rare events, most of them as the report shows them.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     /// Bots that received a welcome.
-    pub(super) joined: AtomicUsize,
-    /// Welcomes after a bot's first one.
-    pub(super) reconnects: AtomicU64,
-    /// Reconnects that resumed from the log.
-    pub(super) recovered: AtomicU64,
+    pub(super) joined: usize,
+    /// Welcomes after a bot's first one, and cuts.
+    pub(super) reconnects: Reconnects,
     /// Snapshots received after a welcome.
-    pub(super) snapshots: AtomicU64,
-    /// Connections cut on purpose.
-    pub(super) cuts: AtomicU64,
+    pub(super) snapshots: u64,
     /// All other errors, by kind.
-    pub(super) errors: Mutex<BTreeMap<String, u64>>,
-    /// Bots that gave up, and why.
-    pub(super) gone: Mutex<Vec<(PlayerName, String)>>,
+    pub(super) errors: BTreeMap<String, u64>,
+    pub(super) gave_up: Vec<GaveUp>,
 }
 
 impl Shared {
-    pub(super) fn new(room: RoomName, nodes: Vec<Node>, plan: Plan) -> Self {
-        Self { room, nodes, plan, opening: Semaphore::new(OPENING), tally: Tally::default() }
+    pub(super) fn new(config: Config, nodes: Vec<Node>) -> Self {
+        let propagation = (nodes.len() > 1).then(Arc::default);
+        Self { config, nodes, opening: Semaphore::new(OPENING), tally: Mutex::default(), propagation }
     }
-}
 
-impl Tally {
+    /// Counts an error.
     pub(super) fn error(&self, kind: &str) {
-        let mut errors = self.errors.lock();
-        match errors.get_mut(kind) {
-            Some(count) => *count += 1,
-            None => {
-                errors.insert(kind.to_owned(), 1);
-            }
-        }
-    }
-
-    pub(super) fn snapshot(&self) {
-        self.snapshots.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn welcomed(&self, first: bool, recovered: bool) {
-        if first {
-            self.joined.fetch_add(1, Ordering::Relaxed);
-        } else {
-            self.reconnects.fetch_add(1, Ordering::Relaxed);
-            self.recovered.fetch_add(u64::from(recovered), Ordering::Relaxed);
-        }
+        *self.tally.lock().errors.entry(kind.to_owned()).or_default() += 1;
     }
 }

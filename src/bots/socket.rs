@@ -57,10 +57,10 @@ pub(super) fn closed(frame: Option<CloseFrame>) -> End {
 }
 
 /// Cuts the connection without a close frame. Resets it, so that thousands of cuts leave no ports in `TIME_WAIT`.
-pub(super) fn cut(socket: Socket) {
+pub(super) fn cut(socket: Socket) -> End {
     // If this fails, the connection closes normally, which is fine too.
     let _ = socket.get_ref().set_zero_linger();
-    drop(socket);
+    End::Cut
 }
 
 /// Performs the close handshake, within a timeout.

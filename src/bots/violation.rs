@@ -2,8 +2,6 @@ use serde::Serialize;
 
 use crate::model::{AssetName, PlayerName, Units};
 
-use super::limits::VIOLATIONS_SHOWN;
-
 /// A violation of the promise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -60,42 +58,4 @@ pub enum Violation {
     DeniedButHolds { asset: AssetName, player: PlayerName, revision: u64 },
     #[error("{asset}: {player} was answered sold out with {remaining} units remaining")]
     DeniedTooEarly { asset: AssetName, player: PlayerName, remaining: Units },
-}
-
-/// The violations found: all are counted, the first few are kept.
-#[derive(Debug, Default)]
-pub(super) struct Violations {
-    pub(super) count: u64,
-    pub(super) shown: Vec<Violation>,
-}
-
-impl Violations {
-    pub(super) fn push(&mut self, violation: Violation) {
-        self.count += 1;
-        if self.shown.len() < VIOLATIONS_SHOWN {
-            self.shown.push(violation);
-        }
-    }
-
-    pub(super) fn append(&mut self, other: Self) {
-        let hidden = other.count - other.shown.len() as u64;
-        other.shown.into_iter().for_each(|violation| self.push(violation));
-        self.count += hidden;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn violations_beyond_the_bound_are_counted() {
-        let violation = |revision| Violation::WrongRevision { asset: AssetName::parse("a").unwrap(), revision };
-        let mut first = Violations::default();
-        (0..70).for_each(|revision| first.push(violation(revision)));
-        let mut all = Violations::default();
-        all.push(violation(99));
-        all.append(first);
-        assert_eq!((all.count, all.shown.len(), &all.shown[0]), (71, VIOLATIONS_SHOWN, &violation(99)));
-    }
 }

@@ -113,7 +113,7 @@ fn admin_key(file: Option<&Path>) -> Result<Option<AdminKey>, BotsError> {
 
 fn fresh_room() -> Result<RoomName, BotsError> {
     let letters: String = std::iter::repeat_with(fastrand::lowercase).take(6).collect();
-    RoomName::parse(&format!("bots-{letters}")).map_err(|error| BotsError::Usage(error.to_string()))
+    Ok(RoomName::parse(&format!("bots-{letters}"))?)
 }
 
 fn probability(text: &str) -> Result<f64, String> {

@@ -7,8 +7,8 @@ use std::{
 };
 
 use asset_arbiter::model::{
-    AssetName, AssetState, CloseReason, ErrorCode, Grant, PROTOCOL, PlayerName, RoomName, ServerMessage,
-    SoldOut, Units, Welcome,
+    AssetName, AssetState, Change, CloseReason, ErrorCode, Event, Grant, PROTOCOL, PlayerName, RoomName,
+    ServerMessage, SoldOut, Units, Welcome,
 };
 use axum::{
     Json, Router,
@@ -120,8 +120,11 @@ impl Peer {
         self.room.lock().unwrap()
     }
 
-    fn tell(&self, room: &mut Room, frame: impl FnOnce(u64) -> ServerMessage) {
-        room.log.push(frame(room.log.len() as u64 + 1));
+    /// Tells everybody that this change led to the state that the room has of the asset.
+    fn tell(&self, room: &mut Room, asset: &AssetName, change: Change) {
+        let state = &room.assets[asset.as_str()];
+        let event = Event::of(state, state.revision, state.remaining, change);
+        room.log.push(ServerMessage::of_event(room.log.len() as u64 + 1, &event));
         self.told.send_replace(room.log.len());
     }
 
@@ -160,18 +163,9 @@ impl Peer {
         state.revision += 1;
         state.held += 1;
         state.remaining = state.units.saturating_sub(state.held);
-        let (revision, remaining, units) = (state.revision, state.remaining, state.units);
+        let (revision, units) = (state.revision, state.units);
         state.holders.push(Grant { player: player.clone(), granted_at: 1, revision });
-        let (player, asset) = (player.clone(), asset.clone());
-        self.tell(room, |offset| ServerMessage::AssetGranted {
-            offset,
-            asset,
-            player,
-            units,
-            remaining,
-            revision,
-            at: 1,
-        });
+        self.tell(room, asset, Change::Granted { player: player.clone(), units, at: 1 });
         (true, revision, false)
     }
 
@@ -219,24 +213,15 @@ async fn create(
     }
     let units = Units::try_from(body["units"].as_u64().unwrap()).unwrap();
     let mut room = peer.room();
-    let (remaining, revision) = match room.assets.get(asset.as_str()) {
+    let revision = match room.assets.get(asset.as_str()) {
         Some(state) if !state.removed => return (StatusCode::OK, Json(state)).into_response(),
-        Some(tombstone) => (units, tombstone.revision + 1),
-        None => (units, 0),
+        tombstone => tombstone.map_or(0, |tombstone| tombstone.revision + 1),
     };
-    let name = asset.to_string();
-    let state = AssetState {
-        asset: asset.clone(),
-        units,
-        remaining,
-        revision,
-        held: 0,
-        holders: vec![],
-        removed: false,
-        origin: 0,
-    };
-    peer.tell(&mut room, |offset| ServerMessage::AssetChanged { offset, asset, units, remaining, revision });
-    room.assets.insert(name, state.clone());
+    let (held, holders, removed, origin) = (0, vec![], false, 0);
+    let name = asset.clone();
+    let state = AssetState { asset: name, units, remaining: units, revision, held, holders, removed, origin };
+    room.assets.insert(asset.to_string(), state.clone());
+    peer.tell(&mut room, &asset, Change::Changed { units, created: true });
     (StatusCode::CREATED, Json(state)).into_response()
 }
 
@@ -245,7 +230,7 @@ async fn remove(State(Node { peer, .. }): Shared, Path((_, asset)): Path<(String
     let state = room.assets.get_mut(asset.as_str()).unwrap();
     (state.removed, state.revision) = (true, state.revision + 1);
     let revision = state.revision;
-    peer.tell(&mut room, |offset| ServerMessage::AssetRemoved { offset, asset, revision });
+    peer.tell(&mut room, &asset, Change::Removed);
     Json(json!({"revision": revision}))
 }
 
@@ -265,17 +250,11 @@ async fn holders(
         state.holders.pop();
     }
     let rest: Vec<_> = state.holders.iter().filter(|grant| grant.revision > query["after"]).collect();
-    let page: Vec<_> = rest
-        .iter()
-        .take(2)
-        .map(|g| json!({"player": g.player, "revision": g.revision, "at": g.granted_at}))
-        .collect();
+    let page = rest.iter().take(2);
+    let page: Vec<_> =
+        page.map(|g| json!({"player": g.player, "revision": g.revision, "at": g.granted_at})).collect();
     let next = (rest.len() > 2).then(|| rest[1].revision);
-    let mut body = json!({"asset": asset, "holders": page});
-    if let Some(next) = next {
-        body["next_after"] = next.into();
-    }
-    Ok(Json(body))
+    Ok(Json(json!({"asset": asset, "holders": page, "next_after": next})))
 }
 
 async fn join(

@@ -1,276 +1,232 @@
 use super::*;
 use crate::{
-    bots::{
-        fact::Fact,
-        plan::{Plan, tests::small},
-        propagation::Mark,
-        stored::Holder,
-    },
-    model::Units,
+    bots::{Config, timings::Mark},
+    model::{AssetName, Grant},
 };
 
 const UNITS: Units = 2;
 
 /// A round of one asset with 2 units and three bots, of which the first two get one each. Tests then corrupt it.
 struct Scene {
-    baseline: Baseline,
+    baseline: AssetState,
     observations: Observations,
-    stored: Stored,
+    stored: AssetState,
     witnesses: Vec<Witness>,
 }
 
 impl Scene {
     fn clean() -> Self {
-        let mut observations = Observations::default();
-        let mut witnesses: Vec<_> = (0..3).map(witness).collect();
-        for (revision, remaining) in [(1, 1), (2, 0)] {
-            let name = format!("bot-{}", revision - 1);
-            for witness in &mut witnesses {
-                witness.member.frame(0, revision);
-                tell(&mut observations, revision, &granted(&name, remaining));
-            }
-        }
-        for (index, witness) in witnesses.iter_mut().enumerate() {
-            let grant = Answer::Granted { revision: index as u64 + 1, already_held: false };
-            let answer = if index < 2 { grant } else { Answer::SoldOut { remaining: 0 } };
-            witness.member.answered(0, answer, 5);
-        }
-        let stored = Stored {
-            units: UNITS,
-            remaining: 0,
-            revision: 2,
-            held: 2,
-            gone: false,
-            holders: vec![holder(0, 1), holder(1, 2)],
+        let mut scene = Self {
+            baseline: asset(UNITS),
+            observations: Observations::default(),
+            stored: AssetState {
+                remaining: 0,
+                revision: 2,
+                held: 2,
+                holders: vec![holder(0, 1), holder(1, 2)],
+                ..asset(UNITS)
+            },
+            witnesses: (0..3).map(|bot| witness(bot, 0)).collect(),
         };
-        Self { baseline: Baseline { revision: 0, units: UNITS }, observations, stored, witnesses }
+        scene.tell_all(1, &granted("bot-0", 1));
+        scene.tell_all(2, &granted("bot-1", 0));
+        scene.answer(0, grant(1));
+        scene.answer(1, grant(2));
+        scene.answer(2, sold_out(0));
+        scene
     }
 
-    fn member(&mut self, bot: usize) -> &mut Member {
-        &mut self.witnesses[bot].member
+    fn answer(&mut self, bot: usize, answer: Answer) {
+        self.witnesses[bot].member.answered(0, answer, 5);
     }
 
-    /// Sends all members a change other than a grant.
     fn tell_all(&mut self, revision: u64, fact: &Fact<&str>) {
-        for witness in &mut self.witnesses {
-            witness.member.frame(0, revision);
-            tell(&mut self.observations, revision, fact);
+        for Witness { member, .. } in &mut self.witnesses {
+            member.frame(0, revision);
+            let told = self.observations.told(revision, fact, Mark { node: 0, us: 10 });
+            assert!(told, "a proper fact, told for the first time or again");
         }
+    }
+
+    /// All members were told these changes instead.
+    fn tell_instead(&mut self, facts: &[(u64, Fact<&str>)]) {
+        self.observations = Observations::default();
+        facts.iter().for_each(|(revision, fact)| self.tell_all(*revision, fact));
+    }
+
+    /// There were 3 units all the time, of which one is left.
+    fn one_unit_is_left(&mut self) {
+        (self.stored.units, self.stored.remaining, self.baseline.units) = (3, 1, 3);
+        self.tell_instead(&[(1, granted_of(3, "bot-0", 2)), (2, granted_of(3, "bot-1", 1))]);
     }
 
     fn judge(&self) -> Vec<Violation> {
-        let names = small(1, 0.0, 0.0).assets(0).expect("short names");
-        let evidence = Evidence {
-            name: &names[0],
-            baseline: self.baseline,
-            observations: &self.observations,
-            stored: &self.stored,
-        };
-        let found = judge(&Case { assets: vec![evidence], witnesses: &self.witnesses });
+        let Self { baseline, observations, stored, witnesses } = self;
+        let found = judge(&Case { assets: vec![Evidence { baseline, observations, stored }], witnesses });
         assert_eq!(found.count, found.shown.len() as u64);
-        found.shown
+        found.shown.into_iter().map(|shown| shown.violation).collect()
     }
 
     fn kinds(&self) -> Vec<String> {
-        let kind = |v: &Violation| {
-            serde_json::to_value(v).expect("plain fields")["kind"].as_str().expect("a kind").to_owned()
-        };
+        let kind = |v: &Violation| serde_json::to_value(v).unwrap()["kind"].as_str().unwrap().to_owned();
         self.judge().iter().map(kind).collect()
     }
 }
 
-fn tell(observations: &mut Observations, revision: u64, fact: &Fact<&str>) {
-    assert_eq!(
-        observations.told(revision, fact, Mark { node: 0, us: 10 }),
-        Ok(true),
-        "a proper fact, told for the first time or again"
-    );
+/// An asset that nobody holds.
+pub(in crate::bots) fn asset(units: Units) -> AssetState {
+    AssetState {
+        asset: AssetName::parse("bot-0-0").unwrap(),
+        units,
+        remaining: units,
+        revision: 0,
+        held: 0,
+        holders: vec![],
+        removed: false,
+        origin: 0,
+    }
 }
 
-fn player(bot: usize) -> PlayerName {
-    Plan::player(bot).expect("a short name")
-}
-
-fn witness(index: usize) -> Witness {
+fn witness(bot: usize, baseline: u64) -> Witness {
     let mut member = Member::new(1);
-    member.begin_at(0, 0);
-    Witness { player: player(index), member, stayed: true }
+    member.begin_at(0, baseline);
+    Witness { player: Config::player(bot).unwrap(), member, stayed: true }
 }
 
-fn holder(bot: usize, revision: u64) -> Holder {
-    Holder { player: player(bot), revision }
+fn holder(bot: usize, revision: u64) -> Grant {
+    Grant { player: Config::player(bot).unwrap(), granted_at: 0, revision }
 }
 
 fn granted(player: &str, remaining: Units) -> Fact<&str> {
-    Fact::Granted { player, units: UNITS, remaining }
+    granted_of(UNITS, player, remaining)
+}
+
+fn granted_of(units: Units, player: &str, remaining: Units) -> Fact<&str> {
+    Fact::Granted { player, units, remaining }
+}
+
+fn grant(revision: u64) -> Answer {
+    Answer::Granted { revision, already_held: false }
+}
+
+fn sold_out(remaining: Units) -> Answer {
+    Answer::SoldOut { remaining }
 }
 
 #[test]
-fn a_clean_round_is_held() {
-    assert_eq!(Scene::clean().judge(), []);
+fn every_broken_rule_is_found() {
+    type Row = (&'static str, fn(&mut Scene), &'static [&'static str]);
+    let rows: [Row; 18] = [
+        ("a clean round", |_| {}, &[]),
+        (
+            "the store forgot the asset",
+            |scene| scene.stored = AssetState { removed: true, ..asset(0) },
+            &["asset_lost"],
+        ),
+        (
+            "more holders than units",
+            |scene| (scene.stored.units, scene.baseline.units) = (1, 1),
+            &["too_many_holders", "wrong_units", "wrong_units"],
+        ),
+        ("an asker got nothing while a unit is left", Scene::one_unit_is_left, &["too_few_holders"]),
+        ("a remaining that does not add up", |scene| scene.stored.remaining = 1, &["wrong_remaining"]),
+        ("a count that is not the number of holders", |scene| scene.stored.held = 1, &["wrong_count"]),
+        ("units that grow unannounced", |scene| scene.baseline.units = 1, &["wrong_units"]),
+        (
+            "one player with two units",
+            |scene| scene.stored.holders[1] = holder(0, 2),
+            &["held_twice", "told_not_stored", "told_not_stored", "answered_not_stored", "answered_not_stored"],
+        ),
+        (
+            "two grants of one revision",
+            |scene| scene.stored.holders[1] = holder(1, 1),
+            &["wrong_revision", "told_not_stored", "answered_not_stored"],
+        ),
+        (
+            "a grant beyond the last revision",
+            |scene| scene.stored.holders[1] = holder(1, 3),
+            &["wrong_revision", "told_not_stored", "answered_not_stored"],
+        ),
+        ("a revision that nobody knows", |scene| scene.stored.revision = 3, &["gap", "gap", "gap"]),
+        (
+            "a grant that is not stored",
+            |scene| {
+                scene.stored.holders.pop();
+                (scene.stored.held, scene.stored.remaining) = (1, 1);
+            },
+            &["told_not_stored", "too_few_holders", "answered_not_stored"],
+        ),
+        (
+            "a frame with a wrong remaining",
+            |scene| scene.tell_instead(&[(1, granted("bot-0", 1)), (2, granted("bot-1", 1))]),
+            &["wrong_frame"],
+        ),
+        (
+            "an answer that is not stored",
+            |scene| scene.answer(2, grant(2)),
+            &["answered_not_stored", "answered_otherwise"],
+        ),
+        ("a denial of a holder", |scene| scene.answer(1, sold_out(0)), &["denied_but_holds"]),
+        ("a denial with a unit left", |scene| scene.answer(2, sold_out(1)), &["denied_too_early"]),
+        ("a member that missed a grant", |scene| scene.witnesses[2] = witness(2, 1), &["not_told"]),
+        (
+            "a member that left for good",
+            |scene| scene.witnesses[2] = Witness { stayed: false, ..witness(2, 0) },
+            &[],
+        ),
+    ];
+    for (what, corrupt, found) in rows {
+        let mut scene = Scene::clean();
+        corrupt(&mut scene);
+        assert_eq!(scene.kinds(), found, "{what}: {:?}", scene.judge());
+    }
 }
 
 #[test]
-fn an_asset_that_the_store_forgot_is_found() {
+fn an_asset_that_somebody_removed_is_not_lost() {
     let mut scene = Scene::clean();
-    scene.stored = Stored { units: 0, remaining: 0, revision: 0, held: 0, gone: true, holders: vec![] };
-    assert_eq!(scene.kinds(), ["asset_lost"]);
+    scene.stored = AssetState { removed: true, ..asset(0) };
     scene.tell_all(3, &Fact::Removed);
-    assert_eq!(scene.judge(), [], "somebody removed it");
-}
-
-#[test]
-fn more_holders_than_units_are_found() {
-    let mut scene = Scene::clean();
-    scene.stored.units = 1;
-    scene.baseline.units = 1;
-    assert!(scene.kinds().contains(&"too_many_holders".to_owned()));
-}
-
-#[test]
-fn an_asker_who_got_nothing_while_units_were_left_is_found() {
-    let mut scene = Scene::clean();
-    scene.stored = Stored { units: 3, remaining: 1, ..scene.stored };
-    scene.baseline.units = 3;
-    assert!(scene.kinds().contains(&"too_few_holders".to_owned()));
+    assert_eq!(scene.judge(), []);
 }
 
 #[test]
 fn an_answer_that_never_came_asks_for_nothing() {
     let mut scene = Scene::clean();
-    scene.stored = Stored { units: 3, remaining: 1, ..scene.stored };
-    scene.baseline.units = 3;
-    scene.member(2).answered(0, Answer::Unknown, 5);
-    assert!(!scene.kinds().contains(&"too_few_holders".to_owned()));
-}
-
-#[test]
-fn a_remaining_that_does_not_add_up_is_found() {
-    let mut scene = Scene::clean();
-    scene.stored.remaining = 1;
-    assert_eq!(scene.kinds(), ["wrong_remaining"]);
-}
-
-#[test]
-fn a_count_of_holders_that_is_not_their_number_is_found() {
-    let mut scene = Scene::clean();
-    scene.stored.held = 1;
-    assert_eq!(scene.kinds(), ["wrong_count"]);
-}
-
-#[test]
-fn units_that_grow_unannounced_are_found() {
-    let mut scene = Scene::clean();
-    scene.baseline.units = 1;
-    assert_eq!(scene.kinds(), ["wrong_units"]);
-}
-
-#[test]
-fn one_player_with_two_units_is_found() {
-    let mut scene = Scene::clean();
-    scene.stored.holders[1] = holder(0, 2);
-    assert!(scene.kinds().contains(&"held_twice".to_owned()));
-}
-
-#[test]
-fn two_grants_of_one_revision_are_found() {
-    let mut scene = Scene::clean();
-    scene.stored.holders[1] = holder(1, 1);
-    assert!(scene.kinds().contains(&"wrong_revision".to_owned()));
-    scene.stored.holders[1] = holder(1, 3);
-    assert!(scene.kinds().contains(&"wrong_revision".to_owned()), "beyond the asset's own");
-}
-
-#[test]
-fn a_member_that_was_not_told_is_found() {
-    let mut scene = Scene::clean();
-    scene.witnesses[2] = Witness { member: Member::new(1), ..witness(2) };
-    scene.member(2).begin_at(0, 0);
-    scene.member(2).frame(0, 1);
-    scene.member(2).answered(0, Answer::SoldOut { remaining: 0 }, 5);
-    let expected = "bot-0-0: bot-2 was never told that bot-1 got a unit (revision 2)";
-    assert_eq!(scene.judge().iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
-    scene.member(2).state(0, 2);
-    assert_eq!(scene.judge(), [], "a state that covers it will do");
-}
-
-#[test]
-fn a_member_that_left_for_good_is_not_missed() {
-    let mut scene = Scene::clean();
-    scene.witnesses[2] = Witness { stayed: false, ..witness(2) };
+    scene.one_unit_is_left();
+    scene.answer(2, Answer::Unknown);
     assert_eq!(scene.judge(), []);
 }
 
 #[test]
-fn a_revision_nobody_knows_anything_of_is_found() {
+fn a_member_that_was_not_told_is_named_until_a_state_covers_the_grant() {
     let mut scene = Scene::clean();
-    scene.stored.revision = 3;
-    assert_eq!(scene.kinds(), ["gap", "gap", "gap"]);
-}
-
-#[test]
-fn a_grant_that_was_told_but_is_not_stored_is_found() {
-    let mut scene = Scene::clean();
-    scene.stored = Stored { remaining: 1, held: 1, holders: vec![holder(0, 1)], ..scene.stored };
-    let kinds = scene.kinds();
-    assert!(kinds.contains(&"told_not_stored".to_owned()) && kinds.contains(&"answered_not_stored".to_owned()));
-}
-
-#[test]
-fn a_frame_with_a_wrong_remaining_is_found() {
-    let mut scene = Scene::clean();
-    scene.observations = Observations::default();
-    tell(&mut scene.observations, 1, &granted("bot-0", 1));
-    tell(&mut scene.observations, 2, &granted("bot-1", 1));
-    assert_eq!(scene.kinds(), ["wrong_frame"]);
-}
-
-#[test]
-fn an_answer_that_is_not_stored_is_found() {
-    let mut scene = Scene::clean();
-    scene.member(2).answered(0, Answer::Granted { revision: 2, already_held: false }, 5);
-    assert_eq!(scene.kinds(), ["answered_not_stored", "answered_otherwise"]);
-}
-
-#[test]
-fn a_denial_of_one_who_holds_is_found() {
-    let mut scene = Scene::clean();
-    scene.member(1).answered(0, Answer::SoldOut { remaining: 0 }, 5);
-    assert_eq!(scene.kinds(), ["denied_but_holds"]);
-}
-
-#[test]
-fn a_denial_with_units_left_is_found() {
-    let mut scene = Scene::clean();
-    scene.member(2).answered(0, Answer::SoldOut { remaining: 1 }, 5);
-    assert_eq!(scene.kinds(), ["denied_too_early"]);
+    scene.witnesses[2] = witness(2, 1);
+    let expected = "bot-0-0: bot-2 was never told that bot-1 got a unit (revision 2)";
+    assert_eq!(scene.judge().iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
+    scene.witnesses[2].member.state(0, 2);
+    assert_eq!(scene.judge(), []);
 }
 
 #[test]
 fn holders_of_an_earlier_run_are_counted_in() {
     let mut scene = Scene::clean();
     scene.baseline.revision = 2;
-    scene.observations = Observations::default();
-    for bot in 0..3 {
-        scene.witnesses[bot].member = Member::new(1);
-        scene.member(bot).begin_at(0, 2);
-    }
-    scene.member(0).answered(0, Answer::Granted { revision: 1, already_held: true }, 5);
-    scene.member(2).answered(0, Answer::SoldOut { remaining: 0 }, 5);
+    scene.tell_instead(&[]);
+    scene.witnesses = (0..3).map(|bot| witness(bot, 2)).collect();
+    scene.answer(0, Answer::Granted { revision: 1, already_held: true });
+    scene.answer(2, sold_out(0));
     assert_eq!(scene.judge(), []);
-    scene.member(1).answered(0, Answer::SoldOut { remaining: 0 }, 5);
+    scene.answer(1, sold_out(0));
     assert_eq!(scene.kinds(), ["denied_but_holds"]);
 }
 
 #[test]
 fn other_askers_may_win_too() {
     let mut scene = Scene::clean();
-    let guest = PlayerName::parse("guest").expect("a name");
-    scene.stored.holders[1].player = guest;
-    scene.observations = Observations::default();
-    tell(&mut scene.observations, 1, &granted("bot-0", 1));
-    tell(&mut scene.observations, 2, &granted("guest", 0));
-    scene.member(1).answered(0, Answer::SoldOut { remaining: 0 }, 5);
+    scene.stored.holders[1].player = PlayerName::parse("guest").unwrap();
+    scene.tell_instead(&[(1, granted("bot-0", 1)), (2, granted("guest", 0))]);
+    scene.answer(1, sold_out(0));
     assert_eq!(scene.judge(), []);
 }
 
@@ -279,7 +235,6 @@ fn what_others_release_and_restock_breaks_nothing() {
     let mut scene = Scene::clean();
     scene.tell_all(3, &Fact::Released { player: "bot-1", remaining: 1 });
     scene.tell_all(4, &Fact::Changed { units: 3, remaining: 2 });
-    scene.stored =
-        Stored { units: 3, remaining: 2, revision: 4, held: 1, gone: false, holders: vec![holder(0, 1)] };
+    scene.stored = AssetState { remaining: 2, revision: 4, held: 1, holders: vec![holder(0, 1)], ..asset(3) };
     assert_eq!(scene.judge(), []);
 }
