@@ -8,7 +8,16 @@
 
 pub mod model;
 
-#[cfg(any(feature = "redis", feature = "nats", feature = "mysql"))]
+#[cfg(any(
+    feature = "dynamodb",
+    feature = "momento",
+    feature = "mongodb",
+    feature = "mysql",
+    feature = "nats",
+    feature = "redis"
+))]
+// Builds with few drivers leave some of it unused.
+#[cfg_attr(not(feature = "full"), allow(dead_code, unused_imports))]
 mod link;
 
 pub mod bus;

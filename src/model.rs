@@ -27,7 +27,7 @@ pub use event::{Change, Event};
 pub use log_throttle::LogThrottle;
 pub use name::{AssetName, InvalidName, Name, PlayerName, RoomName};
 pub use one_line::one_line;
-pub use redact::{line_without_secrets, option_name, without_secrets};
+pub use redact::{line_without_secrets, no_driver, option_name, scheme, without_secrets};
 pub use request_id::RequestId;
 pub use server_message::{Present, ServerMessage, SoldOut, Welcome};
 pub use slots::Slots;

@@ -12,6 +12,8 @@ mod drivers;
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
 mod error;
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+mod expiry;
 pub mod faulty;
 mod memory;
 #[cfg(feature = "momento")]
@@ -23,6 +25,8 @@ mod mysql;
 #[cfg(any(feature = "dynamodb", feature = "mongodb", feature = "mysql", feature = "momento"))]
 mod optimistic;
 mod outcome;
+#[cfg(any(feature = "momento", feature = "mysql"))]
+mod recent;
 #[cfg(feature = "redis")]
 mod redis;
 mod rules;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::{Bus, BusError};
-use crate::model::without_secrets;
+use crate::model::{no_driver, scheme};
 
 /// One kind of bus.
 pub struct Driver {
@@ -54,17 +54,9 @@ pub fn open(url: &str) -> Result<Arc<dyn Bus>, BusError> {
 }
 
 fn known(url: &str) -> Result<&'static Driver, BusError> {
-    let scheme = |url: &str| url.split_once(':').map_or(url, |(scheme, _)| scheme).to_owned();
-    let named = scheme(url);
-    DRIVERS.iter().find(|driver| driver.schemes.contains(&&*named)).ok_or_else(|| {
-        // An unknown scheme may be a password.
-        let scheme = scheme(&without_secrets(url));
+    let scheme = scheme(url);
+    DRIVERS.iter().find(|driver| driver.schemes.contains(&scheme)).ok_or_else(|| {
         let known: Vec<_> = DRIVERS.iter().map(|driver| driver.example).collect();
-        let off = SWITCHED_OFF.iter().find(|(_, schemes)| schemes.contains(&&*scheme));
-        let why = off.map_or_else(
-            || format!("no bus has the scheme {scheme:?}"),
-            |(feature, _)| format!("this build was made without the feature {feature:?} that {scheme}: needs"),
-        );
-        BusError::new("bus", format!("{why}; this build has {}", known.join(", ")))
+        BusError::new("bus", no_driver("bus", url, &known, SWITCHED_OFF))
     })
 }

@@ -21,6 +21,12 @@ impl BusError {
         Self { hopeless: true, ..self }
     }
 
+    /// As [`Self::hopeless`], if `hopeless`.
+    #[cfg(any(feature = "nats", feature = "redis"))]
+    pub(super) fn hopeless_if(self, hopeless: bool) -> Self {
+        if hopeless { self.hopeless() } else { self }
+    }
+
     /// Whether the error lasts until the configuration changes.
     #[must_use]
     pub fn is_hopeless(&self) -> bool {

@@ -7,19 +7,16 @@ mod work;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::{
-    runtime::Handle,
-    sync::{mpsc, watch},
-};
+use tokio::sync::{mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use self::{
-    server::{Server, State, away},
+    server::{Server, State},
     url::NatsUrl,
     work::work,
 };
 use super::{Bus, BusError, BusMessage, Driver, Incoming, outbox::Outbox};
-use crate::model::RoomName;
+use crate::{link::needs_runtime, model::RoomName};
 
 pub(super) const DRIVER: Driver = Driver {
     schemes: &url::SCHEMES,
@@ -43,9 +40,7 @@ struct NatsBus {
 
 fn open(url: &str) -> Result<Arc<dyn Bus>, BusError> {
     let url = NatsUrl::parse(url).map_err(error)?;
-    if Handle::try_current().is_err() {
-        return Err(error("it connects in the background and needs a tokio runtime for it"));
-    }
+    needs_runtime().map_err(error)?;
     let (outbox, (sender, state)) = (Arc::new(Outbox::new(BUS)), watch::channel(State::Connecting));
     let server = Server::new(&url, &outbox, sender).map_err(error)?;
     let worker = AbortOnDropHandle::new(tokio::spawn(work(Arc::clone(&outbox), url, server, state.clone())));
@@ -58,7 +53,7 @@ impl NatsBus {
         let mut state = self.state.clone();
         match state.wait_for(|state| !matches!(state, State::Connecting)).await.as_deref() {
             Ok(State::Up(_)) => Ok(()),
-            Ok(State::Down(why)) => Err(away(why)),
+            Ok(State::Down(away)) => Err(away.error()),
             Ok(State::Connecting) | Err(_) => Err(error("it is closed")),
         }
     }

@@ -225,11 +225,11 @@ fn take(envelopes: &mut VecDeque<Envelope>, wanted: impl Fn(&Envelope) -> bool, 
 mod tests {
     use super::*;
 
-    fn room(name: &str) -> RoomName {
+    pub(super) fn room(name: &str) -> RoomName {
         RoomName::parse(name).unwrap()
     }
 
-    fn slot(room: &RoomName) -> u16 {
+    pub(super) fn slot(room: &RoomName) -> u16 {
         u16::from(room.as_str().as_bytes()[0])
     }
 

@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use ::redis::{PushInfo, PushKind, Value, cmd};
 use async_trait::async_trait;
-use tokio::{runtime::Handle, sync::mpsc};
+use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use self::names::Names;
 use super::{Bus, BusError, BusMessage, Driver, Incoming, outbox::Outbox};
 use crate::{
-    link::redis::{Listener, RedisError, RedisUrl, SCHEMES, Topology, advice, slot, with_advice},
+    link::needs_runtime,
+    link::redis::{Listener, RedisError, RedisUrl, SCHEMES, Topology, slot},
     model::RoomName,
 };
 
@@ -41,9 +42,7 @@ struct RedisBus {
 
 fn open(url: &str) -> Result<Arc<dyn Bus>, BusError> {
     let url = parsed(url)?;
-    if Handle::try_current().is_err() {
-        return Err(bus_error("it connects in the background and needs a tokio runtime for it"));
-    }
+    needs_runtime().map_err(bus_error)?;
     let (outbox, names) = (Arc::new(Outbox::new(BUS)), Arc::new(Names::new(&url)));
     let topology = Arc::new(Topology::open(&url, Some(listener(&outbox, &names))).map_err(bus_error)?);
     let conductor =
@@ -111,11 +110,8 @@ impl Bus for RedisBus {
 
 impl From<RedisError> for BusError {
     fn from(error: RedisError) -> Self {
-        let said = error.to_string();
-        match advice(&said, MAY_NOT) {
-            Some(advice) => bus_error(format!("{said}; {advice}")).hopeless(),
-            None => bus_error(with_advice(said)),
-        }
+        let (said, hopeless) = error.advised(MAY_NOT);
+        bus_error(said).hopeless_if(hopeless)
     }
 }
 

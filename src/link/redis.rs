@@ -14,7 +14,7 @@ mod wait_batch;
 pub(crate) use self::{
     client::{Client, Connection},
     connector::Listener,
-    error::{RedisError, advice, with_advice},
+    error::{Away, Reason, RedisError, meaning},
     slot::{slot, slot_of},
     topology::Topology,
     url::{RedisUrl, SCHEMES, Servers},

@@ -1,6 +1,8 @@
 //! Parses URLs of servers: `SCHEME://[USER:PASSWORD@]HOST[:PORT][,HOST...][/PATH][?NAME=VALUE[&...]]`.
 
-use std::fmt;
+use std::{fmt, net::IpAddr, ops::RangeInclusive, str::FromStr, time::Duration};
+
+use crate::model::{option_name, room_ttl};
 
 /// The error is one line and never contains the password.
 type Result<T> = std::result::Result<T, String>;
@@ -23,15 +25,15 @@ pub(crate) struct Address {
 }
 
 impl<'a> Parts<'a> {
-    /// Splits a URL; `None` if it has no `://`.
+    /// Splits a URL of the given shape.
     ///
     /// # Errors
-    /// The password contains unescaped delimiters.
-    pub(crate) fn of(url: &'a str) -> Result<Option<Self>> {
-        let Some((scheme, rest)) = url.split_once("://") else { return Ok(None) };
+    /// There is no `://`, or the password contains unescaped delimiters.
+    pub(crate) fn of(url: &'a str, shape: &str) -> Result<Self> {
+        let (scheme, rest) = url.split_once("://").ok_or_else(|| format!("write {shape}"))?;
         // Text before an @ may be a password that contains an unescaped delimiter.
         if rest.rfind('@') > rest.find(['/', '?']) && rest.contains(['/', '?']) {
-            return Err("in a password write / as %2F, ? as %3F, @ as %40 and % as %25".to_owned());
+            return Err("in a password write / as %2F, ? as %3F, @ as %40, : as %3A and % as %25".to_owned());
         }
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -39,7 +41,7 @@ impl<'a> Parts<'a> {
             Some((login, hosts)) => (Some(login), hosts),
             None => (None, authority),
         };
-        Ok(Some(Self { scheme, login, hosts, path, query }))
+        Ok(Self { scheme, login, hosts, path, query })
     }
 }
 
@@ -70,7 +72,6 @@ impl fmt::Display for Address {
 }
 
 /// Parses `USER:PASSWORD` or `:PASSWORD`.
-#[cfg(any(feature = "redis", feature = "nats"))]
 pub(crate) fn credentials(login: &str) -> Result<(Option<String>, Option<String>)> {
     let Some((user, password)) = login.split_once(':') else {
         return Err("before the @ comes USER:PASSWORD or :PASSWORD".to_owned());
@@ -79,13 +80,63 @@ pub(crate) fn credentials(login: &str) -> Result<(Option<String>, Option<String>
     Ok((given(user)?, given(password)?))
 }
 
+/// Splits `SCHEME://NAME[/][?QUERY]`, which names no server and has no login, into the name and the query.
+pub(crate) fn name_and_query<'a>(url: &'a str, shape: &str) -> Result<(&'a str, &'a str)> {
+    let (_, rest) = url.split_once("://").ok_or_else(|| format!("write {shape}"))?;
+    let (name, query) = rest.split_once('?').unwrap_or((rest, ""));
+    Ok((name.strip_suffix('/').unwrap_or(name), query))
+}
+
+/// Splits a query into its `NAME=VALUE` pairs.
+pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    let given = query.split('&').filter(|option| !option.is_empty());
+    given.map(|option| option.split_once('=').unwrap_or((option, "")))
+}
+
 /// Parses the `NAME=VALUE` pairs of a query.
 pub(crate) fn options(query: &str) -> impl Iterator<Item = Result<(&str, String)>> {
-    let given = query.split('&').filter(|option| !option.is_empty());
-    given.map(|option| {
-        let (name, value) = option.split_once('=').unwrap_or((option, ""));
-        Ok((name, decoded(value)?))
-    })
+    pairs(query).map(|(name, value)| Ok((name, decoded(value)?)))
+}
+
+/// The message for an option that is none of `known`, such as `wait, ttl and prefix`.
+pub(crate) fn no_option(name: &str, value: &str, known: &str) -> String {
+    let known = if known.contains(' ') { format!("options are {known}") } else { format!("option is {known}") };
+    format!("there is no option {}; the {known}", option_name(name, value))
+}
+
+/// Parses how long an unused room is kept; zero is for ever.
+pub(crate) fn ttl(value: &str) -> Result<Duration> {
+    room_ttl(value).map_err(|why| format!("ttl: {why}"))
+}
+
+/// Parses a number in a range.
+pub(crate) fn number<T>(name: &str, value: &str, range: RangeInclusive<T>) -> Result<T>
+where
+    T: FromStr + PartialOrd + fmt::Display,
+{
+    let number = value.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| format!("{name} is a number from {} to {}, not {value:?}", range.start(), range.end()))
+}
+
+/// Parses `true` or `false`.
+pub(crate) fn truth(name: &str, value: &str) -> Result<bool> {
+    value.parse().map_err(|_| format!("{name} is true or false, not {value:?}"))
+}
+
+/// The index of a value in the list of allowed values, in any case.
+pub(crate) fn one_of(name: &str, value: &str, known: &[&str]) -> Result<usize> {
+    let index = known.iter().position(|known| known.eq_ignore_ascii_case(value));
+    index.ok_or_else(|| format!("{name} is {}, not {value:?}", known.join(" or ")))
+}
+
+/// Whether `HOST[:PORT]` is on this machine.
+pub(crate) fn is_loopback(authority: &str) -> bool {
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next(),
+        None => authority.split(':').next(),
+    };
+    let host = host.unwrap_or_default();
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// Decodes percent-encoding: `%41` is `A`.
@@ -105,4 +156,70 @@ pub(crate) fn decoded(text: &str) -> Result<String> {
         rest = after;
     }
     String::from_utf8(bytes).map_err(|_| "what %-signs spell must be UTF-8".to_owned())
+}
+
+/// What the tests of every driver's URL check.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// Each URL is refused with a line that has its words, but not the password, which is `hunter2`.
+    pub(crate) fn refuses<T>(parse: impl Fn(&str) -> Result<T>, refused: &[(&str, &str)]) {
+        for (url, words) in refused {
+            let Err(why) = parse(url) else { panic!("{url} is accepted") };
+            assert!(why.contains(words) && !why.contains("hunter2") && !why.contains('\n'), "{url}: {why}");
+        }
+    }
+
+    /// The login `someone:hunter2` of a URL is not shown.
+    pub(crate) fn hides_login(url: impl fmt::Debug) {
+        let shown = format!("{url:?}");
+        assert!(!shown.contains("hunter2") && !shown.contains("someone"), "{shown}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{testing::refuses, *};
+
+    #[test]
+    fn what_is_wrong_with_a_server_is_said() {
+        let parse = |url: &str| {
+            let Parts { hosts, .. } = Parts::of(url, "redis://HOST")?;
+            Address::parse(hosts, 1)
+        };
+        refuses(
+            parse,
+            &[
+                ("redis:host", "write redis://HOST"),
+                ("redis://me:hunter2@", "host is missing"),
+                ("redis://me:hunter2@ /", "host is missing"),
+                ("redis://me:hunter2@host:0", "from 1 to 65535"),
+                ("redis://me:hunter2@host:65536", "from 1 to 65535"),
+                ("redis://me:hunter2@[::1]4000", "after ] comes :PORT"),
+                ("redis://me:a/hunter2@host", "/ as %2F"),
+                ("redis://me:a?hunter2@host", "? as %3F"),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded() {
+        assert_eq!(decoded("%41%2f%25+"), Ok("A/%+".to_owned()));
+        refuses(
+            decoded,
+            &[("hunter2%", "two hexadecimal"), ("hunter2%+1", "two hexadecimal"), ("%ff", "UTF-8")],
+        );
+    }
+
+    #[test]
+    fn an_option_has_its_range_and_unknown_ones_are_said() {
+        assert_eq!(number("wait", "3", 1..=3), Ok(3));
+        refuses(
+            |value| number("wait", value, 1..=3),
+            &[("0", "from 1 to 3"), ("4", "not \"4\""), ("", "wait is")],
+        );
+        assert_eq!(no_option("a", "b", "x, y and z"), "there is no option \"a\"; the options are x, y and z");
+        assert_eq!(no_option("hunter2", "", "x"), "there is no option ***; the option is x");
+    }
 }

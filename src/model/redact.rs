@@ -88,6 +88,25 @@ pub fn option_name(name: &str, value: &str) -> String {
     if value.is_empty() || !is_scheme(name) { HIDDEN.to_owned() } else { format!("{name:?}") }
 }
 
+/// The scheme of a URL, without the colon.
+#[must_use]
+pub fn scheme(url: &str) -> &str {
+    url.split_once(':').map_or(url, |(scheme, _)| scheme)
+}
+
+/// The message for a URL that no driver of this kind takes. `known` are examples of those that are taken, and `off` are
+/// the features that this build lacks, with their schemes. An unknown scheme may be a password.
+#[must_use]
+pub fn no_driver(kind: &str, url: &str, known: &[&str], off: &[(&str, &[&str])]) -> String {
+    let shown = without_secrets(url);
+    let scheme = scheme(&shown);
+    let why = off.iter().find(|(_, schemes)| schemes.contains(&scheme)).map_or_else(
+        || format!("no {kind} has the scheme {scheme:?}"),
+        |(feature, _)| format!("this build was made without the feature {feature:?} that {scheme}: needs"),
+    );
+    format!("{why}; this build has {}", known.join(", "))
+}
+
 fn is_scheme(text: &str) -> bool {
     (1..=32).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-._".contains(&byte))
@@ -191,6 +210,16 @@ mod tests {
         ] {
             assert_eq!(without_secrets(url), shown, "{url}");
         }
+    }
+
+    #[test]
+    fn a_url_that_no_driver_takes_is_explained() {
+        let said = |url| no_driver("bus", url, &["a:", "b://HOST"], &[("c", &["c", "c+tls"])]);
+        assert_eq!(said("d://x"), "no bus has the scheme \"d\"; this build has a:, b://HOST");
+        assert!(
+            said("c+tls://x").starts_with("this build was made without the feature \"c\" that c+tls: needs;")
+        );
+        assert!(!said("SECRET@x:1").contains("SECRET"));
     }
 
     #[test]

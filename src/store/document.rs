@@ -1,5 +1,5 @@
 //! Stores that keep a whole asset, its counter and all its holders, in one document, which is written on the
-//! condition that it is unchanged. Such a store is a [`DocumentBackend`]; [`Documents`] turns it into a
+//! condition that it is unchanged. Such a store is a [`DocumentBackend`], which makes it a
 //! [`RecordStore`](super::optimistic::RecordStore).
 
 mod backend;
@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-pub(super) use self::backend::{DocumentBackend, Documents};
+pub(super) use self::backend::DocumentBackend;
 use super::optimistic::{Change, Counter, FIRST, LastCalls, Record, shown};
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, Units};
 

@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{Limits, Result, Store, StoreError, StoreErrorKind};
-use crate::model::without_secrets;
+use crate::model::{no_driver, scheme};
 
 /// Options for opening a store, besides its URL.
 #[derive(Debug, Clone, Copy)]
@@ -11,6 +11,14 @@ pub struct Options {
     /// Maximum number of assets in all rooms, tombstones included; `None`: unlimited. Only `memory:` has this
     /// limit.
     pub max_assets: Option<usize>,
+}
+
+impl Options {
+    /// How long an unused room is kept, unless the URL says it; zero is for ever.
+    #[cfg(any(feature = "dynamodb", feature = "mongodb", feature = "mysql", feature = "redis"))]
+    pub(super) fn room_ttl_unless(self, of_url: Option<Duration>) -> Option<Duration> {
+        of_url.or(self.room_ttl).filter(|ttl| !ttl.is_zero())
+    }
 }
 
 /// One kind of store.
@@ -93,10 +101,6 @@ pub fn driver(url: &str) -> Option<&'static Driver> {
     DRIVERS.iter().find(|driver| driver.schemes.contains(&scheme))
 }
 
-fn scheme(url: &str) -> &str {
-    url.split_once(':').map_or(url, |(scheme, _)| scheme)
-}
-
 /// Checks a URL without opening the store.
 ///
 /// # Errors
@@ -116,19 +120,7 @@ pub fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
 
 fn known(url: &str) -> Result<&'static Driver> {
     driver(url).ok_or_else(|| {
-        let scheme = scheme_shown(url);
         let known: Vec<_> = DRIVERS.iter().map(|driver| driver.example).collect();
-        let off = SWITCHED_OFF.iter().find(|(_, schemes)| schemes.contains(&&*scheme));
-        let why = off.map_or_else(
-            || format!("no store has the scheme {scheme:?}"),
-            |(feature, _)| format!("this build was made without the feature {feature:?} that {scheme}: needs"),
-        );
-        let message = format!("{why}; this build has {}", known.join(", "));
-        StoreError::new("store", StoreErrorKind::Unavailable, message)
+        StoreError::new("store", StoreErrorKind::Unavailable, no_driver("store", url, &known, SWITCHED_OFF))
     })
-}
-
-/// The scheme of a URL, redacted, because an unknown scheme may be a password.
-fn scheme_shown(url: &str) -> String {
-    scheme(&without_secrets(url)).to_owned()
 }

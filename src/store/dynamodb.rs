@@ -25,14 +25,16 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tokio::runtime::Handle;
 
 use self::{client::Client, item::Row, sweeper::Sweeper, url::DynamoUrl};
 use super::{
     Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
-    optimistic::{AssetKey, Change, Optimistic, Record, RecordStore},
+    optimistic::{AssetKey, Backend, Change, Optimistic, Record, RecordStore},
 };
-use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName};
+use crate::{
+    link::needs_runtime,
+    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName},
+};
 
 pub(super) const DRIVER: Driver = Driver {
     schemes: &["dynamodb"],
@@ -67,10 +69,8 @@ struct Seen {
 fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     let unusable = |why| error(StoreErrorKind::Unavailable, why);
     let mut url = DynamoUrl::parse(url).map_err(unusable)?;
-    if Handle::try_current().is_err() {
-        return Err(unusable("it connects in the background and needs a tokio runtime for it".to_owned()));
-    }
-    url.room_ttl = url.room_ttl.or(options.room_ttl).filter(|ttl| !ttl.is_zero());
+    needs_runtime().map_err(unusable)?;
+    url.room_ttl = options.room_ttl_unless(url.room_ttl);
     let url = Arc::new(url);
     let client = Arc::new(Client::open(Arc::clone(&url)));
     let sweeper = Arc::new(Sweeper::start(Arc::clone(&client), Arc::clone(&url)));
@@ -78,15 +78,30 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
 }
 
 #[async_trait]
-impl RecordStore for DynamoStore {
+impl Backend for DynamoStore {
     const NAME: &'static str = "dynamodb";
     const MOST_GRANTS: usize = write::MOST_GRANTS;
-
-    type Seen = Seen;
 
     fn room_ttl(&self) -> Option<Duration> {
         self.url.room_ttl
     }
+
+    async fn remove_room(&self, room: &RoomName) -> Result<()> {
+        self.end_room(room).await
+    }
+
+    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
+        self.prolong(room, now / 1000).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.probe().await.map_err(StoreError::from)
+    }
+}
+
+#[async_trait]
+impl RecordStore for DynamoStore {
+    type Seen = Seen;
 
     async fn read(
         &self,
@@ -126,18 +141,6 @@ impl RecordStore for DynamoStore {
 
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
         self.held(room, player).await
-    }
-
-    async fn remove_room(&self, room: &RoomName) -> Result<()> {
-        self.end_room(room).await
-    }
-
-    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
-        self.prolong(room, now / 1000).await
-    }
-
-    async fn ping(&self) -> Result<()> {
-        self.probe().await.map_err(StoreError::from)
     }
 }
 

@@ -142,10 +142,10 @@ impl StoreError {
         Self::new("store", StoreErrorKind::OutcomeUnknown, message).because(StoreErrorCause::NotAnswered)
     }
 
-    /// Sets a more detailed cause than the kind implies.
+    /// Sets a more detailed cause than the kind implies, if it is known.
     #[must_use]
-    pub fn because(self, cause: StoreErrorCause) -> Self {
-        Self { cause: Some(cause), ..self }
+    pub fn because(self, cause: impl Into<Option<StoreErrorCause>>) -> Self {
+        Self { cause: cause.into().or(self.cause), ..self }
     }
 
     /// The cause of the failure.
@@ -162,6 +162,13 @@ impl StoreError {
     #[must_use]
     pub fn hopeless(self) -> Self {
         Self { hopeless: true, ..self }
+    }
+
+    /// As [`Self::hopeless`], if `hopeless`.
+    #[cfg(any(feature = "momento", feature = "mongodb", feature = "mysql", feature = "redis"))]
+    #[must_use]
+    pub(super) fn hopeless_if(self, hopeless: bool) -> Self {
+        if hopeless { self.hopeless() } else { self }
     }
 
     /// Whether the error lasts until the configuration changes.

@@ -10,21 +10,21 @@ mod client;
 mod error;
 mod item;
 mod key;
-mod recent;
 mod rooms;
 mod url;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::runtime::Handle;
-
-use self::{client::Client, key::Access, recent::Recent, url::MomentoUrl};
+use self::{client::Client, key::Access, url::MomentoUrl};
 use super::{
     Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
-    document::{DocumentBackend, Documents},
-    optimistic::Optimistic,
+    optimistic::{Backend, Optimistic},
+    recent::Recent,
 };
-use crate::model::{AssetName, RoomName};
+use crate::{
+    link::needs_runtime,
+    model::{AssetName, RoomName},
+};
 
 pub(super) const DRIVER: Driver = Driver {
     schemes: &["momento"],
@@ -59,11 +59,9 @@ const KEPT_AGAIN: u32 = 8;
 fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     let unusable = |why| error(StoreErrorKind::Unavailable, why).hopeless();
     let (url, ttl, access) = parts(url, options)?;
-    if Handle::try_current().is_err() {
-        return Err(unusable("it connects in the background and needs a tokio runtime for it".to_owned()));
-    }
+    needs_runtime().map_err(unusable)?;
     let client = Client::open(&access, &url.cache).map_err(unusable)?;
-    Ok(Arc::new(Optimistic::new(Documents(Cache::new(client, ttl)))))
+    Ok(Arc::new(Optimistic::new(Cache::new(client, ttl))))
 }
 
 /// The configuration from the URL, the flag and the environment.

@@ -24,8 +24,8 @@ use self::{
 };
 use super::{
     Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
-    document::{Document, DocumentBackend, Documents},
-    optimistic::{Change, Optimistic},
+    document::{Document, DocumentBackend},
+    optimistic::{Backend, Change, Optimistic},
 };
 use crate::model::{AssetName, Millis, PlayerName, RoomName, Units};
 
@@ -49,9 +49,9 @@ struct MongoBackend {
 
 fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     let url = MongoUrl::parse(url).map_err(|why| error(StoreErrorKind::Unavailable, why).hopeless())?;
-    let room_ttl = url.room_ttl.or(options.room_ttl).filter(|ttl| !ttl.is_zero());
+    let room_ttl = options.room_ttl_unless(url.room_ttl);
     let backend = MongoBackend { client: Client::new(url), room_ttl };
-    Ok(Arc::new(Optimistic::new(Documents(backend))))
+    Ok(Arc::new(Optimistic::new(backend)))
 }
 
 impl MongoBackend {
@@ -62,19 +62,41 @@ impl MongoBackend {
 }
 
 #[async_trait]
-impl DocumentBackend for MongoBackend {
+impl Backend for MongoBackend {
     const NAME: &'static str = NAME;
     /// A document is limited to 16 MB and is read whole for each decision. This many holders take 600 KB, 1 MB
     /// at most.
     const MOST_UNITS: Units = 10_000;
     const SELECT_CREATES: bool = true;
 
-    /// The stored document, even if it has expired.
-    type Seen = Option<Written>;
-
     fn room_ttl(&self) -> Option<Duration> {
         self.room_ttl
     }
+
+    async fn remove_room(&self, room: &RoomName) -> Result<()> {
+        let gone = self.client.collection().await?.delete_many(doc! { "room": room.as_str() });
+        let gone = self.client.answer(Doing::Writing, gone).await;
+        gone.map(|_| ()).map_err(|error| self.client.said(error))
+    }
+
+    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
+        // An expired document must not reappear, because a reader may have found it gone.
+        let alive = doc! { "room": room.as_str(), "$or": alive() };
+        let kept = bson::expiring(self.expiry(now));
+        let kept = self.client.collection().await?.update_many(alive, kept);
+        let kept = self.client.answer(Doing::Writing, kept).await;
+        kept.map(|_| ()).map_err(|error| self.client.said(error))
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.client.ping().await
+    }
+}
+
+#[async_trait]
+impl DocumentBackend for MongoBackend {
+    /// The stored document, even if it has expired.
+    type Seen = Option<Written>;
 
     async fn load(&self, room: &RoomName, asset: &AssetName) -> Result<(Option<Document>, Self::Seen)> {
         let Some(found) = self.client.find(&id(room, asset)).await? else { return Ok((None, None)) };
@@ -132,25 +154,6 @@ impl DocumentBackend for MongoBackend {
             Ok(document.held_by(player).map(|revision| (asset, revision)))
         };
         found.iter().filter_map(|found| held(found).transpose()).collect()
-    }
-
-    async fn remove_room(&self, room: &RoomName) -> Result<()> {
-        let gone = self.client.collection().await?.delete_many(doc! { "room": room.as_str() });
-        let gone = self.client.answer(Doing::Writing, gone).await;
-        gone.map(|_| ()).map_err(|error| self.client.said(error))
-    }
-
-    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
-        // An expired document must not reappear, because a reader may have found it gone.
-        let alive = doc! { "room": room.as_str(), "$or": alive() };
-        let kept = bson::expiring(self.expiry(now));
-        let kept = self.client.collection().await?.update_many(alive, kept);
-        let kept = self.client.answer(Doing::Writing, kept).await;
-        kept.map(|_| ()).map_err(|error| self.client.said(error))
-    }
-
-    async fn ping(&self) -> Result<()> {
-        self.client.ping().await
     }
 }
 

@@ -8,7 +8,6 @@
 //! gone leaves all of its transaction or nothing, and no lock for longer than 10 s.
 
 mod connector;
-mod contested;
 mod error;
 mod idle;
 mod packet;
@@ -26,18 +25,19 @@ mod writes;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use tokio::runtime::Handle;
 
 use self::{
-    connector::Connector, contested::Contested, pool::Pool, pooled_conn::PooledConn, reads::Part,
-    rooms::Expiry, sweeper::Sweeper, url::MysqlUrl,
+    connector::Connector, pool::Pool, pooled_conn::PooledConn, reads::Part, sweeper::Sweeper, url::MysqlUrl,
 };
 use super::{
     Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind, crypto,
-    optimistic::{Change, FIRST, Optimistic, Record, RecordStore},
+    expiry::Expiry,
+    optimistic::{Backend, Change, FIRST, Optimistic, Record, RecordStore},
+    recent::Recent,
 };
-use crate::model::{
-    AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, limits::HOLDERS_SHOWN,
+use crate::{
+    link::needs_runtime,
+    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, limits::HOLDERS_SHOWN},
 };
 
 pub(super) const DRIVER: Driver = Driver {
@@ -53,9 +53,14 @@ pub(super) const DRIVER: Driver = Driver {
 
 const NAME: &str = "mysql";
 
+/// How long an asset counts as contested after a lost race.
+const CONTESTED_FOR: Duration = Duration::from_secs(1);
+
 struct Mysql {
     pool: Arc<Pool>,
-    contested: Contested,
+    /// Assets under contention from other nodes. They are read with `FOR UPDATE`, because optimistic retries
+    /// alone would starve the slower nodes. All other assets are read without a lock.
+    contested: Recent<(RoomName, AssetName)>,
     expiry: Expiry,
     sweeper: Sweeper,
 }
@@ -63,31 +68,46 @@ struct Mysql {
 fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     let unusable = |why| error(StoreErrorKind::Unavailable, why);
     let url = MysqlUrl::parse(url).map_err(unusable)?;
-    if Handle::try_current().is_err() {
-        return Err(unusable("it works in the background and needs a tokio runtime for it".to_owned()));
-    }
+    needs_runtime().map_err(unusable)?;
     crypto::choose();
-    let ttl = url.options.room_ttl.or(options.room_ttl).filter(|ttl| !ttl.is_zero());
+    let ttl = options.room_ttl_unless(url.options.room_ttl);
     let pool = Arc::new(Pool::new(Connector::new(&url).map_err(unusable)?, &url.options));
     let sweeper = Sweeper::start(Arc::clone(&pool));
     Ok(Arc::new(Optimistic::new(Mysql {
         pool,
-        contested: Contested::default(),
+        contested: Recent::for_time(CONTESTED_FOR),
         expiry: Expiry::new(ttl),
         sweeper,
     })))
 }
 
 #[async_trait]
-impl RecordStore for Mysql {
+impl Backend for Mysql {
     const NAME: &'static str = NAME;
-
-    /// When the room was last noted as used, and the connection of the read.
-    type Seen = (Option<Millis>, PooledConn);
 
     fn room_ttl(&self) -> Option<Duration> {
         self.expiry.ttl()
     }
+
+    async fn remove_room(&self, room: &RoomName) -> Result<()> {
+        rooms::remove(&self.pool, room).await?;
+        self.sweeper.leftovers();
+        Ok(())
+    }
+
+    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
+        rooms::touch(&self.pool, room, now).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        writes::probe(&self.pool).await
+    }
+}
+
+#[async_trait]
+impl RecordStore for Mysql {
+    /// When the room was last noted as used, and the connection of the read.
+    type Seen = (Option<Millis>, PooledConn);
 
     async fn read(
         &self,
@@ -96,7 +116,7 @@ impl RecordStore for Mysql {
         players: &[PlayerName],
     ) -> Result<(Option<Record>, Self::Seen)> {
         let parts = [Part::First { after: None, limit: FIRST }, Part::Of(players)];
-        let (found, conn) = if self.contested.is(room, asset) {
+        let (found, conn) = if self.contested.has(&(room.clone(), asset.clone())) {
             reads::find_locked(&self.pool, room, asset, &parts).await?
         } else {
             reads::find(&self.pool, room, asset, &parts).await?
@@ -114,7 +134,7 @@ impl RecordStore for Mysql {
     ) -> Result<bool> {
         let written = writes::write(&mut conn, room, asset, used_at, &change).await?;
         if !written {
-            self.contested.note(room, asset);
+            self.contested.note((room.clone(), asset.clone()));
         }
         if written && change.after.removed {
             self.sweeper.leftovers();
@@ -156,20 +176,6 @@ impl RecordStore for Mysql {
 
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
         reads::held_by(&self.pool, room, player).await
-    }
-
-    async fn remove_room(&self, room: &RoomName) -> Result<()> {
-        rooms::remove(&self.pool, room).await?;
-        self.sweeper.leftovers();
-        Ok(())
-    }
-
-    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
-        rooms::touch(&self.pool, room, now).await
-    }
-
-    async fn ping(&self) -> Result<()> {
-        writes::probe(&self.pool).await
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::time::sleep;
 #[cfg(any(feature = "dynamodb", feature = "mongodb", feature = "momento"))]
 pub(super) use self::last_calls::LastCalls;
 pub(super) use self::{
-    backend::RecordStore,
+    backend::{Backend, RecordStore},
     change::Change,
     record::{FIRST, Record, shown},
 };

@@ -14,7 +14,6 @@ use std::{sync::Arc, time::Duration};
 use ::redis::{Cmd, Value};
 use async_trait::async_trait;
 use futures::future::try_join_all;
-use tokio::runtime::Handle;
 
 use self::{
     reply::{Refusal, Reply},
@@ -24,6 +23,7 @@ use super::{
     Applied, Call, Created, Driver, Limits, Options, Result, Selected, Store, StoreError, StoreErrorKind,
 };
 use crate::{
+    link::needs_runtime,
     link::redis::{Address, Client, RedisError, RedisUrl, SCHEMES, Topology, slot, slot_of},
     model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
 };
@@ -59,11 +59,9 @@ struct RedisStore {
 fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     let unusable = |why| error(StoreErrorKind::Unavailable, why);
     let url = RedisUrl::parse(url).map_err(unusable)?;
-    if Handle::try_current().is_err() {
-        return Err(unusable("it connects in the background and needs a tokio runtime for it".to_owned()));
-    }
+    needs_runtime().map_err(unusable)?;
     let topology = Topology::open(&url, None).map_err(unusable)?;
-    let ttl = url.options.room_ttl.or(options.room_ttl).unwrap_or_default().as_millis() as Millis;
+    let ttl = options.room_ttl_unless(url.options.room_ttl).unwrap_or_default().as_millis() as Millis;
     let waits = url.options.wait.is_some();
     Ok(Arc::new(RedisStore { topology, prefix: url.options.prefix, ttl, waits }))
 }
@@ -122,7 +120,7 @@ impl RedisStore {
             };
             client = self.topology.at(&address);
         }
-        Err(RedisError::Away(format!(
+        Err(RedisError::away(format!(
             "the slot of the room is being moved; {} was the last to say so",
             client.address
         )))

@@ -31,14 +31,13 @@ use self::{
     group_commit::GroupCommit,
     operation::Operation,
     readers::Readers,
-    rooms::Expiry,
     wal::Wal,
     watch::{GRACE, Watch},
     writer::Writer,
 };
 use super::{
     Applied, Call, Created, Driver, Limits, Options, Result, Selected, Store, StoreError, StoreErrorKind,
-    rules::Ask,
+    expiry::Expiry, rules::Ask,
 };
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
 
@@ -83,7 +82,8 @@ impl SqliteStore {
     async fn sweep(&self, now: Millis) {
         let Some(before) = self.expiry.due(now) else { return };
         match self.writer.change(move |db| Ok(rooms::expire(db, before)?)).await {
-            Ok(gone) => self.expiry.swept(gone),
+            Ok(gone) if gone == rooms::EXPIRED_AT_ONCE => self.expiry.sweep_again(),
+            Ok(_) => {}
             Err(error) => tracing::warn!(%error, "expired rooms stay until the next time"),
         }
     }

@@ -1,4 +1,5 @@
 use std::{
+    error::Error,
     future::{Ready, ready},
     sync::{
         Arc,
@@ -7,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use async_nats::{Client, ClientError, ConnectError, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
 use tokio::{sync::watch, time::sleep};
 
 use super::{
@@ -16,7 +17,11 @@ use super::{
     url::{Login, NatsUrl},
 };
 use crate::{
-    link::tls::tls,
+    link::{
+        self, FIND_HOST, TRUST,
+        texts::{self, Author, Meaning},
+        tls::tls,
+    },
     model::{LogThrottle, jittered, one_line},
 };
 
@@ -35,8 +40,23 @@ pub(super) enum State {
     Connecting,
     /// Connected, with the number of this connection.
     Up(u64),
-    /// Not connected, with the reason.
-    Down(String),
+    /// Not connected.
+    Down(Away),
+}
+
+/// Why there is no connection, in one line, and what an operator can do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Away {
+    why: String,
+    advice: Option<Advice>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Advice {
+    /// The error may be temporary.
+    Wait(&'static str),
+    /// The error lasts until the configuration changes.
+    Change(&'static str),
 }
 
 /// The timeout of name resolution, handshake and login.
@@ -51,17 +71,6 @@ const PING_EVERY: Duration = Duration::from_millis(500);
 const HANDED_OVER: usize = 512;
 /// Capacity of a subscription's buffer, in messages. The buffer is read without delay.
 const UNSEEN: usize = 4096;
-
-/// Parts of messages whose errors last until the configuration changes, with advice.
-const HOPELESS: [(&str, &str); 4] = [
-    ("authorization violation", "correct user and password, or the token, in the URL"),
-    ("certificate", "name the host as its certificate does, or what to trust in SSL_CERT_FILE"),
-    ("expected INFO", "correct host and port in the URL: it is not a NATS server"),
-    ("invalid server operation", "correct host and port in the URL: it is not a NATS server"),
-];
-
-/// Part of a message whose error may be temporary, or caused by the URL.
-const UNFOUND: &str = "DNS error";
 
 impl Server {
     /// Prepares for connecting.
@@ -107,11 +116,11 @@ impl Server {
             match self.options.clone().connect(&self.addresses[..]).await {
                 Ok(client) => return client,
                 Err(error) => {
-                    let why = in_one_line(&self.name, &error.to_string());
+                    let away = Away::at(&self.name, &error.to_string(), advice(&error));
                     if attempts == 1 {
-                        tracing::warn!("{why}; trying again until it succeeds");
+                        tracing::warn!("{}; trying again until it succeeds", away.why);
                     }
-                    self.state.send_replace(State::Down(why));
+                    self.state.send_replace(State::Down(away));
                 }
             }
             attempts += 1;
@@ -120,15 +129,48 @@ impl Server {
     }
 }
 
-/// The error to report while there is no connection.
-pub(super) fn away(why: &str) -> BusError {
-    match HOPELESS.iter().find(|(words, _)| why.contains(words)) {
-        Some((_, advice)) => error(format!("{why}; {advice}")).hopeless(),
-        None if why.contains(UNFOUND) => {
-            error(format!("{why}; is the host in the URL right? waiting until it is found"))
-        }
-        None => error(why),
+impl Away {
+    fn at(server: &str, why: &str, advice: Option<Advice>) -> Self {
+        Self { why: format!("cannot connect to {server}: {}", one_line(why)), advice }
     }
+
+    /// The error to report while there is no connection.
+    pub(super) fn error(&self) -> BusError {
+        let Some(advice) = self.advice else { return error(&self.why) };
+        let (Advice::Wait(text) | Advice::Change(text)) = advice;
+        error(format!("{}; {text}", self.why)).hopeless_if(matches!(advice, Advice::Change(_)))
+    }
+}
+
+/// The advice on a failed attempt to connect.
+fn advice(error: &ConnectError) -> Option<Advice> {
+    let says_other = |error: &(dyn Error + 'static)| {
+        texts::meaning(Author::AsyncNats, &error.to_string()) == Some(Meaning::OtherProtocol)
+    };
+    advice_on(&error.kind()).or_else(|| match link::ConnectError::of(error) {
+        Some(link::ConnectError::Certificate) => Some(Advice::Change(TRUST)),
+        _ if link::chain(error).any(says_other) => {
+            Some(Advice::Change("correct host and port in the URL: it is not a NATS server"))
+        }
+        _ => None,
+    })
+}
+
+fn advice_on(kind: &ConnectErrorKind) -> Option<Advice> {
+    match kind {
+        ConnectErrorKind::AuthorizationViolation => {
+            Some(Advice::Change("correct user and password, or the token, in the URL"))
+        }
+        ConnectErrorKind::Dns => Some(Advice::Wait(FIND_HOST)),
+        _ => None,
+    }
+}
+
+/// The advice on a failed attempt to reconnect, of which the client tells only the kind, and that as a text.
+fn advice_again(failed: &ClientError) -> Option<Advice> {
+    let ClientError::Other(kind) = failed else { return None };
+    let kinds = [ConnectErrorKind::AuthorizationViolation, ConnectErrorKind::Dns];
+    advice_on(kinds.iter().find(|known| known.to_string() == *kind)?)
 }
 
 /// Follows the client's connection events.
@@ -147,10 +189,11 @@ fn follow(
             }
             Event::Disconnected => {
                 tracing::warn!(server = name, "the connection to nats broke");
-                state.send_replace(State::Down(format!("the connection to {name} broke")));
+                let why = format!("the connection to {name} broke");
+                state.send_replace(State::Down(Away { why, advice: None }));
             }
             Event::ClientError(why) => {
-                state.send_replace(State::Down(in_one_line(&name, &why.to_string())));
+                state.send_replace(State::Down(Away::at(&name, &why.to_string(), advice_again(&why))));
             }
             Event::ServerError(why) if refusals.due().is_some() => {
                 tracing::warn!(server = name, %why, "the bus does not take it");
@@ -162,10 +205,6 @@ fn follow(
     }
 }
 
-fn in_one_line(server: &str, why: &str) -> String {
-    format!("cannot connect to {server}: {}", one_line(why))
-}
-
 /// The backoff before an attempt to connect; none before the first.
 fn pause(attempts: usize) -> Duration {
     let doublings = u32::try_from(attempts).unwrap_or(u32::MAX).saturating_sub(2).min(10);
@@ -175,7 +214,51 @@ fn pause(attempts: usize) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use tokio::{io::AsyncWriteExt, net::TcpListener};
+
     use super::*;
+
+    /// The client's error about a server that greets with these words.
+    async fn greeted_with(words: &'static [u8]) -> ConnectError {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let greet = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(words).await.unwrap();
+        });
+        let error = async_nats::connect(address.to_string()).await.unwrap_err();
+        greet.await.unwrap();
+        error
+    }
+
+    #[tokio::test]
+    async fn a_server_of_another_kind_is_hopeless() {
+        for words in [&b"PING\r\n"[..], b"HTTP/1.1 400 Bad Request\r\n", b"SSH-2.0-OpenSSH\r\n", b""] {
+            let error = greeted_with(words).await;
+            let away = Away::at("a:1", &error.to_string(), advice(&error)).error();
+            assert!(away.is_hopeless() && away.to_string().contains("not a NATS server"), "{away}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_host_that_is_not_found_is_waited_for() {
+        let error = async_nats::connect("no-such-host.invalid").await.unwrap_err();
+        assert_eq!(advice(&error), Some(Advice::Wait(FIND_HOST)), "{error}");
+    }
+
+    #[test]
+    fn a_reconnect_has_the_advice_of_its_kind() {
+        let untrusted = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let untrusted = ConnectError::from(std::io::Error::other(untrusted));
+        assert_eq!(advice(&untrusted), Some(Advice::Change(TRUST)));
+        for kind in
+            [ConnectErrorKind::AuthorizationViolation, ConnectErrorKind::Dns, ConnectErrorKind::TimedOut]
+        {
+            let again = advice_again(&ClientError::Other(kind.to_string()));
+            assert_eq!(again, advice(&ConnectError::new(kind)));
+        }
+        assert_eq!(advice_again(&ClientError::MaxReconnects), None);
+    }
 
     #[test]
     fn pauses_grow_and_are_never_long() {

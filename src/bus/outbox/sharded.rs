@@ -51,16 +51,11 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::tests::{room, slot},
+        *,
+    };
     use crate::bus::BusMessage;
-
-    fn room(name: &str) -> RoomName {
-        RoomName::parse(name).unwrap()
-    }
-
-    fn slot(room: &RoomName) -> u16 {
-        u16::from(room.as_str().as_bytes()[0])
-    }
 
     #[tokio::test]
     async fn what_nobody_wants_any_more_is_not_kept_while_a_server_is_away() {

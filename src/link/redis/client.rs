@@ -10,7 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{
     Address,
     connector::{Connector, Driver},
-    error::RedisError,
+    error::{Away, RedisError},
     policy::Policy,
     wait_batch::{self, Job},
 };
@@ -35,7 +35,7 @@ enum State {
     /// The connection is being opened.
     Connecting,
     Up(MultiplexedConnection),
-    Down(Arc<str>),
+    Down(Arc<Away>),
 }
 
 /// How long a call waits for a connection that is being opened before it fails.
@@ -90,7 +90,7 @@ impl Client {
     pub(crate) async fn call(&self, cmd: Cmd, asking: bool) -> Result<Value, RedisError> {
         let Some(batches) = &self.batches else { return self.call_alone(cmd, asking).await };
         let (answer, answered) = oneshot::channel();
-        let closed = || RedisError::Away(format!("{} is not used any more", self.address));
+        let closed = || RedisError::away(format!("{} is not used any more", self.address));
         batches.send(Job { cmd, asking, answer }).await.map_err(|_| closed())?;
         answered.await.unwrap_or_else(|_| Err(given_up()))
     }
@@ -152,8 +152,8 @@ impl Calls {
         let settled = |state: &State| !matches!(state, State::Connecting);
         let connection = match state.wait_for(settled).await.as_deref() {
             Ok(State::Up(connection)) => connection.clone(),
-            Ok(State::Down(why)) => return Err(RedisError::Away(why.to_string())),
-            Ok(State::Connecting) | Err(_) => return Err(RedisError::Away("it is closed".to_owned())),
+            Ok(State::Down(why)) => return Err(RedisError::Away(Away::clone(why))),
+            Ok(State::Connecting) | Err(_) => return Err(RedisError::away("it is closed")),
         };
         Ok(Connection::new(connection, state))
     }
@@ -221,7 +221,7 @@ impl Reconnector {
                     self.live(connection, driver).await
                 }
                 Err(why) => {
-                    self.say_failed(&why, failures);
+                    self.say_failed(&why.why, failures);
                     failures += 1;
                     self.set(State::Down(why.into()));
                     Duration::ZERO
@@ -233,19 +233,20 @@ impl Reconnector {
         }
     }
 
-    async fn connect(&self) -> Result<(MultiplexedConnection, Driver), String> {
+    async fn connect(&self) -> Result<(MultiplexedConnection, Driver), Away> {
         let attempt = timeout(CONNECT_WITHIN, self.connector.open(&self.address, &self.policy));
         tokio::pin!(attempt);
         let outcome = tokio::select! {
             biased;
             outcome = &mut attempt => outcome,
             () = sleep(GRACE) => {
-                self.set(State::Down(format!("{} is being connected to", self.address).into()));
+                self.set(State::Down(Away::new(format!("{} is being connected to", self.address)).into()));
                 attempt.await
             }
         };
-        let outcome = outcome.unwrap_or_else(|_| Err(format!("no answer within {CONNECT_WITHIN:?}")));
-        outcome.map_err(|why| format!("cannot connect to {}: {why}", self.address))
+        let outcome =
+            outcome.unwrap_or_else(|_| Err(Away::new(format!("no answer within {CONNECT_WITHIN:?}"))));
+        outcome.map_err(|why| why.when(&format!("cannot connect to {}", self.address)))
     }
 
     /// Uses a connection until it breaks, and returns how long it lasted.
@@ -254,18 +255,18 @@ impl Reconnector {
         self.set(State::Up(connection.clone()));
         let why = tokio::select! {
             biased;
-            () = driver => "it was closed".to_owned(),
+            () = driver => Away::new("it was closed"),
             () = silence(connection, self.ping_within) => {
-                format!("no answer to a ping within {:?}", self.ping_within)
+                Away::new(format!("no answer to a ping within {:?}", self.ping_within))
             }
             wrong = self.connector.watch(watched, &self.policy) => wrong,
-            () = self.renew.notified() => "it was of no use any more".to_owned(),
+            () = self.renew.notified() => Away::new("it was of no use any more"),
         };
         // The driver is dropped, so every call in flight has failed with an unknown outcome.
         let lived = since.elapsed();
-        let reason = format!("the connection to {} broke: {why}", self.address);
-        tracing::warn!(server = %self.address, "{reason}");
-        self.set(if lived >= STEADY { State::Connecting } else { State::Down(reason.into()) });
+        let away = why.when(&format!("the connection to {} broke", self.address));
+        tracing::warn!(server = %self.address, "{}", away.why);
+        self.set(if lived >= STEADY { State::Connecting } else { State::Down(away.into()) });
         lived
     }
 

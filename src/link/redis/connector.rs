@@ -2,14 +2,18 @@ use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use redis::{
-    AsyncConnectionConfig, ErrorKind, Pipeline, ProtocolVersion, PushInfo, RedisConnectionInfo, RedisResult,
-    Value, aio::MultiplexedConnection,
+    AsyncConnectionConfig, Pipeline, ProtocolVersion, PushInfo, RedisConnectionInfo, Value,
+    aio::MultiplexedConnection,
 };
 use tokio::{net::TcpStream, time::sleep};
 use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
-use super::{Address, error::in_words, policy::Policy, url::Access};
-use crate::model::one_line;
+use super::{
+    Address,
+    error::{Away, Reason},
+    policy::Policy,
+    url::Access,
+};
 
 /// Opens the connections of one kind.
 pub(crate) struct Connector {
@@ -69,23 +73,23 @@ impl Connector {
     /// Connects, logs in and checks the server's role.
     ///
     /// # Errors
-    /// One line that says what is wrong.
+    /// What is wrong.
     pub(crate) async fn open(
         &self,
         address: &Address,
         policy: &Policy,
-    ) -> Result<(MultiplexedConnection, Driver), String> {
-        let (mut connection, mut driver) = self.connect(address).await.map_err(|error| in_one_line(&error))?;
+    ) -> Result<(MultiplexedConnection, Driver), Away> {
+        let (mut connection, mut driver) = self.connect(address).await?;
         let checked = tokio::select! {
             biased;
             checked = self.log_in(&mut connection, policy) => checked,
-            () = &mut driver => Err("it closed the connection".to_owned()),
+            () = &mut driver => Err(Away::new("it closed the connection")),
         };
         checked.map(|()| (connection, driver))
     }
 
     /// Checks the server's role from time to time. Returns what is wrong when the role no longer fits.
-    pub(crate) async fn watch(&self, mut connection: MultiplexedConnection, policy: &Policy) -> String {
+    pub(crate) async fn watch(&self, mut connection: MultiplexedConnection, policy: &Policy) -> Away {
         let questions = self.questions();
         loop {
             sleep(self.look_every.mul_f64(0.75 + fastrand::f64() / 2.0)).await;
@@ -99,7 +103,7 @@ impl Connector {
         }
     }
 
-    async fn connect(&self, address: &Address) -> RedisResult<(MultiplexedConnection, Driver)> {
+    async fn connect(&self, address: &Address) -> Result<(MultiplexedConnection, Driver), Away> {
         let tcp = TcpStream::connect((address.host.as_str(), address.port)).await?;
         tcp.set_nodelay(true)?;
         let (info, config) = self.settings();
@@ -134,22 +138,21 @@ impl Connector {
     }
 
     /// Logs in and checks the server's role.
-    async fn log_in(&self, connection: &mut MultiplexedConnection, policy: &Policy) -> Result<(), String> {
+    async fn log_in(&self, connection: &mut MultiplexedConnection, policy: &Policy) -> Result<(), Away> {
         let mut words = self.login();
         let introduced = words.len();
         for question in self.questions().cmd_iter() {
             words.add_command(question.clone());
         }
-        let answers = connection.send_packed_commands(&words, 0, words.len()).await;
-        let answers = answers.map_err(|error| in_one_line(&error))?;
+        let answers = connection.send_packed_commands(&words, 0, words.len()).await?;
         let (login, answers) = answers.split_at(introduced.min(answers.len()));
         for answer in login {
             if let Value::ServerError(refused) = answer {
-                return Err(in_words(refused));
+                return Err(refused.clone().into());
             }
         }
         if let Some(Value::ServerError(refused)) = answers.first().filter(|answer| !is_not_allowed(answer)) {
-            return Err(in_words(refused));
+            return Err(refused.clone().into());
         }
         self.look_at(answers, policy).map_or(Ok(()), Err)
     }
@@ -163,13 +166,13 @@ impl Connector {
     }
 
     /// Returns what is wrong with the server, judging by its answers.
-    fn look_at(&self, answers: &[Value], policy: &Policy) -> Option<String> {
+    fn look_at(&self, answers: &[Value], policy: &Policy) -> Option<Away> {
         if self.role != Role::Sentinel && self.listener.is_none() {
             policy.hear(answers.get(1));
         }
         match answers.first() {
             Some(Value::Array(role)) if role.first() == Some(&Value::BulkString(b"slave".to_vec())) => {
-                Some("it is a replica; name the primary".to_owned())
+                Some(Away { why: "it is a replica; name the primary".to_owned(), reason: Reason::Replica })
             }
             _ => None,
         }
@@ -194,13 +197,4 @@ impl Connector {
 /// Users may lack the permission to query roles; running our scripts suffices.
 fn is_not_allowed(answer: &Value) -> bool {
     matches!(answer, Value::ServerError(refused) if matches!(refused.code(), "NOPERM" | "ERR"))
-}
-
-fn in_one_line(error: &redis::RedisError) -> String {
-    let said = match (error.kind(), error.code()) {
-        (ErrorKind::Parse, _) => "it is not a Redis server".to_owned(),
-        (_, Some(code)) => format!("{code} {}", error.detail().unwrap_or_default()),
-        _ => error.to_string(),
-    };
-    one_line(&said)
 }

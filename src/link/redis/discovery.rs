@@ -10,7 +10,7 @@ use super::{
     client::Client,
     clients::{Clients, Ranges},
     connector::Connector,
-    error::RedisError,
+    error::{Away, RedisError},
     slot::SLOTS,
 };
 
@@ -35,7 +35,7 @@ impl Source {
     ///
     /// # Errors
     /// Why the last one did not answer.
-    pub(crate) async fn ask(&self, clients: &Clients) -> Result<Ranges, String> {
+    pub(crate) async fn ask(&self, clients: &Clients) -> Result<Ranges, Away> {
         match self {
             Self::Cluster(seeds) => ask_nodes(seeds, clients).await,
             Self::Sentinels(sentinels) => sentinels.ask(clients).await,
@@ -51,14 +51,16 @@ impl Sentinels {
         Self { clients: addresses.iter().map(open).collect(), name: name.to_owned() }
     }
 
-    async fn ask(&self, clients: &Clients) -> Result<Ranges, String> {
-        let mut why = String::new();
+    async fn ask(&self, clients: &Clients) -> Result<Ranges, Away> {
+        let mut why = Away::new("");
         for sentinel in &self.clients {
             let mut question = redis::cmd("SENTINEL");
             question.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.name);
             match answer(sentinel, question).await.map(|value| primary(&value)) {
                 Ok(Some(address)) => return Ok(Ranges::from([(SLOTS - 1, clients.get(&address))])),
-                Ok(None) => why = format!("sentinel {} knows no primary of that name", sentinel.address),
+                Ok(None) => {
+                    why = Away::new(format!("sentinel {} knows no primary of that name", sentinel.address))
+                }
                 Err(error) => why = error,
             }
         }
@@ -67,28 +69,27 @@ impl Sentinels {
 }
 
 /// Asks in random order, so that one node with stale data is not the only one ever asked.
-async fn ask_nodes(seeds: &[Address], clients: &Clients) -> Result<Ranges, String> {
+async fn ask_nodes(seeds: &[Address], clients: &Clients) -> Result<Ranges, Away> {
     let mut nodes = clients.addresses();
     fastrand::shuffle(&mut nodes);
     nodes.extend(seeds.iter().filter(|seed| !nodes.contains(seed)).cloned().collect::<Vec<_>>());
-    let mut why = String::new();
+    let mut why = Away::new("");
     for node in nodes {
         let mut question = redis::cmd("CLUSTER");
         question.arg("SLOTS");
         match answer(&clients.get(&node), question).await.map(|value| ranges(&value, &node, clients)) {
             Ok(Some(ranges)) if !ranges.is_empty() => return Ok(ranges),
-            Ok(_) => why = format!("{node} knows of no cluster"),
+            Ok(_) => why = Away::new(format!("{node} knows of no cluster")),
             Err(error) => why = error,
         }
     }
     Err(why)
 }
 
-async fn answer(client: &Client, question: Cmd) -> Result<Value, String> {
+async fn answer(client: &Client, question: Cmd) -> Result<Value, Away> {
     let answer = timeout(ANSWER_WITHIN, client.ask(question)).await;
-    let answer =
-        answer.unwrap_or_else(|_| Err(RedisError::Away(format!("{} does not answer", client.address))));
-    answer.map_err(|error| error.to_string())
+    let late = |_| Err(Away::new(format!("{} does not answer", client.address)));
+    answer.map_or_else(late, |answer| answer.map_err(RedisError::before_the_call))
 }
 
 /// Parses `[host, port]`.

@@ -1,13 +1,20 @@
-use std::fmt;
+use std::{error::Error, fmt, io};
 
-use crate::model::one_line;
-use redis::ServerError;
+use redis::{ErrorKind, ServerError};
+
+use crate::{
+    link::{
+        ConnectError, FIND_HOST, TRUST,
+        texts::{self, Author, Meaning},
+    },
+    model::one_line,
+};
 
 /// A call without an answer from a script.
 #[derive(Debug, Clone)]
 pub(crate) enum RedisError {
-    /// The call was not sent, with the reason.
-    Away(String),
+    /// The call was not sent.
+    Away(Away),
     /// The call was sent, and then the connection broke.
     Lost(redis::RedisError),
     /// The server answered with an error.
@@ -16,47 +23,90 @@ pub(crate) enum RedisError {
     NotReplicated { acknowledged: u64, wanted: u64 },
 }
 
-/// Parts of messages whose errors last until the configuration changes, with advice.
-const HOPELESS: [(&str, &str); 11] = [
-    ("NOAUTH", "write the password into the URL: redis://:PASSWORD@HOST"),
-    ("WRONGPASS", "correct user and password in the URL"),
-    (
-        "DB index is out of range",
-        "the number after the host in the URL is too high: the server has fewer databases",
-    ),
-    ("SELECT is not allowed in cluster mode", "write redis+cluster:// without a database"),
-    (
-        "unknown command 'SENTINEL'",
-        "name the sentinels and their port in the URL, not the servers they watch over",
-    ),
-    (
-        "unknown command",
-        "the server must have it under its own name: see rename-command and disabled commands there",
-    ),
-    ("without any password configured", "leave the password out of the URL, or set one on the server"),
-    ("certificate", "name the host as its certificate does, or what to trust in SSL_CERT_FILE"),
-    ("cluster support disabled", "write redis:// without +cluster"),
-    ("resp3 cannot be used", "a bus needs Redis 6 or later"),
-    ("it is not a Redis server", "correct host and port in the URL"),
-];
-
-/// Part of a message whose error may be temporary, with advice.
-const UNFOUND: (&str, &str) =
-    ("failed to lookup address", "is the host in the URL right? waiting until it is found");
-
-/// Appends advice to the message of an error that may be temporary.
-pub(crate) fn with_advice(why: String) -> String {
-    let (words, advice) = UNFOUND;
-    if why.contains(words) { format!("{why}; {advice}") } else { why }
+/// Why a call was not sent, in one line, and as far as it is known.
+#[derive(Debug, Clone)]
+pub(crate) struct Away {
+    pub(crate) why: String,
+    pub(crate) reason: Reason,
 }
 
-/// Advice for an error that lasts until the configuration changes; `may_not` is for a missing permission.
-pub(crate) fn advice<'a>(why: &str, may_not: &'a str) -> Option<&'a str> {
-    let advice = HOPELESS.iter().find(|(words, _)| why.contains(words)).map(|(_, advice)| *advice);
-    advice.or_else(|| why.contains("NOPERM").then_some(may_not))
+#[derive(Debug, Clone)]
+pub(crate) enum Reason {
+    Unknown,
+    Connect(ConnectError),
+    /// It speaks another protocol.
+    NotRedis,
+    /// It is too old for push messages.
+    NoPushes,
+    /// It is a replica, which may return stale data.
+    Replica,
+    /// It answered the login, or a question before the call, with an error.
+    Refused(ServerError),
+}
+
+impl Away {
+    pub(crate) fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into(), reason: Reason::Unknown }
+    }
+
+    /// Puts what failed before the reason.
+    pub(crate) fn when(self, what: &str) -> Self {
+        Self { why: format!("{what}: {}", self.why), ..self }
+    }
+}
+
+impl From<io::Error> for Away {
+    fn from(error: io::Error) -> Self {
+        let reason = ConnectError::of(&error).map_or(Reason::Unknown, Reason::Connect);
+        Self { why: one_line(&error.to_string()), reason }
+    }
+}
+
+impl From<redis::RedisError> for Away {
+    fn from(error: redis::RedisError) -> Self {
+        let refused = error.source().and_then(|source| source.downcast_ref::<ServerError>());
+        match (error.kind(), refused) {
+            (_, Some(refused)) => refused.clone().into(),
+            (ErrorKind::Parse, _) => {
+                Self { why: "it is not a Redis server".to_owned(), reason: Reason::NotRedis }
+            }
+            (ErrorKind::RESP3NotSupported, _) => {
+                Self { why: one_line(&error.to_string()), reason: Reason::NoPushes }
+            }
+            _ => Self::new(one_line(&error.to_string())),
+        }
+    }
+}
+
+impl From<ServerError> for Away {
+    fn from(refused: ServerError) -> Self {
+        Self { why: in_words(&refused), reason: Reason::Refused(refused) }
+    }
 }
 
 impl RedisError {
+    pub(crate) fn away(why: impl Into<String>) -> Self {
+        Self::Away(Away::new(why))
+    }
+
+    /// The error of a question that had to be answered before a call could be sent.
+    pub(crate) fn before_the_call(self) -> Away {
+        let why = self.to_string();
+        match self {
+            Self::Away(away) => away,
+            Self::Refused(refused) => Away { why, reason: Reason::Refused(refused) },
+            Self::Lost(_) | Self::NotReplicated { .. } => Away::new(why),
+        }
+    }
+
+    /// The server's error, if it answered with one.
+    pub(crate) fn refused(&self) -> Option<&ServerError> {
+        match self {
+            Self::Refused(refused) | Self::Away(Away { reason: Reason::Refused(refused), .. }) => Some(refused),
+            _ => None,
+        }
+    }
+
     /// Whether another server may be responsible by now.
     pub(crate) fn makes_topology_stale(&self) -> bool {
         match self {
@@ -67,12 +117,64 @@ impl RedisError {
             Self::NotReplicated { .. } => false,
         }
     }
+
+    /// The message with advice for the operator, and whether the error lasts until the configuration changes.
+    /// `may_not` is the advice on a missing permission.
+    pub(crate) fn advised(&self, may_not: &str) -> (String, bool) {
+        let unknown_host =
+            matches!(self, Self::Away(Away { reason: Reason::Connect(ConnectError::UnknownHost), .. }));
+        match self.advice(may_not) {
+            Some(advice) => (format!("{self}; {advice}"), true),
+            None if unknown_host => (format!("{self}; {FIND_HOST}"), false),
+            None => (self.to_string(), false),
+        }
+    }
+
+    /// The advice on an error that lasts until the configuration changes.
+    fn advice<'a>(&self, may_not: &'a str) -> Option<&'a str> {
+        match self {
+            Self::Away(Away { reason: Reason::Connect(ConnectError::Certificate), .. }) => Some(TRUST),
+            Self::Away(Away { reason: Reason::NotRedis, .. }) => Some("correct host and port in the URL"),
+            Self::Away(Away { reason: Reason::NoPushes, .. }) => Some("a bus needs Redis 6 or later"),
+            _ => advice_on(self.refused()?, may_not),
+        }
+    }
+}
+
+fn advice_on<'a>(refused: &ServerError, may_not: &'a str) -> Option<&'a str> {
+    let advice = match refused.code() {
+        "NOAUTH" => "write the password into the URL: redis://:PASSWORD@HOST",
+        "WRONGPASS" => "correct user and password in the URL",
+        "NOPERM" => may_not,
+        _ => match meaning(refused)? {
+            Meaning::NoSuchDatabase => {
+                "the number after the host in the URL is too high: the server has fewer databases"
+            }
+            Meaning::NoDatabasesInCluster => "write redis+cluster:// without a database",
+            Meaning::NoSentinel => {
+                "name the sentinels and their port in the URL, not the servers they watch over"
+            }
+            Meaning::NoCommand => {
+                "the server must have it under its own name: see rename-command and disabled commands there"
+            }
+            Meaning::NoPasswordSet => "leave the password out of the URL, or set one on the server",
+            Meaning::NoCluster => "write redis:// without +cluster",
+            Meaning::NoPermissionForScript => may_not,
+            _ => return None,
+        },
+    };
+    Some(advice)
+}
+
+/// The meaning of an error for which the server has no code.
+pub(crate) fn meaning(refused: &ServerError) -> Option<Meaning> {
+    texts::meaning(Author::Redis, refused.details()?)
 }
 
 impl fmt::Display for RedisError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Away(why) => f.write_str(why),
+            Self::Away(away) => f.write_str(&away.why),
             Self::Lost(_) => f.write_str("the connection broke before the answer"),
             Self::Refused(refused) => write!(f, "the server answered {}", in_words(refused)),
             Self::NotReplicated { acknowledged, wanted } => {
@@ -83,7 +185,7 @@ impl fmt::Display for RedisError {
 }
 
 /// A server's error in one line. The arguments of the command are left out, because they may be repeated in it.
-pub(crate) fn in_words(refused: &ServerError) -> String {
+fn in_words(refused: &ServerError) -> String {
     let details = refused.details().unwrap_or_default();
     let details = details.split(", with args beginning with").next().unwrap_or_default();
     one_line(&format!("{} {details}", refused.code()))

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{
-    Address,
+    Address, Away,
     connector::{Connector, Role},
     policy::Policy,
     url::Access,
@@ -77,7 +77,7 @@ async fn a_policy_or_a_role_that_changes_is_seen_while_connected() {
             }
         }
         *says.role.lock() = "slave";
-        std::future::pending::<String>().await
+        std::future::pending::<Away>().await
     };
     let seen = async {
         tokio::select! {
@@ -87,5 +87,5 @@ async fn a_policy_or_a_role_that_changes_is_seen_while_connected() {
         }
     };
     let wrong = timeout(Duration::from_secs(10), seen).await.unwrap();
-    assert_eq!(wrong, "it is a replica; name the primary");
+    assert_eq!(wrong.why, "it is a replica; name the primary");
 }

@@ -17,7 +17,7 @@ use super::{
     clients::{Clients, Ranges},
     connector::{Connector, Listener, Role},
     discovery,
-    error::RedisError,
+    error::{Away, RedisError},
     slot::{SLOTS, slot_of},
     url::{RedisUrl, Servers},
 };
@@ -37,7 +37,7 @@ enum Known {
     /// The first discovery is in progress.
     Discovering,
     Ranges(Arc<Ranges>),
-    Nothing(Arc<str>),
+    Nothing(Arc<Away>),
 }
 
 impl Known {
@@ -91,7 +91,7 @@ impl Topology {
         let found = ranges.range(slot..).next().map(|(_, client)| Arc::clone(client));
         found.ok_or_else(|| {
             self.refresh();
-            RedisError::Away(format!("no node of the cluster has slot {slot} now"))
+            RedisError::away(format!("no node of the cluster has slot {slot} now"))
         })
     }
 
@@ -154,8 +154,8 @@ impl Topology {
         let settled = known.wait_for(|known| !matches!(known, Known::Discovering));
         match tokio::time::timeout(GRACE, settled).await.as_ref().map(|settled| settled.as_deref()) {
             Ok(Ok(Known::Ranges(ranges))) => Ok(Arc::clone(ranges)),
-            Ok(Ok(Known::Nothing(why))) => Err(RedisError::Away(why.to_string())),
-            _ => Err(RedisError::Away("no server has told yet which is the right one".to_owned())),
+            Ok(Ok(Known::Nothing(why))) => Err(RedisError::Away(Away::clone(why))),
+            _ => Err(RedisError::away("no server has told yet which is the right one")),
         }
     }
 }
@@ -195,7 +195,7 @@ async fn keep_discovering(
             }
             // The known topology may still be right. If not, its servers report that.
             Err(why) => {
-                tracing::debug!("{why}");
+                tracing::debug!("{}", why.why);
                 refresh.notify_one();
                 known.send_if_modified(|known| {
                     let nothing = !matches!(known, Known::Ranges(_));

@@ -1,37 +1,23 @@
-use std::time::Duration;
-
 use async_trait::async_trait;
 
 use super::Document;
 use crate::{
-    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
+    model::{AssetName, AssetState, Grant, PlayerName, RevisionRow, RoomName},
     store::{
         Result, StoreError, StoreErrorKind,
-        optimistic::{Change, FIRST, Record, RecordStore},
+        optimistic::{Backend, Change, FIRST, Record, RecordStore},
     },
 };
 
-/// Stores documents and writes each on the condition that it is unchanged.
+/// Stores documents and writes each on the condition that it is unchanged. Such a store is a [`RecordStore`].
 ///
 /// # Errors
 /// As in [`RecordStore`]: a failed read is `Unavailable`, as is a write that certainly did nothing; any other
 /// failed write is `OutcomeUnknown`.
 #[async_trait]
-pub(in crate::store) trait DocumentBackend: Send + Sync + 'static {
-    /// As in [`RecordStore`].
-    const NAME: &'static str;
-    /// As in [`RecordStore`].
-    const MOST_UNITS: Units;
-    /// As in [`RecordStore`].
-    const SELECT_CREATES: bool;
-    /// As in [`RecordStore`].
-    const MOST_GRANTS: usize = usize::MAX;
-
+pub(in crate::store) trait DocumentBackend: Backend {
     /// What a write needs from the preceding read, such as the exact bytes that were read.
     type Seen: Send;
-
-    /// As in [`RecordStore`].
-    fn room_ttl(&self) -> Option<Duration>;
 
     /// Reads a whole asset, as one snapshot taken after the call began and as durable as a write. An expired
     /// document counts as absent.
@@ -55,57 +41,41 @@ pub(in crate::store) trait DocumentBackend: Send + Sync + 'static {
         let all = self.load_all(room, usize::MAX).await?;
         Ok(all.into_iter().filter_map(|(asset, found)| Some((asset, found.held_by(player)?))).collect())
     }
-
-    /// As in [`Store`](crate::store::Store).
-    async fn remove_room(&self, room: &RoomName) -> Result<()>;
-
-    /// As in [`Store`](crate::store::Store).
-    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()>;
-
-    /// As in [`Store`](crate::store::Store).
-    async fn ping(&self) -> Result<()>;
 }
 
-/// A [`RecordStore`] over the documents of a backend.
-pub(in crate::store) struct Documents<S>(pub(in crate::store) S);
+async fn load<S: DocumentBackend>(
+    store: &S,
+    room: &RoomName,
+    asset: &AssetName,
+) -> Result<(Option<Document>, S::Seen)> {
+    let (found, seen) = store.load(room, asset).await?;
+    let found = found.map(|found| checked::<S>(room, asset, found, usize::MAX)).transpose()?;
+    Ok((found, seen))
+}
 
-impl<S: DocumentBackend> Documents<S> {
-    async fn load(&self, room: &RoomName, asset: &AssetName) -> Result<(Option<Document>, S::Seen)> {
-        let (found, seen) = self.0.load(room, asset).await?;
-        let found = found.map(|found| checked::<S>(room, asset, found, usize::MAX)).transpose()?;
-        Ok((found, seen))
-    }
-
-    /// Reads every asset of a room, ordered by name.
-    async fn load_all(&self, room: &RoomName, holders: usize) -> Result<Vec<(AssetName, Document)>> {
-        let check = |(asset, found)| checked::<S>(room, &asset, found, holders).map(|found| (asset, found));
-        let mut all =
-            self.0.load_all(room, holders).await?.into_iter().map(check).collect::<Result<Vec<_>>>()?;
-        all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        Ok(all)
-    }
+/// Reads every asset of a room, ordered by name.
+async fn load_all<S: DocumentBackend>(
+    store: &S,
+    room: &RoomName,
+    holders: usize,
+) -> Result<Vec<(AssetName, Document)>> {
+    let check = |(asset, found)| checked::<S>(room, &asset, found, holders).map(|found| (asset, found));
+    let mut all = store.load_all(room, holders).await?.into_iter().map(check).collect::<Result<Vec<_>>>()?;
+    all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(all)
 }
 
 #[async_trait]
-impl<S: DocumentBackend> RecordStore for Documents<S> {
-    const NAME: &'static str = S::NAME;
-    const MOST_UNITS: Units = S::MOST_UNITS;
-    const SELECT_CREATES: bool = S::SELECT_CREATES;
-    const MOST_GRANTS: usize = S::MOST_GRANTS;
-
-    fn room_ttl(&self) -> Option<Duration> {
-        self.0.room_ttl()
-    }
-
-    type Seen = (Option<Document>, S::Seen);
+impl<S: DocumentBackend> RecordStore for S {
+    type Seen = (Option<Document>, <S as DocumentBackend>::Seen);
 
     async fn read(
         &self,
         room: &RoomName,
         asset: &AssetName,
         players: &[PlayerName],
-    ) -> Result<(Option<Record>, Self::Seen)> {
-        let read = self.load(room, asset).await?;
+    ) -> Result<(Option<Record>, <S as RecordStore>::Seen)> {
+        let read = load(self, room, asset).await?;
         Ok((read.0.as_ref().map(|found| found.record(players)), read))
     }
 
@@ -113,23 +83,23 @@ impl<S: DocumentBackend> RecordStore for Documents<S> {
         &self,
         room: &RoomName,
         asset: &AssetName,
-        seen: Self::Seen,
+        seen: <S as RecordStore>::Seen,
         change: Change,
     ) -> Result<bool> {
-        self.0.replace(room, asset, seen, change).await
+        self.replace(room, asset, seen, change).await
     }
 
     async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<Option<AssetState>> {
-        Ok(self.load(room, asset).await?.0.map(|found| found.state(asset)))
+        Ok(load(self, room, asset).await?.0.map(|found| found.state(asset)))
     }
 
     async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
-        let all = self.load_all(room, FIRST).await?;
+        let all = load_all(self, room, FIRST).await?;
         Ok(all.iter().map(|(asset, found)| found.state(asset)).collect())
     }
 
     async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
-        let all = self.load_all(room, 0).await?;
+        let all = load_all(self, room, 0).await?;
         Ok(all.iter().map(|(asset, found)| found.counter.row(asset)).collect())
     }
 
@@ -140,24 +110,12 @@ impl<S: DocumentBackend> RecordStore for Documents<S> {
         after_revision: Option<u64>,
         limit: usize,
     ) -> Result<Option<Vec<Grant>>> {
-        let found = self.load(room, asset).await?.0.filter(|found| !found.counter.removed);
+        let found = load(self, room, asset).await?.0.filter(|found| !found.counter.removed);
         Ok(found.map(|found| found.page(after_revision, limit)))
     }
 
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
-        self.0.held_by(room, player).await
-    }
-
-    async fn remove_room(&self, room: &RoomName) -> Result<()> {
-        self.0.remove_room(room).await
-    }
-
-    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
-        self.0.touch(room, now).await
-    }
-
-    async fn ping(&self) -> Result<()> {
-        self.0.ping().await
+        DocumentBackend::held_by(self, room, player).await
     }
 }
 

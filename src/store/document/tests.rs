@@ -73,7 +73,7 @@ async fn so_they_are_and_do_in_real_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_who_come_in_between_each_other_nobody_is_lost() {
     let backend = Arc::new(InMemory::<2>::new());
-    let ground = Ground::new(Arc::new(Optimistic::new(Documents(Arc::clone(&backend)))));
+    let ground = Ground::new(Arc::new(Optimistic::new(Arc::clone(&backend))));
     let (sword, crowd) = (asset("sword"), team("p", 300));
     ground.create(Node::new().next(), &sword, 100).await;
     let ask = |players: &[PlayerName]| {
@@ -100,7 +100,7 @@ async fn of_many_who_come_in_between_each_other_nobody_is_lost() {
 #[tokio::test]
 async fn who_gets_nothing_costs_a_read_and_no_write() {
     let backend = Arc::new(InMemory::<{ usize::MAX }>::new());
-    let ground = Ground::new(Arc::new(Optimistic::new(Documents(Arc::clone(&backend)))));
+    let ground = Ground::new(Arc::new(Optimistic::new(Arc::clone(&backend))));
     let (sword, node, [ann, bob]) = (asset("sword"), Node::new(), players(["ann", "bob"]));
     ground.create(node.next(), &sword, 1).await;
     ground.select(node.next(), &sword, from_ref(&ann)).await;
@@ -116,7 +116,7 @@ async fn who_gets_nothing_costs_a_read_and_no_write() {
 #[tokio::test]
 async fn a_select_of_more_than_one_write_takes_is_one_select_to_its_caller() {
     let backend = Arc::new(InMemory::<2>::new());
-    let ground = Ground::new(Arc::new(Optimistic::new(Documents(Arc::clone(&backend)))));
+    let ground = Ground::new(Arc::new(Optimistic::new(Arc::clone(&backend))));
     let (sword, node, crowd) = (asset("sword"), Node::new(), team("p", 7));
     ground.create(node.next(), &sword, 5).await;
     let call = node.next();
@@ -133,7 +133,7 @@ async fn a_select_of_more_than_one_write_takes_is_one_select_to_its_caller() {
 #[tokio::test]
 async fn a_write_that_was_made_after_all_is_found_by_its_own_call() {
     let backend = Arc::new(InMemory::<2>::new());
-    let ground = Ground::new(Arc::new(Optimistic::new(Documents(Arc::clone(&backend)))));
+    let ground = Ground::new(Arc::new(Optimistic::new(Arc::clone(&backend))));
     let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
     ground.create(node.next(), &sword, 2).await;
     *backend.trick.lock() = Some(|_| {});
@@ -174,7 +174,7 @@ async fn more_units_than_the_store_can_hold_are_refused_with_the_number() {
 #[tokio::test]
 async fn what_is_not_ours_is_named() {
     let backend = Arc::new(InMemory::<2>::new());
-    let ground = Ground::new(Arc::new(Optimistic::new(Documents(Arc::clone(&backend)))));
+    let ground = Ground::new(Arc::new(Optimistic::new(Arc::clone(&backend))));
     let (sword, node, crowd) = (asset("sword"), Node::new(), players(["ann", "bob"]));
     ground.create(node.next(), &sword, 3).await;
     ground.select(node.next(), &sword, &crowd).await;

@@ -1,4 +1,4 @@
-use std::{error::Error, iter::successors};
+use std::error::Error;
 
 use aws_sdk_dynamodb::{
     config::http::HttpResponse,
@@ -8,8 +8,14 @@ use aws_sdk_dynamodb::{
 };
 
 use super::error;
-use crate::model::one_line;
-use crate::store::{StoreError, StoreErrorCause, StoreErrorKind};
+use crate::{
+    link::{
+        ConnectError, chain,
+        texts::{self, Author, Meaning},
+    },
+    model::one_line,
+    store::{StoreError, StoreErrorCause, StoreErrorKind},
+};
 
 /// A failed request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,29 +125,26 @@ impl DynamoError {
 
     /// The innermost source, in one line.
     pub(super) fn cause(error: &(dyn Error + 'static)) -> String {
-        successors(Some(error), |error| (*error).source())
-            .last()
-            .map(|error| one_line(&error.to_string()))
-            .unwrap_or_default()
+        chain(error).last().map(|error| one_line(&error.to_string())).unwrap_or_default()
     }
 
     /// The error of a request without an answer, or with one that makes no sense.
     fn of_silence(error: &(dyn Error + 'static), what: &'static str) -> Self {
-        let chain: Vec<_> = successors(Some(error), |error| (*error).source())
-            .map(|error| one_line(&error.to_string()))
-            .collect();
-        let cause = chain.last().cloned().unwrap_or_default();
-        let has = |words: &str| chain.iter().any(|said| said.contains(words));
-        if has("credentials") || has("identity") {
+        let (cause, reason) = (Self::cause(error), ConnectError::of(error));
+        let says = |meaning| {
+            let means = |error: &(dyn Error + 'static)| texts::meaning(Author::AwsSdk, &error.to_string());
+            chain(error).any(|error| means(error) == Some(meaning))
+        };
+        if says(Meaning::NoCredentials) {
             let advice =
                 "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give the machine a role";
             Self::new(Kind::Forbidden, format!("there are no AWS credentials ({cause}): {advice}"))
-        } else if has("failed to lookup address") {
+        } else if reason == Some(ConnectError::UnknownHost) {
             let advice = "are region and endpoint in the URL right? waiting until it is found";
             Self::new(Kind::Away, format!("{cause}: {advice}"))
-        } else if has("certificate") {
+        } else if reason == Some(ConnectError::Certificate) {
             Self::new(Kind::Hopeless, format!("the endpoint's certificate is not trusted: {cause}"))
-        } else if has("(Connect)") || has("connect timeout") {
+        } else if says(Meaning::NotConnected) {
             Self::new(Kind::Away, format!("cannot connect: {cause}"))
         } else {
             Self::new(Kind::Lost, format!("{what}: {cause}"))
@@ -197,4 +200,53 @@ impl From<DynamoError> for StoreError {
 fn in_words(code: Option<&str>, message: Option<&str>) -> String {
     let said = [code.unwrap_or_default(), message.unwrap_or_default()];
     one_line(&said.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_config::{BehaviorVersion, Region};
+    use aws_sdk_dynamodb::{
+        Client, Config,
+        config::{Credentials, SharedCredentialsProvider, retry::RetryConfig},
+    };
+    use aws_smithy_http_client::{
+        Builder,
+        tls::{Provider, rustls_provider::CryptoMode},
+    };
+
+    use super::*;
+
+    /// What the SDK's error about this endpoint means.
+    async fn failed(endpoint: &str, credentials: Option<Credentials>) -> DynamoError {
+        let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        let mut config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .http_client(http)
+            .endpoint_url(endpoint)
+            .retry_config(RetryConfig::disabled());
+        config.set_credentials_provider(credentials.map(SharedCredentialsProvider::new));
+        Client::from_conf(config.build()).list_tables().send().await.unwrap_err().into()
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_not_sent_says_why() {
+        let some = || Some(Credentials::new("me", "hunter2", None, None, "test"));
+        for (endpoint, credentials, kind, words) in [
+            ("http://127.0.0.1:1", some(), Kind::Away, "cannot connect"),
+            ("http://no-such-host.invalid", some(), Kind::Away, "waiting until it is found"),
+            ("http://127.0.0.1:1", None, Kind::Forbidden, "there are no AWS credentials"),
+        ] {
+            let error = failed(endpoint, credentials).await;
+            assert_eq!((error.kind, error.doubtful), (kind, false), "{endpoint}: {error:?}");
+            assert!(error.message.contains(words), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_service_that_is_not_trusted_is_hopeless() {
+        let untrusted = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let error = DynamoError::of_silence(&std::io::Error::other(untrusted), "no answer in time");
+        assert_eq!(error.kind, Kind::Hopeless, "{error:?}");
+    }
 }

@@ -14,7 +14,7 @@ use crate::{
     store::{
         Result, StoreErrorKind,
         document::{Document, DocumentBackend},
-        optimistic::Change,
+        optimistic::{Backend, Change},
     },
 };
 
@@ -22,18 +22,38 @@ use crate::{
 const PING_LIVES: Duration = Duration::from_secs(10);
 
 #[async_trait]
-impl DocumentBackend for Cache {
+impl Backend for Cache {
     const NAME: &'static str = "momento";
     /// An item of 100 KB, because every change reads and writes the whole item.
     const MOST_UNITS: Units = 1000;
     const SELECT_CREATES: bool = false;
 
-    /// The exact bytes that were read.
-    type Seen = Option<Vec<u8>>;
-
     fn room_ttl(&self) -> Option<Duration> {
         Some(self.ttl)
     }
+
+    async fn remove_room(&self, room: &RoomName) -> Result<()> {
+        self.mark_removed(room).await
+    }
+
+    async fn touch(&self, room: &RoomName, _now: Millis) -> Result<()> {
+        self.keep_alive(room).await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        let seen = self.client.get(item::ping_key(), Sees::All).await.map_err(MomentoError::of_read)?;
+        let stored = self.client.set_if(item::ping_key(), seen, item::ping(), PING_LIVES).await;
+        // A lost race against another node proves as much.
+        stored.map_err(MomentoError::of_read)?;
+        let added = self.client.add(item::ping_set_key(), vec!["~".to_owned()], PING_LIVES).await;
+        added.map_err(MomentoError::of_read)
+    }
+}
+
+#[async_trait]
+impl DocumentBackend for Cache {
+    /// The exact bytes that were read.
+    type Seen = Option<Vec<u8>>;
 
     async fn load(&self, room: &RoomName, asset: &AssetName) -> Result<(Option<Document>, Self::Seen)> {
         let seen = self.client.get(item::key(room, asset), Sees::All).await.map_err(MomentoError::of_read)?;
@@ -68,23 +88,6 @@ impl DocumentBackend for Cache {
             all.extend(found.and_then(Item::asset).map(|document| (asset, document)));
         }
         Ok(all)
-    }
-
-    async fn remove_room(&self, room: &RoomName) -> Result<()> {
-        self.mark_removed(room).await
-    }
-
-    async fn touch(&self, room: &RoomName, _now: Millis) -> Result<()> {
-        self.keep_alive(room).await
-    }
-
-    async fn ping(&self) -> Result<()> {
-        let seen = self.client.get(item::ping_key(), Sees::All).await.map_err(MomentoError::of_read)?;
-        let stored = self.client.set_if(item::ping_key(), seen, item::ping(), PING_LIVES).await;
-        // A lost race against another node proves as much.
-        stored.map_err(MomentoError::of_read)?;
-        let added = self.client.add(item::ping_set_key(), vec!["~".to_owned()], PING_LIVES).await;
-        added.map_err(MomentoError::of_read)
     }
 }
 

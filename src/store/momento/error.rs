@@ -1,16 +1,19 @@
 use std::error::Error;
 
-use tonic::{Code, ConnectError, Status};
+use tonic::{Code, Status};
 
 use super::error;
-use crate::model::one_line;
-use crate::store::{StoreError, StoreErrorCause, StoreErrorKind};
+use crate::{
+    link::{ConnectError, chain},
+    model::one_line,
+    store::{StoreError, StoreErrorCause, StoreErrorKind},
+};
 
 /// A request that failed, or whose outcome is unknown.
 #[derive(Debug)]
 pub(super) enum MomentoError {
-    /// The request was not sent, with the reason.
-    Away(String),
+    /// The request was not sent, with the reason as far as it is known.
+    Away(String, Option<ConnectError>),
     /// The request was rate-limited.
     Limited(String),
     /// The request was refused, and will be until the configuration changes.
@@ -22,11 +25,6 @@ pub(super) enum MomentoError {
     /// The answer makes no sense.
     Odd(String),
 }
-
-/// Part of a message whose error lasts until the configuration changes.
-const NO_WAITING_MENDS: &str = "certificate";
-/// Part of a message whose error may be temporary, or caused by the URL.
-const UNFOUND: &str = "failed to lookup address";
 
 impl MomentoError {
     /// Classifies a refusal or a broken connection. The message names `cache` and `address` for the operator.
@@ -51,11 +49,13 @@ impl MomentoError {
             Code::ResourceExhausted => {
                 Self::Limited(format!("Momento's limits for cache {cache:?} are reached ({said})"))
             }
-            _ => match not_sent(&status) {
-                Some(why) => Self::Away(format!("cannot connect to {address}: {why}")),
-                None if timed_out(&status) => Self::Silent,
-                None => Self::Lost(status),
-            },
+            _ if was_not_sent(&status) => {
+                let deepest = chain(&status).last().map(ToString::to_string).unwrap_or_default();
+                let why = format!("cannot connect to {address}: {}", one_line(&deepest));
+                Self::Away(why, ConnectError::of(&status))
+            }
+            _ if timed_out(&status) => Self::Silent,
+            _ => Self::Lost(status),
         }
     }
 
@@ -75,11 +75,15 @@ impl MomentoError {
     /// The error for a call that changes something.
     pub(super) fn of_write(self) -> StoreError {
         match self {
-            Self::Away(why) => {
-                let (hopeless, unfound) = (why.contains(NO_WAITING_MENDS), why.contains(UNFOUND));
-                let advice = if unfound { "; is the endpoint right? waiting until it is found" } else { "" };
-                let away = error(StoreErrorKind::Unavailable, why + advice);
-                if hopeless { away.because(StoreErrorCause::Misconfigured).hopeless() } else { away }
+            Self::Away(why, reason) => {
+                let advice = match reason {
+                    Some(ConnectError::UnknownHost) => "; is the endpoint right? waiting until it is found",
+                    _ => "",
+                };
+                let hopeless = reason == Some(ConnectError::Certificate);
+                error(StoreErrorKind::Unavailable, why + advice)
+                    .because(hopeless.then_some(StoreErrorCause::Misconfigured))
+                    .hopeless_if(hopeless)
             }
             Self::Limited(why) => error(StoreErrorKind::Unavailable, why).because(StoreErrorCause::Throttled),
             Self::Odd(why) => error(StoreErrorKind::Unavailable, why),
@@ -94,20 +98,17 @@ impl MomentoError {
     }
 }
 
-/// The reason if a request was never sent.
-fn not_sent(status: &Status) -> Option<String> {
-    causes(status).any(|cause| cause.is::<ConnectError>()).then(|| {
-        let deepest = causes(status).last().map(ToString::to_string).unwrap_or_default();
-        one_line(&deepest)
-    })
+fn was_not_sent(status: &Status) -> bool {
+    has::<tonic::ConnectError>(status)
 }
 
 fn timed_out(status: &Status) -> bool {
-    status.code() == Code::DeadlineExceeded || causes(status).any(|cause| cause.is::<tonic::TimeoutExpired>())
+    status.code() == Code::DeadlineExceeded || has::<tonic::TimeoutExpired>(status)
 }
 
-fn causes(status: &Status) -> impl Iterator<Item = &(dyn Error + 'static)> {
-    std::iter::successors(status.source(), |&cause| cause.source())
+/// Whether an error of this type is among the sources.
+fn has<E: Error + 'static>(status: &Status) -> bool {
+    chain(status).any(|cause| cause.is::<E>())
 }
 
 /// A status in one line.
@@ -155,6 +156,19 @@ mod tests {
         ] {
             let said = error(code).of_read().to_string();
             assert!(said.starts_with("momento: ") && said.contains(words) && !said.contains('\n'), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_cache_that_is_not_trusted_is_hopeless_and_one_that_is_not_found_is_waited_for() {
+        for (reason, hopeless, cause, advice) in [
+            (Some(ConnectError::Certificate), true, StoreErrorCause::Misconfigured, "why"),
+            (Some(ConnectError::UnknownHost), false, StoreErrorCause::Unavailable, "is the endpoint right?"),
+            (None, false, StoreErrorCause::Unavailable, "why"),
+        ] {
+            let away = MomentoError::Away("why".to_owned(), reason).of_write();
+            assert_eq!((away.kind(), away.is_hopeless()), (StoreErrorKind::Unavailable, hopeless));
+            assert!(away.cause() == cause && away.to_string().contains(advice), "{away}");
         }
     }
 }

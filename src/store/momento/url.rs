@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{option_name, room_ttl};
+use crate::link::url::{self, is_loopback, name_and_query, no_option, options};
 
 /// The parts of `momento://CACHE[?endpoint=...&ttl=...]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,25 +42,18 @@ impl MomentoUrl {
     /// # Errors
     /// One line that says what is wrong and what would be right.
     pub(super) fn parse(url: &str) -> Result<Self> {
-        let rest = url.strip_prefix("momento://").ok_or("write momento://CACHE")?;
-        let (cache, query) = rest.split_once('?').unwrap_or((rest, ""));
-        if cache.contains('@') || query.contains('@') {
+        let (cache, query) = name_and_query(url, "momento://CACHE")?;
+        if url.contains('@') {
             return Err(KEY_IN_URL.to_owned());
         }
-        let cache = cache.strip_suffix('/').unwrap_or(cache);
         let (mut endpoint, mut ttl) = (Endpoint::OfTheKey, None);
-        for option in query.split('&').filter(|option| !option.is_empty()) {
-            let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        for option in options(query) {
+            let (name, value) = option?;
             match name {
-                "endpoint" => endpoint = Endpoint::parse(value)?,
-                "ttl" => ttl = Some(checked_ttl(value)?),
+                "endpoint" => endpoint = Endpoint::parse(&value)?,
+                "ttl" => ttl = Some(checked_ttl(&value)?),
                 _ if is_of_a_key(name) => return Err(KEY_IN_URL.to_owned()),
-                _ => {
-                    return Err(format!(
-                        "there is no option {}; the options are {OPTIONS}",
-                        option_name(name, value)
-                    ));
-                }
+                _ => return Err(no_option(name, &value, OPTIONS)),
             }
         }
         Ok(Self { cache: checked_cache(cache)?, endpoint, ttl })
@@ -106,7 +99,7 @@ pub(super) fn ttl(url: &MomentoUrl, flag: Option<Duration>) -> Result<Duration> 
 }
 
 fn checked_ttl(text: &str) -> Result<Duration> {
-    let ttl = room_ttl(text).map_err(|why| format!("ttl: {why}"))?;
+    let ttl = url::ttl(text)?;
     let fits = !ttl.is_zero() && ttl <= LONGEST_TTL;
     if fits { Ok(ttl) } else { Err("ttl: Momento keeps nothing for ever: write at most 24h".to_owned()) }
 }
@@ -127,17 +120,10 @@ fn is_of_a_key(name: &str) -> bool {
     ["key", "token", "auth", "secret", "password"].iter().any(|word| name.contains(word))
 }
 
-fn is_loopback(authority: &str) -> bool {
-    let host = match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    };
-    host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::url::testing::refuses;
 
     fn parsed(url: &str) -> MomentoUrl {
         MomentoUrl::parse(url).unwrap_or_else(|why| panic!("{url}: {why}"))
@@ -173,7 +159,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_without_a_key() {
-        for (url, part) in [
+        let refused = [
             ("momento:game", "write momento://CACHE"),
             ("momento://", "name is missing"),
             ("momento://?ttl=1h", "name is missing"),
@@ -192,9 +178,7 @@ mod tests {
             ("momento://game?endpoint=http://127.0.0.1.example.com", "this machine only"),
             ("momento://game?endpoint=ftp://host", "begins with https://"),
             ("momento://game?endpoint=https://host/path", "https://HOST:PORT"),
-        ] {
-            let why = MomentoUrl::parse(url).expect_err(url);
-            assert!(why.contains(part) && !why.contains("hunter2") && !why.contains('\n'), "{url}: {why}");
-        }
+        ];
+        refuses(MomentoUrl::parse, &refused);
     }
 }

@@ -139,8 +139,7 @@ impl Client {
         let hosts = &self.url.hosts;
         let no_primary =
             || format!("none of {hosts} is a primary, which takes writes (is replicaSet= its set's name?)");
-        let away = || self.health.why().unwrap_or_else(no_primary);
-        error.told(away, &self.url.login_database, !self.url.encrypted)
+        error.told(&self.health, no_primary, &self.url.login_database, !self.url.encrypted)
     }
 
     async fn prepare(&self) -> std::result::Result<RawDocuments, Error> {

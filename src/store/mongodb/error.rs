@@ -1,7 +1,13 @@
 use ::mongodb::error::{Error, ErrorKind, WriteFailure};
 
-use super::{error, health::in_words};
-use crate::store::{StoreError, StoreErrorCause, StoreErrorKind};
+use super::{
+    error,
+    health::{Clues, Health, in_words},
+};
+use crate::{
+    link::FIND_HOST,
+    store::{StoreError, StoreErrorCause, StoreErrorKind},
+};
 
 /// The purpose of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,10 +41,6 @@ const NOTHING_DONE: [i32; 12] = [2, 9, UNAUTHORIZED, 18, 20, 26, 59, 72, 73, 101
 /// Codes with which the server reports that it does not support a read concern: no replica set, or a store that
 /// only resembles MongoDB.
 const OTHER_LEVEL: [i32; 8] = [2, 9, 72, 115, 123, 148, 238, 303];
-/// Parts of messages whose errors last until the configuration changes.
-const HOPELESS: [&str; 3] = ["certificate", "wire version", "InvalidContentType"];
-/// Part of a message whose error may be temporary, or caused by the URL.
-const UNFOUND: &str = "failed to lookup address";
 /// The server is no primary, or does not know yet that it is one.
 const READ_ONLY: [i32; 3] = [10107, 13435, 13436];
 /// The disk is full.
@@ -61,17 +63,19 @@ impl MongoError {
         self.code().is_some_and(|code| OTHER_LEVEL.contains(&code))
     }
 
-    /// Converts the error. `away` explains why no server is reachable, `database` is where logins are looked
-    /// up, and `plain` means that the connection is not encrypted.
-    pub(super) fn told(self, away: impl FnOnce() -> String, database: &str, plain: bool) -> StoreError {
+    /// Converts the error. `health` and `no_primary` explain why no server is reachable, `database` is where logins
+    /// are looked up, and `plain` means that the connection is not encrypted.
+    pub(super) fn told(
+        self,
+        health: &Health,
+        no_primary: impl FnOnce() -> String,
+        database: &str,
+        plain: bool,
+    ) -> StoreError {
         let doubtful = self.is_doubtful();
         let kind = if doubtful { StoreErrorKind::OutcomeUnknown } else { StoreErrorKind::Unavailable };
         let (code, reason) = (self.code(), self.reason());
-        let because = |told: StoreError| match reason {
-            Some(reason) => told.because(reason),
-            None => told,
-        };
-        let Cause::Failed(failed) = self.cause else { return because(error(kind, "no answer in time")) };
+        let Cause::Failed(failed) = self.cause else { return error(kind, "no answer in time").because(reason) };
         let words = in_words(&failed);
         let told = match *failed.kind {
             _ if is_login(&failed, code) => {
@@ -83,14 +87,20 @@ impl MongoError {
                 let role = "give the URL a user with the role readWrite on the database";
                 error(kind, format!("the server does not allow it: {words}; {role}")).hopeless()
             }
-            ErrorKind::ServerSelection { .. } => hopeless_or_not(kind, broken(away(), plain)),
+            ErrorKind::ServerSelection { .. } => {
+                clued(kind, health.why().unwrap_or_else(no_primary), health.clues(), plain)
+            }
+            // The driver has only a text of the cause, which the monitoring has noticed, too.
+            ErrorKind::ConnectionPoolCleared { .. } => clued(kind, words, health.clues(), false),
             ErrorKind::InvalidArgument { .. } | ErrorKind::InvalidTlsConfig { .. } => {
                 error(kind, words).hopeless()
             }
-            ErrorKind::Io(_) => hopeless_or_not(kind, broken(format!("the connection broke: {words}"), plain)),
-            _ => hopeless_or_not(kind, words),
+            ErrorKind::Io(_) => {
+                clued(kind, format!("the connection broke: {words}"), Clues::of(&failed), plain)
+            }
+            _ => error(kind, words),
         };
-        because(told).with_source(failed)
+        told.because(reason).with_source(failed)
     }
 
     /// The cause, as far as the server's code tells.
@@ -148,18 +158,52 @@ fn is_login(failed: &Error, code: Option<i32>) -> bool {
         || code.is_some_and(|code| NO_LOGIN.contains(&code))
 }
 
-/// Adds a hint for an unencrypted connection that the server closed, because a server that expects TLS does
-/// that.
-fn broken(why: String, plain: bool) -> String {
-    let hint =
-        if plain && why.contains("unexpected end of file") { " (does the server want tls=true?)" } else { "" };
-    why + hint
+/// An error with advice for the operator, as far as there are clues.
+fn clued(kind: StoreErrorKind, mut why: String, clues: Clues, plain: bool) -> StoreError {
+    if plain && clues.closed {
+        why += " (does the server want tls=true?)";
+    }
+    if clues.unknown_host {
+        why = format!("{why}; {FIND_HOST}");
+    }
+    error(kind, why).hopeless_if(clues.hopeless)
 }
 
-fn hopeless_or_not(kind: StoreErrorKind, why: String) -> StoreError {
-    let hopeless = HOPELESS.iter().any(|words| why.contains(words));
-    let advice =
-        if why.contains(UNFOUND) { "; is the host in the URL right? waiting until it is found" } else { "" };
-    let told = error(kind, why + advice);
-    if hopeless { told.hopeless() } else { told }
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    fn told(failed: io::Error, plain: bool) -> StoreError {
+        let error = MongoError { doing: Doing::Reading, cause: Cause::Failed(failed.into()) };
+        error.told(&Health::default(), String::new, "game", plain)
+    }
+
+    #[test]
+    fn what_an_operator_must_change_is_hopeless_and_what_may_come_is_waited_for() {
+        let expired = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
+        let no_tls = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
+        for (failed, hopeless, words) in [
+            (io::Error::other(expired), true, "invalid peer certificate"),
+            (io::Error::other(no_tls), true, "InvalidContentType"),
+            (io::Error::other("failed to lookup address information: x"), false, FIND_HOST),
+            (io::ErrorKind::ConnectionRefused.into(), false, "the connection broke: connection refused"),
+        ] {
+            let said = told(failed, false);
+            assert_eq!(said.is_hopeless(), hopeless, "{said}");
+            assert!(said.to_string().contains(words), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_hangs_up_without_a_word_may_want_tls() {
+        let hint = |failed: io::Error, plain| told(failed, plain).to_string().contains("tls=true?");
+        let nothing = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        assert!(hint(nothing(), true) && !hint(nothing(), false));
+        assert!(
+            !hint(io::Error::new(io::ErrorKind::UnexpectedEof, "early eof"), true),
+            "it has said something"
+        );
+    }
 }

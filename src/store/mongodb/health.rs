@@ -1,16 +1,52 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io, ops::BitOr};
 
-use crate::model::one_line;
 use ::mongodb::{
     error::{Error, ErrorKind},
     event::sdam::SdamEvent,
 };
 use parking_lot::Mutex;
 
+use crate::{link::ConnectError, model::one_line};
+
 /// Why servers are unreachable, as reported by the driver's monitoring. One entry for each unreachable member
 /// of the replica set, of which there are at most 50.
 #[derive(Debug, Default)]
-pub(super) struct Health(Mutex<BTreeMap<String, String>>);
+pub(super) struct Health(Mutex<BTreeMap<String, (String, Clues)>>);
+
+/// What is known of why a server, or one of several, is not reached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Clues {
+    /// It lasts until the configuration changes.
+    pub(super) hopeless: bool,
+    pub(super) unknown_host: bool,
+    /// The server closed the connection without an answer, as one does that expects TLS.
+    pub(super) closed: bool,
+}
+
+impl Clues {
+    pub(super) fn of(error: &Error) -> Self {
+        let ErrorKind::Io(error) = error.kind.as_ref() else { return Self::default() };
+        let reason = ConnectError::of(&**error);
+        Self {
+            hopeless: matches!(reason, Some(ConnectError::Certificate | ConnectError::NoTls)),
+            unknown_host: reason == Some(ConnectError::UnknownHost),
+            // In the middle of an answer the driver wraps a text.
+            closed: error.kind() == io::ErrorKind::UnexpectedEof && error.get_ref().is_none(),
+        }
+    }
+}
+
+impl BitOr for Clues {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self {
+            hopeless: self.hopeless || other.hopeless,
+            unknown_host: self.unknown_host || other.unknown_host,
+            closed: self.closed || other.closed,
+        }
+    }
+}
 
 impl Health {
     /// Takes in a monitoring event. An outage is logged once, however long it lasts.
@@ -18,7 +54,8 @@ impl Health {
         match event {
             SdamEvent::ServerHeartbeatFailed(failed) => {
                 let (server, why) = (failed.server_address.to_string(), in_words(&failed.failure));
-                if self.0.lock().insert(server.clone(), why.clone()).is_none() {
+                let down = (why.clone(), Clues::of(&failed.failure));
+                if self.0.lock().insert(server.clone(), down).is_none() {
                     tracing::warn!(server, "{why}; trying again until it succeeds");
                 }
             }
@@ -36,8 +73,13 @@ impl Health {
     /// The unreachable servers and the reasons, in one line; `None` if there are none.
     pub(super) fn why(&self) -> Option<String> {
         let servers = self.0.lock();
-        let lines: Vec<_> = servers.iter().map(|(server, why)| format!("{server}: {why}")).collect();
+        let lines: Vec<_> = servers.iter().map(|(server, (why, _))| format!("{server}: {why}")).collect();
         (!lines.is_empty()).then(|| format!("cannot connect to {}", lines.join("; ")))
+    }
+
+    /// What is known of all unreachable servers.
+    pub(super) fn clues(&self) -> Clues {
+        self.0.lock().values().fold(Clues::default(), |all, (_, clues)| all | *clues)
     }
 }
 

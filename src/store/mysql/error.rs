@@ -1,28 +1,38 @@
-use mysql_async::{Error, IoError, ServerError};
+use mysql_async::{DriverError, Error, IoError, ServerError};
 
 use super::error;
-use crate::model::one_line;
-use crate::store::{StoreError, StoreErrorCause, StoreErrorKind};
+use crate::{
+    link::{
+        ConnectError, FIND_HOST,
+        texts::{self, Author, Meaning},
+    },
+    model::one_line,
+    store::{StoreError, StoreErrorCause, StoreErrorKind},
+};
 
 pub(super) type Asked<T> = Result<T, MysqlError>;
 
 /// A packet that was not answered completely.
 #[derive(Debug)]
 pub(super) enum MysqlError {
-    /// The packet was not sent, with the reason.
-    Away {
-        why: String,
-        /// Whether the error lasts until the configuration changes.
-        hopeless: bool,
-        /// The cause, as far as the server's code tells.
-        cause: Option<StoreErrorCause>,
-    },
+    /// The packet was not sent.
+    Away(Away),
     /// The server refused the statement at this index of the packet and executed none after it.
     Refused { at: usize, refused: ServerError },
     /// The packet was sent, and then the connection broke.
     Lost(Error),
     /// The packet was sent, and the answer timed out.
     Late(String),
+}
+
+/// Why a packet was not sent.
+#[derive(Debug, Clone)]
+pub(super) struct Away {
+    pub(super) why: String,
+    /// Whether the error lasts until the configuration changes.
+    hopeless: bool,
+    /// The cause, as far as the server's code tells.
+    cause: Option<StoreErrorCause>,
 }
 
 /// Error codes of the server. MySQL, MariaDB and TiDB share them unless noted otherwise.
@@ -50,57 +60,49 @@ pub(super) mod code {
     pub(super) const FORBIDDEN: [u16; 8] = [1044, 1130, 1142, 1143, 1227, 1251, 1275, 1698];
 }
 
-/// Parts of messages whose errors last until the configuration changes, such as a wrong server name or
-/// certificate.
-const HOPELESS: [&str; 3] = ["certificate", "does not have this capability", "authentication plugin"];
-/// Part of a message whose error may be temporary, or caused by the URL.
-const UNFOUND: &str = "failed to lookup address";
-
 impl MysqlError {
-    /// Whether waiting for a lock timed out. TiDB's built-in store reports it with a message of its own.
+    /// Whether waiting for a lock timed out.
     pub(super) fn is_lock_wait(&self) -> bool {
         let waited = |refused: &ServerError| {
-            refused.code == code::LOCK_WAIT || refused.message.contains("lock wait timeout")
+            refused.code == code::LOCK_WAIT
+                || texts::meaning(Author::TiDb, &refused.message) == Some(Meaning::LockWait)
         };
         matches!(self, Self::Refused { refused, .. } if waited(refused))
     }
 
     pub(super) fn away(why: impl Into<String>) -> Self {
-        Self::Away { why: why.into(), hopeless: false, cause: None }
+        Self::Away(Away { why: why.into(), hopeless: false, cause: None })
     }
 
     pub(super) fn hopeless(why: impl Into<String>) -> Self {
-        Self::Away { why: why.into(), hopeless: true, cause: Some(StoreErrorCause::Misconfigured) }
+        Self::Away(Away { why: why.into(), hopeless: true, cause: Some(StoreErrorCause::Misconfigured) })
     }
 
     /// The error of a failed connection attempt.
     pub(super) fn at_the_door(address: &str, database: &str, failed: &Error) -> Self {
         let (why, hopeless, cause) = match failed {
             Error::Server(refused) => (said(refused, database), is_hopeless(refused), cause(refused)),
-            Error::Driver(mysql_async::DriverError::NoClientSslFlagFromServer) => {
+            Error::Driver(DriverError::NoClientSslFlagFromServer) => {
                 ("the server has no TLS; leave out tls=true and tls_ca".to_owned(), true, None)
             }
-            failed => {
-                let why = in_words(failed);
-                let hopeless = HOPELESS.iter().any(|words| why.contains(words));
-                let unfound = why.contains(UNFOUND);
-                let advice =
-                    if unfound { "; is the host in the URL right? waiting until it is found" } else { "" };
-                (why + advice, hopeless, None)
-            }
+            Error::Driver(DriverError::UnknownAuthPlugin { .. }) => (in_words(failed), true, None),
+            failed => match ConnectError::of(failed) {
+                Some(ConnectError::UnknownHost) => (format!("{}; {FIND_HOST}", in_words(failed)), false, None),
+                reason => (in_words(failed), reason == Some(ConnectError::Certificate), None),
+            },
         };
-        Self::Away { why: format!("cannot connect to {address}: {why}"), hopeless, cause }
+        Self::Away(Away { why: format!("cannot connect to {address}: {why}"), hopeless, cause })
     }
 
     /// The error of a request on a new connection, before any call was sent.
     pub(super) fn before_the_call(self, address: &str) -> Self {
         let (why, hopeless, cause) = match self {
-            Self::Away { why, hopeless, cause } => (why, hopeless, cause),
+            Self::Away(Away { why, hopeless, cause }) => (why, hopeless, cause),
             Self::Refused { refused, .. } => (said(&refused, ""), is_hopeless(&refused), cause(&refused)),
             Self::Lost(lost) => (in_words(&lost), false, None),
             Self::Late(why) => (why, false, Some(StoreErrorCause::NotAnswered)),
         };
-        Self::Away { why: format!("cannot use the database at {address}: {why}"), hopeless, cause }
+        Self::Away(Away { why: format!("cannot use the database at {address}: {why}"), hopeless, cause })
     }
 
     /// The error of a transaction whose statement `commit` is its COMMIT.
@@ -130,9 +132,8 @@ impl MysqlError {
 impl From<MysqlError> for StoreError {
     fn from(failed: MysqlError) -> Self {
         match failed {
-            MysqlError::Away { why, hopeless, cause } => {
-                let away = because(error(StoreErrorKind::Unavailable, why), cause);
-                if hopeless { away.hopeless() } else { away }
+            MysqlError::Away(Away { why, hopeless, cause }) => {
+                error(StoreErrorKind::Unavailable, why).because(cause).hopeless_if(hopeless)
             }
             MysqlError::Refused { refused, .. } => refusal(StoreErrorKind::Unavailable, refused),
             MysqlError::Lost(lost) => {
@@ -149,13 +150,6 @@ impl From<MysqlError> for StoreError {
 /// Whether a concurrent transaction won and this one did nothing, even if its COMMIT failed.
 fn came_second(code: u16) -> bool {
     matches!(code, code::DUPLICATE | code::DEADLOCK) || code::CONFLICTS.contains(&code)
-}
-
-fn because(error: StoreError, cause: Option<StoreErrorCause>) -> StoreError {
-    match cause {
-        Some(cause) => error.because(cause),
-        None => error,
-    }
 }
 
 /// The cause, as far as the server's code tells.
@@ -179,9 +173,10 @@ fn is_hopeless(refused: &ServerError) -> bool {
 }
 
 fn refusal(kind: StoreErrorKind, refused: ServerError) -> StoreError {
-    let refusal = error(kind, said(&refused, "")).with_source(Error::Server(refused.clone()));
-    let refusal = because(refusal, cause(&refused));
-    if is_hopeless(&refused) { refusal.hopeless() } else { refusal }
+    error(kind, said(&refused, ""))
+        .because(cause(&refused))
+        .hopeless_if(is_hopeless(&refused))
+        .with_source(Error::Server(refused))
 }
 
 /// The server's message in one line, with advice.
@@ -215,6 +210,8 @@ fn in_words(error: &Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     const COMMIT: usize = 5;
@@ -262,6 +259,24 @@ mod tests {
             let refused = ServerError { code, message: "no".to_owned(), state: "HY000".to_owned() };
             let door = MysqlError::at_the_door("h:1", "game", &Error::Server(refused));
             assert_eq!(StoreError::from(door).cause(), cause, "{code} at the door");
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_not_trusted_is_hopeless_and_one_that_is_not_found_is_waited_for() {
+        let untrusted = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let plugin = DriverError::UnknownAuthPlugin { name: "ed25519".to_owned() };
+        for (failed, hopeless, words) in [
+            (Error::from(untrusted.clone()), true, "invalid peer certificate"),
+            (io::Error::other(untrusted).into(), true, "invalid peer certificate"),
+            (plugin.into(), true, "ed25519"),
+            (DriverError::NoClientSslFlagFromServer.into(), true, "leave out tls=true"),
+            (io::Error::other("failed to lookup address information: x").into(), false, FIND_HOST),
+            (io::Error::from(io::ErrorKind::ConnectionRefused).into(), false, "refused"),
+        ] {
+            let said = StoreError::from(MysqlError::at_the_door("h:1", "game", &failed));
+            assert_eq!(said.is_hopeless(), hopeless, "{said}");
+            assert!(said.to_string().contains(words), "{said}");
         }
     }
 

@@ -9,14 +9,16 @@ use tokio::{
 
 use super::{
     connector::Connector,
-    error::{Asked, MysqlError},
+    error::{Asked, Away, MysqlError},
     idle::Idle,
     packet::{Answer, BEGIN, SNAPSHOT},
     pooled_conn::PooledConn,
     url::UrlOptions,
 };
-use crate::model::{Backoff, jittered};
-use crate::store::{Result, StoreErrorCause};
+use crate::{
+    model::{Backoff, jittered},
+    store::Result,
+};
 
 /// The connection pool. Connections are opened on demand.
 pub(super) struct Pool {
@@ -34,9 +36,7 @@ pub(super) struct Pool {
 struct Shut {
     until: Instant,
     backoff: Backoff,
-    why: String,
-    hopeless: bool,
-    cause: Option<StoreErrorCause>,
+    away: Away,
 }
 
 /// The backoff between attempts to connect doubles from the first value to the longest, with jitter.
@@ -102,7 +102,7 @@ impl Pool {
 
     async fn connect(&self) -> Asked<Conn> {
         if let Some(shut) = self.shut.lock().as_ref().filter(|shut| shut.until > Instant::now()) {
-            return Err(MysqlError::Away { why: shut.why.clone(), hopeless: shut.hopeless, cause: shut.cause });
+            return Err(MysqlError::Away(shut.away.clone()));
         }
         let outcome = self.connector.connect().await;
         self.note(&outcome);
@@ -118,13 +118,13 @@ impl Pool {
                     tracing::info!(server = %self.connector.address, "connected again");
                 }
             }
-            Err(MysqlError::Away { why, hopeless, cause }) => {
+            Err(MysqlError::Away(away)) => {
                 if failed_before.is_none() {
-                    tracing::warn!(server = %self.connector.address, "{why}; trying again with the next call");
+                    tracing::warn!(server = %self.connector.address, "{}; trying again with the next call", away.why);
                 }
                 let mut backoff = failed_before.unwrap_or(Backoff::new(FIRST_PAUSE, LONGEST_PAUSE));
                 let until = Instant::now() + jittered(backoff.next_pause(), fastrand::f64());
-                *shut = Some(Shut { until, backoff, why: why.clone(), hopeless: *hopeless, cause: *cause });
+                *shut = Some(Shut { until, backoff, away: away.clone() });
             }
             Err(_) => {}
         }

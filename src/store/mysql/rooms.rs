@@ -1,23 +1,12 @@
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::time::Duration;
 
 use tokio::time::sleep;
 
 use super::{error, pool::Pool, row::Cells, transaction::Transaction};
 use crate::{
     model::{Millis, RoomName},
-    store::{Result, StoreErrorKind},
+    store::{Result, StoreErrorKind, expiry::note_if_used_at},
 };
-
-/// The minimum time between sweeps, in milliseconds. Expired rooms only accumulate while something is created,
-/// so creations trigger the sweep.
-const SWEEP_EVERY: Millis = 60_000;
-
-/// The minimum time between writes of a room's last use, in milliseconds, so that not every call writes. A room
-/// expires that much later.
-const NOTED_EVERY: Millis = 60_000;
 
 /// Maximum number of expired rooms read at once.
 const ROOMS_AT_ONCE: usize = 64;
@@ -25,33 +14,6 @@ const ROOMS_AT_ONCE: usize = 64;
 /// How often a removal is retried after a conflict, and the longest backoff.
 const TRIES: u32 = 16;
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
-
-/// The expiry of rooms.
-pub(super) struct Expiry {
-    ttl: Option<Millis>,
-    swept_at: AtomicU64,
-}
-
-impl Expiry {
-    pub(super) fn new(ttl: Option<Duration>) -> Self {
-        Self { ttl: ttl.map(|ttl| ttl.as_millis() as Millis), swept_at: AtomicU64::new(0) }
-    }
-
-    pub(super) fn ttl(&self) -> Option<Duration> {
-        self.ttl.map(Duration::from_millis)
-    }
-
-    /// If a sweep is due: the time at or before which a room must have been noted last to expire.
-    pub(super) fn due(&self, now: Millis) -> Option<Millis> {
-        let before = now.checked_sub(self.ttl?)?.checked_sub(NOTED_EVERY)?;
-        let last = self.swept_at.load(Ordering::Relaxed);
-        if now < last.saturating_add(SWEEP_EVERY) {
-            return None;
-        }
-        self.swept_at.store(now, Ordering::Relaxed);
-        Some(before)
-    }
-}
 
 /// Creates the room if necessary, and records that it is in use.
 pub(super) fn enter(room: &RoomName, now: Millis) -> String {
@@ -63,11 +25,11 @@ pub(super) fn enter(room: &RoomName, now: Millis) -> String {
 
 /// Records that the room is in use, unless that was recorded recently.
 pub(super) fn used(room: &RoomName, now: Millis, used_at: Option<Millis>) -> Option<String> {
-    used_at?.checked_add(NOTED_EVERY).is_some_and(|due| due <= now).then(|| note(room, now))
+    (used_at? <= note_if_used_at(now)).then(|| note(room, now))
 }
 
 fn note(room: &RoomName, now: Millis) -> String {
-    let before = now.saturating_sub(NOTED_EVERY);
+    let before = note_if_used_at(now);
     format!("UPDATE asset_arbiter_rooms SET used_at = {now} WHERE room = '{room}' AND used_at <= {before}")
 }
 

@@ -8,13 +8,9 @@ use crate::{
     store::Result,
 };
 
-/// Reads assets and writes them on the condition that they are unchanged.
-///
-/// # Errors
-/// A failed read is `Unavailable`. So is a write that certainly did nothing; any other failed write is
-/// `OutcomeUnknown`.
+/// The limits of a driver, and what it does with whole rooms.
 #[async_trait]
-pub(in crate::store) trait RecordStore: Send + Sync + 'static {
+pub(in crate::store) trait Backend: Send + Sync + 'static {
     /// The store's name in errors.
     const NAME: &'static str;
     /// Maximum units of one asset.
@@ -24,9 +20,26 @@ pub(in crate::store) trait RecordStore: Send + Sync + 'static {
     /// Whether the store knows for sure that an asset was never created. If false, a select creates no asset.
     const SELECT_CREATES: bool = true;
 
-    /// How long an unused room is kept.
+    /// As in [`Store`](crate::store::Store).
     fn room_ttl(&self) -> Option<Duration>;
 
+    /// As in [`Store`](crate::store::Store).
+    async fn remove_room(&self, room: &RoomName) -> Result<()>;
+
+    /// As in [`Store`](crate::store::Store).
+    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()>;
+
+    /// As in [`Store`](crate::store::Store).
+    async fn ping(&self) -> Result<()>;
+}
+
+/// Reads assets and writes them on the condition that they are unchanged.
+///
+/// # Errors
+/// A failed read is `Unavailable`. So is a write that certainly did nothing; any other failed write is
+/// `OutcomeUnknown`.
+#[async_trait]
+pub(in crate::store) trait RecordStore: Backend {
     /// What a write needs from the preceding read, such as an open transaction. Dropping it writes nothing.
     type Seen: Send;
 
@@ -65,13 +78,4 @@ pub(in crate::store) trait RecordStore: Send + Sync + 'static {
 
     /// As in [`Store`].
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>>;
-
-    /// As in [`Store`].
-    async fn remove_room(&self, room: &RoomName) -> Result<()>;
-
-    /// As in [`Store`].
-    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()>;
-
-    /// As in [`Store`].
-    async fn ping(&self) -> Result<()>;
 }

@@ -1,6 +1,11 @@
+use redis::ServerError;
+
 use super::error;
 use crate::{
-    link::redis::{RedisError, advice, with_advice},
+    link::{
+        redis::{Away, Reason, RedisError, meaning},
+        texts::Meaning,
+    },
     store::{StoreError, StoreErrorCause, StoreErrorKind},
 };
 
@@ -28,83 +33,77 @@ const NOTHING_DONE: [&str; 17] = [
 /// The advice if the user lacks a permission that only the store needs.
 const MAY_NOT: &str = "let this user run scripts on all keys of the prefix";
 
-/// How Redis and Valkey report a command in a script that the user may not run.
-const USER_MAY_NOT: [&str; 2] = ["The user executing the script can't", "ACL failure in script"];
-
 impl From<RedisError> for StoreError {
     fn from(failed: RedisError) -> Self {
-        let said = failed.to_string();
+        let kind = match &failed {
+            RedisError::Away(_) => StoreErrorKind::Unavailable,
+            RedisError::Refused(refused) if did_nothing(refused) => StoreErrorKind::Unavailable,
+            _ => StoreErrorKind::OutcomeUnknown,
+        };
+        let (said, hopeless) = failed.advised(MAY_NOT);
+        let told = error(kind, said).because(cause(&failed)).hopeless_if(hopeless);
         match failed {
-            RedisError::Away(why) => {
-                // After the address comes the server's message, or our description of it.
-                let cause = why.split_once(": ").and_then(|(_, said)| cause(said));
-                with_cause(mended(StoreErrorKind::Unavailable, why), cause)
-            }
-            RedisError::Lost(lost) => error(StoreErrorKind::OutcomeUnknown, said).with_source(lost),
-            RedisError::Refused(refused) => {
-                let details = refused.details().unwrap_or_default();
-                let known =
-                    NOTHING_DONE.contains(&refused.code()) || details.trim().starts_with("unknown command");
-                let kind = if known { StoreErrorKind::Unavailable } else { StoreErrorKind::OutcomeUnknown };
-                let cause = cause(&format!("{} {details}", refused.code()));
-                with_cause(mended(kind, said), cause).with_source(refused)
-            }
-            RedisError::NotReplicated { .. } => {
-                error(StoreErrorKind::OutcomeUnknown, said).because(StoreErrorCause::NotReplicated)
-            }
+            RedisError::Lost(lost) => told.with_source(lost),
+            RedisError::Refused(refused) => told.with_source(refused),
+            RedisError::Away(_) | RedisError::NotReplicated { .. } => told,
         }
     }
 }
 
-/// Appends advice for the operator, if there is any.
-fn mended(kind: StoreErrorKind, why: String) -> StoreError {
-    let may_not = user_may_not(&why).then_some(MAY_NOT);
-    match advice(&why, MAY_NOT).or(may_not) {
-        Some(advice) => error(kind, format!("{why}; {advice}")).hopeless(),
-        None => error(kind, with_advice(why)),
-    }
+fn did_nothing(refused: &ServerError) -> bool {
+    // The name of a command that a script calls comes later in the text.
+    let unknown = |details: &str| details.trim().starts_with("unknown command");
+    NOTHING_DONE.contains(&refused.code()) || refused.details().is_some_and(unknown)
 }
 
-fn user_may_not(said: &str) -> bool {
-    USER_MAY_NOT.iter().any(|words| said.contains(words))
-}
-
-fn with_cause(error: StoreError, cause: Option<StoreErrorCause>) -> StoreError {
-    match cause {
-        Some(cause) => error.because(cause),
-        None => error,
-    }
-}
-
-/// The cause of a server error, by its code. Errors with other codes may be temporary.
-fn cause(said: &str) -> Option<StoreErrorCause> {
+/// The cause, as far as it is known. Other errors may be temporary.
+fn cause(failed: &RedisError) -> Option<StoreErrorCause> {
     use StoreErrorCause::{Misconfigured, NoPermission, NotReplicated, OutOfMemory, ReadOnly};
-    let cause = match said.split_whitespace().next()? {
-        "OOM" => OutOfMemory,
-        "NOAUTH" | "NOPERM" | "WRONGPASS" => NoPermission,
-        "READONLY" => ReadOnly,
-        "NOREPLICAS" => NotReplicated,
-        "MISCONF" => Misconfigured,
-        _ if user_may_not(said) || said.contains("without any password") => NoPermission,
-        _ if said.starts_with("it is a replica") => ReadOnly,
-        _ if said.contains("nknown command") || said.contains("Unknown Redis command") => Misconfigured,
-        _ if said.contains("DB index is out of range") => Misconfigured,
-        _ => return None,
-    };
-    Some(cause)
+    match failed {
+        RedisError::NotReplicated { .. } => return Some(NotReplicated),
+        RedisError::Away(Away { reason: Reason::Replica, .. }) => return Some(ReadOnly),
+        _ => {}
+    }
+    let refused = failed.refused()?;
+    match refused.code() {
+        "OOM" => Some(OutOfMemory),
+        "NOAUTH" | "NOPERM" | "WRONGPASS" => Some(NoPermission),
+        "READONLY" => Some(ReadOnly),
+        "NOREPLICAS" => Some(NotReplicated),
+        "MISCONF" => Some(Misconfigured),
+        _ => match meaning(refused)? {
+            Meaning::NoPermissionForScript | Meaning::NoPasswordSet => Some(NoPermission),
+            Meaning::NoSentinel
+            | Meaning::NoCommand
+            | Meaning::NoCommandForScript
+            | Meaning::NoSuchDatabase => Some(Misconfigured),
+            _ => None,
+        },
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use redis::{ErrorKind, Value, parse_redis_value};
 
     use super::*;
 
+    fn answer(line: &str) -> ServerError {
+        match parse_redis_value(format!("-{line}\r\n").as_bytes()) {
+            Ok(Value::ServerError(refused)) => refused,
+            other => panic!("{line} is no error but {other:?}"),
+        }
+    }
+
     fn refused(line: &str) -> StoreError {
-        let Ok(Value::ServerError(refused)) = parse_redis_value(format!("-{line}\r\n").as_bytes()) else {
-            panic!("{line} is no error")
-        };
-        RedisError::Refused(refused).into()
+        RedisError::Refused(answer(line)).into()
+    }
+
+    /// The server is away, because of this.
+    fn away(why: impl Into<Away>) -> StoreError {
+        RedisError::Away(why.into().when("cannot connect to OOM:1")).into()
     }
 
     #[test]
@@ -137,9 +136,9 @@ mod tests {
         assert_eq!(StoreError::from(lost).kind(), StoreErrorKind::OutcomeUnknown);
         let few = RedisError::NotReplicated { acknowledged: 1, wanted: 2 };
         assert_eq!(StoreError::from(few).kind(), StoreErrorKind::OutcomeUnknown);
-        let away = StoreError::from(RedisError::Away("nobody is there".to_owned()));
-        assert_eq!((away.kind(), away.is_hopeless()), (StoreErrorKind::Unavailable, false));
-        let wrong = StoreError::from(RedisError::Away("WRONGPASS no".to_owned()));
+        let nobody = away(Away::new("nobody is there"));
+        assert_eq!((nobody.kind(), nobody.is_hopeless()), (StoreErrorKind::Unavailable, false));
+        let wrong = away(answer("WRONGPASS no"));
         assert_eq!((wrong.kind(), wrong.is_hopeless()), (StoreErrorKind::Unavailable, true));
     }
 
@@ -161,10 +160,10 @@ mod tests {
         ] {
             assert_eq!(refused(line).cause(), cause, "{line}");
         }
-        let away = |why: &str| StoreError::from(RedisError::Away(format!("cannot connect to OOM:1: {why}")));
-        assert_eq!(away("it is a replica; name the primary").cause(), StoreErrorCause::ReadOnly);
-        assert_eq!(away("WRONGPASS invalid").cause(), StoreErrorCause::NoPermission);
-        assert_eq!(away("Connection refused").cause(), StoreErrorCause::Unavailable);
+        let replica = Away { reason: Reason::Replica, ..Away::new("it is a replica; name the primary") };
+        assert_eq!(away(replica).cause(), StoreErrorCause::ReadOnly);
+        assert_eq!(away(answer("WRONGPASS invalid")).cause(), StoreErrorCause::NoPermission);
+        assert_eq!(away(Away::new("Connection refused")).cause(), StoreErrorCause::Unavailable);
     }
 
     #[test]
@@ -178,9 +177,8 @@ mod tests {
             assert!(said.is_hopeless() && said.to_string().contains(advice), "{said}");
             assert!(!said.to_string().contains("c0ffee"), "{said}");
         }
-        let away = |why: &str| StoreError::from(RedisError::Away(format!("cannot connect to a:1: {why}")));
-        assert!(away("ERR DB index is out of range").is_hopeless());
-        let unfound = away("failed to lookup address information: Name or service not known");
+        assert!(away(answer("ERR DB index is out of range")).is_hopeless());
+        let unfound = away(io::Error::other("failed to lookup address information: Name or service not known"));
         assert!(!unfound.is_hopeless() && unfound.to_string().contains("is the host in the URL right?"));
     }
 

@@ -15,8 +15,8 @@ use crate::{
     model::{AssetName, Millis, RoomName, Units},
     store::{
         Result, Store,
-        document::{Document, DocumentBackend, Documents},
-        optimistic::{Change, Optimistic},
+        document::{Document, DocumentBackend},
+        optimistic::{Backend, Change, Optimistic},
     },
 };
 
@@ -40,7 +40,7 @@ impl<const GRANTS: usize> InMemory<GRANTS> {
     }
 
     pub(super) fn store() -> Arc<dyn Store> {
-        Arc::new(Optimistic::new(Documents(Arc::new(Self::new()))))
+        Arc::new(Optimistic::new(Arc::new(Self::new())))
     }
 }
 
@@ -52,17 +52,33 @@ async fn wait() {
 }
 
 #[async_trait]
-impl<const GRANTS: usize> DocumentBackend for Arc<InMemory<GRANTS>> {
+impl<const GRANTS: usize> Backend for Arc<InMemory<GRANTS>> {
     const NAME: &'static str = "documents";
     const MOST_UNITS: Units = MOST;
     const SELECT_CREATES: bool = true;
     const MOST_GRANTS: usize = GRANTS;
 
-    type Seen = Option<String>;
-
     fn room_ttl(&self) -> Option<Duration> {
         None
     }
+
+    async fn remove_room(&self, room: &RoomName) -> Result<()> {
+        self.rooms.lock().remove(room);
+        Ok(())
+    }
+
+    async fn touch(&self, _room: &RoomName, _now: Millis) -> Result<()> {
+        Ok(())
+    }
+
+    async fn ping(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl<const GRANTS: usize> DocumentBackend for Arc<InMemory<GRANTS>> {
+    type Seen = Option<String>;
 
     async fn load(&self, room: &RoomName, asset: &AssetName) -> Result<(Option<Document>, Self::Seen)> {
         wait().await;
@@ -102,19 +118,6 @@ impl<const GRANTS: usize> DocumentBackend for Arc<InMemory<GRANTS>> {
         let rooms = self.rooms.lock();
         let assets = rooms.get(room).into_iter().flatten().rev();
         Ok(assets.map(|(asset, text)| (asset.clone(), parsed(text))).collect())
-    }
-
-    async fn remove_room(&self, room: &RoomName) -> Result<()> {
-        self.rooms.lock().remove(room);
-        Ok(())
-    }
-
-    async fn touch(&self, _room: &RoomName, _now: Millis) -> Result<()> {
-        Ok(())
-    }
-
-    async fn ping(&self) -> Result<()> {
-        Ok(())
     }
 }
 

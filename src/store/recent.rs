@@ -3,13 +3,13 @@ use std::{collections::HashMap, hash::Hash, time::Duration};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// Remembers what was done recently and need not be repeated yet.
+/// Remembers what happened recently.
 pub(super) struct Recent<K> {
     lasts: Duration,
     done: Mutex<HashMap<K, Instant>>,
 }
 
-/// Maximum number of entries, about 3 MB. A forgotten entry only causes a repetition.
+/// Maximum number of entries, about 3 MB. To forget one too early does no harm.
 const REMEMBERED: usize = 16_384;
 
 impl<K: Eq + Hash> Recent<K> {
