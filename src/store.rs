@@ -11,7 +11,10 @@ mod drivers;
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
 mod error;
+#[cfg(any(test, feature = "test-util"))]
 pub mod faulty;
+#[cfg(feature = "test-util")]
+pub(crate) mod fuzzing;
 mod memory;
 #[cfg(feature = "momento")]
 mod momento;

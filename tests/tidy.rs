@@ -2,6 +2,7 @@
 
 mod house;
 
+#[cfg(feature = "bots")]
 use std::process::Command;
 
 use asset_arbiter::{bus, store};
@@ -50,6 +51,7 @@ fn the_readme_lists_every_driver() {
     }
 }
 
+#[cfg(feature = "bots")]
 #[test]
 fn the_readme_lists_every_flag() {
     let (serve, bots) = (help("serve"), help("bots"));
@@ -97,6 +99,7 @@ fn rust() -> Vec<File> {
     rust
 }
 
+#[cfg(feature = "bots")]
 fn help(command: &str) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_asset-arbiter")).args([command, "--help"]).output();
     String::from_utf8(output.expect("the binary runs").stdout).expect("help is text")

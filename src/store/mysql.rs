@@ -10,6 +10,8 @@
 mod connector;
 mod contested;
 mod error;
+#[cfg(feature = "test-util")]
+pub(super) mod fuzzing;
 mod idle;
 mod packet;
 mod pool;
