@@ -2,7 +2,6 @@
 
 mod house;
 
-#[cfg(feature = "bots")]
 use std::process::Command;
 
 use asset_arbiter::{bus, store};
@@ -65,6 +64,22 @@ fn the_changelog_names_the_version() {
 }
 
 #[test]
+fn the_release_notes_are_the_changelog_of_one_version() {
+    let notes = |version: &str| {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/.ci/release-notes");
+        Command::new("bash").args([script, version]).output().expect("bash runs")
+    };
+    let (changelog, version) = (read("CHANGELOG.md"), env!("CARGO_PKG_VERSION"));
+    let output = notes(version);
+    let text = String::from_utf8(output.stdout).expect("notes are text");
+    assert!(output.status.success() && changelog.contains(text.trim()), "{text}");
+    assert!(text.lines().all(|line| !line.starts_with("## ")) && !text.trim().is_empty(), "{text}");
+    let next = changelog.split_once(text.trim()).map(|(_, rest)| rest.trim_start());
+    assert!(next.is_some_and(|rest| rest.is_empty() || rest.starts_with("## ")), "the notes end early");
+    assert_eq!(notes("0.0.999").status.code(), Some(1), "a version that is not there");
+}
+
+#[test]
 fn no_function_is_long() {
     assert_tidy(rust().iter().flat_map(style::functions));
 }
@@ -120,6 +135,7 @@ fn an_import_that_points_up_is_refused() {
         ("src/bus/local.rs", "use super::super::store::Store;"),
         ("src/arbiter/room.rs", "fn f(x: crate::server::App) {}"),
         ("src/server/ws.rs", "use crate::bots;"),
+        ("src/store/memory.rs", "use crate::fuzzing::url;"),
         ("src/server/ws.rs", "use crate::{\n    model::X,\n    store::Store,\n};"),
         ("src/bots.rs", "use crate :: server :: App;"),
         ("src/bots.rs", "#[cfg(test)]\nmod tests {\n    use crate::arbiter::Arbiter;\n}"),
