@@ -20,9 +20,9 @@ use proptest::{
 /// Maximum length of arbitrary bytes.
 const LONGEST: usize = 300;
 /// Arbitrary inputs of each target.
-const ARBITRARY: u32 = 6000;
+const ARBITRARY: u32 = 10_000;
 /// Changed seeds of each target.
-const MUTATED: u32 = 20_000;
+const MUTATED: u32 = 40_000;
 /// Maximum number of changes to a seed.
 const CHANGES: usize = 6;
 
@@ -127,6 +127,25 @@ fn no_decoder_panics_on_changed_valid_bytes() {
         let valid = run(target, MUTATED, &mutated(seeds(target)));
         assert!(valid > 0, "{}: no change left a seed valid, so nothing was decoded", target.name);
         assert!(valid < MUTATED as usize, "{}: no change made a seed invalid", target.name);
+    }
+}
+
+#[test]
+fn no_decoder_panics_on_a_special_byte_anywhere_in_valid_bytes() {
+    for target in TARGETS {
+        for seed in seeds(target) {
+            for (at, special) in
+                (0..seed.len()).flat_map(|at| SPECIAL.iter().map(move |special| (at, *special)))
+            {
+                let (mut changed, mut longer) = (seed.clone(), seed.clone());
+                changed[at] = special;
+                longer.insert(at + 1, special);
+                for bytes in [changed, longer] {
+                    let outcome = catch_unwind(|| (target.run)(&bytes));
+                    assert!(outcome.is_ok(), "{} panics on {}", target.name, bytes.escape_ascii());
+                }
+            }
+        }
     }
 }
 

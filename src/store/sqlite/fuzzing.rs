@@ -27,7 +27,7 @@ pub fn sqlite_value(bytes: &[u8]) -> bool {
         b'b' => ValueRef::Blob(rest),
         _ => ValueRef::Null,
     };
-    DB.with(|db| select(db, value, |row| Ok(read(row, value)))).expect("a value is selected")
+    DB.with(|db| select(db, value, |row| Ok(read(row, row.get_ref(0)?)))).expect("a value is selected")
 }
 
 fn select<T>(
