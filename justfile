@@ -28,6 +28,20 @@ conformance seeds="5000":
 simulation seeds="50000":
     SEEDS={{seeds}} cargo test --release --test simulation
 
+# Lets a fuzzer try a decoder until it is stopped; `just fuzz url`. Needs a nightly toolchain and cargo-fuzz.
+fuzz target *flags:
+    cp Cargo.lock fuzz/Cargo.lock
+    mkdir -p fuzz/corpus/{{target}}
+    cargo +nightly fuzz run {{target}} fuzz/corpus/{{target}} fuzz/seeds/{{target}} {{flags}}
+
+# Checks licences, sources and advisories of the libraries. Needs cargo-deny.
+deny:
+    cargo deny check
+
+# Prints what the changelog says of a version.
+notes version:
+    .ci/release-notes {{version}}
+
 # Formats the code.
 fmt:
     cargo fmt

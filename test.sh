@@ -14,6 +14,9 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$CACHE/target}
 # What the browser library promises to run on besides pages.
 NODE_OLDEST=20
 NODE_NEWER=22.23.3
+# Cargo's commands that do not come with Rust.
+DENY=0.20.2
+HACK=0.6.45
 
 PATH=$PATH:$HOME/.cargo/bin
 # Counting reads plain text.
@@ -39,7 +42,11 @@ main() {
   step 'cargo fmt' cargo fmt --check
   step 'clippy, all features' cargo clippy --locked --features full --all-targets -- -D warnings
   step 'clippy' cargo clippy --locked --all-targets -- -D warnings
-  step 'clippy, no features' cargo clippy --locked --no-default-features -- -D warnings
+  # Without features, too. Those that hold others are above.
+  step 'clippy, each feature' cargo hack clippy --locked --each-feature --exclude-features default,full --exclude-all-features \
+    -- -D warnings
+  RUSTDOCFLAGS='-D warnings' step 'cargo doc' cargo doc --locked --no-deps --features full --document-private-items
+  step 'cargo deny' deny
   # The server with it: built on its own it would have other features of its libraries, and all of them anew.
   step 'cargo build' cargo test --locked --features full --no-run
   ASSET_ARBITER_ENGINES=none start 'cargo test' cargo test --locked --features full --no-fail-fast
@@ -203,6 +210,7 @@ tools() {
   has ip || packages+=(iproute2)
   ((${#packages[@]} == 0)) || apt_install "${packages[@]}" || return
   ((${#only[@]} == 0)) || return 0
+  cargo_tool cargo-deny "$DENY" && cargo_tool cargo-hack "$HACK" || return
   # An older Node can still fetch the newer one.
   (($(major node) >= ${NODE_NEWER%%.*})) || newer_node >/dev/null || return
   { modules js && modules e2e; } >/dev/null
@@ -215,6 +223,7 @@ find_tools() {
   NODE_MAJOR=$(major "$NODE")
   CHROMIUM=$(find_chromium)
   ASSET_ARBITER_BIN=$CARGO_TARGET_DIR/debug/asset-arbiter
+  PATH=$CACHE/cargo-deny-$DENY/bin:$CACHE/cargo-hack-$HACK/bin:$PATH
   export CHROMIUM ASSET_ARBITER_BIN
 }
 
@@ -268,6 +277,22 @@ find_chromium() {
 
 major() {
   "$1" -p 'process.versions.node.split(".")[0]'
+}
+
+# Installs a command of cargo from a Python package that carries the binary, or else builds it, which takes minutes.
+cargo_tool() {
+  cached "$1-$2" pip_install "astral-dev-toolchain-$1==$2" ||
+    cached "$1-$2" env -u CARGO_TARGET_DIR cargo install --root . --locked --debug "$1@$2"
+}
+
+# Checks the libraries. Advisories are checked only where their database can be fetched.
+deny() {
+  cargo deny --locked check --hide-inclusion-graph licenses bans sources || return
+  if cargo deny --locked fetch db 2>"$work/fetch"; then
+    cargo deny --locked check --disable-fetch --hide-inclusion-graph advisories
+  else
+    echo 'test.sh: the database of advisories cannot be reached:' && grep ERROR "$work/fetch"
+  fi
 }
 
 # The path of the newer Node, which the npm registry carries as a plain binary.

@@ -5,6 +5,8 @@ mod drivers;
 #[cfg(any(feature = "redis", feature = "nats"))]
 mod envelope;
 mod error;
+#[cfg(all(feature = "test-util", any(feature = "redis", feature = "nats")))]
+pub(crate) mod fuzzing;
 mod heartbeat;
 #[cfg(any(feature = "redis", feature = "nats"))]
 mod inbox;

@@ -1,5 +1,6 @@
 //! Startup details that a reader of the architecture can skip.
 
+#[cfg(feature = "bots")]
 pub(crate) mod bots;
 pub(crate) mod signals;
 
@@ -22,6 +23,7 @@ use std::process::{self, ExitCode};
 use asset_arbiter::model::line_without_secrets;
 use clap::{Parser, Subcommand};
 
+use self::serve_args::ServeArgs;
 pub(crate) use self::{
     banner::banner,
     close::{close, mind, outcome},
@@ -30,14 +32,14 @@ pub(crate) use self::{
     reach::hopeless,
     start::{listen, seed},
 };
-use self::{bots::BotsArgs, serve_args::ServeArgs};
 
 /// What the command line asks for.
 pub(crate) enum Command {
     /// Serve players.
     Serve(Box<Config>),
     /// Run bots against a server.
-    Bots(BotsArgs),
+    #[cfg(feature = "bots")]
+    Bots(bots::BotsArgs),
     /// The work is already done; exit with this code.
     Done(ExitCode),
 }
@@ -50,6 +52,7 @@ pub(crate) fn parse() -> Command {
         Err(code) => return Command::Done(code),
     };
     match cli.command {
+        #[cfg(feature = "bots")]
         Some(Subcommands::Bots(args)) => Command::Bots(args),
         Some(Subcommands::CheckConfig(args)) => Command::Done(check_config::check(*args, usage)),
         Some(Subcommands::Serve(args)) => serve(*args, &usage),
@@ -101,7 +104,8 @@ enum Subcommands {
     /// Serve players (what happens without a command, too)
     Serve(Box<ServeArgs>),
     /// Play with many bots and check that the promise holds
-    Bots(BotsArgs),
+    #[cfg(feature = "bots")]
+    Bots(bots::BotsArgs),
     /// Say what is wrong with the configuration, or what it comes to
     CheckConfig(Box<ServeArgs>),
 }

@@ -25,8 +25,12 @@ pub mod store;
 
 pub mod arbiter;
 
+#[cfg(feature = "bots")]
 pub mod bots;
 pub mod server;
+
+#[cfg(feature = "test-util")]
+pub mod fuzzing;
 
 /// The conformance suite, for stores that only unit tests can create.
 #[cfg(test)]

@@ -20,6 +20,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 async fn main() -> ExitCode {
     match cli::parse() {
         Command::Serve(config) => cli::end(serve(*config).await),
+        #[cfg(feature = "bots")]
         Command::Bots(args) => cli::bots::run(args).await,
         Command::Done(code) => code,
     }

@@ -58,7 +58,7 @@ const LAST_LOOK: Duration = Duration::from_millis(20);
 /// Serves `app` on `listener` until `shutdown` is ready, then drains: answers every request that reached a socket and
 /// tells every WebSocket to reconnect elsewhere. Returns when all connections are closed, or after
 /// [`Settings::drain_timeout`]. Drains too when a vital task ends; the arbiter's
-/// [`error`](crate::arbiter::Vital::error) then gives the reason.
+/// [`failure`](crate::arbiter::Vital::failure) then gives the reason.
 pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future<Output = ()>) {
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, "listening");

@@ -14,7 +14,10 @@ mod dynamodb;
 mod error;
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 mod expiry;
+#[cfg(any(test, feature = "test-util"))]
 pub mod faulty;
+#[cfg(feature = "test-util")]
+pub(crate) mod fuzzing;
 mod memory;
 #[cfg(feature = "momento")]
 mod momento;

@@ -197,7 +197,8 @@ class Room {
     this.name = room;
     /** Resolves on the first welcome. Rejects if the room is closed for good before it. */
     this.ready = this.#firstWelcome.promise;
-    this.ready.catch(() => {}); // whoever does not look at it shall not hear of an unhandled rejection
+    // A caller who ignores `ready` gets no unhandled rejection.
+    this.ready.catch(() => {});
     this.#view = new View(player, (event, detail) => this.#emitter.emit(event, detail));
     this.#requests = new Requests((message) => this.#link.send(message), random);
     this.#link = new Link(bases, Socket, random, {
@@ -307,7 +308,8 @@ class Room {
    */
   #ask(type, asset) {
     const answer = this.#requests.make(type, asset);
-    this.#link.checkWake(); // after the request, because a probe counts against the rate limit, too
+    // The probe follows the request, because it counts against the rate limit, too.
+    this.#link.checkWake();
     return answer;
   }
 
@@ -418,7 +420,8 @@ class View {
   welcome(frame) {
     this.player = frame.player ?? this.player;
     this.#assembly = null;
-    if (frame.recovered) return; // all stays, our own offset too: the missed frames follow
+    // The state and the offset stay as they are. The missed frames follow.
+    if (frame.recovered) return;
     this.#replace(frame);
     this.#epoch = frame.epoch;
     // A large state follows as snapshot parts. If the connection breaks before they arrive, we must not resume from
@@ -483,7 +486,8 @@ class View {
   /** @param {Frame} frame */
   #released({ asset, player, remaining, revision }) {
     const known = this.assets.get(asset);
-    if (!known) return; // a release alone does not say how many units there are
+    // A release does not carry the number of units.
+    if (!known) return;
     this.#set({ asset, units: known.units, remaining, revision }, known.holders.filter((one) => one.player !== player));
     const mine = player === this.player;
     if (mine) this.held.delete(asset);
@@ -500,7 +504,8 @@ class View {
   #forget({ asset, revision }) {
     this.assets.delete(asset);
     this.held.delete(asset);
-    this.#removed.delete(asset); // so that it becomes the youngest entry
+    // A Map keeps the place of a key that is set again, so the key is deleted first and becomes the newest.
+    this.#removed.delete(asset);
     this.#removed.set(asset, revision);
     const [oldest] = this.#removed.keys();
     if (this.#removed.size > MAX_REMOVED) this.#removed.delete(oldest);
@@ -671,13 +676,15 @@ class Requests {
   refuse(id, error) {
     const request = this.#refused(id);
     if (!request) return this.#isSettled(id);
-    if (request.timer !== undefined) return true; // a second refusal, because it was sent twice
+    // The request was sent twice, and this is the second refusal.
+    if (request.timer !== undefined) return true;
     const delay = this.#repeatsAfter(request, error);
     if (delay !== null) {
       request.refusals += 1;
       request.timer = setTimeout(() => this.#transmit(request), delay);
     } else if (error.code === 'not_held' && request.sends > 1) {
-      this.#settle(request, {}); // an earlier sending of this release took effect
+      // An earlier copy of this release took effect.
+      this.#settle(request, {});
     } else {
       this.#take(request).reject(new ArbiterError(error.code, error.message, error.temporary));
     }
@@ -939,7 +946,8 @@ class Link {
 
   #tick() {
     this.checkWake();
-    if (this.#stopped !== null) return; // by a listener of `state`
+    // A listener of `state` may have stopped the link.
+    if (this.#stopped !== null) return;
     if (this.#welcomedAt !== null) this.#watch();
     else if (this.#retry) this.#tickOfRetry(this.#retry);
     else this.#tickOfDial();
@@ -964,7 +972,8 @@ class Link {
     const frame = decode(data);
     const ping = this.#pendingPing;
     if (ping && (!ping.probe || frame?.request_id === ping.id || ping.at.ageMs > STALE_MS)) this.#pendingPing = null;
-    if (frame === null) return; // not ours to judge: a later server may say more than we understand
+    // A newer server may send frames that this version cannot decode.
+    if (frame === null) return;
     if (frame.type === 'welcome') this.#welcomed(frame.ping_interval_ms);
     if (this.#welcomedAt !== null && !isKeepalive(frame)) this.#hooks.frame(frame);
   }
@@ -1030,7 +1039,8 @@ class Link {
     const jitter = this.#random() * AT_ONCE_JITTER_MS;
     if (isBusy(code) && retryAfterMs !== null) return Math.min(retryAfterMs, MAX_RETRY_AFTER_MS) + jitter;
     const atOnce = code === 1006 || (code >= 4200 && code < 4300);
-    if (atOnce && this.#failures < this.#bases.length) return jitter; // each node deserves one try before we slow down
+    // Every node is tried once before the backoff begins.
+    if (atOnce && this.#failures < this.#bases.length) return jitter;
     return backoff(this.#failures, this.#random);
   }
 
@@ -1043,7 +1053,8 @@ class Link {
     this.#welcomedAt = null;
     this.#pendingPing = null;
     if (!socket) return;
-    socket.onmessage = socket.onclose = null; // but `onerror` stays: some classes throw what nobody listens to
+    // `onerror` stays, because some socket classes throw an error that has no listener.
+    socket.onmessage = socket.onclose = null;
     socket.close(1000, reason);
   }
 }

@@ -1,6 +1,7 @@
 //! Bots against a scripted peer: an honest one is acquitted whatever happens on the way, and each way of
 //! cheating is found.
 
+#![cfg(feature = "bots")]
 #![allow(clippy::unwrap_used, reason = "a test that unwraps nothing has failed, and says where")]
 
 #[path = "bots/peer.rs"]

@@ -1,5 +1,6 @@
 //! Bots race on our own server: the promise holds, and where the store breaks it the verdict says so.
 
+#![cfg(feature = "bots")]
 #![allow(clippy::unwrap_used, reason = "a test that unwraps nothing has failed, and says where")]
 
 mod conformance;

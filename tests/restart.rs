@@ -1,6 +1,6 @@
 //! A server on a durable store is killed in mid-race, again and again: nothing it told anyone is lost.
 
-#![cfg(feature = "sqlite")]
+#![cfg(all(feature = "bots", feature = "sqlite"))]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;

@@ -50,6 +50,7 @@ fn the_readme_lists_every_driver() {
     }
 }
 
+#[cfg(feature = "bots")]
 #[test]
 fn the_readme_lists_every_flag() {
     let (serve, bots) = (help("serve"), help("bots"));
@@ -60,6 +61,22 @@ fn the_readme_lists_every_flag() {
 #[test]
 fn the_changelog_names_the_version() {
     assert_tidy(docs::changelog(&read("CHANGELOG.md"), env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn the_release_notes_are_the_changelog_of_one_version() {
+    let notes = |version: &str| {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/.ci/release-notes");
+        Command::new("bash").args([script, version]).output().expect("bash runs")
+    };
+    let (changelog, version) = (read("CHANGELOG.md"), env!("CARGO_PKG_VERSION"));
+    let output = notes(version);
+    let text = String::from_utf8(output.stdout).expect("notes are text");
+    assert!(output.status.success() && changelog.contains(text.trim()), "{text}");
+    assert!(text.lines().all(|line| !line.starts_with("## ")) && !text.trim().is_empty(), "{text}");
+    let next = changelog.split_once(text.trim()).map(|(_, rest)| rest.trim_start());
+    assert!(next.is_some_and(|rest| rest.is_empty() || rest.starts_with("## ")), "the notes end early");
+    assert_eq!(notes("0.0.999").status.code(), Some(1), "a version that is not there");
 }
 
 #[test]
@@ -81,6 +98,7 @@ fn nothing_is_left_for_later() {
     }
 }
 
+#[cfg(feature = "bots")]
 fn help(command: &str) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_asset-arbiter")).args([command, "--help"]).output();
     String::from_utf8(output.expect("the binary runs").stdout).expect("help is text")
@@ -101,6 +119,7 @@ fn an_import_that_points_up_is_refused() {
         ("src/bus/local.rs", "use super::super::store::Store;"),
         ("src/arbiter/room.rs", "fn f(x: crate::server::App) {}"),
         ("src/server/ws.rs", "use crate::bots;"),
+        ("src/store/memory.rs", "use crate::fuzzing::url;"),
         ("src/server/ws.rs", "use crate::{\n    model::X,\n    store::Store,\n};"),
         ("src/bots.rs", "use crate :: server :: App;"),
         ("src/bots.rs", "#[cfg(test)]\nmod tests {\n    use crate::arbiter::Arbiter;\n}"),

@@ -26,7 +26,7 @@ fn open(url: &str) -> Result<Arc<dyn Bus>, BusError> {
 
 fn check(url: &str) -> Result<(), BusError> {
     let shown = without_secrets(url);
-    let why = || BusError::new("local", format!("takes no parameters: write local:, not {shown}"));
+    let why = || BusError::new("local", format!("takes no parameters: write local:, not {shown:?}"));
     (url == "local:").then_some(()).ok_or_else(why)
 }
 

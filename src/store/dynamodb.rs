@@ -8,6 +8,8 @@ mod client;
 mod delete;
 mod error;
 mod expiry;
+#[cfg(feature = "test-util")]
+pub(super) mod fuzzing;
 mod holders;
 mod item;
 mod read;

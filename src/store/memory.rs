@@ -70,7 +70,8 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
 
 fn check(url: &str) -> Result<()> {
     let shown = without_secrets(url);
-    let why = || error(StoreErrorKind::Unavailable, format!("takes no parameters: write memory:, not {shown}"));
+    let why =
+        || error(StoreErrorKind::Unavailable, format!("takes no parameters: write memory:, not {shown:?}"));
     (url == "memory:").then_some(()).ok_or_else(why)
 }
 

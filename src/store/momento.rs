@@ -8,6 +8,8 @@
 mod backend;
 mod client;
 mod error;
+#[cfg(feature = "test-util")]
+pub(super) mod fuzzing;
 mod item;
 mod key;
 mod rooms;

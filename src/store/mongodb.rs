@@ -6,6 +6,8 @@
 mod bson;
 mod client;
 mod error;
+#[cfg(feature = "test-util")]
+pub(super) mod fuzzing;
 mod health;
 mod url;
 

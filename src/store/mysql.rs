@@ -9,6 +9,8 @@
 
 mod connector;
 mod error;
+#[cfg(feature = "test-util")]
+pub(super) mod fuzzing;
 mod idle;
 mod packet;
 mod pool;

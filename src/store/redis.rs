@@ -5,6 +5,8 @@
 //! **On timeout**: outcome unknown; the call is repeated under its number, also on a new connection, and takes effect once.
 
 mod error;
+#[cfg(feature = "test-util")]
+pub(super) mod fuzzing;
 mod keys;
 mod reply;
 mod script;

@@ -8,6 +8,8 @@ mod calls;
 mod claim;
 mod error;
 mod file;
+#[cfg(feature = "test-util")]
+pub(super) mod fuzzing;
 mod generation;
 mod group_commit;
 mod holders;

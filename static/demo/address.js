@@ -39,11 +39,13 @@ export function forget() {
   history.replaceState(null, '', '/');
 }
 
-/** Without storage a reload just asks for the name again. */
+/** Remembers the visit, so that a reload does not ask for the name again. */
 function save(visit) {
   try {
     sessionStorage.setItem(SAVED, JSON.stringify(visit));
-  } catch { /* nothing lost but convenience */ }
+  } catch {
+    // Without storage the visit is not remembered.
+  }
 }
 
 /** Copies text, even without the clipboard API, as on a phone that opens the page over http. */

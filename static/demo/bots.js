@@ -25,7 +25,8 @@ export class Bots {
     on(this.#buttons.five, () => this.add(5));
     on(this.#buttons.none, () => {
       this.clear();
-      this.#buttons.one.focus(); // this button is about to vanish
+      // The button that has the focus is about to disappear.
+      this.#buttons.one.focus();
     });
   }
 

@@ -49,7 +49,8 @@ export class RaceButton {
 
   async #create() {
     const [first, ...others] = newRace(this.#now());
-    await this.#admin.create(first.asset, first.units); // alone: one refusal says it for all
+    // The first asset is created alone, so that a refusal is shown once and not for every asset.
+    await this.#admin.create(first.asset, first.units);
     const results = await Promise.allSettled(others.map(({ asset, units }) => this.#admin.create(asset, units)));
     const failed = results.find(({ status }) => status === 'rejected');
     if (failed) throw failed.reason;

@@ -30,7 +30,8 @@ export class Session {
   /** Throws the library's error if a name is invalid. */
   constructor({ room, player }) {
     this.#room = joinRoom(location.origin, { room, player });
-    this.#room.ready.catch(() => {}); // the state event tells it, too
+    // The `state` event reports the rejection, too.
+    this.#room.ready.catch(() => {});
     this.#clock = new Clock(this.#room);
     this.#build();
     this.#listen();

@@ -114,8 +114,14 @@ fn an_empty_variable_is_an_error() {
             assert!(said.contains(&format!("{variable}: it is set, and empty")), "{said}");
         }
     }
+}
+
+#[cfg(feature = "bots")]
+#[test]
+fn an_empty_admin_key_is_refused_by_the_bots_too() {
     let (code, said) = complaint(&["bots"], &[("ASSET_ARBITER_ADMIN_KEY", "")]);
     assert_eq!(code, 2, "{said}");
+    assert!(said.contains("ASSET_ARBITER_ADMIN_KEY: it is set, and empty"), "{said}");
 }
 
 #[cfg(unix)]

@@ -118,7 +118,11 @@ async fn what_a_command_says_may_be_lost() {
     }
     let (_reader, pipe) = full_pipe();
     assert_eq!(ended(command(&["check-config"], pipe, Stdio::null())).await, Some(0));
-    // The first thing that the bots write, and the last.
+}
+
+#[cfg(feature = "bots")]
+#[tokio::test]
+async fn the_first_and_last_words_of_the_bots_may_be_lost() {
     let bots = ["bots", "--url", "ws://127.0.0.1:1", "--duration", "100ms"];
     assert_eq!(ended(command(&bots, full_disk(), full_disk())).await, Some(1));
 }

@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use asset_arbiter::{
-    model::{AssetName, PlayerName},
-    store::Created,
-};
+use asset_arbiter::model::{AssetName, PlayerName};
 use fastrand::Rng;
 use tokio::time::{sleep, timeout};
 

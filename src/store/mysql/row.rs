@@ -10,7 +10,7 @@ use crate::{
 
 /// Reads the cells of a row from left to right. An invalid cell gives an error that names it; our own
 /// statements never write one.
-pub(super) struct Cells(vec::IntoIter<Value>);
+pub(super) struct Cells(pub(super) vec::IntoIter<Value>);
 
 impl Cells {
     pub(super) fn of(row: Row) -> Self {

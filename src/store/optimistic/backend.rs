@@ -58,16 +58,16 @@ pub(in crate::store) trait RecordStore: Backend {
     async fn write(&self, room: &RoomName, asset: &AssetName, seen: Self::Seen, change: Change)
     -> Result<bool>;
 
-    /// As in [`Store`]; `None` if there is no such asset.
+    /// As in [`Store`](crate::store::Store); `None` if there is no such asset.
     async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<Option<AssetState>>;
 
-    /// As in [`Store`].
+    /// As in [`Store`](crate::store::Store).
     async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>>;
 
-    /// As in [`Store`].
+    /// As in [`Store`](crate::store::Store).
     async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>>;
 
-    /// As in [`Store`]; `None` if there is no such asset or it is removed.
+    /// As in [`Store`](crate::store::Store); `None` if there is no such asset or it is removed.
     async fn holders(
         &self,
         room: &RoomName,
@@ -76,6 +76,6 @@ pub(in crate::store) trait RecordStore: Backend {
         limit: usize,
     ) -> Result<Option<Vec<Grant>>>;
 
-    /// As in [`Store`].
+    /// As in [`Store`](crate::store::Store).
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>>;
 }

@@ -1,0 +1,86 @@
+//! Every decoder of bytes that this process did not make, as a function of bytes. `fuzz/` and `tests/bytes.rs`
+//! call them; a panic is a finding. Compiled only with the feature `test-util`.
+//!
+//! Each function returns whether the bytes are valid. If there is an encoder, the function encodes the decoded
+//! value and panics unless it decodes to the same value again.
+
+use std::fmt::Display;
+
+#[cfg(any(feature = "redis", feature = "nats"))]
+pub use crate::bus::fuzzing::envelope;
+#[cfg(feature = "dynamodb")]
+pub use crate::store::fuzzing::dynamodb_item;
+#[cfg(feature = "momento")]
+pub use crate::store::fuzzing::momento_item;
+#[cfg(feature = "mongodb")]
+pub use crate::store::fuzzing::mongodb_document;
+#[cfg(feature = "mysql")]
+pub use crate::store::fuzzing::mysql_row;
+#[cfg(feature = "redis")]
+pub use crate::store::fuzzing::redis_reply;
+#[cfg(feature = "sqlite")]
+pub use crate::store::fuzzing::sqlite_value;
+use crate::{
+    bus,
+    model::{ClientMessage, without_secrets},
+    store::{self, Options},
+};
+
+/// A decoder.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// The function's name, which is also the name of the fuzz target and of the folder with its seeds.
+    pub name: &'static str,
+    /// The function.
+    pub run: fn(&[u8]) -> bool,
+}
+
+/// Every decoder compiled into this build.
+pub const TARGETS: &[Target] = &[
+    Target { name: "client_message", run: client_message },
+    Target { name: "url", run: url },
+    #[cfg(any(feature = "redis", feature = "nats"))]
+    Target { name: "envelope", run: envelope },
+    #[cfg(feature = "sqlite")]
+    Target { name: "sqlite_value", run: sqlite_value },
+    #[cfg(feature = "redis")]
+    Target { name: "redis_reply", run: redis_reply },
+    #[cfg(feature = "dynamodb")]
+    Target { name: "dynamodb_item", run: dynamodb_item },
+    #[cfg(feature = "mongodb")]
+    Target { name: "mongodb_document", run: mongodb_document },
+    #[cfg(feature = "mysql")]
+    Target { name: "mysql_row", run: mysql_row },
+    #[cfg(feature = "momento")]
+    Target { name: "momento_item", run: momento_item },
+];
+
+/// Decodes a text frame of a player.
+///
+/// # Panics
+/// The message does not survive encoding.
+pub fn client_message(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let Ok(message) = ClientMessage::decode(text) else { return false };
+    let encoded = serde_json::to_string(&message).expect("a message is JSON");
+    assert_eq!(ClientMessage::decode(&encoded), Ok(message), "{encoded}");
+    true
+}
+
+/// Parses the URL of a store and of a bus.
+///
+/// # Panics
+/// An error has more than one line.
+pub fn url(bytes: &[u8]) -> bool {
+    let Ok(url) = std::str::from_utf8(bytes) else { return false };
+    let _ = without_secrets(url);
+    let store = is_parsed(store::check(url, Options { room_ttl: None, max_assets: None }));
+    let bus = is_parsed(bus::check(url));
+    store || bus
+}
+
+fn is_parsed<E: Display>(checked: Result<(), E>) -> bool {
+    let error = checked.map_err(|error| error.to_string());
+    assert!(!error.as_ref().is_err_and(|error| error.contains(['\n', '\r'])), "{error:?}");
+    error.is_ok()
+}

@@ -1,0 +1,15 @@
+//! See [`crate::fuzzing`].
+
+use super::item::{Item, written};
+
+/// Reads the item of an asset in a Momento cache.
+///
+/// # Panics
+/// The asset does not survive encoding.
+pub fn momento_item(bytes: &[u8]) -> bool {
+    let Ok(item) = Item::read(bytes) else { return false };
+    let Some(document) = item.asset() else { return true };
+    let encoded = written(&document).expect("a document is JSON");
+    assert_eq!(Item::read(&encoded).expect("an item"), Item::Asset(document.clone()));
+    document.sound(usize::MAX).is_ok()
+}
