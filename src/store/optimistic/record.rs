@@ -29,6 +29,7 @@ impl Record {
     }
 
     /// The state to show.
+    #[cfg(any(feature = "dynamodb", feature = "mysql"))]
     pub(in crate::store) fn state(&self, asset: &AssetName) -> AssetState {
         shown(&self.counter, asset, &self.first)
     }
