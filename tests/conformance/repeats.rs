@@ -141,7 +141,7 @@ async fn a_repeated_release_takes_effect_once(ground: Ground) {
     for _ in 0..3 {
         let again = ground.release(call, &sword, &ann).await;
         assert!(again.is_repeat());
-        assert_eq!(again, first);
+        assert_eq!(*again, *first);
     }
     ground.select(other.next(), &sword, std::slice::from_ref(&ann)).await;
     let before = ground.state(&sword).await;
@@ -170,7 +170,7 @@ async fn a_repeated_restock_takes_effect_once(ground: Ground) {
     for _ in 0..3 {
         let again = ground.restock(call, &sword, 5).await;
         assert!(again.is_repeat());
-        assert_eq!(again, first);
+        assert_eq!(*again, *first);
     }
     ground.select(other.next(), &sword, &team("p", 20)).await;
     ground.restock(other.next(), &sword, 1).await;
@@ -228,7 +228,7 @@ async fn a_repeated_removal_does_not_touch_a_new_life(ground: Ground) {
     let tombstone = ground.remove(call, &sword).await;
     let again = ground.remove(call, &sword).await;
     assert!(again.is_repeat());
-    assert_eq!(again, tombstone);
+    assert_eq!(*again, *tombstone);
     ground.create(other.next(), &sword, 1).await;
     ground.select(other.next(), &sword, &players(["ann"])).await;
     let before = ground.state(&sword).await;
