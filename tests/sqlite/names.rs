@@ -5,7 +5,6 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
     sync::Arc,
-    time::Duration,
 };
 
 use asset_arbiter::store::{Options, Result, Store, open};
@@ -14,7 +13,7 @@ use crate::{
     child::{child, file_of_child, this_binary},
     conformance::ground::{Ground, Node, asset, granted, players, room},
     refused::assert_refused,
-    temp_db::TempDb,
+    temp_db::{TempDb, opened},
 };
 
 /// A server in a process of its own that has a file and holds one unit of it.
@@ -65,16 +64,7 @@ pub(crate) fn open_file(file: &Path) -> Result<Arc<dyn Store>> {
 
 /// Whether the one unit of an [`Other`] is ann's.
 pub(crate) async fn ann_has_it(file: &Path) -> bool {
-    let mut opened = open_file(file);
-    for _ in 0..100 {
-        if opened.is_ok() {
-            break;
-        }
-        // A child of another test has this process's locks from its fork until it runs its own program.
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        opened = open_file(file);
-    }
-    let ground = held(opened.unwrap());
+    let ground = held(opened(|| open_file(file)));
     let known = ground.snapshot().await;
     ground.store.close().await.unwrap();
     known.iter().any(|state| state.held == 1)

@@ -36,7 +36,7 @@ impl TempDb {
     }
 
     pub(crate) fn open(&self) -> Arc<dyn Store> {
-        self.try_open().unwrap()
+        opened(|| self.try_open())
     }
 
     pub(crate) fn try_open(&self) -> Result<Arc<dyn Store>> {
@@ -46,4 +46,16 @@ impl TempDb {
     pub(crate) fn open_with_ttl(&self, ttl: Duration) -> Arc<dyn Store> {
         store::open(&self.url(), Options { room_ttl: Some(ttl), max_assets: None }).unwrap()
     }
+}
+
+/// Opens a file that this process may have closed a moment ago: a child of another test has this process's locks from its
+/// fork until it runs its own program.
+pub(crate) fn opened(open: impl Fn() -> Result<Arc<dyn Store>>) -> Arc<dyn Store> {
+    for _ in 0..100 {
+        if let Ok(store) = open() {
+            return store;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    open().unwrap()
 }

@@ -36,10 +36,6 @@ const COMPLAIN_EVERY: Duration = Duration::from_secs(5);
 /// How often an idle writer checks the files and retries a failed disk.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How old the last check of the files may be when a group begins. Under load the check after the group before is
-/// recent enough; the answers always wait for one after the commit.
-const RECENT: Duration = Duration::from_millis(10);
-
 /// How long running reads may take when the file is closed.
 const READS_END_WITHIN: Duration = Duration::from_secs(2);
 
@@ -55,9 +51,7 @@ pub(super) struct GroupCommit {
     wal: Wal,
     watch: Arc<Watch>,
     complaints: LogThrottle,
-    /// When the files were last checked, and when the checks of each second were last made.
-    checked: Instant,
-    tended: Instant,
+    looked: Instant,
     salvaged: bool,
 }
 
@@ -79,9 +73,8 @@ pub(super) fn probe(db: &Connection) -> Sql<()> {
 impl GroupCommit {
     pub(super) fn new(db: Connection, claim: Claim, wal: Wal, watch: Arc<Watch>) -> Self {
         let complaints = LogThrottle::new(COMPLAIN_EVERY);
-        let now = Instant::now();
         let mut group_commit =
-            Self { db, claim, wal, watch, complaints, checked: now, tended: now, salvaged: false };
+            Self { db, claim, wal, watch, complaints, looked: Instant::now(), salvaged: false };
         // A full disk may recover later, and the data can be read meanwhile.
         if let Err(error) = group_commit.wal.open(&group_commit.db, &group_commit.claim) {
             group_commit.roll_back();
@@ -111,7 +104,7 @@ impl GroupCommit {
             }
             self.watch.note_seen();
             let urgent = self.watch.loss() == Some(Loss::Log) && !self.salvaged;
-            if urgent || self.tended.elapsed() >= LOOK_EVERY {
+            if urgent || self.looked.elapsed() >= LOOK_EVERY {
                 self.tend();
             }
         }
@@ -121,7 +114,6 @@ impl GroupCommit {
     /// Checks that the files are still the ones that were opened.
     fn look(&mut self) -> Result<()> {
         let now = self.watch.check()?;
-        self.checked = Instant::now();
         if self.wal.overwritten(&self.db, self.claim.file(), now) {
             let what = format!("{} was overwritten by another program", self.claim.path().display());
             return Err(self.watch.lose(Loss::Overwritten, &what));
@@ -131,7 +123,7 @@ impl GroupCommit {
 
     /// The checks that are due each second.
     fn tend(&mut self) {
-        self.tended = Instant::now();
+        self.looked = Instant::now();
         if self.look().is_ok() {
             if self.watch.has_disk_failure() {
                 self.probe();
@@ -227,8 +219,7 @@ impl GroupCommit {
 
     /// Executes `first` and the other queued changes in one transaction.
     fn group(&mut self, first: Box<dyn Change>, waiting: &mut Waiting) {
-        let recent = self.checked.elapsed() < RECENT;
-        if let Err(lost) = if recent { self.watch.usable() } else { self.look() } {
+        if let Err(lost) = self.look() {
             return refuse_all(first, waiting, || unavailable(lost.message()).because(lost.cause()));
         }
         if let Err(error) = self.run_sql("BEGIN IMMEDIATE") {
