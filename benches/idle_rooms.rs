@@ -24,7 +24,12 @@ use asset_arbiter::{
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use tokio::{runtime::Builder, sync::mpsc, time::sleep};
+use rustix::time::{ClockId, clock_gettime};
+use tokio::{
+    runtime::{Builder, Handle, RuntimeFlavor},
+    sync::mpsc,
+    time::sleep,
+};
 
 const ROOMS: usize = 100_000;
 
@@ -86,7 +91,10 @@ fn room(n: usize) -> RoomName {
 fn main() {
     let rooms = std::env::args().skip(1).find_map(|arg| arg.parse().ok()).unwrap_or(ROOMS);
     let build = if cfg!(debug_assertions) { "a debug build" } else { "a release build" };
-    println!("{rooms} rooms, {build}. The longest time for which nobody else got a turn:\n");
+    println!(
+        "{rooms} rooms, {build}. The longest time for which nobody else got a turn, and the processor time of the"
+    );
+    println!("thread in one such time, which leaves out what other programs took:\n");
     for (name, mut runtime) in [("one thread", Builder::new_current_thread()), ("two threads", two_threads())] {
         runtime.enable_all().build().unwrap().block_on(measure(name, rooms));
     }
@@ -131,16 +139,28 @@ async fn watch(name: &str, what: &str, work: impl Future<Output = ()>) {
     let over = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&over);
     let watch = tokio::spawn(async move {
-        let (mut longest, mut last) = (Duration::ZERO, Instant::now());
+        let (mut longest, mut busiest) = (Duration::ZERO, Duration::ZERO);
+        let (mut last, mut used) = (Instant::now(), processor_time());
         while !seen.load(Relaxed) {
             tokio::task::yield_now().await;
-            let now = Instant::now();
+            let (now, using) = (Instant::now(), processor_time());
             longest = longest.max(now - last);
-            last = now;
+            busiest = busiest.max(using.saturating_sub(used));
+            (last, used) = (now, using);
         }
-        longest
+        (longest, busiest)
     });
     work.await;
     over.store(true, Relaxed);
-    println!("{name:<12} {what:<20} {:>8.2?}", watch.await.unwrap());
+    let (longest, busiest) = watch.await.unwrap();
+    // On two threads the task moves from one to the other.
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::CurrentThread => println!("{name:<12} {what:<20} {longest:>8.2?} {busiest:>10.2?}"),
+        _ => println!("{name:<12} {what:<20} {longest:>8.2?}"),
+    }
+}
+
+/// Of this thread so far.
+fn processor_time() -> Duration {
+    clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap()
 }
