@@ -11,7 +11,7 @@ use asset_arbiter::{
 };
 use cli::{Command, Config, Log, banner, close, hopeless, listen, mind, outcome, seed, signals};
 
-/// jemalloc returns the memory of a crowd to the system within seconds of its leaving.
+/// jemalloc returns the memory of many players to the system within seconds after they leave.
 #[cfg(not(target_env = "msvc"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

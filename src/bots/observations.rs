@@ -28,7 +28,7 @@ pub(super) struct Page {
 
 impl Observations {
     /// Records a member's frame. Returns true if it agrees with the frames of other members.
-    pub(super) fn told(&mut self, revision: u64, fact: &Fact<&str>, now: Mark) -> bool {
+    pub(super) fn record(&mut self, revision: u64, fact: &Fact<&str>, now: Mark) -> bool {
         let page = self.pages.entry(revision).or_default();
         page.first.get_or_insert(now);
         page.last_us = page.last_us.max(now.us);
@@ -81,9 +81,9 @@ mod tests {
     #[test]
     fn members_that_are_told_the_same_agree() {
         let mut observations = Observations::default();
-        assert!(observations.told(1, &granted("bot-1"), at(5)));
-        assert!(observations.told(1, &granted("bot-1"), at(9)));
-        assert!(!observations.told(1, &granted("bot-2"), at(7)));
+        assert!(observations.record(1, &granted("bot-1"), at(5)));
+        assert!(observations.record(1, &granted("bot-1"), at(9)));
+        assert!(!observations.record(1, &granted("bot-2"), at(7)));
         let page = observations.page(1).unwrap();
         assert_eq!((page.first, page.last_us, page.frames), (Some(at(5)), 9, 3));
         assert_eq!(page.fact.as_ref().unwrap().winner().unwrap().as_str(), "bot-1");
@@ -93,13 +93,13 @@ mod tests {
     fn a_state_sets_when_the_last_member_knew() {
         let mut observations = Observations::default();
         observations.covered(1..=2, 30);
-        assert!(observations.told(1, &granted("bot-1"), at(5)));
+        assert!(observations.record(1, &granted("bot-1"), at(5)));
         assert_eq!(observations.page(1).unwrap().last_us, 30);
         assert_eq!(observations.since(1).map(|(revision, _)| revision).collect::<Vec<_>>(), [2]);
     }
 
     #[test]
     fn a_frame_without_a_proper_name_is_refused() {
-        assert!(!Observations::default().told(1, &granted("no name"), at(0)));
+        assert!(!Observations::default().record(1, &granted("no name"), at(0)));
     }
 }

@@ -77,7 +77,7 @@ impl Recorder {
                     return report(|asset, member, revision| Violation::ToldTwice { asset, member, revision });
                 }
             }
-            if !round.told(node, index, revision, fact) {
+            if !round.record(node, index, revision, fact) {
                 report(|asset, member, revision| Violation::ToldOtherwise { asset, member, revision });
             }
         });

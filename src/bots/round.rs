@@ -82,10 +82,10 @@ impl Round {
     }
 
     /// Records a frame that a member at `node` received. Returns true if it agrees with the frames of other members.
-    pub(super) fn told(&self, node: usize, asset: usize, revision: u64, fact: &Fact<&str>) -> bool {
+    pub(super) fn record(&self, node: usize, asset: usize, revision: u64, fact: &Fact<&str>) -> bool {
         let now = Mark { node, us: self.now_us() };
         let mut observations = self.observations[asset].lock();
-        let agrees = observations.told(revision, fact, now);
+        let agrees = observations.record(revision, fact, now);
         if let (Some(propagation), Fact::Granted { .. }, Some(page)) =
             (&self.propagation, fact, observations.page(revision))
             && let (Some(first), 2..) = (page.first, page.frames)

@@ -21,7 +21,7 @@ pub(super) struct Inbox {
     received: Counter,
     dropped: Counter,
     unreadable: Counter,
-    _teller: AbortOnDropHandle<()>,
+    _notifier: AbortOnDropHandle<()>,
 }
 
 impl Inbox {
@@ -29,7 +29,7 @@ impl Inbox {
         let (arrived, receiver) = mpsc::channel(WAITING);
         let missed = Arc::<Notify>::default();
         Self {
-            _teller: AbortOnDropHandle::new(tokio::spawn(tell(Arc::clone(&missed), arrived.clone()))),
+            _notifier: AbortOnDropHandle::new(tokio::spawn(notify_missed(Arc::clone(&missed), arrived.clone()))),
             arrived,
             receiver: Mutex::new(Some(receiver)),
             missed,
@@ -74,7 +74,7 @@ impl Inbox {
     }
 }
 
-async fn tell(missed: Arc<Notify>, arrived: mpsc::Sender<Incoming>) {
+async fn notify_missed(missed: Arc<Notify>, arrived: mpsc::Sender<Incoming>) {
     loop {
         missed.notified().await;
         if arrived.send(Incoming::Reconnected).await.is_err() {

@@ -65,7 +65,7 @@ impl HttpError {
     }
 
     /// The status and the message, for the log.
-    pub(super) fn told(&self) -> (u16, &str) {
+    pub(super) fn status_and_reason(&self) -> (u16, &str) {
         (self.status.as_u16(), &self.body.message)
     }
 

@@ -2,7 +2,7 @@ use std::{io, net::SocketAddr};
 
 use tokio::net::{TcpListener, TcpSocket};
 
-/// The length of the kernel's accept queue. Holds a crowd that reconnects all at once.
+/// The length of the kernel's accept queue. Holds the clients that reconnect all at once.
 const BACKLOG: u32 = 4096;
 
 /// Binds `address` and listens.

@@ -63,7 +63,7 @@ impl PlayerLog {
 
     /// Logs a handshake refused with an HTTP status.
     pub(super) fn refused_handshake(&self, error: &HttpError) {
-        let (status, why) = error.told();
+        let (status, why) = error.status_and_reason();
         if self.refused.lock().allows(status) {
             tracing::info!(status, why, "refused");
         }

@@ -308,7 +308,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_crowd_comes_back_at_two_thousand_a_second_at_most() {
+    fn clients_reconnect_at_two_thousand_a_second_at_most() {
         for (among, latest) in [(1, 750), (10_000, 5_750), (25_000, 13_250)] {
             let times: Vec<_> = (0..among).map(|_| retry_after_ms(4100, among)).collect();
             assert!(times.iter().all(|time| (250..latest).contains(time)), "{among}: {times:?}");

@@ -97,7 +97,7 @@ test('a node that drains in mid-race: its players move to the other, each in its
     assert.ok(retryInMs >= earliest && retryInMs <= latest + CLIENT_JITTER_MS, `retryInMs ${retryInMs}`);
     delays.push(retryInMs);
   }
-  assert.ok(new Set(delays).size > COUNT / 2, `a crowd does not come back as one: ${delays}`);
+  assert.ok(new Set(delays).size > COUNT / 2, `clients do not reconnect as one: ${delays}`);
   assert.ok(Math.max(...delays) - Math.min(...delays) > (latest - earliest) / 2, `nor nearly: ${delays}`);
 
   await Promise.all(ups);

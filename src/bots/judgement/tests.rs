@@ -43,7 +43,7 @@ impl Scene {
     fn tell_all(&mut self, revision: u64, fact: &Fact<&str>) {
         for Witness { member, .. } in &mut self.witnesses {
             member.frame(0, revision);
-            let told = self.observations.told(revision, fact, Mark { node: 0, us: 10 });
+            let told = self.observations.record(revision, fact, Mark { node: 0, us: 10 });
             assert!(told, "a proper fact, told for the first time or again");
         }
     }

@@ -74,7 +74,7 @@ async fn so_they_are_and_do_in_real_time() {
 async fn of_many_who_come_in_between_each_other_nobody_is_lost() {
     let backend = Arc::new(InMemory::<2>::new());
     let ground = Ground::new(Arc::new(Optimistic::new(Arc::clone(&backend))));
-    let (sword, crowd) = (asset("sword"), team("p", 300));
+    let (sword, contenders) = (asset("sword"), team("p", 300));
     ground.create(Node::new().next(), &sword, 100).await;
     let ask = |players: &[PlayerName]| {
         let (ground, sword, players) = (ground.clone(), sword.clone(), players.to_vec());
@@ -89,7 +89,8 @@ async fn of_many_who_come_in_between_each_other_nobody_is_lost() {
             }
         })
     };
-    let verdicts = join_all(crowd.chunks(5).map(ask)).await.into_iter().flat_map(std::result::Result::unwrap);
+    let verdicts =
+        join_all(contenders.chunks(5).map(ask)).await.into_iter().flat_map(std::result::Result::unwrap);
     // A retry of a call whose first part was written gets that part as `AlreadyHeld`.
     let won = verdicts.filter(|verdict| !matches!(verdict, Verdict::SoldOut)).count();
     let state = ground.state(&sword).await;
@@ -117,14 +118,14 @@ async fn who_gets_nothing_costs_a_read_and_no_write() {
 async fn a_select_of_more_than_one_write_takes_is_one_select_to_its_caller() {
     let backend = Arc::new(InMemory::<2>::new());
     let ground = Ground::new(Arc::new(Optimistic::new(Arc::clone(&backend))));
-    let (sword, node, crowd) = (asset("sword"), Node::new(), team("p", 7));
+    let (sword, node, contenders) = (asset("sword"), Node::new(), team("p", 7));
     ground.create(node.next(), &sword, 5).await;
     let call = node.next();
-    let selected = ground.select(call, &sword, &crowd).await;
+    let selected = ground.select(call, &sword, &contenders).await;
     let firsts = (1..=5).map(granted).chain([Verdict::SoldOut; 2]).collect::<Vec<_>>();
     assert_eq!((&selected.verdicts, selected.is_repeat()), (&firsts, false));
     assert_eq!(backend.writes.load(Relaxed), 4, "it was made, then 2 and 2 and 1");
-    let again = ground.select(call, &sword, &crowd).await;
+    let again = ground.select(call, &sword, &contenders).await;
     let firsts = (1..=5).map(already).chain([Verdict::SoldOut; 2]).collect::<Vec<_>>();
     assert_eq!((&again.verdicts, again.is_repeat(), &again.state), (&firsts, true, &selected.state));
 }
@@ -175,9 +176,9 @@ async fn more_units_than_the_store_can_hold_are_refused_with_the_number() {
 async fn what_is_not_ours_is_named() {
     let backend = Arc::new(InMemory::<2>::new());
     let ground = Ground::new(Arc::new(Optimistic::new(Arc::clone(&backend))));
-    let (sword, node, crowd) = (asset("sword"), Node::new(), players(["ann", "bob"]));
+    let (sword, node, contenders) = (asset("sword"), Node::new(), players(["ann", "bob"]));
     ground.create(node.next(), &sword, 3).await;
-    ground.select(node.next(), &sword, &crowd).await;
+    ground.select(node.next(), &sword, &contenders).await;
     let set = |change: &dyn Fn(&mut Document)| {
         let mut rooms = backend.rooms.lock();
         let text = rooms.get_mut(&ground.room).unwrap().get_mut(&sword).unwrap();
@@ -198,7 +199,7 @@ async fn what_is_not_ours_is_named() {
     for (change, part) in changes {
         let before = set(&change);
         for error in [
-            ground.store.select(node.next(), &ground.room, &sword, &crowd, None).await.unwrap_err(),
+            ground.store.select(node.next(), &ground.room, &sword, &contenders, None).await.unwrap_err(),
             ground.store.asset(&ground.room, &sword).await.unwrap_err(),
             ground.store.snapshot(&ground.room).await.unwrap_err(),
         ] {
