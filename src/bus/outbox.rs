@@ -104,10 +104,10 @@ impl Outbox {
         slot: u16,
         reached: impl Future<Output = Result<(), BusError>>,
     ) -> Result<(), BusError> {
-        let told = self.want(room, slot);
+        let confirmation = self.want(room, slot);
         let subscribed = async {
             reached.await?;
-            told.await.unwrap_or_else(|_| Err(BusError::new(self.bus, "the room was left meanwhile")))
+            confirmation.await.unwrap_or_else(|_| Err(BusError::new(self.bus, "the room was left meanwhile")))
         };
         let late = || Err(BusError::new(self.bus, format!("no answer within {SUBSCRIBE_WITHIN:?}")));
         timeout(SUBSCRIBE_WITHIN, subscribed).await.unwrap_or_else(|_| late())
@@ -166,8 +166,8 @@ impl Outbox {
     #[must_use]
     pub(super) fn subscribed(&self, room: &RoomName) -> bool {
         let waiting = self.state.lock().rooms.get_mut(room).map(std::mem::take);
-        let told = waiting.map(|waiting| waiting.into_iter().filter_map(|one| one.send(Ok(())).ok()).count());
-        told == Some(0)
+        let sent = waiting.map(|waiting| waiting.into_iter().filter_map(|one| one.send(Ok(())).ok()).count());
+        sent == Some(0)
     }
 
     /// Counts envelopes that the bus accepted.

@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn wrong_usage_is_told() {
-        for (line, told) in [
+        for (line, expected) in [
             ("--players 0", "players"),
             ("--assets 0", "assets"),
             ("--units 0", "units"),
@@ -180,7 +180,7 @@ mod tests {
             ("--admin-key-file /nowhere/key", "--admin-key-file /nowhere/key"),
         ] {
             let error = parse(line).unwrap_err();
-            assert!(error.contains(told), "{line}: {error}");
+            assert!(error.contains(expected), "{line}: {error}");
         }
     }
 }

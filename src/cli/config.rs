@@ -63,7 +63,7 @@ impl Config {
         })
     }
 
-    /// Warnings about what strangers could do, one line each.
+    /// Warnings about the access that strangers have, one line each.
     pub(crate) fn unsafe_ways(&self) -> Vec<&'static str> {
         let open = !self.listen.ip().is_loopback();
         let no_key = self.settings.admin_key.is_none();

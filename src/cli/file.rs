@@ -16,7 +16,7 @@ impl File {
         let name = path.display().to_string();
         let text =
             std::fs::read_to_string(path).map_err(|error| format!("cannot read --config {name}: {error}"))?;
-        let values = text.parse::<Table>().map_err(|error| format!("{name}: {}", told(&text, &error)))?;
+        let values = text.parse::<Table>().map_err(|error| format!("{name}: {}", describe(&text, &error)))?;
         Ok(Self { name, values })
     }
 
@@ -61,7 +61,7 @@ fn text(value: Value) -> Option<String> {
 }
 
 /// The parser's message without the offending line, which may contain a password.
-fn told(text: &str, error: &toml::de::Error) -> String {
+fn describe(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
     format!("TOML parse error at line {line}: {}", one_line(error.message()))

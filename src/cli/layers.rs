@@ -18,7 +18,7 @@ pub(super) fn parse() -> (Result<Cli, ExitCode>, Vec<String>) {
     let mut argv: Vec<OsString> = env::args_os().collect();
     let typed = match command().try_get_matches_from(&argv) {
         Ok(typed) => typed,
-        Err(error) => return (Err(tell(&error, &argv)), Vec::new()),
+        Err(error) => return (Err(print_message(&error, &argv)), Vec::new()),
     };
     let mut problems = Vec::new();
     let serving = match typed.subcommand() {
@@ -30,11 +30,11 @@ pub(super) fn parse() -> (Result<Cli, ExitCode>, Vec<String>) {
     }
     let matches = command().try_get_matches_from(&argv);
     let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
-    (cli.map_err(|error| tell(&error, &argv)), problems)
+    (cli.map_err(|error| print_message(&error, &argv)), problems)
 }
 
 /// Prints clap's message with the passwords in it redacted.
-fn tell(error: &clap::Error, argv: &[OsString]) -> ExitCode {
+fn print_message(error: &clap::Error, argv: &[OsString]) -> ExitCode {
     let (text, to_stderr) = (error.render(), error.use_stderr());
     let terminal = if to_stderr { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
     let text = if terminal { text.ansi().to_string() } else { text.to_string() };

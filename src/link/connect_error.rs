@@ -4,7 +4,7 @@ use rustls::{Error as TlsError, InvalidMessage};
 
 use super::texts::{self, Author, Meaning};
 
-/// Why a server is not reached, as far as an operator can do something about it.
+/// Why a server is unreachable, if an operator can do something about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ConnectError {
     /// The server's certificate is not trusted, or names another host. Lasts until the configuration changes.

@@ -1,7 +1,7 @@
-//! What is known only from the text of a server's or a library's error. All other errors are told apart by their
-//! types and codes. A text may change with any version, so each row has a test below, or at its driver.
+//! Recognises errors of servers and libraries by their texts. All other errors are classified by their types and
+//! codes. A text may change with any version, so each row has a test below, or at its driver.
 
-/// Who wrote the text.
+/// The author of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Author {
     /// The standard library, which gives failures of `getaddrinfo` no kind of their own.
@@ -39,7 +39,7 @@ use Meaning::{
     NoPermissionForScript, NoSentinel, NoSuchDatabase, NotConnected, OtherProtocol, UnknownHost,
 };
 
-/// A text means what the first of its author's rows says of which it has the words.
+/// The first row of the author whose words the text contains gives its meaning.
 const TEXTS: [(Author, &str, Meaning); 18] = [
     (Std, "failed to lookup address", UnknownHost),
     (Redis, "DB index is out of range", NoSuchDatabase),
@@ -71,7 +71,7 @@ pub(crate) fn meaning(author: Author, text: &str) -> Option<Meaning> {
 mod tests {
     use super::*;
 
-    /// The libraries that no test provokes to say this, with the versions whose sources were read.
+    /// The libraries that no test provokes to return these texts, with the versions whose sources were read.
     const CHECKED: [(&str, &str, &str); 3] = [
         ("aws-credential-types", "1.3.1", "credentials"),
         ("aws-smithy-http-client", "1.5.2", "connect timeout"),

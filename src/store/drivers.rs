@@ -14,7 +14,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// How long an unused room is kept, unless the URL says it; zero is for ever.
+    /// How long an unused room is kept, unless the URL sets it; zero: for ever.
     #[cfg(any(feature = "dynamodb", feature = "mongodb", feature = "mysql", feature = "redis"))]
     pub(super) fn room_ttl_unless(self, of_url: Option<Duration>) -> Option<Duration> {
         of_url.or(self.room_ttl).filter(|ttl| !ttl.is_zero())

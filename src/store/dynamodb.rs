@@ -60,7 +60,7 @@ struct DynamoStore {
     sweeper: Arc<Sweeper>,
 }
 
-/// What a write needs from the preceding read.
+/// The data that a write needs from the preceding read.
 struct Seen {
     /// The asset's item, even if it has expired.
     row: Option<Row>,

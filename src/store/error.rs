@@ -30,7 +30,7 @@ pub enum StoreErrorKind {
     OutcomeUnknown,
 }
 
-/// Why a store failed, as far as its driver can tell.
+/// Why a store failed, as far as its driver knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreErrorCause {
     /// The store is unreachable, or cannot work at the moment.
@@ -119,7 +119,7 @@ impl StoreError {
         Self::new(store, StoreErrorKind::NotHeld, message)
     }
 
-    /// The asset was created with other units than the call asks for.
+    /// The asset was created with other units than the call requests.
     pub(super) fn other_units(store: &'static str, asset: &AssetName, created: Units, asked: Units) -> Self {
         let message = format!("asset {asset} was created with {created} units, not {asked}");
         Self::new(store, StoreErrorKind::Conflict, message)

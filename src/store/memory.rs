@@ -111,7 +111,7 @@ impl MemoryStore {
         changed
     }
 
-    /// Decides a call, creates the asset if the call may, and answers what `answer` makes of the asset afterwards.
+    /// Decides a call, creates the asset if the call may, and returns the result of `answer` on the asset.
     fn decide<T>(
         &self,
         call: Call,

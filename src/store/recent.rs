@@ -3,13 +3,13 @@ use std::{collections::HashMap, hash::Hash, time::Duration};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// Remembers what happened recently.
+/// Remembers keys for a limited time.
 pub(super) struct Recent<K> {
     lasts: Duration,
     done: Mutex<HashMap<K, Instant>>,
 }
 
-/// Maximum number of entries, about 3 MB. To forget one too early does no harm.
+/// Maximum number of entries, about 3 MB. Forgetting one too early does no harm.
 const REMEMBERED: usize = 16_384;
 
 impl<K: Eq + Hash> Recent<K> {

@@ -34,7 +34,7 @@ pub(in crate::store) struct Counter {
 
 /// An asset under decision: its counter, and its holders wherever the store keeps them.
 pub(super) trait Asset {
-    /// What a look at the holders, or a change of them, may fail with.
+    /// The error of reading or changing the holders.
     type Error;
 
     fn counter(&mut self) -> &mut Counter;
@@ -162,7 +162,7 @@ fn select<A: Asset>(asset: &mut A, call: Call, players: &[PlayerName]) -> Result
     Ok(verdicts)
 }
 
-/// What a retried select answers: a player either holds a unit or does not.
+/// The verdict of a retried select: a player either holds a unit or does not.
 fn look_up<A: Asset>(asset: &mut A, ask: Ask<'_>) -> Result<Vec<Verdict>, A::Error> {
     let Ask::Select { players, .. } = ask else { return Ok(Vec::new()) };
     let found = |player| {
@@ -192,7 +192,7 @@ fn restock(counter: &mut Counter, n: Units, condition: Option<u64>, most_units: 
     Outcome::Changed
 }
 
-/// Why the call is refused, if it is. A late copy of a call may meet the outcome of a later call of its node, so the
+/// The refusal of the call, if any. A late copy of a call may find the outcome of a later call of its node, so the
 /// outcome may be one that this kind of call never has.
 fn refused(ask: Ask<'_>, outcome: Outcome, repeated: bool, most_units: Units) -> Option<StoreErrorKind> {
     use StoreErrorKind::{Conflict, LimitReached, NotHeld};

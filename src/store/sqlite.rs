@@ -68,7 +68,7 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
 }
 
 impl SqliteStore {
-    /// `grace` is how long a file that was moved away may take to come back.
+    /// `grace` is how long a file that was moved away may be missing.
     fn open(url: &str, options: Options, grace: Duration) -> Result<Self> {
         let claim = Claim::of(url)?;
         let mut db = schema::open_to_write(&claim)?;

@@ -166,7 +166,7 @@ fn advice_on(kind: &ConnectErrorKind) -> Option<Advice> {
     }
 }
 
-/// The advice on a failed attempt to reconnect, of which the client tells only the kind, and that as a text.
+/// The advice on a failed attempt to reconnect. The client reports only the kind of the failure, as a text.
 fn advice_again(failed: &ClientError) -> Option<Advice> {
     let ClientError::Other(kind) = failed else { return None };
     let kinds = [ConnectErrorKind::AuthorizationViolation, ConnectErrorKind::Dns];

@@ -38,7 +38,7 @@ impl NatsUrl {
     /// Parses a URL.
     ///
     /// # Errors
-    /// One line that says what is wrong and what would be right.
+    /// One line with the mistake and its correction.
     pub(super) fn parse(url: &str) -> Result<Self> {
         let Parts { scheme, login, hosts, path, query } = Parts::of(url, "nats://HOST[:PORT]")?;
         if !path.is_empty() {

@@ -15,7 +15,7 @@ use crate::model::RoomName;
 /// Maximum number of envelopes and rooms between two checks of the connection.
 const AT_ONCE: usize = 512;
 
-/// How long the server may take to confirm what was sent before it is asked again.
+/// How long the server may take to confirm the sent messages before the request is repeated.
 const SEEN_WITHIN: Duration = Duration::from_secs(1);
 
 /// Publishes the outbox and keeps the rooms subscribed.

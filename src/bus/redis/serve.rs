@@ -19,7 +19,7 @@ use crate::{
 /// Maximum number of envelopes and rooms in one pipeline. More would only delay a slow server's answers.
 const AT_ONCE: usize = 512;
 
-/// The pause before retrying what a server refused because its slot is being moved.
+/// The pause before retrying a request that a server refused because its slot is being moved.
 const MOVE_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves every server that owns slots, and resubscribes rooms whose slots have moved.
@@ -59,7 +59,7 @@ struct Server {
     refusals: LogThrottle,
 }
 
-/// An answer did not match its command, because a push message about a moved slot came in between. Only a new
+/// An answer did not match its command, because a push message about a moved slot arrived first. Only a new
 /// connection is in sync again.
 struct OutOfStep;
 

@@ -94,7 +94,7 @@ impl Connector {
         loop {
             sleep(self.look_every.mul_f64(0.75 + fastrand::f64() / 2.0)).await;
             let answers = connection.send_packed_commands(&questions, 0, questions.len()).await;
-            // A broken connection is noticed elsewhere, and a busy server is checked again later.
+            // The client notices a broken connection, and a busy server is checked again later.
             if let Ok(answers) = answers
                 && let Some(wrong) = self.look_at(&answers, policy)
             {
@@ -118,7 +118,7 @@ impl Connector {
     }
 
     fn settings(&self) -> (RedisConnectionInfo, AsyncConnectionConfig) {
-        // No response timeout here: callers have their own, and pings detect a dead connection.
+        // No response timeout, because callers have their own and pings detect a dead connection.
         let config =
             AsyncConnectionConfig::new().set_response_timeout(None).set_pipeline_buffer_size(QUEUED_REQUESTS);
         let info =

@@ -14,7 +14,7 @@ use super::{
     slot::SLOTS,
 };
 
-/// The servers to ask.
+/// The servers to query.
 pub(crate) enum Source {
     /// The connected nodes first, then these seeds.
     Cluster(Vec<Address>),
@@ -27,11 +27,11 @@ pub(crate) struct Sentinels {
     name: String,
 }
 
-/// The timeout of one server, after which the next is asked.
+/// The timeout of one server, after which the next is queried.
 const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 
 impl Source {
-    /// Asks one server after the other until one answers.
+    /// Queries one server after the other until one answers.
     ///
     /// # Errors
     /// Why the last one did not answer.
@@ -68,7 +68,7 @@ impl Sentinels {
     }
 }
 
-/// Asks in random order, so that one node with stale data is not the only one ever asked.
+/// Queries in random order, so that a node with stale data is not the only one ever queried.
 async fn ask_nodes(seeds: &[Address], clients: &Clients) -> Result<Ranges, Away> {
     let mut nodes = clients.addresses();
     fastrand::shuffle(&mut nodes);

@@ -23,7 +23,7 @@ pub(crate) enum RedisError {
     NotReplicated { acknowledged: u64, wanted: u64 },
 }
 
-/// Why a call was not sent, in one line, and as far as it is known.
+/// Why a call was not sent, in one line, with the kind of failure.
 #[derive(Debug, Clone)]
 pub(crate) struct Away {
     pub(crate) why: String,
@@ -34,13 +34,13 @@ pub(crate) struct Away {
 pub(crate) enum Reason {
     Unknown,
     Connect(ConnectError),
-    /// It speaks another protocol.
+    /// The server speaks another protocol.
     NotRedis,
-    /// It is too old for push messages.
+    /// The server is too old for push messages.
     NoPushes,
-    /// It is a replica, which may return stale data.
+    /// The server is a replica, which may return stale data.
     Replica,
-    /// It answered the login, or a question before the call, with an error.
+    /// The server answered the login, or a query before the call, with an error.
     Refused(ServerError),
 }
 
@@ -49,7 +49,7 @@ impl Away {
         Self { why: why.into(), reason: Reason::Unknown }
     }
 
-    /// Puts what failed before the reason.
+    /// Puts the failed step before the reason.
     pub(crate) fn when(self, what: &str) -> Self {
         Self { why: format!("{what}: {}", self.why), ..self }
     }
@@ -89,7 +89,7 @@ impl RedisError {
         Self::Away(Away::new(why))
     }
 
-    /// The error of a question that had to be answered before a call could be sent.
+    /// The error of a query that had to be answered before a call could be sent.
     pub(crate) fn before_the_call(self) -> Away {
         let why = self.to_string();
         match self {

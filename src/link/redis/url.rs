@@ -38,7 +38,7 @@ pub(crate) struct Access {
 pub(crate) struct UrlOptions {
     /// How many replicas every call waits for, and the timeout.
     pub(crate) wait: Option<(u64, Duration)>,
-    /// How long an unused room is kept, if the URL says so; zero: for ever.
+    /// How long an unused room is kept, if the URL sets it; zero: for ever.
     pub(crate) room_ttl: Option<Duration>,
     /// The prefix of every key.
     pub(crate) prefix: String,
@@ -51,8 +51,8 @@ const REDIS_PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
 const PREFIX: &str = "asset-arbiter:";
 const WAIT_TIMEOUT: Duration = Duration::from_secs(1);
-/// Longer than any deadline of a select. With a longer one, a dead connection could not be told from a slow
-/// replica.
+/// Longer than any deadline of a select. With a longer one, a dead connection and a slow replica would be
+/// indistinguishable.
 const LONGEST_WAIT_MS: u64 = 10_000;
 const MOST_REPLICAS: u64 = 100;
 const LONGEST_PREFIX: usize = 64;
@@ -64,7 +64,7 @@ impl RedisUrl {
     /// Parses a URL.
     ///
     /// # Errors
-    /// One line that says what is wrong and what would be right.
+    /// One line with the mistake and its correction.
     pub(crate) fn parse(url: &str) -> Result<Self> {
         let Parts { scheme, login, hosts, path, query } = Parts::of(url, "redis://HOST[:PORT][/DB]")?;
         let (servers, database) = servers(scheme, hosts, path)?;

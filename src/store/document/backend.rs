@@ -16,7 +16,7 @@ use crate::{
 /// failed write is `OutcomeUnknown`.
 #[async_trait]
 pub(in crate::store) trait DocumentBackend: Backend {
-    /// What a write needs from the preceding read, such as the exact bytes that were read.
+    /// The data that a write needs from the preceding read, such as the exact bytes that were read.
     type Seen: Send;
 
     /// Reads a whole asset, as one snapshot taken after the call began and as durable as a write. An expired

@@ -141,7 +141,7 @@ async fn a_write_that_was_made_after_all_is_found_by_its_own_call() {
     let selected = ground.select(node.next(), &sword, from_ref(&ann)).await;
     assert_eq!((&*selected.verdicts, selected.is_repeat()), (&[already(1)][..], true));
 
-    // Now the winners cannot be known any more.
+    // The winners are unknown from now on.
     *backend.trick.lock() = Some(|document| {
         let Counter { units, revision, .. } = document.counter;
         let gone =

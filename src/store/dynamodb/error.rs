@@ -128,7 +128,7 @@ impl DynamoError {
         chain(error).last().map(|error| one_line(&error.to_string())).unwrap_or_default()
     }
 
-    /// The error of a request without an answer, or with one that makes no sense.
+    /// The error of a request without an answer, or with an invalid one.
     fn of_silence(error: &(dyn Error + 'static), what: &'static str) -> Self {
         let (cause, reason) = (Self::cause(error), ConnectError::of(error));
         let says = |meaning| {
@@ -216,7 +216,7 @@ mod tests {
 
     use super::*;
 
-    /// What the SDK's error about this endpoint means.
+    /// The meaning of the SDK's error about this endpoint.
     async fn failed(endpoint: &str, credentials: Option<Credentials>) -> DynamoError {
         let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
         let mut config = Config::builder()

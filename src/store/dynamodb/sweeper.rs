@@ -12,8 +12,8 @@ use super::{
 };
 use crate::store::StoreError;
 
-/// Deletes, in the background, the holders' items of ended incarnations. They do not count any more and only
-/// take up space. What one node leaves undone, the next node that starts or ends an incarnation does.
+/// Deletes, in the background, the holders' items of ended incarnations. The items do not count any more and
+/// only take up space. If a node stops early, the next node that starts or ends an incarnation does the rest.
 pub(super) struct Sweeper {
     wake: Arc<Notify>,
     _task: AbortOnDropHandle<()>,

@@ -14,7 +14,7 @@ pub(super) struct DynamoUrl {
     pub(super) endpoint: Option<String>,
     /// Whether to create the table if it is missing.
     pub(super) create: bool,
-    /// How long an unused room is kept, if the URL says so; zero: for ever.
+    /// How long an unused room is kept, if the URL sets it; zero: for ever.
     pub(super) room_ttl: Option<Duration>,
     /// How many holders are stored inline in their asset's item.
     pub(super) inline: usize,
@@ -33,7 +33,7 @@ impl DynamoUrl {
     /// Parses a URL.
     ///
     /// # Errors
-    /// One line that says what is wrong and what would be right.
+    /// One line with the mistake and its correction.
     pub(super) fn parse(url: &str) -> Result<Self> {
         let (table, query) = name_and_query(url, "dynamodb://TABLE?region=REGION")?;
         let mut url = Self {

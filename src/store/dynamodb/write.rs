@@ -26,7 +26,7 @@ const ITEMS: usize = 100;
 /// Besides the holders, a transaction contains the asset and, if an incarnation ended, its record.
 pub(super) const MOST_GRANTS: usize = ITEMS - 2;
 
-/// Seconds after which the service may delete what a ping wrote.
+/// Seconds after which the service may delete a ping's item.
 const PROBE_LIVES: u64 = 60;
 
 /// The condition of a write.
@@ -36,7 +36,7 @@ pub(super) struct Condition {
     pub(super) values: Option<HashMap<String, AttributeValue>>,
 }
 
-/// What a change writes besides the asset, in the same transaction.
+/// The items that a change writes besides the asset, in the same transaction.
 #[derive(Default)]
 struct Beside {
     puts: Vec<Item>,
@@ -123,7 +123,7 @@ impl DynamoStore {
         answer.await.map(|_| ())
     }
 
-    /// Reads and writes like a change, on an item that is no asset's.
+    /// Reads and writes like a change, on an item that belongs to no asset.
     pub(super) async fn probe(&self) -> Tried<()> {
         let key = key(PROBE, PROBE);
         self.get(key.clone(), None, Deadline::new()).await?;

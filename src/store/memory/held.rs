@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::model::{AssetName, PlayerName};
 
-/// What each player of a room holds: the revision of the grant, by asset. A player without a unit has no entry.
+/// The grants of each player of a room: their revisions, by asset. A player without a unit has no entry.
 #[derive(Debug, Default)]
 pub(super) struct Held(HashMap<PlayerName, BTreeMap<AssetName, u64>>);
 

@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// The time to live of what a ping writes.
+/// The time to live of the values that a ping writes.
 const PING_LIVES: Duration = Duration::from_secs(10);
 
 #[async_trait]
@@ -43,7 +43,7 @@ impl Backend for Cache {
     async fn ping(&self) -> Result<()> {
         let seen = self.client.get(item::ping_key(), Sees::All).await.map_err(MomentoError::of_read)?;
         let stored = self.client.set_if(item::ping_key(), seen, item::ping(), PING_LIVES).await;
-        // A lost race against another node proves as much.
+        // A write that lost against another node proves that the cache works, too.
         stored.map_err(MomentoError::of_read)?;
         let added = self.client.add(item::ping_set_key(), vec!["~".to_owned()], PING_LIVES).await;
         added.map_err(MomentoError::of_read)
@@ -69,14 +69,14 @@ impl DocumentBackend for Cache {
         change: Change,
     ) -> Result<bool> {
         let is_new = before.is_none();
-        self.tell(room, asset, is_new).await?;
+        self.add_name(room, asset, is_new).await?;
         let value = written(&Document::after(before, change))?;
         let stored = self.client.set_if(item::key(room, asset), seen, value, self.item_ttl()).await;
         let stored = stored.map_err(MomentoError::of_write)?;
         if stored && is_new {
             // Adds the name again, because a concurrent removal of the room may have taken it out before the
             // asset existed.
-            drop(self.tell(room, asset, true).await);
+            drop(self.add_name(room, asset, true).await);
         }
         Ok(stored)
     }
@@ -92,15 +92,15 @@ impl DocumentBackend for Cache {
 }
 
 impl Cache {
-    /// Adds an asset's name to its room's set, unless that was done recently. The name comes before the asset:
-    /// a name without an asset does no harm, but no reader would find an asset without a name.
-    async fn tell(&self, room: &RoomName, asset: &AssetName, is_new: bool) -> Result<()> {
+    /// Adds an asset's name to its room's set, unless that was done recently. The name is added before the
+    /// asset is written, because no reader would find an asset without a name; the reverse does no harm.
+    async fn add_name(&self, room: &RoomName, asset: &AssetName, is_new: bool) -> Result<()> {
         let place = (room.clone(), asset.clone());
         if !is_new && self.told.has(&place) {
             return Ok(());
         }
         let added = self.client.add(item::index_key(room), vec![asset.to_string()], self.ttl).await;
-        // An error of a read, because nothing happened to the asset.
+        // Reported like a failed read, because the asset is unchanged.
         added.map_err(MomentoError::of_read)?;
         self.told.note(place);
         Ok(())

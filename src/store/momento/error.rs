@@ -18,11 +18,11 @@ pub(super) enum MomentoError {
     Limited(String),
     /// The request was refused, and will be until the configuration changes.
     Hopeless(String, StoreErrorCause),
-    /// The request was sent, and only this status came back.
+    /// The request was sent, and only this status was received.
     Lost(Status),
     /// The request was sent, and the answer timed out.
     Silent,
-    /// The answer makes no sense.
+    /// The answer is invalid.
     Odd(String),
 }
 

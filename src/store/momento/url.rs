@@ -9,7 +9,7 @@ use crate::link::url::{self, is_loopback, name_and_query, no_option, options};
 pub(super) struct MomentoUrl {
     pub(super) cache: String,
     pub(super) endpoint: Endpoint,
-    /// How long unused data is kept, if the URL says so.
+    /// How long unused data is kept, if the URL sets it.
     pub(super) ttl: Option<Duration>,
 }
 
@@ -40,7 +40,7 @@ impl MomentoUrl {
     /// Parses a URL.
     ///
     /// # Errors
-    /// One line that says what is wrong and what would be right.
+    /// One line with the mistake and its correction.
     pub(super) fn parse(url: &str) -> Result<Self> {
         let (cache, query) = name_and_query(url, "momento://CACHE")?;
         if url.contains('@') {

@@ -60,7 +60,7 @@ pub(super) fn whole(
     whole.map_err(unwritable)
 }
 
-/// The update that a change makes to an existing document. It contains only what is new.
+/// The update that a change makes to an existing document. It contains only the differences.
 pub(super) fn update(change: Change, expires_at: Option<DateTime>) -> Result<Bare> {
     let goes_on = change.goes_on();
     let Change { struck, granted, .. } = &change;

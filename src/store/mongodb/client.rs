@@ -50,7 +50,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 /// How often each server is checked. With the timeout above, an unreachable server is noticed within two
 /// seconds, and the requests sent to it are abandoned.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Milliseconds after which the server deletes what a ping wrote.
+/// Milliseconds after which the server deletes a ping's document.
 const PROBE_LIVES_MS: i64 = 60_000;
 /// Maximum number of connections opened at the same time: enough for a burst of assets, without a storm of
 /// logins after a failover.
@@ -120,8 +120,8 @@ impl Client {
         self.answer(Doing::Reading, all).await.map_err(|error| self.said(error))
     }
 
-    /// Reads and writes like a change, on a document that is no asset's: it has no room, and its `_id` matches
-    /// no name.
+    /// Reads and writes like a change, on a document that belongs to no asset: it has no room, and its `_id`
+    /// matches no name.
     pub(super) async fn ping(&self) -> Result<()> {
         const PROBE: &str = "~probe";
         self.find(PROBE).await?;
@@ -139,7 +139,7 @@ impl Client {
         let hosts = &self.url.hosts;
         let no_primary =
             || format!("none of {hosts} is a primary, which takes writes (is replicaSet= its set's name?)");
-        error.told(&self.health, no_primary, &self.url.login_database, !self.url.encrypted)
+        error.into_store_error(&self.health, no_primary, &self.url.login_database, !self.url.encrypted)
     }
 
     async fn prepare(&self) -> std::result::Result<RawDocuments, Error> {
@@ -171,7 +171,7 @@ impl Client {
         options.heartbeat_freq = Some(LOOK_EVERY);
         options.max_connecting = Some(CONNECTING);
         options.max_pool_size = Some(self.url.connections);
-        // DocumentDB has no retryable writes, and we need none: a write is conditional on what was read.
+        // DocumentDB has no retryable writes, and they are not needed, because writes are conditional.
         options.retry_writes = Some(false);
         let health = Arc::clone(&self.health);
         options.sdam_event_handler = Some(EventHandler::callback(move |event| health.hear(event)));

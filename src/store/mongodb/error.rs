@@ -65,7 +65,7 @@ impl MongoError {
 
     /// Converts the error. `health` and `no_primary` explain why no server is reachable, `database` is where logins
     /// are looked up, and `plain` means that the connection is not encrypted.
-    pub(super) fn told(
+    pub(super) fn into_store_error(
         self,
         health: &Health,
         no_primary: impl FnOnce() -> String,
@@ -77,7 +77,7 @@ impl MongoError {
         let (code, reason) = (self.code(), self.reason());
         let Cause::Failed(failed) = self.cause else { return error(kind, "no answer in time").because(reason) };
         let words = in_words(&failed);
-        let told = match *failed.kind {
+        let converted = match *failed.kind {
             _ if is_login(&failed, code) => {
                 let where_to = format!("authSource={database}, which another authSource= in the URL changes");
                 error(kind, format!("the user or its password is not accepted ({where_to}): {words}"))
@@ -100,10 +100,10 @@ impl MongoError {
             }
             _ => error(kind, words),
         };
-        told.because(reason).with_source(failed)
+        converted.because(reason).with_source(failed)
     }
 
-    /// The cause, as far as the server's code tells.
+    /// The cause, as far as the server's code indicates it.
     fn reason(&self) -> Option<StoreErrorCause> {
         let Cause::Failed(failed) = &self.cause else { return Some(StoreErrorCause::NotAnswered) };
         let code = self.code();
@@ -175,9 +175,9 @@ mod tests {
 
     use super::*;
 
-    fn told(failed: io::Error, plain: bool) -> StoreError {
+    fn store_error(failed: io::Error, plain: bool) -> StoreError {
         let error = MongoError { doing: Doing::Reading, cause: Cause::Failed(failed.into()) };
-        error.told(&Health::default(), String::new, "game", plain)
+        error.into_store_error(&Health::default(), String::new, "game", plain)
     }
 
     #[test]
@@ -190,7 +190,7 @@ mod tests {
             (io::Error::other("failed to lookup address information: x"), false, FIND_HOST),
             (io::ErrorKind::ConnectionRefused.into(), false, "the connection broke: connection refused"),
         ] {
-            let said = told(failed, false);
+            let said = store_error(failed, false);
             assert_eq!(said.is_hopeless(), hopeless, "{said}");
             assert!(said.to_string().contains(words), "{said}");
         }
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_server_that_hangs_up_without_a_word_may_want_tls() {
-        let hint = |failed: io::Error, plain| told(failed, plain).to_string().contains("tls=true?");
+        let hint = |failed: io::Error, plain| store_error(failed, plain).to_string().contains("tls=true?");
         let nothing = || io::Error::from(io::ErrorKind::UnexpectedEof);
         assert!(hint(nothing(), true) && !hint(nothing(), false));
         assert!(

@@ -13,7 +13,7 @@ use crate::{link::ConnectError, model::one_line};
 #[derive(Debug, Default)]
 pub(super) struct Health(Mutex<BTreeMap<String, (String, Clues)>>);
 
-/// What is known of why a server, or one of several, is not reached.
+/// The known reasons why one or more servers are unreachable.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Clues {
     /// It lasts until the configuration changes.
@@ -77,7 +77,7 @@ impl Health {
         (!lines.is_empty()).then(|| format!("cannot connect to {}", lines.join("; ")))
     }
 
-    /// What is known of all unreachable servers.
+    /// The known reasons for all unreachable servers.
     pub(super) fn clues(&self) -> Clues {
         self.0.lock().values().fold(Clues::default(), |all, (_, clues)| all | *clues)
     }

@@ -23,7 +23,7 @@ pub(super) struct MongoUrl {
     pub(super) linearizable: bool,
     /// Maximum number of connections to a server.
     pub(super) connections: u32,
-    /// How long an unused room is kept, if the URL says so; zero: for ever.
+    /// How long an unused room is kept, if the URL sets it; zero: for ever.
     pub(super) room_ttl: Option<Duration>,
 }
 
@@ -71,7 +71,7 @@ impl MongoUrl {
     /// Parses a URL.
     ///
     /// # Errors
-    /// One line that says what is wrong and what would be right.
+    /// One line with the mistake and its correction.
     pub(super) fn parse(url: &str) -> Result<Self> {
         let Parts { scheme, login, hosts, path: database, query } = Parts::of(url, SHAPE)?;
         if hosts.is_empty() {

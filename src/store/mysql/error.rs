@@ -31,7 +31,7 @@ pub(super) struct Away {
     pub(super) why: String,
     /// Whether the error lasts until the configuration changes.
     hopeless: bool,
-    /// The cause, as far as the server's code tells.
+    /// The cause, as far as the server's code indicates it.
     cause: Option<StoreErrorCause>,
 }
 
@@ -152,7 +152,7 @@ fn came_second(code: u16) -> bool {
     matches!(code, code::DUPLICATE | code::DEADLOCK) || code::CONFLICTS.contains(&code)
 }
 
-/// The cause, as far as the server's code tells.
+/// The cause, as far as the server's code indicates it.
 fn cause(refused: &ServerError) -> Option<StoreErrorCause> {
     match refused.code {
         code::WRONG_PASSWORD => Some(StoreErrorCause::NoPermission),

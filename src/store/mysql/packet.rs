@@ -10,7 +10,7 @@ use super::error::{Asked, MysqlError};
 /// client wants the same row. Other servers see a comment.
 pub(super) const BEGIN: &str = "BEGIN /*T! PESSIMISTIC */";
 
-/// Begins a snapshot: the statements up to COMMIT see what is committed now and nothing later.
+/// Begins a snapshot: until COMMIT, all statements see the data committed by now.
 pub(super) const SNAPSHOT: &str =
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT SNAPSHOT";
 

@@ -62,7 +62,7 @@ impl PooledConn {
         let Some(conn) = &mut self.conn else { return Err(MysqlError::away("the connection is given back")) };
         let answers = ask(conn, packet, self.patience).await;
         if matches!(answers, Err(MysqlError::Lost(_))) {
-            // Whatever broke this connection has probably broken the idle ones, too.
+            // The idle connections have probably broken for the same reason.
             self.idle.forget();
         }
         if answers.is_ok() {

@@ -23,7 +23,7 @@ const ASSETS_AT_ONCE: usize = 128;
 pub(super) enum Part<'a> {
     /// The first holders after a revision, or of all.
     First { after: Option<u64>, limit: usize },
-    /// Those of these players who hold the asset.
+    /// The holders among these players.
     Of(&'a [PlayerName]),
 }
 
@@ -47,7 +47,7 @@ pub(super) async fn find(
 }
 
 /// Reads like [`find`], but locks the asset, so that it cannot change until the transaction on the connection
-/// ends. Each statement sees what is committed by then, which does no harm because holders change only with
+/// ends. Each statement sees the data committed by then, which does no harm because holders change only with
 /// their asset. If the lock times out, the asset is read without it.
 pub(super) async fn find_locked(
     pool: &Pool,
@@ -88,7 +88,7 @@ fn found(answers: Vec<Vec<Row>>, parts: &[Part<'_>]) -> Result<Option<Found>> {
 fn statements(room: &RoomName, asset: &AssetName, parts: &[Part<'_>]) -> Vec<String> {
     let place = format!("room = '{room}' AND asset = '{asset}'");
     let of = |column: &str| format!("{column} = (SELECT {column} FROM asset_arbiter_assets WHERE {place})");
-    // Each engine treats both subqueries as constants, so that it goes straight to the key.
+    // Each engine treats both subqueries as constants and looks the key up directly.
     let life = format!("{} AND {}", of("origin"), of("creation"));
     let record = format!(
         "SELECT {COUNTER}, changes, (SELECT used_at FROM asset_arbiter_rooms WHERE room = '{room}') \
@@ -99,7 +99,7 @@ fn statements(room: &RoomName, asset: &AssetName, parts: &[Part<'_>]) -> Vec<Str
             let after = after.map_or_else(String::new, |after| format!(" AND revision > {after}"));
             first_holders(&format!("{life}{after}"), *limit)
         }
-        // No player was asked for.
+        // No player was requested.
         Part::Of([]) => "SELECT 0 FROM DUAL WHERE FALSE".to_owned(),
         Part::Of(players) => format!(
             "SELECT {HOLDER} FROM asset_arbiter_holders FORCE INDEX (PRIMARY) WHERE {life} AND player IN ({})",

@@ -7,8 +7,8 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{pool::Pool, rooms, row::Cells};
 use crate::{model::Millis, store::Result};
 
-/// Deletes, in the background, expired rooms and the holders of ended incarnations. What it leaves undone,
-/// because the process ends or the database is unreachable, a later sweep finds.
+/// Deletes, in the background, expired rooms and the holders of ended incarnations. If it stops early,
+/// because the process ends or the database is unreachable, a later sweep does the rest.
 pub(super) struct Sweeper {
     work: Arc<Work>,
     _task: AbortOnDropHandle<()>,

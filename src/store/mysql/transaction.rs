@@ -1,8 +1,8 @@
 use super::{error::MysqlError, packet::BEGIN, pooled_conn::PooledConn};
 use crate::store::Result;
 
-/// A whole transaction, sent as one packet. So no lock is held while waiting for us, and a client that vanishes
-/// leaves all of it or nothing.
+/// A whole transaction, sent as one packet. So no lock is held while waiting for the client, and if the client
+/// vanishes, the whole transaction takes effect or none of it.
 pub(super) struct Transaction {
     statements: Vec<String>,
     /// The index of the deciding statement.

@@ -22,7 +22,7 @@ pub(super) struct UrlOptions {
     pub(super) pool: usize,
     /// The timeout of an answer. The server aborts longer statements, where it can.
     pub(super) statement_timeout: Duration,
-    /// How long an unused room is kept, if the URL says so; zero: for ever.
+    /// How long an unused room is kept, if the URL sets it; zero: for ever.
     pub(super) room_ttl: Option<Duration>,
 }
 
@@ -55,7 +55,7 @@ impl MysqlUrl {
     /// Parses a URL.
     ///
     /// # Errors
-    /// One line that says what is wrong and what would be right.
+    /// One line with the mistake and its correction.
     pub(super) fn parse(url: &str) -> Result<Self> {
         let Parts { login, hosts, path, query, .. } = Parts::of(url, SHAPE)?;
         let no_user = || format!("the user is missing: write {SHAPE}");

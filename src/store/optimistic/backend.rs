@@ -8,7 +8,7 @@ use crate::{
     store::Result,
 };
 
-/// The limits of a driver, and what it does with whole rooms.
+/// The limits of a driver, and its operations on whole rooms.
 #[async_trait]
 pub(in crate::store) trait Backend: Send + Sync + 'static {
     /// The store's name in errors.
@@ -40,7 +40,7 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
 /// `OutcomeUnknown`.
 #[async_trait]
 pub(in crate::store) trait RecordStore: Backend {
-    /// What a write needs from the preceding read, such as an open transaction. Dropping it writes nothing.
+    /// The data that a write needs from the preceding read, such as an open transaction. Dropping it writes nothing.
     type Seen: Send;
 
     /// Reads an asset, and which of the distinct `players` hold it, as one snapshot taken after the call began.

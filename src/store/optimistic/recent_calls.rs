@@ -12,8 +12,8 @@ use crate::{
 const REMEMBERED: usize = 32_768;
 
 /// Remembers this process's last call on each asset. A call that changed the asset is stored with the change. A
-/// call that changed nothing is remembered here only: storing it is not worth a write, because only this
-/// process can retry it. The network can only duplicate a write, which then finds another revision.
+/// call that changed nothing is remembered only in memory, without a write, because only this process can
+/// retry it. The network can only duplicate a write, which then finds another revision.
 #[derive(Debug, Default)]
 pub(super) struct RecentCalls {
     generations: Mutex<Generations>,

@@ -41,17 +41,17 @@ impl From<RedisError> for StoreError {
             _ => StoreErrorKind::OutcomeUnknown,
         };
         let (said, hopeless) = failed.advised(MAY_NOT);
-        let told = error(kind, said).because(cause(&failed)).hopeless_if(hopeless);
+        let converted = error(kind, said).because(cause(&failed)).hopeless_if(hopeless);
         match failed {
-            RedisError::Lost(lost) => told.with_source(lost),
-            RedisError::Refused(refused) => told.with_source(refused),
-            RedisError::Away(_) | RedisError::NotReplicated { .. } => told,
+            RedisError::Lost(lost) => converted.with_source(lost),
+            RedisError::Refused(refused) => converted.with_source(refused),
+            RedisError::Away(_) | RedisError::NotReplicated { .. } => converted,
         }
     }
 }
 
 fn did_nothing(refused: &ServerError) -> bool {
-    // The name of a command that a script calls comes later in the text.
+    // If a script called the command, its name is later in the text.
     let unknown = |details: &str| details.trim().starts_with("unknown command");
     NOTHING_DONE.contains(&refused.code()) || refused.details().is_some_and(unknown)
 }
@@ -101,7 +101,7 @@ mod tests {
         RedisError::Refused(answer(line)).into()
     }
 
-    /// The server is away, because of this.
+    /// The server is unreachable for this reason.
     fn away(why: impl Into<Away>) -> StoreError {
         RedisError::Away(why.into().when("cannot connect to OOM:1")).into()
     }

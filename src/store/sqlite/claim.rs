@@ -91,7 +91,7 @@ impl FileId {
     /// The file at a path, and how many names it has.
     ///
     /// Leaves out the timestamps. From Linux 6.13 on, asking for the time of the last write gives the next write a
-    /// time of its own, which an fsync then has to store, too. Each commit to a WAL that is looked at would write one
+    /// time of its own, which an fsync then has to store, too. Each commit to a WAL that is watched would write one
     /// more block.
     pub(super) fn with_links(path: &Path) -> io::Result<(Self, u64)> {
         #[cfg(target_os = "linux")]

@@ -66,7 +66,7 @@ fn in_folder(path: &Path) -> Result<PathBuf> {
     }
 }
 
-/// SQLite's WAL, which lies beside the name that the file was opened by.
+/// The path of SQLite's WAL, which is beside the path that the file was opened by.
 pub(super) fn log_of(path: &Path) -> PathBuf {
     beside(path, "-wal")
 }
@@ -83,7 +83,7 @@ pub(super) fn size(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |found| found.len())
 }
 
-/// The source tells the reason.
+/// The source contains the reason.
 pub(super) fn cannot_open(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
     let advice = "the server must be able to read and write it and the folder it is in";
     broken(format!("cannot open {}; {advice}", path.display()), error)

@@ -278,7 +278,7 @@ impl GroupCommit {
     }
 
     /// Commits, and answers when the transaction is on disk in the file of that name. If that fails the outcome
-    /// is unknown: a crash or the file's return may bring the transaction back.
+    /// is unknown: a crash or moving the file back may restore the transaction.
     fn commit(&mut self, group: Group) {
         let commits = self.wal.commits();
         if let Err(error) = self.run_sql("COMMIT") {

@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// One changing call on one asset. It may run more than once: only what is committed counts.
+/// One changing call on one asset. It may run more than once; only the committed run counts.
 pub(super) struct Operation {
     pub(super) call: Call,
     pub(super) room: RoomName,

@@ -36,7 +36,7 @@ pub(super) struct Wal {
     copied: usize,
     /// Whether the file records its server.
     opened: bool,
-    /// The file's stamp after the last complete checkpoint. Nobody writes to the file until the next one.
+    /// The file's stamp after the last complete checkpoint. The file is not written until the next one.
     at_rest: Option<Stamp>,
 }
 

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::store::{Result, StoreError, StoreErrorCause};
 
-/// How long a file that was moved away may take to come back before the process ends.
+/// How long a file that was moved away may be missing before the process ends.
 pub(super) const GRACE: Duration = Duration::from_secs(30);
 
 /// Longer than any step of the writer thread takes while the disk answers.
@@ -58,7 +58,7 @@ enum State {
 /// What happened to the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Loss {
-    /// The name does not lead to FILE any more. FILE may come back.
+    /// The name does not lead to FILE any more. FILE may be moved back.
     File,
     /// The name of the WAL or its index does not lead to it any more.
     Log,
@@ -100,7 +100,7 @@ impl Watch {
         })
     }
 
-    /// The known state: why no call is answered.
+    /// Fails if the last check found that no call can be answered.
     pub(super) fn usable(&self) -> Result<()> {
         match &*self.state.borrow() {
             State::Serving => Ok(()),
@@ -109,7 +109,7 @@ impl Watch {
         }
     }
 
-    /// The known state, including that of the disk.
+    /// As [`Self::usable`]. Also fails while the disk fails or does not answer.
     pub(super) fn status(&self) -> Result<()> {
         self.usable()?;
         if let Some((cause, why)) = &*self.disk_failure.lock() {
@@ -162,7 +162,7 @@ impl Watch {
         }
     }
 
-    /// The file's stamp, if a file that was moved away has come back.
+    /// The file's stamp, if a file that was moved away has been moved back.
     pub(super) fn is_back(&self) -> Option<Stamp> {
         self.look().ok().filter(|_| self.loss() == Some(Loss::File))
     }

@@ -162,7 +162,7 @@ where
 
     fn answer(self: Box<Self>) {
         let answer = self.answer.unwrap_or_else(|| Err(unavailable("the change did not run")));
-        // If the receiver is gone, the caller retries the call and learns the answer then.
+        // If the receiver is gone, the caller retries the call, and the retry gets the answer.
         drop(self.reply.send(answer));
     }
 
