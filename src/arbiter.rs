@@ -1,8 +1,8 @@
-//! The rules: who gets the asset, in which order everyone hears of it, and what becomes of a lost reply.
-//! No sockets, no drivers.
+//! The rules: which player gets a unit, in which order changes are broadcast, and how a lost reply is handled.
+//! There are no sockets and no drivers in here.
 //!
 //! A change goes `batch` -> `select` or `commands` -> `events` -> `room`. The modules of each group below import only
-//! each other and the groups above, without a circle (`tests/tidy.rs`).
+//! each other and the groups above, without a cycle (`tests/tidy.rs`).
 
 mod clock;
 mod config;
@@ -96,7 +96,7 @@ use crate::{
     store::{Applied, Created, Store},
 };
 
-/// Decides for every room of this node.
+/// Runs all rooms of this node.
 pub struct Arbiter {
     node: Arc<Node>,
     calls: Arc<StoreCalls>,
@@ -111,8 +111,8 @@ pub struct Arbiter {
 }
 
 impl Arbiter {
-    /// An arbiter over a store and a bus. Its upkeep runs on the current runtime until the arbiter is dropped. `seed`
-    /// decides ids and jitter. Metrics are registered with the current recorder.
+    /// Starts an arbiter on a store and a bus. Its tasks run on the current runtime until the arbiter is dropped. `seed`
+    /// determines ids and jitter. Metrics are registered with the current recorder.
     #[must_use]
     pub fn start(config: Config, store: Arc<dyn Store>, bus: Arc<dyn Bus>, seed: u64) -> Arc<Self> {
         let node = Node::new(config, store, bus, seed);
@@ -167,31 +167,31 @@ impl Arbiter {
         })
     }
 
-    /// Whether players may be sent here: the store has taken a change, and does not refuse changes now. A store that
-    /// becomes unreachable later leaves the node ready, because all other nodes have the same store.
+    /// Whether players may connect to this node: the store has accepted a change, and does not refuse changes now. The
+    /// node stays ready when the store becomes unreachable later, because all other nodes have the same store.
     ///
     /// # Errors
-    /// What the node waits for, in the store's words.
+    /// The store's message: why it was not reached yet, or why it refuses changes.
     pub fn ready(&self) -> Result<(), String> {
         self.node.store.status().map_err(|error| error.to_string())?;
         self.readiness.now()
     }
 
-    /// Waits for the store's first answer, however long that takes.
+    /// Waits for the store's first answer, without a time limit.
     ///
     /// # Errors
-    /// Why the store will never answer: the configuration must be changed.
+    /// Why retrying cannot help: the configuration must be changed.
     pub async fn store_reached(&self) -> Result<(), String> {
         self.readiness.reached().await
     }
 
-    /// Whether every task runs that the node needs. The server adds its own.
+    /// Watches the tasks that the node needs. The server adds its own tasks.
     #[must_use]
     pub fn vital(&self) -> &Arc<Vital> {
         &self.vital
     }
 
-    /// Makes a member of a room: subscribe, then snapshot, then stream. The welcome is the first thing ready.
+    /// Joins a room: subscribe, then snapshot, then stream. The welcome is the member's first message.
     ///
     /// # Errors
     /// [`JoinError`]: the room or node is full, or the store is unreachable and there is no view of the room.
@@ -199,7 +199,7 @@ impl Arbiter {
         self.joins.join(join).await
     }
 
-    /// Creates an asset, or finds it created with the same units.
+    /// Creates an asset, or returns the existing one if it has the same units.
     ///
     /// # Errors
     /// `Conflict`, `LimitReached`, `StoreUnavailable`, `OutcomeUnknown`.
@@ -215,12 +215,12 @@ impl Arbiter {
         self.command(room, asset, true, |answer| Command::Create(units, answer)).await
     }
 
-    /// Selects in a player's name. Answers a `Selection` or an `Error`.
+    /// Selects on behalf of a player. Returns a `Selection` or an `Error`.
     pub async fn select(&self, room: &RoomName, asset: &AssetName, player: &PlayerName) -> ServerMessage {
         self.ask(room, asset, player, Job::Select).await
     }
 
-    /// Releases in a player's name. Answers a `Release` or an `Error`.
+    /// Releases on behalf of a player. Returns a `Release` or an `Error`.
     pub async fn release(&self, room: &RoomName, asset: &AssetName, player: &PlayerName) -> ServerMessage {
         self.ask(room, asset, player, |ask| Job::Command(Command::Release(ask))).await
     }
@@ -240,7 +240,7 @@ impl Arbiter {
         self.command(room, asset, false, |answer| Command::Restock { n, condition, answer }).await
     }
 
-    /// Removes an asset and answers the revision of its removal.
+    /// Removes an asset and returns the revision of its removal.
     ///
     /// # Errors
     /// `UnknownAsset`, `StoreUnavailable`, `OutcomeUnknown`.
@@ -248,7 +248,7 @@ impl Arbiter {
         self.command(room, asset, false, Command::Remove).await
     }
 
-    /// Removes a room with everything in it and sends its members away.
+    /// Removes a room with all its assets and disconnects its members.
     ///
     /// # Errors
     /// `UnknownRoom`, `StoreUnavailable`, `OutcomeUnknown`.
@@ -256,7 +256,7 @@ impl Arbiter {
         self.removal.remove(room).await
     }
 
-    /// A copy of a room's state.
+    /// Returns a copy of a room's state.
     ///
     /// # Errors
     /// `UnknownRoom`: no assets stored and no members; `StoreUnavailable`.
@@ -264,7 +264,7 @@ impl Arbiter {
         room_json::room_state(&self.rooms, name).await
     }
 
-    /// A room's state, encoded once for all readers.
+    /// Returns a room's state, encoded once for all readers.
     ///
     /// # Errors
     /// `UnknownRoom`: no assets stored and no members; `StoreUnavailable`.
@@ -272,7 +272,7 @@ impl Arbiter {
         room_json::room_json(&self.rooms, name).await
     }
 
-    /// A page of an asset's holders, by revision, at most [`HOLDERS_PAGE`].
+    /// Returns a page of an asset's holders, ordered by revision, at most [`HOLDERS_PAGE`].
     ///
     /// # Errors
     /// `UnknownAsset`, `StoreUnavailable`.
@@ -288,7 +288,7 @@ impl Arbiter {
         self.calls.read(StoreCall::Holders, room, page).await
     }
 
-    /// This node leaves: its players leave on all other nodes at once.
+    /// Announces that this node leaves, so that all other nodes remove its players at once.
     pub async fn farewell(&self) {
         self.heartbeats.farewell().await;
     }

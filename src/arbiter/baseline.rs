@@ -1,19 +1,19 @@
 use super::registry::RoomHandle;
 use crate::model::{AssetName, AssetState, Units};
 
-/// What this node knew of an asset before a call, to tell what the store's answer means.
+/// The state of an asset that this node knew before a call, to interpret the store's answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Baseline {
     revision: u64,
     held: Units,
-    /// Names the stored record; `None`: the asset was not known to be stored.
+    /// Identifies the stored record; `None`: the asset was not known to be stored.
     origin: Option<u64>,
-    /// How often the room's view had been given up.
+    /// How often the room's view had been discarded.
     generation: u64,
 }
 
 impl Baseline {
-    /// Of an asset as the room's view has it now.
+    /// The asset's baseline from the room's current view.
     pub(super) fn now(room: &RoomHandle, asset: &AssetName) -> Self {
         room.with(|state| Self::of(state.view.get(asset), state.generation))
     }
@@ -23,7 +23,7 @@ impl Baseline {
         Self { revision: known.revision, held: known.held, origin: Some(known.origin), generation }
     }
 
-    /// After the store's answer.
+    /// The baseline after the store's answer.
     pub(super) fn then(self, stored: &AssetState) -> Self {
         Self::of(Some(stored), self.generation)
     }
@@ -46,7 +46,7 @@ impl Baseline {
         self.revision > revision
     }
 
-    /// Whether every change until `later` was a grant: only then there are as many more holders as changes.
+    /// Whether every change until `later` was a grant: only then the holders increased by the number of changes.
     pub(super) fn only_grants_until(self, later: Self) -> bool {
         let same = self.origin.is_none() || self.origin == later.origin;
         let changes = later.revision.checked_sub(self.revision).filter(|_| same);

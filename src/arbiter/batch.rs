@@ -1,4 +1,4 @@
-//! One batch of an asset after the other: the store decides, the callers get their replies, the room hears of it.
+//! Runs an asset's batches one after the other: the store decides, the callers get replies, the change is broadcast.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(super) struct Batches {
 
 impl Batches {
     /// Queues a change of an asset. If the store answers at once, the change is done when this returns. Otherwise it
-    /// goes on in a task of its own, so that a client that disconnects cancels nothing that was sent.
+    /// continues in its own task, so that a client that disconnects does not cancel a store call.
     pub(super) fn submit(self: &Arc<Self>, room: &RoomHandle, asset: AssetName, job: Job) {
         let offer = room.queues.lock().offer(&asset, job);
         match offer {
@@ -34,7 +34,7 @@ impl Batches {
         }
     }
 
-    /// Runs a batch, and then those that gathered meanwhile.
+    /// Runs a batch, and then the batches that were queued meanwhile.
     async fn run(self: Arc<Self>, room: RoomHandle, asset: AssetName, mut batch: Batch) {
         loop {
             match batch {

@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use crate::model::Millis;
 
-/// Unix time that never goes back and follows tokio's clock, so that a test in virtual time sees it move.
+/// Unix time that never decreases. It follows tokio's clock, so that it advances in tests with virtual time.
 #[derive(Debug)]
 pub(super) struct Clock {
     started: Instant,

@@ -97,8 +97,8 @@ impl Commands {
             _ => limits::check_assets(&self.node.config, &state.view),
         })?;
         let mut before = Baseline::now(room, asset);
-        // The store may have lost an asset that this node knows. Then the members must hear of the loss before the
-        // new asset hides it.
+        // The store may have lost an asset that this node knows. The members must receive the loss before the new asset
+        // hides it.
         if before.is_known() {
             match self.events.explain_missing(room, asset, before, deadline).await {
                 Missing::Absent | Missing::Found(_) => {}
@@ -138,7 +138,7 @@ impl Commands {
     }
 
     /// Changes an asset that must exist, and returns the baseline before the change. If the store does not have the
-    /// asset, it may have lost it.
+    /// asset, checks whether the store lost it.
     async fn change_known<F>(
         &self,
         kind: StoreCall,

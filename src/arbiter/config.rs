@@ -2,32 +2,32 @@ use std::time::Duration;
 
 use crate::model::{AssetName, Units};
 
-/// What the rules depend on. Durations of zero switch a feature off where the field says so.
+/// The arbiter's configuration. A duration of zero disables a feature where the field says so.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// How long a change may wait for the store before its caller is told.
+    /// How long a change may wait for the store before its caller gets an error.
     pub select_deadline: Duration,
     /// How long a node may deny a sold-out asset from memory; zero: never.
     pub sold_out_ttl: Duration,
     /// How often an active room is compared with a shared store.
     pub resync_interval: Duration,
-    /// Frames a room's log keeps.
+    /// The most frames in a room's log.
     pub room_log: usize,
     /// How long a room's view and log stay after its last member left.
     pub room_linger: Duration,
-    /// Players up to which a room is told every name.
+    /// The most players in a room whose members receive every name.
     pub presence_limit: usize,
-    /// Active rooms on this node.
+    /// The most active rooms on this node.
     pub max_rooms: usize,
-    /// Members of one room on this node.
+    /// The most members of one room on this node.
     pub max_members: usize,
-    /// Assets of one room.
+    /// The most assets of one room.
     pub max_assets: usize,
-    /// Units of one asset.
+    /// The most units of one asset.
     pub max_units: Units,
-    /// Shown in every room, created by their first select.
+    /// Assets shown in every room, each created by its first select.
     pub templates: Vec<(AssetName, Units)>,
-    /// An unknown asset that is selected is created with that many units.
+    /// The units of an unknown asset that its first select creates; `None`: selects create no unknown assets.
     pub auto_create: Option<Units>,
 }
 
@@ -51,7 +51,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The units with which an unknown asset is created by its first select, if it is.
+    /// The units of an unknown asset that its first select creates; `None`: selects do not create it.
     pub(super) fn units_of_new(&self, asset: &AssetName) -> Option<Units> {
         let template = self.templates.iter().find(|(name, _)| name == asset);
         template.map(|(_, units)| *units).or(self.auto_create)

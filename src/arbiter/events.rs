@@ -1,5 +1,5 @@
-//! What becomes of a change after the store has made it: events are published to the other nodes, applied to the
-//! view, and broadcast to the members. A view that turns out to be behind is repaired.
+//! Processes a change after the store has made it: events are published to the other nodes, applied to the view, and
+//! broadcast to the members. A view that is behind is repaired.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -51,7 +51,7 @@ impl Events {
         self.apply(room, events);
     }
 
-    /// Applies events of any node. Events ahead of the view wait; the gap before them is repaired if it stays.
+    /// Applies events of any node. Events ahead of the view wait; the gap before them is repaired after `GAP_WAIT`.
     pub(super) fn apply(self: &Arc<Self>, room: &RoomHandle, events: Vec<Event>) {
         let assets: BTreeSet<_> = events.iter().map(|event| event.asset.clone()).collect();
         for asset in room.apply(events) {
@@ -72,7 +72,7 @@ impl Events {
         }
     }
 
-    /// Compares the view with a state that the store just answered, and repairs what is behind. With
+    /// Compares the view with a state that the store just answered, and repairs the view if it is behind. With
     /// [`Publish::Always`] no other node published the missing events, so the repair starts at once.
     pub(super) fn compare(&self, room: &RoomHandle, state: &AssetState, publish: Publish) {
         if room.with(|room| room.view.is_behind(&state.asset, state.revision)) {
@@ -81,15 +81,15 @@ impl Events {
         }
     }
 
-    /// Takes note of a stored state that no change of ours made: it may be newer than the view, or show a loss.
+    /// Checks a stored state that no change of ours made: it may be newer than the view, or show a loss.
     pub(super) fn observe(&self, room: &RoomHandle, before: Baseline, stored: &AssetState) {
         if !self.regression.detect(room, before, stored, 0) {
             self.compare(room, stored, Publish::Never);
         }
     }
 
-    /// Broadcasts one change that the store made, as it stands right after it. The change of a retried call may have
-    /// been made earlier; a repair finds it.
+    /// Broadcasts one change that the store made; `done` is the state right after the change. A retried call may have
+    /// made its change earlier, which a repair then broadcasts.
     pub(super) fn publish_change(
         self: &Arc<Self>,
         room: &RoomHandle,
@@ -115,7 +115,7 @@ impl Events {
         }
     }
 
-    /// Finds out why the store does not have an asset, and takes note of its state if the store has it by now.
+    /// Finds out why the store does not have an asset, and checks its state if the store has it by now.
     pub(super) async fn explain_missing(
         &self,
         room: &RoomHandle,

@@ -1,5 +1,5 @@
-//! Heartbeats tell the other nodes which players are connected to this node, and theirs are received: at once after
-//! a change in a small room, with the next tick in a large one, and every few seconds so that a dead node is noticed.
+//! Heartbeats publish the players connected to this node to the other nodes. A change is sent at once in a small room
+//! and with the next tick in a large one. They repeat every few seconds, so that a dead node is noticed.
 
 use std::{
     sync::{
@@ -18,9 +18,9 @@ use crate::{
 pub(super) struct Heartbeats {
     node: Arc<Node>,
     rooms: Arc<Registry>,
-    /// Rises with every heartbeat.
+    /// Number of the last heartbeat sent.
     sent: AtomicU64,
-    /// The node leaves and sends no more heartbeats.
+    /// The node is shutting down and sends no more heartbeats.
     leaving: AtomicBool,
 }
 
@@ -34,7 +34,7 @@ impl Heartbeats {
         self.send_if(room, Presence::must_tell_at_once);
     }
 
-    /// Once a second: tells members and other nodes what is due, and forgets nodes that are silent.
+    /// Once a second: removes silent nodes, sends pending notices to members and due heartbeats to other nodes.
     pub(super) fn tick(&self, room: &Room) {
         let now = self.node.clock.now();
         room.announce(|presence| presence.tick(now));
@@ -42,19 +42,19 @@ impl Heartbeats {
         self.send_if(room, |presence| presence.must_tell() || due && presence.is_anybody_here());
     }
 
-    /// Asks every other node for a heartbeat, so that a member who joins does not wait for the next ones.
+    /// Requests a heartbeat from every other node, so that a joining member does not wait for the next ones.
     pub(super) fn ask_other_nodes(&self, room: &Room) {
         self.node.bus.publish(&room.name, &BusMessage::WhoIsHere);
     }
 
-    /// Another node asks for a heartbeat.
+    /// Answers another node's request for a heartbeat.
     pub(super) fn answer(&self, name: &RoomName) {
         if let Some(room) = self.rooms.peek(name) {
             self.send_if(&room, Presence::is_anybody_here);
         }
     }
 
-    /// Another node's heartbeat arrived. It does not keep the room active on this node.
+    /// Applies another node's heartbeat. It does not keep the room active on this node.
     pub(super) fn receive(&self, name: &RoomName, heartbeat: Heartbeat) {
         if let Some(room) = self.rooms.peek(name) {
             let now = self.node.clock.now();
@@ -62,7 +62,7 @@ impl Heartbeats {
         }
     }
 
-    /// This node leaves: its players leave on all other nodes at once, and it sends no more heartbeats.
+    /// Publishes that this node has no players, so that they leave on all other nodes at once. Stops heartbeats.
     pub(super) async fn farewell(&self) {
         self.leaving.store(true, Relaxed);
         if !self.node.bus.reaches_other_nodes() {

@@ -1,11 +1,11 @@
-//! What the players on this node hold, as far as the store must be asked.
+//! Reads the holdings of local players from the store.
 
 use std::{sync::Arc, time::Duration};
 
 use super::{meters::StoreCall, node::Node, registry::RoomHandle, retry::StoreCalls};
 use crate::model::{AssetName, PlayerName};
 
-/// Asks the store what players hold.
+/// Reads holdings from the store.
 pub(super) struct Holdings {
     pub(super) node: Arc<Node>,
     pub(super) calls: Arc<StoreCalls>,
@@ -15,9 +15,10 @@ pub(super) struct Holdings {
 pub(super) type Behind = Vec<(AssetName, u64)>;
 
 impl Holdings {
-    /// Asks for a player whose holdings are unknown. While the store is unreachable, the view's first holders must do.
+    /// Reads the holdings of a player if they are unknown. If the store is unreachable, they are guessed from the
+    /// holders that the view lists.
     ///
-    /// The caller must repair what is behind before it waits for anything else, because until then a select may create
+    /// The caller must repair the assets that are behind before it waits for anything else, because until then a select may create
     /// an asset that the store has lost.
     pub(super) async fn load(&self, room: &RoomHandle, player: &PlayerName, patience: Duration) -> Behind {
         let Some(question) = room.with(|state| state.presence.question(player)) else { return Behind::new() };

@@ -1,20 +1,20 @@
-//! Counts the store calls in flight, so that the store is not closed under them.
+//! Counts the store calls in flight, so that the store is not closed before they end.
 
 use std::time::Duration;
 
 use tokio::time::timeout;
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
-/// How long [`InFlight::stop`] waits: the callers of these calls are disconnected already.
+/// How long [`InFlight::stop`] waits. This is short because the callers are disconnected already.
 const LAST_CALLS: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub(super) struct InFlight(TaskTracker);
 
 impl InFlight {
-    /// A call is in flight until the token is dropped. `None` after [`stop`](Self::stop) was called.
+    /// Begins a call, which is in flight until the token is dropped. `None` after [`stop`](Self::stop) was called.
     pub(super) fn begin(&self) -> Option<TaskTrackerToken> {
-        // The token comes first, so that either `stop` waits for the call, or the call sees that it is too late.
+        // The token is taken first, so that either `stop` waits for the call, or the call sees the tracker closed.
         let call = self.0.token();
         (!self.is_ending()).then_some(call)
     }
@@ -23,7 +23,7 @@ impl InFlight {
         self.0.is_closed()
     }
 
-    /// Lets no call begin any more and waits for those in flight.
+    /// Rejects new calls and waits for those in flight.
     pub(super) async fn stop(&self) {
         self.0.close();
         if timeout(LAST_CALLS, self.0.wait()).await.is_err() {

@@ -43,7 +43,7 @@ impl Joins {
         Self { node, rooms, repair, batches, heartbeats, next_member: AtomicU64::new(0) }
     }
 
-    /// The welcome is the first thing ready.
+    /// Makes a member. Its first frame is the welcome.
     ///
     /// # Errors
     /// [`JoinError`]: the room or node is full, or the store is unreachable and there is no view of the room.
@@ -57,7 +57,7 @@ impl Joins {
             return Err(JoinError { close: CloseCode::Full, message });
         }
         let (batches, heartbeats) = (Arc::clone(&self.batches), Arc::clone(&self.heartbeats));
-        // From here on a drop announces that the player left.
+        // From now on, dropping the member announces that the player left.
         let mut member = Member::new(batches, heartbeats, room, id, join.player.clone(), mailbox);
         self.heartbeats.announce_change(member.room());
         if let Some(player) = &join.player {

@@ -1,4 +1,4 @@
-//! Refusals of what the configured limits do not allow.
+//! Refuses requests that exceed the configured limits.
 
 use super::{
     config::Config,
@@ -28,7 +28,7 @@ pub(super) fn check_units(config: &Config, units: Units) -> Result<(), Refusal> 
 }
 
 /// # Errors
-/// `LimitReached`: `units` are more than the store can count.
+/// `LimitReached`: `units` exceed the most that the store can count.
 pub(super) fn check_units_of_store(most: Units, units: Units) -> Result<(), Refusal> {
     if units <= most {
         return Ok(());

@@ -2,8 +2,8 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-/// A room's recent frames, each with an offset: 1, 2, 3, ... A reader is a cursor, the offset of the last
-/// frame it has; so memory does not grow with readers, and a slow one holds nobody up.
+/// A room's recent frames, each with an offset: 1, 2, 3, ... A reader is a cursor: the offset of the last frame read.
+/// Memory does not grow with the number of readers, and a slow reader does not block others.
 #[derive(Debug)]
 pub(super) struct RoomLog {
     frames: VecDeque<Bytes>,
@@ -11,7 +11,7 @@ pub(super) struct RoomLog {
     head: u64,
 }
 
-/// The cursor points before the oldest frame, or at none that ever was.
+/// The cursor is before the oldest frame, or after the newest.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct FellOff;
 
@@ -25,7 +25,7 @@ impl RoomLog {
         self.head
     }
 
-    /// Appends the frame that `encode` makes of its offset.
+    /// Appends the frame that `encode` returns for the new offset.
     pub(super) fn append(&mut self, encode: impl FnOnce(u64) -> Bytes) {
         self.head += 1;
         if self.frames.len() == self.capacity {
@@ -34,19 +34,19 @@ impl RoomLog {
         self.frames.push_back(encode(self.head));
     }
 
-    /// Makes every cursor fall off, so that every reader gets a snapshot at the new head.
+    /// Invalidates every cursor, so that every reader gets a snapshot at the new head.
     pub(super) fn reset(&mut self) {
         self.frames.clear();
         self.head += 1;
     }
 
-    /// Whether a reader at `cursor` would get every frame since.
+    /// Whether the log has every frame after `cursor`.
     pub(super) fn reaches(&self, cursor: u64) -> bool {
         let before_oldest = self.head - self.frames.len() as u64;
         (before_oldest..=self.head).contains(&cursor)
     }
 
-    /// Copies at most `limit` frames after `cursor` and answers the new cursor.
+    /// Copies at most `limit` frames after `cursor` and returns the new cursor.
     pub(super) fn read(&self, cursor: u64, limit: usize, into: &mut Vec<Bytes>) -> Result<u64, FellOff> {
         if !self.reaches(cursor) {
             return Err(FellOff);

@@ -15,15 +15,15 @@ use crate::model::{
     limits::{IDLE_CAPACITY, MAILBOX_REPLIES},
 };
 
-/// Where the replies to one caller arrive, and what wakes it. Everything that concerns a connection
-/// (a reply, a room frame, a sign from the server layer) is a wake-up here, so one task waits in one place.
+/// Receives the replies to one caller and wakes the caller. A reply, a room frame and a signal from the server layer
+/// all wake the same mailbox, so that one task waits in one place.
 #[derive(Debug, Default)]
 pub struct Mailbox {
-    /// Set by a wake-up, cleared by the owner before it looks; a second wake-up in between costs one atomic.
+    /// Set by a wake-up, cleared by the owner before reading. A second wake-up in between costs one atomic.
     woken: AtomicBool,
     waker: AtomicWaker,
     replies: Mutex<VecDeque<ServerMessage>>,
-    /// The owner is gone: what was not yet sent for it need not be sent.
+    /// The owner was dropped. Its pending requests need not be sent.
     closed: AtomicBool,
     /// The room was removed.
     room_removed: AtomicBool,
@@ -34,14 +34,14 @@ impl Mailbox {
         Arc::default()
     }
 
-    /// Makes the owner look again.
+    /// Makes the owner read again.
     pub fn wake(&self) {
         if !self.woken.swap(true, AcqRel) {
             self.waker.wake();
         }
     }
 
-    /// Ready once per wake-up. What arrives after it is a new wake-up: look at everything after it, then poll again.
+    /// Ready once per wake-up. Read everything after it, then poll again; later arrivals cause a new wake-up.
     pub fn poll_woken(&self, cx: &mut Context<'_>) -> Poll<()> {
         if self.woken.swap(false, AcqRel) {
             return Poll::Ready(());
@@ -50,7 +50,7 @@ impl Mailbox {
         if self.woken.swap(false, AcqRel) { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Whatever came until now is about to be looked at.
+    /// Clears the wake-up, because the owner is about to read everything.
     pub(super) fn clear_wakeup(&self) {
         self.woken.swap(false, AcqRel);
     }
@@ -93,7 +93,7 @@ impl Mailbox {
     }
 }
 
-/// A mailbox for one request of a caller that is no member; dropping it drops the interest.
+/// A mailbox for one request of a caller that is no member. Dropping it cancels the interest in the reply.
 #[derive(Debug)]
 pub(super) struct Once(pub(super) Arc<Mailbox>);
 

@@ -27,25 +27,25 @@ pub struct Join {
     pub room: RoomName,
     /// `None`: an observer.
     pub player: Option<PlayerName>,
-    /// How far the client had read before its connection dropped.
+    /// The client's position before its connection dropped.
     pub resume: Option<Resume>,
     /// Names the connection in `welcome` and in logs.
     pub session: String,
-    /// Told in `welcome`, in milliseconds.
+    /// Sent in `welcome`, in milliseconds.
     pub ping_interval_ms: u64,
 }
 
 /// The last room frame a client saw before a drop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resume {
-    /// The life of the log it was from.
+    /// The epoch of the log that sent it.
     pub epoch: String,
     /// Its offset.
     pub offset: u64,
 }
 
-/// One connection in a room: a cursor into the room's log, and a mailbox for its own replies. Dropping it announces
-/// that the player left.
+/// One connection in a room: a cursor into the room's log, and a mailbox for its own replies. Dropping the member
+/// announces that the player left.
 pub struct Member {
     batches: Arc<Batches>,
     heartbeats: Arc<Heartbeats>,
@@ -57,25 +57,25 @@ pub struct Member {
     cursor: u64,
     /// The next frame must be a snapshot.
     wants_snapshot: bool,
-    /// When the member asked for a snapshot last.
+    /// Time of the member's last `sync`.
     synced_at: Option<Instant>,
-    /// The snapshot that is being sent, part by part. The log is read on when it is over.
+    /// The snapshot that is being sent, part by part. Reading the log continues after the last part.
     reading: Option<Snapshot>,
-    /// The welcome, until it is taken.
+    /// The welcome, until it is sent.
     first: Option<Bytes>,
 }
 
-/// What is ready for a member, in the order it is to be sent: replies, then frames.
+/// The messages ready for a member, in sending order: replies, then frames.
 #[derive(Debug, Default)]
 pub struct Ready {
-    /// Replies to its own requests.
+    /// Replies to the member's own requests.
     pub replies: Vec<ServerMessage>,
-    /// Encoded frames of the room, and before all others the welcome.
+    /// Encoded frames of the room. The welcome is the first.
     pub frames: Vec<Bytes>,
 }
 
 impl Ready {
-    /// Gives back what only a burst needed; a connection is idle most of its life.
+    /// Frees memory that only a burst needed, because a connection is mostly idle.
     pub fn shrink(&mut self) {
         self.replies.shrink_to(IDLE_CAPACITY);
         self.frames.shrink_to(IDLE_CAPACITY);
@@ -111,7 +111,7 @@ impl Member {
         &self.room
     }
 
-    /// Writes the welcome and sets the cursor to the log position it describes, in one step.
+    /// Writes the welcome and sets the cursor to its log offset in one step.
     pub(super) fn welcome(&mut self, join: Join) {
         let epoch = self.room.epoch.clone();
         let resume = join.resume.filter(|resume| resume.epoch == epoch);
@@ -142,31 +142,31 @@ impl Member {
         self.reading = (!recovered && whole.is_none()).then_some(snapshot);
     }
 
-    /// Where wake-ups arrive.
+    /// The mailbox that receives the member's wake-ups.
     #[must_use]
     pub fn mailbox(&self) -> &Arc<Mailbox> {
         &self.mailbox
     }
 
-    /// Who this is; `None` for an observer.
+    /// The player; `None` for an observer.
     #[must_use]
     pub fn player(&self) -> Option<&PlayerName> {
         self.player.as_ref()
     }
 
-    /// The room it is in.
+    /// The member's room.
     #[must_use]
     pub fn room_name(&self) -> &RoomName {
         &self.room.name
     }
 
-    /// The room was removed: nothing more will come.
+    /// Whether the room was removed. No frames follow.
     #[must_use]
     pub fn is_room_removed(&self) -> bool {
         self.mailbox.is_room_removed()
     }
 
-    /// Wants a unit; exactly one reply will be ready.
+    /// Requests a unit. Exactly one reply follows.
     pub fn select(&self, asset: AssetName, request_id: Option<RequestId>) {
         let Some(player) = self.player_or_refuse(request_id.clone()) else { return };
         if self.deny_from_memory(&asset, &player, request_id.as_ref()) {
@@ -176,22 +176,22 @@ impl Member {
         self.batches.submit(&self.room, asset, job);
     }
 
-    /// Gives a unit back; exactly one reply will be ready.
+    /// Releases a unit. Exactly one reply follows.
     pub fn release(&self, asset: AssetName, request_id: Option<RequestId>) {
         let Some(player) = self.player_or_refuse(request_id.clone()) else { return };
         let job = Job::Command(Command::Release(self.ask(player, request_id)));
         self.batches.submit(&self.room, asset, job);
     }
 
-    /// Wants a pong.
+    /// Replies with a pong.
     pub fn pong(&self, request_id: Option<RequestId>) {
         self.mailbox.push(ServerMessage::Pong { request_id, server_time: self.node().clock.now() });
     }
 
-    /// Wants a snapshot.
+    /// Requests a snapshot.
     ///
     /// # Errors
-    /// `RateLimited`: it got one less than a second ago, and has missed nothing since.
+    /// `RateLimited`: the member got one less than a second ago and has missed no frames since.
     pub fn sync(&mut self) -> Result<(), Refusal> {
         let now = Instant::now();
         let soon = self.synced_at.is_some_and(|at| now < at + Duration::from_millis(SYNC_PAUSE_MS));
@@ -204,11 +204,11 @@ impl Member {
         Ok(())
     }
 
-    /// Takes what is ready: all replies, and a bounded number of frames, or one part of a snapshot, which is made here; true
-    /// if more may be ready.
+    /// Takes all replies, and either a bounded number of frames or one snapshot part, encoded in this call. Returns
+    /// true if more may be ready.
     ///
-    /// The log is read before the mailbox: a reply is put there before its broadcast, so a frame never
-    /// overtakes the reply it belongs to.
+    /// The log is read before the mailbox. Because a reply enters the mailbox before its broadcast, a frame never
+    /// overtakes its reply.
     pub fn take(&mut self, ready: &mut Ready) -> bool {
         self.mailbox.clear_wakeup();
         if let Some(welcome) = self.first.take() {
@@ -239,7 +239,7 @@ impl Member {
         }
     }
 
-    /// The cursor is at the snapshot's place from here on, so that the log is read on from there once it was given.
+    /// Moves the cursor to the snapshot's offset, so that reading the log continues after the snapshot.
     fn begin(&mut self, snapshot: Snapshot, into: &mut Vec<Bytes>) -> bool {
         self.cursor = snapshot.cursor().offset;
         self.reading = Some(snapshot);
@@ -254,7 +254,7 @@ impl Member {
                 self.reading = None;
             }
         } else {
-            // The room changed too much meanwhile for the rest to be kept: another one begins with its first part.
+            // The remaining parts were discarded, because the room changed too much. A new snapshot starts.
             let snapshot = self.room.snapshot(self.player.as_ref());
             self.cursor = snapshot.cursor().offset;
             self.reading = Some(snapshot);

@@ -7,7 +7,7 @@ use crate::{
     store::{StoreError, StoreErrorCause},
 };
 
-/// The arbiter's metric handles, registered once, so that counting is one atomic step.
+/// The arbiter's metric handles, registered once, so that counting is one atomic operation.
 pub(super) struct Meters {
     pub(super) rooms: Gauge,
     pub(super) select_seconds: Histogram,
@@ -112,7 +112,7 @@ impl Meters {
         self.select_seconds.record(took);
     }
 
-    /// One attempt of a store call.
+    /// Records one attempt of a store call.
     pub(super) fn store_call<T>(&self, call: StoreCall, took: Duration, answer: &Result<T, StoreError>) {
         let meters = &self.calls[call as usize];
         meters.seconds.record(took);

@@ -17,7 +17,7 @@ use crate::{
     store::{Call, NodeId, Store},
 };
 
-/// What every part of the arbiter shares.
+/// The state shared by all parts of the arbiter.
 pub(super) struct Node {
     pub(super) id: NodeId,
     pub(super) config: Config,
@@ -25,14 +25,14 @@ pub(super) struct Node {
     pub(super) bus: Arc<dyn Bus>,
     pub(super) clock: Arc<Clock>,
     pub(super) meters: Meters,
-    /// Rises with every changing call, hence also for each asset.
+    /// The sequence number of the last changing call; it rises across all assets.
     seq: AtomicU64,
-    /// The one source of randomness (ids, jitter), so that a run can be replayed.
+    /// The only source of randomness (ids, jitter), so that a run can be replayed.
     random: Mutex<Rng>,
 }
 
 impl Node {
-    /// `seed` decides ids and jitter. Metrics are registered with the current recorder.
+    /// `seed` determines ids and jitter. Metrics are registered with the current recorder.
     pub(super) fn new(config: Config, store: Arc<dyn Store>, bus: Arc<dyn Bus>, seed: u64) -> Arc<Self> {
         let mut random = Rng::with_seed(seed);
         Arc::new(Self {
@@ -47,17 +47,17 @@ impl Node {
         })
     }
 
-    /// A changing call with the next sequence number.
+    /// Returns a changing call with the next sequence number.
     pub(super) fn next_call(&self) -> Call {
         Call { node: self.id, seq: self.seq.fetch_add(1, Relaxed) + 1, at: self.clock.now() }
     }
 
-    /// When a request made at `since` must be answered.
+    /// The deadline of a request made at `since`.
     pub(super) fn deadline(&self, since: Instant) -> Instant {
         since + self.config.select_deadline
     }
 
-    /// Between half of a duration and one and a half.
+    /// A random duration between 0.5 and 1.5 times `around`.
     pub(super) fn jitter(&self, around: Duration) -> Duration {
         jittered(around, self.random.lock().f64())
     }

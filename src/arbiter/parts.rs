@@ -1,4 +1,4 @@
-//! A room's assets for snapshots: cut into parts that are encoded when somebody reads them, once for all who do.
+//! A room's assets for snapshots, cut into parts. A part is encoded on its first read and shared by all readers.
 
 use std::{
     sync::{
@@ -18,59 +18,59 @@ use crate::model::{
     limits::{ENCODED_SECS, OLD_PARTS_BYTES, PART_BYTES, SNAPSHOT_SECS, WELCOME_BYTES},
 };
 
-/// The assets as they are now, in the order of names. A change of one gives up the part it is in; the others stay as they
-/// are, with what is encoded of them.
+/// The current assets, ordered by name. A change of an asset discards its part. The other parts stay, with their
+/// encoding.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
-    /// Each part begins with its first name and ends before the next one's. None: not cut yet.
+    /// Each part begins with its first name and ends before the next part's. Empty: not cut yet.
     slots: Vec<Slot>,
-    /// What was read since the last change.
+    /// The assets shared since the last change.
     current: Option<Arc<SharedAssets>>,
-    /// What was read before, in the order of time; only as long as somebody reads it.
+    /// Earlier shared assets that still have readers, oldest first.
     older: Vec<Weak<SharedAssets>>,
-    /// Bytes of parts that were given up and are still read.
+    /// Bytes of discarded parts that still have readers.
     old_bytes: Arc<AtomicUsize>,
-    /// Seconds since somebody wanted to read.
+    /// Seconds since the last [`share`](Self::share).
     unused: u8,
 }
 
 #[derive(Debug)]
 pub(super) struct Slot {
-    /// `None`: everything before the next part.
+    /// First name; `None`: everything before the next part.
     from: Option<AssetName>,
-    /// `None`: given up, to be made anew.
+    /// `None`: discarded, to be cut again.
     part: Option<Arc<Part>>,
 }
 
-/// Some assets, and their JSON once somebody needed it.
+/// Consecutive assets, and their JSON after the first read.
 #[derive(Debug)]
 pub(super) struct Part {
     assets: Vec<Arc<AssetState>>,
-    /// Of the JSON at most.
+    /// Upper bound of the JSON's bytes.
     size: usize,
     json: OnceLock<Bytes>,
-    /// Set when the part was given up while somebody read it: where its size is counted.
+    /// The counter that includes this part's size. Set when the part was discarded while it had readers.
     old_bytes: OnceLock<Arc<AtomicUsize>>,
 }
 
-/// A room's assets at one moment, for everyone who reads them.
+/// A room's assets at one moment, shared by all readers.
 #[derive(Debug)]
 pub(super) struct SharedAssets {
-    /// `None`: given up, because the room changed too much since.
+    /// `None`: discarded, because the room changed too much since.
     parts: Mutex<Option<Arc<[Arc<Part>]>>>,
     count: usize,
     size: usize,
     since: Instant,
-    /// All in one, for a welcome.
+    /// All assets as one JSON array, for a welcome.
     whole: OnceLock<Box<RawValue>>,
 }
 
-/// The room changed so much that this state of it is not kept any more; a newer one is there.
+/// The shared assets were discarded, because the room changed too much since. Share the current ones instead.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct GivenUp;
 
 impl Parts {
-    /// The asset changed, came or went.
+    /// Discards the part of an asset that was changed, created or removed.
     pub(super) fn touch(&mut self, asset: &AssetName) {
         self.outdate();
         let slot = self.slots.partition_point(|slot| slot.from.as_ref().is_none_or(|from| from <= asset));
@@ -80,7 +80,7 @@ impl Parts {
         self.bound();
     }
 
-    /// Everything changed.
+    /// Discards all parts.
     pub(super) fn clear(&mut self) {
         self.outdate();
         for part in std::mem::take(&mut self.slots).into_iter().filter_map(|slot| slot.part) {
@@ -89,7 +89,7 @@ impl Parts {
         self.bound();
     }
 
-    /// The assets as they are now. `shown` answers those from one name on and before another, in order.
+    /// The current assets. `shown` returns the assets from one name (inclusive) to another (exclusive), in order.
     pub(super) fn share(
         &mut self,
         shown: impl Fn(Option<&AssetName>, Option<&AssetName>) -> Vec<Arc<AssetState>>,
@@ -100,7 +100,7 @@ impl Parts {
         }
         self.cut(&shown);
         let total: usize = self.slots.iter().filter_map(|slot| Some(slot.part.as_ref()?.size)).sum();
-        // What was split again and again, or lost most of its assets, is cut anew.
+        // Cuts everything again if repeated splits or removals left too many small parts.
         if self.slots.len() > 2 * (total / PART_BYTES + 1) {
             self.clear();
             self.cut(&shown);
@@ -111,7 +111,7 @@ impl Parts {
         shared
     }
 
-    /// Once a second. Gives back what nobody wanted to read for a while, to be dropped where it stops nobody.
+    /// Once a second. Returns parts unused for [`ENCODED_SECS`], so that the caller can drop them outside the lock.
     #[must_use]
     pub(super) fn rest(&mut self) -> Vec<Slot> {
         if self.slots.is_empty() {
@@ -161,8 +161,8 @@ impl Parts {
         }
     }
 
-    /// Keeps what is old within its bound: the readers of one state after the other begin again. First those that had
-    /// time enough; then the latest, who lose least.
+    /// Keeps discarded parts within [`OLD_PARTS_BYTES`] by making readers begin again. Readers slower than
+    /// [`SNAPSHOT_SECS`] are first, then the latest ones, because they lose least.
     fn bound(&mut self) {
         while self.old_bytes.load(Relaxed) > OLD_PARTS_BYTES && !self.older.is_empty() {
             let oldest = self.older[0].upgrade();
@@ -176,7 +176,7 @@ impl Parts {
     }
 }
 
-/// Parts of consecutive assets, the first from `from` on.
+/// Cuts consecutive assets into parts. The first part begins at `from`.
 fn cut(mut from: Option<AssetName>, states: Vec<Arc<AssetState>>) -> Vec<Slot> {
     let (mut slots, mut assets, mut size) = (Vec::new(), Vec::new(), 0);
     for state in states {
@@ -195,7 +195,7 @@ fn cut(mut from: Option<AssetName>, states: Vec<Arc<AssetState>>) -> Vec<Slot> {
     slots
 }
 
-/// The bytes of an asset's JSON and a comma, at most: names need no escapes.
+/// An upper bound for the bytes of an asset's JSON and a comma. Names need no escapes.
 fn json_size(state: &AssetState) -> usize {
     /// Field names, punctuation, three numbers of 10 digits and one of 20.
     const ASSET: usize = 120;
@@ -239,12 +239,12 @@ impl SharedAssets {
         Self { parts: Mutex::new(Some(parts)), count, size, since: Instant::now(), whole: OnceLock::new() }
     }
 
-    /// How many parts there are; none of a room without assets.
+    /// The number of parts; 0 for a room without assets.
     pub(super) fn count(&self) -> usize {
         self.count
     }
 
-    /// Whether one frame can carry all of them.
+    /// Whether all assets fit into one frame.
     pub(super) fn is_small(&self) -> bool {
         self.size <= WELCOME_BYTES
     }
@@ -258,7 +258,7 @@ impl SharedAssets {
         parts.as_ref().map(|parts| parts.get(number).cloned()).ok_or(GivenUp)
     }
 
-    /// All of them as one JSON array, encoded once; only for [small](Self::is_small) ones.
+    /// All assets as one JSON array, encoded once. Only for [small](Self::is_small) rooms.
     ///
     /// # Errors
     /// [`GivenUp`]: begin again.

@@ -6,33 +6,33 @@ use crate::{
     model::{AssetName, Change, Event, Millis, PlayerName, limits::HEARTBEAT_NAMES},
 };
 
-/// Who is in a room and what each holds. Joined and left are per player: first connection in, last one out, over all
-/// nodes. What a player holds is only known where the player is.
+/// The players in a room and their holdings. A player joins with the first connection and leaves with the last one,
+/// counted over all nodes. A node knows holdings only of players connected to it.
 #[derive(Debug)]
 pub(super) struct Presence {
-    /// Those who are connected to this node.
+    /// Players connected to this node.
     here: BTreeMap<PlayerName, Here>,
-    /// Those and the ones on other nodes.
+    /// Players on all nodes.
     roster: Roster,
     limit: usize,
-    /// Counts the times that it was not known what a player holds.
+    /// Number of the latest query for holdings.
     questions: u64,
-    /// Whether members are told names; false from the limit up until a tick tells them anew.
+    /// Whether members are sent names. False once the room exceeds the limit, until a tick finds it small again.
     named: bool,
-    /// The count changed since it was last told.
+    /// The count changed since it was last broadcast.
     stale: bool,
-    /// Who is on this node changed since the others were told.
-    untold: bool,
+    /// The local players changed since the last heartbeat.
+    unpublished: bool,
 }
 
-/// What members are to be told of a change in who is here.
+/// A presence change to broadcast to the members.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Notice {
-    /// A player came or went.
+    /// A player joined or left.
     RosterChange(RosterChange),
-    /// So many are here; names are not told.
+    /// The number of players, sent without names.
     Count(usize),
-    /// The room is small again: everyone needs all names.
+    /// The room is small again: every member needs all names.
     ResendAll,
 }
 
@@ -42,35 +42,36 @@ struct Here {
     held: Held,
 }
 
-/// What a player holds, each with the grant's revision.
+/// A player's holdings, each with the grant's revision.
 #[derive(Debug)]
 struct Held {
     granted: BTreeMap<AssetName, u64>,
-    /// While the store has not answered yet.
+    /// The pending query; `None` once the store has answered.
     question: Option<Question>,
 }
 
-/// What does a player hold? An answer to an earlier question may be from before what was told since.
+/// A pending query for a player's holdings. A late answer to an older query is ignored, because it may predate
+/// events that were applied.
 #[derive(Debug)]
 struct Question {
     number: u64,
-    /// What was given up meanwhile, and when.
+    /// Assets released or removed since the query, each with the event's revision.
     struck: BTreeMap<AssetName, u64>,
-    /// What was taken to be likely.
+    /// Holdings assumed until the store answers.
     guessed: Vec<(AssetName, u64)>,
 }
 
 impl Presence {
     pub(super) fn new(limit: usize) -> Self {
         let (here, roster) = (BTreeMap::new(), Roster::default());
-        Self { here, roster, limit, questions: 0, named: true, stale: false, untold: false }
+        Self { here, roster, limit, questions: 0, named: true, stale: false, unpublished: false }
     }
 
     pub(super) fn count(&self) -> usize {
         self.roster.count()
     }
 
-    /// Every name, or none in a large room.
+    /// All names; empty in a large room.
     pub(super) fn names(&self) -> Vec<PlayerName> {
         if self.roster.is_small(self.limit) { self.roster.names().cloned().collect() } else { Vec::new() }
     }
@@ -83,7 +84,7 @@ impl Presence {
         self.questions += 1;
         let here = Here { connections: 1, held: Held::unknown(self.questions) };
         self.here.insert(player.clone(), here);
-        self.untold = true;
+        self.unpublished = true;
         self.change(|roster| roster.add(player).into_iter().collect())
     }
 
@@ -94,16 +95,16 @@ impl Presence {
             return Vec::new();
         }
         self.here.remove(player);
-        self.untold = true;
+        self.unpublished = true;
         self.change(|roster| roster.remove(player).into_iter().collect())
     }
 
-    /// Another node says who is there.
+    /// Applies another node's heartbeat.
     pub(super) fn hear(&mut self, heartbeat: Heartbeat, now: Millis) -> Vec<Notice> {
         self.change(|roster| roster.hear(heartbeat, now))
     }
 
-    /// At most once a second: who left with a node that is gone, and what is still to be told.
+    /// Removes players of silent nodes and returns the pending notices. Called at most once a second.
     pub(super) fn tick(&mut self, now: Millis) -> Vec<Notice> {
         let mut notices = self.change(|roster| roster.forget_silent(now));
         if std::mem::take(&mut self.stale) {
@@ -117,20 +118,20 @@ impl Presence {
         !self.here.is_empty()
     }
 
-    /// Whether the other nodes are to be told who is here.
+    /// Whether the local players changed since the last heartbeat.
     pub(super) fn must_tell(&self) -> bool {
-        self.untold
+        self.unpublished
     }
 
-    /// Whether that cannot wait.
+    /// Whether the heartbeat is due at once, because members are sent names.
     pub(super) fn must_tell_at_once(&self) -> bool {
-        self.untold && self.named
+        self.unpublished && self.named
     }
 
-    /// Who is here, as the other nodes are told now. Where the names of this node alone are too many for a small room,
-    /// nobody needs them.
+    /// The local players for the heartbeat sent now. Only their count if they alone make the room large, because names
+    /// are not shown in large rooms.
     pub(super) fn local_players(&mut self) -> Players {
-        self.untold = false;
+        self.unpublished = false;
         if self.here.len() <= self.limit.min(HEARTBEAT_NAMES) {
             Players::Names(self.here.keys().cloned().collect())
         } else {
@@ -138,12 +139,12 @@ impl Presence {
         }
     }
 
-    /// The question that the store must be asked, if it is not known what the player holds.
+    /// The number of the pending query; `None` if the player's holdings are known.
     pub(super) fn question(&self, player: &PlayerName) -> Option<u64> {
         self.here.get(player)?.held.question.as_ref().map(|question| question.number)
     }
 
-    /// Takes the store's answer to a question; what happened while it was asked counts if it is newer.
+    /// Applies the store's answer to a query. Newer events that arrived during the query take precedence.
     pub(super) fn learn(&mut self, player: &PlayerName, question: u64, rows: Vec<(AssetName, u64)>) {
         let Some(Here { held, .. }) = self.here.get_mut(player) else { return };
         let Some(Question { struck, guessed, .. }) = held.question.take_if(|asked| asked.number == question)
@@ -159,7 +160,7 @@ impl Presence {
         }
     }
 
-    /// Takes what is likely while the store cannot be asked; it will be asked again.
+    /// Assumes likely holdings while the store is unreachable. The query stays pending.
     pub(super) fn guess(&mut self, player: &PlayerName, rows: Vec<(AssetName, u64)>) {
         let Some(Here { held, .. }) = self.here.get_mut(player) else { return };
         let Some(question) = &mut held.question else { return };
@@ -176,7 +177,7 @@ impl Presence {
         self.here.get(player).map_or_else(Vec::new, |here| here.held.granted.keys().cloned().collect())
     }
 
-    /// Follows an event that was applied to the view.
+    /// Updates holdings by an event that was applied to the view.
     pub(super) fn follow(&mut self, event: &Event) {
         match &event.change {
             Change::Granted { player, .. } => {
@@ -196,13 +197,13 @@ impl Presence {
         }
     }
 
-    /// Nobody's holdings are known any more: ask again.
+    /// Forgets all holdings; they must be queried again.
     pub(super) fn forget_held(&mut self) {
         self.questions += 1;
         self.here.values_mut().for_each(|here| here.held = Held::unknown(self.questions));
     }
 
-    /// The players whose holdings must be asked for.
+    /// The players with a pending query for holdings.
     pub(super) fn unknown(&self) -> Vec<PlayerName> {
         let unknown = self.here.iter().filter(|(_, here)| here.held.question.is_some());
         unknown.map(|(player, _)| player.clone()).collect()
@@ -226,7 +227,7 @@ impl Held {
         Self { granted: BTreeMap::new(), question: Some(question) }
     }
 
-    /// What was guessed does not count any more; what was told since does.
+    /// Removes guessed holdings, except those an event has confirmed since.
     fn give_up(&mut self, guessed: Vec<(AssetName, u64)>) {
         for (asset, revision) in guessed {
             if self.granted.get(&asset) == Some(&revision) {
@@ -338,7 +339,7 @@ mod tests {
         assert!(presence.holds(&ann, &asset("sword")));
         presence.guess(&ann, vec![(asset("bow"), 1), (asset("crown"), 2)]);
         assert_eq!(presence.held(&ann), [asset("bow"), asset("crown")]);
-        // Told since, so it is no guess.
+        // Confirmed by an event, so no longer a guess.
         let change = Change::Granted { player: ann.clone(), units: 2, at: 1 };
         presence.follow(&Event { asset: asset("bow"), origin: 0, revision: 4, remaining: 1, change });
         presence.learn(&ann, question, Vec::new());
@@ -351,7 +352,7 @@ mod tests {
         presence.enter(&ann);
         let first = presence.question(&ann).unwrap();
         let late = || vec![(asset("sword"), 6)];
-        // Asked twice; the other answer came first.
+        // The same query was sent twice; the other answer arrived first.
         presence.learn(&ann, first, late());
         presence.follow(&released(&ann, 7));
         presence.learn(&ann, first, late());
@@ -359,7 +360,7 @@ mod tests {
         presence.forget_held();
         presence.learn(&ann, first, late());
         assert!(presence.held(&ann).is_empty() && presence.question(&ann).is_some());
-        // Gone, and here again.
+        // The player left and rejoined.
         presence.leave(&ann);
         presence.enter(&ann);
         presence.learn(&ann, first, late());

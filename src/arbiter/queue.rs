@@ -18,8 +18,8 @@ use crate::{
     store::{Applied, Created},
 };
 
-/// Changes that wait, by asset. An asset is in the map while one of its batches runs; so at most one store call per
-/// asset is in flight, and selects that arrive meanwhile go out together.
+/// Changes that wait, by asset. An asset is in the map while one of its batches runs. So at most one store call per
+/// asset is in flight, and selects that arrive meanwhile form the next batch.
 #[derive(Debug, Default)]
 pub(super) struct Queues(HashMap<AssetName, VecDeque<Job>>);
 
@@ -39,7 +39,7 @@ pub(super) enum Command {
     Remove(Answer<u64>),
 }
 
-/// A player's request, and where the reply goes.
+/// A player's request, and the mailbox for its reply.
 #[derive(Debug)]
 pub(super) struct Ask {
     pub(super) player: PlayerName,
@@ -48,24 +48,24 @@ pub(super) struct Ask {
     pub(super) since: Instant,
 }
 
-/// Where the answer to an operator's change goes, and since when the operator waits.
+/// The channel for the answer to an operator's change, and the time of the request.
 #[derive(Debug)]
 pub(super) struct Answer<T> {
     pub(super) sender: oneshot::Sender<Result<T, Refusal>>,
     pub(super) since: Instant,
 }
 
-/// What one store call decides.
+/// The changes that one store call decides.
 #[derive(Debug)]
 pub(super) enum Batch {
     Selects(Vec<Ask>),
     Command(Command),
 }
 
-/// What became of a job.
+/// The result of queueing a job.
 #[derive(Debug)]
 pub(super) enum Offer {
-    /// No batch of the asset runs: the caller runs this one, then asks [`Queues::next`].
+    /// No batch of the asset runs. The caller runs this batch, then calls [`Queues::next`].
     Run(Batch),
     /// The job waits.
     Queued,
@@ -91,7 +91,7 @@ impl Queues {
         }
     }
 
-    /// The asset's next batch; `None` when no job waits, and then no batch of the asset runs any more.
+    /// The asset's next batch. `None`: no job waits, and the asset leaves the map.
     pub(super) fn next(&mut self, asset: &AssetName) -> Option<Batch> {
         let waiting = self.0.get_mut(asset)?;
         match waiting.pop_front() {
@@ -105,7 +105,7 @@ impl Queues {
     }
 }
 
-/// The selects at the front, up to the next command, so that a player's own order is kept.
+/// Takes the selects at the front, up to the next command, so that each player's order is kept.
 fn gather(first: Ask, waiting: &mut VecDeque<Job>) -> Vec<Ask> {
     let mut asks = vec![first];
     while asks.len() < BATCH_PLAYERS && matches!(waiting.front(), Some(Job::Select(_))) {

@@ -1,4 +1,4 @@
-//! Whether the store takes changes, as its own answers and a probe tell. Nothing is asked while nothing is wrong.
+//! Tracks whether the store accepts changes, from failed calls and a probe. The probe only runs after a failure.
 
 use std::{
     sync::{
@@ -19,38 +19,39 @@ use crate::{
     store::{StoreError, StoreErrorCause},
 };
 
-/// What is known of the store.
+/// The store's last known state.
 pub(super) struct Readiness {
     state: watch::Sender<State>,
-    /// Rises with every call that failed: the store is to be probed.
+    /// Rises with every failed call, which starts a probe.
     doubts: watch::Sender<u64>,
     lines: [Line; StoreErrorCause::ALL.len()],
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
-    /// It did not answer yet; this is why.
+    /// The store did not answer yet, for this reason.
     Waiting(String),
-    /// The same, and waiting will not help.
+    /// The same, and retrying cannot help.
     Hopeless(String),
     Ready,
-    /// It is there and takes no changes; this is why.
+    /// The store answers but refuses changes, for this reason.
     Refuses(String),
 }
 
-/// The log's line for one cause.
+/// The log line of one cause.
 struct Line {
     throttle: LogThrottle,
-    /// It was written, and the store did not take a change since.
+    /// The line was logged, and the store accepted no change since.
     open: AtomicBool,
 }
 
-/// A probe that takes longer is made again: longer than any driver waits for a server, replicas included.
+/// The timeout of one probe: longer than any driver waits for a server, replicas included.
 const PROBE_WITHIN: Duration = Duration::from_secs(12);
-/// Pauses before the first answer double from the first to this; later each is around this.
+/// Pauses between probes before the first answer double, from `FIRST_PAUSE` to `PROBE_EVERY`.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The pause after an answered probe, with jitter.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
-/// Characters of an error that are told at most: enough for a command that mends it.
+/// The most characters of an error in a message: enough for a command that fixes the cause.
 const TOLD: usize = 2000;
 
 impl Readiness {
@@ -64,7 +65,7 @@ impl Readiness {
     }
 
     /// # Errors
-    /// Why players are not to be sent here.
+    /// Why the node is not ready.
     pub(super) fn now(&self) -> Result<(), String> {
         match &*self.state.borrow() {
             State::Ready => Ok(()),
@@ -76,7 +77,7 @@ impl Readiness {
     /// Waits for the first answer.
     ///
     /// # Errors
-    /// Why it will never come.
+    /// Why retrying cannot help.
     pub(super) async fn reached(&self) -> Result<(), String> {
         let mut state = self.state.subscribe();
         let settled = state.wait_for(|state| !matches!(state, State::Waiting(_))).await;
@@ -86,14 +87,14 @@ impl Readiness {
         }
     }
 
-    /// A call failed, and nothing is wrong with what it asked for.
+    /// Records a call that failed although its request was valid.
     pub(super) fn failed(&self, call: StoreCall, room: Option<&RoomName>, error: &StoreError) {
         self.log(call, room, error);
         if error.cause().is_refusal() {
             self.state.send_if_modified(|state| {
                 let news = *state == State::Ready;
                 if news {
-                    *state = State::Refuses(told(error));
+                    *state = State::Refuses(description(error));
                 }
                 news
             });
@@ -101,11 +102,11 @@ impl Readiness {
         self.doubts.send_modify(|doubts| *doubts = doubts.wrapping_add(1));
     }
 
-    /// The probe was answered.
+    /// Records the probe's result.
     fn probed(&self, answer: &Result<(), StoreError>) {
         let Err(error) = answer else {
             self.state.send_if_modified(|state| std::mem::replace(state, State::Ready) != State::Ready);
-            // Each is asked, as each must be closed.
+            // `count` visits every line, because every line must be closed.
             if self.lines.iter().filter(|line| line.open.swap(false, Relaxed)).count() > 0 {
                 tracing::info!("the store takes changes again");
             }
@@ -114,15 +115,17 @@ impl Readiness {
         self.log(StoreCall::Ping, None, error);
         self.state.send_modify(|state| {
             *state = match state {
-                State::Waiting(_) | State::Hopeless(_) if error.is_hopeless() => State::Hopeless(told(error)),
-                State::Waiting(_) | State::Hopeless(_) => State::Waiting(told(error)),
+                State::Waiting(_) | State::Hopeless(_) if error.is_hopeless() => {
+                    State::Hopeless(description(error))
+                }
+                State::Waiting(_) | State::Hopeless(_) => State::Waiting(description(error)),
                 State::Ready if !error.cause().is_refusal() => State::Ready,
-                State::Ready | State::Refuses(_) => State::Refuses(told(error)),
+                State::Ready | State::Refuses(_) => State::Refuses(description(error)),
             }
         });
     }
 
-    /// One line for each cause and minute.
+    /// Logs one warning per cause and minute, the rest at debug level.
     fn log(&self, call: StoreCall, room: Option<&RoomName>, error: &StoreError) {
         let (line, kind) = (&self.lines[error.cause() as usize], error.cause().as_str());
         let room = room.map(tracing::field::display);
@@ -131,7 +134,7 @@ impl Readiness {
         match line.throttle.due() {
             Some(held_back) => {
                 line.open.store(true, Relaxed);
-                tracing::warn!(kind, call, room, held_back, error = told(error), "{what}");
+                tracing::warn!(kind, call, room, held_back, error = description(error), "{what}");
             }
             None => {
                 let source = std::error::Error::source(error).map(tracing::field::debug);
@@ -141,13 +144,13 @@ impl Readiness {
     }
 }
 
-/// In one line of bounded length.
-fn told(error: &StoreError) -> String {
+/// The error's message in one line of bounded length.
+fn description(error: &StoreError) -> String {
     let line = one_line(&error.to_string());
     line.chars().take(TOLD).collect()
 }
 
-/// Probes the store until it takes a change, and again whenever a call failed.
+/// Probes the store until it accepts a change, and again after every failed call.
 pub(super) async fn probe(node: Arc<Node>, readiness: Arc<Readiness>) {
     let mut doubts = readiness.doubts.subscribe();
     let mut backoff = Backoff::new(FIRST_PAUSE, PROBE_EVERY);

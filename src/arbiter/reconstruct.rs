@@ -1,8 +1,8 @@
-//! What happened to an asset, told from how it was known and how it is stored.
+//! Reconstructs the changes of an asset from its known state and its stored state.
 
 use crate::model::{AssetState, Change, Event, Grant, PlayerName, Units};
 
-/// The changes that lead from what is known to what is stored, if the numbers leave no doubt which they were.
+/// Returns the changes that lead from the known state to the stored state, if only one sequence of changes is possible.
 pub(super) fn reconstruct(
     known: Option<&AssetState>,
     stored: &AssetState,
@@ -53,8 +53,8 @@ pub(super) fn reconstruct(
     (remaining == i64::from(stored.remaining)).then_some(events)
 }
 
-/// Who was a holder and is none any more; only known for sure when all holders on both sides are listed. Of
-/// two that are gone nobody can say which went first, and one of them may have come back in between.
+/// Returns the players that released; `None` unless all holders of both states are listed. Two releases are ambiguous,
+/// because their order is unknown, and one player may have held the unit again in between.
 fn gone(known: &AssetState, stored: &AssetState, new: u64, gap: u64) -> Option<Vec<PlayerName>> {
     if new == gap {
         return Some(Vec::new());
@@ -93,8 +93,8 @@ mod tests {
     fn missed_grants_are_told_one_by_one() {
         let events =
             reconstruct(Some(&state(1, 8, &[1])), &state(3, 6, &[1, 2, 3]), &[grant(2), grant(3)]).unwrap();
-        let told: Vec<_> = events.iter().map(|event| (event.revision, event.remaining)).collect();
-        assert_eq!(told, [(2, 7), (3, 6)]);
+        let reconstructed: Vec<_> = events.iter().map(|event| (event.revision, event.remaining)).collect();
+        assert_eq!(reconstructed, [(2, 7), (3, 6)]);
         assert!(events.iter().all(|event| matches!(event.change, Change::Granted { .. })));
     }
 
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn what_the_numbers_do_not_tell_is_not_made_up() {
-        // Granted and released in the gap: nothing of it is left to be read.
+        // A grant and its release are both in the gap, and the store keeps no trace of them.
         assert_eq!(reconstruct(Some(&state(1, 8, &[1])), &state(3, 8, &[1]), &[]), None);
         let restocked = AssetState { units: 12, remaining: 10, ..state(3, 0, &[1, 2]) };
         assert_eq!(reconstruct(Some(&state(1, 8, &[1])), &restocked, &[grant(2)]), None);

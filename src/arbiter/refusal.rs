@@ -3,22 +3,22 @@ use crate::{
     store::{StoreError, StoreErrorKind},
 };
 
-/// Why a request was not done, in the words of the wire.
+/// Why a request was refused, as sent to the client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Refusal {
     /// For programs.
     pub code: ErrorCode,
-    /// For people: what was wrong and what would be right.
+    /// For people: what was wrong and what is allowed.
     pub message: String,
-    /// What would have to be different.
+    /// What must change before the request can succeed.
     pub scope: Scope,
 }
 
-/// What would have to be different for a refused request to be done.
+/// What must change before a refused request can succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// The request: no server with this configuration ever does it.
+    /// The request: every server with this configuration refuses it.
     Request,
     /// The state of the room or of the store.
     State,
@@ -26,7 +26,7 @@ pub enum Scope {
     Node,
 }
 
-/// Why a connection cannot join, as the code it is closed with.
+/// Why a connection cannot join, with the close code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct JoinError {
@@ -86,7 +86,7 @@ impl From<Refusal> for JoinError {
     }
 }
 
-/// Kinds become wire codes; sources stay in the log.
+/// Maps kinds to wire codes. Sources are only logged.
 impl From<&StoreError> for Refusal {
     fn from(error: &StoreError) -> Self {
         let code = match error.kind() {

@@ -16,13 +16,13 @@ use crate::{
     model::{Millis, RoomName, Slots, limits::LOOKED_AFTER_AT_ONCE},
 };
 
-/// The active rooms of this node. A room stays while somebody uses it. Afterwards it lingers if anything is stored in it,
-/// until its time is over or its slot is needed; an empty one goes at once.
+/// The active rooms of this node. A room stays active while it is in use. Afterwards a room with assets lingers until
+/// its time is over or its place is needed; an empty room is removed at once.
 pub(super) struct Registry {
     rooms: DashMap<RoomName, Arc<Room>>,
-    /// The same, to be looked after a few at a time.
+    /// The same rooms, in slots, so that upkeep can visit a few at a time.
     slots: Slots<Room>,
-    /// How many there are or are about to be, which is never more than may be.
+    /// Rooms that are active or reserved; never more than `--max-rooms`.
     count: AtomicUsize,
     idle: Mutex<Idle>,
     clock: Arc<Clock>,
@@ -30,20 +30,20 @@ pub(super) struct Registry {
     regressed: Arc<RegressedRooms>,
 }
 
-/// A use of a room. While a room is in use, the node keeps it.
+/// A use of a room. A room in use stays active.
 pub(super) struct RoomHandle {
     room: Arc<Room>,
     rooms: Arc<Registry>,
 }
 
-/// The rooms that nobody used when they were last looked at, each with the time since, in that order.
+/// The rooms that were unused at their last visit, each with the time of that visit, oldest first.
 #[derive(Default)]
 struct Idle {
     rooms: BTreeMap<u64, (Millis, Arc<Room>)>,
     entries: u64,
 }
 
-/// The node has as many active rooms as it may.
+/// The node has `--max-rooms` active rooms, and all are in use.
 pub(super) struct TooManyRooms;
 
 impl Registry {
@@ -52,17 +52,18 @@ impl Registry {
         Arc::new(Self { rooms, slots, count, idle, clock, bus, regressed })
     }
 
-    /// A handle on an active room, which keeps it active.
+    /// Returns a handle on an active room. The handle keeps the room active.
     pub(super) fn get(self: &Arc<Self>, name: &RoomName) -> Option<RoomHandle> {
         self.rooms.get(name).map(|room| self.handle(&room))
     }
 
-    /// An active room for a short look, which does not keep it active.
+    /// Returns an active room without keeping it active.
     pub(super) fn peek(&self, name: &RoomName) -> Option<Arc<Room>> {
         self.rooms.get(name).map(|room| Arc::clone(&room))
     }
 
-    /// A handle on an active room; if it is not active, `step` is called before it can be made so, and must not block.
+    /// Returns a handle on an active room. If the room is inactive, calls `step` before the room can be opened. `step`
+    /// must not block.
     pub(super) fn get_or_else(self: &Arc<Self>, name: &RoomName, step: impl FnOnce()) -> Option<RoomHandle> {
         match self.rooms.entry(name.clone()) {
             Entry::Occupied(room) => Some(self.handle(room.get())),
@@ -73,13 +74,13 @@ impl Registry {
         }
     }
 
-    /// A handle on a room that has members; looking at an idle one must not keep it.
+    /// Returns a handle on a room that has members, because a handle on an idle room would keep it active.
     pub(super) fn get_with_members(self: &Arc<Self>, name: &RoomName) -> Option<RoomHandle> {
         self.rooms.get(name).filter(|room| room.has_members()).map(|room| self.handle(&room))
     }
 
-    /// The same, and the room is made active if it is not; one that only lingers makes room if need be. `epoch` is only
-    /// asked for a new room.
+    /// Returns a handle on a room and opens the room if it is inactive. If the node is full, the longest idle room is
+    /// removed. `epoch` is only called for a new room.
     pub(super) fn get_or_open(
         self: &Arc<Self>,
         name: &RoomName,
@@ -105,7 +106,7 @@ impl Registry {
         }
     }
 
-    /// Copies the next few rooms from a slot on, and answers where to go on, until all were met.
+    /// Copies the next few rooms from a slot on. Returns the next slot, or `None` after the last room.
     pub(super) fn slice(&self, from: usize, into: &mut Vec<(usize, Arc<Room>)>) -> Option<usize> {
         self.slots.slice(from, LOOKED_AFTER_AT_ONCE, into)
     }
@@ -121,19 +122,19 @@ impl Registry {
         self.slots.for_each(visit, tokio::task::yield_now).await;
     }
 
-    /// Lets a few rooms go that nobody uses since `linger` milliseconds; true if there may be more.
+    /// Removes a few rooms that were unused for `linger` milliseconds; true if there may be more.
     pub(super) fn expire(&self, linger: Millis) -> bool {
         let mut any_went = false;
         for _ in 0..LOOKED_AFTER_AT_ONCE {
             let now = self.clock.now();
             let due = |since: Millis| since + linger <= now;
             let Some(room) = self.longest_idle(due) else { return false };
-            if self.remove_if(&room, |room| room.is_idle(now, linger) && self.is_told(room)) {
+            if self.remove_if(&room, |room| room.is_idle(now, linger) && self.is_announced(room)) {
                 any_went = true;
             } else if !room.is_used() {
                 self.note_idle(&room);
             }
-            // One that is used is among the idle again once it is not.
+            // A room in use is listed as idle again when its last handle is dropped.
         }
         any_went
     }
@@ -142,17 +143,17 @@ impl Registry {
         self.slots.len()
     }
 
-    /// Nobody uses the room any more; called with every last handle.
+    /// Lists an unused room as idle, or removes it if it is empty. Called when its last handle is dropped.
     pub(super) fn note_idle(&self, room: &Arc<Room>) {
         if room.is_empty()
-            && self.remove_if(room, |room| !room.is_used() && room.is_empty() && self.is_told(room))
+            && self.remove_if(room, |room| !room.is_used() && room.is_empty() && self.is_announced(room))
         {
             return;
         }
         let Idle { rooms, entries } = &mut *self.idle.lock();
         *entries += 1;
         rooms.remove(&room.idle_entry.swap(*entries, AcqRel));
-        // One that went meanwhile is in here no more.
+        // A room that was removed meanwhile is not listed.
         if !room.is_gone() {
             rooms.insert(*entries, (self.clock.now(), Arc::clone(room)));
         }
@@ -168,7 +169,7 @@ impl Registry {
         Ok(())
     }
 
-    /// Lets the room go that nobody uses for the longest time; false if all are used.
+    /// Removes the longest idle room; false if all rooms are in use.
     fn make_room(&self) -> bool {
         while let Some(room) = self.longest_idle(|_| true) {
             if self.remove_if(&room, |room| !room.is_used()) {
@@ -184,13 +185,13 @@ impl Registry {
         due(first.get().0).then(|| first.remove().1)
     }
 
-    /// Lets a room go if it may, and unsubscribes in the same step, before it can be made active again.
+    /// Removes a room if `may_go` allows it, and unsubscribes in the same step, before the room can be opened again.
     fn remove_if(&self, room: &Arc<Room>, may_go: impl FnOnce(&Room) -> bool) -> bool {
         let removed = self.rooms.remove_if(&room.name, |name, active| {
             let goes = Arc::ptr_eq(active, room) && may_go(active);
             if goes {
                 active.set_gone();
-                // The node still needs to hear when an operator removes a regressed room.
+                // The node still needs the `RoomRemoved` message of a regressed room.
                 if !self.regressed.contains(name) {
                     self.bus.unsubscribe(name);
                 }
@@ -206,12 +207,12 @@ impl Registry {
         true
     }
 
-    /// Whether the other nodes know who is here.
-    fn is_told(&self, room: &Room) -> bool {
+    /// Whether the other nodes received the current local players.
+    fn is_announced(&self, room: &Room) -> bool {
         !self.bus.reaches_other_nodes() || !room.with(|state| state.presence.must_tell())
     }
 
-    /// Made while the map's lock is held, as `remove_if` decides under it.
+    /// Called while the map's lock is held, because `remove_if` decides under that lock.
     fn handle(self: &Arc<Self>, room: &Arc<Room>) -> RoomHandle {
         RoomHandle::new(Arc::clone(room), Arc::clone(self))
     }
@@ -222,7 +223,7 @@ impl Registry {
 }
 
 impl RoomHandle {
-    /// The registry makes the first handle of a room under the lock that also removes rooms.
+    /// The registry creates the first handle of a room under the lock that also removes rooms.
     fn new(room: Arc<Room>, rooms: Arc<Registry>) -> Self {
         room.enter_use();
         Self { room, rooms }
@@ -269,7 +270,7 @@ mod tests {
         format!("r{n}").parse().unwrap()
     }
 
-    /// Something is stored in it.
+    /// Loads one asset into the room.
     fn fill(room: &RoomHandle) {
         let sword = untouched(&"sword".parse().unwrap(), 1);
         room.with(|room| room.view.load(vec![sword]));

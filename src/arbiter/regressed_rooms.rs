@@ -4,8 +4,8 @@ use parking_lot::Mutex;
 
 use crate::model::{RoomName, limits::REGRESSED_ROOMS};
 
-/// The rooms in which the store lost writes. No select creates an asset there until an operator removes the room, even
-/// if the room was inactive in between.
+/// The rooms in which the store lost writes. Selects create no assets in these rooms until an operator removes the room,
+/// even if the room was inactive in between.
 #[derive(Debug, Default)]
 pub(super) struct RegressedRooms(Mutex<Rooms>);
 

@@ -1,6 +1,6 @@
-//! Detects that the store lost writes it had answered, and reloads the room from what is left.
+//! Detects that the store lost acknowledged writes, and reloads the room from the store.
 //!
-//! detect or suspect -> confirm (after the news of a removal had time to arrive) -> reload.
+//! detect or suspect -> confirm (after a `RoomRemoved` message had time to arrive) -> reload.
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
@@ -23,10 +23,10 @@ use super::{
 };
 use crate::model::{AssetName, AssetState, ErrorCode, RoomName, limits::GAP_WAIT_MS};
 
-/// How long the news that a room was removed may take to arrive.
+/// How long a `RoomRemoved` message may take to arrive.
 const NEWS_WAIT: Duration = Duration::from_millis(GAP_WAIT_MS);
 
-/// Pauses while a change waits until the members know what is left after a loss.
+/// The pause between checks whether the reload after a loss is done.
 const RELOAD_PAUSE: Duration = Duration::from_millis(10);
 
 pub(super) struct Regression {
@@ -37,16 +37,16 @@ pub(super) struct Regression {
     regressed: Arc<RegressedRooms>,
 }
 
-/// What it means that the store answered `unknown_asset`.
+/// Why the store answered `unknown_asset`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Missing {
-    /// This node knows nothing else: the asset was never created, or it was removed.
+    /// The asset was never created, or it was removed, as far as this node knows.
     Absent,
     /// The asset is stored by now.
     Found(AssetState),
     /// The asset was stored before: the store lost it.
     Lost,
-    /// The room was removed after the call began. All assets begin anew.
+    /// The room was removed after the call began. All revisions start again.
     RoomRemoved,
 }
 
@@ -61,11 +61,11 @@ impl Regression {
         Arc::new(Self { node, calls, holdings, rooms, regressed })
     }
 
-    /// Detects lost writes. The store built `stored` with `changes` of ours on the revision before them. If we knew a
-    /// newer revision before the call, the store rolled back. This must be checked with each answer, because later
+    /// Detects lost writes. The store built `stored` by applying `changes` of ours to an older revision. If we knew a
+    /// newer revision than that before the call, the store rolled back. Every answer is checked, because later
     /// changes may raise the revision past the lost ones before a resync compares it.
     ///
-    /// A state with another origin is either a loss, or another node removed and re-created the room: it is suspected.
+    /// Another origin means a loss, or that another node removed and re-created the room. A loss is then only suspected.
     pub(super) fn detect(
         self: &Arc<Self>,
         room: &RoomHandle,
@@ -83,7 +83,7 @@ impl Regression {
         before.is_beyond(stored.revision.saturating_sub(changes)) && self.confirm(room, asset, still_known)
     }
 
-    /// The store does not have a state that this node knew in `generation`. A room has one suspicion at a time.
+    /// Suspects a loss: the store lacks a state that this node knew in `generation`. A room has one suspicion at a time.
     pub(super) fn suspect(self: &Arc<Self>, room: &RoomHandle, asset: &AssetName, generation: u64) {
         let first = room.with(|state| {
             state.generation == generation && !std::mem::replace(&mut state.regression_suspected, true)
@@ -94,7 +94,7 @@ impl Regression {
         }
     }
 
-    /// Confirms the regression unless the news that the room was removed arrives in time.
+    /// Confirms the regression unless a `RoomRemoved` message arrives in time.
     pub(super) async fn confirm_after_news(
         self: &Arc<Self>,
         room: &RoomHandle,
@@ -106,7 +106,7 @@ impl Regression {
         room.with(|state| state.regression_suspected = false);
     }
 
-    /// Logs and counts the regression, once however many assets show it, and starts the reload. Returns false if the
+    /// Logs and counts the regression once per room, for any number of assets, and starts the reload. Returns false if the
     /// room has reloaded since (`still_known` is false).
     fn confirm(
         self: &Arc<Self>,
@@ -146,21 +146,21 @@ impl Regression {
         };
         room.with(|state| state.presence.forget_held());
         for player in room.with(|state| state.presence.unknown()) {
-            // The comparison that follows repairs what is behind. No select creates an asset here meanwhile.
+            // The next resync repairs assets that are behind. Selects create no assets in this room meanwhile.
             drop(self.holdings.load(room, &player, self.node.config.select_deadline).await);
         }
         room.with(|state| {
-            // If the room was removed meanwhile, the snapshot is of the room before.
+            // If the room was removed meanwhile, the snapshot is of the removed room.
             if state.generation == generation {
                 state.replace(snapshot);
             }
         });
         room.wake();
-        // The snapshot lacks what changed since the read.
+        // The snapshot lacks changes made since the read.
         room.resync_at.store(0, Relaxed);
     }
 
-    /// Waits until the members know what is left after a loss.
+    /// Waits until the room has been reloaded after a loss.
     ///
     /// # Errors
     /// `StoreUnavailable`: the store could not be read by the deadline.
@@ -175,7 +175,7 @@ impl Regression {
     }
 
     /// Finds out why the store does not have an asset that this node knew as `before`. If the asset was stored, even
-    /// a missing tombstone is a loss, unless the news that the room was removed arrives in time.
+    /// a missing tombstone is a loss, unless a `RoomRemoved` message arrives in time.
     pub(super) async fn explain_missing(
         self: &Arc<Self>,
         room: &RoomHandle,
@@ -197,7 +197,7 @@ impl Regression {
                 self.confirm_after_news(room, asset, before.generation()).await;
                 given_up_since(room, before).unwrap_or(Missing::Absent)
             }
-            // The next comparison with the store will tell.
+            // The next resync decides.
             Err(_) => Missing::Absent,
         }
     }
@@ -220,7 +220,7 @@ impl Regression {
     }
 }
 
-/// Whether the view was given up since `before` was read from it, and why.
+/// Why the view was discarded since `before` was read; `None`: the view was not discarded.
 fn given_up_since(room: &RoomHandle, before: Baseline) -> Option<Missing> {
     room.with(|state| match state.view.is_regressed() {
         _ if state.generation == before.generation() && !state.reload_pending => None,

@@ -1,4 +1,4 @@
-//! Removes rooms, on request or because another node did.
+//! Removes rooms, on request or because another node removed them.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ impl Removal {
         Self { node, calls, rooms, regression, resync }
     }
 
-    /// Removes a room with everything in it and sends its members away.
+    /// Removes a room with all its assets and disconnects its members.
     ///
     /// # Errors
     /// `UnknownRoom`, `StoreUnavailable`, `OutcomeUnknown`.
@@ -55,15 +55,15 @@ impl Removal {
         Ok(())
     }
 
-    /// The room was removed.
+    /// Forgets a room that was removed from the store.
     pub(super) fn forget(&self, name: &RoomName) {
         if let Some(room) = self.rooms.get_or_else(name, || self.regression.forget_inactive(name)) {
             self.clear(room);
         }
     }
 
-    /// Sends the members away. Events of the re-created room may have arrived before the news of the removal; the
-    /// comparison that follows reads them from the store.
+    /// Clears the room and disconnects its members. Events of the re-created room may have arrived before the
+    /// `RoomRemoved` message; the resync that follows reads their changes from the store.
     fn clear(&self, room: RoomHandle) {
         room.clear(|| self.regression.forget(&room.name));
         if self.node.store.shared() {

@@ -1,5 +1,5 @@
-//! Repairs gaps: reads from the store what no event told, and broadcasts it change by change where the numbers say
-//! what happened, else as a snapshot.
+//! Repairs gaps: reads missing changes from the store. Broadcasts them one by one where they can be reconstructed, else
+//! as a snapshot.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::{
 /// How long a missing revision may take to arrive.
 pub(super) const GAP_WAIT: Duration = Duration::from_millis(GAP_WAIT_MS);
 
-/// The store may change between two reads. They are made once more before the members get a snapshot.
+/// The store may change between two reads. Both reads are retried once before the members get a snapshot.
 const TRIES: usize = 2;
 
 pub(super) struct Repair {
@@ -28,7 +28,7 @@ pub(super) struct Repair {
     regression: Arc<Regression>,
 }
 
-/// Whether other nodes hear of the repaired events.
+/// Whether the repaired events are published to other nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Publish {
     /// No: another node made the changes and published them.
@@ -69,7 +69,7 @@ impl Repair {
         spawn_eager(async move { repair.run(&room, &asset, wait, publish).await });
     }
 
-    /// Asks the store what players hold whose holdings are unknown, and repairs what is behind.
+    /// Reads the holdings of players whose holdings are unknown, and repairs assets that are behind.
     pub(super) async fn load_holdings(self: &Arc<Self>, room: &RoomHandle) {
         for player in room.with(|state| state.presence.unknown()) {
             self.load_holdings_of(room, &player, self.node.config.select_deadline).await;
@@ -137,7 +137,7 @@ impl Repair {
         false
     }
 
-    /// The store does not have the asset: the events that wait for it will never be applied.
+    /// The store does not have the asset. Drops the events that wait for it, because they will never be applied.
     async fn give_up(&self, room: &RoomHandle, asset: &AssetName, before: Baseline) {
         // Events of a room that was removed are no evidence of a loss.
         if before.is_known() || !room.with(|state| state.was_removed) {
@@ -147,8 +147,8 @@ impl Repair {
         room.with(|state| state.view.forget_waiting(asset));
     }
 
-    /// The asset and its holders after a revision; `None`: the store does not even have a tombstone. If the asset is
-    /// removed between the two reads, that is an error.
+    /// Reads the asset and its holders after a revision; `None`: the store does not even have a tombstone. A removal of
+    /// the asset between the two reads is an error.
     async fn read(
         &self,
         room: &RoomHandle,
@@ -170,7 +170,7 @@ impl Repair {
     }
 }
 
-/// Whether the repair has more to do; if not, it ends. A room that is not loaded yet has no gaps.
+/// Whether the asset still needs the repair; if not, ends the repair. A room that is not loaded yet has no gaps.
 fn needs_repair(room: &RoomHandle, asset: &AssetName) -> bool {
     let mut repairs = room.repairs.lock();
     let target = repairs.get(asset).copied().flatten();
@@ -184,8 +184,8 @@ fn needs_repair(room: &RoomHandle, asset: &AssetName) -> bool {
     needed
 }
 
-/// The events that bring the view to the stored state; none if the view is there already. `None`: the numbers do not
-/// say what happened. On the `last` try the view takes the state as it is, and every member gets a snapshot.
+/// Returns the events that lead from the view to the stored state; none if the view has that state already. `None`: the
+/// changes cannot be reconstructed. On the `last` try the view takes the stored state, and every member gets a snapshot.
 fn repair_view(
     state: &mut State,
     stored: &AssetState,

@@ -58,8 +58,8 @@ impl Resync {
         due
     }
 
-    /// Compares a room with the store when a permit is free. A comparison that waits for its permit already covers
-    /// what happens until then.
+    /// Compares a room with the store when a permit is free. Does nothing if a comparison already waits for its permit,
+    /// because that comparison covers all changes until then.
     pub(super) async fn run(&self, room: &RoomHandle) {
         if room.awaits_resync.swap(true, AcqRel) {
             return;
@@ -84,7 +84,7 @@ impl Resync {
         if let Some(known) = known.values().find(|known| regressed(known, rows.get(&known.asset))) {
             self.regression.suspect(room, &known.asset, generation);
         }
-        // Repairs start even after a loss, so that a select does not create an asset that this node has heard of.
+        // Repairs start even after a loss, so that a select does not create an asset that the store has.
         for (asset, row) in rows {
             if room.with(|state| state.view.is_behind(&asset, row.revision)) {
                 self.repair.start(room, &asset, Some(row.revision), Duration::ZERO, Publish::Never);
@@ -97,8 +97,8 @@ fn row(state: &AssetState) -> (AssetName, RevisionRow) {
     (state.asset.clone(), state.into())
 }
 
-/// Whether the stored row is older than the row that was known when the read was sent, has the same revision and
-/// other content, or is of another record.
+/// Whether the store rolled back since `known`: the stored row is missing, is older, has the same revision with other
+/// content, or belongs to another record. `known` is from before the read was sent.
 fn regressed(known: &RevisionRow, stored: Option<&RevisionRow>) -> bool {
     stored.is_none_or(|stored| {
         let equal = stored.revision == known.revision;

@@ -8,17 +8,17 @@ use tokio::sync::Semaphore;
 use super::{registry::Registry, resync::Resync, task::spawn_eager};
 use crate::model::limits::RESYNCS_AT_ONCE;
 
-/// Which slots are being compared, and which once more after that.
+/// The slots that are being compared, and the slots to compare again afterwards.
 #[derive(Debug, Default)]
 struct Progress {
     /// `None`: no task compares all rooms.
     under_way: Option<Range<usize>>,
-    /// The slots before this one were compared, or about to be, when the bus reconnected once more.
+    /// The slots before this one must be compared again, because the bus reconnected after their comparison began.
     again_until: usize,
 }
 
 impl Progress {
-    /// The bus reconnected; true if a task must begin.
+    /// Records that the bus reconnected; true if a task must be started.
     fn begin(&mut self) -> bool {
         match &mut self.under_way {
             None => {
@@ -33,7 +33,7 @@ impl Progress {
         }
     }
 
-    /// Where the next few slots begin; `None`: none are left, and the next reconnect needs another task.
+    /// Returns the first of the next slots; `None`: no slots are left, and the next reconnect needs another task.
     fn next(&mut self) -> Option<usize> {
         if self.under_way.as_ref().is_none_or(Range::is_empty) {
             let again = 0..std::mem::take(&mut self.again_until);
@@ -42,14 +42,14 @@ impl Progress {
         self.under_way.as_ref().map(|slots| slots.start)
     }
 
-    /// All slots before `next` are done; `None`: all slots are.
+    /// Marks all slots before `next` as compared; `None`: all slots.
     fn pass(&mut self, next: Option<usize>) {
         if let Some(slots) = &mut self.under_way {
             slots.start = slots.start.max(next.unwrap_or(usize::MAX));
         }
     }
 
-    /// The room in this slot is about to be compared; false if it was compared meanwhile.
+    /// Marks the slot as compared, just before its comparison; false if the slot need not be compared.
     fn reach(&mut self, slot: usize) -> bool {
         let Some(slots) = self.under_way.as_mut().filter(|slots| slots.contains(&slot)) else { return false };
         slots.start = slot + 1;
@@ -68,7 +68,7 @@ impl ResyncAll {
         Arc::new(Self { rooms, resync, progress: Mutex::default() })
     }
 
-    /// The bus reconnected. A room that waits for its comparison is compared once, however often this is called.
+    /// Compares all rooms after a reconnect. A room that already waits for its comparison is not compared twice.
     pub(super) fn start(self: &Arc<Self>) {
         if self.progress.lock().begin() {
             spawn_eager(Arc::clone(self).run());
@@ -76,7 +76,7 @@ impl ResyncAll {
     }
 
     async fn run(self: Arc<Self>) {
-        // As many tasks as comparisons run at once, so that the other rooms do not wait in memory.
+        // There are no more tasks than permits, because waiting tasks would take memory.
         let permits = Arc::new(Semaphore::new(RESYNCS_AT_ONCE));
         let mut rooms = Vec::new();
         loop {

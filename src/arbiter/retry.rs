@@ -18,7 +18,7 @@ use crate::{
     store::{self, StoreError, StoreErrorKind},
 };
 
-/// The shortest time one attempt is given, because an attempt without time would be made in vain.
+/// The shortest timeout of one attempt, because an attempt with less time would always fail.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(50);
 
 /// Pauses between attempts double from the first to the longest, with jitter.
@@ -72,7 +72,7 @@ impl StoreCalls {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            // The asset was removed since. The retry cannot tell what the select did to it before.
+            // The asset was removed since. The retry cannot show whether the select took effect before.
             if uncertain && error.kind() == StoreErrorKind::UnknownAsset && call == StoreCall::Select {
                 return Err(self.outcome_unknown(room));
             }
@@ -89,8 +89,8 @@ impl StoreCalls {
         }
     }
 
-    /// The room is compared with the store soon, even if no other node shares the store, because the change may
-    /// have taken effect unseen.
+    /// Schedules a resync of the room, even if no other node shares the store, because the change may have taken
+    /// effect without an event.
     fn outcome_unknown(&self, room: &RoomName) -> Refusal {
         if let Some(room) = self.rooms.get(room) {
             room.doubts.store(LOOKS_IN_DOUBT, Relaxed);
@@ -135,7 +135,7 @@ impl StoreCalls {
         })
     }
 
-    /// Begins no more calls, and waits for those in flight, for a second at most. Afterwards the store may be closed.
+    /// Rejects new calls, and waits for those in flight, for a second at most. Afterwards the store may be closed.
     pub(super) async fn stop(&self) {
         self.in_flight.stop().await;
     }

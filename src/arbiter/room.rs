@@ -26,47 +26,47 @@ use super::{
 };
 use crate::model::{AssetName, Event, Millis, PlayerName, RoomName};
 
-/// The node's view of one room, its log, and who is here. Locks are held for short synchronous steps only.
+/// The node's view of one room, its log and its members. Locks are held for short synchronous steps only.
 pub(super) struct Room {
     pub(super) name: RoomName,
-    /// Names this life of the log.
+    /// Identifies this instance of the log.
     pub(super) epoch: String,
     /// Subscribed and read from the store.
     pub(super) loaded: OnceCell<()>,
     pub(super) queues: Mutex<Queues>,
-    /// Assets under repair, each with the revision to be reached; `None`: just without a gap.
+    /// Assets under repair, each with the revision to reach; `None` if closing the gap is enough.
     pub(super) repairs: Mutex<BTreeMap<AssetName, Option<u64>>>,
-    /// When to compare with a shared store next.
+    /// Time of the next comparison with a shared store.
     pub(super) resync_at: AtomicU64,
-    /// It waits for its turn to be compared.
+    /// The room is queued for a comparison.
     pub(super) awaits_resync: AtomicBool,
-    /// When to tell the other nodes next who is here.
+    /// Time of the next heartbeat.
     pub(super) heartbeat_at: AtomicU64,
-    /// How often it is still to be compared with any store: the outcome of a change is unknown.
+    /// Comparisons still to make with any store, because the outcome of a change is unknown.
     pub(super) doubts: AtomicU8,
     state: Mutex<State>,
-    /// Apart from the state, so that waking a thousand members keeps nobody from reading.
+    /// Locked apart from the state, so that waking a thousand members does not block readers.
     members: RwLock<BTreeMap<u64, Arc<Mailbox>>>,
-    /// Members, and changes under way: while there are any, the room stays.
+    /// Number of members and pending changes. The room is not unloaded while there are any.
     users: AtomicUsize,
     idle_since: AtomicU64,
-    /// Where it is found among all active rooms.
+    /// Its slot among all active rooms.
     pub(super) slot: usize,
-    /// Its number among the idle rooms, if it is there.
+    /// Its number among the idle rooms, if listed there.
     pub(super) idle_entry: AtomicU64,
-    /// It is not active any more, and never will be again.
+    /// The room was unloaded. Never reset.
     gone: AtomicBool,
 }
 
-/// The room has as many members as it may.
+/// The room has the maximum number of members.
 pub(super) struct RoomFull;
 
-/// What a reader got.
+/// The result of a read.
 #[derive(Debug)]
 pub(super) enum Read {
     /// Frames up to this cursor.
     Frames(u64),
-    /// The cursor had fallen off the log: this is to be read first, and then what comes after its place.
+    /// The cursor had fallen off the log. Read the snapshot first, then the frames after its offset.
     Snapshot(Snapshot),
 }
 
@@ -92,7 +92,7 @@ impl Room {
         }
     }
 
-    /// Looks at or changes the state; keep it short. Call [`wake`](Self::wake) after appending to the log.
+    /// Runs a short step under the state's lock. Call [`wake`](Self::wake) after appending to the log.
     pub(super) fn with<T>(&self, step: impl FnOnce(&mut State) -> T) -> T {
         step(&mut self.state.lock())
     }
@@ -103,10 +103,10 @@ impl Room {
         }
     }
 
-    /// Applies events in revision order and tells the members; answers the assets that have a gap now.
+    /// Applies events in revision order and broadcasts them to the members. Returns the assets that have a gap now.
     pub(super) fn apply(&self, events: Vec<Event>) -> Vec<AssetName> {
         let mut gaps = Vec::new();
-        let told = self.with(|state| {
+        let notify = self.with(|state| {
             let mut any = false;
             for event in events {
                 let asset = event.asset.clone();
@@ -120,19 +120,20 @@ impl Room {
             }
             any
         });
-        if told {
+        if notify {
             self.wake();
         }
         gaps
     }
 
-    /// Whether a select may create the asset: nothing was ever heard of it here, nor of a loss.
+    /// Whether a select may create the asset. False if this node has seen the asset or a regression.
     pub(super) fn may_create(&self, asset: &AssetName) -> bool {
         let is_wanted = self.repairs.lock().get(asset).is_some_and(Option::is_some);
         !is_wanted && self.with(|state| !state.view.is_regressed() && !state.view.has_seen(asset))
     }
 
-    /// The store has no more than `stored`: it lost what a target that is not newer than the read says.
+    /// Lowers a repair target to `stored`, because the store lost the revisions after it. A target raised since the
+    /// read stays.
     pub(super) fn lower_target(&self, asset: &AssetName, target: Option<u64>, stored: u64) {
         if let Some(under_way) = self.repairs.lock().get_mut(asset).filter(|under_way| **under_way == target) {
             *under_way = target.min(Some(stored));
@@ -166,20 +167,20 @@ impl Room {
         }
     }
 
-    /// Changes who is here and tells the members.
+    /// Changes the presence and broadcasts the notices to the members.
     pub(super) fn announce(&self, step: impl FnOnce(&mut Presence) -> Vec<Notice>) {
-        let told = self.with(|state| {
+        let notify = self.with(|state| {
             let notices = step(&mut state.presence);
             let any = !notices.is_empty();
             notices.into_iter().for_each(|notice| state.announce_notice(notice));
             any
         });
-        if told {
+        if notify {
             self.wake();
         }
     }
 
-    /// Gives the frames after `cursor`, or a snapshot to read when it fell off the log.
+    /// Reads the frames after `cursor`, or returns a snapshot if the cursor fell off the log.
     pub(super) fn read(
         &self,
         cursor: u64,
@@ -193,12 +194,12 @@ impl Room {
         })
     }
 
-    /// The room at the head of its log.
+    /// A snapshot at the head of the log.
     pub(super) fn snapshot(&self, player: Option<&PlayerName>) -> Snapshot {
         self.with(|state| state.snapshot(player))
     }
 
-    /// The room is gone: nothing is known, and every member is sent away. `step` runs under the same lock.
+    /// Forgets everything and disconnects every member, because the room was removed. `step` runs under the same lock.
     pub(super) fn clear(&self, step: impl FnOnce()) {
         self.with(|state| {
             state.forget_assets();
@@ -216,7 +217,7 @@ impl Room {
         !self.members.read().is_empty()
     }
 
-    /// Whether nobody uses the room since `linger` milliseconds.
+    /// Whether the room has been unused for `linger` milliseconds.
     pub(super) fn is_idle(&self, now: Millis, linger: Millis) -> bool {
         !self.is_used() && self.idle_since.load(Acquire) + linger <= now
     }
@@ -225,17 +226,17 @@ impl Room {
         self.users.load(Acquire) > 0
     }
 
-    /// Whether nothing is known to be stored in it.
+    /// Whether no asset is known to be stored, not even a tombstone.
     pub(super) fn is_empty(&self) -> bool {
         self.with(|state| state.view.is_empty())
     }
 
-    /// One more uses the room.
+    /// Adds a user.
     pub(super) fn enter_use(&self) {
         self.users.fetch_add(1, AcqRel);
     }
 
-    /// One fewer uses the room since `now`; true if that was the last.
+    /// Removes a user at `now`. Returns true if that was the last one.
     pub(super) fn leave_use(&self, now: Millis) -> bool {
         self.idle_since.store(now, Release);
         self.users.fetch_sub(1, AcqRel) == 1

@@ -14,12 +14,12 @@ use super::{
 };
 use crate::model::{AssetState, PlayerName, RoomName};
 
-/// A room as anyone may see it.
+/// A room's public state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoomState {
-    /// How many players are here.
+    /// The number of players in the room.
     pub players: usize,
-    /// Who they are; empty in large rooms.
+    /// The players' names; empty in large rooms.
     pub present: Vec<PlayerName>,
     /// Every asset.
     pub assets: Vec<AssetState>,
@@ -28,16 +28,16 @@ pub struct RoomState {
 /// A room whose assets are encoded once for all readers.
 #[derive(Debug)]
 pub struct RoomJson {
-    /// How many players are here.
+    /// The number of players in the room.
     pub players: usize,
-    /// Who they are; empty in large rooms.
+    /// The players' names; empty in large rooms.
     pub present: Vec<PlayerName>,
     /// Every asset.
     pub assets: AssetsJson,
 }
 
-/// The elements of a JSON array of assets and the commas between them, one part at a time. A part is encoded when the
-/// first reader asks for it.
+/// The elements of a JSON array of assets and the commas between them, one part at a time. A part is encoded on its
+/// first read.
 #[derive(Debug)]
 pub struct AssetsJson {
     assets: Arc<SharedAssets>,
@@ -45,7 +45,7 @@ pub struct AssetsJson {
     comma: bool,
 }
 
-/// The room changed too much during the read: the rest of this state is gone.
+/// The remaining parts were discarded, because the room changed too much during the read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the room changed too much while it was read; ask again")]
 pub struct Outdated;
@@ -63,8 +63,8 @@ pub(super) async fn room_state(rooms: &Rooms, name: &RoomName) -> Result<RoomSta
     }
 }
 
-/// A room's state: the node's view if it follows the store, else the store's. A stored room becomes active for a
-/// while when it is read, so that many readers share one view.
+/// A room's state, from the node's view if it matches the store, else from the store. A read keeps a stored room active
+/// for a while, so that many readers share one view.
 ///
 /// # Errors
 /// `UnknownRoom`: no assets stored and no members; `StoreUnavailable`.
@@ -106,7 +106,7 @@ impl AssetsJson {
         Self { assets, next: 0, comma: false }
     }
 
-    /// Whether all of it is worth no more than one frame.
+    /// Whether all assets fit into one frame.
     #[must_use]
     pub fn is_small(&self) -> bool {
         self.assets.is_small()

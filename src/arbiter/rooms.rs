@@ -26,7 +26,7 @@ pub(super) struct Rooms {
 }
 
 impl Rooms {
-    /// The room, active and loaded.
+    /// Returns the room, active and loaded.
     ///
     /// # Errors
     /// `LimitReached`: the node has `--max-rooms` active rooms; `StoreUnavailable`: the room cannot be read now.
@@ -38,8 +38,8 @@ impl Rooms {
         Ok(room)
     }
 
-    /// The room, active and loaded, for a change of one asset. An inactive room is only opened if the store has the
-    /// asset or the change may create it, so that nobody fills a node with empty rooms.
+    /// Returns the room, active and loaded, for a change of one asset. An inactive room is only opened if the store has
+    /// the asset or the change may create it, because clients could otherwise fill a node with empty rooms.
     ///
     /// # Errors
     /// `UnknownAsset`, and those of [`open`](Self::open).
@@ -59,7 +59,7 @@ impl Rooms {
         self.open(name).await
     }
 
-    /// Subscribes before it reads, so that no change falls in between.
+    /// Subscribes before it reads, so that no change is missed in between.
     async fn load(&self, room: &RoomHandle) -> Result<(), Refusal> {
         if let Err(error) = self.node.bus.subscribe(&room.name).await {
             tracing::warn!(room = %room.name, %error, "cannot subscribe; the room learns by resync until the bus is back");

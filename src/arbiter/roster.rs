@@ -8,12 +8,12 @@ use crate::{
     },
 };
 
-/// Who is in a room, over all nodes. A player comes with the first node and goes with the last.
+/// The players in a room over all nodes. A player joins on the first node and leaves with the last one.
 #[derive(Debug, Default)]
 pub(super) struct Roster {
-    /// Everyone who is known by name, and on how many nodes.
+    /// Players known by name, each with the number of nodes the player is on.
     named: BTreeMap<PlayerName, usize>,
-    /// What the other nodes said last.
+    /// The last heartbeat of each other node.
     others: BTreeMap<u64, Said>,
 }
 
@@ -24,7 +24,7 @@ struct Said {
     players: Players,
 }
 
-/// Somebody came or went, and so many are there now.
+/// A player joined or left. Carries the number of players after the change.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum RosterChange {
     Joined(PlayerName, usize),
@@ -32,8 +32,8 @@ pub(super) enum RosterChange {
 }
 
 impl Roster {
-    /// How many there are. Of those who are on more than one node only names tell: where a node has too many to name them,
-    /// each of them counts for that node, too.
+    /// The number of players. A player on several nodes is counted once if known by name. Players of a node that sends
+    /// only a count are counted for that node, too.
     pub(super) fn count(&self) -> usize {
         self.named.len() + self.unnamed()
     }
@@ -42,19 +42,19 @@ impl Roster {
         self.named.keys()
     }
 
-    /// Whether all are known by name, and no more than `limit`.
+    /// Whether all players are known by name and there are at most `limit`.
     pub(super) fn is_small(&self, limit: usize) -> bool {
         self.named.len() <= limit && self.unnamed() == 0
     }
 
-    /// The player is on one more node.
+    /// Adds a node that the player is on.
     pub(super) fn add(&mut self, player: &PlayerName) -> Option<RosterChange> {
         let nodes = self.named.entry(player.clone()).or_default();
         *nodes += 1;
         (*nodes == 1).then(|| RosterChange::Joined(player.clone(), self.count()))
     }
 
-    /// The player is on one node less.
+    /// Removes a node that the player was on.
     pub(super) fn remove(&mut self, player: &PlayerName) -> Option<RosterChange> {
         let nodes = self.named.get_mut(player)?;
         *nodes -= 1;
@@ -65,7 +65,7 @@ impl Roster {
         Some(RosterChange::Left(player.clone(), self.count()))
     }
 
-    /// Takes what another node says, unless it said something newer before.
+    /// Applies another node's heartbeat, unless a newer one was received or [`NODES_HEARD`] other nodes are known.
     pub(super) fn hear(&mut self, heartbeat: Heartbeat, now: Millis) -> Vec<RosterChange> {
         let Heartbeat { node, number, players } = heartbeat;
         let known = self.others.get(&node);
@@ -77,14 +77,14 @@ impl Roster {
         self.turn(&before.map_or(Players::NOBODY, |said| said.players), &players)
     }
 
-    /// Forgets the nodes that were not heard of for too long.
+    /// Removes nodes that sent no heartbeat for [`SILENT_NODE_MS`].
     pub(super) fn forget_silent(&mut self, now: Millis) -> Vec<RosterChange> {
         let silent = self.others.extract_if(.., |_, said| said.at + SILENT_NODE_MS <= now);
         let silent: Vec<_> = silent.map(|(_, said)| said.players).collect();
         silent.iter().flat_map(|players| self.turn(players, &Players::NOBODY)).collect()
     }
 
-    /// Those who went go first, so that a room is not larger in between than before and after.
+    /// Removes players before adding new ones, so that the count never exceeds both its old and its new value.
     fn turn(&mut self, before: &Players, after: &Players) -> Vec<RosterChange> {
         let (before, after) = (before.names(), after.names());
         let mut moved: Vec<_> = before.difference(after).filter_map(|player| self.remove(player)).collect();

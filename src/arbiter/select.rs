@@ -1,4 +1,4 @@
-//! Runs a batch of selects: the store decides for all of them, every player gets a reply, the room hears of the grants.
+//! Runs a batch of selects: the store decides all of them, every player gets a reply, and the grants are broadcast.
 
 use std::{
     collections::HashMap,
@@ -31,7 +31,7 @@ use crate::{
     store::{Applied, Call, Selected, StoreErrorKind, Verdict},
 };
 
-/// Requests whose deadline is this near to that of the first in their batch are refused together with it.
+/// Requests whose deadline is this close to the deadline of the first in their batch are refused together with it.
 const SAME_DEADLINE: Duration = Duration::from_millis(50);
 
 pub(super) struct Selects {
@@ -41,13 +41,13 @@ pub(super) struct Selects {
     events: Arc<Events>,
 }
 
-/// What became of the asks that a store call decided.
+/// The asks of a store call, sorted by result.
 #[derive(Default)]
 struct Decided {
     replies: Vec<(ServerMessage, SelectOutcome, Ask)>,
-    /// Asks that the call did not decide: a new call may.
+    /// Asks that the call did not decide, for a new call.
     open: Vec<Ask>,
-    /// Asks of which nobody knows what became.
+    /// Asks with an unknown outcome.
     unknown: Vec<Ask>,
 }
 
@@ -61,7 +61,7 @@ impl Selects {
         Self { node, calls, regression, events }
     }
 
-    /// Decides who gets a unit.
+    /// Selects units for the asks, with as many store calls as needed.
     pub(super) async fn run(&self, room: &RoomHandle, asset: &AssetName, asks: Vec<Ask>) {
         let mut open = self.drop_unwanted(asks);
         let mut before = Baseline::now(room, asset);
@@ -85,7 +85,7 @@ impl Selects {
                 (before, call) = (Baseline::now(room, asset), self.node.next_call());
                 continue;
             }
-            // The remaining asks retry the same call, because the uncertain one may take effect besides a new one.
+            // The remaining asks retry the same call, because the uncertain call could take effect in addition to a new one.
             let refusal = match refusal.code {
                 ErrorCode::StoreUnavailable | ErrorCode::UnknownAsset if uncertain => {
                     Refusal::outcome_unknown()
@@ -108,7 +108,7 @@ impl Selects {
         asks
     }
 
-    /// Makes the store call. Also says whether the store has no such asset.
+    /// Makes the store call. Also returns whether the store has no such asset.
     async fn decide(
         &self,
         room: &RoomHandle,
@@ -125,7 +125,7 @@ impl Selects {
         self.node.meters.batch_size.record(players.len() as f64);
         let is_missing = &AtomicBool::new(false);
         let decide = || {
-            // An asset that was heard of since the last attempt is not created any more.
+            // An asset that became known since the last attempt is not created any more.
             let create = create.filter(|_| room.may_create(asset));
             let decided = self.node.store.select(call, &room.name, asset, &players, create);
             decided.inspect_err(|error| {
@@ -136,7 +136,7 @@ impl Selects {
         (decided, is_missing.load(Relaxed))
     }
 
-    /// With how many units a select may create the asset. An asset that this node knew at any revision is never
+    /// The units with which a select may create the asset. An asset that this node knew at any revision is never
     /// created again by a select, because the store may have lost it.
     fn units_to_create(&self, room: &RoomHandle, asset: &AssetName) -> Result<Option<Units>, Refusal> {
         let units = self.node.config.units_of_new(asset).filter(|_| room.may_create(asset));
@@ -209,12 +209,12 @@ impl Selects {
         decided
     }
 
-    /// Refuses the asks of members that were sent away when the room was removed.
+    /// Refuses the asks of members that were disconnected by the removal of the room.
     fn refuse_those_sent_away(&self, asset: &AssetName, asks: Vec<Ask>, refusal: &Refusal) -> Vec<Ask> {
         self.refuse_if(asset, asks, refusal, |ask| ask.mailbox.is_room_removed())
     }
 
-    /// Refuses the asks whose deadline has come, or all of them if the refusal is final.
+    /// Refuses the asks whose deadline has passed, or all of them if the refusal is final. Returns the others.
     fn refuse_due(&self, asset: &AssetName, asks: Vec<Ask>, refusal: &Refusal) -> Vec<Ask> {
         let first = asks.first().map(|ask| ask.since);
         self.refuse_if(asset, asks, refusal, |ask| {
@@ -224,7 +224,7 @@ impl Selects {
         })
     }
 
-    /// Returns the asks that are not refused.
+    /// Refuses the asks that are `due` and returns the others.
     fn refuse_if(
         &self,
         asset: &AssetName,

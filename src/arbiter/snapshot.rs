@@ -10,7 +10,7 @@ use crate::model::{
     limits::{PART_HELD, WELCOME_HELD},
 };
 
-/// A member's position in the room, which every `welcome` and `snapshot` tells.
+/// A member's position in the room, sent in every `welcome` and `snapshot`.
 #[derive(Debug)]
 pub(super) struct Cursor {
     pub(super) offset: u64,
@@ -19,13 +19,13 @@ pub(super) struct Cursor {
     pub(super) held: Vec<AssetName>,
 }
 
-/// A room at one position of its log, as one member reads it: part by part, each made when the socket takes it. Whoever
-/// reads slowly holds a reference to what all share, and no more than one part of its own.
+/// One member's snapshot of a room at one log offset. Each part is encoded when the socket is ready for it. A slow
+/// reader holds a reference to the shared assets and at most one part of its own.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     assets: Arc<SharedAssets>,
     cursor: Cursor,
-    /// Parts made so far.
+    /// Number of parts encoded so far.
     made: usize,
     parts: usize,
 }
@@ -40,13 +40,13 @@ impl Snapshot {
         &self.cursor
     }
 
-    /// The assets, when one frame can carry them together with what the player holds.
+    /// The assets, if they fit into one frame together with the player's holdings.
     pub(super) fn whole(&self) -> Option<&RawValue> {
         let small = self.assets.is_small() && self.cursor.held.len() <= WELCOME_HELD;
         small.then(|| self.assets.whole().ok()).flatten()
     }
 
-    /// Whether every part was made.
+    /// Whether every part was encoded.
     pub(super) fn is_over(&self) -> bool {
         self.made == self.parts
     }
@@ -54,12 +54,12 @@ impl Snapshot {
     /// The `snapshot` frame of the next part.
     ///
     /// # Errors
-    /// [`GivenUp`]: the rest of it is not kept any more.
+    /// [`GivenUp`]: the remaining parts were discarded.
     pub(super) fn next_frame(&mut self) -> Result<Bytes, GivenUp> {
         let part = self.assets.part(self.made)?;
         let assets: &[u8] = part.as_ref().map_or(b"", |part| part.json());
         let held = self.cursor.held.chunks(PART_HELD).nth(self.made).unwrap_or_default();
-        // Names are needed once.
+        // Names are sent with the first part only.
         let present = std::mem::take(&mut self.cursor.present);
         self.made += 1;
         let head = Head { offset: self.cursor.offset, players: self.cursor.players, present: &present };
@@ -68,7 +68,7 @@ impl Snapshot {
     }
 }
 
-/// What stands before the assets in a frame.
+/// The fields before the assets in a frame.
 #[derive(Serialize)]
 #[serde(tag = "type", rename = "snapshot")]
 struct Head<'a> {
@@ -77,7 +77,7 @@ struct Head<'a> {
     present: &'a [PlayerName],
 }
 
-/// What stands after them.
+/// The fields after the assets.
 #[derive(Serialize)]
 struct Tail<'a> {
     held: &'a [AssetName],
@@ -85,7 +85,7 @@ struct Tail<'a> {
     parts: usize,
 }
 
-/// One object of the fields of `head`, `"assets"` with the elements given, and the fields of `tail`.
+/// Joins the fields of `head`, `"assets"` with the given elements, and the fields of `tail` into one object.
 fn splice(head: &Head<'_>, assets: &[u8], tail: &Tail<'_>) -> Bytes {
     let names = head.present.iter().map(|name| name.as_str().len() + 3).sum::<usize>()
         + tail.held.iter().map(|name| name.as_str().len() + 3).sum::<usize>();
@@ -105,14 +105,14 @@ fn put(frame: &mut Vec<u8>, value: &impl Serialize) {
     serde_json::to_writer(frame, value).expect("our frames have string keys and no failing fields");
 }
 
-/// The assets of a welcome that is followed by a snapshot in parts.
+/// An empty asset list, for a welcome that is followed by a snapshot in parts.
 pub(super) fn none() -> &'static RawValue {
     serde_json::from_str("[]").expect("an empty list is JSON")
 }
 
 /// The `welcome` frame.
 pub(super) fn welcome_frame(welcome: &Welcome<&RawValue>) -> Bytes {
-    /// The same frame as [`ServerMessage`](crate::model::ServerMessage)'s, around assets that are encoded already.
+    /// Encodes like [`ServerMessage`](crate::model::ServerMessage), around assets that are encoded already.
     #[derive(Serialize)]
     #[serde(tag = "type", rename_all = "snake_case")]
     enum Shared<'a> {

@@ -4,11 +4,11 @@ use tokio::time::Instant;
 
 use crate::model::AssetName;
 
-/// What a room remembers of assets that were sold out, so that a node may deny without asking the store.
-/// It only denies, and only while the asset's revision is the one it was learnt at.
+/// The sold-out assets of a room, so that a node may deny a select without a store call. An entry is only used to deny,
+/// and only while the asset still has the revision at which it was sold out.
 #[derive(Debug)]
 pub(super) struct SoldOutMemory {
-    /// How long a memory counts; zero: nothing is remembered.
+    /// How long an entry is valid; zero: no entries are kept.
     ttl: Duration,
     learnt: BTreeMap<AssetName, (u64, Instant)>,
 }
@@ -18,14 +18,14 @@ impl SoldOutMemory {
         Self { ttl, learnt: BTreeMap::new() }
     }
 
-    /// The asset was sold out at `revision`. Bounded by the room's assets, which are bounded by `--max-assets`.
+    /// Records that the asset was sold out at `revision`. The entries are bounded by the room's assets (`--max-assets`).
     pub(super) fn learn(&mut self, asset: &AssetName, revision: u64) {
         if !self.ttl.is_zero() {
             self.learnt.insert(asset.clone(), (revision, Instant::now()));
         }
     }
 
-    /// Revisions do not mean any more what they meant.
+    /// Drops all entries, because the revisions start again.
     pub(super) fn forget(&mut self) {
         self.learnt.clear();
     }

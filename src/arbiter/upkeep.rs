@@ -1,5 +1,5 @@
-//! What the node does by itself: it lets idle rooms go, compares rooms with a shared store, sends heartbeats, and
-//! receives what other nodes publish.
+//! The node's periodic work: removes idle rooms, compares rooms with a shared store, and sends heartbeats. Also receives
+//! the messages of other nodes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,10 +14,10 @@ use crate::{
     model::RoomName,
 };
 
-/// How often every room is visited. Members of a large room hear its player count at most that often.
+/// How often every room is visited. Members of a large room receive its player count at most that often.
 const TICK: Duration = Duration::from_secs(1);
 
-/// How often the store hears that a room is in use, if its rooms expire: this, or a third of their TTL if that is
+/// How often an active room is touched in the store, if its rooms expire: this, or a third of their TTL if that is
 /// shorter.
 const TOUCH_EVERY: Duration = Duration::from_secs(60);
 
@@ -29,7 +29,7 @@ pub(super) struct Upkeep {
     resync: Arc<Resync>,
 }
 
-/// Receives what other nodes publish.
+/// Receives the messages of other nodes.
 pub(super) struct Receiver {
     pub(super) rooms: Arc<Registry>,
     pub(super) heartbeats: Arc<Heartbeats>,
@@ -49,7 +49,7 @@ impl Upkeep {
         Self { node, calls, rooms, heartbeats, resync }
     }
 
-    /// Ticks for ever.
+    /// Ticks until it is dropped.
     pub(super) async fn run(self) {
         let mut interval = tokio::time::interval(TICK);
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);

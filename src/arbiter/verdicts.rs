@@ -1,4 +1,4 @@
-//! What the store's verdicts mean for a player, for the room and for the counters.
+//! Turns the store's verdicts into replies, events and metric labels.
 
 use std::collections::HashSet;
 
@@ -8,13 +8,13 @@ use crate::{
     store::{Call, Selected, Verdict},
 };
 
-/// The players of a batch, each once, in the order they asked.
+/// The players of a batch, each once, in the order of their asks.
 pub(super) fn distinct(asks: &[Ask]) -> Vec<PlayerName> {
     let mut seen = HashSet::with_capacity(asks.len());
     asks.iter().filter(|ask| seen.insert(&ask.player)).map(|ask| ask.player.clone()).collect()
 }
 
-/// The events of the grants made in one step; those after a grant in the same step were grants, too.
+/// The events of the grants of one call. All changes after a grant in the same call are grants, too.
 pub(super) fn grants(players: &[PlayerName], call: Call, selected: &Selected) -> Vec<Event> {
     let state = &selected.state;
     let granted = |(player, verdict): (&PlayerName, &Verdict)| {

@@ -10,31 +10,31 @@ use crate::model::{
     limits::{HOLDERS_SHOWN, WAITING_EVENTS},
 };
 
-/// What a node knows of one room's assets. Events are applied in revision order, each once; one that is
-/// ahead waits for those before it, and one of another record of its asset for the store to say which is stored.
+/// A node's view of one room's assets. Events are applied in revision order, each once. An event that is ahead waits
+/// for the missing ones. An event with another `origin` waits until a read from the store settles which record exists.
 #[derive(Debug)]
 pub(super) struct View {
-    /// Known to be stored, tombstones too. Shared with the snapshots that are being read.
+    /// Stored assets, including tombstones. Shared with the snapshots that are being read.
     assets: BTreeMap<AssetName, Arc<AssetState>>,
-    /// How many of them are no tombstones.
+    /// Number of stored assets without tombstones.
     live: usize,
-    /// What snapshots are made of.
+    /// Encoded parts for snapshots.
     parts: Parts,
     waiting: BTreeMap<AssetName, BTreeMap<u64, Event>>,
     templates: Vec<(AssetName, Units)>,
     loaded: bool,
-    /// A regression was seen: no asset is created by a select until the room is removed.
+    /// A regression was seen. Selects create no assets until the room is removed.
     regressed: bool,
 }
 
-/// What became of an event.
+/// The result of applying an event.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Applied {
-    /// The view has it now, and so it has the events that waited for it: these, in order.
+    /// The event was applied, followed by the events that waited for it. All of them, in order.
     Now(Vec<Event>),
-    /// The view had it already.
+    /// The event had been applied before.
     Old,
-    /// An earlier event is missing, or the event is of another record than the view has.
+    /// An earlier event is missing, or the event has another `origin` than the view's record.
     Waits,
 }
 
@@ -45,13 +45,13 @@ impl View {
         Self { assets, live: 0, parts, waiting, templates, loaded: false, regressed: false }
     }
 
-    /// From now on no select creates an asset: a template would be shown with units that nobody can get.
+    /// Hides the templates, because selects no longer create assets and nobody could get the units shown.
     pub(super) fn mark_regressed(&mut self) {
         self.regressed = true;
         self.parts.clear();
     }
 
-    /// The room begins anew.
+    /// Shows the templates again, because the room was removed.
     pub(super) fn clear_regression(&mut self) {
         self.regressed = false;
         self.parts.clear();
@@ -61,13 +61,12 @@ impl View {
         self.regressed
     }
 
-    /// Whether anything was ever told of the asset: that it is stored, that it was removed, or what waits.
+    /// Whether the asset is stored, was removed, or has waiting events.
     pub(super) fn has_seen(&self, asset: &AssetName) -> bool {
         self.assets.contains_key(asset) || self.waiting.contains_key(asset)
     }
 
-    /// Replaces the view by the store's snapshot. Applies the events that waited and are newer, and returns them in
-    /// order.
+    /// Replaces the view by the store's snapshot. Applies newer waiting events and returns them in order.
     pub(super) fn load(&mut self, snapshot: Vec<AssetState>) -> Vec<Event> {
         self.assets = snapshot.into_iter().map(|state| (state.asset.clone(), Arc::new(state))).collect();
         self.live = self.assets.values().filter(|state| !state.removed).count();
@@ -80,7 +79,7 @@ impl View {
         applied
     }
 
-    /// The store has nothing any more, and what waits is of no use.
+    /// Removes all assets and waiting events.
     pub(super) fn clear(&mut self) {
         self.assets.clear();
         self.live = 0;
@@ -88,7 +87,7 @@ impl View {
         self.waiting.clear();
     }
 
-    /// Takes one asset's state from the store if it is newer than the view. Then returns the events that waited for it.
+    /// Takes one asset's state from the store if it is newer than the view. Returns the waiting events it then applied.
     pub(super) fn catch_up(&mut self, state: AssetState) -> Option<Vec<Event>> {
         if !self.is_behind(&state.asset, state.revision) {
             return None;
@@ -103,7 +102,7 @@ impl View {
         Some(applied)
     }
 
-    /// Applies an event, or keeps it until the events before it have arrived.
+    /// Applies an event, or stores it until the events before it have arrived.
     pub(super) fn apply(&mut self, event: Event) -> Applied {
         if self.is_old(&event) {
             return Applied::Old;
@@ -121,17 +120,17 @@ impl View {
         Applied::Now(applied)
     }
 
-    /// Whether it was read from the store; until then, all events wait.
+    /// Whether the view was read from the store. Until then, all events wait.
     pub(super) fn is_loaded(&self) -> bool {
         self.loaded
     }
 
-    /// The assets of which events wait.
+    /// The assets with waiting events.
     pub(super) fn gaps(&self) -> Vec<AssetName> {
         self.waiting.keys().cloned().collect()
     }
 
-    /// Whether events of the asset wait.
+    /// Whether the asset has waiting events.
     pub(super) fn has_gap(&self, asset: &AssetName) -> bool {
         self.waiting.contains_key(asset)
     }
@@ -145,17 +144,17 @@ impl View {
         self.assets.get(asset).map(|state| &**state)
     }
 
-    /// Every asset known to be stored, tombstones too.
+    /// Every stored asset, including tombstones.
     pub(super) fn stored(&self) -> impl Iterator<Item = &AssetState> {
         self.assets.values().map(|state| &**state)
     }
 
-    /// Whether nothing is known to be stored, not even a tombstone.
+    /// Whether no asset is known to be stored, not even a tombstone.
     pub(super) fn is_empty(&self) -> bool {
         self.assets.is_empty()
     }
 
-    /// Whether it is what the store has, as its numbers tell.
+    /// Whether the view matches the store's revision rows.
     pub(super) fn agrees_with(&self, rows: &[RevisionRow]) -> bool {
         let same =
             |row: &RevisionRow| self.get(&row.asset).is_some_and(|known| RevisionRow::from(known) == *row);
@@ -166,31 +165,31 @@ impl View {
         self.templates.binary_search_by(|(name, _)| name.cmp(asset)).is_ok()
     }
 
-    /// How many assets count against `--max-assets`.
+    /// The number of assets that count against `--max-assets`.
     pub(super) fn count(&self) -> usize {
         self.live
     }
 
-    /// The assets as members see them now: no tombstones; templates nobody selected yet, whole, if they can be selected. What is shared is made of
-    /// them later, when somebody reads it, and stays as it is.
+    /// The assets as members see them now: no tombstones, and unselected templates with all units unless the view is
+    /// regressed. Parts are encoded when they are read; their content does not change.
     pub(super) fn share(&mut self) -> Arc<SharedAssets> {
         let Self { assets, templates, parts, regressed, .. } = self;
         let templates: &[_] = if *regressed { &[] } else { templates };
         parts.share(|from, to| shown(assets, templates, from, to))
     }
 
-    /// Once a second. Gives back what nobody reads any more, to be dropped where it stops nobody.
+    /// Once a second. Returns unused parts, so that the caller can drop them outside the lock.
     #[must_use]
     pub(super) fn rest(&mut self) -> Vec<Slot> {
         self.parts.rest()
     }
 
-    /// Whether fewer holders are listed than should be shown (one of the first was released).
+    /// Whether fewer holders are listed than should be shown, because a listed one released.
     pub(super) fn lacks_holders(&self, asset: &AssetName) -> bool {
         self.get(asset).is_some_and(|state| state.holders.len() < HOLDERS_SHOWN.min(state.held as usize))
     }
 
-    /// Takes a page of holders (the first, by revision) as read from the store, which may be ahead of the view.
+    /// Takes the first holders by revision from the store. Skips grants newer than the view.
     pub(super) fn set_holders(&mut self, asset: &AssetName, page: Vec<Grant>) {
         if let Some(state) = self.assets.get_mut(asset) {
             let known = state.revision;
@@ -199,7 +198,7 @@ impl View {
         }
     }
 
-    /// What a player holds as far as it is among the holders listed, each with the grant's revision.
+    /// A player's holdings according to the listed holders, each with the grant's revision. May be incomplete.
     pub(super) fn listed_holdings(&self, player: &PlayerName) -> Vec<(AssetName, u64)> {
         let grant = |state: &Arc<AssetState>| {
             let grant = state.holders.iter().find(|grant| grant.player == *player)?;
@@ -208,12 +207,12 @@ impl View {
         self.assets.values().filter_map(grant).collect()
     }
 
-    /// Whether less is known of the asset than what is stored at `revision`.
+    /// Whether the view's asset is older than `revision`.
     pub(super) fn is_behind(&self, asset: &AssetName, revision: u64) -> bool {
         self.revision(asset).is_none_or(|known| known < revision)
     }
 
-    /// Nothing that waits will ever be of use.
+    /// Drops the asset's waiting events, which will never apply.
     pub(super) fn forget_waiting(&mut self, asset: &AssetName) {
         self.waiting.remove(asset);
     }
@@ -227,7 +226,7 @@ impl View {
         match self.get(&event.asset) {
             Some(known) => event.origin == known.origin && event.revision == known.revision + 1,
             None if !self.loaded => false,
-            // An asset begins at 0 with its creation; a grant says all there is to know at revision 1.
+            // An asset is created at revision 0. A grant at revision 1 carries the full state.
             None => {
                 event.revision == 0 || event.revision == 1 && matches!(event.change, Change::Granted { .. })
             }
@@ -249,7 +248,7 @@ impl View {
     }
 
     fn advance(&mut self, event: Event, applied: &mut Vec<Event>) {
-        // First, so that the state is not copied unless somebody reads it.
+        // Drops the part's reference first, so that `make_mut` copies the state only if it is being read.
         self.parts.touch(&event.asset);
         let new = || {
             self.live += 1;
@@ -265,7 +264,7 @@ impl View {
 
 type Assets = BTreeMap<AssetName, Arc<AssetState>>;
 
-/// The assets as members see them, from one name on and before another, in order.
+/// The assets as members see them, ordered by name: `from` inclusive, `to` exclusive.
 fn shown(
     assets: &Assets,
     templates: &[(AssetName, Units)],
@@ -299,7 +298,7 @@ fn advance(state: &mut AssetState, event: &Event) {
     state.remaining = event.remaining;
     match &event.change {
         Change::Granted { player, units, at } => {
-            // The list is the first holders by revision: it may only grow while it is all of them.
+            // The list has the first holders by revision, so it may only grow while it is complete.
             if state.holders.len() == state.held as usize && state.holders.len() < HOLDERS_SHOWN {
                 let (player, granted_at, revision) = (player.clone(), *at, event.revision);
                 state.holders.push(Grant { player, granted_at, revision });

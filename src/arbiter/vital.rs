@@ -1,11 +1,11 @@
-//! Tasks that the process cannot live without: one that ends or panics is a failure of the whole.
+//! Watches the tasks that the process needs: the process fails when one of them ends or panics.
 
 use std::{any::Any, future::Future, panic::AssertUnwindSafe, sync::Arc};
 
 use futures::FutureExt;
 use tokio::sync::watch;
 
-/// Knows whether all that must go on does.
+/// Whether all needed tasks still run.
 #[derive(Debug)]
 pub struct Vital {
     failure: watch::Sender<Option<String>>,
@@ -18,7 +18,7 @@ impl Default for Vital {
 }
 
 impl Vital {
-    /// `work` as something that must not end. `name` begins the reason when it does.
+    /// Wraps `work`, which must not end. If it ends, the process fails with a reason that starts with `name`.
     pub fn guard<T, F: Future<Output = T>>(
         self: &Arc<Self>,
         name: &'static str,
@@ -33,7 +33,7 @@ impl Vital {
         }
     }
 
-    /// Says that the process cannot go on. The first reason stays.
+    /// Marks the process as failed. The first reason is kept.
     pub fn fail(&self, why: String) {
         self.failure.send_if_modified(|failure| {
             let first = failure.is_none();
@@ -42,13 +42,13 @@ impl Vital {
         });
     }
 
-    /// Why the process cannot go on, if so.
+    /// Why the process failed; `None`: it has not failed.
     #[must_use]
     pub fn failure(&self) -> Option<String> {
         self.failure.borrow().clone()
     }
 
-    /// Ready when the process cannot go on.
+    /// Waits until the process has failed.
     pub async fn failed(&self) {
         // The sender lives in `self`, so waiting cannot fail.
         let _ = self.failure.subscribe().wait_for(Option::is_some).await;
@@ -75,7 +75,7 @@ mod tests {
         store::MemoryStore,
     };
 
-    /// Its task has ended, or its `unsubscribe` panics.
+    /// A bus whose task has ended, or whose `unsubscribe` panics.
     struct Broken {
         ended: bool,
     }

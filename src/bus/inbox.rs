@@ -29,7 +29,10 @@ impl Inbox {
         let (arrived, receiver) = mpsc::channel(WAITING);
         let missed = Arc::<Notify>::default();
         Self {
-            _notifier: AbortOnDropHandle::new(tokio::spawn(notify_missed(Arc::clone(&missed), arrived.clone()))),
+            _notifier: AbortOnDropHandle::new(tokio::spawn(notify_missed(
+                Arc::clone(&missed),
+                arrived.clone(),
+            ))),
             arrived,
             receiver: Mutex::new(Some(receiver)),
             missed,

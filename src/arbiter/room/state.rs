@@ -11,19 +11,19 @@ use crate::{
     model::{AssetState, Event, PlayerName, ServerMessage},
 };
 
-/// What is behind a room's lock.
+/// The state behind a room's lock.
 pub(in crate::arbiter) struct State {
     pub(in crate::arbiter) view: View,
     pub(in crate::arbiter) log: RoomLog,
     pub(in crate::arbiter) presence: Presence,
-    /// A regression was seen, and the room does not follow the store yet.
+    /// A regression was confirmed, and the room has not reloaded yet.
     pub(in crate::arbiter) reload_pending: bool,
-    /// What was known is not stored, and the news that the room was removed has a moment to arrive.
+    /// The store lacks a known state. Confirmed after a delay, because a removal message may still arrive.
     pub(in crate::arbiter) regression_suspected: bool,
-    /// The room was removed: what is told of it late may be of what was in it before.
+    /// The room was removed. Late events may be of its former assets.
     pub(in crate::arbiter) was_removed: bool,
     pub(in crate::arbiter) sold_out: SoldOutMemory,
-    /// How often all that was known of the assets was given up: what was known before is no measure of what is now.
+    /// Rises when the view is discarded. Revisions of different generations cannot be compared.
     pub(in crate::arbiter) generation: u64,
 }
 
@@ -41,11 +41,11 @@ impl State {
         }
     }
 
-    /// Puts applied events into the log.
+    /// Appends applied events to the log.
     pub(in crate::arbiter) fn append_events(&mut self, applied: &[Event]) {
         for event in applied {
-            // What is told between a loss and the store's snapshot may be of what was lost. The view is replaced by the
-            // snapshot, and what players hold was asked for already.
+            // Between a regression and the reload, events may be of lost records. The reload replaces the view,
+            // and holdings were queried already.
             if !self.reload_pending {
                 self.presence.follow(event);
             }
@@ -75,18 +75,18 @@ impl State {
         }
     }
 
-    /// Takes a whole snapshot from the store in place of the view, and sends one to everybody.
+    /// Replaces the view by the store's snapshot. Every member is sent a snapshot.
     pub(in crate::arbiter) fn replace(&mut self, snapshot: Vec<AssetState>) {
         self.forget_assets();
         self.view.load(snapshot);
-        // Who was not asked for may have been taken for a holder by what was known before.
+        // Guesses of pending queries may stem from the old view.
         for player in self.presence.unknown() {
             let listed = self.view.listed_holdings(&player);
             self.presence.guess(&player, listed);
         }
     }
 
-    /// Revisions do not mean any more what they meant.
+    /// Discards the view, because its revisions are no longer comparable with the store's.
     pub(super) fn forget_assets(&mut self) {
         self.generation += 1;
         self.view.clear();
@@ -96,7 +96,7 @@ impl State {
         self.log.reset();
     }
 
-    /// The room as it is at the head of the log. Its parts are made later, when they are read, and stay as they are.
+    /// A snapshot at the head of the log. Its parts are encoded when they are read; their content does not change.
     pub(in crate::arbiter) fn snapshot(&mut self, player: Option<&PlayerName>) -> Snapshot {
         Snapshot::new(self.view.share(), self.cursor(player))
     }
