@@ -111,8 +111,8 @@ pub struct Arbiter {
 }
 
 impl Arbiter {
-    /// Starts an arbiter on a store and a bus. Its tasks run on the current runtime until the arbiter is dropped. `seed`
-    /// determines ids and jitter. Metrics are registered with the current recorder.
+    /// Starts an arbiter on a store and a bus. Its tasks run on the current runtime until the arbiter is dropped.
+    /// `seed` determines ids and jitter. Metrics are registered with the current recorder.
     #[must_use]
     pub fn start(config: Config, store: Arc<dyn Store>, bus: Arc<dyn Bus>, seed: u64) -> Arc<Self> {
         let node = Node::new(config, store, bus, seed);

@@ -97,8 +97,8 @@ impl Commands {
             _ => limits::check_assets(&self.node.config, &state.view),
         })?;
         let mut before = Baseline::now(room, asset);
-        // The store may have lost an asset that this node knows. The members must receive the loss before the new asset
-        // hides it.
+        // The store may have lost an asset that this node knows. The members must receive the loss before
+        // the new asset hides it.
         if before.is_known() {
             match self.events.explain_missing(room, asset, before, deadline).await {
                 Missing::Absent | Missing::Found(_) => {}

@@ -18,8 +18,8 @@ impl Holdings {
     /// Reads the holdings of a player if they are unknown. If the store is unreachable, they are guessed from the
     /// holders that the view lists.
     ///
-    /// The caller must repair the assets that are behind before it waits for anything else, because until then a select may create
-    /// an asset that the store has lost.
+    /// The caller must repair the assets that are behind before it waits for anything else, because until then a select
+    /// may create an asset that the store has lost.
     pub(super) async fn load(&self, room: &RoomHandle, player: &PlayerName, patience: Duration) -> Behind {
         let Some(question) = room.with(|state| state.presence.question(player)) else { return Behind::new() };
         let ask = || self.node.store.held_by(&room.name, player);

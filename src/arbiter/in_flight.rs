@@ -14,7 +14,7 @@ pub(super) struct InFlight(TaskTracker);
 impl InFlight {
     /// Begins a call, which is in flight until the token is dropped. `None` after [`stop`](Self::stop) was called.
     pub(super) fn begin(&self) -> Option<TaskTrackerToken> {
-        // The token is taken first, so that either `stop` waits for the call, or the call sees the tracker closed.
+        // The token is taken first, so that `stop` waits for the call, or the call sees the tracker closed.
         let call = self.0.token();
         (!self.is_ending()).then_some(call)
     }

@@ -1,4 +1,4 @@
-//! Tracks whether the store accepts changes, from failed calls and a probe. The probe only runs after a failure.
+//! Tracks whether the store accepts changes, from failed calls and a probe. Once ready, only a failure starts a probe.
 
 use std::{
     sync::{

@@ -4,7 +4,7 @@ use parking_lot::Mutex;
 
 use crate::model::{RoomName, limits::REGRESSED_ROOMS};
 
-/// The rooms in which the store lost writes. Selects create no assets in these rooms until an operator removes the room,
+/// The rooms in which the store lost writes. Selects create no assets in such a room until an operator removes it,
 /// even if the room was inactive in between.
 #[derive(Debug, Default)]
 pub(super) struct RegressedRooms(Mutex<Rooms>);

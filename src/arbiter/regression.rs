@@ -65,7 +65,7 @@ impl Regression {
     /// newer revision than that before the call, the store rolled back. Every answer is checked, because later
     /// changes may raise the revision past the lost ones before a resync compares it.
     ///
-    /// Another origin means a loss, or that another node removed and re-created the room. A loss is then only suspected.
+    /// Another origin means a loss, or that another node removed and re-created the room. A loss is only suspected.
     pub(super) fn detect(
         self: &Arc<Self>,
         room: &RoomHandle,
@@ -83,7 +83,7 @@ impl Regression {
         before.is_beyond(stored.revision.saturating_sub(changes)) && self.confirm(room, asset, still_known)
     }
 
-    /// Suspects a loss: the store lacks a state that this node knew in `generation`. A room has one suspicion at a time.
+    /// Suspects a loss: the store lacks a state that this node knew in `generation`. A room has at most one suspicion.
     pub(super) fn suspect(self: &Arc<Self>, room: &RoomHandle, asset: &AssetName, generation: u64) {
         let first = room.with(|state| {
             state.generation == generation && !std::mem::replace(&mut state.regression_suspected, true)
@@ -106,8 +106,8 @@ impl Regression {
         room.with(|state| state.regression_suspected = false);
     }
 
-    /// Logs and counts the regression once per room, for any number of assets, and starts the reload. Returns false if the
-    /// room has reloaded since (`still_known` is false).
+    /// Logs and counts the regression once per room, for any number of assets, and starts the reload. Returns false if
+    /// the room has reloaded since (`still_known` is false).
     fn confirm(
         self: &Arc<Self>,
         room: &RoomHandle,

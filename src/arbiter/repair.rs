@@ -185,7 +185,7 @@ fn needs_repair(room: &RoomHandle, asset: &AssetName) -> bool {
 }
 
 /// Returns the events that lead from the view to the stored state; none if the view has that state already. `None`: the
-/// changes cannot be reconstructed. On the `last` try the view takes the stored state, and every member gets a snapshot.
+/// changes cannot be reconstructed. On the `last` try the view takes the stored state, and all members get a snapshot.
 fn repair_view(
     state: &mut State,
     stored: &AssetState,

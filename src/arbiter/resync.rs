@@ -84,7 +84,7 @@ impl Resync {
         if let Some(known) = known.values().find(|known| regressed(known, rows.get(&known.asset))) {
             self.regression.suspect(room, &known.asset, generation);
         }
-        // Repairs start even after a loss, so that a select does not create an asset that the store has.
+        // Repairs start even after a loss, so that a select does not create an asset that this node knows.
         for (asset, row) in rows {
             if room.with(|state| state.view.is_behind(&asset, row.revision)) {
                 self.repair.start(room, &asset, Some(row.revision), Duration::ZERO, Publish::Never);

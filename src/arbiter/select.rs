@@ -85,7 +85,8 @@ impl Selects {
                 (before, call) = (Baseline::now(room, asset), self.node.next_call());
                 continue;
             }
-            // The remaining asks retry the same call, because the uncertain call could take effect in addition to a new one.
+            // The remaining asks retry the same call, because the uncertain call could take effect besides
+            // a new one.
             let refusal = match refusal.code {
                 ErrorCode::StoreUnavailable | ErrorCode::UnknownAsset if uncertain => {
                     Refusal::outcome_unknown()

@@ -18,7 +18,7 @@ impl SoldOutMemory {
         Self { ttl, learnt: BTreeMap::new() }
     }
 
-    /// Records that the asset was sold out at `revision`. The entries are bounded by the room's assets (`--max-assets`).
+    /// Records that the asset was sold out at `revision`. There are at most `--max-assets` entries.
     pub(super) fn learn(&mut self, asset: &AssetName, revision: u64) {
         if !self.ttl.is_zero() {
             self.learnt.insert(asset.clone(), (revision, Instant::now()));

@@ -1,5 +1,5 @@
-//! The node's periodic work: removes idle rooms, compares rooms with a shared store, and sends heartbeats. Also receives
-//! the messages of other nodes.
+//! The node's periodic work: removes idle rooms, compares rooms with a shared store, and sends heartbeats. Receives the
+//! messages of other nodes.
 
 use std::{sync::Arc, time::Duration};
 
