@@ -18,7 +18,7 @@ impl SoldOutMemory {
         Self { ttl, learnt: BTreeMap::new() }
     }
 
-    /// Records that the asset was sold out at `revision`. There are at most `--max-assets` entries.
+    /// Records that the asset was sold out at `revision`. There are at most as many entries as the room has assets.
     pub(super) fn learn(&mut self, asset: &AssetName, revision: u64) {
         if !self.ttl.is_zero() {
             self.learnt.insert(asset.clone(), (revision, Instant::now()));
