@@ -1,7 +1,6 @@
 //! Runs a batch of selects: the store decides all of them, every player gets a reply, and the grants are broadcast.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -24,7 +23,7 @@ use super::{
     regression::{Missing, Regression},
     repair::Publish,
     retry::StoreCalls,
-    verdicts::{distinct, grants, selection},
+    verdicts::{Players, grants, selection},
 };
 use crate::{
     model::{AssetName, ErrorCode, PlayerName, ServerMessage, Units},
@@ -68,10 +67,19 @@ impl Selects {
         let (mut call, mut uncertain) = (self.node.next_call(), false);
         while let Some(first) = open.first() {
             let deadline = self.node.deadline(first.since);
-            let (decided, is_missing) = self.decide(room, asset, &open, call, deadline).await;
+            let players = Players::of(&open);
+            // Nearly all selects are of a known asset.
+            let create = if before.is_known() { Ok(None) } else { self.units_to_create(room, asset) };
+            let (decided, is_missing) = match create {
+                Ok(create) => self.decide(room, asset, &players.names, create, call, deadline).await,
+                Err(refusal) => (Err(refusal), false),
+            };
             let refusal = match decided {
                 Ok(selected) => {
-                    open = self.answer(room, asset, open, call, &selected, before);
+                    open = self.answer(room, asset, open, &players, call, &selected, before);
+                    if open.is_empty() {
+                        return;
+                    }
                     (before, call, uncertain) = (before.then(&selected.state), self.node.next_call(), false);
                     continue;
                 }
@@ -114,21 +122,17 @@ impl Selects {
         &self,
         room: &RoomHandle,
         asset: &AssetName,
-        asks: &[Ask],
+        players: &[PlayerName],
+        create: Option<Units>,
         call: Call,
         deadline: Instant,
     ) -> (Result<Applied<Selected>, Refusal>, bool) {
-        let create = match self.units_to_create(room, asset) {
-            Ok(create) => create,
-            Err(refusal) => return (Err(refusal), false),
-        };
-        let players = distinct(asks);
         self.node.meters.batch_size.record(players.len() as f64);
         let is_missing = &AtomicBool::new(false);
         let decide = || {
             // An asset that became known since the last attempt is not created any more.
             let create = create.filter(|_| room.may_create(asset));
-            let decided = self.node.store.select(call, &room.name, asset, &players, create);
+            let decided = self.node.store.select(call, &room.name, asset, players, create);
             decided.inspect_err(|error| {
                 is_missing.store(error.kind() == StoreErrorKind::UnknownAsset, Relaxed);
             })
@@ -151,25 +155,28 @@ impl Selects {
         room: &RoomHandle,
         asset: &AssetName,
         asks: Vec<Ask>,
+        players: &Players,
         call: Call,
         selected: &Applied<Selected>,
         before: Baseline,
     ) -> Vec<Ask> {
-        let players = distinct(&asks);
-        let decided = self.sort(asset, asks, &players, selected, before);
+        let now = Instant::now();
+        let decided = self.sort(asset, asks, players, selected, before, now);
         for ask in decided.unknown {
             ask.refuse_select(&self.node.meters, asset, &Refusal::outcome_unknown());
         }
-        if selected.state.remaining == 0 && !selected.is_repeat() {
+        let keeps_sold_out = !self.node.config.sold_out_ttl.is_zero();
+        if keeps_sold_out && selected.state.remaining == 0 && !selected.is_repeat() {
             room.with(|state| state.sold_out.learn(asset, selected.state.revision));
         }
         for (reply, outcome, ask) in decided.replies {
-            self.node.meters.select(outcome, ask.since.elapsed());
+            self.node.meters.select(outcome, now - ask.since);
             ask.mailbox.push(reply);
         }
-        let grants = grants(&players, call, selected);
+        let grants = grants(&players.names, call, selected);
         // After a loss the members get a snapshot, which includes these grants.
-        if !self.regression.detect(room, before, &selected.state, grants.len() as u64) {
+        let has_changed = !before.is_known() || before.is_older_than(selected.state.revision);
+        if !self.regression.detect(room, before, &selected.state, grants.len() as u64) && has_changed {
             self.events.broadcast(room, grants);
             let publish = if selected.is_repeat() { Publish::Always } else { Publish::Never };
             self.events.compare(room, &selected.state, publish);
@@ -183,17 +190,18 @@ impl Selects {
         &self,
         asset: &AssetName,
         asks: Vec<Ask>,
-        players: &[PlayerName],
+        players: &Players,
         selected: &Applied<Selected>,
         before: Baseline,
+        now: Instant,
     ) -> Decided {
         let only_grants = before.only_grants_until(before.then(&selected.state));
-        let mut verdicts: HashMap<_, _> = players.iter().zip(selected.verdicts.iter().copied()).collect();
+        let mut verdicts = selected.verdicts.clone();
         let mut decided = Decided { replies: Vec::with_capacity(asks.len()), ..Decided::default() };
-        for ask in asks {
-            let Some(verdict) = verdicts.get_mut(&ask.player) else { continue };
+        for (ask, &player) in asks.into_iter().zip(&players.of_asks) {
+            let Some(verdict) = verdicts.get_mut(player) else { continue };
             if selected.is_repeat() && *verdict == Verdict::SoldOut {
-                if only_grants && Instant::now() < self.node.deadline(ask.since) {
+                if only_grants && now < self.node.deadline(ask.since) {
                     decided.open.push(ask);
                 } else {
                     decided.unknown.push(ask);

@@ -1,6 +1,6 @@
 //! Turns the store's verdicts into replies, events and metric labels.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use super::{meters::SelectOutcome, queue::Ask};
 use crate::{
@@ -9,9 +9,29 @@ use crate::{
 };
 
 /// The players of a batch, each once, in the order of their asks.
-pub(super) fn distinct(asks: &[Ask]) -> Vec<PlayerName> {
-    let mut seen = HashSet::with_capacity(asks.len());
-    asks.iter().filter(|ask| seen.insert(&ask.player)).map(|ask| ask.player.clone()).collect()
+pub(super) struct Players {
+    pub(super) names: Vec<PlayerName>,
+    /// For each ask, the index of its player.
+    pub(super) of_asks: Vec<usize>,
+}
+
+impl Players {
+    pub(super) fn of(asks: &[Ask]) -> Self {
+        // Most batches have one ask.
+        if let [ask] = asks {
+            return Self { names: vec![ask.player.clone()], of_asks: vec![0] };
+        }
+        let mut names = Vec::with_capacity(asks.len());
+        let mut indexes = HashMap::with_capacity(asks.len());
+        let of_asks = asks.iter().map(|ask| {
+            *indexes.entry(&ask.player).or_insert_with(|| {
+                names.push(ask.player.clone());
+                names.len() - 1
+            })
+        });
+        let of_asks = of_asks.collect();
+        Self { names, of_asks }
+    }
 }
 
 /// The events of the grants of one call. All changes after a grant in the same call are grants, too.
