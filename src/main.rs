@@ -2,13 +2,15 @@
 
 mod cli;
 
-use std::{process::ExitCode, sync::Arc};
+use std::{num::NonZero, process::ExitCode, sync::Arc};
 
 use asset_arbiter::{
     arbiter::Arbiter,
     bus, server,
     store::{self, Store},
 };
+use tokio::runtime::{Builder, Runtime};
+
 use cli::{Command, Config, Log, banner, close, hopeless, listen, mind, outcome, seed, signals};
 
 /// jemalloc returns the memory of many players to the system within seconds after they leave.
@@ -16,14 +18,22 @@ use cli::{Command, Config, Log, banner, close, hopeless, listen, mind, outcome, 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match cli::parse() {
-        Command::Serve(config) => cli::end(serve(*config).await),
-        #[cfg(feature = "bots")]
-        Command::Bots(args) => cli::bots::run(args).await,
-        Command::Done(code) => code,
-    }
+fn main() -> ExitCode {
+    runtime().block_on(async {
+        match cli::parse() {
+            Command::Serve(config) => cli::end(serve(*config).await),
+            #[cfg(feature = "bots")]
+            Command::Bots(args) => cli::bots::run(args).await,
+            Command::Done(code) => code,
+        }
+    })
+}
+
+/// One thread on one processor, which spares the hand-over between threads; else a thread for each processor.
+fn runtime() -> Runtime {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let mut builder = if processors == 1 { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    builder.enable_all().build().expect("a runtime needs a few file descriptors and threads")
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
