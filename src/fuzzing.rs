@@ -4,7 +4,10 @@
 //! Each function returns whether the bytes are valid. If there is an encoder, the function encodes the decoded
 //! value and panics unless it decodes to the same value again.
 
-use std::fmt::Display;
+use std::{
+    fmt::Display,
+    mem::{Discriminant, discriminant},
+};
 
 #[cfg(any(feature = "redis", feature = "nats"))]
 pub use crate::bus::fuzzing::envelope;
@@ -23,8 +26,12 @@ pub use crate::store::fuzzing::sqlite_value;
 use crate::{
     bus,
     model::{ClientMessage, without_secrets},
+    server::websocket::{Decoder, Violation},
     store::{self, Options},
 };
+
+/// The limit of a message for [`websocket`].
+const MESSAGE_BYTES: usize = 4096;
 
 /// A decoder.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +46,7 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     Target { name: "client_message", run: client_message },
     Target { name: "url", run: url },
+    Target { name: "websocket", run: websocket },
     #[cfg(any(feature = "redis", feature = "nats"))]
     Target { name: "envelope", run: envelope },
     #[cfg(feature = "sqlite")]
@@ -77,6 +85,36 @@ pub fn url(bytes: &[u8]) -> bool {
     let store = is_parsed(store::check(url, Options { room_ttl: None, max_assets: None }));
     let bus = is_parsed(bus::check(url));
     store || bus
+}
+
+/// Decodes a client's frames, as they arrive: the first byte is the size of the pieces, the others are the frames.
+///
+/// # Panics
+/// The size of the pieces changes what is decoded.
+pub fn websocket(bytes: &[u8]) -> bool {
+    let Some((&size, frames)) = bytes.split_first() else { return false };
+    let whole = decode_frames(frames, frames.len());
+    assert_eq!(decode_frames(frames, usize::from(size)), whole);
+    whole.1.is_none()
+}
+
+/// The messages of `frames` that arrive in pieces, and the kind of the violation that ended them.
+fn decode_frames(frames: &[u8], size: usize) -> (Vec<String>, Option<Discriminant<Violation>>) {
+    let (mut decoder, mut messages) = (Decoder::new(MESSAGE_BYTES), Vec::new());
+    for piece in frames.chunks(size.max(1)) {
+        let (mut piece, mut used) = (piece.to_vec(), 0);
+        while used < piece.len() {
+            match decoder.decode(&mut piece[used..]) {
+                Ok((taken, incoming)) => {
+                    assert!(taken > 0, "no progress at byte {used} of {piece:?}");
+                    used += taken;
+                    messages.extend(incoming.map(|incoming| format!("{incoming:?}")));
+                }
+                Err(violation) => return (messages, Some(discriminant(&violation))),
+            }
+        }
+    }
+    (messages, None)
 }
 
 fn is_parsed<E: Display>(checked: Result<(), E>) -> bool {

@@ -35,7 +35,10 @@ mod meters;
 mod origins;
 mod player_log;
 mod rate_limit;
+mod requests;
 mod session;
+mod upgrade;
+pub mod websocket;
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,12 +1,12 @@
 use std::collections::VecDeque;
 
-use bytes::Bytes;
+use crate::model::Frame;
 
 /// A room's recent frames, each with an offset: 1, 2, 3, ... A reader is a cursor: the offset of the last frame read.
 /// Memory does not grow with the number of readers, and a slow reader does not block others.
 #[derive(Debug)]
 pub(super) struct RoomLog {
-    frames: VecDeque<Bytes>,
+    frames: VecDeque<Frame>,
     capacity: usize,
     head: u64,
 }
@@ -26,7 +26,7 @@ impl RoomLog {
     }
 
     /// Appends the frame that `encode` returns for the new offset.
-    pub(super) fn append(&mut self, encode: impl FnOnce(u64) -> Bytes) {
+    pub(super) fn append(&mut self, encode: impl FnOnce(u64) -> Frame) {
         self.head += 1;
         if self.frames.len() == self.capacity {
             self.frames.pop_front();
@@ -47,7 +47,7 @@ impl RoomLog {
     }
 
     /// Copies at most `limit` frames after `cursor` and returns the new cursor.
-    pub(super) fn read(&self, cursor: u64, limit: usize, into: &mut Vec<Bytes>) -> Result<u64, FellOff> {
+    pub(super) fn read(&self, cursor: u64, limit: usize, into: &mut Vec<Frame>) -> Result<u64, FellOff> {
         if !self.reaches(cursor) {
             return Err(FellOff);
         }
@@ -66,9 +66,13 @@ mod tests {
     fn log(capacity: usize, frames: u64) -> RoomLog {
         let mut log = RoomLog::new(capacity);
         for _ in 0..frames {
-            log.append(|offset| Bytes::from(offset.to_string()));
+            log.append(|offset| Frame::of(&offset));
         }
         log
+    }
+
+    fn payloads(frames: &[Frame]) -> Vec<&str> {
+        frames.iter().map(|frame| std::str::from_utf8(frame.payload()).unwrap()).collect()
     }
 
     #[test]
@@ -76,10 +80,10 @@ mod tests {
         let log = log(4, 3);
         let mut frames = Vec::new();
         assert_eq!(log.read(1, 10, &mut frames), Ok(3));
-        assert_eq!(frames, ["2", "3"]);
+        assert_eq!(payloads(&frames), ["2", "3"]);
         frames.clear();
         assert_eq!(log.read(0, 2, &mut frames), Ok(2), "never more than the limit");
-        assert_eq!(frames, ["1", "2"]);
+        assert_eq!(payloads(&frames), ["1", "2"]);
         assert_eq!(log.read(3, 2, &mut Vec::new()), Ok(3));
     }
 
@@ -89,7 +93,7 @@ mod tests {
         assert_eq!(log.read(4, 1, &mut Vec::new()), Err(FellOff));
         let mut frames = Vec::new();
         assert_eq!(log.read(5, 9, &mut frames), Ok(9));
-        assert_eq!(frames, ["6", "7", "8", "9"]);
+        assert_eq!(payloads(&frames), ["6", "7", "8", "9"]);
         assert_eq!(log.read(10, 1, &mut frames), Err(FellOff), "an offset that never was");
     }
 

@@ -1,6 +1,5 @@
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
@@ -16,7 +15,7 @@ use super::{
     snapshot::{self, Snapshot},
 };
 use crate::model::{
-    AssetName, ErrorCode, PROTOCOL, PlayerName, RequestId, RoomName, ServerMessage, SoldOut, Welcome,
+    AssetName, ErrorCode, Frame, PROTOCOL, PlayerName, RequestId, RoomName, ServerMessage, SoldOut, Welcome,
     limits::{FRAMES_PER_TURN, IDLE_CAPACITY, SYNC_PAUSE_MS},
 };
 
@@ -62,7 +61,7 @@ pub struct Member {
     /// The snapshot that is being sent, part by part. Reading the log continues after the last part.
     reading: Option<Snapshot>,
     /// The welcome, until it is sent.
-    first: Option<Bytes>,
+    first: Option<Frame>,
 }
 
 /// The messages ready for a member, in sending order: replies, then frames.
@@ -71,7 +70,7 @@ pub struct Ready {
     /// Replies to the member's own requests.
     pub replies: Vec<ServerMessage>,
     /// Encoded frames of the room. The welcome is the first.
-    pub frames: Vec<Bytes>,
+    pub frames: Vec<Frame>,
 }
 
 impl Ready {
@@ -168,18 +167,18 @@ impl Member {
 
     /// Requests a unit. Exactly one reply follows.
     pub fn select(&self, asset: AssetName, request_id: Option<RequestId>) {
-        let Some(player) = self.player_or_refuse(request_id.clone()) else { return };
-        if self.deny_from_memory(&asset, &player, request_id.as_ref()) {
+        let Some(player) = &self.player else { return self.refuse_observer(request_id) };
+        if self.deny_from_memory(&asset, player, request_id.as_ref()) {
             return;
         }
-        let job = Job::Select(self.ask(player, request_id));
+        let job = Job::Select(self.ask(player.clone(), request_id));
         self.batches.submit(&self.room, asset, job);
     }
 
     /// Releases a unit. Exactly one reply follows.
     pub fn release(&self, asset: AssetName, request_id: Option<RequestId>) {
-        let Some(player) = self.player_or_refuse(request_id.clone()) else { return };
-        let job = Job::Command(Command::Release(self.ask(player, request_id)));
+        let Some(player) = &self.player else { return self.refuse_observer(request_id) };
+        let job = Job::Command(Command::Release(self.ask(player.clone(), request_id)));
         self.batches.submit(&self.room, asset, job);
     }
 
@@ -223,7 +222,7 @@ impl Member {
         more
     }
 
-    fn read_log(&mut self, into: &mut Vec<Bytes>) -> bool {
+    fn read_log(&mut self, into: &mut Vec<Frame>) -> bool {
         if std::mem::take(&mut self.wants_snapshot) {
             return self.begin(self.room.snapshot(self.player.as_ref()), into);
         }
@@ -240,13 +239,13 @@ impl Member {
     }
 
     /// Moves the cursor to the snapshot's offset, so that reading the log continues after the snapshot.
-    fn begin(&mut self, snapshot: Snapshot, into: &mut Vec<Bytes>) -> bool {
+    fn begin(&mut self, snapshot: Snapshot, into: &mut Vec<Frame>) -> bool {
         self.cursor = snapshot.cursor().offset;
         self.reading = Some(snapshot);
         self.read_part(into)
     }
 
-    fn read_part(&mut self, into: &mut Vec<Bytes>) -> bool {
+    fn read_part(&mut self, into: &mut Vec<Frame>) -> bool {
         let Some(reading) = &mut self.reading else { return true };
         if let Ok(part) = reading.next_frame() {
             into.push(part);
@@ -266,12 +265,9 @@ impl Member {
         &self.batches.node
     }
 
-    fn player_or_refuse(&self, request_id: Option<RequestId>) -> Option<PlayerName> {
-        if self.player.is_none() {
-            let message = "an observer cannot select or release; join with ?player=NAME";
-            self.mailbox.push(ServerMessage::error(ErrorCode::Forbidden, message, request_id));
-        }
-        self.player.clone()
+    fn refuse_observer(&self, request_id: Option<RequestId>) {
+        let message = "an observer cannot select or release; join with ?player=NAME";
+        self.mailbox.push(ServerMessage::error(ErrorCode::Forbidden, message, request_id));
     }
 
     fn ask(&self, player: PlayerName, request_id: Option<RequestId>) -> Ask {

@@ -11,7 +11,6 @@ use std::{
     },
 };
 
-use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::OnceCell;
 
@@ -24,7 +23,7 @@ use super::{
     snapshot::Snapshot,
     view::Applied,
 };
-use crate::model::{AssetName, Event, Millis, PlayerName, RoomName};
+use crate::model::{AssetName, Event, Frame, Millis, PlayerName, RoomName};
 
 /// The node's view of one room, its log and its members. Locks are held for short synchronous steps only.
 pub(super) struct Room {
@@ -186,7 +185,7 @@ impl Room {
         cursor: u64,
         limit: usize,
         player: Option<&PlayerName>,
-        into: &mut Vec<Bytes>,
+        into: &mut Vec<Frame>,
     ) -> Read {
         self.with(|state| match state.log.read(cursor, limit, into) {
             Ok(cursor) => Read::Frames(cursor),

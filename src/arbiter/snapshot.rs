@@ -1,12 +1,11 @@
-use std::{io::Write, sync::Arc};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::parts::{GivenUp, SharedAssets};
 use crate::model::{
-    AssetName, PlayerName, Welcome,
+    AssetName, Frame, FrameDraft, PlayerName, Welcome,
     limits::{PART_HELD, WELCOME_HELD},
 };
 
@@ -55,7 +54,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`GivenUp`]: the remaining parts were discarded.
-    pub(super) fn next_frame(&mut self) -> Result<Bytes, GivenUp> {
+    pub(super) fn next_frame(&mut self) -> Result<Frame, GivenUp> {
         let part = self.assets.part(self.made)?;
         let assets: &[u8] = part.as_ref().map_or(b"", |part| part.json());
         let held = self.cursor.held.chunks(PART_HELD).nth(self.made).unwrap_or_default();
@@ -86,23 +85,18 @@ struct Tail<'a> {
 }
 
 /// Joins the fields of `head`, `"assets"` with the given elements, and the fields of `tail` into one object.
-fn splice(head: &Head<'_>, assets: &[u8], tail: &Tail<'_>) -> Bytes {
+fn splice(head: &Head<'_>, assets: &[u8], tail: &Tail<'_>) -> Frame {
     let names = head.present.iter().map(|name| name.as_str().len() + 3).sum::<usize>()
         + tail.held.iter().map(|name| name.as_str().len() + 3).sum::<usize>();
-    let mut frame = Vec::with_capacity(assets.len() + names + 200);
-    put(&mut frame, head);
-    frame.pop();
-    write!(frame, ",\"assets\":[").expect("memory takes it");
-    frame.extend_from_slice(assets);
-    frame.extend_from_slice(b"],");
-    let rest = frame.len();
-    put(&mut frame, tail);
-    frame.remove(rest);
-    frame.into()
-}
-
-fn put(frame: &mut Vec<u8>, value: &impl Serialize) {
-    serde_json::to_writer(frame, value).expect("our frames have string keys and no failing fields");
+    let mut frame = FrameDraft::with_capacity(assets.len() + names + 200);
+    frame.push(b"{");
+    frame.push_fields(head);
+    frame.push(b",\"assets\":[");
+    frame.push(assets);
+    frame.push(b"],");
+    frame.push_fields(tail);
+    frame.push(b"}");
+    frame.finish()
 }
 
 /// An empty asset list, for a welcome that is followed by a snapshot in parts.
@@ -111,16 +105,14 @@ pub(super) fn none() -> &'static RawValue {
 }
 
 /// The `welcome` frame.
-pub(super) fn welcome_frame(welcome: &Welcome<&RawValue>) -> Bytes {
+pub(super) fn welcome_frame(welcome: &Welcome<&RawValue>) -> Frame {
     /// Encodes like [`ServerMessage`](crate::model::ServerMessage), around assets that are encoded already.
     #[derive(Serialize)]
     #[serde(tag = "type", rename_all = "snake_case")]
     enum Shared<'a> {
         Welcome(&'a Welcome<&'a RawValue>),
     }
-    let mut frame = Vec::new();
-    put(&mut frame, &Shared::Welcome(welcome));
-    frame.into()
+    Frame::of(&Shared::Welcome(welcome))
 }
 
 #[cfg(test)]
@@ -147,7 +139,7 @@ mod tests {
         (0..count).map(asset).collect()
     }
 
-    fn frames(assets: &[AssetState], held: usize) -> Vec<Bytes> {
+    fn frames(assets: &[AssetState], held: usize) -> Vec<Frame> {
         let held = (0..held).map(|n| format!("asset-{n:0>50}").parse().unwrap()).collect();
         let cursor = Cursor { offset: 3, players: 1, present: vec!["ann".parse().unwrap()], held };
         let shared = Parts::default().share(|_, _| assets.iter().cloned().map(Arc::new).collect());
@@ -156,12 +148,12 @@ mod tests {
         while !snapshot.is_over() {
             frames.push(snapshot.next_frame().unwrap());
         }
-        assert!(frames.iter().all(|frame| frame.len() <= FRAME_BYTES));
+        assert!(frames.iter().all(|frame| frame.payload().len() <= FRAME_BYTES));
         frames
     }
 
-    fn decode(frame: &Bytes) -> ServerMessage {
-        serde_json::from_slice(frame).unwrap()
+    fn decode(frame: &Frame) -> ServerMessage {
+        serde_json::from_slice(frame.payload()).unwrap()
     }
 
     #[test]
@@ -176,7 +168,7 @@ mod tests {
                 part: 1,
                 parts: 1,
             };
-            assert_eq!(frames(&assets(holders + 1, holders), 1), [expected.encode()]);
+            assert_eq!(frames(&assets(holders + 1, holders), 1), [Frame::of(&expected)]);
         }
         assert_eq!(frames(&[], 0).len(), 1);
     }
@@ -203,7 +195,7 @@ mod tests {
     #[test]
     fn who_holds_more_than_one_part_names_gets_as_many_as_it_takes() {
         let messages = frames(&assets(1, 0), 4 * PART_HELD + 1);
-        let of = |frame: &Bytes| match decode(frame) {
+        let of = |frame: &Frame| match decode(frame) {
             ServerMessage::Snapshot { assets, held, .. } => (assets.len(), held.len()),
             other => panic!("a snapshot, not {other:?}"),
         };

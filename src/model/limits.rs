@@ -98,13 +98,12 @@ pub const ENCODED_SECS: u8 = 10;
 /// Rooms or connections processed before other tasks get a turn: some tens of microseconds.
 pub const LOOKED_AFTER_AT_ONCE: usize = 64;
 
-/// Bytes a connection reads at once. A client's message has about 60 bytes, and memory per idle connection matters more
-/// than the speed of large messages.
-pub const READ_BUFFER: usize = 1024;
+/// Bytes a connection reads at once, into a buffer of its thread: some hundred messages.
+pub const READ_BUFFER: usize = 16 * 1024;
 
-/// Bytes buffered before a connection writes to its socket without a flush: about 16 frames. Beyond this another system
-/// call costs little per frame, and the buffer keeps its peak memory.
-pub const WRITE_BUFFER: usize = 2 * 1024;
+/// Bytes after which a connection writes to its socket before it takes more: some hundred frames. Beyond this another
+/// system call costs little per frame.
+pub const WRITE_BUFFER: usize = 16 * 1024;
 
 /// Consecutive invalid messages until the connection is closed with 4008.
 pub const BAD_MESSAGES: u32 = 1000;

@@ -150,10 +150,12 @@ impl Liveness {
 }
 
 impl Entry {
-    /// A message arrived from the client.
-    pub(super) fn heard(&self) {
-        self.liveness.heard.store(self.connections.now.load(Relaxed), Relaxed);
-        self.connections.meters.received.increment(1);
+    /// Messages arrived from the client.
+    pub(super) fn heard(&self, messages: usize) {
+        if messages > 0 {
+            self.liveness.heard.store(self.connections.now.load(Relaxed), Relaxed);
+            self.connections.meters.received.increment(messages as u64);
+        }
     }
 
     /// How long the connection has been open, to the second.

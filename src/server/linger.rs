@@ -31,8 +31,8 @@ pub(super) struct Linger {
     /// The peer has finished or is unreachable, so no more data can arrive and cause a reset.
     ended: bool,
     patience: Duration,
-    /// Notified of reads and writes.
-    watch: Arc<HeadWatch>,
+    /// Notified of reads and writes. `None`: the connection is a WebSocket.
+    watch: Option<Arc<HeadWatch>>,
     /// The write timeout, running while the peer accepts nothing. Boxed, because most connections never need it.
     stalled: Option<Pin<Box<Sleep>>>,
 }
@@ -40,7 +40,20 @@ pub(super) struct Linger {
 impl Linger {
     /// Takes over a connection and its slot. `patience` is the write timeout.
     pub(super) fn new(stream: TcpStream, slot: Slot, patience: Duration, watch: Arc<HeadWatch>) -> Self {
-        Self { stream: Some(stream), slot: Some(slot), ended: false, patience, watch, stalled: None }
+        Self {
+            stream: Some(stream),
+            slot: Some(slot),
+            ended: false,
+            patience,
+            watch: Some(watch),
+            stalled: None,
+        }
+    }
+
+    /// The connection after it became a WebSocket, which has timeouts of its own.
+    pub(super) fn upgraded(mut self) -> Self {
+        self.watch = None;
+        self
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
@@ -51,7 +64,9 @@ impl Linger {
     fn patiently<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if let Poll::Ready(written) = written {
             self.stalled = None;
-            self.watch.written();
+            if let Some(watch) = &self.watch {
+                watch.written();
+            }
             self.ended |= written.is_err();
             return Poll::Ready(written);
         }
@@ -70,7 +85,9 @@ impl AsyncRead for Linger {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = ready!(self.stream()?.poll_read(cx, buf));
-        self.watch.read();
+        if let Some(watch) = &self.watch {
+            watch.read();
+        }
         self.ended |= read.is_err() || (buf.filled().len() == before && buf.remaining() > 0);
         Poll::Ready(read)
     }

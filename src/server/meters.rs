@@ -20,8 +20,8 @@ pub(super) struct Meters {
 pub(super) enum End {
     /// The server closed the connection with this code.
     Closed(u16),
-    /// The client closed it.
-    ByClient,
+    /// The client closed it with this code; `None`: without one.
+    ByClient(Option<u16>),
     /// The socket ended without a close frame.
     Broken,
 }
@@ -41,7 +41,7 @@ impl Meters {
             CloseCode::TooSlow,
         ];
         let codes = ours.map(CloseCode::number).into_iter().chain([PROTOCOL_ERROR, INVALID_TEXT]);
-        let ends = codes.map(End::Closed).chain([End::ByClient, End::Broken]);
+        let ends = codes.map(End::Closed).chain([End::ByClient(None), End::Broken]);
         let counter = |end: End| counter!("asset_arbiter_closes_total", "code" => end.label());
         Self {
             open: gauge!("asset_arbiter_connections"),
@@ -52,6 +52,7 @@ impl Meters {
     }
 
     pub(super) fn ended(&self, end: End) {
+        let end = if let End::ByClient(_) = end { End::ByClient(None) } else { end };
         if let Some((_, counter)) = self.ends.iter().find(|(known, _)| *known == end) {
             counter.increment(1);
         }
@@ -62,7 +63,7 @@ impl End {
     fn label(self) -> String {
         match self {
             Self::Closed(code) => code.to_string(),
-            Self::ByClient => "client".to_owned(),
+            Self::ByClient(_) => "client".to_owned(),
             Self::Broken => "1006".to_owned(),
         }
     }

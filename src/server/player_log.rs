@@ -45,7 +45,7 @@ impl PlayerLog {
     pub(super) fn left(&self, member: &Member, end: End, stayed: Duration) {
         let (code, why) = match end {
             End::Closed(code) => (code, "closed by the server"),
-            End::ByClient => (1000, "closed by the client"),
+            End::ByClient(_) => (1000, "closed by the client"),
             End::Broken => (1006, "the connection broke"),
         };
         if self.left.lock().allows(code) {

@@ -1,13 +1,10 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{
-        RawQuery, State, WebSocketUpgrade,
-        ws::{WebSocket, rejection::WebSocketUpgradeRejection},
-    },
-    response::{IntoResponse, Response},
+    extract::{RawQuery, State},
+    response::Response,
 };
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::{
@@ -16,15 +13,13 @@ use super::{
     error::HttpError,
     path::InRoom,
     query::Parameters,
-    session::{self, Session},
+    session::{self, Session, Socket},
+    upgrade::Upgrade,
     whole_number::WholeNumber,
 };
 use crate::{
     arbiter::{Join, JoinError, Member, Resume},
-    model::{
-        CloseCode, PROTOCOL, PlayerName,
-        limits::{EPOCH_LEN, FRAME_BYTES, READ_BUFFER, WRITE_BUFFER},
-    },
+    model::{CloseCode, PlayerName, limits::EPOCH_LEN},
 };
 
 /// The one route that becomes a WebSocket.
@@ -40,7 +35,7 @@ pub(super) async fn upgrade(
     room: Result<InRoom, HttpError>,
     RawQuery(query): RawQuery,
     surplus: Option<axum::Extension<Surplus>>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    upgrade: Result<Upgrade, HttpError>,
 ) -> Result<Response, HttpError> {
     let answer = room.and_then(|room| accept(&app, room, query.as_deref(), surplus.is_some(), upgrade));
     answer.inspect_err(|error| app.player_log.refused_handshake(error))
@@ -51,42 +46,32 @@ fn accept(
     InRoom(room): InRoom,
     query: Option<&str>,
     surplus: bool,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    upgrade: Result<Upgrade, HttpError>,
 ) -> Result<Response, HttpError> {
     let (player, resume) = parse(query)?;
-    let upgrade = upgrade.map_err(|rejection| {
-        let message = format!("this path is a WebSocket: {}", rejection.body_text());
-        HttpError::bad(message).with_status(rejection.into_response().status())
-    })?;
-    let max_message = app.settings.max_message;
+    let upgrade = upgrade?;
     let session = Uuid::new_v4().simple().to_string();
     let ping_interval_ms = app.settings.ping_interval.as_millis() as u64;
     let join = Join { room, player, resume, session, ping_interval_ms };
-    let span = tracing::Span::current();
+    let span = Span::current();
     span.record("session", &join.session).record("room", tracing::field::display(&join.room));
     let app = Arc::clone(app);
-    let response = upgrade
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(WRITE_BUFFER)
-        // Never reached: writes wait while the socket is full, so the buffer grows by one frame at most.
-        .max_write_buffer_size(WRITE_BUFFER + 2 * FRAME_BYTES)
-        .max_message_size(max_message)
-        .max_frame_size(max_message)
-        .protocols([PROTOCOL])
-        .on_upgrade(move |socket| serve(app, socket, join, surplus).instrument(span));
-    Ok(response)
+    let max_message = app.settings.max_message;
+    Ok(upgrade.serve(max_message, move |socket| serve(app, socket, join, surplus, span)))
 }
 
-async fn serve(app: Arc<App>, socket: WebSocket, join: Join, surplus: bool) {
+/// Runs a session. Joining and leaving are in the connection's span. The session itself is not, because entering a span
+/// at each wake-up costs as much as a decision.
+async fn serve(app: Arc<App>, socket: Socket, join: Join, surplus: bool, span: Span) {
     // Boxed, so that the memory needed for joining is freed before the connection idles.
-    let end = match Box::pin(enter(&app, join, surplus)).await {
+    let end = match Box::pin(enter(&app, join, surplus).instrument(span.clone())).await {
         Ok(member) => {
             let mut session = Session::new(&app, socket, member);
             let end = session.run().await;
-            app.player_log.left(&session.member, end, session.entry.stayed());
+            span.in_scope(|| app.player_log.left(&session.requests.member, end, session.entry.stayed()));
             end
         }
-        Err(close) => Box::pin(session::refuse(socket, close)).await,
+        Err(close) => Box::pin(session::refuse(socket, close).instrument(span)).await,
     };
     app.connections.meters.ended(end);
 }
@@ -157,7 +142,7 @@ mod tests {
     }
 
     /// The size of the state an async function keeps across awaits.
-    fn kept<A, B, C, D, F>(_: impl Fn(A, B, C, D) -> F) -> usize {
+    fn kept<A, B, C, D, E, F>(_: impl Fn(A, B, C, D, E) -> F) -> usize {
         size_of::<F>()
     }
 

@@ -37,7 +37,7 @@ async fn select(world: &World, n: usize, player: &str) {
 fn take(client: &mut Client) -> Vec<ServerMessage> {
     let mut ready = Ready::default();
     client.member.take(&mut ready);
-    let frames = ready.frames.iter().map(|frame| serde_json::from_slice(frame).expect("a frame"));
+    let frames = ready.frames.iter().map(|frame| serde_json::from_slice(frame.payload()).expect("a frame"));
     ready.replies.into_iter().chain(frames).collect()
 }
 

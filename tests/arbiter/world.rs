@@ -3,7 +3,7 @@ use std::{future::poll_fn, sync::Arc, time::Duration};
 use asset_arbiter::{
     arbiter::{Arbiter, Config, Join, JoinError, Member, Ready, Resume},
     bus::{Bus, BusError, BusMessage, Incoming},
-    model::{AssetName, AssetState, Change, Event, PlayerName, RoomName, ServerMessage, Units, Welcome},
+    model::{AssetName, AssetState, Change, Event, Frame, PlayerName, RoomName, ServerMessage, Units, Welcome},
     server::Metrics,
     store::{
         Call, MemoryStore, NodeId,
@@ -187,7 +187,7 @@ impl Client {
         let mut ready = Ready::default();
         while self.member.take(&mut ready) {}
         self.inbox.extend(ready.replies);
-        let decode = |frame: &bytes::Bytes| serde_json::from_slice(frame).expect("a frame of the protocol");
+        let decode = |frame: &Frame| serde_json::from_slice(frame.payload()).expect("a frame of the protocol");
         self.inbox.extend(ready.frames.iter().map(decode));
     }
 

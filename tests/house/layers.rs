@@ -9,7 +9,7 @@ const MAY_KNOW: [(&str, &[&str]); 8] = [
     ("arbiter", &["arbiter", "store", "bus", "model"]),
     ("server", &["server", "arbiter", "model"]),
     ("bots", &["bots", "model"]),
-    ("fuzzing", &["store", "bus", "model"]),
+    ("fuzzing", &["server", "store", "bus", "model"]),
 ];
 
 /// Crates that live only in these places. `main` and `cli` are one.
@@ -22,7 +22,7 @@ const HOMES: [(&str, &[&str]); 16] = [
     ("hyper", &["server", "bots"]),
     ("hyper_util", &["server", "bots"]),
     ("http_body_util", &["server", "bots"]),
-    ("tungstenite", &["server", "bots"]),
+    ("tungstenite", &["bots"]),
     ("tower", &["server"]),
     ("metrics_exporter_prometheus", &["server"]),
     ("tokio_tungstenite", &["bots"]),

@@ -45,7 +45,7 @@ impl Listener {
         let mut ready = Ready::default();
         while self.member.take(&mut ready) {}
         for frame in &ready.frames {
-            let message = serde_json::from_slice(frame).map_err(|error| error.to_string())?;
+            let message = serde_json::from_slice(frame.payload()).map_err(|error| error.to_string())?;
             self.hear(arena, &message).map_err(|what| format!("{}: {what}", self.name))?;
         }
         Ok(())

@@ -43,7 +43,8 @@ impl Client {
             loop {
                 let mut ready = Ready::default();
                 self.0.take(&mut ready);
-                let frames = ready.frames.iter().map(|frame| serde_json::from_slice(frame).expect("a frame"));
+                let frames =
+                    ready.frames.iter().map(|frame| serde_json::from_slice(frame.payload()).expect("a frame"));
                 if let Some(found) = ready.replies.into_iter().chain(frames).find_map(&wanted) {
                     return found;
                 }

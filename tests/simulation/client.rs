@@ -149,7 +149,7 @@ impl Client {
 
     fn hear_all(&mut self, ready: Ready) -> Result<Vec<Deed>, String> {
         for frame in &ready.frames {
-            let message = serde_json::from_slice(frame).map_err(|error| error.to_string())?;
+            let message = serde_json::from_slice(frame.payload()).map_err(|error| error.to_string())?;
             self.hear(message)?;
         }
         let mut decided = Vec::new();

@@ -8,7 +8,7 @@ use crate::{
         sold_out::SoldOutMemory,
         view::View,
     },
-    model::{AssetState, Event, PlayerName, ServerMessage},
+    model::{AssetState, Event, Frame, PlayerName, ServerMessage},
 };
 
 /// The state behind a room's lock.
@@ -59,7 +59,7 @@ impl State {
     }
 
     fn append(&mut self, message: impl FnOnce(u64) -> ServerMessage) {
-        self.log.append(|offset| message(offset).encode().into());
+        self.log.append(|offset| Frame::of(&message(offset)));
     }
 
     pub(super) fn announce_notice(&mut self, notice: Notice) {

@@ -1,0 +1,148 @@
+use std::cell::RefCell;
+
+use super::{Settings, rate_limit::RateLimit};
+use crate::{
+    arbiter::{Member, Ready, Refusal},
+    model::{ClientMessage, ErrorCode, Opcode, RequestId, ServerMessage, append_frame, append_json},
+};
+
+thread_local! {
+    /// The messages of one take. Empty between two takes.
+    static READY: RefCell<Ready> = RefCell::default();
+}
+
+/// A client's requests, and what is to be sent to it.
+pub(super) struct Requests {
+    pub(super) member: Member,
+    /// Pongs and errors, as frames, until the next take.
+    own: Vec<u8>,
+    own_count: usize,
+    /// The errors among them, which are in flight.
+    errors: usize,
+    pub(super) in_flight: usize,
+    max_in_flight: usize,
+    limit: RateLimit,
+    /// The number of consecutive invalid messages.
+    pub(super) bad: u32,
+    /// Rate-limited messages minus accepted ones. Not consecutive ones, because the limit lets some of any flood
+    /// through.
+    pub(super) refused: u32,
+}
+
+impl Requests {
+    pub(super) fn new(member: Member, settings: &Settings) -> Self {
+        Self {
+            member,
+            own: Vec::new(),
+            own_count: 0,
+            errors: 0,
+            in_flight: 0,
+            max_in_flight: settings.in_flight,
+            limit: RateLimit::new(settings.selects_per_second),
+            bad: 0,
+            refused: 0,
+        }
+    }
+
+    /// Whether there may be more requests in flight.
+    pub(super) fn are_welcome(&self) -> bool {
+        self.in_flight < self.max_in_flight
+    }
+
+    /// Appends what is ready: replies and then frames, so that a winner reads its reply first. Counts them in `sent`.
+    /// Returns true if more may be ready.
+    pub(super) fn take(&mut self, out: &mut Vec<u8>, sent: &mut usize) -> bool {
+        out.append(&mut self.own);
+        // An idle connection keeps no memory for errors.
+        self.own = Vec::new();
+        *sent += std::mem::take(&mut self.own_count);
+        self.in_flight -= std::mem::take(&mut self.errors);
+        READY.with_borrow_mut(|ready| {
+            let more = self.member.take(ready);
+            *sent += ready.replies.len() + ready.frames.len();
+            for reply in ready.replies.drain(..) {
+                if !matches!(reply, ServerMessage::Pong { .. }) {
+                    self.in_flight = self.in_flight.saturating_sub(1);
+                }
+                append_json(out, &reply);
+            }
+            for frame in ready.frames.drain(..) {
+                out.extend_from_slice(frame.as_bytes());
+            }
+            more
+        })
+    }
+
+    /// Handles a text message.
+    pub(super) fn handle(&mut self, text: &str) {
+        match ClientMessage::decode(text) {
+            Err(rejected) => self.reject(rejected.code, rejected.message, rejected.request_id),
+            Ok(message) if !self.limit.allows() => self.reject_rate(message),
+            Ok(message) => {
+                (self.bad, self.refused) = (0, self.refused.saturating_sub(1));
+                self.request(message);
+            }
+        }
+    }
+
+    /// Refuses a binary message.
+    pub(super) fn handle_binary(&mut self) {
+        let message = "binary frames are not spoken here; send JSON in text frames";
+        self.reject(ErrorCode::BadMessage, message, None);
+    }
+
+    /// Answers a ping of the WebSocket protocol.
+    pub(super) fn answer_ping(&mut self, payload: &[u8]) {
+        append_frame(&mut self.own, Opcode::Pong, payload);
+        self.own_count += 1;
+    }
+
+    fn request(&mut self, message: ClientMessage) {
+        match message {
+            ClientMessage::SelectAsset { asset, request_id } => {
+                self.in_flight += 1;
+                self.member.select(asset, request_id);
+            }
+            ClientMessage::ReleaseAsset { asset, request_id } => {
+                self.in_flight += 1;
+                self.member.release(asset, request_id);
+            }
+            ClientMessage::Sync { request_id } => self.sync(request_id),
+            ClientMessage::Ping { request_id } => self.member.pong(request_id),
+        }
+    }
+
+    fn sync(&mut self, request_id: Option<RequestId>) {
+        if let Err(Refusal { code, message, .. }) = self.member.sync() {
+            self.error(code, message, request_id);
+        }
+    }
+
+    fn reject(&mut self, code: ErrorCode, message: impl Into<String>, request_id: Option<RequestId>) {
+        self.bad += 1;
+        self.error(code, message, request_id);
+    }
+
+    fn reject_rate(&mut self, message: ClientMessage) {
+        self.refused += 1;
+        let request_id = match message {
+            ClientMessage::SelectAsset { request_id, .. }
+            | ClientMessage::ReleaseAsset { request_id, .. }
+            | ClientMessage::Sync { request_id }
+            | ClientMessage::Ping { request_id } => request_id,
+        };
+        self.error(
+            ErrorCode::RateLimited,
+            "more requests than --selects-per-second allows; slow down",
+            request_id,
+        );
+    }
+
+    /// An error reply counts as in flight until it is sent, so invalid messages are subject to the same limit.
+    fn error(&mut self, code: ErrorCode, message: impl Into<String>, request_id: Option<RequestId>) {
+        self.in_flight += 1;
+        self.errors += 1;
+        append_json(&mut self.own, &ServerMessage::error(code, message, request_id));
+        self.own_count += 1;
+    }
+}
