@@ -6,36 +6,24 @@
 
 #[path = "bots/peer.rs"]
 mod peer;
+#[path = "support/bots.rs"]
+mod race;
 #[path = "bots/schema.rs"]
 mod schema;
 
 use std::{net::SocketAddr, time::Duration};
 
-use asset_arbiter::{
-    bots::{self, BotsError, Config, Judgement, Length, Report},
-    model::RoomName,
-};
+use asset_arbiter::bots::{self, BotsError, Config, Judgement, Length, Report};
 use peer::{Cheat, Peer};
+use race::one_race;
 
 /// A small race: 5 bots, 6 assets of 2 units.
-fn config(address: SocketAddr) -> Config {
-    Config {
-        nodes: vec![format!("ws://{address}").parse().unwrap()],
-        room: RoomName::parse("race").unwrap(),
-        players: 5,
-        assets: 6,
-        units: 2,
-        seed: 1,
-        length: Length::Rounds(1),
-        rate: 0.0,
-        reconnect_chaos: 0.0,
-        admin_key: None,
-        progress: false,
-    }
+fn config(nodes: &[SocketAddr]) -> Config {
+    Config { players: 5, assets: 6, units: 2, ..one_race(nodes) }
 }
 
 async fn against(cheat: Cheat, change: impl FnOnce(&mut Config)) -> Result<Report, BotsError> {
-    let mut config = config(Peer::start(cheat).await);
+    let mut config = config(&[Peer::start(cheat).await]);
     change(&mut config);
     bots::run(config).await
 }
@@ -72,9 +60,8 @@ async fn cuts_cost_no_decision() {
 }
 
 async fn on_three_nodes(reconnect_chaos: f64) -> Report {
-    let addresses = Peer::start_nodes(Cheat::None, 3).await;
-    let nodes = addresses.iter().map(|address| format!("ws://{address}").parse().unwrap()).collect();
-    let report = bots::run(Config { nodes, reconnect_chaos, ..config(addresses[0]) }).await.unwrap();
+    let nodes = Peer::start_nodes(Cheat::None, 3).await;
+    let report = bots::run(Config { reconnect_chaos, ..config(&nodes) }).await.unwrap();
     assert!(report.held(), "{}", bots::text(&report));
     report
 }
@@ -120,9 +107,9 @@ async fn a_drain_and_passing_errors_are_lived_through() {
 
 #[tokio::test]
 async fn holders_of_an_earlier_run_are_counted_in() {
-    let address = Peer::start(Cheat::None).await;
-    let first = bots::run(config(address)).await.unwrap();
-    let second = bots::run(Config { seed: 2, players: 8, ..config(address) }).await.unwrap();
+    let node = [Peer::start(Cheat::None).await];
+    let first = bots::run(config(&node)).await.unwrap();
+    let second = bots::run(Config { seed: 2, players: 8, ..config(&node) }).await.unwrap();
     assert!(first.held() && second.held(), "{}", bots::text(&second));
     assert_eq!((second.decisions.granted, second.decisions.already_held), (0, 12));
 }
@@ -199,7 +186,7 @@ async fn what_cannot_be_run_says_why_and_what_to_do() {
     let told = refused.to_string();
     assert!(told.contains("401") && told.contains("no key") && told.contains("--admin-key-file"), "{told}");
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let unreachable = bots::run(config(closed)).await.unwrap_err().to_string();
+    let unreachable = bots::run(config(&[closed])).await.unwrap_err().to_string();
     assert!(unreachable.contains("refused") && unreachable.contains("asset-arbiter serve"), "{unreachable}");
     let usage = against(Cheat::None, |config| config.players = 0).await.unwrap_err();
     assert_eq!(usage.exit_code(), 2);

@@ -13,22 +13,10 @@ use asset_arbiter::{
     store::{MemoryStore, Store, faulty::Faults},
 };
 use conformance::flawed::{Flaw, Flawed};
-use support::Server;
+use support::{Server, one_race};
 
 async fn race(server: &Server, change: impl FnOnce(&mut Config)) -> Report {
-    let mut config = Config {
-        nodes: vec![format!("ws://{}", server.address).parse().unwrap()],
-        room: "race".parse().unwrap(),
-        players: 60,
-        assets: 10,
-        units: 3,
-        seed: 1,
-        length: Length::Rounds(2),
-        rate: 0.0,
-        reconnect_chaos: 0.0,
-        admin_key: None,
-        progress: false,
-    };
+    let mut config = Config { length: Length::Rounds(2), ..one_race(&[server.address]) };
     change(&mut config);
     bots::run(config).await.unwrap()
 }

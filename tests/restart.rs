@@ -11,8 +11,8 @@ use std::{
     time::Instant,
 };
 
-use asset_arbiter::bots::{self, Config, Length, Report};
-use support::{Process, eventually};
+use asset_arbiter::bots::{self, Config, Report};
+use support::{Process, eventually, one_race};
 use tokio::time::sleep;
 
 /// How often; `KILL_ROUNDS` says how often instead.
@@ -30,19 +30,8 @@ async fn start(address: SocketAddr, file: &Path) -> Process {
 }
 
 async fn race(address: SocketAddr, room: &str, seed: u64) -> Report {
-    let config = Config {
-        nodes: vec![format!("ws://{address}").parse().unwrap()],
-        room: room.parse().unwrap(),
-        players: PLAYERS,
-        assets: 6,
-        units: 7,
-        seed,
-        length: Length::Rounds(1),
-        rate: 0.0,
-        reconnect_chaos: 0.0,
-        admin_key: None,
-        progress: false,
-    };
+    let room = room.parse().unwrap();
+    let config = Config { room, players: PLAYERS, assets: 6, units: 7, seed, ..one_race(&[address]) };
     bots::run(config).await.unwrap()
 }
 

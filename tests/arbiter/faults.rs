@@ -133,13 +133,3 @@ async fn a_joined_room_goes_on_while_the_store_is_away() {
     assert!(since.elapsed() <= Duration::from_secs(1), "nobody waits long for a store that is away");
     world.faulty.resume();
 }
-
-#[tokio::test(start_paused = true)]
-async fn without_a_view_a_join_is_sent_away_until_the_store_is_back() {
-    let world = World::new(Config { select_deadline: Duration::from_secs(1), ..Config::default() });
-    world.faulty.refuse();
-    let error = world.try_join(Some("ann"), None).await.err().expect("no view, no store");
-    assert_eq!(error.close.number(), 4101);
-    world.faulty.resume();
-    world.join("ann").await;
-}

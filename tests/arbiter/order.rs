@@ -104,10 +104,7 @@ async fn a_store_that_went_back_is_noticed_and_followed() {
     world.create(9).await;
     let mut ann = world.join("ann").await;
     assert!(matches!(ann.select().await, Answer::Granted { .. }));
-    // A failover lost the grant.
-    world.truth.remove_room(&arena()).await.unwrap();
-    let call = Call { node: NodeId(9), seq: 1, at: 0 };
-    world.truth.create(call, &arena(), &sword(), 9).await.unwrap();
+    lose_grants(&world).await;
     let seen = pick!(ServerMessage::Snapshot { assets, held, .. } => {
         (assets[0].revision, assets[0].held, held.len())
     });

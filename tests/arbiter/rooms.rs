@@ -1,65 +1,14 @@
-//! Members come and go, readers fall behind, rooms are let go.
+//! Readers fall behind, rooms are let go.
 
 use std::time::Duration;
 
 use asset_arbiter::{
-    arbiter::{Config, Resume},
-    model::{ErrorCode, ServerMessage},
+    arbiter::Config,
+    model::ServerMessage,
     store::{Call, NodeId, Store},
 };
 
-use super::world::{Answer, World, answer, arena, grant, name, pick, sword};
-
-fn resume(epoch: &str, offset: u64) -> Option<Resume> {
-    Some(Resume { epoch: epoch.to_owned(), offset })
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_reconnect_within_the_log_gets_exactly_what_it_missed() {
-    let world = World::new(Config::default());
-    world.create(9).await;
-    let mut watcher = world.try_join(None, None).await.unwrap();
-    let welcome = watcher.welcome();
-    for dropped in [welcome.offset, welcome.offset + 1] {
-        let mut ann = world.join("ann").await;
-        ann.welcome();
-        ann.select().await;
-        let seen = watcher.now();
-        let mut back = world.try_join(None, resume(&welcome.epoch, dropped)).await.unwrap();
-        let again = back.welcome();
-        assert!(again.recovered && again.assets.is_none());
-        assert_eq!(again.offset, dropped);
-        let missed = back.now();
-        assert!(missed.ends_with(&seen), "{missed:?} must end with {seen:?}");
-        let head = welcome.offset + missed.len() as u64 + (dropped - welcome.offset);
-        let mut nothing = world.try_join(None, resume(&welcome.epoch, head)).await.unwrap();
-        assert!(nothing.welcome().recovered, "zero frames missed is recovered, too");
-        assert!(nothing.now().is_empty());
-        drop(ann);
-        watcher.now();
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn beyond_the_log_or_in_another_life_of_it_the_whole_state_is_given() {
-    let world = World::new(Config { room_log: 16, ..Config::default() });
-    world.create(100).await;
-    let mut watcher = world.try_join(None, None).await.unwrap();
-    let welcome = watcher.welcome();
-    for n in 0..20 {
-        world.arbiter.select(&arena(), &sword(), &name(&format!("p{n}"))).await;
-    }
-    let head = welcome.offset + 20;
-    for stale in
-        [resume(&welcome.epoch, welcome.offset), resume("another", head), resume(&welcome.epoch, head + 1)]
-    {
-        let mut back = world.try_join(None, stale).await.unwrap();
-        let again = back.welcome();
-        assert!(!again.recovered);
-        assert_eq!(again.assets.unwrap()[0].held, 20);
-        assert_eq!(again.offset, head);
-    }
-}
+use super::world::{World, arena, grant, name, sword};
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader_gets_a_snapshot() {
@@ -127,76 +76,6 @@ async fn a_room_that_is_active_does_not_expire_in_the_store() {
         assert!(world.truth.snapshot(&unused).await.expect("answered").is_empty(), "{ttl:?}");
         drop(ann);
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn full_is_full_and_a_leave_makes_place() {
-    let world = World::new(Config { max_members: 2, max_rooms: 1, ..Config::default() });
-    let ann = world.join("ann").await;
-    let _bob = world.join("bob").await;
-    let error = world.try_join(Some("cat"), None).await.err().expect("full");
-    assert_eq!(error.close.number(), 4113);
-    let refusal = world.arbiter.create(&name("other"), &sword(), 1).await.unwrap_err();
-    assert_eq!(refusal.code, ErrorCode::LimitReached);
-    drop(ann);
-    world.join("cat").await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_removed_room_sends_its_members_away_and_starts_anew() {
-    let world = World::new(Config::default());
-    world.create(1).await;
-    let mut ann = world.join("ann").await;
-    assert!(matches!(ann.select().await, Answer::Granted { .. }));
-    world.arbiter.remove_room(&arena()).await.unwrap();
-    assert!(ann.member.is_room_removed());
-    drop(ann);
-    let mut bob = world.join("bob").await;
-    assert!(bob.welcome().assets.unwrap().is_empty());
-    assert_eq!(bob.select().await, Answer::Error(ErrorCode::UnknownAsset));
-    drop(bob);
-    assert_eq!(world.arbiter.remove_room(&arena()).await.unwrap_err().code, ErrorCode::UnknownRoom);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_observer_hears_everything_and_selects_nothing() {
-    let world = World::new(Config::default());
-    world.create(1).await;
-    let mut observer = world.try_join(None, None).await.unwrap();
-    let welcome = observer.welcome();
-    assert_eq!((welcome.player, welcome.players), (None, 0));
-    observer.member.select(sword(), None);
-    assert_eq!(observer.find(answer).await, Answer::Error(ErrorCode::Forbidden));
-    world.join("ann").await.select().await;
-    assert_eq!(observer.find(grant).await.1, 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn presence_is_by_name_in_small_rooms_and_by_count_in_large_ones() {
-    let world = World::new(Config { presence_limit: 2, ..Config::default() });
-    let mut watcher = world.try_join(None, None).await.unwrap();
-    watcher.welcome();
-    let ann = world.join("ann").await;
-    let again = world.join("ann").await;
-    let bob = world.join("bob").await;
-    let told = watcher.now();
-    assert!(
-        matches!(
-            told.as_slice(),
-            [ServerMessage::PlayerJoined { players: 1, .. }, ServerMessage::PlayerJoined { players: 2, .. }]
-        ),
-        "{told:?}"
-    );
-    let cat = world.join("cat").await;
-    assert!(watcher.now().is_empty());
-    let count = pick!(ServerMessage::Players { players, .. } => *players);
-    assert_eq!(watcher.find(count).await, 3);
-    drop((again, cat));
-    let present = pick!(ServerMessage::Snapshot { present, .. } => present.len());
-    assert_eq!(watcher.find(present).await, 2, "small again: all names");
-    drop(ann);
-    assert!(matches!(watcher.now().as_slice(), [ServerMessage::PlayerLeft { players: 1, .. }]));
-    drop(bob);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use asset_arbiter::{
     bus::{Bus, BusMessage, Incoming, open},
@@ -55,6 +55,14 @@ impl Node {
         match self.next().await {
             Incoming::Message(room, BusMessage::Event(event)) => (room, event.revision),
             other => panic!("a message, not {other:?}"),
+        }
+    }
+
+    /// Waits until it has heard of each of these rooms.
+    pub(crate) async fn hears_all(&mut self, rooms: &[RoomName]) {
+        let mut heard = BTreeSet::new();
+        while heard.len() < rooms.len() {
+            heard.insert(self.hears().await.0);
         }
     }
 

@@ -1,9 +1,9 @@
 //! What cannot work is said in one line, at once or as soon as it is known, and never with a password in it.
 
-use std::{net::SocketAddr, time::Instant};
+use std::time::Instant;
 
 use asset_arbiter::bus::open;
-use tokio::{io::AsyncWriteExt, net::TcpListener, process::Command};
+use tokio::net::TcpListener;
 
 #[cfg(feature = "nats")]
 use crate::engines::nats;
@@ -12,7 +12,7 @@ use crate::{
     engines::{eventually, process::free_port, redis},
     ground::{AT_ONCE, Node, room},
     server::{redis_connections, servers},
-    support::Process,
+    support::{Process, WEB, other_server},
 };
 
 /// The binary with a bus that can never work ends with a line that has these words in it.
@@ -28,7 +28,7 @@ async fn a_redis_that_can_never_work_ends_the_process() {
         for (url, part) in [
             (format!("redis://:hunter2@127.0.0.1:{}", server.port), "correct user and password in the URL"),
             (server.url(), "write the password into the URL"),
-            (format!("redis://{}", web_server().await), "it is not a Redis server"),
+            (format!("redis://{}", other_server(WEB).await), "it is not a Redis server"),
         ] {
             ends_with(&url, &[], part).await;
         }
@@ -48,7 +48,7 @@ async fn a_nats_that_can_never_work_ends_the_process() {
         (at("me:hunter2@", server.port), "correct user and password"),
         (at("hunter2@", token.port), "or the token, in the URL"),
         (server.url(), "correct user and password"),
-        (format!("nats://{}", web_server().await), "it is not a NATS server"),
+        (format!("nats://{}", other_server(WEB).await), "it is not a NATS server"),
     ] {
         ends_with(&url, &[], part).await;
     }
@@ -73,9 +73,7 @@ async fn a_name_without_an_address_is_waited_for() {
 
 /// What is trusted is talked to, and what is not is refused.
 async fn trusts(url: &str, [right, wrong]: [&Certificate; 2], connections: impl AsyncFn() -> Option<usize>) {
-    let mut trusting = Command::new(Process::program());
-    trusting.env("SSL_CERT_FILE", &right.authority);
-    let _trusting = Process::launch(trusting, "127.0.0.1:0", &["--bus", url]).await;
+    let _trusting = Process::start_with_env(&["--bus", url], &[("SSL_CERT_FILE", &right.authority)]).await;
     eventually("it to connect", async || (connections().await? == 1).then_some(())).await;
     ends_with(url, &[("SSL_CERT_FILE", &wrong.authority)], "name the host as its certificate does").await;
 }
@@ -175,18 +173,4 @@ fn a_bad_url_is_said_at_once_and_without_its_password() {
         let said = format!("{error} {error:?}");
         assert!(said.contains(part) && !said.contains("hunter2"), "{said}");
     }
-}
-
-/// A server that speaks something else.
-async fn web_server() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        let mut open = Vec::new();
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
-            open.push(stream);
-        }
-    });
-    address
 }

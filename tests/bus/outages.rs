@@ -34,10 +34,7 @@ async fn after_a_restart_all_rooms_are_heard_again_and_it_is_said() {
             server.restart();
             assert_eq!(two.reconnects().await, 0, "{}", server.url());
             rooms.iter().for_each(|room| one.tell(room, 7));
-            let mut heard = BTreeSet::new();
-            while heard.len() < rooms.len() {
-                heard.insert(two.hears().await.0);
-            }
+            two.hears_all(&rooms).await;
             assert!(two.is_quiet(), "it was said once");
         }
     }

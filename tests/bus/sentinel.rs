@@ -3,26 +3,15 @@
 use std::slice::from_ref;
 
 use crate::{
-    engines::{
-        eventually,
-        redis::{self, IN_MEMORY},
-    },
+    engines::redis,
     ground::{Node, room},
 };
 
 #[tokio::test]
 async fn rooms_go_with_the_primary() {
     for engine in redis::all() {
-        let mut primary = engine.start_with(&[&IN_MEMORY[..], &["--repl-diskless-sync-delay", "0"]].concat());
-        let port = primary.port.to_string();
-        let replica = engine.start_with(&[&IN_MEMORY[..], &["--replicaof", "127.0.0.1", &port]].concat());
-        replica.wait_for(&["INFO", "replication"], "master_link_status", "up").await;
-        let sentinel = engine.start_sentinel("main", &primary);
-        let knows_one = async || {
-            let masters = sentinel.info(&["INFO", "sentinel"], "master0")?;
-            masters.contains("slaves=1").then_some(())
-        };
-        eventually("the sentinel to know the replica", knows_one).await;
+        let (mut primary, _replica) = engine.start_pair().await;
+        let sentinel = engine.start_sentinel("main", &primary).await;
         let url = format!("redis+sentinel://127.0.0.1:1,127.0.0.1:{}/main", sentinel.port);
         let (one, mut two) = (Node::start(&url).await, Node::start(&url).await);
         let arena = room("arena");

@@ -11,15 +11,18 @@ async fn with_a_member() -> (Process, Client) {
     (server, member)
 }
 
+/// A hangup besides another signal cuts nothing.
 #[tokio::test]
 async fn what_asks_to_stop_closes_each_member_with_4100_and_ends_with_0() {
-    for signal in ["HUP", "INT", "QUIT", "TERM"] {
+    for signals in ["HUP", "INT", "QUIT", "TERM", "TERM HUP", "HUP TERM", "HUP HUP"] {
         let (server, mut member) = with_a_member().await;
-        server.signal(signal).await;
-        assert_eq!(member.closed().await.code, 4100, "{signal}");
+        for signal in signals.split(' ') {
+            server.signal(signal).await;
+        }
+        assert_eq!(member.closed().await.code, 4100, "{signals}");
         drop(member);
         let Ended { code, log, .. } = server.ended().await;
-        assert_eq!(code, Some(0), "{signal}: {log}");
+        assert_eq!(code, Some(0), "{signals}: {log}");
     }
 }
 
@@ -35,17 +38,4 @@ async fn what_asks_for_nothing_does_nothing() {
     assert_eq!(member.closed().await.code, 4100);
     drop(member);
     assert_eq!(server.ended().await.code, Some(0));
-}
-
-#[tokio::test]
-async fn a_hangup_besides_another_signal_cuts_nothing() {
-    for signals in [["TERM", "HUP"], ["HUP", "TERM"], ["HUP", "HUP"]] {
-        let (server, mut member) = with_a_member().await;
-        for signal in signals {
-            server.signal(signal).await;
-        }
-        assert_eq!(member.closed().await.code, 4100, "{signals:?}");
-        drop(member);
-        assert_eq!(server.ended().await.code, Some(0), "{signals:?}");
-    }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     engines::dynamodb,
-    ground::APART,
+    ground::{APART, servers},
     remote::{
         RACES, SEEDS,
         contract::keeps_the_contract,
@@ -14,8 +14,7 @@ use crate::{
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dynamodb_keeps_the_contract() {
-    for engine in dynamodb::all() {
-        let server = engine.start().await;
+    for server in servers().await {
         keeps_the_contract(&store(&server.url()).await, RACES).await;
     }
 }
@@ -30,30 +29,28 @@ async fn dynamodb_keeps_the_contract_with_holders_apart() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn histories_of_dynamodb_are_linearizable() {
-    for engine in dynamodb::all() {
-        let server = engine.start().await;
+    for server in servers().await {
         are_linearizable(&store(&server.url()).await, SEEDS).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn schedules_over_dynamodb_keep_every_promise() {
-    for engine in dynamodb::all() {
-        let server = engine.start().await;
+    for server in servers().await {
         schedules_keep_every_promise(&store(&server.url()).await, SEEDS).await;
     }
 }
 
 #[tokio::test]
 async fn bots_race_and_the_promise_holds() {
-    for engine in dynamodb::all() {
-        holds_on(&engine.start().await.url()).await;
+    for server in servers().await {
+        holds_on(&server.url()).await;
     }
 }
 
 #[tokio::test]
 async fn bots_race_on_two_nodes_and_the_promise_holds_over_both() {
-    for engine in dynamodb::all() {
-        holds_on_two_nodes(&engine.start().await.url()).await;
+    for server in servers().await {
+        holds_on_two_nodes(&server.url()).await;
     }
 }

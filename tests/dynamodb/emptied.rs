@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use crate::{
-    engines::dynamodb::{self, TABLE},
+    engines::dynamodb::TABLE,
+    ground::servers,
     remote::{
         emptied::{Made, is_noticed_and_nothing_is_given_away_twice},
         store,
@@ -12,8 +13,7 @@ use crate::{
 
 #[tokio::test]
 async fn what_was_given_away_is_not_made_again_when_its_items_are_deleted() {
-    for engine in dynamodb::all() {
-        let server = engine.start().await;
+    for server in servers().await {
         let delete = async || {
             for item in server.items().await {
                 let key = json!({ "pk": item["pk"], "sk": item["sk"] });
@@ -26,8 +26,7 @@ async fn what_was_given_away_is_not_made_again_when_its_items_are_deleted() {
 
 #[tokio::test]
 async fn what_was_given_away_is_not_made_again_in_a_table_that_was_made_anew() {
-    for engine in dynamodb::all() {
-        let server = engine.start().await;
+    for server in servers().await {
         let make_anew = async || {
             server.ask("DeleteTable", json!({ "TableName": TABLE })).await;
             // Whoever opens a store makes the table.

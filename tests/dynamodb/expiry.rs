@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::{
     conformance::ground::{Ground, Node, asset, players, team},
     engines::dynamodb::{self, Server},
-    ground::WAYS,
+    ground::{WAYS, servers},
     remote::{
         expiry::{FLAG, TTLS, an_unused_room_goes_whole_and_a_touched_one_stays},
         store, store_with,
@@ -42,8 +42,7 @@ async fn a_room_nobody_uses_goes_whole_and_one_that_is_kept_stays() {
 
 #[tokio::test]
 async fn no_holder_goes_before_its_asset() {
-    for engine in dynamodb::all() {
-        let server = engine.start().await;
+    for server in servers().await {
         let ground = Ground::new(store(&(server.url() + "&inline=0&ttl=1000s")).await);
         let (node, sword) = (Node::new(), asset("sword"));
         ground.create(node.next(), &sword, 3).await;

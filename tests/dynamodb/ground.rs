@@ -1,9 +1,10 @@
 use std::net::SocketAddr;
 
+use futures::future::join_all;
 use serde_json::Value;
 
 use crate::{
-    engines::dynamodb::{Server, url},
+    engines::dynamodb::{self, Engine, Server, url},
     remote::network::Sides,
 };
 
@@ -13,6 +14,11 @@ pub(crate) const WAYS: [(&str, &str); 2] = [("", ".PutItem"), ("&inline=0", ".Tr
 
 /// At most two holders are inside their asset's item, and the others have items of their own.
 pub(crate) const APART: &str = "&inline=2";
+
+/// A server of every engine this machine has.
+pub(crate) async fn servers() -> Vec<Server> {
+    join_all(dynamodb::all().iter().map(Engine::start)).await
+}
 
 /// A store behind a proxy, and the same server past it.
 pub(crate) async fn behind_proxy(server: &Server, (options, write): (&str, &'static str)) -> Sides {

@@ -15,7 +15,7 @@ use crate::{
         eventually,
         proxy::Fault,
     },
-    ground::{WAYS, behind_proxy},
+    ground::{WAYS, behind_proxy, servers},
     remote::{network::Sides, store},
 };
 
@@ -46,8 +46,7 @@ async fn inside_and_outside(server: &Server, ground: &Ground) -> (usize, usize) 
 
 #[tokio::test]
 async fn any_number_of_holders_is_read_in_order_and_those_inside_are_made_up_for() {
-    for engine in dynamodb::all() {
-        let server = engine.start().await;
+    for server in servers().await {
         for (options, inline) in [("", 128), ("&inline=40", 40), ("&inline=3", 3), ("&inline=0", 0)] {
             let ground = Ground::new(store(&(server.url() + options)).await);
             let (sword, node, contenders) = (asset("sword"), Node::new(), team("p", 150));
@@ -143,8 +142,7 @@ async fn a_batch_that_was_left_half_done_is_finished_by_its_repeat() {
 /// A life that ended leaves nothing for long, and nothing that counts at all.
 #[tokio::test]
 async fn holders_of_a_life_that_ended_are_deleted() {
-    for engine in dynamodb::all() {
-        let server = engine.start().await;
+    for server in servers().await {
         let ground = Ground::new(store(&(server.url() + "&inline=0")).await);
         let (sword, node, contenders) = (asset("sword"), Node::new(), team("p", 30));
         ground.create(node.next(), &sword, 30).await;

@@ -7,14 +7,13 @@ use asset_arbiter::store::StoreErrorKind;
 use crate::{
     conformance::ground::{Ground, Node, asset, granted, players},
     engines::{dynamodb, eventually, proxy::Fault},
-    ground::{WAYS, behind_proxy},
+    ground::{WAYS, behind_proxy, servers},
     remote::network::{CUTS, NOTICED, Sides, is_first, repeats_take_effect_once},
 };
 
 #[tokio::test]
 async fn what_the_network_repeats_takes_effect_once() {
-    for engine in dynamodb::all() {
-        let server = engine.start().await;
+    for server in servers().await {
         for way in WAYS {
             repeats_take_effect_once(behind_proxy(&server, way).await).await;
         }
@@ -62,8 +61,7 @@ async fn a_call_finds_out_what_became_of_a_write_that_was_cut_off() {
 /// A connection on which nothing comes back is given up, and another one made, before half of a select's deadline.
 #[tokio::test]
 async fn a_black_hole_is_noticed() {
-    for engine in dynamodb::all() {
-        let server = engine.start().await;
+    for server in servers().await {
         for lost in [".PutItem", ".GetItem"] {
             let Sides { proxy, ground, .. } = behind_proxy(&server, WAYS[0]).await;
             let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));

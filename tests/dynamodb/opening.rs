@@ -1,6 +1,6 @@
 //! What cannot work is said in one line, as soon as it is known.
 
-use asset_arbiter::store::{StoreErrorKind, open};
+use asset_arbiter::store::open;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -10,10 +10,10 @@ use crate::{
         eventually,
         proxy::{Fault, Proxy},
     },
-    ground::refusal,
+    ground::{refusal, servers},
     remote::{
         FOR_EVER,
-        opening::{ends_with, ends_with_env},
+        opening::{ends_with, ends_with_env, says},
         operator::{Operator, waits_for_a_name},
         store,
     },
@@ -37,8 +37,7 @@ fn nowhere() -> [(&'static str, &'static str); 6] {
 
 #[tokio::test]
 async fn a_missing_table_ends_the_process_with_the_command_that_makes_it() {
-    for engine in dynamodb::all() {
-        let server = engine.start().await;
+    for server in servers().await {
         ends_with(&without_create(&server), "there is no table assets for DynamoDB in eu-west-1").await;
         ends_with(
             &without_create(&server),
@@ -51,8 +50,7 @@ async fn a_missing_table_ends_the_process_with_the_command_that_makes_it() {
 /// What the message says is what create=true makes.
 #[tokio::test]
 async fn a_table_is_made_as_it_is_to_be() {
-    for engine in dynamodb::all() {
-        let server = engine.start().await;
+    for server in servers().await {
         let error = eventually("the table to be missed", async || {
             let store = open(&without_create(&server), FOR_EVER).unwrap();
             store.ping().await.err().filter(|error| error.is_hopeless())
@@ -141,8 +139,7 @@ async fn what_aws_refuses_ends_the_process() {
 
 #[tokio::test]
 async fn a_table_that_is_deleted_is_reported() {
-    for engine in dynamodb::all() {
-        let server = engine.start().await;
+    for server in servers().await {
         let operator = Operator::of(&server.url()).await;
         server.ask("DeleteTable", json!({ "TableName": TABLE })).await;
         operator.sees("misconfigured", "ResourceNotFoundException").await;
@@ -166,13 +163,6 @@ async fn a_role_that_may_not_write_ends_the_process() {
 #[tokio::test]
 async fn an_address_where_nothing_is_is_said() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let store = open(&dynamodb::url(&nobody.to_string()), FOR_EVER).unwrap();
-    let what = "Connection refused to be said";
-    let said = eventually(what, async || {
-        let error = store.ping().await.unwrap_err();
-        assert_eq!((error.kind(), error.is_hopeless()), (StoreErrorKind::Unavailable, false), "{error}");
-        Some(error.to_string()).filter(|said| said.contains("Connection refused"))
-    });
-    let said = said.await;
-    assert!(said.contains(&nobody.to_string()) && !said.contains('\n'), "{said}");
+    let said = says(&dynamodb::url(&nobody.to_string()), "Connection refused").await;
+    assert!(said.to_string().contains(&nobody.to_string()) && !said.is_hopeless(), "{said}");
 }

@@ -37,7 +37,7 @@ test('a crash shows at once, with the seconds to the next try, and heals when th
   await ada.grab('sword');
   await ada.cardIs('sword', 'pending');
 
-  const server = await serverOf(t, { address: crashed.address });
+  const server = await serverOf(t, { port: crashed.port });
   await ada.connection('connected');
   assert.equal(await ada.page.isVisible('#banner'), false);
   assert.equal(await ada.outcome('sword'), 'won', 'what was asked for meanwhile is asked again');
@@ -50,7 +50,7 @@ test('a drained server says that it goes, and the page comes back to the next on
   const gone = drained.stop();
   await ada.page.locator('#banner-text', { hasText: 'The server is shutting down' }).waitFor();
   await gone;
-  const server = await serverOf(t, { address: drained.address });
+  const server = await serverOf(t, { port: drained.port });
   await ada.connection('connected');
 });
 
@@ -58,7 +58,7 @@ test('a removed room closes for good, says why, and can be entered again', async
   const server = await serverOf(t);
   const room = newRoom();
   const ada = await browser.join(server, room, 'ada');
-  await server.removeRoom(room);
+  await server.http('DELETE', `/v1/rooms/${room}`);
   await ada.connection('closed');
   assert.match(await ada.text('#banner-text'), /The room was removed/);
   await ada.page.click('#banner-again');

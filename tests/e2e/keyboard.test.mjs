@@ -21,7 +21,7 @@ test('a card keeps its key when another asset comes before it', async () => {
   const room = newRoom();
   const ada = await parts.browser.join(parts.server, room, 'ada');
   const key = await keyOn(ada, 'sword');
-  await parts.server.createAsset(room, 'aaa', 1);
+  await parts.server.create(room, 'aaa', 1);
   await ada.cardIs('aaa', 'open');
   assert.equal(await keyOn(ada, 'sword'), key);
   assert.notEqual(await keyOn(ada, 'aaa'), key);

@@ -11,7 +11,7 @@ const LONGEST = 'a-name-as-long-as-a-name-can-be:'.repeat(2);
 test('on a phone nothing is wider than the screen, at the door and in a race with long names', async () => {
   const door = await parts.browser.open(parts.server.url);
   assert.equal(await door.overflow(), 0);
-  await parts.server.createAsset(LONGEST, LONGEST, 1_000_000);
+  await parts.server.create(LONGEST, LONGEST, 1_000_000);
   const ada = await parts.browser.join(parts.server, LONGEST, LONGEST);
   await ada.page.tap('#bots-five');
   await ada.peopleAre(6);
@@ -55,7 +55,7 @@ test('dark and light are two sets of colours', async () => {
 
 test('of many assets a bounded number is drawn, and the page says so', async () => {
   const room = newRoom();
-  for (let i = 0; i < 60; i++) await parts.server.createAsset(room, `item-${i}`, 1);
+  for (let i = 0; i < 60; i++) await parts.server.create(room, `item-${i}`, 1);
   const ada = await parts.browser.join(parts.server, room, 'ada');
   await ada.page.waitForFunction(() => document.querySelectorAll('#stock .card').length === 48);
   assert.match(await ada.text('#stock-more'), /^and 14 more/);

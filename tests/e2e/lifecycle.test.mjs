@@ -20,7 +20,7 @@ after(() => server.kill());
 
 /** A page behind a proxy that has joined a room and records its events. */
 async function scene(t) {
-  const proxy = await startProxy(t, Number(server.address.split(':').at(-1)));
+  const proxy = await startProxy(t, server.port);
   const chromium = await startChromium(t);
   const url = `http://127.0.0.1:${proxy.port}`;
   const tab = await chromium.open(`${url}/`);

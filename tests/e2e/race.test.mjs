@@ -15,7 +15,7 @@ test('of two tabs that reach for one unit exactly one wins, and both see it', as
   const { room, tabs, names } = await twoTabs();
   for (let round = 0; round < ROUNDS; round++) {
     const asset = `trophy-${round}`;
-    await together.server.createAsset(room, asset, 1);
+    await together.server.create(room, asset, 1);
     await Promise.all(tabs.map((tab) => tab.cardIs(asset, 'open')));
     await Promise.all(tabs.map((tab) => tab.aim(asset)));
     await Promise.all(tabs.map((tab) => tab.strike()));

@@ -91,11 +91,10 @@ impl Engine {
 
     fn command(&self, port: u16) -> (PathBuf, Vec<String>) {
         let port = port.to_string();
-        let (program, args) = match &self.kind {
+        match &self.kind {
             Kind::Dynoxide(program) => (program.clone(), dynoxide_args(&self.location, &port)),
             Kind::Local(folder) => (on_path("java").unwrap(), local_args(folder, &port)),
-        };
-        (program, args)
+        }
     }
 
     pub fn is_dynoxide(&self) -> bool {

@@ -7,6 +7,7 @@
 pub mod cluster;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
+pub mod faults;
 pub mod location;
 #[cfg(feature = "momento")]
 pub mod momento;
@@ -22,9 +23,9 @@ pub mod proxy;
 pub mod redis;
 
 use std::{
-    env,
+    env, fs,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
 };
@@ -51,6 +52,19 @@ pub fn in_python_package(package: &str, file: &str) -> Option<PathBuf> {
     let output = Command::new("python3").args(["-c", find, package]).output().ok()?;
     let folder = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim());
     Some(folder.join(file)).filter(|file| output.status.success() && file.is_file())
+}
+
+/// A program that `./test.sh` has built or put together.
+pub fn in_cache(begin: &str, program: &str) -> Option<PathBuf> {
+    let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".cache/asset-arbiter"));
+    let cache = env::var_os("ASSET_ARBITER_CACHE").map(PathBuf::from).or_else(home)?;
+    let folders = fs::read_dir(cache).ok()?.flatten();
+    let mut ours = folders.filter(|folder| folder.file_name().to_string_lossy().starts_with(begin));
+    ours.find_map(|folder| Some(folder.path().join(program)).filter(|file| file.is_file()))
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
 }
 
 /// Whether tests on this engine were asked for: `ASSET_ARBITER_ENGINES` names some, separated by commas; all if it is

@@ -9,15 +9,16 @@ mod cache;
 mod plan;
 mod service;
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::SocketAddr, ops::Deref, sync::Arc, time::Duration};
 
 use momento_protos::cache_client::scs_server::ScsServer;
 use parking_lot::Mutex;
-use tokio::{net::TcpListener, sync::watch, task::AbortHandle};
+use tokio::{net::TcpListener, task::AbortHandle};
 use tonic::transport::{Server, server::TcpIncoming};
 
+use self::cache::Cache;
 pub use self::plan::Fault;
-use self::{cache::Cache, plan::Plan};
+use super::faults::Faults;
 
 /// The name of the only cache there is.
 pub const CACHE: &str = "game";
@@ -29,15 +30,12 @@ pub struct Momento {
     task: AbortHandle,
 }
 
-#[derive(Default)]
 struct State {
     /// The only key that is let in; any if there is none.
     key: Option<&'static str>,
     cache: Mutex<Cache>,
-    plan: Mutex<Plan>,
+    faults: Arc<Faults<Fault>>,
     meters: Mutex<Meters>,
-    /// Repeats that are still to come.
-    late: watch::Sender<usize>,
 }
 
 #[derive(Default)]
@@ -49,18 +47,19 @@ struct Meters {
 
 impl Momento {
     pub async fn start() -> Self {
-        Self::start_with(State::default()).await
+        Self::start_with(None).await
     }
 
     /// One that lets in nobody but who has this key.
     pub async fn start_locked(key: &'static str) -> Self {
-        Self::start_with(State { key: Some(key), ..State::default() }).await
+        Self::start_with(Some(key)).await
     }
 
-    async fn start_with(state: State) -> Self {
+    async fn start_with(key: Option<&'static str>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state = Arc::new(state);
+        let faults = Arc::new(Faults::new(plan::rough));
+        let state = Arc::new(State { key, cache: Mutex::default(), faults, meters: Mutex::default() });
         let service = ScsServer::new(service::Service(Arc::clone(&state)));
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let task = tokio::spawn(async move {
@@ -71,39 +70,6 @@ impl Momento {
 
     pub fn url(&self) -> String {
         url(CACHE, self.address)
-    }
-
-    /// The next request of this kind meets a fault.
-    pub fn next(&self, kind: &'static str, fault: Fault) {
-        self.state.plan.lock().next.push((kind, fault));
-    }
-
-    /// From now on every request of this kind meets a fault.
-    pub fn always(&self, kind: &'static str, fault: Fault) {
-        self.state.plan.lock().always.push((kind, fault));
-    }
-
-    /// From now on every tenth request or so meets some fault, as the seed will have it.
-    pub fn be_rough(&self, seed: u64) {
-        self.state.plan.lock().rough = Some(fastrand::Rng::with_seed(seed));
-    }
-
-    /// From now on nothing goes wrong.
-    pub fn be_gentle(&self) {
-        let plan = &mut *self.state.plan.lock();
-        plan.rough = None;
-        plan.always.clear();
-        plan.next.clear();
-    }
-
-    /// How many requests met a fault so far.
-    pub fn met(&self) -> usize {
-        self.state.plan.lock().met
-    }
-
-    /// Waits until everything that was to happen later has happened.
-    pub async fn settled(&self) {
-        let _ = self.state.late.subscribe().wait_for(|&late| late == 0).await;
     }
 
     /// How many requests of this kind there were.
@@ -141,6 +107,14 @@ impl Momento {
     /// Puts something odd under a key.
     pub fn spoil(&self, key: &str, value: &[u8]) {
         self.state.cache.lock().spoil(key.as_bytes(), value);
+    }
+}
+
+impl Deref for Momento {
+    type Target = Faults<Fault>;
+
+    fn deref(&self) -> &Faults<Fault> {
+        &self.state.faults
     }
 }
 

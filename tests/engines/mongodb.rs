@@ -1,5 +1,4 @@
 use std::{
-    env,
     net::TcpStream,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -8,7 +7,7 @@ use std::{
 use mongodb::{Client, Database, options::ClientOptions};
 use tempfile::TempDir;
 
-use super::{PATIENCE, find, named_by, process};
+use super::{PATIENCE, find, in_cache, named_by, path, process};
 
 /// What speaks MongoDB's protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,16 +21,9 @@ pub struct Engine {
 /// Azure's services speak, too.
 pub fn ferretdb() -> Option<Engine> {
     let how = "run ./test.sh --only ferretdb, or name the program in ASSET_ARBITER_FERRETDB";
-    let program = || named_by("ASSET_ARBITER_FERRETDB").or_else(in_cache);
+    let program = || named_by("ASSET_ARBITER_FERRETDB").or_else(|| in_cache("ferretdb-2.7.0", "ferretdb"));
     let installed = || Some(program()?.parent()?.to_owned());
     find("ferretdb", how, installed).map(|installed| Engine { name: "FerretDB", installed })
-}
-
-/// Where test.sh puts it together.
-fn in_cache() -> Option<PathBuf> {
-    let named = env::var_os("ASSET_ARBITER_CACHE").map(PathBuf::from);
-    let cache = named.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache/asset-arbiter")))?;
-    Some(cache.join("ferretdb-2.7.0/ferretdb")).filter(|program| program.is_file())
 }
 
 /// One server, up and listening.
@@ -117,8 +109,4 @@ impl Server {
         }
         false
     }
-}
-
-fn path(path: &Path) -> &str {
-    path.to_str().unwrap()
 }

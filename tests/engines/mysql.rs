@@ -1,5 +1,4 @@
 use std::{
-    env, fs,
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -11,7 +10,7 @@ use tempfile::TempDir;
 use tokio::time::{Duration, sleep, timeout};
 
 use super::{
-    PATIENCE, find, named_by, on_path,
+    PATIENCE, find, in_cache, named_by, on_path, path,
     process::{Process, free_port},
 };
 
@@ -57,7 +56,7 @@ pub fn tidb() -> Option<Engine> {
 pub struct Server {
     pub port: u16,
     pub process: Process,
-    engine: Engine,
+    pub engine: Engine,
     _folder: TempDir,
 }
 
@@ -89,16 +88,6 @@ impl Engine {
             Kind::Mariadb => mariadb_args(folder, port),
             Kind::Tidb => tidb_args(folder, port),
         }
-    }
-
-    /// How many of so many seeds it is put through: a fifth on TiDB, whose built-in store takes its time. `SEEDS=300` asks
-    /// for all.
-    pub fn share_of(&self, seeds: u64) -> u64 {
-        if self.is_mariadb() { seeds } else { seeds / 5 }
-    }
-
-    pub fn is_mariadb(&self) -> bool {
-        self.kind == Kind::Mariadb
     }
 }
 
@@ -149,15 +138,6 @@ fn tidb_args(folder: &Path, port: u16) -> Vec<String> {
     args.into_iter().chain(quiet).map(str::to_owned).collect()
 }
 
-/// A program that `./test.sh` has built.
-fn in_cache(begin: &str, program: &str) -> Option<PathBuf> {
-    let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".cache/asset-arbiter"));
-    let cache = env::var_os("ASSET_ARBITER_CACHE").map(PathBuf::from).or_else(home)?;
-    let folders = fs::read_dir(cache).ok()?.flatten();
-    let mut ours = folders.filter(|folder| folder.file_name().to_string_lossy().starts_with(begin));
-    ours.find_map(|folder| Some(folder.path().join(program)).filter(|file| file.is_file()))
-}
-
 /// TiDB takes the folder for what it keeps from its environment.
 fn process(engine: &Engine, args: &[String], folder: &Path) -> Process {
     let own = [format!("TMPDIR={}", path(folder)), path(&engine.binary).to_owned()];
@@ -168,6 +148,12 @@ impl Server {
     fn start(engine: Engine, args: Vec<String>, port: u16, folder: TempDir) -> Self {
         let process = process(&engine, &args, folder.path());
         Self { port, process, engine, _folder: folder }
+    }
+
+    /// How many of so many seeds it is put through: a fifth on TiDB, whose built-in store takes its time. `SEEDS=300` asks
+    /// for all.
+    pub fn share_of(&self, seeds: u64) -> u64 {
+        if self.engine.kind == Kind::Mariadb { seeds } else { seeds / 5 }
     }
 
     pub fn url(&self) -> String {
@@ -246,8 +232,4 @@ impl Server {
 /// The database of a server, for a user without a password.
 pub fn url(user: &str, port: u16) -> String {
     format!("mysql://{user}@127.0.0.1:{port}/{DATABASE}")
-}
-
-fn path(path: &Path) -> &str {
-    path.to_str().unwrap()
 }

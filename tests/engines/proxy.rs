@@ -1,17 +1,17 @@
 //! A TCP proxy that makes things go wrong: by plan for one request, or by seed for many. A request is what
 //! arrives in one piece, so it is meant for callers that make one call at a time.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, ops::Deref, sync::Arc, time::Duration};
 
 use fastrand::Rng;
-use parking_lot::Mutex;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::watch,
     task::AbortHandle,
     time::{sleep, timeout},
 };
+
+use super::faults::Faults;
 
 /// What happens to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,25 +34,17 @@ pub enum Fault {
     Answer(&'static str),
 }
 
-/// Stands before one server.
+/// Stands before one server. A request is of a kind if it has these words in it.
 pub struct Proxy {
     pub address: SocketAddr,
-    state: Arc<State>,
+    faults: Arc<Faults<Fault>>,
     task: AbortHandle,
 }
 
+#[derive(Clone)]
 struct State {
     target: SocketAddr,
-    plan: Mutex<Plan>,
-    /// Repeats that are still to come.
-    late: watch::Sender<usize>,
-}
-
-#[derive(Default)]
-struct Plan {
-    next: Vec<(&'static str, Fault)>,
-    rough: Option<Rng>,
-    met: usize,
+    faults: Arc<Faults<Fault>>,
 }
 
 /// What is larger than that is more than one request to us.
@@ -62,35 +54,18 @@ impl Proxy {
     pub async fn start(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let late = watch::Sender::new(0);
-        let state = Arc::new(State { target, plan: Mutex::default(), late });
-        let task = tokio::spawn(accept(listener, Arc::clone(&state))).abort_handle();
-        Self { address, state, task }
+        let faults = Arc::new(Faults::new(rough));
+        let state = State { target, faults: Arc::clone(&faults) };
+        let task = tokio::spawn(accept(listener, state)).abort_handle();
+        Self { address, faults, task }
     }
+}
 
-    /// The next request that has `words` in it meets `fault`.
-    pub fn next(&self, words: &'static str, fault: Fault) {
-        self.state.plan.lock().next.push((words, fault));
-    }
+impl Deref for Proxy {
+    type Target = Faults<Fault>;
 
-    /// From now on every tenth request or so meets some fault, as the seed will have it.
-    pub fn be_rough(&self, seed: u64) {
-        self.state.plan.lock().rough = Some(Rng::with_seed(seed));
-    }
-
-    /// From now on nothing goes wrong.
-    pub fn be_gentle(&self) {
-        self.state.plan.lock().rough = None;
-    }
-
-    /// How many requests met a fault so far.
-    pub fn met(&self) -> usize {
-        self.state.plan.lock().met
-    }
-
-    /// Waits until everything that was to arrive again has arrived.
-    pub async fn settled(&self) {
-        let _ = self.state.late.subscribe().wait_for(|&late| late == 0).await;
+    fn deref(&self) -> &Faults<Fault> {
+        &self.faults
     }
 }
 
@@ -101,29 +76,15 @@ impl Drop for Proxy {
 }
 
 impl State {
-    fn draw(&self, request: &[u8]) -> Option<Fault> {
-        let plan = &mut *self.plan.lock();
-        let planned = plan.next.iter().position(|(words, _)| contains(request, words.as_bytes()));
-        let fault = match planned {
-            Some(index) => Some(plan.next.remove(index).1),
-            None => plan.rough.as_mut().and_then(rough),
-        };
-        plan.met += usize::from(fault.is_some());
-        fault
-    }
-
     /// Brings the same bytes to the server on a connection of their own.
-    fn repeat(self: &Arc<Self>, request: Vec<u8>, after: Duration) {
-        self.late.send_modify(|late| *late += 1);
-        let state = Arc::clone(self);
-        tokio::spawn(async move {
-            sleep(after).await;
-            if let Ok(mut server) = TcpStream::connect(state.target).await {
+    fn repeat(&self, request: Vec<u8>, after: Duration) {
+        let target = self.target;
+        self.faults.later(after, async move {
+            if let Ok(mut server) = TcpStream::connect(target).await {
                 let _ = server.write_all(&request).await;
                 // Answered is arrived.
                 let _ = timeout(Duration::from_secs(5), server.read_u8()).await;
             }
-            state.late.send_modify(|late| *late -= 1);
         });
     }
 }
@@ -141,16 +102,16 @@ fn rough(rng: &mut Rng) -> Option<Fault> {
     }
 }
 
-async fn accept(listener: TcpListener, state: Arc<State>) {
+async fn accept(listener: TcpListener, state: State) {
     let mut connections = tokio::task::JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
-        connections.spawn(carry(client, Arc::clone(&state)));
+        connections.spawn(carry(client, state.clone()));
         while connections.try_join_next().is_some() {}
     }
 }
 
 /// Carries one connection until it ends or is cut.
-async fn carry(mut client: TcpStream, state: Arc<State>) -> Option<()> {
+async fn carry(mut client: TcpStream, state: State) -> Option<()> {
     let mut server = TcpStream::connect(state.target).await.ok()?;
     client.set_nodelay(true).ok()?;
     server.set_nodelay(true).ok()?;
@@ -169,8 +130,8 @@ async fn carry(mut client: TcpStream, state: Arc<State>) -> Option<()> {
 }
 
 /// Brings a request to the server, or what its fate leaves of it; `None` cuts the connection.
-async fn bring(bytes: &[u8], client: &mut TcpStream, server: &mut TcpStream, state: &Arc<State>) -> Option<()> {
-    let fault = state.draw(bytes);
+async fn bring(bytes: &[u8], client: &mut TcpStream, server: &mut TcpStream, state: &State) -> Option<()> {
+    let fault = state.faults.draw(|words| contains(bytes, words.as_bytes()));
     match fault {
         Some(Fault::CutBefore) => return None,
         Some(Fault::Answer(answer)) => return client.write_all(answer.as_bytes()).await.ok(),

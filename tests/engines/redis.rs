@@ -7,7 +7,9 @@ use std::{
 use redis::{Connection, FromRedisValue, RedisResult, Value};
 use tempfile::TempDir;
 
-use super::{PATIENCE, eventually, find, in_python_package, location::Location, named_by, on_path, process};
+use super::{
+    PATIENCE, eventually, find, in_python_package, location::Location, named_by, on_path, path, process,
+};
 
 /// What a test runs against.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,9 +79,19 @@ impl Engine {
         })
     }
 
-    /// Starts a sentinel that alone may decide to replace a primary.
-    pub fn start_sentinel(&self, name: &str, primary: &Server) -> Server {
-        self.launch(|port, folder| {
+    /// A primary and its replica, which is up.
+    pub async fn start_pair(&self) -> (Server, Server) {
+        let primary = self.start_with(&[&IN_MEMORY[..], &["--repl-diskless-sync-delay", "0"]].concat());
+        let port = primary.port.to_string();
+        let replica = self.start_with(&[&IN_MEMORY[..], &["--replicaof", "127.0.0.1", &port]].concat());
+        replica.wait_for(&["INFO", "replication"], "master_link_status", "up").await;
+        primary.is_followed("x").await;
+        (primary, replica)
+    }
+
+    /// Starts a sentinel that alone may decide to replace a primary, and waits until it knows the replica.
+    pub async fn start_sentinel(&self, name: &str, primary: &Server) -> Server {
+        let sentinel = self.launch(|port, folder| {
             let (file, watched) = (folder.join("sentinel.conf"), primary.port);
             let text = format!(
                 "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor {name} 127.0.0.1 {watched} 1\n\
@@ -88,7 +100,13 @@ impl Engine {
             );
             fs::write(&file, text).unwrap();
             vec![path(&file).to_owned(), "--sentinel".to_owned()]
-        })
+        });
+        let knows_one = async || {
+            let masters = sentinel.info(&["INFO", "sentinel"], "master0")?;
+            masters.contains("slaves=1").then_some(())
+        };
+        eventually("the sentinel to know the replica", knows_one).await;
+        sentinel
     }
 
     fn launch(&self, args: impl Fn(u16, &Path) -> Vec<String>) -> Server {
@@ -149,6 +167,20 @@ impl Server {
         eventually(&what, async || (self.info(words, field)? == value).then_some(())).await;
     }
 
+    /// Waits until a replica has what its primary wrote so far; that it takes itself for connected is not enough, nor
+    /// that it acknowledges nothing. The key is one of the primary's own, and unused.
+    pub async fn is_followed(&self, key: &str) {
+        let acknowledges = async || {
+            let mut connection = self.try_connect()?;
+            // A cluster that has just come together may still refuse now and then.
+            redis::cmd("SET").arg(key).arg("").exec(&mut connection).ok()?;
+            redis::cmd("DEL").arg(key).exec(&mut connection).ok()?;
+            let acknowledged: u64 = redis::cmd("WAIT").arg(1).arg(100).query(&mut connection).ok()?;
+            (acknowledged == 1).then_some(())
+        };
+        eventually("the replica to acknowledge", acknowledges).await;
+    }
+
     /// Starts it again where it was, with what it kept on disk.
     pub fn restart(&mut self) {
         self.process.restart();
@@ -171,15 +203,6 @@ impl Server {
     }
 }
 
-/// One command, which must not fail.
-pub fn ask<T: FromRedisValue>(connection: &mut Connection, words: &[&str]) -> T {
-    try_ask(connection, words).unwrap_or_else(|error| panic!("{words:?}: {error}"))
-}
-
 fn try_ask<T: FromRedisValue>(connection: &mut Connection, words: &[&str]) -> RedisResult<T> {
     redis::cmd(words[0]).arg(&words[1..]).query(connection)
-}
-
-fn path(path: &Path) -> &str {
-    path.to_str().unwrap()
 }

@@ -2,7 +2,7 @@ use std::{future::Future, time::Duration};
 
 use asset_arbiter::bots::{self, Config, Length, Report};
 
-use crate::nodes::Node;
+use crate::{nodes::Node, support::one_race};
 
 pub(crate) const PLAYERS: usize = 600;
 
@@ -34,12 +34,9 @@ impl Race {
             players: PLAYERS,
             assets: self.assets,
             units: self.units,
-            seed: 1,
             length: self.length,
             rate: self.rate,
-            reconnect_chaos: 0.0,
-            admin_key: None,
-            progress: false,
+            ..one_race(&[])
         };
         let (report, happened) = tokio::join!(bots::run(config), happening);
         let report = report.unwrap();

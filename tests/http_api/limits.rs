@@ -87,11 +87,7 @@ async fn beyond_max_connections_the_answer_is_full() {
         assert_eq!(server.get(path).await.status, 200, "{path}");
     }
     drop(first);
-    let started = Instant::now();
-    while server.get("/readyz").await.status != 200 {
-        assert!(started.elapsed() < PATIENCE, "the seat is never free again");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    server.gets_ready().await;
 }
 
 #[tokio::test]
@@ -154,11 +150,7 @@ async fn an_answer_nobody_reads_is_given_up() {
     let one = size_of_the_answer(&mut deaf).await;
     let flood = PAGE.repeat(2000);
     let _ = timeout(Duration::from_secs(5), deaf.write_all(flood.as_bytes())).await;
-    let started = Instant::now();
-    while server.get("/readyz").await.status != 200 {
-        assert!(started.elapsed() < PATIENCE, "it keeps its seat for ever");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    server.gets_ready().await;
     let mut taken = Vec::new();
     let _ = timeout(PATIENCE, deaf.read_to_end(&mut taken)).await.expect("it was cut");
     assert!(taken.len() < 2000 * one, "all {} bytes were kept for it", taken.len());

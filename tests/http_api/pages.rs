@@ -1,20 +1,14 @@
 //! Health, metrics and the files of the page.
 
-use std::time::{Duration, Instant};
-
 use serde_json::json;
 
-use crate::{server::Server, support::PATIENCE};
+use crate::server::Server;
 
 #[tokio::test]
 async fn a_server_whose_store_answers_is_ready() {
     let server = Server::start().await;
     assert_eq!(server.get("/healthz").await.json(), json!({"status": "ok"}));
-    let started = Instant::now();
-    while server.get("/readyz").await.status != 200 {
-        assert!(started.elapsed() < PATIENCE, "it never gets ready");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    server.gets_ready().await;
     assert_eq!(server.get("/readyz").await.json(), json!({"status": "ready"}));
 }
 

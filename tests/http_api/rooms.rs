@@ -1,4 +1,4 @@
-//! Rooms that are only asked about take no place, and large ones are shown whole.
+//! A full store says so, and large rooms are shown whole.
 
 use std::sync::Arc;
 
@@ -8,20 +8,6 @@ use asset_arbiter::{
 };
 
 use crate::server::Server;
-
-#[tokio::test]
-async fn selects_of_unknown_assets_keep_nobody_out() {
-    let server = Server::configured(|config| config.max_rooms = 2).await;
-    for n in 0..50 {
-        let path = format!("/v1/rooms/room-{n}/assets/x/select");
-        let answer = server.call("POST", &path, r#"{"player":"ann"}"#).await;
-        assert_eq!(answer.error(), (404, "unknown_asset".to_owned()));
-    }
-    for n in 0..10 {
-        let answer = server.call("PUT", &format!("/v1/rooms/new-{n}/assets/x"), r#"{"units":1}"#).await;
-        assert_eq!(answer.status, 201, "{}", answer.body);
-    }
-}
 
 #[tokio::test]
 async fn a_store_that_is_full_says_which_flag_to_raise() {

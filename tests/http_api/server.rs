@@ -10,7 +10,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::support::{self, Setup, soon};
+use crate::support::{self, Setup, eventually, soon};
 
 pub(crate) struct Server(support::Server);
 
@@ -74,6 +74,11 @@ impl Server {
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.call("GET", path, "").await
+    }
+
+    /// Waits until it is ready, and has a place for whoever asks.
+    pub(crate) async fn gets_ready(&self) {
+        eventually(200, || async { self.get("/readyz").await.status }).await;
     }
 
     pub(crate) async fn call(&self, method: &str, path: &str, body: &str) -> Answer {

@@ -2,12 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { withClock } from './helpers/clock.mjs';
+import { cut, pong, types, withClock } from './helpers/clock.mjs';
 import { withPage } from './helpers/page.mjs';
 
-const cut = { code: 1006, reason: '' };
-const types = ({ sent }) => sent.map(({ type }) => type);
-const pong = (socket) => socket.hear({ type: 'pong', request_id: socket.sent.at(-1).request_id, server_time: 0 });
 /** A welcomed room on a page. */
 const onPage = (body) => withPage((page) => withClock((all) => {
   all.sockets[0].welcome();

@@ -14,12 +14,6 @@ const retryAfter = (connections) => [250, 750 + connections / 2];
 /** What the library adds of its own. */
 const CLIENT_JITTER_MS = 100;
 
-/** Who holds an asset, as the store says through a node. */
-async function holders(node, asset) {
-  const page = await node.http('GET', `/v1/rooms/r/assets/${asset}/holders`);
-  return page.holders.map(({ player }) => player);
-}
-
 /** A WebSocket class that notes which nodes answer selects. */
 function noting(answers) {
   const Socket = runtime.WebSocket ?? globalThis.WebSocket;
@@ -59,7 +53,7 @@ for (const [fate, taken] of [['took effect', true], ['was never read', false]]) 
       await dying.pause();
     }
     const result = ada.select('coin');
-    if (taken) await eventually(async () => (await holders(other, 'coin')).includes('ada'), 'the select to take effect');
+    if (taken) await eventually(async () => (await other.holders('r', 'coin')).includes('ada'), 'the select to take effect');
     assert.deepEqual(answers, []);
     dying.kill();
 
@@ -70,7 +64,7 @@ for (const [fate, taken] of [['took effect', true], ['was never read', false]]) 
     await Promise.all([ada.ping(), bob.ping()]);
     assert.deepEqual(answers, [String(other.port)]);
     assert.deepEqual(told(), [['ada', 1]]);
-    assert.deepEqual(await holders(other, 'coin'), ['ada']);
+    assert.deepEqual(await other.holders('r', 'coin'), ['ada']);
     assert.equal((await bob.select('coin')).granted, false);
   });
 }
@@ -111,6 +105,6 @@ test('a node that drains in mid-race: its players move to the other, each in its
     const asked = answers.filter(({ length }) => length > n).length;
     const winners = rooms.filter((_, at) => answers[at][n]).map(({ player }) => player);
     assert.equal(winners.length, Math.min(2, asked), prize(n));
-    assert.deepEqual((await holders(other, prize(n))).toSorted(), winners.toSorted(), prize(n));
+    assert.deepEqual((await other.holders('r', prize(n))).toSorted(), winners.toSorted(), prize(n));
   }
 });

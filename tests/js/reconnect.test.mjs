@@ -3,21 +3,19 @@ import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { ArbiterError, join } from './helpers/library.mjs';
-import { asset, granted, startPeer } from './helpers/peer.mjs';
+import { asset, granted, joined, startPeer } from './helpers/peer.mjs';
 import { next, reaches } from './helpers/wait.mjs';
 
 const lobby = { room: 'lobby', player: 'ada' };
 const state = { assets: [asset('sword')] };
+const jitter = { random: Math.random };
 
 /** Longer than every delay of a first reconnect; only ever used to see that nothing happens. */
 const LONGER_THAN_A_FIRST_RETRY_MS = 400;
 
 for (const [code, reason] of [[4001, 'unauthorized'], [4003, 'forbidden'], [4004, 'room_removed'], [4077, 'closed']]) {
   test(`after ${code} a room stays closed and says why`, async (t) => {
-    const peer = await startPeer(t);
-    const room = join(t, peer.url, lobby);
-    const session = await peer.welcome(state);
-    await room.ready;
+    const { peer, room, session } = await joined(t, state, jitter);
     const waiting = room.select('sword');
     await session.next('select_asset');
     const closed = next(room, 'state');
@@ -42,10 +40,7 @@ test('refused before the first welcome, ready rejects', async (t) => {
 
 for (const code of [4100, 4113, 4199]) {
   test(`after ${code} a room comes back when it was told to, not before`, async (t) => {
-    const peer = await startPeer(t);
-    const room = join(t, peer.url, lobby);
-    const session = await peer.welcome(state);
-    await room.ready;
+    const { peer, room, session } = await joined(t, state, jitter);
     const down = next(room, 'state');
     session.close(code, 350);
     const { state: now, code: told, retryInMs } = await down;
@@ -59,10 +54,7 @@ for (const code of [4100, 4113, 4199]) {
 
 for (const [name, drop] of [['4200', (s) => s.close(4200)], ['a cut (1006)', (s) => s.cut()]]) {
   test(`after ${name} a room is back at once and resumes after the last frame seen`, async (t) => {
-    const peer = await startPeer(t);
-    const room = join(t, peer.url, lobby);
-    const session = await peer.welcome(state);
-    await room.ready;
+    const { peer, room, session } = await joined(t, state, jitter);
     session.send(granted(11, 'sword', 'bob'));
     await session.caughtUp(room);
     const down = next(room, 'state');
@@ -77,10 +69,7 @@ for (const [name, drop] of [['4200', (s) => s.close(4200)], ['a cut (1006)', (s)
 }
 
 test('a second drop in the middle of the missed frames resumes after the last one that came', async (t) => {
-  const peer = await startPeer(t);
-  const room = join(t, peer.url, { ...lobby, random: () => 0 });
-  const session = await peer.welcome({ assets: [asset('sword', { units: 9 })] });
-  await room.ready;
+  const { peer, room, session } = await joined(t, { assets: [asset('sword', { units: 9 })] });
   session.cut();
   const second = await peer.welcome({ recovered: true, offset: 14 });
   assert.equal(second.query.offset, '10');
@@ -90,26 +79,17 @@ test('a second drop in the middle of the missed frames resumes after the last on
   assert.equal((await peer.next()).query.offset, '11');
 });
 
-test('every other close backs off, also the first time', async (t) => {
-  const peer = await startPeer(t);
-  const room = join(t, peer.url, { ...lobby, random: () => 0 });
-  const session = await peer.welcome(state);
-  await room.ready;
-  const down = next(room, 'state');
-  session.closeBare(1011);
-  assert.deepEqual(await down, { state: 'reconnecting', code: 1011, reason: '', retryInMs: 125 });
-  await peer.next();
-});
-
-test('a close that says "later" without saying when backs off', async (t) => {
-  const peer = await startPeer(t);
-  const room = join(t, peer.url, { ...lobby, random: () => 0 });
-  const session = await peer.welcome(state);
-  await room.ready;
-  const down = next(room, 'state');
-  session.closeBare(4129);
-  assert.deepEqual(await down, { state: 'reconnecting', code: 4129, reason: 'too_fast', retryInMs: 125 });
-});
+for (const [name, code, reason] of [
+  ['every other close', 1011, ''], ['a close that says "later" without saying when', 4129, 'too_fast'],
+]) {
+  test(`${name} backs off, also the first time`, async (t) => {
+    const { peer, room, session } = await joined(t, state);
+    const down = next(room, 'state');
+    session.closeBare(code);
+    assert.deepEqual(await down, { state: 'reconnecting', code, reason, retryInMs: 125 });
+    await peer.next();
+  });
+}
 
 test('of several nodes the next is tried when one cannot be reached or drains', async (t) => {
   const [drained, other] = [await startPeer(t), await startPeer(t)];

@@ -79,8 +79,7 @@ test('a select whose reply was lost is answered once, after the reconnect', asyn
   await settles(ada, () => log.length > 0, 'the grant');
   await ada.ping();
   assert.deepEqual(log.map(([, { player, mine }]) => [player, mine]), [['ada', true]]);
-  const { holders } = await server.http('GET', '/v1/rooms/r/assets/coin/holders');
-  assert.deepEqual(holders.map(({ player }) => player), ['ada']);
+  assert.deepEqual(await server.holders('r', 'coin'), ['ada']);
 });
 
 test('a release whose reply was lost has released, once', async (t) => {

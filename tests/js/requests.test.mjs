@@ -92,14 +92,6 @@ test('a repeated release that is not held has been released; one that was never 
   assert.deepEqual(await repeated, { asset: 'sword', released: true, remaining: 3, revision: 0 });
 });
 
-test('an unknown outcome is asked again until it is known', async (t) => {
-  const { room, session } = await joined(t);
-  const result = room.select('sword');
-  for (let time = 0; time < 2; time += 1) refuse(session, await session.next('select_asset'), 'outcome_unknown', true);
-  await session.answerSelect({ already_held: true });
-  assert.equal((await result).granted, true);
-});
-
 test('a request beyond 1024 waiting ones is refused, and the others are not harmed', async (t) => {
   const peer = await startPeer(t);
   const room = join(t, peer.url, { room: 'lobby', player: 'ada' });

@@ -85,19 +85,6 @@ test('one connection may ask for 300 assets at once', async (t) => {
   assert.equal(ada.held.size, 300);
 });
 
-test('who comes and goes is told', async (t) => {
-  const server = await startServer(t);
-  const [ada] = await players(t, server.url, 'r', ['ada']);
-  const came = next(ada, 'players', ({ joined }) => joined === 'bob');
-  const [bob] = await players(t, server.url, 'r', ['bob']);
-  assert.equal((await came).count, 2);
-  assert.deepEqual(ada.players.names.toSorted(), ['ada', 'bob']);
-  assert.deepEqual(bob.players.names.toSorted(), ['ada', 'bob']);
-  const went = next(ada, 'players', ({ left }) => left === 'bob');
-  bob.leave();
-  assert.deepEqual([(await went).count, (await went).names], [1, ['ada']]);
-});
-
 test('a sync brings the whole state, a ping the way and the clock', async (t) => {
   const server = await startServer(t);
   await server.create('r', 'sword', 1);
@@ -173,14 +160,3 @@ for (const [how, stop, code] of [
     for (const answers of await Promise.all(races)) assert.ok(answers.length > 0);
   });
 }
-
-test('who is here is named again when a large room has become small', async (t) => {
-  const server = await startServer(t, ['--presence-limit', '2']);
-  const [ada, bob, cyd] = await players(t, server.url, 'r', ['ada', 'bob', 'cyd']);
-  await settles(ada, () => ada.players.count === 3, 'the count of a large room');
-  assert.deepEqual(ada.players.names, []);
-  cyd.leave();
-  await settles(ada, () => ada.players.names.length === 2, 'the names');
-  assert.deepEqual(ada.players, { count: 2, names: ['ada', 'bob'] });
-  assert.equal(bob.state, 'connected');
-});

@@ -2,15 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { withClock } from './helpers/clock.mjs';
+import { cut, pong, types, withClock } from './helpers/clock.mjs';
 
 const HOUR = 3_600_000;
-const cut = { code: 1006, reason: '' };
-const types = ({ sent }) => sent.map(({ type }) => type);
-const answer = (socket, n) => {
-  const { request_id } = socket.sent.at(n);
-  socket.hear({ type: 'pong', request_id, server_time: 0 });
-};
 
 for (const [which, clocks] of [
   ['both clocks', { steady: true, wall: true }],
@@ -48,7 +42,7 @@ test('a connection that survives a sleep is kept', () => withClock(({ sockets, t
   sockets[0].welcome();
   sleep(HOUR);
   tick(1_000);
-  answer(sockets[0], -1);
+  pong(sockets[0]);
   tick(20_000);
   assert.deepEqual([sockets.length, states.length, types(sockets[0])], [1, 1, ['ping']]);
 }));

@@ -1,9 +1,6 @@
 //! What every store passes, unchanged; also behind faults made up and real. First of all, the server itself is one that
 //! compares and sets in one step.
 
-use std::sync::Arc;
-
-use asset_arbiter::store::faulty::Faults;
 use futures::future::join_all;
 use mongodb::{
     bson::{Document, doc},
@@ -11,14 +8,12 @@ use mongodb::{
 };
 
 use crate::{
-    conformance::{promise_under_faults, seeds},
-    engines::{mongodb::ferretdb, proxy::Proxy},
-    ground::address,
+    ground::{address, server, url_at},
     remote::{
         RACES, SEEDS,
         contract::keeps_the_contract,
         histories::{are_linearizable, schedules_keep_every_promise},
-        patient,
+        network,
         race::{holds_on, holds_on_two_nodes},
         store,
     },
@@ -27,8 +22,7 @@ use crate::{
 /// Else nothing here would prove anything.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_a_thousand_concurrent_compare_and_sets_none_is_lost() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     let documents = server.database().await.collection::<Document>("tried");
     documents.insert_one(doc! { "_id": "hot", "counter": { "revision": 0_i64 }, "holders": [] }).await.unwrap();
     let racer = async |racer: i64| {
@@ -64,50 +58,36 @@ async fn of_a_thousand_concurrent_compare_and_sets_none_is_lost() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ferretdb_keeps_the_contract() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     keeps_the_contract(&store(&server.url()).await, RACES).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn histories_of_ferretdb_are_linearizable() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     are_linearizable(&store(&server.url()).await, SEEDS).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn schedules_over_ferretdb_keep_every_promise() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     schedules_keep_every_promise(&store(&server.url()).await, SEEDS).await;
 }
 
-/// Every connection is cut, delayed and doubled now and then; the promise holds on both sides of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_promise_is_kept_over_a_rough_network() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
-    for seed in seeds(4) {
-        let proxy = Proxy::start(address(&server)).await;
-        let store = patient(&format!("mongodb://{}/game", proxy.address)).await;
-        proxy.be_rough(seed);
-        promise_under_faults(|| Arc::clone(&store), Faults::default(), seed..seed + 1).await;
-        assert!(proxy.met() > 0, "seed {seed} had no faults");
-        proxy.settled().await;
-    }
+    let Some(server) = server() else { return };
+    network::the_promise_is_kept_over_a_rough_network(address(&server), url_at, 4).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bots_race_and_the_promise_holds() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     holds_on(&server.url()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bots_race_on_two_nodes_and_the_promise_holds_over_both() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     holds_on_two_nodes(&server.url()).await;
 }

@@ -3,15 +3,13 @@
 use mongodb::bson::doc;
 
 use crate::{
-    engines::mongodb::ferretdb,
-    ground::documents,
+    ground::{documents, server},
     remote::emptied::{Made, is_noticed_and_nothing_is_given_away_twice},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_given_away_is_not_made_again_when_its_documents_are_deleted() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     let delete = async || {
         documents(&server).await.delete_many(doc! {}).await.unwrap();
     };
@@ -20,8 +18,7 @@ async fn what_was_given_away_is_not_made_again_when_its_documents_are_deleted() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_given_away_is_not_made_again_when_its_collection_is_dropped() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     let drop_all = async || documents(&server).await.drop().await.unwrap();
     is_noticed_and_nothing_is_given_away_twice(&server.url(), Made::BySelect, drop_all).await;
 }

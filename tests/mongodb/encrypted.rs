@@ -6,6 +6,7 @@ use crate::{
         mongodb::{Server, ferretdb},
         process,
     },
+    ground::server,
     remote::{
         encrypted::Certificate,
         opening::{ends_with, says},
@@ -50,7 +51,6 @@ async fn an_expired_certificate_is_said_and_ends_the_process() {
 /// What it says depends on what the server makes of a greeting that it does not know.
 #[tokio::test]
 async fn a_server_without_tls_is_said() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     says(&format!("{}?tls=true", server.url()), &format!("cannot connect to 127.0.0.1:{}", server.port)).await;
 }

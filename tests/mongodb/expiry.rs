@@ -8,8 +8,8 @@ use mongodb::bson::{DateTime, doc};
 
 use crate::{
     conformance::ground::{Ground, Node, asset, granted, players},
-    engines::mongodb::{Server, ferretdb},
-    ground::documents,
+    engines::mongodb::Server,
+    ground::{documents, server},
     remote::{expiry::the_url_goes_before_the_flag, store},
 };
 
@@ -23,8 +23,7 @@ async fn let_time_go_by(server: &Server, room: &RoomName) {
 /// The server's own sweep comes once a minute; until then what is over is not shown, and not brought back.
 #[tokio::test]
 async fn what_is_over_is_not_there_whether_it_was_swept_or_not() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     let ground = Ground::new(store(&format!("{}?ttl=1h", server.url())).await);
     let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
     ground.create(node.next(), &sword, 2).await;
@@ -44,8 +43,7 @@ async fn what_is_over_is_not_there_whether_it_was_swept_or_not() {
 /// Each change and each note that the room is in use puts it off.
 #[tokio::test]
 async fn a_room_that_is_used_stays() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     let store = store(&format!("{}?ttl=1h", server.url())).await;
     let (sword, node) = (asset("sword"), Node::new());
     let (kept, changed) = (Ground::new(store.clone()), Ground::new(store));
@@ -68,8 +66,7 @@ async fn a_room_that_is_used_stays() {
 /// It is the server that throws away what is over.
 #[tokio::test]
 async fn the_server_sweeps_by_itself_and_has_an_index_of_rooms() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     store(&server.url()).await;
     let indexes: Vec<_> = documents(&server).await.list_indexes().await.unwrap().try_collect().await.unwrap();
     let with = |key: &str| indexes.iter().find(|index| index.keys == doc! { key: 1 });

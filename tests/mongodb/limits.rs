@@ -5,15 +5,13 @@ use mongodb::bson::doc;
 
 use crate::{
     conformance::ground::{Ground, Node, asset, granted, player, players, refusal, room, team},
-    engines::mongodb::ferretdb,
-    ground::documents,
+    ground::{documents, server},
     remote::store,
 };
 
 #[tokio::test]
 async fn a_full_asset_fits_and_one_more_unit_does_not() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     let ground = Ground::new(store(&server.url()).await);
     let (sword, node, most) = (asset("sword"), Node::new(), ground.store.limits().units);
     assert_eq!(most, 10_000);
@@ -38,8 +36,7 @@ async fn a_full_asset_fits_and_one_more_unit_does_not() {
 /// Names are values, and never the names of fields.
 #[tokio::test]
 async fn names_with_dots_and_of_any_case_are_kept_apart() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     let store = store(&server.url()).await;
     let node = Node::new();
     for name in ["a.b", "a", "A.b", "..a", "a..", "holders.0", "__proto__", "_id", "-.:_"] {
@@ -57,8 +54,7 @@ async fn names_with_dots_and_of_any_case_are_kept_apart() {
 /// Whoever else writes to the collection: it is named, and nothing panics.
 #[tokio::test]
 async fn what_is_not_ours_is_named() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     let ground = Ground::new(store(&server.url()).await);
     let (sword, node, contenders) = (asset("sword"), Node::new(), players(["ann"]));
     ground.create(node.next(), &sword, 1).await;

@@ -4,8 +4,8 @@ use asset_arbiter::store::StoreErrorKind;
 
 use crate::{
     conformance::ground::{Ground, Node, asset},
-    engines::{mongodb::ferretdb, proxy::Fault},
-    ground::{WRITE, behind_proxy},
+    engines::proxy::Fault,
+    ground::{WRITE, behind_proxy, server},
     remote::{
         network::{
             Sides, a_black_hole_is_noticed, a_call_that_is_given_up_leaves_all_or_nothing,
@@ -20,23 +20,20 @@ const READ: &str = "readConcern";
 
 #[tokio::test]
 async fn what_the_network_repeats_takes_effect_once() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     repeats_take_effect_once(behind_proxy(&server).await).await;
 }
 
 #[tokio::test]
 async fn after_a_cut_the_same_call_finds_out() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     cuts_are_found_out(async || behind_proxy(&server).await, true).await;
 }
 
 /// A creation is an insert, and not an update.
 #[tokio::test]
 async fn a_creation_that_is_cut_or_repeated_is_made_once() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     for fault in [Fault::CutBefore, Fault::CutAfter, Fault::HalfReply, Fault::Twice] {
         let Sides { proxy, ground, truth, .. } = behind_proxy(&server).await;
         let (sword, call) = (asset("sword"), Node::new().next());
@@ -52,15 +49,13 @@ async fn a_creation_that_is_cut_or_repeated_is_made_once() {
 
 #[tokio::test]
 async fn a_read_is_made_again_after_a_cut() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     a_read_that_is_cut_is_made_again(async || behind_proxy(&server).await, READ).await;
 }
 
 #[tokio::test]
 async fn a_black_hole_is_noticed_in_time() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     for (words, kind) in [(READ, StoreErrorKind::Unavailable), (WRITE, StoreErrorKind::OutcomeUnknown)] {
         a_black_hole_is_noticed(behind_proxy(&server).await, words, kind).await;
     }
@@ -68,7 +63,6 @@ async fn a_black_hole_is_noticed_in_time() {
 
 #[tokio::test]
 async fn a_call_that_is_given_up_leaves_all_of_it_or_nothing() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     a_call_that_is_given_up_leaves_all_or_nothing(Ground::new(store(&server.url()).await)).await;
 }

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     conformance::ground::{Ground, Node, asset},
-    engines::mongodb::ferretdb,
+    ground::server,
     remote::{
         opening::{dropped_stores_leave_no_connection, ends_with, says, says_at_once, serves},
         operator::waits_for_a_name,
@@ -17,8 +17,7 @@ use crate::{
 
 #[tokio::test]
 async fn a_wrong_password_is_said_and_not_shown_and_ends_the_process() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     let user = doc! {
         "createUser": "game",
         "pwd": "r/i@g:h%t",
@@ -45,16 +44,14 @@ async fn an_address_where_nothing_is_is_said() {
 
 #[tokio::test]
 async fn a_server_that_is_in_no_such_replica_set_is_said() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     says(&format!("{}?replicaSet=rs0", server.url()), "is replicaSet= its set's name?").await;
 }
 
 /// As Amazon's and Atlas's consoles say it, as far as it goes without TLS.
 #[tokio::test]
 async fn what_the_consoles_say_works() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     for options in ["retryWrites=false&readPreference=primary", "retryWrites=true&w=majority&appName=game"] {
         let ground = Ground::new(store(&format!("{}?{options}", server.url())).await);
         ground.create(Node::new().next(), &asset("sword"), 1).await;
@@ -64,8 +61,7 @@ async fn what_the_consoles_say_works() {
 
 #[tokio::test]
 async fn a_store_that_is_dropped_leaves_no_connection() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     dropped_stores_leave_no_connection(&server.url(), async || connections(server.port)).await;
 }
 

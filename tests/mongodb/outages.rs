@@ -7,7 +7,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     conformance::ground::{Ground, Node, asset, granted, players, refusal},
-    engines::{eventually, mongodb::ferretdb},
+    engines::eventually,
+    ground::server,
     remote::{
         outages::{the_promise_holds_over_kills, the_promise_holds_over_stops},
         store,
@@ -16,8 +17,7 @@ use crate::{
 
 #[tokio::test]
 async fn the_promise_holds_when_the_server_is_killed_and_started_again() {
-    let Some(engine) = ferretdb() else { return };
-    let mut server = engine.start();
+    let Some(mut server) = server() else { return };
     let url = server.url();
     let kill = async |away: Duration| {
         server.process.kill();
@@ -29,15 +29,13 @@ async fn the_promise_holds_when_the_server_is_killed_and_started_again() {
 
 #[tokio::test]
 async fn the_promise_holds_while_the_server_is_stopped_now_and_then() {
-    let Some(engine) = ferretdb() else { return };
-    let server = engine.start();
+    let Some(server) = server() else { return };
     the_promise_holds_over_stops(&server.url(), &server.process).await;
 }
 
 #[tokio::test]
 async fn a_call_while_the_server_is_away_says_in_time_that_it_was_not_made() {
-    let Some(engine) = ferretdb() else { return };
-    let mut server = engine.start();
+    let Some(mut server) = server() else { return };
     let Ground { store, room } = &Ground::new(store(&server.url()).await);
     let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
     store.create(node.next(), room, &sword, 1).await.unwrap();

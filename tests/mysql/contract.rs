@@ -1,7 +1,7 @@
 //! What every store passes, unchanged, on each kind of server.
 
 use crate::{
-    engines::mysql,
+    ground::servers,
     remote::{
         RACES, SEEDS,
         contract::keeps_the_contract,
@@ -13,38 +13,35 @@ use crate::{
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mysql_keeps_the_contract() {
-    for engine in mysql::all() {
-        let server = engine.start().await;
+    for server in servers().await {
         keeps_the_contract(&store(&server.patient_url()).await, RACES).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn histories_of_mysql_are_linearizable() {
-    for engine in mysql::all() {
-        let server = engine.start().await;
-        are_linearizable(&store(&server.patient_url()).await, engine.share_of(SEEDS)).await;
+    for server in servers().await {
+        are_linearizable(&store(&server.patient_url()).await, server.share_of(SEEDS)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn schedules_over_mysql_keep_every_promise() {
-    for engine in mysql::all() {
-        let server = engine.start().await;
-        schedules_keep_every_promise(&store(&server.patient_url()).await, engine.share_of(SEEDS)).await;
+    for server in servers().await {
+        schedules_keep_every_promise(&store(&server.patient_url()).await, server.share_of(SEEDS)).await;
     }
 }
 
 #[tokio::test]
 async fn bots_race_and_the_promise_holds() {
-    for engine in mysql::all() {
-        holds_on(&engine.start().await.url()).await;
+    for server in servers().await {
+        holds_on(&server.url()).await;
     }
 }
 
 #[tokio::test]
 async fn bots_race_on_two_nodes_and_the_promise_holds_over_both() {
-    for engine in mysql::all() {
-        holds_on_two_nodes(&engine.start().await.url()).await;
+    for server in servers().await {
+        holds_on_two_nodes(&server.url()).await;
     }
 }

@@ -3,7 +3,8 @@
 use mysql_async::from_row;
 
 use crate::{
-    engines::mysql::{self, DATABASE, Server},
+    engines::mysql::{DATABASE, Server},
+    ground::servers,
     remote::emptied::{Made, is_noticed_and_nothing_is_given_away_twice},
 };
 
@@ -21,8 +22,7 @@ async fn empty(server: &Server, how: &str) {
 
 #[tokio::test]
 async fn what_was_given_away_is_not_made_again_when_its_rows_are_deleted() {
-    for engine in mysql::all() {
-        let server = engine.start().await;
+    for server in servers().await {
         let delete = async || empty(&server, "DELETE FROM").await;
         is_noticed_and_nothing_is_given_away_twice(&server.url(), Made::BySelect, delete).await;
     }
@@ -30,8 +30,7 @@ async fn what_was_given_away_is_not_made_again_when_its_rows_are_deleted() {
 
 #[tokio::test]
 async fn what_was_given_away_is_not_made_again_when_its_tables_are_truncated() {
-    for engine in mysql::all() {
-        let server = engine.start().await;
+    for server in servers().await {
         let truncate = async || empty(&server, "TRUNCATE TABLE").await;
         is_noticed_and_nothing_is_given_away_twice(&server.url(), Made::BySelect, truncate).await;
     }

@@ -10,6 +10,7 @@ use crate::{
         eventually,
         mysql::{self, DATABASE, Server},
     },
+    ground::servers,
     remote::{expiring, expiry::the_url_goes_before_the_flag},
 };
 
@@ -27,8 +28,7 @@ fn later(call: Call) -> Call {
 
 #[tokio::test]
 async fn a_room_nobody_uses_goes_whole_and_those_that_are_used_stay() {
-    for engine in mysql::all() {
-        let server = engine.start().await;
+    for server in servers().await {
         let store = expiring(&server.url(), TTL).await;
         let [unused, kept, changed, newest] = [(); 4].map(|()| Ground::new(Arc::clone(&store)));
         let (node, sword, contenders) = (Node::new(), asset("sword"), players(["ann", "bob"]));
@@ -41,7 +41,7 @@ async fn a_room_nobody_uses_goes_whole_and_those_that_are_used_stay() {
         newest.create(later(node.next()), &sword, 1).await;
         eventually("the unused room to go", async || unused.snapshot().await.is_empty().then_some(())).await;
         for used in [&kept, &changed] {
-            assert_eq!(used.holders(&sword).await.len(), 2, "{}", engine.name);
+            assert_eq!(used.holders(&sword).await.len(), 2, "{}", server.engine.name);
         }
         eventually("its holders to go", async || (rows(&server, "holders").await == 4).then_some(())).await;
         let left =
@@ -52,8 +52,7 @@ async fn a_room_nobody_uses_goes_whole_and_those_that_are_used_stay() {
 
 #[tokio::test]
 async fn holders_of_a_life_that_is_over_are_deleted_also_if_they_are_many() {
-    for engine in mysql::all() {
-        let server = engine.start().await;
+    for server in servers().await {
         let ground = Ground::new(expiring(&server.url(), TTL).await);
         let (node, [sword, shield], many) = (Node::new(), ["sword", "shield"].map(asset), 2 * HOLDERS_PAGE + 7);
         for asset in [&sword, &shield] {

@@ -5,6 +5,7 @@ use tokio::net::TcpListener;
 use crate::{
     conformance::ground::{Ground, Node, asset},
     engines::mysql,
+    ground::servers,
     remote::{
         opening::{dropped_stores_leave_no_connection, ends_with, says, says_at_once, serves},
         operator::{Operator, waits_for_a_name},
@@ -13,15 +14,15 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_wrong_password_is_said_and_not_shown() {
-    for engine in mysql::all() {
-        let server = engine.start().await;
+async fn a_wrong_password_is_said_and_not_shown_and_ends_the_process() {
+    for server in servers().await {
         server.ask("CREATE USER game IDENTIFIED BY 'r/i@g:h%t'").await;
         server
             .ask(&format!("GRANT SELECT, INSERT, UPDATE, DELETE, CREATE ON {}.* TO game", mysql::DATABASE))
             .await;
         let url = |login: &str| mysql::url(login, server.port);
         assert!(says(&url("game:hunter2"), "check the user and the password").await.is_hopeless());
+        ends_with(&url("game:hunter2"), "check the user and the password").await;
         assert!(says(&url("nobody"), "check the user and the password").await.is_hopeless());
         // These privileges are enough for everything.
         serves(&url("game:r%2Fi%40g%3Ah%25t")).await;
@@ -29,11 +30,11 @@ async fn a_wrong_password_is_said_and_not_shown() {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_said() {
-    for engine in mysql::all() {
-        let server = engine.start().await;
+async fn what_is_missing_is_said_and_ends_the_process() {
+    for server in servers().await {
         let elsewhere = server.url().replace(mysql::DATABASE, "elsewhere");
         assert!(says(&elsewhere, "CREATE DATABASE `elsewhere`").await.is_hopeless());
+        ends_with(&elsewhere, "CREATE DATABASE `elsewhere`").await;
         server.ask("CREATE USER reader").await;
         server.ask(&format!("GRANT SELECT ON {}.* TO reader", mysql::DATABASE)).await;
         assert!(says(&mysql::url("reader", server.port), "the user needs SELECT, INSERT").await.is_hopeless());
@@ -62,19 +63,8 @@ async fn a_server_that_is_set_to_read_only_and_a_right_that_is_taken_away_are_re
 }
 
 #[tokio::test]
-async fn a_wrong_password_and_a_missing_database_end_the_process() {
-    for engine in mysql::all() {
-        let server = engine.start().await;
-        server.ask("CREATE USER game IDENTIFIED BY 'right'").await;
-        ends_with(&mysql::url("game:hunter2", server.port), "check the user and the password").await;
-        ends_with(&server.url().replace(mysql::DATABASE, "elsewhere"), "CREATE DATABASE `elsewhere`").await;
-    }
-}
-
-#[tokio::test]
 async fn a_database_of_a_newer_schema_is_refused() {
-    for engine in mysql::all() {
-        let server = engine.start().await;
+    for server in servers().await {
         store(&server.url()).await;
         server.ask(&format!("INSERT INTO {}.asset_arbiter_schema VALUES (9)", mysql::DATABASE)).await;
         let said = says(&server.url(), "schema 9 of a newer asset-arbiter").await;
@@ -84,8 +74,7 @@ async fn a_database_of_a_newer_schema_is_refused() {
 
 #[tokio::test]
 async fn many_nodes_that_meet_an_empty_database_make_its_tables_once() {
-    for engine in mysql::all() {
-        let server = engine.start().await;
+    for server in servers().await {
         let url = server.url();
         let nodes = (0..8).map(|_| store(&url));
         let nodes = futures::future::join_all(nodes).await;
@@ -116,8 +105,7 @@ async fn an_address_where_nothing_is_is_said() {
 
 #[tokio::test]
 async fn a_store_that_is_dropped_leaves_no_connection() {
-    for engine in mysql::all() {
-        let server = engine.start().await;
+    for server in servers().await {
         let ours = "SELECT COUNT(*) FROM information_schema.processlist WHERE db = 'game'";
         dropped_stores_leave_no_connection(&server.url(), async || server.count(ours).await as usize).await;
     }

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 use crate::{
     conformance::ground::{Ground, Node, asset, granted, players, refusal},
     engines::{eventually, mysql},
+    ground::servers,
     remote::{
         AT_ONCE,
         outages::{the_promise_holds_over_kills, the_promise_holds_over_stops},
@@ -32,8 +33,7 @@ async fn the_promise_holds_when_mariadb_is_killed_and_started_again() {
 
 #[tokio::test]
 async fn the_promise_holds_while_the_server_is_stopped_now_and_then() {
-    for engine in mysql::all() {
-        let server = engine.start().await;
+    for server in servers().await {
         the_promise_holds_over_stops(&server.url(), &server.process).await;
     }
 }
@@ -80,8 +80,7 @@ async fn a_call_while_the_server_is_away_says_quickly_that_it_was_not_made() {
 async fn a_row_that_somebody_else_locks_is_not_waited_for_for_ever() {
     use mysql_async::prelude::Queryable;
 
-    for engine in mysql::all() {
-        let server = engine.start().await;
+    for server in servers().await {
         let ground = Ground::new(store(&server.url()).await);
         let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
         ground.create(node.next(), &sword, 1).await;

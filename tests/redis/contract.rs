@@ -2,10 +2,7 @@
 
 use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
-use asset_arbiter::{
-    model::Units,
-    store::{Store, faulty::Faults},
-};
+use asset_arbiter::{model::Units, store::Store};
 use futures::FutureExt;
 
 use crate::{
@@ -13,29 +10,19 @@ use crate::{
         flawed::{Flaw, Flawed},
         ground::{Ground, Node, already, asset, granted, players},
         likeness::answers_as_the_rules_do,
-        promise_under_faults, seeds, suite,
+        suite,
     },
-    engines::{cluster::Cluster, proxy::Proxy, redis},
-    ground::engines,
-    remote::{contract::keeps_the_contract, patient, store},
+    engines::{cluster::Cluster, redis},
+    ground::{FEW, engines, servers, share_of},
+    remote::{contract::keeps_the_contract, network, store},
 };
 
-/// Fault schedules of the promise: 1000 for each store, on Redis; fewer on its kin.
-const MANY: u64 = 1000;
-const FEW: u64 = 100;
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn redis_keeps_the_contract() {
-    let Some(engine) = redis::redis() else { return };
-    let server = engine.start();
-    keeps_the_contract(&store(&server.url()).await, MANY).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn valkey_keeps_the_contract() {
-    let Some(engine) = redis::valkey() else { return };
-    let server = engine.start();
-    keeps_the_contract(&store(&server.url()).await, FEW).await;
+async fn a_server_of_every_kind_keeps_the_contract() {
+    for engine in engines() {
+        let server = engine.start();
+        keeps_the_contract(&store(&server.url()).await, share_of(&engine)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -48,16 +35,14 @@ async fn a_cluster_keeps_the_contract() {
 /// Redis decides in a script, which cannot share the rules of the other stores.
 #[tokio::test]
 async fn the_scripts_answer_as_the_rules_do() {
-    for engine in engines() {
-        let server = engine.start();
+    for server in servers() {
         answers_as_the_rules_do(&store(&server.url()).await, 50).await;
     }
 }
 
 #[tokio::test]
 async fn a_difference_between_the_scripts_and_the_rules_is_found() {
-    for engine in engines() {
-        let server = engine.start();
+    for server in servers() {
         let scripts = store(&server.url()).await;
         for flaw in [Flaw::Oversells, Flaw::RevivesRemoved, Flaw::IgnoresConditions, Flaw::ReleasesAnything] {
             let planted: Arc<dyn Store> = Arc::new(Flawed::new(Arc::clone(&scripts), flaw));
@@ -69,8 +54,7 @@ async fn a_difference_between_the_scripts_and_the_rules_is_found() {
 
 #[tokio::test]
 async fn stores_of_different_prefixes_share_a_server_and_nothing_else() {
-    for engine in engines() {
-        let server = engine.start();
+    for server in servers() {
         let one = Ground::new(store(&format!("{}?prefix=one%3A", server.url())).await);
         let other = store(&format!("{}?prefix=", server.url())).await;
         let (sword, node) = (asset("sword"), Node::new());
@@ -90,8 +74,7 @@ async fn stores_of_different_prefixes_share_a_server_and_nothing_else() {
 /// Lua's numbers are doubles.
 #[tokio::test]
 async fn revisions_are_exact_up_to_2_to_the_53() {
-    for engine in engines() {
-        let server = engine.start();
+    for server in servers() {
         let ground = Ground::new(store(&server.url()).await);
         let (sword, node, [ann, bob]) = (asset("sword"), Node::new(), players(["ann", "bob"]));
         let (almost, most) = ((1 << 53) - 2_u64, u64::from(Units::MAX));
@@ -116,18 +99,11 @@ async fn with_replicas_to_wait_for_the_contract_is_kept() {
     suite(|| Arc::clone(&store)).await;
 }
 
-/// Every connection is cut, delayed and doubled now and then; the promise holds on both sides of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_promise_is_kept_over_a_rough_network() {
-    for engine in engines() {
-        let server = engine.start();
-        for seed in seeds(20) {
-            let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], server.port))).await;
-            let store = patient(&format!("redis://{}", proxy.address)).await;
-            proxy.be_rough(seed);
-            promise_under_faults(|| Arc::clone(&store), Faults::default(), seed..seed + 1).await;
-            assert!(proxy.met() > 0, "seed {seed} had no faults");
-            proxy.settled().await;
-        }
+    for server in servers() {
+        let target = SocketAddr::from(([127, 0, 0, 1], server.port));
+        network::the_promise_is_kept_over_a_rough_network(target, |address| format!("redis://{address}"), 20)
+            .await;
     }
 }

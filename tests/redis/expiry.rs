@@ -6,12 +6,12 @@ use tokio::time::sleep;
 
 use crate::{
     conformance::ground::{Ground, Node, asset, players},
-    engines::redis::{self, Server},
-    ground::engines,
+    engines::redis::Server,
+    ground::servers,
     remote::{
         expiring,
-        expiry::{FLAG, TTLS, an_unused_room_goes_whole_and_a_touched_one_stays},
-        store, store_with,
+        expiry::{an_unused_room_goes_whole_and_a_touched_one_stays, the_url_goes_before_the_flag},
+        store,
     },
     replicas::calls,
 };
@@ -24,20 +24,16 @@ fn left(server: &Server) -> Vec<i64> {
 
 #[tokio::test]
 async fn a_room_nobody_uses_goes_whole_and_one_that_is_kept_stays() {
-    for engine in engines() {
-        let server = engine.start();
-        an_unused_room_goes_whole_and_a_touched_one_stays(
-            &expiring(&server.url(), Duration::from_millis(800)).await,
-        )
-        .await;
+    for server in servers() {
+        let store = expiring(&server.url(), Duration::from_millis(800)).await;
+        an_unused_room_goes_whole_and_a_touched_one_stays(&store).await;
         assert_eq!(left(&server).len(), 4, "the keys of one room");
     }
 }
 
 #[tokio::test]
 async fn all_keys_of_a_room_expire_at_one_time_however_they_came_and_went() {
-    for engine in engines() {
-        let server = engine.start();
+    for server in servers() {
         let ground = Ground::new(expiring(&server.url(), Duration::from_secs(100)).await);
         let (node, sword, [ann]) = (Node::new(), asset("sword"), players(["ann"]));
         let whole = |when: &str| {
@@ -69,24 +65,12 @@ async fn all_keys_of_a_room_expire_at_one_time_however_they_came_and_went() {
 
 #[tokio::test]
 async fn what_the_url_says_goes_before_what_the_flag_says() {
-    let Some(engine) = redis::redis() else { return };
-    let server = engine.start();
-    for ((option, room_ttl), left_to_live) in
-        TTLS.into_iter().zip([99_000..=100_000, -1..=-1, 999_000..=1_000_000])
-    {
-        server.ask::<()>(&["FLUSHALL"]);
-        let store = store_with(&format!("{}?{option}", server.url()), FLAG).await;
-        assert_eq!(store.room_ttl(), room_ttl.map(Duration::from_secs), "{option}");
-        Ground::new(store).create(Node::new().next(), &asset("sword"), 1).await;
-        let left = left(&server);
-        assert!(!left.is_empty() && left.iter().all(|left| left_to_live.contains(left)), "{option}: {left:?}");
-    }
+    the_url_goes_before_the_flag("redis://127.0.0.1");
 }
 
 #[tokio::test]
 async fn a_time_to_live_that_is_changed_or_taken_back_holds_for_rooms_there_are() {
-    for engine in engines() {
-        let server = engine.start();
+    for server in servers() {
         let ground = Ground::new(expiring(&server.url(), Duration::from_secs(1000)).await);
         let (node, sword) = (Node::new(), asset("sword"));
         ground.create(node.next(), &sword, 1).await;

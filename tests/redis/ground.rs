@@ -11,6 +11,18 @@ pub(crate) fn engines() -> Vec<Engine> {
     redis::all()
 }
 
+/// Seeds of a race: 1000 for each store, on Redis; fewer on its kin, and where the wire is rough besides.
+pub(crate) const FEW: u64 = 100;
+
+pub(crate) fn share_of(engine: &Engine) -> u64 {
+    if engine.name == "redis" { 1000 } else { FEW }
+}
+
+/// A server of each.
+pub(crate) fn servers() -> impl Iterator<Item = Server> {
+    engines().into_iter().map(|engine| engine.start())
+}
+
 /// A store behind a proxy, and the same server past it. The server has all scripts, so that each call is one
 /// request.
 pub(crate) async fn behind_proxy(server: &Server) -> Sides {

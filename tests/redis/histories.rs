@@ -9,56 +9,32 @@ use futures::{StreamExt, stream};
 
 use crate::{
     conformance::seeds,
-    engines::{
-        proxy::Proxy,
-        redis::{self, Engine},
-    },
+    engines::{proxy::Proxy, redis},
+    ground::{FEW, engines, share_of},
     linearizability::{judged, plan::Pace, report, run::Through},
     remote::{
-        histories::{are_linearizable, schedules_keep_every_promise},
+        histories::{self, are_linearizable},
         patient, store,
     },
 };
 
-/// 1000 for each store, on Redis; fewer on its kin, and where the wire is rough besides.
-const MANY: u64 = 1000;
-const FEW: u64 = 100;
-
 /// As many at once as two cores have time for.
 const AT_ONCE: usize = 40;
 
-async fn histories_of(engine: Option<Engine>, count: u64) {
-    let Some(engine) = engine else { return };
-    let server = engine.start();
-    let shared = store(&server.url()).await;
-    are_linearizable(&shared, count).await;
-}
-
-async fn schedules_over(engine: Option<Engine>, count: u64) {
-    let Some(engine) = engine else { return };
-    let server = engine.start();
-    let shared = store(&server.url()).await;
-    schedules_keep_every_promise(&shared, count).await;
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn histories_are_linearizable() {
+    for engine in engines() {
+        let server = engine.start();
+        are_linearizable(&store(&server.url()).await, share_of(&engine)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn histories_of_redis_are_linearizable() {
-    histories_of(redis::redis(), MANY).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn histories_of_valkey_are_linearizable() {
-    histories_of(redis::valkey(), FEW).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn schedules_over_redis_keep_every_promise() {
-    schedules_over(redis::redis(), MANY).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn schedules_over_valkey_keep_every_promise() {
-    schedules_over(redis::valkey(), FEW).await;
+async fn schedules_keep_every_promise() {
+    for engine in engines() {
+        let server = engine.start();
+        histories::schedules_keep_every_promise(&store(&server.url()).await, share_of(&engine)).await;
+    }
 }
 
 /// Each has a wire of its own, which cuts, delays and repeats; nothing else goes wrong.

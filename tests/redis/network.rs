@@ -3,30 +3,27 @@
 use asset_arbiter::store::StoreErrorKind;
 
 use crate::{
-    ground::{behind_proxy, engines},
+    ground::{behind_proxy, servers},
     remote::network::{a_black_hole_is_noticed, cuts_are_found_out, repeats_take_effect_once},
 };
 
 #[tokio::test]
 async fn what_the_network_repeats_takes_effect_once() {
-    for engine in engines() {
-        let server = engine.start();
+    for server in servers() {
         repeats_take_effect_once(behind_proxy(&server).await).await;
     }
 }
 
 #[tokio::test]
 async fn after_a_cut_the_same_call_finds_out() {
-    for engine in engines() {
-        let server = engine.start();
+    for server in servers() {
         cuts_are_found_out(async || behind_proxy(&server).await, true).await;
     }
 }
 
 #[tokio::test]
 async fn a_black_hole_is_noticed_in_time() {
-    for engine in engines() {
-        let server = engine.start();
+    for server in servers() {
         a_black_hole_is_noticed(behind_proxy(&server).await, "EVALSHA", StoreErrorKind::OutcomeUnknown).await;
     }
 }

@@ -1,26 +1,21 @@
 //! What cannot work is said in one line, at once or as soon as it is known, and never with a password in it.
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{fs, sync::Arc};
 
 use asset_arbiter::store::open;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-};
+use tempfile::NamedTempFile;
+use tokio::net::TcpListener;
 use tracing::subscriber::{DefaultGuard, set_default};
 
 use crate::{
     engines::{eventually, redis},
-    ground::engines,
+    ground::{engines, servers},
     remote::{
         FOR_EVER,
-        opening::{ends_with, says, says_at_once},
+        opening::{dropped_stores_leave_no_connection, ends_with, says, says_at_once},
+        store,
     },
+    support::{WEB, other_server},
 };
 
 /// The binary does not go on with what cannot work, and says in one line what to do.
@@ -42,14 +37,13 @@ async fn what_can_never_work_ends_the_process() {
 #[tokio::test]
 async fn a_wrong_password_is_said_and_not_shown() {
     for engine in engines() {
-        let log = Log::default();
-        let _guard = log.here();
+        let (log, _guard) = log_file();
         let server = engine.start_with(&["--requirepass", "right"]);
         says(&format!("redis://:hunter2@127.0.0.1:{}", server.port), "WRONGPASS").await;
         says(&server.url(), "NOAUTH").await;
         let right = open(&format!("redis://:right@127.0.0.1:{}/3", server.port), FOR_EVER).unwrap();
         eventually("the right password to be taken", async || right.ping().await.ok()).await;
-        let logged = log.text();
+        let logged = fs::read_to_string(log.path()).unwrap();
         assert!(logged.contains("WRONGPASS") && !logged.contains("hunter2"), "{logged}");
     }
 }
@@ -65,7 +59,7 @@ async fn an_address_where_nothing_is_is_said() {
 
 #[tokio::test]
 async fn a_server_of_another_kind_is_said() {
-    let (web, mute) = (other_server(b"HTTP/1.1 400 Bad Request\r\n\r\n").await, other_server(b"").await);
+    let (web, mute) = (other_server(WEB).await, other_server(b"").await);
     says(&format!("redis://{web}"), "it is not a Redis server").await;
     says(&format!("redis://{mute}"), "no answer within").await;
     let Some(engine) = redis::redis() else { return };
@@ -79,23 +73,17 @@ async fn a_server_of_another_kind_is_said() {
 #[tokio::test]
 async fn a_server_that_may_forget_is_warned_of() {
     for engine in engines() {
-        let log = Log::default();
-        let _guard = log.here();
+        let (log, _guard) = log_file();
         let [careful, careless] =
             ["noeviction", "allkeys-lru"].map(|policy| engine.start_with(&["--maxmemory-policy", policy]));
-        let mut stores = Vec::new();
-        for server in [&careful, &careless] {
-            let store = open(&server.url(), FOR_EVER).unwrap();
-            eventually("the store to answer", async || store.ping().await.ok()).await;
-            stores.push(store);
-        }
+        let _stores = (store(&careful.url()).await, store(&careless.url()).await);
         let warnings = || {
-            let logged = log.text();
+            let logged = fs::read_to_string(log.path()).unwrap();
             let warned =
                 logged.lines().filter(|line| line.contains("WARN") && line.contains("maxmemory-policy"));
             warned.map(str::to_owned).collect::<Vec<_>>()
         };
-        assert!(matches!(&warnings()[..], [one] if one.contains("allkeys-lru")), "{}", log.text());
+        assert!(matches!(&warnings()[..], [one] if one.contains("allkeys-lru")), "{:?}", warnings());
         // What is changed later is seen after a reconnect, at the latest after a minute.
         careful.ask::<()>(&["CONFIG", "SET", "maxmemory-policy", "volatile-ttl"]);
         careful.ask::<()>(&["CLIENT", "KILL", "TYPE", "normal"]);
@@ -107,17 +95,9 @@ async fn a_server_that_may_forget_is_warned_of() {
 
 #[tokio::test]
 async fn a_store_that_is_dropped_leaves_no_connection() {
-    for engine in engines() {
-        let server = engine.start();
-        let clients = || server.info(&["INFO", "clients"], "connected_clients").unwrap();
-        let before = clients();
-        let stores: Vec<_> = [0; 5].into_iter().map(|_| open(&server.url(), FOR_EVER).unwrap()).collect();
-        for store in &stores {
-            eventually("the store to answer", async || store.ping().await.ok()).await;
-        }
-        assert_ne!(clients(), before);
-        drop(stores);
-        eventually("them to be gone", async || (clients() == before).then_some(())).await;
+    for server in servers() {
+        let clients = || server.info(&["INFO", "clients"], "connected_clients").unwrap().parse().unwrap();
+        dropped_stores_leave_no_connection(&server.url(), async || clients()).await;
     }
 }
 
@@ -134,46 +114,10 @@ fn a_bad_url_is_said_at_once_and_without_its_password() {
     }
 }
 
-/// A server that says something to everyone, or nothing.
-async fn other_server(greeting: &'static [u8]) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        let mut open = Vec::new();
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let _ = stream.write_all(greeting).await;
-            // A close with something unread in it would be a reset, which may overtake the greeting.
-            let _ = tokio::time::timeout(Duration::from_millis(50), stream.read(&mut [0; 4096])).await;
-            open.push(stream);
-        }
-    });
-    address
-}
-
-/// What is logged by this thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    /// Logs what this thread says from here on, until the guard is dropped.
-    fn here(&self) -> DefaultGuard {
-        let log = self.clone();
-        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::TRACE);
-        set_default(subscriber.with_writer(move || log.clone()).finish())
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// What this thread logs from here on goes to a file, until the guard is dropped.
+fn log_file() -> (NamedTempFile, DefaultGuard) {
+    let file = NamedTempFile::new().unwrap();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::TRACE);
+    let writer = Arc::new(file.reopen().unwrap());
+    (file, set_default(subscriber.with_writer(writer).finish()))
 }

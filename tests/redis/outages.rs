@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::{
     conformance::ground::{Ground, Node, asset, granted, players, refusal},
     engines::{eventually, redis::DURABLE},
-    ground::engines,
+    ground::{engines, servers},
     remote::{
         AT_ONCE,
         outages::{the_promise_holds_over_kills, the_promise_holds_over_stops},
@@ -19,8 +19,7 @@ use crate::{
 
 #[tokio::test]
 async fn the_promise_holds_while_the_server_is_stopped_now_and_then() {
-    for engine in engines() {
-        let server = engine.start();
+    for server in servers() {
         the_promise_holds_over_stops(&server.url(), &server.process).await;
     }
 }
@@ -41,8 +40,7 @@ async fn the_promise_holds_when_the_server_is_killed_and_started_again() {
 
 #[tokio::test]
 async fn scripts_that_the_server_forgot_are_brought_again() {
-    for engine in engines() {
-        let server = engine.start();
+    for server in servers() {
         let store = store(&server.url()).await;
         let trouble = async {
             for _ in 0..50 {
@@ -56,8 +54,7 @@ async fn scripts_that_the_server_forgot_are_brought_again() {
 
 #[tokio::test]
 async fn the_promise_holds_when_the_server_cuts_its_clients() {
-    for engine in engines() {
-        let server = engine.start();
+    for server in servers() {
         let store = patient(&server.url()).await;
         let trouble = async {
             for _ in 0..20 {

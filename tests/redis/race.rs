@@ -1,14 +1,8 @@
 //! The whole of it: the binary on real servers, its own bots against it, and masters that die in mid-race.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
-use asset_arbiter::{
-    model::{AssetState, ServerMessage},
-    store::Store,
-};
+use asset_arbiter::store::Store;
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
@@ -19,25 +13,19 @@ use crate::{
         eventually,
         redis::{self, Server},
     },
-    ground::engines,
+    ground::servers,
     remote::{
         race::{Bots, Judgement, REGRESSIONS, ROOM, holds_on, holds_over_a_bus},
         store,
     },
-    replicas::replica_follows,
-    support::{Client, Process, RoomView},
+    support::{Client, Process, RoomView, holders},
 };
 
 #[tokio::test]
-async fn the_promise_holds_on_redis() {
-    let Some(engine) = redis::redis() else { return };
-    holds_on(&engine.start().url()).await;
-}
-
-#[tokio::test]
-async fn the_promise_holds_on_valkey() {
-    let Some(engine) = redis::valkey() else { return };
-    holds_on(&engine.start().url()).await;
+async fn the_promise_holds_on_a_server_of_every_kind() {
+    for server in servers() {
+        holds_on(&server.url()).await;
+    }
 }
 
 #[tokio::test]
@@ -48,8 +36,7 @@ async fn the_promise_holds_on_a_cluster() {
 
 #[tokio::test]
 async fn the_promise_holds_on_two_nodes_that_hear_each_other() {
-    for engine in engines() {
-        let server = engine.start();
+    for server in servers() {
         holds_over_a_bus(&server.url(), &server.url()).await;
     }
     let Some(engine) = redis::redis() else { return };
@@ -137,7 +124,7 @@ impl Race {
         let [players, assets, units, rate] = numbers.each_ref().map(String::as_str);
         let bots = ["--players", players, "--assets", assets, "--units", units, "--rate", rate];
         let dying = cluster.master_of(ROOM);
-        replica_follows(&cluster.masters[dying], ROOM).await;
+        cluster.masters[dying].is_followed(ROOM).await;
         let bots = Bots::start(std::slice::from_ref(&node), &bots);
         let race = Self { cluster, dying, truth, node, onlookers, bots };
         race.grants(100).await;
@@ -168,7 +155,7 @@ impl Race {
 
     /// It has what was written so far, and from now on it gets no more but what is in its socket already.
     async fn cut_off_the_replica(&mut self) {
-        replica_follows(self.master(), ROOM).await;
+        self.master().is_followed(ROOM).await;
         self.replica().process.pause();
         self.master().ask::<()>(&["CLIENT", "KILL", "TYPE", "replica"]);
     }
@@ -200,15 +187,15 @@ fn more_than_lost_writes(verdict: &Judgement) -> BTreeSet<&str> {
 }
 
 /// Clients that only look on, from before the race to its end.
-struct Onlookers(Vec<(Arc<Mutex<Known>>, JoinHandle<()>)>);
+struct Onlookers(Vec<(Arc<Mutex<RoomView>>, JoinHandle<()>)>);
 
 impl Onlookers {
     async fn join(node: &Process) -> Self {
         let mut onlookers = Vec::new();
         for _ in 0..3 {
             let client = Client::join(node.address, &format!("{ROOM}/ws")).await;
-            let known = Arc::new(Mutex::new(Known::new(&client)));
-            onlookers.push((Arc::clone(&known), tokio::spawn(look_on(client, known))));
+            let view = Arc::new(Mutex::new(RoomView::new(&client.welcome)));
+            onlookers.push((Arc::clone(&view), tokio::spawn(look_on(client, view))));
         }
         Self(onlookers)
     }
@@ -217,8 +204,8 @@ impl Onlookers {
     async fn agree_with(&self, truth: &Arc<dyn Store>) {
         let agreed = async || {
             let stored = truth.snapshot(&room(ROOM)).await.ok()?;
-            let agree = |known: &Mutex<Known>| known.lock().holders == holders(&stored);
-            self.0.iter().all(|(known, _)| agree(known)).then_some(())
+            let stored = holders(&stored);
+            self.0.iter().all(|(view, _)| view.lock().holders == stored).then_some(())
         };
         eventually("every client to know what the store has", agreed).await;
         assert!(self.0.iter().all(|(_, task)| !task.is_finished()), "nobody saw a rule broken");
@@ -231,47 +218,9 @@ impl Drop for Onlookers {
     }
 }
 
-async fn look_on(mut client: Client, known: Arc<Mutex<Known>>) {
+async fn look_on(mut client: Client, view: Arc<Mutex<RoomView>>) {
     loop {
         let message = client.hear().await;
-        known.lock().follow(message);
+        view.lock().follow(&message);
     }
-}
-
-type Holders = BTreeMap<String, BTreeSet<String>>;
-
-/// A room as a client knows it, and who holds what in it.
-struct Known {
-    view: RoomView,
-    holders: Holders,
-}
-
-impl Known {
-    fn new(client: &Client) -> Self {
-        Self { view: RoomView::new(&client.welcome), holders: Holders::new() }
-    }
-
-    fn follow(&mut self, message: ServerMessage) {
-        self.view.follow(&message);
-        match message {
-            ServerMessage::Snapshot { assets, part, .. } => {
-                if part == 1 {
-                    self.holders.clear();
-                }
-                self.holders.extend(holders(&assets));
-            }
-            ServerMessage::AssetChanged { asset, .. } => {
-                self.holders.entry(asset.to_string()).or_default();
-            }
-            ServerMessage::AssetGranted { asset, player, .. } => {
-                self.holders.entry(asset.to_string()).or_default().insert(player.to_string());
-            }
-            _ => {}
-        }
-    }
-}
-
-fn holders(assets: &[AssetState]) -> Holders {
-    let holders = |state: &AssetState| state.holders.iter().map(|grant| grant.player.to_string()).collect();
-    assets.iter().map(|state| (state.asset.to_string(), holders(state))).collect()
 }

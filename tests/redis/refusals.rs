@@ -4,31 +4,33 @@ use asset_arbiter::store::{StoreErrorCause, open};
 
 use crate::{
     engines::{eventually, redis},
-    ground::engines,
+    ground::{engines, servers},
     remote::{
         FOR_EVER,
         opening::ends_with,
         operator::{Operator, waits_for_a_name},
     },
-    replicas::pair,
 };
 
 #[tokio::test]
-async fn a_server_without_memory_is_reported() {
-    for engine in engines() {
-        let server = engine.start();
-        let operator = Operator::of(&server.url()).await;
-        server.ask::<()>(&["CONFIG", "SET", "maxmemory", "1"]);
-        operator.sees("out_of_memory", "OOM command not allowed").await;
-        server.ask::<()>(&["CONFIG", "SET", "maxmemory", "0"]);
-        operator.recovers().await;
+async fn a_server_without_memory_or_with_too_few_replicas_is_reported() {
+    for (setting, cause, words) in [
+        ("maxmemory", "out_of_memory", "OOM command not allowed"),
+        ("min-replicas-to-write", "not_replicated", "NOREPLICAS"),
+    ] {
+        for server in servers() {
+            let operator = Operator::of(&server.url()).await;
+            server.ask::<()>(&["CONFIG", "SET", setting, "1"]);
+            operator.sees(cause, words).await;
+            server.ask::<()>(&["CONFIG", "SET", setting, "0"]);
+            operator.recovers().await;
+        }
     }
 }
 
 #[tokio::test]
 async fn a_user_that_may_not_run_scripts_is_reported_and_at_the_start_it_ends_the_process() {
-    for engine in engines() {
-        let server = engine.start();
+    for server in servers() {
         let rights = ["+@all", "-@scripting", "+@scripting"];
         let user = ["ACL", "SETUSER", "app", "on", ">hunter2", "~asset-arbiter:*", "&*"];
         let may = |right| server.ask::<()>(&[&user[..], &[right]].concat());
@@ -46,8 +48,7 @@ async fn a_user_that_may_not_run_scripts_is_reported_and_at_the_start_it_ends_th
 /// Such as the docs ask for, and no more.
 #[tokio::test]
 async fn the_least_rights_are_enough_for_a_probe() {
-    for engine in engines() {
-        let server = engine.start();
+    for server in servers() {
         let rights = "+@scripting +@read +@write +ping +@connection";
         let user = ["ACL", "SETUSER", "app", "on", ">pw", "resetkeys", "~asset-arbiter:*", "resetchannels"];
         server.ask::<()>(&user.into_iter().chain(rights.split(' ')).collect::<Vec<_>>());
@@ -74,7 +75,7 @@ async fn a_server_without_scripts_ends_the_process() {
 #[tokio::test]
 async fn a_primary_that_became_a_replica_is_reported() {
     for engine in engines() {
-        let (primary, other) = pair(&engine).await;
+        let (primary, other) = engine.start_pair().await;
         let operator = Operator::of(&primary.url()).await;
         other.ask::<()>(&["REPLICAOF", "NO", "ONE"]);
         primary.ask::<()>(&["REPLICAOF", "127.0.0.1", &other.port.to_string()]);
@@ -103,17 +104,6 @@ async fn a_server_that_cannot_save_is_reported() {
 
 fn redis_save(connection: &mut ::redis::Connection) -> Option<()> {
     ::redis::cmd("SAVE").exec(connection).ok()
-}
-
-#[tokio::test]
-async fn a_server_with_too_few_replicas_is_reported() {
-    let Some(engine) = redis::redis() else { return };
-    let server = engine.start();
-    let operator = Operator::of(&server.url()).await;
-    server.ask::<()>(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
-    operator.sees("not_replicated", "NOREPLICAS").await;
-    server.ask::<()>(&["CONFIG", "SET", "min-replicas-to-write", "0"]);
-    operator.recovers().await;
 }
 
 /// A balancer that took out every node for what all of them have would help nobody.

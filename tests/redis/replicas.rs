@@ -8,42 +8,15 @@ use tokio::time::Instant;
 
 use crate::{
     conformance::ground::{Ground, Node, already, asset, granted, player, players, refusal, team},
-    engines::{
-        eventually,
-        redis::{Engine, IN_MEMORY, Server},
-    },
+    engines::{eventually, redis::Server},
     ground::engines,
     remote::{FOR_EVER, opening::says_as, store},
 };
 
-/// A primary and its replica, which is up.
-pub(crate) async fn pair(engine: &Engine) -> (Server, Server) {
-    let primary = engine.start_with(&[&IN_MEMORY[..], &["--repl-diskless-sync-delay", "0"]].concat());
-    let port = primary.port.to_string();
-    let replica = engine.start_with(&[&IN_MEMORY[..], &["--replicaof", "127.0.0.1", &port]].concat());
-    replica.wait_for(&["INFO", "replication"], "master_link_status", "up").await;
-    replica_follows(&primary, "x").await;
-    (primary, replica)
-}
-
-/// Waits until a replica has what its primary wrote so far; that it takes itself for connected is not enough, nor
-/// that it acknowledges nothing. The key is one of the primary's own, and unused.
-pub(crate) async fn replica_follows(primary: &Server, key: &str) {
-    let acknowledges = async || {
-        let mut connection = primary.try_connect()?;
-        // A cluster that has just come together may still refuse now and then.
-        redis::cmd("SET").arg(key).arg("").exec(&mut connection).ok()?;
-        redis::cmd("DEL").arg(key).exec(&mut connection).ok()?;
-        let acknowledged: u64 = redis::cmd("WAIT").arg(1).arg(100).query(&mut connection).ok()?;
-        (acknowledged == 1).then_some(())
-    };
-    eventually("the replica to acknowledge", acknowledges).await;
-}
-
 #[tokio::test]
 async fn what_no_replica_has_is_not_known_to_last() {
     for engine in engines() {
-        let (primary, replica) = pair(&engine).await;
+        let (primary, replica) = engine.start_pair().await;
         let url = format!("{}?wait=1&wait_timeout_ms=150", primary.url());
         let Ground { store: first, room } = &Ground::new(store(&url).await);
         let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
@@ -74,7 +47,7 @@ async fn what_no_replica_has_is_not_known_to_last() {
 #[tokio::test]
 async fn calls_that_wait_for_replicas_go_together() {
     for engine in engines() {
-        let (primary, _replica) = pair(&engine).await;
+        let (primary, _replica) = engine.start_pair().await;
         let ground = Ground::new(store(&format!("{}?wait=1", primary.url())).await);
         let (node, assets) = (Node::new(), (0..500).map(|n| asset(&format!("a{n}"))).collect::<Vec<_>>());
         let selects = assets.iter().map(|asset| async {
@@ -91,7 +64,7 @@ async fn calls_that_wait_for_replicas_go_together() {
 #[tokio::test]
 async fn a_wait_that_cannot_be_met_is_never_a_verdict() {
     for engine in engines() {
-        let (primary, _replica) = pair(&engine).await;
+        let (primary, _replica) = engine.start_pair().await;
         let url = format!("{}?wait=2&wait_timeout_ms=20", primary.url());
         // It would not take a change, so it says so when asked, too.
         says_as(StoreErrorKind::OutcomeUnknown, &url, "of 2 replicas acknowledged in time").await;

@@ -3,7 +3,7 @@
 
 use asset_arbiter::model::{AssetState, ErrorCode, ServerMessage};
 
-use crate::support::{Client, Process, ask, eventually};
+use crate::support::{Client, Process, call, eventually};
 
 /// How assets come to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,19 +72,13 @@ async fn answer(client: &mut Client, asset: &str) -> Result<bool, ErrorCode> {
     }
 }
 
-fn shown(message: &ServerMessage) -> Option<Vec<AssetState>> {
+pub fn shown(message: &ServerMessage) -> Option<Vec<AssetState>> {
     let ServerMessage::Snapshot { assets, .. } = message else { return None };
     Some(assets.clone())
 }
 
 /// The status of an operator's request about the room.
 async fn operate(node: &Process, method: &str, path: &str, body: &str) -> u16 {
-    let address = node.address;
-    let head = format!(
-        "{method} /v1/rooms/r{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let answer = ask(address, head).await;
+    let answer = call(node.address, method, &format!("/v1/rooms/r{path}"), body).await;
     answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{answer}"))
 }

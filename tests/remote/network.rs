@@ -6,16 +6,20 @@ use std::{
     net::SocketAddr,
     pin::pin,
     slice::from_ref,
+    sync::Arc,
     task::Poll,
     time::{Duration, Instant},
 };
 
-use asset_arbiter::store::{Result, StoreErrorKind, Verdict};
+use asset_arbiter::store::{Result, StoreErrorKind, Verdict, faulty::Faults};
 use tokio::time::sleep;
 
-use super::store;
+use super::{patient, store};
 use crate::{
-    conformance::ground::{Ground, Node, already, asset, granted, players, refusal},
+    conformance::{
+        ground::{Ground, Node, already, asset, granted, players, refusal},
+        promise_under_faults, seeds,
+    },
     engines::{
         eventually,
         proxy::{Fault, Proxy},
@@ -144,6 +148,23 @@ pub async fn cuts_are_found_out(sides: impl AsyncFn() -> Sides, whole: bool) {
         let arrived = Some(arrived).filter(|arrived| whole || !arrived);
         a_cut_is_found_out(&ground, &truth, |fault| proxy.next(write, fault), fault, arrived).await;
         assert_eq!(proxy.met(), 3, "{fault:?}");
+    }
+}
+
+/// Every connection is cut, delayed and doubled now and then; the promise holds on both sides of it. `url` is the store's URL
+/// at an address.
+pub async fn the_promise_is_kept_over_a_rough_network(
+    server: SocketAddr,
+    url: impl Fn(SocketAddr) -> String,
+    races: u64,
+) {
+    for seed in seeds(races) {
+        let proxy = Proxy::start(server).await;
+        let store = patient(&url(proxy.address)).await;
+        proxy.be_rough(seed);
+        promise_under_faults(|| Arc::clone(&store), Faults::default(), seed..seed + 1).await;
+        assert!(proxy.met() > 0, "seed {seed} had no faults");
+        proxy.settled().await;
     }
 }
 

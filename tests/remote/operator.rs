@@ -1,10 +1,8 @@
 use std::time::Duration;
 
-use tokio::process::Command;
-
 use crate::{
     engines::eventually,
-    support::{Process, metrics},
+    support::{Process, call, metrics},
 };
 
 /// The binary on a store, and what those who run it see.
@@ -24,17 +22,12 @@ impl Operator {
 
     /// A node that may wait for its store.
     pub async fn start(url: &str, env: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(Process::program());
-        command.envs(env.iter().copied());
-        Self(Process::launch(command, "127.0.0.1:0", &[&["--store", url], &FLAGS[..]].concat()).await)
+        Self(Process::start_with_env(&[&["--store", url], &FLAGS[..]].concat(), env).await)
     }
 
     /// Head and body of the answer.
     async fn ask(&self, method: &str, path: &str, body: &str) -> String {
-        let head = "Host: localhost\r\nConnection: close\r\nContent-Type: application/json";
-        let request =
-            format!("{method} {path} HTTP/1.1\r\n{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-        crate::support::ask(self.0.address, request).await
+        call(self.0.address, method, path, body).await
     }
 
     pub async fn is_ready(&self) {

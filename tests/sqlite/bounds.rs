@@ -1,6 +1,6 @@
 use std::{pin::Pin, sync::Arc, task::Poll, time::Instant};
 
-use asset_arbiter::store::{Result, StoreError, StoreErrorKind};
+use asset_arbiter::store::{Result, StoreErrorKind};
 use futures::{Future, future::join_all, poll};
 
 use crate::{
@@ -10,22 +10,25 @@ use crate::{
     temp_db::TempDb,
 };
 
-type Waiting<'a, T> = Vec<Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>>;
-
-/// Makes `count` calls at once: those that are refused at once, and those that wait.
-async fn at_once<'a, T>(
-    count: usize,
+/// Makes so many calls at once, of which `most` may wait: the others are refused at once, and whoever waits is answered.
+async fn at_most<'a, T>(
+    most: usize,
+    calls: usize,
     call: impl Fn() -> Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>,
-) -> (Vec<StoreError>, Waiting<'a, T>) {
+    meanwhile: impl FnOnce(),
+) {
     let (mut refused, mut waiting) = (Vec::new(), Vec::new());
-    for _ in 0..count {
+    for _ in 0..calls {
         let mut call = call();
         match poll!(&mut call) {
             Poll::Ready(answer) => refused.extend(answer.err()),
             Poll::Pending => waiting.push(call),
         }
     }
-    (refused, waiting)
+    meanwhile();
+    assert!((1..=calls - most).contains(&refused.len()), "{most} wait: {} were refused", refused.len());
+    assert!(refused.iter().all(|error| error.kind() == StoreErrorKind::Unavailable));
+    assert!(join_all(waiting).await.iter().all(Result::is_ok), "who waits is answered");
 }
 
 #[tokio::test]
@@ -37,11 +40,7 @@ async fn changes_wait_in_a_bounded_queue() {
     let neighbour = Neighbour::of(&db_file);
     neighbour.lock();
     let now = node.next().at;
-    let (refused, waiting) = at_once(33_000, || store.touch(&ground.room, now)).await;
-    neighbour.unlock();
-    assert!((1..=33_000 - 32_768).contains(&refused.len()), "32,768 wait: {} were refused", refused.len());
-    assert!(refused.iter().all(|error| error.kind() == StoreErrorKind::Unavailable));
-    assert!(join_all(waiting).await.iter().all(Result::is_ok), "who waits is answered");
+    at_most(32_768, 33_000, || store.touch(&ground.room, now), || neighbour.unlock()).await;
     assert_eq!(ground.select(node.next(), &sword, &players(["ann"])).await.verdicts, [granted(1)]);
 }
 
@@ -50,10 +49,7 @@ async fn reads_wait_in_a_bounded_queue() {
     let db_file = TempDb::quick();
     let store = db_file.open();
     let lobby = room("lobby");
-    let (refused, waiting) = at_once(9000, || store.revisions(&lobby)).await;
-    assert!((1..=9000 - 8192).contains(&refused.len()), "8,192 wait: {} were refused", refused.len());
-    assert!(refused.iter().all(|error| error.kind() == StoreErrorKind::Unavailable));
-    assert!(join_all(waiting).await.iter().all(Result::is_ok), "who waits is answered");
+    at_most(8192, 9000, || store.revisions(&lobby), || ()).await;
     store.ping().await.unwrap();
 }
 

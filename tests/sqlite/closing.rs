@@ -9,9 +9,8 @@ use rusqlite::Connection;
 
 use crate::{
     conformance::ground::{Ground, Node, asset, granted, player, players, refusal, room},
-    names::open_file,
     neighbour::Neighbour,
-    temp_db::TempDb,
+    temp_db::{TempDb, open_file},
 };
 
 const STOPS: usize = 100;
@@ -40,13 +39,6 @@ async fn ask_until_it_ends(ground: Ground, asset: AssetName, caller: usize) -> V
     told
 }
 
-fn left_of(db_file: &TempDb) -> Vec<String> {
-    let entries = fs::read_dir(db_file.file().parent().unwrap()).unwrap();
-    let mut left: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    left.sort();
-    left
-}
-
 /// Each leaves one file that has everything that was told, also when it is copied alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_stops_under_load_each_leave_one_file_with_everything() {
@@ -60,17 +52,13 @@ async fn a_hundred_stops_under_load_each_leave_one_file_with_everything() {
             .collect();
         tokio::time::sleep(Duration::from_millis(fastrand::u64(5..30))).await;
         ground.store.close().await.unwrap();
-        let told: Vec<_> = join_all(asks).await.into_iter().flat_map(Result::unwrap).collect();
-        assert_eq!(left_of(&db_file), ["game.db", "game.db.lock"], "stop {stop}");
+        let mut told: Vec<_> = join_all(asks).await.into_iter().flat_map(Result::unwrap).collect();
+        assert_eq!(db_file.left(), ["game.db", "game.db.lock"], "stop {stop}");
         let copy = TempDb::new();
         fs::copy(db_file.file(), copy.file()).unwrap();
         let copied = Ground { store: copy.open(), room: room("arena") };
-        let holders = match told.is_empty() {
-            true => Vec::new(),
-            false => copied.holders(&sword).await,
-        };
+        let holders = if told.is_empty() { Vec::new() } else { copied.holders(&sword).await };
         let held: Vec<_> = holders.into_iter().map(|grant| (grant.revision, grant.player)).collect();
-        let mut told = told;
         told.sort();
         assert!(held == told, "stop {stop}: told {}, held {}", told.len(), held.len());
         total += told.len();

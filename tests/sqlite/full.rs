@@ -1,12 +1,14 @@
-use std::{path::Path, process::Command, sync::Arc, time::Duration};
+use std::{process::Command, time::Duration};
 
-use asset_arbiter::store::{Options, Store, StoreErrorKind, Verdict, open};
+use asset_arbiter::store::{StoreErrorKind, Verdict};
 use rlimit::Resource;
+use tokio::time::timeout;
 
 use crate::{
     child::{child, file_of_child, this_binary},
     conformance::ground::{Ground, Node, asset, granted, player, refusal},
-    temp_db::TempDb,
+    support::eventually,
+    temp_db::{TempDb, open_file},
 };
 
 /// A disk that takes no more, in a process of its own: a limit on the size of its files, past which a write
@@ -31,7 +33,7 @@ fn a_full_disk_is_an_error_and_nothing_is_lost() {
 async fn fills_its_disk() {
     let Some(file) = file_of_child() else { return };
     let (node, sword) = (Node::new(), asset("sword"));
-    let ground = Ground::new(open_file(&file));
+    let ground = Ground::new(open_file(&file).unwrap());
     ground.create(node.next(), &sword, 1_000_000).await;
 
     let logged = std::fs::metadata(format!("{}-wal", file.display())).unwrap().len();
@@ -69,23 +71,14 @@ async fn fills_its_disk() {
     expect_all(&ground, told + 1).await;
     let room = ground.room.clone();
     drop(ground);
-    let ground = Ground { store: open_file(&file), room };
+    let ground = Ground { store: open_file(&file).unwrap(), room };
     expect_all(&ground, told + 1).await;
 }
 
 /// Also when nobody asks.
 pub(crate) async fn ready_again(ground: &Ground) {
-    for _ in 0..250 {
-        if ground.store.status().is_ok() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("{}", ground.store.status().unwrap_err());
-}
-
-fn open_file(file: &Path) -> Arc<dyn Store> {
-    open(&format!("sqlite:{}", file.display()), Options { room_ttl: None, max_assets: None }).unwrap()
+    let ready = timeout(Duration::from_secs(5), eventually(true, async || ground.store.status().is_ok())).await;
+    assert!(ready.is_ok(), "{:?}", ground.store.status());
 }
 
 async fn expect_all(ground: &Ground, told: u64) {

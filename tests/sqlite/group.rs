@@ -2,12 +2,12 @@ use std::{pin::pin, sync::Arc};
 
 use asset_arbiter::{
     model::{AssetName, PlayerName},
-    store::{Applied, Call, Result, Selected, Store, StoreErrorKind, Verdict},
+    store::{Applied, Call, Result, Selected, StoreErrorKind},
 };
 use futures::{future::join_all, poll};
 
 use crate::{
-    conformance::ground::{Ground, Node, asset, granted, players, refusal, team},
+    conformance::ground::{Ground, Node, already, asset, granted, players, refusal, team},
     neighbour::{Neighbour, commits},
     temp_db::TempDb,
 };
@@ -19,15 +19,22 @@ const BAD: usize = 10;
 struct Players {
     ground: Ground,
     asks: Vec<(Call, AssetName)>,
+    neighbour: Neighbour,
+    db_file: TempDb,
 }
 
 impl Players {
-    async fn new(store: &Arc<dyn Store>, assets: usize) -> Self {
-        let (ground, node) = (Ground::new(Arc::clone(store)), Node::new());
+    async fn new(assets: usize) -> Self {
+        let db_file = TempDb::new();
+        let (ground, node) = (Ground::new(db_file.open()), Node::new());
         let names: Vec<_> = (0..assets).map(|number| asset(&format!("asset-{number}"))).collect();
         join_all(names.iter().map(|name| ground.create(node.next(), name, 5))).await;
         let asks = names.into_iter().map(|name| (node.next(), name)).collect();
-        Self { ground, asks }
+        Self { ground, asks, neighbour: Neighbour::of(&db_file), db_file }
+    }
+
+    fn commits(&self) -> usize {
+        commits(&self.db_file.beside("-wal"))
     }
 
     /// Asks for good players everywhere, and at one asset for a bad one after a good one.
@@ -44,9 +51,9 @@ impl Players {
     }
 
     /// Selects while the file is locked, so that all changes are in one group.
-    async fn select_in_one_group(&self, neighbour: &Neighbour) -> Vec<Result<Applied<Selected>>> {
-        neighbour.lock();
-        self.select(|| neighbour.unlock()).await
+    async fn select_in_one_group(&self) -> Vec<Result<Applied<Selected>>> {
+        self.neighbour.lock();
+        self.select(|| self.neighbour.unlock()).await
     }
 
     async fn assert_the_others_are_granted(&self, answers: &[Result<Applied<Selected>>]) {
@@ -61,11 +68,11 @@ impl Players {
     }
 
     /// The bad change had no effect, not even on its good player, and does everything when it is repeated.
-    async fn assert_the_bad_one_is_as_if_never_made(&self, neighbour: &Neighbour) {
+    async fn assert_the_bad_one_is_as_if_never_made(&self) {
         let (call, asset) = &self.asks[BAD];
         let state = self.ground.state(asset).await;
         assert_eq!((state.revision, state.held, state.remaining), (0, 0, 5));
-        neighbour.run("DROP TRIGGER bad");
+        self.neighbour.run("DROP TRIGGER bad");
         let again = self.ground.select(*call, asset, &bad()).await;
         assert!(!again.is_repeat());
         assert_eq!(again.verdicts, [granted(1), granted(2)]);
@@ -77,89 +84,68 @@ fn bad() -> Vec<PlayerName> {
     [team("good", 1), team("bad", 1)].concat()
 }
 
+/// Debts that are called in at COMMIT and cannot be paid.
+const DEBTS: &str = "CREATE TABLE creditors (id PRIMARY KEY);
+    CREATE TABLE debts (id REFERENCES creditors DEFERRABLE INITIALLY DEFERRED);";
+
 #[tokio::test]
 async fn changes_that_wait_share_one_commit() {
-    let db_file = TempDb::new();
-    let store = db_file.open();
-    let (players, neighbour) = (Players::new(&store, 200).await, Neighbour::of(&db_file));
-    let before = commits(&db_file.beside("-wal"));
-    let answers = players.select_in_one_group(&neighbour).await;
+    let players = Players::new(200).await;
+    let before = players.commits();
+    let answers = players.select_in_one_group().await;
     assert!(answers.iter().all(|answer| answer.as_ref().unwrap().verdicts == [granted(1), granted(2)]));
-    assert_eq!(commits(&db_file.beside("-wal")) - before, 1, "one transaction for 200 assets");
+    assert_eq!(players.commits() - before, 1, "one transaction for 200 assets");
 }
 
 /// The same with nothing to wait for but the disk.
 #[tokio::test]
 async fn changes_that_come_at_once_share_commits() {
-    let db_file = TempDb::new();
-    let store = db_file.open();
-    let players = Players::new(&store, 200).await;
-    let before = commits(&db_file.beside("-wal"));
+    let players = Players::new(200).await;
+    let before = players.commits();
     let answers = players.select(|| ()).await;
     assert!(answers.iter().all(|answer| answer.as_ref().unwrap().verdicts == [granted(1), granted(2)]));
-    let commits = commits(&db_file.beside("-wal")) - before;
+    let commits = players.commits() - before;
     assert!((1..=20).contains(&commits), "{commits} commits for 200 selects");
 }
 
+/// Also one that ends the transaction, as a full disk does.
 #[tokio::test]
 async fn a_bad_change_harms_nobody_else() {
-    let db_file = TempDb::new();
-    let store = db_file.open();
-    let (players, neighbour) = (Players::new(&store, 30).await, Neighbour::of(&db_file));
-    neighbour.run(
-        "CREATE TRIGGER bad BEFORE INSERT ON holders WHEN new.player = 'bad-0'
-         BEGIN SELECT RAISE(ABORT, 'a bad player'); END",
-    );
-    let before = commits(&db_file.beside("-wal"));
-    let answers = players.select_in_one_group(&neighbour).await;
-    let error = answers[BAD].as_ref().unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-    let source = std::error::Error::source(error).unwrap();
-    assert!(source.to_string().contains("a bad player"), "{source}");
-    assert_eq!(commits(&db_file.beside("-wal")) - before, 1, "the others kept their commit");
-    players.assert_the_others_are_granted(&answers).await;
-    players.assert_the_bad_one_is_as_if_never_made(&neighbour).await;
-}
-
-/// As a full disk does.
-#[tokio::test]
-async fn a_change_that_ends_the_transaction_harms_nobody_else() {
-    let db_file = TempDb::new();
-    let store = db_file.open();
-    let (players, neighbour) = (Players::new(&store, 30).await, Neighbour::of(&db_file));
-    neighbour.run(
-        "CREATE TRIGGER bad BEFORE INSERT ON holders WHEN new.player = 'bad-0'
-         BEGIN SELECT RAISE(ROLLBACK, 'no more transaction'); END",
-    );
-    let answers = players.select_in_one_group(&neighbour).await;
-    assert_eq!(answers[BAD].as_ref().unwrap_err().kind(), StoreErrorKind::Unavailable);
-    players.assert_the_others_are_granted(&answers).await;
-    players.assert_the_bad_one_is_as_if_never_made(&neighbour).await;
+    for how in ["ABORT", "ROLLBACK"] {
+        let players = Players::new(30).await;
+        players.neighbour.run(&format!(
+            "CREATE TRIGGER bad BEFORE INSERT ON holders WHEN new.player = 'bad-0'
+             BEGIN SELECT RAISE({how}, 'a bad player'); END"
+        ));
+        let before = players.commits();
+        let answers = players.select_in_one_group().await;
+        let error = answers[BAD].as_ref().unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{how}");
+        if how == "ABORT" {
+            let source = std::error::Error::source(error).unwrap();
+            assert!(source.to_string().contains("a bad player"), "{source}");
+            assert_eq!(players.commits() - before, 1, "the others kept their commit");
+        }
+        players.assert_the_others_are_granted(&answers).await;
+        players.assert_the_bad_one_is_as_if_never_made().await;
+    }
 }
 
 #[tokio::test]
 async fn a_failed_commit_is_unknown_to_all_and_the_next_one_works() {
-    let db_file = TempDb::new();
-    let store = db_file.open();
-    let (players, neighbour) = (Players::new(&store, 30).await, Neighbour::of(&db_file));
-    // A debt that is called in at COMMIT and cannot be paid.
-    neighbour.run(
-        "CREATE TABLE creditors (id PRIMARY KEY);
-         CREATE TABLE debts (id REFERENCES creditors DEFERRABLE INITIALLY DEFERRED);
-         CREATE TRIGGER bad AFTER INSERT ON holders WHEN new.player = 'bad-0'
-         BEGIN INSERT INTO debts VALUES (1); END",
-    );
+    let players = Players::new(30).await;
+    players.neighbour.run(&format!(
+        "{DEBTS} CREATE TRIGGER bad AFTER INSERT ON holders WHEN new.player = 'bad-0'
+         BEGIN INSERT INTO debts VALUES (1); END"
+    ));
     for _ in 0..2 {
-        let answers = players.select_in_one_group(&neighbour).await;
+        let answers = players.select_in_one_group().await;
         assert!(answers.into_iter().all(|answer| refusal(answer) == StoreErrorKind::OutcomeUnknown));
         assert!(players.ground.snapshot().await.iter().all(|state| state.revision == 0));
     }
-    players.assert_the_bad_one_is_as_if_never_made(&neighbour).await;
+    players.assert_the_bad_one_is_as_if_never_made().await;
     let answers = players.select(|| ()).await;
-    assert_eq!(
-        answers[BAD].as_ref().unwrap().verdicts,
-        [1, 2].map(|revision| Verdict::AlreadyHeld { revision })
-    );
+    assert_eq!(answers[BAD].as_ref().unwrap().verdicts, [already(1), already(2)]);
     players.assert_the_others_are_granted(&answers).await;
 }
 
@@ -172,12 +158,10 @@ async fn a_refusal_that_rests_on_a_failed_commit_is_not_answered() {
         (Ground::new(Arc::clone(&store)), Node::new(), Node::new(), asset("sword"));
     ground.create(node.next(), &sword, 1).await;
     let neighbour = Neighbour::of(&db_file);
-    neighbour.run(
-        "CREATE TABLE creditors (id PRIMARY KEY);
-         CREATE TABLE debts (id REFERENCES creditors DEFERRABLE INITIALLY DEFERRED);
-         CREATE TRIGGER bad AFTER UPDATE ON assets WHEN new.removed
-         BEGIN INSERT INTO debts VALUES (1); END",
-    );
+    neighbour.run(&format!(
+        "{DEBTS} CREATE TRIGGER bad AFTER UPDATE ON assets WHEN new.removed
+         BEGIN INSERT INTO debts VALUES (1); END"
+    ));
     neighbour.lock();
     let (ann, call) = (players(["ann"]), other.next());
     let mut both = pin!(futures::future::join(

@@ -7,14 +7,14 @@ use std::{
 
 use asset_arbiter::{
     model::{AssetName, PlayerName, RoomName},
-    store::{Options, Store, Verdict, open},
+    store::{Store, Verdict},
 };
 
 use crate::{
     child::{child, file_of_child, this_binary},
     conformance::ground::{Ground, Node, asset, room, team},
     neighbour::Neighbour,
-    temp_db::TempDb,
+    temp_db::{TempDb, open_file},
 };
 
 /// Units of every asset in the race.
@@ -96,8 +96,7 @@ fn arena() -> RoomName {
 #[ignore = "runs until its parent kills it"]
 async fn races_until_killed() {
     let Some(file) = file_of_child() else { return };
-    let store =
-        open(&format!("sqlite:{}", file.display()), Options { room_ttl: None, max_assets: None }).unwrap();
+    let store = open_file(&file).unwrap();
     let run = fastrand::u32(..);
     let racers = (0..8).map(|racer| tokio::spawn(race(Arc::clone(&store), run, racer)));
     futures::future::join_all(racers).await;

@@ -7,13 +7,13 @@ use std::{
     sync::Arc,
 };
 
-use asset_arbiter::store::{Options, Result, Store, open};
+use asset_arbiter::store::Store;
 
 use crate::{
     child::{child, file_of_child, this_binary},
     conformance::ground::{Ground, Node, asset, granted, players, room},
     refused::assert_refused,
-    temp_db::{TempDb, opened},
+    temp_db::{TempDb, open_file, opened},
 };
 
 /// A server in a process of its own that has a file and holds one unit of it.
@@ -56,10 +56,6 @@ async fn has_a_file_until_it_is_ended() {
 
 fn held(store: Arc<dyn Store>) -> Ground {
     Ground { store, room: room("held") }
-}
-
-pub(crate) fn open_file(file: &Path) -> Result<Arc<dyn Store>> {
-    open(&format!("sqlite:{}", file.display()), Options { room_ttl: None, max_assets: None })
 }
 
 /// Whether the one unit of an [`Other`] is ann's.
@@ -110,6 +106,7 @@ async fn two_stores_of_one_process_meet_by_every_name() {
     let db_file = TempDb::new();
     let (ground, node, sword) = (Ground::new(db_file.open()), Node::new(), asset("sword"));
     ground.create(node.next(), &sword, 1).await;
+    assert_refused(&db_file.url(), &["another server", "game.db.lock", "stop that one"]);
     for name in other_names(&db_file) {
         drop(fs::remove_file(db_file.beside(".lock")));
         assert_refused(&format!("sqlite:{name}"), &["another server"]);

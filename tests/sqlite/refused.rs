@@ -1,29 +1,24 @@
 use std::{
     fs,
     os::unix::{
-        fs::{MetadataExt, PermissionsExt, symlink},
+        fs::{MetadataExt, PermissionsExt},
         process::CommandExt,
     },
     path::Path,
-    sync::Arc,
 };
 
-use asset_arbiter::store::{Options, Store, StoreErrorKind, open};
+use asset_arbiter::store::StoreErrorKind;
 use rusqlite::Connection;
 
 use crate::{
     child::{child, file_of_child, this_binary},
-    conformance::ground::{Ground, Node, asset, granted, players},
-    temp_db::TempDb,
+    conformance::ground::{Ground, Node, asset},
+    temp_db::{TempDb, open_file, open_url},
 };
-
-fn try_open(url: &str) -> asset_arbiter::store::Result<Arc<dyn Store>> {
-    open(url, Options { room_ttl: None, max_assets: None })
-}
 
 /// The one line that an operator reads, reasons included; it must say each of `parts`.
 pub(crate) fn assert_refused(url: &str, parts: &[&str]) {
-    let error = try_open(url).err().unwrap_or_else(|| panic!("{url} was opened"));
+    let error = open_url(url).err().unwrap_or_else(|| panic!("{url} was opened"));
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     let line = format!("{:#}", anyhow::Error::from(error));
     assert!(!line.contains('\n'), "{line}");
@@ -49,21 +44,6 @@ fn a_place_where_no_file_can_be_is_refused() {
     fs::create_dir(&folder).unwrap();
     assert_refused(&db_file.url(), &["is a folder", "game.db/game.db"]);
     assert_refused("sqlite:/dev/null", &["/dev/null is no file"]);
-}
-
-#[tokio::test]
-async fn a_second_server_is_refused_and_harms_nobody() {
-    let db_file = TempDb::new();
-    let (ground, node, sword) = (Ground::new(db_file.open()), Node::new(), asset("sword"));
-    ground.create(node.next(), &sword, 1).await;
-    let file = db_file.file().canonicalize().unwrap().display().to_string();
-    assert_refused(&db_file.url(), &["another server", &file, &format!("{file}.lock"), "stop that one"]);
-    let alias = db_file.beside(".alias");
-    symlink(db_file.file(), &alias).unwrap();
-    assert_refused(&format!("sqlite:{}", alias.display()), &["another server", &file]);
-    assert_eq!(ground.select(node.next(), &sword, &players(["ann"])).await.verdicts, [granted(1)]);
-    drop(ground);
-    db_file.open();
 }
 
 #[test]
@@ -117,7 +97,7 @@ fn a_place_without_permission_is_refused() {
     let (closed, open) = (folder.join("closed"), folder.join("open"));
     fs::create_dir(&closed).unwrap();
     fs::create_dir(&open).unwrap();
-    drop(try_open(&format!("sqlite:{}", open.join("game.db").display())).unwrap());
+    drop(open_file(&open.join("game.db")).unwrap());
     fs::remove_file(open.join("game.db.lock")).unwrap();
     for (path, mode) in [(&folder, 0o755), (&binary, 0o755), (&closed, 0o555), (&open, 0o777)] {
         allow(path, mode);

@@ -3,16 +3,17 @@ use std::{
     io::Write,
     path::Path,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use asset_arbiter::store::{Store, StoreErrorCause, StoreErrorKind};
+use tokio::time::timeout;
 
 use crate::{
     conformance::ground::{Ground, Node, asset, granted, players, refusal, room},
-    names::open_file,
     refused::assert_refused,
-    temp_db::TempDb,
+    support::eventually,
+    temp_db::{TempDb, open_file},
 };
 
 /// A store that gave ann one of three swords.
@@ -57,11 +58,8 @@ impl Game {
 
     /// The same when nobody asks.
     async fn expect_notice(&self, reason: &str) {
-        let begun = Instant::now();
-        while self.ground.store.status().is_ok() {
-            assert!(begun.elapsed() < Duration::from_secs(2), "it was not noticed");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let noticed = eventually(true, async || self.ground.store.status().is_err());
+        timeout(Duration::from_secs(2), noticed).await.expect("it is noticed");
         assert_reason(&status(&self.ground.store).await, reason);
     }
 
@@ -119,11 +117,8 @@ async fn a_file_that_is_moved_back_is_used_again() {
         game.expect_notice("game.db is gone").await;
         game.expect_refusals("game.db is gone").await;
         fs::rename(game.db_file.beside(".away"), game.db_file.file()).unwrap();
-        let begun = Instant::now();
-        while game.ground.store.status().is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(3), "it is back");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let back = eventually(true, async || game.ground.store.status().is_ok());
+        timeout(Duration::from_secs(3), back).await.expect("it is back");
     }
     assert_eq!(
         game.ground.select(game.node.next(), &asset("sword"), &players(["bob"])).await.verdicts,
@@ -142,7 +137,7 @@ async fn a_file_that_was_changed_while_it_was_away_is_not_used_again() {
     let mut file = OpenOptions::new().append(true).open(&away).unwrap();
     file.write_all(b"more").unwrap();
     fs::rename(&away, game.db_file.file()).unwrap();
-    let failed = tokio::time::timeout(Duration::from_secs(5), game.ground.store.failed()).await.unwrap();
+    let failed = timeout(Duration::from_secs(5), game.ground.store.failed()).await.unwrap();
     assert_reason(failed.message(), "changed it meanwhile");
     game.expect_refusals("changed it meanwhile").await;
 }
@@ -199,18 +194,14 @@ async fn a_deleted_log_loses_nothing() {
         }
         game.expect_notice(&format!("game.db{suffix} is gone")).await;
         let copy = TempDb::new();
-        let begun = Instant::now();
-        loop {
+        let copied = eventually(Some(2), async || {
             fs::copy(game.db_file.file(), copy.file()).unwrap();
             let ground = lobby(copy.open());
             let held = ground.snapshot().await.first().map(|state| state.held);
             ground.store.close().await.unwrap();
-            if held == Some(2) {
-                break;
-            }
-            assert!(begun.elapsed() < Duration::from_secs(3), "everything is in the file itself");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+            held
+        });
+        timeout(Duration::from_secs(3), copied).await.expect("everything is in the file itself");
         game.close_in_vain().await;
         assert_eq!(held(&game.db_file.file()).await, 2, "after a start it goes on");
     }

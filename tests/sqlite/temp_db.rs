@@ -1,4 +1,5 @@
 use std::{
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -40,12 +41,28 @@ impl TempDb {
     }
 
     pub(crate) fn try_open(&self) -> Result<Arc<dyn Store>> {
-        store::open(&self.url(), Options { room_ttl: None, max_assets: None })
+        open_url(&self.url())
+    }
+
+    /// Every file of its folder.
+    pub(crate) fn left(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.0.path()).unwrap();
+        let mut left: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        left.sort();
+        left
     }
 
     pub(crate) fn open_with_ttl(&self, ttl: Duration) -> Arc<dyn Store> {
         store::open(&self.url(), Options { room_ttl: Some(ttl), max_assets: None }).unwrap()
     }
+}
+
+pub(crate) fn open_url(url: &str) -> Result<Arc<dyn Store>> {
+    store::open(url, Options { room_ttl: None, max_assets: None })
+}
+
+pub(crate) fn open_file(file: &Path) -> Result<Arc<dyn Store>> {
+    open_url(&format!("sqlite:{}", file.display()))
 }
 
 /// Opens a file that this process may have closed a moment ago: a child of another test has this process's locks from its

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, unused_imports, reason = "every test target uses its own part")]
 
+#[cfg(feature = "bots")]
+mod bots;
 mod client;
 mod http;
 mod process;
@@ -11,12 +13,14 @@ mod view;
 
 use std::{future::Future, time::Duration};
 
+#[cfg(feature = "bots")]
+pub(crate) use bots::one_race;
 pub(crate) use client::{Client, Closed, Socket, frame, handshake, select, text};
-pub(crate) use http::{ask, get, metric, metrics};
+pub(crate) use http::{WEB, ask, call, get, metric, metrics, other_server};
 pub(crate) use process::{Ended, Process, exit_code, send_signal};
 pub(crate) use server::{Server, Setup, eventually};
 use tokio::time::timeout;
-pub(crate) use view::RoomView;
+pub(crate) use view::{RoomView, holders};
 
 /// Nothing here takes that long, not even bots that wait for a room to settle; a test that would hang fails instead.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);

@@ -50,6 +50,13 @@ impl Process {
         Self::launch(Command::new(Self::program()), address, flags).await
     }
 
+    /// The same on a free port with more in its environment.
+    pub(crate) async fn start_with_env(flags: &[&str], env: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(Self::program());
+        command.envs(env.iter().copied());
+        Self::launch(command, "127.0.0.1:0", flags).await
+    }
+
     pub(crate) fn program() -> &'static Path {
         Path::new(env!("CARGO_BIN_EXE_asset-arbiter"))
     }

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use asset_arbiter::{
     arbiter::RoomState,
@@ -14,8 +14,13 @@ pub(crate) struct RoomView {
     pub(crate) snapshots: usize,
     /// Grants told by their own frame.
     pub(crate) grants: u64,
+    /// Those that were told of; a snapshot lists the first of each asset.
+    pub(crate) holders: Holders,
     assets: BTreeMap<String, Known>,
 }
+
+/// The players who hold a unit, by asset.
+pub(crate) type Holders = BTreeMap<String, BTreeSet<String>>;
 
 /// What is compared of an asset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +33,9 @@ struct Known {
 
 impl RoomView {
     pub(crate) fn new(welcome: &Welcome) -> Self {
-        let assets = known(welcome.assets.as_deref().unwrap_or_default());
-        Self { offset: welcome.offset, snapshots: 0, grants: 0, assets }
+        let shown = welcome.assets.as_deref().unwrap_or_default();
+        let (holders, assets) = (holders(shown), known(shown));
+        Self { offset: welcome.offset, snapshots: 0, grants: 0, holders, assets }
     }
 
     /// Takes the next frame.
@@ -40,26 +46,31 @@ impl RoomView {
                 self.offset = *offset;
                 if *part == 1 {
                     self.assets.clear();
+                    self.holders.clear();
                 }
                 self.assets.extend(known(assets));
+                self.holders.extend(holders(assets));
                 self.snapshots += usize::from(part == parts);
             }
-            ServerMessage::AssetGranted { offset, asset, units, remaining, revision, .. } => {
+            ServerMessage::AssetGranted { offset, asset, player, units, remaining, revision, .. } => {
                 self.next(*offset);
                 self.grants += 1;
+                self.holders.entry(asset.to_string()).or_default().insert(player.to_string());
                 let held = self.assets.get(asset.as_str()).map_or(0, |known| known.held) + 1;
                 self.change(asset.as_str(), *revision, |known| {
                     *known = Known { units: *units, remaining: *remaining, held, ..*known };
                 });
             }
-            ServerMessage::AssetReleased { offset, asset, remaining, revision, .. } => {
+            ServerMessage::AssetReleased { offset, asset, player, remaining, revision, .. } => {
                 self.next(*offset);
+                self.holders.entry(asset.to_string()).or_default().remove(player.as_str());
                 self.change(asset.as_str(), *revision, |known| {
                     (known.remaining, known.held) = (*remaining, known.held - 1);
                 });
             }
             ServerMessage::AssetChanged { offset, asset, units, remaining, revision } => {
                 self.next(*offset);
+                self.holders.entry(asset.to_string()).or_default();
                 self.change(asset.as_str(), *revision, |known| {
                     (known.units, known.remaining) = (*units, *remaining);
                 });
@@ -67,6 +78,7 @@ impl RoomView {
             ServerMessage::AssetRemoved { offset, asset, .. } => {
                 self.next(*offset);
                 self.assets.remove(asset.as_str());
+                self.holders.remove(asset.as_str());
             }
             ServerMessage::PlayerJoined { offset, .. }
             | ServerMessage::PlayerLeft { offset, .. }
@@ -109,4 +121,9 @@ fn known(assets: &[AssetState]) -> BTreeMap<String, Known> {
         (state.asset.to_string(), Known { units, remaining, revision, held })
     };
     assets.iter().map(known).collect()
+}
+
+pub(crate) fn holders(assets: &[AssetState]) -> Holders {
+    let holders = |state: &AssetState| state.holders.iter().map(|grant| grant.player.to_string()).collect();
+    assets.iter().map(|state| (state.asset.to_string(), holders(state))).collect()
 }

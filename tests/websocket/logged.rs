@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use crate::support::{Process, Socket, ask, eventually, handshake};
+use crate::{
+    handshake::close_after,
+    support::{Process, Socket, ask, eventually},
+};
 
 async fn logged(process: &Process, words: &[&str]) {
     let all = || async { process.lines().iter().any(|line| words.iter().all(|words| line.contains(words))) };
     eventually(true, all).await;
-}
-
-/// A handshake that is refused, after which the connection ends.
-fn refused(path: &str, headers: &str) -> String {
-    handshake(path).replace("Connection: Upgrade\r\n", &format!("Connection: Upgrade, close\r\n{headers}"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -22,7 +20,7 @@ async fn who_joins_leaves_and_is_refused_is_logged() {
     let closed = Socket::open(process.address, "r/ws?player=bob").await.closed().await;
     assert_eq!(closed.code, 4113);
     logged(&process, &["\"refused\"", "\"player\":\"bob\"", "\"code\":4113", "--max-members"]).await;
-    ask(process.address, refused("r/ws?player=a%20b&token=hunter2", "")).await;
+    ask(process.address, close_after("r/ws?player=a%20b&token=hunter2", "")).await;
     logged(&process, &["\"refused\"", "\"status\":400", "player name"]).await;
     ann.leave().await;
     logged(&process, &["\"left\"", "\"player\":\"ann\"", "\"code\":1000"]).await;
@@ -34,7 +32,7 @@ async fn who_joins_leaves_and_is_refused_is_logged() {
 async fn a_foreign_origin_or_host_is_one_line_with_the_flag_to_use() {
     let process = Process::start(&[]).await;
     for _ in 0..20 {
-        ask(process.address, refused("r/ws", "Origin: https://evil.example\"x\r\n")).await;
+        ask(process.address, close_after("r/ws", "Origin: https://evil.example\"x\r\n")).await;
         ask(process.address, "GET / HTTP/1.1\r\nHost: rebound.example\r\nConnection: close\r\n\r\n").await;
     }
     logged(&process, &["https://evil.example", "\"host\":", "--allow-origin"]).await;

@@ -45,15 +45,6 @@ async fn a_player_comes_with_its_first_connection_and_goes_with_its_last() {
     assert_eq!(heard, expected.map(|(what, who, players)| (what, who.to_owned(), players)));
 }
 
-#[tokio::test]
-async fn a_connection_that_breaks_is_a_leave_too() {
-    let server = Server::start().await;
-    let mut witness = server.observe("r").await;
-    drop(server.join("r", "ann").await);
-    assert_eq!(news(&mut witness).await.0, "joined");
-    assert_eq!(news(&mut witness).await, ("left", "ann".to_owned(), 0));
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_room_gets_numbers_and_names_again_once_it_is_small() {
     let server = Server::start().await;

@@ -111,6 +111,8 @@ async fn a_place_that_never_was_gets_the_whole_state() {
     let (_, offset) = grants(&server, &mut witness, 0, 3).await;
     let epoch = witness.welcome.epoch.clone();
     for (epoch, offset) in [
+        // First, as each of them is told of one more grant.
+        (epoch.as_str(), offset + 1),
         ("anotherEpoch", offset),
         (epoch.as_str(), offset + 100),
         (epoch.as_str(), u64::MAX),

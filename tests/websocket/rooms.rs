@@ -123,6 +123,7 @@ async fn with_auto_create_an_unknown_asset_comes_to_be_by_its_first_select() {
     assert!(!bob.gets("new").await);
     assert!(bob.gets("newer").await);
     assert_eq!(error(bob.selects("newest").await), ErrorCode::LimitReached);
+    assert!(!ann.gets("newer").await, "what exists is not concerned");
 }
 
 #[tokio::test]
@@ -138,16 +139,4 @@ async fn a_sync_answers_with_the_whole_room() {
     };
     assert_eq!((players, present[0].as_str(), held[0].as_str()), (1, "ann", "sword"));
     assert_eq!((assets[0].remaining, assets[0].held, assets[0].holders[0].player.as_str()), (1, 1, "ann"));
-}
-
-#[tokio::test]
-async fn a_welcome_lists_what_the_player_holds() {
-    let server = Server::start().await;
-    server.create("r", "sword", 2).await;
-    let mut ann = server.join("r", "ann").await;
-    assert_eq!(ann.welcome.held, Some(Vec::new()));
-    assert!(ann.gets("sword").await);
-    let second = server.join("r", "ann").await;
-    assert_eq!(second.welcome.held.as_ref().unwrap()[0].as_str(), "sword");
-    assert_eq!(server.join("r", "bob").await.welcome.held, Some(Vec::new()));
 }

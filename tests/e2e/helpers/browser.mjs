@@ -1,18 +1,10 @@
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
-import { resolve } from 'node:path';
+import { require } from '../../js/helpers/deps.mjs';
+import { ARGS, EXECUTABLE } from './chromium.mjs';
 import { Player } from './player.mjs';
 
-// node_modules may live outside the checkout.
-const elsewhere = process.env.ASSET_ARBITER_NODE_MODULES;
-const require = createRequire(elsewhere ? `${resolve(elsewhere, '..')}/` : import.meta.url);
 const { chromium } = require('playwright-core');
 
-const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const ARGS = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync',
-];
 const DESKTOP = { viewport: { width: 1280, height: 800 } };
 
 /** A Chromium that notes everything a page must not do. */

@@ -6,11 +6,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const ARGS = [
-  '--headless=new', '--remote-debugging-pipe', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync',
+export const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
+export const ARGS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync',
 ];
+const OWN_ARGS = [...ARGS, '--headless=new', '--remote-debugging-pipe'];
 const PATIENCE_MS = 10_000;
 
 /** Starts one with a profile of its own, for the length of a test. */
@@ -32,7 +33,7 @@ class Chromium {
 
   constructor(profile) {
     const stdio = ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'];
-    this.#process = spawn(EXECUTABLE, [...ARGS, `--user-data-dir=${profile}`, 'about:blank'], { stdio });
+    this.#process = spawn(EXECUTABLE, [...OWN_ARGS, `--user-data-dir=${profile}`, 'about:blank'], { stdio });
     this.#process.stdio[4].setEncoding('utf8').on('data', (text) => this.#read(text));
     for (const pipe of this.#process.stdio.slice(3)) pipe.on('error', () => {}); // the call that waits says it
   }

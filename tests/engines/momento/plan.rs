@@ -28,31 +28,8 @@ pub enum Fault {
     Again(Duration),
 }
 
-#[derive(Default)]
-pub(super) struct Plan {
-    pub(super) next: Vec<(&'static str, Fault)>,
-    pub(super) always: Vec<(&'static str, Fault)>,
-    pub(super) rough: Option<Rng>,
-    pub(super) met: usize,
-}
-
-impl Plan {
-    pub(super) fn draw(&mut self, kind: &str) -> Option<Fault> {
-        let planned = self.next.iter().position(|(planned, _)| *planned == kind);
-        let fault = match planned {
-            Some(place) => Some(self.next.remove(place).1),
-            None => {
-                let always = self.always.iter().find(|(planned, _)| *planned == kind).map(|(_, fault)| *fault);
-                always.or_else(|| self.rough.as_mut().and_then(rough))
-            }
-        };
-        self.met += usize::from(fault.is_some());
-        fault
-    }
-}
-
 /// Nothing that a caller must wait a second for.
-fn rough(rng: &mut Rng) -> Option<Fault> {
+pub(super) fn rough(rng: &mut Rng) -> Option<Fault> {
     let some_time = Duration::from_millis(rng.u64(1..20));
     match rng.u8(..100) {
         0..3 => Some(Fault::Delayed(some_time)),

@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use futures::{StreamExt, future::pending, stream, stream::BoxStream};
 use momento_protos::cache_client::*;
@@ -37,7 +37,7 @@ impl Service {
         self.count(kind, counts(&question) as u64 * if consistent { CONSISTENT } else { 1 });
         let state = Arc::clone(&self.0);
         let step = move || step(&mut state.cache.lock(), &question, consistent);
-        let fault = self.0.plan.lock().draw(kind);
+        let fault = self.0.faults.draw(|planned| planned == kind);
         match fault {
             None => Ok(step()),
             Some(Fault::Refused(code)) => Err(Status::with_metadata(code, "as planned", reason(code))),
@@ -52,7 +52,7 @@ impl Service {
                 pending().await
             }
             Some(Fault::Late(time)) => {
-                self.later(time, step);
+                self.0.faults.later(time, async move { drop(step()) });
                 pending().await
             }
             Some(Fault::Delayed(time)) => {
@@ -70,7 +70,7 @@ impl Service {
             }
             Some(Fault::Again(time)) => {
                 let first = step();
-                self.later(time, step);
+                self.0.faults.later(time, async move { drop(step()) });
                 Ok(first)
             }
         }
@@ -92,16 +92,6 @@ impl Service {
         let meters = &mut *self.0.meters.lock();
         *meters.requests.entry(kind).or_default() += 1;
         meters.operations += operations;
-    }
-
-    fn later<A: Send + 'static>(&self, time: Duration, step: impl FnOnce() -> A + Send + 'static) {
-        self.0.late.send_modify(|late| *late += 1);
-        let state = Arc::clone(&self.0);
-        tokio::spawn(async move {
-            sleep(time).await;
-            step();
-            state.late.send_modify(|late| *late -= 1);
-        });
     }
 }
 

@@ -7,6 +7,16 @@ import { record } from './wait.mjs';
 
 const STEP_MS = 50;
 
+/** A close without a word. */
+export const cut = { code: 1006, reason: '' };
+
+/** The types of what was sent on a socket. */
+export const types = ({ sent }) => sent.map(({ type }) => type);
+
+/** Answers what was sent last on a socket. */
+export const pong = (socket) =>
+  socket.hear({ type: 'pong', request_id: socket.sent.at(-1).request_id, server_time: 0 });
+
 /** The lower end of a random number's range gives no jitter at all, the upper end all of it. */
 export const MOST = 0.999999;
 

@@ -10,6 +10,7 @@ import { eventually, within } from './wait.mjs';
 const binary = process.env.ASSET_ARBITER_BIN
   ?? fileURLToPath(new URL('../../../target/debug/asset-arbiter', import.meta.url));
 const LOG_LINES_KEPT = 50;
+const START_MS = 20_000;
 
 /** Starts `asset-arbiter --listen 127.0.0.1:PORT ...args`; port 0 picks one. */
 export async function startServer(t, args = [], port = 0) {
@@ -19,7 +20,8 @@ export async function startServer(t, args = [], port = 0) {
   return server;
 }
 
-class Server {
+/** One that is started by `listening`. */
+export class Server {
   #process;
   #exit;
   #log = [];
@@ -33,7 +35,7 @@ class Server {
   }
 
   async listening() {
-    const address = await within(Promise.race([this.#readLog(), this.#died()]), `${binary} to listen`);
+    const address = await within(Promise.race([this.#readLog(), this.#died()]), `${binary} to listen`, START_MS);
     this.port = Number(address.split(':').at(-1));
     this.url = `ws://127.0.0.1:${this.port}`;
   }
@@ -61,7 +63,11 @@ class Server {
     return code;
   }
 
-  kill() { this.#process.kill('SIGKILL'); }
+  /** Ends it as a crash would; resolves once it is gone. */
+  kill() {
+    this.#process.kill('SIGKILL');
+    return this.#exit;
+  }
 
   /** Stops it where it is, every thread of it: what it is sent stays unread. */
   async pause() {
@@ -72,6 +78,12 @@ class Server {
   /** Creates an asset. */
   async create(room, asset, units) {
     await this.http('PUT', `/v1/rooms/${room}/assets/${asset}`, { units });
+  }
+
+  /** Who holds an asset, as the store says. */
+  async holders(room, asset) {
+    const page = await this.http('GET', `/v1/rooms/${room}/assets/${asset}/holders`);
+    return page.holders.map(({ player }) => player);
   }
 
   /** A request to the HTTP API; its body. Throws when it is refused. */
