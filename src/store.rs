@@ -18,6 +18,8 @@ mod expiry;
 pub mod faulty;
 #[cfg(feature = "test-util")]
 pub(crate) mod fuzzing;
+#[cfg(any(test, feature = "test-util"))]
+pub mod layer;
 mod memory;
 #[cfg(feature = "momento")]
 mod momento;
@@ -80,13 +82,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// `Conflict`: the asset exists and was created with other units.
-    async fn create(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        units: Units,
-    ) -> Result<Applied<Created>>;
+    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Result<Applied<Created>>;
 
     /// Looks up which of the distinct `players` already hold the asset, decrements the counter by the number of
     /// the others, and records as holders those for whom the result is at least 0, in order. With `create`, an
@@ -97,8 +93,7 @@ pub trait Store: Send + Sync + 'static {
     async fn select(
         &self,
         call: Call,
-        room: &RoomName,
-        asset: &AssetName,
+        key: &AssetKey,
         players: &[PlayerName],
         create: Option<Units>,
     ) -> Result<Applied<Selected>>;
@@ -107,13 +102,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// `UnknownAsset`; `NotHeld`, also when retried.
-    async fn release(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        player: &PlayerName,
-    ) -> Result<Applied<AssetState>>;
+    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Result<Applied<AssetState>>;
 
     /// Sets `units += n; remaining = max(remaining, 0) + n` if the asset is at revision `condition`; `None`: at
     /// any revision.
@@ -124,8 +113,7 @@ pub trait Store: Send + Sync + 'static {
     async fn restock(
         &self,
         call: Call,
-        room: &RoomName,
-        asset: &AssetName,
+        key: &AssetKey,
         n: Units,
         condition: Option<u64>,
     ) -> Result<Applied<AssetState>>;
@@ -134,8 +122,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// `UnknownAsset`, also when another call has removed the asset already.
-    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName)
-    -> Result<Applied<AssetState>>;
+    async fn remove_asset(&self, call: Call, key: &AssetKey) -> Result<Applied<AssetState>>;
 
     /// Removes all assets of a room, tombstones included. An empty room is no error.
     async fn remove_room(&self, room: &RoomName) -> Result<()>;
@@ -144,7 +131,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// `UnknownAsset`.
-    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState>;
+    async fn asset(&self, key: &AssetKey) -> Result<AssetState>;
 
     /// Reads every asset of a room, tombstones included, ordered by name, each with its first
     /// [`HOLDERS_SHOWN`](crate::model::limits::HOLDERS_SHOWN) holders.
@@ -158,13 +145,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// `UnknownAsset`.
-    async fn holders(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        after_revision: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<Grant>>;
+    async fn holders(&self, key: &AssetKey, after_revision: Option<u64>, limit: usize) -> Result<Vec<Grant>>;
 
     /// Reads the assets a player holds in a room, each with the revision of its grant.
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>>;
@@ -213,6 +194,23 @@ pub struct Limits {
 impl Limits {
     /// No limits besides the range of [`Units`].
     pub const NONE: Self = Self { units: Units::MAX, select_creates: true };
+}
+
+/// Names an asset: its room, and its name in the room.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AssetKey {
+    /// The room.
+    pub room: RoomName,
+    /// The asset's name in the room.
+    pub asset: AssetName,
+}
+
+impl AssetKey {
+    /// The key of an asset of a room.
+    #[must_use]
+    pub fn new(room: &RoomName, asset: &AssetName) -> Self {
+        Self { room: room.clone(), asset: asset.clone() }
+    }
 }
 
 /// Identifies one changing call. A retry carries the same `Call`.

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     model::{AssetName, ErrorCode, PlayerName, ServerMessage, Units},
-    store::{Applied, Call, Selected, StoreErrorKind, Verdict},
+    store::{Applied, AssetKey, Call, Selected, StoreErrorKind, Verdict},
 };
 
 /// Requests whose deadline is this close to the deadline of the first in their batch are refused together with it.
@@ -122,13 +122,13 @@ impl Selects {
             Ok(create) => create,
             Err(refusal) => return (Err(refusal), false),
         };
-        let players = distinct(asks);
+        let (key, players) = (AssetKey::new(&room.name, asset), distinct(asks));
         self.node.meters.batch_size.record(players.len() as f64);
         let is_missing = &AtomicBool::new(false);
         let decide = || {
             // An asset that became known since the last attempt is not created any more.
             let create = create.filter(|_| room.may_create(asset));
-            let decided = self.node.store.select(call, &room.name, asset, &players, create);
+            let decided = self.node.store.select(call, &key, &players, create);
             decided.inspect_err(|error| {
                 is_missing.store(error.kind() == StoreErrorKind::UnknownAsset, Relaxed);
             })

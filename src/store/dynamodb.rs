@@ -30,8 +30,8 @@ use async_trait::async_trait;
 
 use self::{client::Client, item::Row, sweeper::Sweeper, url::DynamoUrl};
 use super::{
-    Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
-    optimistic::{AssetKey, Backend, Change, Optimistic, Record, RecordStore},
+    AssetKey, Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
+    optimistic::{Backend, Change, Optimistic, Record, RecordStore},
 };
 use crate::{
     link::needs_runtime,
@@ -105,22 +105,17 @@ impl Backend for DynamoStore {
 impl RecordStore for DynamoStore {
     type Seen = Seen;
 
-    async fn read(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        players: &[PlayerName],
-    ) -> Result<(Option<Record>, Seen)> {
-        self.record(AssetKey { room, asset }, players).await
+    async fn read(&self, key: &AssetKey, players: &[PlayerName]) -> Result<(Option<Record>, Seen)> {
+        self.record(key, players).await
     }
 
-    async fn write(&self, room: &RoomName, asset: &AssetName, seen: Seen, change: Change) -> Result<bool> {
-        self.change(AssetKey { room, asset }, seen, change).await
+    async fn write(&self, key: &AssetKey, seen: Seen, change: Change) -> Result<bool> {
+        self.change(key, seen, change).await
     }
 
-    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<Option<AssetState>> {
-        let (record, _) = self.record(AssetKey { room, asset }, &[]).await?;
-        Ok(record.map(|record| record.state(asset)))
+    async fn asset(&self, key: &AssetKey) -> Result<Option<AssetState>> {
+        let (record, _) = self.record(key, &[]).await?;
+        Ok(record.map(|record| record.state(&key.asset)))
     }
 
     async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
@@ -133,12 +128,11 @@ impl RecordStore for DynamoStore {
 
     async fn holders(
         &self,
-        room: &RoomName,
-        asset: &AssetName,
+        key: &AssetKey,
         after_revision: Option<u64>,
         limit: usize,
     ) -> Result<Option<Vec<Grant>>> {
-        self.page(AssetKey { room, asset }, after_revision, limit).await
+        self.page(key, after_revision, limit).await
     }
 
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {

@@ -26,7 +26,8 @@ use self::{
     held::Held,
 };
 use super::{
-    Applied, Call, Created, Driver, Limits, Options, Result, Selected, Store, StoreError, StoreErrorKind,
+    Applied, AssetKey, Call, Created, Driver, Limits, Options, Result, Selected, Store, StoreError,
+    StoreErrorKind,
     outcome::Outcome,
     rules::{self, Ask, Decided},
 };
@@ -115,11 +116,11 @@ impl MemoryStore {
     fn decide<T>(
         &self,
         call: Call,
-        room: &RoomName,
-        asset: &AssetName,
+        key: &AssetKey,
         ask: Ask<'_>,
         answer: impl FnOnce(Decided, &Asset) -> T,
     ) -> Result<Applied<T>> {
+        let AssetKey { room, asset } = key;
         let unknown = || StoreError::unknown_asset(NAME, asset);
         let Some(units) = ask.creates() else {
             let mut room = self.rooms.get_mut(room).ok_or_else(unknown)?;
@@ -139,14 +140,8 @@ impl MemoryStore {
         })
     }
 
-    fn change(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        ask: Ask<'_>,
-    ) -> Result<Applied<AssetState>> {
-        self.decide(call, room, asset, ask, |_, found| found.state(asset))
+    fn change(&self, call: Call, key: &AssetKey, ask: Ask<'_>) -> Result<Applied<AssetState>> {
+        self.decide(call, key, ask, |_, found| found.state(&key.asset))
     }
 
     fn read<T>(&self, room: &RoomName, look: impl FnOnce(&Room) -> T) -> Option<T> {
@@ -192,63 +187,44 @@ impl Store for MemoryStore {
         (self.ttl > 0).then(|| Duration::from_millis(self.ttl))
     }
 
-    async fn create(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        units: Units,
-    ) -> Result<Applied<Created>> {
+    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Result<Applied<Created>> {
         let ask = Ask::Create { units };
-        self.decide(call, room, asset, ask, |decided, found| Created {
+        self.decide(call, key, ask, |decided, found| Created {
             created: decided.outcome == Outcome::Changed,
-            state: found.state(asset),
+            state: found.state(&key.asset),
         })
     }
 
     async fn select(
         &self,
         call: Call,
-        room: &RoomName,
-        asset: &AssetName,
+        key: &AssetKey,
         players: &[PlayerName],
         create: Option<Units>,
     ) -> Result<Applied<Selected>> {
         let ask = Ask::Select { players, create };
-        self.decide(call, room, asset, ask, |decided, found| Selected {
+        self.decide(call, key, ask, |decided, found| Selected {
             verdicts: decided.verdicts,
-            state: found.state(asset),
+            state: found.state(&key.asset),
         })
     }
 
-    async fn release(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        player: &PlayerName,
-    ) -> Result<Applied<AssetState>> {
-        self.change(call, room, asset, Ask::Release { player })
+    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Result<Applied<AssetState>> {
+        self.change(call, key, Ask::Release { player })
     }
 
     async fn restock(
         &self,
         call: Call,
-        room: &RoomName,
-        asset: &AssetName,
+        key: &AssetKey,
         n: Units,
         condition: Option<u64>,
     ) -> Result<Applied<AssetState>> {
-        self.change(call, room, asset, Ask::Restock { n, condition })
+        self.change(call, key, Ask::Restock { n, condition })
     }
 
-    async fn remove_asset(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-    ) -> Result<Applied<AssetState>> {
-        self.change(call, room, asset, Ask::Remove)
+    async fn remove_asset(&self, call: Call, key: &AssetKey) -> Result<Applied<AssetState>> {
+        self.change(call, key, Ask::Remove)
     }
 
     async fn remove_room(&self, room: &RoomName) -> Result<()> {
@@ -258,10 +234,10 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState> {
-        self.read(room, |room| room.assets.get(asset).map(|found| found.state(asset)))
+    async fn asset(&self, key: &AssetKey) -> Result<AssetState> {
+        self.read(&key.room, |room| room.assets.get(&key.asset).map(|found| found.state(&key.asset)))
             .flatten()
-            .ok_or_else(|| StoreError::unknown_asset(NAME, asset))
+            .ok_or_else(|| StoreError::unknown_asset(NAME, &key.asset))
     }
 
     async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
@@ -285,20 +261,14 @@ impl Store for MemoryStore {
         Ok(self.read(room, rows).unwrap_or_default())
     }
 
-    async fn holders(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        after_revision: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<Grant>> {
+    async fn holders(&self, key: &AssetKey, after_revision: Option<u64>, limit: usize) -> Result<Vec<Grant>> {
         let from = after_revision.map_or(0, |revision| revision.saturating_add(1));
-        self.read(room, |room| {
-            let found = room.assets.get(asset).filter(|found| !found.counter.removed)?;
+        self.read(&key.room, |room| {
+            let found = room.assets.get(&key.asset).filter(|found| !found.counter.removed)?;
             Some(found.holders.range(from..).take(limit).map(|(_, grant)| grant.clone()).collect())
         })
         .flatten()
-        .ok_or_else(|| StoreError::unknown_asset(NAME, asset))
+        .ok_or_else(|| StoreError::unknown_asset(NAME, &key.asset))
     }
 
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {

@@ -22,7 +22,8 @@ use self::{
     script::Script,
 };
 use super::{
-    Applied, Call, Created, Driver, Limits, Options, Result, Selected, Store, StoreError, StoreErrorKind,
+    Applied, AssetKey, Call, Created, Driver, Limits, Options, Result, Selected, Store, StoreError,
+    StoreErrorKind,
 };
 use crate::{
     link::needs_runtime,
@@ -98,13 +99,12 @@ impl RedisStore {
     async fn change(
         &self,
         call: Call,
-        room: &RoomName,
-        asset: &AssetName,
+        key: &AssetKey,
         script: &Script,
         args: impl IntoIterator<Item = String>,
     ) -> Result<Value> {
-        let common = [asset.to_string(), call.node.to_string(), format!("{:016x}", call.seq)];
-        self.run(room, script, common.into_iter().chain(args).collect()).await
+        let common = [key.asset.to_string(), call.node.to_string(), format!("{:016x}", call.seq)];
+        self.run(&key.room, script, common.into_iter().chain(args).collect()).await
     }
 
     async fn call(&self, slot: u16, cmd: Cmd) -> std::result::Result<Value, RedisError> {
@@ -160,82 +160,63 @@ impl Store for RedisStore {
         (self.ttl > 0).then(|| Duration::from_millis(self.ttl))
     }
 
-    async fn create(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        units: Units,
-    ) -> Result<Applied<Created>> {
-        let answer = self.change(call, room, asset, &script::CREATE, [units.to_string()]).await?;
+    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Result<Applied<Created>> {
+        let answer = self.change(call, key, &script::CREATE, [units.to_string()]).await?;
         let mut reply = Reply::open(answer, |refusal| match refusal {
             Refusal::Conflict(created) => {
                 // The script answers with the units of the creation.
                 let created = Units::try_from(created).unwrap_or(Units::MAX);
-                StoreError::other_units(NAME, asset, created, units)
+                StoreError::other_units(NAME, &key.asset, created, units)
             }
-            _ => refused(refusal, asset),
+            _ => refused(refusal, &key.asset),
         })?;
-        let (repeated, state) = (reply.flag()?, reply.state(asset.clone())?);
+        let (repeated, state) = (reply.flag()?, reply.state(key.asset.clone())?);
         Ok(Applied::new(Created { created: reply.flag()?, state }, repeated))
     }
 
     async fn select(
         &self,
         call: Call,
-        room: &RoomName,
-        asset: &AssetName,
+        key: &AssetKey,
         players: &[PlayerName],
         create: Option<Units>,
     ) -> Result<Applied<Selected>> {
         let create = create.map(|units| units.to_string()).unwrap_or_default();
-        let holders = players.iter().map(|player| keys::holder(asset, player));
+        let holders = players.iter().map(|player| keys::holder(&key.asset, player));
         let args = [call.at.to_string(), create].into_iter().chain(holders);
-        let answer = self.change(call, room, asset, &script::SELECT, args).await?;
-        let mut reply = Reply::open(answer, |refusal| refused(refusal, asset))?;
-        let (repeated, state) = (reply.flag()?, reply.state(asset.clone())?);
+        let answer = self.change(call, key, &script::SELECT, args).await?;
+        let mut reply = Reply::open(answer, |refusal| refused(refusal, &key.asset))?;
+        let (repeated, state) = (reply.flag()?, reply.state(key.asset.clone())?);
         Ok(Applied::new(Selected { verdicts: reply.verdicts()?, state }, repeated))
     }
 
-    async fn release(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        player: &PlayerName,
-    ) -> Result<Applied<AssetState>> {
-        let answer = self.change(call, room, asset, &script::RELEASE, [keys::holder(asset, player)]).await?;
-        done(answer, asset, |refusal| match refusal {
-            Refusal::NotHeld => StoreError::not_held(NAME, asset, player),
-            _ => refused(refusal, asset),
+    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Result<Applied<AssetState>> {
+        let answer = self.change(call, key, &script::RELEASE, [keys::holder(&key.asset, player)]).await?;
+        done(answer, key, |refusal| match refusal {
+            Refusal::NotHeld => StoreError::not_held(NAME, &key.asset, player),
+            _ => refused(refusal, &key.asset),
         })
     }
 
     async fn restock(
         &self,
         call: Call,
-        room: &RoomName,
-        asset: &AssetName,
+        key: &AssetKey,
         n: Units,
         condition: Option<u64>,
     ) -> Result<Applied<AssetState>> {
         let condition = condition.map(|revision| revision.to_string()).unwrap_or_default();
-        let answer = self.change(call, room, asset, &script::RESTOCK, [n.to_string(), condition]).await?;
-        done(answer, asset, |refusal| match refusal {
-            Refusal::Conflict(revision) => StoreError::other_revision(NAME, asset, revision),
-            Refusal::Limit => StoreError::too_many_units(NAME, asset, Units::MAX),
-            _ => refused(refusal, asset),
+        let answer = self.change(call, key, &script::RESTOCK, [n.to_string(), condition]).await?;
+        done(answer, key, |refusal| match refusal {
+            Refusal::Conflict(revision) => StoreError::other_revision(NAME, &key.asset, revision),
+            Refusal::Limit => StoreError::too_many_units(NAME, &key.asset, Units::MAX),
+            _ => refused(refusal, &key.asset),
         })
     }
 
-    async fn remove_asset(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-    ) -> Result<Applied<AssetState>> {
-        let answer = self.change(call, room, asset, &script::REMOVE, []).await?;
-        done(answer, asset, |refusal| refused(refusal, asset))
+    async fn remove_asset(&self, call: Call, key: &AssetKey) -> Result<Applied<AssetState>> {
+        let answer = self.change(call, key, &script::REMOVE, []).await?;
+        done(answer, key, |refusal| refused(refusal, &key.asset))
     }
 
     async fn remove_room(&self, room: &RoomName) -> Result<()> {
@@ -243,9 +224,9 @@ impl Store for RedisStore {
         Reply::open(answer, |_| reply::odd()).map(|_| ())
     }
 
-    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState> {
-        let answer = self.run(room, &script::ASSET, vec![asset.to_string()]).await?;
-        Reply::open(answer, |refusal| refused(refusal, asset))?.state(asset.clone())
+    async fn asset(&self, key: &AssetKey) -> Result<AssetState> {
+        let answer = self.run(&key.room, &script::ASSET, vec![key.asset.to_string()]).await?;
+        Reply::open(answer, |refusal| refused(refusal, &key.asset))?.state(key.asset.clone())
     }
 
     async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
@@ -271,17 +252,12 @@ impl Store for RedisStore {
         Ok(rows)
     }
 
-    async fn holders(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        after_revision: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<Grant>> {
+    async fn holders(&self, key: &AssetKey, after_revision: Option<u64>, limit: usize) -> Result<Vec<Grant>> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let args = vec![asset.to_string(), keys::grants_after(asset, after_revision), limit.to_string()];
-        let answer = self.run(room, &script::HOLDERS, args).await?;
-        Reply::open(answer, |refusal| refused(refusal, asset))?.grants()
+        let args =
+            vec![key.asset.to_string(), keys::grants_after(&key.asset, after_revision), limit.to_string()];
+        let answer = self.run(&key.room, &script::HOLDERS, args).await?;
+        Reply::open(answer, |refusal| refused(refusal, &key.asset))?.grants()
     }
 
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
@@ -308,11 +284,11 @@ impl Store for RedisStore {
 
 fn done(
     answer: Value,
-    asset: &AssetName,
+    key: &AssetKey,
     refused: impl FnOnce(Refusal) -> StoreError,
 ) -> Result<Applied<AssetState>> {
     let mut reply = Reply::open(answer, refused)?;
-    let (repeated, state) = (reply.flag()?, reply.state(asset.clone())?);
+    let (repeated, state) = (reply.flag()?, reply.state(key.asset.clone())?);
     Ok(Applied::new(state, repeated))
 }
 

@@ -8,7 +8,7 @@ use asset_arbiter::{
     store::Store,
 };
 
-use super::world::{Answer, Client, World, answer, arena, grant, name, pick, sword};
+use super::world::{Answer, Client, World, answer, arena, grant, key, name, pick, sword};
 
 async fn contenders(world: &World, players: usize) -> Vec<Client> {
     let mut clients = Vec::new();
@@ -83,7 +83,7 @@ async fn the_player_is_the_idempotency_key() {
     assert_eq!(bob.find(answer).await, Answer::Granted { revision: 2, remaining: 0 });
     assert_eq!(bob.find(answer).await, Answer::AlreadyHeld { revision: 2 });
     assert_eq!(bob.find(answer).await, Answer::AlreadyHeld { revision: 2 });
-    assert_eq!(world.truth.asset(&arena(), &sword()).await.unwrap().held, 2);
+    assert_eq!(world.truth.asset(&key()).await.unwrap().held, 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -161,7 +161,7 @@ async fn what_a_gone_client_did_not_send_yet_is_dropped_and_what_it_sent_counts(
     drop((ann, bob));
     let mut cat = world.join("cat").await;
     assert!(matches!(cat.select().await, Answer::Granted { .. }));
-    let holders = world.truth.holders(&arena(), &sword(), None, 10).await.unwrap();
+    let holders = world.truth.holders(&key(), None, 10).await.unwrap();
     let holders: BTreeSet<_> = holders.iter().map(|grant| grant.player.as_str()).collect();
     assert_eq!(holders, BTreeSet::from(["ann", "cat"]), "ann's was in flight; bob's waited");
 }

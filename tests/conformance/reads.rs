@@ -22,9 +22,9 @@ async fn a_room_that_has_nothing_reads_as_empty(ground: Ground) {
         assert!(ground.snapshot().await.is_empty());
         assert!(ground.revisions().await.is_empty());
         assert!(ground.held_by(&ann).await.is_empty());
-        let state = ground.store.asset(&ground.room, &sword).await;
+        let state = ground.store.asset(&ground.key(&sword)).await;
         assert_eq!(refusal(state), StoreErrorKind::UnknownAsset);
-        let holders = ground.store.holders(&ground.room, &sword, None, 9).await;
+        let holders = ground.store.holders(&ground.key(&sword), None, 9).await;
         assert_eq!(refusal(holders), StoreErrorKind::UnknownAsset);
         ground.store.ping().await.unwrap();
         ground.store.touch(&ground.room, 1).await.unwrap();
@@ -85,26 +85,26 @@ async fn holders_are_read_in_pages(ground: Ground) {
     }
     let (mut after, mut read) = (None, Vec::new());
     for expected in [4, 4, 2, 0] {
-        let page = ground.store.holders(&ground.room, &sword, after, 4).await.unwrap();
+        let page = ground.store.holders(&ground.key(&sword), after, 4).await.unwrap();
         assert_eq!(page.len(), expected);
         after = page.last().map(|grant| grant.revision).or(after);
         read.extend(page);
     }
     assert!(read.iter().map(|grant| &grant.player).eq(&contenders));
     assert!(read.iter().map(|grant| grant.revision).eq((1..20).step_by(2)));
-    assert_eq!(ground.store.holders(&ground.room, &sword, Some(0), 99).await.unwrap(), read);
-    assert_eq!(ground.store.holders(&ground.room, &sword, Some(2), 1).await.unwrap(), read[1..2]);
-    assert!(ground.store.holders(&ground.room, &sword, Some(u64::MAX), 9).await.unwrap().is_empty());
+    assert_eq!(ground.store.holders(&ground.key(&sword), Some(0), 99).await.unwrap(), read);
+    assert_eq!(ground.store.holders(&ground.key(&sword), Some(2), 1).await.unwrap(), read[1..2]);
+    assert!(ground.store.holders(&ground.key(&sword), Some(u64::MAX), 9).await.unwrap().is_empty());
 }
 
 async fn a_page_after_a_release_skips_nobody(ground: Ground) {
     let (sword, node, contenders) = (asset("sword"), Node::new(), team("p", 9));
     ground.create(node.next(), &sword, 9).await;
     ground.select(node.next(), &sword, &contenders).await;
-    let first = ground.store.holders(&ground.room, &sword, None, 3).await.unwrap();
+    let first = ground.store.holders(&ground.key(&sword), None, 3).await.unwrap();
     ground.release(node.next(), &sword, &contenders[1]).await;
     ground.release(node.next(), &sword, &contenders[2]).await;
-    let rest = ground.store.holders(&ground.room, &sword, Some(first[2].revision), 99).await.unwrap();
+    let rest = ground.store.holders(&ground.key(&sword), Some(first[2].revision), 99).await.unwrap();
     assert!(rest.iter().map(|grant| &grant.player).eq(&contenders[3..]));
 }
 

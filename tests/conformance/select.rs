@@ -87,10 +87,10 @@ async fn a_batch_of_nobody_changes_nothing(ground: Ground) {
 async fn an_unknown_asset_cannot_be_selected(ground: Ground) {
     let (sword, shield, node) = (asset("sword"), asset("shield"), Node::new());
     let ann = players(["ann"]);
-    let in_no_room = ground.store.select(node.next(), &ground.room, &sword, &ann, None).await;
+    let in_no_room = ground.store.select(node.next(), &ground.key(&sword), &ann, None).await;
     assert_eq!(refusal(in_no_room), StoreErrorKind::UnknownAsset);
     ground.create(node.next(), &shield, 1).await;
-    let in_a_room = ground.store.select(node.next(), &ground.room, &sword, &ann, None).await;
+    let in_a_room = ground.store.select(node.next(), &ground.key(&sword), &ann, None).await;
     assert_eq!(refusal(in_a_room), StoreErrorKind::UnknownAsset);
     assert_eq!(ground.snapshot().await.len(), 1, "nothing was made");
 }
@@ -118,7 +118,7 @@ async fn a_removed_asset_is_not_revived_by_a_select(ground: Ground) {
     let (sword, node) = (asset("sword"), Node::new());
     ground.create(node.next(), &sword, 1).await;
     let tombstone = ground.remove(node.next(), &sword).await;
-    let answer = ground.store.select(node.next(), &ground.room, &sword, &players(["ann"]), Some(5)).await;
+    let answer = ground.store.select(node.next(), &ground.key(&sword), &players(["ann"]), Some(5)).await;
     assert_eq!(refusal(answer), StoreErrorKind::UnknownAsset);
     assert_eq!(ground.state(&sword).await, *tombstone);
 }

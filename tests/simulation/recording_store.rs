@@ -4,20 +4,17 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use asset_arbiter::{
     model::{AssetName, AssetState, PlayerName, RoomName, Units},
-    store::{Applied, Call, Created, MemoryStore, Result, Selected, Store, Verdict},
+    store::{Applied, AssetKey, Call, Created, MemoryStore, Result, Selected, Store, Verdict, layer::Layer},
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
-use crate::{
-    conformance::layer::{Layer, Layered},
-    linearizability::follower::{Change, Follower, Known},
-};
+use crate::linearizability::follower::{Change, Follower, Known};
 
 use super::{tally::Deed, trace::Trace};
 
 pub struct RecordingStore {
-    inner: MemoryStore,
+    inner: Arc<dyn Store>,
     trace: Arc<Trace>,
     chronicle: Mutex<Chronicle>,
 }
@@ -47,8 +44,8 @@ struct Life {
 }
 
 impl RecordingStore {
-    pub fn new(trace: Arc<Trace>) -> Layered<Self> {
-        Layered(Self { inner: MemoryStore::default(), trace, chronicle: Mutex::default() })
+    pub fn new(trace: Arc<Trace>) -> Self {
+        Self { inner: Arc::new(MemoryStore::default()), trace, chronicle: Mutex::default() }
     }
 
     /// What members see of an asset that nobody selected yet.
@@ -178,7 +175,7 @@ impl Chronicle {
 
 #[async_trait]
 impl Layer for RecordingStore {
-    fn inner(&self) -> &dyn Store {
+    fn inner(&self) -> &Arc<dyn Store> {
         &self.inner
     }
 
@@ -186,18 +183,12 @@ impl Layer for RecordingStore {
         true
     }
 
-    async fn create(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        units: Units,
-    ) -> Result<Applied<Created>> {
-        let created = self.inner.create(call, room, asset, units).await?;
+    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Result<Applied<Created>> {
+        let created = self.inner.create(call, key, units).await?;
         let state = &created.state;
         if created.created && !created.is_repeat() {
             let change = Change::Changed { units, remaining: units };
-            self.note(call, asset, state.revision, change, Deed::Create(asset.clone()));
+            self.note(call, &key.asset, state.revision, change, Deed::Create(key.asset.clone()));
         }
         Ok(created)
     }
@@ -205,59 +196,46 @@ impl Layer for RecordingStore {
     async fn select(
         &self,
         call: Call,
-        room: &RoomName,
-        asset: &AssetName,
+        key: &AssetKey,
         players: &[PlayerName],
         create: Option<Units>,
     ) -> Result<Applied<Selected>> {
-        let selected = self.inner.select(call, room, asset, players, create).await?;
+        let selected = self.inner.select(call, key, players, create).await?;
         let state = &selected.state;
         for (player, verdict) in players.iter().zip(&selected.verdicts) {
             let Verdict::Granted { revision } = *verdict else { continue };
             // Those after a grant in the same step were grants, too.
             let remaining = state.remaining + (state.revision - revision) as Units;
             let change = Change::Granted { player: player.clone(), units: state.units, remaining };
-            self.note(call, asset, revision, change, Deed::Select(asset.clone(), player.clone()));
+            self.note(call, &key.asset, revision, change, Deed::Select(key.asset.clone(), player.clone()));
         }
         Ok(selected)
     }
 
-    async fn release(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        player: &PlayerName,
-    ) -> Result<Applied<AssetState>> {
-        let done = self.inner.release(call, room, asset, player).await?;
+    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Result<Applied<AssetState>> {
+        let done = self.inner.release(call, key, player).await?;
         let change =
             |state: &AssetState| Change::Released { player: player.clone(), remaining: state.remaining };
-        self.note_done(call, &done, change, Deed::Release(asset.clone(), player.clone()));
+        self.note_done(call, &done, change, Deed::Release(key.asset.clone(), player.clone()));
         Ok(done)
     }
 
     async fn restock(
         &self,
         call: Call,
-        room: &RoomName,
-        asset: &AssetName,
+        key: &AssetKey,
         n: Units,
         condition: Option<u64>,
     ) -> Result<Applied<AssetState>> {
-        let done = self.inner.restock(call, room, asset, n, condition).await?;
+        let done = self.inner.restock(call, key, n, condition).await?;
         let change = |state: &AssetState| Change::Changed { units: state.units, remaining: state.remaining };
-        self.note_done(call, &done, change, Deed::Restock(asset.clone()));
+        self.note_done(call, &done, change, Deed::Restock(key.asset.clone()));
         Ok(done)
     }
 
-    async fn remove_asset(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-    ) -> Result<Applied<AssetState>> {
-        let done = self.inner.remove_asset(call, room, asset).await?;
-        self.note_done(call, &done, |_| Change::Removed, Deed::Remove(asset.clone()));
+    async fn remove_asset(&self, call: Call, key: &AssetKey) -> Result<Applied<AssetState>> {
+        let done = self.inner.remove_asset(call, key).await?;
+        self.note_done(call, &done, |_| Change::Removed, Deed::Remove(key.asset.clone()));
         Ok(done)
     }
 }

@@ -49,7 +49,7 @@ async fn a_stop_finishes_what_is_asked_and_leaves_one_file() {
             let (ground, call) = (ground.clone(), Node::new().next());
             tokio::spawn(async move {
                 let contenders = [player(&format!("p-{number}"))];
-                ground.store.select(call, &ground.room, &asset("sword"), &contenders, None).await
+                ground.store.select(call, &ground.key(&asset("sword")), &contenders, None).await
             })
         })
         .collect();

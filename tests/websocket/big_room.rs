@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use asset_arbiter::{
-    model::{ErrorCode, PlayerName, RoomName, ServerMessage},
-    store::{self, Call, NodeId, Options},
+    model::{ErrorCode, PlayerName, ServerMessage},
+    store::{self, AssetKey, Call, NodeId, Options},
 };
 use futures::future::join_all;
 use tokio::{
@@ -22,15 +22,14 @@ const MEGABYTE: u64 = 1024 * 1024;
 /// A database with the room `r`.
 async fn fill(url: &str) {
     let store = store::open(url, Options { room_ttl: None, max_assets: None }).unwrap();
-    let room: RoomName = "r".parse().unwrap();
     let players: Vec<PlayerName> = (0..HOLDERS).map(|n| format!("{n:0>60}").parse().unwrap()).collect();
     let select = async |n: usize| {
         let call = Call { node: NodeId(1), seq: 1 + n as u64, at: 1 };
-        let asset = format!("{n:0>60}").parse().unwrap();
-        store.select(call, &room, &asset, &players, Some(HOLDERS as u32)).await.unwrap();
+        let key = AssetKey { room: "r".parse().unwrap(), asset: format!("{n:0>60}").parse().unwrap() };
+        store.select(call, &key, &players, Some(HOLDERS as u32)).await.unwrap();
     };
     join_all((0..ASSETS).map(select)).await;
-    assert_eq!(store.revisions(&room).await.unwrap().len(), ASSETS);
+    assert_eq!(store.revisions(&"r".parse().unwrap()).await.unwrap().len(), ASSETS);
 }
 
 /// A member that reads nothing, with as little room on the way as there can be.

@@ -82,7 +82,7 @@ async fn of_many_who_come_in_between_each_other_nobody_is_lost() {
         tokio::spawn(async move {
             let call = Node::new().next();
             loop {
-                match ground.store.select(call, &ground.room, &sword, &players, None).await {
+                match ground.store.select(call, &ground.key(&sword), &players, None).await {
                     Ok(selected) => return selected.into_inner().verdicts,
                     Err(error) => assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}"),
                 }
@@ -110,7 +110,7 @@ async fn who_gets_nothing_costs_a_read_and_no_write() {
     let selected = ground.select(node.next(), &sword, &[ann, bob.clone()]).await;
     assert_eq!(selected.verdicts, [already(1), Verdict::SoldOut]);
     assert_eq!(counts(), (reads + 1, writes));
-    let refused = ground.store.release(node.next(), &ground.room, &sword, &bob).await;
+    let refused = ground.store.release(node.next(), &ground.key(&sword), &bob).await;
     assert_eq!((refusal(refused), counts()), (StoreErrorKind::NotHeld, (reads + 2, writes)));
 }
 
@@ -151,7 +151,8 @@ async fn a_write_that_was_made_after_all_is_found_by_its_own_call() {
         document.changes = format!("{} 63:1", document.changes).parse().unwrap();
     });
     let (call, bob) = (node.next(), [player("bob")]);
-    let select = || ground.store.select(call, &ground.room, &sword, &bob, None);
+    let key = ground.key(&sword);
+    let select = || ground.store.select(call, &key, &bob, None);
     assert_eq!(refusal(select().await), StoreErrorKind::OutcomeUnknown);
     assert_eq!(refusal(select().await), StoreErrorKind::UnknownAsset);
 }
@@ -160,15 +161,15 @@ async fn a_write_that_was_made_after_all_is_found_by_its_own_call() {
 async fn more_units_than_the_store_can_hold_are_refused_with_the_number() {
     let ground = Ground::new(whole());
     let (sword, node) = (asset("sword"), Node::new());
-    let Ground { store, room } = &ground;
+    let (store, key) = (&ground.store, ground.key(&sword));
     let said = |error: crate::store::StoreError| {
         assert_eq!(error.kind(), StoreErrorKind::LimitReached);
         error.to_string()
     };
-    let too_many = store.create(node.next(), room, &sword, MOST + 1).await.unwrap_err();
+    let too_many = store.create(node.next(), &key, MOST + 1).await.unwrap_err();
     assert_eq!(said(too_many), "documents: asset sword cannot have more than 1000 units in this store");
     ground.create(node.next(), &sword, MOST).await;
-    let one_more = store.restock(node.next(), room, &sword, 1, None).await.unwrap_err();
+    let one_more = store.restock(node.next(), &key, 1, None).await.unwrap_err();
     assert!(said(one_more).contains("1000 units"));
 }
 
@@ -199,8 +200,8 @@ async fn what_is_not_ours_is_named() {
     for (change, part) in changes {
         let before = set(&change);
         for error in [
-            ground.store.select(node.next(), &ground.room, &sword, &contenders, None).await.unwrap_err(),
-            ground.store.asset(&ground.room, &sword).await.unwrap_err(),
+            ground.store.select(node.next(), &ground.key(&sword), &contenders, None).await.unwrap_err(),
+            ground.store.asset(&ground.key(&sword)).await.unwrap_err(),
             ground.store.snapshot(&ground.room).await.unwrap_err(),
         ] {
             assert_eq!(error.kind(), StoreErrorKind::Unavailable);

@@ -15,8 +15,7 @@ use super::{
 use crate::{
     model::{AssetName, Grant, PlayerName},
     store::{
-        Result, StoreError, StoreErrorKind,
-        optimistic::AssetKey,
+        AssetKey, Result, StoreError, StoreErrorKind,
         optimistic::{FIRST, Record},
     },
 };
@@ -38,7 +37,7 @@ impl DynamoStore {
     /// Reads an asset, and which of the players hold it, as one snapshot.
     pub(super) async fn record(
         &self,
-        asset_key: AssetKey<'_>,
+        asset_key: &AssetKey,
         players: &[PlayerName],
     ) -> Result<(Option<Record>, Seen)> {
         let deadline = Deadline::new();
@@ -66,13 +65,13 @@ impl DynamoStore {
             }
             sleep(pause(tried)).await;
         }
-        Err(restless(asset_key.asset))
+        Err(restless(&asset_key.asset))
     }
 
     /// Reads at most `limit` holders whose grant is newer than `after`; `None` if there is no asset.
     pub(super) async fn page(
         &self,
-        asset_key: AssetKey<'_>,
+        asset_key: &AssetKey,
         after: Option<u64>,
         limit: usize,
     ) -> Result<Option<Vec<Grant>>> {
@@ -94,16 +93,16 @@ impl DynamoStore {
             }
             sleep(pause(tried)).await;
         }
-        Err(restless(asset_key.asset))
+        Err(restless(&asset_key.asset))
     }
 
-    async fn row(&self, asset_key: AssetKey<'_>, deadline: Deadline) -> Result<Option<Row>> {
+    async fn row(&self, asset_key: &AssetKey, deadline: Deadline) -> Result<Option<Row>> {
         let item = self.get(asset_key.primary_key(), None, deadline).await?;
         item.map(|item| Row::parse(&item)).transpose()
     }
 
     /// Whether the asset is unchanged since it was read.
-    async fn is_still(&self, asset_key: AssetKey<'_>, row: &Row, deadline: Deadline) -> Result<bool> {
+    async fn is_still(&self, asset_key: &AssetKey, row: &Row, deadline: Deadline) -> Result<bool> {
         let shown = format!("{REVISION}, {ORIGIN}");
         let Some(item) = self.get(asset_key.primary_key(), Some(shown), deadline).await? else {
             return Ok(false);

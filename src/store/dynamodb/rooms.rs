@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     model::{AssetName, AssetState, PlayerName, RevisionRow, RoomName, limits::HOLDERS_SHOWN},
-    store::{Result, StoreError, optimistic::AssetKey, optimistic::shown},
+    store::{AssetKey, Result, StoreError, optimistic::shown},
 };
 
 impl DynamoStore {
@@ -20,7 +20,7 @@ impl DynamoStore {
             if row.is_whole() || row.inline.len() >= HOLDERS_SHOWN {
                 return Ok(Some(shown(&row.counter, &asset, &row.inline)));
             }
-            let (record, _) = self.record(AssetKey { room, asset: &asset }, &[]).await?;
+            let (record, _) = self.record(&AssetKey::new(room, &asset), &[]).await?;
             Ok::<_, StoreError>(record.map(|record| record.state(&asset)))
         });
         let states: Vec<_> = stream::iter(states).buffered(SIDE_BY_SIDE).try_collect().await?;
@@ -55,7 +55,7 @@ impl DynamoStore {
             if inside.is_some() || row.is_whole() {
                 return Ok(inside.map(|revision| (asset, revision)));
             }
-            let (record, _) = self.record(AssetKey { room, asset: &asset }, from_ref(player)).await?;
+            let (record, _) = self.record(&AssetKey::new(room, &asset), from_ref(player)).await?;
             let revision = record.and_then(|record| record.holding.get(player).copied());
             Ok::<_, StoreError>(revision.map(|revision| (asset, revision)))
         });

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     model::{AssetName, RoomName},
-    store::{Result, StoreError, optimistic::AssetKey},
+    store::{AssetKey, Result, StoreError},
 };
 
 /// An update that extends an item's expiry.
@@ -46,7 +46,7 @@ impl DynamoStore {
         let later = expiry::of_asset(now, ttl);
         let covered = fields.optional_number::<u64>(COVERED_UNTIL)?;
         let mut prolonged = Prolonged {
-            key: AssetKey { room, asset: &asset }.primary_key(),
+            key: AssetKey::new(room, &asset).primary_key(),
             condition: format!("{ORIGIN} = :origin AND {CREATION} = :creation"),
             update: format!("SET {EXPIRES_AT} = :later"),
             values: vec![(":origin", origin), (":creation", creation), (":later", later)],

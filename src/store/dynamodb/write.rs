@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     model::Grant,
-    store::{Result, optimistic::AssetKey, optimistic::Change},
+    store::{AssetKey, Result, optimistic::Change},
 };
 
 /// Maximum number of items in one transaction.
@@ -45,7 +45,7 @@ struct Beside {
 
 impl DynamoStore {
     /// Writes a change if the asset is unchanged since it was read.
-    pub(super) async fn change(&self, asset_key: AssetKey<'_>, seen: Seen, change: Change) -> Result<bool> {
+    pub(super) async fn change(&self, asset_key: &AssetKey, seen: Seen, change: Change) -> Result<bool> {
         let condition = Condition::as_seen(seen.row.as_ref());
         let ended = seen.row.as_ref().filter(|row| row.spilled && !lives_on(row, &change));
         let ended = ended.map(|row| key(ENDED, &asset_key.life(&row.counter)));
@@ -74,7 +74,7 @@ impl DynamoStore {
     }
 
     /// The asset's item after a change, and the holders' items to write with it.
-    fn after(&self, asset_key: AssetKey<'_>, Seen { row, next }: Seen, change: Change) -> (Row, Beside) {
+    fn after(&self, asset_key: &AssetKey, Seen { row, next }: Seen, change: Change) -> (Row, Beside) {
         let (life, most, ttl) = (asset_key.life(&change.after), self.url.inline, self.url.room_ttl);
         let row = row.filter(|row| lives_on(row, &change));
         let before = row.as_ref().is_some_and(|row| row.spilled);

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::{AssetName, RoomName},
-    store::document::Document,
+    model::RoomName,
+    store::{AssetKey, document::Document},
 };
 
 /// An asset's item.
@@ -28,8 +28,8 @@ const PREFIX: &str = "asset-arbiter";
 const MARK: &[u8] = b"{\"removed\":";
 
 /// The key of an asset. It is only ever written conditionally.
-pub(super) fn key(room: &RoomName, asset: &AssetName) -> String {
-    format!("{PREFIX}/{room}/asset/{asset}")
+pub(super) fn key(key: &AssetKey) -> String {
+    format!("{PREFIX}/{}/asset/{}", key.room, key.asset)
 }
 
 /// The key of the set with the names of a room's assets.

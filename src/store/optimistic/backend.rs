@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::{change::Change, record::Record};
 use crate::{
     model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
-    store::Result,
+    store::{AssetKey, Result},
 };
 
 /// The limits of a driver, and its operations on whole rooms.
@@ -45,21 +45,15 @@ pub(in crate::store) trait RecordStore: Backend {
 
     /// Reads an asset, and which of the distinct `players` hold it, as one snapshot taken after the call began.
     /// Denials are decided on it, so it must be as durable as a write.
-    async fn read(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        players: &[PlayerName],
-    ) -> Result<(Option<Record>, Self::Seen)>;
+    async fn read(&self, key: &AssetKey, players: &[PlayerName]) -> Result<(Option<Record>, Self::Seen)>;
 
     /// Writes a change if the asset is still as `seen`: absent if `change.before` is `None`, else of that
     /// origin and revision. Returns `false`, without writing anything, if it has changed. The write is atomic.
     /// A late or duplicate write finds another revision and does nothing.
-    async fn write(&self, room: &RoomName, asset: &AssetName, seen: Self::Seen, change: Change)
-    -> Result<bool>;
+    async fn write(&self, key: &AssetKey, seen: Self::Seen, change: Change) -> Result<bool>;
 
     /// As in [`Store`](crate::store::Store); `None` if there is no such asset.
-    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<Option<AssetState>>;
+    async fn asset(&self, key: &AssetKey) -> Result<Option<AssetState>>;
 
     /// As in [`Store`](crate::store::Store).
     async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>>;
@@ -70,8 +64,7 @@ pub(in crate::store) trait RecordStore: Backend {
     /// As in [`Store`](crate::store::Store); `None` if there is no such asset or it is removed.
     async fn holders(
         &self,
-        room: &RoomName,
-        asset: &AssetName,
+        key: &AssetKey,
         after_revision: Option<u64>,
         limit: usize,
     ) -> Result<Option<Vec<Grant>>>;

@@ -23,9 +23,9 @@ pub(super) fn revision(db: &Connection, asset: &Asset, player: &PlayerName) -> R
     db.prepare_cached(REVISION)?
         .query_row(
             params![
-                asset.room.as_str(),
+                asset.key.room.as_str(),
                 player.as_str(),
-                asset.name.as_str(),
+                asset.key.asset.as_str(),
                 asset.counter.creation.cast_signed()
             ],
             |row| number(row, 0),
@@ -36,8 +36,8 @@ pub(super) fn revision(db: &Connection, asset: &Asset, player: &PlayerName) -> R
 /// Inserts a holder.
 pub(super) fn insert(db: &Connection, asset: &Asset, grant: &Grant) -> Result<()> {
     db.prepare_cached(INSERT)?.execute(params![
-        asset.room.as_str(),
-        asset.name.as_str(),
+        asset.key.room.as_str(),
+        asset.key.asset.as_str(),
         grant.player.as_str(),
         grant.granted_at.cast_signed(),
         grant.revision.cast_signed(),
@@ -49,9 +49,9 @@ pub(super) fn insert(db: &Connection, asset: &Asset, grant: &Grant) -> Result<()
 /// Deletes a holder.
 pub(super) fn delete(db: &Connection, asset: &Asset, player: &PlayerName) -> Result<()> {
     db.prepare_cached(DELETE)?.execute(params![
-        asset.room.as_str(),
+        asset.key.room.as_str(),
         player.as_str(),
-        asset.name.as_str(),
+        asset.key.asset.as_str(),
         asset.counter.creation.cast_signed()
     ])?;
     Ok(())
@@ -59,7 +59,7 @@ pub(super) fn delete(db: &Connection, asset: &Asset, player: &PlayerName) -> Res
 
 /// Deletes all holders.
 pub(super) fn clear(db: &Connection, asset: &Asset) -> Result<()> {
-    db.prepare_cached(CLEAR)?.execute([asset.room.as_str(), asset.name.as_str()])?;
+    db.prepare_cached(CLEAR)?.execute([asset.key.room.as_str(), asset.key.asset.as_str()])?;
     Ok(())
 }
 
@@ -68,8 +68,8 @@ pub(super) fn page(db: &Connection, asset: &Asset, from: u64, limit: usize) -> R
     let (from, limit) = (i64::try_from(from).unwrap_or(i64::MAX), i64::try_from(limit).unwrap_or(i64::MAX));
     let mut statement = db.prepare_cached(PAGE)?;
     let creation = asset.counter.creation.cast_signed();
-    let rows =
-        statement.query_map(params![asset.room.as_str(), asset.name.as_str(), from, creation, limit], grant)?;
+    let rows = statement
+        .query_map(params![asset.key.room.as_str(), asset.key.asset.as_str(), from, creation, limit], grant)?;
     rows.collect()
 }
 
