@@ -13,7 +13,6 @@ pub(super) mod fuzzing;
 mod holders;
 mod item;
 mod read;
-mod rooms;
 mod sdk;
 mod sweeper;
 mod table;
@@ -30,12 +29,12 @@ use async_trait::async_trait;
 
 use self::{client::Client, item::Row, sweeper::Sweeper, url::DynamoUrl};
 use super::{
-    AssetKey, Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
-    optimistic::{Backend, Change, Optimistic, Record, RecordStore},
+    Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
+    optimistic::{Backend, Optimistic},
 };
 use crate::{
     link::needs_runtime,
-    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName},
+    model::{Grant, Millis, RoomName},
 };
 
 pub(super) const DRIVER: Driver = Driver {
@@ -98,45 +97,6 @@ impl Backend for DynamoStore {
 
     async fn ping(&self) -> Result<()> {
         self.probe().await.map_err(StoreError::from)
-    }
-}
-
-#[async_trait]
-impl RecordStore for DynamoStore {
-    type Seen = Seen;
-
-    async fn read(&self, key: &AssetKey, players: &[PlayerName]) -> Result<(Option<Record>, Seen)> {
-        self.record(key, players).await
-    }
-
-    async fn write(&self, key: &AssetKey, seen: Seen, change: Change) -> Result<bool> {
-        self.change(key, seen, change).await
-    }
-
-    async fn asset(&self, key: &AssetKey) -> Result<Option<AssetState>> {
-        let (record, _) = self.record(key, &[]).await?;
-        Ok(record.map(|record| record.state(&key.asset)))
-    }
-
-    async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
-        self.states(room).await
-    }
-
-    async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
-        self.revision_rows(room).await
-    }
-
-    async fn holders(
-        &self,
-        key: &AssetKey,
-        after_revision: Option<u64>,
-        limit: usize,
-    ) -> Result<Option<Vec<Grant>>> {
-        self.page(key, after_revision, limit).await
-    }
-
-    async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
-        self.held(room, player).await
     }
 }
 

@@ -21,7 +21,7 @@ pub use self::plan::Faults;
 use self::plan::{Ending, Fate};
 pub use super::layer::CallCounts;
 use super::{
-    Applied, AssetKey, Call, Result, Store, StoreError, StoreErrorKind,
+    Applied, AssetKey, Call, Reply, Result, Store, StoreError, StoreErrorKind,
     layer::{Forwarded, Layer, forwarded},
 };
 use crate::model::RoomName;
@@ -175,7 +175,7 @@ impl Layer for Faulty {
         &self,
         _: (Call, &AssetKey),
         call: Forwarded<Applied<T>>,
-    ) -> Result<Applied<T>> {
+    ) -> Reply<T> {
         let fate = self.draw(call.count);
         self.change(fate, call).await
     }

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 
-use super::{Applied, AssetKey, Call, Created, Limits, Result, Selected, Store, StoreError};
+use super::{Applied, AssetKey, Call, Created, Limits, Reply, Result, Selected, Store, StoreError};
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
 
 /// A call to the inner store. It can be made several times, also after its caller is gone.
@@ -77,7 +77,7 @@ macro_rules! layer {
                 &self,
                 _: (Call, &AssetKey),
                 call: Forwarded<Applied<T>>,
-            ) -> Result<Applied<T>> {
+            ) -> Reply<T> {
                 self.run(call).await
             }
 
@@ -87,7 +87,7 @@ macro_rules! layer {
                 $key: &AssetKey,
                 $($of: &$of_type,)*
                 $($arg: $type),*
-            ) -> Result<Applied<$changed>> {
+            ) -> Reply<$changed> {
                 let target = ($call, $key);
                 self.run_change(target, forwarded!(self.$change($call; $key $(, $of)*; $($arg),*))).await
             })*
@@ -117,7 +117,7 @@ macro_rules! layer {
                 $key: &AssetKey,
                 $($of: &$of_type,)*
                 $($arg: $type),*
-            ) -> Result<Applied<$changed>> {
+            ) -> Reply<$changed> {
                 Layer::$change(self, $call, $key, $($of,)* $($arg),*).await
             })*
 

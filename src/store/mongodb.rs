@@ -26,7 +26,7 @@ use self::{
 };
 use super::{
     AssetKey, Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
-    document::{Document, DocumentBackend},
+    document::{Document, DocumentBackend, Loaded},
     optimistic::{Backend, Change, Optimistic},
 };
 use crate::model::{AssetName, Millis, PlayerName, RoomName, Units};
@@ -100,7 +100,7 @@ impl DocumentBackend for MongoBackend {
     /// The stored document, even if it has expired.
     type Seen = Option<Written>;
 
-    async fn load(&self, key: &AssetKey) -> Result<(Option<Document>, Self::Seen)> {
+    async fn load(&self, key: &AssetKey) -> Result<Loaded<Self>> {
         let Some(found) = self.client.find(&id(key)).await? else { return Ok((None, None)) };
         let (document, expires_at) = bson::read(&found)?;
         let written = Written::of(&document.counter);
@@ -108,12 +108,7 @@ impl DocumentBackend for MongoBackend {
         Ok(((!over).then_some(document), Some(written)))
     }
 
-    async fn replace(
-        &self,
-        key: &AssetKey,
-        (document, written): (Option<Document>, Self::Seen),
-        change: Change,
-    ) -> Result<bool> {
+    async fn replace(&self, key: &AssetKey, (document, written): Loaded<Self>, change: Change) -> Result<bool> {
         let (expiry, id, room) = (self.expiry(now()), id(key), &key.room);
         let collection = self.client.collection().await?;
         let written = match (written, document) {

@@ -11,7 +11,6 @@ mod connector;
 mod error;
 #[cfg(feature = "test-util")]
 pub(super) mod fuzzing;
-mod idle;
 mod packet;
 mod pool;
 mod pooled_conn;
@@ -27,12 +26,13 @@ mod writes;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use rustls::crypto::ring;
 
 use self::{
     connector::Connector, pool::Pool, pooled_conn::PooledConn, reads::Part, sweeper::Sweeper, url::MysqlUrl,
 };
 use super::{
-    AssetKey, Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind, crypto,
+    AssetKey, Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
     expiry::Expiry,
     optimistic::{Backend, Change, FIRST, Optimistic, Record, RecordStore},
     recent::Recent,
@@ -71,7 +71,9 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     let unusable = |why| error(StoreErrorKind::Unavailable, why);
     let url = MysqlUrl::parse(url).map_err(unusable)?;
     needs_runtime().map_err(unusable)?;
-    crypto::choose();
+    // The crates of several stores bring more than one cryptography provider, and mysql_async leaves the choice to
+    // the process. An error means that another one is installed already, which is as good.
+    drop(ring::default_provider().install_default());
     let ttl = options.room_ttl_unless(url.options.room_ttl);
     let pool = Arc::new(Pool::new(Connector::new(&url).map_err(unusable)?, &url.options));
     let sweeper = Sweeper::start(Arc::clone(&pool));
@@ -153,13 +155,8 @@ impl RecordStore for Mysql {
         reads::revisions(&self.pool, room).await
     }
 
-    async fn holders(
-        &self,
-        key: &AssetKey,
-        after_revision: Option<u64>,
-        limit: usize,
-    ) -> Result<Option<Vec<Grant>>> {
-        let page = Part::First { after: after_revision, limit };
+    async fn holders(&self, key: &AssetKey, after: Option<u64>, limit: usize) -> Result<Option<Vec<Grant>>> {
+        let page = Part::First { after, limit };
         let (found, _) = reads::find(&self.pool, key, &[page]).await?;
         Ok(found.filter(|found| !found.record.counter.removed).map(|found| found.record.first))
     }

@@ -3,9 +3,7 @@
 //! into a [`Store`].
 
 mod backend;
-mod change;
 mod decide;
-mod last_calls;
 mod recent_calls;
 mod record;
 
@@ -14,12 +12,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::sleep;
 
-#[cfg(any(feature = "dynamodb", feature = "mongodb", feature = "momento"))]
-pub(super) use self::last_calls::LastCalls;
 pub(super) use self::{
     backend::{Backend, RecordStore},
-    change::Change,
-    record::{FIRST, Record, shown},
+    record::{Change, FIRST, Record, shown},
 };
 use self::{
     decide::{Bounds, Decision, decide},
@@ -27,9 +22,9 @@ use self::{
 };
 pub(super) use super::rules::Counter;
 use super::{
-    Applied, AssetKey, Call, Created, Limits, Result, Selected, Store, StoreError, StoreErrorKind, Verdict,
-    outcome::Outcome,
-    rules::{self, Ask},
+    Applied, AssetKey, Call, Created, Limits, Reply, Result, Selected, Store, StoreError, StoreErrorKind,
+    Verdict,
+    rules::{self, Ask, Outcome},
 };
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
 
@@ -67,13 +62,17 @@ impl<R: RecordStore> Optimistic<R> {
         Self { records, recent_calls: RecentCalls::default() }
     }
 
-    /// Reads, decides and writes until no concurrent write interferes.
-    async fn change(&self, call: Call, key: &AssetKey, ask: Ask<'_>) -> Result<Settled> {
-        self.settle(call, key, ask, None).await
+    /// Settles a release, restock or removal.
+    async fn change(&self, call: Call, key: &AssetKey, ask: Ask<'_>) -> Reply<AssetState> {
+        let settled = self.settle(call, key, ask, None).await?;
+        let Settled { decision, repeated, .. } = settled.unless_refused::<R>(ask, &key.asset)?;
+        Ok(Applied::new(decision.state(&key.asset), repeated))
     }
 
-    /// Continues a call whose first part was written as revision `part`. If a concurrent write followed that
-    /// part, the call counts as finished and gets no further grants, because the grants of one call have
+    /// Reads, decides and writes until no concurrent write interferes.
+    ///
+    /// With `part`, continues a call whose first part was written as that revision. If a concurrent write followed
+    /// that part, the call counts as finished and gets no further grants, because the grants of one call have
     /// consecutive revisions. Otherwise the rest of the call is executed; a retry can do that, too.
     async fn settle(&self, call: Call, key: &AssetKey, ask: Ask<'_>, part: Option<u64>) -> Result<Settled> {
         for tried in 0..TRIES {
@@ -112,9 +111,9 @@ impl<R: RecordStore> Optimistic<R> {
             _ if made => Ok(true),
             (Some(change), _) => {
                 let may = self.recent_calls.may_write(call, key, found.unwrap_or_default());
-                Ok(may.is_ok() && self.records.write(key, seen, change).await?)
+                Ok(may && self.records.write(key, seen, change).await?)
             }
-            (None, Some(read)) => Ok(self.recent_calls.deny(call, key, read, decision.outcome).is_ok()),
+            (None, Some(read)) => Ok(self.recent_calls.deny(call, key, read, decision.outcome)),
             (None, None) => Ok(true),
         }
     }
@@ -122,7 +121,7 @@ impl<R: RecordStore> Optimistic<R> {
     /// The outcome of this call, or of a later one of its node, if the call was executed completely before.
     fn answered(&self, call: Call, key: &AssetKey, record: Option<&Record>, begun: bool) -> Option<Outcome> {
         let record = record?;
-        let changed = record.changes.last(call.node).map(|seq| (seq, Outcome::Changed));
+        let changed = record.changes.last(call.node).map(|(seq, ())| (seq, Outcome::Changed));
         let unchanged = self.recent_calls.last(call, key);
         let (seq, outcome) = changed.into_iter().chain(unchanged).max_by_key(|(seq, _)| *seq)?;
         let made = if begun { call.seq < seq } else { call.seq <= seq };
@@ -144,9 +143,9 @@ impl<R: RecordStore> Store for Optimistic<R> {
         self.records.room_ttl()
     }
 
-    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Result<Applied<Created>> {
+    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Reply<Created> {
         let ask = Ask::Create { units };
-        let settled = self.change(call, key, ask).await?.unless_refused::<R>(ask, &key.asset)?;
+        let settled = self.settle(call, key, ask, None).await?.unless_refused::<R>(ask, &key.asset)?;
         let Settled { decision, repeated, .. } = settled;
         let created = decision.outcome == Outcome::Changed;
         Ok(Applied::new(Created { created, state: decision.state(&key.asset) }, repeated))
@@ -158,7 +157,7 @@ impl<R: RecordStore> Store for Optimistic<R> {
         key: &AssetKey,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Applied<Selected>> {
+    ) -> Reply<Selected> {
         let create = create.filter(|_| R::SELECT_CREATES);
         let (mut verdicts, mut part, mut again) = (Vec::with_capacity(players.len()), None, false);
         loop {
@@ -188,24 +187,16 @@ impl<R: RecordStore> Store for Optimistic<R> {
         }
     }
 
-    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Result<Applied<AssetState>> {
-        let ask = Ask::Release { player };
-        self.change(call, key, ask).await?.done::<R>(ask, &key.asset)
+    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Reply<AssetState> {
+        self.change(call, key, Ask::Release { player }).await
     }
 
-    async fn restock(
-        &self,
-        call: Call,
-        key: &AssetKey,
-        n: Units,
-        condition: Option<u64>,
-    ) -> Result<Applied<AssetState>> {
-        let ask = Ask::Restock { n, condition };
-        self.change(call, key, ask).await?.done::<R>(ask, &key.asset)
+    async fn restock(&self, call: Call, key: &AssetKey, n: Units, condition: Option<u64>) -> Reply<AssetState> {
+        self.change(call, key, Ask::Restock { n, condition }).await
     }
 
-    async fn remove_asset(&self, call: Call, key: &AssetKey) -> Result<Applied<AssetState>> {
-        self.change(call, key, Ask::Remove).await?.done::<R>(Ask::Remove, &key.asset)
+    async fn remove_asset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
+        self.change(call, key, Ask::Remove).await
     }
 
     async fn remove_room(&self, room: &RoomName) -> Result<()> {
@@ -265,12 +256,6 @@ impl Settled {
         let Decision { outcome, counter, .. } = &self.decision;
         rules::unless_refused(R::NAME, (*outcome, self.repeated), ask, asset, counter, R::MOST_UNITS)?;
         Ok(self)
-    }
-
-    /// The answer to a release, restock or removal.
-    fn done<R: RecordStore>(self, ask: Ask<'_>, asset: &AssetName) -> Result<Applied<AssetState>> {
-        let Self { decision, repeated, .. } = self.unless_refused::<R>(ask, asset)?;
-        Ok(Applied::new(decision.state(asset), repeated))
     }
 }
 

@@ -39,7 +39,7 @@ use self::{
     writer::Writer,
 };
 use super::{
-    Applied, AssetKey, Call, Created, Driver, Limits, Options, Result, Selected, Store, StoreError,
+    AssetKey, Call, Created, Driver, Limits, Options, Reply, Result, Selected, Store, StoreError,
     StoreErrorKind, expiry::Expiry, rules::Ask,
 };
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
@@ -75,7 +75,7 @@ impl SqliteStore {
         let mut db = schema::open_to_write(&claim)?;
         let wal = Wal::new(&mut db).map_err(|error| broken("cannot watch the log of changes", error))?;
         let watch = Arc::new(Watch::new(&claim, grace)?);
-        let readers = Readers::open(claim.path(), Arc::clone(&watch))?;
+        let readers = Readers::open(&claim.path, Arc::clone(&watch))?;
         let group_commit = GroupCommit::new(db, claim, wal, Arc::clone(&watch));
         let writer = Writer::start(group_commit, Arc::clone(&watch), readers.pool())?;
         Ok(Self { readers, writer, watch, expiry: Expiry::new(options.room_ttl) })
@@ -106,7 +106,7 @@ impl Store for SqliteStore {
         self.expiry.ttl()
     }
 
-    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Result<Applied<Created>> {
+    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Reply<Created> {
         self.sweep(call.at).await;
         let operation = Operation { call, key: key.clone() };
         self.writer.change(move |db| operation.create(db, units)).await
@@ -118,7 +118,7 @@ impl Store for SqliteStore {
         key: &AssetKey,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Applied<Selected>> {
+    ) -> Reply<Selected> {
         if create.is_some() {
             self.sweep(call.at).await;
         }
@@ -126,23 +126,17 @@ impl Store for SqliteStore {
         self.writer.change(move |db| operation.select(db, &players, create)).await
     }
 
-    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Result<Applied<AssetState>> {
+    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Reply<AssetState> {
         let (operation, player) = (Operation { call, key: key.clone() }, player.clone());
         self.writer.change(move |db| operation.change(db, Ask::Release { player: &player })).await
     }
 
-    async fn restock(
-        &self,
-        call: Call,
-        key: &AssetKey,
-        n: Units,
-        condition: Option<u64>,
-    ) -> Result<Applied<AssetState>> {
+    async fn restock(&self, call: Call, key: &AssetKey, n: Units, condition: Option<u64>) -> Reply<AssetState> {
         let operation = Operation { call, key: key.clone() };
         self.writer.change(move |db| operation.change(db, Ask::Restock { n, condition })).await
     }
 
-    async fn remove_asset(&self, call: Call, key: &AssetKey) -> Result<Applied<AssetState>> {
+    async fn remove_asset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
         let operation = Operation { call, key: key.clone() };
         self.writer.change(move |db| operation.change(db, Ask::Remove)).await
     }

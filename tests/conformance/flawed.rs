@@ -6,7 +6,7 @@ use std::sync::{
 use asset_arbiter::{
     model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
     store::{
-        Applied, AssetKey, Call, Created, NodeId, Result, Selected, Store, StoreErrorKind, Verdict,
+        Applied, AssetKey, Call, Created, NodeId, Reply, Result, Selected, Store, StoreErrorKind, Verdict,
         layer::Layer,
     },
 };
@@ -91,7 +91,7 @@ impl Layer for Flawed {
         &self.inner
     }
 
-    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Result<Applied<Created>> {
+    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Reply<Created> {
         self.inner.create(self.call(call), &self.key(key), units).await
     }
 
@@ -101,7 +101,7 @@ impl Layer for Flawed {
         key: &AssetKey,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Applied<Selected>> {
+    ) -> Reply<Selected> {
         let (call, key) = (self.call(call), self.key(key));
         if let (true, Some(units)) = (self.has(Flaw::RevivesRemoved), create) {
             let _ = self.inner.create(Call { node: NodeId(0), ..call }, &key, units).await;
@@ -117,7 +117,7 @@ impl Layer for Flawed {
         }))
     }
 
-    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Result<Applied<AssetState>> {
+    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Reply<AssetState> {
         let (call, key) = (self.call(call), self.key(key));
         match self.inner.release(call, &key, player).await {
             Err(error) if self.has(Flaw::ReleasesAnything) && error.kind() == StoreErrorKind::NotHeld => {
@@ -127,18 +127,12 @@ impl Layer for Flawed {
         }
     }
 
-    async fn restock(
-        &self,
-        call: Call,
-        key: &AssetKey,
-        n: Units,
-        condition: Option<u64>,
-    ) -> Result<Applied<AssetState>> {
+    async fn restock(&self, call: Call, key: &AssetKey, n: Units, condition: Option<u64>) -> Reply<AssetState> {
         let condition = condition.filter(|_| !self.has(Flaw::IgnoresConditions));
         self.inner.restock(self.call(call), &self.key(key), n, condition).await
     }
 
-    async fn remove_asset(&self, call: Call, key: &AssetKey) -> Result<Applied<AssetState>> {
+    async fn remove_asset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
         self.inner.remove_asset(self.call(call), &self.key(key)).await
     }
 

@@ -41,6 +41,13 @@ impl Ground {
         AssetKey::new(&self.room, asset)
     }
 
+    /// An asset of so many units, and the node that created it.
+    pub async fn sword(&self, units: Units) -> (AssetName, Node) {
+        let (sword, node) = (asset("sword"), Node::new());
+        self.create(node.next(), &sword, units).await;
+        (sword, node)
+    }
+
     pub async fn create(&self, call: Call, asset: &AssetName, units: Units) -> Applied<Created> {
         let created = self.store.create(call, &self.key(asset), units).await.unwrap();
         check(&created.state);

@@ -95,8 +95,7 @@ async fn an_asset_is_created_once_by_selects(ground: Ground) {
 }
 
 async fn a_unit_is_released_once(ground: Ground) {
-    let (sword, node) = (asset("sword"), Node::new());
-    ground.create(node.next(), &sword, 2).await;
+    let (sword, node) = ground.sword(2).await;
     ground.select(node.next(), &sword, &[player("ann"), player("bob")]).await;
     let answers = race(&ground, |ground, node, _| async move {
         ground.store.release(node.next(), &ground.key(&asset("sword")), &player("ann")).await

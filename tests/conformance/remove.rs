@@ -10,8 +10,7 @@ super::properties![
 ];
 
 async fn a_removed_asset_leaves_a_tombstone(ground: Ground) {
-    let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
-    ground.create(node.next(), &sword, 2).await;
+    let ((sword, node), [ann]) = (ground.sword(2).await, players(["ann"]));
     ground.select(node.next(), &sword, std::slice::from_ref(&ann)).await;
     let done = ground.remove(node.next(), &sword).await;
     assert!(!done.is_repeat());
@@ -21,8 +20,7 @@ async fn a_removed_asset_leaves_a_tombstone(ground: Ground) {
     assert_eq!(ground.snapshot().await, [done.into_inner()]);
     let rows = ground.revisions().await;
     assert!(rows.len() == 1 && rows[0].removed && rows[0].revision == 2 && rows[0].held == 0, "{rows:?}");
-    let holders = ground.store.holders(&ground.key(&sword), None, 9).await;
-    assert_eq!(refusal(holders), StoreErrorKind::UnknownAsset);
+    assert_eq!(refusal(ground.store.holders(&ground.key(&sword), None, 9).await), StoreErrorKind::UnknownAsset);
     assert!(ground.held_by(&ann).await.is_empty());
 }
 

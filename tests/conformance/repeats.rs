@@ -84,8 +84,7 @@ async fn a_repeated_select_takes_effect_once(ground: Ground) {
 }
 
 async fn a_repeated_select_takes_nothing_that_came_free(ground: Ground) {
-    let (sword, node, other, [ann]) = (asset("sword"), Node::new(), Node::new(), players(["ann"]));
-    ground.create(node.next(), &sword, 2).await;
+    let ((sword, node), other, [ann]) = (ground.sword(2).await, Node::new(), players(["ann"]));
     let call = node.next();
     ground.select(call, &sword, std::slice::from_ref(&ann)).await;
     let freed = ground.release(other.next(), &sword, &ann).await;
@@ -133,8 +132,7 @@ async fn a_repeated_creating_select_creates_once(ground: Ground) {
 }
 
 async fn a_repeated_release_takes_effect_once(ground: Ground) {
-    let (sword, node, other, [ann]) = (asset("sword"), Node::new(), Node::new(), players(["ann"]));
-    ground.create(node.next(), &sword, 2).await;
+    let ((sword, node), other, [ann]) = (ground.sword(2).await, Node::new(), players(["ann"]));
     ground.select(node.next(), &sword, std::slice::from_ref(&ann)).await;
     let call = node.next();
     let first = ground.release(call, &sword, &ann).await;
@@ -151,20 +149,16 @@ async fn a_repeated_release_takes_effect_once(ground: Ground) {
 }
 
 async fn a_repeated_release_of_what_was_not_held_stays_so(ground: Ground) {
-    let (sword, node, other, [ann]) = (asset("sword"), Node::new(), Node::new(), players(["ann"]));
-    ground.create(node.next(), &sword, 2).await;
+    let ((sword, node), other, [ann]) = (ground.sword(2).await, Node::new(), players(["ann"]));
     let call = node.next();
-    let answer = ground.store.release(call, &ground.key(&sword), &ann).await;
-    assert_eq!(refusal(answer), StoreErrorKind::NotHeld);
+    assert_eq!(refusal(ground.store.release(call, &ground.key(&sword), &ann).await), StoreErrorKind::NotHeld);
     ground.select(other.next(), &sword, std::slice::from_ref(&ann)).await;
-    let answer = ground.store.release(call, &ground.key(&sword), &ann).await;
-    assert_eq!(refusal(answer), StoreErrorKind::NotHeld);
+    assert_eq!(refusal(ground.store.release(call, &ground.key(&sword), &ann).await), StoreErrorKind::NotHeld);
     assert_eq!(ground.held_by(&ann).await, [(sword, 1)], "a call that was answered strikes nobody later");
 }
 
 async fn a_repeated_restock_takes_effect_once(ground: Ground) {
-    let (sword, node, other) = (asset("sword"), Node::new(), Node::new());
-    ground.create(node.next(), &sword, 1).await;
+    let ((sword, node), other) = (ground.sword(1).await, Node::new());
     let call = node.next();
     let first = ground.restock(call, &sword, 5).await;
     for _ in 0..3 {

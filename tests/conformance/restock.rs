@@ -14,8 +14,7 @@ super::properties![
 ];
 
 async fn a_restock_adds_units(ground: Ground) {
-    let (sword, node) = (asset("sword"), Node::new());
-    ground.create(node.next(), &sword, 2).await;
+    let (sword, node) = ground.sword(2).await;
     ground.select(node.next(), &sword, &players(["ann"])).await;
     let done = ground.restock(node.next(), &sword, 3).await;
     assert!(!done.is_repeat());
@@ -25,8 +24,7 @@ async fn a_restock_adds_units(ground: Ground) {
 }
 
 async fn a_restock_after_denials_adds_just_its_units(ground: Ground) {
-    let (sword, node) = (asset("sword"), Node::new());
-    ground.create(node.next(), &sword, 1).await;
+    let (sword, node) = ground.sword(1).await;
     for _ in 0..3 {
         ground.select(node.next(), &sword, &team("p", 20)).await;
     }
@@ -37,8 +35,7 @@ async fn a_restock_after_denials_adds_just_its_units(ground: Ground) {
 }
 
 async fn a_restock_happens_only_at_the_revision_asked_for(ground: Ground) {
-    let (sword, node) = (asset("sword"), Node::new());
-    ground.create(node.next(), &sword, 1).await;
+    let (sword, node) = ground.sword(1).await;
     ground.restock(node.next(), &sword, 1).await;
     let before = ground.state(&sword).await;
     for wrong in [0, 2, u64::MAX] {
@@ -51,8 +48,7 @@ async fn a_restock_happens_only_at_the_revision_asked_for(ground: Ground) {
 }
 
 async fn a_restock_beyond_what_the_store_can_hold_is_refused(ground: Ground) {
-    let (sword, node, most) = (asset("sword"), Node::new(), ground.store.limits().units);
-    ground.create(node.next(), &sword, 2).await;
+    let ((sword, node), most) = (ground.sword(2).await, ground.store.limits().units);
     ground.select(node.next(), &sword, &players(["ann"])).await;
     let before = ground.state(&sword).await;
     for too_many in [Units::MAX, most, most - 1] {

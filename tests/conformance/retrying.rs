@@ -3,7 +3,7 @@ use std::{collections::HashMap, future::Future, sync::Arc};
 use asset_arbiter::{
     model::{PlayerName, Units},
     store::{
-        Applied, AssetKey, Call, NodeId, Result, Selected, Store, StoreErrorKind, Verdict,
+        Applied, AssetKey, Call, NodeId, Reply, Result, Selected, Store, StoreErrorKind, Verdict,
         layer::{Forwarded, Layer},
     },
 };
@@ -68,7 +68,7 @@ impl Layer for Retrying {
         &self,
         (call, key): (Call, &AssetKey),
         forwarded: Forwarded<Applied<T>>,
-    ) -> Result<Applied<T>> {
+    ) -> Reply<T> {
         let first = self.first_made(call, key);
         let answer = answered(|| forwarded.make()).await?;
         Ok(if first { Applied::Now(answer.into_inner()) } else { answer })
@@ -84,7 +84,7 @@ impl Layer for Retrying {
         key: &AssetKey,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Applied<Selected>> {
+    ) -> Reply<Selected> {
         let first = self.first_made(call, key);
         let before = self.revision(key).await?;
         match answered(|| self.inner.select(call, key, players, create)).await? {

@@ -10,7 +10,7 @@ use std::{
 use asset_arbiter::{
     model::{AssetState, PlayerName, Units},
     store::{
-        Applied, AssetKey, Call, NodeId, Result, Selected, Store, StoreError, StoreErrorKind, Verdict,
+        Applied, AssetKey, Call, NodeId, Reply, Result, Selected, Store, StoreError, StoreErrorKind, Verdict,
         layer::Layer,
     },
 };
@@ -82,7 +82,7 @@ impl Flawed {
         self.flaw == Flaw::DeniesLostReplies && error.kind() == StoreErrorKind::OutcomeUnknown
     }
 
-    async fn denial(&self, key: &AssetKey, players: &[PlayerName]) -> Result<Applied<Selected>> {
+    async fn denial(&self, key: &AssetKey, players: &[PlayerName]) -> Reply<Selected> {
         let state = self.inner.asset(key).await?;
         Ok(denied(players, state))
     }
@@ -108,7 +108,7 @@ impl Layer for Flawed {
         key: &AssetKey,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Applied<Selected>> {
+    ) -> Reply<Selected> {
         if let Some(denial) = self.denial_from_memory(players) {
             return Ok(denial);
         }
@@ -135,7 +135,7 @@ impl Layer for Flawed {
         Ok(selected)
     }
 
-    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Result<Applied<AssetState>> {
+    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Reply<AssetState> {
         let before = self.before(key).await;
         if self.now_and_then(Flaw::LosesReleases) {
             let state = self.inner.asset(key).await?;
@@ -147,13 +147,7 @@ impl Layer for Flawed {
         Ok(done.map(|state| before.unwrap_or(state)))
     }
 
-    async fn restock(
-        &self,
-        call: Call,
-        key: &AssetKey,
-        n: Units,
-        condition: Option<u64>,
-    ) -> Result<Applied<AssetState>> {
+    async fn restock(&self, call: Call, key: &AssetKey, n: Units, condition: Option<u64>) -> Reply<AssetState> {
         let condition = condition.filter(|_| !self.now_and_then(Flaw::ForgetsConditions));
         self.inner.restock(self.call(call, Flaw::RestocksTwice), key, n, condition).await
     }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use asset_arbiter::store::{
-    Applied, AssetKey, Call, Result, Store,
+    Applied, AssetKey, Call, Reply, Result, Store,
     layer::{Forwarded, Layer},
 };
 use async_trait::async_trait;
@@ -25,7 +25,7 @@ impl Layer for Patient {
         &self,
         _: (Call, &AssetKey),
         call: Forwarded<Applied<T>>,
-    ) -> Result<Applied<T>> {
+    ) -> Reply<T> {
         let answer = call.make().await;
         if answer.as_ref().is_err_and(|error| error.kind().temporary()) {
             sleep(BREATH).await;

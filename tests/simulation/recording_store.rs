@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use asset_arbiter::{
     model::{AssetName, AssetState, PlayerName, RoomName, Units},
-    store::{Applied, AssetKey, Call, Created, MemoryStore, Result, Selected, Store, Verdict, layer::Layer},
+    store::{Applied, AssetKey, Call, Created, MemoryStore, Reply, Selected, Store, Verdict, layer::Layer},
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -12,6 +12,9 @@ use parking_lot::Mutex;
 use crate::linearizability::follower::{Change, Follower, Known};
 
 use super::{tally::Deed, trace::Trace};
+
+/// `Err`: why what somebody knows was never so.
+type Checked = std::result::Result<(), String>;
 
 pub struct RecordingStore {
     inner: Arc<dyn Store>,
@@ -76,50 +79,35 @@ impl RecordingStore {
     }
 
     /// Whether the asset ever was as somebody knows it.
-    pub fn had(
-        &self,
-        asset: &AssetName,
-        revision: u64,
-        known: Option<&Known>,
-    ) -> std::result::Result<(), String> {
+    pub fn had(&self, asset: &AssetName, revision: u64, known: Option<&Known>) -> Checked {
         let chronicle = self.chronicle.lock();
         let states: Vec<_> = chronicle.lives(asset).filter_map(|life| life.states.get(&revision)).collect();
-        if states.iter().any(|state| state.as_ref() == known) {
-            return Ok(());
-        }
-        Err(format!("{asset} at revision {revision} is known as {known:?}, but it was {states:?}"))
+        let was = states.iter().any(|state| state.as_ref() == known);
+        was.then_some(()).ok_or_else(|| {
+            format!("{asset} at revision {revision} is known as {known:?}, but it was {states:?}")
+        })
     }
 
     /// Whether so many units were left at a revision.
-    pub fn had_left(
-        &self,
-        asset: &AssetName,
-        revision: u64,
-        remaining: Units,
-    ) -> std::result::Result<(), String> {
+    pub fn had_left(&self, asset: &AssetName, revision: u64, remaining: Units) -> Checked {
         let chronicle = self.chronicle.lock();
         let states = chronicle.lives(asset).filter_map(|life| life.states.get(&revision));
         let left: Vec<_> = states.map(|state| state.as_ref().map_or(0, |known| known.remaining)).collect();
-        if left.contains(&remaining) {
-            return Ok(());
-        }
-        Err(format!("{asset} is said to have {remaining} left at revision {revision}, not {left:?}"))
+        let was = left.contains(&remaining);
+        was.then_some(()).ok_or_else(|| {
+            format!("{asset} is said to have {remaining} left at revision {revision}, not {left:?}")
+        })
     }
 
     /// Whether a revision is this player's grant.
-    pub fn granted(
-        &self,
-        asset: &AssetName,
-        revision: u64,
-        to: &PlayerName,
-    ) -> std::result::Result<(), String> {
+    pub fn granted(&self, asset: &AssetName, revision: u64, to: &PlayerName) -> Checked {
         let chronicle = self.chronicle.lock();
         let told: Vec<_> =
             chronicle.lives(asset).filter_map(|life| life.follower.told.get(&revision)).collect();
-        if told.iter().any(|change| matches!(change, Change::Granted { player, .. } if player == to)) {
-            return Ok(());
-        }
-        Err(format!("{to} is said to have got {asset} at revision {revision}, but that is {told:?}"))
+        let was = told.iter().any(|change| matches!(change, Change::Granted { player, .. } if player == to));
+        was.then_some(()).ok_or_else(|| {
+            format!("{to} is said to have got {asset} at revision {revision}, but that is {told:?}")
+        })
     }
 
     /// The asset as members must see it in the end.
@@ -133,7 +121,7 @@ impl RecordingStore {
     }
 
     /// Whether every step was one that may be.
-    pub fn is_sound(&self) -> std::result::Result<(), String> {
+    pub fn is_sound(&self) -> Checked {
         self.chronicle.lock().broken.clone().map_or(Ok(()), Err)
     }
 
@@ -183,7 +171,7 @@ impl Layer for RecordingStore {
         true
     }
 
-    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Result<Applied<Created>> {
+    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Reply<Created> {
         let created = self.inner.create(call, key, units).await?;
         let state = &created.state;
         if created.created && !created.is_repeat() {
@@ -199,7 +187,7 @@ impl Layer for RecordingStore {
         key: &AssetKey,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Applied<Selected>> {
+    ) -> Reply<Selected> {
         let selected = self.inner.select(call, key, players, create).await?;
         let state = &selected.state;
         for (player, verdict) in players.iter().zip(&selected.verdicts) {
@@ -212,7 +200,7 @@ impl Layer for RecordingStore {
         Ok(selected)
     }
 
-    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Result<Applied<AssetState>> {
+    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Reply<AssetState> {
         let done = self.inner.release(call, key, player).await?;
         let change =
             |state: &AssetState| Change::Released { player: player.clone(), remaining: state.remaining };
@@ -220,20 +208,14 @@ impl Layer for RecordingStore {
         Ok(done)
     }
 
-    async fn restock(
-        &self,
-        call: Call,
-        key: &AssetKey,
-        n: Units,
-        condition: Option<u64>,
-    ) -> Result<Applied<AssetState>> {
+    async fn restock(&self, call: Call, key: &AssetKey, n: Units, condition: Option<u64>) -> Reply<AssetState> {
         let done = self.inner.restock(call, key, n, condition).await?;
         let change = |state: &AssetState| Change::Changed { units: state.units, remaining: state.remaining };
         self.note_done(call, &done, change, Deed::Restock(key.asset.clone()));
         Ok(done)
     }
 
-    async fn remove_asset(&self, call: Call, key: &AssetKey) -> Result<Applied<AssetState>> {
+    async fn remove_asset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
         let done = self.inner.remove_asset(call, key).await?;
         self.note_done(call, &done, |_| Change::Removed, Deed::Remove(key.asset.clone()));
         Ok(done)

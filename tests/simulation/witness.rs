@@ -6,7 +6,7 @@ use asset_arbiter::{
     bus::{Bus, BusError, BusMessage, Incoming},
     model::{AssetName, AssetState, PlayerName, RevisionRow, RoomName, Units},
     store::{
-        Applied, AssetKey, Call, Result, Selected, Store,
+        Applied, AssetKey, Call, Reply, Result, Selected, Store,
         layer::{Forwarded, Layer},
     },
 };
@@ -60,7 +60,7 @@ impl Layer for Witness {
         &self,
         (_, key): (Call, &AssetKey),
         call: Forwarded<Applied<T>>,
-    ) -> Result<Applied<T>> {
+    ) -> Reply<T> {
         self.saw(&key.asset, call.make().await)
     }
 
@@ -70,7 +70,7 @@ impl Layer for Witness {
         key: &AssetKey,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Applied<Selected>> {
+    ) -> Reply<Selected> {
         let create = create.or(self.makes_anew);
         if create.is_some() && self.seen.0.lock().contains(&key.asset) {
             let (Call { node, seq, .. }, asset) = (call, &key.asset);

@@ -9,6 +9,9 @@ use crate::{
     },
 };
 
+/// A document, and what a write needs from its read.
+pub(in crate::store) type Loaded<S> = (Option<Document>, <S as DocumentBackend>::Seen);
+
 /// Stores documents and writes each on the condition that it is unchanged. Such a store is a [`RecordStore`].
 ///
 /// # Errors
@@ -21,16 +24,11 @@ pub(in crate::store) trait DocumentBackend: Backend {
 
     /// Reads a whole asset, as one snapshot taken after the call began and as durable as a write. An expired
     /// document counts as absent.
-    async fn load(&self, key: &AssetKey) -> Result<(Option<Document>, Self::Seen)>;
+    async fn load(&self, key: &AssetKey) -> Result<Loaded<Self>>;
 
     /// Writes the result of [`Document::after`] if the stored document is still as `read`. Returns `false`,
     /// without writing anything, if it has changed.
-    async fn replace(
-        &self,
-        key: &AssetKey,
-        read: (Option<Document>, Self::Seen),
-        change: Change,
-    ) -> Result<bool>;
+    async fn replace(&self, key: &AssetKey, read: Loaded<Self>, change: Change) -> Result<bool>;
 
     /// Reads every asset of a room, in any order, each with at most its first `holders` holders.
     async fn load_all(&self, room: &RoomName, holders: usize) -> Result<Vec<(AssetName, Document)>>;
@@ -42,7 +40,7 @@ pub(in crate::store) trait DocumentBackend: Backend {
     }
 }
 
-async fn load<S: DocumentBackend>(store: &S, key: &AssetKey) -> Result<(Option<Document>, S::Seen)> {
+async fn load<S: DocumentBackend>(store: &S, key: &AssetKey) -> Result<Loaded<S>> {
     let (found, seen) = store.load(key).await?;
     let found = found.map(|found| checked::<S>(key, found, usize::MAX)).transpose()?;
     Ok((found, seen))
@@ -65,7 +63,7 @@ async fn load_all<S: DocumentBackend>(
 
 #[async_trait]
 impl<S: DocumentBackend> RecordStore for S {
-    type Seen = (Option<Document>, <S as DocumentBackend>::Seen);
+    type Seen = Loaded<S>;
 
     async fn read(
         &self,
@@ -94,14 +92,9 @@ impl<S: DocumentBackend> RecordStore for S {
         Ok(all.iter().map(|(asset, found)| found.counter.row(asset)).collect())
     }
 
-    async fn holders(
-        &self,
-        key: &AssetKey,
-        after_revision: Option<u64>,
-        limit: usize,
-    ) -> Result<Option<Vec<Grant>>> {
+    async fn holders(&self, key: &AssetKey, after: Option<u64>, limit: usize) -> Result<Option<Vec<Grant>>> {
         let found = load(self, key).await?.0.filter(|found| !found.counter.removed);
-        Ok(found.map(|found| found.page(after_revision, limit)))
+        Ok(found.map(|found| found.page(after, limit)))
     }
 
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {

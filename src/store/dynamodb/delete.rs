@@ -1,9 +1,6 @@
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::{
-    error::BuildError,
-    types::{AttributeValue, Delete, ReturnConsumedCapacity, TransactWriteItem},
-};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, ReturnConsumedCapacity, TransactWriteItem};
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::time::sleep;
 
@@ -49,8 +46,7 @@ impl DynamoStore {
     async fn end(&self, asset_key: &AssetKey, row: &Row) -> Result<bool> {
         let condition = Condition::to_end(row);
         let ended = if row.spilled {
-            let actions = self.end_and_note(asset_key, row, condition);
-            self.transact(actions.map_err(|odd| DynamoError::new(Kind::Refused, odd.to_string()))?).await
+            self.transact(self.end_and_note(asset_key, row, condition)?).await
         } else {
             self.delete(asset_key, condition).await
         };
@@ -80,7 +76,7 @@ impl DynamoStore {
         asset_key: &AssetKey,
         row: &Row,
         condition: Condition,
-    ) -> std::result::Result<Vec<TransactWriteItem>, BuildError> {
+    ) -> Tried<Vec<TransactWriteItem>> {
         let asset = Delete::builder()
             .table_name(&self.url.table)
             .set_key(Some(asset_key.primary_key()))

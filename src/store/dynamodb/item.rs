@@ -7,10 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::error;
 use crate::{
     model::{AssetName, Grant, PlayerName, RoomName},
-    store::{
-        AssetKey, Result, StoreErrorKind,
-        optimistic::{Counter, LastCalls},
-    },
+    store::{AssetKey, Result, StoreErrorKind, last_calls::LastCalls, optimistic::Counter},
 };
 
 /// The table's partition key: a room for its assets, an incarnation for its holders, or [`ENDED`].

@@ -9,7 +9,7 @@ use super::{
     error::{DynamoError, Kind},
     expiry,
     item::{COVERED_UNTIL, CREATION, EXPIRES_AT, Fields, Item, ORIGIN, PK, SK, SPILLED, key, life, n, s},
-    read::Asked,
+    read::{Asked, query},
 };
 use crate::{
     model::{AssetName, RoomName},
@@ -70,7 +70,7 @@ impl DynamoStore {
         let values = HashMap::from([(":pk".to_owned(), s(life))]);
         let condition = format!("{PK} = :pk");
         let asked = Asked { index: None, condition, values, shown: Some(SK), limit: usize::MAX };
-        let items = self.query(asked).await?;
+        let items = query(&self.client, &self.url.table, asked).await?;
         let holders = items.into_iter().map(|item| async move {
             let prolonged = Prolonged {
                 key: key(life, Fields(&item).text(SK)?),

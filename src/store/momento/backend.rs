@@ -13,7 +13,7 @@ use crate::{
     model::{AssetName, Millis, RoomName, Units},
     store::{
         AssetKey, Result, StoreError, StoreErrorKind,
-        document::{Document, DocumentBackend},
+        document::{Document, DocumentBackend, Loaded},
         optimistic::{Backend, Change},
     },
 };
@@ -55,21 +55,17 @@ impl DocumentBackend for Cache {
     /// The exact bytes that were read.
     type Seen = Option<Vec<u8>>;
 
-    async fn load(&self, key: &AssetKey) -> Result<(Option<Document>, Self::Seen)> {
+    async fn load(&self, key: &AssetKey) -> Result<Loaded<Self>> {
         let seen = self.client.get(item::key(key), Sees::All).await.map_err(MomentoError::of_read)?;
         let found = seen.as_deref().map(|bytes| read(key, bytes)).transpose()?;
         Ok((found.and_then(Item::asset), seen))
     }
 
-    async fn replace(
-        &self,
-        key: &AssetKey,
-        (before, seen): (Option<Document>, Self::Seen),
-        change: Change,
-    ) -> Result<bool> {
+    async fn replace(&self, key: &AssetKey, (before, seen): Loaded<Self>, change: Change) -> Result<bool> {
         let is_new = before.is_none();
         self.add_name(key, is_new).await?;
-        let value = written(&Document::after(before, change))?;
+        let unwritable = |why| error(StoreErrorKind::Unavailable, format!("an asset cannot be written: {why}"));
+        let value = serde_json::to_vec(&Document::after(before, change)).map_err(unwritable)?;
         let stored = self.client.set_if(item::key(key), seen, value, self.item_ttl()).await;
         let stored = stored.map_err(MomentoError::of_write)?;
         if stored && is_new {
@@ -117,11 +113,6 @@ impl Cache {
 /// Parses an asset's item.
 pub(super) fn read(key: &AssetKey, bytes: &[u8]) -> Result<Item> {
     Item::read(bytes).map_err(|why| StoreError::not_ours(Cache::NAME, key, &why))
-}
-
-fn written(document: &Document) -> Result<Vec<u8>> {
-    item::written(document)
-        .map_err(|why| error(StoreErrorKind::Unavailable, format!("an asset cannot be written: {why}")))
 }
 
 fn asset_key(room: &RoomName, name: &[u8]) -> Result<AssetKey> {

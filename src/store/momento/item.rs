@@ -42,7 +42,6 @@ pub(super) fn ping_key() -> String {
     format!("{PREFIX}/ping")
 }
 
-/// The key of the set that a ping writes.
 pub(super) fn ping_set_key() -> String {
     format!("{PREFIX}/pings")
 }
@@ -71,15 +70,6 @@ impl Item {
     }
 }
 
-/// Serializes an asset.
-///
-/// # Errors
-/// There are none.
-pub(super) fn written(document: &Document) -> Result<Vec<u8>, serde_json::Error> {
-    serde_json::to_vec(document)
-}
-
-/// Creates a mark.
 pub(super) fn mark() -> Vec<u8> {
     format!("{{\"removed\":\"{:016x}\"}}", fastrand::u64(..)).into_bytes()
 }

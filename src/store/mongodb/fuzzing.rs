@@ -1,5 +1,3 @@
-//! See [`crate::fuzzing`].
-
 use ::mongodb::bson::RawDocument;
 
 use super::bson::{id, named, read, whole};

@@ -22,7 +22,7 @@ pub(super) async fn write(
     };
     let claim = before.as_ref().map_or_else(|| insert(key, change), |before| update(key, before, change));
     let mut transaction = Transaction::new(noted, claim);
-    transaction.unless_claimed_stop();
+    transaction.stop_unless_changed(1);
     holders(&mut transaction, change);
     Ok(transaction.run(conn).await? == Some(1))
 }
@@ -39,7 +39,7 @@ pub(super) async fn probe(pool: &Pool) -> Result<()> {
          VALUES ('{room}', '~', 1, 1, 0, 0, {origin}, 0, 1, 0, '')"
     );
     let mut transaction = Transaction::new(Some(noted), claim);
-    transaction.unless_claimed_stop();
+    transaction.stop_unless_changed(1);
     transaction.change(1, format!("UPDATE asset_arbiter_assets SET revision = 1 WHERE room = '{room}'"));
     let row = format!("({origin}, 0, '~', 1, 0)");
     for statement in [

@@ -2,13 +2,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{change::Change, record::Record};
+use super::record::{Change, Record};
 use crate::{
     model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
     store::{AssetKey, Result},
 };
 
-/// The limits of a driver, and its operations on whole rooms.
+/// The limits of a driver, and its operations on whole rooms, which are those of [`Store`](crate::store::Store).
 #[async_trait]
 pub(in crate::store) trait Backend: Send + Sync + 'static {
     /// The store's name in errors.
@@ -20,20 +20,17 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
     /// Whether the store knows for sure that an asset was never created. If false, a select creates no asset.
     const SELECT_CREATES: bool = true;
 
-    /// As in [`Store`](crate::store::Store).
     fn room_ttl(&self) -> Option<Duration>;
 
-    /// As in [`Store`](crate::store::Store).
     async fn remove_room(&self, room: &RoomName) -> Result<()>;
 
-    /// As in [`Store`](crate::store::Store).
     async fn touch(&self, room: &RoomName, now: Millis) -> Result<()>;
 
-    /// As in [`Store`](crate::store::Store).
     async fn ping(&self) -> Result<()>;
 }
 
-/// Reads assets and writes them on the condition that they are unchanged.
+/// Reads assets and writes them on the condition that they are unchanged. Methods without a comment are those of
+/// [`Store`](crate::store::Store).
 ///
 /// # Errors
 /// A failed read is `Unavailable`. So is a write that certainly did nothing; any other failed write is
@@ -55,20 +52,12 @@ pub(in crate::store) trait RecordStore: Backend {
     /// As in [`Store`](crate::store::Store); `None` if there is no such asset.
     async fn asset(&self, key: &AssetKey) -> Result<Option<AssetState>>;
 
-    /// As in [`Store`](crate::store::Store).
     async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>>;
 
-    /// As in [`Store`](crate::store::Store).
     async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>>;
 
     /// As in [`Store`](crate::store::Store); `None` if there is no such asset or it is removed.
-    async fn holders(
-        &self,
-        key: &AssetKey,
-        after_revision: Option<u64>,
-        limit: usize,
-    ) -> Result<Option<Vec<Grant>>>;
+    async fn holders(&self, key: &AssetKey, after: Option<u64>, limit: usize) -> Result<Option<Vec<Grant>>>;
 
-    /// As in [`Store`](crate::store::Store).
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>>;
 }

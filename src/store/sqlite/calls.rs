@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     model::limits::REMEMBERED_NODES,
-    store::{Call, outcome::Outcome},
+    store::{Call, rules::Outcome},
 };
 
 /// How many calls that changed nothing are remembered, over all assets: as many as fit into the writer's queue.

@@ -10,8 +10,7 @@ use crate::{
     model::{AssetState, PlayerName, Units},
     store::{
         Applied, AssetKey, Call, Created, Selected,
-        outcome::Outcome,
-        rules::{self, Ask},
+        rules::{self, Ask, Outcome},
     },
 };
 

@@ -15,7 +15,7 @@ use crate::{
     model::{AssetName, Millis, RoomName, Units},
     store::{
         AssetKey, Result, Store,
-        document::{Document, DocumentBackend},
+        document::{Document, DocumentBackend, Loaded},
         optimistic::{Backend, Change, Optimistic},
     },
 };
@@ -80,7 +80,7 @@ impl<const GRANTS: usize> Backend for Arc<InMemory<GRANTS>> {
 impl<const GRANTS: usize> DocumentBackend for Arc<InMemory<GRANTS>> {
     type Seen = Option<String>;
 
-    async fn load(&self, key: &AssetKey) -> Result<(Option<Document>, Self::Seen)> {
+    async fn load(&self, key: &AssetKey) -> Result<Loaded<Self>> {
         wait().await;
         self.reads.fetch_add(1, Relaxed);
         let text = self.rooms.lock().get(&key.room).and_then(|room| room.get(&key.asset).cloned());
@@ -88,12 +88,7 @@ impl<const GRANTS: usize> DocumentBackend for Arc<InMemory<GRANTS>> {
         Ok((text.as_deref().map(parsed), text))
     }
 
-    async fn replace(
-        &self,
-        key: &AssetKey,
-        read: (Option<Document>, Self::Seen),
-        change: Change,
-    ) -> Result<bool> {
+    async fn replace(&self, key: &AssetKey, read: Loaded<Self>, change: Change) -> Result<bool> {
         wait().await;
         assert_eq!(change.before, read.0.as_ref().map(|read| read.counter.clone()));
         assert!(change.granted.len() <= GRANTS);
