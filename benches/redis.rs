@@ -15,7 +15,7 @@ use std::{
 
 use asset_arbiter::{
     model::{PlayerName, RoomName},
-    store::{Call, NodeId, Options, open},
+    store::{AssetKey, Call, NodeId, Options, open},
 };
 use engines::redis::{Engine, Server};
 use futures::future::join_all;
@@ -107,7 +107,7 @@ async fn select(server: &Server, batch: usize, units: u32) -> u64 {
         let players: Vec<_> = (0..batch).map(|n| name(seq as usize * batch + n)).collect();
         seq += 1;
         let call = Call { node, seq, at: 1_700_000_000_000 };
-        store.select(call, &room, &sword, &players, Some(units)).await.unwrap();
+        store.select(call, &AssetKey::new(&room, &sword), &players, Some(units)).await.unwrap();
     }
     store.remove_room(&room).await.unwrap();
     seq * batch as u64

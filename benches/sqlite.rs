@@ -10,8 +10,8 @@ use std::{
 };
 
 use asset_arbiter::{
-    model::{AssetName, PlayerName, RoomName, limits::BATCH_PLAYERS},
-    store::{Call, NodeId, Options, Store, open},
+    model::{PlayerName, RoomName, limits::BATCH_PLAYERS},
+    store::{AssetKey, Call, NodeId, Options, Store, open},
 };
 use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
@@ -114,13 +114,13 @@ async fn ask(
     until: Instant,
 ) -> anyhow::Result<Histogram<u64>> {
     let (node, mut latency) = (NodeId(fastrand::u64(..)), Histogram::new(3)?);
-    let asset: AssetName = format!("asset-{node}").parse()?;
+    let key = AssetKey { room, asset: format!("asset-{node}").parse()? };
     let mut begun = Instant::now();
     while begun < until {
         let seq = latency.len() + 1;
         let players: Result<Vec<PlayerName>, _> =
             (0..players).map(|number| format!("p{seq}-{number}").parse()).collect();
-        store.select(Call { node, seq, at: now() }, &room, &asset, &players?, Some(units)).await?;
+        store.select(Call { node, seq, at: now() }, &key, &players?, Some(units)).await?;
         latency.record(begun.elapsed().as_micros() as u64)?;
         begun = Instant::now();
     }

@@ -93,7 +93,7 @@ pub use self::{
 use crate::{
     bus::Bus,
     model::{AssetName, AssetState, Grant, PlayerName, RoomName, ServerMessage, Units, limits::HOLDERS_PAGE},
-    store::{Applied, Created, Store},
+    store::{Applied, AssetKey, Created, Store},
 };
 
 /// Runs all rooms of this node.
@@ -284,7 +284,8 @@ impl Arbiter {
         limit: usize,
     ) -> Result<Vec<Grant>, Refusal> {
         let limit = limit.min(HOLDERS_PAGE);
-        let page = || self.node.store.holders(room, asset, after, limit);
+        let key = AssetKey::new(room, asset);
+        let page = || self.node.store.holders(&key, after, limit);
         self.calls.read(StoreCall::Holders, room, page).await
     }
 

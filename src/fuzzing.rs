@@ -11,18 +11,7 @@ use std::{
 
 #[cfg(any(feature = "redis", feature = "nats"))]
 pub use crate::bus::fuzzing::envelope;
-#[cfg(feature = "dynamodb")]
-pub use crate::store::fuzzing::dynamodb_item;
-#[cfg(feature = "momento")]
-pub use crate::store::fuzzing::momento_item;
-#[cfg(feature = "mongodb")]
-pub use crate::store::fuzzing::mongodb_document;
-#[cfg(feature = "mysql")]
-pub use crate::store::fuzzing::mysql_row;
-#[cfg(feature = "redis")]
-pub use crate::store::fuzzing::redis_reply;
-#[cfg(feature = "sqlite")]
-pub use crate::store::fuzzing::sqlite_value;
+pub use crate::store::fuzzing::*;
 use crate::{
     bus,
     model::{ClientMessage, without_secrets},

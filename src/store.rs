@@ -3,9 +3,6 @@
 //! A driver is one file plus one line in [`DRIVERS`]. Help texts, [`open`] and the conformance suite iterate
 //! over that table.
 
-mod applied;
-#[cfg(feature = "mysql")]
-mod crypto;
 #[cfg(any(feature = "mongodb", feature = "momento"))]
 mod document;
 mod drivers;
@@ -18,6 +15,9 @@ mod expiry;
 pub mod faulty;
 #[cfg(feature = "test-util")]
 pub(crate) mod fuzzing;
+mod last_calls;
+#[cfg(any(test, feature = "test-util"))]
+pub mod layer;
 mod memory;
 #[cfg(feature = "momento")]
 mod momento;
@@ -27,7 +27,6 @@ mod mongodb;
 mod mysql;
 #[cfg(any(feature = "dynamodb", feature = "mongodb", feature = "mysql", feature = "momento"))]
 mod optimistic;
-mod outcome;
 #[cfg(any(feature = "momento", feature = "mysql"))]
 mod recent;
 #[cfg(feature = "redis")]
@@ -36,11 +35,10 @@ mod rules;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-use std::{fmt, time::Duration};
+use std::{fmt, ops::Deref, time::Duration};
 
 use async_trait::async_trait;
 
-pub use applied::Applied;
 pub use drivers::{DRIVERS, Driver, Options, SWITCHED_OFF, check, driver, open};
 pub use error::{StoreError, StoreErrorCause, StoreErrorKind};
 pub use memory::MemoryStore;
@@ -49,6 +47,9 @@ use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow
 
 /// The result of a store call.
 pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// The result of a changing call.
+pub type Reply<T> = Result<Applied<T>>;
 
 /// Stores counters and holders.
 ///
@@ -80,13 +81,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// `Conflict`: the asset exists and was created with other units.
-    async fn create(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        units: Units,
-    ) -> Result<Applied<Created>>;
+    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Reply<Created>;
 
     /// Looks up which of the distinct `players` already hold the asset, decrements the counter by the number of
     /// the others, and records as holders those for whom the result is at least 0, in order. With `create`, an
@@ -97,23 +92,16 @@ pub trait Store: Send + Sync + 'static {
     async fn select(
         &self,
         call: Call,
-        room: &RoomName,
-        asset: &AssetName,
+        key: &AssetKey,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Applied<Selected>>;
+    ) -> Reply<Selected>;
 
     /// Deletes the holder and sets `remaining = max(remaining, 0) + 1`.
     ///
     /// # Errors
     /// `UnknownAsset`; `NotHeld`, also when retried.
-    async fn release(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        player: &PlayerName,
-    ) -> Result<Applied<AssetState>>;
+    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Reply<AssetState>;
 
     /// Sets `units += n; remaining = max(remaining, 0) + n` if the asset is at revision `condition`; `None`: at
     /// any revision.
@@ -121,21 +109,13 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// `UnknownAsset`; `Conflict`: the asset is at another revision; `LimitReached`: the units would exceed
     /// [`Limits::units`].
-    async fn restock(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        n: Units,
-        condition: Option<u64>,
-    ) -> Result<Applied<AssetState>>;
+    async fn restock(&self, call: Call, key: &AssetKey, n: Units, condition: Option<u64>) -> Reply<AssetState>;
 
     /// Removes an asset: increments its revision, deletes its holders and keeps the record as a tombstone.
     ///
     /// # Errors
     /// `UnknownAsset`, also when another call has removed the asset already.
-    async fn remove_asset(&self, call: Call, room: &RoomName, asset: &AssetName)
-    -> Result<Applied<AssetState>>;
+    async fn remove_asset(&self, call: Call, key: &AssetKey) -> Reply<AssetState>;
 
     /// Removes all assets of a room, tombstones included. An empty room is no error.
     async fn remove_room(&self, room: &RoomName) -> Result<()>;
@@ -144,7 +124,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// `UnknownAsset`.
-    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState>;
+    async fn asset(&self, key: &AssetKey) -> Result<AssetState>;
 
     /// Reads every asset of a room, tombstones included, ordered by name, each with its first
     /// [`HOLDERS_SHOWN`](crate::model::limits::HOLDERS_SHOWN) holders.
@@ -158,13 +138,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// `UnknownAsset`.
-    async fn holders(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        after_revision: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<Grant>>;
+    async fn holders(&self, key: &AssetKey, after_revision: Option<u64>, limit: usize) -> Result<Vec<Grant>>;
 
     /// Reads the assets a player holds in a room, each with the revision of its grant.
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>>;
@@ -215,6 +189,23 @@ impl Limits {
     pub const NONE: Self = Self { units: Units::MAX, select_creates: true };
 }
 
+/// Names an asset: its room, and its name in the room.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AssetKey {
+    /// The room.
+    pub room: RoomName,
+    /// The asset's name in the room.
+    pub asset: AssetName,
+}
+
+impl AssetKey {
+    /// The key of an asset of a room.
+    #[must_use]
+    pub fn new(room: &RoomName, asset: &AssetName) -> Self {
+        Self { room: room.clone(), asset: asset.clone() }
+    }
+}
+
 /// Identifies one changing call. A retry carries the same `Call`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Call {
@@ -240,6 +231,53 @@ pub struct NodeId(pub u64);
 impl fmt::Display for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)
+    }
+}
+
+/// The answer to a changing call, by whether this call or an earlier copy of it took effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Applied<T> {
+    /// The call was executed now. The answer shows the asset right after it.
+    Now(T),
+    /// The call is a retry: its `seq` was not newer than the last of its node. Nothing was changed now, and other
+    /// changes may have followed the first execution.
+    Repeat(T),
+}
+
+impl<T> Applied<T> {
+    /// An answer that is a repeat if `repeat`.
+    pub fn new(answer: T, repeat: bool) -> Self {
+        if repeat { Self::Repeat(answer) } else { Self::Now(answer) }
+    }
+
+    /// Whether the call was executed before.
+    pub fn is_repeat(&self) -> bool {
+        matches!(self, Self::Repeat(_))
+    }
+
+    /// The answer itself.
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::Now(answer) | Self::Repeat(answer) => answer,
+        }
+    }
+
+    /// Changes the answer, not whether it is a repeat.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Applied<U> {
+        match self {
+            Self::Now(answer) => Applied::Now(change(answer)),
+            Self::Repeat(answer) => Applied::Repeat(change(answer)),
+        }
+    }
+}
+
+impl<T> Deref for Applied<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        match self {
+            Self::Now(answer) | Self::Repeat(answer) => answer,
+        }
     }
 }
 

@@ -5,9 +5,9 @@
 use std::{sync::Arc, time::Duration};
 
 use asset_arbiter::{
-    model::{AssetName, AssetState, PlayerName, RoomName},
+    model::{AssetState, PlayerName},
     store::{
-        Applied, Call, MemoryStore, NodeId, Selected, Store, StoreErrorKind,
+        Applied, AssetKey, Call, MemoryStore, NodeId, Selected, Store, StoreErrorKind,
         faulty::{CallCounts, Faults, Faulty},
     },
 };
@@ -16,22 +16,21 @@ use tokio::time::{Instant, timeout};
 struct Setup {
     store: Arc<Faulty>,
     inner: Arc<dyn Store>,
-    room: RoomName,
-    asset: AssetName,
+    key: AssetKey,
 }
 
 impl Setup {
     /// An asset of 10 units behind a faulty store.
     async fn new(seed: u64, faults: Faults) -> Self {
         let inner: Arc<dyn Store> = Arc::new(MemoryStore::new(None));
-        let (room, asset) = (RoomName::parse("room").unwrap(), AssetName::parse("asset").unwrap());
-        inner.create(call(0), &room, &asset, 10).await.unwrap();
-        Self { store: Arc::new(Faulty::new(Arc::clone(&inner), seed, faults)), inner, room, asset }
+        let key = AssetKey { room: "room".parse().unwrap(), asset: "asset".parse().unwrap() };
+        inner.create(call(0), &key, 10).await.unwrap();
+        Self { store: Arc::new(Faulty::new(Arc::clone(&inner), seed, faults)), inner, key }
     }
 
     async fn select(&self, seq: u64) -> Result<Applied<Selected>, StoreErrorKind> {
         let player = PlayerName::parse(&format!("player-{seq}")).unwrap();
-        let selected = self.store.select(call(seq), &self.room, &self.asset, &[player], None).await;
+        let selected = self.store.select(call(seq), &self.key, &[player], None).await;
         selected.map_err(|error| error.kind())
     }
 
@@ -41,7 +40,7 @@ impl Setup {
     }
 
     async fn state(&self) -> AssetState {
-        self.inner.asset(&self.room, &self.asset).await.unwrap()
+        self.inner.asset(&self.key).await.unwrap()
     }
 }
 
@@ -57,7 +56,7 @@ async fn without_faults_it_is_the_store_it_wraps() {
         setup.select(seq).await.unwrap();
     }
     assert_eq!(setup.held().await, 10);
-    assert_eq!(setup.store.asset(&setup.room, &setup.asset).await.unwrap(), setup.state().await);
+    assert_eq!(setup.store.asset(&setup.key).await.unwrap(), setup.state().await);
     assert_eq!(start.elapsed(), Duration::ZERO);
     assert!(!setup.store.shared());
     assert!(Faulty::new(Arc::clone(&setup.inner), 1, Faults::default()).as_shared().shared());
@@ -80,7 +79,7 @@ async fn a_lost_call_does_nothing_and_a_lost_reply_hides_what_was_done() {
     setup.store.set_faults(Faults { lost_after: 1.0, ..Faults::default() });
     assert_eq!(setup.select(2).await, Err(StoreErrorKind::OutcomeUnknown));
     assert_eq!(setup.held().await, 1);
-    let read = setup.store.snapshot(&setup.room).await;
+    let read = setup.store.snapshot(&setup.key.room).await;
     assert_eq!(read.unwrap_err().kind(), StoreErrorKind::Unavailable, "a read has no outcome");
 }
 
@@ -92,15 +91,15 @@ async fn duplicates_reach_the_store_at_once_and_later() {
     let lateness = Duration::from_secs(1);
     let faults = Faults { duplicated: 1.0, duplicated_late: 1.0, max_lateness: lateness, ..Faults::default() };
     let outer = Faulty::new(Arc::clone(&counter) as Arc<dyn Store>, 4, faults);
-    let (room, asset) = (RoomName::parse("room").unwrap(), AssetName::parse("asset").unwrap());
-    let created = outer.create(call(1), &room, &asset, 3).await.unwrap();
+    let key = AssetKey { room: "room".parse().unwrap(), asset: "asset".parse().unwrap() };
+    let created = outer.create(call(1), &key, 3).await.unwrap();
     assert!(created.created && !created.is_repeat(), "the first answer counts");
     assert_eq!((outer.calls().create, counter.calls().create), (1, 2));
     let start = Instant::now();
     outer.settled().await;
     assert!(start.elapsed() > Duration::ZERO && start.elapsed() <= lateness + Duration::from_millis(1));
     assert_eq!((outer.calls().create, counter.calls().create), (1, 3));
-    outer.remove_room(&room).await.unwrap();
+    outer.remove_room(&key.room).await.unwrap();
     outer.settled().await;
     assert_eq!(counter.calls().remove_room, 2, "never late: it is not protected against that");
 }
@@ -161,21 +160,21 @@ async fn a_refusing_store_fails_also_the_calls_that_were_held() {
 
 #[tokio::test(start_paused = true)]
 async fn every_method_is_counted_and_reaches_the_store() {
-    let Setup { store, room, asset, .. } = Setup::new(9, Faults::default()).await;
+    let Setup { store, key, .. } = Setup::new(9, Faults::default()).await;
     let player = PlayerName::parse("player").unwrap();
-    assert!(!store.create(call(1), &room, &asset, 10).await.unwrap().created);
-    store.select(call(2), &room, &asset, std::slice::from_ref(&player), None).await.unwrap();
-    assert_eq!(store.held_by(&room, &player).await.unwrap(), [(asset.clone(), 1)]);
-    assert_eq!(store.holders(&room, &asset, None, 9).await.unwrap().len(), 1);
-    assert_eq!(store.snapshot(&room).await.unwrap().len(), 1);
-    assert_eq!(store.revisions(&room).await.unwrap().len(), 1);
-    store.release(call(3), &room, &asset, &player).await.unwrap();
-    assert_eq!(store.restock(call(4), &room, &asset, 5, Some(2)).await.unwrap().units, 15);
-    assert!(store.remove_asset(call(5), &room, &asset).await.unwrap().removed);
-    assert!(store.asset(&room, &asset).await.unwrap().removed);
-    store.touch(&room, 1).await.unwrap();
-    store.remove_room(&room).await.unwrap();
-    assert!(store.asset(&room, &asset).await.is_err());
+    assert!(!store.create(call(1), &key, 10).await.unwrap().created);
+    store.select(call(2), &key, std::slice::from_ref(&player), None).await.unwrap();
+    assert_eq!(store.held_by(&key.room, &player).await.unwrap(), [(key.asset.clone(), 1)]);
+    assert_eq!(store.holders(&key, None, 9).await.unwrap().len(), 1);
+    assert_eq!(store.snapshot(&key.room).await.unwrap().len(), 1);
+    assert_eq!(store.revisions(&key.room).await.unwrap().len(), 1);
+    store.release(call(3), &key, &player).await.unwrap();
+    assert_eq!(store.restock(call(4), &key, 5, Some(2)).await.unwrap().units, 15);
+    assert!(store.remove_asset(call(5), &key).await.unwrap().removed);
+    assert!(store.asset(&key).await.unwrap().removed);
+    store.touch(&key.room, 1).await.unwrap();
+    store.remove_room(&key.room).await.unwrap();
+    assert!(store.asset(&key).await.is_err());
     store.ping().await.unwrap();
     let once = CallCounts {
         create: 1,

@@ -19,7 +19,6 @@ use std::sync::Arc;
 use asset_arbiter::store::{MemoryStore, Store};
 
 #[cfg(all(unix, feature = "sqlite"))]
-use conformance::layer::Layered;
 use conformance::seeds;
 #[cfg(all(unix, feature = "sqlite"))]
 use in_step::InStep;
@@ -83,7 +82,7 @@ async fn schedules_over_sqlite_keep_every_promise() {
 #[test]
 fn in_step_sqlite_is_as_memory() {
     let db_file = TempDb::quick();
-    let shared: Arc<dyn Store> = Arc::new(Layered(InStep(db_file.open())));
+    let shared: Arc<dyn Store> = Arc::new(InStep(db_file.open()));
     assert_eq!(histories(|| Arc::clone(&shared), seeds(100)), histories(memory, seeds(100)));
     assert_eq!(schedules(|| Arc::clone(&shared), seeds(100)), schedules(memory, seeds(100)));
 }

@@ -46,11 +46,6 @@ impl Baseline {
         self.revision > revision
     }
 
-    /// Whether the known revision is older than `revision`.
-    pub(super) fn is_older_than(self, revision: u64) -> bool {
-        self.revision < revision
-    }
-
     /// Whether every change until `later` was a grant: only then the holders increased by the number of changes.
     pub(super) fn only_grants_until(self, later: Self) -> bool {
         let same = self.origin.is_none() || self.origin == later.origin;

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     model::{AssetName, AssetState, Change, ErrorCode, ServerMessage, Units},
-    store::{self, Applied, Call, Created},
+    store::{self, Applied, AssetKey, Call, Created},
 };
 
 pub(super) struct Commands {
@@ -53,7 +53,8 @@ impl Commands {
             }
             Command::Remove(answer) => {
                 let deadline = self.node.deadline(answer.since);
-                let remove = || self.node.store.remove_asset(call, &room.name, asset);
+                let key = AssetKey::new(&room.name, asset);
+                let remove = || self.node.store.remove_asset(call, &key);
                 let (done, before) =
                     self.change_known(StoreCall::RemoveAsset, room, asset, deadline, remove).await;
                 let publish = |done| self.events.publish_change(room, before, done, |_| Change::Removed);
@@ -66,7 +67,8 @@ impl Commands {
         if ask.mailbox.is_closed() {
             return;
         }
-        let release = || self.node.store.release(call, &room.name, asset, &ask.player);
+        let key = AssetKey::new(&room.name, asset);
+        let release = || self.node.store.release(call, &key, &ask.player);
         let deadline = self.node.deadline(ask.since);
         let (done, before) = self.change_known(StoreCall::Release, room, asset, deadline, release).await;
         match done {
@@ -108,7 +110,8 @@ impl Commands {
                 }
             }
         }
-        let create = || self.node.store.create(call, &room.name, asset, units);
+        let key = AssetKey::new(&room.name, asset);
+        let create = || self.node.store.create(call, &key, units);
         let created = self.calls.call_with_retry(StoreCall::Create, &room.name, deadline, create).await?;
         if created.created {
             let done = created.clone().map(|created| created.state);
@@ -131,7 +134,8 @@ impl Commands {
     ) -> Result<AssetState, Refusal> {
         let units = room.with(|state| state.view.get(asset).map_or(0, |known| known.units));
         limits::check_units(&self.node.config, units.saturating_add(n))?;
-        let restock = || self.node.store.restock(call, &room.name, asset, n, condition);
+        let key = AssetKey::new(&room.name, asset);
+        let restock = || self.node.store.restock(call, &key, n, condition);
         let (done, before) = self.change_known(StoreCall::Restock, room, asset, deadline, restock).await;
         let change = |state: &AssetState| Change::Changed { units: state.units, created: false };
         Ok(self.events.publish_change(room, before, done?, change))

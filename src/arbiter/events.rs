@@ -18,7 +18,7 @@ use super::{
 use crate::{
     bus::BusMessage,
     model::{AssetName, AssetState, Change, Event, limits::HOLDERS_SHOWN},
-    store::Applied,
+    store::{Applied, AssetKey},
 };
 
 pub(super) struct Events {
@@ -66,7 +66,8 @@ impl Events {
     }
 
     async fn refill_holders(&self, room: &RoomHandle, asset: &AssetName) {
-        let page = || self.node.store.holders(&room.name, asset, None, HOLDERS_SHOWN);
+        let key = AssetKey::new(&room.name, asset);
+        let page = || self.node.store.holders(&key, None, HOLDERS_SHOWN);
         if let Ok(page) = self.calls.read(StoreCall::Holders, &room.name, page).await {
             room.with(|state| state.view.set_holders(asset, page));
         }

@@ -21,7 +21,10 @@ use super::{
     room::State,
     task::spawn_eager,
 };
-use crate::model::{AssetName, AssetState, ErrorCode, RoomName, limits::GAP_WAIT_MS};
+use crate::{
+    model::{AssetName, AssetState, ErrorCode, RoomName, limits::GAP_WAIT_MS},
+    store::AssetKey,
+};
 
 /// How long a `RoomRemoved` message may take to arrive.
 const NEWS_WAIT: Duration = Duration::from_millis(GAP_WAIT_MS);
@@ -190,7 +193,8 @@ impl Regression {
             return Missing::Absent;
         }
         let patience = deadline.saturating_duration_since(Instant::now());
-        let read = || self.node.store.asset(&room.name, asset);
+        let key = AssetKey::new(&room.name, asset);
+        let read = || self.node.store.asset(&key);
         match self.calls.read_within(StoreCall::Asset, &room.name, patience, read).await {
             Ok(stored) => Missing::Found(stored),
             Err(refusal) if refusal.code == ErrorCode::UnknownAsset => {

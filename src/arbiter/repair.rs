@@ -13,6 +13,7 @@ use super::{
 use crate::{
     bus::BusMessage,
     model::{AssetName, AssetState, ErrorCode, Event, Grant, PlayerName, limits::GAP_WAIT_MS},
+    store::AssetKey,
 };
 
 /// How long a missing revision may take to arrive.
@@ -156,7 +157,8 @@ impl Repair {
         after: Option<u64>,
         limit: usize,
     ) -> Result<Option<(AssetState, Vec<Grant>)>, Refusal> {
-        let read = || self.node.store.asset(&room.name, asset);
+        let key = AssetKey::new(&room.name, asset);
+        let read = || self.node.store.asset(&key);
         let state = match self.calls.read(StoreCall::Asset, &room.name, read).await {
             Err(refusal) if refusal.code == ErrorCode::UnknownAsset => return Ok(None),
             state => state?,
@@ -164,7 +166,8 @@ impl Repair {
         if state.removed {
             return Ok(Some((state, Vec::new())));
         }
-        let page = || self.node.store.holders(&room.name, asset, after, limit);
+        let key = AssetKey::new(&room.name, asset);
+        let page = || self.node.store.holders(&key, after, limit);
         let grants = self.calls.read(StoreCall::Holders, &room.name, page).await?;
         Ok(Some((state, grants)))
     }

@@ -14,7 +14,10 @@ use super::{
     resync::schedule_resync,
     retry::StoreCalls,
 };
-use crate::model::{AssetName, ErrorCode, RoomName};
+use crate::{
+    model::{AssetName, ErrorCode, RoomName},
+    store::AssetKey,
+};
 
 pub(super) struct Rooms {
     pub(super) node: Arc<Node>,
@@ -50,7 +53,8 @@ impl Rooms {
         may_create: bool,
     ) -> Result<RoomHandle, Refusal> {
         if !may_create && self.registry.peek(name).is_none() {
-            let read = || self.node.store.asset(name, asset);
+            let key = AssetKey::new(name, asset);
+            let read = || self.node.store.asset(&key);
             let stored = self.calls.read(StoreCall::Asset, name, read).await?;
             if stored.removed {
                 return Err(Refusal::new(ErrorCode::UnknownAsset, format!("the room has no asset {asset}")));

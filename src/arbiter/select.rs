@@ -23,11 +23,11 @@ use super::{
     regression::{Missing, Regression},
     repair::Publish,
     retry::StoreCalls,
-    verdicts::{Players, grants, selection},
+    verdicts::{Asked, grants, selection},
 };
 use crate::{
     model::{AssetName, ErrorCode, PlayerName, ServerMessage, Units},
-    store::{Applied, Call, Selected, StoreErrorKind, Verdict},
+    store::{Applied, AssetKey, Call, Selected, StoreErrorKind, Verdict},
 };
 
 /// Requests whose deadline is this close to the deadline of the first in their batch are refused together with it.
@@ -67,16 +67,16 @@ impl Selects {
         let (mut call, mut uncertain) = (self.node.next_call(), false);
         while let Some(first) = open.first() {
             let deadline = self.node.deadline(first.since);
-            let players = Players::of(&open);
+            let asked = Asked::new(open);
             // Nearly all selects are of a known asset.
             let create = if before.is_known() { Ok(None) } else { self.units_to_create(room, asset) };
             let (decided, is_missing) = match create {
-                Ok(create) => self.decide(room, asset, &players.names, create, call, deadline).await,
+                Ok(create) => self.decide(room, asset, &asked.players, create, call, deadline).await,
                 Err(refusal) => (Err(refusal), false),
             };
             let refusal = match decided {
                 Ok(selected) => {
-                    open = self.answer(room, asset, open, &players, call, &selected, before);
+                    open = self.answer(room, asset, asked, call, &selected, before);
                     if open.is_empty() {
                         return;
                     }
@@ -85,6 +85,7 @@ impl Selects {
                 }
                 Err(refusal) => refusal,
             };
+            open = asked.asks;
             uncertain |= refusal.code == ErrorCode::OutcomeUnknown;
             let room_removed = is_missing
                 && self.events.explain_missing(room, asset, before, deadline).await == Missing::RoomRemoved;
@@ -127,12 +128,13 @@ impl Selects {
         call: Call,
         deadline: Instant,
     ) -> (Result<Applied<Selected>, Refusal>, bool) {
+        let key = AssetKey::new(&room.name, asset);
         self.node.meters.batch_size.record(players.len() as f64);
         let is_missing = &AtomicBool::new(false);
         let decide = || {
             // An asset that became known since the last attempt is not created any more.
             let create = create.filter(|_| room.may_create(asset));
-            let decided = self.node.store.select(call, &room.name, asset, players, create);
+            let decided = self.node.store.select(call, &key, players, create);
             decided.inspect_err(|error| {
                 is_missing.store(error.kind() == StoreErrorKind::UnknownAsset, Relaxed);
             })
@@ -154,14 +156,14 @@ impl Selects {
         &self,
         room: &RoomHandle,
         asset: &AssetName,
-        asks: Vec<Ask>,
-        players: &Players,
+        asked: Asked,
         call: Call,
         selected: &Applied<Selected>,
         before: Baseline,
     ) -> Vec<Ask> {
         let now = Instant::now();
-        let decided = self.sort(asset, asks, players, selected, before, now);
+        let grants = grants(&asked.players, call, selected);
+        let decided = self.sort(asset, asked, selected, before, now);
         for ask in decided.unknown {
             ask.refuse_select(&self.node.meters, asset, &Refusal::outcome_unknown());
         }
@@ -173,13 +175,14 @@ impl Selects {
             self.node.meters.select(outcome, now - ask.since);
             ask.mailbox.push(reply);
         }
-        let grants = grants(&players.names, call, selected);
         // After a loss the members get a snapshot, which includes these grants.
-        let has_changed = !before.is_known() || before.is_older_than(selected.state.revision);
-        if !self.regression.detect(room, before, &selected.state, grants.len() as u64) && has_changed {
+        if !self.regression.detect(room, before, &selected.state, grants.len() as u64) {
             self.events.broadcast(room, grants);
-            let publish = if selected.is_repeat() { Publish::Always } else { Publish::Never };
-            self.events.compare(room, &selected.state, publish);
+            // The view is not behind a state that was known before.
+            if before.then(&selected.state) != before {
+                let publish = if selected.is_repeat() { Publish::Always } else { Publish::Never };
+                self.events.compare(room, &selected.state, publish);
+            }
         }
         decided.open
     }
@@ -189,18 +192,15 @@ impl Selects {
     fn sort(
         &self,
         asset: &AssetName,
-        asks: Vec<Ask>,
-        players: &Players,
+        asked: Asked,
         selected: &Applied<Selected>,
         before: Baseline,
         now: Instant,
     ) -> Decided {
         let only_grants = before.only_grants_until(before.then(&selected.state));
-        let mut verdicts = selected.verdicts.clone();
-        let mut decided = Decided { replies: Vec::with_capacity(asks.len()), ..Decided::default() };
-        for (ask, &player) in asks.into_iter().zip(&players.of_asks) {
-            let Some(verdict) = verdicts.get_mut(player) else { continue };
-            if selected.is_repeat() && *verdict == Verdict::SoldOut {
+        let mut decided = Decided { replies: Vec::with_capacity(asked.asks.len()), ..Decided::default() };
+        for (ask, verdict) in asked.with_verdicts(&selected.verdicts) {
+            if selected.is_repeat() && verdict == Verdict::SoldOut {
                 if only_grants && now < self.node.deadline(ask.since) {
                     decided.open.push(ask);
                 } else {
@@ -208,11 +208,7 @@ impl Selects {
                 }
                 continue;
             }
-            let (reply, outcome) = (selection(&ask, asset, *verdict, selected), SelectOutcome::from(*verdict));
-            // A player who asked twice in one batch holds the unit of the first ask.
-            if let Verdict::Granted { revision } = *verdict {
-                *verdict = Verdict::AlreadyHeld { revision };
-            }
+            let (reply, outcome) = (selection(&ask, asset, verdict, selected), SelectOutcome::from(verdict));
             decided.replies.push((reply, outcome, ask));
         }
         decided

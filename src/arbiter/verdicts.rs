@@ -8,29 +8,45 @@ use crate::{
     store::{Call, Selected, Verdict},
 };
 
-/// The players of a batch, each once, in the order of their asks.
-pub(super) struct Players {
-    pub(super) names: Vec<PlayerName>,
+/// The asks of a batch and their players.
+pub(super) struct Asked {
+    pub(super) asks: Vec<Ask>,
+    /// The players, each once, in the order of their asks.
+    pub(super) players: Vec<PlayerName>,
     /// For each ask, the index of its player.
-    pub(super) of_asks: Vec<usize>,
+    player_of: Vec<usize>,
 }
 
-impl Players {
-    pub(super) fn of(asks: &[Ask]) -> Self {
+impl Asked {
+    pub(super) fn new(asks: Vec<Ask>) -> Self {
         // Most batches have one ask.
-        if let [ask] = asks {
-            return Self { names: vec![ask.player.clone()], of_asks: vec![0] };
+        if let [ask] = &*asks {
+            return Self { players: vec![ask.player.clone()], player_of: vec![0], asks };
         }
-        let mut names = Vec::with_capacity(asks.len());
+        let mut players = Vec::with_capacity(asks.len());
         let mut indexes = HashMap::with_capacity(asks.len());
-        let of_asks = asks.iter().map(|ask| {
+        let player_of = asks.iter().map(|ask| {
             *indexes.entry(&ask.player).or_insert_with(|| {
-                names.push(ask.player.clone());
-                names.len() - 1
+                players.push(ask.player.clone());
+                players.len() - 1
             })
         });
-        let of_asks = of_asks.collect();
-        Self { names, of_asks }
+        let player_of = player_of.collect();
+        Self { asks, players, player_of }
+    }
+
+    /// Each ask, with the verdict on its player.
+    pub(super) fn with_verdicts(self, verdicts: &[Verdict]) -> impl Iterator<Item = (Ask, Verdict)> {
+        let mut verdicts = verdicts.to_vec();
+        self.asks.into_iter().zip(self.player_of).filter_map(move |(ask, player)| {
+            let verdict = verdicts.get_mut(player)?;
+            let of_ask = *verdict;
+            // A player who asked twice in one batch holds the unit of the first ask.
+            if let Verdict::Granted { revision } = of_ask {
+                *verdict = Verdict::AlreadyHeld { revision };
+            }
+            Some((ask, of_ask))
+        })
     }
 }
 

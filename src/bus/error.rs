@@ -14,17 +14,11 @@ impl BusError {
         Self { bus, message: message.into(), hopeless: false }
     }
 
-    /// Marks the error as permanent: it lasts until the configuration changes, for example after a wrong
+    /// Sets whether the error is permanent: it lasts until the configuration changes, for example after a wrong
     /// password.
-    #[must_use]
-    pub fn hopeless(self) -> Self {
-        Self { hopeless: true, ..self }
-    }
-
-    /// As [`Self::hopeless`], if `hopeless`.
     #[cfg(any(feature = "nats", feature = "redis"))]
     pub(super) fn hopeless_if(self, hopeless: bool) -> Self {
-        if hopeless { self.hopeless() } else { self }
+        Self { hopeless, ..self }
     }
 
     /// Whether the error lasts until the configuration changes.

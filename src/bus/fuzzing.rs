@@ -1,5 +1,3 @@
-//! See [`crate::fuzzing`].
-
 use super::envelope::SenderId;
 
 /// Parses an envelope of the bus.

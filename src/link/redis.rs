@@ -1,7 +1,6 @@
 //! Redis servers: parsing URLs, one reconnecting connection per server, and the cluster's slot topology.
 
 mod client;
-mod clients;
 mod connector;
 mod discovery;
 mod error;

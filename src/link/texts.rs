@@ -88,12 +88,6 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn an_unknown_host_is_said_like_this() {
-        let error = tokio::net::TcpStream::connect(("no-such-host.invalid", 1)).await.unwrap_err();
-        assert_eq!(meaning(Std, &error.to_string()), Some(UnknownHost), "{error}");
-    }
-
     /// Whole texts of the servers. `tests/redis` provokes the most usual ones from the servers themselves.
     #[test]
     fn servers_say_it_like_this() {

@@ -4,7 +4,7 @@ use std::{fmt, net::IpAddr, ops::RangeInclusive, str::FromStr, time::Duration};
 
 use crate::model::{option_name, room_ttl};
 
-/// The error is one line and never contains the password.
+/// The error is one line. It shows only the invalid part, and never what precedes an `@`.
 type Result<T> = std::result::Result<T, String>;
 
 /// The parts of a URL.
@@ -169,12 +169,6 @@ pub(crate) mod testing {
             let Err(why) = parse(url) else { panic!("{url} is accepted") };
             assert!(why.contains(words) && !why.contains("hunter2") && !why.contains('\n'), "{url}: {why}");
         }
-    }
-
-    /// The login `someone:hunter2` of a URL is not shown.
-    pub(crate) fn hides_login(url: impl fmt::Debug) {
-        let shown = format!("{url:?}");
-        assert!(!shown.contains("hunter2") && !shown.contains("someone"), "{shown}");
     }
 }
 

@@ -10,8 +10,11 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-pub(super) use self::backend::DocumentBackend;
-use super::optimistic::{Change, Counter, FIRST, LastCalls, Record, shown};
+pub(super) use self::backend::{DocumentBackend, Loaded};
+use super::{
+    last_calls::LastCalls,
+    optimistic::{Change, Counter, FIRST, Record, shown},
+};
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, Units};
 
 /// An asset. As JSON it takes about 50 bytes per holder, 100 at most, and a few hundred bytes besides.
@@ -99,15 +102,6 @@ impl Document {
     /// The revision of a player's grant.
     pub(super) fn held_by(&self, player: &PlayerName) -> Option<u64> {
         self.holders.iter().find(|holder| holder.player == *player).map(|holder| holder.revision)
-    }
-}
-
-impl Change {
-    /// Whether the change keeps the incarnation, so that the existing holders stay, except for a deleted one.
-    pub(super) fn goes_on(&self) -> bool {
-        let (before, after) = (self.before.as_ref(), &self.after);
-        !after.removed
-            && before.is_some_and(|before| (before.origin, before.creation) == (after.origin, after.creation))
     }
 }
 

@@ -13,7 +13,6 @@ pub(super) mod fuzzing;
 mod holders;
 mod item;
 mod read;
-mod rooms;
 mod sdk;
 mod sweeper;
 mod table;
@@ -31,11 +30,11 @@ use async_trait::async_trait;
 use self::{client::Client, item::Row, sweeper::Sweeper, url::DynamoUrl};
 use super::{
     Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
-    optimistic::{AssetKey, Backend, Change, Optimistic, Record, RecordStore},
+    optimistic::{Backend, Optimistic},
 };
 use crate::{
     link::needs_runtime,
-    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName},
+    model::{Grant, Millis, RoomName},
 };
 
 pub(super) const DRIVER: Driver = Driver {
@@ -98,51 +97,6 @@ impl Backend for DynamoStore {
 
     async fn ping(&self) -> Result<()> {
         self.probe().await.map_err(StoreError::from)
-    }
-}
-
-#[async_trait]
-impl RecordStore for DynamoStore {
-    type Seen = Seen;
-
-    async fn read(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        players: &[PlayerName],
-    ) -> Result<(Option<Record>, Seen)> {
-        self.record(AssetKey { room, asset }, players).await
-    }
-
-    async fn write(&self, room: &RoomName, asset: &AssetName, seen: Seen, change: Change) -> Result<bool> {
-        self.change(AssetKey { room, asset }, seen, change).await
-    }
-
-    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<Option<AssetState>> {
-        let (record, _) = self.record(AssetKey { room, asset }, &[]).await?;
-        Ok(record.map(|record| record.state(asset)))
-    }
-
-    async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
-        self.states(room).await
-    }
-
-    async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
-        self.revision_rows(room).await
-    }
-
-    async fn holders(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        after_revision: Option<u64>,
-        limit: usize,
-    ) -> Result<Option<Vec<Grant>>> {
-        self.page(AssetKey { room, asset }, after_revision, limit).await
-    }
-
-    async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
-        self.held(room, player).await
     }
 }
 

@@ -1,5 +1,7 @@
 use std::{error::Error, fmt, time::Duration};
 
+#[cfg(any(feature = "mongodb", feature = "momento"))]
+use super::AssetKey;
 use crate::model::{AssetName, PlayerName, Units};
 
 /// A failed store call: the store, the kind of failure, and the driver's own error as source.
@@ -134,6 +136,14 @@ impl StoreError {
     pub(super) fn too_many_units(store: &'static str, asset: &AssetName, most: Units) -> Self {
         let message = format!("asset {asset} cannot have more than {most} units in this store");
         Self::new(store, StoreErrorKind::LimitReached, message)
+    }
+
+    /// Another program wrote the asset's record.
+    #[cfg(any(feature = "mongodb", feature = "momento"))]
+    pub(super) fn not_ours(store: &'static str, key: &AssetKey, why: &dyn fmt::Display) -> Self {
+        let AssetKey { room, asset } = key;
+        let message = format!("what is stored of asset {asset} of room {room} is not ours: {why}");
+        Self::new(store, StoreErrorKind::Unavailable, message)
     }
 
     /// A call that was given up after `within`. It may have taken effect.

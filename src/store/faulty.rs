@@ -4,10 +4,9 @@
 //! The fates of calls are drawn from one seed in the order in which the calls arrive. Where that order is fixed
 //! (a current-thread runtime with paused time), a failing seed replays exactly.
 
-mod calls;
 mod plan;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use fastrand::Rng;
@@ -18,11 +17,14 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-pub use self::{calls::CallCounts, plan::Faults};
-
+pub use self::plan::Faults;
 use self::plan::{Ending, Fate};
-use super::{Applied, Call, Created, Limits, Result, Selected, Store, StoreError, StoreErrorKind};
-use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
+pub use super::layer::CallCounts;
+use super::{
+    Applied, AssetKey, Call, Reply, Result, Store, StoreError, StoreErrorKind,
+    layer::{Forwarded, Layer, forwarded},
+};
+use crate::model::RoomName;
 
 /// Maximum number of late duplicates in flight; beyond it calls are not duplicated late.
 const LATE_AT_ONCE: usize = 1024;
@@ -105,41 +107,25 @@ impl Faulty {
         fate
     }
 
-    /// Runs a change according to its fate. `run` makes the same call each time.
-    async fn change<T: Send + 'static>(
-        &self,
-        fate: Fate,
-        run: impl Fn() -> BoxFuture<'static, Result<T>> + Send,
-    ) -> Result<T> {
+    /// Runs a change according to its fate.
+    async fn change<T: Send + 'static>(&self, fate: Fate, call: Forwarded<T>) -> Result<T> {
         self.gate.pass().await?;
         if fate.ending == Ending::Refused {
             return Err(unavailable("refused the call"));
         }
         if let Some(lateness) = fate.late {
-            self.send_late(lateness, run());
+            self.send_late(lateness, call.make());
         }
         pause(fate.before).await;
         if fate.ending == Ending::LostBefore {
             return Err(outcome_unknown("lost the call"));
         }
-        let answer = run().await;
+        let answer = call.make().await;
         if fate.again {
-            let _ = run().await;
+            let _ = call.make().await;
         }
         pause(fate.after).await;
         if fate.ending == Ending::LostAfter { Err(outcome_unknown("lost the reply")) } else { answer }
-    }
-
-    /// Runs a read according to its fate.
-    async fn read<T>(&self, fate: Fate, run: impl Future<Output = Result<T>> + Send) -> Result<T> {
-        self.gate.pass().await?;
-        pause(fate.before).await;
-        if fate.ending != Ending::Answered {
-            return Err(unavailable("did not answer"));
-        }
-        let answer = run.await;
-        pause(fate.after).await;
-        answer
     }
 
     fn send_late<T: Send + 'static>(&self, lateness: Duration, run: BoxFuture<'static, Result<T>>) {
@@ -163,145 +149,41 @@ impl Faulty {
 }
 
 #[async_trait]
-impl Store for Faulty {
+impl Layer for Faulty {
+    fn inner(&self) -> &Arc<dyn Store> {
+        &self.inner
+    }
+
     fn shared(&self) -> bool {
         self.shared
     }
 
-    fn limits(&self) -> Limits {
-        self.inner.limits()
+    /// Runs a read according to its fate.
+    async fn run<T: Send + 'static>(&self, call: Forwarded<T>) -> Result<T> {
+        let fate = self.draw(call.count);
+        self.gate.pass().await?;
+        pause(fate.before).await;
+        if fate.ending != Ending::Answered {
+            return Err(unavailable("did not answer"));
+        }
+        let answer = call.make().await;
+        pause(fate.after).await;
+        answer
     }
 
-    fn room_ttl(&self) -> Option<Duration> {
-        self.inner.room_ttl()
-    }
-
-    async fn create(
+    async fn run_change<T: Send + 'static>(
         &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        units: Units,
-    ) -> Result<Applied<Created>> {
-        let run = || -> BoxFuture<'static, _> {
-            let (store, room, asset) = (Arc::clone(&self.inner), room.clone(), asset.clone());
-            Box::pin(async move { store.create(call, &room, &asset, units).await })
-        };
-        self.change(self.draw(|calls| calls.create += 1), run).await
-    }
-
-    async fn select(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        players: &[PlayerName],
-        create: Option<Units>,
-    ) -> Result<Applied<Selected>> {
-        let run = || -> BoxFuture<'static, _> {
-            let (store, room, asset) = (Arc::clone(&self.inner), room.clone(), asset.clone());
-            let players = players.to_vec();
-            Box::pin(async move { store.select(call, &room, &asset, &players, create).await })
-        };
-        self.change(self.draw(|calls| calls.select += 1), run).await
-    }
-
-    async fn release(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        player: &PlayerName,
-    ) -> Result<Applied<AssetState>> {
-        let run = || -> BoxFuture<'static, _> {
-            let (store, room, asset) = (Arc::clone(&self.inner), room.clone(), asset.clone());
-            let player = player.clone();
-            Box::pin(async move { store.release(call, &room, &asset, &player).await })
-        };
-        self.change(self.draw(|calls| calls.release += 1), run).await
-    }
-
-    async fn restock(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        n: Units,
-        condition: Option<u64>,
-    ) -> Result<Applied<AssetState>> {
-        let run = || -> BoxFuture<'static, _> {
-            let (store, room, asset) = (Arc::clone(&self.inner), room.clone(), asset.clone());
-            Box::pin(async move { store.restock(call, &room, &asset, n, condition).await })
-        };
-        self.change(self.draw(|calls| calls.restock += 1), run).await
-    }
-
-    async fn remove_asset(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-    ) -> Result<Applied<AssetState>> {
-        let run = || -> BoxFuture<'static, _> {
-            let (store, room, asset) = (Arc::clone(&self.inner), room.clone(), asset.clone());
-            Box::pin(async move { store.remove_asset(call, &room, &asset).await })
-        };
-        self.change(self.draw(|calls| calls.remove_asset += 1), run).await
+        _: (Call, &AssetKey),
+        call: Forwarded<Applied<T>>,
+    ) -> Reply<T> {
+        let fate = self.draw(call.count);
+        self.change(fate, call).await
     }
 
     async fn remove_room(&self, room: &RoomName) -> Result<()> {
-        let run = || -> BoxFuture<'static, _> {
-            let (store, room) = (Arc::clone(&self.inner), room.clone());
-            Box::pin(async move { store.remove_room(&room).await })
-        };
-        self.change(Fate { late: None, ..self.draw(|calls| calls.remove_room += 1) }, run).await
-    }
-
-    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState> {
-        self.read(self.draw(|calls| calls.asset += 1), self.inner.asset(room, asset)).await
-    }
-
-    async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
-        self.read(self.draw(|calls| calls.snapshot += 1), self.inner.snapshot(room)).await
-    }
-
-    async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
-        self.read(self.draw(|calls| calls.revisions += 1), self.inner.revisions(room)).await
-    }
-
-    async fn holders(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        after_revision: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<Grant>> {
-        self.read(self.draw(|calls| calls.holders += 1), self.inner.holders(room, asset, after_revision, limit))
-            .await
-    }
-
-    async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
-        self.read(self.draw(|calls| calls.held_by += 1), self.inner.held_by(room, player)).await
-    }
-
-    async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
-        self.read(self.draw(|calls| calls.touch += 1), self.inner.touch(room, now)).await
-    }
-
-    async fn ping(&self) -> Result<()> {
-        self.read(self.draw(|calls| calls.ping += 1), self.inner.ping()).await
-    }
-
-    fn status(&self) -> Result<()> {
-        self.inner.status()
-    }
-
-    async fn failed(&self) -> StoreError {
-        self.inner.failed().await
-    }
-
-    async fn close(&self) -> Result<()> {
-        self.inner.close().await
+        let call = forwarded!(self.remove_room(; room;));
+        let fate = Fate { late: None, ..self.draw(call.count) };
+        self.change(fate, call).await
     }
 }
 

@@ -4,10 +4,8 @@
 //! **On timeout**: there are none; a call always answers.
 
 mod asset;
-mod calls;
 mod count;
 mod expiry;
-mod held;
 
 use std::{
     collections::BTreeMap,
@@ -20,15 +18,14 @@ use async_trait::async_trait;
 use dashmap::DashMap;
 
 use self::{
-    asset::Asset,
+    asset::{Asset, Held},
     count::Count,
     expiry::{Entry, Expiry},
-    held::Held,
 };
 use super::{
-    Applied, Call, Created, Driver, Limits, Options, Result, Selected, Store, StoreError, StoreErrorKind,
-    outcome::Outcome,
-    rules::{self, Ask, Decided},
+    Applied, AssetKey, Call, Created, Driver, Limits, Options, Reply, Result, Selected, Store, StoreError,
+    StoreErrorKind,
+    rules::{self, Ask, Decided, Outcome},
 };
 use crate::model::{
     AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units, without_secrets,
@@ -111,42 +108,30 @@ impl MemoryStore {
         changed
     }
 
-    /// Decides a call, creates the asset if the call may, and returns the result of `answer` on the asset.
-    fn decide<T>(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        ask: Ask<'_>,
-        answer: impl FnOnce(Decided, &Asset) -> T,
-    ) -> Result<Applied<T>> {
+    /// Decides a call, and creates the asset if the call may. Returns the asset right after the call, too.
+    fn decide(&self, call: Call, key: &AssetKey, ask: Ask<'_>) -> Result<(Decided, AssetState)> {
+        let AssetKey { room, asset } = key;
         let unknown = || StoreError::unknown_asset(NAME, asset);
         let Some(units) = ask.creates() else {
             let mut room = self.rooms.get_mut(room).ok_or_else(unknown)?;
             room.used_at = room.used_at.max(call.at);
-            return room.decide(call, asset, ask, answer).unwrap_or_else(|| Err(unknown()));
+            return room.decide(call, asset, ask).unwrap_or_else(|| Err(unknown()));
         };
         self.with_room(room, call.at, |room| {
-            if room.assets.contains_key(asset) {
-                return room.decide(call, asset, ask, answer).unwrap_or_else(|| Err(unknown()));
+            if let Some(decided) = room.decide(call, asset, ask) {
+                return decided;
             }
             self.count.add_one()?;
             let mut created = Asset::new(call, units);
             let decided = created.decide(&mut room.held, asset, call, ask, true);
-            let answer = answered(asset, ask, decided, &created, answer);
+            let answer = answered(asset, ask, decided, &created);
             room.assets.insert(asset.clone(), created);
             answer
         })
     }
 
-    fn change(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        ask: Ask<'_>,
-    ) -> Result<Applied<AssetState>> {
-        self.decide(call, room, asset, ask, |_, found| found.state(asset))
+    fn change(&self, call: Call, key: &AssetKey, ask: Ask<'_>) -> Reply<AssetState> {
+        self.decide(call, key, ask).map(|(decided, state)| Applied::new(state, decided.repeated))
     }
 
     fn read<T>(&self, room: &RoomName, look: impl FnOnce(&Room) -> T) -> Option<T> {
@@ -192,63 +177,32 @@ impl Store for MemoryStore {
         (self.ttl > 0).then(|| Duration::from_millis(self.ttl))
     }
 
-    async fn create(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        units: Units,
-    ) -> Result<Applied<Created>> {
-        let ask = Ask::Create { units };
-        self.decide(call, room, asset, ask, |decided, found| Created {
-            created: decided.outcome == Outcome::Changed,
-            state: found.state(asset),
-        })
+    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Reply<Created> {
+        let (decided, state) = self.decide(call, key, Ask::Create { units })?;
+        Ok(Applied::new(Created { created: decided.outcome == Outcome::Changed, state }, decided.repeated))
     }
 
     async fn select(
         &self,
         call: Call,
-        room: &RoomName,
-        asset: &AssetName,
+        key: &AssetKey,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Applied<Selected>> {
-        let ask = Ask::Select { players, create };
-        self.decide(call, room, asset, ask, |decided, found| Selected {
-            verdicts: decided.verdicts,
-            state: found.state(asset),
-        })
+    ) -> Reply<Selected> {
+        let (decided, state) = self.decide(call, key, Ask::Select { players, create })?;
+        Ok(Applied::new(Selected { verdicts: decided.verdicts, state }, decided.repeated))
     }
 
-    async fn release(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        player: &PlayerName,
-    ) -> Result<Applied<AssetState>> {
-        self.change(call, room, asset, Ask::Release { player })
+    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Reply<AssetState> {
+        self.change(call, key, Ask::Release { player })
     }
 
-    async fn restock(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        n: Units,
-        condition: Option<u64>,
-    ) -> Result<Applied<AssetState>> {
-        self.change(call, room, asset, Ask::Restock { n, condition })
+    async fn restock(&self, call: Call, key: &AssetKey, n: Units, condition: Option<u64>) -> Reply<AssetState> {
+        self.change(call, key, Ask::Restock { n, condition })
     }
 
-    async fn remove_asset(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-    ) -> Result<Applied<AssetState>> {
-        self.change(call, room, asset, Ask::Remove)
+    async fn remove_asset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
+        self.change(call, key, Ask::Remove)
     }
 
     async fn remove_room(&self, room: &RoomName) -> Result<()> {
@@ -258,10 +212,10 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState> {
-        self.read(room, |room| room.assets.get(asset).map(|found| found.state(asset)))
+    async fn asset(&self, key: &AssetKey) -> Result<AssetState> {
+        self.read(&key.room, |room| room.assets.get(&key.asset).map(|found| found.state(&key.asset)))
             .flatten()
-            .ok_or_else(|| StoreError::unknown_asset(NAME, asset))
+            .ok_or_else(|| StoreError::unknown_asset(NAME, &key.asset))
     }
 
     async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
@@ -285,20 +239,14 @@ impl Store for MemoryStore {
         Ok(self.read(room, rows).unwrap_or_default())
     }
 
-    async fn holders(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        after_revision: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<Grant>> {
+    async fn holders(&self, key: &AssetKey, after_revision: Option<u64>, limit: usize) -> Result<Vec<Grant>> {
         let from = after_revision.map_or(0, |revision| revision.saturating_add(1));
-        self.read(room, |room| {
-            let found = room.assets.get(asset).filter(|found| !found.counter.removed)?;
+        self.read(&key.room, |room| {
+            let found = room.assets.get(&key.asset).filter(|found| !found.counter.removed)?;
             Some(found.holders.range(from..).take(limit).map(|(_, grant)| grant.clone()).collect())
         })
         .flatten()
-        .ok_or_else(|| StoreError::unknown_asset(NAME, asset))
+        .ok_or_else(|| StoreError::unknown_asset(NAME, &key.asset))
     }
 
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
@@ -330,30 +278,17 @@ struct Room {
 
 impl Room {
     /// Decides a call on an asset; `None`: there is none.
-    fn decide<T>(
-        &mut self,
-        call: Call,
-        asset: &AssetName,
-        ask: Ask<'_>,
-        answer: impl FnOnce(Decided, &Asset) -> T,
-    ) -> Option<Result<Applied<T>>> {
+    fn decide(&mut self, call: Call, asset: &AssetName, ask: Ask<'_>) -> Option<Result<(Decided, AssetState)>> {
         let found = self.assets.get_mut(asset)?;
         let decided = found.decide(&mut self.held, asset, call, ask, false);
-        Some(answered(asset, ask, decided, found, answer))
+        Some(answered(asset, ask, decided, found))
     }
 }
 
-/// The answer to a decided call.
-fn answered<T>(
-    asset: &AssetName,
-    ask: Ask<'_>,
-    decided: Decided,
-    found: &Asset,
-    answer: impl FnOnce(Decided, &Asset) -> T,
-) -> Result<Applied<T>> {
-    let Decided { outcome, repeated, .. } = decided;
-    rules::unless_refused(NAME, (outcome, repeated), ask, asset, &found.counter, Units::MAX)?;
-    Ok(Applied::new(answer(decided, found), repeated))
+fn answered(asset: &AssetName, ask: Ask<'_>, decided: Decided, found: &Asset) -> Result<(Decided, AssetState)> {
+    let outcome = (decided.outcome, decided.repeated);
+    rules::unless_refused(NAME, outcome, ask, asset, &found.counter, Units::MAX)?;
+    Ok((decided, found.state(asset)))
 }
 
 fn error(kind: StoreErrorKind, message: String) -> StoreError {

@@ -19,14 +19,11 @@ use std::{sync::Arc, time::Duration};
 
 use self::{client::Client, key::Access, url::MomentoUrl};
 use super::{
-    Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
+    AssetKey, Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
     optimistic::{Backend, Optimistic},
     recent::Recent,
 };
-use crate::{
-    link::needs_runtime,
-    model::{AssetName, RoomName},
-};
+use crate::{link::needs_runtime, model::RoomName};
 
 pub(super) const DRIVER: Driver = Driver {
     schemes: &["momento"],
@@ -45,7 +42,7 @@ struct Cache {
     /// How long a room's set of names lives after the last addition. Its assets live a little shorter.
     ttl: Duration,
     /// The names that were recently added to their room's set.
-    told: Recent<(RoomName, AssetName)>,
+    told: Recent<AssetKey>,
     /// The rooms that were recently touched.
     kept: Recent<RoomName>,
 }

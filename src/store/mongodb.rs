@@ -25,8 +25,8 @@ use self::{
     url::MongoUrl,
 };
 use super::{
-    Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
-    document::{Document, DocumentBackend},
+    AssetKey, Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
+    document::{Document, DocumentBackend, Loaded},
     optimistic::{Backend, Change, Optimistic},
 };
 use crate::model::{AssetName, Millis, PlayerName, RoomName, Units};
@@ -100,37 +100,31 @@ impl DocumentBackend for MongoBackend {
     /// The stored document, even if it has expired.
     type Seen = Option<Written>;
 
-    async fn load(&self, room: &RoomName, asset: &AssetName) -> Result<(Option<Document>, Self::Seen)> {
-        let Some(found) = self.client.find(&id(room, asset)).await? else { return Ok((None, None)) };
+    async fn load(&self, key: &AssetKey) -> Result<Loaded<Self>> {
+        let Some(found) = self.client.find(&id(key)).await? else { return Ok((None, None)) };
         let (document, expires_at) = bson::read(&found)?;
         let written = Written::of(&document.counter);
         let over = expires_at.is_some_and(|at| at <= date(now()));
         Ok(((!over).then_some(document), Some(written)))
     }
 
-    async fn replace(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        (document, written): (Option<Document>, Self::Seen),
-        change: Change,
-    ) -> Result<bool> {
-        let (expiry, key) = (self.expiry(now()), id(room, asset));
+    async fn replace(&self, key: &AssetKey, (document, written): Loaded<Self>, change: Change) -> Result<bool> {
+        let (expiry, id, room) = (self.expiry(now()), id(key), &key.room);
         let collection = self.client.collection().await?;
         let written = match (written, document) {
             (None, _) => {
-                let whole = bson::whole(room, &key, Document::after(None, change), expiry)?;
+                let whole = bson::whole(room, &id, Document::after(None, change), expiry)?;
                 let made = self.client.answer(Doing::Writing, collection.insert_one(whole)).await;
                 made.map(|_| 1)
             }
             // The document has expired but is not deleted yet.
             (Some(written), None) => {
-                let whole = bson::whole(room, &key, Document::after(None, change), expiry)?;
-                let put = collection.replace_one(written.filter(&key), whole);
+                let whole = bson::whole(room, &id, Document::after(None, change), expiry)?;
+                let put = collection.replace_one(written.filter(&id), whole);
                 self.client.answer(Doing::Writing, put).await.map(|put| put.matched_count)
             }
             (Some(written), Some(_)) => {
-                let set = collection.update_one(written.filter(&key), bson::update(change, expiry)?);
+                let set = collection.update_one(written.filter(&id), bson::update(change, expiry)?);
                 self.client.answer(Doing::Writing, set).await.map(|set| set.matched_count)
             }
         };

@@ -11,7 +11,6 @@ mod connector;
 mod error;
 #[cfg(feature = "test-util")]
 pub(super) mod fuzzing;
-mod idle;
 mod packet;
 mod pool;
 mod pooled_conn;
@@ -27,12 +26,13 @@ mod writes;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use rustls::crypto::ring;
 
 use self::{
     connector::Connector, pool::Pool, pooled_conn::PooledConn, reads::Part, sweeper::Sweeper, url::MysqlUrl,
 };
 use super::{
-    Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind, crypto,
+    AssetKey, Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
     expiry::Expiry,
     optimistic::{Backend, Change, FIRST, Optimistic, Record, RecordStore},
     recent::Recent,
@@ -62,7 +62,7 @@ struct Mysql {
     pool: Arc<Pool>,
     /// Assets under contention from other nodes. They are read with `FOR UPDATE`, because optimistic retries
     /// alone would starve the slower nodes. All other assets are read without a lock.
-    contested: Recent<(RoomName, AssetName)>,
+    contested: Recent<AssetKey>,
     expiry: Expiry,
     sweeper: Sweeper,
 }
@@ -71,7 +71,9 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     let unusable = |why| error(StoreErrorKind::Unavailable, why);
     let url = MysqlUrl::parse(url).map_err(unusable)?;
     needs_runtime().map_err(unusable)?;
-    crypto::choose();
+    // The crates of several stores bring more than one cryptography provider, and mysql_async leaves the choice to
+    // the process. An error means that another one is installed already, which is as good.
+    drop(ring::default_provider().install_default());
     let ttl = options.room_ttl_unless(url.options.room_ttl);
     let pool = Arc::new(Pool::new(Connector::new(&url).map_err(unusable)?, &url.options));
     let sweeper = Sweeper::start(Arc::clone(&pool));
@@ -111,32 +113,21 @@ impl RecordStore for Mysql {
     /// When the room was last noted as used, and the connection of the read.
     type Seen = (Option<Millis>, PooledConn);
 
-    async fn read(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        players: &[PlayerName],
-    ) -> Result<(Option<Record>, Self::Seen)> {
+    async fn read(&self, key: &AssetKey, players: &[PlayerName]) -> Result<(Option<Record>, Self::Seen)> {
         let parts = [Part::First { after: None, limit: FIRST }, Part::Of(players)];
-        let (found, conn) = if self.contested.has(&(room.clone(), asset.clone())) {
-            reads::find_locked(&self.pool, room, asset, &parts).await?
+        let (found, conn) = if self.contested.has(key) {
+            reads::find_locked(&self.pool, key, &parts).await?
         } else {
-            reads::find(&self.pool, room, asset, &parts).await?
+            reads::find(&self.pool, key, &parts).await?
         };
         let (record, used_at) = found.map_or((None, None), |found| (Some(found.record), found.used_at));
         Ok((record, (used_at, conn)))
     }
 
-    async fn write(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        (used_at, mut conn): Self::Seen,
-        change: Change,
-    ) -> Result<bool> {
-        let written = writes::write(&mut conn, room, asset, used_at, &change).await?;
+    async fn write(&self, key: &AssetKey, (used_at, mut conn): Self::Seen, change: Change) -> Result<bool> {
+        let written = writes::write(&mut conn, key, used_at, &change).await?;
         if !written {
-            self.contested.note((room.clone(), asset.clone()));
+            self.contested.note(key.clone());
         }
         if written && change.after.removed {
             self.sweeper.leftovers();
@@ -150,10 +141,10 @@ impl RecordStore for Mysql {
         Ok(written)
     }
 
-    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<Option<AssetState>> {
+    async fn asset(&self, key: &AssetKey) -> Result<Option<AssetState>> {
         let first = Part::First { after: None, limit: HOLDERS_SHOWN };
-        let (found, _) = reads::find(&self.pool, room, asset, &[first]).await?;
-        Ok(found.map(|found| found.record.state(asset)))
+        let (found, _) = reads::find(&self.pool, key, &[first]).await?;
+        Ok(found.map(|found| found.record.state(&key.asset)))
     }
 
     async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
@@ -164,15 +155,9 @@ impl RecordStore for Mysql {
         reads::revisions(&self.pool, room).await
     }
 
-    async fn holders(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        after_revision: Option<u64>,
-        limit: usize,
-    ) -> Result<Option<Vec<Grant>>> {
-        let page = Part::First { after: after_revision, limit };
-        let (found, _) = reads::find(&self.pool, room, asset, &[page]).await?;
+    async fn holders(&self, key: &AssetKey, after: Option<u64>, limit: usize) -> Result<Option<Vec<Grant>>> {
+        let page = Part::First { after, limit };
+        let (found, _) = reads::find(&self.pool, key, &[page]).await?;
         Ok(found.filter(|found| !found.record.counter.removed).map(|found| found.record.first))
     }
 

@@ -3,9 +3,7 @@
 //! into a [`Store`].
 
 mod backend;
-mod change;
 mod decide;
-mod last_calls;
 mod recent_calls;
 mod record;
 
@@ -14,12 +12,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::sleep;
 
-#[cfg(any(feature = "dynamodb", feature = "mongodb", feature = "momento"))]
-pub(super) use self::last_calls::LastCalls;
 pub(super) use self::{
     backend::{Backend, RecordStore},
-    change::Change,
-    record::{FIRST, Record, shown},
+    record::{Change, FIRST, Record, shown},
 };
 use self::{
     decide::{Bounds, Decision, decide},
@@ -27,9 +22,9 @@ use self::{
 };
 pub(super) use super::rules::Counter;
 use super::{
-    Applied, Call, Created, Limits, Result, Selected, Store, StoreError, StoreErrorKind, Verdict,
-    outcome::Outcome,
-    rules::{self, Ask},
+    Applied, AssetKey, Call, Created, Limits, Reply, Result, Selected, Store, StoreError, StoreErrorKind,
+    Verdict,
+    rules::{self, Ask, Outcome},
 };
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
 
@@ -50,13 +45,6 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 /// over new ones.
 const LONGEST_AT: f64 = 8.0;
 
-/// Names the asset of a call.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct AssetKey<'a> {
-    pub(super) room: &'a RoomName,
-    pub(super) asset: &'a AssetName,
-}
-
 /// A decision that was written, or that needs no write.
 struct Settled {
     decision: Decision,
@@ -74,26 +62,30 @@ impl<R: RecordStore> Optimistic<R> {
         Self { records, recent_calls: RecentCalls::default() }
     }
 
-    /// Reads, decides and writes until no concurrent write interferes.
-    async fn change(&self, call: Call, key: AssetKey<'_>, ask: Ask<'_>) -> Result<Settled> {
-        self.settle(call, key, ask, None).await
+    /// Settles a release, restock or removal.
+    async fn change(&self, call: Call, key: &AssetKey, ask: Ask<'_>) -> Reply<AssetState> {
+        let settled = self.settle(call, key, ask, None).await?;
+        let Settled { decision, repeated, .. } = settled.unless_refused::<R>(ask, &key.asset)?;
+        Ok(Applied::new(decision.state(&key.asset), repeated))
     }
 
-    /// Continues a call whose first part was written as revision `part`. If a concurrent write followed that
-    /// part, the call counts as finished and gets no further grants, because the grants of one call have
+    /// Reads, decides and writes until no concurrent write interferes.
+    ///
+    /// With `part`, continues a call whose first part was written as that revision. If a concurrent write followed
+    /// that part, the call counts as finished and gets no further grants, because the grants of one call have
     /// consecutive revisions. Otherwise the rest of the call is executed; a retry can do that, too.
-    async fn settle(&self, call: Call, key: AssetKey<'_>, ask: Ask<'_>, part: Option<u64>) -> Result<Settled> {
+    async fn settle(&self, call: Call, key: &AssetKey, ask: Ask<'_>, part: Option<u64>) -> Result<Settled> {
         for tried in 0..TRIES {
             if tried > 0 {
                 sleep(pause(tried)).await;
             }
-            let (record, seen) = self.records.read(key.room, key.asset, ask.players()).await?;
+            let (record, seen) = self.records.read(key, ask.players()).await?;
             let begun = record.as_ref().is_some_and(|record| is_begun(call, ask, record));
             let answered = self.answered(call, key, record.as_ref(), begun);
             let made = answered.is_some();
             let found = record.as_ref().map(|record| record.counter.revision);
             let decided = decide(call, ask, record, answered, Self::BOUNDS, fastrand::u64(..));
-            let Ok(mut decision) = decided else { return Err(unknown::<R>(key.asset)) };
+            let Ok(mut decision) = decided else { return Err(unknown::<R>(&key.asset)) };
             let made = made || begun && decision.change.is_none();
             let repeated = made || begun && part != found;
             if self.stands(call, key, found, seen, &mut decision, made).await? {
@@ -109,7 +101,7 @@ impl<R: RecordStore> Optimistic<R> {
     async fn stands(
         &self,
         call: Call,
-        AssetKey { room, asset }: AssetKey<'_>,
+        key: &AssetKey,
         found: Option<u64>,
         seen: R::Seen,
         decision: &mut Decision,
@@ -118,25 +110,19 @@ impl<R: RecordStore> Optimistic<R> {
         match (decision.change.take(), found) {
             _ if made => Ok(true),
             (Some(change), _) => {
-                let may = self.recent_calls.may_write(call, room, asset, found.unwrap_or_default());
-                Ok(may.is_ok() && self.records.write(room, asset, seen, change).await?)
+                let may = self.recent_calls.may_write(call, key, found.unwrap_or_default());
+                Ok(may && self.records.write(key, seen, change).await?)
             }
-            (None, Some(read)) => Ok(self.recent_calls.deny(call, room, asset, read, decision.outcome).is_ok()),
+            (None, Some(read)) => Ok(self.recent_calls.deny(call, key, read, decision.outcome)),
             (None, None) => Ok(true),
         }
     }
 
     /// The outcome of this call, or of a later one of its node, if the call was executed completely before.
-    fn answered(
-        &self,
-        call: Call,
-        AssetKey { room, asset }: AssetKey<'_>,
-        record: Option<&Record>,
-        begun: bool,
-    ) -> Option<Outcome> {
+    fn answered(&self, call: Call, key: &AssetKey, record: Option<&Record>, begun: bool) -> Option<Outcome> {
         let record = record?;
-        let changed = record.changes.last(call.node).map(|seq| (seq, Outcome::Changed));
-        let unchanged = self.recent_calls.last(call, room, asset);
+        let changed = record.changes.last(call.node).map(|(seq, ())| (seq, Outcome::Changed));
+        let unchanged = self.recent_calls.last(call, key);
         let (seq, outcome) = changed.into_iter().chain(unchanged).max_by_key(|(seq, _)| *seq)?;
         let made = if begun { call.seq < seq } else { call.seq <= seq };
         made.then_some(outcome)
@@ -157,30 +143,22 @@ impl<R: RecordStore> Store for Optimistic<R> {
         self.records.room_ttl()
     }
 
-    async fn create(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        units: Units,
-    ) -> Result<Applied<Created>> {
+    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Reply<Created> {
         let ask = Ask::Create { units };
-        let settled =
-            self.change(call, AssetKey { room, asset }, ask).await?.unless_refused::<R>(ask, asset)?;
+        let settled = self.settle(call, key, ask, None).await?.unless_refused::<R>(ask, &key.asset)?;
         let Settled { decision, repeated, .. } = settled;
         let created = decision.outcome == Outcome::Changed;
-        Ok(Applied::new(Created { created, state: decision.state(asset) }, repeated))
+        Ok(Applied::new(Created { created, state: decision.state(&key.asset) }, repeated))
     }
 
     async fn select(
         &self,
         call: Call,
-        room: &RoomName,
-        asset: &AssetName,
+        key: &AssetKey,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Applied<Selected>> {
-        let (key, create) = (AssetKey { room, asset }, create.filter(|_| R::SELECT_CREATES));
+    ) -> Reply<Selected> {
+        let create = create.filter(|_| R::SELECT_CREATES);
         let (mut verdicts, mut part, mut again) = (Vec::with_capacity(players.len()), None, false);
         loop {
             let rest = &players[verdicts.len()..];
@@ -189,13 +167,13 @@ impl<R: RecordStore> Store for Optimistic<R> {
             if decision.outcome == Outcome::Refused(StoreErrorKind::LimitReached)
                 && decision.verdicts.is_empty()
             {
-                return Err(StoreError::too_many_units(R::NAME, asset, R::MOST_UNITS));
+                return Err(StoreError::too_many_units(R::NAME, &key.asset, R::MOST_UNITS));
             }
             // A call that found the asset removed stays refused, even if the asset was created again since.
             let refused = decision.outcome == Outcome::Refused(StoreErrorKind::UnknownAsset);
             if refused || decision.counter.removed {
                 let made = part.is_some() || repeated && retried && !refused;
-                return Err(if made { removed_since::<R>(asset) } else { unknown::<R>(asset) });
+                return Err(if made { removed_since::<R>(&key.asset) } else { unknown::<R>(&key.asset) });
             }
             again |= repeated;
             part = Some(decision.counter.revision);
@@ -204,49 +182,29 @@ impl<R: RecordStore> Store for Optimistic<R> {
                 if again {
                     verdicts.iter_mut().for_each(look_up);
                 }
-                return Ok(Applied::new(Selected { verdicts, state: decision.state(asset) }, again));
+                return Ok(Applied::new(Selected { verdicts, state: decision.state(&key.asset) }, again));
             }
         }
     }
 
-    async fn release(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        player: &PlayerName,
-    ) -> Result<Applied<AssetState>> {
-        let ask = Ask::Release { player };
-        self.change(call, AssetKey { room, asset }, ask).await?.done::<R>(ask, asset)
+    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Reply<AssetState> {
+        self.change(call, key, Ask::Release { player }).await
     }
 
-    async fn restock(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        n: Units,
-        condition: Option<u64>,
-    ) -> Result<Applied<AssetState>> {
-        let ask = Ask::Restock { n, condition };
-        self.change(call, AssetKey { room, asset }, ask).await?.done::<R>(ask, asset)
+    async fn restock(&self, call: Call, key: &AssetKey, n: Units, condition: Option<u64>) -> Reply<AssetState> {
+        self.change(call, key, Ask::Restock { n, condition }).await
     }
 
-    async fn remove_asset(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-    ) -> Result<Applied<AssetState>> {
-        self.change(call, AssetKey { room, asset }, Ask::Remove).await?.done::<R>(Ask::Remove, asset)
+    async fn remove_asset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
+        self.change(call, key, Ask::Remove).await
     }
 
     async fn remove_room(&self, room: &RoomName) -> Result<()> {
         self.records.remove_room(room).await
     }
 
-    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState> {
-        self.records.asset(room, asset).await?.ok_or_else(|| unknown::<R>(asset))
+    async fn asset(&self, key: &AssetKey) -> Result<AssetState> {
+        self.records.asset(key).await?.ok_or_else(|| unknown::<R>(&key.asset))
     }
 
     async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
@@ -257,15 +215,9 @@ impl<R: RecordStore> Store for Optimistic<R> {
         self.records.revisions(room).await
     }
 
-    async fn holders(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        after_revision: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<Grant>> {
-        let page = self.records.holders(room, asset, after_revision, limit).await?;
-        page.ok_or_else(|| unknown::<R>(asset))
+    async fn holders(&self, key: &AssetKey, after_revision: Option<u64>, limit: usize) -> Result<Vec<Grant>> {
+        let page = self.records.holders(key, after_revision, limit).await?;
+        page.ok_or_else(|| unknown::<R>(&key.asset))
     }
 
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
@@ -304,12 +256,6 @@ impl Settled {
         let Decision { outcome, counter, .. } = &self.decision;
         rules::unless_refused(R::NAME, (*outcome, self.repeated), ask, asset, counter, R::MOST_UNITS)?;
         Ok(self)
-    }
-
-    /// The answer to a release, restock or removal.
-    fn done<R: RecordStore>(self, ask: Ask<'_>, asset: &AssetName) -> Result<Applied<AssetState>> {
-        let Self { decision, repeated, .. } = self.unless_refused::<R>(ask, asset)?;
-        Ok(Applied::new(decision.state(asset), repeated))
     }
 }
 

@@ -18,11 +18,12 @@ use async_trait::async_trait;
 use futures::future::try_join_all;
 
 use self::{
-    reply::{Refusal, Reply},
+    reply::{Refusal, ScriptReply},
     script::Script,
 };
 use super::{
-    Applied, Call, Created, Driver, Limits, Options, Result, Selected, Store, StoreError, StoreErrorKind,
+    Applied, AssetKey, Call, Created, Driver, Limits, Options, Reply, Result, Selected, Store, StoreError,
+    StoreErrorKind, rules::Ask,
 };
 use crate::{
     link::needs_runtime,
@@ -41,9 +42,9 @@ pub(super) const DRIVER: Driver = Driver {
     open,
 };
 
-/// How many redirects of a moving slot a call follows before it fails as `Unavailable`.
 const NAME: &str = "redis";
 
+/// How many redirects of a moving slot a call follows before it fails as `Unavailable`.
 const REDIRECTS: usize = 5;
 
 /// A probe deletes its keys. This expiry covers the case that it could not.
@@ -91,20 +92,28 @@ impl RedisStore {
         let args =
             [PROBE_LIVES_MS, &u8::from(self.waits).to_string(), "~", &number, &number].map(str::to_owned);
         let answer = self.run_at(slot_of(room), &keys, &script::PROBE, &args).await?;
-        Reply::open(answer, |_| reply::odd()).map(|_| ())
+        ScriptReply::open(answer, |_| reply::odd()).map(|_| ())
     }
 
-    /// Runs a script that changes an asset.
+    /// Runs a script that changes an asset. Returns whether the call is a repeat, the asset, and the rest of the
+    /// reply.
     async fn change(
         &self,
         call: Call,
-        room: &RoomName,
-        asset: &AssetName,
+        key: &AssetKey,
         script: &Script,
+        ask: Ask<'_>,
         args: impl IntoIterator<Item = String>,
-    ) -> Result<Value> {
-        let common = [asset.to_string(), call.node.to_string(), format!("{:016x}", call.seq)];
-        self.run(room, script, common.into_iter().chain(args).collect()).await
+    ) -> Result<(bool, AssetState, ScriptReply)> {
+        let common = [key.asset.to_string(), call.node.to_string(), format!("{:016x}", call.seq)];
+        let answer = self.run(&key.room, script, common.into_iter().chain(args).collect()).await?;
+        let mut reply = ScriptReply::open(answer, |refusal| refused(refusal, &key.asset, ask))?;
+        Ok((reply.flag()?, reply.state(key.asset.clone())?, reply))
+    }
+
+    /// Runs a script whose reply is a list about a room.
+    async fn list(&self, room: &RoomName, script: &Script, args: Vec<String>) -> Result<ScriptReply> {
+        ScriptReply::open(self.run(room, script, args).await?, |_| reply::odd())?.inner()
     }
 
     async fn call(&self, slot: u16, cmd: Cmd) -> std::result::Result<Value, RedisError> {
@@ -113,7 +122,7 @@ impl RedisStore {
         for _ in 0..REDIRECTS {
             let refused = match client.call(cmd.clone(), asking).await {
                 Err(RedisError::Refused(refused)) if matches!(refused.code(), "MOVED" | "ASK") => refused,
-                answer => return self.watch(answer, &client),
+                answer => return answer.inspect_err(|error| self.watch(error, &client)),
             };
             asking = refused.code() == "ASK";
             self.topology.refresh();
@@ -129,20 +138,13 @@ impl RedisStore {
     }
 
     /// After a failed call, refreshes the topology or the connection if the error calls for it.
-    fn watch(
-        &self,
-        answer: std::result::Result<Value, RedisError>,
-        client: &Client,
-    ) -> std::result::Result<Value, RedisError> {
-        if let Err(error) = &answer {
-            if error.makes_topology_stale() {
-                self.topology.refresh();
-            }
-            if matches!(error, RedisError::Refused(refused) if refused.code() == "READONLY") {
-                client.renew();
-            }
+    fn watch(&self, error: &RedisError, client: &Client) {
+        if error.makes_topology_stale() {
+            self.topology.refresh();
         }
-        answer
+        if matches!(error, RedisError::Refused(refused) if refused.code() == "READONLY") {
+            client.renew();
+        }
     }
 }
 
@@ -160,143 +162,83 @@ impl Store for RedisStore {
         (self.ttl > 0).then(|| Duration::from_millis(self.ttl))
     }
 
-    async fn create(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        units: Units,
-    ) -> Result<Applied<Created>> {
-        let answer = self.change(call, room, asset, &script::CREATE, [units.to_string()]).await?;
-        let mut reply = Reply::open(answer, |refusal| match refusal {
-            Refusal::Conflict(created) => {
-                // The script answers with the units of the creation.
-                let created = Units::try_from(created).unwrap_or(Units::MAX);
-                StoreError::other_units(NAME, asset, created, units)
-            }
-            _ => refused(refusal, asset),
-        })?;
-        let (repeated, state) = (reply.flag()?, reply.state(asset.clone())?);
-        Ok(Applied::new(Created { created: reply.flag()?, state }, repeated))
+    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Reply<Created> {
+        let (ask, args) = (Ask::Create { units }, [units.to_string()]);
+        let (repeated, state, mut rest) = self.change(call, key, &script::CREATE, ask, args).await?;
+        Ok(Applied::new(Created { created: rest.flag()?, state }, repeated))
     }
 
     async fn select(
         &self,
         call: Call,
-        room: &RoomName,
-        asset: &AssetName,
+        key: &AssetKey,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Applied<Selected>> {
+    ) -> Reply<Selected> {
+        let ask = Ask::Select { players, create };
         let create = create.map(|units| units.to_string()).unwrap_or_default();
-        let holders = players.iter().map(|player| keys::holder(asset, player));
+        let holders = players.iter().map(|player| keys::holder(&key.asset, player));
         let args = [call.at.to_string(), create].into_iter().chain(holders);
-        let answer = self.change(call, room, asset, &script::SELECT, args).await?;
-        let mut reply = Reply::open(answer, |refusal| refused(refusal, asset))?;
-        let (repeated, state) = (reply.flag()?, reply.state(asset.clone())?);
-        Ok(Applied::new(Selected { verdicts: reply.verdicts()?, state }, repeated))
+        let (repeated, state, mut rest) = self.change(call, key, &script::SELECT, ask, args).await?;
+        Ok(Applied::new(Selected { verdicts: rest.verdicts()?, state }, repeated))
     }
 
-    async fn release(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        player: &PlayerName,
-    ) -> Result<Applied<AssetState>> {
-        let answer = self.change(call, room, asset, &script::RELEASE, [keys::holder(asset, player)]).await?;
-        done(answer, asset, |refusal| match refusal {
-            Refusal::NotHeld => StoreError::not_held(NAME, asset, player),
-            _ => refused(refusal, asset),
-        })
+    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Reply<AssetState> {
+        let (ask, args) = (Ask::Release { player }, [keys::holder(&key.asset, player)]);
+        let (repeated, state, _) = self.change(call, key, &script::RELEASE, ask, args).await?;
+        Ok(Applied::new(state, repeated))
     }
 
-    async fn restock(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        n: Units,
-        condition: Option<u64>,
-    ) -> Result<Applied<AssetState>> {
-        let condition = condition.map(|revision| revision.to_string()).unwrap_or_default();
-        let answer = self.change(call, room, asset, &script::RESTOCK, [n.to_string(), condition]).await?;
-        done(answer, asset, |refusal| match refusal {
-            Refusal::Conflict(revision) => StoreError::other_revision(NAME, asset, revision),
-            Refusal::Limit => StoreError::too_many_units(NAME, asset, Units::MAX),
-            _ => refused(refusal, asset),
-        })
+    async fn restock(&self, call: Call, key: &AssetKey, n: Units, condition: Option<u64>) -> Reply<AssetState> {
+        let ask = Ask::Restock { n, condition };
+        let args = [n.to_string(), condition.map(|revision| revision.to_string()).unwrap_or_default()];
+        let (repeated, state, _) = self.change(call, key, &script::RESTOCK, ask, args).await?;
+        Ok(Applied::new(state, repeated))
     }
 
-    async fn remove_asset(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-    ) -> Result<Applied<AssetState>> {
-        let answer = self.change(call, room, asset, &script::REMOVE, []).await?;
-        done(answer, asset, |refusal| refused(refusal, asset))
+    async fn remove_asset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
+        let (repeated, state, _) = self.change(call, key, &script::REMOVE, Ask::Remove, []).await?;
+        Ok(Applied::new(state, repeated))
     }
 
     async fn remove_room(&self, room: &RoomName) -> Result<()> {
         let answer = self.run(room, &script::REMOVE_ROOM, Vec::new()).await?;
-        Reply::open(answer, |_| reply::odd()).map(|_| ())
+        ScriptReply::open(answer, |_| reply::odd()).map(|_| ())
     }
 
-    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState> {
-        let answer = self.run(room, &script::ASSET, vec![asset.to_string()]).await?;
-        Reply::open(answer, |refusal| refused(refusal, asset))?.state(asset.clone())
+    async fn asset(&self, key: &AssetKey) -> Result<AssetState> {
+        let answer = self.run(&key.room, &script::ASSET, vec![key.asset.to_string()]).await?;
+        ScriptReply::open(answer, |refusal| unknown(refusal, &key.asset))?.state(key.asset.clone())
     }
 
     async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
-        let answer = self.run(room, &script::SNAPSHOT, Vec::new()).await?;
-        let mut list = Reply::open(answer, |_| reply::odd())?.inner()?;
-        let mut assets = Vec::new();
-        while !list.is_empty() {
-            let asset = list.name()?;
-            assets.push(list.state(asset)?);
-        }
+        let list = self.list(room, &script::SNAPSHOT, Vec::new()).await?;
+        let mut assets = list.all(|list| list.name().and_then(|asset| list.state(asset)))?;
         assets.sort_unstable_by(|a, b| a.asset.cmp(&b.asset));
         Ok(assets)
     }
 
     async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
-        let answer = self.run(room, &script::REVISIONS, Vec::new()).await?;
-        let mut list = Reply::open(answer, |_| reply::odd())?.inner()?;
-        let mut rows = Vec::new();
-        while !list.is_empty() {
-            let asset = list.name()?;
-            rows.push(list.row(asset)?);
-        }
-        Ok(rows)
+        let list = self.list(room, &script::REVISIONS, Vec::new()).await?;
+        list.all(|list| list.name().and_then(|asset| list.row(asset)))
     }
 
-    async fn holders(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        after_revision: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<Grant>> {
+    async fn holders(&self, key: &AssetKey, after_revision: Option<u64>, limit: usize) -> Result<Vec<Grant>> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let args = vec![asset.to_string(), keys::grants_after(asset, after_revision), limit.to_string()];
-        let answer = self.run(room, &script::HOLDERS, args).await?;
-        Reply::open(answer, |refusal| refused(refusal, asset))?.grants()
+        let after = keys::grants_after(&key.asset, after_revision);
+        let args = vec![key.asset.to_string(), after, limit.to_string()];
+        let answer = self.run(&key.room, &script::HOLDERS, args).await?;
+        ScriptReply::open(answer, |refusal| unknown(refusal, &key.asset))?.grants()
     }
 
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
-        let answer = self.run(room, &script::HELD_BY, vec![player.to_string()]).await?;
-        let mut list = Reply::open(answer, |_| reply::odd())?.inner()?;
-        let mut held = Vec::new();
-        while !list.is_empty() {
-            held.push((list.name()?, list.grant_revision()?));
-        }
-        Ok(held)
+        let list = self.list(room, &script::HELD_BY, vec![player.to_string()]).await?;
+        list.all(|list| Ok((list.name()?, list.grant_revision()?)))
     }
 
     async fn touch(&self, room: &RoomName, _now: Millis) -> Result<()> {
         let answer = self.run(room, &script::TOUCH, Vec::new()).await?;
-        Reply::open(answer, |_| reply::odd()).map(|_| ())
+        ScriptReply::open(answer, |_| reply::odd()).map(|_| ())
     }
 
     /// Probes every server that has slots.
@@ -306,17 +248,20 @@ impl Store for RedisStore {
     }
 }
 
-fn done(
-    answer: Value,
-    asset: &AssetName,
-    refused: impl FnOnce(Refusal) -> StoreError,
-) -> Result<Applied<AssetState>> {
-    let mut reply = Reply::open(answer, refused)?;
-    let (repeated, state) = (reply.flag()?, reply.state(asset.clone())?);
-    Ok(Applied::new(state, repeated))
+fn refused(refusal: Refusal, asset: &AssetName, ask: Ask<'_>) -> StoreError {
+    match (refusal, ask) {
+        (Refusal::NotHeld, Ask::Release { player }) => StoreError::not_held(NAME, asset, player),
+        // The script answers with the units of the creation.
+        (Refusal::Conflict(created), Ask::Create { units }) => {
+            StoreError::other_units(NAME, asset, Units::try_from(created).unwrap_or(Units::MAX), units)
+        }
+        (Refusal::Conflict(revision), Ask::Restock { .. }) => StoreError::other_revision(NAME, asset, revision),
+        (Refusal::Limit, Ask::Restock { .. }) => StoreError::too_many_units(NAME, asset, Units::MAX),
+        _ => unknown(refusal, asset),
+    }
 }
 
-fn refused(refusal: Refusal, asset: &AssetName) -> StoreError {
+fn unknown(refusal: Refusal, asset: &AssetName) -> StoreError {
     match refusal {
         Refusal::Unknown => StoreError::unknown_asset(NAME, asset),
         _ => reply::odd(),

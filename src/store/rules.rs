@@ -1,7 +1,7 @@
 //! The rules of a decision, for every store that decides in this process. Pure: no clock, no driver, no waiting.
 //! Redis decides in a script of its own; a test plays the same calls to both and compares every answer.
 
-use super::{Call, StoreError, StoreErrorKind, Verdict, outcome::Outcome};
+use super::{Call, StoreError, StoreErrorKind, Verdict};
 use crate::model::{AssetName, AssetState, Grant, PlayerName, RevisionRow, Units, limits::HOLDERS_SHOWN};
 
 /// The request of a changing call.
@@ -12,6 +12,16 @@ pub(super) enum Ask<'a> {
     Release { player: &'a PlayerName },
     Restock { n: Units, condition: Option<u64> },
     Remove,
+}
+
+/// The outcome of a changing call. A store keeps it with the call's number, so that a retry gets the same
+/// answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Changed,
+    /// The asset was in the requested state already, or was sold out.
+    Unchanged,
+    Refused(StoreErrorKind),
 }
 
 /// The stored state of an asset without its holders. `remaining` is never negative, because only winners are

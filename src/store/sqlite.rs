@@ -15,7 +15,6 @@ mod group_commit;
 mod holders;
 mod operation;
 mod readers;
-mod reads;
 mod rooms;
 mod schema;
 mod value;
@@ -26,10 +25,12 @@ mod writer;
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use rusqlite::Connection;
 
 use self::{
+    asset::Asset,
     claim::Claim,
-    error::broken,
+    error::{broken, unknown},
     group_commit::GroupCommit,
     operation::Operation,
     readers::Readers,
@@ -38,8 +39,8 @@ use self::{
     writer::Writer,
 };
 use super::{
-    Applied, Call, Created, Driver, Limits, Options, Result, Selected, Store, StoreError, StoreErrorKind,
-    expiry::Expiry, rules::Ask,
+    AssetKey, Call, Created, Driver, Limits, Options, Reply, Result, Selected, Store, StoreError,
+    StoreErrorKind, expiry::Expiry, rules::Ask,
 };
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
 
@@ -74,7 +75,7 @@ impl SqliteStore {
         let mut db = schema::open_to_write(&claim)?;
         let wal = Wal::new(&mut db).map_err(|error| broken("cannot watch the log of changes", error))?;
         let watch = Arc::new(Watch::new(&claim, grace)?);
-        let readers = Readers::open(claim.path(), Arc::clone(&watch))?;
+        let readers = Readers::open(&claim.path, Arc::clone(&watch))?;
         let group_commit = GroupCommit::new(db, claim, wal, Arc::clone(&watch));
         let writer = Writer::start(group_commit, Arc::clone(&watch), readers.pool())?;
         Ok(Self { readers, writer, watch, expiry: Expiry::new(options.room_ttl) })
@@ -105,63 +106,38 @@ impl Store for SqliteStore {
         self.expiry.ttl()
     }
 
-    async fn create(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        units: Units,
-    ) -> Result<Applied<Created>> {
+    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Reply<Created> {
         self.sweep(call.at).await;
-        let operation = operation(call, room, asset);
+        let operation = Operation { call, key: key.clone() };
         self.writer.change(move |db| operation.create(db, units)).await
     }
 
     async fn select(
         &self,
         call: Call,
-        room: &RoomName,
-        asset: &AssetName,
+        key: &AssetKey,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Applied<Selected>> {
+    ) -> Reply<Selected> {
         if create.is_some() {
             self.sweep(call.at).await;
         }
-        let (operation, players) = (operation(call, room, asset), players.to_vec());
+        let (operation, players) = (Operation { call, key: key.clone() }, players.to_vec());
         self.writer.change(move |db| operation.select(db, &players, create)).await
     }
 
-    async fn release(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        player: &PlayerName,
-    ) -> Result<Applied<AssetState>> {
-        let (operation, player) = (operation(call, room, asset), player.clone());
+    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Reply<AssetState> {
+        let (operation, player) = (Operation { call, key: key.clone() }, player.clone());
         self.writer.change(move |db| operation.change(db, Ask::Release { player: &player })).await
     }
 
-    async fn restock(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        n: Units,
-        condition: Option<u64>,
-    ) -> Result<Applied<AssetState>> {
-        let operation = operation(call, room, asset);
+    async fn restock(&self, call: Call, key: &AssetKey, n: Units, condition: Option<u64>) -> Reply<AssetState> {
+        let operation = Operation { call, key: key.clone() };
         self.writer.change(move |db| operation.change(db, Ask::Restock { n, condition })).await
     }
 
-    async fn remove_asset(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-    ) -> Result<Applied<AssetState>> {
-        let operation = operation(call, room, asset);
+    async fn remove_asset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
+        let operation = Operation { call, key: key.clone() };
         self.writer.change(move |db| operation.change(db, Ask::Remove)).await
     }
 
@@ -170,35 +146,40 @@ impl Store for SqliteStore {
         self.writer.change(move |db| Ok(rooms::remove(db, &room)?)).await
     }
 
-    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState> {
-        let (room, asset) = (room.clone(), asset.clone());
-        self.readers.read(move |db| reads::asset(db, &room, &asset)).await
+    async fn asset(&self, key: &AssetKey) -> Result<AssetState> {
+        let key = key.clone();
+        self.readers.read(move |db| Ok(Asset::found(db, &key)?.state(db)?)).await
     }
 
     async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
         let room = room.clone();
-        self.readers.read(move |db| reads::snapshot(db, &room)).await
+        self.readers
+            .read(move |db| Asset::of_room(db, &room)?.iter().map(|it| Ok(it.state(db)?)).collect())
+            .await
     }
 
     async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
         let room = room.clone();
-        self.readers.read(move |db| reads::revisions(db, &room)).await
+        self.readers.read(move |db| Ok(Asset::of_room(db, &room)?.iter().map(Asset::row).collect())).await
     }
 
-    async fn holders(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        after_revision: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<Grant>> {
-        let (room, asset) = (room.clone(), asset.clone());
-        self.readers.read(move |db| reads::holders(db, &room, &asset, after_revision, limit)).await
+    async fn holders(&self, key: &AssetKey, after_revision: Option<u64>, limit: usize) -> Result<Vec<Grant>> {
+        let key = key.clone();
+        let from = after_revision.map_or(0, |revision| revision.saturating_add(1));
+        let page = move |db: &Connection| {
+            let found = Asset::found(db, &key)?;
+            if found.counter.removed {
+                Err(unknown(&key.asset))
+            } else {
+                Ok(holders::page(db, &found, from, limit)?)
+            }
+        };
+        self.readers.read(page).await
     }
 
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
         let (room, player) = (room.clone(), player.clone());
-        self.readers.read(move |db| reads::held_by(db, &room, &player)).await
+        self.readers.read(move |db| Ok(holders::held_by(db, &room, &player)?)).await
     }
 
     async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
@@ -221,10 +202,6 @@ impl Store for SqliteStore {
     async fn close(&self) -> Result<()> {
         self.writer.close().await
     }
-}
-
-fn operation(call: Call, room: &RoomName, asset: &AssetName) -> Operation {
-    Operation { call, room: room.clone(), asset: asset.clone() }
 }
 
 fn error(kind: StoreErrorKind, message: impl Into<String>) -> StoreError {

@@ -10,7 +10,7 @@ use asset_arbiter::{
 use futures::future::join_all;
 use tokio::time::Instant;
 
-use super::world::{Answer, World, answer, arena, grant, name, sword};
+use super::world::{Answer, World, answer, arena, grant, key, name, sword};
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_reply_is_never_a_denial() {
@@ -94,7 +94,7 @@ async fn promise_holds(seed: u64) {
     let answers = join_all(rounds).await;
     world.faulty.set_faults(Faults::default());
     world.faulty.settled().await;
-    let state = world.truth.asset(&arena(), &sword()).await.unwrap();
+    let state = world.truth.asset(&key()).await.unwrap();
     assert_eq!((state.held, state.remaining, state.revision), (5, 0, 5), "seed {seed}: once, not twice");
     let told: BTreeSet<_> = answers
         .iter()

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     net::Net,
-    world::{Answer, Client, World, answer, arena, elsewhere, grant, name, sword, without_resync},
+    world::{Answer, Client, World, answer, arena, elsewhere, grant, key, name, sword, without_resync},
 };
 
 /// Longer than the news of a removal is waited for, and far less than the interval of resyncs.
@@ -140,7 +140,7 @@ async fn what_was_removed_is_not_made_again_either() {
 async fn what_another_node_removed_is_no_loss() {
     for config in ways(1) {
         let (world, _ann, mut bob) = held_by_ann(config, true).await;
-        world.truth.remove_asset(elsewhere(1), &arena(), &sword()).await.unwrap();
+        world.truth.remove_asset(elsewhere(1), &key()).await.unwrap();
         assert_eq!(bob.select().await, UNKNOWN);
         let removed =
             |message: &ServerMessage| matches!(message, ServerMessage::AssetRemoved { .. }).then_some(());
@@ -172,7 +172,7 @@ async fn an_answer_of_the_store_without_an_event_is_seen_too() {
         let world = World::shared(config);
         let mut bob = world.join("bob").await;
         let ann = [name("ann")];
-        world.truth.select(elsewhere(1), &arena(), &sword(), &ann, Some(1)).await.unwrap();
+        world.truth.select(elsewhere(1), &key(), &ann, Some(1)).await.unwrap();
         assert_eq!(bob.select().await, Answer::SoldOut);
         empty(&world).await;
         assert_eq!(bob.select().await, UNKNOWN, "the view had no time to learn of it");
@@ -215,7 +215,7 @@ async fn a_room_that_an_operator_removes_on_another_node_is_no_loss_if_its_news_
         assert!(ann.member.is_room_removed() && bob.member.is_room_removed());
         sleep(A_WHILE).await;
         assert_eq!(world.regressions(), 0);
-        assert_eq!(world.truth.asset(&arena(), &sword()).await.unwrap().held, 1);
+        assert_eq!(world.truth.asset(&key()).await.unwrap().held, 1);
     }
 }
 
@@ -289,7 +289,7 @@ async fn one_that_was_made_again_at_any_revision_is_noticed_by_the_next_answer()
         empty(&world).await;
         let units = takers.len() as Units;
         for (taker, seq) in takers.iter().zip(1..) {
-            world.truth.select(elsewhere(seq), &arena(), &sword(), &[name(taker)], Some(units)).await.unwrap();
+            world.truth.select(elsewhere(seq), &key(), &[name(taker)], Some(units)).await.unwrap();
         }
         assert_eq!(select_over_http(&world, "sword").await, Answer::SoldOut);
         assert_eq!(ann.find(shown).await, [(sword(), takers.len() as u64)], "{takers:?}");
@@ -303,7 +303,7 @@ async fn one_that_was_made_again_is_noticed_by_an_operator_who_finds_it_as_it_sh
     let [config, _] = ways(1);
     let (world, mut ann, _bob) = held_by_ann(config, true).await;
     empty(&world).await;
-    world.truth.select(elsewhere(1), &arena(), &sword(), &[name("x")], Some(1)).await.unwrap();
+    world.truth.select(elsewhere(1), &key(), &[name("x")], Some(1)).await.unwrap();
     assert!(!world.arbiter.create(&arena(), &sword(), 1).await.unwrap().created);
     assert_eq!(ann.find(shown).await, [(sword(), 1)]);
     assert_eq!(world.regressions(), 1);

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::{
     net::Net,
-    world::{Answer, Client, World, arena, elsewhere, grant, granted, name, sword, without_resync},
+    world::{Answer, Client, World, arena, elsewhere, grant, granted, key, name, sword, without_resync},
 };
 
 /// Long enough for what was said on a bus without faults.
@@ -49,11 +49,10 @@ async fn a_removed_room_is_gone_on_every_node_and_begins_anew() {
 /// a unit each; the state it comes to, and what that node would tell of each grant.
 async fn begin_anew(world: &World, units: Units, takers: &[&str]) -> (AssetState, Vec<BusMessage>) {
     world.truth.remove_room(&arena()).await.unwrap();
-    let mut state =
-        world.truth.create(elsewhere(1), &arena(), &sword(), units).await.unwrap().into_inner().state;
+    let mut state = world.truth.create(elsewhere(1), &key(), units).await.unwrap().into_inner().state;
     let mut told = Vec::new();
     for (taker, seq) in takers.iter().zip(2..) {
-        let taken = world.truth.select(elsewhere(seq), &arena(), &sword(), &[name(taker)], None).await.unwrap();
+        let taken = world.truth.select(elsewhere(seq), &key(), &[name(taker)], None).await.unwrap();
         state = taken.into_inner().state;
         told.push(granted(&state, taker, seq));
     }
@@ -109,7 +108,7 @@ async fn late_events_of_the_last_one_change_nothing() {
     let (_, late) = begin_anew(&world, 9, &["ann", "bob"]).await;
     let call = Call { node: NodeId(8), seq: 1, at: 0 };
     world.truth.remove_room(&arena()).await.unwrap();
-    world.truth.create(call, &arena(), &sword(), 9).await.unwrap();
+    world.truth.create(call, &key(), 9).await.unwrap();
     let mut cid = world.join("cid").await;
     assert_eq!(cid.select().await, Answer::Granted { revision: 1, remaining: 8 });
     cid.now();
@@ -178,7 +177,7 @@ async fn that_an_asset_was_sold_out_is_not_known_of_the_next_one() {
 async fn a_loss_that_is_suspected_and_then_repaired_is_counted_once() {
     let (world, mut ann) = held_by_ann(9, Duration::from_secs(3600)).await;
     world.truth.remove_room(&arena()).await.unwrap();
-    world.truth.create(elsewhere(1), &arena(), &sword(), 9).await.unwrap();
+    world.truth.create(elsewhere(1), &key(), 9).await.unwrap();
     world.bus.send(Incoming::Reconnected).await;
     sleep(A_MOMENT).await;
     // The answer shows the loss, too, and the view is reloaded and as far again, before the suspicion is looked into.

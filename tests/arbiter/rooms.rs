@@ -5,7 +5,7 @@ use std::time::Duration;
 use asset_arbiter::{
     arbiter::Config,
     model::ServerMessage,
-    store::{Call, NodeId, Store},
+    store::{AssetKey, Call, NodeId, Store},
 };
 
 use super::world::{World, arena, grant, name, sword};
@@ -65,7 +65,7 @@ async fn a_room_that_is_active_does_not_expire_in_the_store() {
         let room_linger = Duration::from_secs(if stays { 30 } else { 3600 });
         let world = World::expiring(ttl, Config { room_linger, ..Config::default() });
         let (call, unused) = (Call { node: NodeId(9), seq: 1, at: 1 }, name("unused"));
-        world.truth.create(call, &unused, &sword(), 1).await.expect("created");
+        world.truth.create(call, &AssetKey::new(&unused, &sword()), 1).await.expect("created");
         world.create(1).await;
         let ann = world.join("ann").await;
         let ann = stays.then_some(ann);

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use asset_arbiter::{
     arbiter::{Config, Ready},
     model::{AssetName, ErrorCode, PlayerName, RoomName, ServerMessage},
-    store::{Call, NodeId, Store},
+    store::{AssetKey, Call, NodeId, Store},
 };
 
 use super::world::{Client, World, arena, grant, name, sword};
@@ -24,7 +24,8 @@ async fn large(config: Config) -> World {
     for n in 0..ASSETS {
         let players = if n % 3 == 0 { [&others[..], &[name("ann")]].concat() } else { others.clone() };
         let call = Call { node: NodeId(9), seq: 1 + n as u64, at: 1 };
-        world.truth.select(call, &arena(), &asset(n), &players, Some(100)).await.expect("decided");
+        let key = AssetKey { room: arena(), asset: asset(n) };
+        world.truth.select(call, &key, &players, Some(100)).await.expect("decided");
     }
     world
 }

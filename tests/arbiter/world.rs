@@ -6,7 +6,7 @@ use asset_arbiter::{
     model::{AssetName, AssetState, Change, Event, Frame, PlayerName, RoomName, ServerMessage, Units, Welcome},
     server::Metrics,
     store::{
-        Call, MemoryStore, NodeId,
+        AssetKey, Call, MemoryStore, NodeId,
         faulty::{Faults, Faulty},
     },
 };
@@ -24,6 +24,11 @@ pub(crate) fn arena() -> RoomName {
 
 pub(crate) fn sword() -> AssetName {
     name("sword")
+}
+
+/// The sword of the arena.
+pub(crate) fn key() -> AssetKey {
+    AssetKey { room: arena(), asset: sword() }
 }
 
 /// No resync comes in time, so what notices is what is tested.

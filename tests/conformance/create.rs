@@ -34,8 +34,7 @@ async fn a_new_asset_has_all_its_units_at_revision_0(ground: Ground) {
 }
 
 async fn creating_it_again_changes_nothing(ground: Ground) {
-    let (sword, node, other) = (asset("sword"), Node::new(), Node::new());
-    ground.create(node.next(), &sword, 3).await;
+    let ((sword, node), other) = (ground.sword(3).await, Node::new());
     ground.select(node.next(), &sword, &players(["ann", "bob"])).await;
     let before = ground.state(&sword).await;
     for call in [node.next(), other.next()] {
@@ -46,22 +45,20 @@ async fn creating_it_again_changes_nothing(ground: Ground) {
 }
 
 async fn creating_it_with_other_units_is_a_conflict(ground: Ground) {
-    let (sword, node) = (asset("sword"), Node::new());
-    ground.create(node.next(), &sword, 3).await;
+    let (sword, node) = ground.sword(3).await;
     let before = ground.state(&sword).await;
     for units in [2, 4] {
-        let answer = ground.store.create(node.next(), &ground.room, &sword, units).await;
+        let answer = ground.store.create(node.next(), &ground.key(&sword), units).await;
         assert_eq!(refusal(answer), StoreErrorKind::Conflict);
     }
     assert_eq!(ground.state(&sword).await, before);
 }
 
 async fn what_counts_are_the_units_at_its_creation(ground: Ground) {
-    let (sword, node) = (asset("sword"), Node::new());
-    ground.create(node.next(), &sword, 3).await;
+    let (sword, node) = ground.sword(3).await;
     ground.restock(node.next(), &sword, 2).await;
     assert!(!ground.create(node.next(), &sword, 3).await.created, "3 at its creation, though 5 now");
-    let answer = ground.store.create(node.next(), &ground.room, &sword, 5).await;
+    let answer = ground.store.create(node.next(), &ground.key(&sword), 5).await;
     assert_eq!(refusal(answer), StoreErrorKind::Conflict);
 }
 
@@ -69,14 +66,14 @@ async fn also_those_of_the_select_that_created_it(ground: Ground) {
     let (shield, node) = (asset("shield"), Node::new());
     ground.select_or_create(node.next(), &shield, &players(["ann"]), Some(7)).await;
     assert!(!ground.create(node.next(), &shield, 7).await.created, "created by a select");
-    let answer = ground.store.create(node.next(), &ground.room, &shield, 6).await;
+    let answer = ground.store.create(node.next(), &ground.key(&shield), 6).await;
     assert_eq!(refusal(answer), StoreErrorKind::Conflict);
 }
 
 async fn as_many_units_as_the_store_can_hold_and_not_one_more(ground: Ground) {
     let (sword, node, most) = (asset("sword"), Node::new(), ground.store.limits().units);
     if let Some(too_many) = most.checked_add(1) {
-        let create = async || ground.store.create(node.next(), &ground.room, &sword, too_many).await;
+        let create = async || ground.store.create(node.next(), &ground.key(&sword), too_many).await;
         assert_eq!(refusal(create().await), StoreErrorKind::LimitReached);
         assert!(ground.snapshot().await.is_empty(), "nothing was made");
         ground.create(node.next(), &sword, 1).await;
@@ -105,8 +102,7 @@ async fn creating_it_after_its_removal_continues_the_revision(ground: Ground) {
 }
 
 async fn an_asset_of_no_units_is_sold_out(ground: Ground) {
-    let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
-    ground.create(node.next(), &sword, 0).await;
+    let ((sword, node), [ann]) = (ground.sword(0).await, players(["ann"]));
     let selected = ground.select(node.next(), &sword, std::slice::from_ref(&ann)).await;
     assert_eq!((&*selected.verdicts, selected.state.revision), (&[Verdict::SoldOut][..], 0));
     ground.restock(node.next(), &sword, 1).await;

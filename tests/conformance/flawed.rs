@@ -5,14 +5,14 @@ use std::sync::{
 
 use asset_arbiter::{
     model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
-    store::{Applied, Call, Created, NodeId, Result, Selected, Store, StoreErrorKind, Verdict},
+    store::{
+        Applied, AssetKey, Call, Created, NodeId, Reply, Result, Selected, Store, StoreErrorKind, Verdict,
+        layer::Layer,
+    },
 };
 use async_trait::async_trait;
 
-use super::{
-    ground::asset as named,
-    layer::{Layer, Layered},
-};
+use super::ground::asset as named;
 
 /// A store that breaks the contract in one way: the suite must notice.
 pub struct Flawed {
@@ -50,8 +50,8 @@ pub enum Flaw {
 }
 
 impl Flawed {
-    pub fn new(inner: Arc<dyn Store>, flaw: Flaw) -> Layered<Self> {
-        Layered(Self { inner, flaw, calls: AtomicU64::new(1) })
+    pub fn new(inner: Arc<dyn Store>, flaw: Flaw) -> Self {
+        Self { inner, flaw, calls: AtomicU64::new(1) }
     }
 
     fn has(&self, flaw: Flaw) -> bool {
@@ -66,8 +66,10 @@ impl Flawed {
         }
     }
 
-    fn asset_name(&self, asset: &AssetName) -> AssetName {
-        if self.has(Flaw::FoldsCase) { named(&asset.as_str().to_lowercase()) } else { asset.clone() }
+    fn key(&self, AssetKey { room, asset }: &AssetKey) -> AssetKey {
+        let folds = self.has(Flaw::FoldsCase);
+        let asset = if folds { named(&asset.as_str().to_lowercase()) } else { asset.clone() };
+        AssetKey { room: self.room(room), asset }
     }
 
     fn room(&self, room: &RoomName) -> RoomName {
@@ -85,33 +87,26 @@ impl Flawed {
 
 #[async_trait]
 impl Layer for Flawed {
-    fn inner(&self) -> &dyn Store {
-        &*self.inner
+    fn inner(&self) -> &Arc<dyn Store> {
+        &self.inner
     }
 
-    async fn create(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        units: Units,
-    ) -> Result<Applied<Created>> {
-        self.inner.create(self.call(call), &self.room(room), &self.asset_name(asset), units).await
+    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Reply<Created> {
+        self.inner.create(self.call(call), &self.key(key), units).await
     }
 
     async fn select(
         &self,
         call: Call,
-        room: &RoomName,
-        asset: &AssetName,
+        key: &AssetKey,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Applied<Selected>> {
-        let (call, room, asset) = (self.call(call), self.room(room), self.asset_name(asset));
+    ) -> Reply<Selected> {
+        let (call, key) = (self.call(call), self.key(key));
         if let (true, Some(units)) = (self.has(Flaw::RevivesRemoved), create) {
-            let _ = self.inner.create(Call { node: NodeId(0), ..call }, &room, &asset, units).await;
+            let _ = self.inner.create(Call { node: NodeId(0), ..call }, &key, units).await;
         }
-        let selected = self.inner.select(call, &room, &asset, players, create).await?;
+        let selected = self.inner.select(call, &key, players, create).await?;
         Ok(selected.map(|mut selected| {
             for verdict in &mut selected.verdicts {
                 if self.has(Flaw::Oversells) && *verdict == Verdict::SoldOut {
@@ -122,49 +117,31 @@ impl Layer for Flawed {
         }))
     }
 
-    async fn release(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        player: &PlayerName,
-    ) -> Result<Applied<AssetState>> {
-        let (call, room, asset) = (self.call(call), self.room(room), self.asset_name(asset));
-        match self.inner.release(call, &room, &asset, player).await {
+    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Reply<AssetState> {
+        let (call, key) = (self.call(call), self.key(key));
+        match self.inner.release(call, &key, player).await {
             Err(error) if self.has(Flaw::ReleasesAnything) && error.kind() == StoreErrorKind::NotHeld => {
-                Ok(Applied::Now(self.inner.asset(&room, &asset).await?))
+                Ok(Applied::Now(self.inner.asset(&key).await?))
             }
             answer => answer,
         }
     }
 
-    async fn restock(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        n: Units,
-        condition: Option<u64>,
-    ) -> Result<Applied<AssetState>> {
+    async fn restock(&self, call: Call, key: &AssetKey, n: Units, condition: Option<u64>) -> Reply<AssetState> {
         let condition = condition.filter(|_| !self.has(Flaw::IgnoresConditions));
-        self.inner.restock(self.call(call), &self.room(room), &self.asset_name(asset), n, condition).await
+        self.inner.restock(self.call(call), &self.key(key), n, condition).await
     }
 
-    async fn remove_asset(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-    ) -> Result<Applied<AssetState>> {
-        self.inner.remove_asset(self.call(call), &self.room(room), &self.asset_name(asset)).await
+    async fn remove_asset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
+        self.inner.remove_asset(self.call(call), &self.key(key)).await
     }
 
     async fn remove_room(&self, room: &RoomName) -> Result<()> {
         if self.has(Flaw::KeepsRooms) { Ok(()) } else { self.inner.remove_room(&self.room(room)).await }
     }
 
-    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState> {
-        self.inner.asset(&self.room(room), &self.asset_name(asset)).await.map(|state| self.state(state))
+    async fn asset(&self, key: &AssetKey) -> Result<AssetState> {
+        self.inner.asset(&self.key(key)).await.map(|state| self.state(state))
     }
 
     async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
@@ -177,16 +154,10 @@ impl Layer for Flawed {
         self.inner.revisions(&self.room(room)).await
     }
 
-    async fn holders(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        after_revision: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<Grant>> {
+    async fn holders(&self, key: &AssetKey, after_revision: Option<u64>, limit: usize) -> Result<Vec<Grant>> {
         let late = u64::from(self.has(Flaw::SkipsAHolder));
         let after = after_revision.map(|revision| revision.saturating_add(late));
-        self.inner.holders(&self.room(room), &self.asset_name(asset), after, limit).await
+        self.inner.holders(&self.key(key), after, limit).await
     }
 
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {

@@ -8,7 +8,7 @@ use std::{
 
 use asset_arbiter::{
     model::{AssetName, AssetState, Grant, PlayerName, RevisionRow, RoomName, Units, limits::HOLDERS_SHOWN},
-    store::{Applied, Call, Created, NodeId, Result, Selected, Store, StoreErrorKind, Verdict},
+    store::{Applied, AssetKey, Call, Created, NodeId, Result, Selected, Store, StoreErrorKind, Verdict},
 };
 
 /// A room of its own on the store under test. Its answers are checked for the part of the promise that holds
@@ -36,8 +36,20 @@ impl Ground {
         Self { store: Arc::clone(&self.store), room: room(&format!("{}{suffix}", self.room)) }
     }
 
+    /// The key of an asset of this room.
+    pub fn key(&self, asset: &AssetName) -> AssetKey {
+        AssetKey::new(&self.room, asset)
+    }
+
+    /// An asset of so many units, and the node that created it.
+    pub async fn sword(&self, units: Units) -> (AssetName, Node) {
+        let (sword, node) = (asset("sword"), Node::new());
+        self.create(node.next(), &sword, units).await;
+        (sword, node)
+    }
+
     pub async fn create(&self, call: Call, asset: &AssetName, units: Units) -> Applied<Created> {
-        let created = self.store.create(call, &self.room, asset, units).await.unwrap();
+        let created = self.store.create(call, &self.key(asset), units).await.unwrap();
         check(&created.state);
         created
     }
@@ -53,7 +65,7 @@ impl Ground {
         players: &[PlayerName],
         create: Option<Units>,
     ) -> Applied<Selected> {
-        let selected = self.store.select(call, &self.room, asset, players, create).await.unwrap();
+        let selected = self.store.select(call, &self.key(asset), players, create).await.unwrap();
         assert_eq!(selected.verdicts.len(), players.len(), "one verdict per player");
         check(&selected.state);
         selected
@@ -74,25 +86,25 @@ impl Ground {
     }
 
     pub async fn release(&self, call: Call, asset: &AssetName, player: &PlayerName) -> Applied<AssetState> {
-        let done = self.store.release(call, &self.room, asset, player).await.unwrap();
+        let done = self.store.release(call, &self.key(asset), player).await.unwrap();
         check(&done);
         done
     }
 
     pub async fn restock(&self, call: Call, asset: &AssetName, n: Units) -> Applied<AssetState> {
-        let done = self.store.restock(call, &self.room, asset, n, None).await.unwrap();
+        let done = self.store.restock(call, &self.key(asset), n, None).await.unwrap();
         check(&done);
         done
     }
 
     pub async fn remove(&self, call: Call, asset: &AssetName) -> Applied<AssetState> {
-        let done = self.store.remove_asset(call, &self.room, asset).await.unwrap();
+        let done = self.store.remove_asset(call, &self.key(asset)).await.unwrap();
         check(&done);
         done
     }
 
     pub async fn state(&self, asset: &AssetName) -> AssetState {
-        let state = self.store.asset(&self.room, asset).await.unwrap();
+        let state = self.store.asset(&self.key(asset)).await.unwrap();
         check(&state);
         state
     }
@@ -111,7 +123,7 @@ impl Ground {
     }
 
     pub async fn holders(&self, asset: &AssetName) -> Vec<Grant> {
-        self.store.holders(&self.room, asset, None, 10_000).await.unwrap()
+        self.store.holders(&self.key(asset), None, 10_000).await.unwrap()
     }
 
     /// By name.

@@ -116,9 +116,8 @@ impl Pair {
         }
         for asset in &self.assets {
             for (after, limit) in [(None, 99), (Some(3), 2)] {
-                let pages =
-                    [memory, other].map(|ground| ground.store.holders(&ground.room, asset, after, limit));
-                let [first, second] = pages;
+                let key = memory.key(asset);
+                let [first, second] = [memory, other].map(|ground| ground.store.holders(&key, after, limit));
                 assert_eq!(words(first.await), words(second.await));
             }
         }
@@ -126,13 +125,13 @@ impl Pair {
 }
 
 async fn answer(ground: &Ground, asset: &AssetName, call: Call, change: &Change) -> String {
-    let Ground { store, room } = ground;
+    let (store, key) = (&ground.store, &ground.key(asset));
     match change {
-        Change::Create(units) => words(store.create(call, room, asset, *units).await),
-        Change::Select(players, create) => words(store.select(call, room, asset, players, *create).await),
-        Change::Release(player) => words(store.release(call, room, asset, player).await),
-        Change::Restock(n, condition) => words(store.restock(call, room, asset, *n, *condition).await),
-        Change::Remove => words(store.remove_asset(call, room, asset).await),
+        Change::Create(units) => words(store.create(call, key, *units).await),
+        Change::Select(players, create) => words(store.select(call, key, players, *create).await),
+        Change::Release(player) => words(store.release(call, key, player).await),
+        Change::Restock(n, condition) => words(store.restock(call, key, *n, *condition).await),
+        Change::Remove => words(store.remove_asset(call, key).await),
     }
 }
 

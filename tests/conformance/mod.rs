@@ -6,7 +6,6 @@
 mod create;
 pub mod flawed;
 pub mod ground;
-pub mod layer;
 pub mod likeness;
 mod names;
 pub mod promise;
@@ -103,7 +102,7 @@ pub async fn suite_under_faults(make: impl Fn() -> Arc<dyn Store>, faults: Fault
         for property in CLAUSES.iter().copied().flatten().filter(|property| (property.applies)(limits)) {
             let _said = SayOnPanic(format!("BROKEN: {} under SEED={seed}", property.name));
             let faulty = Arc::new(Faulty::new(make(), seed, faults));
-            (property.run)(Ground::new(Arc::new(Retrying::new(Arc::clone(&faulty))))).await;
+            (property.run)(Ground::new(Arc::new(Retrying::new(faulty.clone())))).await;
             faulty.settled().await;
         }
     }

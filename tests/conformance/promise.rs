@@ -112,9 +112,8 @@ impl Race {
         let faulty = Arc::new(Faulty::new(inner, rng.u64(..), faults));
         let race = Self { truth, faulty, asset: asset("sword"), units: rng.u32(1..=12) };
         if !race.truth.store.limits().select_creates {
-            let Ground { store, room } = &race.truth;
-            let call = Node::new().next();
-            answered(|| store.create(call, room, &race.asset, race.units)).await.unwrap();
+            let (store, key, call) = (&race.truth.store, race.truth.key(&race.asset), Node::new().next());
+            answered(|| store.create(call, &key, race.units)).await.unwrap();
         }
         race
     }
@@ -185,9 +184,8 @@ impl Side {
     async fn ask(&mut self, mut batch: Vec<PlayerName>) -> Vec<PlayerName> {
         while !batch.is_empty() {
             let (call, units, patience) = (self.node.next(), Some(self.units), self.patience());
-            let (store, room) = (Arc::clone(&self.ground.store), self.ground.room.clone());
-            let Some(selected) =
-                self.attempt(patience, || store.select(call, &room, &self.asset, &batch, units)).await
+            let (store, key) = (Arc::clone(&self.ground.store), self.ground.key(&self.asset));
+            let Some(selected) = self.attempt(patience, || store.select(call, &key, &batch, units)).await
             else {
                 self.met.given_up += 1;
                 return batch;
@@ -220,11 +218,11 @@ impl Side {
     /// Like a player that sends the same release again when nobody knows: "not held" then says that the first
     /// one took effect.
     async fn release(&mut self, player: &PlayerName) {
-        let (store, room) = (Arc::clone(&self.ground.store), self.ground.room.clone());
+        let (store, key) = (Arc::clone(&self.ground.store), self.ground.key(&self.asset));
         let mut in_doubt = false;
         loop {
             let (call, patience) = (self.node.next(), self.patience());
-            match self.attempt(patience, || store.release(call, &room, &self.asset, player)).await {
+            match self.attempt(patience, || store.release(call, &key, player)).await {
                 None => in_doubt = true,
                 Some(Err(error)) if in_doubt && error.kind() == StoreErrorKind::NotHeld => break,
                 Some(released) => {
@@ -240,7 +238,8 @@ impl Side {
     /// Never gives up: without a condition nobody could find out.
     async fn restock(&mut self) {
         let (call, n) = (self.node.next(), self.rng.u32(1..=3));
-        answered(|| self.ground.store.restock(call, &self.ground.room, &self.asset, n, None)).await.unwrap();
+        let key = self.ground.key(&self.asset);
+        answered(|| self.ground.store.restock(call, &key, n, None)).await.unwrap();
         self.changes += 1;
         self.restocked += n;
     }
@@ -257,7 +256,7 @@ impl Side {
     {
         for _ in 0..patience {
             let answer = call().await;
-            if let Ok(state) = self.truth.store.asset(&self.truth.room, &self.asset).await {
+            if let Ok(state) = self.truth.store.asset(&self.truth.key(&self.asset)).await {
                 check(&state);
             }
             match answer {

@@ -95,11 +95,10 @@ async fn an_asset_is_created_once_by_selects(ground: Ground) {
 }
 
 async fn a_unit_is_released_once(ground: Ground) {
-    let (sword, node) = (asset("sword"), Node::new());
-    ground.create(node.next(), &sword, 2).await;
+    let (sword, node) = ground.sword(2).await;
     ground.select(node.next(), &sword, &[player("ann"), player("bob")]).await;
     let answers = race(&ground, |ground, node, _| async move {
-        ground.store.release(node.next(), &ground.room, &asset("sword"), &player("ann")).await
+        ground.store.release(node.next(), &ground.key(&asset("sword")), &player("ann")).await
     });
     assert_one_wins(answers.await, StoreErrorKind::NotHeld);
     let state = ground.state(&sword).await;
@@ -125,7 +124,7 @@ async fn restocks_add_up(ground: Ground) {
 async fn of_conditional_restocks_one_wins(ground: Ground) {
     ground.create(Node::new().next(), &asset("sword"), 1).await;
     let answers = race(&ground, |ground, node, _| async move {
-        ground.store.restock(node.next(), &ground.room, &asset("sword"), 3, Some(0)).await
+        ground.store.restock(node.next(), &ground.key(&asset("sword")), 3, Some(0)).await
     });
     assert_one_wins(answers.await, StoreErrorKind::Conflict);
     assert_eq!(ground.state(&asset("sword")).await.units, 4);
@@ -134,7 +133,7 @@ async fn of_conditional_restocks_one_wins(ground: Ground) {
 async fn an_asset_is_removed_once(ground: Ground) {
     ground.create(Node::new().next(), &asset("sword"), 1).await;
     let answers = race(&ground, |ground, node, _| async move {
-        ground.store.remove_asset(node.next(), &ground.room, &asset("sword")).await
+        ground.store.remove_asset(node.next(), &ground.key(&asset("sword"))).await
     });
     assert_one_wins(answers.await, StoreErrorKind::UnknownAsset);
     assert_eq!(ground.state(&asset("sword")).await.revision, 1);

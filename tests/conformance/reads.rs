@@ -22,9 +22,8 @@ async fn a_room_that_has_nothing_reads_as_empty(ground: Ground) {
         assert!(ground.snapshot().await.is_empty());
         assert!(ground.revisions().await.is_empty());
         assert!(ground.held_by(&ann).await.is_empty());
-        let state = ground.store.asset(&ground.room, &sword).await;
-        assert_eq!(refusal(state), StoreErrorKind::UnknownAsset);
-        let holders = ground.store.holders(&ground.room, &sword, None, 9).await;
+        assert_eq!(refusal(ground.store.asset(&ground.key(&sword)).await), StoreErrorKind::UnknownAsset);
+        let holders = ground.store.holders(&ground.key(&sword), None, 9).await;
         assert_eq!(refusal(holders), StoreErrorKind::UnknownAsset);
         ground.store.ping().await.unwrap();
         ground.store.touch(&ground.room, 1).await.unwrap();
@@ -48,8 +47,7 @@ async fn a_snapshot_shows_every_asset_in_the_order_of_names(ground: Ground) {
 }
 
 async fn a_state_shows_the_first_holders_by_revision(ground: Ground) {
-    let (sword, node) = (asset("sword"), Node::new());
-    ground.create(node.next(), &sword, 100).await;
+    let (sword, node) = ground.sword(100).await;
     // Neither the names' order nor that of one batch is the order of grants.
     let (late, early) = (team("a", 20), team("z", 20));
     ground.select(node.next(), &sword, &early).await;
@@ -77,34 +75,32 @@ async fn revisions_say_the_same_as_the_snapshot(ground: Ground) {
 }
 
 async fn holders_are_read_in_pages(ground: Ground) {
-    let (sword, node, contenders) = (asset("sword"), Node::new(), team("p", 10));
-    ground.create(node.next(), &sword, 20).await;
+    let ((sword, node), contenders) = (ground.sword(20).await, team("p", 10));
     for player in &contenders {
         ground.select(node.next(), &sword, std::slice::from_ref(player)).await;
         ground.restock(node.next(), &sword, 1).await;
     }
     let (mut after, mut read) = (None, Vec::new());
     for expected in [4, 4, 2, 0] {
-        let page = ground.store.holders(&ground.room, &sword, after, 4).await.unwrap();
+        let page = ground.store.holders(&ground.key(&sword), after, 4).await.unwrap();
         assert_eq!(page.len(), expected);
         after = page.last().map(|grant| grant.revision).or(after);
         read.extend(page);
     }
     assert!(read.iter().map(|grant| &grant.player).eq(&contenders));
     assert!(read.iter().map(|grant| grant.revision).eq((1..20).step_by(2)));
-    assert_eq!(ground.store.holders(&ground.room, &sword, Some(0), 99).await.unwrap(), read);
-    assert_eq!(ground.store.holders(&ground.room, &sword, Some(2), 1).await.unwrap(), read[1..2]);
-    assert!(ground.store.holders(&ground.room, &sword, Some(u64::MAX), 9).await.unwrap().is_empty());
+    assert_eq!(ground.store.holders(&ground.key(&sword), Some(0), 99).await.unwrap(), read);
+    assert_eq!(ground.store.holders(&ground.key(&sword), Some(2), 1).await.unwrap(), read[1..2]);
+    assert!(ground.store.holders(&ground.key(&sword), Some(u64::MAX), 9).await.unwrap().is_empty());
 }
 
 async fn a_page_after_a_release_skips_nobody(ground: Ground) {
-    let (sword, node, contenders) = (asset("sword"), Node::new(), team("p", 9));
-    ground.create(node.next(), &sword, 9).await;
+    let ((sword, node), contenders) = (ground.sword(9).await, team("p", 9));
     ground.select(node.next(), &sword, &contenders).await;
-    let first = ground.store.holders(&ground.room, &sword, None, 3).await.unwrap();
+    let first = ground.store.holders(&ground.key(&sword), None, 3).await.unwrap();
     ground.release(node.next(), &sword, &contenders[1]).await;
     ground.release(node.next(), &sword, &contenders[2]).await;
-    let rest = ground.store.holders(&ground.room, &sword, Some(first[2].revision), 99).await.unwrap();
+    let rest = ground.store.holders(&ground.key(&sword), Some(first[2].revision), 99).await.unwrap();
     assert!(rest.iter().map(|grant| &grant.player).eq(&contenders[3..]));
 }
 
@@ -125,8 +121,7 @@ async fn a_player_finds_what_it_holds(ground: Ground) {
 }
 
 async fn reading_changes_nothing(ground: Ground) {
-    let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
-    ground.create(node.next(), &sword, 2).await;
+    let ((sword, node), [ann]) = (ground.sword(2).await, players(["ann"]));
     ground.select(node.next(), &sword, std::slice::from_ref(&ann)).await;
     let before = (ground.snapshot().await, ground.revisions().await);
     ground.holders(&sword).await;

@@ -11,8 +11,7 @@ super::properties![
 ];
 
 async fn a_release_gives_the_unit_back(ground: Ground) {
-    let (sword, node, [ann, bob]) = (asset("sword"), Node::new(), players(["ann", "bob"]));
-    ground.create(node.next(), &sword, 2).await;
+    let ((sword, node), [ann, bob]) = (ground.sword(2).await, players(["ann", "bob"]));
     ground.select(node.next(), &sword, &[ann.clone(), bob.clone()]).await;
     let done = ground.release(node.next(), &sword, &ann).await;
     assert!(!done.is_repeat());
@@ -24,8 +23,7 @@ async fn a_release_gives_the_unit_back(ground: Ground) {
 }
 
 async fn a_released_unit_goes_to_the_next_who_asks(ground: Ground) {
-    let (sword, node, [ann, bob]) = (asset("sword"), Node::new(), players(["ann", "bob"]));
-    ground.create(node.next(), &sword, 1).await;
+    let ((sword, node), [ann, bob]) = (ground.sword(1).await, players(["ann", "bob"]));
     ground.select(node.next(), &sword, std::slice::from_ref(&ann)).await;
     for _ in 0..3 {
         let denied = ground.select(node.next(), &sword, &team("late", 9)).await;
@@ -41,34 +39,32 @@ async fn a_released_unit_goes_to_the_next_who_asks(ground: Ground) {
 }
 
 async fn only_a_holder_can_release(ground: Ground) {
-    let (sword, node, [ann, bob]) = (asset("sword"), Node::new(), players(["ann", "bob"]));
-    ground.create(node.next(), &sword, 2).await;
+    let ((sword, node), [ann, bob]) = (ground.sword(2).await, players(["ann", "bob"]));
     ground.select(node.next(), &sword, std::slice::from_ref(&ann)).await;
     let before = ground.state(&sword).await;
-    let never_held = ground.store.release(node.next(), &ground.room, &sword, &bob).await;
+    let never_held = ground.store.release(node.next(), &ground.key(&sword), &bob).await;
     assert_eq!(refusal(never_held), StoreErrorKind::NotHeld);
     assert_eq!(ground.state(&sword).await, before);
     let released = ground.release(node.next(), &sword, &ann).await;
-    let held_no_more = ground.store.release(node.next(), &ground.room, &sword, &ann).await;
+    let held_no_more = ground.store.release(node.next(), &ground.key(&sword), &ann).await;
     assert_eq!(refusal(held_no_more), StoreErrorKind::NotHeld);
     assert_eq!(ground.state(&sword).await, *released);
 }
 
 async fn an_unknown_or_removed_asset_cannot_be_released(ground: Ground) {
     let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
-    let unknown = ground.store.release(node.next(), &ground.room, &sword, &ann).await;
+    let unknown = ground.store.release(node.next(), &ground.key(&sword), &ann).await;
     assert_eq!(refusal(unknown), StoreErrorKind::UnknownAsset);
     ground.create(node.next(), &sword, 2).await;
     ground.select(node.next(), &sword, std::slice::from_ref(&ann)).await;
     let tombstone = ground.remove(node.next(), &sword).await;
-    let removed = ground.store.release(node.next(), &ground.room, &sword, &ann).await;
+    let removed = ground.store.release(node.next(), &ground.key(&sword), &ann).await;
     assert_eq!(refusal(removed), StoreErrorKind::UnknownAsset);
     assert_eq!(ground.state(&sword).await, *tombstone);
 }
 
 async fn every_unit_can_be_given_back(ground: Ground) {
-    let (sword, node, contenders) = (asset("sword"), Node::new(), team("p", 40));
-    ground.create(node.next(), &sword, 40).await;
+    let ((sword, node), contenders) = (ground.sword(40).await, team("p", 40));
     ground.select(node.next(), &sword, &contenders).await;
     for (given_back, player) in (1..).zip(&contenders) {
         let state = ground.release(node.next(), &sword, player).await;

@@ -10,8 +10,7 @@ super::properties![
 ];
 
 async fn a_removed_asset_leaves_a_tombstone(ground: Ground) {
-    let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
-    ground.create(node.next(), &sword, 2).await;
+    let ((sword, node), [ann]) = (ground.sword(2).await, players(["ann"]));
     ground.select(node.next(), &sword, std::slice::from_ref(&ann)).await;
     let done = ground.remove(node.next(), &sword).await;
     assert!(!done.is_repeat());
@@ -21,19 +20,18 @@ async fn a_removed_asset_leaves_a_tombstone(ground: Ground) {
     assert_eq!(ground.snapshot().await, [done.into_inner()]);
     let rows = ground.revisions().await;
     assert!(rows.len() == 1 && rows[0].removed && rows[0].revision == 2 && rows[0].held == 0, "{rows:?}");
-    let holders = ground.store.holders(&ground.room, &sword, None, 9).await;
-    assert_eq!(refusal(holders), StoreErrorKind::UnknownAsset);
+    assert_eq!(refusal(ground.store.holders(&ground.key(&sword), None, 9).await), StoreErrorKind::UnknownAsset);
     assert!(ground.held_by(&ann).await.is_empty());
 }
 
 async fn only_what_is_there_can_be_removed(ground: Ground) {
     let (sword, node, other) = (asset("sword"), Node::new(), Node::new());
-    let unknown = ground.store.remove_asset(node.next(), &ground.room, &sword).await;
+    let unknown = ground.store.remove_asset(node.next(), &ground.key(&sword)).await;
     assert_eq!(refusal(unknown), StoreErrorKind::UnknownAsset);
     ground.create(node.next(), &sword, 2).await;
     let tombstone = ground.remove(node.next(), &sword).await;
     for call in [node.next(), other.next()] {
-        let removed = ground.store.remove_asset(call, &ground.room, &sword).await;
+        let removed = ground.store.remove_asset(call, &ground.key(&sword)).await;
         assert_eq!(refusal(removed), StoreErrorKind::UnknownAsset);
     }
     assert_eq!(ground.state(&sword).await, *tombstone);
@@ -45,7 +43,7 @@ async fn leftovers_of_an_earlier_life_never_count(ground: Ground) {
         let born = ground.create(node.next(), &sword, 2).await.into_inner().state;
         assert_eq!((born.revision, born.remaining), (life * 5, 2));
         assert!(ground.holders(&sword).await.is_empty() && ground.held_by(&bob).await.is_empty());
-        let not_held = ground.store.release(node.next(), &ground.room, &sword, &bob).await;
+        let not_held = ground.store.release(node.next(), &ground.key(&sword), &bob).await;
         assert_eq!(refusal(not_held), StoreErrorKind::NotHeld);
         let selected = ground.select(node.next(), &sword, std::slice::from_ref(&ann)).await;
         assert_eq!(selected.verdicts, [granted(born.revision + 1)], "not held from the life before");

@@ -84,8 +84,7 @@ async fn a_repeated_select_takes_effect_once(ground: Ground) {
 }
 
 async fn a_repeated_select_takes_nothing_that_came_free(ground: Ground) {
-    let (sword, node, other, [ann]) = (asset("sword"), Node::new(), Node::new(), players(["ann"]));
-    ground.create(node.next(), &sword, 2).await;
+    let ((sword, node), other, [ann]) = (ground.sword(2).await, Node::new(), players(["ann"]));
     let call = node.next();
     ground.select(call, &sword, std::slice::from_ref(&ann)).await;
     let freed = ground.release(other.next(), &sword, &ann).await;
@@ -128,13 +127,12 @@ async fn a_repeated_creating_select_creates_once(ground: Ground) {
     assert_eq!((&*again.verdicts, &again.state), (&[already(1), Verdict::SoldOut][..], &first.state));
     let tombstone = ground.remove(other.next(), &sword).await;
     // Either answer is right: nobody holds it, or it is not there. But it stays removed.
-    let _ = ground.store.select(call, &ground.room, &sword, &contenders, Some(1)).await;
+    let _ = ground.store.select(call, &ground.key(&sword), &contenders, Some(1)).await;
     assert_eq!(ground.state(&sword).await, *tombstone);
 }
 
 async fn a_repeated_release_takes_effect_once(ground: Ground) {
-    let (sword, node, other, [ann]) = (asset("sword"), Node::new(), Node::new(), players(["ann"]));
-    ground.create(node.next(), &sword, 2).await;
+    let ((sword, node), other, [ann]) = (ground.sword(2).await, Node::new(), players(["ann"]));
     ground.select(node.next(), &sword, std::slice::from_ref(&ann)).await;
     let call = node.next();
     let first = ground.release(call, &sword, &ann).await;
@@ -151,20 +149,16 @@ async fn a_repeated_release_takes_effect_once(ground: Ground) {
 }
 
 async fn a_repeated_release_of_what_was_not_held_stays_so(ground: Ground) {
-    let (sword, node, other, [ann]) = (asset("sword"), Node::new(), Node::new(), players(["ann"]));
-    ground.create(node.next(), &sword, 2).await;
+    let ((sword, node), other, [ann]) = (ground.sword(2).await, Node::new(), players(["ann"]));
     let call = node.next();
-    let answer = ground.store.release(call, &ground.room, &sword, &ann).await;
-    assert_eq!(refusal(answer), StoreErrorKind::NotHeld);
+    assert_eq!(refusal(ground.store.release(call, &ground.key(&sword), &ann).await), StoreErrorKind::NotHeld);
     ground.select(other.next(), &sword, std::slice::from_ref(&ann)).await;
-    let answer = ground.store.release(call, &ground.room, &sword, &ann).await;
-    assert_eq!(refusal(answer), StoreErrorKind::NotHeld);
+    assert_eq!(refusal(ground.store.release(call, &ground.key(&sword), &ann).await), StoreErrorKind::NotHeld);
     assert_eq!(ground.held_by(&ann).await, [(sword, 1)], "a call that was answered strikes nobody later");
 }
 
 async fn a_repeated_restock_takes_effect_once(ground: Ground) {
-    let (sword, node, other) = (asset("sword"), Node::new(), Node::new());
-    ground.create(node.next(), &sword, 1).await;
+    let ((sword, node), other) = (ground.sword(1).await, Node::new());
     let call = node.next();
     let first = ground.restock(call, &sword, 5).await;
     for _ in 0..3 {
@@ -183,15 +177,15 @@ async fn a_repeated_conditional_restock_answers_the_same(ground: Ground) {
     let (sword, node, other) = (asset("sword"), Node::new(), Node::new());
     ground.create(other.next(), &sword, 1).await;
     let (done, refused) = (node.next(), node.next());
-    ground.store.restock(done, &ground.room, &sword, 5, Some(0)).await.unwrap();
-    let again = ground.store.restock(done, &ground.room, &sword, 5, Some(0)).await.unwrap();
+    ground.store.restock(done, &ground.key(&sword), 5, Some(0)).await.unwrap();
+    let again = ground.store.restock(done, &ground.key(&sword), 5, Some(0)).await.unwrap();
     assert!(again.is_repeat(), "done, though the revision is another now");
     assert_eq!((again.units, again.revision), (6, 1));
-    let answer = ground.store.restock(refused, &ground.room, &sword, 5, Some(2)).await;
+    let answer = ground.store.restock(refused, &ground.key(&sword), 5, Some(2)).await;
     assert_eq!(refusal(answer), StoreErrorKind::Conflict);
     let before = ground.restock(other.next(), &sword, 1).await;
     assert_eq!(before.revision, 2);
-    let answer = ground.store.restock(refused, &ground.room, &sword, 5, Some(2)).await;
+    let answer = ground.store.restock(refused, &ground.key(&sword), 5, Some(2)).await;
     assert_eq!(refusal(answer), StoreErrorKind::Conflict, "it was answered; it does not come true later");
     assert_eq!(ground.state(&sword).await, *before);
 }
@@ -200,7 +194,8 @@ async fn a_repeated_restock_that_was_too_much_stays_refused(ground: Ground) {
     let (sword, node, other) = (asset("sword"), Node::new(), Node::new());
     ground.create(other.next(), &sword, ground.store.limits().units).await;
     let call = node.next();
-    let restock = || ground.store.restock(call, &ground.room, &sword, 1, None);
+    let key = ground.key(&sword);
+    let restock = || ground.store.restock(call, &key, 1, None);
     assert_eq!(refusal(restock().await), StoreErrorKind::LimitReached);
     ground.remove(other.next(), &sword).await;
     let reborn = ground.create(other.next(), &sword, 1).await.into_inner().state;
@@ -212,7 +207,8 @@ async fn a_repeated_create_that_was_in_conflict_stays_refused(ground: Ground) {
     let (sword, node, other) = (asset("sword"), Node::new(), Node::new());
     ground.create(other.next(), &sword, 1).await;
     let call = node.next();
-    let create = || ground.store.create(call, &ground.room, &sword, 2);
+    let key = ground.key(&sword);
+    let create = || ground.store.create(call, &key, 2);
     assert_eq!(refusal(create().await), StoreErrorKind::Conflict);
     let tombstone = ground.remove(other.next(), &sword).await;
     assert_eq!(refusal(create().await), StoreErrorKind::Conflict, "it does not revive");
@@ -251,14 +247,14 @@ async fn what_found_the_asset_removed_stays_refused(ground: Ground) {
 
 /// What changes an asset under these calls, in a way that would be done if they were new.
 async fn refuse_each(ground: &Ground, calls: [Call; 5], asset: &AssetName) {
-    let Ground { store, room } = ground;
+    let (store, key) = (&ground.store, &ground.key(asset));
     let [select, release, restock, conditional, remove] = calls;
     let refused = [
-        refusal(store.select(select, room, asset, &players(["bob"]), Some(1)).await),
-        refusal(store.release(release, room, asset, &player("ann")).await),
-        refusal(store.restock(restock, room, asset, 1, None).await),
-        refusal(store.restock(conditional, room, asset, 1, Some(3)).await),
-        refusal(store.remove_asset(remove, room, asset).await),
+        refusal(store.select(select, key, &players(["bob"]), Some(1)).await),
+        refusal(store.release(release, key, &player("ann")).await),
+        refusal(store.restock(restock, key, 1, None).await),
+        refusal(store.restock(conditional, key, 1, Some(3)).await),
+        refusal(store.remove_asset(remove, key).await),
     ];
     assert_eq!(refused, [StoreErrorKind::UnknownAsset; 5]);
 }
@@ -294,16 +290,17 @@ async fn an_older_call_changes_nothing(ground: Ground) {
 
 /// Sends every kind of call under one old number. What they answer is nobody's to hear; they change nothing.
 async fn send_each(ground: &Ground, old: Call, before: &AssetState) {
-    let (store, room, sword, ann) = (&ground.store, &ground.room, &before.asset, player("ann"));
-    let _ = store.select(old, room, sword, &team("p", 3), Some(9)).await;
+    let (store, sword, ann) = (&ground.store, &before.asset, player("ann"));
+    let key = &ground.key(sword);
+    let _ = store.select(old, key, &team("p", 3), Some(9)).await;
     assert_eq!(ground.state(sword).await, *before, "select");
-    let _ = store.release(old, room, sword, &ann).await;
+    let _ = store.release(old, key, &ann).await;
     assert_eq!(ground.state(sword).await, *before, "release");
-    let _ = store.restock(old, room, sword, 1, None).await;
+    let _ = store.restock(old, key, 1, None).await;
     assert_eq!(ground.state(sword).await, *before, "restock");
-    let _ = store.create(old, room, sword, 5).await;
+    let _ = store.create(old, key, 5).await;
     assert_eq!(ground.state(sword).await, *before, "create");
-    let _ = store.remove_asset(old, room, sword).await;
+    let _ = store.remove_asset(old, key).await;
     assert_eq!(ground.state(sword).await, *before, "remove");
 }
 

@@ -1,13 +1,14 @@
 use std::{collections::HashMap, future::Future, sync::Arc};
 
 use asset_arbiter::{
-    model::{AssetName, PlayerName, RoomName, Units},
-    store::{Applied, Call, NodeId, Result, Selected, Store, StoreErrorKind, Verdict, faulty::Faulty},
+    model::{PlayerName, Units},
+    store::{
+        Applied, AssetKey, Call, NodeId, Reply, Result, Selected, Store, StoreErrorKind, Verdict,
+        layer::{Forwarded, Layer},
+    },
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
-
-use super::layer::{Forwarded, Layer, Layered, Target};
 
 /// Tries before a store is taken for dead: no sequence of faults of any probability below 0.9 is that long.
 pub const TRIES: usize = 1000;
@@ -16,9 +17,9 @@ pub const TRIES: usize = 1000;
 /// written for a store that never fails hold word for word. For one caller at a time: between calls nobody
 /// else may change the asset, or a grant could be taken for this call's own.
 pub struct Retrying {
-    inner: Arc<Faulty>,
+    inner: Arc<dyn Store>,
     /// The newest call of each node on each asset that its caller made.
-    newest: Mutex<HashMap<(NodeId, RoomName, AssetName), u64>>,
+    newest: Mutex<HashMap<(NodeId, AssetKey), u64>>,
 }
 
 /// Repeats a call until it is answered, whatever the answer.
@@ -36,21 +37,21 @@ where
 }
 
 impl Retrying {
-    pub fn new(inner: Arc<Faulty>) -> Layered<Self> {
-        Layered(Self { inner, newest: Mutex::default() })
+    pub fn new(inner: Arc<dyn Store>) -> Self {
+        Self { inner, newest: Mutex::default() }
     }
 
     /// Whether its caller makes this call for the first time.
-    fn first_made(&self, call: Call, room: &RoomName, asset: &AssetName) -> bool {
+    fn first_made(&self, call: Call, key: &AssetKey) -> bool {
         let mut newest = self.newest.lock();
-        let newest = newest.entry((call.node, room.clone(), asset.clone())).or_default();
+        let newest = newest.entry((call.node, key.clone())).or_default();
         let first = call.seq > *newest;
         *newest = call.seq.max(*newest);
         first
     }
 
-    async fn revision(&self, room: &RoomName, asset: &AssetName) -> Result<u64> {
-        match self.asset(room, asset).await {
+    async fn revision(&self, key: &AssetKey) -> Result<u64> {
+        match Layer::asset(self, key).await {
             Err(error) if error.kind() == StoreErrorKind::UnknownAsset => Ok(0),
             state => state.map(|state| state.revision),
         }
@@ -59,35 +60,34 @@ impl Retrying {
 
 #[async_trait]
 impl Layer for Retrying {
-    fn inner(&self) -> &dyn Store {
-        &*self.inner
+    fn inner(&self) -> &Arc<dyn Store> {
+        &self.inner
     }
 
-    async fn run_change<T: Send>(
+    async fn run_change<T: Send + 'static>(
         &self,
-        Target { call, room, asset }: Target<'_>,
-        run: Forwarded<'_, Applied<T>>,
-    ) -> Result<Applied<T>> {
-        let first = self.first_made(call, room, asset);
-        let answer = answered(run).await?;
+        (call, key): (Call, &AssetKey),
+        forwarded: Forwarded<Applied<T>>,
+    ) -> Reply<T> {
+        let first = self.first_made(call, key);
+        let answer = answered(|| forwarded.make()).await?;
         Ok(if first { Applied::Now(answer.into_inner()) } else { answer })
     }
 
-    async fn run<T: Send>(&self, run: Forwarded<'_, T>) -> Result<T> {
-        answered(run).await
+    async fn run<T: Send + 'static>(&self, call: Forwarded<T>) -> Result<T> {
+        answered(|| call.make()).await
     }
 
     async fn select(
         &self,
         call: Call,
-        room: &RoomName,
-        asset: &AssetName,
+        key: &AssetKey,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Applied<Selected>> {
-        let first = self.first_made(call, room, asset);
-        let before = self.revision(room, asset).await?;
-        match answered(|| self.inner.select(call, room, asset, players, create)).await? {
+    ) -> Reply<Selected> {
+        let first = self.first_made(call, key);
+        let before = self.revision(key).await?;
+        match answered(|| self.inner.select(call, key, players, create)).await? {
             Applied::Repeat(mut selected) if first => {
                 for verdict in &mut selected.verdicts {
                     match *verdict {

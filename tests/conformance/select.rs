@@ -19,8 +19,7 @@ super::properties![
 ];
 
 async fn first_come_first_served_with_contiguous_revisions(ground: Ground) {
-    let (sword, node) = (asset("sword"), Node::new());
-    ground.create(node.next(), &sword, 3).await;
+    let (sword, node) = ground.sword(3).await;
     let call = node.next();
     let selected = ground.select(call, &sword, &players(["eve", "dan", "cat", "bob", "ann"])).await;
     assert!(!selected.is_repeat());
@@ -35,8 +34,7 @@ async fn first_come_first_served_with_contiguous_revisions(ground: Ground) {
 }
 
 async fn selecting_what_one_holds_tells_the_grants_revision(ground: Ground) {
-    let (sword, node, other) = (asset("sword"), Node::new(), Node::new());
-    ground.create(node.next(), &sword, 9).await;
+    let ((sword, node), other) = (ground.sword(9).await, Node::new());
     ground.select(node.next(), &sword, &players(["ann", "bob"])).await;
     let before = ground.holders(&sword).await;
     let selected = ground.select(other.next(), &sword, &players(["bob", "cat", "ann"])).await;
@@ -47,16 +45,14 @@ async fn selecting_what_one_holds_tells_the_grants_revision(ground: Ground) {
 }
 
 async fn a_holder_is_recognised_even_when_all_is_sold_out(ground: Ground) {
-    let (sword, node) = (asset("sword"), Node::new());
-    ground.create(node.next(), &sword, 1).await;
+    let (sword, node) = ground.sword(1).await;
     ground.select(node.next(), &sword, &players(["ann"])).await;
     let selected = ground.select(node.next(), &sword, &players(["bob", "ann"])).await;
     assert_eq!(selected.verdicts, [Verdict::SoldOut, already(1)]);
 }
 
 async fn a_denial_changes_nothing(ground: Ground) {
-    let (sword, node) = (asset("sword"), Node::new());
-    ground.create(node.next(), &sword, 2).await;
+    let (sword, node) = ground.sword(2).await;
     let before = ground.select(node.next(), &sword, &players(["ann", "bob"])).await.into_inner().state;
     for _ in 0..3 {
         let denied = ground.select(node.next(), &sword, &team("late", 5)).await;
@@ -67,8 +63,7 @@ async fn a_denial_changes_nothing(ground: Ground) {
 }
 
 async fn a_full_batch_is_one_step(ground: Ground) {
-    let (sword, node) = (asset("sword"), Node::new());
-    ground.create(node.next(), &sword, 100).await;
+    let (sword, node) = ground.sword(100).await;
     let contenders = team("p", BATCH_PLAYERS);
     let selected = ground.select(node.next(), &sword, &contenders).await;
     let winners: Vec<_> = (1..=100).map(granted).collect();
@@ -87,10 +82,10 @@ async fn a_batch_of_nobody_changes_nothing(ground: Ground) {
 async fn an_unknown_asset_cannot_be_selected(ground: Ground) {
     let (sword, shield, node) = (asset("sword"), asset("shield"), Node::new());
     let ann = players(["ann"]);
-    let in_no_room = ground.store.select(node.next(), &ground.room, &sword, &ann, None).await;
+    let in_no_room = ground.store.select(node.next(), &ground.key(&sword), &ann, None).await;
     assert_eq!(refusal(in_no_room), StoreErrorKind::UnknownAsset);
     ground.create(node.next(), &shield, 1).await;
-    let in_a_room = ground.store.select(node.next(), &ground.room, &sword, &ann, None).await;
+    let in_a_room = ground.store.select(node.next(), &ground.key(&sword), &ann, None).await;
     assert_eq!(refusal(in_a_room), StoreErrorKind::UnknownAsset);
     assert_eq!(ground.snapshot().await.len(), 1, "nothing was made");
 }
@@ -107,18 +102,16 @@ async fn a_select_creates_what_is_missing(ground: Ground) {
 }
 
 async fn a_stored_asset_wins_over_the_units_of_a_select(ground: Ground) {
-    let (sword, node) = (asset("sword"), Node::new());
-    ground.create(node.next(), &sword, 1).await;
+    let (sword, node) = ground.sword(1).await;
     let selected = ground.select_or_create(node.next(), &sword, &players(["ann", "bob"]), Some(5)).await;
     assert_eq!(selected.verdicts, [granted(1), Verdict::SoldOut]);
     assert_eq!(selected.state.units, 1);
 }
 
 async fn a_removed_asset_is_not_revived_by_a_select(ground: Ground) {
-    let (sword, node) = (asset("sword"), Node::new());
-    ground.create(node.next(), &sword, 1).await;
+    let (sword, node) = ground.sword(1).await;
     let tombstone = ground.remove(node.next(), &sword).await;
-    let answer = ground.store.select(node.next(), &ground.room, &sword, &players(["ann"]), Some(5)).await;
+    let answer = ground.store.select(node.next(), &ground.key(&sword), &players(["ann"]), Some(5)).await;
     assert_eq!(refusal(answer), StoreErrorKind::UnknownAsset);
     assert_eq!(ground.state(&sword).await, *tombstone);
 }

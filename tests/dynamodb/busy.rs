@@ -80,7 +80,7 @@ async fn what_is_refused_for_too_long_did_not_happen() {
     let error = loop {
         tries += 1;
         let since = Instant::now();
-        let select = ground.store.select(node.next(), &ground.room, &sword, from_ref(&ann), None).await;
+        let select = ground.store.select(node.next(), &ground.key(&sword), from_ref(&ann), None).await;
         assert!(since.elapsed() < Duration::from_millis(2500), "{:?}", since.elapsed());
         let error = select.unwrap_err();
         if error.kind() == StoreErrorKind::Unavailable {

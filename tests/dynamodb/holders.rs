@@ -24,7 +24,7 @@ async fn paged(ground: &Ground, limit: usize) -> Vec<Grant> {
     let (mut all, sword) = (Vec::<Grant>::new(), asset("sword"));
     loop {
         let after = all.last().map(|grant| grant.revision);
-        let page = ground.store.holders(&ground.room, &sword, after, limit).await.unwrap();
+        let page = ground.store.holders(&ground.key(&sword), after, limit).await.unwrap();
         if page.is_empty() {
             return all;
         }
@@ -98,7 +98,7 @@ async fn a_full_batch_gets_a_unit_each() {
             assert_eq!((selected.is_repeat(), ground.holders(&sword).await.len()), (false, 128), "{options}");
             let again = ground
                 .store
-                .select(node.numbered_call(2), &ground.room, &sword, &contenders, None)
+                .select(node.numbered_call(2), &ground.key(&sword), &contenders, None)
                 .await
                 .unwrap();
             assert!(again.is_repeat() && again.state == selected.state, "{options}");
@@ -119,9 +119,8 @@ async fn a_batch_that_was_left_half_done_is_finished_by_its_repeat() {
         proxy.next(".TransactWriteItems", Fault::Delay(Duration::ZERO));
         (0..1000).for_each(|_| proxy.next(".TransactWriteItems", Fault::CutBefore));
         let select = |ground: &Ground| {
-            let (store, room, sword, contenders) =
-                (ground.store.clone(), ground.room.clone(), sword.clone(), contenders.clone());
-            async move { store.select(call, &room, &sword, &contenders, None).await }
+            let (store, key, contenders) = (ground.store.clone(), ground.key(&sword), contenders.clone());
+            async move { store.select(call, &key, &contenders, None).await }
         };
         // Its writes never arrive; it cannot know that.
         let first = tokio::time::timeout(Duration::from_secs(10), select(&ground)).await.unwrap();

@@ -5,7 +5,7 @@ use std::{slice::from_ref, time::Instant};
 use asset_arbiter::store::StoreErrorKind;
 
 use crate::{
-    conformance::ground::{Ground, Node, asset, granted, players},
+    conformance::ground::{Node, asset, granted, players},
     engines::{dynamodb, eventually, proxy::Fault},
     ground::{WAYS, behind_proxy, servers},
     remote::network::{CUTS, NOTICED, Sides, is_first, repeats_take_effect_once},
@@ -26,15 +26,15 @@ async fn a_call_finds_out_what_became_of_a_write_that_was_cut_off() {
         let server = engine.start().await;
         for (way, (fault, arrived)) in WAYS.into_iter().flat_map(|way| CUTS.map(|cut| (way, cut))) {
             let Sides { proxy, ground, truth, write, restock } = behind_proxy(&server, way).await;
-            let Ground { store, room } = ground;
             let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
+            let (store, key) = (&ground.store, &ground.key(&sword));
             truth.create(Node::new().next(), &sword, 2).await;
             let what = format!("{} {write} {fault:?}", engine.name);
 
             let call = node.next();
             proxy.next(write, fault);
             for repeat in [false, true] {
-                let selected = store.select(call, &room, &sword, from_ref(&ann), None).await.unwrap();
+                let selected = store.select(call, key, from_ref(&ann), None).await.unwrap();
                 assert!(is_first(selected.verdicts[0]), "{what}: {selected:?}");
                 assert!(selected.is_repeat() || !repeat, "{what}");
                 // A transaction that is sent again is known by its token, so that its answer is the first one's.
@@ -44,12 +44,12 @@ async fn a_call_finds_out_what_became_of_a_write_that_was_cut_off() {
             let call = node.next();
             proxy.next(restock, fault);
             for _ in 0..2 {
-                assert_eq!(store.restock(call, &room, &sword, 3, None).await.unwrap().units, 5, "{what}");
+                assert_eq!(store.restock(call, key, 3, None).await.unwrap().units, 5, "{what}");
             }
             let call = node.next();
             proxy.next(write, fault);
             for _ in 0..2 {
-                let released = store.release(call, &room, &sword, &ann).await.unwrap();
+                let released = store.release(call, key, &ann).await.unwrap();
                 assert_eq!(released.remaining, 5, "{what}");
             }
             assert_eq!((proxy.met(), truth.state(&sword).await.revision), (3, 3), "{what}");
@@ -83,7 +83,8 @@ async fn a_service_that_is_silent_leaves_it_open_what_became_of_a_write() {
         let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
         ground.create(node.next(), &sword, 1).await;
         let call = node.next();
-        let select = || ground.store.select(call, &ground.room, &sword, from_ref(&ann), None);
+        let key = ground.key(&sword);
+        let select = || ground.store.select(call, &key, from_ref(&ann), None);
         // More than there is time for.
         for (lost, kind) in
             [(".GetItem", StoreErrorKind::Unavailable), (".PutItem", StoreErrorKind::OutcomeUnknown)]

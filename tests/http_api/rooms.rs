@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use asset_arbiter::{
-    model::{PlayerName, RoomName},
-    store::{Call, MemoryStore, NodeId, Store},
+    model::PlayerName,
+    store::{AssetKey, Call, MemoryStore, NodeId, Store},
 };
 
 use crate::server::Server;
@@ -33,11 +33,11 @@ async fn a_store_that_is_full_says_which_flag_to_raise() {
 async fn a_large_room_is_shown_whole() {
     const ASSETS: usize = 500;
     let store = Arc::new(MemoryStore::new(None));
-    let room: RoomName = "r".parse().unwrap();
     let players: Vec<PlayerName> = (0..20).map(|n| format!("{n:0>50}").parse().unwrap()).collect();
     for n in 0..ASSETS {
         let call = Call { node: NodeId(1), seq: 1 + n as u64, at: 1 };
-        store.select(call, &room, &format!("asset-{n:04}").parse().unwrap(), &players, Some(20)).await.unwrap();
+        let key = AssetKey { room: "r".parse().unwrap(), asset: format!("asset-{n:04}").parse().unwrap() };
+        store.select(call, &key, &players, Some(20)).await.unwrap();
     }
     let server = Server::on(store.clone()).await;
     // Chunked, as it is made while it is sent.
@@ -56,6 +56,6 @@ async fn a_large_room_is_shown_whole() {
         (&shown["room"], &shown["players"], &shown["present"]),
         (&"r".into(), &0.into(), &serde_json::json!([]))
     );
-    let stored = store.snapshot(&room).await.unwrap();
+    let stored = store.snapshot(&"r".parse().unwrap()).await.unwrap();
     assert_eq!(shown["assets"], serde_json::to_value(&stored).unwrap());
 }

@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use asset_arbiter::{
-    model::{AssetName, AssetState, RoomName},
+    model::AssetState,
     store::{
-        Store,
+        AssetKey, Store,
         faulty::{Faults, Faulty},
     },
 };
@@ -21,8 +21,7 @@ pub struct Arena {
     pub faulty: Arc<Faulty>,
     /// Past all faults.
     pub truth: Arc<dyn Store>,
-    pub room: RoomName,
-    pub asset: AssetName,
+    pub key: AssetKey,
     pub recorder: Recorder,
 }
 
@@ -41,6 +40,6 @@ impl Arena {
 
     /// What is stored in the end; `None` if the asset was never made.
     pub async fn stored(&self) -> Option<AssetState> {
-        self.truth.asset(&self.room, &self.asset).await.ok()
+        self.truth.asset(&self.key).await.ok()
     }
 }

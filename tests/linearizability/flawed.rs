@@ -8,14 +8,15 @@ use std::{
 };
 
 use asset_arbiter::{
-    model::{AssetName, AssetState, PlayerName, RoomName, Units},
-    store::{Applied, Call, NodeId, Result, Selected, Store, StoreError, StoreErrorKind, Verdict},
+    model::{AssetState, PlayerName, Units},
+    store::{
+        Applied, AssetKey, Call, NodeId, Reply, Result, Selected, Store, StoreError, StoreErrorKind, Verdict,
+        layer::Layer,
+    },
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use tokio::time::sleep;
-
-use crate::conformance::layer::{Layer, Layered};
 
 /// A store whose fault shows only when much happens at once or a reply is lost: the checker must notice.
 pub struct Flawed {
@@ -56,9 +57,9 @@ pub enum Flaw {
 }
 
 impl Flawed {
-    pub fn new(inner: Arc<dyn Store>, flaw: Flaw) -> Layered<Self> {
+    pub fn new(inner: Arc<dyn Store>, flaw: Flaw) -> Self {
         let changes = AtomicU64::new(1 << 32);
-        Layered(Self { inner, flaw, changes, denied: Mutex::default(), sold_out: Mutex::default() })
+        Self { inner, flaw, changes, denied: Mutex::default(), sold_out: Mutex::default() }
     }
 
     fn call(&self, call: Call, forgotten: Flaw) -> Call {
@@ -81,18 +82,13 @@ impl Flawed {
         self.flaw == Flaw::DeniesLostReplies && error.kind() == StoreErrorKind::OutcomeUnknown
     }
 
-    async fn denial(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        players: &[PlayerName],
-    ) -> Result<Applied<Selected>> {
-        let state = self.inner.asset(room, asset).await?;
+    async fn denial(&self, key: &AssetKey, players: &[PlayerName]) -> Reply<Selected> {
+        let state = self.inner.asset(key).await?;
         Ok(denied(players, state))
     }
 
-    async fn before(&self, room: &RoomName, asset: &AssetName) -> Option<AssetState> {
-        if self.flaw == Flaw::AnswersFromBefore { self.inner.asset(room, asset).await.ok() } else { None }
+    async fn before(&self, key: &AssetKey) -> Option<AssetState> {
+        if self.flaw == Flaw::AnswersFromBefore { self.inner.asset(key).await.ok() } else { None }
     }
 }
 
@@ -102,26 +98,25 @@ fn denied(players: &[PlayerName], state: AssetState) -> Applied<Selected> {
 
 #[async_trait]
 impl Layer for Flawed {
-    fn inner(&self) -> &dyn Store {
-        &*self.inner
+    fn inner(&self) -> &Arc<dyn Store> {
+        &self.inner
     }
 
     async fn select(
         &self,
         call: Call,
-        room: &RoomName,
-        asset: &AssetName,
+        key: &AssetKey,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Applied<Selected>> {
+    ) -> Reply<Selected> {
         if let Some(denial) = self.denial_from_memory(players) {
             return Ok(denial);
         }
         let own = (call.node, call.seq);
         let denied = self.denied.lock().contains(&own);
         let call = self.call(call, if denied { Flaw::ForgetsDenials } else { Flaw::ForgetsSelects });
-        let mut selected = match self.inner.select(call, room, asset, players, create).await {
-            Err(error) if self.denies(&error) => self.denial(room, asset, players).await?,
+        let mut selected = match self.inner.select(call, key, players, create).await {
+            Err(error) if self.denies(&error) => self.denial(key, players).await?,
             selected => selected?,
         };
         if !selected.verdicts.iter().any(|verdict| matches!(verdict, Verdict::Granted { .. })) {
@@ -140,44 +135,31 @@ impl Layer for Flawed {
         Ok(selected)
     }
 
-    async fn release(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        player: &PlayerName,
-    ) -> Result<Applied<AssetState>> {
-        let before = self.before(room, asset).await;
+    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Reply<AssetState> {
+        let before = self.before(key).await;
         if self.now_and_then(Flaw::LosesReleases) {
-            let state = self.inner.asset(room, asset).await?;
+            let state = self.inner.asset(key).await?;
             if let Some(place) = state.holders.iter().position(|grant| grant.player == *player) {
                 return Ok(Applied::Now(released(state, place)));
             }
         }
-        let done = self.inner.release(self.call(call, Flaw::ForgetsReleases), room, asset, player).await?;
+        let done = self.inner.release(self.call(call, Flaw::ForgetsReleases), key, player).await?;
         Ok(done.map(|state| before.unwrap_or(state)))
     }
 
-    async fn restock(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        n: Units,
-        condition: Option<u64>,
-    ) -> Result<Applied<AssetState>> {
+    async fn restock(&self, call: Call, key: &AssetKey, n: Units, condition: Option<u64>) -> Reply<AssetState> {
         let condition = condition.filter(|_| !self.now_and_then(Flaw::ForgetsConditions));
-        self.inner.restock(self.call(call, Flaw::RestocksTwice), room, asset, n, condition).await
+        self.inner.restock(self.call(call, Flaw::RestocksTwice), key, n, condition).await
     }
 
-    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState> {
-        let state = self.inner.asset(room, asset).await?;
+    async fn asset(&self, key: &AssetKey) -> Result<AssetState> {
+        let state = self.inner.asset(key).await?;
         if self.flaw != Flaw::ReadsLate {
             return Ok(state);
         }
         // The counter of one moment and the holders of another.
         sleep(Duration::from_millis(10)).await;
-        let later = self.inner.asset(room, asset).await?;
+        let later = self.inner.asset(key).await?;
         Ok(AssetState { holders: later.holders, ..state })
     }
 }

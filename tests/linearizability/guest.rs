@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use asset_arbiter::{
     arbiter::{Arbiter, Refusal},
     model::{ErrorCode, PlayerName, ServerMessage},
-    store::{Applied, Created, faulty::Faults},
+    store::{Applied, AssetKey, Created, faulty::Faults},
 };
 use fastrand::Rng;
 use tokio::time::{sleep, timeout};
@@ -75,14 +75,14 @@ impl Guest {
 
     async fn look(&self, node: &Arc<Arbiter>, who: &str) {
         let since = self.arena.recorder.now();
-        if let Ok(page) = node.holders(&self.arena.room, &self.arena.asset, None, 1000).await {
+        if let Ok(page) = node.holders(&self.arena.key.room, &self.arena.key.asset, None, 1000).await {
             let holders = page.into_iter().map(|grant| (grant.revision, grant.player)).collect();
             self.arena.recorder.look(who, since, Sight { holders: Some(holders), ..Sight::default() });
         }
     }
 
     async fn outcome(&self, node: &Arc<Arbiter>, ask: Ask) -> Result<Told, ErrorCode> {
-        let Arena { room, asset, .. } = &*self.arena;
+        let AssetKey { room, asset } = &self.arena.key;
         let code = |refusal: Refusal| refusal.code;
         match ask {
             Ask::Select { player, .. } => self.selection(&player, node.select(room, asset, &player).await),

@@ -25,7 +25,7 @@ impl Listener {
     /// Joins, however often it takes.
     pub async fn join(arena: &Arena, node: &Arc<Arbiter>, name: String, player: Option<PlayerName>) -> Self {
         let join = Join {
-            room: arena.room.clone(),
+            room: arena.key.room.clone(),
             player,
             resume: None,
             session: name.clone(),
@@ -61,7 +61,7 @@ impl Listener {
     }
 
     fn hear(&mut self, arena: &Arena, message: &ServerMessage) -> Result<(), String> {
-        let shown = |assets: &[AssetState]| assets.iter().find(|state| state.asset == arena.asset).cloned();
+        let shown = |assets: &[AssetState]| assets.iter().find(|state| state.asset == arena.key.asset).cloned();
         match message {
             ServerMessage::Welcome(welcome) => {
                 self.follower.take(welcome.assets.as_deref().and_then(shown).as_ref())

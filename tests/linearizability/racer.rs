@@ -77,7 +77,7 @@ impl Racer {
         let tickets: Vec<_> =
             players.iter().map(|player| self.arena.recorder.call(&self.name, ask(player))).collect();
         let (call, arena) = (self.node.next(), Arc::clone(&self.arena));
-        match self.settle(|| arena.faulty.select(call, &arena.room, &arena.asset, &players, create)).await {
+        match self.settle(|| arena.faulty.select(call, &arena.key, &players, create)).await {
             None => tickets.into_iter().for_each(|ticket| self.give_up(ticket)),
             Some(Settled { answer: Ok(selected), since, in_doubt }) => {
                 self.selected(&players, &tickets, &selected, in_doubt);
@@ -128,7 +128,7 @@ impl Racer {
         let Ask::Create { units } = ask else { unreachable!("only creates") };
         let ticket = self.arena.recorder.call(&self.name, ask);
         let (call, arena) = (self.node.next(), Arc::clone(&self.arena));
-        match self.settle(|| arena.faulty.create(call, &arena.room, &arena.asset, units)).await {
+        match self.settle(|| arena.faulty.create(call, &arena.key, units)).await {
             None => self.give_up(ticket),
             Some(Settled { answer: Ok(created), since, in_doubt }) => {
                 let sight = seen(&created.state, created.is_repeat() || in_doubt);
@@ -151,11 +151,11 @@ impl Racer {
         let (call, arena) = (self.node.next(), Arc::clone(&self.arena));
         let settled = self
             .settle(|| {
-                let (store, room, asset) = (&arena.faulty, &arena.room, &arena.asset);
+                let (store, key) = (&arena.faulty, &arena.key);
                 match &ask {
-                    Ask::Release { player } => store.release(call, room, asset, player),
-                    Ask::Restock { n, condition } => store.restock(call, room, asset, *n, *condition),
-                    _ => store.remove_asset(call, room, asset),
+                    Ask::Release { player } => store.release(call, key, player),
+                    Ask::Restock { n, condition } => store.restock(call, key, *n, *condition),
+                    _ => store.remove_asset(call, key),
                 }
             })
             .await;
@@ -171,7 +171,7 @@ impl Racer {
 
     async fn look(&mut self) {
         let arena = Arc::clone(&self.arena);
-        let settled = self.settle(|| arena.faulty.asset(&arena.room, &arena.asset)).await;
+        let settled = self.settle(|| arena.faulty.asset(&arena.key)).await;
         if let Some(Settled { answer: Ok(state), since, .. }) = settled {
             arena.recorder.look(&self.name, since, Sight::of(&state));
         }

@@ -86,9 +86,8 @@ impl Through {
         let faulty = Faulty::new(Arc::clone(&truth), rng.u64(..), Faults::default());
         let shares = self == Self::Arbiter && plan.nodes > 1;
         let faulty = Arc::new(if shares { faulty.as_shared() } else { faulty });
-        let room = Ground::new(Arc::clone(&truth)).room;
-        let (asset, recorder) = (asset("sword"), Recorder::new());
-        let arena = Arc::new(Arena { plan, pace, faulty, truth, room, asset, recorder });
+        let key = Ground::new(Arc::clone(&truth)).key(&asset("sword"));
+        let arena = Arc::new(Arena { plan, pace, faulty, truth, key, recorder: Recorder::new() });
         let kept = match self {
             Self::Store => on_the_store(&arena, &mut rng).await,
             Self::Arbiter => on_arbiters(&arena, &mut rng).await,
@@ -197,7 +196,7 @@ async fn agreed(
     }
     let stored = stored.filter(|state| !state.removed);
     for (number, node) in nodes.iter().enumerate() {
-        let shown = node.room(&arena.room).await.map_err(|refusal| refusal.message)?.assets;
+        let shown = node.room(&arena.key.room).await.map_err(|refusal| refusal.message)?.assets;
         if shown.first() != stored {
             return Err(format!("node {number} shows {shown:?}, but stored is {stored:?}"));
         }

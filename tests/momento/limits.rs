@@ -26,7 +26,7 @@ async fn too_many_requests_are_made_again_within_a_bound() {
 
     momento.always("set_if", TOO_MUCH);
     let before = momento.requests("set_if");
-    let answer = ground.store.restock(node.next(), &ground.room, &sword, 1, None).await;
+    let answer = ground.store.restock(node.next(), &ground.key(&sword), 1, None).await;
     let error = answer.unwrap_err();
     assert_eq!((error.kind(), error.is_hopeless()), (StoreErrorKind::Unavailable, false));
     assert!(error.to_string().contains("limits for cache \"game\" are reached"), "{error}");
@@ -46,7 +46,7 @@ async fn a_full_asset_fits_and_one_more_unit_does_not() {
         ground.select(node.next(), &sword, batch).await;
     }
     assert_eq!(ground.holders(&sword).await.len(), 1000);
-    let answer = ground.store.restock(node.next(), &ground.room, &sword, 1, None).await;
+    let answer = ground.store.restock(node.next(), &ground.key(&sword), 1, None).await;
     assert_eq!(refusal(answer), StoreErrorKind::LimitReached);
     let size = momento.largest();
     assert!((50_000..150_000).contains(&size), "{size} bytes");

@@ -16,7 +16,7 @@ use crate::{
 };
 
 async fn select(ground: &Ground, call: Call, player: &PlayerName) -> Result<Applied<Selected>> {
-    ground.store.select(call, &ground.room, &asset("sword"), from_ref(player), None).await
+    ground.store.select(call, &ground.key(&asset("sword")), from_ref(player), None).await
 }
 
 /// The write took effect, and nobody said so: the repeat finds it and takes nothing more.

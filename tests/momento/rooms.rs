@@ -19,7 +19,7 @@ async fn what_is_there_is_shown_also_after_removals() {
     let names: Vec<_> = (0..6).map(|number| asset(&format!("asset-{number}"))).collect();
     for round in 0..30 {
         let create = async |ground: &Ground, name| {
-            let created = ground.store.create(Node::new().next(), &ground.room, name, 1).await;
+            let created = ground.store.create(Node::new().next(), &ground.key(name), 1).await;
             assert!(created.is_ok() || round > 0, "{created:?}");
         };
         let creations = join_all(names.iter().map(|name| create(&ground, name)));
@@ -31,7 +31,7 @@ async fn what_is_there_is_shown_also_after_removals() {
         join(creations, removals).await;
         let shown: Vec<_> = ground.snapshot().await.into_iter().map(|state| state.asset).collect();
         for name in &names {
-            let there = ground.store.asset(&ground.room, name).await.is_ok();
+            let there = ground.store.asset(&ground.key(name)).await.is_ok();
             assert_eq!(there, shown.contains(name), "round {round}: {name}");
         }
     }
@@ -45,7 +45,7 @@ async fn the_name_comes_first() {
     let (sword, node) = (asset("sword"), Node::new());
     momento.next("set_union", Fault::BrokenBefore);
     let call = node.next();
-    let create = async || ground.store.create(call, &ground.room, &sword, 1).await;
+    let create = async || ground.store.create(call, &ground.key(&sword), 1).await;
     assert_eq!(refusal(create().await), StoreErrorKind::Unavailable, "nothing happened to the asset");
     assert_eq!(momento.left().len(), 0);
     momento.next("set_if", Fault::BrokenBefore);
@@ -99,7 +99,7 @@ async fn what_is_not_ours_is_named() {
     for odd in [&b"7"[..], b"\xff\xfe", b"{\"removed\":7}", b"{}"] {
         momento.spoil(&item(&ground, "sword"), odd);
         let selected =
-            ground.store.select(node.next(), &ground.room, &sword, &contenders, None).await.unwrap_err();
+            ground.store.select(node.next(), &ground.key(&sword), &contenders, None).await.unwrap_err();
         let snapshot = ground.store.snapshot(&ground.room).await.unwrap_err();
         let removed = ground.store.remove_room(&ground.room).await.unwrap_err();
         for error in [selected, snapshot, removed] {

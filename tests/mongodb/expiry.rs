@@ -33,7 +33,7 @@ async fn what_is_over_is_not_there_whether_it_was_swept_or_not() {
     ground.store.touch(&ground.room, node.next().at).await.unwrap();
     assert!(ground.snapshot().await.is_empty() && ground.revisions().await.is_empty());
     assert!(ground.held_by(&ann).await.is_empty());
-    assert!(ground.store.asset(&ground.room, &sword).await.is_err());
+    assert!(ground.store.asset(&ground.key(&sword)).await.is_err());
     let anew = ground.create(node.next(), &sword, 7).await;
     assert!(anew.created && anew.state.units == 7, "{anew:?}");
     let selected = ground.select(node.next(), &sword, std::slice::from_ref(&ann)).await;

@@ -15,7 +15,7 @@ async fn a_full_asset_fits_and_one_more_unit_does_not() {
     let ground = Ground::new(store(&server.url()).await);
     let (sword, node, most) = (asset("sword"), Node::new(), ground.store.limits().units);
     assert_eq!(most, 10_000);
-    let answer = ground.store.create(node.next(), &ground.room, &sword, most + 1).await;
+    let answer = ground.store.create(node.next(), &ground.key(&sword), most + 1).await;
     let error = answer.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::LimitReached);
     assert!(error.to_string().contains("cannot have more than 10000 units in this store"), "{error}");
@@ -25,7 +25,7 @@ async fn a_full_asset_fits_and_one_more_unit_does_not() {
     }
     let state = ground.state(&sword).await;
     assert_eq!((state.held, state.remaining), (most, 0));
-    let one_more = ground.store.restock(node.next(), &ground.room, &sword, 1, None).await;
+    let one_more = ground.store.restock(node.next(), &ground.key(&sword), 1, None).await;
     assert_eq!(refusal(one_more), StoreErrorKind::LimitReached);
     let last = player(&format!("{}-9999", "x".repeat(59)));
     assert_eq!(ground.held_by(&last).await, [(sword.clone(), 10_000)]);
@@ -72,7 +72,7 @@ async fn what_is_not_ours_is_named() {
             .await
             .unwrap();
         let selected =
-            ground.store.select(node.next(), &ground.room, &sword, &contenders, None).await.unwrap_err();
+            ground.store.select(node.next(), &ground.key(&sword), &contenders, None).await.unwrap_err();
         let snapshot = ground.store.snapshot(&ground.room).await.unwrap_err();
         for error in [selected, snapshot] {
             assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{odd}");

@@ -36,11 +36,12 @@ async fn the_promise_holds_while_the_server_is_stopped_now_and_then() {
 #[tokio::test]
 async fn a_call_while_the_server_is_away_says_in_time_that_it_was_not_made() {
     let Some(mut server) = server() else { return };
-    let Ground { store, room } = &Ground::new(store(&server.url()).await);
+    let ground = Ground::new(store(&server.url()).await);
     let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
-    store.create(node.next(), room, &sword, 1).await.unwrap();
+    let (store, key) = (&ground.store, &ground.key(&sword));
+    store.create(node.next(), key, 1).await.unwrap();
     let call = node.next();
-    let select = || store.select(call, room, &sword, from_ref(&ann), None);
+    let select = || store.select(call, key, from_ref(&ann), None);
     server.process.kill();
     let since = Instant::now();
     assert_eq!(refusal(select().await), StoreErrorKind::Unavailable, "nobody to send it to");

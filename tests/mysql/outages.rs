@@ -59,11 +59,12 @@ async fn the_promise_holds_when_queries_and_connections_are_killed() {
 async fn a_call_while_the_server_is_away_says_quickly_that_it_was_not_made() {
     let Some(engine) = mysql::mariadb() else { return };
     let mut server = engine.start().await;
-    let Ground { store, room } = &Ground::new(store(&server.url()).await);
+    let ground = Ground::new(store(&server.url()).await);
     let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
-    store.create(node.next(), room, &sword, 1).await.unwrap();
+    let (store, key) = (&ground.store, &ground.key(&sword));
+    store.create(node.next(), key, 1).await.unwrap();
     let call = node.next();
-    let select = || store.select(call, room, &sword, from_ref(&ann), None);
+    let select = || store.select(call, key, from_ref(&ann), None);
     server.process.kill();
     let since = Instant::now();
     for _ in 0..10 {
@@ -88,7 +89,8 @@ async fn a_row_that_somebody_else_locks_is_not_waited_for_for_ever() {
         other.query_drop("BEGIN /*T! PESSIMISTIC */").await.unwrap();
         other.query_drop("UPDATE asset_arbiter_assets SET units = units + 1").await.unwrap();
         let (call, since) = (node.next(), Instant::now());
-        let select = || ground.store.select(call, &ground.room, &sword, from_ref(&ann), None);
+        let key = ground.key(&sword);
+        let select = || ground.store.select(call, &key, from_ref(&ann), None);
         assert!(select().await.is_err_and(|error| error.kind().temporary()));
         assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
         assert_eq!(ground.state(&sword).await.revision, 0, "who only looks does not wait");

@@ -42,7 +42,8 @@ async fn after_a_failover_the_store_serves_and_lost_writes_show_as_lower_revisio
         assert_eq!((known[0].revision, after[0].revision), (2, 1), "{}", engine.name);
         let call = node.next();
         let both = [bob, ann];
-        let select = || ground.store.select(call, &ground.room, &sword, &both, None);
+        let key = ground.key(&sword);
+        let select = || ground.store.select(call, &key, &both, None);
         let again = eventually("an answer", async || select().await.ok()).await;
         assert_eq!(again.verdicts, [granted(2), already(1)]);
     }
@@ -79,7 +80,8 @@ async fn a_hanging_master_is_left_for_its_replica() {
     eventually("the replica to have it", has_it).await;
     hanging.process.pause();
     let call = node.next();
-    let select = || ground.store.select(call, &ground.room, &sword, from_ref(&ann), None);
+    let key = ground.key(&sword);
+    let select = || ground.store.select(call, &key, from_ref(&ann), None);
     let told = eventually("an answer", async || select().await.ok()).await;
     assert_eq!(told.verdicts, [granted(1)]);
     hanging.process.resume();
@@ -133,7 +135,8 @@ async fn ask(ground: &Ground, node: &Node, asset: &AssetName, player: &PlayerNam
     loop {
         let call = node.next();
         let units = Some(UNITS as Units);
-        let select = || ground.store.select(call, &ground.room, asset, from_ref(player), units);
+        let key = ground.key(asset);
+        let select = || ground.store.select(call, &key, from_ref(player), units);
         let answer = eventually("an answer", async || match select().await {
             Err(error) if error.kind().temporary() => None,
             answer => Some(answer.unwrap()),

@@ -84,7 +84,7 @@ async fn revisions_are_exact_up_to_2_to_the_53() {
         let selected = ground.select(node.next(), &sword, &[ann.clone(), bob.clone()]).await;
         assert_eq!(selected.verdicts, [granted(almost + 1), granted(almost + 2)]);
         assert_eq!(ground.select(node.next(), &sword, &[bob]).await.verdicts, [already(1 << 53)]);
-        let page = ground.store.holders(&ground.room, &sword, Some(almost + 1), 9).await.unwrap();
+        let page = ground.store.holders(&ground.key(&sword), Some(almost + 1), 9).await.unwrap();
         assert_eq!(page.len(), 1);
         let state = ground.select(node.next(), &sword, &[ann]).await.into_inner().state;
         assert_eq!((state.revision, state.remaining), (1 << 53, Units::MAX - 2));

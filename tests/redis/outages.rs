@@ -71,11 +71,12 @@ async fn the_promise_holds_when_the_server_cuts_its_clients() {
 async fn a_call_while_the_server_is_away_says_quickly_whether_it_was_sent() {
     for engine in engines() {
         let mut server = engine.start_with(&DURABLE);
-        let Ground { store, room } = &Ground::new(store(&server.url()).await);
+        let ground = Ground::new(store(&server.url()).await);
         let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
-        store.create(node.next(), room, &sword, 1).await.unwrap();
+        let (store, key) = (&ground.store, &ground.key(&sword));
+        store.create(node.next(), key, 1).await.unwrap();
         let call = node.next();
-        let select = || store.select(call, room, &sword, from_ref(&ann), None);
+        let select = || store.select(call, key, from_ref(&ann), None);
 
         server.process.pause();
         assert!(timeout(AT_ONCE, select()).await.is_err(), "it is on its way");
@@ -120,11 +121,10 @@ async fn what_the_server_refuses_did_not_happen() {
         ];
         for (begin, end) in reasons {
             server.ask::<()>(begin);
-            let refused = ground.store.select(node.next(), &ground.room, &sword, from_ref(&ann), None).await;
+            let refused = ground.store.select(node.next(), &ground.key(&sword), from_ref(&ann), None).await;
             assert_eq!(refusal(refused), StoreErrorKind::Unavailable, "{}: {begin:?}", engine.name);
             server.ask::<()>(end);
-            let state =
-                eventually("a read", async || ground.store.asset(&ground.room, &sword).await.ok()).await;
+            let state = eventually("a read", async || ground.store.asset(&ground.key(&sword)).await.ok()).await;
             assert_eq!(state, before, "{begin:?}");
         }
         assert_eq!(ground.select(node.next(), &sword, &[ann]).await.verdicts, [granted(1)]);
@@ -136,15 +136,16 @@ async fn what_the_server_refuses_did_not_happen() {
 async fn a_busy_server_refuses() {
     for engine in engines() {
         let server = engine.start_with(&["--save", "", "--busy-reply-threshold", "50"]);
-        let Ground { store, room } = &Ground::new(store(&server.url()).await);
+        let ground = Ground::new(store(&server.url()).await);
         let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
-        store.create(node.next(), room, &sword, 1).await.unwrap();
+        let (store, key) = (&ground.store, &ground.key(&sword));
+        store.create(node.next(), key, 1).await.unwrap();
         let mut endless = server.try_connect().unwrap();
         let endless = std::thread::spawn(move || {
             redis::cmd("EVAL").arg("while true do end").arg(0).query::<()>(&mut endless).unwrap_err()
         });
         let call = node.next();
-        let select = async || store.select(call, room, &sword, from_ref(&ann), None).await;
+        let select = async || store.select(call, key, from_ref(&ann), None).await;
         let is_busy = async || {
             let answer = redis::cmd("GET").arg("x").query::<redis::Value>(&mut server.try_connect()?);
             answer.is_err_and(|error| error.code() == Some("BUSY")).then_some(())

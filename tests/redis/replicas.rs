@@ -2,7 +2,7 @@
 
 use std::{slice::from_ref, time::Duration};
 
-use asset_arbiter::store::{StoreErrorKind, open};
+use asset_arbiter::store::{AssetKey, StoreErrorKind, open};
 use futures::future::join_all;
 use tokio::time::Instant;
 
@@ -20,23 +20,24 @@ async fn what_no_replica_has_is_not_known_to_last() {
         let url = format!("{}?wait=1&wait_timeout_ms=150", primary.url());
         let Ground { store: first, room } = &Ground::new(store(&url).await);
         let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
+        let key = &AssetKey::new(room, &sword);
         let (begin, call) = (node.next(), node.next());
-        let create = async || first.create(begin, room, &sword, 1).await.ok();
+        let create = async || first.create(begin, key, 1).await.ok();
         eventually("the replica to have the asset", create).await;
         let second = store(&url).await;
 
         replica.process.pause();
         let since = Instant::now();
-        let answer = first.select(call, room, &sword, from_ref(&ann), None).await;
+        let answer = first.select(call, key, from_ref(&ann), None).await;
         assert_eq!(refusal(answer), StoreErrorKind::OutcomeUnknown, "{}", engine.name);
         assert!(since.elapsed() >= Duration::from_millis(150), "it was waited for");
         // Nothing is written by these, and on a connection that never wrote: it is no more durable for that.
-        let repeat = second.select(call, room, &sword, from_ref(&ann), None).await;
+        let repeat = second.select(call, key, from_ref(&ann), None).await;
         assert_eq!(refusal(repeat), StoreErrorKind::OutcomeUnknown, "{}", engine.name);
-        assert_eq!(refusal(second.asset(room, &sword).await), StoreErrorKind::OutcomeUnknown);
+        assert_eq!(refusal(second.asset(key).await), StoreErrorKind::OutcomeUnknown);
 
         replica.process.resume();
-        let select = async || second.select(call, room, &sword, from_ref(&ann), None).await.ok();
+        let select = async || second.select(call, key, from_ref(&ann), None).await.ok();
         let told = eventually("the replica to have the grant", select).await;
         assert_eq!((told.is_repeat(), &*told.verdicts), (true, &[already(1)][..]));
         assert_eq!(replica.ask::<usize>(&["DBSIZE"]), 4, "the replica has it");
@@ -68,10 +69,10 @@ async fn a_wait_that_cannot_be_met_is_never_a_verdict() {
         let url = format!("{}?wait=2&wait_timeout_ms=20", primary.url());
         // It would not take a change, so it says so when asked, too.
         says_as(StoreErrorKind::OutcomeUnknown, &url, "of 2 replicas acknowledged in time").await;
-        let Ground { store, room } = &Ground::new(open(&url, FOR_EVER).unwrap());
-        let node = Node::new();
+        let (ground, node) = (Ground::new(open(&url, FOR_EVER).unwrap()), Node::new());
+        let (store, key) = (&ground.store, ground.key(&asset("sword")));
         for _ in 0..3 {
-            let answer = store.select(node.next(), room, &asset("sword"), &team("p", 5), Some(1)).await;
+            let answer = store.select(node.next(), &key, &team("p", 5), Some(1)).await;
             assert_eq!(refusal(answer), StoreErrorKind::OutcomeUnknown);
         }
     }

@@ -24,7 +24,8 @@ async fn the_primary_that_sentinels_name_is_used_and_so_is_its_successor() {
 
         primary.process.kill();
         let (call, both) = (node.next(), [ann, bob]);
-        let select = || ground.store.select(call, &ground.room, &sword, &both, None);
+        let key = ground.key(&sword);
+        let select = || ground.store.select(call, &key, &both, None);
         let told = eventually("the successor's answer", async || select().await.ok()).await;
         assert_eq!(told.verdicts, [already(1), granted(2)], "{}", engine.name);
 

@@ -21,7 +21,7 @@ use std::{sync::Arc, time::Duration};
 use asset_arbiter::store::{Options, Store, open};
 
 use self::patient::Patient;
-use crate::{conformance::layer::Layered, engines::eventually};
+use crate::engines::eventually;
 
 pub const FOR_EVER: Options = Options { room_ttl: None, max_assets: None };
 
@@ -52,5 +52,5 @@ pub async fn expiring(url: &str, ttl: Duration) -> Arc<dyn Store> {
 
 /// The same as [`store`] for callers that cannot bear a server that is away for a second.
 pub async fn patient(url: &str) -> Arc<dyn Store> {
-    Arc::new(Layered(Patient(store(url).await)))
+    Arc::new(Patient(store(url).await))
 }

@@ -113,11 +113,11 @@ pub async fn a_cut_is_found_out<F: Copy + Debug>(
 ) {
     let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
     truth.create(Node::new().next(), &sword, 2).await;
-    let Ground { store, room } = ground;
+    let (store, key) = (&ground.store, &ground.key(&sword));
     let fits = |repeated| arrived.is_none_or(|arrived| arrived == repeated);
 
     let call = node.next();
-    let select = || store.select(call, room, &sword, from_ref(&ann), None);
+    let select = || store.select(call, key, from_ref(&ann), None);
     lose(fault);
     assert_eq!(refusal(select().await), StoreErrorKind::OutcomeUnknown, "{fault:?}");
     let again = answered(select).await;
@@ -125,14 +125,14 @@ pub async fn a_cut_is_found_out<F: Copy + Debug>(
     assert_eq!(again.verdicts, [if again.is_repeat() { already(1) } else { granted(1) }], "{fault:?}");
 
     let call = node.next();
-    let restock = || store.restock(call, room, &sword, 3, None);
+    let restock = || store.restock(call, key, 3, None);
     lose(fault);
     assert_eq!(refusal(restock().await), StoreErrorKind::OutcomeUnknown, "{fault:?}");
     let again = answered(restock).await;
     assert!(fits(again.is_repeat()) && again.units == 5, "{fault:?}: {again:?}");
 
     let call = node.next();
-    let release = || store.release(call, room, &sword, &ann);
+    let release = || store.release(call, key, &ann);
     lose(fault);
     assert_eq!(refusal(release().await), StoreErrorKind::OutcomeUnknown, "{fault:?}");
     let again = answered(release).await;
@@ -190,7 +190,8 @@ pub async fn a_black_hole_is_noticed(
     ground.create(node.next(), &sword, 1).await;
     let (call, since) = (node.next(), Instant::now());
     proxy.next(words, Fault::BlackHole);
-    let select = || ground.store.select(call, &ground.room, &sword, from_ref(&ann), None);
+    let key = ground.key(&sword);
+    let select = || ground.store.select(call, &key, from_ref(&ann), None);
     assert_eq!(refusal(select().await), kind);
     assert_eq!(answered(select).await.verdicts, [granted(1)], "on a new connection");
     assert!(since.elapsed() < NOTICED, "{:?}", since.elapsed());
@@ -198,15 +199,15 @@ pub async fn a_black_hole_is_noticed(
 
 /// Whoever gives up in the middle of a call, at whatever moment, leaves all of it or nothing, and no lock.
 pub async fn a_call_that_is_given_up_leaves_all_or_nothing(ground: Ground) {
-    let Ground { store, room } = &ground;
     let (sword, node, other, [ann, bob]) = (asset("sword"), Node::new(), Node::new(), players(["ann", "bob"]));
+    let (store, key) = (&ground.store, &ground.key(&sword));
     ground.create(node.next(), &sword, 3).await;
     let (mut given_up, mut before) = (0, 0);
     for round in 0..150 {
         let (polls, call) = (fastrand::u32(1..=1 << fastrand::u32(0..=7)), node.next());
         let in_time = match round % 2 {
-            0 => for_polls(polls, store.select(call, room, &sword, from_ref(&ann), None)).await.is_some(),
-            _ => for_polls(polls, store.release(call, room, &sword, &ann)).await.is_some(),
+            0 => for_polls(polls, store.select(call, key, from_ref(&ann), None)).await.is_some(),
+            _ => for_polls(polls, store.release(call, key, &ann)).await.is_some(),
         };
         given_up += u32::from(!in_time);
         sleep(Duration::from_millis(2)).await;

@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
-use asset_arbiter::store::{Applied, Result, Store};
+use asset_arbiter::store::{
+    Applied, AssetKey, Call, Reply, Result, Store,
+    layer::{Forwarded, Layer},
+};
 use async_trait::async_trait;
 use tokio::time::{Duration, Instant, sleep};
 
-use crate::{
-    conformance::layer::{Forwarded, Layer, Target},
-    engines::PATIENCE,
-};
+use crate::engines::PATIENCE;
 
 /// Repeats reads and removals of rooms until they are answered, and takes a breath after a change that was not: for properties that
 /// are not written for a server that is away for a second.
@@ -17,22 +17,26 @@ const BREATH: Duration = Duration::from_millis(5);
 
 #[async_trait]
 impl Layer for Patient {
-    fn inner(&self) -> &dyn Store {
-        &*self.0
+    fn inner(&self) -> &Arc<dyn Store> {
+        &self.0
     }
 
-    async fn run_change<T: Send>(&self, _: Target<'_>, run: Forwarded<'_, Applied<T>>) -> Result<Applied<T>> {
-        let answer = run().await;
+    async fn run_change<T: Send + 'static>(
+        &self,
+        _: (Call, &AssetKey),
+        call: Forwarded<Applied<T>>,
+    ) -> Reply<T> {
+        let answer = call.make().await;
         if answer.as_ref().is_err_and(|error| error.kind().temporary()) {
             sleep(BREATH).await;
         }
         answer
     }
 
-    async fn run<T: Send>(&self, run: Forwarded<'_, T>) -> Result<T> {
+    async fn run<T: Send + 'static>(&self, call: Forwarded<T>) -> Result<T> {
         let since = Instant::now();
         loop {
-            match run().await {
+            match call.make().await {
                 Err(error) if error.kind().temporary() && since.elapsed() < PATIENCE => sleep(BREATH).await,
                 answer => return answer,
             }

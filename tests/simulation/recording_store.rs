@@ -4,20 +4,20 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use asset_arbiter::{
     model::{AssetName, AssetState, PlayerName, RoomName, Units},
-    store::{Applied, Call, Created, MemoryStore, Result, Selected, Store, Verdict},
+    store::{Applied, AssetKey, Call, Created, MemoryStore, Reply, Selected, Store, Verdict, layer::Layer},
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
 
-use crate::{
-    conformance::layer::{Layer, Layered},
-    linearizability::follower::{Change, Follower, Known},
-};
+use crate::linearizability::follower::{Change, Follower, Known};
 
 use super::{tally::Deed, trace::Trace};
 
+/// `Err`: why what somebody knows was never so.
+type Checked = std::result::Result<(), String>;
+
 pub struct RecordingStore {
-    inner: MemoryStore,
+    inner: Arc<dyn Store>,
     trace: Arc<Trace>,
     chronicle: Mutex<Chronicle>,
 }
@@ -47,8 +47,8 @@ struct Life {
 }
 
 impl RecordingStore {
-    pub fn new(trace: Arc<Trace>) -> Layered<Self> {
-        Layered(Self { inner: MemoryStore::default(), trace, chronicle: Mutex::default() })
+    pub fn new(trace: Arc<Trace>) -> Self {
+        Self { inner: Arc::new(MemoryStore::default()), trace, chronicle: Mutex::default() }
     }
 
     /// What members see of an asset that nobody selected yet.
@@ -79,50 +79,35 @@ impl RecordingStore {
     }
 
     /// Whether the asset ever was as somebody knows it.
-    pub fn had(
-        &self,
-        asset: &AssetName,
-        revision: u64,
-        known: Option<&Known>,
-    ) -> std::result::Result<(), String> {
+    pub fn had(&self, asset: &AssetName, revision: u64, known: Option<&Known>) -> Checked {
         let chronicle = self.chronicle.lock();
         let states: Vec<_> = chronicle.lives(asset).filter_map(|life| life.states.get(&revision)).collect();
-        if states.iter().any(|state| state.as_ref() == known) {
-            return Ok(());
-        }
-        Err(format!("{asset} at revision {revision} is known as {known:?}, but it was {states:?}"))
+        let was = states.iter().any(|state| state.as_ref() == known);
+        was.then_some(()).ok_or_else(|| {
+            format!("{asset} at revision {revision} is known as {known:?}, but it was {states:?}")
+        })
     }
 
     /// Whether so many units were left at a revision.
-    pub fn had_left(
-        &self,
-        asset: &AssetName,
-        revision: u64,
-        remaining: Units,
-    ) -> std::result::Result<(), String> {
+    pub fn had_left(&self, asset: &AssetName, revision: u64, remaining: Units) -> Checked {
         let chronicle = self.chronicle.lock();
         let states = chronicle.lives(asset).filter_map(|life| life.states.get(&revision));
         let left: Vec<_> = states.map(|state| state.as_ref().map_or(0, |known| known.remaining)).collect();
-        if left.contains(&remaining) {
-            return Ok(());
-        }
-        Err(format!("{asset} is said to have {remaining} left at revision {revision}, not {left:?}"))
+        let was = left.contains(&remaining);
+        was.then_some(()).ok_or_else(|| {
+            format!("{asset} is said to have {remaining} left at revision {revision}, not {left:?}")
+        })
     }
 
     /// Whether a revision is this player's grant.
-    pub fn granted(
-        &self,
-        asset: &AssetName,
-        revision: u64,
-        to: &PlayerName,
-    ) -> std::result::Result<(), String> {
+    pub fn granted(&self, asset: &AssetName, revision: u64, to: &PlayerName) -> Checked {
         let chronicle = self.chronicle.lock();
         let told: Vec<_> =
             chronicle.lives(asset).filter_map(|life| life.follower.told.get(&revision)).collect();
-        if told.iter().any(|change| matches!(change, Change::Granted { player, .. } if player == to)) {
-            return Ok(());
-        }
-        Err(format!("{to} is said to have got {asset} at revision {revision}, but that is {told:?}"))
+        let was = told.iter().any(|change| matches!(change, Change::Granted { player, .. } if player == to));
+        was.then_some(()).ok_or_else(|| {
+            format!("{to} is said to have got {asset} at revision {revision}, but that is {told:?}")
+        })
     }
 
     /// The asset as members must see it in the end.
@@ -136,7 +121,7 @@ impl RecordingStore {
     }
 
     /// Whether every step was one that may be.
-    pub fn is_sound(&self) -> std::result::Result<(), String> {
+    pub fn is_sound(&self) -> Checked {
         self.chronicle.lock().broken.clone().map_or(Ok(()), Err)
     }
 
@@ -178,7 +163,7 @@ impl Chronicle {
 
 #[async_trait]
 impl Layer for RecordingStore {
-    fn inner(&self) -> &dyn Store {
+    fn inner(&self) -> &Arc<dyn Store> {
         &self.inner
     }
 
@@ -186,18 +171,12 @@ impl Layer for RecordingStore {
         true
     }
 
-    async fn create(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        units: Units,
-    ) -> Result<Applied<Created>> {
-        let created = self.inner.create(call, room, asset, units).await?;
+    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Reply<Created> {
+        let created = self.inner.create(call, key, units).await?;
         let state = &created.state;
         if created.created && !created.is_repeat() {
             let change = Change::Changed { units, remaining: units };
-            self.note(call, asset, state.revision, change, Deed::Create(asset.clone()));
+            self.note(call, &key.asset, state.revision, change, Deed::Create(key.asset.clone()));
         }
         Ok(created)
     }
@@ -205,59 +184,40 @@ impl Layer for RecordingStore {
     async fn select(
         &self,
         call: Call,
-        room: &RoomName,
-        asset: &AssetName,
+        key: &AssetKey,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Applied<Selected>> {
-        let selected = self.inner.select(call, room, asset, players, create).await?;
+    ) -> Reply<Selected> {
+        let selected = self.inner.select(call, key, players, create).await?;
         let state = &selected.state;
         for (player, verdict) in players.iter().zip(&selected.verdicts) {
             let Verdict::Granted { revision } = *verdict else { continue };
             // Those after a grant in the same step were grants, too.
             let remaining = state.remaining + (state.revision - revision) as Units;
             let change = Change::Granted { player: player.clone(), units: state.units, remaining };
-            self.note(call, asset, revision, change, Deed::Select(asset.clone(), player.clone()));
+            self.note(call, &key.asset, revision, change, Deed::Select(key.asset.clone(), player.clone()));
         }
         Ok(selected)
     }
 
-    async fn release(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        player: &PlayerName,
-    ) -> Result<Applied<AssetState>> {
-        let done = self.inner.release(call, room, asset, player).await?;
+    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Reply<AssetState> {
+        let done = self.inner.release(call, key, player).await?;
         let change =
             |state: &AssetState| Change::Released { player: player.clone(), remaining: state.remaining };
-        self.note_done(call, &done, change, Deed::Release(asset.clone(), player.clone()));
+        self.note_done(call, &done, change, Deed::Release(key.asset.clone(), player.clone()));
         Ok(done)
     }
 
-    async fn restock(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        n: Units,
-        condition: Option<u64>,
-    ) -> Result<Applied<AssetState>> {
-        let done = self.inner.restock(call, room, asset, n, condition).await?;
+    async fn restock(&self, call: Call, key: &AssetKey, n: Units, condition: Option<u64>) -> Reply<AssetState> {
+        let done = self.inner.restock(call, key, n, condition).await?;
         let change = |state: &AssetState| Change::Changed { units: state.units, remaining: state.remaining };
-        self.note_done(call, &done, change, Deed::Restock(asset.clone()));
+        self.note_done(call, &done, change, Deed::Restock(key.asset.clone()));
         Ok(done)
     }
 
-    async fn remove_asset(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-    ) -> Result<Applied<AssetState>> {
-        let done = self.inner.remove_asset(call, room, asset).await?;
-        self.note_done(call, &done, |_| Change::Removed, Deed::Remove(asset.clone()));
+    async fn remove_asset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
+        let done = self.inner.remove_asset(call, key).await?;
+        self.note_done(call, &done, |_| Change::Removed, Deed::Remove(key.asset.clone()));
         Ok(done)
     }
 }

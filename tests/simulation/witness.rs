@@ -5,13 +5,14 @@ use std::{collections::BTreeSet, sync::Arc};
 use asset_arbiter::{
     bus::{Bus, BusError, BusMessage, Incoming},
     model::{AssetName, AssetState, PlayerName, RevisionRow, RoomName, Units},
-    store::{Applied, Call, Result, Selected, Store},
+    store::{
+        Applied, AssetKey, Call, Reply, Result, Selected, Store,
+        layer::{Forwarded, Layer},
+    },
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
-
-use crate::conformance::layer::{Forwarded, Layer, Layered, Target};
 
 use super::recording_store::RecordingStore;
 
@@ -28,7 +29,7 @@ impl Seen {
 /// Where a node meets its store.
 pub struct Witness {
     inner: Arc<dyn Store>,
-    recording: Arc<Layered<RecordingStore>>,
+    recording: Arc<RecordingStore>,
     seen: Arc<Seen>,
     /// A bug that is planted: with so many units each select makes an asset that is missing.
     makes_anew: Option<Units>,
@@ -37,11 +38,11 @@ pub struct Witness {
 impl Witness {
     pub fn new(
         inner: Arc<dyn Store>,
-        recording: Arc<Layered<RecordingStore>>,
+        recording: Arc<RecordingStore>,
         seen: Arc<Seen>,
         makes_anew: Option<Units>,
-    ) -> Layered<Self> {
-        Layered(Self { inner, recording, seen, makes_anew })
+    ) -> Self {
+        Self { inner, recording, seen, makes_anew }
     }
 
     fn saw<T>(&self, asset: &AssetName, answer: Result<T>) -> Result<T> {
@@ -51,36 +52,35 @@ impl Witness {
 
 #[async_trait]
 impl Layer for Witness {
-    fn inner(&self) -> &dyn Store {
-        &*self.inner
+    fn inner(&self) -> &Arc<dyn Store> {
+        &self.inner
     }
 
-    async fn run_change<T: Send>(
+    async fn run_change<T: Send + 'static>(
         &self,
-        Target { asset, .. }: Target<'_>,
-        run: Forwarded<'_, Applied<T>>,
-    ) -> Result<Applied<T>> {
-        self.saw(asset, run().await)
+        (_, key): (Call, &AssetKey),
+        call: Forwarded<Applied<T>>,
+    ) -> Reply<T> {
+        self.saw(&key.asset, call.make().await)
     }
 
     async fn select(
         &self,
         call: Call,
-        room: &RoomName,
-        asset: &AssetName,
+        key: &AssetKey,
         players: &[PlayerName],
         create: Option<Units>,
-    ) -> Result<Applied<Selected>> {
+    ) -> Reply<Selected> {
         let create = create.or(self.makes_anew);
-        if create.is_some() && self.seen.0.lock().contains(asset) {
-            self.recording
-                .complain(format!("{}/{} is to make {asset}, of which its node was told", call.node, call.seq));
+        if create.is_some() && self.seen.0.lock().contains(&key.asset) {
+            let (Call { node, seq, .. }, asset) = (call, &key.asset);
+            self.recording.complain(format!("{node}/{seq} is to make {asset}, of which its node was told"));
         }
-        self.saw(asset, self.inner.select(call, room, asset, players, create).await)
+        self.saw(&key.asset, self.inner.select(call, key, players, create).await)
     }
 
-    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<AssetState> {
-        self.saw(asset, self.inner.asset(room, asset).await)
+    async fn asset(&self, key: &AssetKey) -> Result<AssetState> {
+        self.saw(&key.asset, self.inner.asset(key).await)
     }
 
     async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {

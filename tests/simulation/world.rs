@@ -23,7 +23,7 @@ use parking_lot::Mutex;
 use tokio::{select, sync::Notify, time::sleep};
 
 use crate::{
-    conformance::{ground, layer::Layered},
+    conformance::ground,
     linearizability::{
         flawed::{Flaw, Flawed},
         wire::Wire,
@@ -46,7 +46,7 @@ pub struct World {
     pub plan: Plan,
     pub room: RoomName,
     pub trace: Arc<Trace>,
-    pub recording: Arc<Layered<RecordingStore>>,
+    pub recording: Arc<RecordingStore>,
     pub tally: Tally,
     planted: Option<Planted>,
     store: Arc<dyn Store>,

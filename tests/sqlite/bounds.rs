@@ -62,8 +62,8 @@ async fn a_locked_file_is_unavailable_to_all_who_wait() {
     ground.create(node.next(), &sword, 5).await;
     let neighbour = Neighbour::of(&db_file);
     neighbour.lock();
-    let (ann, begun) = (players(["ann"]), Instant::now());
-    let asks = (0..20).map(|_| store.select(node.next(), &ground.room, &sword, &ann, None));
+    let (key, ann, begun) = (ground.key(&sword), players(["ann"]), Instant::now());
+    let asks = (0..20).map(|_| store.select(node.next(), &key, &ann, None));
     for answer in join_all(asks).await {
         assert_eq!(refusal(answer), StoreErrorKind::Unavailable);
     }

@@ -23,7 +23,7 @@ async fn ask_until_it_ends(ground: Ground, asset: AssetName, caller: usize) -> V
         let who = player(&format!("p-{caller}-{turn}"));
         match ground
             .store
-            .select(node.next(), &ground.room, &asset, std::slice::from_ref(&who), Some(1_000_000))
+            .select(node.next(), &ground.key(&asset), std::slice::from_ref(&who), Some(1_000_000))
             .await
         {
             Ok(selected) => match selected.verdicts[..] {
@@ -73,7 +73,7 @@ async fn a_closed_store_refuses_everything_at_once() {
     let (ground, node, sword) = (Ground::new(Arc::clone(&store)), Node::new(), asset("sword"));
     ground.create(node.next(), &sword, 1).await;
     store.close().await.unwrap();
-    let select = store.select(node.next(), &ground.room, &sword, &players(["ann"]), None).await;
+    let select = store.select(node.next(), &ground.key(&sword), &players(["ann"]), None).await;
     assert_eq!(refusal(select), StoreErrorKind::Unavailable);
     assert_eq!(refusal(store.snapshot(&ground.room).await), StoreErrorKind::Unavailable);
     assert_eq!(refusal(store.ping().await), StoreErrorKind::Unavailable);

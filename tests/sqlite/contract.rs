@@ -5,7 +5,6 @@ use asset_arbiter::store::{Call, Store, StoreErrorKind, faulty::Faults};
 use crate::{
     conformance::{
         ground::{Ground, Node, asset, players, refusal},
-        layer::Layered,
         likeness::answers_as_the_rules_do,
         promise::Met,
         promise_under_faults, seeds, suite, suite_under_faults,
@@ -31,14 +30,14 @@ async fn sqlite_answers_as_the_rules_do() {
 #[tokio::test(start_paused = true)]
 async fn sqlite_keeps_the_contract_under_faults() {
     let db_file = TempDb::quick();
-    let store: Arc<dyn Store> = Arc::new(Layered(InStep(db_file.open())));
+    let store: Arc<dyn Store> = Arc::new(InStep(db_file.open()));
     suite_under_faults(|| Arc::clone(&store), Faults::rough(), seeds(20)).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn sqlite_keeps_the_promise_under_faults() {
     let db_file = TempDb::quick();
-    let store: Arc<dyn Store> = Arc::new(Layered(InStep(db_file.open())));
+    let store: Arc<dyn Store> = Arc::new(InStep(db_file.open()));
     let met = promise_under_faults(|| Arc::clone(&store), Faults::rough(), seeds(100)).await;
     expect_enough(met);
 }
@@ -118,9 +117,9 @@ async fn what_changes_nothing_writes_nothing() {
     for _ in 0..20 {
         ground.select(node.next(), &sword, &players(["ann", "bob"])).await;
         assert!(!ground.create(node.next(), &sword, 1).await.created);
-        let release = store.release(node.next(), &ground.room, &sword, &players(["bob"])[0]).await;
+        let release = store.release(node.next(), &ground.key(&sword), &players(["bob"])[0]).await;
         assert_eq!(refusal(release), StoreErrorKind::NotHeld);
-        let restock = store.restock(node.next(), &ground.room, &sword, 1, Some(7)).await;
+        let restock = store.restock(node.next(), &ground.key(&sword), 1, Some(7)).await;
         assert_eq!(refusal(restock), StoreErrorKind::Conflict);
         store.touch(&ground.room, node.next().at).await.unwrap();
     }

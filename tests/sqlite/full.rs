@@ -42,7 +42,7 @@ async fn fills_its_disk() {
     let mut told = 0;
     let failed = loop {
         let (call, who) = (node.next(), [player(&format!("p-{told}"))]);
-        match ground.store.select(call, &ground.room, &sword, &who, None).await {
+        match ground.store.select(call, &ground.key(&sword), &who, None).await {
             Ok(selected) => assert_eq!(selected.verdicts, [granted(told + 1)]),
             Err(error) => break (call, who, error),
         }
@@ -56,7 +56,7 @@ async fn fills_its_disk() {
     assert!(ground.store.ping().await.unwrap_err().message().contains(&reason), "a ping writes");
     assert!(told > 10);
     for _ in 0..3 {
-        let again = ground.store.select(call, &ground.room, &sword, &who, None).await;
+        let again = ground.store.select(call, &ground.key(&sword), &who, None).await;
         assert_eq!(refusal(again), StoreErrorKind::OutcomeUnknown, "as long as it is full");
         assert_eq!(ground.state(&sword).await.held as u64, told, "what was told is there");
     }

@@ -40,9 +40,9 @@ impl Players {
     /// Asks for good players everywhere, and at one asset for a bad one after a good one.
     async fn select(&self, meanwhile: impl FnOnce()) -> Vec<Result<Applied<Selected>>> {
         let (good, bad) = (team("good", 2), bad());
-        let (store, room) = (&self.ground.store, &self.ground.room);
-        let asks = self.asks.iter().enumerate().map(|(index, (call, asset))| {
-            store.select(*call, room, asset, if index == BAD { &bad } else { &good }, None)
+        let keys: Vec<_> = self.asks.iter().map(|(_, asset)| self.ground.key(asset)).collect();
+        let asks = self.asks.iter().zip(&keys).enumerate().map(|(index, ((call, _), key))| {
+            self.ground.store.select(*call, key, if index == BAD { &bad } else { &good }, None)
         });
         let mut asks = pin!(join_all(asks));
         assert!(poll!(&mut asks).is_pending(), "all of them wait");
@@ -163,10 +163,10 @@ async fn a_refusal_that_rests_on_a_failed_commit_is_not_answered() {
          BEGIN INSERT INTO debts VALUES (1); END"
     ));
     neighbour.lock();
-    let (ann, call) = (players(["ann"]), other.next());
+    let (key, ann, call) = (ground.key(&sword), players(["ann"]), other.next());
     let mut both = pin!(futures::future::join(
-        store.remove_asset(node.next(), &ground.room, &sword),
-        store.select(call, &ground.room, &sword, &ann, None),
+        store.remove_asset(node.next(), &key),
+        store.select(call, &key, &ann, None),
     ));
     assert!(poll!(&mut both).is_pending());
     neighbour.unlock();

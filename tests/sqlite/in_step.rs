@@ -6,11 +6,12 @@ use std::{
     thread::{self, Thread},
 };
 
-use asset_arbiter::store::{Result, Store};
+use asset_arbiter::store::{
+    Result, Store,
+    layer::{Forwarded, Layer},
+};
 use async_trait::async_trait;
 use tokio::task::coop::unconstrained;
-
-use crate::conformance::layer::{Forwarded, Layer};
 
 /// A store whose calls each end before anything else of the runtime goes on. Its threads then cannot change the
 /// order of things, so a seed replays exactly; but no two changes ever share a commit.
@@ -18,12 +19,12 @@ pub(crate) struct InStep(pub(crate) Arc<dyn Store>);
 
 #[async_trait]
 impl Layer for InStep {
-    fn inner(&self) -> &dyn Store {
-        &*self.0
+    fn inner(&self) -> &Arc<dyn Store> {
+        &self.0
     }
 
-    async fn run<T: Send>(&self, run: Forwarded<'_, T>) -> Result<T> {
-        finish(run())
+    async fn run<T: Send + 'static>(&self, call: Forwarded<T>) -> Result<T> {
+        finish(call.make())
     }
 }
 

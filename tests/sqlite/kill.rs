@@ -7,7 +7,7 @@ use std::{
 
 use asset_arbiter::{
     model::{AssetName, PlayerName, RoomName},
-    store::{Store, Verdict},
+    store::{AssetKey, Store, Verdict},
 };
 
 use crate::{
@@ -103,15 +103,15 @@ async fn races_until_killed() {
 }
 
 async fn race(store: Arc<dyn Store>, run: u32, racer: usize) {
-    let (node, room) = (Node::new(), arena());
+    let node = Node::new();
     for lap in 0.. {
-        let name = asset(&format!("asset-{run:08x}-{lap}"));
+        let key = AssetKey { room: arena(), asset: asset(&format!("asset-{run:08x}-{lap}")) };
         let contenders = team(&format!("p{racer}"), 3);
-        let selected = store.select(node.next(), &room, &name, &contenders, Some(UNITS)).await.unwrap();
+        let selected = store.select(node.next(), &key, &contenders, Some(UNITS)).await.unwrap();
         for (player, verdict) in contenders.iter().zip(selected.into_inner().verdicts) {
             if let Verdict::Granted { revision } = verdict {
                 // One write per line, so that lines of racers do not mix.
-                let line = format!("told {name} {revision} {player} .\n");
+                let line = format!("told {} {revision} {player} .\n", key.asset);
                 std::io::stdout().write_all(line.as_bytes()).unwrap();
             }
         }

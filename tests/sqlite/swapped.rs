@@ -40,8 +40,9 @@ impl Game {
 
     /// No call is answered, and the status says why within two seconds.
     async fn expect_refusals(&self, reason: &str) {
-        let (store, room, bob) = (&self.ground.store, &self.ground.room, players(["bob"]));
-        let select = store.select(self.node.next(), room, &asset("sword"), &bob, None).await;
+        let (store, bob) = (&self.ground.store, players(["bob"]));
+        let [sword, bow] = ["sword", "bow"].map(|name| self.ground.key(&asset(name)));
+        let select = store.select(self.node.next(), &sword, &bob, None).await;
         let refused = select.unwrap_err();
         assert_eq!(refused.kind(), StoreErrorKind::Unavailable);
         assert_eq!(
@@ -49,9 +50,9 @@ impl Game {
             StoreErrorCause::Misconfigured,
             "somebody must do something about the file"
         );
-        let created = store.select(self.node.next(), room, &asset("bow"), &bob, Some(1)).await;
+        let created = store.select(self.node.next(), &bow, &bob, Some(1)).await;
         assert_eq!(refusal(created), StoreErrorKind::Unavailable);
-        assert_eq!(refusal(store.asset(room, &asset("sword")).await), StoreErrorKind::Unavailable);
+        assert_eq!(refusal(store.asset(&sword).await), StoreErrorKind::Unavailable);
         assert_eq!(refusal(store.ping().await), StoreErrorKind::Unavailable);
         assert_reason(&status(store).await, reason);
     }
@@ -243,12 +244,12 @@ async fn no_grant_is_answered_that_is_gone_after_a_start() {
     for _ in 0..20 {
         let game = Game::new().await;
         game.ground.create(game.node.next(), &asset("bow"), 1_000_000).await;
-        let (store, room) = (Arc::clone(&game.ground.store), game.ground.room.clone());
+        let (store, bow) = (Arc::clone(&game.ground.store), game.ground.key(&asset("bow")));
         let asks = tokio::spawn(async move {
             let node = Node::new();
             for turn in 1_u64.. {
                 let who = players([&*format!("p-{turn}")]);
-                match store.select(node.next(), &room, &asset("bow"), &who, None).await {
+                match store.select(node.next(), &bow, &who, None).await {
                     Ok(selected) => assert_eq!(selected.verdicts, [granted(turn)]),
                     Err(error) => {
                         assert!(error.kind().temporary());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use asset_arbiter::{
     model::{PlayerName, RoomName, ServerMessage},
-    store::{self, Call, NodeId, Options},
+    store::{self, AssetKey, Call, NodeId, Options},
 };
 use futures::future::join_all;
 use tokio::{
@@ -26,8 +26,8 @@ async fn fill(url: &str) {
     let players: Vec<PlayerName> = (0..HOLDERS).map(|n| format!("{n:0>60}").parse().unwrap()).collect();
     let select = async |n: usize| {
         let call = Call { node: NodeId(1), seq: 1 + n as u64, at: 1 };
-        let asset = format!("{n:0>60}").parse().unwrap();
-        store.select(call, &room, &asset, &players, Some(HOLDERS as u32)).await.unwrap();
+        let key = AssetKey { room: room.clone(), asset: format!("{n:0>60}").parse().unwrap() };
+        store.select(call, &key, &players, Some(HOLDERS as u32)).await.unwrap();
     };
     join_all((0..ASSETS).map(select)).await;
     assert_eq!(store.revisions(&room).await.unwrap().len(), ASSETS);

@@ -1,13 +1,10 @@
-//! Parses a NATS URL. Error messages never show what precedes an `@`.
-
-use std::fmt;
-
 use crate::{
     link::url::{Address, Parts, credentials, decoded, no_option, options},
     model::RoomName,
 };
 
-/// The parts of `nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT][,HOST...][?prefix=PREFIX]`.
+/// The parts of `nats://[USER:PASSWORD@|TOKEN@]HOST[:PORT][,HOST...][?prefix=PREFIX]`. Has no `Debug`, so that no log
+/// can show the credentials.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct NatsUrl {
     /// Whether the connection is encrypted even if the server does not require it.
@@ -35,10 +32,6 @@ const LONGEST_PREFIX: usize = 64;
 type Result<T> = std::result::Result<T, String>;
 
 impl NatsUrl {
-    /// Parses a URL.
-    ///
-    /// # Errors
-    /// One line with the mistake and its correction.
     pub(super) fn parse(url: &str) -> Result<Self> {
         let Parts { scheme, login, hosts, path, query } = Parts::of(url, "nats://HOST[:PORT]")?;
         if !path.is_empty() {
@@ -79,17 +72,6 @@ impl Login {
     }
 }
 
-/// Leaves out the credentials.
-impl fmt::Debug for NatsUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NatsUrl")
-            .field("tls", &self.tls)
-            .field("servers", &self.servers)
-            .field("prefix", &self.prefix)
-            .finish_non_exhaustive()
-    }
-}
-
 /// Checks a prefix: parts of a subject, separated by dots. Stars and `>` are refused, because they are
 /// wildcards.
 fn checked_prefix(prefix: String) -> Result<String> {
@@ -106,7 +88,7 @@ fn checked_prefix(prefix: String) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::url::testing::{hides_login, refuses};
+    use crate::link::url::testing::refuses;
 
     fn parsed(url: &str) -> NatsUrl {
         NatsUrl::parse(url).unwrap_or_else(|why| panic!("{url}: {why}"))
@@ -138,9 +120,7 @@ mod tests {
     fn what_is_wrong_is_said_without_the_password() {
         let refused = [
             ("nats:localhost", "write nats://"),
-            ("nats://", "host is missing"),
             ("nats://me:hunter2@", "host is missing"),
-            ("nats://me:hunter2@host:0", "from 1 to 65535"),
             ("nats://me:hunter2/a@host", "/ as %2F"),
             ("nats://me:hunter2@host/x", "nothing comes after the host"),
             ("nats://me:hunter2%@host", "two hexadecimal digits"),
@@ -149,6 +129,5 @@ mod tests {
             ("nats://a?prefix=*", "a prefix is"),
         ];
         refuses(NatsUrl::parse, &refused);
-        hides_login(parsed("nats://someone:hunter2@host"));
     }
 }

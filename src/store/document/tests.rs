@@ -82,7 +82,7 @@ async fn of_many_who_come_in_between_each_other_nobody_is_lost() {
         tokio::spawn(async move {
             let call = Node::new().next();
             loop {
-                match ground.store.select(call, &ground.room, &sword, &players, None).await {
+                match ground.store.select(call, &ground.key(&sword), &players, None).await {
                     Ok(selected) => return selected.into_inner().verdicts,
                     Err(error) => assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}"),
                 }
@@ -102,15 +102,14 @@ async fn of_many_who_come_in_between_each_other_nobody_is_lost() {
 async fn who_gets_nothing_costs_a_read_and_no_write() {
     let backend = Arc::new(InMemory::<{ usize::MAX }>::new());
     let ground = Ground::new(Arc::new(Optimistic::new(Arc::clone(&backend))));
-    let (sword, node, [ann, bob]) = (asset("sword"), Node::new(), players(["ann", "bob"]));
-    ground.create(node.next(), &sword, 1).await;
+    let ((sword, node), [ann, bob]) = (ground.sword(1).await, players(["ann", "bob"]));
     ground.select(node.next(), &sword, from_ref(&ann)).await;
     let counts = || (backend.reads.load(Relaxed), backend.writes.load(Relaxed));
     let (reads, writes) = counts();
     let selected = ground.select(node.next(), &sword, &[ann, bob.clone()]).await;
     assert_eq!(selected.verdicts, [already(1), Verdict::SoldOut]);
     assert_eq!(counts(), (reads + 1, writes));
-    let refused = ground.store.release(node.next(), &ground.room, &sword, &bob).await;
+    let refused = ground.store.release(node.next(), &ground.key(&sword), &bob).await;
     assert_eq!((refusal(refused), counts()), (StoreErrorKind::NotHeld, (reads + 2, writes)));
 }
 
@@ -118,8 +117,7 @@ async fn who_gets_nothing_costs_a_read_and_no_write() {
 async fn a_select_of_more_than_one_write_takes_is_one_select_to_its_caller() {
     let backend = Arc::new(InMemory::<2>::new());
     let ground = Ground::new(Arc::new(Optimistic::new(Arc::clone(&backend))));
-    let (sword, node, contenders) = (asset("sword"), Node::new(), team("p", 7));
-    ground.create(node.next(), &sword, 5).await;
+    let ((sword, node), contenders) = (ground.sword(5).await, team("p", 7));
     let call = node.next();
     let selected = ground.select(call, &sword, &contenders).await;
     let firsts = (1..=5).map(granted).chain([Verdict::SoldOut; 2]).collect::<Vec<_>>();
@@ -135,8 +133,7 @@ async fn a_select_of_more_than_one_write_takes_is_one_select_to_its_caller() {
 async fn a_write_that_was_made_after_all_is_found_by_its_own_call() {
     let backend = Arc::new(InMemory::<2>::new());
     let ground = Ground::new(Arc::new(Optimistic::new(Arc::clone(&backend))));
-    let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
-    ground.create(node.next(), &sword, 2).await;
+    let ((sword, node), [ann]) = (ground.sword(2).await, players(["ann"]));
     *backend.trick.lock() = Some(|_| {});
     let selected = ground.select(node.next(), &sword, from_ref(&ann)).await;
     assert_eq!((&*selected.verdicts, selected.is_repeat()), (&[already(1)][..], true));
@@ -151,7 +148,8 @@ async fn a_write_that_was_made_after_all_is_found_by_its_own_call() {
         document.changes = format!("{} 63:1", document.changes).parse().unwrap();
     });
     let (call, bob) = (node.next(), [player("bob")]);
-    let select = || ground.store.select(call, &ground.room, &sword, &bob, None);
+    let key = ground.key(&sword);
+    let select = || ground.store.select(call, &key, &bob, None);
     assert_eq!(refusal(select().await), StoreErrorKind::OutcomeUnknown);
     assert_eq!(refusal(select().await), StoreErrorKind::UnknownAsset);
 }
@@ -160,15 +158,15 @@ async fn a_write_that_was_made_after_all_is_found_by_its_own_call() {
 async fn more_units_than_the_store_can_hold_are_refused_with_the_number() {
     let ground = Ground::new(whole());
     let (sword, node) = (asset("sword"), Node::new());
-    let Ground { store, room } = &ground;
+    let (store, key) = (&ground.store, ground.key(&sword));
     let said = |error: crate::store::StoreError| {
         assert_eq!(error.kind(), StoreErrorKind::LimitReached);
         error.to_string()
     };
-    let too_many = store.create(node.next(), room, &sword, MOST + 1).await.unwrap_err();
+    let too_many = store.create(node.next(), &key, MOST + 1).await.unwrap_err();
     assert_eq!(said(too_many), "documents: asset sword cannot have more than 1000 units in this store");
     ground.create(node.next(), &sword, MOST).await;
-    let one_more = store.restock(node.next(), room, &sword, 1, None).await.unwrap_err();
+    let one_more = store.restock(node.next(), &key, 1, None).await.unwrap_err();
     assert!(said(one_more).contains("1000 units"));
 }
 
@@ -176,8 +174,7 @@ async fn more_units_than_the_store_can_hold_are_refused_with_the_number() {
 async fn what_is_not_ours_is_named() {
     let backend = Arc::new(InMemory::<2>::new());
     let ground = Ground::new(Arc::new(Optimistic::new(Arc::clone(&backend))));
-    let (sword, node, contenders) = (asset("sword"), Node::new(), players(["ann", "bob"]));
-    ground.create(node.next(), &sword, 3).await;
+    let ((sword, node), contenders) = (ground.sword(3).await, players(["ann", "bob"]));
     ground.select(node.next(), &sword, &contenders).await;
     let set = |change: &dyn Fn(&mut Document)| {
         let mut rooms = backend.rooms.lock();
@@ -199,8 +196,8 @@ async fn what_is_not_ours_is_named() {
     for (change, part) in changes {
         let before = set(&change);
         for error in [
-            ground.store.select(node.next(), &ground.room, &sword, &contenders, None).await.unwrap_err(),
-            ground.store.asset(&ground.room, &sword).await.unwrap_err(),
+            ground.store.select(node.next(), &ground.key(&sword), &contenders, None).await.unwrap_err(),
+            ground.store.asset(&ground.key(&sword)).await.unwrap_err(),
             ground.store.snapshot(&ground.room).await.unwrap_err(),
         ] {
             assert_eq!(error.kind(), StoreErrorKind::Unavailable);
@@ -221,64 +218,6 @@ fn grant(name: &str, revision: u64) -> Grant {
 fn counter(units: Units, held: Units, revision: u64) -> Counter {
     let (remaining, created_units) = (units - held, units);
     Counter { units, remaining, held, revision, origin: u64::MAX, creation: 0, created_units, removed: false }
-}
-
-fn change(before: Option<&Document>, after: Counter) -> Change {
-    Change {
-        before: before.map(|before| before.counter.clone()),
-        after,
-        granted: Vec::new(),
-        struck: None,
-        first: Vec::new(),
-        changes: "7:1".parse().unwrap(),
-        at: 0,
-    }
-}
-
-fn names(document: &Document) -> Vec<(&str, u64)> {
-    document.holders.iter().map(|holder| (holder.player.as_str(), holder.revision)).collect()
-}
-
-#[test]
-fn each_change_makes_of_a_document_what_it_says() {
-    let made = Document::after(None, change(None, counter(3, 0, 0)));
-    assert_eq!((names(&made), made.counter.clone()), (vec![], counter(3, 0, 0)));
-
-    let granted = vec![grant("ann", 1), grant("bob", 2)];
-    let two = Document::after(Some(made.clone()), Change { granted, ..change(Some(&made), counter(3, 2, 2)) });
-    assert_eq!(names(&two), [("ann", 1), ("bob", 2)]);
-    assert_eq!(two.clone().sound(usize::MAX), Ok(two.clone()));
-
-    let struck = Some(Grant { granted_at: 0, ..grant("ann", 1) });
-    let one = Document::after(Some(two.clone()), Change { struck, ..change(Some(&two), counter(3, 1, 3)) });
-    assert_eq!(names(&one), [("bob", 2)]);
-
-    let restocked = Document::after(Some(one.clone()), change(Some(&one), counter(5, 1, 4)));
-    assert_eq!((names(&restocked), restocked.counter.units), (vec![("bob", 2)], 5));
-
-    let tombstone = Counter { removed: true, remaining: 0, held: 0, ..counter(5, 1, 5) };
-    let removed = Document::after(Some(one.clone()), change(Some(&one), tombstone));
-    assert_eq!((names(&removed), removed.clone().sound(usize::MAX)), (vec![], Ok(removed.clone())));
-
-    let again = Counter { creation: 6, ..counter(1, 0, 6) };
-    let revived = Document::after(Some(one.clone()), change(Some(&one), again));
-    assert_eq!(names(&revived), [], "another life");
-    let other = Counter { origin: 1, ..counter(1, 0, 0) };
-    assert_eq!(names(&Document::after(Some(one.clone()), change(Some(&one), other))), [], "another asset");
-}
-
-#[test]
-fn a_document_is_read_by_who_asks() {
-    let holders = (1..=50).map(|i| grant(&format!("p-{i}"), 2 * i).into()).collect();
-    let document = Document { counter: counter(50, 50, 100), holders, changes: LastCalls::default() };
-    let record = document.record(&players(["p-40", "nobody", "p-1"]));
-    assert_eq!(record.first.len(), FIRST);
-    assert_eq!(record.holding, [(player("p-1"), 2), (player("p-40"), 80)].into());
-    assert_eq!((document.held_by(&player("p-3")), document.held_by(&player("p-51"))), (Some(6), None));
-    let page =
-        |after, limit| document.page(after, limit).iter().map(|grant| grant.revision).collect::<Vec<_>>();
-    assert_eq!((page(None, 2), page(Some(3), 2), page(Some(4), 1)), (vec![2, 4], vec![4, 6], vec![6]));
-    assert_eq!((page(Some(100), 9), page(Some(99), 9)), (vec![], vec![100]));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     capacity::{Capacity, Metered},
-    error::{DynamoError, Kind},
+    error::{DynamoError, Kind, Tried},
     sdk::connect,
     table,
     url::DynamoUrl,
@@ -57,14 +57,10 @@ impl Client {
 
     /// Sends a request, and retries it if the answer is lost or the service is busy. A write must be
     /// idempotent.
-    pub(super) async fn run<T, F>(
-        &self,
-        deadline: Deadline,
-        request: impl Fn(SdkClient) -> F,
-    ) -> Result<T, DynamoError>
+    pub(super) async fn run<T, F>(&self, deadline: Deadline, request: impl Fn(SdkClient) -> F) -> Tried<T>
     where
         T: Metered,
-        F: Future<Output = Result<T, DynamoError>>,
+        F: Future<Output = Tried<T>>,
     {
         let sdk = self.sdk(deadline).await?;
         let permit = timeout_at(deadline.0, self.permits.acquire()).await;
@@ -74,7 +70,9 @@ impl Client {
         };
         let (mut doubtful, mut tried) = (false, 0);
         loop {
-            let error = match attempt(deadline, request(sdk.clone())).await {
+            let until = deadline.0.min(Instant::now() + ANSWER_WITHIN);
+            let late = |_| Err(DynamoError::new(Kind::Lost, "the service did not answer in time"));
+            let error = match timeout_at(until, request(sdk.clone())).await.unwrap_or_else(late) {
                 Ok(answer) => {
                     self.capacity.count(&answer);
                     return Ok(answer);
@@ -95,7 +93,7 @@ impl Client {
         }
     }
 
-    async fn sdk(&self, deadline: Deadline) -> Result<SdkClient, DynamoError> {
+    async fn sdk(&self, deadline: Deadline) -> Tried<SdkClient> {
         let mut state = self.state.clone();
         let known = timeout_at(deadline.0, state.wait_for(|state| !matches!(state, State::Searching))).await;
         match known.as_ref().map(|state| state.as_deref()) {
@@ -120,16 +118,6 @@ impl Deadline {
 pub(super) fn pause(tried: u32) -> Duration {
     let most = FIRST_PAUSE.saturating_mul(1 << tried.min(8)).min(LONGEST_PAUSE);
     most.mul_f64(fastrand::f64())
-}
-
-async fn attempt<T>(
-    deadline: Deadline,
-    request: impl Future<Output = Result<T, DynamoError>>,
-) -> Result<T, DynamoError> {
-    let until = deadline.0.min(Instant::now() + ANSWER_WITHIN);
-    timeout_at(until, request)
-        .await
-        .unwrap_or_else(|_| Err(DynamoError::new(Kind::Lost, "the service did not answer in time")))
 }
 
 /// Returns when the table is found and has the right schema.

@@ -1,9 +1,6 @@
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::{
-    error::BuildError,
-    types::{AttributeValue, Delete, ReturnConsumedCapacity, TransactWriteItem},
-};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, ReturnConsumedCapacity, TransactWriteItem};
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::time::sleep;
 
@@ -17,7 +14,7 @@ use super::{
 };
 use crate::{
     model::{AssetName, RoomName},
-    store::{Result, StoreErrorKind, optimistic::AssetKey},
+    store::{AssetKey, Result, StoreErrorKind},
 };
 
 impl DynamoStore {
@@ -31,7 +28,7 @@ impl DynamoStore {
             let spilled = found.iter().any(|(_, row)| row.spilled);
             let ends = found
                 .into_iter()
-                .map(|(asset, row)| async move { self.end(AssetKey { room, asset: &asset }, &row).await });
+                .map(|(asset, row)| async move { self.end(&AssetKey::new(room, &asset), &row).await });
             let ended: Vec<_> = stream::iter(ends).buffer_unordered(SIDE_BY_SIDE).try_collect().await?;
             if spilled {
                 self.sweeper.wake();
@@ -46,11 +43,10 @@ impl DynamoStore {
 
     /// Deletes an asset and, in the same transaction, records that its holders' items are to be deleted.
     /// Returns `false` if the asset has changed, or has such items now.
-    async fn end(&self, asset_key: AssetKey<'_>, row: &Row) -> Result<bool> {
+    async fn end(&self, asset_key: &AssetKey, row: &Row) -> Result<bool> {
         let condition = Condition::to_end(row);
         let ended = if row.spilled {
-            let actions = self.end_and_note(asset_key, row, condition);
-            self.transact(actions.map_err(|odd| DynamoError::new(Kind::Refused, odd.to_string()))?).await
+            self.transact(self.end_and_note(asset_key, row, condition)?).await
         } else {
             self.delete(asset_key, condition).await
         };
@@ -61,7 +57,7 @@ impl DynamoStore {
         }
     }
 
-    async fn delete(&self, asset_key: AssetKey<'_>, condition: Condition) -> Tried<()> {
+    async fn delete(&self, asset_key: &AssetKey, condition: Condition) -> Tried<()> {
         let answer = self.client.run(Deadline::new(), |sdk| {
             let request = sdk
                 .delete_item()
@@ -77,10 +73,10 @@ impl DynamoStore {
 
     fn end_and_note(
         &self,
-        asset_key: AssetKey<'_>,
+        asset_key: &AssetKey,
         row: &Row,
         condition: Condition,
-    ) -> std::result::Result<Vec<TransactWriteItem>, BuildError> {
+    ) -> Tried<Vec<TransactWriteItem>> {
         let asset = Delete::builder()
             .table_name(&self.url.table)
             .set_key(Some(asset_key.primary_key()))

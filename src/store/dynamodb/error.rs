@@ -2,7 +2,7 @@ use std::error::Error;
 
 use aws_sdk_dynamodb::{
     config::http::HttpResponse,
-    error::{ProvideErrorMetadata, SdkError},
+    error::{BuildError, ProvideErrorMetadata, SdkError},
     operation::transact_write_items::TransactWriteItemsError,
     types::CancellationReason,
 };
@@ -170,6 +170,12 @@ impl<E: ProvideErrorMetadata + Error + 'static> From<SdkError<E, HttpResponse>> 
         };
         tracing::trace!(?error, ?error, "a request to DynamoDB failed");
         error
+    }
+}
+
+impl From<BuildError> for DynamoError {
+    fn from(odd: BuildError) -> Self {
+        Self::new(Kind::Refused, odd.to_string())
     }
 }
 

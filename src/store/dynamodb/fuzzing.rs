@@ -1,12 +1,10 @@
-//! See [`crate::fuzzing`].
-
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Deserialize;
 
 use super::item::{Fields, Item, Row};
-use crate::store::optimistic::AssetKey;
+use crate::store::AssetKey;
 
 /// An attribute in DynamoDB's JSON.
 #[derive(Deserialize)]
@@ -36,8 +34,8 @@ pub fn dynamodb_item(bytes: &[u8]) -> bool {
     let item: Item = json.into_iter().map(|(name, attribute)| (name, attribute.into())).collect();
     let is_holder = Fields(&item).grant().is_ok();
     let Ok(row) = Row::parse(&item) else { return is_holder };
-    let (room, asset) = ("lobby".parse().expect("a name"), "sword".parse().expect("a name"));
-    let encoded = row.item(AssetKey { room: &room, asset: &asset });
+    let key = AssetKey { room: "lobby".parse().expect("a name"), asset: "sword".parse().expect("a name") };
+    let encoded = row.item(&key);
     assert_eq!(Row::parse(&encoded).expect("a row"), row);
     true
 }

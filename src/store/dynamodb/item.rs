@@ -7,10 +7,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use super::error;
 use crate::{
     model::{AssetName, Grant, PlayerName, RoomName},
-    store::{
-        Result, StoreErrorKind,
-        optimistic::{AssetKey, Counter, LastCalls},
-    },
+    store::{AssetKey, Result, StoreErrorKind, last_calls::LastCalls, optimistic::Counter},
 };
 
 /// The table's partition key: a room for its assets, an incarnation for its holders, or [`ENDED`].
@@ -60,15 +57,15 @@ pub(super) struct Row {
     pub(super) expires_at: Option<u64>,
 }
 
-impl AssetKey<'_> {
-    pub(super) fn primary_key(self) -> Item {
+impl AssetKey {
+    pub(super) fn primary_key(&self) -> Item {
         key(self.room.as_str(), self.asset.as_str())
     }
 
     /// The partition key of the holders of `counter`'s incarnation. A later incarnation of the same name has
     /// another key, so leftovers of this one never count.
-    pub(super) fn life(self, counter: &Counter) -> String {
-        life(self.room, self.asset, counter.origin, counter.creation)
+    pub(super) fn life(&self, counter: &Counter) -> String {
+        life(&self.room, &self.asset, counter.origin, counter.creation)
     }
 }
 
@@ -98,7 +95,7 @@ impl Row {
         })
     }
 
-    pub(super) fn item(&self, asset_key: AssetKey<'_>) -> Item {
+    pub(super) fn item(&self, asset_key: &AssetKey) -> Item {
         let Counter { units, remaining, held, revision, origin, creation, created_units, removed } =
             self.counter;
         let mut item = asset_key.primary_key();
@@ -238,8 +235,7 @@ mod tests {
 
     #[test]
     fn an_item_says_what_the_row_is() {
-        let (room, asset) = ("lobby".parse().unwrap(), "sword".parse().unwrap());
-        let asset_key = AssetKey { room: &room, asset: &asset };
+        let asset_key = AssetKey { room: "lobby".parse().unwrap(), asset: "sword".parse().unwrap() };
         let full = row();
         let counter = Counter { removed: false, ..full.counter.clone() };
         let bare = Row {
@@ -251,15 +247,14 @@ mod tests {
             expires_at: None,
         };
         for row in [full, bare] {
-            assert_eq!(Row::parse(&row.item(asset_key)).unwrap(), row);
+            assert_eq!(Row::parse(&row.item(&asset_key)).unwrap(), row);
         }
         assert_eq!(asset_key.life(&row().counter), "lobby/sword/ffffffffffffffff.3");
     }
 
     #[test]
     fn what_others_wrote_is_named() {
-        let (room, asset) = ("lobby".parse().unwrap(), "sword".parse().unwrap());
-        let good = row().item(AssetKey { room: &room, asset: &asset });
+        let good = row().item(&AssetKey { room: "lobby".parse().unwrap(), asset: "sword".parse().unwrap() });
         for (name, value) in [
             (UNITS, s("4")),
             (UNITS, n(-1)),

@@ -1,23 +1,30 @@
-use std::collections::HashMap;
+use std::{collections::HashMap, slice::from_ref};
 
+use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
-use futures::future::{try_join, try_join_all};
+use futures::{
+    StreamExt, TryStreamExt,
+    future::{try_join, try_join_all},
+    stream,
+};
 use tokio::time::sleep;
 
 use super::{
-    DynamoStore, Seen, TRIES,
-    client::{Deadline, pause},
+    DynamoStore, SIDE_BY_SIDE, Seen, TRIES,
+    client::{Client, Deadline, pause},
     error,
     error::{DynamoError, Kind, Tried},
-    item::{BY_GRANT, Fields, GRANTED, Item, ORIGIN, PK, REVISION, Row, SK, key, n, s},
+    item::{
+        BY_GRANT, EXPIRES_AT, Fields, GRANTED, HELD, Item, ORIGIN, PK, REMAINING, REMOVED, REVISION, Row, SK,
+        key, n, s,
+    },
     now,
 };
 use crate::{
-    model::{AssetName, Grant, PlayerName},
+    model::{AssetName, AssetState, Grant, PlayerName, RevisionRow, RoomName, limits::HOLDERS_SHOWN},
     store::{
-        Result, StoreError, StoreErrorKind,
-        optimistic::AssetKey,
-        optimistic::{FIRST, Record},
+        AssetKey, Result, StoreError, StoreErrorKind,
+        optimistic::{Change, FIRST, Record, RecordStore, shown},
     },
 };
 
@@ -34,13 +41,11 @@ pub(super) struct Asked<'a> {
     pub(super) limit: usize,
 }
 
-impl DynamoStore {
-    /// Reads an asset, and which of the players hold it, as one snapshot.
-    pub(super) async fn record(
-        &self,
-        asset_key: AssetKey<'_>,
-        players: &[PlayerName],
-    ) -> Result<(Option<Record>, Seen)> {
+#[async_trait]
+impl RecordStore for DynamoStore {
+    type Seen = Seen;
+
+    async fn read(&self, asset_key: &AssetKey, players: &[PlayerName]) -> Result<(Option<Record>, Seen)> {
         let deadline = Deadline::new();
         for tried in 0..TRIES {
             let Some(row) = self.row(asset_key, deadline).await? else {
@@ -57,28 +62,66 @@ impl DynamoStore {
                 return Ok((Some(record), Seen { row: Some(row), next: Vec::new() }));
             }
             let others: Vec<_> = players.iter().filter(|player| !inside.contains_key(*player)).collect();
-            let outside = self.look_up(&life, &others, deadline);
+            let outside = others.chunks(KEYS).map(|players| self.look_up(&life, players, deadline));
             let next = self.later(&life, 0, FIRST.saturating_sub(row.inline.len()));
-            let (outside, next) = try_join(outside, next).await?;
+            let (outside, next) = try_join(try_join_all(outside), next).await?;
             if self.is_still(asset_key, &row, deadline).await? {
-                let record = recorded(&row, &next, inside.into_iter().chain(outside).collect());
+                let record =
+                    recorded(&row, &next, inside.into_iter().chain(outside.into_iter().flatten()).collect());
                 return Ok((Some(record), Seen { row: Some(row), next }));
             }
             sleep(pause(tried)).await;
         }
-        Err(restless(asset_key.asset))
+        Err(restless(&asset_key.asset))
     }
 
-    /// Reads at most `limit` holders whose grant is newer than `after`; `None` if there is no asset.
-    pub(super) async fn page(
-        &self,
-        asset_key: AssetKey<'_>,
-        after: Option<u64>,
-        limit: usize,
-    ) -> Result<Option<Vec<Grant>>> {
+    async fn write(&self, key: &AssetKey, seen: Seen, change: Change) -> Result<bool> {
+        self.change(key, seen, change).await
+    }
+
+    async fn asset(&self, key: &AssetKey) -> Result<Option<AssetState>> {
+        let (record, _) = self.read(key, &[]).await?;
+        Ok(record.map(|record| record.state(&key.asset)))
+    }
+
+    async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
+        let rows = self.rows(room).await?;
+        let states = rows.into_iter().map(|(asset, row)| async move {
+            if row.is_whole() || row.inline.len() >= HOLDERS_SHOWN {
+                return Ok(Some(shown(&row.counter, &asset, &row.inline)));
+            }
+            let (record, _) = self.read(&AssetKey::new(room, &asset), &[]).await?;
+            Ok::<_, StoreError>(record.map(|record| record.state(&asset)))
+        });
+        let states: Vec<_> = stream::iter(states).buffered(SIDE_BY_SIDE).try_collect().await?;
+        // Sorted already, because the service sorts names by their bytes, as we do.
+        Ok(states.into_iter().flatten().collect())
+    }
+
+    async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
+        let shown = [SK, ORIGIN, REVISION, REMAINING, HELD, REMOVED, EXPIRES_AT].join(", ");
+        let (items, now) = (self.room(room, Some(&shown)).await?, now());
+        let mut rows = Vec::with_capacity(items.len());
+        for item in &items {
+            let fields = Fields(item);
+            if fields.optional_number(EXPIRES_AT)?.is_none_or(|at: u64| at > now) {
+                rows.push(RevisionRow {
+                    asset: fields.parsed(SK)?,
+                    revision: fields.number(REVISION)?,
+                    remaining: fields.number(REMAINING)?,
+                    held: fields.number(HELD)?,
+                    removed: fields.is(REMOVED),
+                    origin: fields.number(ORIGIN)?,
+                });
+            }
+        }
+        Ok(rows)
+    }
+
+    async fn holders(&self, key: &AssetKey, after: Option<u64>, limit: usize) -> Result<Option<Vec<Grant>>> {
         for tried in 0..TRIES {
             let deadline = Deadline::new();
-            let row = self.row(asset_key, deadline).await?;
+            let row = self.row(key, deadline).await?;
             let Some(row) = row.filter(|row| !row.is_over(now()) && !row.counter.removed) else {
                 return Ok(None);
             };
@@ -87,25 +130,62 @@ impl DynamoStore {
             if row.is_whole() || page.len() == limit {
                 return Ok(Some(page));
             }
-            let life = asset_key.life(&row.counter);
+            let life = key.life(&row.counter);
             page.extend(self.later(&life, after.unwrap_or_default(), limit - page.len()).await?);
-            if self.is_still(asset_key, &row, deadline).await? {
+            if self.is_still(key, &row, deadline).await? {
                 return Ok(Some(page));
             }
             sleep(pause(tried)).await;
         }
-        Err(restless(asset_key.asset))
+        Err(restless(&key.asset))
     }
 
-    async fn row(&self, asset_key: AssetKey<'_>, deadline: Deadline) -> Result<Option<Row>> {
+    async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
+        let rows = self.rows(room).await?;
+        let held = rows.into_iter().map(|(asset, row)| async move {
+            let inside = row.inline.iter().find(|grant| grant.player == *player).map(|grant| grant.revision);
+            if inside.is_some() || row.is_whole() {
+                return Ok(inside.map(|revision| (asset, revision)));
+            }
+            let (record, _) = self.read(&AssetKey::new(room, &asset), from_ref(player)).await?;
+            let revision = record.and_then(|record| record.holding.get(player).copied());
+            Ok::<_, StoreError>(revision.map(|revision| (asset, revision)))
+        });
+        let held: Vec<_> = stream::iter(held).buffered(SIDE_BY_SIDE).try_collect().await?;
+        Ok(held.into_iter().flatten().collect())
+    }
+}
+
+impl DynamoStore {
+    /// Reads every asset of a room that has not expired.
+    async fn rows(&self, room: &RoomName) -> Result<Vec<(AssetName, Row)>> {
+        let (items, now) = (self.room(room, None).await?, now());
+        let mut rows = Vec::with_capacity(items.len());
+        for item in &items {
+            let row = Row::parse(item)?;
+            if !row.is_over(now) {
+                rows.push((Fields(item).parsed(SK)?, row));
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Reads the items of a room's assets, including expired ones.
+    pub(super) async fn room(&self, room: &RoomName, shown: Option<&str>) -> Result<Vec<Item>> {
+        let values = HashMap::from([(":pk".to_owned(), s(room.as_str()))]);
+        let asked = Asked { index: None, condition: format!("{PK} = :pk"), values, shown, limit: usize::MAX };
+        Ok(query(&self.client, &self.url.table, asked).await?)
+    }
+
+    async fn row(&self, asset_key: &AssetKey, deadline: Deadline) -> Result<Option<Row>> {
         let item = self.get(asset_key.primary_key(), None, deadline).await?;
         item.map(|item| Row::parse(&item)).transpose()
     }
 
     /// Whether the asset is unchanged since it was read.
-    async fn is_still(&self, asset_key: AssetKey<'_>, row: &Row, deadline: Deadline) -> Result<bool> {
+    async fn is_still(&self, asset_key: &AssetKey, row: &Row, deadline: Deadline) -> Result<bool> {
         let shown = format!("{REVISION}, {ORIGIN}");
-        let Some(item) = self.get(asset_key.primary_key(), Some(shown), deadline).await? else {
+        let Some(item) = self.get(asset_key.primary_key(), Some(&shown), deadline).await? else {
             return Ok(false);
         };
         let fields = Fields(&item);
@@ -113,18 +193,13 @@ impl DynamoStore {
         Ok(found == (row.counter.revision, row.counter.origin))
     }
 
-    pub(super) async fn get(
-        &self,
-        key: Item,
-        shown: Option<String>,
-        deadline: Deadline,
-    ) -> Tried<Option<Item>> {
+    pub(super) async fn get(&self, key: Item, shown: Option<&str>, deadline: Deadline) -> Tried<Option<Item>> {
         let answer = self.client.run(deadline, |sdk| {
             let request = sdk
                 .get_item()
                 .table_name(&self.url.table)
                 .set_key(Some(key.clone()))
-                .set_projection_expression(shown.clone())
+                .set_projection_expression(shown.map(str::to_owned))
                 .consistent_read(true)
                 .return_consumed_capacity(ReturnConsumedCapacity::Total);
             async { request.send().await.map_err(DynamoError::from) }
@@ -132,18 +207,8 @@ impl DynamoStore {
         Ok(answer.await?.item)
     }
 
-    /// Reads which of the players have an item in an incarnation, with the revisions of their grants.
+    /// Reads which of at most [`KEYS`] players have an item in an incarnation, with the revisions of their grants.
     async fn look_up(
-        &self,
-        life: &str,
-        players: &[&PlayerName],
-        deadline: Deadline,
-    ) -> Result<Vec<(PlayerName, u64)>> {
-        let parts = players.chunks(KEYS).map(|players| self.look_up_some(life, players, deadline));
-        Ok(try_join_all(parts).await?.concat())
-    }
-
-    async fn look_up_some(
         &self,
         life: &str,
         players: &[&PlayerName],
@@ -157,7 +222,7 @@ impl DynamoStore {
                 .consistent_read(true)
                 .projection_expression(format!("{SK}, {GRANTED}"))
                 .build()
-                .map_err(|odd| error(StoreErrorKind::Unavailable, odd.to_string()))?;
+                .map_err(DynamoError::from)?;
             let answer = self.client.run(deadline, |sdk| {
                 let request = sdk
                     .batch_get_item()
@@ -189,38 +254,38 @@ impl DynamoStore {
         let values = HashMap::from([(":pk".to_owned(), s(life)), (":after".to_owned(), n(after))]);
         let condition = format!("{PK} = :pk AND {GRANTED} > :after");
         let asked = Asked { index: Some(BY_GRANT), condition, values, shown: None, limit };
-        let items = self.query(asked).await?;
+        let items = query(&self.client, &self.url.table, asked).await?;
         items.iter().map(|item| Fields(item).grant()).collect()
     }
+}
 
-    /// Runs a query over all its pages.
-    pub(super) async fn query(&self, asked: Asked<'_>) -> Result<Vec<Item>> {
-        let (mut found, mut from) = (Vec::new(), None);
-        while found.len() < asked.limit {
-            let left = i32::try_from(asked.limit - found.len()).ok();
-            let answer = self.client.run(Deadline::new(), |sdk| {
-                let request = sdk
-                    .query()
-                    .table_name(&self.url.table)
-                    .set_index_name(asked.index.map(str::to_owned))
-                    .key_condition_expression(&asked.condition)
-                    .set_expression_attribute_values(Some(asked.values.clone()))
-                    .set_projection_expression(asked.shown.map(str::to_owned))
-                    .consistent_read(true)
-                    .set_exclusive_start_key(from.clone())
-                    .set_limit(left)
-                    .return_consumed_capacity(ReturnConsumedCapacity::Total);
-                async { request.send().await.map_err(DynamoError::from) }
-            });
-            let answer = answer.await?;
-            found.extend(answer.items.unwrap_or_default());
-            from = answer.last_evaluated_key.filter(|key| !key.is_empty());
-            if from.is_none() {
-                break;
-            }
+/// Runs a query over all its pages.
+pub(super) async fn query(client: &Client, table: &str, asked: Asked<'_>) -> Tried<Vec<Item>> {
+    let (mut found, mut from) = (Vec::new(), None);
+    while found.len() < asked.limit {
+        let left = i32::try_from(asked.limit - found.len()).ok();
+        let answer = client.run(Deadline::new(), |sdk| {
+            let request = sdk
+                .query()
+                .table_name(table)
+                .set_index_name(asked.index.map(str::to_owned))
+                .key_condition_expression(&asked.condition)
+                .set_expression_attribute_values(Some(asked.values.clone()))
+                .set_projection_expression(asked.shown.map(str::to_owned))
+                .consistent_read(true)
+                .set_exclusive_start_key(from.clone())
+                .set_limit(left)
+                .return_consumed_capacity(ReturnConsumedCapacity::Total);
+            async { request.send().await.map_err(DynamoError::from) }
+        });
+        let answer = answer.await?;
+        found.extend(answer.items.unwrap_or_default());
+        from = answer.last_evaluated_key.filter(|key| !key.is_empty());
+        if from.is_none() {
+            break;
         }
-        Ok(found)
     }
+    Ok(found)
 }
 
 fn recorded(row: &Row, next: &[Grant], holding: HashMap<PlayerName, u64>) -> Record {

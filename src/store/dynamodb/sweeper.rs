@@ -6,8 +6,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     client::{Client, Deadline, pause},
-    error::{DynamoError, Kind},
+    error::{DynamoError, Kind, Tried},
     item::{ENDED, Fields, Item, PK, SK, key, s},
+    read::{Asked, query},
     url::DynamoUrl,
 };
 use crate::store::StoreError;
@@ -27,7 +28,7 @@ struct Task {
 /// Maximum number of items in one `BatchWriteItem`.
 const ITEMS: usize = 25;
 /// Maximum number of items read before they are deleted.
-const PAGE: i32 = 500;
+const PAGE: usize = 500;
 /// The pause after an error.
 const REST: Duration = Duration::from_secs(5);
 
@@ -77,23 +78,14 @@ impl Task {
         }
     }
 
-    async fn page(&self, pk: &str) -> Result<Vec<Item>, DynamoError> {
-        let answer = self.client.run(Deadline::new(), |sdk| {
-            let request = sdk
-                .query()
-                .table_name(&self.url.table)
-                .key_condition_expression(format!("{PK} = :pk"))
-                .expression_attribute_values(":pk", s(pk))
-                .projection_expression(format!("{PK}, {SK}"))
-                .consistent_read(true)
-                .limit(PAGE)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total);
-            async { request.send().await.map_err(DynamoError::from) }
-        });
-        Ok(answer.await?.items.unwrap_or_default())
+    async fn page(&self, pk: &str) -> Tried<Vec<Item>> {
+        let values = HashMap::from([(":pk".to_owned(), s(pk))]);
+        let (condition, shown) = (format!("{PK} = :pk"), format!("{PK}, {SK}"));
+        let asked = Asked { index: None, condition, values, shown: Some(&shown), limit: PAGE };
+        query(&self.client, &self.url.table, asked).await
     }
 
-    async fn delete(&self, keys: Vec<Item>) -> Result<(), DynamoError> {
+    async fn delete(&self, keys: Vec<Item>) -> Tried<()> {
         for keys in keys.chunks(ITEMS) {
             let (mut left, mut tried, deadline) = (requests(keys)?, 0, Deadline::new());
             while !left.is_empty() {
@@ -119,11 +111,10 @@ impl Task {
     }
 }
 
-fn requests(keys: &[Item]) -> Result<Vec<WriteRequest>, DynamoError> {
+fn requests(keys: &[Item]) -> Tried<Vec<WriteRequest>> {
     let one = |key: &Item| {
         let delete = DeleteRequest::builder().set_key(Some(key.clone())).build();
         delete.map(|delete| WriteRequest::builder().delete_request(delete).build())
     };
-    let requests: Result<_, _> = keys.iter().map(one).collect();
-    requests.map_err(|odd| DynamoError::new(Kind::Refused, odd.to_string()))
+    Ok(keys.iter().map(one).collect::<Result<_, _>>()?)
 }

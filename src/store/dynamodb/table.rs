@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::{
     Client as SdkClient,
-    error::BuildError,
     types::{
         AttributeDefinition, BillingMode, KeySchemaElement, KeyType, LocalSecondaryIndex, Projection,
         ProjectionType, ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification,
@@ -12,7 +11,7 @@ use aws_sdk_dynamodb::{
 use tokio::time::timeout;
 
 use super::{
-    error::{DynamoError, Kind},
+    error::{DynamoError, Kind, Tried},
     item::{AT, BY_GRANT, EXPIRES_AT, GRANTED, PK, SK},
     url::DynamoUrl,
 };
@@ -21,12 +20,12 @@ use super::{
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Checks the table, and creates it if the URL asks for that.
-pub(super) async fn prepare(sdk: &SdkClient, url: &DynamoUrl) -> Result<(), DynamoError> {
+pub(super) async fn prepare(sdk: &SdkClient, url: &DynamoUrl) -> Tried<()> {
     let late = |_| Err(DynamoError::new(Kind::Away, format!("{} does not answer", location(sdk, url))));
     timeout(PATIENCE, looked_at(sdk, url)).await.unwrap_or_else(late)
 }
 
-async fn looked_at(sdk: &SdkClient, url: &DynamoUrl) -> Result<(), DynamoError> {
+async fn looked_at(sdk: &SdkClient, url: &DynamoUrl) -> Tried<()> {
     let described = sdk.describe_table().table_name(&url.table).send().await.map_err(DynamoError::from);
     let table = match described {
         Ok(described) => described.table.unwrap_or_else(|| TableDescription::builder().build()),
@@ -55,15 +54,14 @@ fn being_made(url: &DynamoUrl) -> DynamoError {
     DynamoError::new(Kind::Away, format!("the table {} is being made", url.table))
 }
 
-async fn make(sdk: &SdkClient, url: &DynamoUrl) -> Result<(), DynamoError> {
-    let odd = |error: BuildError| DynamoError::new(Kind::Refused, error.to_string());
+async fn make(sdk: &SdkClient, url: &DynamoUrl) -> Tried<()> {
     let request = sdk
         .create_table()
         .table_name(&url.table)
         .billing_mode(BillingMode::PayPerRequest)
-        .set_attribute_definitions(Some(attributes().map_err(odd)?))
-        .set_key_schema(Some(keys(SK).map_err(odd)?))
-        .local_secondary_indexes(index().map_err(odd)?);
+        .set_attribute_definitions(Some(attributes()?))
+        .set_key_schema(Some(keys(SK)?))
+        .local_secondary_indexes(index()?);
     match request.send().await {
         Ok(_) => {
             tracing::info!(table = url.table, "the table is being made");
@@ -77,29 +75,26 @@ async fn make(sdk: &SdkClient, url: &DynamoUrl) -> Result<(), DynamoError> {
     }
 }
 
-fn attributes() -> Result<Vec<AttributeDefinition>, BuildError> {
+fn attributes() -> Tried<Vec<AttributeDefinition>> {
     let names = [(PK, ScalarAttributeType::S), (SK, ScalarAttributeType::S), (GRANTED, ScalarAttributeType::N)];
     let one = |(name, kind)| AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build();
-    names.into_iter().map(one).collect()
+    Ok(names.into_iter().map(one).collect::<Result<_, _>>()?)
 }
 
-fn keys(second: &str) -> Result<Vec<KeySchemaElement>, BuildError> {
+fn keys(second: &str) -> Tried<Vec<KeySchemaElement>> {
     let one = |(name, kind)| KeySchemaElement::builder().attribute_name(name).key_type(kind).build();
-    [(PK, KeyType::Hash), (second, KeyType::Range)].into_iter().map(one).collect()
+    Ok([(PK, KeyType::Hash), (second, KeyType::Range)].into_iter().map(one).collect::<Result<_, _>>()?)
 }
 
-fn index() -> Result<LocalSecondaryIndex, BuildError> {
+fn index() -> Tried<LocalSecondaryIndex> {
     let projection =
         Projection::builder().projection_type(ProjectionType::Include).non_key_attributes(AT).build();
-    LocalSecondaryIndex::builder()
-        .index_name(BY_GRANT)
-        .set_key_schema(Some(keys(GRANTED)?))
-        .projection(projection)
-        .build()
+    let index = LocalSecondaryIndex::builder().index_name(BY_GRANT).projection(projection);
+    Ok(index.set_key_schema(Some(keys(GRANTED)?)).build()?)
 }
 
 /// Checks that an existing table has our schema.
-fn fits(table: &TableDescription, url: &DynamoUrl) -> Result<(), DynamoError> {
+fn fits(table: &TableDescription, url: &DynamoUrl) -> Tried<()> {
     let index = table.local_secondary_indexes().iter().find(|index| index.index_name() == Some(BY_GRANT));
     let index_fits = index.is_some_and(|index| {
         let projection = index.projection();
@@ -137,7 +132,7 @@ fn are(keys: &[KeySchemaElement], names: [&str; 2]) -> bool {
 }
 
 /// Enables the service's expiry. A table that we may create gets it always; on other tables it is only checked.
-async fn expire(sdk: &SdkClient, url: &DynamoUrl) -> Result<(), DynamoError> {
+async fn expire(sdk: &SdkClient, url: &DynamoUrl) -> Tried<()> {
     if !url.create && url.room_ttl.is_none_or(|ttl| ttl.is_zero()) {
         return Ok(());
     }
@@ -157,8 +152,7 @@ async fn expire(sdk: &SdkClient, url: &DynamoUrl) -> Result<(), DynamoError> {
         );
         return Ok(());
     }
-    let wanted = TimeToLiveSpecification::builder().enabled(true).attribute_name(EXPIRES_AT).build();
-    let wanted = wanted.map_err(|error| DynamoError::new(Kind::Refused, error.to_string()))?;
+    let wanted = TimeToLiveSpecification::builder().enabled(true).attribute_name(EXPIRES_AT).build()?;
     let request = sdk.update_time_to_live().table_name(&url.table).time_to_live_specification(wanted);
     match request.send().await.map_err(DynamoError::from) {
         Ok(_) => Ok(()),

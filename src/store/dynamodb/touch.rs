@@ -9,11 +9,11 @@ use super::{
     error::{DynamoError, Kind},
     expiry,
     item::{COVERED_UNTIL, CREATION, EXPIRES_AT, Fields, Item, ORIGIN, PK, SK, SPILLED, key, life, n, s},
-    read::Asked,
+    read::{Asked, query},
 };
 use crate::{
     model::{AssetName, RoomName},
-    store::{Result, StoreError, optimistic::AssetKey},
+    store::{AssetKey, Result, StoreError},
 };
 
 /// An update that extends an item's expiry.
@@ -46,7 +46,7 @@ impl DynamoStore {
         let later = expiry::of_asset(now, ttl);
         let covered = fields.optional_number::<u64>(COVERED_UNTIL)?;
         let mut prolonged = Prolonged {
-            key: AssetKey { room, asset: &asset }.primary_key(),
+            key: AssetKey::new(room, &asset).primary_key(),
             condition: format!("{ORIGIN} = :origin AND {CREATION} = :creation"),
             update: format!("SET {EXPIRES_AT} = :later"),
             values: vec![(":origin", origin), (":creation", creation), (":later", later)],
@@ -70,7 +70,7 @@ impl DynamoStore {
         let values = HashMap::from([(":pk".to_owned(), s(life))]);
         let condition = format!("{PK} = :pk");
         let asked = Asked { index: None, condition, values, shown: Some(SK), limit: usize::MAX };
-        let items = self.query(asked).await?;
+        let items = query(&self.client, &self.url.table, asked).await?;
         let holders = items.into_iter().map(|item| async move {
             let prolonged = Prolonged {
                 key: key(life, Fields(&item).text(SK)?),

@@ -1,5 +1,3 @@
-//! Parses the store's URL.
-
 use std::time::Duration;
 
 use crate::link::url::{is_loopback, name_and_query, no_option, number, options, truth, ttl};
@@ -30,10 +28,6 @@ const OPTIONS: &str = "region, endpoint, create, ttl and inline";
 type Result<T> = std::result::Result<T, String>;
 
 impl DynamoUrl {
-    /// Parses a URL.
-    ///
-    /// # Errors
-    /// One line with the mistake and its correction.
     pub(super) fn parse(url: &str) -> Result<Self> {
         let (table, query) = name_and_query(url, "dynamodb://TABLE?region=REGION")?;
         let mut url = Self {

@@ -1,9 +1,6 @@
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::{
-    error::BuildError,
-    types::{AttributeValue, Delete, Put, ReturnConsumedCapacity, TransactWriteItem},
-};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnConsumedCapacity, TransactWriteItem};
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -18,7 +15,7 @@ use super::{
 };
 use crate::{
     model::Grant,
-    store::{Result, optimistic::AssetKey, optimistic::Change},
+    store::{AssetKey, Result, optimistic::Change},
 };
 
 /// Maximum number of items in one transaction.
@@ -45,9 +42,9 @@ struct Beside {
 
 impl DynamoStore {
     /// Writes a change if the asset is unchanged since it was read.
-    pub(super) async fn change(&self, asset_key: AssetKey<'_>, seen: Seen, change: Change) -> Result<bool> {
+    pub(super) async fn change(&self, asset_key: &AssetKey, seen: Seen, change: Change) -> Result<bool> {
         let condition = Condition::as_seen(seen.row.as_ref());
-        let ended = seen.row.as_ref().filter(|row| row.spilled && !lives_on(row, &change));
+        let ended = seen.row.as_ref().filter(|row| row.spilled && !change.goes_on());
         let ended = ended.map(|row| key(ENDED, &asset_key.life(&row.counter)));
         let ends = ended.is_some();
         let (row, mut beside) = self.after(asset_key, seen, change);
@@ -55,8 +52,7 @@ impl DynamoStore {
         let written = if beside.puts.is_empty() && beside.deletes.is_empty() {
             self.put(row.item(asset_key), condition).await
         } else {
-            let actions = beside.actions(&self.url.table, row.item(asset_key), condition);
-            self.transact(actions.map_err(|odd| DynamoError::new(Kind::Refused, odd.to_string()))?).await
+            self.transact(beside.actions(&self.url.table, row.item(asset_key), condition)?).await
         };
         if ends && written.is_ok() {
             self.sweeper.wake();
@@ -74,9 +70,9 @@ impl DynamoStore {
     }
 
     /// The asset's item after a change, and the holders' items to write with it.
-    fn after(&self, asset_key: AssetKey<'_>, Seen { row, next }: Seen, change: Change) -> (Row, Beside) {
+    fn after(&self, asset_key: &AssetKey, Seen { row, next }: Seen, change: Change) -> (Row, Beside) {
         let (life, most, ttl) = (asset_key.life(&change.after), self.url.inline, self.url.room_ttl);
-        let row = row.filter(|row| lives_on(row, &change));
+        let row = row.filter(|_| change.goes_on());
         let before = row.as_ref().is_some_and(|row| row.spilled);
         let covered_until = row.as_ref().and_then(|row| row.covered_until);
         let mut holders =
@@ -169,12 +165,7 @@ impl Condition {
 }
 
 impl Beside {
-    fn actions(
-        self,
-        table: &str,
-        item: Item,
-        condition: Condition,
-    ) -> std::result::Result<Vec<TransactWriteItem>, BuildError> {
+    fn actions(self, table: &str, item: Item, condition: Condition) -> Tried<Vec<TransactWriteItem>> {
         let asset = Put::builder()
             .table_name(table)
             .set_item(Some(item))
@@ -194,12 +185,7 @@ impl Beside {
 }
 
 /// A put as part of a transaction.
-pub(super) fn put(table: &str, item: Item) -> std::result::Result<TransactWriteItem, BuildError> {
+pub(super) fn put(table: &str, item: Item) -> Tried<TransactWriteItem> {
     let put = Put::builder().table_name(table).set_item(Some(item)).build()?;
     Ok(TransactWriteItem::builder().put(put).build())
-}
-
-/// Whether the change keeps the incarnation, so that the existing holders stay, except for a deleted one.
-fn lives_on(row: &Row, change: &Change) -> bool {
-    change.before.is_some() && !change.after.removed && change.after.creation == row.counter.creation
 }

@@ -1,11 +1,14 @@
-use std::{collections::BTreeMap, convert::Infallible};
+use std::{
+    collections::{BTreeMap, HashMap},
+    convert::Infallible,
+};
 
-use super::{calls::LastCalls, held::Held};
 use crate::{
     model::{AssetName, AssetState, Grant, PlayerName, Units, limits::HOLDERS_SHOWN},
     store::{
         Call,
-        rules::{self, Ask, Counter, Decided},
+        last_calls::LastCalls,
+        rules::{self, Ask, Counter, Decided, Outcome},
     },
 };
 
@@ -15,7 +18,7 @@ pub(super) struct Asset {
     pub(super) counter: Counter,
     /// By the revision of the grant.
     pub(super) holders: BTreeMap<u64, Grant>,
-    calls: LastCalls,
+    calls: LastCalls<Outcome>,
 }
 
 /// An asset under decision.
@@ -40,7 +43,8 @@ impl Asset {
         ask: Ask<'_>,
         created: bool,
     ) -> Decided {
-        let answered = self.calls.answered(call);
+        let last = self.calls.last(call.node);
+        let answered = last.and_then(|(seq, outcome)| (call.seq <= seq).then_some(outcome));
         let mut draft = Draft { name, asset: self, held };
         let Ok(decided) = rules::decide(&mut draft, call, ask, created, answered, Units::MAX);
         if !decided.repeated {
@@ -82,5 +86,34 @@ impl rules::Asset for Draft<'_> {
             self.held.remove(&grant.player, self.name);
         }
         Ok(())
+    }
+}
+
+/// The grants of each player of a room: their revisions, by asset. A player without a unit has no entry.
+#[derive(Debug, Default)]
+pub(super) struct Held(HashMap<PlayerName, BTreeMap<AssetName, u64>>);
+
+impl Held {
+    /// The revision of the player's grant of one asset.
+    pub(super) fn revision(&self, player: &PlayerName, asset: &AssetName) -> Option<u64> {
+        self.0.get(player)?.get(asset).copied()
+    }
+
+    /// The player's grants, ordered by asset.
+    pub(super) fn by(&self, player: &PlayerName) -> Vec<(AssetName, u64)> {
+        let held = self.0.get(player).into_iter().flatten();
+        held.map(|(asset, revision)| (asset.clone(), *revision)).collect()
+    }
+
+    pub(super) fn insert(&mut self, player: &PlayerName, asset: &AssetName, revision: u64) {
+        self.0.entry(player.clone()).or_default().insert(asset.clone(), revision);
+    }
+
+    pub(super) fn remove(&mut self, player: &PlayerName, asset: &AssetName) {
+        let Some(held) = self.0.get_mut(player) else { return };
+        held.remove(asset);
+        if held.is_empty() {
+            self.0.remove(player);
+        }
     }
 }

@@ -49,7 +49,7 @@ impl MomentoError {
             Code::ResourceExhausted => {
                 Self::Limited(format!("Momento's limits for cache {cache:?} are reached ({said})"))
             }
-            _ if was_not_sent(&status) => {
+            _ if has::<tonic::ConnectError>(&status) => {
                 let deepest = chain(&status).last().map(ToString::to_string).unwrap_or_default();
                 let why = format!("cannot connect to {address}: {}", one_line(&deepest));
                 Self::Away(why, ConnectError::of(&status))
@@ -96,10 +96,6 @@ impl MomentoError {
                 .because(StoreErrorCause::NotAnswered),
         }
     }
-}
-
-fn was_not_sent(status: &Status) -> bool {
-    has::<tonic::ConnectError>(status)
 }
 
 fn timed_out(status: &Status) -> bool {

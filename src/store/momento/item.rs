@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::{AssetName, RoomName},
-    store::document::Document,
+    model::RoomName,
+    store::{AssetKey, document::Document},
 };
 
 /// An asset's item.
@@ -28,8 +28,8 @@ const PREFIX: &str = "asset-arbiter";
 const MARK: &[u8] = b"{\"removed\":";
 
 /// The key of an asset. It is only ever written conditionally.
-pub(super) fn key(room: &RoomName, asset: &AssetName) -> String {
-    format!("{PREFIX}/{room}/asset/{asset}")
+pub(super) fn key(key: &AssetKey) -> String {
+    format!("{PREFIX}/{}/asset/{}", key.room, key.asset)
 }
 
 /// The key of the set with the names of a room's assets.
@@ -42,7 +42,6 @@ pub(super) fn ping_key() -> String {
     format!("{PREFIX}/ping")
 }
 
-/// The key of the set that a ping writes.
 pub(super) fn ping_set_key() -> String {
     format!("{PREFIX}/pings")
 }
@@ -71,15 +70,6 @@ impl Item {
     }
 }
 
-/// Serializes an asset.
-///
-/// # Errors
-/// There are none.
-pub(super) fn written(document: &Document) -> Result<Vec<u8>, serde_json::Error> {
-    serde_json::to_vec(document)
-}
-
-/// Creates a mark.
 pub(super) fn mark() -> Vec<u8> {
     format!("{{\"removed\":\"{:016x}\"}}", fastrand::u64(..)).into_bytes()
 }

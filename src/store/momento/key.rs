@@ -1,6 +1,6 @@
 //! The API key. It is taken from the environment only.
 
-use std::{env, fmt};
+use std::env;
 
 use base64::{
     Engine as _, alphabet,
@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::url::Endpoint;
 
-/// The cache's address and the token.
+/// The cache's address and the token. Has no `Debug`, so that no log can show the token.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Access {
     /// For example `https://cache.cell-1.prod.a.momentohq.com`.
@@ -83,13 +83,6 @@ fn read(key: String) -> Result<(String, Option<String>), String> {
     Ok((api_key, Some(endpoint)))
 }
 
-/// Leaves out the token.
-impl fmt::Debug for Access {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Access").field("address", &self.address).finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,7 +103,7 @@ mod tests {
         assert_eq!((&*found.address, &*found.token), ("https://cache.cell-1.example.com", "hunter2"));
         let unpadded =
             access(&Endpoint::OfTheKey, first_kind().trim_end_matches('='), Some("elsewhere")).unwrap();
-        assert_eq!(unpadded, found, "the key knows best");
+        assert!(unpadded == found, "the key knows best");
         let said = access(&Endpoint::Region("cell-2".to_owned()), &first_kind(), None).unwrap();
         assert_eq!(said.address, "https://cache.cell-2", "but for what the URL says");
     }
@@ -121,7 +114,7 @@ mod tests {
         assert_eq!((&*found.address, &*found.token), ("https://cache.cell-1.example.com", SECOND_KIND));
         let at = Endpoint::Address("https://cache.internal:8443".to_owned());
         assert_eq!(access(&at, SECOND_KIND, None).unwrap().address, "https://cache.internal:8443");
-        let why = access(&Endpoint::OfTheKey, SECOND_KIND, None).unwrap_err();
+        let why = access(&Endpoint::OfTheKey, SECOND_KIND, None).err().unwrap();
         assert!(why.contains(ENDPOINT) && why.contains("?endpoint="), "{why}");
     }
 
@@ -137,10 +130,8 @@ mod tests {
         for (key, part) in
             [("", "set MOMENTO_API_KEY"), ("hunter2", "copy it again"), ("aHVudGVyMg==", "copy it again")]
         {
-            let why = access(&Endpoint::OfTheKey, key, Some("cell-1")).unwrap_err();
+            let why = access(&Endpoint::OfTheKey, key, Some("cell-1")).err().unwrap();
             assert!(why.contains(part) && !why.contains("hunter2") && !why.contains('\n'), "{why}");
         }
-        let shown = format!("{:?}", access(&Endpoint::OfTheKey, SECOND_KIND, Some("cell-1")).unwrap());
-        assert!(!shown.contains("hunter2"), "{shown}");
     }
 }

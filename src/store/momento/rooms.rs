@@ -13,8 +13,8 @@ use super::{
     item::{self, Item},
 };
 use crate::{
-    model::{AssetName, RoomName},
-    store::{Result, StoreErrorKind},
+    model::RoomName,
+    store::{AssetKey, Result, StoreErrorKind},
 };
 
 /// Maximum number of assets handled at once. With the default account's 100 requests a second, a room needs no
@@ -31,45 +31,49 @@ impl Cache {
     pub(super) async fn mark_removed(&self, room: &RoomName) -> Result<()> {
         let items = self.items(room, Sees::All).await?;
         let (there, gone): (Vec<_>, Vec<_>) = items.into_iter().partition(|(_, seen)| seen.is_some());
-        let marked = there.into_iter().map(|(asset, seen)| Ok(self.mark(room, asset, seen)));
+        let marked = there.into_iter().map(|(key, seen)| Ok(self.mark(key, seen)));
         stream::iter(marked).try_for_each_concurrent(AT_ONCE, |marked| marked).await?;
-        self.forget(room, gone.into_iter().map(|(asset, _)| asset).collect()).await
+        self.forget(room, gone.into_iter().map(|(key, _)| key).collect()).await
     }
 
-    async fn mark(&self, room: &RoomName, asset: AssetName, mut seen: Option<Vec<u8>>) -> Result<()> {
+    async fn mark(&self, key: AssetKey, mut seen: Option<Vec<u8>>) -> Result<()> {
         for _ in 0..TRIES {
             let is_asset = match seen.as_deref() {
-                Some(bytes) => matches!(read(room, &asset, bytes)?, Item::Asset(_)),
+                Some(bytes) => matches!(read(&key, bytes)?, Item::Asset(_)),
                 None => false,
             };
             if !is_asset {
                 return Ok(());
             }
-            let (key, ttl) = (item::key(room, &asset), MARK_TTL.min(self.ttl));
-            if self.client.set_if(key.clone(), seen, item::mark(), ttl).await.map_err(MomentoError::of_write)? {
+            let (item, ttl) = (item::key(&key), MARK_TTL.min(self.ttl));
+            if self
+                .client
+                .set_if(item.clone(), seen, item::mark(), ttl)
+                .await
+                .map_err(MomentoError::of_write)?
+            {
                 return Ok(());
             }
-            seen = self.client.get(key, Sees::All).await.map_err(MomentoError::of_read)?;
+            seen = self.client.get(item, Sees::All).await.map_err(MomentoError::of_read)?;
         }
-        Err(error(StoreErrorKind::Unavailable, format!("asset {asset} is changed by others all the time")))
+        Err(error(
+            StoreErrorKind::Unavailable,
+            format!("asset {} is changed by others all the time", key.asset),
+        ))
     }
 
     /// Removes names from a room's set, and restores those that have an asset by now.
-    async fn forget(&self, room: &RoomName, names: Vec<AssetName>) -> Result<()> {
-        if names.is_empty() {
+    async fn forget(&self, room: &RoomName, keys: Vec<AssetKey>) -> Result<()> {
+        if keys.is_empty() {
             return Ok(());
         }
         let index = item::index_key(room);
-        let words = names.iter().map(ToString::to_string).collect();
-        self.client.take_out(index.clone(), words).await.map_err(MomentoError::of_write)?;
-        let keys: Vec<_> = names.iter().map(|asset| item::key(room, asset)).collect();
-        let items = self.client.get_all(&keys, Sees::All).await.map_err(MomentoError::of_read)?;
-        let back: Vec<_> = names
-            .iter()
-            .zip(items)
-            .filter(|(_, item)| item.is_some())
-            .map(|(asset, _)| asset.to_string())
-            .collect();
+        let names = keys.iter().map(|key| key.asset.to_string()).collect();
+        self.client.take_out(index.clone(), names).await.map_err(MomentoError::of_write)?;
+        let items: Vec<_> = keys.iter().map(item::key).collect();
+        let items = self.client.get_all(&items, Sees::All).await.map_err(MomentoError::of_read)?;
+        let there = keys.iter().zip(items).filter(|(_, item)| item.is_some());
+        let back: Vec<_> = there.map(|(key, _)| key.asset.to_string()).collect();
         if back.is_empty() {
             Ok(())
         } else {
@@ -86,22 +90,21 @@ impl Cache {
         let items = self.items(room, Sees::Most).await?;
         let Some((first, _)) = items.first() else { return Ok(()) };
         self.client
-            .add(item::index_key(room), vec![first.to_string()], self.ttl)
+            .add(item::index_key(room), vec![first.asset.to_string()], self.ttl)
             .await
             .map_err(MomentoError::of_read)?;
-        let touched = items.into_iter().filter_map(|(asset, seen)| Some(self.touch(room, asset, seen?)));
+        let touched = items.into_iter().filter_map(|(key, seen)| Some(self.touch(key, seen?)));
         stream::iter(touched).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         self.kept.note(room.clone());
         Ok(())
     }
 
     /// Writes an item again unchanged. If it has changed meanwhile, that write has restarted its time to live.
-    async fn touch(&self, room: &RoomName, asset: AssetName, seen: Vec<u8>) -> Result<()> {
-        if read(room, &asset, &seen)? == Item::Removed {
+    async fn touch(&self, key: AssetKey, seen: Vec<u8>) -> Result<()> {
+        if read(&key, &seen)? == Item::Removed {
             return Ok(());
         }
-        let touched =
-            self.client.set_if(item::key(room, &asset), Some(seen.clone()), seen, self.item_ttl()).await;
+        let touched = self.client.set_if(item::key(&key), Some(seen.clone()), seen, self.item_ttl()).await;
         touched.map_err(MomentoError::of_read).map(drop)
     }
 }

@@ -37,10 +37,6 @@ const KEY_IN_URL: &str =
 type Result<T> = std::result::Result<T, String>;
 
 impl MomentoUrl {
-    /// Parses a URL.
-    ///
-    /// # Errors
-    /// One line with the mistake and its correction.
     pub(super) fn parse(url: &str) -> Result<Self> {
         let (cache, query) = name_and_query(url, "momento://CACHE")?;
         if url.contains('@') {

@@ -13,15 +13,15 @@ use super::error;
 use crate::{
     model::{AssetName, RoomName, one_line},
     store::{
-        Result, StoreError, StoreErrorKind,
+        AssetKey, Result, StoreError, StoreErrorKind,
         document::{Document, Holder},
         optimistic::{Change, Counter},
     },
 };
 
 /// The `_id` of an asset. Unique, because names contain no slash.
-pub(super) fn id(room: &RoomName, asset: &AssetName) -> String {
-    format!("{room}/{asset}")
+pub(super) fn id(key: &AssetKey) -> String {
+    format!("{}/{}", key.room, key.asset)
 }
 
 /// The condition for writing a document.

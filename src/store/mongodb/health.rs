@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, io, ops::BitOr};
+use std::{collections::BTreeMap, io};
 
 use ::mongodb::{
     error::{Error, ErrorKind},
@@ -36,18 +36,6 @@ impl Clues {
     }
 }
 
-impl BitOr for Clues {
-    type Output = Self;
-
-    fn bitor(self, other: Self) -> Self {
-        Self {
-            hopeless: self.hopeless || other.hopeless,
-            unknown_host: self.unknown_host || other.unknown_host,
-            closed: self.closed || other.closed,
-        }
-    }
-}
-
 impl Health {
     /// Takes in a monitoring event. An outage is logged once, however long it lasts.
     pub(super) fn hear(&self, event: SdamEvent) {
@@ -79,7 +67,13 @@ impl Health {
 
     /// The known reasons for all unreachable servers.
     pub(super) fn clues(&self) -> Clues {
-        self.0.lock().values().fold(Clues::default(), |all, (_, clues)| all | *clues)
+        let servers = self.0.lock();
+        let any = |is: fn(&Clues) -> bool| servers.values().any(|(_, clues)| is(clues));
+        Clues {
+            hopeless: any(|clues| clues.hopeless),
+            unknown_host: any(|clues| clues.unknown_host),
+            closed: any(|clues| clues.closed),
+        }
     }
 }
 

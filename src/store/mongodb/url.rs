@@ -1,14 +1,12 @@
-//! Parses the store's URL. Error messages show only its scheme and the invalid part, and never what precedes an
-//! `@`.
-
-use std::{fmt, fs, time::Duration};
+use std::{fs, time::Duration};
 
 use ::mongodb::options::ConnectionString;
 
 use super::health::in_words;
 use crate::link::url::{Parts, no_option, number, one_of, pairs, ttl};
 
-/// The parts of `mongodb://[USER:PASSWORD@]HOST[:PORT][,HOST...]/DATABASE[?OPTIONS]`.
+/// The parts of `mongodb://[USER:PASSWORD@]HOST[:PORT][,HOST...]/DATABASE[?OPTIONS]`. Has no `Debug`, so that no log
+/// can show the password.
 pub(super) struct MongoUrl {
     /// The URL for the driver.
     pub(super) server: ConnectionString,
@@ -56,22 +54,7 @@ const OPTIONS: &str = "collection, ttl, maxPoolSize, readConcernLevel, and of Mo
 
 type Result<T> = std::result::Result<T, String>;
 
-/// The parsed options.
-struct Asked {
-    drivers_own: Vec<String>,
-    collection: String,
-    login_database: Option<String>,
-    linearizable: bool,
-    encrypted: Option<bool>,
-    connections: u32,
-    room_ttl: Option<Duration>,
-}
-
 impl MongoUrl {
-    /// Parses a URL.
-    ///
-    /// # Errors
-    /// One line with the mistake and its correction.
     pub(super) fn parse(url: &str) -> Result<Self> {
         let Parts { scheme, login, hosts, path: database, query } = Parts::of(url, SHAPE)?;
         if hosts.is_empty() {
@@ -83,72 +66,56 @@ impl MongoUrl {
         if login.is_some_and(|login| login.starts_with(':') || login.is_empty()) {
             return Err("before the @ comes USER:PASSWORD".to_owned());
         }
-        let asked = Asked::parse(query)?;
+        let (mut drivers_own, mut collection, mut login_database) = (Vec::new(), COLLECTION.to_owned(), None);
+        let (mut linearizable, mut encrypted) = (true, scheme == "mongodb+srv");
+        let (mut connections, mut room_ttl) = (CONNECTIONS, None);
+        for (name, value) in pairs(query) {
+            // Option names are case-insensitive, as usual with MongoDB.
+            match name.to_ascii_lowercase().as_str() {
+                "collection" => collection = checked_collection(value)?,
+                "ttl" => room_ttl = Some(ttl(value)?),
+                "maxpoolsize" => connections = number("maxPoolSize", value, 1..=MOST_CONNECTIONS)?,
+                "readconcernlevel" => linearizable = one_of(name, value, &["linearizable", "majority"])? == 0,
+                "readpreference" => drop(one_of(name, value, &["primary"])?),
+                // Accepted, but retryable writes are never used.
+                "retrywrites" => drop(one_of(name, value, &["false", "true"])?),
+                "w" => drop(one_of(name, value, &["majority"])?),
+                known if DRIVERS_OWN.contains(&known) => {
+                    match known {
+                        "authsource" => login_database = Some(value.to_owned()),
+                        "tls" | "ssl" => encrypted = value == "true",
+                        "tlscafile" | "tlscertificatekeyfile" => pem(name, value)?,
+                        _ => {}
+                    }
+                    drivers_own.push(format!("{name}={value}"));
+                }
+                _ => return Err(no_option(name, value, OPTIONS)),
+            }
+        }
         let login = login.map(|login| format!("{login}@")).unwrap_or_default();
         let mut server = format!("{scheme}://{login}{hosts}/{database}");
-        if !asked.drivers_own.is_empty() {
-            server = format!("{server}?{}", asked.drivers_own.join("&"));
+        if !drivers_own.is_empty() {
+            server = format!("{server}?{}", drivers_own.join("&"));
         }
         let server = ConnectionString::parse(server).map_err(|why| in_words(&why))?;
         let database = server.default_database.clone().unwrap_or_default();
+        let login_database = login_database.unwrap_or_else(|| database.clone());
+        let hosts = hosts.to_owned();
         Ok(Self {
             server,
-            hosts: hosts.to_owned(),
-            encrypted: asked.encrypted.unwrap_or(scheme == "mongodb+srv"),
-            collection: asked.collection,
-            login_database: asked.login_database.unwrap_or_else(|| database.clone()),
+            hosts,
+            encrypted,
             database,
-            linearizable: asked.linearizable,
-            connections: asked.connections,
-            room_ttl: asked.room_ttl,
+            collection,
+            login_database,
+            linearizable,
+            connections,
+            room_ttl,
         })
     }
 }
 
-impl Asked {
-    fn parse(query: &str) -> Result<Self> {
-        let mut asked = Self {
-            drivers_own: Vec::new(),
-            collection: COLLECTION.to_owned(),
-            login_database: None,
-            linearizable: true,
-            encrypted: None,
-            connections: CONNECTIONS,
-            room_ttl: None,
-        };
-        for (name, value) in pairs(query) {
-            asked.take(name, value)?;
-        }
-        Ok(asked)
-    }
-
-    /// Option names are case-insensitive, as usual with MongoDB.
-    fn take(&mut self, name: &str, value: &str) -> Result<()> {
-        match name.to_ascii_lowercase().as_str() {
-            "collection" => self.collection = collection(value)?,
-            "ttl" => self.room_ttl = Some(ttl(value)?),
-            "maxpoolsize" => self.connections = number("maxPoolSize", value, 1..=MOST_CONNECTIONS)?,
-            "readconcernlevel" => self.linearizable = one_of(name, value, &["linearizable", "majority"])? == 0,
-            "readpreference" => drop(one_of(name, value, &["primary"])?),
-            // Accepted, but retryable writes are never used.
-            "retrywrites" => drop(one_of(name, value, &["false", "true"])?),
-            "w" => drop(one_of(name, value, &["majority"])?),
-            known if DRIVERS_OWN.contains(&known) => {
-                match known {
-                    "authsource" => self.login_database = Some(value.to_owned()),
-                    "tls" | "ssl" => self.encrypted = Some(value == "true"),
-                    "tlscafile" | "tlscertificatekeyfile" => pem(name, value)?,
-                    _ => {}
-                }
-                self.drivers_own.push(format!("{name}={value}"));
-            }
-            _ => return Err(no_option(name, value, OPTIONS)),
-        }
-        Ok(())
-    }
-}
-
-fn collection(value: &str) -> Result<String> {
+fn checked_collection(value: &str) -> Result<String> {
     let fits = (1..=64).contains(&value.len())
         && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
         && !value.starts_with("system.")
@@ -167,20 +134,10 @@ fn pem(name: &str, file: &str) -> Result<()> {
     }
 }
 
-/// Leaves out the login.
-impl fmt::Debug for MongoUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MongoUrl")
-            .field("hosts", &self.hosts)
-            .field("database", &self.database)
-            .finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::url::testing::{hides_login, refuses};
+    use crate::link::url::testing::refuses;
 
     fn parsed(url: &str) -> MongoUrl {
         MongoUrl::parse(url).unwrap_or_else(|why| panic!("{url}: {why}"))
@@ -225,7 +182,6 @@ mod tests {
             ("mongodb://me:hunter2@host/?w=majority", "database is missing"),
             ("mongodb://:hunter2@host/game", "USER:PASSWORD"),
             ("mongodb://me:a/hunter2@host/game", "/ as %2F"),
-            ("mongodb://me:hunter2?a@host/game", "? as %3F"),
             ("mongodb://me:hunter2%zz@host/game", "unescaped %"),
             ("mongodb://me:hunter2@host:port/game", "port"),
             ("mongodb://me:hunter2@host/ga$me", "database name"),
@@ -246,10 +202,5 @@ mod tests {
             ("mongodb+srv://a:1/game", "port"),
         ];
         refuses(MongoUrl::parse, &refused);
-    }
-
-    #[test]
-    fn a_password_is_not_shown() {
-        hides_login(parsed("mongodb://someone:hunter2@host/game"));
     }
 }

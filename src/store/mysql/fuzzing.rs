@@ -1,5 +1,3 @@
-//! See [`crate::fuzzing`].
-
 use std::collections::HashMap;
 
 use mysql_async::Value;

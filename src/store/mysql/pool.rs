@@ -10,9 +10,8 @@ use tokio::{
 use super::{
     connector::Connector,
     error::{Asked, Away, MysqlError},
-    idle::Idle,
     packet::{Answer, BEGIN, SNAPSHOT},
-    pooled_conn::PooledConn,
+    pooled_conn::{Idle, PooledConn},
     url::UrlOptions,
 };
 use crate::{

@@ -6,7 +6,7 @@ use super::{packet::SNAPSHOT, pool::Pool, pooled_conn::PooledConn, row::Cells};
 use crate::{
     model::{AssetName, AssetState, Millis, PlayerName, RevisionRow, RoomName, limits::HOLDERS_SHOWN},
     store::{
-        Result,
+        AssetKey, Result,
         optimistic::{Counter, Record, shown},
     },
 };
@@ -38,11 +38,10 @@ pub(super) struct Found {
 /// connection, because waiting for another one would give concurrent writers time to win.
 pub(super) async fn find(
     pool: &Pool,
-    room: &RoomName,
-    asset: &AssetName,
+    key: &AssetKey,
     parts: &[Part<'_>],
 ) -> Result<(Option<Found>, PooledConn)> {
-    let (answers, conn) = pool.snapshot(&statements(room, asset, parts)).await?;
+    let (answers, conn) = pool.snapshot(&statements(key, parts)).await?;
     Ok((found(answers, parts)?, conn))
 }
 
@@ -51,13 +50,12 @@ pub(super) async fn find(
 /// their asset. If the lock times out, the asset is read without it.
 pub(super) async fn find_locked(
     pool: &Pool,
-    room: &RoomName,
-    asset: &AssetName,
+    key: &AssetKey,
     parts: &[Part<'_>],
 ) -> Result<(Option<Found>, PooledConn)> {
-    match pool.locked(&statements(room, asset, parts)).await {
+    match pool.locked(&statements(key, parts)).await {
         Ok((answers, conn)) => Ok((found(answers, parts)?, conn)),
-        Err(error) if error.is_lock_wait() => find(pool, room, asset, parts).await,
+        Err(error) if error.is_lock_wait() => find(pool, key, parts).await,
         Err(error) => Err(error.into()),
     }
 }
@@ -85,7 +83,8 @@ fn found(answers: Vec<Vec<Row>>, parts: &[Part<'_>]) -> Result<Option<Found>> {
 }
 
 /// One statement for the asset, and one for each part.
-fn statements(room: &RoomName, asset: &AssetName, parts: &[Part<'_>]) -> Vec<String> {
+fn statements(key: &AssetKey, parts: &[Part<'_>]) -> Vec<String> {
+    let AssetKey { room, asset } = key;
     let place = format!("room = '{room}' AND asset = '{asset}'");
     let of = |column: &str| format!("{column} = (SELECT {column} FROM asset_arbiter_assets WHERE {place})");
     // Each engine treats both subqueries as constants and looks the key up directly.

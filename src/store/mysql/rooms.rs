@@ -75,7 +75,7 @@ fn removal(room: &RoomName, before: Option<Millis>) -> Transaction {
     let claim = format!("DELETE FROM asset_arbiter_rooms WHERE room = '{room}'{unused}");
     let mut transaction = Transaction::new(None, claim);
     if before.is_some() {
-        transaction.unless_claimed_stop();
+        transaction.stop_unless_changed(1);
     }
     transaction.any(format!(
         "INSERT INTO asset_arbiter_leftovers (origin, creation) \

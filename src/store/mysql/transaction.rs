@@ -17,11 +17,6 @@ impl Transaction {
         Self { claim: statements.len() - 1, statements }
     }
 
-    /// Rolls back unless the claim changed one row. Must follow right after the claim.
-    pub(super) fn unless_claimed_stop(&mut self) {
-        self.stop_unless_changed(1);
-    }
-
     /// A statement that must change this many rows. Otherwise the transaction is rolled back.
     pub(super) fn change(&mut self, rows: usize, statement: String) {
         self.any(statement);
@@ -33,9 +28,11 @@ impl Transaction {
         self.statements.push(statement);
     }
 
+    /// Rolls back unless the statement right before, such as the claim, changed this many rows.
+    ///
     /// Ends the packet by inserting a row that exists already, which fails in every SQL mode. No other check is
     /// safe: a statement that an operator kills at the wrong moment may look like one that found nothing.
-    fn stop_unless_changed(&mut self, rows: usize) {
+    pub(super) fn stop_unless_changed(&mut self, rows: usize) {
         self.any(format!(
             "INSERT INTO asset_arbiter_schema (version) SELECT 1 FROM DUAL WHERE NOT (ROW_COUNT() <=> {rows})"
         ));

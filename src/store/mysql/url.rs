@@ -1,10 +1,9 @@
-//! Parses the store's URL. Error messages show only the invalid part, and never what precedes an `@`.
-
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use crate::link::url::{Address, Parts, decoded, no_option, number, options, truth, ttl};
 
-/// The parts of `mysql://USER[:PASSWORD]@HOST[:PORT]/DATABASE[?OPTIONS]`.
+/// The parts of `mysql://USER[:PASSWORD]@HOST[:PORT]/DATABASE[?OPTIONS]`. Has no `Debug`, so that no log can show the
+/// password.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct MysqlUrl {
     pub(super) address: Address,
@@ -52,10 +51,6 @@ const SHAPE: &str = "mysql://USER:PASSWORD@HOST[:PORT]/DATABASE";
 type Result<T> = std::result::Result<T, String>;
 
 impl MysqlUrl {
-    /// Parses a URL.
-    ///
-    /// # Errors
-    /// One line with the mistake and its correction.
     pub(super) fn parse(url: &str) -> Result<Self> {
         let Parts { login, hosts, path, query, .. } = Parts::of(url, SHAPE)?;
         let no_user = || format!("the user is missing: write {SHAPE}");
@@ -102,17 +97,6 @@ impl UrlOptions {
     }
 }
 
-/// Leaves out the password.
-impl fmt::Debug for MysqlUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MysqlUrl")
-            .field("address", &self.address)
-            .field("database", &self.database)
-            .field("options", &self.options)
-            .finish_non_exhaustive()
-    }
-}
-
 /// Parses the database's name.
 fn name(text: &str) -> Result<String> {
     let name = decoded(text)?;
@@ -127,7 +111,7 @@ fn name(text: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::url::testing::{hides_login, refuses};
+    use crate::link::url::testing::refuses;
 
     fn parsed(url: &str) -> MysqlUrl {
         MysqlUrl::parse(url).unwrap_or_else(|why| panic!("{url}: {why}"))
@@ -138,26 +122,17 @@ mod tests {
         let plain = parsed("mysql://root@db.example/game");
         assert_eq!((plain.address.to_string().as_str(), plain.user.as_str()), ("db.example:3306", "root"));
         assert_eq!((plain.password, plain.database.as_str()), (None, "game"));
-        let options = UrlOptions {
-            tls: Tls::Off,
-            pool: 16,
-            statement_timeout: Duration::from_millis(1500),
-            room_ttl: None,
-        };
-        assert_eq!(plain.options, options);
+        let UrlOptions { tls, pool, statement_timeout, room_ttl } = plain.options;
+        assert_eq!((tls, pool, statement_timeout.as_millis(), room_ttl), (Tls::Off, 16, 1500, None));
 
         let full = parsed(
             "mysql://a%40b:p%2F%3A%25@[::1]:4000/my%20game?tls_ca=/etc/ca%20s.pem&pool=3&statement_timeout_ms=700&ttl=1h",
         );
         assert_eq!((full.address.to_string().as_str(), full.user.as_str()), ("[::1]:4000", "a@b"));
         assert_eq!((full.password.as_deref(), full.database.as_str()), (Some("p/:%"), "my game"));
-        let options = UrlOptions {
-            tls: Tls::File("/etc/ca s.pem".into()),
-            pool: 3,
-            statement_timeout: Duration::from_millis(700),
-            room_ttl: Some(Duration::from_secs(3600)),
-        };
-        assert_eq!(full.options, options);
+        let UrlOptions { tls, pool, statement_timeout, room_ttl } = full.options;
+        assert_eq!((tls, pool, statement_timeout.as_millis()), (Tls::File("/etc/ca s.pem".into()), 3, 700));
+        assert_eq!(room_ttl, Some(Duration::from_secs(3600)));
         assert_eq!(parsed("mysql://u:@h/d?tls=true").options.tls, Tls::Public);
         assert_eq!(parsed("mysql://u:@h/d?tls=false&ttl=0").options.room_ttl, Some(Duration::ZERO));
     }
@@ -173,8 +148,6 @@ mod tests {
             ("mysql://root:hunter2@host/a/b", "no name of a database"),
             ("mysql://root:hunter2@/game", "the host is missing"),
             ("mysql://root:hunter2@a,b/game", "not one host"),
-            ("mysql://root:hunter2@host:0/game", "from 1 to 65535"),
-            ("mysql://root:hunter2@[::1]4000/game", "after ] comes :PORT"),
             ("mysql://root:hunt/er2@host/game", "write / as %2F"),
             ("mysql://root:hunter2%zz@host/game", "two hexadecimal digits"),
             ("mysql://root:hunter2@host/game?ssl=1", "tls, tls_ca, pool, statement_timeout_ms and ttl"),
@@ -186,10 +159,5 @@ mod tests {
             ("mysql://root:hunter2@host/game?ttl=1s", "at least 2s"),
         ];
         refuses(MysqlUrl::parse, &refused);
-    }
-
-    #[test]
-    fn a_password_is_not_shown() {
-        hides_login(parsed("mysql://someone:hunter2@host/game"));
     }
 }

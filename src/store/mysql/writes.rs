@@ -1,8 +1,8 @@
 use super::{pool::Pool, pooled_conn::PooledConn, reads::COUNTER, rooms, transaction::Transaction};
 use crate::{
-    model::{AssetName, Grant, Millis, RoomName},
+    model::{Grant, Millis},
     store::{
-        Result,
+        AssetKey, Result,
         optimistic::{Change, Counter},
     },
 };
@@ -10,22 +10,19 @@ use crate::{
 /// Writes a change if the asset is unchanged since it was read. Otherwise returns `false`.
 pub(super) async fn write(
     conn: &mut PooledConn,
-    room: &RoomName,
-    asset: &AssetName,
+    key: &AssetKey,
     used_at: Option<Millis>,
     change: &Change,
 ) -> Result<bool> {
     let before = &change.before;
     // Before the asset, because the removal of a room locks them in this order, too.
     let noted = match before {
-        None => Some(rooms::enter(room, change.at)),
-        Some(_) => rooms::used(room, change.at, used_at),
+        None => Some(rooms::enter(&key.room, change.at)),
+        Some(_) => rooms::used(&key.room, change.at, used_at),
     };
-    let claim = before
-        .as_ref()
-        .map_or_else(|| insert(room, asset, change), |before| update(room, asset, before, change));
+    let claim = before.as_ref().map_or_else(|| insert(key, change), |before| update(key, before, change));
     let mut transaction = Transaction::new(noted, claim);
-    transaction.unless_claimed_stop();
+    transaction.stop_unless_changed(1);
     holders(&mut transaction, change);
     Ok(transaction.run(conn).await? == Some(1))
 }
@@ -42,7 +39,7 @@ pub(super) async fn probe(pool: &Pool) -> Result<()> {
          VALUES ('{room}', '~', 1, 1, 0, 0, {origin}, 0, 1, 0, '')"
     );
     let mut transaction = Transaction::new(Some(noted), claim);
-    transaction.unless_claimed_stop();
+    transaction.stop_unless_changed(1);
     transaction.change(1, format!("UPDATE asset_arbiter_assets SET revision = 1 WHERE room = '{room}'"));
     let row = format!("({origin}, 0, '~', 1, 0)");
     for statement in [
@@ -60,7 +57,7 @@ pub(super) async fn probe(pool: &Pool) -> Result<()> {
     transaction.run(&mut pool.checkout().await?).await.map(|_| ())
 }
 
-fn insert(room: &RoomName, asset: &AssetName, Change { after, changes, .. }: &Change) -> String {
+fn insert(AssetKey { room, asset }: &AssetKey, Change { after, changes, .. }: &Change) -> String {
     let values = values(after);
     format!(
         "INSERT INTO asset_arbiter_assets (room, asset, {COUNTER}, changes) \
@@ -69,7 +66,7 @@ fn insert(room: &RoomName, asset: &AssetName, Change { after, changes, .. }: &Ch
     )
 }
 
-fn update(room: &RoomName, asset: &AssetName, before: &Counter, change: &Change) -> String {
+fn update(AssetKey { room, asset }: &AssetKey, before: &Counter, change: &Change) -> String {
     let values = values(&change.after).map(|(column, value)| format!("{column} = {value}")).join(", ");
     format!(
         "UPDATE asset_arbiter_assets SET {values}, changes = '{}' \

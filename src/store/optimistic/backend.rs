@@ -2,13 +2,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{change::Change, record::Record};
+use super::record::{Change, Record};
 use crate::{
     model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
-    store::Result,
+    store::{AssetKey, Result},
 };
 
-/// The limits of a driver, and its operations on whole rooms.
+/// The limits of a driver, and its operations on whole rooms, which are those of [`Store`](crate::store::Store).
 #[async_trait]
 pub(in crate::store) trait Backend: Send + Sync + 'static {
     /// The store's name in errors.
@@ -20,20 +20,17 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
     /// Whether the store knows for sure that an asset was never created. If false, a select creates no asset.
     const SELECT_CREATES: bool = true;
 
-    /// As in [`Store`](crate::store::Store).
     fn room_ttl(&self) -> Option<Duration>;
 
-    /// As in [`Store`](crate::store::Store).
     async fn remove_room(&self, room: &RoomName) -> Result<()>;
 
-    /// As in [`Store`](crate::store::Store).
     async fn touch(&self, room: &RoomName, now: Millis) -> Result<()>;
 
-    /// As in [`Store`](crate::store::Store).
     async fn ping(&self) -> Result<()>;
 }
 
-/// Reads assets and writes them on the condition that they are unchanged.
+/// Reads assets and writes them on the condition that they are unchanged. Methods without a comment are those of
+/// [`Store`](crate::store::Store).
 ///
 /// # Errors
 /// A failed read is `Unavailable`. So is a write that certainly did nothing; any other failed write is
@@ -45,37 +42,22 @@ pub(in crate::store) trait RecordStore: Backend {
 
     /// Reads an asset, and which of the distinct `players` hold it, as one snapshot taken after the call began.
     /// Denials are decided on it, so it must be as durable as a write.
-    async fn read(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        players: &[PlayerName],
-    ) -> Result<(Option<Record>, Self::Seen)>;
+    async fn read(&self, key: &AssetKey, players: &[PlayerName]) -> Result<(Option<Record>, Self::Seen)>;
 
     /// Writes a change if the asset is still as `seen`: absent if `change.before` is `None`, else of that
     /// origin and revision. Returns `false`, without writing anything, if it has changed. The write is atomic.
     /// A late or duplicate write finds another revision and does nothing.
-    async fn write(&self, room: &RoomName, asset: &AssetName, seen: Self::Seen, change: Change)
-    -> Result<bool>;
+    async fn write(&self, key: &AssetKey, seen: Self::Seen, change: Change) -> Result<bool>;
 
     /// As in [`Store`](crate::store::Store); `None` if there is no such asset.
-    async fn asset(&self, room: &RoomName, asset: &AssetName) -> Result<Option<AssetState>>;
+    async fn asset(&self, key: &AssetKey) -> Result<Option<AssetState>>;
 
-    /// As in [`Store`](crate::store::Store).
     async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>>;
 
-    /// As in [`Store`](crate::store::Store).
     async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>>;
 
     /// As in [`Store`](crate::store::Store); `None` if there is no such asset or it is removed.
-    async fn holders(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        after_revision: Option<u64>,
-        limit: usize,
-    ) -> Result<Option<Vec<Grant>>>;
+    async fn holders(&self, key: &AssetKey, after: Option<u64>, limit: usize) -> Result<Option<Vec<Grant>>>;
 
-    /// As in [`Store`](crate::store::Store).
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>>;
 }

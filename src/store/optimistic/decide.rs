@@ -2,16 +2,12 @@
 
 use std::convert::Infallible;
 
-use super::{
-    change::Change,
-    record::{FIRST, Record},
-};
+use super::record::{Change, FIRST, Record};
 use crate::{
     model::{Grant, PlayerName, Units},
     store::{
         Call, Verdict,
-        outcome::Outcome,
-        rules::{self, Ask, Asset, Counter, Decided},
+        rules::{self, Ask, Asset, Counter, Decided, Outcome},
     },
 };
 
@@ -79,7 +75,7 @@ impl Draft {
         let Record { counter, first, mut changes, .. } = record;
         let Decided { outcome, verdicts, repeated } = decided;
         let change = (outcome == Outcome::Changed && !repeated).then(|| {
-            changes.record(call);
+            changes.record(call, ());
             let (after, first) = (counter.clone(), first.clone());
             Change { before, after, granted, struck, first, changes, at: call.at }
         });

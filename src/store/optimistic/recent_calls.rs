@@ -2,10 +2,7 @@ use std::{collections::HashMap, mem};
 
 use parking_lot::Mutex;
 
-use crate::{
-    model::{AssetName, RoomName},
-    store::{Call, NodeId, outcome::Outcome},
-};
+use crate::store::{AssetKey, Call, NodeId, rules::Outcome};
 
 /// Minimum number of calls remembered, over all assets. A call is forgotten only after more other calls than
 /// happen within any caller's deadline. About 10 MB.
@@ -19,7 +16,7 @@ pub(super) struct RecentCalls {
     generations: Mutex<Generations>,
 }
 
-type Key = (RoomName, AssetName, NodeId);
+type Key = (AssetKey, NodeId);
 
 /// Two generations, so that the older half can be dropped at once.
 #[derive(Debug, Default)]
@@ -38,58 +35,36 @@ struct Entry {
     tried: Option<u64>,
 }
 
-/// The same call was executed concurrently and read a newer revision: decide again.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Superseded;
-
 impl RecentCalls {
     /// The `seq` and outcome of the node's last call, if that call changed nothing.
-    pub(super) fn last(&self, call: Call, room: &RoomName, asset: &AssetName) -> Option<(u64, Outcome)> {
-        let entry = self.generations.lock().find(&key(call, room, asset))?;
+    pub(super) fn last(&self, call: Call, key: &AssetKey) -> Option<(u64, Outcome)> {
+        let entry = self.generations.lock().find(&(key.clone(), call.node))?;
         Some((entry.seq, entry.over?))
     }
 
-    /// Remembers that the call changed nothing, based on revision `read`.
-    ///
-    /// # Errors
-    /// [`Superseded`]: the outcome was not remembered.
-    pub(super) fn deny(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        read: u64,
-        outcome: Outcome,
-    ) -> Result<(), Superseded> {
-        self.generations.lock().with(key(call, room, asset), |entry| {
+    /// Remembers that the call changed nothing, based on revision `read`. Returns false if it was not remembered,
+    /// because the same call was executed concurrently and read a newer revision: decide again.
+    pub(super) fn deny(&self, call: Call, key: &AssetKey, read: u64, outcome: Outcome) -> bool {
+        self.generations.lock().with((key.clone(), call.node), |entry| {
             if entry.begin(call) && entry.tried.is_some_and(|tried| tried > read) {
-                return Err(Superseded);
+                return false;
             }
             if entry.seq == call.seq {
                 entry.over.get_or_insert(outcome);
             }
-            Ok(())
+            true
         })
     }
 
     /// Checks whether the call may change the asset, based on revision `read`. It may not if it has been
     /// answered, or if its node made a later call.
-    ///
-    /// # Errors
-    /// [`Superseded`]: the call must not write.
-    pub(super) fn may_write(
-        &self,
-        call: Call,
-        room: &RoomName,
-        asset: &AssetName,
-        read: u64,
-    ) -> Result<(), Superseded> {
-        self.generations.lock().with(key(call, room, asset), |entry| {
+    pub(super) fn may_write(&self, call: Call, key: &AssetKey, read: u64) -> bool {
+        self.generations.lock().with((key.clone(), call.node), |entry| {
             if !entry.begin(call) || entry.over.is_some() {
-                return Err(Superseded);
+                return false;
             }
             entry.tried = entry.tried.max(Some(read));
-            Ok(())
+            true
         })
     }
 }
@@ -118,10 +93,6 @@ impl Entry {
     }
 }
 
-fn key(call: Call, room: &RoomName, asset: &AssetName) -> Key {
-    (room.clone(), asset.clone(), call.node)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,42 +104,43 @@ mod tests {
         Call { node: NodeId(7), seq, at: 0 }
     }
 
-    fn names() -> (RecentCalls, RoomName, AssetName) {
-        (RecentCalls::default(), "lobby".parse().unwrap(), "sword".parse().unwrap())
+    fn calls_on_an_asset() -> (RecentCalls, AssetKey) {
+        let key = AssetKey { room: "lobby".parse().unwrap(), asset: "sword".parse().unwrap() };
+        (RecentCalls::default(), key)
     }
 
     #[test]
     fn what_was_denied_is_not_written_later() {
-        let (recent_calls, room, asset) = names();
-        assert_eq!(recent_calls.last(call(1), &room, &asset), None);
-        assert_eq!(recent_calls.deny(call(1), &room, &asset, 3, NOT_HELD), Ok(()));
-        assert_eq!(recent_calls.last(call(1), &room, &asset), Some((1, NOT_HELD)));
-        assert_eq!(recent_calls.may_write(call(1), &room, &asset, 4), Err(Superseded));
-        assert_eq!(recent_calls.may_write(call(2), &room, &asset, 4), Ok(()));
-        assert_eq!(recent_calls.may_write(call(1), &room, &asset, 5), Err(Superseded), "a later one was made");
-        assert_eq!(recent_calls.last(call(2), &room, &asset), None, "it is not over");
+        let (recent_calls, key) = calls_on_an_asset();
+        assert_eq!(recent_calls.last(call(1), &key), None);
+        assert!(recent_calls.deny(call(1), &key, 3, NOT_HELD));
+        assert_eq!(recent_calls.last(call(1), &key), Some((1, NOT_HELD)));
+        assert!(!recent_calls.may_write(call(1), &key, 4));
+        assert!(recent_calls.may_write(call(2), &key, 4));
+        assert!(!recent_calls.may_write(call(1), &key, 5), "a later one was made");
+        assert_eq!(recent_calls.last(call(2), &key), None, "it is not over");
     }
 
     #[test]
     fn what_may_be_written_is_denied_only_by_who_saw_as_much() {
-        let (recent_calls, room, asset) = names();
-        assert_eq!(recent_calls.may_write(call(1), &room, &asset, 4), Ok(()));
-        assert_eq!(recent_calls.deny(call(1), &room, &asset, 3, NOT_HELD), Err(Superseded));
-        assert_eq!(recent_calls.last(call(1), &room, &asset), None);
-        assert_eq!(recent_calls.deny(call(1), &room, &asset, 4, NOT_HELD), Ok(()));
+        let (recent_calls, key) = calls_on_an_asset();
+        assert!(recent_calls.may_write(call(1), &key, 4));
+        assert!(!recent_calls.deny(call(1), &key, 3, NOT_HELD));
+        assert_eq!(recent_calls.last(call(1), &key), None);
+        assert!(recent_calls.deny(call(1), &key, 4, NOT_HELD));
     }
 
     #[test]
     fn it_has_a_bound() {
-        let (recent_calls, room, asset) = names();
+        let (recent_calls, key) = calls_on_an_asset();
         let of = |node: usize| Call { node: NodeId(node as u64), ..call(1) };
         for node in 0..3 * REMEMBERED {
-            recent_calls.deny(of(node), &room, &asset, 0, NOT_HELD).unwrap();
+            assert!(recent_calls.deny(of(node), &key, 0, NOT_HELD));
         }
         let generations = recent_calls.generations.lock();
         assert!(generations.young.len() + generations.old.len() <= 2 * REMEMBERED);
         drop(generations);
-        assert_eq!(recent_calls.last(of(0), &room, &asset), None);
-        assert!(recent_calls.last(of(2 * REMEMBERED), &room, &asset).is_some());
+        assert_eq!(recent_calls.last(of(0), &key), None);
+        assert!(recent_calls.last(of(2 * REMEMBERED), &key).is_some());
     }
 }

@@ -1,9 +1,8 @@
 use std::collections::HashMap;
 
-use super::last_calls::LastCalls;
 use crate::{
-    model::{AssetName, AssetState, Grant, PlayerName, Units, limits::HOLDERS_SHOWN},
-    store::rules::Counter,
+    model::{AssetName, AssetState, Grant, Millis, PlayerName, Units, limits::HOLDERS_SHOWN},
+    store::{last_calls::LastCalls, rules::Counter},
 };
 
 /// An asset as it was read.
@@ -18,8 +17,37 @@ pub(in crate::store) struct Record {
     pub(in crate::store) changes: LastCalls,
 }
 
+/// The change that a decision makes to an asset, written in one step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::store) struct Change {
+    /// The counter as it was read; `None`: there was no asset.
+    pub(in crate::store) before: Option<Counter>,
+    pub(in crate::store) after: Counter,
+    /// New holders, in the incarnation of `after`.
+    pub(in crate::store) granted: Vec<Grant>,
+    /// The deleted holder. A change that ends the incarnation deletes all holders and names none here.
+    pub(in crate::store) struck: Option<Grant>,
+    /// The first holders after the change: at most [`FIRST`], and at least one fewer than that if
+    /// there are as many.
+    pub(in crate::store) first: Vec<Grant>,
+    /// The last calls, including this one.
+    pub(in crate::store) changes: LastCalls,
+    /// The time of the call.
+    pub(in crate::store) at: Millis,
+}
+
 /// One more holder than is shown, so that enough remain when one is deleted.
 pub(in crate::store) const FIRST: usize = HOLDERS_SHOWN + 1;
+
+impl Change {
+    /// Whether the change keeps the incarnation, so that the existing holders stay, except for a deleted one.
+    #[cfg(any(feature = "dynamodb", feature = "mongodb", feature = "momento"))]
+    pub(in crate::store) fn goes_on(&self) -> bool {
+        let (before, after) = (self.before.as_ref(), &self.after);
+        !after.removed
+            && before.is_some_and(|before| (before.origin, before.creation) == (after.origin, after.creation))
+    }
+}
 
 impl Record {
     /// A new asset without holders.

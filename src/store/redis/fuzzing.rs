@@ -1,14 +1,12 @@
-//! See [`crate::fuzzing`].
-
 use ::redis::{Value, parse_redis_value};
 
-use super::reply::{Reply, odd};
+use super::reply::{ScriptReply, odd};
 use crate::{model::AssetName, store::Result};
 
 /// Parses the answer of a script in Redis, as the server sends it.
 pub fn redis_reply(bytes: &[u8]) -> bool {
     let Ok(answer) = parse_redis_value(bytes) else { return false };
-    let readings: [fn(&mut Reply) -> Result<()>; 6] = [
+    let readings: [fn(&mut ScriptReply) -> Result<()>; 6] = [
         |reply| {
             reply.state("sword".parse().expect("a name"))?;
             reply.verdicts().map(drop)
@@ -19,11 +17,11 @@ pub fn redis_reply(bytes: &[u8]) -> bool {
         |reply| reply.name::<AssetName>().map(drop),
         |reply| reply.flag().map(drop),
     ];
-    let is_read = |reading: &fn(&mut Reply) -> Result<()>| read(answer.clone(), *reading).is_ok();
+    let is_read = |reading: &fn(&mut ScriptReply) -> Result<()>| read(answer.clone(), *reading).is_ok();
     // Every reading is tried, because each may panic.
     readings.iter().filter(|reading| is_read(reading)).count() > 0
 }
 
-fn read(answer: Value, reading: fn(&mut Reply) -> Result<()>) -> Result<()> {
-    reading(&mut Reply::open(answer, |_| odd())?)
+fn read(answer: Value, reading: fn(&mut ScriptReply) -> Result<()>) -> Result<()> {
+    reading(&mut ScriptReply::open(answer, |_| odd())?)
 }

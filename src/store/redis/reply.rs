@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// A script's answer after the first word.
-pub(super) struct Reply(IntoIter<Value>);
+pub(super) struct ScriptReply(IntoIter<Value>);
 
 /// A script's refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(super) enum Refusal {
     Limit,
 }
 
-impl Reply {
+impl ScriptReply {
     /// Parses a script's answer; `refused` turns a refusal into an error.
     pub(super) fn open(value: Value, refused: impl FnOnce(Refusal) -> StoreError) -> Result<Self> {
         let mut reply = Self::list(value)?;
@@ -42,8 +42,13 @@ impl Reply {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.len() == 0
+    /// Parses the rest of a list, item by item.
+    pub(super) fn all<T>(mut self, mut read: impl FnMut(&mut Self) -> Result<T>) -> Result<Vec<T>> {
+        let mut all = Vec::with_capacity(self.0.len());
+        while self.0.len() > 0 {
+            all.push(read(&mut self)?);
+        }
+        Ok(all)
     }
 
     pub(super) fn flag(&mut self) -> Result<bool> {
@@ -77,25 +82,17 @@ impl Reply {
     }
 
     pub(super) fn grants(&mut self) -> Result<Vec<Grant>> {
-        let mut grants = self.inner()?;
-        let mut found = Vec::with_capacity(grants.0.len());
-        while !grants.is_empty() {
-            found.push(grant(&grants.text()?).ok_or_else(odd)?);
-        }
-        Ok(found)
+        self.inner()?.all(|list| grant(&list.text()?).ok_or_else(odd))
     }
 
     pub(super) fn verdicts(&mut self) -> Result<Vec<Verdict>> {
-        let mut verdicts = self.inner()?;
-        let mut found = Vec::with_capacity(verdicts.0.len());
-        while !verdicts.is_empty() {
-            found.push(match verdicts.number()? {
+        self.inner()?.all(|list| {
+            Ok(match list.number()? {
                 0 => Verdict::SoldOut,
                 held @ ..0 => Verdict::AlreadyHeld { revision: held.unsigned_abs() },
                 granted => Verdict::Granted { revision: granted.unsigned_abs() },
-            });
-        }
-        Ok(found)
+            })
+        })
     }
 
     /// Parses the revision of `REVISION/AT`.

@@ -1,12 +1,16 @@
 use rusqlite::{Connection, Error, OptionalExtension, Result, Row, params};
 
 use super::{
+    error::{Decided, unknown},
     holders,
     value::{name, number},
 };
 use crate::{
-    model::{AssetName, AssetState, Grant, PlayerName, RevisionRow, RoomName, Units, limits::HOLDERS_SHOWN},
-    store::rules::{self, Counter},
+    model::{AssetState, Grant, PlayerName, RevisionRow, RoomName, Units, limits::HOLDERS_SHOWN},
+    store::{
+        AssetKey,
+        rules::{self, Counter},
+    },
 };
 
 const FIND: &str =
@@ -24,8 +28,7 @@ const UPDATE: &str = "UPDATE assets SET units = ?3, remaining = ?4, held = ?5, r
 /// One row of `assets`. Changes to holders are written at once, changes to the row by [`Self::save`].
 #[derive(Debug)]
 pub(super) struct Asset {
-    pub(super) room: RoomName,
-    pub(super) name: AssetName,
+    pub(super) key: AssetKey,
     pub(super) counter: Counter,
 }
 
@@ -36,10 +39,15 @@ pub(super) struct Draft<'a> {
 }
 
 impl Asset {
-    pub(super) fn find(db: &Connection, room: &RoomName, asset: &AssetName) -> Result<Option<Self>> {
+    pub(super) fn find(db: &Connection, key: &AssetKey) -> Result<Option<Self>> {
         db.prepare_cached(FIND)?
-            .query_row([room.as_str(), asset.as_str()], |row| Self::read(row, room))
+            .query_row([key.room.as_str(), key.asset.as_str()], |row| Self::read(row, &key.room))
             .optional()
+    }
+
+    /// As [`Self::find`], for a call that needs the asset.
+    pub(super) fn found(db: &Connection, key: &AssetKey) -> Decided<Self> {
+        Self::find(db, key)?.ok_or_else(|| unknown(&key.asset))
     }
 
     /// Every asset of a room, ordered by name.
@@ -50,23 +58,17 @@ impl Asset {
     }
 
     /// Creates an asset in an existing room.
-    pub(super) fn make(
-        db: &Connection,
-        room: &RoomName,
-        name: &AssetName,
-        units: Units,
-        origin: u64,
-    ) -> Result<Self> {
-        let values = params![room.as_str(), name.as_str(), units, origin.cast_signed()];
+    pub(super) fn make(db: &Connection, key: &AssetKey, units: Units, origin: u64) -> Result<Self> {
+        let values = params![key.room.as_str(), key.asset.as_str(), units, origin.cast_signed()];
         db.prepare_cached(INSERT)?.execute(values)?;
-        Ok(Self { room: room.clone(), name: name.clone(), counter: Counter::new(units, origin) })
+        Ok(Self { key: key.clone(), counter: Counter::new(units, origin) })
     }
 
     pub(super) fn save(&self, db: &Connection) -> Result<()> {
         let Counter { units, remaining, held, revision, creation, created_units, removed, .. } = &self.counter;
         db.prepare_cached(UPDATE)?.execute(params![
-            self.room.as_str(),
-            self.name.as_str(),
+            self.key.room.as_str(),
+            self.key.asset.as_str(),
             units,
             remaining,
             held,
@@ -83,11 +85,11 @@ impl Asset {
             0 => Vec::new(),
             _ => holders::page(db, self, self.counter.creation, HOLDERS_SHOWN)?,
         };
-        Ok(self.counter.state(&self.name, holders))
+        Ok(self.counter.state(&self.key.asset, holders))
     }
 
     pub(super) fn row(&self) -> RevisionRow {
-        self.counter.row(&self.name)
+        self.counter.row(&self.key.asset)
     }
 
     fn read(row: &Row<'_>, room: &RoomName) -> Result<Self> {
@@ -101,7 +103,7 @@ impl Asset {
             removed: row.get(7)?,
             origin: number(row, 8)?,
         };
-        Ok(Self { room: room.clone(), name: name(row, 0)?, counter })
+        Ok(Self { key: AssetKey { room: room.clone(), asset: name(row, 0)? }, counter })
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     model::limits::REMEMBERED_NODES,
-    store::{Call, outcome::Outcome},
+    store::{Call, rules::Outcome},
 };
 
 /// How many calls that changed nothing are remembered, over all assets: as many as fit into the writer's queue.
@@ -25,7 +25,7 @@ const FORGET_DENIALS: &str = "DELETE FROM denials WHERE place <= ?1";
 
 /// The outcome of this call, or of a later one of its node, if the call was executed before.
 pub(super) fn answered(db: &Connection, asset: &Asset, call: Call) -> Result<Option<Outcome>> {
-    let key = [asset.room.as_str(), asset.name.as_str(), &call.node.to_string()];
+    let key = [asset.key.room.as_str(), asset.key.asset.as_str(), &call.node.to_string()];
     let mut statement = db.prepare_cached(LAST)?;
     let made = statement.query_map(key, read)?.collect::<Result<Vec<_>>>()?;
     let last = made.into_iter().max_by_key(|(seq, _)| *seq);
@@ -34,7 +34,7 @@ pub(super) fn answered(db: &Connection, asset: &Asset, call: Call) -> Result<Opt
 
 /// Remembers the call as its node's last: on disk if it changed something, in memory if not.
 pub(super) fn record(db: &Connection, asset: &Asset, call: Call, outcome: Outcome) -> Result<()> {
-    let (room, name) = (asset.room.as_str(), asset.name.as_str());
+    let (room, name) = (asset.key.room.as_str(), asset.key.asset.as_str());
     let (node, seq) = (call.node.to_string(), call.seq.cast_signed());
     if outcome == Outcome::Changed {
         db.prepare_cached(RECORD)?.execute(params![room, name, node, seq])?;
@@ -54,7 +54,7 @@ fn read(row: &Row<'_>) -> Result<(u64, Outcome)> {
 mod tests {
     use super::*;
     use crate::store::{
-        NodeId, StoreErrorKind,
+        AssetKey, NodeId, StoreErrorKind,
         sqlite::{claim::Claim, rooms, schema},
     };
 
@@ -66,9 +66,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let claim = Claim::of(&format!("sqlite:{}", folder.path().join("game.db").display())).unwrap();
         let db = schema::open_to_write(&claim).unwrap();
-        let room = "lobby".parse().unwrap();
-        rooms::enter(&db, &room, 0).unwrap();
-        let asset = Asset::make(&db, &room, &"sword".parse().unwrap(), 1, 0).unwrap();
+        let key = AssetKey { room: "lobby".parse().unwrap(), asset: "sword".parse().unwrap() };
+        rooms::enter(&db, &key.room, 0).unwrap();
+        let asset = Asset::make(&db, &key, 1, 0).unwrap();
         look(&db, &asset).unwrap();
     }
 
@@ -116,7 +116,7 @@ mod tests {
             for node in [10, newest] {
                 assert_eq!(answered(db, asset, call(node, 1))?, Some(Outcome::Unchanged));
             }
-            rooms::remove(db, &asset.room)?;
+            rooms::remove(db, &asset.key.room)?;
             assert_eq!(count()?, 0);
             Ok(())
         });

@@ -25,10 +25,12 @@ static CLAIMED: Mutex<BTreeSet<FileId>> = Mutex::new(BTreeSet::new());
 /// the locks that SQLite holds on it. So the file is opened before SQLite's first connection and closed after
 /// its last.
 pub(super) struct Claim {
-    path: PathBuf,
-    id: FileId,
-    log_found: bool,
-    file: File,
+    pub(super) path: PathBuf,
+    pub(super) id: FileId,
+    /// Whether a WAL with changes was found beside the file before it was opened.
+    pub(super) log_found: bool,
+    /// The file itself. It shows the same bytes as SQLite's own descriptors.
+    pub(super) file: File,
     _lock: File,
     _entry: Entry,
 }
@@ -58,24 +60,6 @@ impl Claim {
         let (file, entry) = open(&path)?;
         lock_itself(&file, &path)?;
         Ok(Self { path, id: entry.0, log_found, file, _lock: lock, _entry: entry })
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub(super) fn id(&self) -> FileId {
-        self.id
-    }
-
-    /// The file itself. It shows the same bytes as SQLite's own descriptors.
-    pub(super) fn file(&self) -> &File {
-        &self.file
-    }
-
-    /// Whether a WAL with changes was found beside the file before it was opened.
-    pub(super) fn log_found(&self) -> bool {
-        self.log_found
     }
 }
 

@@ -1,12 +1,10 @@
-//! See [`crate::fuzzing`].
-
 use rusqlite::{
     Connection, Row,
     types::{ToSqlOutput, ValueRef},
 };
 
 use super::value::{name, number, outcome, word};
-use crate::{model::PlayerName, store::outcome::Outcome};
+use crate::{model::PlayerName, store::rules::Outcome};
 
 thread_local! {
     static DB: Connection = Connection::open_in_memory().expect("SQLite opens in memory");

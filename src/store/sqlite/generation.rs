@@ -66,10 +66,10 @@ pub(super) fn begin(db: &Connection) -> Sql<()> {
 /// Records that a server uses the file.
 pub(super) fn open(db: &Connection, claim: &Claim) -> Sql<()> {
     // Otherwise the file would change and yet have the same generation as its copies.
-    if marks(db)?.is_some_and(|marks| marks.generation == NONE || marks.has(claim.file(), &marks.generation)) {
+    if marks(db)?.is_some_and(|marks| marks.generation == NONE || marks.has(&claim.file, &marks.generation)) {
         begin(db)?;
     }
-    let path = claim.path().to_string_lossy();
+    let path = claim.path.to_string_lossy();
     db.execute("UPDATE server SET opened_as = ?1", [path]).map(drop)
 }
 
@@ -85,8 +85,8 @@ pub(super) fn end(db: &Connection) -> Sql<()> {
 pub(super) fn check(db: &Connection, claim: &Claim) -> Result<()> {
     // A file that cannot be read is reported by the next read.
     let Ok(Some(marks)) = marks(db) else { return Ok(()) };
-    let (path, log) = (claim.path(), log_of(claim.path()));
-    if claim.log_found() && !marks.are_in(claim.file()) {
+    let (path, log) = (&claim.path, log_of(&claim.path));
+    if claim.log_found && !marks.are_in(&claim.file) {
         return Err(unavailable(format!(
             "{1} is not the log of {0}, which was replaced since a server used it; move {1} away to go on with this {0}, or \
              put back the {0} that it belongs to",
@@ -95,7 +95,7 @@ pub(super) fn check(db: &Connection, claim: &Claim) -> Result<()> {
         )));
     }
     match &marks.opened_as {
-        Some(name) if !claim.log_found() => check_missing_log(claim, Path::new(name)),
+        Some(name) if !claim.log_found => check_missing_log(claim, Path::new(name)),
         _ => Ok(()),
     }
 }
@@ -103,8 +103,8 @@ pub(super) fn check(db: &Connection, claim: &Claim) -> Result<()> {
 /// Refuses a file whose last server did not shut down cleanly if the WAL is missing: the last answered changes
 /// were in that WAL, beside the name the server used.
 fn check_missing_log(claim: &Claim, name: &Path) -> Result<()> {
-    let (path, log) = (claim.path(), log_of(name));
-    let elsewhere = name != path && FileId::at(name).map_or(true, |id| id == claim.id());
+    let (path, log) = (&claim.path, log_of(name));
+    let elsewhere = name != path && FileId::at(name).map_or(true, |id| id == claim.id);
     if elsewhere && size(&log) > 0 {
         return Err(unavailable(format!(
             "{0} was last used as {1}, and changes of it lie in {2}; start the server once with {1} for its name",

@@ -96,7 +96,7 @@ impl GroupCommit {
                 Next::Group(first) => {
                     self.group(first, &mut waiting);
                     if self.watch.usable().is_ok() {
-                        self.wal.copy_when_due(&self.db, self.claim.file(), waiting.is_empty());
+                        self.wal.copy_when_due(&self.db, &self.claim.file, waiting.is_empty());
                     }
                 }
                 Next::Look => {}
@@ -114,8 +114,8 @@ impl GroupCommit {
     /// Checks that the files are still the ones that were opened.
     fn look(&mut self) -> Result<()> {
         let now = self.watch.check()?;
-        if self.wal.overwritten(&self.db, self.claim.file(), now) {
-            let what = format!("{} was overwritten by another program", self.claim.path().display());
+        if self.wal.overwritten(&self.db, &self.claim.file, now) {
+            let what = format!("{} was overwritten by another program", self.claim.path.display());
             return Err(self.watch.lose(Loss::Overwritten, &what));
         }
         Ok(())
@@ -136,7 +136,7 @@ impl GroupCommit {
             } else {
                 self.watch.fail(Some(format!(
                     "{} is back, but another program may have changed it meanwhile; start the server again",
-                    self.claim.path().display()
+                    self.claim.path.display()
                 )));
             }
         }
@@ -175,8 +175,8 @@ impl GroupCommit {
     fn salvage(&mut self) {
         let Some(loss) = self.watch.loss().filter(|_| !self.salvaged) else { return };
         self.salvaged = true;
-        let missing = !self.claim.path().exists();
-        let path = self.claim.path().display();
+        let missing = !self.claim.path.exists();
+        let path = self.claim.path.display();
         match self.wal.salvage(&self.db, loss, missing) {
             Ok(true) => {
                 quietly(|| tracing::info!("sqlite: all that was answered is in the file that was {path}"))
@@ -201,14 +201,14 @@ impl GroupCommit {
         let copied = self.wal.end(&self.db);
         let Self { db, claim, .. } = self;
         drop(db);
-        let log = log_of(claim.path());
+        let log = log_of(&claim.path);
         if size(&log) == 0 {
             return Ok(());
         }
         let kept = format!(
             "what was answered lies in {0} and must stay beside {1}",
             log.display(),
-            claim.path().display()
+            claim.path.display()
         );
         Err(match copied {
             Err(error) => broken(format!("{kept}, because it could not be copied: {error}"), error),

@@ -4,7 +4,10 @@ use super::{
     asset::Asset,
     value::{name, number},
 };
-use crate::model::{AssetName, Grant, PlayerName, RoomName};
+use crate::{
+    model::{AssetName, Grant, PlayerName, RoomName},
+    store::AssetKey,
+};
 
 const REVISION: &str =
     "SELECT revision FROM holders WHERE room = ?1 AND player = ?2 AND asset = ?3 AND creation = ?4";
@@ -20,24 +23,13 @@ const HELD_BY: &str =
 
 /// The revision of a player's grant, if the player holds the asset.
 pub(super) fn revision(db: &Connection, asset: &Asset, player: &PlayerName) -> Result<Option<u64>> {
-    db.prepare_cached(REVISION)?
-        .query_row(
-            params![
-                asset.room.as_str(),
-                player.as_str(),
-                asset.name.as_str(),
-                asset.counter.creation.cast_signed()
-            ],
-            |row| number(row, 0),
-        )
-        .optional()
+    db.prepare_cached(REVISION)?.query_row(place(asset, player), |row| number(row, 0)).optional()
 }
 
-/// Inserts a holder.
 pub(super) fn insert(db: &Connection, asset: &Asset, grant: &Grant) -> Result<()> {
     db.prepare_cached(INSERT)?.execute(params![
-        asset.room.as_str(),
-        asset.name.as_str(),
+        asset.key.room.as_str(),
+        asset.key.asset.as_str(),
         grant.player.as_str(),
         grant.granted_at.cast_signed(),
         grant.revision.cast_signed(),
@@ -46,21 +38,12 @@ pub(super) fn insert(db: &Connection, asset: &Asset, grant: &Grant) -> Result<()
     Ok(())
 }
 
-/// Deletes a holder.
 pub(super) fn delete(db: &Connection, asset: &Asset, player: &PlayerName) -> Result<()> {
-    db.prepare_cached(DELETE)?.execute(params![
-        asset.room.as_str(),
-        player.as_str(),
-        asset.name.as_str(),
-        asset.counter.creation.cast_signed()
-    ])?;
-    Ok(())
+    db.prepare_cached(DELETE)?.execute(place(asset, player)).map(drop)
 }
 
-/// Deletes all holders.
 pub(super) fn clear(db: &Connection, asset: &Asset) -> Result<()> {
-    db.prepare_cached(CLEAR)?.execute([asset.room.as_str(), asset.name.as_str()])?;
-    Ok(())
+    db.prepare_cached(CLEAR)?.execute([asset.key.room.as_str(), asset.key.asset.as_str()]).map(drop)
 }
 
 /// At most `limit` grants from revision `from` on, ordered by revision.
@@ -68,8 +51,8 @@ pub(super) fn page(db: &Connection, asset: &Asset, from: u64, limit: usize) -> R
     let (from, limit) = (i64::try_from(from).unwrap_or(i64::MAX), i64::try_from(limit).unwrap_or(i64::MAX));
     let mut statement = db.prepare_cached(PAGE)?;
     let creation = asset.counter.creation.cast_signed();
-    let rows =
-        statement.query_map(params![asset.room.as_str(), asset.name.as_str(), from, creation, limit], grant)?;
+    let rows = statement
+        .query_map(params![asset.key.room.as_str(), asset.key.asset.as_str(), from, creation, limit], grant)?;
     rows.collect()
 }
 
@@ -83,4 +66,10 @@ pub(super) fn held_by(db: &Connection, room: &RoomName, player: &PlayerName) -> 
 
 fn grant(row: &Row<'_>) -> Result<Grant> {
     Ok(Grant { player: name(row, 0)?, granted_at: number(row, 1)?, revision: number(row, 2)? })
+}
+
+/// Where a player's grant of the asset is.
+fn place<'a>(asset: &'a Asset, player: &'a PlayerName) -> (&'a str, &'a str, &'a str, i64) {
+    let AssetKey { room, asset: name } = &asset.key;
+    (room.as_str(), player.as_str(), name.as_str(), asset.counter.creation.cast_signed())
 }

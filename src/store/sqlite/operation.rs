@@ -7,19 +7,17 @@ use super::{
     rooms,
 };
 use crate::{
-    model::{AssetName, AssetState, PlayerName, RoomName, Units},
+    model::{AssetState, PlayerName, Units},
     store::{
-        Applied, Call, Created, Selected,
-        outcome::Outcome,
-        rules::{self, Ask},
+        Applied, AssetKey, Call, Created, Selected,
+        rules::{self, Ask, Outcome},
     },
 };
 
 /// One changing call on one asset. It may run more than once; only the committed run counts.
 pub(super) struct Operation {
     pub(super) call: Call,
-    pub(super) room: RoomName,
-    pub(super) asset: AssetName,
+    pub(super) key: AssetKey,
 }
 
 impl Operation {
@@ -48,20 +46,20 @@ impl Operation {
 
     /// Decides the call and records it. Returns the asset after the call.
     fn decide(&self, db: &Connection, ask: Ask<'_>) -> Decided<(rules::Decided, Asset)> {
-        let found = Asset::find(db, &self.room, &self.asset)?;
+        let found = Asset::find(db, &self.key)?;
         let created = found.is_none();
         let (asset, answered) = match (found, ask.creates()) {
             (Some(asset), _) => {
-                rooms::used(db, &self.room, self.call.at)?;
+                rooms::used(db, &self.key.room, self.call.at)?;
                 let answered = calls::answered(db, &asset, self.call)?;
                 (asset, answered)
             }
             (None, Some(units)) => {
-                rooms::enter(db, &self.room, self.call.at)?;
-                (Asset::make(db, &self.room, &self.asset, units, self.call.origin())?, None)
+                rooms::enter(db, &self.key.room, self.call.at)?;
+                (Asset::make(db, &self.key, units, self.call.origin())?, None)
             }
             (None, None) => {
-                return Err(unknown(&self.asset));
+                return Err(unknown(&self.key.asset));
             }
         };
         let mut draft = Draft { db, asset };
@@ -74,7 +72,7 @@ impl Operation {
             calls::record(db, &asset, self.call, decided.outcome)?;
         }
         let outcome = (decided.outcome, decided.repeated);
-        rules::unless_refused(super::NAME, outcome, ask, &self.asset, &asset.counter, Units::MAX)
+        rules::unless_refused(super::NAME, outcome, ask, &self.key.asset, &asset.counter, Units::MAX)
             .map_err(SqliteError::Refused)?;
         Ok((decided, asset))
     }

@@ -27,14 +27,12 @@ pub(super) fn used(db: &Connection, room: &RoomName, now: Millis) -> Result<()> 
 
 fn note(db: &Connection, sql: &str, room: &RoomName, now: Millis) -> Result<()> {
     let (before, now) = (note_if_used_at(now).cast_signed(), now.cast_signed());
-    db.prepare_cached(sql)?.execute(params![room.as_str(), now, before])?;
-    Ok(())
+    db.prepare_cached(sql)?.execute(params![room.as_str(), now, before]).map(drop)
 }
 
 /// Removes a room with all its contents.
 pub(super) fn remove(db: &Connection, room: &RoomName) -> Result<()> {
-    db.prepare_cached(REMOVE)?.execute([room.as_str()])?;
-    Ok(())
+    db.prepare_cached(REMOVE)?.execute([room.as_str()]).map(drop)
 }
 
 /// Removes rooms last noted at or before `before`, and returns their number.

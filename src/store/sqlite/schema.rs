@@ -40,10 +40,10 @@ const STATEMENTS: usize = 64;
 /// # Errors
 /// What is wrong with the file and how to fix it. The file is unchanged then.
 pub(super) fn open_to_write(claim: &Claim) -> Result<Connection> {
-    let path = claim.path();
+    let path = &claim.path;
     let mut db = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     // If the file is refused, a WAL that does not belong to it must not be copied into it.
-    copy_on_close(&db, !claim.log_found()).map_err(|error| cannot_open(path, error))?;
+    copy_on_close(&db, !claim.log_found).map_err(|error| cannot_open(path, error))?;
     generation::check(&db, claim)?;
     let version = check(&db, path)?;
     copy_on_close(&db, true).map_err(|error| cannot_open(path, error))?;

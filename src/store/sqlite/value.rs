@@ -4,7 +4,7 @@ use rusqlite::{Error, Result, Row, types::Type};
 
 use crate::{
     model::InvalidName,
-    store::{StoreErrorKind, outcome::Outcome},
+    store::{StoreErrorKind, rules::Outcome},
 };
 
 /// Reads a number of up to 64 bits. SQLite's integers are signed, so larger values are stored as negative ones.

@@ -59,7 +59,7 @@ impl Wal {
             return Ok(());
         }
         generation::open(db, claim)?;
-        self.copy_and_begin(db, claim.file(), "TRUNCATE")?;
+        self.copy_and_begin(db, &claim.file, "TRUNCATE")?;
         self.opened = true;
         Ok(())
     }

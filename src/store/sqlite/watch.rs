@@ -89,9 +89,9 @@ impl Watch {
             Ok(id) => Ok(Held { name, id }),
             Err(error) => Err(cannot_open(&name, error)),
         };
-        let file = Held { name: claim.path().to_owned(), id: claim.id() };
+        let file = Held { name: claim.path.to_owned(), id: claim.id };
         Ok(Self {
-            held: [file, held(log_of(claim.path()))?, held(beside(claim.path(), "-shm"))?],
+            held: [file, held(log_of(&claim.path))?, held(beside(&claim.path, "-shm"))?],
             state: watch::Sender::new(State::Serving),
             disk_failure: Mutex::new(None),
             started: Instant::now(),

@@ -14,8 +14,8 @@ use tokio::task::yield_now;
 use crate::{
     model::{AssetName, Millis, RoomName, Units},
     store::{
-        Result, Store,
-        document::{Document, DocumentBackend},
+        AssetKey, Result, Store,
+        document::{Document, DocumentBackend, Loaded},
         optimistic::{Backend, Change, Optimistic},
     },
 };
@@ -80,26 +80,20 @@ impl<const GRANTS: usize> Backend for Arc<InMemory<GRANTS>> {
 impl<const GRANTS: usize> DocumentBackend for Arc<InMemory<GRANTS>> {
     type Seen = Option<String>;
 
-    async fn load(&self, room: &RoomName, asset: &AssetName) -> Result<(Option<Document>, Self::Seen)> {
+    async fn load(&self, key: &AssetKey) -> Result<Loaded<Self>> {
         wait().await;
         self.reads.fetch_add(1, Relaxed);
-        let text = self.rooms.lock().get(room).and_then(|room| room.get(asset).cloned());
+        let text = self.rooms.lock().get(&key.room).and_then(|room| room.get(&key.asset).cloned());
         wait().await;
         Ok((text.as_deref().map(parsed), text))
     }
 
-    async fn replace(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        read: (Option<Document>, Self::Seen),
-        change: Change,
-    ) -> Result<bool> {
+    async fn replace(&self, key: &AssetKey, read: Loaded<Self>, change: Change) -> Result<bool> {
         wait().await;
         assert_eq!(change.before, read.0.as_ref().map(|read| read.counter.clone()));
         assert!(change.granted.len() <= GRANTS);
         let mut rooms = self.rooms.lock();
-        if rooms.get(room).and_then(|room| room.get(asset)) != read.1.as_ref() {
+        if rooms.get(&key.room).and_then(|room| room.get(&key.asset)) != read.1.as_ref() {
             self.stale.fetch_add(1, Relaxed);
             return Ok(false);
         }
@@ -109,7 +103,10 @@ impl<const GRANTS: usize> DocumentBackend for Arc<InMemory<GRANTS>> {
         if let Some(trick) = trick {
             trick(&mut after);
         }
-        rooms.entry(room.clone()).or_default().insert(asset.clone(), serde_json::to_string(&after).unwrap());
+        rooms
+            .entry(key.room.clone())
+            .or_default()
+            .insert(key.asset.clone(), serde_json::to_string(&after).unwrap());
         Ok(trick.is_none())
     }
 
