@@ -3,11 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use super::servers::{self, Kind};
 use super::workload::{self, Workload};
 
-/// What a figure in the documents takes.
-const DOCUMENTED_RUNS: u32 = 3;
+/// Runs that a figure in the documents takes at least.
+pub const RUNS: u32 = 3;
+/// Seconds of each of them.
+pub const SECONDS: f64 = 2.0;
 
 /// What to measure, and what to write.
 #[derive(Clone, Debug)]
@@ -36,6 +40,8 @@ pub struct Args {
     pub json: Option<PathBuf>,
     /// Where to draw the ratios.
     pub svg: Option<PathBuf>,
+    /// Where to write the tables.
+    pub markdown: Option<PathBuf>,
     /// Files of earlier runs, to be shown in place of new ones.
     pub from: Vec<PathBuf>,
 }
@@ -49,16 +55,17 @@ impl Args {
         let mut args = Self {
             kinds: servers::ALL.to_vec(),
             workloads: workload::ALL.to_vec(),
-            runs: DOCUMENTED_RUNS,
+            runs: RUNS,
             binary: PathBuf::new(),
             flags: Vec::new(),
-            cores: "0".to_owned(),
+            cores: servers::CORES.to_owned(),
             generator_core: 1,
             threads: 1,
             warm_up: Duration::from_millis(1000),
-            measure: Duration::from_millis(2000),
+            measure: Duration::from_secs_f64(SECONDS),
             json: None,
             svg: None,
+            markdown: None,
             from: Vec::new(),
         };
         while let Some(flag) = words.next() {
@@ -66,6 +73,26 @@ impl Args {
             args.set(&flag, &value)?;
         }
         Ok(args)
+    }
+
+    /// Whether this measures all that the documents show.
+    pub fn is_complete(&self) -> bool {
+        let all_kinds = servers::ALL.iter().all(|kind| self.kinds.contains(kind));
+        let all_workloads = workload::ALL.iter().all(|workload| self.workloads.contains(workload));
+        let default = super::versions::is_default(&json!({ "flags": self.to_json() }));
+        all_kinds && all_workloads && self.runs >= RUNS && default
+    }
+
+    /// What matters for the numbers.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "cores": self.cores,
+            "generator_core": self.generator_core,
+            "threads": self.threads,
+            "args": self.flags,
+            "warm_up": self.warm_up.as_secs_f64(),
+            "seconds": self.measure.as_secs_f64(),
+        })
     }
 
     fn set(&mut self, flag: &str, value: &str) -> Result<(), String> {
@@ -88,6 +115,7 @@ impl Args {
             "--seconds" => self.measure = seconds()?,
             "--json" => self.json = Some(value.into()),
             "--svg" => self.svg = Some(value.into()),
+            "--markdown" => self.markdown = Some(value.into()),
             "--from" => self.from = value.split(',').map(PathBuf::from).collect(),
             _ => return Err(format!("there is no flag {flag}")),
         }

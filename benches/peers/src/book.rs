@@ -95,7 +95,8 @@ impl Book {
     pub fn reply(&mut self, asset: u32, room: u32, member: u32, granted: bool) -> Result<Since, String> {
         let pending = &mut self.pending[(room * self.members + member) as usize];
         let at = pending.iter().position(|&(asked, _)| asked == asset);
-        let at = at.ok_or_else(|| format!("p{member} of r{room} has a reply about a{asset} and did not ask"))?;
+        let at =
+            at.ok_or_else(|| format!("p{member} of r{room} has a reply about a{asset} and did not ask"))?;
         let (_, asked_at) = pending.swap_remove(at);
         let known = self.known(asset, room)?;
         known.replied += 1;
@@ -126,7 +127,9 @@ impl Book {
         known.told += 1;
         match known.announced {
             Some(other) if other != winner => {
-                return Err(format!("p{member} of r{room} was told that p{winner} has a{asset}, others p{other}"));
+                return Err(format!(
+                    "p{member} of r{room} was told that p{winner} has a{asset}, others p{other}"
+                ));
             }
             Some(_) => {}
             None => {
@@ -162,7 +165,9 @@ impl Book {
     fn known(&mut self, asset: u32, room: u32) -> Result<&mut Asset, String> {
         let at = asset.checked_sub(self.first);
         let known = at.and_then(|at| self.assets.get_mut(at as usize)).filter(|known| known.room == room);
-        known.ok_or_else(|| format!("r{room} hears of a{asset}, which is not its own, unknown, or settled before"))
+        known.ok_or_else(|| {
+            format!("r{room} hears of a{asset}, which is not its own, unknown, or settled before")
+        })
     }
 
     fn forget_settled(&mut self) {

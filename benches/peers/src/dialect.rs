@@ -200,7 +200,8 @@ fn centrifugo(line: &[u8]) -> Option<Event> {
 /// What follows `key`. `key` has at least two bytes.
 fn after<'a>(text: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
     let last = text.len().checked_sub(key.len())?;
-    let at = (0..=last).find(|&at| text[at] == key[0] && text[at + 1] == key[1] && text[at..].starts_with(key))?;
+    let at =
+        (0..=last).find(|&at| text[at] == key[0] && text[at + 1] == key[1] && text[at..].starts_with(key))?;
     Some(&text[at + key.len()..])
 }
 

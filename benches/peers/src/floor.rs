@@ -220,7 +220,8 @@ impl Floor {
 
     /// `{"type":"select_asset","asset":"a17","request_id":"17"}`: every asset has one unit.
     fn select(&mut self, at: usize, message: &[u8]) {
-        let (Some(asset), Some(id)) = (text(message, br#""asset":""#), text(message, br#""request_id":""#)) else {
+        let (Some(asset), Some(id)) = (text(message, br#""asset":""#), text(message, br#""request_id":""#))
+        else {
             return;
         };
         let Some(number) = self.players[at].room else { return };

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::dialect::Dialect;
-use super::usage::{self, Percentiles};
+use super::usage::{Cpu, Percentiles};
 use super::workload::Workload;
 
 /// A server that runs.
@@ -42,11 +42,11 @@ pub struct Outcome {
     /// How long it took.
     pub seconds: f64,
     /// Processor time of the server for all of them.
-    pub server: Duration,
+    pub server: Cpu,
     /// The same of Redis.
-    pub redis: Duration,
+    pub redis: Cpu,
     /// The same of the generator.
-    pub generator: Duration,
+    pub generator: Cpu,
     /// Memory that was added.
     pub bytes: u64,
     /// From a select to its reply, or from connecting to having joined.
@@ -70,25 +70,22 @@ pub fn run(workload: Workload, server: &Server, timing: Timing) -> Result<Outcom
 /// Processor time so far.
 #[derive(Clone, Copy)]
 struct Mark {
-    server: Duration,
-    redis: Duration,
-    generator: Duration,
+    server: Cpu,
+    redis: Cpu,
+    generator: Cpu,
 }
 
 impl Mark {
     fn now(server: &Server) -> Self {
-        Self {
-            server: usage::cpu(server.pid),
-            redis: server.redis.map(usage::cpu).unwrap_or_default(),
-            generator: usage::cpu(std::process::id()),
-        }
+        let redis = server.redis.map(Cpu::of).unwrap_or_default();
+        Self { server: Cpu::of(server.pid), redis, generator: Cpu::of(std::process::id()) }
     }
 
     fn since(self, earlier: Self) -> Outcome {
         Outcome {
-            server: self.server.saturating_sub(earlier.server),
-            redis: self.redis.saturating_sub(earlier.redis),
-            generator: self.generator.saturating_sub(earlier.generator),
+            server: self.server.since(earlier.server),
+            redis: self.redis.since(earlier.redis),
+            generator: self.generator.since(earlier.generator),
             ..Outcome::default()
         }
     }

@@ -1,17 +1,4 @@
-//! Measures this server beside others, and checks every answer; see README.md.
-
-mod args;
-mod book;
-mod dialect;
-mod floor;
-mod game;
-mod matchmaker;
-mod net;
-mod report;
-mod servers;
-mod usage;
-mod workload;
-mod ws;
+//! The command line of the measurement; `benches/peers/run` builds and calls it.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -19,20 +6,25 @@ use std::process::ExitCode;
 use std::time::Duration;
 use std::{env, fs};
 
-use args::Args;
-use game::{Outcome, Timing};
+use asset_arbiter_peers::args::Args;
+use asset_arbiter_peers::floor::{self, Flaw};
+use asset_arbiter_peers::game::{self, Outcome, Timing};
+use asset_arbiter_peers::servers::{Kind, Places};
+use asset_arbiter_peers::workload::Workload;
+use asset_arbiter_peers::{report, svg, versions};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
-use servers::{Kind, Places};
-use workload::Workload;
 
 /// How long a player waits for what is due, before the server is wrong.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Files of the repository that show a complete measurement.
+const DOCUMENTED: [&str; 3] = ["docs/peers.svg", "benches/peers/results.json", "benches/peers/results.md"];
+
 fn main() -> ExitCode {
     let mut words = env::args().skip(1).peekable();
     let done = if words.peek().is_some_and(|word| word == "floor") {
-        floor(words.skip(1))
+        serve_floor(words.skip(1))
     } else {
         Args::parse(words).and_then(|args| measure(&args))
     };
@@ -47,11 +39,11 @@ fn main() -> ExitCode {
 }
 
 /// `floor --port PORT [--flaw FLAW]`
-fn floor(mut words: impl Iterator<Item = String>) -> Result<bool, String> {
-    let (mut port, mut flaw) = (0, floor::Flaw::None);
+fn serve_floor(mut words: impl Iterator<Item = String>) -> Result<bool, String> {
+    let (mut port, mut flaw) = (0, Flaw::None);
     while let Some(flag) = words.next() {
         let value = words.next().ok_or_else(|| format!("{flag} needs a value"))?;
-        let known = floor::Flaw::ALL.into_iter().find(|(name, _)| *name == value);
+        let known = Flaw::ALL.into_iter().find(|(name, _)| *name == value);
         match (flag.as_str(), value.parse(), known) {
             ("--port", Ok(number), _) => port = number,
             ("--flaw", _, Some((_, named))) => flaw = named,
@@ -65,37 +57,79 @@ fn floor(mut words: impl Iterator<Item = String>) -> Result<bool, String> {
 
 /// Whether all servers were right.
 fn measure(args: &Args) -> Result<bool, String> {
-    let runs = if args.from.is_empty() { play(args)? } else { read(&args.from)? };
-    let medians = report::medians(&runs);
-    println!("{}", report::table(&medians));
-    if let Some(file) = &args.json {
-        let all = json!({ "medians": medians, "runs": runs });
-        let text = serde_json::to_string_pretty(&all).map_err(|error| error.to_string())?;
-        fs::write(file, text + "\n").map_err(|error| format!("{}: {error}", file.display()))?;
-        println!("Every run: {}", file.display());
+    let documented = documented_files(args);
+    if args.from.is_empty() && !documented.is_empty() && !args.is_complete() {
+        return Err(refusal(&documented));
     }
-    Ok(runs.iter().all(|run| run["error"].is_null()))
+    let mut all = if args.from.is_empty() { play(args)? } else { read(&args.from)? };
+    let runs = all["runs"].as_array().cloned().unwrap_or_default();
+    let medians = report::medians(&runs);
+    let table = report::table(&medians);
+    println!("{table}");
+    let right = runs.iter().all(|run| run["error"].is_null());
+    if !documented.is_empty() && !report::is_complete(&all) {
+        return Err(refusal(&documented));
+    }
+    all["medians"] = Value::Array(medians);
+    if let Some(file) = &args.json {
+        write(file, &report::json(&all))?;
+    }
+    if let Some(file) = &args.svg {
+        write(file, &svg::draw(&all))?;
+    }
+    if let Some(file) = &args.markdown {
+        write(file, &format!("{}\n{table}", report::head(&all)))?;
+    }
+    Ok(right)
 }
 
-/// Runs of earlier files.
-fn read(files: &[PathBuf]) -> Result<Vec<Value>, String> {
-    let mut runs = Vec::new();
+fn write(file: &Path, text: &str) -> Result<(), String> {
+    fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))?;
+    println!("wrote {}", file.display());
+    Ok(())
+}
+
+/// Those of the files to write that the documents show.
+fn documented_files(args: &Args) -> Vec<PathBuf> {
+    let root = env::var_os("PEERS_ROOT").map_or_else(|| ".".into(), PathBuf::from);
+    let real = |file: &Path| {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some(folder.canonicalize().ok()?.join(file.file_name()?))
+    };
+    let documented: Vec<_> = DOCUMENTED.iter().filter_map(|file| real(&root.join(file))).collect();
+    let files = args.json.iter().chain(&args.svg).chain(&args.markdown).filter_map(|file| real(file));
+    files.filter(|file| documented.contains(file)).collect()
+}
+
+fn refusal(documented: &[PathBuf]) -> String {
+    let names: Vec<_> = documented.iter().map(|file| file.display().to_string()).collect();
+    format!(
+        "{} shows every workload on every server, three right runs each, one core and one thread; write a smaller \
+         run to another file",
+        names.join(" and ")
+    )
+}
+
+/// Puts earlier measurements together.
+fn read(files: &[PathBuf]) -> Result<Value, String> {
+    let (mut measurements, mut runs) = (Vec::new(), Vec::new());
     for file in files {
         let bad = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
         let text = fs::read_to_string(file).map_err(|error| bad(&error))?;
         let mut all: Value = serde_json::from_str(&text).map_err(|error| bad(&error))?;
+        measurements.append(all["measurements"].as_array_mut().ok_or_else(|| bad(&"has no measurements"))?);
         runs.append(all["runs"].as_array_mut().ok_or_else(|| bad(&"has no runs"))?);
     }
-    Ok(runs)
+    Ok(json!({ "measurements": measurements, "medians": [], "runs": runs }))
 }
 
 /// Every workload on every server, as often as asked for. The servers take turns.
-fn play(args: &Args) -> Result<Vec<Value>, String> {
+fn play(args: &Args) -> Result<Value, String> {
     prepare(args)?;
     let place = |name: &str| env::var_os(name).map(PathBuf::from).unwrap_or_default();
     let places = Places {
         binary: args.binary.clone(),
-        folder: env::var_os("PEERS_FOLDER").map_or_else(|| Path::new("benches/peers").into(), PathBuf::from),
+        folder: env::var_os("PEERS_FOLDER").map_or_else(|| "benches/peers".into(), PathBuf::from),
         modules: place("PEERS_MODULES"),
         centrifugo: place("PEERS_CENTRIFUGO"),
         cores: args.cores.clone(),
@@ -108,12 +142,14 @@ fn play(args: &Args) -> Result<Vec<Value>, String> {
             for kind in args.kinds.iter().filter(|kind| kind.plays(workload)) {
                 let outcome = once(*kind, workload, &places, args);
                 let value = report::run(run, *kind, name, workload, &outcome);
-                eprintln!("{value}");
+                eprintln!("{}", report::progress(&value, args.runs));
                 runs.push(value);
             }
         }
     }
-    Ok(runs)
+    let mut measurement = versions::measurement(args, &places);
+    measurement["flags"] = args.to_json();
+    Ok(json!({ "measurements": [measurement], "medians": [], "runs": runs }))
 }
 
 fn once(kind: Kind, workload: Workload, places: &Places, args: &Args) -> Result<Outcome, String> {

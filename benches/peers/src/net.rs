@@ -181,7 +181,9 @@ impl Net {
         let count = match player.stream.read(&mut self.buffer) {
             Ok(0) => return Err(format!("the server closed the connection of {}", name())),
             Ok(count) => count,
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return Ok(()),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                return Ok(());
+            }
             Err(error) => return Err(format!("the connection of {} is gone: {error}", name())),
         };
         let now = Instant::now();

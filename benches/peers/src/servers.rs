@@ -13,6 +13,9 @@ use super::workload::Workload;
 /// How long a server may take to listen.
 const START: Duration = Duration::from_secs(20);
 
+/// The processor of the servers, unless another is asked for.
+pub const CORES: &str = "0";
+
 /// A kind of server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kind {
@@ -61,12 +64,15 @@ pub struct Places {
 pub struct Running {
     /// How to reach it.
     pub server: Server,
-    processes: Vec<Child>,
+    _processes: Processes,
 }
 
-impl Drop for Running {
+/// They are killed when they are dropped.
+struct Processes(Vec<Child>);
+
+impl Drop for Processes {
     fn drop(&mut self) {
-        for process in &mut self.processes {
+        for process in &mut self.0 {
             let _ = process.kill();
             let _ = process.wait();
         }
@@ -84,23 +90,22 @@ impl Kind {
         self.dialect != Dialect::Centrifugo || !workload.needs_decisions()
     }
 
+    /// Whether it runs on Node.
+    pub fn needs_node(self) -> bool {
+        matches!(self.name, "ws" | "ws-redis" | "socketio" | "colyseus")
+    }
+
     /// Starts it, and its Redis before.
     ///
     /// # Errors
     /// It is not there, or does not listen.
     pub fn start(self, places: &Places) -> Result<Running, String> {
-        let mut processes = Vec::new();
+        let mut processes = Processes(Vec::new());
         let redis = if self.redis { Some(spawn(redis, places, &mut processes)?) } else { None };
         let command = |port, places: &Places| self.command(port, redis.map(|(_, address)| address), places);
-        let (pid, address) = match spawn(command, places, &mut processes) {
-            Ok(started) => started,
-            Err(error) => {
-                drop(stop(processes));
-                return Err(error);
-            }
-        };
+        let (pid, address) = spawn(command, places, &mut processes)?;
         let server = Server { address, dialect: self.dialect, pid, redis: redis.map(|(pid, _)| pid) };
-        Ok(Running { server, processes })
+        Ok(Running { server, _processes: processes })
     }
 
     fn command(self, port: u16, redis: Option<SocketAddr>, places: &Places) -> Command {
@@ -168,7 +173,7 @@ fn on_cores(places: &Places, program: &Path) -> Command {
 fn spawn(
     command: impl FnOnce(u16, &Places) -> Command,
     places: &Places,
-    processes: &mut Vec<Child>,
+    processes: &mut Processes,
 ) -> Result<(u32, SocketAddr), String> {
     let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
     let address = free.map_err(|error| format!("no port: {error}"))?;
@@ -191,12 +196,8 @@ fn spawn(
         }
         thread::sleep(Duration::from_millis(10));
     };
-    processes.push(process);
+    processes.0.push(process);
     let said = fs::read_to_string(&log).unwrap_or_default();
     let _ = fs::remove_file(&log);
     outcome.map_err(|error| format!("{command:?}: {error}\n{said}"))
-}
-
-fn stop(processes: Vec<Child>) -> Vec<std::io::Result<()>> {
-    processes.into_iter().map(|mut process| process.kill().and_then(|()| process.wait().map(drop))).collect()
 }

@@ -3,23 +3,42 @@
 use std::fs;
 use std::time::Duration;
 
-/// User and system time that a process has used so far, all its threads together.
-pub fn cpu(pid: u32) -> Duration {
-    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Duration::ZERO };
-    let files = tasks.flatten().map(|task| task.path().join("schedstat"));
-    let nanoseconds = files.filter_map(|file| {
-        let text = fs::read_to_string(file).ok()?;
-        text.split_whitespace().next()?.parse::<u64>().ok()
-    });
-    Duration::from_nanos(nanoseconds.sum())
+/// Time on the processor, user and system together, of all threads of a process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Cpu {
+    /// Time it ran.
+    pub ran: Duration,
+    /// Time it could have run, while something else had the processor.
+    pub waited: Duration,
+}
+
+impl Cpu {
+    /// What a process has used so far.
+    pub fn of(pid: u32) -> Self {
+        let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Self::default() };
+        let mut all = Self::default();
+        for task in tasks.flatten() {
+            let text = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
+            let mut numbers = text.split_whitespace().map(|number| number.parse().unwrap_or_default());
+            all.ran += Duration::from_nanos(numbers.next().unwrap_or_default());
+            all.waited += Duration::from_nanos(numbers.next().unwrap_or_default());
+        }
+        all
+    }
+
+    /// What was used in between.
+    pub fn since(self, earlier: Self) -> Self {
+        let ran = self.ran.saturating_sub(earlier.ran);
+        Self { ran, waited: self.waited.saturating_sub(earlier.waited) }
+    }
 }
 
 /// Resident memory of a process in bytes.
 pub fn resident(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let kibibytes = status.lines().find_map(|line| {
-        line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
-    });
+    let kibibytes = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
     kibibytes.unwrap_or_default() * 1024
 }
 

@@ -58,6 +58,18 @@ pub const ALL: [(&str, Workload); 9] = [
 ];
 
 impl Workload {
+    /// A name for people.
+    pub fn title(self) -> String {
+        match self {
+            Self::Rounds { players, takers: 1 } => format!("Fan-out to {players}"),
+            Self::Rounds { players, .. } => format!("Race of {players}"),
+            Self::Flood { in_flight } => format!("Flood, {in_flight} in flight"),
+            Self::Paced { per_second } => format!("Paced, {per_second} a second"),
+            Self::Joins { .. } => "Connect and join".to_owned(),
+            Self::Idle { .. } => "Idle connection".to_owned(),
+        }
+    }
+
     /// What is counted.
     pub fn unit(self) -> &'static str {
         match self {

@@ -4,8 +4,6 @@
 pub const TEXT: u8 = 1;
 /// Opcode of a binary message.
 pub const BINARY: u8 = 2;
-/// Opcode of a close frame.
-pub const CLOSE: u8 = 8;
 /// Opcode of a ping.
 pub const PING: u8 = 9;
 /// Opcode of a pong.
@@ -19,7 +17,7 @@ pub const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 /// A frame that begins at the first byte of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// `TEXT`, `BINARY`, `CLOSE`, `PING` or `PONG`.
+    /// `TEXT`, `BINARY`, `PING`, `PONG`, or 8 for a close frame.
     pub opcode: u8,
     /// What the payload is masked with; a client's always is.
     pub mask: Option<[u8; 4]>,

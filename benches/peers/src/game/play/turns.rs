@@ -66,7 +66,13 @@ impl Turns {
     }
 
     /// A player who has a reply selects again, in a flood.
-    pub(super) fn replied(&mut self, table: &mut Table, room: u32, member: u32, now: Instant) -> Result<(), String> {
+    pub(super) fn replied(
+        &mut self,
+        table: &mut Table,
+        room: u32,
+        member: u32,
+        now: Instant,
+    ) -> Result<(), String> {
         match self.workload {
             Workload::Flood { .. } if !self.ended => self.select(table, room * self.members + member, now),
             _ => Ok(()),
