@@ -31,7 +31,7 @@ impl Heartbeats {
 
     /// A player joined or left on this node. In a large room the heartbeat waits for the next tick.
     pub(super) fn announce_change(&self, room: &Room) {
-        self.send_if(room, Presence::must_tell_at_once);
+        self.send_if(room, Presence::must_publish_at_once);
     }
 
     /// Once a second: removes silent nodes, sends pending notices to members and due heartbeats to other nodes.
@@ -39,7 +39,7 @@ impl Heartbeats {
         let now = self.node.clock.now();
         room.announce(|presence| presence.tick(now));
         let due = room.heartbeat_at.load(Relaxed) <= now;
-        self.send_if(room, |presence| presence.must_tell() || due && presence.is_anybody_here());
+        self.send_if(room, |presence| presence.has_unpublished() || due && presence.is_anybody_here());
     }
 
     /// Requests a heartbeat from every other node, so that a joining member does not wait for the next ones.
@@ -58,7 +58,7 @@ impl Heartbeats {
     pub(super) fn receive(&self, name: &RoomName, heartbeat: Heartbeat) {
         if let Some(room) = self.rooms.peek(name) {
             let now = self.node.clock.now();
-            room.announce(|presence| presence.hear(heartbeat, now));
+            room.announce(|presence| presence.apply_heartbeat(heartbeat, now));
         }
     }
 

@@ -100,8 +100,8 @@ impl Presence {
     }
 
     /// Applies another node's heartbeat.
-    pub(super) fn hear(&mut self, heartbeat: Heartbeat, now: Millis) -> Vec<Notice> {
-        self.change(|roster| roster.hear(heartbeat, now))
+    pub(super) fn apply_heartbeat(&mut self, heartbeat: Heartbeat, now: Millis) -> Vec<Notice> {
+        self.change(|roster| roster.apply_heartbeat(heartbeat, now))
     }
 
     /// Removes players of silent nodes and returns the pending notices. Called at most once a second.
@@ -119,12 +119,12 @@ impl Presence {
     }
 
     /// Whether the local players changed since the last heartbeat.
-    pub(super) fn must_tell(&self) -> bool {
+    pub(super) fn has_unpublished(&self) -> bool {
         self.unpublished
     }
 
     /// Whether the heartbeat is due at once, because members are sent names.
-    pub(super) fn must_tell_at_once(&self) -> bool {
+    pub(super) fn must_publish_at_once(&self) -> bool {
         self.unpublished && self.named
     }
 
@@ -288,11 +288,11 @@ mod tests {
     fn other_nodes_are_told_names_at_once_or_numbers_in_time() {
         let mut presence = Presence::new(1);
         presence.enter(&player("a"));
-        assert!(presence.must_tell_at_once());
+        assert!(presence.must_publish_at_once());
         assert_eq!(presence.local_players(), Players::Names([player("a")].into()));
-        assert!(!presence.must_tell());
+        assert!(!presence.has_unpublished());
         presence.enter(&player("b"));
-        assert!(presence.must_tell() && !presence.must_tell_at_once());
+        assert!(presence.has_unpublished() && !presence.must_publish_at_once());
         assert_eq!(presence.local_players(), Players::Count(2));
     }
 
@@ -301,12 +301,15 @@ mod tests {
         let mut presence = Presence::new(2);
         presence.enter(&player("a"));
         let elsewhere = |number, players| Heartbeat { node: 7, number, players };
-        assert_eq!(presence.hear(elsewhere(1, Players::Names([player("b")].into())), 0), [came("b", 2)]);
-        assert_eq!(presence.hear(elsewhere(2, Players::Count(3)), 0), []);
+        assert_eq!(
+            presence.apply_heartbeat(elsewhere(1, Players::Names([player("b")].into())), 0),
+            [came("b", 2)]
+        );
+        assert_eq!(presence.apply_heartbeat(elsewhere(2, Players::Count(3)), 0), []);
         assert_eq!(presence.tick(0), [Notice::Count(4)]);
-        assert_eq!(presence.hear(elsewhere(3, Players::Count(3)), 0), []);
+        assert_eq!(presence.apply_heartbeat(elsewhere(3, Players::Count(3)), 0), []);
         assert_eq!(presence.tick(0), [], "nothing new");
-        assert_eq!(presence.hear(elsewhere(4, Players::NOBODY), 0), []);
+        assert_eq!(presence.apply_heartbeat(elsewhere(4, Players::NOBODY), 0), []);
         assert_eq!(presence.tick(0), [Notice::ResendAll]);
     }
 

@@ -52,7 +52,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The pause after an answered probe, with jitter.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 /// The most characters of an error in a message: enough for a command that fixes the cause.
-const TOLD: usize = 2000;
+const REASON_CHARS: usize = 2000;
 
 impl Readiness {
     pub(super) fn new() -> Self {
@@ -147,7 +147,7 @@ impl Readiness {
 /// The error's message in one line of bounded length.
 fn description(error: &StoreError) -> String {
     let line = one_line(&error.to_string());
-    line.chars().take(TOLD).collect()
+    line.chars().take(REASON_CHARS).collect()
 }
 
 /// Probes the store until it accepts a change, and again after every failed call.

@@ -66,7 +66,7 @@ impl Roster {
     }
 
     /// Applies another node's heartbeat, unless a newer one was received or [`NODES_HEARD`] other nodes are known.
-    pub(super) fn hear(&mut self, heartbeat: Heartbeat, now: Millis) -> Vec<RosterChange> {
+    pub(super) fn apply_heartbeat(&mut self, heartbeat: Heartbeat, now: Millis) -> Vec<RosterChange> {
         let Heartbeat { node, number, players } = heartbeat;
         let known = self.others.get(&node);
         let hears = known.map_or(self.others.len() < NODES_HEARD, |said| said.number < number);
@@ -121,21 +121,24 @@ mod tests {
     fn a_player_comes_with_the_first_node_and_goes_with_the_last() {
         let mut roster = Roster::default();
         assert_eq!(roster.add(&player("ann")), Some(came("ann", 1)));
-        assert_eq!(roster.hear(heartbeat(7, 1, &["ann", "bob"]), 0), [came("bob", 2)]);
+        assert_eq!(roster.apply_heartbeat(heartbeat(7, 1, &["ann", "bob"]), 0), [came("bob", 2)]);
         assert_eq!(roster.remove(&player("ann")), None);
-        assert_eq!(roster.hear(heartbeat(7, 2, &["cat"]), 0), [went("ann", 1), went("bob", 0), came("cat", 1)]);
+        assert_eq!(
+            roster.apply_heartbeat(heartbeat(7, 2, &["cat"]), 0),
+            [went("ann", 1), went("bob", 0), came("cat", 1)]
+        );
     }
 
     #[test]
     fn what_is_late_or_repeated_changes_nothing() {
         let mut roster = Roster::default();
-        roster.hear(heartbeat(7, 5, &["ann"]), 0);
+        roster.apply_heartbeat(heartbeat(7, 5, &["ann"]), 0);
         for number in 3..=5 {
-            assert_eq!(roster.hear(heartbeat(7, number, &[]), 1), []);
+            assert_eq!(roster.apply_heartbeat(heartbeat(7, number, &[]), 1), []);
         }
-        assert_eq!(roster.hear(heartbeat(7, 6, &[]), 2), [went("ann", 0)]);
+        assert_eq!(roster.apply_heartbeat(heartbeat(7, 6, &[]), 2), [went("ann", 0)]);
         assert_eq!(
-            roster.hear(heartbeat(7, 5, &["ann"]), 3),
+            roster.apply_heartbeat(heartbeat(7, 5, &["ann"]), 3),
             [],
             "who said that nobody is left is still known"
         );
@@ -144,8 +147,8 @@ mod tests {
     #[test]
     fn a_node_is_forgotten_when_it_is_silent_and_not_before() {
         let mut roster = Roster::default();
-        roster.hear(heartbeat(7, 1, &["ann"]), 0);
-        roster.hear(heartbeat(8, 1, &["ann", "bob"]), 1);
+        roster.apply_heartbeat(heartbeat(7, 1, &["ann"]), 0);
+        roster.apply_heartbeat(heartbeat(8, 1, &["ann", "bob"]), 1);
         assert_eq!(roster.forget_silent(SILENT_NODE_MS - 1), []);
         assert_eq!(roster.forget_silent(SILENT_NODE_MS), [], "she is on the other one, too");
         assert_eq!(roster.forget_silent(SILENT_NODE_MS + 1), [went("ann", 1), went("bob", 0)]);
@@ -155,9 +158,9 @@ mod tests {
     fn where_a_node_has_too_many_to_name_them_they_count() {
         let mut roster = Roster::default();
         roster.add(&player("ann"));
-        roster.hear(Heartbeat { node: 7, number: 1, players: Players::Count(20_000) }, 0);
+        roster.apply_heartbeat(Heartbeat { node: 7, number: 1, players: Players::Count(20_000) }, 0);
         assert_eq!((roster.count(), roster.is_small(64)), (20_001, false));
-        roster.hear(heartbeat(7, 2, &["ann", "bob"]), 0);
+        roster.apply_heartbeat(heartbeat(7, 2, &["ann", "bob"]), 0);
         assert_eq!((roster.count(), roster.is_small(64)), (2, true));
     }
 
@@ -165,13 +168,17 @@ mod tests {
     fn no_more_nodes_are_remembered_than_may_be() {
         let mut roster = Roster::default();
         for node in 0..2 * NODES_HEARD as u64 {
-            roster.hear(heartbeat(node, 1, &[&format!("p{node}")]), node / 300);
+            roster.apply_heartbeat(heartbeat(node, 1, &[&format!("p{node}")]), node / 300);
         }
         assert_eq!(roster.count(), NODES_HEARD);
-        assert_eq!(roster.hear(heartbeat(0, 2, &["p0", "new"]), 9).len(), 1, "those that are known go on");
+        assert_eq!(
+            roster.apply_heartbeat(heartbeat(0, 2, &["p0", "new"]), 9).len(),
+            1,
+            "those that are known go on"
+        );
         roster.forget_silent(SILENT_NODE_MS);
         assert_eq!(
-            roster.hear(heartbeat(1000, 1, &["late"]), SILENT_NODE_MS).len(),
+            roster.apply_heartbeat(heartbeat(1000, 1, &["late"]), SILENT_NODE_MS).len(),
             1,
             "and then there is place"
         );

@@ -78,7 +78,7 @@ impl PlayerLog {
                 let held_back = std::mem::take(&mut lines.lock().held_back);
                 if !held_back.is_empty() {
                     let (players, codes) = (held_back.values().sum::<u64>(), listed(&held_back));
-                    tracing::info!(players, codes, "more {what} than are told one by one");
+                    tracing::info!(players, codes, "more {what} than are logged one by one");
                 }
             }
         }

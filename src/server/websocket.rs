@@ -189,3 +189,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,7 +52,7 @@ async fn a_flood_of_refused_joins_is_bounded_in_the_log() {
     for n in 0..JOINS {
         assert_eq!(Socket::open(process.address, &format!("x{n}/ws?player=p")).await.closed().await.code, 4113);
     }
-    logged(&process, &["more refused than are told one by one", "4113 x "]).await;
+    logged(&process, &["more refused than are logged one by one", "4113 x "]).await;
     tokio::time::sleep(Duration::from_millis(1100)).await;
     let (lines, held_back) = (process.lines(), |line: &String| {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
