@@ -290,7 +290,12 @@ fn no_text_of_the_picture_covers_another() {
                     || other.bottom <= text.top;
                 assert!(apart, "ratio {ratio}: '{}' covers '{}'", text.what, other.what);
             }
+            for (x, top, bottom) in picture.lines().filter_map(dashed_line) {
+                let apart = text.right <= x || x <= text.left || text.bottom <= top || bottom <= text.top;
+                assert!(apart, "ratio {ratio}: a line crosses '{}'", text.what);
+            }
         }
+        assert_eq!(picture.lines().filter_map(dashed_line).count(), workload::ALL.len());
     }
 }
 
@@ -330,4 +335,12 @@ fn text(line: &str) -> Option<Text> {
     let width = 0.56 * size * what.chars().count() as f64;
     let left = if attribute("class") == Some("end") { x - width } else { x };
     Some(Text { what, left, right: left + width, top: y - 0.8 * size, bottom: y + 0.2 * size })
+}
+
+/// Where a line of the picture has a panel's dashed line: its x, and its ends.
+fn dashed_line(line: &str) -> Option<(f64, f64, f64)> {
+    let path = line.strip_prefix(r#"<path class="one" d="M"#)?;
+    let (x, rest) = path.split_once(' ')?;
+    let (top, bottom) = rest.split_once('V')?;
+    Some((x.parse().ok()?, top.parse().ok()?, bottom.split('"').next()?.parse().ok()?))
 }

@@ -1,5 +1,6 @@
 //! The command line of the measurement; `benches/peers/run` builds and calls it.
 
+use std::io::{self, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -65,7 +66,7 @@ fn measure(args: &Args) -> Result<bool, String> {
     let runs = all["runs"].as_array().cloned().unwrap_or_default();
     let medians = report::medians(&runs);
     let table = report::table(&medians);
-    println!("{table}");
+    say(&table);
     let right = runs.iter().all(|run| run["error"].is_null());
     if !documented.is_empty() && !report::is_complete(&all) {
         return Err(refusal(&documented));
@@ -85,8 +86,13 @@ fn measure(args: &Args) -> Result<bool, String> {
 
 fn write(file: &Path, text: &str) -> Result<(), String> {
     fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))?;
-    println!("wrote {}", file.display());
+    say(&format!("wrote {}", file.display()));
     Ok(())
+}
+
+/// Prints a line, unless nobody reads any more.
+fn say(text: &str) {
+    let _ = writeln!(io::stdout(), "{text}");
 }
 
 /// Those of the files to write that the documents show.

@@ -122,6 +122,8 @@ pub fn medians(runs: &[Value]) -> Vec<Value> {
             put(if workload.measure() == "KB" { "kb_per_unit" } else { "us_per_unit" }, per);
             put("ratio_to_ours", per.zip(ours.filter(|&ours| ours > 0.0)).map(|(per, ours)| per / ours));
             put("redis_us_per_unit", median(&runs, |run| run["redis_us_per_unit"].as_f64()));
+            let speed = |run: &Value| Some(run["units"].as_f64()? / run["seconds"].as_f64()?);
+            put("units_per_second", median(&runs, speed));
             for latency in ["reply", "everyone_knows"] {
                 for part in ["p50", "p99"] {
                     let at = |run: &Value| run[format!("{latency}_us")][part].as_f64();
@@ -185,10 +187,10 @@ pub fn table(medians: &[Value]) -> String {
         let per = format!("{} / {}", workload.measure(), workload.unit());
         let _ = writeln!(
             text,
-            "| {name:<20} | {per:>15} | {:>6} | {:>17} | {:>17} |",
-            "ratio", "reply p50/p99", "all know p50/p99"
+            "| {name:<20} | {per:>15} | {:>6} | {:>8} | {:>17} | {:>17} |",
+            "ratio", "a second", "reply p50/p99", "all know p50/p99"
         );
-        let _ = writeln!(text, "|{:-<22}|{:->16}:|{:->7}:|{:->18}:|{:->18}:|", "", "", "", "", "");
+        let _ = writeln!(text, "|{:-<22}|{:->16}:|{:->7}:|{:->9}:|{:->18}:|{:->18}:|", "", "", "", "", "", "");
         for row in medians.iter().filter(|row| row["workload"] == name) {
             let _ = writeln!(text, "{}", line(row));
         }
@@ -200,6 +202,7 @@ pub fn table(medians: &[Value]) -> String {
 fn line(row: &Value) -> String {
     let title = Kind::named(row["server"].as_str().unwrap_or_default()).map_or("", |kind| kind.title);
     if let Some(error) = row["error"].as_str() {
+        let error = error.split_whitespace().collect::<Vec<_>>().join(" ");
         return format!("| {title:<20} | WRONG: {error} |");
     }
     let number = |value: Option<f64>| value.map_or_else(String::new, digits);
@@ -208,12 +211,14 @@ fn line(row: &Value) -> String {
         let _ = write!(per, " + {}", digits(redis));
     }
     let ratio = row["ratio_to_ours"].as_f64().map_or_else(String::new, |ratio| format!("{ratio:.2}"));
+    let speed = row["units_per_second"].as_f64().filter(|_| row["kb_per_unit"].is_null());
+    let speed = speed.map_or_else(String::new, |speed| format!("{speed:.0}"));
     let latency = |name: &str| {
         let part = |part: &str| row[format!("{name}_{part}_us")].as_f64();
         part("p50").zip(part("p99")).map_or_else(String::new, |(p50, p99)| format!("{p50:.0} / {p99:.0}"))
     };
     let (reply, known) = (latency("reply"), latency("everyone_knows"));
-    format!("| {title:<20} | {per:>15} | {ratio:>6} | {reply:>17} | {known:>17} |")
+    format!("| {title:<20} | {per:>15} | {ratio:>6} | {speed:>8} | {reply:>17} | {known:>17} |")
 }
 
 fn digits(number: f64) -> String {

@@ -163,9 +163,10 @@ fn bun(modules: &Path) -> PathBuf {
     modules.join("@oven").join(format!("bun-linux-{arch}")).join("bin/bun")
 }
 
+/// A program on the servers' cores, which ends with the generator, however that ends.
 fn on_cores(places: &Places, program: &Path) -> Command {
-    let mut command = Command::new("taskset");
-    command.args(["-c", &places.cores]).arg(program);
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "taskset", "-c", &places.cores]).arg(program);
     command
 }
 

@@ -11,14 +11,14 @@ use super::workload::{self, Workload};
 const WIDTH: f64 = 880.0;
 const COLUMNS: usize = 3;
 const HEAD: f64 = 52.0;
-const FOOT: f64 = 24.0;
+const FOOT: f64 = 34.0;
 const PANEL_HEAD: f64 = 40.0;
 const PANEL_GAP: f64 = 18.0;
 const ROW: f64 = 17.0;
 const BAR: f64 = 11.0;
 /// Room for a server's name.
 const NAME: f64 = 132.0;
-/// Room for a ratio behind its bar.
+/// Room for a ratio behind its bar, and behind the dashed line.
 const NUMBER: f64 = 38.0;
 /// The longest ratio that fits; longer bars end in a gap.
 const LONGEST: f64 = 3.0;
@@ -132,7 +132,7 @@ impl Panel {
             }
             line(format_args!(
                 r#"<text x="{:.1}" y="{base:.1}">{}</text>"#,
-                bars + length + 5.0,
+                (bars + length).max(one) + 5.0,
                 number(*ratio)
             ));
         }
