@@ -11,6 +11,14 @@ use std::{
 
 #[cfg(any(feature = "redis", feature = "nats"))]
 pub use crate::bus::fuzzing::envelope;
+#[cfg(any(
+    feature = "dynamodb",
+    feature = "momento",
+    feature = "mongodb",
+    feature = "mysql",
+    feature = "redis",
+    feature = "sqlite"
+))]
 pub use crate::store::fuzzing::*;
 use crate::{
     bus,
