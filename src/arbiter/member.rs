@@ -16,7 +16,7 @@ use super::{
 };
 use crate::model::{
     AssetName, ErrorCode, Frame, PROTOCOL, PlayerName, RequestId, RoomName, ServerMessage, SoldOut, Welcome,
-    limits::{FRAMES_PER_TURN, IDLE_CAPACITY, SYNC_PAUSE_MS},
+    limits::{FRAMES_PER_TURN, SYNC_PAUSE_MS},
 };
 
 /// A request to join a room.
@@ -71,14 +71,6 @@ pub struct Ready {
     pub replies: Vec<ServerMessage>,
     /// Encoded frames of the room. The welcome is the first.
     pub frames: Vec<Frame>,
-}
-
-impl Ready {
-    /// Frees memory that only a burst needed, because a connection is mostly idle.
-    pub fn shrink(&mut self) {
-        self.replies.shrink_to(IDLE_CAPACITY);
-        self.frames.shrink_to(IDLE_CAPACITY);
-    }
 }
 
 impl Member {

@@ -63,14 +63,14 @@ pub const MAILBOX_REPLIES: usize = 4096;
 /// Frames a connection takes from the room log per turn. One flush sends many frames without holding the room for long.
 pub const FRAMES_PER_TURN: usize = 64;
 
-/// Replies and frames for which an idle connection keeps memory.
+/// Replies for which an idle connection keeps memory.
 pub const IDLE_CAPACITY: usize = 2;
 
 /// Maximum bytes of one frame. A longer snapshot is sent in parts.
 pub const FRAME_BYTES: usize = 256 * 1024;
 
-/// Bytes of assets in one part of a snapshot. A connection keeps the memory of its largest frame, so a part is far
-/// smaller than a frame may be: a thousand members that read 13 MB take 64 MB at most.
+/// Bytes of assets in one part of a snapshot. A connection keeps what its socket does not accept, so a part is far smaller
+/// than a frame may be: a thousand members that read 13 MB slowly take 64 MB at most.
 pub const PART_BYTES: usize = 32 * 1024;
 
 /// Names in `held` of one part of a snapshot: at most 9 KB.
