@@ -7,13 +7,13 @@
 use std::{fmt::Display, sync::Arc, time::Duration};
 
 use asset_arbiter::{
-    arbiter::{Arbiter, Config, Join, Member, Ready},
+    arbiter::{Arbiter, Config, Join, Member},
     bus::LocalBus,
     model::{AssetName, PlayerName, RoomName},
     store::MemoryStore,
 };
 use rustix::time::{ClockId, clock_gettime};
-use tokio::runtime::Builder;
+use tokio::{runtime::Builder, time::Instant};
 
 const SIZES: [usize; 3] = [1_000, 10_000, 50_000];
 
@@ -67,10 +67,10 @@ impl Scene {
 
     async fn measure(mut self) -> Costs {
         let mut member = self.join(0).await;
-        let mut ready = Ready::default();
+        let mut frames = Vec::new();
         // The first reader encodes the snapshot; what follows is the cost of a change.
-        while member.take(&mut ready) {
-            ready.frames.clear();
+        while member.take(&mut frames).more {
+            frames.clear();
         }
         let begun = processor_time();
         for _ in 0..REQUESTS {
@@ -80,17 +80,17 @@ impl Scene {
         let begun = processor_time();
         for player in 0..REQUESTS {
             // The welcome; the snapshot's bytes are not read.
-            self.join(player).await.take(&mut ready);
-            ready.frames.clear();
+            self.join(player).await.take(&mut frames);
+            frames.clear();
         }
         let join = per_request(begun);
         let begun = processor_time();
         for number in 1..=REQUESTS {
-            member.select(asset(self.assets * number / REQUESTS), None);
-            while member.take(&mut ready) {
-                ready.frames.clear();
+            member.select(asset(self.assets * number / REQUESTS), None, Instant::now());
+            while member.take(&mut frames).more {
+                frames.clear();
             }
-            ready.replies.clear();
+            frames.clear();
         }
         Costs { create, join, select: per_request(begun) }
     }

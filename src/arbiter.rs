@@ -85,7 +85,7 @@ use self::{
 pub use self::{
     config::Config,
     mailbox::Mailbox,
-    member::{Join, Member, Ready, Resume},
+    member::{Join, Member, Resume, Taken},
     refusal::{JoinError, Refusal, Scope},
     room_json::{AssetsJson, Outdated, RoomJson, RoomState},
     vital::Vital,

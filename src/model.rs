@@ -12,9 +12,11 @@ mod event;
 mod frame;
 mod log_throttle;
 mod name;
+mod name_map;
 mod one_line;
 mod redact;
 mod request_id;
+mod selection;
 mod server_message;
 mod slots;
 
@@ -25,12 +27,14 @@ pub use close::{CloseCode, CloseReason};
 pub use duration::{duration, room_ttl};
 pub use error::ErrorCode;
 pub use event::{Change, Event};
-pub use frame::{Frame, FrameDraft, Opcode, append_frame, append_json};
+pub use frame::{Frame, FrameDraft, Opcode, append_frame, append_json, payloads};
 pub use log_throttle::LogThrottle;
-pub use name::{AssetName, InvalidName, Name, PlayerName, RoomName};
+pub use name::{Asset, AssetName, InvalidName, Name, PlayerName, RoomName};
+pub use name_map::NameMap;
 pub use one_line::one_line;
 pub use redact::{line_without_secrets, no_driver, option_name, scheme, without_secrets};
 pub use request_id::RequestId;
+pub use selection::{Selection, event_frame};
 pub use server_message::{Present, ServerMessage, SoldOut, Welcome};
 pub use slots::Slots;
 

@@ -31,6 +31,7 @@ mod whole_number;
 mod auth;
 mod connections;
 mod exporter;
+mod histogram;
 mod meters;
 mod origins;
 mod player_log;
@@ -98,7 +99,6 @@ fn chores(app: &Arc<App>) -> JoinSet<()> {
     let mut chores = JoinSet::new();
     let vital = app.arbiter.vital();
     chores.spawn(vital.guard("the watch over connections", Arc::clone(&app.connections).watch()));
-    chores.spawn(vital.guard("the upkeep of metrics", exporter::upkeep(Arc::clone(app))));
     let sum_up = Arc::clone(app);
     chores.spawn(vital.guard("the log of players", async move { sum_up.player_log.sum_up().await }));
     chores

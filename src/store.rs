@@ -97,6 +97,18 @@ pub trait Store: Send + Sync + 'static {
         create: Option<Units>,
     ) -> Reply<Selected>;
 
+    /// The same, decided before this returns, where the store need not wait for anything. `None`: nothing happened, use
+    /// [`select`](Self::select).
+    fn select_now(
+        &self,
+        _call: Call,
+        _key: &AssetKey,
+        _players: &[PlayerName],
+        _create: Option<Units>,
+    ) -> Option<Reply<Selected>> {
+        None
+    }
+
     /// Deletes the holder and sets `remaining = max(remaining, 0) + 1`.
     ///
     /// # Errors

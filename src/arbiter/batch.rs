@@ -29,9 +29,18 @@ impl Batches {
             Offer::Queued => {}
             Offer::Full(job) => job.refuse(&self.node.meters, &asset, &Refusal::store_unavailable()),
             Offer::Run(batch) => {
-                spawn_eager(Arc::clone(self).run(room.clone(), asset, batch));
+                if let Some(batch) = self.run_now(room, &asset, batch) {
+                    spawn_eager(Arc::clone(self).run(room.clone(), asset, batch));
+                }
             }
         }
+    }
+
+    /// Runs a batch if the store decides it at once. Returns the batch that comes next.
+    fn run_now(&self, room: &RoomHandle, asset: &AssetName, batch: Batch) -> Option<Batch> {
+        let Batch::Selects(asks) = batch else { return Some(batch) };
+        let open = self.selects.run_now(room, asset, asks);
+        if open.is_empty() { room.queues.lock().next(asset) } else { Some(Batch::Selects(open)) }
     }
 
     /// Runs a batch, and then the batches that were queued meanwhile.

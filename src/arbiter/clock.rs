@@ -18,6 +18,10 @@ impl Clock {
     }
 
     pub(super) fn now(&self) -> Millis {
-        (self.started_at + self.started.elapsed()).as_millis() as Millis
+        self.at(Instant::now())
+    }
+
+    pub(super) fn at(&self, now: Instant) -> Millis {
+        (self.started_at + now.saturating_duration_since(self.started)).as_millis() as Millis
     }
 }

@@ -40,7 +40,7 @@ impl Commands {
 
     /// Makes the store call, answers the caller, and broadcasts the change.
     pub(super) async fn run(&self, room: &RoomHandle, asset: &AssetName, command: Command) {
-        let call = self.node.next_call();
+        let call = self.node.next_call(Instant::now());
         match command {
             Command::Release(ask) => self.release(room, asset, ask, call).await,
             Command::Create(units, answer) => {

@@ -1,7 +1,7 @@
 //! Processes a change after the store has made it: events are published to the other nodes, applied to the view, and
 //! broadcast to the members. A view that is behind is repaired.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -13,6 +13,7 @@ use super::{
     regression::{Missing, Regression},
     repair::{GAP_WAIT, Publish, Repair},
     retry::StoreCalls,
+    room::Aftermath,
     task::spawn_eager,
 };
 use crate::{
@@ -53,15 +54,13 @@ impl Events {
 
     /// Applies events of any node. Events ahead of the view wait; the gap before them is repaired after `GAP_WAIT`.
     pub(super) fn apply(self: &Arc<Self>, room: &RoomHandle, events: Vec<Event>) {
-        let assets: BTreeSet<_> = events.iter().map(|event| event.asset.clone()).collect();
-        for asset in room.apply(events) {
+        let Aftermath { gaps, lack_holders } = room.apply(events);
+        for asset in gaps {
             self.repair.start(room, &asset, None, GAP_WAIT, Publish::Never);
         }
-        for asset in assets {
-            if room.with(|state| state.view.lacks_holders(&asset)) {
-                let (events, room) = (Arc::clone(self), room.clone());
-                spawn_eager(async move { events.refill_holders(&room, &asset).await });
-            }
+        for asset in lack_holders {
+            let (events, room) = (Arc::clone(self), room.clone());
+            spawn_eager(async move { events.refill_holders(&room, &asset).await });
         }
     }
 

@@ -1,12 +1,6 @@
 //! Makes a connection a member of a room: subscribe, then snapshot, then stream.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use super::{
     batch::Batches,
@@ -29,7 +23,6 @@ pub(super) struct Joins {
     repair: Arc<Repair>,
     batches: Arc<Batches>,
     heartbeats: Arc<Heartbeats>,
-    next_member: AtomicU64,
 }
 
 impl Joins {
@@ -40,7 +33,7 @@ impl Joins {
         batches: Arc<Batches>,
         heartbeats: Arc<Heartbeats>,
     ) -> Self {
-        Self { node, rooms, repair, batches, heartbeats, next_member: AtomicU64::new(0) }
+        Self { node, rooms, repair, batches, heartbeats }
     }
 
     /// Makes a member. Its first frame is the welcome.
@@ -49,13 +42,13 @@ impl Joins {
     /// [`JoinError`]: the room or node is full, or the store is unreachable and there is no view of the room.
     pub(super) async fn join(&self, join: Join) -> Result<Member, JoinError> {
         let room = self.rooms.open(&join.room).await?;
-        let (id, mailbox) = (self.next_member.fetch_add(1, Relaxed), Mailbox::new());
+        let mailbox = Mailbox::new();
         let config = &self.node.config;
-        if room.enter(id, &mailbox, join.player.as_ref(), config.max_members).is_err() {
+        let Ok(id) = room.enter(&mailbox, join.player.as_ref(), config.max_members) else {
             let message =
                 format!("the room has {} members, as many as --max-members allows", config.max_members);
             return Err(JoinError { close: CloseCode::Full, message });
-        }
+        };
         let (batches, heartbeats) = (Arc::clone(&self.batches), Arc::clone(&self.heartbeats));
         // From now on, dropping the member announces that the player left.
         let mut member = Member::new(batches, heartbeats, room, id, join.player.clone(), mailbox);

@@ -46,15 +46,17 @@ impl RoomLog {
         (before_oldest..=self.head).contains(&cursor)
     }
 
-    /// Copies at most `limit` frames after `cursor` and returns the new cursor.
-    pub(super) fn read(&self, cursor: u64, limit: usize, into: &mut Vec<Frame>) -> Result<u64, FellOff> {
+    /// Appends at most `limit` frames after `cursor` and returns the new cursor.
+    pub(super) fn read(&self, cursor: u64, limit: usize, out: &mut Vec<u8>) -> Result<u64, FellOff> {
         if !self.reaches(cursor) {
             return Err(FellOff);
         }
         let missing = (self.head - cursor) as usize;
         let start = self.frames.len() - missing;
         let count = missing.min(limit);
-        into.extend(self.frames.range(start..start + count).cloned());
+        for frame in self.frames.range(start..start + count) {
+            out.extend_from_slice(frame.as_bytes());
+        }
         Ok(cursor + count as u64)
     }
 }
@@ -62,6 +64,7 @@ impl RoomLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model;
 
     fn log(capacity: usize, frames: u64) -> RoomLog {
         let mut log = RoomLog::new(capacity);
@@ -71,8 +74,8 @@ mod tests {
         log
     }
 
-    fn payloads(frames: &[Frame]) -> Vec<&str> {
-        frames.iter().map(|frame| std::str::from_utf8(frame.payload()).unwrap()).collect()
+    fn payloads(frames: &[u8]) -> Vec<&str> {
+        model::payloads(frames).map(|payload| std::str::from_utf8(payload).unwrap()).collect()
     }
 
     #[test]

@@ -1,5 +1,4 @@
 use std::{
-    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::AcqRel, Ordering::Acquire, Ordering::Release},
@@ -10,10 +9,7 @@ use std::{
 use futures::task::AtomicWaker;
 use parking_lot::Mutex;
 
-use crate::model::{
-    ServerMessage,
-    limits::{IDLE_CAPACITY, MAILBOX_REPLIES},
-};
+use crate::model::{Selection, ServerMessage, append_json, limits::MAILBOX_REPLIES};
 
 /// Receives the replies to one caller and wakes the caller. A reply, a room frame and a signal from the server layer
 /// all wake the same mailbox, so that one task waits in one place.
@@ -22,11 +18,26 @@ pub struct Mailbox {
     /// Set by a wake-up, cleared by the owner before reading. A second wake-up in between costs one atomic.
     woken: AtomicBool,
     waker: AtomicWaker,
-    replies: Mutex<VecDeque<ServerMessage>>,
+    replies: Mutex<Replies>,
     /// The owner was dropped. Its pending requests need not be sent.
     closed: AtomicBool,
     /// The room was removed.
     room_removed: AtomicBool,
+}
+
+/// Replies that the owner has not taken yet.
+#[derive(Debug)]
+enum Replies {
+    /// As frames, ready to be sent. An idle member keeps no memory for them.
+    Frames { bytes: Vec<u8>, count: usize },
+    /// The only one, as a message.
+    Message(Option<Box<ServerMessage>>),
+}
+
+impl Default for Replies {
+    fn default() -> Self {
+        Self::Frames { bytes: Vec::new(), count: 0 }
+    }
 }
 
 impl Mailbox {
@@ -56,23 +67,37 @@ impl Mailbox {
     }
 
     pub(super) fn push(&self, reply: ServerMessage) {
-        {
-            let mut replies = self.replies.lock();
-            if replies.len() < MAILBOX_REPLIES {
-                replies.push_back(reply);
-            } else {
-                tracing::error!(
-                    "a mailbox is full: a caller has more requests in flight than any limit allows"
-                );
+        self.add(|bytes| append_json(bytes, &reply), || reply.clone());
+    }
+
+    pub(super) fn push_selection(&self, reply: Selection<'_>) {
+        self.add(|bytes| reply.append_to(bytes), || reply.to_message());
+    }
+
+    /// Adds a reply in the form that the owner takes.
+    fn add(&self, append: impl FnOnce(&mut Vec<u8>), message: impl FnOnce() -> ServerMessage) {
+        match &mut *self.replies.lock() {
+            Replies::Frames { bytes, count } if *count < MAILBOX_REPLIES => {
+                append(bytes);
+                *count += 1;
+            }
+            Replies::Message(reply @ None) => *reply = Some(Box::new(message())),
+            Replies::Frames { .. } | Replies::Message(_) => {
+                tracing::error!("a mailbox is full: a caller has more requests in flight than any limit allows")
             }
         }
         self.wake();
     }
 
-    pub(super) fn take(&self, into: &mut Vec<ServerMessage>) {
-        let mut replies = self.replies.lock();
-        into.extend(replies.drain(..));
-        replies.shrink_to(IDLE_CAPACITY);
+    /// Appends the replies as frames. Returns their number.
+    pub(super) fn take(&self, out: &mut Vec<u8>) -> usize {
+        match &mut *self.replies.lock() {
+            Replies::Frames { count: 0, .. } | Replies::Message(_) => 0,
+            Replies::Frames { bytes, count } => {
+                out.extend_from_slice(&std::mem::take(bytes));
+                std::mem::take(count)
+            }
+        }
     }
 
     pub(super) fn close(&self) {
@@ -99,13 +124,15 @@ pub(super) struct Once(pub(super) Arc<Mailbox>);
 
 impl Once {
     pub(super) fn new() -> Self {
-        Self(Mailbox::new())
+        Self(Arc::new(Mailbox { replies: Mutex::new(Replies::Message(None)), ..Mailbox::default() }))
     }
 
     pub(super) async fn reply(self) -> ServerMessage {
         loop {
-            if let Some(reply) = self.0.replies.lock().pop_front() {
-                return reply;
+            if let Replies::Message(reply) = &mut *self.0.replies.lock()
+                && let Some(reply) = reply.take()
+            {
+                return *reply;
             }
             std::future::poll_fn(|cx| self.0.poll_woken(cx)).await;
         }

@@ -11,11 +11,10 @@ use super::{
     queue::{Ask, Command, Job},
     refusal::Refusal,
     registry::RoomHandle,
-    room::Read,
     snapshot::{self, Snapshot},
 };
 use crate::model::{
-    AssetName, ErrorCode, Frame, PROTOCOL, PlayerName, RequestId, RoomName, ServerMessage, SoldOut, Welcome,
+    AssetName, ErrorCode, Frame, PROTOCOL, PlayerName, RequestId, RoomName, Selection, ServerMessage, Welcome,
     limits::{FRAMES_PER_TURN, SYNC_PAUSE_MS},
 };
 
@@ -49,7 +48,8 @@ pub struct Member {
     batches: Arc<Batches>,
     heartbeats: Arc<Heartbeats>,
     room: RoomHandle,
-    id: u64,
+    /// In its room.
+    id: usize,
     player: Option<PlayerName>,
     mailbox: Arc<Mailbox>,
     /// The offset of the last frame taken.
@@ -64,13 +64,15 @@ pub struct Member {
     first: Option<Frame>,
 }
 
-/// The messages ready for a member, in sending order: replies, then frames.
-#[derive(Debug, Default)]
-pub struct Ready {
-    /// Replies to the member's own requests.
-    pub replies: Vec<ServerMessage>,
-    /// Encoded frames of the room. The welcome is the first.
-    pub frames: Vec<Frame>,
+/// What [`Member::take`] appended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// The number of replies to the member's own requests. They come first.
+    pub replies: usize,
+    /// The number of room frames, the welcome included.
+    pub frames: usize,
+    /// Whether more may be ready.
+    pub more: bool,
 }
 
 impl Member {
@@ -79,7 +81,7 @@ impl Member {
         batches: Arc<Batches>,
         heartbeats: Arc<Heartbeats>,
         room: RoomHandle,
-        id: u64,
+        id: usize,
         player: Option<PlayerName>,
         mailbox: Arc<Mailbox>,
     ) -> Self {
@@ -157,24 +159,24 @@ impl Member {
         self.mailbox.is_room_removed()
     }
 
-    /// Requests a unit. Exactly one reply follows.
-    pub fn select(&self, asset: AssetName, request_id: Option<RequestId>) {
+    /// Requests a unit at `since`. Exactly one reply follows.
+    pub fn select(&self, asset: AssetName, request_id: Option<RequestId>, since: Instant) {
         let Some(player) = &self.player else { return self.refuse_observer(request_id) };
         if self.deny_from_memory(&asset, player, request_id.as_ref()) {
             return;
         }
-        let job = Job::Select(self.ask(player.clone(), request_id));
+        let job = Job::Select(self.ask(player.clone(), request_id, since));
         self.batches.submit(&self.room, asset, job);
     }
 
-    /// Releases a unit. Exactly one reply follows.
-    pub fn release(&self, asset: AssetName, request_id: Option<RequestId>) {
+    /// Releases a unit at `since`. Exactly one reply follows.
+    pub fn release(&self, asset: AssetName, request_id: Option<RequestId>, since: Instant) {
         let Some(player) = &self.player else { return self.refuse_observer(request_id) };
-        let job = Job::Command(Command::Release(self.ask(player.clone(), request_id)));
+        let job = Job::Command(Command::Release(self.ask(player.clone(), request_id, since)));
         self.batches.submit(&self.room, asset, job);
     }
 
-    /// Replies with a pong.
+    /// Replies with a pong. Exactly one reply follows.
     pub fn pong(&self, request_id: Option<RequestId>) {
         self.mailbox.push(ServerMessage::Pong { request_id, server_time: self.node().clock.now() });
     }
@@ -195,62 +197,66 @@ impl Member {
         Ok(())
     }
 
-    /// Takes all replies, and either a bounded number of frames or one snapshot part, encoded in this call. Returns
-    /// true if more may be ready.
+    /// Appends all replies, and then either a bounded number of frames or one snapshot part, encoded in this call.
     ///
-    /// The log is read before the mailbox. Because a reply enters the mailbox before its broadcast, a frame never
-    /// overtakes its reply.
-    pub fn take(&mut self, ready: &mut Ready) -> bool {
+    /// A reply enters the mailbox before its broadcast enters the log. Both are read under the log's lock, so a frame
+    /// never overtakes its reply.
+    pub fn take(&mut self, out: &mut Vec<u8>) -> Taken {
         self.mailbox.clear_wakeup();
         if let Some(welcome) = self.first.take() {
-            ready.frames.push(welcome);
-            return true;
+            out.extend_from_slice(welcome.as_bytes());
+            return Taken { replies: 0, frames: 1, more: true };
         }
-        let more = match &self.reading {
-            Some(_) => self.read_part(&mut ready.frames),
-            None => self.read_log(&mut ready.frames),
-        };
-        self.mailbox.take(&mut ready.replies);
-        more
+        if self.reading.is_none() {
+            return self.read_log(out);
+        }
+        let replies = self.mailbox.take(out);
+        self.read_part(out, replies)
     }
 
-    fn read_log(&mut self, into: &mut Vec<Frame>) -> bool {
-        if std::mem::take(&mut self.wants_snapshot) {
-            return self.begin(self.room.snapshot(self.player.as_ref()), into);
-        }
-        match self.room.read(self.cursor, FRAMES_PER_TURN, self.player.as_ref(), into) {
-            Read::Frames(cursor) => {
-                let before = std::mem::replace(&mut self.cursor, cursor);
-                cursor >= before + FRAMES_PER_TURN as u64
+    fn read_log(&mut self, out: &mut Vec<u8>) -> Taken {
+        let wants_snapshot = std::mem::take(&mut self.wants_snapshot);
+        let (replies, read) = self.room.with(|state| {
+            let replies = self.mailbox.take(out);
+            let read =
+                if wants_snapshot { None } else { state.log.read(self.cursor, FRAMES_PER_TURN, out).ok() };
+            (replies, read.ok_or_else(|| state.snapshot(self.player.as_ref())))
+        });
+        match read {
+            Ok(cursor) => {
+                let frames = (cursor - std::mem::replace(&mut self.cursor, cursor)) as usize;
+                Taken { replies, frames, more: frames >= FRAMES_PER_TURN }
             }
-            Read::Snapshot(snapshot) => {
-                self.node().meters.healed_readers.increment(1);
-                self.begin(snapshot, into)
+            Err(snapshot) => {
+                if !wants_snapshot {
+                    self.node().meters.healed_readers.increment(1);
+                }
+                self.begin(snapshot);
+                self.read_part(out, replies)
             }
         }
     }
 
     /// Moves the cursor to the snapshot's offset, so that reading the log continues after the snapshot.
-    fn begin(&mut self, snapshot: Snapshot, into: &mut Vec<Frame>) -> bool {
+    fn begin(&mut self, snapshot: Snapshot) {
         self.cursor = snapshot.cursor().offset;
         self.reading = Some(snapshot);
-        self.read_part(into)
     }
 
-    fn read_part(&mut self, into: &mut Vec<Frame>) -> bool {
-        let Some(reading) = &mut self.reading else { return true };
+    fn read_part(&mut self, out: &mut Vec<u8>, replies: usize) -> Taken {
+        let Some(reading) = &mut self.reading else { return Taken { replies, frames: 0, more: true } };
         if let Ok(part) = reading.next_frame() {
-            into.push(part);
+            out.extend_from_slice(part.as_bytes());
             if reading.is_over() {
                 self.reading = None;
             }
-        } else {
-            // The remaining parts were discarded, because the room changed too much. A new snapshot starts.
-            let snapshot = self.room.snapshot(self.player.as_ref());
-            self.cursor = snapshot.cursor().offset;
-            self.reading = Some(snapshot);
+            return Taken { replies, frames: 1, more: true };
         }
-        true
+        // The remaining parts were discarded, because the room changed too much. A new snapshot starts.
+        let (more, snapshot) =
+            self.room.with(|state| (self.mailbox.take(out), state.snapshot(self.player.as_ref())));
+        self.begin(snapshot);
+        Taken { replies: replies + more, frames: 0, more: true }
     }
 
     fn node(&self) -> &Node {
@@ -262,8 +268,8 @@ impl Member {
         self.mailbox.push(ServerMessage::error(ErrorCode::Forbidden, message, request_id));
     }
 
-    fn ask(&self, player: PlayerName, request_id: Option<RequestId>) -> Ask {
-        Ask { player, request_id, mailbox: Arc::clone(&self.mailbox), since: Instant::now() }
+    fn ask(&self, player: PlayerName, request_id: Option<RequestId>, since: Instant) -> Ask {
+        Ask { player, request_id, mailbox: Arc::clone(&self.mailbox), since }
     }
 
     /// Known holders always go to the store: only a present player's holdings are known for sure.
@@ -278,14 +284,14 @@ impl Member {
         });
         let Some(revision) = revision else { return false };
         self.node().meters.select(SelectOutcome::SoldOut, Duration::ZERO);
-        self.mailbox.push(ServerMessage::Selection {
-            request_id: request_id.cloned(),
-            asset: asset.clone(),
-            granted: false,
-            reason: Some(SoldOut::SoldOut),
-            remaining: 0,
+        let (granted, already_held, remaining) = (false, false, 0);
+        self.mailbox.push_selection(Selection {
+            request_id,
+            asset,
+            granted,
+            remaining,
             revision,
-            already_held: false,
+            already_held,
         });
         true
     }

@@ -112,6 +112,11 @@ impl Meters {
         self.select_seconds.record(took);
     }
 
+    /// Records one answered store call.
+    pub(super) fn store_call_answered(&self, call: StoreCall, took: Duration) {
+        self.calls[call as usize].seconds.record(took);
+    }
+
     /// Records one attempt of a store call.
     pub(super) fn store_call<T>(&self, call: StoreCall, took: Duration, answer: &Result<T, StoreError>) {
         let meters = &self.calls[call as usize];

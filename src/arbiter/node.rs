@@ -47,9 +47,9 @@ impl Node {
         })
     }
 
-    /// Returns a changing call with the next sequence number.
-    pub(super) fn next_call(&self) -> Call {
-        Call { node: self.id, seq: self.seq.fetch_add(1, Relaxed) + 1, at: self.clock.now() }
+    /// Returns a changing call at `now` with the next sequence number.
+    pub(super) fn next_call(&self, now: Instant) -> Call {
+        Call { node: self.id, seq: self.seq.fetch_add(1, Relaxed) + 1, at: self.clock.at(now) }
     }
 
     /// The deadline of a request made at `since`.

@@ -3,6 +3,7 @@ use std::{
     sync::Arc,
 };
 
+use foldhash::fast::RandomState;
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
@@ -21,7 +22,7 @@ use crate::{
 /// Changes that wait, by asset. An asset is in the map while one of its batches runs. So at most one store call per
 /// asset is in flight, and selects that arrive meanwhile form the next batch.
 #[derive(Debug, Default)]
-pub(super) struct Queues(HashMap<AssetName, VecDeque<Job>>);
+pub(super) struct Queues(HashMap<AssetName, VecDeque<Job>, RandomState>);
 
 /// One change of an asset.
 #[derive(Debug)]

@@ -12,6 +12,7 @@ use std::{
 };
 
 use parking_lot::{Mutex, RwLock};
+use slab::Slab;
 use tokio::sync::OnceCell;
 
 pub(super) use self::state::State;
@@ -20,10 +21,8 @@ use super::{
     mailbox::Mailbox,
     presence::{Notice, Presence},
     queue::Queues,
-    snapshot::Snapshot,
-    view::Applied,
 };
-use crate::model::{AssetName, Event, Frame, Millis, PlayerName, RoomName};
+use crate::model::{AssetName, Event, Millis, PlayerName, RoomName};
 
 /// The node's view of one room, its log and its members. Locks are held for short synchronous steps only.
 pub(super) struct Room {
@@ -45,7 +44,7 @@ pub(super) struct Room {
     pub(super) doubts: AtomicU8,
     state: Mutex<State>,
     /// Locked apart from the state, so that waking a thousand members does not block readers.
-    members: RwLock<BTreeMap<u64, Arc<Mailbox>>>,
+    members: RwLock<Slab<Arc<Mailbox>>>,
     /// Number of members and pending changes. The room is not unloaded while there are any.
     users: AtomicUsize,
     idle_since: AtomicU64,
@@ -60,13 +59,13 @@ pub(super) struct Room {
 /// The room has the maximum number of members.
 pub(super) struct RoomFull;
 
-/// The result of a read.
-#[derive(Debug)]
-pub(super) enum Read {
-    /// Frames up to this cursor.
-    Frames(u64),
-    /// The cursor had fallen off the log. Read the snapshot first, then the frames after its offset.
-    Snapshot(Snapshot),
+/// The assets that need more after events were applied.
+#[derive(Debug, Default)]
+pub(super) struct Aftermath {
+    /// Events before the applied ones are missing.
+    pub(super) gaps: Vec<AssetName>,
+    /// Fewer holders are listed than should be shown.
+    pub(super) lack_holders: Vec<AssetName>,
 }
 
 impl Room {
@@ -97,32 +96,33 @@ impl Room {
     }
 
     pub(super) fn wake(&self) {
-        for mailbox in self.members.read().values() {
+        for (_, mailbox) in &*self.members.read() {
             mailbox.wake();
         }
     }
 
-    /// Applies events in revision order and broadcasts them to the members. Returns the assets that have a gap now.
-    pub(super) fn apply(&self, events: Vec<Event>) -> Vec<AssetName> {
-        let mut gaps = Vec::new();
+    /// Applies events in revision order and broadcasts them to the members.
+    pub(super) fn apply(&self, events: Vec<Event>) -> Aftermath {
+        let mut aftermath = Aftermath::default();
         let notify = self.with(|state| {
-            let mut any = false;
+            let mut applied = Vec::with_capacity(events.len());
             for event in events {
                 let asset = event.asset.clone();
-                if let Applied::Now(applied) = state.view.apply(event) {
-                    state.append_events(&applied);
-                    any = true;
-                }
+                state.view.apply(event, &mut applied);
                 if state.view.has_gap(&asset) {
-                    gaps.push(asset);
+                    aftermath.gaps.push(asset);
                 }
             }
-            any
+            state.append_events(&applied);
+            let lacks = |event: &&Event| state.view.lacks_holders(&event.asset);
+            aftermath.lack_holders.extend(applied.iter().filter(lacks).map(|event| event.asset.clone()));
+            !applied.is_empty()
         });
         if notify {
             self.wake();
         }
-        gaps
+        aftermath.lack_holders.dedup();
+        aftermath
     }
 
     /// Whether a select may create the asset. False if this node has seen the asset or a regression.
@@ -139,28 +139,28 @@ impl Room {
         }
     }
 
+    /// Adds a member and returns its id in the room.
     pub(super) fn enter(
         &self,
-        id: u64,
         mailbox: &Arc<Mailbox>,
         player: Option<&PlayerName>,
         max_members: usize,
-    ) -> Result<(), RoomFull> {
-        {
+    ) -> Result<usize, RoomFull> {
+        let id = {
             let mut members = self.members.write();
             if members.len() >= max_members {
                 return Err(RoomFull);
             }
-            members.insert(id, Arc::clone(mailbox));
-        }
+            members.insert(Arc::clone(mailbox))
+        };
         if let Some(player) = player {
             self.announce(|presence| presence.enter(player));
         }
-        Ok(())
+        Ok(id)
     }
 
-    pub(super) fn leave(&self, id: u64, player: Option<&PlayerName>) {
-        self.members.write().remove(&id);
+    pub(super) fn leave(&self, id: usize, player: Option<&PlayerName>) {
+        self.members.write().remove(id);
         if let Some(player) = player {
             self.announce(|presence| presence.leave(player));
         }
@@ -179,25 +179,6 @@ impl Room {
         }
     }
 
-    /// Reads the frames after `cursor`, or returns a snapshot if the cursor fell off the log.
-    pub(super) fn read(
-        &self,
-        cursor: u64,
-        limit: usize,
-        player: Option<&PlayerName>,
-        into: &mut Vec<Frame>,
-    ) -> Read {
-        self.with(|state| match state.log.read(cursor, limit, into) {
-            Ok(cursor) => Read::Frames(cursor),
-            Err(_) => Read::Snapshot(state.snapshot(player)),
-        })
-    }
-
-    /// A snapshot at the head of the log.
-    pub(super) fn snapshot(&self, player: Option<&PlayerName>) -> Snapshot {
-        self.with(|state| state.snapshot(player))
-    }
-
     /// Forgets everything and disconnects every member, because the room was removed. `step` runs under the same lock.
     pub(super) fn clear(&self, step: impl FnOnce()) {
         self.with(|state| {
@@ -207,7 +188,7 @@ impl Room {
             state.was_removed = true;
             step();
         });
-        for mailbox in self.members.read().values() {
+        for (_, mailbox) in &*self.members.read() {
             mailbox.room_removed();
         }
     }

@@ -26,7 +26,7 @@ use super::{
     verdicts::{Asked, grants, selection},
 };
 use crate::{
-    model::{AssetName, ErrorCode, PlayerName, ServerMessage, Units},
+    model::{AssetName, ErrorCode, PlayerName, Units},
     store::{Applied, AssetKey, Call, Selected, StoreErrorKind, Verdict},
 };
 
@@ -40,16 +40,6 @@ pub(super) struct Selects {
     events: Arc<Events>,
 }
 
-/// The asks of a store call, sorted by result.
-#[derive(Default)]
-struct Decided {
-    replies: Vec<(ServerMessage, SelectOutcome, Ask)>,
-    /// Asks that the call did not decide, for a new call.
-    open: Vec<Ask>,
-    /// Asks with an unknown outcome.
-    unknown: Vec<Ask>,
-}
-
 impl Selects {
     pub(super) fn new(
         node: Arc<Node>,
@@ -60,11 +50,27 @@ impl Selects {
         Self { node, calls, regression, events }
     }
 
+    /// Selects units for the asks if the store decides at once. Returns the asks for [`run`](Self::run).
+    pub(super) fn run_now(&self, room: &RoomHandle, asset: &AssetName, asks: Vec<Ask>) -> Vec<Ask> {
+        let started = Instant::now();
+        let before = Baseline::now(room, asset);
+        let create = if before.is_known() { Ok(None) } else { self.units_to_create(room, asset) };
+        let Ok(create) = create else { return asks };
+        let (asked, call) = (Asked::new(asks), self.node.next_call(started));
+        let key = AssetKey::new(&room.name, asset);
+        let select = || self.node.store.select_now(call, &key, &asked.players, create);
+        let Some((selected, now)) = self.calls.call_now(StoreCall::Select, started, select) else {
+            return asked.asks;
+        };
+        self.node.meters.batch_size.record(asked.players.len() as f64);
+        self.answer(room, asset, asked, (call, before), &selected, now)
+    }
+
     /// Selects units for the asks, with as many store calls as needed.
     pub(super) async fn run(&self, room: &RoomHandle, asset: &AssetName, asks: Vec<Ask>) {
         let mut open = self.drop_unwanted(asks);
         let mut before = Baseline::now(room, asset);
-        let (mut call, mut uncertain) = (self.node.next_call(), false);
+        let (mut call, mut uncertain) = (self.node.next_call(Instant::now()), false);
         while let Some(first) = open.first() {
             let deadline = self.node.deadline(first.since);
             let asked = Asked::new(open);
@@ -76,11 +82,12 @@ impl Selects {
             };
             let refusal = match decided {
                 Ok(selected) => {
-                    open = self.answer(room, asset, asked, call, &selected, before);
+                    let now = Instant::now();
+                    open = self.answer(room, asset, asked, (call, before), &selected, now);
                     if open.is_empty() {
                         return;
                     }
-                    (before, call, uncertain) = (before.then(&selected.state), self.node.next_call(), false);
+                    (before, call, uncertain) = (before.then(&selected.state), self.node.next_call(now), false);
                     continue;
                 }
                 Err(refusal) => refusal,
@@ -91,7 +98,7 @@ impl Selects {
                 && self.events.explain_missing(room, asset, before, deadline).await == Missing::RoomRemoved;
             if room_removed && !uncertain && Instant::now() < deadline {
                 open = self.refuse_those_sent_away(asset, open, &refusal);
-                (before, call) = (Baseline::now(room, asset), self.node.next_call());
+                (before, call) = (Baseline::now(room, asset), self.node.next_call(Instant::now()));
                 continue;
             }
             // The remaining asks retry the same call, because the uncertain call could take effect besides
@@ -157,24 +164,15 @@ impl Selects {
         room: &RoomHandle,
         asset: &AssetName,
         asked: Asked,
-        call: Call,
+        (call, before): (Call, Baseline),
         selected: &Applied<Selected>,
-        before: Baseline,
+        now: Instant,
     ) -> Vec<Ask> {
-        let now = Instant::now();
         let grants = grants(&asked.players, call, selected);
-        let decided = self.sort(asset, asked, selected, before, now);
-        for ask in decided.unknown {
-            ask.refuse_select(&self.node.meters, asset, &Refusal::outcome_unknown());
-        }
-        let keeps_sold_out = !self.node.config.sold_out_ttl.is_zero();
-        if keeps_sold_out && selected.state.remaining == 0 && !selected.is_repeat() {
+        if !self.node.config.sold_out_ttl.is_zero() && selected.state.remaining == 0 && !selected.is_repeat() {
             room.with(|state| state.sold_out.learn(asset, selected.state.revision));
         }
-        for (reply, outcome, ask) in decided.replies {
-            self.node.meters.select(outcome, now - ask.since);
-            ask.mailbox.push(reply);
-        }
+        let open = self.reply(asset, asked, selected, before, now);
         // After a loss the members get a snapshot, which includes these grants.
         if !self.regression.detect(room, before, &selected.state, grants.len() as u64) {
             self.events.broadcast(room, grants);
@@ -184,34 +182,34 @@ impl Selects {
                 self.events.compare(room, &selected.state, publish);
             }
         }
-        decided.open
+        open
     }
 
+    /// Replies to every ask that the store decided. Returns the others.
+    ///
     /// A retry only looks players up. A player without a unit was either denied, or granted and released since. If a
     /// release is possible, deciding again could grant twice, so the player gets `outcome_unknown`.
-    fn sort(
+    fn reply(
         &self,
         asset: &AssetName,
         asked: Asked,
         selected: &Applied<Selected>,
         before: Baseline,
         now: Instant,
-    ) -> Decided {
+    ) -> Vec<Ask> {
         let only_grants = before.only_grants_until(before.then(&selected.state));
-        let mut decided = Decided { replies: Vec::with_capacity(asked.asks.len()), ..Decided::default() };
+        let mut open = Vec::new();
         for (ask, verdict) in asked.with_verdicts(&selected.verdicts) {
-            if selected.is_repeat() && verdict == Verdict::SoldOut {
-                if only_grants && now < self.node.deadline(ask.since) {
-                    decided.open.push(ask);
-                } else {
-                    decided.unknown.push(ask);
-                }
-                continue;
+            if !selected.is_repeat() || verdict != Verdict::SoldOut {
+                self.node.meters.select(SelectOutcome::from(verdict), now - ask.since);
+                ask.mailbox.push_selection(selection(&ask, asset, verdict, &selected.state));
+            } else if only_grants && now < self.node.deadline(ask.since) {
+                open.push(ask);
+            } else {
+                ask.refuse_select(&self.node.meters, asset, &Refusal::outcome_unknown());
             }
-            let (reply, outcome) = (selection(&ask, asset, verdict, selected), SelectOutcome::from(verdict));
-            decided.replies.push((reply, outcome, ask));
         }
-        decided
+        open
     }
 
     /// Refuses the asks of members that were disconnected by the removal of the room.

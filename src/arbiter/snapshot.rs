@@ -120,7 +120,7 @@ mod tests {
     use super::*;
     use crate::{
         arbiter::{parts::Parts, view::untouched},
-        model::{AssetState, Grant, ServerMessage, limits::FRAME_BYTES},
+        model::{AssetState, Grant, ServerMessage, limits::FRAME_BYTES, payloads},
     };
 
     fn assets(count: usize, holders: usize) -> Vec<AssetState> {
@@ -148,12 +148,12 @@ mod tests {
         while !snapshot.is_over() {
             frames.push(snapshot.next_frame().unwrap());
         }
-        assert!(frames.iter().all(|frame| frame.payload().len() <= FRAME_BYTES));
+        assert!(frames.iter().all(|frame| frame.as_bytes().len() <= FRAME_BYTES + 10));
         frames
     }
 
     fn decode(frame: &Frame) -> ServerMessage {
-        serde_json::from_slice(frame.payload()).unwrap()
+        serde_json::from_slice(payloads(frame.as_bytes()).next().unwrap()).unwrap()
     }
 
     #[test]

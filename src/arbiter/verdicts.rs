@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{meters::SelectOutcome, queue::Ask};
 use crate::{
-    model::{AssetName, AssetState, Change, Event, PlayerName, ServerMessage, SoldOut, Units},
+    model::{AssetName, AssetState, Change, Event, PlayerName, Selection, Units},
     store::{Call, Selected, Verdict},
 };
 
@@ -66,23 +66,19 @@ fn remaining_at(revision: u64, state: &AssetState) -> Units {
 }
 
 /// The reply to one player.
-pub(super) fn selection(ask: &Ask, asset: &AssetName, verdict: Verdict, selected: &Selected) -> ServerMessage {
-    let state = &selected.state;
+pub(super) fn selection<'a>(
+    ask: &'a Ask,
+    asset: &'a AssetName,
+    verdict: Verdict,
+    state: &AssetState,
+) -> Selection<'a> {
     let (granted, already_held) = (verdict != Verdict::SoldOut, matches!(verdict, Verdict::AlreadyHeld { .. }));
     let (revision, remaining) = match verdict {
         Verdict::Granted { revision } => (revision, remaining_at(revision, state)),
         Verdict::AlreadyHeld { revision } => (revision, state.remaining),
         Verdict::SoldOut => (state.revision, state.remaining),
     };
-    ServerMessage::Selection {
-        request_id: ask.request_id.clone(),
-        asset: asset.clone(),
-        granted,
-        reason: (!granted).then_some(SoldOut::SoldOut),
-        remaining,
-        revision,
-        already_held,
-    }
+    Selection { request_id: ask.request_id.as_ref(), asset, granted, remaining, revision, already_held }
 }
 
 impl From<Verdict> for SelectOutcome {

@@ -6,7 +6,7 @@ use std::{
 
 use super::parts::{Parts, SharedAssets, Slot};
 use crate::model::{
-    AssetName, AssetState, Change, Event, Grant, PlayerName, RevisionRow, Units,
+    Asset, AssetName, AssetState, Change, Event, Grant, NameMap, PlayerName, RevisionRow, Units,
     limits::{HOLDERS_SHOWN, WAITING_EVENTS},
 };
 
@@ -15,7 +15,7 @@ use crate::model::{
 #[derive(Debug)]
 pub(super) struct View {
     /// Stored assets, including tombstones. Shared with the snapshots that are being read.
-    assets: BTreeMap<AssetName, Arc<AssetState>>,
+    assets: Assets,
     /// Number of stored assets without tombstones.
     live: usize,
     /// Encoded parts for snapshots.
@@ -27,11 +27,13 @@ pub(super) struct View {
     regressed: bool,
 }
 
+type Assets = NameMap<Asset, Arc<AssetState>>;
+
 /// The result of applying an event.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Applied {
-    /// The event was applied, followed by the events that waited for it. All of them, in order.
-    Now(Vec<Event>),
+    /// The event was applied, and then the events that waited for it, if any.
+    Now,
     /// The event had been applied before.
     Old,
     /// An earlier event is missing, or the event has another `origin` than the view's record.
@@ -41,7 +43,7 @@ pub(super) enum Applied {
 impl View {
     pub(super) fn new(mut templates: Vec<(AssetName, Units)>) -> Self {
         templates.sort();
-        let (assets, waiting, parts) = (BTreeMap::new(), BTreeMap::new(), Parts::default());
+        let (assets, waiting, parts) = (Assets::default(), BTreeMap::new(), Parts::default());
         Self { assets, live: 0, parts, waiting, templates, loaded: false, regressed: false }
     }
 
@@ -63,13 +65,13 @@ impl View {
 
     /// Whether the asset is stored, was removed, or has waiting events.
     pub(super) fn has_seen(&self, asset: &AssetName) -> bool {
-        self.assets.contains_key(asset) || self.waiting.contains_key(asset)
+        self.assets.contains(asset) || self.waiting.contains_key(asset)
     }
 
     /// Replaces the view by the store's snapshot. Applies newer waiting events and returns them in order.
     pub(super) fn load(&mut self, snapshot: Vec<AssetState>) -> Vec<Event> {
         self.assets = snapshot.into_iter().map(|state| (state.asset.clone(), Arc::new(state))).collect();
-        self.live = self.assets.values().filter(|state| !state.removed).count();
+        self.live = self.stored().filter(|state| !state.removed).count();
         self.parts.clear();
         self.loaded = true;
         let mut applied = Vec::new();
@@ -94,7 +96,7 @@ impl View {
         }
         let asset = state.asset.clone();
         self.live += usize::from(!state.removed);
-        let before = self.assets.insert(asset.clone(), Arc::new(state));
+        let before = self.assets.insert(&asset, Arc::new(state));
         self.live -= usize::from(before.is_some_and(|before| !before.removed));
         self.parts.touch(&asset);
         let mut applied = Vec::new();
@@ -102,22 +104,25 @@ impl View {
         Some(applied)
     }
 
-    /// Applies an event, or stores it until the events before it have arrived.
-    pub(super) fn apply(&mut self, event: Event) -> Applied {
-        if self.is_old(&event) {
-            return Applied::Old;
-        }
-        if !self.is_next(&event) {
-            let waiting = self.waiting.entry(event.asset.clone()).or_default();
-            if waiting.len() < WAITING_EVENTS {
-                waiting.insert(event.revision, event);
+    /// Applies an event, or stores it until the events before it have arrived. Appends the applied events to `applied`,
+    /// in order.
+    pub(super) fn apply(&mut self, event: Event, applied: &mut Vec<Event>) -> Applied {
+        match self.place(&event) {
+            Place::Old => Applied::Old,
+            Place::Next => {
+                let asset = event.asset.clone();
+                self.advance(event, applied);
+                self.drain(&asset, applied);
+                Applied::Now
             }
-            return Applied::Waits;
+            Place::Later => {
+                let waiting = self.waiting.entry(event.asset.clone()).or_default();
+                if waiting.len() < WAITING_EVENTS {
+                    waiting.insert(event.revision, event);
+                }
+                Applied::Waits
+            }
         }
-        let (asset, mut applied) = (event.asset.clone(), Vec::new());
-        self.advance(event, &mut applied);
-        self.drain(&asset, &mut applied);
-        Applied::Now(applied)
     }
 
     /// Whether the view was read from the store. Until then, all events wait.
@@ -146,7 +151,7 @@ impl View {
 
     /// Every stored asset, including tombstones.
     pub(super) fn stored(&self) -> impl Iterator<Item = &AssetState> {
-        self.assets.values().map(|state| &**state)
+        self.assets.iter().map(|(_, state)| &**state)
     }
 
     /// Whether no asset is known to be stored, not even a tombstone.
@@ -200,11 +205,11 @@ impl View {
 
     /// A player's holdings according to the listed holders, each with the grant's revision. May be incomplete.
     pub(super) fn listed_holdings(&self, player: &PlayerName) -> Vec<(AssetName, u64)> {
-        let grant = |state: &Arc<AssetState>| {
+        let grant = |state: &AssetState| {
             let grant = state.holders.iter().find(|grant| grant.player == *player)?;
             Some((state.asset.clone(), grant.revision))
         };
-        self.assets.values().filter_map(grant).collect()
+        self.stored().filter_map(grant).collect()
     }
 
     /// Whether the view's asset is older than `revision`.
@@ -217,29 +222,28 @@ impl View {
         self.waiting.remove(asset);
     }
 
-    fn is_old(&self, event: &Event) -> bool {
-        self.get(&event.asset)
-            .is_some_and(|known| event.origin == known.origin && event.revision <= known.revision)
-    }
-
-    fn is_next(&self, event: &Event) -> bool {
-        match self.get(&event.asset) {
-            Some(known) => event.origin == known.origin && event.revision == known.revision + 1,
-            None if !self.loaded => false,
+    fn place(&self, event: &Event) -> Place {
+        let Some(known) = self.get(&event.asset) else {
             // An asset is created at revision 0. A grant at revision 1 carries the full state.
-            None => {
-                event.revision == 0 || event.revision == 1 && matches!(event.change, Change::Granted { .. })
-            }
+            let first =
+                event.revision == 0 || event.revision == 1 && matches!(event.change, Change::Granted { .. });
+            return if self.loaded && first { Place::Next } else { Place::Later };
+        };
+        match event.revision.checked_sub(known.revision) {
+            _ if event.origin != known.origin => Place::Later,
+            None | Some(0) => Place::Old,
+            Some(1) => Place::Next,
+            Some(_) => Place::Later,
         }
     }
 
     fn drain(&mut self, asset: &AssetName, applied: &mut Vec<Event>) {
         let mut still = BTreeMap::new();
         for (revision, event) in self.waiting.remove(asset).into_iter().flatten() {
-            if self.is_next(&event) {
-                self.advance(event, applied);
-            } else if !self.is_old(&event) {
-                still.insert(revision, event);
+            match self.place(&event) {
+                Place::Next => self.advance(event, applied),
+                Place::Later => drop(still.insert(revision, event)),
+                Place::Old => {}
             }
         }
         if !still.is_empty() {
@@ -250,19 +254,28 @@ impl View {
     fn advance(&mut self, event: Event, applied: &mut Vec<Event>) {
         // Drops the part's reference first, so that `make_mut` copies the state only if it is being read.
         self.parts.touch(&event.asset);
-        let new = || {
-            self.live += 1;
-            Arc::new(AssetState { origin: event.origin, ..untouched(&event.asset, 0) })
-        };
-        let state = self.assets.entry(event.asset.clone()).or_insert_with(new);
-        let was_live = !state.removed;
-        advance(Arc::make_mut(state), &event);
-        self.live = self.live + usize::from(!state.removed) - usize::from(was_live);
+        if let Some(state) = self.assets.get_mut(&event.asset) {
+            let was_live = !state.removed;
+            advance(Arc::make_mut(state), &event);
+            self.live = self.live + usize::from(!state.removed) - usize::from(was_live);
+        } else {
+            let mut state = AssetState { origin: event.origin, ..untouched(&event.asset, 0) };
+            advance(&mut state, &event);
+            self.live += usize::from(!state.removed);
+            self.assets.insert(&event.asset, Arc::new(state));
+        }
         applied.push(event);
     }
 }
 
-type Assets = BTreeMap<AssetName, Arc<AssetState>>;
+/// The place of an event in the revisions of its asset.
+enum Place {
+    /// The view has it already.
+    Old,
+    Next,
+    /// An earlier one is missing, or it is of another record.
+    Later,
+}
 
 /// The assets as members see them, ordered by name: `from` inclusive, `to` exclusive.
 fn shown(
@@ -273,14 +286,14 @@ fn shown(
 ) -> Vec<Arc<AssetState>> {
     let (lower, upper): (Bound<&AssetName>, Bound<&AssetName>) =
         (from.map_or(Unbounded, Included), to.map_or(Unbounded, Excluded));
-    let stored = assets.range::<AssetName, _>((lower, upper)).map(|(_, state)| state);
+    let stored = assets.range((lower.cloned(), upper.cloned())).map(|(_, state)| state);
     let mut shown: Vec<_> = stored.filter(|state| !state.removed).cloned().collect();
     let place = |name: Option<&AssetName>, none| {
         name.map_or(none, |name| templates.partition_point(|(template, _)| template < name))
     };
     let templates = &templates[place(from, 0)..place(to, templates.len())];
     let stored = shown.len();
-    let missing = templates.iter().filter(|(name, _)| !assets.contains_key(name));
+    let missing = templates.iter().filter(|(name, _)| !assets.contains(name));
     shown.extend(missing.map(|(name, units)| Arc::new(untouched(name, *units))));
     if shown.len() > stored {
         shown.sort_by(|a, b| a.asset.cmp(&b.asset));

@@ -76,17 +76,31 @@ impl ClientMessage {
         let fields: Fields<'_> =
             serde_json::from_str(text).map_err(|error| bad(format!("not a JSON message: {error}")))?;
         let request_id = fields.request_id.map(RequestId::from_raw).transpose().map_err(bad)?;
-        fields.message(request_id.clone()).map_err(|rejected| Rejected { request_id, ..rejected })
+        match fields.kind() {
+            Ok(Kind::SelectAsset(asset)) => Ok(Self::SelectAsset { asset, request_id }),
+            Ok(Kind::ReleaseAsset(asset)) => Ok(Self::ReleaseAsset { asset, request_id }),
+            Ok(Kind::Sync) => Ok(Self::Sync { request_id }),
+            Ok(Kind::Ping) => Ok(Self::Ping { request_id }),
+            Err(rejected) => Err(Rejected { request_id, ..rejected }),
+        }
     }
 }
 
+/// A message without its request id.
+enum Kind {
+    SelectAsset(AssetName),
+    ReleaseAsset(AssetName),
+    Sync,
+    Ping,
+}
+
 impl Fields<'_> {
-    fn message(&self, request_id: Option<RequestId>) -> Result<ClientMessage, Rejected> {
+    fn kind(&self) -> Result<Kind, Rejected> {
         match &*string("type", self.kind)? {
-            "select_asset" => Ok(ClientMessage::SelectAsset { asset: self.asset()?, request_id }),
-            "release_asset" => Ok(ClientMessage::ReleaseAsset { asset: self.asset()?, request_id }),
-            "sync" => Ok(ClientMessage::Sync { request_id }),
-            "ping" => Ok(ClientMessage::Ping { request_id }),
+            "select_asset" => Ok(Kind::SelectAsset(self.asset()?)),
+            "release_asset" => Ok(Kind::ReleaseAsset(self.asset()?)),
+            "sync" => Ok(Kind::Sync),
+            "ping" => Ok(Kind::Ping),
             other => Err(reject(
                 ErrorCode::UnknownType,
                 format!("unknown type {:?}: send select_asset, release_asset, sync or ping", shorten(other)),

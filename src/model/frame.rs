@@ -1,4 +1,4 @@
-use std::{io, sync::Arc};
+use std::io;
 
 use serde::Serialize;
 
@@ -19,22 +19,29 @@ pub enum Opcode {
 const LONGEST_HEADER: usize = 10;
 /// The header of a frame with up to [`SHORT_PAYLOAD`] bytes.
 const SHORT_HEADER: usize = 2;
+/// Bytes of payload of most messages.
+const USUAL_PAYLOAD: usize = 192;
 /// Bytes of payload whose length fits into the second byte.
 const SHORT_PAYLOAD: usize = 125;
 /// The first byte's flag of a message's last frame.
 const FIN: u8 = 0x80;
 
 /// A text message as the bytes of one WebSocket frame, header included. A server's frames are not masked, so all
-/// members of a room are sent the same bytes. Cheap to clone.
+/// members of a room are sent the same bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Frame(Arc<[u8]>);
+pub struct Frame(Box<[u8]>);
 
 impl Frame {
     /// Encodes a message as compact JSON.
     #[must_use]
     pub fn of(message: &impl Serialize) -> Self {
-        let mut draft = FrameDraft::with_capacity(SHORT_PAYLOAD);
-        draft.push_json(message);
+        Self::write(|out| write_json(out, message))
+    }
+
+    /// A frame with the JSON that `write` appends.
+    pub(super) fn write(write: impl FnOnce(&mut Vec<u8>)) -> Self {
+        let mut draft = FrameDraft::with_capacity(USUAL_PAYLOAD);
+        write(&mut draft.0);
         draft.finish()
     }
 
@@ -43,17 +50,20 @@ impl Frame {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+}
 
-    /// The JSON.
-    #[must_use]
-    pub fn payload(&self) -> &[u8] {
-        let header = match self.0.get(1) {
-            Some(126) => 4,
-            Some(127) => LONGEST_HEADER,
-            _ => SHORT_HEADER,
+/// The payloads of consecutive frames, as a client sees them.
+pub fn payloads(mut frames: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (header, len) = match *frames.get(1)? {
+            127 => (LONGEST_HEADER, u64::from_be_bytes(frames.get(2..10)?.try_into().ok()?) as usize),
+            126 => (4, u16::from_be_bytes(frames.get(2..4)?.try_into().ok()?).into()),
+            short => (SHORT_HEADER, short.into()),
         };
-        &self.0[header..]
-    }
+        let (frame, rest) = frames.split_at_checked(header.checked_add(len)?)?;
+        frames = rest;
+        Some(&frame[header..])
+    })
 }
 
 /// A frame whose payload is still written. Space for the longest header precedes the payload.
@@ -106,12 +116,21 @@ pub fn append_frame(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
 
 /// Appends one text frame with a message as compact JSON. Saves the copy of a [`Frame`] that is sent only once.
 pub fn append_json(out: &mut Vec<u8>, message: &impl Serialize) {
+    append_text(out, |out| write_json(out, message));
+}
+
+/// Appends one text frame with the payload that `write` appends.
+pub(super) fn append_text(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    out.reserve(USUAL_PAYLOAD);
     let start = out.len();
     out.extend_from_slice(&[0; SHORT_HEADER]);
-    write_json(&mut *out, message);
+    write(out);
     let (header, len) = header(Opcode::Text, out.len() - start - SHORT_HEADER);
-    // Nearly all replies are short. A longer one moves by the rest of its header.
-    out.splice(start..start + SHORT_HEADER, header[..len].iter().copied());
+    out[start..start + SHORT_HEADER].copy_from_slice(&header[..SHORT_HEADER]);
+    if len > SHORT_HEADER {
+        // A longer message moves by the rest of its header.
+        out.splice(start + SHORT_HEADER..start + SHORT_HEADER, header[SHORT_HEADER..len].iter().copied());
+    }
 }
 
 /// The header of an unfragmented, unmasked frame, and its length.
@@ -154,9 +173,9 @@ mod tests {
             draft.push(&vec![b'x'; payload]);
             let frame = draft.finish();
             assert_eq!(&frame.as_bytes()[..expected.len()], expected);
-            assert_eq!(frame.payload().len(), payload);
+            assert_eq!(payloads(frame.as_bytes()).map(<[u8]>::len).collect::<Vec<_>>(), [payload]);
             let mut appended = Vec::new();
-            append_frame(&mut appended, Opcode::Text, frame.payload());
+            append_frame(&mut appended, Opcode::Text, payloads(frame.as_bytes()).next().unwrap());
             assert_eq!(appended, frame.as_bytes());
         }
     }

@@ -63,9 +63,6 @@ pub const MAILBOX_REPLIES: usize = 4096;
 /// Frames a connection takes from the room log per turn. One flush sends many frames without holding the room for long.
 pub const FRAMES_PER_TURN: usize = 64;
 
-/// Replies for which an idle connection keeps memory.
-pub const IDLE_CAPACITY: usize = 2;
-
 /// Maximum bytes of one frame. A longer snapshot is sent in parts.
 pub const FRAME_BYTES: usize = 256 * 1024;
 

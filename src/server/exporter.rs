@@ -1,30 +1,25 @@
-use std::{sync::Arc, time::Duration};
-
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics::{Counter, Gauge, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use parking_lot::Mutex;
 
-use super::App;
-
-/// Buckets in seconds, from a decision in memory to a failing store.
-const SECONDS: &[f64] = &[
-    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
-    5.0, 10.0,
-];
-/// Buckets in players per store call.
-const BATCHES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
-/// Histograms keep every sample until they are rendered or upkeep runs.
-const UPKEEP_EVERY: Duration = Duration::from_secs(5);
+use super::histogram::Histograms;
 
 /// One server's metrics, rendered at `/metrics`. Not global, so that several servers in one process (as in tests) do
 /// not mix.
 pub struct Metrics {
-    recorder: PrometheusRecorder,
+    recorder: Registered,
     handle: PrometheusHandle,
     /// Callbacks that copy counts kept elsewhere.
     readers: Mutex<Vec<Reader>>,
 }
 
 type Reader = Box<dyn Fn() + Send + Sync>;
+
+/// Counters and gauges are the library's. Its histograms would keep every sample until they are rendered.
+struct Registered {
+    others: PrometheusRecorder,
+    histograms: Histograms,
+}
 
 impl Default for Metrics {
     fn default() -> Self {
@@ -36,8 +31,13 @@ impl Metrics {
     /// Metrics with nothing recorded.
     #[must_use]
     pub fn new() -> Self {
-        let recorder = with_buckets(PrometheusBuilder::new()).build_recorder();
-        Self { handle: recorder.handle(), recorder, readers: Mutex::default() }
+        let others = PrometheusBuilder::new().build_recorder();
+        let handle = others.handle();
+        Self {
+            recorder: Registered { others, histograms: Histograms::default() },
+            handle,
+            readers: Mutex::default(),
+        }
     }
 
     /// Runs `register`. Metric handles created in it record here, wherever they are used later.
@@ -55,7 +55,9 @@ impl Metrics {
     #[must_use]
     pub fn render(&self) -> String {
         self.readers.lock().iter().for_each(|read| read());
-        self.handle.render()
+        let mut text = self.handle.render();
+        self.recorder.histograms.render(&mut text);
+        text
     }
 
     /// Counts an answered HTTP request. Label values come from a fixed set, so clients cannot create more.
@@ -65,19 +67,27 @@ impl Metrics {
     }
 }
 
-fn with_buckets(builder: PrometheusBuilder) -> PrometheusBuilder {
-    builder
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)
-        .and_then(|b| b.set_buckets_for_metric(Matcher::Suffix("_batch_size".into()), BATCHES))
-        .expect("neither list of buckets is empty")
-}
+impl Recorder for Registered {
+    fn describe_counter(&self, name: KeyName, unit: Option<Unit>, description: SharedString) {
+        self.others.describe_counter(name, unit, description);
+    }
 
-/// Keeps histograms small while nothing scrapes them.
-pub(super) async fn upkeep(app: Arc<App>) {
-    let mut ticks = tokio::time::interval(UPKEEP_EVERY);
-    loop {
-        ticks.tick().await;
-        app.metrics.handle.run_upkeep();
+    fn describe_gauge(&self, name: KeyName, unit: Option<Unit>, description: SharedString) {
+        self.others.describe_gauge(name, unit, description);
+    }
+
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, metadata: &Metadata<'_>) -> Counter {
+        self.others.register_counter(key, metadata)
+    }
+
+    fn register_gauge(&self, key: &Key, metadata: &Metadata<'_>) -> Gauge {
+        self.others.register_gauge(key, metadata)
+    }
+
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> metrics::Histogram {
+        metrics::Histogram::from_arc(self.histograms.register(key))
     }
 }
 

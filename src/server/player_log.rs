@@ -2,6 +2,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use parking_lot::Mutex;
 
+use tokio::time::Instant;
+
 use super::{error::HttpError, meters::End, rate_limit::RateLimit};
 use crate::{
     arbiter::Member,
@@ -88,7 +90,7 @@ impl PlayerLog {
 impl Lines {
     /// Returns true if the line may be logged; otherwise counts it under `code`.
     fn allows(&mut self, code: u16) -> bool {
-        let allowed = self.limit.allows();
+        let allowed = self.limit.allows(Instant::now());
         if !allowed {
             *self.held_back.entry(code).or_default() += 1;
         }

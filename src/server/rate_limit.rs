@@ -15,10 +15,9 @@ impl RateLimit {
         Self { cost, full_at: Instant::now() }
     }
 
-    /// Takes a token; returns false if there is none.
-    pub(super) fn allows(&mut self) -> bool {
+    /// Takes a token at `now`; returns false if there is none.
+    pub(super) fn allows(&mut self, now: Instant) -> bool {
         let Some(cost) = self.cost else { return true };
-        let now = Instant::now();
         let full_at = self.full_at.max(now) + cost;
         let allowed = full_at <= now + Duration::from_secs(1);
         if allowed {
@@ -35,16 +34,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_second_s_worth_at_once_then_the_rate() {
         let mut limit = RateLimit::new(10);
-        assert_eq!((0..50).filter(|_| limit.allows()).count(), 10);
+        assert_eq!((0..50).filter(|_| limit.allows(Instant::now())).count(), 10);
         tokio::time::advance(Duration::from_millis(300)).await;
-        assert_eq!((0..50).filter(|_| limit.allows()).count(), 3);
+        assert_eq!((0..50).filter(|_| limit.allows(Instant::now())).count(), 3);
         tokio::time::advance(Duration::from_secs(60)).await;
-        assert_eq!((0..50).filter(|_| limit.allows()).count(), 10, "never more than a second's worth");
+        assert_eq!(
+            (0..50).filter(|_| limit.allows(Instant::now())).count(),
+            10,
+            "never more than a second's worth"
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn zero_is_unlimited() {
         let mut limit = RateLimit::new(0);
-        assert!((0..10_000).all(|_| limit.allows()));
+        assert!((0..10_000).all(|_| limit.allows(Instant::now())));
     }
 }

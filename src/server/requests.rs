@@ -1,15 +1,10 @@
-use std::cell::RefCell;
+use tokio::time::Instant;
 
 use super::{Settings, rate_limit::RateLimit};
 use crate::{
-    arbiter::{Member, Ready, Refusal},
+    arbiter::{Member, Refusal, Taken},
     model::{ClientMessage, ErrorCode, Opcode, RequestId, ServerMessage, append_frame, append_json},
 };
-
-thread_local! {
-    /// The messages of one take. Empty between two takes.
-    static READY: RefCell<Ready> = RefCell::default();
-}
 
 /// A client's requests, and what is to be sent to it.
 pub(super) struct Requests {
@@ -57,30 +52,20 @@ impl Requests {
         self.own = Vec::new();
         *sent += std::mem::take(&mut self.own_count);
         self.in_flight -= std::mem::take(&mut self.errors);
-        READY.with_borrow_mut(|ready| {
-            let more = self.member.take(ready);
-            *sent += ready.replies.len() + ready.frames.len();
-            for reply in ready.replies.drain(..) {
-                if !matches!(reply, ServerMessage::Pong { .. }) {
-                    self.in_flight = self.in_flight.saturating_sub(1);
-                }
-                append_json(out, &reply);
-            }
-            for frame in ready.frames.drain(..) {
-                out.extend_from_slice(frame.as_bytes());
-            }
-            more
-        })
+        let Taken { replies, frames, more } = self.member.take(out);
+        self.in_flight -= replies;
+        *sent += replies + frames;
+        more
     }
 
-    /// Handles a text message.
-    pub(super) fn handle(&mut self, text: &str) {
+    /// Handles a text message that arrived at `now`.
+    pub(super) fn handle(&mut self, text: &str, now: Instant) {
         match ClientMessage::decode(text) {
             Err(rejected) => self.reject(rejected.code, rejected.message, rejected.request_id),
-            Ok(message) if !self.limit.allows() => self.reject_rate(message),
+            Ok(message) if !self.limit.allows(now) => self.reject_rate(message),
             Ok(message) => {
                 (self.bad, self.refused) = (0, self.refused.saturating_sub(1));
-                self.request(message);
+                self.request(message, now);
             }
         }
     }
@@ -97,18 +82,21 @@ impl Requests {
         self.own_count += 1;
     }
 
-    fn request(&mut self, message: ClientMessage) {
+    fn request(&mut self, message: ClientMessage, now: Instant) {
         match message {
             ClientMessage::SelectAsset { asset, request_id } => {
                 self.in_flight += 1;
-                self.member.select(asset, request_id);
+                self.member.select(asset, request_id, now);
             }
             ClientMessage::ReleaseAsset { asset, request_id } => {
                 self.in_flight += 1;
-                self.member.release(asset, request_id);
+                self.member.release(asset, request_id, now);
             }
             ClientMessage::Sync { request_id } => self.sync(request_id),
-            ClientMessage::Ping { request_id } => self.member.pong(request_id),
+            ClientMessage::Ping { request_id } => {
+                self.in_flight += 1;
+                self.member.pong(request_id);
+            }
         }
     }
 

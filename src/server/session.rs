@@ -8,6 +8,8 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use tokio::time::Instant;
+
 use super::{
     App,
     connections::{Entry, Signal},
@@ -141,10 +143,12 @@ impl Session {
         while self.end.is_none() && self.requests.are_welcome() && handled < MESSAGES_PER_TURN {
             let Self { socket, requests, end, .. } = self;
             let before = handled;
+            // The messages of one read arrived together.
+            let mut now = None;
             let received = socket.poll_receive(cx, |incoming| {
                 handled += 1;
                 match incoming {
-                    Incoming::Text(text) => requests.handle(&text),
+                    Incoming::Text(text) => requests.handle(&text, *now.get_or_insert_with(Instant::now)),
                     Incoming::Binary(_) => requests.handle_binary(),
                     Incoming::Ping(payload) => requests.answer_ping(&payload),
                     Incoming::Pong(_) => {}

@@ -8,7 +8,6 @@ mod count;
 mod expiry;
 
 use std::{
-    collections::BTreeMap,
     ops::Bound::{Excluded, Unbounded},
     sync::Arc,
     time::Duration,
@@ -16,6 +15,7 @@ use std::{
 
 use async_trait::async_trait;
 use dashmap::DashMap;
+use foldhash::fast::RandomState;
 
 use self::{
     asset::{Asset, Held},
@@ -28,7 +28,8 @@ use super::{
     rules::{self, Ask, Decided, Outcome},
 };
 use crate::model::{
-    AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units, without_secrets,
+    self, AssetName, AssetState, Grant, Millis, NameMap, PlayerName, RevisionRow, RoomName, Units,
+    without_secrets,
 };
 
 pub(super) const DRIVER: Driver = Driver {
@@ -53,7 +54,7 @@ const COPIED_AT_ONCE: usize = 128;
 /// A store in this process's memory.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    rooms: DashMap<RoomName, Room>,
+    rooms: DashMap<RoomName, Room, RandomState>,
     /// Milliseconds an unused room is kept; 0: for ever.
     ttl: Millis,
     expiry: Expiry,
@@ -125,9 +126,20 @@ impl MemoryStore {
             let mut created = Asset::new(call, units);
             let decided = created.decide(&mut room.held, asset, call, ask, true);
             let answer = answered(asset, ask, decided, &created);
-            room.assets.insert(asset.clone(), created);
+            room.assets.insert(asset, created);
             answer
         })
+    }
+
+    fn decide_select(
+        &self,
+        call: Call,
+        key: &AssetKey,
+        players: &[PlayerName],
+        create: Option<Units>,
+    ) -> Reply<Selected> {
+        let (decided, state) = self.decide(call, key, Ask::Select { players, create })?;
+        Ok(Applied::new(Selected { verdicts: decided.verdicts, state }, decided.repeated))
     }
 
     fn change(&self, call: Call, key: &AssetKey, ask: Ask<'_>) -> Reply<AssetState> {
@@ -189,8 +201,17 @@ impl Store for MemoryStore {
         players: &[PlayerName],
         create: Option<Units>,
     ) -> Reply<Selected> {
-        let (decided, state) = self.decide(call, key, Ask::Select { players, create })?;
-        Ok(Applied::new(Selected { verdicts: decided.verdicts, state }, decided.repeated))
+        self.decide_select(call, key, players, create)
+    }
+
+    fn select_now(
+        &self,
+        call: Call,
+        key: &AssetKey,
+        players: &[PlayerName],
+        create: Option<Units>,
+    ) -> Option<Reply<Selected>> {
+        Some(self.decide_select(call, key, players, create))
     }
 
     async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Reply<AssetState> {
@@ -269,7 +290,7 @@ impl Store for MemoryStore {
 #[derive(Debug, Default)]
 struct Room {
     /// Ordered by name, as in snapshots.
-    assets: BTreeMap<AssetName, Asset>,
+    assets: NameMap<model::Asset, Asset>,
     held: Held,
     used_at: Millis,
     /// The room's entry in the expiry queue.

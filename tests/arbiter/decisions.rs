@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use asset_arbiter::{arbiter::Config, model::ServerMessage};
+use tokio::time::Instant;
 
 use super::world::{Answer, World, answer, pick, sword};
 
@@ -16,7 +17,7 @@ async fn a_thousand_waiting_selects_make_a_handful_of_store_calls() {
     }
     world.faulty.slow(Duration::from_millis(5));
     let before = world.faulty.calls().select;
-    clients.iter().for_each(|client| client.member.select(sword(), None));
+    clients.iter().for_each(|client| client.member.select(sword(), None, Instant::now()));
     let mut granted = Vec::new();
     for client in &mut clients {
         match client.find(answer).await {
@@ -52,7 +53,7 @@ async fn sold_out_memory_denies_without_the_store_and_never_a_holder() {
     assert_eq!(bob.select().await, Answer::SoldOut);
     assert_eq!(ann.select().await, Answer::AlreadyHeld { revision: 1 }, "a holder is never denied");
     assert_eq!(world.faulty.calls().select - before, 1, "only the holder's select reached the store");
-    ann.member.release(sword(), None);
+    ann.member.release(sword(), None, Instant::now());
     ann.find(|message| matches!(message, ServerMessage::Release { .. }).then_some(())).await;
     assert!(matches!(bob.select().await, Answer::Granted { .. }), "a release ends the memory");
 }

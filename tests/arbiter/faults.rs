@@ -18,7 +18,7 @@ async fn a_lost_reply_is_never_a_denial() {
     world.create(1).await;
     let (mut ann, mut bob) = (world.join("ann").await, world.join("bob").await);
     world.faulty.set_faults(Faults { lost_after: 1.0, ..Faults::default() });
-    ann.member.select(sword(), None);
+    ann.member.select(sword(), None, Instant::now());
     tokio::time::sleep(Duration::from_millis(5)).await;
     world.faulty.set_faults(Faults::default());
     assert_eq!(ann.find(answer).await, Answer::AlreadyHeld { revision: 1 });
@@ -64,9 +64,9 @@ async fn those_who_wait_behind_a_stuck_call_are_answered_in_time() {
     let (mut ann, mut bob) = (world.join("ann").await, world.join("bob").await);
     world.faulty.hold();
     let since = Instant::now();
-    ann.member.select(sword(), None);
+    ann.member.select(sword(), None, Instant::now());
     tokio::time::sleep(Duration::from_millis(500)).await;
-    bob.member.select(sword(), None);
+    bob.member.select(sword(), None, Instant::now());
     assert_eq!(ann.find(answer).await, Answer::Error(ErrorCode::OutcomeUnknown));
     let Answer::Error(code) = bob.find(answer).await else { panic!("bob waits for a stuck store") };
     assert!(code.temporary());

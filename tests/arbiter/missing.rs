@@ -83,7 +83,7 @@ async fn what_was_given_away_is_not_made_again_in_a_store_that_was_emptied() {
 async fn every_asset_is_missed_but_the_loss_is_counted_once() {
     let [config, _] = ways(1);
     let (world, _ann, mut bob) = held_by_ann(config, true).await;
-    bob.member.select(name("bow"), None);
+    bob.member.select(name("bow"), None, Instant::now());
     assert!(matches!(bob.find(answer).await, Answer::Granted { .. }));
     empty(&world).await;
     let (sword, bow) = tokio::join!(select_over_http(&world, "sword"), select_over_http(&world, "bow"));
@@ -97,9 +97,9 @@ async fn selects_that_wait_behind_one_that_was_answered_make_nothing() {
         let world = World::shared(config);
         let (mut ann, mut bob) = (world.join("ann").await, world.join("bob").await);
         world.faulty.slow(Duration::from_millis(100));
-        ann.member.select(sword(), None);
+        ann.member.select(sword(), None, Instant::now());
         sleep(Duration::from_millis(50)).await;
-        bob.member.select(sword(), None);
+        bob.member.select(sword(), None, Instant::now());
         assert_eq!(ann.find(answer).await, Answer::Granted { revision: 1, remaining: 0 });
         // The next call is on its way.
         empty(&world).await;
@@ -114,7 +114,7 @@ async fn what_is_seen_while_a_call_is_repeated_is_not_made_by_the_next_attempt()
     let world = World::shared(config);
     let mut bob = world.join("bob").await;
     world.faulty.refuse();
-    bob.member.select(sword(), None);
+    bob.member.select(sword(), None, Instant::now());
     sleep(Duration::from_millis(5)).await;
     let change = Change::Granted { player: name("ann"), units: 1, at: 1 };
     let told = Event { asset: sword(), origin: 7, revision: 1, remaining: 0, change };
@@ -205,7 +205,7 @@ async fn a_room_that_an_operator_removes_on_another_node_is_no_loss_if_its_news_
             sleep(Duration::from_millis(20)).await;
             world.bus.deliver(BusMessage::RoomRemoved).await;
         };
-        ann.member.select(sword(), None);
+        ann.member.select(sword(), None, Instant::now());
         let (over_http, ()) = tokio::join!(select_over_http(&world, "sword"), news);
         assert!(
             matches!(over_http, Answer::Granted { revision: 1, .. }),
@@ -224,7 +224,7 @@ async fn a_repeat_of_a_call_nobody_knows_the_outcome_of_says_so_and_the_loss_is_
     for config in ways(2) {
         let (world, _ann, mut bob) = held_by_ann(config, true).await;
         world.faulty.set_faults(Faults { lost_after: 1.0, ..Faults::default() });
-        bob.member.select(sword(), None);
+        bob.member.select(sword(), None, Instant::now());
         sleep(Duration::from_millis(2)).await;
         world.faulty.set_faults(Faults::default());
         empty(&world).await;
@@ -242,7 +242,7 @@ async fn every_other_change_notices_that_its_asset_is_missing() {
         empty(&world).await;
         let refused = match kind {
             "release" => {
-                ann.member.release(sword(), None);
+                ann.member.release(sword(), None, Instant::now());
                 ann.find(answer).await
             }
             "restock" => {

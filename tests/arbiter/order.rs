@@ -8,6 +8,7 @@ use asset_arbiter::{
     model::{Change, Event, ServerMessage},
     store::{Call, NodeId, Store},
 };
+use tokio::time::Instant;
 
 use super::world::{Answer, Client, World, arena, grant, granted, key, name, pick, sword, without_resync};
 
@@ -109,7 +110,7 @@ async fn a_store_that_went_back_is_noticed_and_followed() {
         (assets[0].revision, assets[0].held, held.len())
     });
     assert_eq!(ann.find(seen).await, (0, 0, 0));
-    ann.member.select(name("new"), None);
+    ann.member.select(name("new"), None, Instant::now());
     let code = pick!(ServerMessage::Error { code, .. } => code.as_str());
     assert_eq!(ann.find(code).await, "unknown_asset", "nothing is created by itself until an operator looked");
 }
@@ -162,7 +163,7 @@ async fn every_change_notices_that_the_store_went_back() {
         lose_grants(&world).await;
         elsewhere(&world, "ann").await;
         match kind {
-            "release" => ann.member.release(sword(), None),
+            "release" => ann.member.release(sword(), None, Instant::now()),
             "restock" => drop(world.arbiter.restock(&arena(), &sword(), 1, None).await.unwrap()),
             "remove" => drop(world.arbiter.remove_asset(&arena(), &sword()).await.unwrap()),
             _ => {

@@ -3,10 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use asset_arbiter::{
-    arbiter::{Config, Ready},
-    model::{AssetName, ErrorCode, PlayerName, RoomName, ServerMessage},
+    arbiter::Config,
+    model::{AssetName, ErrorCode, PlayerName, RoomName, ServerMessage, payloads},
     store::{AssetKey, Call, NodeId, Store},
 };
+use tokio::time::Instant;
 
 use super::world::{Client, World, arena, grant, name, sword};
 
@@ -36,10 +37,9 @@ async fn select(world: &World, n: usize, player: &str) {
 
 /// One part and what comes with it.
 fn take(client: &mut Client) -> Vec<ServerMessage> {
-    let mut ready = Ready::default();
-    client.member.take(&mut ready);
-    let frames = ready.frames.iter().map(|frame| serde_json::from_slice(frame.payload()).expect("a frame"));
-    ready.replies.into_iter().chain(frames).collect()
+    let mut frames = Vec::new();
+    client.member.take(&mut frames);
+    payloads(&frames).map(|message| serde_json::from_slice(message).expect("a message")).collect()
 }
 
 /// A snapshot put together.
@@ -143,7 +143,7 @@ async fn replies_do_not_wait_for_a_snapshot() {
     let mut bob = Client::join_unread(&world.arbiter, Some("bob")).await;
     take(&mut bob);
     take(&mut bob);
-    bob.member.select(asset(0), None);
+    bob.member.select(asset(0), None, Instant::now());
     let messages = take(&mut bob);
     assert!(
         matches!(

@@ -1,9 +1,11 @@
 use std::{future::poll_fn, sync::Arc, time::Duration};
 
 use asset_arbiter::{
-    arbiter::{Arbiter, Config, Join, JoinError, Member, Ready, Resume},
+    arbiter::{Arbiter, Config, Join, JoinError, Member, Resume},
     bus::{Bus, BusError, BusMessage, Incoming},
-    model::{AssetName, AssetState, Change, Event, Frame, PlayerName, RoomName, ServerMessage, Units, Welcome},
+    model::{
+        AssetName, AssetState, Change, Event, PlayerName, RoomName, ServerMessage, Units, Welcome, payloads,
+    },
     server::Metrics,
     store::{
         AssetKey, Call, MemoryStore, NodeId,
@@ -12,7 +14,10 @@ use asset_arbiter::{
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout},
+};
 
 pub(crate) fn name<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().expect("a name")
@@ -189,16 +194,15 @@ impl Client {
     }
 
     fn take(&mut self) {
-        let mut ready = Ready::default();
-        while self.member.take(&mut ready) {}
-        self.inbox.extend(ready.replies);
-        let decode = |frame: &Frame| serde_json::from_slice(frame.payload()).expect("a frame of the protocol");
-        self.inbox.extend(ready.frames.iter().map(decode));
+        let mut frames = Vec::new();
+        while self.member.take(&mut frames).more {}
+        let decode = |message| serde_json::from_slice(message).expect("a message of the protocol");
+        self.inbox.extend(payloads(&frames).map(decode));
     }
 
     /// Selects the sword and waits for the answer.
     pub(crate) async fn select(&mut self) -> Answer {
-        self.member.select(sword(), None);
+        self.member.select(sword(), None, Instant::now());
         self.find(answer).await
     }
 }

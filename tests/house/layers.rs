@@ -33,7 +33,7 @@ const HOMES: [(&str, &[&str]); 16] = [
 ];
 
 /// The words need nothing but these.
-const OF_MODEL: [&str; 3] = ["serde", "serde_json", "thiserror"];
+const OF_MODEL: [&str; 5] = ["foldhash", "itoa", "serde", "serde_json", "thiserror"];
 
 /// Layers that speak through what is below them, never through a socket of their own.
 const WITHOUT_SOCKETS: [&str; 2] = ["model", "arbiter"];

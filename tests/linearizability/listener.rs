@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use asset_arbiter::{
-    arbiter::{Arbiter, Join, Member, Ready},
-    model::{AssetState, PlayerName, ServerMessage},
+    arbiter::{Arbiter, Join, Member},
+    model::{AssetState, PlayerName, ServerMessage, payloads},
 };
 use tokio::time::sleep;
 
@@ -42,10 +42,10 @@ impl Listener {
 
     /// Takes all that is ready.
     pub fn listen(&mut self, arena: &Arena) -> Result<(), String> {
-        let mut ready = Ready::default();
-        while self.member.take(&mut ready) {}
-        for frame in &ready.frames {
-            let message = serde_json::from_slice(frame.payload()).map_err(|error| error.to_string())?;
+        let mut frames = Vec::new();
+        while self.member.take(&mut frames).more {}
+        for message in payloads(&frames) {
+            let message = serde_json::from_slice(message).map_err(|error| error.to_string())?;
             self.hear(arena, &message).map_err(|what| format!("{}: {what}", self.name))?;
         }
         Ok(())

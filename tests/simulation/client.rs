@@ -8,11 +8,13 @@ use std::{
 };
 
 use asset_arbiter::{
-    arbiter::{Join, Member, Ready, Resume},
-    model::{AssetName, AssetState, PlayerName, ServerMessage, Welcome},
+    arbiter::{Join, Member, Resume},
+    model::{AssetName, AssetState, PlayerName, ServerMessage, Welcome, payloads},
 };
 
 use crate::linearizability::follower::{Change, Follower};
+
+use tokio::time::Instant;
 
 use super::{
     answers,
@@ -89,14 +91,14 @@ impl Client {
     pub fn select(&mut self, asset: &AssetName) {
         if let Some(player) = self.player.clone() {
             let id = self.ask(Deed::Select(asset.clone(), player));
-            self.member.select(asset.clone(), serde_json::from_str(&id).ok());
+            self.member.select(asset.clone(), serde_json::from_str(&id).ok(), Instant::now());
         }
     }
 
     pub fn release(&mut self, asset: &AssetName) {
         if let Some(player) = self.player.clone() {
             let id = self.ask(Deed::Release(asset.clone(), player));
-            self.member.release(asset.clone(), serde_json::from_str(&id).ok());
+            self.member.release(asset.clone(), serde_json::from_str(&id).ok(), Instant::now());
         }
     }
 
@@ -116,9 +118,9 @@ impl Client {
 
     /// Takes all that is ready; gives back what was decided.
     pub fn listen(&mut self) -> Result<Vec<Deed>, String> {
-        let mut ready = Ready::default();
-        while self.member.take(&mut ready) {}
-        let heard = self.hear_all(ready);
+        let mut frames = Vec::new();
+        while self.member.take(&mut frames).more {}
+        let heard = self.hear_all(&frames);
         heard.map_err(|why| format!("{}: {why}", self.who))
     }
 
@@ -147,14 +149,17 @@ impl Client {
         (self.next_request - 1).to_string()
     }
 
-    fn hear_all(&mut self, ready: Ready) -> Result<Vec<Deed>, String> {
-        for frame in &ready.frames {
-            let message = serde_json::from_slice(frame.payload()).map_err(|error| error.to_string())?;
-            self.hear(message)?;
-        }
+    fn hear_all(&mut self, frames: &[u8]) -> Result<Vec<Deed>, String> {
         let mut decided = Vec::new();
-        for reply in ready.replies {
-            decided.extend(self.answer(&reply)?);
+        for message in payloads(frames) {
+            let message = serde_json::from_slice(message).map_err(|error| error.to_string())?;
+            match message {
+                ServerMessage::Selection { .. }
+                | ServerMessage::Release { .. }
+                | ServerMessage::Error { .. }
+                | ServerMessage::Pong { .. } => decided.extend(self.answer(&message)?),
+                message => self.hear(message)?,
+            }
         }
         Ok(decided)
     }

@@ -8,7 +8,7 @@ use crate::{
         sold_out::SoldOutMemory,
         view::View,
     },
-    model::{AssetState, Event, Frame, PlayerName, ServerMessage},
+    model::{AssetState, Event, Frame, PlayerName, ServerMessage, event_frame},
 };
 
 /// The state behind a room's lock.
@@ -53,7 +53,7 @@ impl State {
                 // Members already saw the template at revision 0 and would drop the frame.
                 self.log.reset();
             } else {
-                self.append(|offset| ServerMessage::of_event(offset, event));
+                self.log.append(|offset| event_frame(offset, event));
             }
         }
     }

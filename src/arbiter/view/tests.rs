@@ -16,19 +16,6 @@ fn granted(revision: u64, player: &str) -> Event {
     event(revision, 9 - revision as Units, change)
 }
 
-const NOW: Applied = Applied::Now(Vec::new());
-
-/// Collects the applied events of all calls.
-fn apply(view: &mut View, event: Event, applied: &mut Vec<Event>) -> Applied {
-    match view.apply(event) {
-        Applied::Now(now) => {
-            applied.extend(now);
-            NOW
-        }
-        other => other,
-    }
-}
-
 fn loaded() -> View {
     let mut view = View::new(vec![(name("sword"), 9), (name("bow"), 2)]);
     view.load(Vec::new());
@@ -38,11 +25,11 @@ fn loaded() -> View {
 #[test]
 fn events_apply_in_revision_order_each_once() {
     let (mut view, mut applied) = (loaded(), Vec::new());
-    assert_eq!(apply(&mut view, granted(1, "a"), &mut applied), NOW);
-    assert_eq!(apply(&mut view, granted(3, "c"), &mut applied), Applied::Waits);
-    assert_eq!(apply(&mut view, granted(1, "a"), &mut applied), Applied::Old);
+    assert_eq!(view.apply(granted(1, "a"), &mut applied), Applied::Now);
+    assert_eq!(view.apply(granted(3, "c"), &mut applied), Applied::Waits);
+    assert_eq!(view.apply(granted(1, "a"), &mut applied), Applied::Old);
     assert!(view.has_gap(&name("sword")));
-    assert_eq!(apply(&mut view, granted(2, "b"), &mut applied), NOW);
+    assert_eq!(view.apply(granted(2, "b"), &mut applied), Applied::Now);
     assert_eq!(applied.iter().map(|event| event.revision).collect::<Vec<_>>(), [1, 2, 3]);
     assert!(!view.has_gap(&name("sword")));
     let state = view.get(&name("sword")).unwrap();
@@ -52,12 +39,12 @@ fn events_apply_in_revision_order_each_once() {
 #[test]
 fn an_event_of_another_record_waits_and_holds_up_no_other() {
     let (mut view, mut applied) = (loaded(), Vec::new());
-    apply(&mut view, granted(1, "a"), &mut applied);
+    view.apply(granted(1, "a"), &mut applied);
     for revision in 1..=3 {
         let strange = Event { origin: 7, ..granted(revision, "x") };
-        assert_eq!(apply(&mut view, strange, &mut applied), Applied::Waits);
+        assert_eq!(view.apply(strange, &mut applied), Applied::Waits);
     }
-    assert_eq!(apply(&mut view, granted(2, "b"), &mut applied), NOW);
+    assert_eq!(view.apply(granted(2, "b"), &mut applied), Applied::Now);
     assert_eq!(applied.len(), 2);
     assert!(view.has_gap(&name("sword")), "which one is stored is not known yet");
     view.forget_waiting(&name("sword"));
@@ -69,7 +56,7 @@ fn an_event_of_another_record_waits_and_holds_up_no_other() {
 fn what_comes_before_the_snapshot_waits_for_it() {
     let mut view = View::new(Vec::new());
     let mut applied = Vec::new();
-    assert_eq!(apply(&mut view, granted(2, "b"), &mut applied), Applied::Waits);
+    assert_eq!(view.apply(granted(2, "b"), &mut applied), Applied::Waits);
     let stored = AssetState { units: 9, remaining: 8, revision: 1, held: 1, ..untouched(&name("sword"), 9) };
     applied.extend(view.load(vec![stored]));
     assert_eq!(applied.len(), 1);
@@ -81,10 +68,10 @@ fn a_template_is_shown_until_it_is_stored_and_not_after_its_removal() {
     let (mut view, mut applied) = (loaded(), Vec::new());
     let shown = |view: &mut View| view.share().states().unwrap();
     assert_eq!(shown(&mut view).iter().map(|s| s.asset.as_str()).collect::<Vec<_>>(), ["bow", "sword"]);
-    apply(&mut view, granted(1, "a"), &mut applied);
+    view.apply(granted(1, "a"), &mut applied);
     assert_eq!(shown(&mut view)[1].held, 1);
     assert_eq!(view.count(), 1);
-    apply(&mut view, event(2, 0, Change::Removed), &mut applied);
+    view.apply(event(2, 0, Change::Removed), &mut applied);
     assert_eq!(shown(&mut view).len(), 1);
     assert_eq!(view.count(), 0);
 }
@@ -94,7 +81,7 @@ fn where_no_select_creates_an_asset_no_template_is_shown() {
     let shown = |view: &mut View| view.share().states().unwrap();
     let (mut view, mut applied) = (loaded(), Vec::new());
     assert_eq!(shown(&mut view).len(), 2);
-    apply(&mut view, granted(1, "a"), &mut applied);
+    view.apply(granted(1, "a"), &mut applied);
     view.mark_regressed();
     assert_eq!(shown(&mut view).iter().map(|s| s.asset.as_str()).collect::<Vec<_>>(), ["sword"]);
     view.clear();
@@ -108,11 +95,11 @@ fn a_released_early_holder_leaves_a_lack_that_a_page_fills() {
     let (mut view, mut applied) = (loaded(), Vec::new());
     for revision in 1..=40 {
         let change = Change::Granted { player: name(&format!("p{revision}")), units: 99, at: 0 };
-        apply(&mut view, event(revision, 0, change), &mut applied);
+        view.apply(event(revision, 0, change), &mut applied);
     }
     assert_eq!(view.get(&name("sword")).unwrap().holders.len(), HOLDERS_SHOWN);
     let change = Change::Released { player: name("p1") };
-    apply(&mut view, event(41, 1, change), &mut applied);
+    view.apply(event(41, 1, change), &mut applied);
     assert!(view.lacks_holders(&name("sword")));
     let page = (2..=33).map(|n| Grant { player: name(&format!("p{n}")), granted_at: 0, revision: n }).collect();
     view.set_holders(&name("sword"), page);

@@ -3,6 +3,8 @@ use std::{
     convert::Infallible,
 };
 
+use foldhash::fast::RandomState;
+
 use crate::{
     model::{AssetName, AssetState, Grant, PlayerName, Units, limits::HOLDERS_SHOWN},
     store::{
@@ -66,7 +68,8 @@ impl rules::Asset for Draft<'_> {
     }
 
     fn granted_at(&mut self, player: &PlayerName) -> Result<Option<u64>, Infallible> {
-        Ok(self.held.revision(player, self.name))
+        // Most selects are of an asset that nobody holds yet, or of one with few holders.
+        Ok(if self.asset.holders.is_empty() { None } else { self.held.revision(player, self.name) })
     }
 
     fn add_holder(&mut self, grant: Grant) -> Result<(), Infallible> {
@@ -91,7 +94,7 @@ impl rules::Asset for Draft<'_> {
 
 /// The grants of each player of a room: their revisions, by asset. A player without a unit has no entry.
 #[derive(Debug, Default)]
-pub(super) struct Held(HashMap<PlayerName, BTreeMap<AssetName, u64>>);
+pub(super) struct Held(HashMap<PlayerName, HashMap<AssetName, u64, RandomState>, RandomState>);
 
 impl Held {
     /// The revision of the player's grant of one asset.
@@ -102,7 +105,9 @@ impl Held {
     /// The player's grants, ordered by asset.
     pub(super) fn by(&self, player: &PlayerName) -> Vec<(AssetName, u64)> {
         let held = self.0.get(player).into_iter().flatten();
-        held.map(|(asset, revision)| (asset.clone(), *revision)).collect()
+        let mut held: Vec<_> = held.map(|(asset, revision)| (asset.clone(), *revision)).collect();
+        held.sort_unstable();
+        held
     }
 
     pub(super) fn insert(&mut self, player: &PlayerName, asset: &AssetName, revision: u64) {
