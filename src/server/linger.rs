@@ -33,6 +33,8 @@ pub(super) struct Linger {
     patience: Duration,
     /// Notified of reads and writes. `None`: the connection is a WebSocket.
     watch: Option<Arc<HeadWatch>>,
+    /// The response that makes the connection a WebSocket. It leaves together with the first frame.
+    response: Vec<u8>,
     /// The write timeout, running while the peer accepts nothing. Boxed, because most connections never need it.
     stalled: Option<Pin<Box<Sleep>>>,
 }
@@ -46,14 +48,25 @@ impl Linger {
             ended: false,
             patience,
             watch: Some(watch),
+            response: Vec::new(),
             stalled: None,
         }
     }
 
-    /// The connection after it became a WebSocket, which has timeouts of its own.
-    pub(super) fn upgraded(mut self) -> Self {
+    /// The connection after it became a WebSocket, which has timeouts of its own, and the response that the client must
+    /// be sent before the first frame.
+    pub(super) fn upgraded(mut self) -> (Self, Vec<u8>) {
         self.watch = None;
-        self
+        let response = std::mem::take(&mut self.response);
+        (self, response)
+    }
+
+    /// Holds the response back that makes the connection a WebSocket. Nothing follows it over HTTP.
+    fn hold<'a>(&mut self, slices: impl Iterator<Item = &'a [u8]> + Clone) -> Option<usize> {
+        let watch = self.watch.as_ref().filter(|_| slices.clone().next().is_some_and(switches_protocols))?;
+        watch.written();
+        slices.for_each(|slice| self.response.extend_from_slice(slice));
+        Some(self.response.len())
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
@@ -77,6 +90,10 @@ impl Linger {
     }
 }
 
+fn switches_protocols(response: &[u8]) -> bool {
+    response.starts_with(b"HTTP/1.1 101 ")
+}
+
 impl AsyncRead for Linger {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -95,6 +112,9 @@ impl AsyncRead for Linger {
 
 impl AsyncWrite for Linger {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if let Some(held) = self.hold(std::iter::once(bytes)) {
+            return Poll::Ready(Ok(held));
+        }
         let written = self.stream()?.poll_write(cx, bytes);
         self.patiently(cx, written)
     }
@@ -104,6 +124,9 @@ impl AsyncWrite for Linger {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let Some(held) = self.hold(slices.iter().map(|slice| &**slice)) {
+            return Poll::Ready(Ok(held));
+        }
         let written = self.stream()?.poll_write_vectored(cx, slices);
         self.patiently(cx, written)
     }

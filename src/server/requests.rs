@@ -25,10 +25,11 @@ pub(super) struct Requests {
 }
 
 impl Requests {
-    pub(super) fn new(member: Member, settings: &Settings) -> Self {
+    /// `first` is sent before everything else.
+    pub(super) fn new(member: Member, first: Vec<u8>, settings: &Settings) -> Self {
         Self {
             member,
-            own: Vec::new(),
+            own: first,
             own_count: 0,
             errors: 0,
             in_flight: 0,

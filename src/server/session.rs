@@ -55,11 +55,12 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(app: &Arc<App>, socket: Socket, member: Member) -> Self {
+    /// `response` is sent before the first frame.
+    pub(super) fn new(app: &Arc<App>, socket: Socket, response: Vec<u8>, member: Member) -> Self {
         Self {
             entry: app.connections.enter(member.mailbox()),
             socket,
-            requests: Requests::new(member, &app.settings),
+            requests: Requests::new(member, response, &app.settings),
             unread: true,
             due: true,
             end: None,
@@ -198,8 +199,11 @@ impl Session {
     }
 }
 
-/// Closes a connection that never became a session.
-pub(super) async fn refuse(mut socket: Socket, code: CloseCode) -> End {
+/// Closes a connection that never became a session. `response` is sent before the close frame.
+pub(super) async fn refuse(mut socket: Socket, response: &[u8], code: CloseCode) -> End {
+    if socket.send(response).await.is_err() {
+        return End::Broken;
+    }
     close(&mut socket, code.number(), retry_after_ms(code.number(), 0)).await;
     End::Closed(code.number())
 }

@@ -36,26 +36,37 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
 }
 
 impl Upgrade {
-    /// Accepts the handshake. Once the response is sent, a task of its own runs `serve`.
-    pub(super) fn serve<F>(
+    /// Accepts the handshake. A task of its own then runs `open`, which sends the response before the first frame, and
+    /// the session that `open` returns. What `open` needs is freed before the session runs.
+    pub(super) fn serve<F, S>(
         self,
         max_message: usize,
-        serve: impl FnOnce(Socket) -> F + Send + 'static,
+        open: impl FnOnce(Socket, Vec<u8>) -> F + Send + 'static,
     ) -> Response
     where
-        F: Future<Output = ()> + Send,
+        F: Future<Output = Option<S>> + Send,
+        S: Future<Output = ()> + Send,
     {
         let Self { handshake, connection } = self;
+        let opening = Box::pin(async move {
+            let (socket, response) = established(connection, max_message).await?;
+            open(socket, response).await
+        });
         tokio::spawn(async move {
-            match connection.await {
-                Ok(upgraded) => {
-                    let parts = upgraded.downcast::<TokioIo<Linger>>().expect("every connection is a Linger");
-                    let stream = parts.io.into_inner().upgraded();
-                    serve(WebSocket::new(stream, parts.read_buf.into(), max_message)).await;
-                }
-                Err(error) => tracing::debug!(%error, "the connection ended during the handshake"),
+            if let Some(session) = opening.await {
+                session.await;
             }
         });
         handshake.protocols([PROTOCOL]).on_upgrade(async |_| {})
     }
+}
+
+/// The WebSocket and the response to its handshake, once nothing more is sent over HTTP.
+async fn established(connection: OnUpgrade, max_message: usize) -> Option<(Socket, Vec<u8>)> {
+    let upgraded = connection.await.inspect_err(|error| {
+        tracing::debug!(%error, "the connection ended during the handshake");
+    });
+    let parts = upgraded.ok()?.downcast::<TokioIo<Linger>>().expect("every connection is a Linger");
+    let (stream, response) = parts.io.into_inner().upgraded();
+    Some((WebSocket::new(stream, parts.read_buf.into(), max_message), response))
 }

@@ -167,6 +167,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         (written, Pin::new(&mut self.stream).poll_flush(cx))
     }
 
+    /// Sends bytes that are complete frames, or the response to the handshake.
+    ///
+    /// # Errors
+    /// The stream failed.
+    pub async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut bytes = Some(bytes);
+        std::future::poll_fn(|cx| {
+            self.poll_send(cx, |out| {
+                out.extend_from_slice(bytes.take().unwrap_or_default());
+                false
+            })
+        })
+        .await
+    }
+
     /// Sends a close frame. The caller then drops the WebSocket.
     ///
     /// # Errors
@@ -177,16 +192,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             payload.extend_from_slice(&code.to_be_bytes());
             payload.extend_from_slice(reason.as_bytes());
         }
-        let mut frame = Some(payload);
-        std::future::poll_fn(|cx| {
-            self.poll_send(cx, |out| {
-                if let Some(payload) = frame.take() {
-                    append_frame(out, Opcode::Close, &payload);
-                }
-                false
-            })
-        })
-        .await
+        let mut frame = Vec::new();
+        append_frame(&mut frame, Opcode::Close, &payload);
+        self.send(&frame).await
     }
 }
 

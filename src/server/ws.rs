@@ -1,9 +1,10 @@
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc, task::Poll};
 
 use axum::{
     extract::{RawQuery, State},
     response::Response,
 };
+use futures::poll;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
@@ -57,23 +58,49 @@ fn accept(
     span.record("session", &join.session).record("room", tracing::field::display(&join.room));
     let app = Arc::clone(app);
     let max_message = app.settings.max_message;
-    Ok(upgrade.serve(max_message, move |socket| serve(app, socket, join, surplus, span)))
+    Ok(upgrade.serve(max_message, move |socket, response| open(app, socket, response, join, surplus, span)))
 }
 
-/// Runs a session. Joining and leaving are in the connection's span. The session itself is not, because entering a span
-/// at each wake-up costs as much as a decision.
-async fn serve(app: Arc<App>, socket: Socket, join: Join, surplus: bool, span: Span) {
-    // Boxed, so that the memory needed for joining is freed before the connection idles.
-    let end = match Box::pin(enter(&app, join, surplus).instrument(span.clone())).await {
-        Ok(member) => {
-            let mut session = Session::new(&app, socket, member);
-            let end = session.run().await;
-            span.in_scope(|| app.player_log.left(&session.requests.member, end, session.entry.stayed()));
-            end
+/// Joins the room. The response to the handshake and the welcome leave in one write, unless joining takes time.
+async fn open(
+    app: Arc<App>,
+    mut socket: Socket,
+    mut response: Vec<u8>,
+    join: Join,
+    surplus: bool,
+    span: Span,
+) -> Option<impl Future<Output = ()> + Send> {
+    let joining = enter(&app, join, surplus).instrument(span.clone());
+    match respond_late(&mut socket, &mut response, joining).await {
+        Ok(member) => Some(run(Session::new(&app, socket, response, member), app, span)),
+        Err(close) => {
+            let end = session::refuse(socket, &response, close).instrument(span).await;
+            app.connections.meters.ended(end);
+            None
         }
-        Err(close) => Box::pin(session::refuse(socket, close).instrument(span)).await,
-    };
-    app.connections.meters.ended(end);
+    }
+}
+
+/// Runs a session. Leaving is in the connection's span. The session itself is not, because entering a span at each
+/// wake-up costs as much as a decision.
+fn run(mut session: Session, app: Arc<App>, span: Span) -> impl Future<Output = ()> + Send {
+    // Unlike a parameter of an async function, what a block captures is kept once.
+    async move {
+        let end = session.run().await;
+        span.in_scope(|| app.player_log.left(&session.requests.member, end, session.entry.stayed()));
+        app.connections.meters.ended(end);
+    }
+}
+
+/// Waits for `joining`. Sends the response meanwhile, and takes it, if that takes time.
+async fn respond_late<T>(socket: &mut Socket, response: &mut Vec<u8>, joining: impl Future<Output = T>) -> T {
+    let mut joining = pin!(joining);
+    if let Poll::Ready(joined) = poll!(&mut joining) {
+        return joined;
+    }
+    // If this fails, the session fails, too.
+    let _ = socket.send(&std::mem::take(response)).await;
+    joining.await
 }
 
 async fn enter(app: &App, join: Join, surplus: bool) -> Result<Member, CloseCode> {
@@ -141,13 +168,13 @@ mod tests {
         }
     }
 
-    /// The size of the state an async function keeps across awaits.
-    fn kept<A, B, C, D, E, F>(_: impl Fn(A, B, C, D, E) -> F) -> usize {
+    /// The size of the state that is kept across awaits.
+    fn kept<A, B, C, F>(_: impl Fn(A, B, C) -> F) -> usize {
         size_of::<F>()
     }
 
     #[test]
     fn a_connection_keeps_little_while_it_idles() {
-        assert!(kept(serve) <= 2048, "{} bytes for every connection", kept(serve));
+        assert!(kept(run) <= 1024, "{} bytes for every connection", kept(run));
     }
 }
