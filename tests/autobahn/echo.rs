@@ -11,30 +11,34 @@ use asset_arbiter::{
     server::websocket::{Ended, Incoming, Violation, WebSocket},
 };
 use axum::{Router, body::Body, extract::Request, response::Response, routing::any, serve::ListenerExt};
+use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     time::timeout,
 };
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
 use tokio_util::task::AbortOnDropHandle;
 
-/// The longest message in the cases.
+/// As long as the longest message of the testsuite, which is in section 9.
 const MAX_MESSAGE: usize = 16 << 20;
 
 /// Appends the reply to a message.
-pub type Reply = fn(&mut Vec<u8>, &Incoming<'_>);
+pub(super) type Reply = fn(&mut Vec<u8>, &Incoming<'_>);
+
+/// A connection after its handshake.
+type Stream = TokioIo<Upgraded>;
 
 /// The server, until it is dropped.
 #[derive(Debug)]
-pub struct Echo {
+pub(super) struct Echo {
     url: String,
     _server: AbortOnDropHandle<io::Result<()>>,
 }
 
 impl Echo {
-    pub async fn start(reply: Reply) -> Self {
+    pub(super) async fn start(reply: Reply) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("ws://{}", listener.local_addr().unwrap());
         let router = Router::new().fallback(any(move |request| upgrade(request, reply)));
@@ -43,13 +47,13 @@ impl Echo {
         Self { url, _server: AbortOnDropHandle::new(server) }
     }
 
-    pub fn url(&self) -> &str {
+    pub(super) fn url(&self) -> &str {
         &self.url
     }
 }
 
 /// The right reply.
-pub fn reply(out: &mut Vec<u8>, incoming: &Incoming<'_>) {
+pub(super) fn reply(out: &mut Vec<u8>, incoming: &Incoming<'_>) {
     match incoming {
         Incoming::Text(text) => append_frame(out, Opcode::Text, text.as_bytes()),
         Incoming::Binary(bytes) => append_frame(out, Opcode::Binary, bytes),
@@ -58,21 +62,21 @@ pub fn reply(out: &mut Vec<u8>, incoming: &Incoming<'_>) {
     }
 }
 
-/// Accepts a handshake. The connection is taken over as `server/upgrade.rs` does.
+/// Accepts a handshake, and serves the connection in a task of its own.
 async fn upgrade(mut request: Request, reply: Reply) -> Response {
     let connection = hyper::upgrade::on(&mut request);
     let response = create_response(&request.map(|_| ())).expect("the handshake is valid");
     tokio::spawn(async move {
-        let parts = connection.await.unwrap().downcast::<TokioIo<TcpStream>>().unwrap();
-        let mut stream = parts.io.into_inner();
-        echo(WebSocket::new(&mut stream, parts.read_buf.into(), MAX_MESSAGE), reply).await;
+        // It begins with what arrived together with the handshake.
+        let mut stream = TokioIo::new(connection.await.unwrap());
+        echo(WebSocket::new(&mut stream, Vec::new(), MAX_MESSAGE), reply).await;
         linger(&mut stream).await;
     });
     response.map(|()| Body::empty())
 }
 
 /// Serves a connection until it ends.
-async fn echo(mut socket: WebSocket<&mut TcpStream>, reply: Reply) {
+async fn echo(mut socket: WebSocket<&mut Stream>, reply: Reply) {
     let (mut replies, mut closed) = (Vec::new(), None);
     while closed.is_none() {
         let received = poll_fn(|cx| {
@@ -112,7 +116,7 @@ fn code_of(violation: Violation) -> u16 {
 }
 
 /// Keeps a reset from overtaking the close frame, as the server's `Linger` does.
-async fn linger(stream: &mut TcpStream) {
+async fn linger(stream: &mut Stream) {
     let _ = stream.shutdown().await;
     let mut unread = vec![0; READ_BUFFER];
     let read = async { while stream.read(&mut unread).await.is_ok_and(|count| count > 0) {} };

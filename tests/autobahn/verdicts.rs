@@ -8,14 +8,14 @@ use serde_json::Value;
 const NON_STRICT: [(&str, &str); 0] = [];
 
 /// How many cases ended in each way.
-pub type Counts = BTreeMap<String, usize>;
+pub(super) type Counts = BTreeMap<String, usize>;
 
 /// Counts the cases of a report by how they ended.
 ///
 /// # Errors
 /// One line for each case that failed, for each that is non-strict without being listed or the other way around, and if there
 /// are not as many cases as there must be.
-pub fn judge(report: &Value, cases: usize) -> Result<Counts, String> {
+pub(super) fn judge(report: &Value, cases: usize) -> Result<Counts, String> {
     judge_by(&NON_STRICT, report, cases)
 }
 

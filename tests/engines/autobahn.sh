@@ -27,8 +27,11 @@ install_autobahn() {
   unpack_debian "$AUTOBAHN_DEBIAN" python2.7-minimal libpython2.7-stdlib || return
   cp "$1/tests/engines/autobahn/wstest.sh" wstest && ln -s wstest python && mkdir -p "$packages" &&
     (cd "$packages" && pip_install "${AUTOBAHN_PIP[@]}") || return
-  # pip starts Python anew for packages that have to be built, and must not miss the libraries.
-  ./python -c "import sys; sys.executable = '$PWD/python'; from pip._internal.cli.main import main; sys.exit(main())" \
-    install --quiet --upgrade --no-deps --no-compile --target "$packages" --requirement "$1/tests/engines/autobahn/requirements.txt" &&
-    ./wstest --autobahnversion
+  pip_for_python2 install --quiet --upgrade --no-deps --no-compile --target "$packages" \
+    --requirement "$1/tests/engines/autobahn/requirements.txt" && ./wstest --autobahnversion
+}
+
+# For packages that have to be built pip starts Python anew, which must find its libraries, too.
+pip_for_python2() {
+  ./python -c "import sys; sys.executable = '$PWD/python'; from pip._internal.cli.main import main; sys.exit(main())" "$@"
 }
