@@ -28,11 +28,9 @@ conformance seeds="5000":
 simulation seeds="50000":
     SEEDS={{seeds}} cargo test --release --test simulation
 
-# Lets a fuzzer try a decoder until it is stopped; `just fuzz url`. Needs a nightly toolchain and cargo-fuzz.
+# Lets a fuzzer try a decoder until it is stopped; `just fuzz url`. Needs a C++ compiler.
 fuzz target *flags:
-    cp Cargo.lock fuzz/Cargo.lock
-    mkdir -p fuzz/corpus/{{target}}
-    cargo +nightly fuzz run {{target}} fuzz/corpus/{{target}} fuzz/seeds/{{target}} {{flags}}
+    fuzz/run.sh {{target}} {{flags}}
 
 # Checks licences, sources and advisories of the libraries. Needs cargo-deny.
 deny:

