@@ -26,6 +26,8 @@ pub(crate) enum Report {
     Joined {
         since: u64,
         until: u64,
+        /// Frames with the number of players, to all players together.
+        counts: u64,
     },
     /// The number of own players who are to hear.
     Watching {
@@ -53,6 +55,7 @@ pub(crate) enum Report {
         attempts: usize,
         closed: usize,
         refused: usize,
+        counts: u64,
     },
     Audited,
     /// Something that must not be.

@@ -1,10 +1,11 @@
 //! One scene: nodes on one Redis, and perhaps one NATS, with all players.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
+use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
     engines::{nats, redis},
     floor::Floor,
     protocol::{Order, Report, now},
-    spent::{Roles, Spent, available},
+    spent::{Roles, Spent, memory},
     support::Process,
     table::{Column, milliseconds, spread},
     usage::{resident, sum},
@@ -47,9 +48,10 @@ struct Stage<'a> {
     redis: redis::Server,
     nats: Option<nats::Server>,
     nodes: Vec<Process>,
-    /// Memory of the nodes without players, and what the machine had left before them.
+    /// Memory of the nodes without players, and before them what the machine had left and what its kernel had.
     empty: f64,
     available: f64,
+    kernel: f64,
     crew: Crew,
     roles: Roles,
     grants: u32,
@@ -96,7 +98,7 @@ impl Scene<'_> {
 impl<'a> Stage<'a> {
     async fn start(scene: Scene<'a>, redis: &redis::Engine, nats: Option<&nats::Engine>) -> Self {
         let (redis, nats) = (redis.start(), nats.map(nats::Engine::start));
-        let (args, available) = (scene.args, available());
+        let (args, available, kernel) = (scene.args, memory("MemAvailable"), memory("SUnreclaim"));
         let bus = nats.as_ref().map_or(redis.url(), nats::Server::url);
         let [connections, members] = [args.most_of_a_node() + 1000, args.connections].map(|n| n.to_string());
         let mut nodes = Vec::new();
@@ -119,13 +121,13 @@ impl<'a> Stage<'a> {
             nats: nats.as_ref().map(|nats| nats.process.id()),
         };
         let cores = std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64);
-        Self { scene, size, cores, redis, nats, nodes, empty, available, crew, roles, grants: 0 }
+        Self { scene, size, cores, redis, nats, nodes, empty, available, kernel, crew, roles, grants: 0 }
     }
 
     async fn join(&mut self, column: &mut Column) -> Result<(), String> {
-        let before = self.roles.spent();
+        let (before, bytes) = (self.roles.spent(), self.bytes().await);
         let joined = |report: &Report| match *report {
-            Report::Joined { since, until } => Some((since, until)),
+            Report::Joined { since, until, counts } => Some((since, until, counts)),
             _ => None,
         };
         let times = self.crew.all(Order::Join { window: WINDOW }, JOINING, joined).await?;
@@ -137,7 +139,14 @@ impl<'a> Stage<'a> {
         column.row("all have joined after, s", format!("{seconds:.1}"));
         column.row("joins a second", format!("{:.0}", all / seconds));
         column.row("bare sockets: joins a second", format!("{:.0}", self.cores * 1e6 / self.scene.floor.join));
+        let counts: u64 = times.iter().map(|times| times.2).sum();
+        column.row("the number of players was told so often", counts.to_string());
         column.rows(spent.text(all, 0));
+        let [redis, nats] = self.since(bytes).await;
+        column.row(
+            "KB of Redis, of NATS, for a join",
+            format!("{:.2}, {:.2}", redis / all / 1e3, nats / all / 1e3),
+        );
         Ok(())
     }
 
@@ -146,14 +155,14 @@ impl<'a> Stage<'a> {
         sleep(SETTLE).await;
         let of = |processes: &[u32]| processes.iter().map(|&process| resident(process)).sum::<f64>();
         let [nodes, players] = [&self.roles.nodes, &self.roles.players].map(|ids| of(ids));
-        let (machine, all) = (self.available - available(), self.players());
+        let (all, machine) = (self.players(), self.available - memory("MemAvailable"));
         column.section("Memory, after all have joined and nobody has selected");
         column.row("of a node, MB", format!("{:.0}", nodes / f64::from(self.scene.args.nodes) / 1e6));
         column.row("of a connection in its node, KB", format!("{:.2}", (nodes - self.empty) / all / 1e3));
         column.row("of a connection in its player, KB", format!("{:.2}", players / all / 1e3));
-        column.row("of the whole machine, MB", format!("{:.0}", machine / 1e6));
-        let kernel = machine - nodes - players;
-        column.row("of it neither nodes nor players, MB", format!("{:.0}", kernel / 1e6));
+        let kernel = memory("SUnreclaim") - self.kernel;
+        column.row("of a connection in the kernel, both ends, KB", format!("{:.2}", kernel / all / 1e3));
+        column.row("of the whole machine, MB (MemAvailable)", format!("{:.0}", machine / 1e6));
 
         let (before, bytes, since) = (self.roles.spent(), self.bytes().await, Instant::now());
         sleep(self.scene.args.idle).await;
@@ -252,14 +261,15 @@ impl<'a> Stage<'a> {
         outcome: Outcome,
         spent: Spent,
     ) {
-        let (mut last, mut counts) = (since, [0; 3]);
+        let (mut last, mut sums, mut told) = (since, [0; 3], 0);
         for report in back {
-            if let Report::Back { until, attempts, closed, refused } = *report {
+            if let Report::Back { until, attempts, closed, refused, counts } = *report {
                 last = last.max(until);
-                counts = [counts[0] + attempts, counts[1] + closed, counts[2] + refused];
+                sums = [sums[0] + attempts, sums[1] + closed, sums[2] + refused];
+                told += counts;
             }
         }
-        let [attempts, closed, refused] = counts;
+        let [attempts, closed, refused] = sums;
         let others = [outcome.same_node, outcome.other_nodes].concat();
         column.section("A node is killed: smallest, p50, p99, largest");
         column.row("connections lost", lost.to_string());
@@ -267,6 +277,7 @@ impl<'a> Stage<'a> {
         let floor = lost as f64 * self.scene.floor.join / self.cores / 1e6;
         column.row("bare sockets: all are back after, s", format!("{floor:.2}"));
         column.row("attempts; found no node; were closed", format!("{attempts}; {refused}; {closed}"));
+        column.row("the number of players was told so often", told.to_string());
         column.row("grants to others meanwhile", outcome.known.len().to_string());
         column.row("the player has the reply, ms", spread(outcome.replied));
         column.row("a member knows, ms", spread(others));
@@ -274,23 +285,37 @@ impl<'a> Stage<'a> {
         column.rows(spent.text(1e3, 0).map(|(label, text)| (label, text + " ms")));
     }
 
-    /// Everybody knows everything, and no node had to help itself.
+    /// Everybody knows everything, and no node logged an error.
     async fn audit(&mut self, column: &mut Column) -> Result<(), String> {
         sleep(Duration::from_secs(2)).await;
         let audited = |report: &Report| matches!(report, Report::Audited).then_some(());
         self.crew.all(Order::Audit, SOON, audited).await?;
-        let mut metrics = String::new();
+        let (mut metrics, mut warnings) = (String::new(), BTreeMap::<String, u32>::new());
         for node in &self.nodes {
             metrics += &crate::support::metrics(node.address).await;
-            if let Some(line) = node.lines().iter().find(|line| line.contains(r#""ERROR""#)) {
-                return Err(format!("a node logged {line}"));
+            for line in node.lines() {
+                let line: Value = serde_json::from_str(&line).unwrap_or_default();
+                let message = line["message"].as_str().unwrap_or_default();
+                match line["level"].as_str() {
+                    Some("ERROR") => return Err(format!("a node logged {line}")),
+                    Some("WARN") => *warnings.entry(message.to_owned()).or_default() += 1,
+                    _ => {}
+                }
             }
         }
         let names = ["healed_readers", "gaps_repaired", "bus_dropped", "store_errors", "regressions"];
         let sums = names.map(|name| format!("{:.0}", sum(&metrics, &format!("asset_arbiter_{name}_total"))));
-        column.section("All together");
+        column.section("All together, of the nodes that are left");
         column.row("grants, each told once to every member", self.grants.to_string());
         column.row("healed readers, gaps, drops, errors, regressions", sums.join(", "));
+        let failed: BTreeSet<_> = metrics.lines().filter_map(|line| Some(line.rsplit_once(' ')?.0)).collect();
+        for name in failed.iter().filter(|name| name.starts_with("asset_arbiter_store_errors_total{")) {
+            let count = sum(&metrics, name);
+            if count > 0.0 {
+                column.note(format!("{name} {count:.0}"));
+            }
+        }
+        warnings.iter().for_each(|(message, lines)| column.note(format!("{lines} warnings: {message}")));
         Ok(())
     }
 

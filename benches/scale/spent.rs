@@ -84,9 +84,10 @@ fn machine() -> f64 {
     (ticks[..8].iter().sum::<f64>() - ticks[3] - ticks[4]) * 10_000.0
 }
 
-/// Bytes that the machine could still give to programs.
-pub(crate) fn available() -> f64 {
+/// A line of `/proc/meminfo` in bytes. `MemAvailable` is what the machine could still give to programs, `SUnreclaim`
+/// what the kernel has for itself, which sockets are the most of here.
+pub(crate) fn memory(line: &str) -> f64 {
     let text = fs::read_to_string("/proc/meminfo").unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() * 1024.0
+    let size = text.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':')).unwrap();
+    size.trim().trim_end_matches(" kB").parse::<f64>().unwrap() * 1024.0
 }

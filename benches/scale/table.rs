@@ -4,6 +4,8 @@
 pub(crate) struct Column {
     pub(crate) heading: String,
     rows: Vec<(&'static str, String)>,
+    /// Whatever else is to be known, a line each.
+    notes: Vec<String>,
 }
 
 const LABEL: usize = 46;
@@ -11,7 +13,7 @@ const CELL: usize = 32;
 
 impl Column {
     pub(crate) fn new(heading: String) -> Self {
-        Self { heading, rows: Vec::new() }
+        Self { heading, rows: Vec::new(), notes: Vec::new() }
     }
 
     /// What the next rows are about.
@@ -21,6 +23,10 @@ impl Column {
 
     pub(crate) fn row(&mut self, label: &'static str, value: String) {
         self.rows.push((label, value));
+    }
+
+    pub(crate) fn note(&mut self, line: String) {
+        self.notes.push(line);
     }
 
     pub(crate) fn rows(&mut self, rows: [(&'static str, String); 4]) {
@@ -44,6 +50,10 @@ pub(crate) fn print(columns: &[Column]) {
         } else {
             line(&format!("  {label}"), cells);
         }
+    }
+    println!();
+    for column in columns {
+        column.notes.iter().for_each(|note| println!("{}: {note}", column.heading));
     }
 }
 

@@ -53,6 +53,8 @@ pub(crate) struct Worker {
     /// Players who come back, by the time of their next attempt.
     timers: BinaryHeap<Reverse<(u64, usize)>>,
     joins: Joins,
+    /// Frames with the number of players since the order to join, or since the loss.
+    counts: u64,
     watch: Option<Watch>,
     selects: Option<Selects>,
     loss: Option<Loss>,
@@ -112,6 +114,7 @@ impl Worker {
             broken: 0,
             timers: BinaryHeap::new(),
             joins: Joins::default(),
+            counts: 0,
             watch: None,
             selects: None,
             loss: None,
@@ -161,6 +164,7 @@ impl Worker {
             Order::Select { asset, players } => self.select(asset, &players),
             Order::Lose { node } => {
                 let missing = self.players.iter().filter(|player| player.node == node).count();
+                self.counts = 0;
                 self.loss = Some(Loss { node, missing, attempts: 0, closed: 0, refused: 0 });
                 say(&Report::Losing { connections: missing });
             }
@@ -289,8 +293,10 @@ impl Worker {
                 if offset != before + 1 {
                     self.complain(index, &format!("got offset {offset} after {before}"));
                 }
-                if kind == "asset_granted" {
-                    self.granted(index, &message, at);
+                match kind {
+                    "asset_granted" => self.granted(index, &message, at),
+                    "players" => self.counts += 1,
+                    _ => {}
                 }
             }
             ("selection", None) => self.replied(index, &message, at),
@@ -307,13 +313,13 @@ impl Worker {
                 loss.missing -= 1;
                 if loss.missing == 0 {
                     let Loss { attempts, closed, refused, .. } = *loss;
-                    say(&Report::Back { until: at, attempts, closed, refused });
+                    say(&Report::Back { until: at, attempts, closed, refused, counts: self.counts });
                 }
             }
             None => {
                 self.joins.done += 1;
                 if self.joins.done == self.players.len() {
-                    say(&Report::Joined { since: self.joins.since, until: at });
+                    say(&Report::Joined { since: self.joins.since, until: at, counts: self.counts });
                 }
                 self.join_more();
             }
