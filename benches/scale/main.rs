@@ -36,7 +36,13 @@ use args::{Args, Bus};
 use floor::Floor;
 use scene::Scene;
 use table::Column;
-use tokio::time::{sleep, timeout};
+use tokio::{
+    signal::{
+        ctrl_c,
+        unix::{SignalKind, signal},
+    },
+    time::{sleep, timeout},
+};
 use worker::Worker;
 
 /// A scene takes two minutes. A machine that needs longer than this says nothing useful.
@@ -89,7 +95,11 @@ async fn run(args: &Args) -> ExitCode {
             let mut column = Column::new(scene.heading());
             eprintln!("{} ...", column.heading);
             let nats = nats.as_ref().filter(|_| bus == Bus::Nats);
-            let result = timeout(SCENE, scene.measure(&redis, nats, &mut column)).await;
+            let result = tokio::select! {
+                result = timeout(SCENE, scene.measure(&redis, nats, &mut column)) => result,
+                // What was started ends with the scene.
+                () = stopped() => return ExitCode::FAILURE,
+            };
             let result = result.unwrap_or_else(|_| Err(format!("not done within {SCENE:?}")));
             failures.extend(result.err().map(|error| format!("FAILED: {}: {error}", column.heading)));
             columns.push(column);
@@ -99,6 +109,15 @@ async fn run(args: &Args) -> ExitCode {
     table::print(&columns);
     failures.iter().for_each(|failure| println!("\n{failure}"));
     ExitCode::from(u8::from(!failures.is_empty()))
+}
+
+/// Somebody wants the benchmark to end.
+async fn stopped() {
+    let mut terminated = signal(SignalKind::terminate()).unwrap();
+    tokio::select! {
+        _ = terminated.recv() => {}
+        _ = ctrl_c() => {}
+    }
 }
 
 /// Kills the processes that this one started, and ends.

@@ -235,7 +235,8 @@ impl<'a> Stage<'a> {
         let lost: usize = lost.iter().sum();
         self.roles.nodes.remove(0);
         let (before, since, mut outcome, mut number) = (self.roles.spent(), now(), Outcome::default(), 0);
-        self.nodes.remove(0).child.kill().await.map_err(|error| error.to_string())?;
+        let mut killed = self.nodes.remove(0);
+        killed.child.start_kill().map_err(|error| error.to_string())?;
         let mut waiting = true;
         while waiting {
             let (room, player) = self.one_player(number, 500);
