@@ -14,10 +14,10 @@ use crate::{
     engines::{nats, redis},
     floor::Floor,
     protocol::{Order, Report, now},
-    spent::{Roles, Spent, memory},
+    spent::{Roles, Spent, memory, resident},
     support::Process,
     table::{Column, milliseconds, spread},
-    usage::{resident, sum},
+    usage::sum,
 };
 
 /// Joins of one worker at a time.
@@ -113,7 +113,7 @@ impl<'a> Stage<'a> {
         let addresses: Vec<_> = nodes.iter().map(|node| node.address).collect();
         let crew = Crew::start(workers, args.connections, size, &addresses);
         let ids: Vec<_> = nodes.iter().filter_map(|node| node.child.id()).collect();
-        let empty = ids.iter().map(|&node| resident(node)).sum();
+        let empty = resident(&ids);
         let roles = Roles {
             nodes: ids,
             players: crew.ids(),
@@ -153,8 +153,7 @@ impl<'a> Stage<'a> {
     /// Memory and processor time while nobody does anything.
     async fn rest(&mut self, column: &mut Column) -> Result<(), String> {
         sleep(SETTLE).await;
-        let of = |processes: &[u32]| processes.iter().map(|&process| resident(process)).sum::<f64>();
-        let [nodes, players] = [&self.roles.nodes, &self.roles.players].map(|ids| of(ids));
+        let [nodes, players] = [&self.roles.nodes, &self.roles.players].map(|ids| resident(ids));
         let (all, machine) = (self.players(), self.available - memory("MemAvailable"));
         column.section("Memory, after all have joined and nobody has selected");
         column.row("of a node, MB", format!("{:.0}", nodes / f64::from(self.scene.args.nodes) / 1e6));

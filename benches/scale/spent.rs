@@ -2,7 +2,7 @@
 
 use std::{fs, ops::Sub};
 
-use crate::usage::processor;
+use crate::usage::{self, processor};
 
 /// The processes by role.
 pub(crate) struct Roles {
@@ -26,15 +26,14 @@ pub(crate) struct Spent {
 impl Roles {
     pub(crate) fn spent(&self) -> Spent {
         let of = |processes: &[u32]| {
-            let each = processes.iter().map(|&process| processor(process));
+            let each = living(processes).map(processor);
             each.fold([0.0; 2], |[user, system], more| [user + more[0], system + more[1]])
         };
-        let nats = self.nats.map_or([0.0; 2], processor);
         Spent {
             nodes: of(&self.nodes),
             players: of(&self.players),
-            redis: processor(self.redis),
-            nats,
+            redis: of(&[self.redis]),
+            nats: of(self.nats.as_slice()),
             machine: machine(),
         }
     }
@@ -73,6 +72,19 @@ impl Sub for Spent {
             machine: self.machine - before.machine,
         }
     }
+}
+
+/// Those of the processes that run. The end of another one is noticed by what it no longer does.
+fn living(processes: &[u32]) -> impl Iterator<Item = u32> {
+    processes.iter().copied().filter(|process| {
+        let status = fs::read_to_string(format!("/proc/{process}/status"));
+        status.is_ok_and(|status| status.contains("VmRSS"))
+    })
+}
+
+/// Resident memory of those that run, in bytes.
+pub(crate) fn resident(processes: &[u32]) -> f64 {
+    living(processes).map(usage::resident).sum()
 }
 
 /// Processor time of the whole machine in microseconds: all of the first line of `/proc/stat` but the idle time, which
