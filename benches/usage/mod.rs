@@ -4,12 +4,17 @@
 
 use std::fs;
 
-/// Processor time of a process in microseconds: fields 14 and 15 of its `stat`, in hundredths of a second, counted
-/// after the name, which may contain spaces.
+/// Processor time of a process in microseconds.
 pub(crate) fn busy(process: u32) -> f64 {
+    processor(process).iter().sum()
+}
+
+/// The same in user and in system mode: fields 14 and 15 of its `stat`, in hundredths of a second, counted after the
+/// name, which may contain spaces.
+pub(crate) fn processor(process: u32) -> [f64; 2] {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    let words = stat.rsplit_once(')').unwrap().1.split_whitespace().skip(11).take(2);
-    words.map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() * 10_000.0
+    let words: Vec<_> = stat.rsplit_once(')').unwrap().1.split_whitespace().skip(11).take(2).collect();
+    [0, 1].map(|field| words[field].parse::<f64>().unwrap() * 10_000.0)
 }
 
 /// Resident memory of a process in bytes.

@@ -70,13 +70,17 @@ impl Server {
 
     /// Clients that are connected.
     pub async fn connections(&self) -> Option<usize> {
+        self.monitored("connz", "num_connections").await?.try_into().ok()
+    }
+
+    /// A number that it tells about itself on a page such as `varz`.
+    pub async fn monitored(&self, page: &str, field: &str) -> Option<u64> {
         let mut stream = net::TcpStream::connect((self.engine.location.address, self.monitor)).await.ok()?;
-        let request = b"GET /connz HTTP/1.0\r\n\r\n";
-        stream.write_all(request).await.ok()?;
+        stream.write_all(format!("GET /{page} HTTP/1.0\r\n\r\n").as_bytes()).await.ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.ok()?;
         let body: Value = serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()?;
-        body["num_connections"].as_u64()?.try_into().ok()
+        body[field].as_u64()
     }
 
     /// Starts it again where it was.

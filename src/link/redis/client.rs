@@ -51,6 +51,8 @@ const STEADY: Duration = Duration::from_secs(1);
 /// the first half of a select's deadline, so that a retry can still use the new connection.
 const PING_EVERY: Duration = Duration::from_millis(500);
 const PING_WITHIN: Duration = Duration::from_secs(1);
+/// Late timers in a row after which a server counts as unreachable all the same.
+const LATE_TIMERS: u32 = 3;
 
 impl Client {
     /// Connects in the background. `news` is notified of every new or lost connection.
@@ -253,10 +255,15 @@ impl Reconnector {
     async fn live(&self, connection: MultiplexedConnection, driver: Driver) -> Duration {
         let (since, watched) = (Instant::now(), connection.clone());
         self.set(State::Up(connection.clone()));
+        let ping = || {
+            let mut connection = connection.clone();
+            // An error counts as an answer. A broken connection ends its driver.
+            async move { connection.send_packed_command(&redis::cmd("PING")).await }
+        };
         let why = tokio::select! {
             biased;
             () = driver => Away::new("it was closed"),
-            () = silence(connection, self.ping_within) => {
+            () = silence(ping, self.ping_within) => {
                 Away::new(format!("no answer to a ping within {:?}", self.ping_within))
             }
             wrong = self.connector.watch(watched, &self.policy) => wrong,
@@ -285,14 +292,19 @@ impl Reconnector {
     }
 }
 
-/// Resolves when the server has stopped answering.
-async fn silence(mut connection: MultiplexedConnection, within: Duration) {
-    let ping = redis::cmd("PING");
+/// Resolves when the server has stopped answering. A timer that is much too late says that this process had no time,
+/// perhaps not even to read an answer that is there, so the server is asked again.
+pub(super) async fn silence<F: Future>(ping: impl Fn() -> F, within: Duration) {
+    let mut late = 0;
     loop {
         sleep(PING_EVERY).await;
-        // An error counts as an answer. A broken connection ends its driver.
-        if timeout(within, connection.send_packed_command(&ping)).await.is_err() {
+        let since = Instant::now();
+        if timeout(within, ping()).await.is_ok() {
+            late = 0;
+        } else if since.elapsed() < within + within / 4 || late == LATE_TIMERS {
             return;
+        } else {
+            late += 1;
         }
     }
 }

@@ -1,6 +1,13 @@
 //! Tests how role changes of a connected server are noticed, with a scripted server.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use tokio::{
@@ -11,6 +18,7 @@ use tokio::{
 
 use super::{
     Address, Away,
+    client::silence,
     connector::{Connector, Role},
     policy::Policy,
     url::Access,
@@ -88,4 +96,27 @@ async fn a_policy_or_a_role_that_changes_is_seen_while_connected() {
     };
     let wrong = timeout(Duration::from_secs(10), seen).await.unwrap();
     assert_eq!(wrong.why, "it is a replica; name the primary");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_silent() {
+    let silent = silence(std::future::pending::<()>, Duration::from_millis(50));
+    timeout(Duration::from_secs(10), silent).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_busy_process_does_not_call_its_server_silent() {
+    let answered = AtomicUsize::new(0);
+    let ping = || {
+        let first = answered.fetch_add(1, Relaxed) == 0;
+        async move {
+            if first {
+                // Nothing reads the answer, because this thread has something else to do.
+                tokio::spawn(async { std::thread::sleep(Duration::from_millis(300)) });
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    let silent = timeout(Duration::from_secs(2), silence(ping, Duration::from_millis(100))).await;
+    assert!(silent.is_err() && answered.load(Relaxed) > 1, "the server answered");
 }
