@@ -3,7 +3,10 @@ use std::collections::BTreeMap;
 use super::roster::{Roster, RosterChange};
 use crate::{
     bus::{Heartbeat, Players},
-    model::{AssetName, Change, Event, Millis, PlayerName, limits::HEARTBEAT_NAMES},
+    model::{
+        AssetName, Change, Event, Millis, PlayerName,
+        limits::{COUNT_FRAMES_PER_SEC, HEARTBEAT_NAMES},
+    },
 };
 
 /// The players in a room and their holdings. A player joins with the first connection and leaves with the last one,
@@ -21,6 +24,8 @@ pub(super) struct Presence {
     named: bool,
     /// The count changed since it was last broadcast.
     stale: bool,
+    /// When the count may be broadcast again.
+    count_at: Millis,
     /// The local players changed since the last heartbeat.
     unpublished: bool,
 }
@@ -64,7 +69,7 @@ struct Question {
 impl Presence {
     pub(super) fn new(limit: usize) -> Self {
         let (here, roster) = (BTreeMap::new(), Roster::default());
-        Self { here, roster, limit, questions: 0, named: true, stale: false, unpublished: false }
+        Self { here, roster, limit, questions: 0, named: true, stale: false, count_at: 0, unpublished: false }
     }
 
     pub(super) fn count(&self) -> usize {
@@ -107,9 +112,11 @@ impl Presence {
     /// Removes players of silent nodes and returns the pending notices. Called at most once a second.
     pub(super) fn tick(&mut self, now: Millis) -> Vec<Notice> {
         let mut notices = self.change(|roster| roster.forget_silent(now));
-        if std::mem::take(&mut self.stale) {
-            self.named = self.roster.is_small(self.limit);
-            notices.push(if self.named { Notice::ResendAll } else { Notice::Count(self.count()) });
+        let is_small = self.roster.is_small(self.limit);
+        if self.stale && (is_small || self.count_at <= now) {
+            (self.stale, self.named) = (false, is_small);
+            self.count_at = now + 1000 * self.here.len() as Millis / COUNT_FRAMES_PER_SEC;
+            notices.push(if is_small { Notice::ResendAll } else { Notice::Count(self.count()) });
         }
         notices
     }
@@ -282,6 +289,19 @@ mod tests {
         assert_eq!(presence.leave(&player("c")), []);
         assert_eq!(presence.tick(0), [Notice::ResendAll]);
         assert_eq!(presence.leave(&player("b")), [went("b", 1)]);
+    }
+
+    #[test]
+    fn the_number_of_players_is_told_less_often_to_many_members() {
+        let mut presence = Presence::new(2);
+        let members = 2 * COUNT_FRAMES_PER_SEC as usize;
+        (0..members).for_each(|n| drop(presence.enter(&player(&format!("p{n}")))));
+        assert_eq!(presence.tick(5000), [Notice::Count(members)]);
+        presence.enter(&player("late"));
+        assert_eq!(presence.tick(6000), []);
+        assert_eq!(presence.tick(7000), [Notice::Count(members + 1)]);
+        (0..members).for_each(|n| drop(presence.leave(&player(&format!("p{n}")))));
+        assert_eq!(presence.tick(7500), [Notice::ResendAll], "names are told at once");
     }
 
     #[test]

@@ -83,8 +83,8 @@ async fn open(
 
 /// Runs a session. Leaving is in the connection's span. The session itself is not, because entering a span at each
 /// wake-up costs as much as a decision.
+#[allow(clippy::manual_async_fn, reason = "an async function keeps its parameters twice, a block once")]
 fn run(mut session: Session, app: Arc<App>, span: Span) -> impl Future<Output = ()> + Send {
-    // Unlike a parameter of an async function, what a block captures is kept once.
     async move {
         let end = session.run().await;
         span.in_scope(|| app.player_log.left(&session.requests.member, end, session.entry.stayed()));
