@@ -14,6 +14,10 @@ pub enum ErrorCode {
     UnknownAsset,
     /// The room has no stored assets and no members.
     UnknownRoom,
+    /// Nothing is served at this path (HTTP only).
+    UnknownPath,
+    /// No unit was left (HTTP only; a `selection` says `granted: false`).
+    SoldOut,
     /// The player does not hold the asset to release.
     NotHeld,
     /// The asset exists with other units, or its revision differs from the condition.
@@ -48,6 +52,8 @@ impl ErrorCode {
             Self::InvalidName => "invalid_name",
             Self::UnknownAsset => "unknown_asset",
             Self::UnknownRoom => "unknown_room",
+            Self::UnknownPath => "unknown_path",
+            Self::SoldOut => "sold_out",
             Self::NotHeld => "not_held",
             Self::Conflict => "conflict",
             Self::LimitReached => "limit_reached",

@@ -146,15 +146,20 @@ struct Holder {
     at: Millis,
 }
 
-/// The body of a reply: the fields of its frame without `type`. HTTP requests have no `request_id`.
+/// The body of a reply: the fields of its frame without `type`, after `code` and `message` if it is a denial. HTTP
+/// requests have no `request_id`.
 fn reply(reply: ServerMessage) -> Result<Response, HttpError> {
-    let status = match reply {
-        ServerMessage::Selection { granted: false, .. } => StatusCode::CONFLICT,
-        ServerMessage::Selection { .. } | ServerMessage::Release { .. } => StatusCode::OK,
-        ServerMessage::Error { code: ErrorCode::LimitReached, message, temporary: true, .. } => {
-            return Err(HttpError::full(message));
+    let (status, denial) = match &reply {
+        ServerMessage::Selection { granted: false, asset, .. } => {
+            // A name needs no escapes.
+            let code = ErrorCode::SoldOut.as_str();
+            (StatusCode::CONFLICT, format!(r#""code":"{code}","message":"no unit of {asset} is left","#))
         }
-        ServerMessage::Error { code, message, .. } => return Err(HttpError::new(code, message)),
+        ServerMessage::Selection { .. } | ServerMessage::Release { .. } => (StatusCode::OK, String::new()),
+        ServerMessage::Error { code: ErrorCode::LimitReached, message, temporary: true, .. } => {
+            return Err(HttpError::full(message.clone()));
+        }
+        ServerMessage::Error { code, message, .. } => return Err(HttpError::new(*code, message.clone())),
         // The arbiter returns nothing else. If it did, the outcome would be unknown.
         _ => {
             let message = "unexpected answer; send the same request again";
@@ -163,7 +168,7 @@ fn reply(reply: ServerMessage) -> Result<Response, HttpError> {
     };
     let frame = reply.encode();
     let (_, fields) = frame.split_once(',').expect("a frame begins with its type");
-    Ok((status, [(header::CONTENT_TYPE, JSON)], format!("{{{fields}")).into_response())
+    Ok((status, [(header::CONTENT_TYPE, JSON)], format!("{{{denial}{fields}")).into_response())
 }
 
 /// Rejects numbers that can never be units. The arbiter checks `--max-units`.

@@ -111,9 +111,11 @@ fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::BadMessage | ErrorCode::UnknownType | ErrorCode::InvalidName => StatusCode::BAD_REQUEST,
         ErrorCode::Unauthorized => StatusCode::UNAUTHORIZED,
         ErrorCode::Forbidden => StatusCode::FORBIDDEN,
-        ErrorCode::UnknownAsset | ErrorCode::UnknownRoom => StatusCode::NOT_FOUND,
+        ErrorCode::UnknownAsset | ErrorCode::UnknownRoom | ErrorCode::UnknownPath => StatusCode::NOT_FOUND,
         // Not 429, because tools would retry it: waiting does not lift these limits.
-        ErrorCode::NotHeld | ErrorCode::Conflict | ErrorCode::LimitReached => StatusCode::CONFLICT,
+        ErrorCode::SoldOut | ErrorCode::NotHeld | ErrorCode::Conflict | ErrorCode::LimitReached => {
+            StatusCode::CONFLICT
+        }
         ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::OutcomeUnknown | ErrorCode::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
     }

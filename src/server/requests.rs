@@ -54,7 +54,7 @@ impl Requests {
         *sent += std::mem::take(&mut self.own_count);
         self.in_flight -= std::mem::take(&mut self.errors);
         let Taken { replies, frames, more } = self.member.take(out);
-        self.in_flight -= replies;
+        self.in_flight = self.in_flight.saturating_sub(replies);
         *sent += replies + frames;
         more
     }

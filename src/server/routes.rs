@@ -8,6 +8,7 @@ use axum::{
 };
 
 use super::{App, assets, error::HttpError, health, middleware::guard, rooms, static_files, ws};
+use crate::model::ErrorCode;
 
 /// All routes.
 pub(super) fn router(app: &Arc<App>) -> Router {
@@ -31,7 +32,7 @@ pub(super) fn router(app: &Arc<App>) -> Router {
 
 async fn no_such_path(uri: Uri) -> HttpError {
     let path: String = uri.path().chars().take(128).collect();
-    HttpError::bad(format!("there is nothing at {path}")).with_status(StatusCode::NOT_FOUND)
+    HttpError::new(ErrorCode::UnknownPath, format!("there is nothing at {path}"))
 }
 
 async fn wrong_method(method: Method) -> HttpError {

@@ -86,7 +86,8 @@ impl Session {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            let woken = self.requests.member.mailbox().poll_woken(cx).is_ready();
+            // While the socket is full, further wake-ups cost one atomic, and those that matter are seen afterwards.
+            let woken = !self.socket.is_full() && self.requests.member.mailbox().poll_woken(cx).is_ready();
             if !handled && !self.due {
                 OTHERS_ASK.set(false);
             }

@@ -33,7 +33,7 @@ pub struct Driver {
     pub(super) source: &'static str,
     /// The limits of its stores.
     pub limits: Limits,
-    /// Parses a URL without opening the store.
+    /// Parses a URL, and looks whether its file can be there, without opening the store.
     pub(super) check: fn(&str, Options) -> Result<()>,
     pub(super) open: fn(&str, Options) -> Result<Arc<dyn Store>>,
 }

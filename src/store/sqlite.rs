@@ -50,7 +50,7 @@ pub(super) const DRIVER: Driver = Driver {
     summary: "a file on this machine; survives kill -9 and power loss",
     source: include_str!("sqlite.rs"),
     limits: Limits::NONE,
-    check: |url, _| file::named(url).map(drop),
+    check: |url, _| file::resolve(file::named(url)?).map(drop),
     open,
 };
 

@@ -68,6 +68,7 @@ fn check_config_takes_what_serve_takes_and_no_more() {
     for (flag, url, part) in [
         ("--store", "memory:x", "write memory:"),
         ("--store", "sqlite:", "names no file"),
+        ("--store", "sqlite:/nowhere/game.db", "the folder /nowhere does not exist"),
         #[cfg(feature = "redis")]
         ("--store", "redis://h/x", "a database is a number"),
         #[cfg(feature = "redis")]

@@ -28,7 +28,7 @@ async fn a_path_that_names_nothing_is_not_found() {
         "/%zz",
         "/demo/",
     ] {
-        assert_eq!(server.get(path).await.error(), (404, "bad_message".to_owned()), "{path}");
+        assert_eq!(server.get(path).await.error(), (404, "unknown_path".to_owned()), "{path}");
     }
     for path in ["/v1/rooms/r/../../../etc/passwd", "/../Cargo.toml", "/demo/../../Cargo.toml"] {
         assert_eq!(server.get(path).await.status, 404, "{path}");

@@ -43,7 +43,9 @@ async fn a_select_answers_with_the_fields_of_its_frame() {
     let lost = server.call("POST", "/v1/rooms/r/assets/sword/select", r#"{"player":"bob"}"#).await;
     assert_eq!(lost.status, 409);
     let body = lost.json();
-    assert_eq!((&body["granted"], &body["reason"]), (&json!(false), &json!("sold_out")));
+    let expected = json!({"code": "sold_out", "message": "no unit of sword is left", "asset": "sword",
+        "granted": false, "reason": "sold_out", "remaining": 0, "revision": 1, "already_held": false});
+    assert_eq!(body, expected);
 }
 
 #[tokio::test]
