@@ -119,12 +119,11 @@ impl Meters {
 
     /// Records one attempt of a store call.
     pub(super) fn store_call<T>(&self, call: StoreCall, took: Duration, answer: &Result<T, StoreError>) {
-        let meters = &self.calls[call as usize];
-        meters.seconds.record(took);
+        self.store_call_answered(call, took);
         if let Err(error) = answer
             && error.kind().temporary()
         {
-            meters.errors[error.cause() as usize].increment(1);
+            self.calls[call as usize].errors[error.cause() as usize].increment(1);
         }
     }
 }

@@ -54,8 +54,7 @@ impl Selects {
     pub(super) fn run_now(&self, room: &RoomHandle, asset: &AssetName, asks: Vec<Ask>) -> Vec<Ask> {
         let started = Instant::now();
         let before = Baseline::now(room, asset);
-        let create = if before.is_known() { Ok(None) } else { self.units_to_create(room, asset) };
-        let Ok(create) = create else { return asks };
+        let Ok(create) = self.units_to_create(room, asset, before) else { return asks };
         let (asked, call) = (Asked::new(asks), self.node.next_call(started));
         let key = AssetKey::new(&room.name, asset);
         let select = || self.node.store.select_now(call, &key, &asked.players, create);
@@ -74,9 +73,7 @@ impl Selects {
         while let Some(first) = open.first() {
             let deadline = self.node.deadline(first.since);
             let asked = Asked::new(open);
-            // Nearly all selects are of a known asset.
-            let create = if before.is_known() { Ok(None) } else { self.units_to_create(room, asset) };
-            let (decided, is_missing) = match create {
+            let (decided, is_missing) = match self.units_to_create(room, asset, before) {
                 Ok(create) => self.decide(room, asset, &asked.players, create, call, deadline).await,
                 Err(refusal) => (Err(refusal), false),
             };
@@ -152,7 +149,16 @@ impl Selects {
 
     /// The units with which a select may create the asset. An asset that this node knew at any revision is never
     /// created again by a select, because the store may have lost it.
-    fn units_to_create(&self, room: &RoomHandle, asset: &AssetName) -> Result<Option<Units>, Refusal> {
+    fn units_to_create(
+        &self,
+        room: &RoomHandle,
+        asset: &AssetName,
+        before: Baseline,
+    ) -> Result<Option<Units>, Refusal> {
+        // Nearly all selects are of a known asset.
+        if before.is_known() {
+            return Ok(None);
+        }
         let units = self.node.config.units_of_new(asset).filter(|_| room.may_create(asset));
         let Some(units) = units else { return Ok(None) };
         room.with(|state| limits::check_assets(&self.node.config, &state.view)).map(|()| Some(units))

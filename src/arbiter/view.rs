@@ -29,15 +29,15 @@ pub(super) struct View {
 
 type Assets = NameMap<Asset, Arc<AssetState>>;
 
-/// The result of applying an event.
+/// The place of an event in the revisions of its asset.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Applied {
-    /// The event was applied, and then the events that waited for it, if any.
-    Now,
-    /// The event had been applied before.
+pub(super) enum Place {
+    /// The view has it already.
     Old,
+    /// It can be applied.
+    Next,
     /// An earlier event is missing, or the event has another `origin` than the view's record.
-    Waits,
+    Later,
 }
 
 impl View {
@@ -105,24 +105,24 @@ impl View {
     }
 
     /// Applies an event, or stores it until the events before it have arrived. Appends the applied events to `applied`,
-    /// in order.
-    pub(super) fn apply(&mut self, event: Event, applied: &mut Vec<Event>) -> Applied {
-        match self.place(&event) {
-            Place::Old => Applied::Old,
+    /// in order. Returns the event's place before.
+    pub(super) fn apply(&mut self, event: Event, applied: &mut Vec<Event>) -> Place {
+        let place = self.place(&event);
+        match place {
+            Place::Old => {}
             Place::Next => {
                 let asset = event.asset.clone();
                 self.advance(event, applied);
                 self.drain(&asset, applied);
-                Applied::Now
             }
             Place::Later => {
                 let waiting = self.waiting.entry(event.asset.clone()).or_default();
                 if waiting.len() < WAITING_EVENTS {
                     waiting.insert(event.revision, event);
                 }
-                Applied::Waits
             }
         }
+        place
     }
 
     /// Whether the view was read from the store. Until then, all events wait.
@@ -266,15 +266,6 @@ impl View {
         }
         applied.push(event);
     }
-}
-
-/// The place of an event in the revisions of its asset.
-enum Place {
-    /// The view has it already.
-    Old,
-    Next,
-    /// An earlier one is missing, or it is of another record.
-    Later,
 }
 
 /// The assets as members see them, ordered by name: `from` inclusive, `to` exclusive.

@@ -75,32 +75,20 @@ impl ClientMessage {
         }
         let fields: Fields<'_> =
             serde_json::from_str(text).map_err(|error| bad(format!("not a JSON message: {error}")))?;
-        let request_id = fields.request_id.map(RequestId::from_raw).transpose().map_err(bad)?;
-        match fields.kind() {
-            Ok(Kind::SelectAsset(asset)) => Ok(Self::SelectAsset { asset, request_id }),
-            Ok(Kind::ReleaseAsset(asset)) => Ok(Self::ReleaseAsset { asset, request_id }),
-            Ok(Kind::Sync) => Ok(Self::Sync { request_id }),
-            Ok(Kind::Ping) => Ok(Self::Ping { request_id }),
-            Err(rejected) => Err(Rejected { request_id, ..rejected }),
-        }
+        let mut request_id = fields.request_id.map(RequestId::from_raw).transpose().map_err(bad)?;
+        fields.message(&mut request_id).map_err(|rejected| Rejected { request_id, ..rejected })
     }
 }
 
-/// A message without its request id.
-enum Kind {
-    SelectAsset(AssetName),
-    ReleaseAsset(AssetName),
-    Sync,
-    Ping,
-}
-
 impl Fields<'_> {
-    fn kind(&self) -> Result<Kind, Rejected> {
+    /// The message, which takes the request id.
+    fn message(&self, request_id: &mut Option<RequestId>) -> Result<ClientMessage, Rejected> {
+        use ClientMessage::{Ping, ReleaseAsset, SelectAsset, Sync};
         match &*string("type", self.kind)? {
-            "select_asset" => Ok(Kind::SelectAsset(self.asset()?)),
-            "release_asset" => Ok(Kind::ReleaseAsset(self.asset()?)),
-            "sync" => Ok(Kind::Sync),
-            "ping" => Ok(Kind::Ping),
+            "select_asset" => Ok(SelectAsset { asset: self.asset()?, request_id: request_id.take() }),
+            "release_asset" => Ok(ReleaseAsset { asset: self.asset()?, request_id: request_id.take() }),
+            "sync" => Ok(Sync { request_id: request_id.take() }),
+            "ping" => Ok(Ping { request_id: request_id.take() }),
             other => Err(reject(
                 ErrorCode::UnknownType,
                 format!("unknown type {:?}: send select_asset, release_asset, sync or ping", shorten(other)),

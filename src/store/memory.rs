@@ -131,14 +131,8 @@ impl MemoryStore {
         })
     }
 
-    fn decide_select(
-        &self,
-        call: Call,
-        key: &AssetKey,
-        players: &[PlayerName],
-        create: Option<Units>,
-    ) -> Reply<Selected> {
-        let (decided, state) = self.decide(call, key, Ask::Select { players, create })?;
+    fn selected(&self, call: Call, key: &AssetKey, ask: Ask<'_>) -> Reply<Selected> {
+        let (decided, state) = self.decide(call, key, ask)?;
         Ok(Applied::new(Selected { verdicts: decided.verdicts, state }, decided.repeated))
     }
 
@@ -201,7 +195,7 @@ impl Store for MemoryStore {
         players: &[PlayerName],
         create: Option<Units>,
     ) -> Reply<Selected> {
-        self.decide_select(call, key, players, create)
+        self.selected(call, key, Ask::Select { players, create })
     }
 
     fn select_now(
@@ -211,7 +205,7 @@ impl Store for MemoryStore {
         players: &[PlayerName],
         create: Option<Units>,
     ) -> Option<Reply<Selected>> {
-        Some(self.decide_select(call, key, players, create))
+        Some(self.selected(call, key, Ask::Select { players, create }))
     }
 
     async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Reply<AssetState> {

@@ -25,11 +25,11 @@ fn loaded() -> View {
 #[test]
 fn events_apply_in_revision_order_each_once() {
     let (mut view, mut applied) = (loaded(), Vec::new());
-    assert_eq!(view.apply(granted(1, "a"), &mut applied), Applied::Now);
-    assert_eq!(view.apply(granted(3, "c"), &mut applied), Applied::Waits);
-    assert_eq!(view.apply(granted(1, "a"), &mut applied), Applied::Old);
+    assert_eq!(view.apply(granted(1, "a"), &mut applied), Place::Next);
+    assert_eq!(view.apply(granted(3, "c"), &mut applied), Place::Later);
+    assert_eq!(view.apply(granted(1, "a"), &mut applied), Place::Old);
     assert!(view.has_gap(&name("sword")));
-    assert_eq!(view.apply(granted(2, "b"), &mut applied), Applied::Now);
+    assert_eq!(view.apply(granted(2, "b"), &mut applied), Place::Next);
     assert_eq!(applied.iter().map(|event| event.revision).collect::<Vec<_>>(), [1, 2, 3]);
     assert!(!view.has_gap(&name("sword")));
     let state = view.get(&name("sword")).unwrap();
@@ -42,9 +42,9 @@ fn an_event_of_another_record_waits_and_holds_up_no_other() {
     view.apply(granted(1, "a"), &mut applied);
     for revision in 1..=3 {
         let strange = Event { origin: 7, ..granted(revision, "x") };
-        assert_eq!(view.apply(strange, &mut applied), Applied::Waits);
+        assert_eq!(view.apply(strange, &mut applied), Place::Later);
     }
-    assert_eq!(view.apply(granted(2, "b"), &mut applied), Applied::Now);
+    assert_eq!(view.apply(granted(2, "b"), &mut applied), Place::Next);
     assert_eq!(applied.len(), 2);
     assert!(view.has_gap(&name("sword")), "which one is stored is not known yet");
     view.forget_waiting(&name("sword"));
@@ -56,7 +56,7 @@ fn an_event_of_another_record_waits_and_holds_up_no_other() {
 fn what_comes_before_the_snapshot_waits_for_it() {
     let mut view = View::new(Vec::new());
     let mut applied = Vec::new();
-    assert_eq!(view.apply(granted(2, "b"), &mut applied), Applied::Waits);
+    assert_eq!(view.apply(granted(2, "b"), &mut applied), Place::Later);
     let stored = AssetState { units: 9, remaining: 8, revision: 1, held: 1, ..untouched(&name("sword"), 9) };
     applied.extend(view.load(vec![stored]));
     assert_eq!(applied.len(), 1);

@@ -2,8 +2,7 @@
 //! request ids need no escapes.
 
 use super::{
-    AssetName, Change, Event, Frame, Name, PlayerName, RequestId, ServerMessage, SoldOut, Units,
-    frame::append_text,
+    AssetName, Change, Event, Frame, Name, RequestId, ServerMessage, SoldOut, Units, frame::append_text,
 };
 
 /// A `selection` that was not copied into a [`ServerMessage`].
@@ -61,7 +60,6 @@ pub fn event_frame(offset: u64, event: &Event) -> Frame {
     let Change::Granted { player, units, at } = change else {
         return Frame::of(&ServerMessage::of_event(offset, event));
     };
-    let player: &PlayerName = player;
     Frame::write(|out| {
         let mut object = Object::begin(out, "asset_granted");
         object.number("offset", offset);
