@@ -8,7 +8,7 @@ use rusqlite::ErrorCode;
 
 use super::{NAME, error};
 use crate::{
-    model::AssetName,
+    model::{AssetName, one_line},
     store::{StoreError, StoreErrorCause, StoreErrorKind},
 };
 
@@ -36,7 +36,8 @@ pub(super) fn unknown(asset: &AssetName) -> SqliteError {
 
 /// An error after which nothing has happened.
 pub(super) fn unavailable(message: impl Into<String>) -> StoreError {
-    error(StoreErrorKind::Unavailable, message)
+    // The name of a file may have line breaks.
+    error(StoreErrorKind::Unavailable, one_line(&message.into()))
 }
 
 /// A failure of the database after which nothing has happened.
@@ -93,6 +94,12 @@ mod tests {
     use rusqlite::ffi;
 
     use super::*;
+
+    #[test]
+    fn a_file_whose_name_has_line_breaks_is_named_on_one_line() {
+        let error = unavailable("cannot open \n\rgame.db").to_string();
+        assert!(error.ends_with("cannot open game.db"), "{error:?}");
+    }
 
     #[test]
     fn what_the_operator_can_mend_is_named() {
