@@ -1,7 +1,10 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::AcqRel, Ordering::Acquire, Ordering::Release},
+        atomic::{
+            AtomicBool, AtomicU64,
+            Ordering::{AcqRel, Acquire, Release},
+        },
     },
     task::{Context, Poll},
 };
@@ -18,6 +21,8 @@ pub struct Mailbox {
     /// Set by a wake-up, cleared by the owner before reading. A second wake-up in between costs one atomic.
     woken: AtomicBool,
     waker: AtomicWaker,
+    /// The offset of the last room frame that the owner has read.
+    read: AtomicU64,
     replies: Mutex<Replies>,
     /// The owner was dropped. Its pending requests need not be sent.
     closed: AtomicBool,
@@ -64,6 +69,16 @@ impl Mailbox {
     /// Clears the wake-up, because the owner is about to read everything.
     pub(super) fn clear_wakeup(&self) {
         self.woken.swap(false, AcqRel);
+    }
+
+    /// The owner has read the room's log up to `offset`.
+    pub(super) fn has_read_to(&self, offset: u64) {
+        self.read.store(offset, Release);
+    }
+
+    /// Whether the owner has read the room's log up to `offset`.
+    pub(super) fn has_read(&self, offset: u64) -> bool {
+        self.read.load(Acquire) >= offset
     }
 
     pub(super) fn push(&self, reply: ServerMessage) {

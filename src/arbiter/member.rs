@@ -224,6 +224,7 @@ impl Member {
         });
         match read {
             Ok(cursor) => {
+                self.mailbox.has_read_to(cursor);
                 let frames = (cursor - std::mem::replace(&mut self.cursor, cursor)) as usize;
                 Taken { replies, frames, more: frames >= FRAMES_PER_TURN }
             }

@@ -1,3 +1,4 @@
+mod members;
 mod state;
 
 use std::{
@@ -11,11 +12,11 @@ use std::{
     },
 };
 
-use parking_lot::{Mutex, RwLock};
-use slab::Slab;
+use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
-pub(super) use self::state::State;
+use self::members::Members;
+pub(super) use self::{members::RoomFull, state::State};
 use super::{
     config::Config,
     mailbox::Mailbox,
@@ -44,7 +45,7 @@ pub(super) struct Room {
     pub(super) doubts: AtomicU8,
     state: Mutex<State>,
     /// Locked apart from the state, so that waking a thousand members does not block readers.
-    members: RwLock<Slab<Arc<Mailbox>>>,
+    members: Arc<Members>,
     /// Number of members and pending changes. The room is not unloaded while there are any.
     users: AtomicUsize,
     idle_since: AtomicU64,
@@ -55,9 +56,6 @@ pub(super) struct Room {
     /// The room was unloaded. Never reset.
     gone: AtomicBool,
 }
-
-/// The room has the maximum number of members.
-pub(super) struct RoomFull;
 
 /// The assets that need more after events were applied.
 #[derive(Debug, Default)]
@@ -81,7 +79,7 @@ impl Room {
             heartbeat_at: AtomicU64::new(0),
             doubts: AtomicU8::new(0),
             state: Mutex::new(State::new(config)),
-            members: RwLock::default(),
+            members: Arc::default(),
             users: AtomicUsize::new(0),
             idle_since: AtomicU64::new(now),
             slot,
@@ -95,16 +93,15 @@ impl Room {
         step(&mut self.state.lock())
     }
 
+    /// Makes the members read the log.
     pub(super) fn wake(&self) {
-        for (_, mailbox) in &*self.members.read() {
-            mailbox.wake();
-        }
+        self.members.wake(self.with(|state| state.log.head()));
     }
 
     /// Applies events in revision order and broadcasts them to the members.
     pub(super) fn apply(&self, events: Vec<Event>) -> Aftermath {
         let mut aftermath = Aftermath::default();
-        let notify = self.with(|state| {
+        let head = self.with(|state| {
             let mut applied = Vec::with_capacity(events.len());
             for event in events {
                 let asset = event.asset.clone();
@@ -116,10 +113,10 @@ impl Room {
             state.append_events(&applied);
             let lacks = |event: &&Event| state.view.lacks_holders(&event.asset);
             aftermath.lack_holders.extend(applied.iter().filter(lacks).map(|event| event.asset.clone()));
-            !applied.is_empty()
+            (!applied.is_empty()).then_some(state.log.head())
         });
-        if notify {
-            self.wake();
+        if let Some(head) = head {
+            self.members.wake(head);
         }
         aftermath.lack_holders.dedup();
         aftermath
@@ -146,13 +143,7 @@ impl Room {
         player: Option<&PlayerName>,
         max_members: usize,
     ) -> Result<usize, RoomFull> {
-        let id = {
-            let mut members = self.members.write();
-            if members.len() >= max_members {
-                return Err(RoomFull);
-            }
-            members.insert(Arc::clone(mailbox))
-        };
+        let id = self.members.insert(mailbox, max_members)?;
         if let Some(player) = player {
             self.announce(|presence| presence.enter(player));
         }
@@ -160,7 +151,7 @@ impl Room {
     }
 
     pub(super) fn leave(&self, id: usize, player: Option<&PlayerName>) {
-        self.members.write().remove(id);
+        self.members.remove(id);
         if let Some(player) = player {
             self.announce(|presence| presence.leave(player));
         }
@@ -168,14 +159,14 @@ impl Room {
 
     /// Changes the presence and broadcasts the notices to the members.
     pub(super) fn announce(&self, step: impl FnOnce(&mut Presence) -> Vec<Notice>) {
-        let notify = self.with(|state| {
+        let head = self.with(|state| {
             let notices = step(&mut state.presence);
             let any = !notices.is_empty();
             notices.into_iter().for_each(|notice| state.announce_notice(notice));
-            any
+            any.then_some(state.log.head())
         });
-        if notify {
-            self.wake();
+        if let Some(head) = head {
+            self.members.wake(head);
         }
     }
 
@@ -188,13 +179,11 @@ impl Room {
             state.was_removed = true;
             step();
         });
-        for (_, mailbox) in &*self.members.read() {
-            mailbox.room_removed();
-        }
+        self.members.for_each(Mailbox::room_removed);
     }
 
     pub(super) fn has_members(&self) -> bool {
-        !self.members.read().is_empty()
+        !self.members.is_empty()
     }
 
     /// Whether the room has been unused for `linger` milliseconds.
