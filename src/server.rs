@@ -10,6 +10,7 @@ mod head_watch;
 mod linger;
 mod listen;
 
+mod cors;
 mod foreign_log;
 mod handshake;
 mod hosts;

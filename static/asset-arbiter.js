@@ -77,7 +77,8 @@ const CLOSE_AFTER_ERROR_MS = 100;
 
 /** Names for people. The range of a code alone determines what to do. @type {Record<number, string>} */
 const CLOSE_REASONS = {
-  4001: 'unauthorized', 4003: 'forbidden', 4004: 'room_removed', 4008: 'protocol_violation',
+  4001: 'unauthorized', 4003: 'forbidden', 4004: 'room_removed', 4005: 'kicked', 4006: 'replaced', 4007: 'refused',
+  4008: 'protocol_violation',
   4100: 'draining', 4101: 'store_away', 4113: 'full', 4129: 'too_fast', 4200: 'too_slow',
 };
 
@@ -207,7 +208,7 @@ class Room {
       busy: () => this.#requests.inFlight > 0,
       tick: () => this.#requests.resendOverdue(),
       down: (why) => this.#down(why),
-      over: (why) => this.#end(errorOf(why), why),
+      over: (why) => this.#closedForGood(why),
     });
     this.#environment = new Environment({
       wake: () => this.#link.wake(),
@@ -364,6 +365,13 @@ class Room {
     this.#requests.down();
     this.#state = this.#welcomed ? 'reconnecting' : 'connecting';
     this.#emitter.emit('state', { state: this.#state, ...why });
+  }
+
+  /** The server said not to come back. @param {{ code: number, reason: string, message: string }} why */
+  #closedForGood({ code, reason, message }) {
+    const error = new ArbiterError(CLOSE_REASONS[code] ?? 'closed', message, false);
+    this.#emitter.emit('error', { code: error.code, message, temporary: false });
+    this.#end(error, { code, reason });
   }
 
   /**
@@ -784,7 +792,7 @@ class Requests {
  * @property {() => boolean} busy  whether requests are pending
  * @property {() => void} tick  called every second while connected
  * @property {(why: Why) => void} down  the connection was lost and will be retried
- * @property {(why: { code: number, reason: string }) => void} over  the server closed the room for good
+ * @property {(why: { code: number, reason: string, message: string }) => void} over  the server closed the room for good
  *
  * @typedef {{ ms: number, byServer: boolean, shortened: boolean, why: Why }} Wait  the delay before the next dial.
  *   `byServer`: set by the server, so a wake-up does not shorten it; `shortened`: a wake-up has shortened it
@@ -1017,12 +1025,12 @@ class Link {
    * @param {string} text
    */
   #lost(code, text) {
-    const { reason, retryAfterMs } = decodeReason(code, text);
+    const { reason, message, retryAfterMs } = decodeReason(code, text);
     const welcomedAt = this.#welcomedAt;
     this.#drop('');
     if (code >= 4000 && code < 4100) {
       this.#stopped = 'closed';
-      return this.#hooks.over({ code, reason });
+      return this.#hooks.over({ code, reason, message });
     }
     if (welcomedAt !== null && welcomedAt.ageMs >= STABLE_MS) this.#failures = 0;
     const ms = this.#delay(code, retryAfterMs);
@@ -1196,18 +1204,15 @@ function decode(data) {
  */
 function decodeReason(code, text) {
   const known = CLOSE_REASONS[code];
+  const says = (/** @type {string} */ reason) => `the server closed the room for good: ${code} ${reason}`;
   try {
-    const wait = JSON.parse(text).retry_after_ms;
-    return { reason: known ?? '', retryAfterMs: typeof wait === 'number' && wait >= 0 ? wait : null };
+    const { retry_after_ms: wait, message } = JSON.parse(text);
+    const reason = known ?? '';
+    const more = typeof message === 'string' ? `: ${message}` : '';
+    return { reason, message: says(reason) + more, retryAfterMs: typeof wait === 'number' && wait >= 0 ? wait : null };
   } catch {
-    return { reason: known ?? text, retryAfterMs: null };
+    return { reason: known ?? text, message: says(known ?? text), retryAfterMs: null };
   }
-}
-
-/** @param {{ code: number, reason: string }} why */
-function errorOf({ code, reason }) {
-  const message = `the server closed the room for good: ${code} ${reason}`;
-  return new ArbiterError(CLOSE_REASONS[code] ?? 'closed', message, false);
 }
 
 /**

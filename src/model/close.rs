@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use super::limits::CLOSE_REASON_BYTES;
+
 /// Why the server closes a connection. The range tells a client what to do, so that it needs no table: 4000-4099 do not
 /// reconnect; 4100-4199 reconnect after `retry_after_ms`; 4200-4299 reconnect at once with epoch and offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,10 +38,43 @@ impl CloseCode {
 }
 
 /// The JSON of a close frame's reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CloseReason {
     /// The close code again, for clients that see only the reason.
     pub code: u16,
     /// The delay before reconnecting, in milliseconds; 0 for codes that say never or at once.
     pub retry_after_ms: u64,
+    /// Why the server refused the connection, for people. Only in answer to a join.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+impl CloseReason {
+    /// The JSON. The message is left out if it would make the reason too long for a close frame.
+    #[must_use]
+    pub fn encode(mut self) -> String {
+        let encoded = json(&self);
+        if encoded.len() <= CLOSE_REASON_BYTES {
+            return encoded;
+        }
+        self.message = None;
+        json(&self)
+    }
+}
+
+fn json(reason: &CloseReason) -> String {
+    serde_json::to_string(reason).expect("numbers and a text are JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_fits_into_a_close_frame() {
+        let reason =
+            |message: &str| CloseReason { code: 4003, retry_after_ms: 0, message: Some(message.into()) };
+        assert_eq!(reason("no").encode(), r#"{"code":4003,"retry_after_ms":0,"message":"no"}"#);
+        assert_eq!(reason(&"\"".repeat(60)).encode(), r#"{"code":4003,"retry_after_ms":0}"#);
+    }
 }

@@ -9,6 +9,9 @@ pub const REQUEST_ID_LEN: usize = 64;
 /// Characters in an epoch (random; identifies one lifetime of one node's room log).
 pub const EPOCH_LEN: usize = 32;
 
+/// Bytes of a close frame's reason (RFC 6455, 5.5): a control frame of 125 bytes without the code.
+pub const CLOSE_REASON_BYTES: usize = 123;
+
 /// Holders in an asset's state. Enough to display; `GET .../holders` pages through all of them.
 pub const HOLDERS_SHOWN: usize = 32;
 

@@ -3,6 +3,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use axum::http::{HeaderMap, HeaderName, header};
 use parking_lot::Mutex;
 
 /// The minimum time between two log lines for one foreign origin or host.
@@ -17,9 +18,9 @@ const SHOWN: usize = 128;
 pub(super) struct ForeignLog(Mutex<HashMap<String, Instant>>);
 
 impl ForeignLog {
-    /// Logs that a page of `origin` was refused by the server reached as `host`.
-    pub(super) fn origin(&self, origin: &str, host: &str) {
-        let (origin, host) = (shorten(origin), shorten(host));
+    /// Logs that a page of `origin` was refused. `headers` are the request's.
+    pub(super) fn origin(&self, origin: &str, headers: &HeaderMap) {
+        let (origin, host) = (shorten(origin), shorten(&text(headers, header::HOST)));
         if self.due(&format!("origin {origin}"), Instant::now()) {
             tracing::warn!(
                 ?origin,
@@ -29,9 +30,9 @@ impl ForeignLog {
         }
     }
 
-    /// Logs that a request for the server `host` was refused. `origin` is the page's, if the request named one.
-    pub(super) fn host(&self, host: &str, origin: &str) {
-        let (host, origin) = (shorten(host), shorten(origin));
+    /// Logs that a request for the server `host` was refused. `headers` are the request's.
+    pub(super) fn host(&self, host: &str, headers: &HeaderMap) {
+        let (host, origin) = (shorten(host), shorten(&text(headers, header::ORIGIN)));
         if self.due(&format!("host {host}"), Instant::now()) {
             tracing::warn!(
                 ?host,
@@ -56,6 +57,10 @@ impl ForeignLog {
         }
         due
     }
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> String {
+    headers.get(name).map_or_else(String::new, |value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 fn shorten(text: &str) -> String {

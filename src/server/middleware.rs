@@ -2,13 +2,13 @@ use std::sync::Arc;
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
 use super::{
-    App, assets, connection_limit, error::HttpError, handshake, health, hosts::WrongHost, origins,
+    App, assets, connection_limit, cors::Cors, error::HttpError, handshake, health, hosts::WrongHost, origins,
     query::Parameters, ws,
 };
 use crate::model::ErrorCode;
@@ -33,6 +33,7 @@ pub(super) async fn guard(State(app): State<Arc<App>>, mut request: Request, nex
     if route == ws::ROUTE {
         handshake::take_lists(request.headers_mut());
     }
+    let cors = Cors::of(&request, &app.settings.allow_origin);
     let mut response = match check(&app, &request, route, surplus) {
         Err(error) => {
             if route == ws::ROUTE {
@@ -40,7 +41,10 @@ pub(super) async fn guard(State(app): State<Arc<App>>, mut request: Request, nex
             }
             error.into_response()
         }
-        Ok(()) => next.run(request).await,
+        Ok(()) => match cors.preflight(&request) {
+            Some(answer) => answer,
+            None => next.run(request).await,
+        },
     };
     app.metrics.answered(route, response.status().as_u16());
     if route == ws::ROUTE {
@@ -48,6 +52,9 @@ pub(super) async fn guard(State(app): State<Arc<App>>, mut request: Request, nex
     }
     let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
+    if !upgraded {
+        cors.share(headers);
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if surplus && !upgraded {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -60,9 +67,9 @@ fn check(app: &App, request: &Request, route: &str, surplus: bool) -> Result<(),
     if surplus && !WHEN_FULL.contains(&route) {
         return Err(HttpError::full(connection_limit::FULL).closing());
     }
-    // Otherwise any page open in a player's browser could act here as the player.
-    let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
-    if changes || route == ws::ROUTE {
+    // Otherwise any page open in a player's browser could act here as the player. A WebSocket is refused with a close
+    // code.
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
         check_origin(app, request.headers())?;
     }
     if route.starts_with(API) && !WITH_PARAMETERS.contains(&route) {
@@ -77,7 +84,7 @@ fn check_host(app: &App, request: &Request, route: &str) -> Result<(), HttpError
         Err(WrongHost::Unclear(why)) => Err(HttpError::bad(why).closing()),
         Err(WrongHost::Foreign(_)) if PROBES.contains(&route) => Ok(()),
         Err(WrongHost::Foreign(host)) => {
-            app.foreign_log.host(&host, &text(request.headers(), header::ORIGIN));
+            app.foreign_log.host(&host, request.headers());
             let message = format!(
                 "this server is not known as {:?}; if that is its name, the operator can allow it with --allow-origin",
                 host.chars().take(128).collect::<String>()
@@ -89,12 +96,7 @@ fn check_host(app: &App, request: &Request, route: &str) -> Result<(), HttpError
 
 fn check_origin(app: &App, headers: &HeaderMap) -> Result<(), HttpError> {
     origins::check(&app.settings.allow_origin, headers).map_err(|origin| {
-        app.foreign_log.origin(&origin, &text(headers, header::HOST));
-        let message = "pages of this origin may not do this; the operator can allow it with --allow-origin";
-        HttpError::new(ErrorCode::Forbidden, message)
+        app.foreign_log.origin(&origin, headers);
+        HttpError::new(ErrorCode::Forbidden, origins::FOREIGN)
     })
-}
-
-fn text(headers: &HeaderMap, name: HeaderName) -> String {
-    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default()
 }

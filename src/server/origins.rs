@@ -4,6 +4,9 @@ use axum::http::{HeaderMap, HeaderValue, header};
 
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
+/// Why a page is refused. Short enough for a close frame.
+pub(super) const FOREIGN: &str = "pages of this origin may not do this; see --allow-origin";
+
 /// A page's origin as browsers send it, such as `https://game.example`, or `*` for every origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin(String);
@@ -24,9 +27,8 @@ pub(super) fn check(listed: &[Origin], headers: &HeaderMap) -> Result<(), String
     let any = listed.iter().any(Origin::is_any);
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let allows = |sent: &HeaderValue| {
-        let origin = sent.to_str().ok().and_then(|origin| origin.parse::<Origin>().ok());
         let is_known = |origin: Origin| listed.contains(&origin) || host.is_some_and(|host| origin.is_of(host));
-        origin.is_some_and(|origin| any || is_known(origin))
+        parse(sent).is_some_and(|origin| any || is_known(origin))
     };
     let sent = headers.get_all(header::ORIGIN);
     if let Some(foreign) = sent.iter().find(|origin| !allows(origin)) {
@@ -38,6 +40,17 @@ pub(super) fn check(listed: &[Origin], headers: &HeaderMap) -> Result<(), String
         return Err("null".to_owned());
     }
     Ok(())
+}
+
+/// Whether the request is from a page of a listed origin, hence of another site that may read the answer.
+pub(super) fn is_listed(listed: &[Origin], headers: &HeaderMap) -> bool {
+    let mut sent = headers.get_all(header::ORIGIN).iter();
+    let (Some(origin), None) = (sent.next().and_then(parse), sent.next()) else { return false };
+    listed.iter().any(|known| known.is_any() || *known == origin)
+}
+
+fn parse(sent: &HeaderValue) -> Option<Origin> {
+    sent.to_str().ok()?.parse().ok()
 }
 
 impl Origin {

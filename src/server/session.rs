@@ -19,7 +19,7 @@ use super::{
     websocket::{Ended, Incoming, Violation, WebSocket},
 };
 use crate::{
-    arbiter::Member,
+    arbiter::{JoinError, Member},
     model::{
         CloseCode, CloseReason, Opcode, append_frame,
         limits::{BAD_MESSAGES, RATE_REFUSALS},
@@ -193,7 +193,7 @@ impl Session {
 
     async fn finish(&mut self, end: End) {
         match end {
-            End::Closed(code) => close(&mut self.socket, code, retry_after_ms(code, self.entry.among())).await,
+            End::Closed(code) => close(&mut self.socket, code, self.entry.among(), None).await,
             End::ByClient(code) => drop(self.socket.close(code, "").await),
             End::Broken => {}
         }
@@ -201,18 +201,18 @@ impl Session {
 }
 
 /// Closes a connection that never became a session. `response` is sent before the close frame.
-pub(super) async fn refuse(mut socket: Socket, response: &[u8], code: CloseCode) -> End {
+pub(super) async fn refuse(mut socket: Socket, response: &[u8], refusal: JoinError) -> End {
     if socket.send(response).await.is_err() {
         return End::Broken;
     }
-    close(&mut socket, code.number(), retry_after_ms(code.number(), 0)).await;
-    End::Closed(code.number())
+    let code = refusal.close.number();
+    close(&mut socket, code, 0, Some(refusal.message)).await;
+    End::Closed(code)
 }
 
 /// Sends a close frame. The caller then drops the socket; `Linger` keeps a reset from overtaking the frame.
-async fn close(socket: &mut Socket, code: u16, retry_after_ms: u64) {
-    let reason = CloseReason { code, retry_after_ms };
-    let reason = serde_json::to_string(&reason).expect("two numbers are JSON");
+async fn close(socket: &mut Socket, code: u16, among: usize, message: Option<String>) {
+    let reason = CloseReason { code, retry_after_ms: retry_after_ms(code, among), message }.encode();
     if let Err(error) = socket.close(Some(code), &reason).await {
         tracing::debug!(%error, code, "the close frame could not be sent");
     }

@@ -2,6 +2,7 @@ use std::{pin::pin, sync::Arc, task::Poll};
 
 use axum::{
     extract::{RawQuery, State},
+    http::HeaderMap,
     response::Response,
 };
 use futures::poll;
@@ -12,6 +13,7 @@ use super::{
     App,
     connection_limit::{FULL, Surplus},
     error::HttpError,
+    origins,
     path::InRoom,
     query::Parameters,
     session::{self, Session, Socket},
@@ -36,17 +38,31 @@ pub(super) async fn upgrade(
     room: Result<InRoom, HttpError>,
     RawQuery(query): RawQuery,
     surplus: Option<axum::Extension<Surplus>>,
+    headers: HeaderMap,
     upgrade: Result<Upgrade, HttpError>,
 ) -> Result<Response, HttpError> {
-    let answer = room.and_then(|room| accept(&app, room, query.as_deref(), surplus.is_some(), upgrade));
+    let admission = if surplus.is_some() {
+        Err(JoinError { close: CloseCode::Full, message: FULL.to_owned() })
+    } else {
+        check_origin(&app, &headers)
+    };
+    let answer = room.and_then(|room| accept(&app, room, query.as_deref(), admission, upgrade));
     answer.inspect_err(|error| app.player_log.refused_handshake(error))
+}
+
+/// Refuses pages of other origins. A browser shows a page only the close code and its reason, never an HTTP status.
+fn check_origin(app: &App, headers: &HeaderMap) -> Result<(), JoinError> {
+    origins::check(&app.settings.allow_origin, headers).map_err(|origin| {
+        app.foreign_log.origin(&origin, headers);
+        JoinError { close: CloseCode::Forbidden, message: origins::FOREIGN.to_owned() }
+    })
 }
 
 fn accept(
     app: &Arc<App>,
     InRoom(room): InRoom,
     query: Option<&str>,
-    surplus: bool,
+    admission: Result<(), JoinError>,
     upgrade: Result<Upgrade, HttpError>,
 ) -> Result<Response, HttpError> {
     let (player, resume) = parse(query)?;
@@ -58,7 +74,7 @@ fn accept(
     span.record("session", &join.session).record("room", tracing::field::display(&join.room));
     let app = Arc::clone(app);
     let max_message = app.settings.max_message;
-    Ok(upgrade.serve(max_message, move |socket, response| open(app, socket, response, join, surplus, span)))
+    Ok(upgrade.serve(max_message, move |socket, response| open(app, socket, response, join, admission, span)))
 }
 
 /// Joins the room. The response to the handshake and the welcome leave in one write, unless joining takes time.
@@ -67,14 +83,14 @@ async fn open(
     mut socket: Socket,
     mut response: Vec<u8>,
     join: Join,
-    surplus: bool,
+    admission: Result<(), JoinError>,
     span: Span,
 ) -> Option<impl Future<Output = ()> + Send> {
-    let joining = enter(&app, join, surplus).instrument(span.clone());
+    let joining = enter(&app, join, admission).instrument(span.clone());
     match respond_late(&mut socket, &mut response, joining).await {
         Ok(member) => Some(run(Session::new(&app, socket, response, member), app, span)),
-        Err(close) => {
-            let end = session::refuse(socket, &response, close).instrument(span).await;
+        Err(refusal) => {
+            let end = session::refuse(socket, &response, refusal).instrument(span).await;
             app.connections.meters.ended(end);
             None
         }
@@ -103,16 +119,14 @@ async fn respond_late<T>(socket: &mut Socket, response: &mut Vec<u8>, joining: i
     joining.await
 }
 
-async fn enter(app: &App, join: Join, surplus: bool) -> Result<Member, CloseCode> {
+async fn enter(app: &App, join: Join, admission: Result<(), JoinError>) -> Result<Member, JoinError> {
     let (player, room) = (join.player.clone(), join.room.clone());
-    let joined = if surplus {
-        Err(JoinError { close: CloseCode::Full, message: FULL.to_owned() })
-    } else {
-        app.arbiter.join(join).await
+    let joined = match admission {
+        Ok(()) => app.arbiter.join(join).await,
+        Err(refusal) => Err(refusal),
     };
-    joined.inspect(|member| app.player_log.joined(member)).map_err(|JoinError { close, message }| {
-        app.player_log.refused(player.as_ref(), &room, close.number(), &message);
-        close
+    joined.inspect(|member| app.player_log.joined(member)).inspect_err(|JoinError { close, message }| {
+        app.player_log.refused(player.as_ref(), &room, close.number(), message);
     })
 }
 

@@ -329,7 +329,7 @@ fn welcome(node: &Node, name: RoomName, player: &PlayerName, offset: Option<usiz
 }
 
 async fn close(mut socket: WebSocket, code: u16) -> Result<(), axum::Error> {
-    let reason = serde_json::to_string(&CloseReason { code, retry_after_ms: 20 }).unwrap();
+    let reason = serde_json::to_string(&CloseReason { code, retry_after_ms: 20, message: None }).unwrap();
     socket.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await?;
     while let Some(Ok(_)) = socket.recv().await {}
     Ok(())

@@ -6,6 +6,7 @@ mod server;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cors;
 mod drain;
 mod errors;
 mod limits;

@@ -26,6 +26,8 @@ pub(crate) struct Socket {
     stream: WebSocketStream<TcpStream>,
     /// Pings seen so far; they are answered whenever something is read.
     pub(crate) pings: usize,
+    /// The sentence of the close frame, if it had one.
+    pub(crate) refusal: Option<String>,
 }
 
 /// A member of a room.
@@ -78,7 +80,15 @@ impl Socket {
         let url = format!("ws://{}/v1/rooms/{path}", stream.peer_addr().unwrap());
         let config = WebSocketConfig::default().read_buffer_size(4096);
         let (stream, _) = client_async_with_config(url, stream, Some(config)).await.unwrap();
-        Self { stream, pings: 0 }
+        Self { stream, pings: 0, refusal: None }
+    }
+
+    /// The same with more lines in the handshake, each ended by CRLF.
+    pub(crate) async fn open_with(address: SocketAddr, path: &str, headers: &str) -> Self {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let handshake = handshake(path).replace("\r\n\r\n", &format!("\r\n{headers}\r\n"));
+        stream.write_all(handshake.as_bytes()).await.unwrap();
+        Self::after_handshake(stream).await
     }
 
     /// Over a stream on which the handshake was written by hand; its answer is read here.
@@ -88,7 +98,11 @@ impl Socket {
             head.push(soon("the handshake", stream.read_u8()).await.unwrap());
         }
         assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&head));
-        Self { stream: WebSocketStream::from_raw_socket(stream, Role::Client, None).await, pings: 0 }
+        Self {
+            stream: WebSocketStream::from_raw_socket(stream, Role::Client, None).await,
+            pings: 0,
+            refusal: None,
+        }
     }
 
     pub(crate) async fn welcomed(self) -> Client {
@@ -155,7 +169,7 @@ impl Socket {
 
     /// The next thing that comes: text or close frame.
     async fn next(&mut self) -> Message {
-        let Self { stream, pings } = self;
+        let Self { stream, pings, .. } = self;
         let next = async {
             loop {
                 match stream.next().await {
@@ -230,8 +244,9 @@ impl Socket {
             Message::Close(frame) => frame.expect("a close frame with a code"),
             other => return Ok(other.into_text().unwrap().as_str().to_owned()),
         };
-        let CloseReason { code, retry_after_ms } = serde_json::from_str(&frame.reason).unwrap();
+        let CloseReason { code, retry_after_ms, message } = serde_json::from_str(&frame.reason).unwrap();
         assert_eq!(code, u16::from(frame.code), "the reason repeats the code");
+        self.refusal = message;
         Err(Closed { code, retry_after_ms })
     }
 

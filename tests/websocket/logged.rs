@@ -32,7 +32,8 @@ async fn who_joins_leaves_and_is_refused_is_logged() {
 async fn a_foreign_origin_or_host_is_one_line_with_the_flag_to_use() {
     let process = Process::start(&[]).await;
     for _ in 0..20 {
-        ask(process.address, close_after("r/ws", "Origin: https://evil.example\"x\r\n")).await;
+        let foreign = "Origin: https://evil.example\"x\r\n";
+        assert_eq!(Socket::open_with(process.address, "r/ws", foreign).await.closed().await.code, 4003);
         ask(process.address, "GET / HTTP/1.1\r\nHost: rebound.example\r\nConnection: close\r\n\r\n").await;
     }
     logged(&process, &["https://evil.example", "\"host\":", "--allow-origin"]).await;

@@ -110,3 +110,15 @@ async fn without_a_store_a_room_that_is_known_is_shown_and_selects_wait() {
     let reply = bob.reply().await;
     assert!(matches!(reply, ServerMessage::Selection { granted: true, .. }), "{reply:?}");
 }
+
+#[tokio::test]
+async fn a_page_of_another_origin_sees_why_it_is_refused() {
+    let server = Server::start().await;
+    let foreign = "Origin: https://evil.example\r\n";
+    let mut socket = Socket::open_with(server.address, "r/ws?player=ann", foreign).await;
+    assert_eq!(socket.closed().await, Closed { code: 4003, retry_after_ms: 0 });
+    let sentence = socket.refusal.expect("a browser shows nothing else");
+    assert!(sentence.contains("origin") && sentence.contains("--allow-origin"), "{sentence}");
+    assert_eq!(server.store.calls().snapshot, 0, "no room was looked at");
+    assert_eq!(server.closes("4003").await, 1);
+}
