@@ -51,8 +51,8 @@ pub use listen::listen;
 pub use origins::{InvalidOrigin, Origin};
 pub use settings::Settings;
 pub use tokens::{
-    Action, Grants, InvalidKeyId, InvalidTokenKey, KeyId, TokenAlgorithm, TokenError, TokenErrorKind, TokenKey,
-    TokenSettings, Tokens,
+    Action, Grants, InvalidJwksUrl, InvalidKeyId, InvalidTokenKey, JwksUrl, KeyId, TokenAlgorithm, TokenError,
+    TokenErrorKind, TokenKey, TokenSettings, Tokens,
 };
 use tokio::{
     net::TcpListener,

@@ -146,3 +146,15 @@ pub const KEY_ID_LEN: usize = 64;
 
 /// Characters in a `kid` of a key set; identity providers use hashes and URLs.
 pub const KID_LEN: usize = 256;
+
+/// Bytes of a key set: some hundred keys with their certificates.
+pub const KEY_SET_BYTES: usize = 256 * 1024;
+
+/// Seconds that one fetch of the key set may take. Players whose `kid` is unknown wait for it.
+pub const KEY_SET_TIMEOUT_SECS: u64 = 5;
+
+/// Seconds between two fetches because of an unknown `kid`, which anybody can make up.
+pub const KEY_SET_REFETCH_SECS: u64 = 10;
+
+/// Seconds between two fetches without a reason. A removed key verifies that much longer.
+pub const KEY_SET_REFRESH_SECS: u64 = 300;

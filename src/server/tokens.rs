@@ -13,6 +13,7 @@ mod grants;
 mod members;
 mod unverified;
 
+mod jwks;
 mod keyring;
 mod ring_provider;
 mod verifier;
@@ -20,6 +21,7 @@ mod verifier;
 pub use algorithm::TokenAlgorithm;
 pub use error::{TokenError, TokenErrorKind};
 pub use grants::{Action, Grants};
+pub use jwks::{InvalidJwksUrl, JwksUrl};
 pub use key::{InvalidTokenKey, TokenKey};
 pub use key_id::{InvalidKeyId, KeyId};
 pub use verifier::{TokenSettings, Tokens};

@@ -10,6 +10,10 @@ impl Keyring {
     pub(super) fn get(&self, id: &str) -> Option<&TokenKey> {
         self.0.get(id)
     }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
 }
 
 /// Of two keys with one id the first counts.

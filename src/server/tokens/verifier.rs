@@ -1,10 +1,12 @@
 use std::{sync::Arc, time::Duration};
 
 use parking_lot::RwLock;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    KeyId, TokenError, TokenKey, claims,
+    JwksUrl, KeyId, TokenError, TokenKey, claims,
     grants::Grants,
+    jwks::Jwks,
     keyring::Keyring,
     members::Members,
     unverified::{self, Unverified},
@@ -16,13 +18,15 @@ use crate::model::Millis;
 pub struct TokenSettings {
     /// The keys that tokens name with `iss` (`--token-key`).
     pub keys: Vec<TokenKey>,
+    /// Where the key set is from which tokens name a key with `kid` (`--token-jwks`).
+    pub jwks: Option<JwksUrl>,
     /// The longest life of a token, from `iat` to `exp` (`--token-max-age`).
     pub max_age: Duration,
 }
 
 impl Default for TokenSettings {
     fn default() -> Self {
-        Self { keys: Vec::new(), max_age: Duration::from_secs(24 * 3600) }
+        Self { keys: Vec::new(), jwks: None, max_age: Duration::from_secs(24 * 3600) }
     }
 }
 
@@ -30,15 +34,27 @@ impl Default for TokenSettings {
 #[derive(Debug)]
 pub struct Tokens {
     keys: RwLock<Arc<Keyring>>,
+    jwks: Option<Arc<Jwks>>,
     max_age: Duration,
+    /// Fetches the key set.
+    _keep_fresh: Option<AbortOnDropHandle<()>>,
 }
 
 impl Tokens {
-    /// A verifier with these keys.
+    /// A verifier with these keys. With a key set it begins to fetch it; it works without waiting for it.
+    ///
+    /// # Panics
+    /// There is a key set, and no tokio runtime.
     #[must_use]
     pub fn new(settings: &TokenSettings) -> Arc<Self> {
-        let keys = RwLock::new(Arc::new(settings.keys.iter().cloned().collect()));
-        Arc::new(Self { keys, max_age: settings.max_age })
+        let jwks = settings.jwks.clone().map(|url| Arc::new(Jwks::new(url)));
+        let keep_fresh = jwks.as_ref().map(|jwks| tokio::spawn(Arc::clone(jwks).keep_fresh()));
+        Arc::new(Self {
+            keys: RwLock::new(Arc::new(settings.keys.iter().cloned().collect())),
+            jwks,
+            max_age: settings.max_age,
+            _keep_fresh: keep_fresh.map(AbortOnDropHandle::new),
+        })
     }
 
     /// Replaces the keys of `--token-key`. Grants of tokens that an old key signed stay.
@@ -46,7 +62,8 @@ impl Tokens {
         *self.keys.write() = Arc::new(keys.into_iter().collect());
     }
 
-    /// Verifies a token at the time `now`: its shape, its key, its signature, and only then its claims.
+    /// Verifies a token at the time `now`: its shape, its key, its signature, and only then its claims. Waits only for
+    /// the key set, if the token names a key that is not in it.
     ///
     /// # Errors
     /// [`TokenError`] says what is wrong and what the client can do.
@@ -54,11 +71,31 @@ impl Tokens {
         let token = Unverified::parse(token)?;
         let claims = Members::parse(&token.payload).map_err(|fault| unverified::describe("payload", fault))?;
         let iss = claims.text("iss").map_err(|_| TokenError::unsigned("the claim iss is not a string"))?;
-        let keys = Arc::clone(&self.keys.read());
-        let iss = iss.ok_or_else(|| TokenError::unsigned("the claim iss is missing: it names the key"))?;
-        let key = keys.get(&iss).ok_or_else(|| unknown("iss", &iss))?;
-        check_signature(&token, key)?;
+        let key = self.key(iss.as_deref(), token.kid.as_deref()).await?;
+        check_signature(&token, &key)?;
         claims::read(&claims, key.id(), now, self.max_age)
+    }
+
+    /// The key that the token names: with `iss` one of `--token-key`, else with `kid` one of the key set.
+    async fn key(&self, iss: Option<&str>, kid: Option<&str>) -> Result<TokenKey, TokenError> {
+        if let Some(key) = iss.and_then(|iss| self.keys.read().get(iss).cloned()) {
+            return Ok(key);
+        }
+        let Some(jwks) = &self.jwks else {
+            let iss = iss.ok_or_else(|| TokenError::unsigned("the claim iss is missing: it names the key"))?;
+            return Err(unknown("iss", iss));
+        };
+        let kid =
+            kid.ok_or_else(|| TokenError::unsigned("the header has no kid: it names the key of the key set"))?;
+        if let Some(key) = jwks.keys().get(kid) {
+            return Ok(key.clone());
+        }
+        jwks.refetch().await;
+        match jwks.keys().get(kid) {
+            Some(key) => Ok(key.clone()),
+            None if jwks.is_current() => Err(unknown("kid", kid)),
+            None => Err(TokenError::keys_away()),
+        }
     }
 }
 
