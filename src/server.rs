@@ -39,6 +39,7 @@ mod player_log;
 mod rate_limit;
 mod requests;
 mod session;
+mod tokens;
 mod upgrade;
 pub mod websocket;
 
@@ -50,6 +51,10 @@ pub use exporter::Metrics;
 pub use listen::listen;
 pub use origins::{InvalidOrigin, Origin};
 pub use settings::Settings;
+pub use tokens::{
+    Action, Grants, InvalidJwksUrl, InvalidKeyId, InvalidTokenKey, JwksUrl, KeyId, TokenAlgorithm, TokenError,
+    TokenErrorKind, TokenKey, TokenSettings, Tokens,
+};
 use tokio::{
     net::TcpListener,
     task::JoinSet,

@@ -4,7 +4,7 @@ use asset_arbiter::{
     arbiter,
     bus::{self, DRIVERS as BUSES, SWITCHED_OFF as BUSES_OFF},
     model::{AssetName, Units, one_line, without_secrets},
-    server::{Secret, Settings},
+    server::{Secret, Settings, TokenSettings},
     store::{self, DRIVERS as STORES, Options, SWITCHED_OFF as STORES_OFF},
 };
 
@@ -99,6 +99,7 @@ fn settings(args: ServeArgs, admin_key: Option<Secret>) -> Settings {
     Settings {
         allow_origin: args.allow_origin,
         admin_key,
+        tokens: TokenSettings::default(),
         ping_interval: args.ping_interval,
         ping_timeout: args.ping_timeout,
         write_timeout: args.write_timeout,

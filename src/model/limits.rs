@@ -124,3 +124,40 @@ pub const SURPLUS_HEAD_SECS: u64 = 1;
 
 /// Seconds a closed connection is still read, so that a reset does not overtake the close frame.
 pub const LINGER_SECS: u64 = 1;
+
+/// Bytes of a player token. A token with all its lists full has 4 KB, and a request's head, which carries it, at most
+/// [`HTTP_HEAD_BYTES`].
+pub const TOKEN_BYTES: usize = 8 * 1024;
+
+/// Objects and lists inside each other in a player token. Tokens of identity providers have 4.
+pub const TOKEN_DEPTH: usize = 16;
+
+/// Names and prefixes in each list of a player token.
+pub const TOKEN_PATTERNS: usize = 64;
+
+/// Bytes of a player token's `jti`: a UUID, or a hash in hexadecimal digits.
+pub const TOKEN_ID_LEN: usize = 128;
+
+/// Seconds by which the clocks of a node and of the token's signer may differ.
+pub const TOKEN_LEEWAY_SECS: u64 = 60;
+
+/// Bytes of the shortest secret that signs player tokens: what HS256 needs (RFC 7518, 3.2).
+pub const TOKEN_SECRET_LEN: usize = 32;
+
+/// Characters in the id of a token key, which stands in logs and in `iss`.
+pub const KEY_ID_LEN: usize = 64;
+
+/// Characters in a `kid` of a key set; identity providers use hashes and URLs.
+pub const KID_LEN: usize = 256;
+
+/// Bytes of a key set: some hundred keys with their certificates.
+pub const KEY_SET_BYTES: usize = 256 * 1024;
+
+/// Seconds that one fetch of the key set may take. Players whose `kid` is unknown wait for it.
+pub const KEY_SET_TIMEOUT_SECS: u64 = 5;
+
+/// Seconds between two fetches because of an unknown `kid`, which anybody can make up.
+pub const KEY_SET_REFETCH_SECS: u64 = 10;
+
+/// Seconds between two fetches without a reason. A removed key verifies that much longer.
+pub const KEY_SET_REFRESH_SECS: u64 = 300;

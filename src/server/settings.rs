@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Origin, Secret};
+use super::{Origin, Secret, TokenSettings};
 
 /// The settings of the server layer. Each one is a flag of the same name.
 #[derive(Debug, Clone)]
@@ -9,6 +9,8 @@ pub struct Settings {
     pub allow_origin: Vec<Origin>,
     /// The key required for changes over HTTP; `None` allows them without a key.
     pub admin_key: Option<Secret>,
+    /// How player tokens are verified.
+    pub tokens: TokenSettings,
     /// The interval of WebSocket pings.
     pub ping_interval: Duration,
     /// The timeout of a pong.
@@ -36,6 +38,7 @@ impl Default for Settings {
         Self {
             allow_origin: Vec::new(),
             admin_key: None,
+            tokens: TokenSettings::default(),
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),

@@ -13,7 +13,7 @@ const MAY_KNOW: [(&str, &[&str]); 8] = [
 ];
 
 /// Crates that live only in these places. `main` and `cli` are one.
-const HOMES: [(&str, &[&str]); 16] = [
+const HOMES: [(&str, &[&str]); 19] = [
     ("clap", &["cli"]),
     ("anyhow", &["cli"]),
     ("tracing_subscriber", &["cli"]),
@@ -25,6 +25,9 @@ const HOMES: [(&str, &[&str]); 16] = [
     ("tungstenite", &["bots"]),
     ("tower", &["server"]),
     ("metrics_exporter_prometheus", &["server"]),
+    ("hyper_rustls", &["server"]),
+    ("jsonwebtoken", &["server"]),
+    ("spki", &["server"]),
     ("tokio_tungstenite", &["bots"]),
     ("hdrhistogram", &["bots"]),
     ("indicatif", &["bots"]),
