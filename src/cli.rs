@@ -10,12 +10,15 @@ mod close;
 mod config;
 mod file;
 mod key;
+mod keygen;
 mod layers;
 mod log;
 mod reach;
 mod say;
 mod serve_args;
 mod start;
+mod token;
+mod tokens;
 mod values;
 
 use std::process::{self, ExitCode};
@@ -54,6 +57,8 @@ pub(crate) fn parse() -> Command {
     match cli.command {
         #[cfg(feature = "bots")]
         Some(Subcommands::Bots(args)) => Command::Bots(args),
+        Some(Subcommands::Token(args)) => Command::Done(token::run(args)),
+        Some(Subcommands::Keygen(args)) => Command::Done(keygen::run(&args)),
         Some(Subcommands::CheckConfig(args)) => Command::Done(check_config::check(*args, usage)),
         Some(Subcommands::Serve(args)) => serve(*args, &usage),
         None => serve(cli.serve, &usage),
@@ -108,4 +113,8 @@ enum Subcommands {
     Bots(bots::BotsArgs),
     /// Say what is wrong with the configuration, or what it comes to
     CheckConfig(Box<ServeArgs>),
+    /// Make a key for player tokens, for development
+    Keygen(keygen::KeygenArgs),
+    /// Print a player token, for development
+    Token(token::TokenArgs),
 }

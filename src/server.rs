@@ -52,8 +52,9 @@ pub use listen::listen;
 pub use origins::{InvalidOrigin, Origin};
 pub use settings::Settings;
 pub use tokens::{
-    Action, Grants, InvalidJwksUrl, InvalidKeyId, InvalidTokenKey, JwksUrl, KeyId, TokenAlgorithm, TokenError,
-    TokenErrorKind, TokenKey, TokenSettings, Tokens,
+    Action, Grants, InvalidJwksUrl, InvalidKeyId, InvalidPattern, InvalidTokenKey, JwksUrl, KeyId, NamePattern,
+    NewKey, SigningKey, TokenAlgorithm, TokenDraft, TokenError, TokenErrorKind, TokenKey, TokenSettings,
+    Tokens,
 };
 use tokio::{
     net::TcpListener,

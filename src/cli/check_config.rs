@@ -32,10 +32,10 @@ fn show(config: &Config) -> ExitCode {
 }
 
 /// The effective value of each flag, without secrets.
-fn effective(config: &Config) -> [(&'static str, String); 32] {
+fn effective(config: &Config) -> [(&'static str, String); 35] {
     let Config { listen, store, store_options, bus, arbiter, settings, log_level, .. } = config;
     let templates = arbiter.templates.iter().map(|(asset, units)| format!("{asset}={units}"));
-    let rate = settings.selects_per_second;
+    let (rate, tokens) = (settings.selects_per_second, &settings.tokens);
     [
         ("listen", listen.to_string()),
         ("store", without_secrets(store)),
@@ -65,8 +65,11 @@ fn effective(config: &Config) -> [(&'static str, String); 32] {
         ("selects-per-second", if rate == 0 { "unlimited".to_owned() } else { rate.to_string() }),
         ("in-flight", settings.in_flight.to_string()),
         ("allow-origin", none_or_list(settings.allow_origin.iter())),
-        ("insecure", (!listen.ip().is_loopback()).to_string()),
+        ("insecure", config.insecure.to_string()),
         ("admin key", settings.admin_key.as_ref().map_or("none".to_owned(), |key| format!("{key:?}"))),
+        ("token-key", none_or_list(tokens.keys.iter().map(|key| format!("{}={}", key.id(), key.algorithm())))),
+        ("token-jwks", tokens.jwks.as_ref().map_or("none".to_owned(), ToString::to_string)),
+        ("token-max-age", time(tokens.max_age)),
         ("log-format", format!("{:?}", config.log_format).to_lowercase()),
         ("log-level", log_level.clone()),
     ]

@@ -11,6 +11,7 @@ use asset_arbiter::{
 use super::{
     key::{admin_key, loose_files},
     serve_args::{LogFormat, ServeArgs},
+    tokens::token_settings,
 };
 
 /// The demo's assets, used unless others are configured.
@@ -23,6 +24,7 @@ const SELECTS_PER_SECOND: u32 = 50;
 /// The whole configuration: the given values, and defaults for the rest.
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
+    pub(crate) insecure: bool,
     pub(crate) store: String,
     pub(crate) store_options: Options,
     pub(crate) bus: String,
@@ -41,6 +43,7 @@ impl Config {
     /// All errors found, one line each.
     pub(crate) fn new(args: ServeArgs) -> Result<Self, Vec<String>> {
         let key = admin_key(args.admin_key_file.as_deref());
+        let tokens = token_settings(&args);
         let bus = args.bus.clone().unwrap_or_else(|| bus_of(&args.store));
         let templates = templates(&args);
         let ttl = args.room_ttl.unwrap_or(if is_memory(&args.store) { MEMORY_TTL } else { Duration::ZERO });
@@ -49,9 +52,11 @@ impl Config {
         let mut found = problems(&args, &templates, &key);
         found.extend(wrong_urls(&args, &bus, store_options));
         found.extend(unsuited(&args, &templates));
-        let (Ok(admin_key), true) = (key, found.is_empty()) else { return Err(found) };
+        found.extend(tokens.as_ref().err().into_iter().flatten().cloned());
+        let (Ok(admin_key), Ok(tokens), true) = (key, tokens, found.is_empty()) else { return Err(found) };
         Ok(Self {
             listen: args.listen,
+            insecure: args.insecure,
             bus,
             store_options,
             loose_files: loose_files(&args),
@@ -59,18 +64,19 @@ impl Config {
             log_format: args.log_format.unwrap_or_else(log_format),
             log_level: args.log_level.clone(),
             store: args.store.clone(),
-            settings: settings(args, admin_key),
+            settings: settings(args, admin_key, tokens),
         })
     }
 
     /// Warnings about the access that strangers have, one line each.
     pub(crate) fn unsafe_ways(&self) -> Vec<&'static str> {
         let open = !self.listen.ip().is_loopback();
+        let no_tokens = !self.settings.tokens.are_used();
         let no_key = self.settings.admin_key.is_none();
         let any_page = self.settings.allow_origin.iter().any(|origin| origin.to_string() == "*");
         let ways = [
-            (open, "everyone who reaches this address may play in any player's name (--insecure)"),
-            (open && no_key, "they may also create, restock and remove assets (no admin key)"),
+            (open && no_tokens, "everyone who reaches this address may play in any player's name (--insecure)"),
+            (open && no_key, "everyone who reaches it may create, restock and remove assets (no admin key)"),
             (any_page, "every page a player opens may play in the player's name (--allow-origin *)"),
         ];
         ways.into_iter().filter_map(|(so, way)| so.then_some(way)).collect()
@@ -94,12 +100,12 @@ fn rules(args: &ServeArgs, templates: Vec<(AssetName, Units)>) -> arbiter::Confi
     }
 }
 
-fn settings(args: ServeArgs, admin_key: Option<Secret>) -> Settings {
+fn settings(args: ServeArgs, admin_key: Option<Secret>, tokens: TokenSettings) -> Settings {
     let unsaid = if args.listen.ip().is_loopback() { 0 } else { SELECTS_PER_SECOND };
     Settings {
         allow_origin: args.allow_origin,
         admin_key,
-        tokens: TokenSettings::default(),
+        tokens,
         ping_interval: args.ping_interval,
         ping_timeout: args.ping_timeout,
         write_timeout: args.write_timeout,
@@ -120,15 +126,30 @@ fn problems(
 ) -> Vec<String> {
     let mut found: Vec<_> = key.as_ref().err().cloned().into_iter().collect();
     found.extend(too_much(args, templates));
-    if !args.listen.ip().is_loopback() && !args.insecure {
-        let no_key = if matches!(key, Ok(None)) { " and there is no admin key" } else { "" };
-        found.push(format!(
-            "refusing to listen on {}: everyone who reaches it could play in any player's name (there are no player \
-             tokens){no_key}; listen on 127.0.0.1, or say --insecure if that is what you want",
-            args.listen
-        ));
-    }
+    found.extend(too_open(args, matches!(key, Ok(None))));
     found
+}
+
+/// Beyond loopback a server asks players for tokens and operators for the admin key.
+fn too_open(args: &ServeArgs, no_key: bool) -> Option<String> {
+    let no_tokens = args.token_key.is_empty() && args.token_jwks.is_none();
+    let (danger, remedy) = match (no_tokens, no_key) {
+        _ if args.listen.ip().is_loopback() || args.insecure => return None,
+        (false, false) => return None,
+        (true, false) => {
+            ("play in any player's name (there are no player tokens)", "give --token-key or --token-jwks")
+        }
+        (false, true) => ("create, restock and remove assets (there is no admin key)", "give --admin-key-file"),
+        (true, true) => (
+            "play in any player's name (there are no player tokens), and there is no admin key",
+            "give --token-key or --token-jwks, and --admin-key-file",
+        ),
+    };
+    let address = args.listen;
+    Some(format!(
+        "refusing to listen on {address}: everyone who reaches it could {danger}; {remedy}, or listen on 127.0.0.1, or \
+         say --insecure if that is what you want"
+    ))
 }
 
 /// Checks the URLs without connecting.

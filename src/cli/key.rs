@@ -7,7 +7,7 @@ use std::{
 
 use asset_arbiter::server::Secret;
 
-use super::{layers::env_name, serve_args::ServeArgs};
+use super::{layers::env_name, serve_args::ServeArgs, tokens::secret_files};
 
 /// The variable with the key itself, for platforms that provide secrets as environment variables.
 pub(super) const ADMIN_KEY: &str = "ASSET_ARBITER_ADMIN_KEY";
@@ -45,7 +45,8 @@ pub(super) fn loose_files(args: &ServeArgs) -> Vec<String> {
     let secret = |file: &PathBuf| std::fs::read_to_string(file).is_ok_and(|text| text.contains('@'));
     let config = config.filter(secret);
     let files = [("--admin-key-file", args.admin_key_file.clone()), ("--config", config)];
-    files.into_iter().filter_map(|(flag, file)| loose(flag, &file?)).collect()
+    let files = files.into_iter().filter_map(|(flag, file)| loose(flag, &file?));
+    files.chain(secret_files(args).filter_map(|file| loose("--token-key", file))).collect()
 }
 
 #[cfg(unix)]

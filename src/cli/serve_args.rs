@@ -6,6 +6,7 @@ use asset_arbiter::{
 };
 use clap::{Args, ValueEnum};
 
+use super::tokens::{KeyFile, key_file};
 use super::values::{bytes, count, filter, listen, longer_than_zero, template, units};
 
 /// Every flag of `serve`, with its default. `layers` adds the environment's names.
@@ -103,12 +104,24 @@ pub(crate) struct ServeArgs {
     /// Let pages of this origin connect, such as https://game.example (repeatable) [default: the server's own]
     #[arg(long, value_name = "ORIGIN", help_heading = "Safety")]
     pub(crate) allow_origin: Vec<Origin>,
-    /// Let everyone in who can reach the address, in any player's name
+    /// Listen beyond loopback also without player tokens and an admin key: whoever reaches the address may do what they
+    /// would protect
     #[arg(long, help_heading = "Safety")]
     pub(crate) insecure: bool,
     /// Ask for the key in this file before changing anything over HTTP (or set ASSET_ARBITER_ADMIN_KEY to the key)
     #[arg(long, value_name = "FILE", help_heading = "Safety")]
     pub(crate) admin_key_file: Option<PathBuf>,
+
+    /// Verify player tokens whose iss is ID with the key in this file: a PEM public key, or a secret of at least 32
+    /// bytes (repeatable)
+    #[arg(long, value_name = "ID=FILE", value_parser = key_file, help_heading = "Safety")]
+    pub(crate) token_key: Vec<KeyFile>,
+    /// Verify player tokens with the keys of this key set, which their kid names
+    #[arg(long, value_name = "URL", help_heading = "Safety")]
+    pub(crate) token_jwks: Option<String>,
+    /// Refuse player tokens that live longer, from iat to exp
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = longer_than_zero, help_heading = "Safety")]
+    pub(crate) token_max_age: Duration,
 
     /// How log lines look [default: pretty on a terminal, else json]
     #[arg(long, value_name = "FORMAT", help_heading = "Logs")]

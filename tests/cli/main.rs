@@ -10,6 +10,7 @@ mod signals;
 mod streams;
 #[path = "../support/mod.rs"]
 mod support;
+mod tokens;
 
 use std::{
     fs,
@@ -191,7 +192,7 @@ fn a_file_that_cannot_be_parsed_or_read_is_named() {
 }
 
 #[test]
-fn it_listens_to_the_world_only_with_insecure() {
+fn it_listens_to_the_world_without_tokens_only_with_insecure() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80"] {
         let (code, said) = complaint(&["--listen", address], &[]);
         assert_eq!(code, 1, "{said}");
@@ -239,7 +240,13 @@ fn help_lists_every_flag_with_its_variable() {
         }
     }
     let help = run(&["--help"], &[]);
-    for (command, is_there) in [("serve", true), ("bots", cfg!(feature = "bots")), ("check-config", true)] {
+    for (command, is_there) in [
+        ("serve", true),
+        ("bots", cfg!(feature = "bots")),
+        ("check-config", true),
+        ("token", true),
+        ("keygen", true),
+    ] {
         assert_eq!(text(&help.stdout).contains(&format!("\n  {command} ")), is_there, "{command}");
     }
 }

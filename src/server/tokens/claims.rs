@@ -5,8 +5,8 @@ use std::{borrow::Cow, time::Duration};
 use serde_json::value::RawValue;
 
 use super::{
-    KeyId, TokenError,
-    grants::{Action, Actions, Grants, Pattern},
+    KeyId, NamePattern, TokenError,
+    grants::{Action, Actions, Grants},
     members::{Members, NoObject, Text},
 };
 use crate::model::{
@@ -114,9 +114,9 @@ fn arbiter<'a>(claims: &Members<'a>) -> Result<Members<'a>, TokenError> {
     Ok(arbiter)
 }
 
-fn patterns(arbiter: &Members<'_>, name: &str) -> Result<Option<Box<[Pattern]>>, TokenError> {
+fn patterns(arbiter: &Members<'_>, name: &str) -> Result<Option<Box<[NamePattern]>>, TokenError> {
     let Some(value) = arbiter.get(name) else { return Ok(None) };
-    let patterns: Option<Box<[_]>> = list(name, value)?.iter().map(|Text(text)| Pattern::parse(text)).collect();
+    let patterns: Option<Box<[_]>> = list(name, value)?.iter().map(|Text(text)| text.parse().ok()).collect();
     let rule = || wrong(format!("an item of arbiter.{name} is neither a name nor a prefix with * at its end"));
     patterns.ok_or_else(rule).map(Some)
 }

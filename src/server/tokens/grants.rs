@@ -1,5 +1,5 @@
-use super::KeyId;
-use crate::model::{AssetName, Millis, PlayerName, RoomName, limits::NAME_LEN};
+use super::{KeyId, NamePattern};
+use crate::model::{AssetName, Millis, PlayerName, RoomName};
 
 /// What a verified token allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,10 +16,10 @@ pub struct Grants {
     pub jti: Option<Box<str>>,
     /// The key that signed it.
     pub key: KeyId,
-    pub(super) rooms: Box<[Pattern]>,
+    pub(super) rooms: Box<[NamePattern]>,
     pub(super) can: Actions,
     /// `None`: all.
-    pub(super) assets: Option<Box<[Pattern]>>,
+    pub(super) assets: Option<Box<[NamePattern]>>,
 }
 
 impl Grants {
@@ -103,53 +103,9 @@ impl FromIterator<Action> for Actions {
     }
 }
 
-/// A name, or a prefix of names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Pattern {
-    Name(Box<str>),
-    Prefix(Box<str>),
-}
-
-impl Pattern {
-    /// Takes a name, or a prefix with `*` at its end; `*` alone is the prefix of all names.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        if let Some(prefix) = text.strip_suffix('*') {
-            let fits = prefix.len() <= NAME_LEN
-                && prefix.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:-".contains(&b));
-            return fits.then(|| Self::Prefix(prefix.into()));
-        }
-        RoomName::parse(text).is_ok().then(|| Self::Name(text.into()))
-    }
-
-    fn matches(&self, name: &str) -> bool {
-        match self {
-            Self::Name(own) => **own == *name,
-            Self::Prefix(prefix) => name.starts_with(&**prefix),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_pattern_is_a_name_or_a_prefix_with_a_star_at_its_end() {
-        for (pattern, yes, no) in [
-            ("arena", vec!["arena"], vec!["arena2", "Arena", "aren"]),
-            ("match-*", vec!["match-1", "match-"], vec!["match", "rematch-1"]),
-            ("*", vec!["anything"], vec![]),
-        ] {
-            let pattern = Pattern::parse(pattern).unwrap();
-            assert!(yes.iter().all(|name| pattern.matches(name)), "{pattern:?}");
-            assert!(!no.iter().any(|name| pattern.matches(name)), "{pattern:?}");
-        }
-        for bad in
-            ["", "a*b", "**", "*a", "a b", "..", "é*", "a/*", &"x".repeat(65), &format!("{}*", "x".repeat(65))]
-        {
-            assert_eq!(Pattern::parse(bad), None, "{bad:?}");
-        }
-    }
 
     #[test]
     fn every_action_has_a_word_and_a_bit() {

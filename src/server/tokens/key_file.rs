@@ -29,6 +29,10 @@ pub enum InvalidTokenKey {
         "this is a private key, which only the signer needs; give the public one: openssl pkey -in FILE -pubout"
     )]
     Private,
+    #[error("this is public; tokens are signed with the private key or the secret")]
+    Public,
+    #[error("this private key is none on P-256, of Ed25519, or of RSA with 2048 to 4096 bits")]
+    OtherPrivate,
     #[error(
         "this is a private key that is not PKCS #8; convert it: openssl pkcs8 -topk8 -nocrypt -in FILE -out NEW"
     )]

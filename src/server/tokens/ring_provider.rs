@@ -22,8 +22,13 @@ pub(super) fn install() {
     let _ = PROVIDER.install_default();
 }
 
+/// Whether the key is one of the algorithm.
+pub(super) fn signs(algorithm: Algorithm, key: &EncodingKey) -> bool {
+    Signing::new(algorithm, key).is_ok()
+}
+
 static PROVIDER: CryptoProvider = CryptoProvider {
-    signer_factory: |algorithm, key| Ok(Box::new(SigningKey::new(*algorithm, key)?)),
+    signer_factory: |algorithm, key| Ok(Box::new(Signing::new(*algorithm, key)?)),
     verifier_factory: |algorithm, key| Ok(Box::new(PublicKey::new(*algorithm, key)?)),
     key_utils: KeyUtils::new_unimplemented(),
 };
@@ -71,14 +76,14 @@ impl JwtVerifier for PublicKey {
 }
 
 /// A key that signs; private keys are PKCS#8.
-enum SigningKey {
+enum Signing {
     Hs256(hmac::Key),
     Es256(EcdsaKeyPair),
     EdDsa(Ed25519KeyPair),
     Rs256(RsaKeyPair),
 }
 
-impl SigningKey {
+impl Signing {
     fn new(algorithm: Algorithm, key: &EncodingKey) -> Result<Self> {
         if algorithm.family() != key.family() {
             return Err(new_error(ErrorKind::InvalidAlgorithm));
@@ -101,7 +106,7 @@ impl SigningKey {
     }
 }
 
-impl Signer<Vec<u8>> for SigningKey {
+impl Signer<Vec<u8>> for Signing {
     fn try_sign(&self, message: &[u8]) -> std::result::Result<Vec<u8>, signature::Error> {
         let random = SystemRandom::new();
         let failed = |_| signature::Error::new();
@@ -118,7 +123,7 @@ impl Signer<Vec<u8>> for SigningKey {
     }
 }
 
-impl JwtSigner for SigningKey {
+impl JwtSigner for Signing {
     fn algorithm(&self) -> Algorithm {
         match self {
             Self::Hs256(_) => Algorithm::HS256,

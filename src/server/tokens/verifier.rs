@@ -24,6 +24,14 @@ pub struct TokenSettings {
     pub max_age: Duration,
 }
 
+impl TokenSettings {
+    /// Whether players need tokens.
+    #[must_use]
+    pub fn are_used(&self) -> bool {
+        !self.keys.is_empty() || self.jwks.is_some()
+    }
+}
+
 impl Default for TokenSettings {
     fn default() -> Self {
         Self { keys: Vec::new(), jwks: None, max_age: Duration::from_secs(24 * 3600) }
