@@ -31,6 +31,8 @@ pub use frame::{Frame, FrameDraft, Opcode, append_frame, append_json, payloads};
 pub use hand_encoded::{Selection, event_frame};
 pub use log_throttle::LogThrottle;
 pub use name::{Asset, AssetName, InvalidName, Name, PlayerName, RoomName};
+#[cfg(test)]
+pub(crate) use name::{Player, Room, alike};
 pub use name_map::NameMap;
 pub use one_line::one_line;
 pub use redact::{line_without_secrets, no_driver, option_name, scheme, without_secrets};

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::BusMessage;
 
-/// Maximum size of an envelope in bytes. The longest heartbeat has 256 names of 64 characters and takes five
-/// sixths of it, the longest event a thirtieth.
-pub(super) const ENVELOPE_BYTES: usize = 20 * 1024;
+/// Maximum size of an envelope in bytes. The longest heartbeat has 256 names of 128 characters and takes five
+/// sixths of it, the longest event a hundredth.
+pub(super) const ENVELOPE_BYTES: usize = 40 * 1024;
 
 /// Identifies a node on a bus. Random, and new whenever a bus is opened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +58,7 @@ mod tests {
     };
 
     fn longest_event() -> BusMessage {
-        let (asset, player) = ("a".repeat(64), "p".repeat(64));
+        let (asset, player) = ("a".repeat(64), "|".repeat(128));
         let change =
             Change::Granted { player: PlayerName::parse(&player).unwrap(), units: u32::MAX, at: u64::MAX };
         let asset = AssetName::parse(&asset).unwrap();
@@ -66,7 +66,7 @@ mod tests {
     }
 
     fn longest_heartbeat() -> BusMessage {
-        let names = (0..HEARTBEAT_NAMES).map(|n| PlayerName::parse(&format!("{n:0>64}")).unwrap());
+        let names = (0..HEARTBEAT_NAMES).map(|n| PlayerName::parse(&format!("{n:=>128}")).unwrap());
         BusMessage::Heartbeat(Heartbeat {
             node: u64::MAX,
             number: u64::MAX,
