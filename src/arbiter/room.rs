@@ -22,7 +22,10 @@ use super::{
     presence::{Notice, Presence},
     queue::Queues,
 };
-use crate::model::{AssetName, Event, Millis, PlayerName, RoomName};
+use crate::{
+    bus::GivenName,
+    model::{AssetName, Event, Millis, PlayerName, RoomName},
+};
 
 /// The node's view of one room, its log and its members. Locks are held for short synchronous steps only.
 pub(super) struct Room {
@@ -144,6 +147,7 @@ impl Room {
         &self,
         mailbox: &Arc<Mailbox>,
         player: Option<&PlayerName>,
+        given: Option<GivenName>,
         max_members: usize,
     ) -> Result<usize, RoomFull> {
         let id = {
@@ -154,7 +158,7 @@ impl Room {
             members.insert(Arc::clone(mailbox))
         };
         if let Some(player) = player {
-            self.announce(|presence| presence.enter(player));
+            self.announce(|presence| presence.enter(player, given));
         }
         Ok(id)
     }

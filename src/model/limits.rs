@@ -8,6 +8,10 @@ pub const NAME_LEN: usize = 64;
 /// address. Every holder's record and every presence has one, so it is not longer.
 pub const PLAYER_NAME_LEN: usize = 128;
 
+/// Characters (Unicode scalar values, in NFC) in a display name: 256 bytes at most. Longer ones would not fit beside a
+/// player's avatar.
+pub const DISPLAY_NAME_LEN: usize = 64;
+
 /// Characters in a `request_id`: a UUID or a counter. Longer ones would only inflate replies.
 pub const REQUEST_ID_LEN: usize = 64;
 
@@ -35,10 +39,12 @@ pub const WAITING_EVENTS: usize = 256;
 pub const COUNT_FRAMES_PER_SEC: u64 = 5000;
 
 /// Other nodes whose players a room tracks. Further nodes are ignored until one is forgotten. No deployment has that
-/// many nodes serving one room, and each adds at most [`HEARTBEAT_NAMES`] names: some megabytes in total.
+/// many nodes serving one room, and each adds at most [`HEARTBEAT_NAMES`] names: some megabytes in total, 40 if every name
+/// and display name is as long as it may be.
 pub const NODES_HEARD: usize = 256;
 
-/// Maximum names in a heartbeat, hence the largest `--presence-limit`: 34 KB, which every bus carries as one message.
+/// Maximum names in a heartbeat, hence the largest `--presence-limit`: 34 KB, and 142 KB if each player has the longest
+/// display name. Every bus carries that as one message.
 pub const HEARTBEAT_NAMES: usize = 256;
 
 /// Milliseconds between a node's heartbeats for a room, plus or minus half as jitter. The upkeep round adds up to a
