@@ -79,7 +79,14 @@ impl Node {
 
     async fn join(&self, n: usize) -> Member {
         let player = Some("ann".parse().unwrap());
-        let join = Join { room: room(n), player, resume: None, session: "s".into(), ping_interval_ms: 1 };
+        let join = Join {
+            room: room(n),
+            player,
+            display_name: None,
+            resume: None,
+            session: "s".into(),
+            ping_interval_ms: 1,
+        };
         self.arbiter.join(join).await.unwrap()
     }
 }

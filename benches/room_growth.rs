@@ -58,6 +58,7 @@ impl Scene {
         let join = Join {
             room: self.room.clone(),
             player: Some(name::<PlayerName>(format_args!("p{player}"))),
+            display_name: None,
             resume: None,
             session: "s".into(),
             ping_interval_ms: 1,

@@ -21,7 +21,7 @@ mod redis;
 use async_trait::async_trait;
 pub use drivers::{DRIVERS, Driver, SWITCHED_OFF, check, open};
 pub use error::BusError;
-pub use heartbeat::{Heartbeat, Players};
+pub use heartbeat::{GivenName, GivenNames, Heartbeat, Players};
 pub use local::LocalBus;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;

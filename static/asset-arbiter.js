@@ -98,7 +98,9 @@ const CLOSE_REASONS = {
  * @property {{ asset: string, player: string, remaining: number, revision: number, mine: boolean }} released
  * @property {{ asset: string, units: number, remaining: number, revision: number, removed: boolean }} changed
  *   created, restocked or removed
- * @property {{ count: number, names: ReadonlyArray<string>, joined?: string, left?: string }} players
+ * @property {{ count: number, names: ReadonlyArray<string>, joined?: string, left?: string, renamed?: string,
+ *   name?: string }} players  `names`: as in `room.players`; `renamed`: a player who stays and has another display name;
+ *   `name`: the display name of the player who joined, left or was renamed, if there is one
  * @property {{ recovered: false }} snapshot  assets, held and players were replaced as a whole
  * @property {{ state: State, code?: number, reason?: string, retryInMs?: number, recovered?: boolean }} state
  *   code 1001 with reason `suspended`: the page is frozen or in the back/forward cache, and the room resumes with it
@@ -114,7 +116,10 @@ const CLOSE_REASONS = {
  *
  * @typedef {object} JoinOptions
  * @property {string} room  1-64 characters of `A-Za-z0-9_.:-`
- * @property {string} [player]  a name of the same form; without a player the room is joined as an observer
+ * @property {string} [player]  1-128 characters of `A-Za-z0-9_.:|@+=~-`; without a player the room is joined as an
+ *   observer
+ * @property {string} [name]  how the player is shown: 1-64 characters of any script, without control characters, line
+ *   breaks, characters that set the direction of text, and white space at either end. Brought to NFC by the server
  * @property {string} [token]  proof of the player's identity, if the server requires it
  * @property {SocketClass} [WebSocket]  required where there is no global one (Node 20)
  * @property {() => number} [random]  0 <= n < 1, for the jitter of every delay
@@ -132,9 +137,10 @@ const CLOSE_REASONS = {
  * @throws {TypeError} if an argument is invalid
  */
 export function joinRoom(url, options) {
-  const { room, player, token, random = Math.random } = options ?? {};
+  const { room, player, name, token, random = Math.random } = options ?? {};
   checkName('room', room);
   if (player !== undefined && player !== null) checkName('player', player);
+  if (name !== undefined && name !== null) checkDisplayName(name, player);
   if (token !== undefined && token !== null && typeof token !== 'string') throw new TypeError('token must be a string');
   if (typeof random !== 'function') throw new TypeError('random must be a function that returns 0 <= n < 1');
   const bases = (Array.isArray(url) ? url : [url]).map(baseAddress);
@@ -143,7 +149,7 @@ export function joinRoom(url, options) {
   if (typeof Socket !== 'function') {
     throw new Error('there is no WebSocket here: hand in a class, as in joinRoom(url, { room, WebSocket })');
   }
-  return new Room(bases, { room, player: player ?? null, token: token ?? null, Socket, random });
+  return new Room(bases, { room, player: player ?? null, name: name ?? null, token: token ?? null, Socket, random });
 }
 
 /**
@@ -190,10 +196,10 @@ class Room {
 
   /**
    * @param {string[]} bases
-   * @param {{ room: string, player: string | null, token: string | null, Socket: SocketClass,
+   * @param {{ room: string, player: string | null, name: string | null, token: string | null, Socket: SocketClass,
    *   random: () => number }} given
    */
-  constructor(bases, { room, player, token, Socket, random }) {
+  constructor(bases, { room, player, name, token, Socket, random }) {
     /** The room's name. */
     this.name = room;
     /** Resolves on the first welcome. Rejects if the room is closed for good before it. */
@@ -203,7 +209,7 @@ class Room {
     this.#view = new View(player, (event, detail) => this.#emitter.emit(event, detail));
     this.#requests = new Requests((message) => this.#link.send(message), random);
     this.#link = new Link(bases, Socket, random, {
-      address: (base) => roomAddress(base, room, { player, token, ...this.#view.position() }),
+      address: (base) => roomAddress(base, room, { player, name, token, ...this.#view.position() }),
       frame: (frame) => this.#receive(frame),
       busy: () => this.#requests.inFlight > 0,
       tick: () => this.#requests.resendOverdue(),
@@ -224,6 +230,9 @@ class Room {
   get held() { return this.#view.held; }
   /** The players in the room. @returns {Players} */
   get players() { return this.#view.players; }
+  /** The display names of the players in the room that have one, by player; empty in large rooms.
+   * @returns {ReadonlyMap<string, string>} */
+  get names() { return this.#view.names; }
   /** This player's name, as given or as read by the server from the token; null for an observer. */
   get player() { return this.#view.player; }
   /** @returns {State} */
@@ -396,6 +405,8 @@ class View {
   held = new Set();
   /** @type {Players} */
   players = { count: 0, names: [] };
+  /** Display names by player. @type {Map<string, string>} */
+  names = new Map();
   #emit;
   /** @type {string | null} */
   #epoch = null;
@@ -474,9 +485,9 @@ class View {
       case 'asset_released': return this.#released(frame);
       case 'asset_changed': return this.#changed(frame);
       case 'asset_removed': return this.#forget(frame);
-      case 'player_joined': return this.#present(frame.players, { joined: frame.player });
-      case 'player_left': return this.#present(frame.players, { left: frame.player });
-      case 'players': this.#named = false; return this.#present(frame.players, {});
+      case 'player_joined': return this.#joined(frame);
+      case 'player_left': return this.#left(frame);
+      case 'players': this.#named = false; this.names.clear(); return this.#present(frame.players, {});
     }
   }
 
@@ -529,12 +540,28 @@ class View {
     this.assets.set(state.asset, { ...state, held: Math.max(0, state.units - state.remaining), holders });
   }
 
+  /** Comes again for a player who is known if the display name is another one. @param {Frame} frame */
+  #joined({ player, name, players }) {
+    if (!this.#named || name === undefined) this.names.delete(player);
+    else this.names.set(player, name);
+    const called = name === undefined ? {} : { name };
+    const who = this.players.names.includes(player) ? { renamed: player } : { joined: player };
+    this.#present(players, { ...who, ...called });
+  }
+
+  /** @param {Frame} frame */
+  #left({ player, players }) {
+    const name = this.names.get(player);
+    this.names.delete(player);
+    this.#present(players, { left: player, ...(name === undefined ? {} : { name }) });
+  }
+
   /**
    * @param {number} count
-   * @param {{ joined?: string, left?: string }} who
+   * @param {{ joined?: string, left?: string, renamed?: string, name?: string }} who
    */
   #present(count, who) {
-    const names = this.players.names.filter((name) => name !== who.joined && name !== who.left);
+    const names = this.players.names.filter((name) => name !== who.left);
     if (who.joined !== undefined) names.push(who.joined);
     this.players = { count, names: this.#named ? names : [] };
     this.#emit('players', { ...this.players, ...who });
@@ -574,10 +601,11 @@ class View {
   }
 
   /** @param {Frame} whole  a welcome or a complete snapshot */
-  #replace({ assets, held, players, present }) {
+  #replace({ assets, held, players, present, names }) {
     this.assets = new Map(assets.map((/** @type {Asset} */ one) => [one.asset, one]));
     this.held = new Set(held);
     this.players = { count: players, names: present ?? [] };
+    this.names = new Map(Object.entries(names ?? {}));
     this.#named = this.players.names.length > 0 || players === 0;
     this.#removed.clear();
   }
@@ -1185,7 +1213,8 @@ function backoff(failures, random) {
  */
 function joinParts(parts) {
   const all = (/** @type {string} */ list) => parts.flatMap((part) => part[list]);
-  return { assets: all('assets'), held: all('held'), players: parts[0].players, present: [...new Set(all('present'))] };
+  const [{ players, names }] = parts;
+  return { assets: all('assets'), held: all('held'), players, present: [...new Set(all('present'))], names };
 }
 
 /** @param {unknown} data @returns {Frame | null} */
@@ -1236,12 +1265,31 @@ function baseAddress(url) {
     'for example ws://127.0.0.1:8080');
 }
 
+/** The rules of names: 1-64 characters for rooms and assets, and more characters and symbols for players. */
+const NAME = { pattern: /^[A-Za-z0-9_.:-]{1,64}$/, rule: '1-64 characters of A-Z a-z 0-9 _ . : -' };
+const PLAYER = { pattern: /^[A-Za-z0-9_.:|@+=~-]{1,128}$/, rule: '1-128 characters of A-Z a-z 0-9 _ . : | @ + = ~ -' };
+
 /**
  * @param {string} what
  * @param {unknown} name
  */
 function checkName(what, name) {
-  if (typeof name === 'string' && /^[A-Za-z0-9_.:-]{1,64}$/.test(name) && name !== '.' && name !== '..') return;
-  throw new TypeError(`${what} ${JSON.stringify(name)} is not a name: ` +
-    'a name is 1-64 characters of A-Z a-z 0-9 _ . : - and not "." or ".."');
+  const { pattern, rule } = what === 'player' ? PLAYER : NAME;
+  if (typeof name === 'string' && pattern.test(name) && name !== '.' && name !== '..') return;
+  throw new TypeError(`${what} ${JSON.stringify(name)} is not a name: a name is ${rule} and not "." or ".."`);
+}
+
+/** Controls, and what breaks a line or sets the direction of text. */
+const UNFIT = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
+
+/**
+ * @param {unknown} name
+ * @param {unknown} player
+ */
+function checkDisplayName(name, player) {
+  if (player === undefined || player === null) throw new TypeError('name is how the player is shown: give player, too');
+  const length = typeof name === 'string' ? [...name.normalize('NFC')].length : 0;
+  if (typeof name === 'string' && length >= 1 && length <= 64 && name.trim() === name && !UNFIT.test(name)) return;
+  throw new TypeError(`name ${JSON.stringify(name)} is not a display name: it has 1-64 characters of any script, without ` +
+    'control characters, line breaks, characters that set the direction of text, and white space at either end');
 }

@@ -11,7 +11,7 @@ use std::{
 
 use super::{node::Node, presence::Presence, registry::Registry, room::Room};
 use crate::{
-    bus::{BusMessage, Heartbeat, Players},
+    bus::{BusMessage, GivenNames, Heartbeat, Players},
     model::{RoomName, limits::HEARTBEAT_MS},
 };
 
@@ -68,7 +68,8 @@ impl Heartbeats {
         if !self.node.bus.reaches_other_nodes() {
             return;
         }
-        let nobody = |presence: &mut Presence| presence.is_anybody_here().then_some(Players::NOBODY);
+        let nobody =
+            |presence: &mut Presence| presence.is_anybody_here().then(|| (Players::NOBODY, GivenNames::new()));
         self.rooms.for_each(|_, room| self.send(room, nobody)).await;
     }
 
@@ -80,14 +81,14 @@ impl Heartbeats {
     }
 
     /// Numbers the heartbeat under the room's lock, so that a higher number means a later state.
-    fn send(&self, room: &Room, players: impl FnOnce(&mut Presence) -> Option<Players>) {
+    fn send(&self, room: &Room, players: impl FnOnce(&mut Presence) -> Option<(Players, GivenNames)>) {
         if !self.node.bus.reaches_other_nodes() {
             return;
         }
         let Some(heartbeat) = room.with(|state| {
-            let players = players(&mut state.presence)?;
+            let (players, names) = players(&mut state.presence)?;
             let number = self.sent.fetch_add(1, Relaxed) + 1;
-            Some(Heartbeat { node: self.node.id.0, number, players })
+            Some(Heartbeat { node: self.node.id.0, number, players, names })
         }) else {
             return;
         };

@@ -12,7 +12,7 @@ use super::{
     repair::Repair,
     rooms::Rooms,
 };
-use crate::model::CloseCode;
+use crate::{bus::GivenName, model::CloseCode};
 
 /// How long a player who joins an active room waits for an unreachable store.
 const JOIN_PATIENCE: Duration = Duration::from_secs(1);
@@ -44,7 +44,8 @@ impl Joins {
         let room = self.rooms.open(&join.room).await?;
         let mailbox = Mailbox::new();
         let config = &self.node.config;
-        let Ok(id) = room.enter(&mailbox, join.player.as_ref(), config.max_members) else {
+        let given = join.display_name.clone().map(|name| GivenName { at: self.node.clock.now(), name });
+        let Ok(id) = room.enter(&mailbox, join.player.as_ref(), given, config.max_members) else {
             let message =
                 format!("the room has {} members, as many as --max-members allows", config.max_members);
             return Err(JoinError { close: CloseCode::Full, message });

@@ -14,7 +14,8 @@ use super::{
     snapshot::{self, Snapshot},
 };
 use crate::model::{
-    AssetName, ErrorCode, Frame, PROTOCOL, PlayerName, RequestId, RoomName, Selection, ServerMessage, Welcome,
+    AssetName, DisplayName, DisplayNames, ErrorCode, Frame, PROTOCOL, PlayerName, RequestId, RoomName,
+    Selection, ServerMessage, Welcome,
     limits::{FRAMES_PER_TURN, SYNC_PAUSE_MS},
 };
 
@@ -25,6 +26,8 @@ pub struct Join {
     pub room: RoomName,
     /// `None`: an observer.
     pub player: Option<PlayerName>,
+    /// How the player is shown to others. Holds until a later connection of the player gives another.
+    pub display_name: Option<DisplayName>,
     /// The client's position before its connection dropped.
     pub resume: Option<Resume>,
     /// Names the connection in `welcome` and in logs.
@@ -129,6 +132,7 @@ impl Member {
             ping_interval_ms: join.ping_interval_ms,
             players: cursor.players,
             present: (!recovered).then(|| cursor.present.clone()),
+            names: if recovered { DisplayNames::new() } else { cursor.names.clone() },
             assets: (!recovered).then(|| whole.unwrap_or(snapshot::none())),
             held: (!recovered).then(|| if whole.is_some() { cursor.held.clone() } else { Vec::new() }),
         }));

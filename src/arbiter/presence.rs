@@ -2,9 +2,9 @@ use std::collections::BTreeMap;
 
 use super::roster::{Roster, RosterChange};
 use crate::{
-    bus::{Heartbeat, Players},
+    bus::{GivenName, GivenNames, Heartbeat, Players},
     model::{
-        AssetName, Change, Event, Millis, PlayerName,
+        AssetName, Change, DisplayName, DisplayNames, Event, Millis, PlayerName,
         limits::{COUNT_FRAMES_PER_SEC, HEARTBEAT_NAMES},
     },
 };
@@ -33,7 +33,7 @@ pub(super) struct Presence {
 /// A presence change to broadcast to the members.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Notice {
-    /// A player joined or left.
+    /// A player joined, left or has another display name.
     RosterChange(RosterChange),
     /// The number of players, sent without names.
     Count(usize),
@@ -81,16 +81,28 @@ impl Presence {
         if self.roster.is_small(self.limit) { self.roster.names().cloned().collect() } else { Vec::new() }
     }
 
-    pub(super) fn enter(&mut self, player: &PlayerName) -> Vec<Notice> {
+    /// The display name of a player, if any was given.
+    pub(super) fn display_name(&self, player: &PlayerName) -> Option<&DisplayName> {
+        self.roster.display_name(player)
+    }
+
+    /// All display names; empty in a large room.
+    pub(super) fn display_names(&self) -> DisplayNames {
+        if self.roster.is_small(self.limit) { self.roster.display_names() } else { DisplayNames::new() }
+    }
+
+    pub(super) fn enter(&mut self, player: &PlayerName, given: Option<GivenName>) -> Vec<Notice> {
         if let Some(here) = self.here.get_mut(player) {
             here.connections += 1;
-            return Vec::new();
+            let Some(given) = given else { return Vec::new() };
+            self.unpublished = true;
+            return self.change(|roster| roster.rename(player, given));
         }
         self.questions += 1;
         let here = Here { connections: 1, held: Held::unknown(self.questions) };
         self.here.insert(player.clone(), here);
         self.unpublished = true;
-        self.change(|roster| roster.add(player).into_iter().collect())
+        self.change(|roster| roster.enter(player, given))
     }
 
     pub(super) fn leave(&mut self, player: &PlayerName) -> Vec<Notice> {
@@ -101,7 +113,7 @@ impl Presence {
         }
         self.here.remove(player);
         self.unpublished = true;
-        self.change(|roster| roster.remove(player).into_iter().collect())
+        self.change(|roster| roster.leave(player))
     }
 
     /// Applies another node's heartbeat.
@@ -135,14 +147,14 @@ impl Presence {
         self.unpublished && self.named
     }
 
-    /// The local players for the heartbeat sent now. Only their count if they alone make the room large, because names
+    /// The local players for the heartbeat sent now, with their display names. Only their count if they alone make the room large, because names
     /// are not shown in large rooms.
-    pub(super) fn local_players(&mut self) -> Players {
+    pub(super) fn local_players(&mut self) -> (Players, GivenNames) {
         self.unpublished = false;
         if self.here.len() <= self.limit.min(HEARTBEAT_NAMES) {
-            Players::Names(self.here.keys().cloned().collect())
+            (Players::Names(self.here.keys().cloned().collect()), self.roster.given().clone())
         } else {
-            Players::Count(self.here.len() as u32)
+            (Players::Count(self.here.len() as u32), GivenNames::new())
         }
     }
 
@@ -223,7 +235,8 @@ impl Presence {
         if self.named {
             return moved.into_iter().map(Notice::RosterChange).collect();
         }
-        self.stale |= !moved.is_empty() || self.roster.count() != before;
+        let moves = |change: &RosterChange| !matches!(change, RosterChange::Renamed(..));
+        self.stale |= moved.iter().any(moves) || self.roster.count() != before;
         Vec::new()
     }
 }
@@ -252,141 +265,4 @@ impl Held {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn player(text: &str) -> PlayerName {
-        text.parse().unwrap()
-    }
-
-    fn came(name: &str, players: usize) -> Notice {
-        Notice::RosterChange(RosterChange::Joined(player(name), players))
-    }
-
-    fn went(name: &str, players: usize) -> Notice {
-        Notice::RosterChange(RosterChange::Left(player(name), players))
-    }
-
-    #[test]
-    fn a_player_comes_with_the_first_connection_and_goes_with_the_last() {
-        let mut presence = Presence::new(2);
-        assert_eq!(presence.enter(&player("ann")), [came("ann", 1)]);
-        assert_eq!(presence.enter(&player("ann")), []);
-        assert_eq!(presence.leave(&player("ann")), []);
-        assert_eq!(presence.leave(&player("ann")), [went("ann", 0)]);
-    }
-
-    #[test]
-    fn a_large_room_is_told_counts_and_all_names_once_it_is_small_again() {
-        let mut presence = Presence::new(2);
-        for name in ["a", "b"] {
-            presence.enter(&player(name));
-        }
-        assert_eq!(presence.enter(&player("c")), []);
-        assert!(presence.names().is_empty());
-        assert_eq!(presence.tick(0), [Notice::Count(3)]);
-        assert_eq!(presence.tick(0), [], "nothing new");
-        assert_eq!(presence.leave(&player("c")), []);
-        assert_eq!(presence.tick(0), [Notice::ResendAll]);
-        assert_eq!(presence.leave(&player("b")), [went("b", 1)]);
-    }
-
-    #[test]
-    fn the_number_of_players_is_told_less_often_to_many_members() {
-        let mut presence = Presence::new(2);
-        let members = 2 * COUNT_FRAMES_PER_SEC as usize;
-        (0..members).for_each(|n| drop(presence.enter(&player(&format!("p{n}")))));
-        assert_eq!(presence.tick(5000), [Notice::Count(members)]);
-        presence.enter(&player("late"));
-        assert_eq!(presence.tick(6000), []);
-        assert_eq!(presence.tick(7000), [Notice::Count(members + 1)]);
-        (0..members).for_each(|n| drop(presence.leave(&player(&format!("p{n}")))));
-        assert_eq!(presence.tick(7500), [Notice::ResendAll], "names are told at once");
-    }
-
-    #[test]
-    fn other_nodes_are_told_names_at_once_or_numbers_in_time() {
-        let mut presence = Presence::new(1);
-        presence.enter(&player("a"));
-        assert!(presence.must_publish_at_once());
-        assert_eq!(presence.local_players(), Players::Names([player("a")].into()));
-        assert!(!presence.has_unpublished());
-        presence.enter(&player("b"));
-        assert!(presence.has_unpublished() && !presence.must_publish_at_once());
-        assert_eq!(presence.local_players(), Players::Count(2));
-    }
-
-    #[test]
-    fn a_room_is_large_over_all_nodes() {
-        let mut presence = Presence::new(2);
-        presence.enter(&player("a"));
-        let elsewhere = |number, players| Heartbeat { node: 7, number, players };
-        assert_eq!(
-            presence.apply_heartbeat(elsewhere(1, Players::Names([player("b")].into())), 0),
-            [came("b", 2)]
-        );
-        assert_eq!(presence.apply_heartbeat(elsewhere(2, Players::Count(3)), 0), []);
-        assert_eq!(presence.tick(0), [Notice::Count(4)]);
-        assert_eq!(presence.apply_heartbeat(elsewhere(3, Players::Count(3)), 0), []);
-        assert_eq!(presence.tick(0), [], "nothing new");
-        assert_eq!(presence.apply_heartbeat(elsewhere(4, Players::NOBODY), 0), []);
-        assert_eq!(presence.tick(0), [Notice::ResendAll]);
-    }
-
-    fn released(player: &PlayerName, revision: u64) -> Event {
-        let change = Change::Released { player: player.clone() };
-        Event { asset: asset("sword"), origin: 0, revision, remaining: 1, change }
-    }
-
-    fn asset(text: &str) -> AssetName {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn what_was_released_while_the_store_was_asked_is_not_held() {
-        let (mut presence, ann) = (Presence::new(2), player("ann"));
-        presence.enter(&ann);
-        let question = presence.question(&ann).unwrap();
-        presence.follow(&released(&ann, 7));
-        presence.learn(&ann, question, vec![(asset("sword"), 6), (asset("bow"), 1)]);
-        assert_eq!(presence.question(&ann), None);
-        assert_eq!(presence.held(&ann), [asset("bow")]);
-    }
-
-    #[test]
-    fn what_was_only_guessed_ends_with_the_answer() {
-        let (mut presence, ann) = (Presence::new(2), player("ann"));
-        presence.enter(&ann);
-        let question = presence.question(&ann).unwrap();
-        presence.guess(&ann, vec![(asset("sword"), 3), (asset("bow"), 1)]);
-        assert!(presence.holds(&ann, &asset("sword")));
-        presence.guess(&ann, vec![(asset("bow"), 1), (asset("crown"), 2)]);
-        assert_eq!(presence.held(&ann), [asset("bow"), asset("crown")]);
-        // Confirmed by an event, so no longer a guess.
-        let change = Change::Granted { player: ann.clone(), units: 2, at: 1 };
-        presence.follow(&Event { asset: asset("bow"), origin: 0, revision: 4, remaining: 1, change });
-        presence.learn(&ann, question, Vec::new());
-        assert_eq!(presence.held(&ann), [asset("bow")]);
-    }
-
-    #[test]
-    fn an_answer_to_an_earlier_question_brings_back_nothing() {
-        let (mut presence, ann) = (Presence::new(2), player("ann"));
-        presence.enter(&ann);
-        let first = presence.question(&ann).unwrap();
-        let late = || vec![(asset("sword"), 6)];
-        // The same query was sent twice; the other answer arrived first.
-        presence.learn(&ann, first, late());
-        presence.follow(&released(&ann, 7));
-        presence.learn(&ann, first, late());
-        assert!(presence.held(&ann).is_empty());
-        presence.forget_held();
-        presence.learn(&ann, first, late());
-        assert!(presence.held(&ann).is_empty() && presence.question(&ann).is_some());
-        // The player left and rejoined.
-        presence.leave(&ann);
-        presence.enter(&ann);
-        presence.learn(&ann, first, late());
-        assert!(presence.held(&ann).is_empty() && presence.question(&ann).is_some());
-    }
-}
+mod tests;

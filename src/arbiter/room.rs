@@ -23,7 +23,10 @@ use super::{
     presence::{Notice, Presence},
     queue::Queues,
 };
-use crate::model::{AssetName, Event, Millis, PlayerName, RoomName};
+use crate::{
+    bus::GivenName,
+    model::{AssetName, Event, Millis, PlayerName, RoomName},
+};
 
 /// The node's view of one room, its log and its members. Locks are held for short synchronous steps only.
 pub(super) struct Room {
@@ -141,11 +144,12 @@ impl Room {
         &self,
         mailbox: &Arc<Mailbox>,
         player: Option<&PlayerName>,
+        given: Option<GivenName>,
         max_members: usize,
     ) -> Result<usize, RoomFull> {
         let id = self.members.insert(mailbox, max_members)?;
         if let Some(player) = player {
-            self.announce(|presence| presence.enter(player));
+            self.announce(|presence| presence.enter(player, given));
         }
         Ok(id)
     }

@@ -12,7 +12,7 @@ use super::{
     rooms::Rooms,
     view::View,
 };
-use crate::model::{AssetState, PlayerName, RoomName};
+use crate::model::{AssetState, DisplayNames, PlayerName, RoomName};
 
 /// A room's public state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct RoomState {
     pub players: usize,
     /// The players' names; empty in large rooms.
     pub present: Vec<PlayerName>,
+    /// The display names of players that have one; empty in large rooms.
+    pub names: DisplayNames,
     /// Every asset.
     pub assets: Vec<AssetState>,
 }
@@ -32,6 +34,8 @@ pub struct RoomJson {
     pub players: usize,
     /// The players' names; empty in large rooms.
     pub present: Vec<PlayerName>,
+    /// The display names of players that have one; empty in large rooms.
+    pub names: DisplayNames,
     /// Every asset.
     pub assets: AssetsJson,
 }
@@ -56,9 +60,9 @@ pub struct Outdated;
 /// As [`room_json`].
 pub(super) async fn room_state(rooms: &Rooms, name: &RoomName) -> Result<RoomState, Refusal> {
     loop {
-        let RoomJson { players, present, assets } = room_json(rooms, name).await?;
+        let RoomJson { players, present, names, assets } = room_json(rooms, name).await?;
         if let Ok(assets) = assets.assets.states() {
-            return Ok(RoomState { players, present, assets });
+            return Ok(RoomState { players, present, names, assets });
         }
     }
 }
@@ -90,13 +94,15 @@ pub(super) async fn room_json(rooms: &Rooms, name: &RoomName) -> Result<RoomJson
         view.mark_regressed();
     }
     view.load(snapshot);
-    Ok(RoomJson { players: 0, present: Vec::new(), assets: AssetsJson::new(view.share()) })
+    let (present, names) = (Vec::new(), DisplayNames::new());
+    Ok(RoomJson { players: 0, present, names, assets: AssetsJson::new(view.share()) })
 }
 
 fn shown(room: &Room) -> RoomJson {
     room.with(|State { presence, view, .. }| RoomJson {
         players: presence.count(),
         present: presence.names(),
+        names: presence.display_names(),
         assets: AssetsJson::new(view.share()),
     })
 }

@@ -1,20 +1,23 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    bus::{Heartbeat, Players},
+    bus::{GivenName, GivenNames, Heartbeat, Players},
     model::{
-        Millis, PlayerName,
+        DisplayName, DisplayNames, Millis, PlayerName,
         limits::{NODES_HEARD, SILENT_NODE_MS},
     },
 };
 
-/// The players in a room over all nodes. A player joins on the first node and leaves with the last one.
+/// The players in a room over all nodes. A player joins on the first node and leaves with the last one. Of several
+/// display names the newest holds, of those given on nodes where the player still is.
 #[derive(Debug, Default)]
 pub(super) struct Roster {
     /// Players known by name, each with the number of nodes the player is on.
     named: BTreeMap<PlayerName, usize>,
     /// The last heartbeat of each other node.
     others: BTreeMap<u64, Said>,
+    /// The display names given on this node. Players without one take no memory here.
+    given: GivenNames,
 }
 
 #[derive(Debug)]
@@ -22,14 +25,18 @@ struct Said {
     number: u64,
     at: Millis,
     players: Players,
+    names: GivenNames,
 }
 
-/// A player joined or left. Carries the number of players after the change.
+/// A player joined, left, or stays and has another display name. Carries the number of players after the change.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum RosterChange {
     Joined(PlayerName, usize),
     Left(PlayerName, usize),
+    Renamed(PlayerName, usize),
 }
+
+const NO_NAMES: &GivenNames = &GivenNames::new();
 
 impl Roster {
     /// The number of players. A player on several nodes is counted once if known by name. Players of a node that sends
@@ -47,15 +54,116 @@ impl Roster {
         self.named.len() <= limit && self.unnamed() == 0
     }
 
+    /// The display name of a player, if any was given.
+    pub(super) fn display_name(&self, player: &PlayerName) -> Option<&DisplayName> {
+        let elsewhere = self.others.values().filter_map(|said| said.names.get(player));
+        self.given.get(player).into_iter().chain(elsewhere).max().map(|given| &given.name)
+    }
+
+    /// The display names of all players that have one.
+    pub(super) fn display_names(&self) -> DisplayNames {
+        let mut newest = BTreeMap::<&PlayerName, &GivenName>::new();
+        let elsewhere = self.others.values().flat_map(|said| &said.names);
+        for (player, given) in self.given.iter().chain(elsewhere) {
+            let known = newest.entry(player).or_insert(given);
+            *known = given.max(known);
+        }
+        newest.into_iter().map(|(player, given)| (player.clone(), given.name.clone())).collect()
+    }
+
+    /// The display names given on this node.
+    pub(super) fn given(&self) -> &GivenNames {
+        &self.given
+    }
+
+    /// A player's first connection to this node joined.
+    pub(super) fn enter(&mut self, player: &PlayerName, given: Option<GivenName>) -> Vec<RosterChange> {
+        let Some(given) = given else { return self.add(player).into_iter().collect() };
+        self.watch_names(vec![player.clone()], |roster| {
+            roster.given.insert(player.clone(), given);
+            roster.add(player).into_iter().collect()
+        })
+    }
+
+    /// A further connection of a player to this node gave a display name.
+    pub(super) fn rename(&mut self, player: &PlayerName, given: GivenName) -> Vec<RosterChange> {
+        self.watch_names(vec![player.clone()], |roster| {
+            roster.given.insert(player.clone(), given);
+            Vec::new()
+        })
+    }
+
+    /// A player's last connection to this node left.
+    pub(super) fn leave(&mut self, player: &PlayerName) -> Vec<RosterChange> {
+        let named = self.given.contains_key(player).then(|| player.clone());
+        self.watch_names(named.into_iter().collect(), |roster| {
+            roster.given.remove(player);
+            roster.remove(player).into_iter().collect()
+        })
+    }
+
+    /// Applies another node's heartbeat, unless a newer one was received or [`NODES_HEARD`] other nodes are known.
+    pub(super) fn apply_heartbeat(&mut self, heartbeat: Heartbeat, now: Millis) -> Vec<RosterChange> {
+        let Heartbeat { node, number, players, mut names } = heartbeat;
+        let known = self.others.get(&node);
+        let hears = known.map_or(self.others.len() < NODES_HEARD, |said| said.number < number);
+        if !hears {
+            return Vec::new();
+        }
+        names.retain(|player, _| players.names().contains(player));
+        self.replace(node, Some(Said { number, at: now, players, names }))
+    }
+
+    /// Removes nodes that sent no heartbeat for [`SILENT_NODE_MS`].
+    pub(super) fn forget_silent(&mut self, now: Millis) -> Vec<RosterChange> {
+        let silent = self.others.iter().filter(|(_, said)| said.at + SILENT_NODE_MS <= now);
+        let silent: Vec<_> = silent.map(|(node, _)| *node).collect();
+        silent.into_iter().flat_map(|node| self.replace(node, None)).collect()
+    }
+
+    /// Replaces what another node said.
+    fn replace(&mut self, node: u64, said: Option<Said>) -> Vec<RosterChange> {
+        let before = self.others.get(&node).map_or(NO_NAMES, |said| &said.names);
+        let concerned = differing(before, said.as_ref().map_or(NO_NAMES, |said| &said.names));
+        self.watch_names(concerned, |roster| {
+            let after = said.as_ref().map_or(Players::NOBODY, |said| said.players.clone());
+            let before = match said {
+                Some(said) => roster.others.insert(node, said),
+                None => roster.others.remove(&node),
+            };
+            roster.turn(&before.map_or(Players::NOBODY, |said| said.players), &after)
+        })
+    }
+
+    /// Makes changes, and adds those of the `concerned` players that stay and whose display name is another one then.
+    fn watch_names(
+        &mut self,
+        concerned: Vec<PlayerName>,
+        step: impl FnOnce(&mut Self) -> Vec<RosterChange>,
+    ) -> Vec<RosterChange> {
+        let before: Vec<_> = concerned.iter().map(|player| self.display_name(player).cloned()).collect();
+        let mut changes = step(self);
+        for (player, before) in concerned.into_iter().zip(before) {
+            let joined = || {
+                changes.iter().any(|change| matches!(change, RosterChange::Joined(who, _) if *who == player))
+            };
+            let stayed = self.named.contains_key(&player) && !joined();
+            if stayed && self.display_name(&player) != before.as_ref() {
+                changes.push(RosterChange::Renamed(player, self.count()));
+            }
+        }
+        changes
+    }
+
     /// Adds a node that the player is on.
-    pub(super) fn add(&mut self, player: &PlayerName) -> Option<RosterChange> {
+    fn add(&mut self, player: &PlayerName) -> Option<RosterChange> {
         let nodes = self.named.entry(player.clone()).or_default();
         *nodes += 1;
         (*nodes == 1).then(|| RosterChange::Joined(player.clone(), self.count()))
     }
 
     /// Removes a node that the player was on.
-    pub(super) fn remove(&mut self, player: &PlayerName) -> Option<RosterChange> {
+    fn remove(&mut self, player: &PlayerName) -> Option<RosterChange> {
         let nodes = self.named.get_mut(player)?;
         *nodes -= 1;
         if *nodes > 0 {
@@ -63,25 +171,6 @@ impl Roster {
         }
         self.named.remove(player);
         Some(RosterChange::Left(player.clone(), self.count()))
-    }
-
-    /// Applies another node's heartbeat, unless a newer one was received or [`NODES_HEARD`] other nodes are known.
-    pub(super) fn apply_heartbeat(&mut self, heartbeat: Heartbeat, now: Millis) -> Vec<RosterChange> {
-        let Heartbeat { node, number, players } = heartbeat;
-        let known = self.others.get(&node);
-        let hears = known.map_or(self.others.len() < NODES_HEARD, |said| said.number < number);
-        if !hears {
-            return Vec::new();
-        }
-        let before = self.others.insert(node, Said { number, at: now, players: players.clone() });
-        self.turn(&before.map_or(Players::NOBODY, |said| said.players), &players)
-    }
-
-    /// Removes nodes that sent no heartbeat for [`SILENT_NODE_MS`].
-    pub(super) fn forget_silent(&mut self, now: Millis) -> Vec<RosterChange> {
-        let silent = self.others.extract_if(.., |_, said| said.at + SILENT_NODE_MS <= now);
-        let silent: Vec<_> = silent.map(|(_, said)| said.players).collect();
-        silent.iter().flat_map(|players| self.turn(players, &Players::NOBODY)).collect()
     }
 
     /// Removes players before adding new ones, so that the count never exceeds both its old and its new value.
@@ -97,90 +186,11 @@ impl Roster {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn player(text: &str) -> PlayerName {
-        text.parse().unwrap()
-    }
-
-    fn heartbeat(node: u64, number: u64, names: &[&str]) -> Heartbeat {
-        Heartbeat { node, number, players: Players::Names(names.iter().map(|name| player(name)).collect()) }
-    }
-
-    fn came(name: &str, players: usize) -> RosterChange {
-        RosterChange::Joined(player(name), players)
-    }
-
-    fn went(name: &str, players: usize) -> RosterChange {
-        RosterChange::Left(player(name), players)
-    }
-
-    #[test]
-    fn a_player_comes_with_the_first_node_and_goes_with_the_last() {
-        let mut roster = Roster::default();
-        assert_eq!(roster.add(&player("ann")), Some(came("ann", 1)));
-        assert_eq!(roster.apply_heartbeat(heartbeat(7, 1, &["ann", "bob"]), 0), [came("bob", 2)]);
-        assert_eq!(roster.remove(&player("ann")), None);
-        assert_eq!(
-            roster.apply_heartbeat(heartbeat(7, 2, &["cat"]), 0),
-            [went("ann", 1), went("bob", 0), came("cat", 1)]
-        );
-    }
-
-    #[test]
-    fn what_is_late_or_repeated_changes_nothing() {
-        let mut roster = Roster::default();
-        roster.apply_heartbeat(heartbeat(7, 5, &["ann"]), 0);
-        for number in 3..=5 {
-            assert_eq!(roster.apply_heartbeat(heartbeat(7, number, &[]), 1), []);
-        }
-        assert_eq!(roster.apply_heartbeat(heartbeat(7, 6, &[]), 2), [went("ann", 0)]);
-        assert_eq!(
-            roster.apply_heartbeat(heartbeat(7, 5, &["ann"]), 3),
-            [],
-            "who said that nobody is left is still known"
-        );
-    }
-
-    #[test]
-    fn a_node_is_forgotten_when_it_is_silent_and_not_before() {
-        let mut roster = Roster::default();
-        roster.apply_heartbeat(heartbeat(7, 1, &["ann"]), 0);
-        roster.apply_heartbeat(heartbeat(8, 1, &["ann", "bob"]), 1);
-        assert_eq!(roster.forget_silent(SILENT_NODE_MS - 1), []);
-        assert_eq!(roster.forget_silent(SILENT_NODE_MS), [], "she is on the other one, too");
-        assert_eq!(roster.forget_silent(SILENT_NODE_MS + 1), [went("ann", 1), went("bob", 0)]);
-    }
-
-    #[test]
-    fn where_a_node_has_too_many_to_name_them_they_count() {
-        let mut roster = Roster::default();
-        roster.add(&player("ann"));
-        roster.apply_heartbeat(Heartbeat { node: 7, number: 1, players: Players::Count(20_000) }, 0);
-        assert_eq!((roster.count(), roster.is_small(64)), (20_001, false));
-        roster.apply_heartbeat(heartbeat(7, 2, &["ann", "bob"]), 0);
-        assert_eq!((roster.count(), roster.is_small(64)), (2, true));
-    }
-
-    #[test]
-    fn no_more_nodes_are_remembered_than_may_be() {
-        let mut roster = Roster::default();
-        for node in 0..2 * NODES_HEARD as u64 {
-            roster.apply_heartbeat(heartbeat(node, 1, &[&format!("p{node}")]), node / 300);
-        }
-        assert_eq!(roster.count(), NODES_HEARD);
-        assert_eq!(
-            roster.apply_heartbeat(heartbeat(0, 2, &["p0", "new"]), 9).len(),
-            1,
-            "those that are known go on"
-        );
-        roster.forget_silent(SILENT_NODE_MS);
-        assert_eq!(
-            roster.apply_heartbeat(heartbeat(1000, 1, &["late"]), SILENT_NODE_MS).len(),
-            1,
-            "and then there is place"
-        );
-    }
+/// The players whose name is not the same in both.
+fn differing(before: &GivenNames, after: &GivenNames) -> Vec<PlayerName> {
+    let new = after.keys().filter(|player| !before.contains_key(*player));
+    before.keys().chain(new).filter(|player| before.get(*player) != after.get(*player)).cloned().collect()
 }
+
+#[cfg(test)]
+mod tests;

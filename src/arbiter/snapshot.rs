@@ -1,11 +1,11 @@
-use std::sync::Arc;
+use std::{mem::take, sync::Arc};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::parts::{GivenUp, SharedAssets};
 use crate::model::{
-    AssetName, Frame, FrameDraft, PlayerName, Welcome,
+    AssetName, DisplayNames, Frame, FrameDraft, PlayerName, Welcome,
     limits::{PART_HELD, WELCOME_HELD},
 };
 
@@ -15,6 +15,7 @@ pub(super) struct Cursor {
     pub(super) offset: u64,
     pub(super) players: usize,
     pub(super) present: Vec<PlayerName>,
+    pub(super) names: DisplayNames,
     pub(super) held: Vec<AssetName>,
 }
 
@@ -59,9 +60,10 @@ impl Snapshot {
         let assets: &[u8] = part.as_ref().map_or(b"", |part| part.json());
         let held = self.cursor.held.chunks(PART_HELD).nth(self.made).unwrap_or_default();
         // Names are sent with the first part only.
-        let present = std::mem::take(&mut self.cursor.present);
+        let (present, names) = (take(&mut self.cursor.present), take(&mut self.cursor.names));
         self.made += 1;
-        let head = Head { offset: self.cursor.offset, players: self.cursor.players, present: &present };
+        let Cursor { offset, players, .. } = self.cursor;
+        let head = Head { offset, players, present: &present, names: &names };
         let tail = Tail { held, part: self.made, parts: self.parts };
         Ok(splice(&head, assets, &tail))
     }
@@ -74,6 +76,8 @@ struct Head<'a> {
     offset: u64,
     players: usize,
     present: &'a [PlayerName],
+    #[serde(skip_serializing_if = "DisplayNames::is_empty")]
+    names: &'a DisplayNames,
 }
 
 /// The fields after the assets.
@@ -87,6 +91,11 @@ struct Tail<'a> {
 /// Joins the fields of `head`, `"assets"` with the given elements, and the fields of `tail` into one object.
 fn splice(head: &Head<'_>, assets: &[u8], tail: &Tail<'_>) -> Frame {
     let names = head.present.iter().map(|name| name.as_str().len() + 3).sum::<usize>()
+        + head
+            .names
+            .iter()
+            .map(|(player, name)| player.as_str().len() + name.as_str().len() + 6)
+            .sum::<usize>()
         + tail.held.iter().map(|name| name.as_str().len() + 3).sum::<usize>();
     let mut frame = FrameDraft::with_capacity(assets.len() + names + 200);
     frame.push(b"{");
@@ -139,9 +148,17 @@ mod tests {
         (0..count).map(asset).collect()
     }
 
+    fn ann() -> PlayerName {
+        "ann".parse().unwrap()
+    }
+
+    fn names() -> DisplayNames {
+        [(ann(), "Ann \"Zo\u{eb}\" B.".parse().unwrap())].into()
+    }
+
     fn frames(assets: &[AssetState], held: usize) -> Vec<Frame> {
         let held = (0..held).map(|n| format!("asset-{n:0>50}").parse().unwrap()).collect();
-        let cursor = Cursor { offset: 3, players: 1, present: vec!["ann".parse().unwrap()], held };
+        let cursor = Cursor { offset: 3, players: 1, present: vec![ann()], names: names(), held };
         let shared = Parts::default().share(|_, _| assets.iter().cloned().map(Arc::new).collect());
         let mut snapshot = Snapshot::new(shared, cursor);
         let mut frames = Vec::new();
@@ -162,7 +179,8 @@ mod tests {
             let expected = ServerMessage::Snapshot {
                 offset: 3,
                 players: 1,
-                present: vec!["ann".parse().unwrap()],
+                present: vec![ann()],
+                names: names(),
                 assets: assets(holders + 1, holders),
                 held: vec![assets(1, 0)[0].asset.clone()],
                 part: 1,
@@ -180,11 +198,11 @@ mod tests {
         let messages = frames(&all, 4096);
         let count = messages.len();
         for (index, message) in messages.iter().map(decode).enumerate() {
-            let ServerMessage::Snapshot { present, assets, held, part, parts, .. } = message else {
+            let ServerMessage::Snapshot { present, names, assets, held, part, parts, .. } = message else {
                 panic!("a snapshot")
             };
             assert_eq!((part, parts), (index + 1, count));
-            assert_eq!(present.len(), usize::from(part == 1));
+            assert_eq!((present.len(), names.len()), (usize::from(part == 1), usize::from(part == 1)));
             seen_assets.extend(assets);
             seen_held += held.len();
         }

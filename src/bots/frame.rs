@@ -197,9 +197,10 @@ mod tests {
 
     #[test]
     fn states_are_decoded_without_their_holders() {
-        let (present, assets, held) = (vec![player()], vec![state()], vec![]);
+        let (present, names) = (vec![player()], [(player(), "Ann \"B.\"".parse().unwrap())].into());
+        let (assets, held) = (vec![state()], vec![]);
         let snapshot =
-            ServerMessage::Snapshot { offset: 7, players: 1, present, assets, held, part: 1, parts: 2 };
+            ServerMessage::Snapshot { offset: 7, players: 1, present, names, assets, held, part: 1, parts: 2 };
         let expected = Snapshot { offset: 7, assets: vec![LEAN], part: 1, parts: 2 };
         assert_eq!(Frame::decode(&snapshot.encode()), Some(Frame::Snapshot(Box::new(expected))));
     }
@@ -219,6 +220,7 @@ mod tests {
                 ping_interval_ms: 25_000,
                 players: 1,
                 present: (!recovered).then(Vec::new),
+                names: model::DisplayNames::new(),
                 assets: (!recovered).then(|| vec![state()]),
                 held: (!recovered).then(Vec::new),
             };

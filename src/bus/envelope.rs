@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::BusMessage;
 
-/// Maximum size of an envelope in bytes. The longest heartbeat has 256 names of 64 characters and takes five
-/// sixths of it, the longest event a thirtieth.
-pub(super) const ENVELOPE_BYTES: usize = 20 * 1024;
+/// Maximum size of an envelope in bytes. The longest heartbeat has 256 names of 128 characters, each with a display name
+/// of 256 bytes, and takes nearly all of it; the longest event takes 400 bytes.
+pub(super) const ENVELOPE_BYTES: usize = 144 * 1024;
 
 /// Identifies a node on a bus. Random, and new whenever a bus is opened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,14 +51,16 @@ impl SenderId {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::{
-        bus::{Heartbeat, Players},
+        bus::{GivenName, GivenNames, Heartbeat, Players},
         model::{AssetName, Change, Event, PlayerName, limits::HEARTBEAT_NAMES},
     };
 
     fn longest_event() -> BusMessage {
-        let (asset, player) = ("a".repeat(64), "p".repeat(64));
+        let (asset, player) = ("a".repeat(64), "|".repeat(128));
         let change =
             Change::Granted { player: PlayerName::parse(&player).unwrap(), units: u32::MAX, at: u64::MAX };
         let asset = AssetName::parse(&asset).unwrap();
@@ -66,12 +68,59 @@ mod tests {
     }
 
     fn longest_heartbeat() -> BusMessage {
-        let names = (0..HEARTBEAT_NAMES).map(|n| PlayerName::parse(&format!("{n:0>64}")).unwrap());
+        let players = || (0..HEARTBEAT_NAMES).map(|n| PlayerName::parse(&format!("{n:=>128}")).unwrap());
+        let given = GivenName { at: u64::MAX, name: "🗡".repeat(64).parse().unwrap() };
         BusMessage::Heartbeat(Heartbeat {
             node: u64::MAX,
             number: u64::MAX,
-            players: Players::Names(names.collect()),
+            players: Players::Names(players().collect()),
+            names: players().map(|player| (player, given.clone())).collect(),
         })
+    }
+
+    fn heartbeat(names: GivenNames) -> Heartbeat {
+        let players = Players::Names(BTreeSet::from(["ann".parse().unwrap(), "bob".parse().unwrap()]));
+        Heartbeat { node: 1, number: 2, players, names }
+    }
+
+    /// The bytes are those of the version before display names.
+    #[test]
+    fn nodes_without_display_names_are_heard() {
+        let sent = br#"{"from":"00000000000000aa","message":{"heartbeat":{"node":1,"number":2,"players":{"names":["ann","bob"]}}}}"#;
+        let expected = BusMessage::Heartbeat(heartbeat(GivenNames::new()));
+        assert_eq!(SenderId::random().read(sent), Ok(Some(expected.clone())));
+        assert_eq!(
+            SenderId("00000000000000aa".to_owned()).write(&expected).unwrap(),
+            sent,
+            "and nothing is added"
+        );
+    }
+
+    /// The types are those of the version before display names.
+    #[test]
+    fn nodes_without_display_names_hear_who_is_there() {
+        #[derive(Deserialize)]
+        struct Received {
+            from: String,
+            message: Message,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum Message {
+            Heartbeat(Heartbeat),
+        }
+        #[derive(Deserialize)]
+        struct Heartbeat {
+            node: u64,
+            number: u64,
+            players: Players,
+        }
+        let given = GivenName { at: 7, name: "Ann \"A\" B.".parse().unwrap() };
+        let sent = heartbeat(GivenNames::from([("ann".parse().unwrap(), given)]));
+        let sent = SenderId("aa".to_owned()).write(&BusMessage::Heartbeat(sent)).unwrap();
+        let Received { from, message: Message::Heartbeat(heard) } = serde_json::from_slice(&sent).unwrap();
+        assert_eq!((from.as_str(), heard.node, heard.number), ("aa", 1, 2));
+        assert_eq!(heard.players.names().len(), 2);
     }
 
     #[test]

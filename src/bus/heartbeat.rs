@@ -1,8 +1,8 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::PlayerName;
+use crate::model::{DisplayName, Millis, PlayerName};
 
 /// The players in a room that are connected to one node. A heartbeat always contains all of them, never a
 /// difference: heartbeats may be lost, late or duplicated, and the one with the highest number counts.
@@ -14,6 +14,23 @@ pub struct Heartbeat {
     pub number: u64,
     /// The players connected to the node.
     pub players: Players,
+    /// The display names of the players that are sent by name and have one. Nodes that know no display names ignore the
+    /// field, and heartbeats of such nodes do not have it.
+    #[serde(default, skip_serializing_if = "GivenNames::is_empty")]
+    pub names: GivenNames,
+}
+
+/// The display names given on one node.
+pub type GivenNames = BTreeMap<PlayerName, GivenName>;
+
+/// A display name and its time. Ordered by time first, because the newest holds; at equal times every node chooses the
+/// same.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct GivenName {
+    /// When it was given.
+    pub at: Millis,
+    /// The name.
+    pub name: DisplayName,
 }
 
 /// Players by name, or their number if there are too many to name.

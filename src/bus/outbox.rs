@@ -3,9 +3,10 @@
 
 #[cfg(feature = "redis")]
 mod sharded;
+mod waiting;
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet, VecDeque},
+    collections::{BTreeSet, HashMap, HashSet},
     future::Future,
     time::Duration,
 };
@@ -17,13 +18,9 @@ use tokio::{
     time::timeout,
 };
 
+use self::waiting::Waiting;
 use super::{BusError, BusMessage, Incoming, envelope::SenderId, inbox::Inbox};
 use crate::model::RoomName;
-
-/// Maximum number of envelopes queued while a server is slow or unreachable: some seconds of a busy node, about
-/// 4 MB of events, 16 of heartbeats. The oldest are dropped first, because a newer state makes up for older
-/// ones.
-pub(super) const WAITING_ENVELOPES: usize = 16_384;
 
 /// How long a caller waits for the confirmation of a subscription.
 const SUBSCRIBE_WITHIN: Duration = Duration::from_secs(1);
@@ -41,7 +38,7 @@ pub(super) struct Outbox {
 
 #[derive(Default)]
 struct State {
-    envelopes: VecDeque<Envelope>,
+    envelopes: Waiting,
     /// The wanted rooms, each with the callers waiting for the confirmation of the subscription.
     rooms: HashMap<RoomName, Vec<oneshot::Sender<Result<(), BusError>>>>,
     /// The rooms requested from a server on the current connection.
@@ -88,12 +85,8 @@ impl Outbox {
 
     pub(super) fn publish(&self, room: &RoomName, slot: u16, message: &BusMessage) {
         let Some(text) = self.sender_id.write(message) else { return self.lost(1) };
-        let dropped = {
-            let envelopes = &mut self.state.lock().envelopes;
-            envelopes.push_back(Envelope { room: room.clone(), slot, text });
-            envelopes.len() > WAITING_ENVELOPES && envelopes.pop_front().is_some()
-        };
-        self.lost(dropped.into());
+        let dropped = self.state.lock().envelopes.push(Envelope { room: room.clone(), slot, text });
+        self.lost(dropped);
         self.ring();
     }
 
@@ -157,7 +150,7 @@ impl Outbox {
         };
         Work {
             rooms: due.into_iter().map(settle).collect(),
-            envelopes: take(envelopes, |it| mine(it.slot), most),
+            envelopes: envelopes.take(|it| mine(it.slot), most),
         }
     }
 
@@ -205,25 +198,9 @@ impl Work {
     }
 }
 
-/// Takes out up to `most` wanted envelopes. Usually all are wanted, and then no envelope is moved.
-fn take(envelopes: &mut VecDeque<Envelope>, wanted: impl Fn(&Envelope) -> bool, most: usize) -> Vec<Envelope> {
-    let run = envelopes.iter().take(most).take_while(|envelope| wanted(envelope)).count();
-    let mut taken: Vec<_> = envelopes.drain(..run).collect();
-    if taken.len() < most {
-        envelopes.retain(|envelope| {
-            let due = taken.len() < most && wanted(envelope);
-            if due {
-                taken.push(envelope.clone());
-            }
-            !due
-        });
-    }
-    taken
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{waiting::WAITING_ENVELOPES, *};
 
     pub(super) fn room(name: &str) -> RoomName {
         RoomName::parse(name).unwrap()

@@ -1,7 +1,16 @@
 //! Every limit that is not a flag, with its reason. The defaults of flags are in `cli`.
 
-/// Characters in a name. Fits a path segment, part of a Redis key and a DynamoDB sort key with room to spare.
+/// Characters in a room's or an asset's name. Fits a path segment, part of a Redis key and a DynamoDB sort key with room
+/// to spare.
 pub const NAME_LEN: usize = 64;
+
+/// Characters in a player's name: an account id of an identity provider, with the provider's own prefixes, or a mail
+/// address. Every holder's record and every presence has one, so it is not longer.
+pub const PLAYER_NAME_LEN: usize = 128;
+
+/// Characters (Unicode scalar values, in NFC) in a display name: 256 bytes at most. Longer ones would not fit beside a
+/// player's avatar.
+pub const DISPLAY_NAME_LEN: usize = 64;
 
 /// Characters in a `request_id`: a UUID or a counter. Longer ones would only inflate replies.
 pub const REQUEST_ID_LEN: usize = 64;
@@ -15,7 +24,7 @@ pub const CLOSE_REASON_BYTES: usize = 123;
 /// Holders in an asset's state. Enough to display; `GET .../holders` pages through all of them.
 pub const HOLDERS_SHOWN: usize = 32;
 
-/// Maximum holders in one page of `GET .../holders`: about 100 KB of JSON.
+/// Maximum holders in one page of `GET .../holders`: 163 KB of JSON at most.
 pub const HOLDERS_PAGE: usize = 1000;
 
 /// Distinct players in one store call. Beyond this the call's own cost outweighs the saved round trip, and DynamoDB
@@ -33,10 +42,12 @@ pub const WAITING_EVENTS: usize = 256;
 pub const COUNT_FRAMES_PER_SEC: u64 = 5000;
 
 /// Other nodes whose players a room tracks. Further nodes are ignored until one is forgotten. No deployment has that
-/// many nodes serving one room, and each adds at most [`HEARTBEAT_NAMES`] names: some megabytes in total.
+/// many nodes serving one room, and each adds at most [`HEARTBEAT_NAMES`] names: some megabytes in total, 40 if every name
+/// and display name is as long as it may be.
 pub const NODES_HEARD: usize = 256;
 
-/// Maximum names in a heartbeat, hence the largest `--presence-limit`: 17 KB, which every bus carries as one message.
+/// Maximum names in a heartbeat, hence the largest `--presence-limit`: 34 KB, and 142 KB if each player has the longest
+/// display name. Every bus carries that as one message.
 pub const HEARTBEAT_NAMES: usize = 256;
 
 /// Milliseconds between a node's heartbeats for a room, plus or minus half as jitter. The upkeep round adds up to a
@@ -74,7 +85,7 @@ pub const FRAMES_PER_TURN: usize = 64;
 pub const FRAME_BYTES: usize = 256 * 1024;
 
 /// Bytes of assets in one part of a snapshot. A connection keeps what its socket does not accept, so a part is far smaller
-/// than a frame may be: a thousand members that read 13 MB slowly take 64 MB at most.
+/// than a frame may be: a thousand members that read 22 MB slowly take 64 MB at most.
 pub const PART_BYTES: usize = 32 * 1024;
 
 /// Names in `held` of one part of a snapshot: at most 9 KB.
@@ -86,14 +97,14 @@ pub const WELCOME_BYTES: usize = 64 * 1024;
 /// Names in `held` of such a `welcome`: at most 35 KB.
 pub const WELCOME_HELD: usize = 512;
 
-/// Bytes of outdated parts that members still read. Beyond this some members start over with a current snapshot. Four
+/// Bytes of outdated parts that members still read. Beyond this some members start over with a current snapshot. Three
 /// times the size of the largest room.
 pub const OLD_PARTS_BYTES: usize = 64 * 1024 * 1024;
 
-/// Seconds a member may take for a snapshot before it is among the first to start over: 13 MB at 440 KB/s.
-pub const SNAPSHOT_SECS: u64 = 30;
+/// Seconds a member may take for a snapshot before it is among the first to start over: 22 MB at 440 KB/s.
+pub const SNAPSHOT_SECS: u64 = 50;
 
-/// Milliseconds between two snapshots requested by one member, because the largest is 13 MB.
+/// Milliseconds between two snapshots requested by one member, because the largest is 22 MB.
 pub const SYNC_PAUSE_MS: u64 = 1000;
 
 /// Seconds a room's encoded assets are cached after their last use.

@@ -2,7 +2,7 @@ use std::{borrow::Borrow, fmt, marker::PhantomData, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use super::limits::NAME_LEN;
+use super::limits::{NAME_LEN, PLAYER_NAME_LEN};
 
 /// The name of a room.
 pub type RoomName = Name<Room>;
@@ -11,7 +11,8 @@ pub type AssetName = Name<Asset>;
 /// The name of a player within its room, and the idempotency key of its selects.
 pub type PlayerName = Name<Player>;
 
-/// A validated name: 1-64 characters of `A-Za-z0-9_.:-`, neither `.` nor `..`. Cheap to clone.
+/// A validated name, neither `.` nor `..`: for rooms and assets 1-64 characters of `A-Za-z0-9_.:-`, for players 1-128
+/// characters of `A-Za-z0-9_.:|@+=~-`. Cheap to clone.
 ///
 /// `K` distinguishes rooms, assets and players at compile time.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -21,10 +22,15 @@ pub struct Name<K> {
     kind: PhantomData<fn() -> K>,
 }
 
-/// The kind of a name, for error messages.
+/// The kind of a name, with its rule.
 pub trait Kind {
     /// `room`, `asset` or `player`.
     const WORD: &'static str;
+    /// The characters of the longest name.
+    const LEN: usize = NAME_LEN;
+    /// The characters of a name besides letters and digits. None of them is a slash, a space, a quote or a brace, because
+    /// stores and buses separate names by those.
+    const SYMBOLS: &'static str = "_.:-";
 }
 
 /// Marks room names.
@@ -43,17 +49,23 @@ impl Kind for Room {
 impl Kind for Asset {
     const WORD: &'static str = "asset";
 }
+/// Account ids of identity providers (`auth0|5f7c...`) and mail addresses are player names as they are.
 impl Kind for Player {
     const WORD: &'static str = "player";
+    const LEN: usize = PLAYER_NAME_LEN;
+    const SYMBOLS: &'static str = "_.:|@+=~-";
 }
 
 /// The text is not a valid name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "invalid {word} name {shown:?}: a name has 1-{NAME_LEN} characters of A-Za-z0-9_.:- and is neither \".\" nor \"..\""
+    "invalid {word} name {shown:?}: a {word} name has 1-{len} characters of A-Za-z0-9{symbols} and is neither \".\" nor \
+     \"..\""
 )]
 pub struct InvalidName {
     word: &'static str,
+    len: usize,
+    symbols: &'static str,
     shown: String,
 }
 
@@ -63,13 +75,13 @@ impl<K: Kind> Name<K> {
     /// # Errors
     /// [`InvalidName`] with the kind of name and the rule.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
-        let fits = (1..=NAME_LEN).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:-".contains(&b))
+        let fits = (1..=K::LEN).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || K::SYMBOLS.as_bytes().contains(&b))
             && text != "."
             && text != "..";
         if !fits {
-            let shown = text.chars().take(NAME_LEN + 1).collect();
-            return Err(InvalidName { word: K::WORD, shown });
+            let shown = text.chars().take(K::LEN + 1).collect();
+            return Err(InvalidName { word: K::WORD, len: K::LEN, symbols: K::SYMBOLS, shown });
         }
         Ok(Self { text: text.into(), kind: PhantomData })
     }
@@ -117,23 +129,78 @@ impl<'de, K: Kind> Deserialize<'de> for Name<K> {
     }
 }
 
+/// Names that a key could confuse: every one of up to `len` characters, of one letter and all symbols, and the words that
+/// stores and buses use in keys.
+#[cfg(test)]
+pub(crate) fn alike<K: Kind>(len: usize) -> Vec<Name<K>> {
+    const WORDS: [&str; 9] = ["asset", "assets", "bus", "calls", "grants", "holders", "ping", "pings", "room"];
+    let longer =
+        |shorter: &String| format!("a{}", K::SYMBOLS).chars().map(|c| format!("{shorter}{c}")).collect();
+    let mut texts = vec![vec![String::new()]];
+    for _ in 0..len {
+        let longest: Vec<String> = texts.last().into_iter().flatten().flat_map::<Vec<_>, _>(longer).collect();
+        texts.push(longest);
+    }
+    let words = WORDS.map(str::to_owned);
+    texts.concat().into_iter().chain(words).filter_map(|text| text.parse().ok()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_1_to_64_safe_characters() {
+    fn a_room_or_asset_name_is_1_to_64_safe_characters() {
         for good in ["a", "Sword_1", "race:1732.x-y", "...", &"x".repeat(64)] {
             assert_eq!(AssetName::parse(good).unwrap().as_str(), good);
+            assert_eq!(RoomName::parse(good).unwrap().as_str(), good);
         }
-        for bad in ["", ".", "..", "a b", "a/b", "é", "a\0", "%2e", &"x".repeat(65)] {
+        for bad in
+            ["", ".", "..", "a b", "a/b", "é", "a\0", "%2e", "a|b", "a@b", "a+b", "a=b", "a~b", &"x".repeat(65)]
+        {
             assert!(AssetName::parse(bad).is_err(), "{bad:?} must be refused");
+            assert!(RoomName::parse(bad).is_err(), "{bad:?} must be refused");
         }
     }
 
     #[test]
-    fn a_refusal_says_what_would_be_right() {
+    fn account_ids_and_mail_addresses_are_player_names() {
+        for good in [
+            "auth0|5f7c8ec7c33c6c004bbafe82",
+            "google-oauth2|115015401343387192604",
+            "samlp|corp|ann@example.com",
+            "ann+games@mail.example.com",
+            "eyJzdWIiOiJhIn0=",
+            "~ann",
+            "|",
+            "...",
+            &"=".repeat(128),
+        ] {
+            assert_eq!(PlayerName::parse(good).unwrap().as_str(), good);
+        }
+        for bad in
+            ["", ".", "..", "a b", "a/b", "é", "a\0", "a\"b", "a'b", "{a}", "a%b", "a,b", &"x".repeat(129)]
+        {
+            assert!(PlayerName::parse(bad).is_err(), "{bad:?} must be refused");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_the_rule_of_its_kind() {
         let error = RoomName::parse("no way").unwrap_err().to_string();
-        assert!(error.contains("room") && error.contains("no way") && error.contains("1-64"), "{error}");
+        assert!(error.contains("room") && error.contains("no way"), "{error}");
+        assert!(error.contains("1-64 characters of A-Za-z0-9_.:- and"), "{error}");
+        let error = PlayerName::parse(&"no way ".repeat(99)).unwrap_err().to_string();
+        assert!(error.contains("player") && error.len() < 300, "{error}");
+        assert!(error.contains("1-128 characters of A-Za-z0-9_.:|@+=~- and"), "{error}");
+    }
+
+    #[test]
+    fn no_name_contains_what_separates_names() {
+        for separator in "/ '\"`\\{}[]()<>*?,;#$%^&!\n".chars() {
+            for symbols in [Room::SYMBOLS, Asset::SYMBOLS, Player::SYMBOLS] {
+                assert!(!symbols.contains(separator), "{separator:?}");
+            }
+        }
     }
 }

@@ -1,6 +1,9 @@
 use serde::{Deserialize, Serialize};
 
-use super::{AssetName, AssetState, Change, ErrorCode, Event, Millis, PlayerName, RequestId, RoomName, Units};
+use super::{
+    AssetName, AssetState, Change, DisplayName, DisplayNames, ErrorCode, Event, Millis, PlayerName, RequestId,
+    RoomName, Units,
+};
 
 /// The messages of the server, one JSON text frame each. Frames with an `offset` go to the whole room, the others to
 /// one member.
@@ -48,8 +51,15 @@ pub enum ServerMessage {
     AssetChanged { offset: u64, asset: AssetName, units: Units, remaining: Units, revision: u64 },
     /// An asset was removed.
     AssetRemoved { offset: u64, asset: AssetName, revision: u64 },
-    /// A player's first connection joined (small rooms).
-    PlayerJoined { offset: u64, player: PlayerName, players: usize },
+    /// A player's first connection joined, or a player has another display name (small rooms).
+    PlayerJoined {
+        offset: u64,
+        player: PlayerName,
+        /// Absent if the player has none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<DisplayName>,
+        players: usize,
+    },
     /// A player's last connection left (small rooms).
     PlayerLeft { offset: u64, player: PlayerName, players: usize },
     /// The number of players (large rooms, at most once a second).
@@ -59,6 +69,8 @@ pub enum ServerMessage {
         offset: u64,
         players: usize,
         present: Present,
+        #[serde(skip_serializing_if = "DisplayNames::is_empty", default)]
+        names: DisplayNames,
         assets: Vec<AssetState>,
         held: Vec<AssetName>,
         part: usize,
@@ -117,6 +129,9 @@ pub struct Welcome<A = Vec<AssetState>> {
     /// The names of the players; absent if recovered.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub present: Option<Present>,
+    /// The display names of those players; absent if recovered or if none has one.
+    #[serde(skip_serializing_if = "DisplayNames::is_empty", default)]
+    pub names: DisplayNames,
     /// Every asset; absent if recovered; empty if a snapshot in parts follows at once.
     #[serde(skip_serializing_if = "Option::is_none", default = "Option::default")]
     pub assets: Option<A>,

@@ -4,7 +4,7 @@ use axum::{
 };
 
 use super::error::HttpError;
-use crate::model::{AssetName, ErrorCode, InvalidName, RoomName};
+use crate::model::{AssetName, ErrorCode, InvalidDisplayName, InvalidName, RoomName};
 
 /// The room named in the path.
 pub(super) struct InRoom(pub(super) RoomName);
@@ -41,6 +41,12 @@ async fn segment<S: Send + Sync>(name: &str, parts: &mut Parts, state: &S) -> Re
 
 impl From<InvalidName> for HttpError {
     fn from(error: InvalidName) -> Self {
+        Self::new(ErrorCode::InvalidName, error.to_string())
+    }
+}
+
+impl From<InvalidDisplayName> for HttpError {
+    fn from(error: InvalidDisplayName) -> Self {
         Self::new(ErrorCode::InvalidName, error.to_string())
     }
 }

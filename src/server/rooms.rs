@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{App, auth::Admin, error::HttpError, path::InRoom};
 use crate::{
     arbiter::{Outdated, RoomJson},
-    model::{ErrorCode, Present, RoomName},
+    model::{DisplayNames, ErrorCode, Present, RoomName},
 };
 
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -25,12 +25,14 @@ struct Head<'a> {
     room: &'a RoomName,
     players: usize,
     present: &'a Present,
+    #[serde(skip_serializing_if = "DisplayNames::is_empty")]
+    names: &'a DisplayNames,
 }
 
 /// `GET /v1/rooms/{room}`: streams a large room part by part as the socket accepts it.
 pub(super) async fn show(State(app): State<Arc<App>>, InRoom(room): InRoom) -> Result<Response, HttpError> {
-    let RoomJson { players, present, assets } = app.arbiter.room_json(&room).await?;
-    let mut head = serde_json::to_vec(&Head { room: &room, players, present: &present })
+    let RoomJson { players, present, names, assets } = app.arbiter.room_json(&room).await?;
+    let mut head = serde_json::to_vec(&Head { room: &room, players, present: &present, names: &names })
         .expect("names and a number are JSON");
     head.pop();
     head.extend_from_slice(b",\"assets\":[");

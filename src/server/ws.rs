@@ -22,16 +22,16 @@ use super::{
 };
 use crate::{
     arbiter::{Join, JoinError, Member, Resume},
-    model::{CloseCode, PlayerName, limits::EPOCH_LEN},
+    model::{CloseCode, DisplayName, PlayerName, limits::EPOCH_LEN},
 };
 
 /// The one route that becomes a WebSocket.
 pub(super) const ROUTE: &str = "/v1/rooms/{room}/ws";
 
 /// The query parameters. `token` is accepted but not required yet, so that clients that send one keep working.
-const PARAMETERS: [&str; 4] = ["player", "epoch", "offset", "token"];
+const PARAMETERS: [&str; 5] = ["player", "name", "epoch", "offset", "token"];
 
-/// `GET /v1/rooms/{room}/ws?player=NAME&epoch=E&offset=O`: an invalid name is refused before the upgrade. Every other
+/// `GET /v1/rooms/{room}/ws?player=PLAYER&name=NAME&epoch=E&offset=O`: an invalid name is refused before the upgrade. Every other
 /// error is a close code after it.
 pub(super) async fn upgrade(
     State(app): State<Arc<App>>,
@@ -65,11 +65,11 @@ fn accept(
     admission: Result<(), JoinError>,
     upgrade: Result<Upgrade, HttpError>,
 ) -> Result<Response, HttpError> {
-    let (player, resume) = parse(query)?;
+    let Asked { player, display_name, resume } = parse(query)?;
     let upgrade = upgrade?;
     let session = Uuid::new_v4().simple().to_string();
     let ping_interval_ms = app.settings.ping_interval.as_millis() as u64;
-    let join = Join { room, player, resume, session, ping_interval_ms };
+    let join = Join { room, player, display_name, resume, session, ping_interval_ms };
     let span = Span::current();
     span.record("session", &join.session).record("room", tracing::field::display(&join.room));
     let app = Arc::clone(app);
@@ -131,13 +131,23 @@ async fn enter(app: &App, join: Join, admission: Result<(), JoinError>) -> Resul
 }
 
 /// The player and the place in the log that a query names.
-fn parse(query: Option<&str>) -> Result<(Option<PlayerName>, Option<Resume>), HttpError> {
+struct Asked {
+    player: Option<PlayerName>,
+    display_name: Option<DisplayName>,
+    resume: Option<Resume>,
+}
+
+fn parse(query: Option<&str>) -> Result<Asked, HttpError> {
     let query = Parameters::parse(query, &PARAMETERS)?;
     let player = query.get("player").map(PlayerName::parse).transpose()?;
+    let display_name = query.get("name").map(DisplayName::parse).transpose()?;
+    if player.is_none() && display_name.is_some() {
+        return Err(HttpError::bad("name is how the player is shown: give player, too, or leave name out"));
+    }
     let epoch = query.get("epoch").map(parse_epoch).transpose()?;
     let offset = query.get("offset").map(parse_offset).transpose()?;
     let resume = epoch.zip(offset).map(|(epoch, offset)| Resume { epoch, offset });
-    Ok((player, resume))
+    Ok(Asked { player, display_name, resume })
 }
 
 fn parse_epoch(text: &str) -> Result<String, HttpError> {
@@ -157,11 +167,19 @@ mod tests {
 
     #[test]
     fn a_query_names_the_player_and_where_it_left_off() {
-        let (player, resume) = parse(Some("player=ann%3A1&epoch=abc&offset=7&token=x")).unwrap();
-        assert_eq!(player.unwrap().as_str(), "ann:1");
-        assert_eq!(resume, Some(Resume { epoch: "abc".into(), offset: 7 }));
-        assert_eq!(parse(None).unwrap(), (None, None));
-        assert_eq!(parse(Some("offset=7")).unwrap().1, None, "an offset of no epoch says nothing");
+        let asked = parse(Some("player=auth0|a%2B1&name=Zo%C3%AB%20B.&epoch=abc&offset=7&token=x")).unwrap();
+        assert_eq!(asked.player.unwrap().as_str(), "auth0|a+1");
+        assert_eq!(asked.display_name.unwrap().as_str(), "Zoë B.");
+        assert_eq!(asked.resume, Some(Resume { epoch: "abc".into(), offset: 7 }));
+        let asked = parse(None).unwrap();
+        assert!(asked.player.is_none() && asked.display_name.is_none() && asked.resume.is_none());
+        assert_eq!(parse(Some("offset=7")).unwrap().resume, None, "an offset of no epoch says nothing");
+    }
+
+    #[test]
+    fn a_display_name_without_a_player_is_refused() {
+        let refused = parse(Some("name=Ann")).err().map(|error| format!("{error:?}"));
+        assert!(refused.is_some_and(|said| said.contains("give player")));
     }
 
     #[test]
@@ -171,6 +189,12 @@ mod tests {
             "player=",
             "player=a%20b",
             "player=..",
+            "player=ann&name=",
+            "player=ann&name=%20",
+            "player=ann&name=+Ann",
+            "player=ann&name=%E2%80%AEnna",
+            "player=ann&name=a%0Ab",
+            "player=ann&name=Ann&name=Bob",
             "epoch=",
             "epoch=a-b",
             "offset=-1",

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, Units};
 
-/// An asset. As JSON it takes about 50 bytes per holder, 100 at most, and a few hundred bytes besides.
+/// An asset. As JSON it takes about 50 bytes per holder, 180 at most, and a few hundred bytes besides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Document {
     #[serde(with = "Numbers")]

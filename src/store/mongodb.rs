@@ -66,8 +66,8 @@ impl MongoBackend {
 #[async_trait]
 impl Backend for MongoBackend {
     const NAME: &'static str = NAME;
-    /// A document is limited to 16 MB and is read whole for each decision. This many holders take 600 KB, 1 MB
-    /// at most.
+    /// A document is limited to 16 MB and is read whole for each decision. This many holders take 600 KB,
+    /// 1.7 MB at most.
     const MOST_UNITS: Units = 10_000;
     const SELECT_CREATES: bool = true;
 

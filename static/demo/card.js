@@ -2,6 +2,7 @@ import { avatar } from './avatar.js';
 import { make, mark, write } from './dom.js';
 import { count, duration } from './format.js';
 import { iconOf } from './icons.js';
+import { nameOf } from './names.js';
 import { labelOf } from './race.js';
 
 const MAX_HOLDERS = 3;
@@ -111,7 +112,7 @@ function sentence(state, { mine, outcome }) {
 }
 
 function chip({ player, at }, raceStart) {
-  const name = make('span', { class: 'chip', title: player }, avatar(player), make('span', { class: 'name' }, player));
+  const name = make('span', { class: 'chip', title: player }, avatar(player), make('span', { class: 'name' }, nameOf(player)));
   if (raceStart === undefined) return name;
   const after = at - raceStart;
   const time = after < 0 ? 'false start' : `+${duration(after)}`;

@@ -5,6 +5,7 @@ import { byId, write } from './dom.js';
 import { Feed } from './feed.js';
 import { History } from './history.js';
 import { StockKeys } from './keys.js';
+import { showNamesOf } from './names.js';
 import { News } from './news.js';
 import { People } from './people.js';
 import { Actions } from './actions.js';
@@ -32,6 +33,7 @@ export class GameView {
   constructor({ room, now, bots, paint }) {
     const player = room.player;
     this.#room = room;
+    showNamesOf(room);
     this.#now = now;
     this.#line = new StartLine(now);
     this.score = new Score();

@@ -1,6 +1,7 @@
 import { byId, make, write } from './dom.js';
 import { count, duration } from './format.js';
 import { iconOf } from './icons.js';
+import { nameOf } from './names.js';
 import { finishers, labelOf, phaseOf } from './race.js';
 
 const MAX_RACES = 5;
@@ -38,7 +39,7 @@ function line(race) {
   const all = finishers(race).map(({ player, asset, after }) => {
     const time = after < 0 ? 'false start' : `+${duration(after)}`;
     return make('span', { class: 'taken', title: `${labelOf(asset)}: ${player}, ${time}` },
-      make('span', { 'aria-hidden': 'true' }, iconOf(labelOf(asset))), `${player} `, make('small', {}, time));
+      make('span', { 'aria-hidden': 'true' }, iconOf(labelOf(asset))), `${nameOf(player)} `, make('small', {}, time));
   });
   if (all.length === 0) all.push('nobody took anything');
   return make('li', {}, make('time', {}, at), make('span', { class: 'results' }, ...all));

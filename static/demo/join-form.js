@@ -49,7 +49,7 @@ class Field {
     this.#fix = byId(`${name}-fix`);
     this.#input.addEventListener('input', () => this.check());
     this.#fix.addEventListener('click', () => {
-      this.value = nearest(this.value);
+      this.value = nearest(this.name, this.value);
       this.check();
       this.focus();
     });
@@ -68,8 +68,8 @@ class Field {
   }
 
   check() {
-    const problem = problemWith(this.value);
-    const near = problem && nearest(this.value);
+    const problem = problemWith(this.name, this.value);
+    const near = problem && nearest(this.name, this.value);
     write(this.#error, problem ?? '');
     this.#input.setAttribute('aria-invalid', String(problem !== null));
     this.#fix.hidden = !near;

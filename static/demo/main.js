@@ -44,5 +44,5 @@ byId('banner-again').addEventListener('click', again);
 
 const { room, player } = fromAddress();
 const visit = { room, player: player || remembered(room) };
-if ([visit.room, visit.player].every((name) => problemWith(name) === null)) enter(visit);
+if (Object.entries(visit).every(([what, name]) => problemWith(what, name) === null)) enter(visit);
 else joinForm.show();

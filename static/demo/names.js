@@ -1,20 +1,37 @@
-/** The server's rule for names of rooms, players and assets. */
-const ALLOWED = /^[A-Za-z0-9_.:-]{1,64}$/;
-const MAX_LENGTH = 64;
+/** The server's rules for names of players and rooms: the longest, and the characters that are not allowed. */
+const RULES = {
+  player: { most: 128, others: /[^A-Za-z0-9_.:|@+=~-]+/g, symbols: '_ . : | @ + = ~ -' },
+  room: { most: 64, others: /[^A-Za-z0-9_.:-]+/g, symbols: '_ . : -' },
+};
 
-/** The problem with a name, or null if it is valid. */
-export function problemWith(name) {
+/** The problem with the name of a `player` or a `room`, or null if it is valid. */
+export function problemWith(what, name) {
+  const { most, others, symbols } = RULES[what];
   if (name === '') return 'Please fill this in.';
-  if (name.length > MAX_LENGTH) return `At most ${MAX_LENGTH} characters, this has ${name.length}.`;
+  if (name.length > most) return `At most ${most} characters, this has ${name.length}.`;
   if (name === '.' || name === '..') return 'A name cannot be “.” or “..”.';
-  return ALLOWED.test(name) ? null : 'Only letters A-Z, digits and _ . : - without spaces.';
+  return name.search(others) < 0 ? null : `Only letters A-Z, digits and ${symbols} without spaces.`;
 }
 
 /** The most similar valid name, or null if there is none: “Zoë B.” becomes “Zoe-B.”. */
-export function nearest(name) {
+export function nearest(what, name) {
+  const { most, others } = RULES[what];
   const plain = name.normalize('NFKD').replace(/\p{M}/gu, '').trim();
-  const kept = plain.replace(/[^A-Za-z0-9_.:-]+/g, '-').replace(/^-+|-+$/g, '').slice(0, MAX_LENGTH);
-  return problemWith(kept) === null ? kept : null;
+  const kept = plain.replace(others, '-').replace(/^-+|-+$/g, '').slice(0, most);
+  return problemWith(what, kept) === null ? kept : null;
+}
+
+/** The room on the page. */
+let shown = null;
+
+/** Shows players as this room's display names say. */
+export function showNamesOf(room) {
+  shown = room;
+}
+
+/** What the page calls a player: the display name, if the player is here and has one. */
+export function nameOf(player) {
+  return shown?.names.get(player) ?? player;
 }
 
 const HOW = ['swift', 'brave', 'lucky', 'quiet', 'bold', 'sharp', 'merry', 'nimble', 'witty', 'calm'];

@@ -1,6 +1,7 @@
 import { make } from './dom.js';
 import { count, duration } from './format.js';
 import { iconOf } from './icons.js';
+import { nameOf } from './names.js';
 import { labelOf, raceOf } from './race.js';
 
 /** Reports the room's events and this player's outcomes in the feed. */
@@ -34,9 +35,9 @@ export class News {
     this.#feed.add('asset', iconOf(asset), bold(asset), what);
   }
 
-  players({ joined, left }) {
+  players({ joined, left, name }) {
     if (joined) this.#feed.add('people', '→', this.#name(joined), ' came in');
-    if (left) this.#feed.add('people', '←', this.#name(left), ' left');
+    if (left) this.#feed.add('people', '←', this.#name(left, name), ' left');
   }
 
   /** Reports this player's outcomes that cause no room event. */
@@ -61,8 +62,8 @@ export class News {
     this.#feed.add('start', '🏁', bold('A race'), ` starts in ${duration(Math.max(0, start - this.#now()))}`);
   }
 
-  #name(player) {
-    return bold(player === this.#player ? 'You' : player);
+  #name(player, name = nameOf(player)) {
+    return bold(player === this.#player ? 'You' : name);
   }
 }
 

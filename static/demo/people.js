@@ -1,5 +1,6 @@
 import { avatar } from './avatar.js';
 import { byId, make, symbol, write } from './dom.js';
+import { nameOf } from './names.js';
 
 const MAX_SHOWN = 40;
 
@@ -20,7 +21,7 @@ export class People {
     const held = heldBy(assets);
     // A large room reports no names, so only this player and its bots are known.
     const known = names.length || count === 0 ? names : [this.#player, ...this.#bots.names];
-    const rows = known.map((name) => ({ name, held: held.get(name) ?? 0, bot: this.#bots.has(name) }))
+    const rows = known.map((name) => ({ name, shown: nameOf(name), held: held.get(name) ?? 0, bot: this.#bots.has(name) }))
       .sort((a, b) => b.held - a.held || (a.name < b.name ? -1 : 1));
     const picture = JSON.stringify([rows, count]);
     if (picture === this.#drawn) return;
@@ -39,8 +40,8 @@ export class People {
     if (focused) this.#list.querySelector(`[data-bot="${focused}"]`)?.focus();
   }
 
-  #line({ name, held, bot }) {
-    const line = make('li', { title: name }, avatar(name), make('span', { class: 'name' }, name));
+  #line({ name, shown, held, bot }) {
+    const line = make('li', { title: name }, avatar(name), make('span', { class: 'name' }, shown));
     line.dataset.player = name;
     if (name === this.#player) line.append(make('span', { class: 'tag' }, 'you'));
     if (held) line.append(make('span', { class: 'held', title: `holds ${held}` }, String(held)));

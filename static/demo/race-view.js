@@ -2,6 +2,7 @@ import { CardList } from './card-list.js';
 import { byId, mark, write } from './dom.js';
 import { count, duration } from './format.js';
 import { RaceKeys } from './keys.js';
+import { nameOf } from './names.js';
 import { finishers, LEAD_MS, phaseOf, UNITS } from './race.js';
 import { PENALTY_MS } from './startline.js';
 
@@ -65,7 +66,7 @@ export class RaceView {
   }
 
   #wasOrWere(player) {
-    return player === this.#player ? 'You were' : `${player} was`;
+    return player === this.#player ? 'You were' : `${nameOf(player)} was`;
   }
 
   /** Scrolls to a new race once, because on a phone the race panel may be off the screen. */

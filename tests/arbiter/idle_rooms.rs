@@ -31,7 +31,14 @@ fn code(answer: &ServerMessage) -> Option<ErrorCode> {
 }
 
 async fn join(arbiter: &Arc<Arbiter>, room: RoomName) -> asset_arbiter::arbiter::Member {
-    let join = Join { room, player: Some(name("ann")), resume: None, session: "s".into(), ping_interval_ms: 1 };
+    let join = Join {
+        room,
+        player: Some(name("ann")),
+        display_name: None,
+        resume: None,
+        session: "s".into(),
+        ping_interval_ms: 1,
+    };
     arbiter.join(join).await.expect("joined")
 }
 

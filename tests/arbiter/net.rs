@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use asset_arbiter::{
     arbiter::{Arbiter, Config},
     bus::{Bus, BusError, BusMessage, Incoming},
-    model::{PlayerName, RoomName},
+    model::{DisplayNames, PlayerName, RoomName},
     store::MemoryStore,
 };
 use async_trait::async_trait;
@@ -112,6 +112,10 @@ impl Node {
         Client::join(&self.arbiter, Some(player), None).await.expect("joined")
     }
 
+    pub(crate) async fn join_as(&self, player: &str, display_name: &str) -> Client {
+        Client::join_as(&self.arbiter, player, display_name).await
+    }
+
     pub(crate) async fn observe(&self) -> Client {
         Client::join(&self.arbiter, None, None).await.expect("joined")
     }
@@ -120,6 +124,11 @@ impl Node {
     pub(crate) async fn present(&self) -> (usize, Vec<PlayerName>) {
         let room = self.arbiter.room(&arena()).await.expect("it is active");
         (room.players, room.present)
+    }
+
+    /// How they are shown.
+    pub(crate) async fn names(&self) -> DisplayNames {
+        self.arbiter.room(&arena()).await.expect("it is active").names
     }
 }
 

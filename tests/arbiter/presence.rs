@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use asset_arbiter::{
     arbiter::Config,
-    bus::{BusMessage, Heartbeat, Players},
-    model::{PlayerName, ServerMessage, Welcome},
+    bus::{BusMessage, GivenNames, Heartbeat, Players},
+    model::{DisplayNames, PlayerName, ServerMessage, Welcome},
 };
 use fastrand::Rng;
 use tokio::time::{Instant, sleep};
@@ -78,6 +78,64 @@ async fn a_player_on_two_nodes_is_one_player() {
     drop(two);
     sleep(A_MOMENT).await;
     assert_eq!(news_of(&mut watcher), ["-ann 0"]);
+}
+
+/// What is told of display names, in short: `ann: Ann B. 1` with the number of players, and `ann: - 1` for none.
+fn renamed(client: &mut Client) -> Vec<String> {
+    let named = |message: &ServerMessage| match message {
+        ServerMessage::PlayerJoined { player, name, players, .. } => {
+            let name = name.as_ref().map_or("-", |name| name.as_str());
+            Some(format!("{player}: {name} {players}"))
+        }
+        _ => None,
+    };
+    client.now().iter().filter_map(named).collect()
+}
+
+fn shown(names: &DisplayNames) -> Vec<String> {
+    names.iter().map(|(player, name)| format!("{player}: {name}")).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn display_names_are_told_on_every_node() {
+    let (_net, [here, there]) = nodes(&Config::default());
+    let (mut near, mut far) = (here.observe().await, there.observe().await);
+    let mut ann = here.join_as("ann", "Zo\u{eb} \"Ann\" B.").await;
+    assert_eq!(shown(&ann.welcome().names), ["ann: Zo\u{eb} \"Ann\" B."]);
+    sleep(A_MOMENT).await;
+    let mut bob = there.join("bob").await;
+    sleep(A_MOMENT).await;
+    for watcher in [&mut near, &mut far] {
+        assert_eq!(renamed(watcher), ["ann: Zo\u{eb} \"Ann\" B. 1", "bob: - 2"]);
+    }
+    assert_eq!(shown(&bob.welcome().names), ["ann: Zo\u{eb} \"Ann\" B."]);
+    ann.member.sync().expect("allowed");
+    let names = |message: &ServerMessage| match message {
+        ServerMessage::Snapshot { names, .. } => Some(shown(names)),
+        _ => None,
+    };
+    assert_eq!(ann.find(names).await, ["ann: Zo\u{eb} \"Ann\" B."]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_display_name_of_a_present_player_is_told_on_every_node() {
+    let (_net, [here, there]) = nodes(&Config::default());
+    let (mut near, mut far) = (here.observe().await, there.observe().await);
+    let _first = here.join("ann").await;
+    sleep(A_MOMENT).await;
+    let _second = here.join_as("ann", "Ann").await;
+    sleep(A_MOMENT).await;
+    let third = there.join_as("ann", "Annie").await;
+    let _fourth = here.join("ann").await;
+    sleep(A_MOMENT).await;
+    for watcher in [&mut near, &mut far] {
+        assert_eq!(renamed(watcher), ["ann: - 1", "ann: Ann 1", "ann: Annie 1"]);
+    }
+    drop(third);
+    sleep(A_MOMENT).await;
+    for watcher in [&mut near, &mut far] {
+        assert_eq!(renamed(watcher), ["ann: Ann 1"], "the newest of those where she still is");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -202,7 +260,10 @@ async fn a_room_that_only_others_use_is_let_go() {
     drop(world.join("ann").await);
     for number in 1..30 {
         let players = Players::Names([name("bob")].into());
-        world.bus.deliver(BusMessage::Heartbeat(Heartbeat { node: 7, number, players })).await;
+        world
+            .bus
+            .deliver(BusMessage::Heartbeat(Heartbeat { node: 7, number, players, names: GivenNames::new() }))
+            .await;
         world.bus.deliver(BusMessage::WhoIsHere).await;
         sleep(Duration::from_secs(3)).await;
     }
@@ -227,27 +288,34 @@ async fn an_empty_room_is_announced_before_it_is_let_go() {
 struct Seen {
     players: usize,
     present: BTreeSet<PlayerName>,
+    names: DisplayNames,
 }
 
 impl Seen {
     fn new(welcome: &Welcome) -> Self {
-        Self { players: welcome.players, present: welcome.present.clone().unwrap().into_iter().collect() }
+        let Welcome { players, present, names, .. } = welcome.clone();
+        Self { players, present: present.unwrap().into_iter().collect(), names }
     }
 
     fn follow(&mut self, client: &mut Client) {
         for message in client.now() {
             match message {
-                ServerMessage::PlayerJoined { player, players, .. } => {
-                    assert!(self.present.insert(player), "joined twice");
+                ServerMessage::PlayerJoined { player, name, players, .. } => {
+                    let before = match name.clone() {
+                        Some(name) => self.names.insert(player.clone(), name),
+                        None => self.names.remove(&player),
+                    };
+                    assert!(self.present.insert(player) || before != name, "joined twice");
                     self.players = players;
                 }
                 ServerMessage::PlayerLeft { player, players, .. } => {
+                    self.names.remove(&player);
                     assert!(self.present.remove(&player), "left, and was not there");
                     self.players = players;
                 }
                 ServerMessage::Players { players, .. } => self.players = players,
-                ServerMessage::Snapshot { players, present, .. } => {
-                    (self.players, self.present) = (players, present.into_iter().collect());
+                ServerMessage::Snapshot { players, present, names, .. } => {
+                    (self.players, self.present, self.names) = (players, present.into_iter().collect(), names);
                 }
                 _ => {}
             }
@@ -281,7 +349,11 @@ async fn converges(seed: u64) {
             let node = &nodes[rng.usize(..3)];
             let owner = if own_names { node.number } else { 0 };
             let player = format!("p{owner}{}", rng.u8(..6));
-            connected.push((player.clone(), node.join(&player).await));
+            let client = match rng.u8(..4) {
+                0 => node.join(&player).await,
+                n => node.join_as(&player, &format!("{player} {n}")).await,
+            };
+            connected.push((player, client));
         } else if !connected.is_empty() {
             connected.swap_remove(rng.usize(..connected.len()));
         }
@@ -291,12 +363,14 @@ async fn converges(seed: u64) {
     net.set_faults(BusFaults::default());
     sleep(GONE_WITHIN).await;
     let truth: BTreeSet<PlayerName> = connected.iter().map(|(player, _)| name(player)).collect();
+    let names = nodes[0].names().await;
     for (node, (mut watcher, mut seen)) in nodes.iter().zip(watchers) {
         seen.follow(&mut watcher);
         let (players, present) = node.present().await;
         assert_eq!((players, seen.players), (truth.len(), truth.len()), "seed {seed}");
         if truth.len() <= limit {
             assert_eq!((present.into_iter().collect(), &seen.present), (truth.clone(), &truth), "seed {seed}");
+            assert_eq!((&node.names().await, &seen.names), (&names, &names), "seed {seed}");
         }
     }
 }

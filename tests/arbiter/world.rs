@@ -121,7 +121,16 @@ impl Client {
         player: Option<&str>,
         resume: Option<Resume>,
     ) -> Result<Self, JoinError> {
-        let mut client = Self::try_join_unread(arbiter, player, resume).await?;
+        Self::welcomed(Self::try_join_unread(arbiter, player, None, resume).await?).await
+    }
+
+    /// Joins with a display name.
+    pub(crate) async fn join_as(arbiter: &Arc<Arbiter>, player: &str, display_name: &str) -> Self {
+        let joined = Self::try_join_unread(arbiter, Some(player), Some(display_name), None).await;
+        Self::welcomed(joined.expect("joined")).await.expect("welcomed")
+    }
+
+    async fn welcomed(mut client: Self) -> Result<Self, JoinError> {
         let ServerMessage::Welcome(welcome) = client.next().await else {
             panic!("the first frame is a welcome")
         };
@@ -131,17 +140,19 @@ impl Client {
 
     /// Joins and takes nothing, not even the welcome.
     pub(crate) async fn join_unread(arbiter: &Arc<Arbiter>, player: Option<&str>) -> Self {
-        Self::try_join_unread(arbiter, player, None).await.expect("joined")
+        Self::try_join_unread(arbiter, player, None, None).await.expect("joined")
     }
 
     async fn try_join_unread(
         arbiter: &Arc<Arbiter>,
         player: Option<&str>,
+        display_name: Option<&str>,
         resume: Option<Resume>,
     ) -> Result<Self, JoinError> {
         let join = Join {
             room: arena(),
             player: player.map(name),
+            display_name: display_name.map(|name| name.parse().expect("a display name")),
             resume,
             session: "s".into(),
             ping_interval_ms: 1000,

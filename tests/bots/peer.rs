@@ -7,8 +7,8 @@ use std::{
 };
 
 use asset_arbiter::model::{
-    AssetName, AssetState, Change, CloseReason, ErrorCode, Event, Grant, PROTOCOL, PlayerName, RoomName,
-    ServerMessage, SoldOut, Units, Welcome,
+    AssetName, AssetState, Change, CloseReason, DisplayNames, ErrorCode, Event, Grant, PROTOCOL, PlayerName,
+    RoomName, ServerMessage, SoldOut, Units, Welcome,
 };
 use axum::{
     Json, Router,
@@ -322,6 +322,7 @@ fn welcome(node: &Node, name: RoomName, player: &PlayerName, offset: Option<usiz
         ping_interval_ms: 25_000,
         players: 1,
         present: None,
+        names: DisplayNames::new(),
         assets: offset.is_none().then(|| room.shown()),
         held: None,
     };

@@ -13,7 +13,7 @@ const MAY_KNOW: [(&str, &[&str]); 8] = [
 ];
 
 /// Crates that live only in these places. `main` and `cli` are one.
-const HOMES: [(&str, &[&str]); 19] = [
+const HOMES: [(&str, &[&str]); 20] = [
     ("clap", &["cli"]),
     ("anyhow", &["cli"]),
     ("tracing_subscriber", &["cli"]),
@@ -33,10 +33,11 @@ const HOMES: [(&str, &[&str]); 19] = [
     ("indicatif", &["bots"]),
     ("dashmap", &["store", "bus", "arbiter", "server", "bots"]),
     ("metrics", &["store", "bus", "arbiter", "server", "bots"]),
+    ("unicode_normalization", &["model"]),
 ];
 
 /// The words need nothing but these.
-const OF_MODEL: [&str; 5] = ["foldhash", "itoa", "serde", "serde_json", "thiserror"];
+const OF_MODEL: [&str; 6] = ["foldhash", "itoa", "serde", "serde_json", "thiserror", "unicode_normalization"];
 
 /// Layers that speak through what is below them, never through a socket of their own.
 const WITHOUT_SOCKETS: [&str; 2] = ["model", "arbiter"];

@@ -23,9 +23,13 @@ test('a bad name is refused at once and says what is right', () => {
   for (const room of [undefined, null, 7, '', '.', '..', 'a b', 'a/b', 'é', 'x'.repeat(65)]) {
     refused(() => joinRoom('ws://h', { room, WebSocket: Nowhere }), /^room .*1-64 characters/);
   }
-  for (const player of ['', 'a b', 7]) {
-    refused(() => joinRoom('ws://h', { room: 'r', player, WebSocket: Nowhere }), /^player /);
+  for (const player of ['', 'a b', 7, '..', 'a/b', 'é', 'x'.repeat(129)]) {
+    refused(() => joinRoom('ws://h', { room: 'r', player, WebSocket: Nowhere }), /^player .*1-128 characters/);
   }
+  for (const name of ['', ' ', ' Ada', 'Ada\u2003', 'A\nda', 'A\u202eda', 'A\u2028da', 'x'.repeat(65), 7]) {
+    refused(() => joinRoom('ws://h', { room: 'r', player: 'ada', name, WebSocket: Nowhere }), /^name [^]*1-64 characters/);
+  }
+  refused(() => joinRoom('ws://h', { room: 'r', name: 'Ada', WebSocket: Nowhere }), /^name .*give player, too/);
   refused(() => joinRoom('ws://h'), /^room /);
   refused(() => joinRoom('ws://h', { room: 'r', token: 7, WebSocket: Nowhere }), /^token /);
 });
@@ -46,6 +50,8 @@ test('without any WebSocket class the error says to hand one in', (t) => {
 test('the address is made from the base, the room and who we are', () => {
   assert.equal(addressOf('http://h:1', { room: 'r' }), 'ws://h:1/v1/rooms/r/ws');
   assert.equal(addressOf('https://h', { room: 'a.b:c-d_e', player: 'ada' }), 'wss://h/v1/rooms/a.b:c-d_e/ws?player=ada');
+  assert.equal(addressOf('ws://h', { room: 'r', player: 'auth0|5f+a=~@b', name: '安 "&' }),
+    'ws://h/v1/rooms/r/ws?player=auth0%7C5f%2Ba%3D%7E%40b&name=%E5%AE%89+%22%26');
   assert.equal(addressOf(new URL('wss://h/games/'), { room: 'r', player: 'a', token: 'x&y' }),
     'wss://h/games/v1/rooms/r/ws?player=a&token=x%26y');
 });

@@ -195,6 +195,32 @@ test('who is here is told by name in small rooms and by count in large ones', as
   ]);
 });
 
+test('display names are told beside the players and follow them', async (t) => {
+  const state = { players: 2, present: ['ada', 'auth0|1'], names: { ada: 'Ada L.', 'auth0|1': 'Zoë "B."' } };
+  const { room, session } = await joined(t, state);
+  assert.deepEqual([...room.names], [['ada', 'Ada L.'], ['auth0|1', 'Zoë "B."']]);
+  const log = record(room, 'players');
+  session.send({ type: 'player_joined', offset: 11, player: 'bob', name: 'Bob', players: 3 });
+  session.send({ type: 'player_joined', offset: 12, player: 'ada', name: 'Countess', players: 3 });
+  session.send({ type: 'player_joined', offset: 13, player: 'bob', players: 3 });
+  session.send({ type: 'player_left', offset: 14, player: 'auth0|1', players: 2 });
+  await session.caughtUp(room);
+  const names = ['ada', 'auth0|1', 'bob'];
+  assert.deepEqual(log.map(([, players]) => players), [
+    { count: 3, names, joined: 'bob', name: 'Bob' }, { count: 3, names, renamed: 'ada', name: 'Countess' },
+    { count: 3, names, renamed: 'bob' }, { count: 2, names: ['ada', 'bob'], left: 'auth0|1', name: 'Zoë "B."' },
+  ]);
+  assert.deepEqual([...room.names], [['ada', 'Countess']]);
+  const snapshot = { type: 'snapshot', offset: 15, players: 2, assets: [], held: [], parts: 2 };
+  session.send({ ...snapshot, part: 1, present: ['ada', 'cyd'], names: { cyd: 'Cyd', __proto__: null } });
+  session.send({ ...snapshot, part: 2, present: [] });
+  await session.caughtUp(room);
+  assert.deepEqual([...room.names], [['cyd', 'Cyd']]);
+  session.send({ type: 'players', offset: 16, players: 900 });
+  await session.caughtUp(room);
+  assert.equal(room.names.size, 0, 'a large room tells none');
+});
+
 test('what makes no sense harms nothing', async (t) => {
   const { room, session } = await joined(t, { assets: [asset('sword')] });
   const errors = record(room, 'error');

@@ -27,6 +27,20 @@ test('select, select again, sold out, release, and what is not held or known', a
   assert.equal((await bob.select('sword')).granted, true);
 });
 
+test('a player with an account id and a display name is known by both', async (t) => {
+  const server = await startServer(t);
+  await server.create('r', 'sword', 1);
+  const [bob] = await players(t, server.url, 'r', ['bob']);
+  const joined = next(bob, 'players');
+  const ann = join(t, server.url, { room: 'r', player: 'auth0|5f+a=~@b', name: 'Zoe\u0308 "A." & co' });
+  await within(ann.ready, 'a welcome');
+  assert.equal((await joined).joined, 'auth0|5f+a=~@b');
+  for (const room of [ann, bob]) assert.deepEqual([...room.names], [['auth0|5f+a=~@b', 'Zoë "A." & co']]);
+  const granted = next(bob, 'granted');
+  assert.equal((await ann.select('sword')).granted, true);
+  assert.equal((await granted).player, 'auth0|5f+a=~@b');
+});
+
 test('an asset of a template is there before anyone asked, and its first select creates it', async (t) => {
   const server = await startServer(t, ['--asset', 'gem=2']);
   const [ada] = await players(t, server.url, 'r', ['ada']);

@@ -27,6 +27,7 @@ impl Listener {
         let join = Join {
             room: arena.key.room.clone(),
             player,
+            display_name: None,
             resume: None,
             session: name.clone(),
             ping_interval_ms: 1000,

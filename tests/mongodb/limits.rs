@@ -20,14 +20,14 @@ async fn a_full_asset_fits_and_one_more_unit_does_not() {
     assert_eq!(error.kind(), StoreErrorKind::LimitReached);
     assert!(error.to_string().contains("cannot have more than 10000 units in this store"), "{error}");
     ground.create(node.next(), &sword, most).await;
-    for batch in team(&"x".repeat(59), most as usize).chunks(1000) {
+    for batch in team(&"|".repeat(123), most as usize).chunks(1000) {
         ground.select(node.next(), &sword, batch).await;
     }
     let state = ground.state(&sword).await;
     assert_eq!((state.held, state.remaining), (most, 0));
     let one_more = ground.store.restock(node.next(), &ground.key(&sword), 1, None).await;
     assert_eq!(refusal(one_more), StoreErrorKind::LimitReached);
-    let last = player(&format!("{}-9999", "x".repeat(59)));
+    let last = player(&format!("{}-9999", "|".repeat(123)));
     assert_eq!(ground.held_by(&last).await, [(sword.clone(), 10_000)]);
     ground.release(node.next(), &sword, &last).await;
     assert_eq!(ground.select(node.next(), &sword, &players(["ann"])).await.verdicts, [granted(10_002)]);

@@ -22,3 +22,4 @@ mod ground;
 mod network;
 mod opening;
 mod outages;
+mod widened;

@@ -58,6 +58,7 @@ impl Client {
         let join = Join {
             room: world.room.clone(),
             player: player.clone(),
+            display_name: None,
             resume: Some(resume),
             session: who.to_owned(),
             ping_interval_ms: 1000,

@@ -12,7 +12,7 @@ fn status(answer: &str) -> u16 {
 #[tokio::test]
 async fn a_room_or_player_that_is_no_name_is_refused_before_the_upgrade() {
     let server = Server::start().await;
-    let long = "a".repeat(65);
+    let (long, longer) = ("a".repeat(65), "a".repeat(129));
     for path in [
         "./ws",
         "../ws",
@@ -32,7 +32,18 @@ async fn a_room_or_player_that_is_no_name_is_refused_before_the_upgrade() {
         "r/ws?player=a%2Fb",
         "r/ws?player=%00",
         "r/ws?player=a+b",
-        &format!("r/ws?player={long}"),
+        &format!("r/ws?player={longer}"),
+        "r/ws?player=%7Bann%7D",
+        "r/ws?player=ann&name=",
+        "r/ws?player=ann&name=%20",
+        "r/ws?player=ann&name=Ann%20",
+        "r/ws?player=ann&name=A%00nn",
+        "r/ws?player=ann&name=A%E2%80%AEnn",
+        "r/ws?player=ann&name=A%E2%81%A6nn",
+        "r/ws?player=ann&name=A%E2%80%A8nn",
+        "r/ws?player=ann&name=Ann&name=Bob",
+        "r/ws?name=Ann",
+        &format!("r/ws?player=ann&name={long}"),
         "r/ws?player=ann&epoch=a-b&offset=1",
         "r/ws?player=ann&epoch=e&offset=-1",
         "r/ws?player=ann&epoch=e&offset=18446744073709551616",

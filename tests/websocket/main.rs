@@ -25,3 +25,4 @@ mod broken_frames;
 mod handshake;
 mod limits;
 mod logged;
+mod names;

@@ -64,8 +64,12 @@ impl State {
 
     pub(super) fn announce_notice(&mut self, notice: Notice) {
         match notice {
-            Notice::RosterChange(RosterChange::Joined(player, players)) => {
-                self.append(|offset| ServerMessage::PlayerJoined { offset, player, players });
+            // A client that knows the player replaces the display name.
+            Notice::RosterChange(
+                RosterChange::Joined(player, players) | RosterChange::Renamed(player, players),
+            ) => {
+                let name = self.presence.display_name(&player).cloned();
+                self.append(|offset| ServerMessage::PlayerJoined { offset, player, name, players });
             }
             Notice::RosterChange(RosterChange::Left(player, players)) => {
                 self.append(|offset| ServerMessage::PlayerLeft { offset, player, players });
@@ -106,6 +110,7 @@ impl State {
             offset: self.log.head(),
             players: self.presence.count(),
             present: self.presence.names(),
+            names: self.presence.display_names(),
             held: player.map_or_else(Vec::new, |player| self.presence.held(player)),
         }
     }
@@ -120,7 +125,7 @@ mod tests {
     fn what_is_told_before_a_loss_is_healed_leaves_no_holding() {
         let mut state = State::new(&Config::default());
         let ann: PlayerName = "ann".parse().unwrap();
-        drop(state.presence.enter(&ann));
+        drop(state.presence.enter(&ann, None));
         state.view.load(Vec::new());
         let change = Change::Granted { player: ann.clone(), units: 1, at: 0 };
         let late = Event { asset: "sword".parse().unwrap(), origin: 1, revision: 1, remaining: 0, change };

@@ -87,11 +87,22 @@ fn checked_prefix(prefix: String) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
     use crate::link::url::testing::refuses;
+    use crate::model::{Room, alike};
 
     fn parsed(url: &str) -> NatsUrl {
         NatsUrl::parse(url).unwrap_or_else(|why| panic!("{url}: {why}"))
+    }
+
+    #[test]
+    fn no_two_rooms_share_a_subject() {
+        let (url, rooms) = (NatsUrl::parse("nats://x").unwrap(), alike::<Room>(4));
+        let subjects: HashSet<_> = rooms.iter().map(|room| url.subject(room)).chain([url.nowhere()]).collect();
+        assert_eq!(subjects.len(), rooms.len() + 1);
+        assert!(subjects.iter().all(|subject| subject.split('.').count() == 3), "a part for the room");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Operations for buses that shard rooms over changing servers, where the bus itself must resubscribe.
 
-use super::{super::BusError, Envelope, Outbox, State, WAITING_ENVELOPES};
+use super::{super::BusError, Envelope, Outbox, State};
 use crate::model::RoomName;
 
 impl Outbox {
@@ -35,10 +35,8 @@ impl Outbox {
 
     /// Returns envelopes to the front of the queue, to be sent first.
     pub(in crate::bus) fn put_back(&self, envelopes: Vec<Envelope>) {
-        let waiting = &mut self.state.lock().envelopes;
-        let oldest = (waiting.len() + envelopes.len()).saturating_sub(WAITING_ENVELOPES);
-        envelopes.into_iter().skip(oldest).rev().for_each(|envelope| waiting.push_front(envelope));
-        self.lost(oldest);
+        let dropped = self.state.lock().envelopes.put_back(envelopes);
+        self.lost(dropped);
     }
 
     /// Reports a refused subscription to the waiting callers.
@@ -52,7 +50,10 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::tests::{room, slot},
+        super::{
+            tests::{room, slot},
+            waiting::WAITING_ENVELOPES,
+        },
         *,
     };
     use crate::bus::BusMessage;

@@ -68,10 +68,21 @@ impl Names {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
+    use crate::model::{Room, alike};
 
     fn names(url: &str) -> Names {
         Names::new(&RedisUrl::parse(url).unwrap())
+    }
+
+    #[test]
+    fn no_two_rooms_share_a_channel() {
+        let (names, rooms) = (names("redis://x/3"), alike::<Room>(4));
+        let channels: HashSet<_> = rooms.iter().map(|room| names.channel(room)).collect();
+        assert_eq!(channels.len(), rooms.len());
+        assert!(rooms.iter().all(|room| names.room(names.channel(room).as_bytes()).as_ref() == Some(room)));
     }
 
     #[test]

@@ -209,7 +209,10 @@ pub(super) fn n(number: impl ToString) -> AttributeValue {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
+    use crate::model::{Asset, Player, Room, alike};
 
     fn row() -> Row {
         let counter = Counter {
@@ -230,6 +233,45 @@ mod tests {
             spilled: true,
             covered_until: Some(1),
             expires_at: Some(2),
+        }
+    }
+
+    #[test]
+    fn no_two_items_share_a_key() {
+        let mut keys = HashSet::from([(PROBE.to_owned(), PROBE.to_owned())]);
+        for room in alike::<Room>(3) {
+            for asset in alike::<Asset>(3) {
+                assert!(keys.insert((room.to_string(), asset.to_string())), "the asset {room} {asset}");
+                for (origin, creation) in [(0, 0), (0, 16), (1, 0)] {
+                    let life = life(&room, &asset, origin, creation);
+                    assert!(keys.insert((ENDED.to_owned(), life.clone())), "its end, {life}");
+                    assert!(keys.insert((life.clone(), asset.to_string())), "a holder of {life}");
+                }
+            }
+        }
+        // The longest keys that the service takes have 2048 and 1024 bytes.
+        let longest = "x".repeat(64);
+        let life = life(&longest.parse().unwrap(), &longest.parse().unwrap(), u64::MAX, u64::MAX);
+        assert!(life.len() <= 1024, "{life}");
+    }
+
+    /// An item has at most 400 KB, and `?inline=` is at most 1000.
+    #[test]
+    fn the_longest_names_fit_into_an_item() {
+        let holder = |n| Grant {
+            player: format!("{n:~>128}").parse().unwrap(),
+            revision: u64::MAX,
+            granted_at: u64::MAX,
+        };
+        let size = written(&(0..1000).map(holder).collect::<Vec<_>>()).len();
+        assert!((150_000..180_000).contains(&size), "{size} bytes");
+    }
+
+    #[test]
+    fn a_holder_is_read_back_whatever_its_name() {
+        for player in alike::<Player>(2) {
+            let grant = Grant { player, revision: 7, granted_at: 9 };
+            assert_eq!(holder(&written(std::slice::from_ref(&grant))), Some(grant));
         }
     }
 

@@ -21,7 +21,7 @@ pub(super) struct DynamoUrl {
 /// The default keeps an item with usual names near 4 KB, which one read unit covers. Beyond about 200, writing
 /// such a large item costs more than a transaction with a separate item for the holder.
 const INLINE: usize = 128;
-/// About 100 KB with the longest names. The service limits an item to 400 KB.
+/// 170 KB with the longest names. The service limits an item to 400 KB.
 const MOST_INLINE: usize = 1000;
 const OPTIONS: &str = "region, endpoint, create, ttl and inline";
 

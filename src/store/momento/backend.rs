@@ -24,7 +24,7 @@ const PING_LIVES: Duration = Duration::from_secs(10);
 #[async_trait]
 impl Backend for Cache {
     const NAME: &'static str = "momento";
-    /// An item of 100 KB, because every change reads and writes the whole item.
+    /// An item of 180 KB at most, because every change reads and writes the whole item.
     const MOST_UNITS: Units = 1000;
     const SELECT_CREATES: bool = false;
 

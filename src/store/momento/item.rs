@@ -76,7 +76,21 @@ pub(super) fn mark() -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
+    use crate::model::{Asset, Room, alike};
+
+    #[test]
+    fn no_two_items_share_a_key() {
+        let mut keys = HashSet::from([ping_key(), ping_set_key()]);
+        for room in alike::<Room>(3) {
+            assert!(keys.insert(index_key(&room)), "the names of {room}");
+            for asset in alike::<Asset>(3) {
+                assert!(keys.insert(key(&AssetKey::new(&room, &asset))), "{room} {asset}");
+            }
+        }
+    }
 
     #[test]
     fn a_mark_is_no_asset_and_never_the_same() {

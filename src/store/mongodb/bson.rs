@@ -132,3 +132,19 @@ fn key(found: &RawDocument) -> Option<&str> {
 fn unwritable(why: bson::error::Error) -> StoreError {
     error(StoreErrorKind::Unavailable, "a number is larger than the store can hold").with_source(why)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::model::{Asset, Room, alike};
+
+    #[test]
+    fn no_two_documents_share_an_id() {
+        let (rooms, assets) = (alike::<Room>(3), alike::<Asset>(3));
+        let keys = rooms.iter().flat_map(|room| assets.iter().map(move |asset| AssetKey::new(room, asset)));
+        let ids: HashSet<_> = keys.map(|key| id(&key)).collect();
+        assert_eq!(ids.len(), rooms.len() * assets.len());
+    }
+}

@@ -2,12 +2,12 @@ use std::{fs, time::Duration};
 
 use mysql_async::{Conn, Opts, OptsBuilder, SslOpts};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
-use tokio::{sync::Mutex, time::timeout};
+use tokio::time::timeout;
 
 use super::{
     error::{Asked, MysqlError},
     packet::{ask, close},
-    schema,
+    schema::Tables,
     url::{MysqlUrl, Tls},
 };
 
@@ -17,8 +17,7 @@ pub(super) struct Connector {
     database: String,
     opts: Opts,
     session: String,
-    /// Allows one migration at a time.
-    turn: Mutex<()>,
+    tables: Tables,
 }
 
 /// How long the server keeps a silent connection and its locks, which bounds the effect of a client that
@@ -53,7 +52,13 @@ impl Connector {
             .wait_timeout(Some(SERVER_WAITS.as_secs() as usize));
         let address = url.address.to_string();
         let session = session(url.options.statement_timeout);
-        Ok(Self { address, database: url.database.clone(), opts: opts.into(), session, turn: Mutex::default() })
+        Ok(Self {
+            address,
+            database: url.database.clone(),
+            opts: opts.into(),
+            session,
+            tables: Tables::default(),
+        })
     }
 
     /// Connects, logs in, migrates the database and configures the session.
@@ -74,7 +79,7 @@ impl Connector {
     }
 
     async fn prepare(&self, conn: &mut Conn) -> Asked<()> {
-        schema::bring_up(conn, &self.turn).await?;
+        self.tables.bring_up(conn).await?;
         ask(conn, &self.session, CONNECT_WITHIN).await.map(|_| ())
     }
 }

@@ -57,7 +57,7 @@ pub(super) mod code {
     pub(super) const CONFLICTS: [u16; 5] = [8002, 8005, 8022, 8028, 9007];
     /// The user lacks a permission: for the database, the host, the table, the column, or this way of logging
     /// in.
-    pub(super) const FORBIDDEN: [u16; 8] = [1044, 1130, 1142, 1143, 1227, 1251, 1275, 1698];
+    pub(in super::super) const FORBIDDEN: [u16; 8] = [1044, 1130, 1142, 1143, 1227, 1251, 1275, 1698];
 }
 
 impl MysqlError {

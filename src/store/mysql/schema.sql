@@ -35,7 +35,8 @@ CREATE TABLE IF NOT EXISTS asset_arbiter_assets (
 CREATE TABLE IF NOT EXISTS asset_arbiter_holders (
     origin BIGINT UNSIGNED NOT NULL,
     creation BIGINT UNSIGNED NOT NULL,
-    player VARCHAR(64) NOT NULL,
+    -- Databases of version 1 may have this column with 64 characters; the server widens it.
+    player VARCHAR(128) NOT NULL,
     revision BIGINT UNSIGNED NOT NULL,
     granted_at BIGINT UNSIGNED NOT NULL,
     PRIMARY KEY (origin, creation, player) /*T![clustered_index] CLUSTERED */,

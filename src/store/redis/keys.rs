@@ -36,13 +36,42 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::{link::redis::slot_of, model::RoomName};
+    use crate::{
+        link::redis::slot_of,
+        model::{Asset, Player, Room, RoomName, alike},
+    };
 
     #[test]
     fn every_slot_has_a_room_that_nobody_can_name() {
         let slots: BTreeSet<_> = nobodys_rooms().take(200_000).map(|room| slot_of(&room)).collect();
         assert_eq!(slots.len(), 16_384);
         assert!(nobodys_rooms().take(100).all(|room| RoomName::parse(&room).is_err()));
+    }
+
+    #[test]
+    fn no_two_rooms_share_a_key() {
+        let rooms = alike::<Room>(4);
+        let keys: BTreeSet<_> = rooms.iter().flat_map(|room| of_room("asset-arbiter:", room)).collect();
+        assert_eq!(keys.len(), 4 * rooms.len());
+    }
+
+    #[test]
+    fn no_two_holders_share_a_field_or_a_place_among_the_grants() {
+        let (assets, players) = (alike::<Asset>(3), alike::<Player>(2));
+        let (mut fields, mut members) = (BTreeSet::from(["/".to_owned()]), BTreeSet::new());
+        for asset in &assets {
+            assert!(fields.insert(format!("{asset}/")), "the list of its first holders");
+            for player in &players {
+                assert!(fields.insert(holder(asset, player)), "{asset} {player}");
+                assert!(members.insert(format!("{asset}/{:016}/1/{player}", 7)), "{asset} {player}");
+            }
+        }
+        for asset in &assets {
+            // As common.lua bounds a page.
+            let page = members.range(format!("{asset}/")..format!("{asset}0"));
+            assert!(page.clone().all(|member| member.split('/').next() == Some(asset.as_str())), "{asset}");
+            assert_eq!(page.count(), players.len());
+        }
     }
 
     #[test]
