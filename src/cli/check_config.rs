@@ -1,8 +1,8 @@
 //! The `check-config` command.
 
-use std::{fmt::Display, process::ExitCode, time::Duration};
+use std::{fmt::Display, path::Path, process::ExitCode, time::Duration};
 
-use asset_arbiter::model::without_secrets;
+use asset_arbiter::{model::without_secrets, server::Settings};
 
 use super::{Config, failed, say, serve_args::ServeArgs};
 
@@ -32,7 +32,7 @@ fn show(config: &Config) -> ExitCode {
 }
 
 /// The effective value of each flag, without secrets.
-fn effective(config: &Config) -> [(&'static str, String); 32] {
+fn effective(config: &Config) -> [(&'static str, String); 34] {
     let Config { listen, store, store_options, bus, arbiter, settings, log_level, .. } = config;
     let templates = arbiter.templates.iter().map(|(asset, units)| format!("{asset}={units}"));
     let rate = settings.selects_per_second;
@@ -67,9 +67,15 @@ fn effective(config: &Config) -> [(&'static str, String); 32] {
         ("allow-origin", none_or_list(settings.allow_origin.iter())),
         ("insecure", (!listen.ip().is_loopback()).to_string()),
         ("admin key", settings.admin_key.as_ref().map_or("none".to_owned(), |key| format!("{key:?}"))),
+        ("tls-cert", tls(settings, |(cert, _)| cert)),
+        ("tls-key", tls(settings, |(_, key)| key)),
         ("log-format", format!("{:?}", config.log_format).to_lowercase()),
         ("log-level", log_level.clone()),
     ]
+}
+
+fn tls<'a>(settings: &'a Settings, file: fn((&'a Path, &'a Path)) -> &'a Path) -> String {
+    settings.tls.as_ref().map_or("none".to_owned(), |tls| file(tls.files()).display().to_string())
 }
 
 fn none_or_list(items: impl Iterator<Item = impl Display>) -> String {

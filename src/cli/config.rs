@@ -4,7 +4,7 @@ use asset_arbiter::{
     arbiter,
     bus::{self, DRIVERS as BUSES, SWITCHED_OFF as BUSES_OFF},
     model::{AssetName, Units, one_line, without_secrets},
-    server::{Secret, Settings},
+    server::{Certificate, Secret, Settings},
     store::{self, DRIVERS as STORES, Options, SWITCHED_OFF as STORES_OFF},
 };
 
@@ -41,6 +41,7 @@ impl Config {
     /// All errors found, one line each.
     pub(crate) fn new(args: ServeArgs) -> Result<Self, Vec<String>> {
         let key = admin_key(args.admin_key_file.as_deref());
+        let tls = certificate(&args);
         let bus = args.bus.clone().unwrap_or_else(|| bus_of(&args.store));
         let templates = templates(&args);
         let ttl = args.room_ttl.unwrap_or(if is_memory(&args.store) { MEMORY_TTL } else { Duration::ZERO });
@@ -49,7 +50,8 @@ impl Config {
         let mut found = problems(&args, &templates, &key);
         found.extend(wrong_urls(&args, &bus, store_options));
         found.extend(unsuited(&args, &templates));
-        let (Ok(admin_key), true) = (key, found.is_empty()) else { return Err(found) };
+        found.extend(tls.as_ref().err().cloned());
+        let (Ok(admin_key), Ok(tls), true) = (key, tls, found.is_empty()) else { return Err(found) };
         Ok(Self {
             listen: args.listen,
             bus,
@@ -59,7 +61,7 @@ impl Config {
             log_format: args.log_format.unwrap_or_else(log_format),
             log_level: args.log_level.clone(),
             store: args.store.clone(),
-            settings: settings(args, admin_key),
+            settings: settings(args, admin_key, tls),
         })
     }
 
@@ -94,11 +96,12 @@ fn rules(args: &ServeArgs, templates: Vec<(AssetName, Units)>) -> arbiter::Confi
     }
 }
 
-fn settings(args: ServeArgs, admin_key: Option<Secret>) -> Settings {
+fn settings(args: ServeArgs, admin_key: Option<Secret>, tls: Option<Certificate>) -> Settings {
     let unsaid = if args.listen.ip().is_loopback() { 0 } else { SELECTS_PER_SECOND };
     Settings {
         allow_origin: args.allow_origin,
         admin_key,
+        tls,
         ping_interval: args.ping_interval,
         ping_timeout: args.ping_timeout,
         write_timeout: args.write_timeout,
@@ -109,6 +112,22 @@ fn settings(args: ServeArgs, admin_key: Option<Secret>) -> Settings {
         max_message: args.max_message,
         selects_per_second: args.selects_per_second.unwrap_or(unsaid),
         in_flight: args.in_flight,
+    }
+}
+
+/// Reads the certificate and its key, so that a wrong file is told before anything starts.
+fn certificate(args: &ServeArgs) -> Result<Option<Certificate>, String> {
+    match (&args.tls_cert, &args.tls_key) {
+        (None, None) => Ok(None),
+        (Some(cert), Some(key)) => {
+            Certificate::load(cert, key).map(Some).map_err(|error| one_line(&error.to_string()))
+        }
+        (Some(cert), None) => {
+            Err(format!("--tls-cert {}: name its private key with --tls-key, too", cert.display()))
+        }
+        (None, Some(key)) => {
+            Err(format!("--tls-key {}: name its certificate chain with --tls-cert, too", key.display()))
+        }
     }
 }
 

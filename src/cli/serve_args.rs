@@ -110,6 +110,13 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FILE", help_heading = "Safety")]
     pub(crate) admin_key_file: Option<PathBuf>,
 
+    /// Speak TLS with the certificate chain in this PEM file; needs --tls-key
+    #[arg(long, value_name = "FILE", help_heading = "Safety")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of --tls-cert, in PEM
+    #[arg(long, value_name = "FILE", help_heading = "Safety")]
+    pub(crate) tls_key: Option<PathBuf>,
+
     /// How log lines look [default: pretty on a terminal, else json]
     #[arg(long, value_name = "FORMAT", help_heading = "Logs")]
     pub(crate) log_format: Option<LogFormat>,

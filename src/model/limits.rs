@@ -121,3 +121,13 @@ pub const SURPLUS_HEAD_SECS: u64 = 1;
 
 /// Seconds a closed connection is still read, so that a reset does not overtake the close frame.
 pub const LINGER_SECS: u64 = 1;
+
+/// Bytes of a certificate chain or a key in PEM. A chain of ten certificates has 20 KB.
+pub const CERTIFICATE_BYTES: u64 = 1 << 20;
+
+/// Seconds between two looks at the certificate's files. A change is read at the second look, within ten seconds.
+pub const CERTIFICATE_POLL_SECS: u64 = 5;
+
+/// Days before a certificate expires at which the daily warnings begin. Certificates of 90 days are renewed 30 days
+/// before, so by then two weeks of renewals have failed.
+pub const CERTIFICATE_WARNING_DAYS: i64 = 14;

@@ -88,7 +88,7 @@ fn check_host(app: &App, request: &Request, route: &str) -> Result<(), HttpError
 }
 
 fn check_origin(app: &App, headers: &HeaderMap) -> Result<(), HttpError> {
-    origins::check(&app.settings.allow_origin, headers).map_err(|origin| {
+    origins::check(&app.settings.allow_origin, app.tls.is_some(), headers).map_err(|origin| {
         app.foreign_log.origin(&origin, &text(headers, header::HOST));
         let message = "pages of this origin may not do this; the operator can allow it with --allow-origin";
         HttpError::new(ErrorCode::Forbidden, message)

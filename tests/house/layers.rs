@@ -13,7 +13,7 @@ const MAY_KNOW: [(&str, &[&str]); 8] = [
 ];
 
 /// Crates that live only in these places. `main` and `cli` are one.
-const HOMES: [(&str, &[&str]); 16] = [
+const HOMES: [(&str, &[&str]); 19] = [
     ("clap", &["cli"]),
     ("anyhow", &["cli"]),
     ("tracing_subscriber", &["cli"]),
@@ -25,6 +25,10 @@ const HOMES: [(&str, &[&str]); 16] = [
     ("tungstenite", &["bots"]),
     ("tower", &["server"]),
     ("metrics_exporter_prometheus", &["server"]),
+    // Drivers reach their servers over TLS, and the server's own port speaks it. Rules and words need none.
+    ("rustls", &["link", "store", "bus", "server"]),
+    ("tokio_rustls", &["link", "store", "bus", "server"]),
+    ("x509_parser", &["server"]),
     ("tokio_tungstenite", &["bots"]),
     ("hdrhistogram", &["bots"]),
     ("indicatif", &["bots"]),
