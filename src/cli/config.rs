@@ -1,4 +1,4 @@
-use std::{collections::HashSet, io::IsTerminal, net::SocketAddr, time::Duration};
+use std::{collections::HashSet, io::IsTerminal, net::SocketAddr, path::PathBuf, time::Duration};
 
 use asset_arbiter::{
     arbiter,
@@ -32,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) settings: Settings,
     pub(crate) log_format: LogFormat,
     pub(crate) log_level: String,
+    /// The file that may change the log level while the server runs.
+    pub(crate) level_file: Option<PathBuf>,
 }
 
 impl Config {
@@ -60,6 +62,7 @@ impl Config {
             arbiter: rules(&args, templates),
             log_format: args.log_format.unwrap_or_else(log_format),
             log_level: args.log_level.clone(),
+            level_file: args.level_file.clone(),
             store: args.store.clone(),
             settings: settings(args, admin_key, tls),
         })

@@ -8,6 +8,9 @@ use clap::{Args, ValueEnum};
 
 use super::values::{bytes, count, filter, listen, longer_than_zero, template, units};
 
+/// The default of `--log-level`.
+pub(super) const LOG_LEVEL: &str = "info";
+
 /// Every flag of `serve`, with its default. `layers` adds the environment's names.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServeArgs {
@@ -121,8 +124,11 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FORMAT", help_heading = "Logs")]
     pub(crate) log_format: Option<LogFormat>,
     /// How much is logged: error, warn, info, debug, trace, or such as info,asset_arbiter=debug
-    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = filter, help_heading = "Logs")]
+    #[arg(long, value_name = "LEVEL", default_value = LOG_LEVEL, value_parser = filter, help_heading = "Logs")]
     pub(crate) log_level: String,
+    /// The file of `--config`, if neither a flag nor the environment says `--log-level`.
+    #[arg(skip)]
+    pub(crate) level_file: Option<PathBuf>,
 }
 
 /// How log lines look.

@@ -54,6 +54,19 @@ async fn what_is_broken_is_told_in_one_line_and_what_is_replaced_is_told_too() {
     process.end().await;
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_hangup_reads_the_files_at_once_whether_they_changed_or_not() {
+    let issued = Issued::for_days(30);
+    let pair = Pair::of(&issued);
+    let process = Process::start(&pair.flags()).await;
+    let mut member = Trust::of(&issued.der).join(process.address, "ann").await;
+    process.signal("HUP").await;
+    process.will_log("the TLS certificate was read again").await;
+    assert!(member.gets("sword").await);
+    process.end().await;
+}
+
 #[tokio::test]
 async fn an_expired_certificate_is_served_and_warned_of_and_clients_refuse_it() {
     for (days, words) in [(-1, "has expired"), (13, "expires soon")] {
