@@ -2,10 +2,11 @@
 # Checks what can be checked of this folder without a cluster. Works from any folder.
 #
 #   deploy/check.sh          the files alone
-#   deploy/check.sh --live   also two nodes behind nginx and behind HAProxy, on 127.0.0.1
+#   deploy/check.sh --live   also two nodes behind nginx, HAProxy and Caddy, on 127.0.0.1
 #
 # The binary is $ASSET_ARBITER_BIN, or what cargo has built in target/release or target/debug. What a machine lacks is
-# named as skipped. Wants: python3 (with pip, for PyYAML and kubernetes-validate), nginx, haproxy, docker compose.
+# named as skipped. Wants: python3 (with pip, for PyYAML and kubernetes-validate), nginx, haproxy,
+# caddy, docker compose.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -65,11 +66,16 @@ balancer_checks() {
   else
     skip 'nginx -t' 'no nginx here'
   fi
+  if has caddy; then
+    check 'caddy validate' caddy validate --adapter caddyfile --config Caddyfile
+  else
+    skip 'caddy validate' 'no caddy here'
+  fi
 }
 
 live_checks() {
   local balancer
-  for balancer in nginx haproxy; do
+  for balancer in nginx haproxy caddy; do
     if [[ -z $binary ]]; then
       skip "two nodes behind $balancer" 'no binary: cargo build, or set ASSET_ARBITER_BIN'
     elif ! has "$balancer"; then

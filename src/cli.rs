@@ -2,7 +2,6 @@
 
 #[cfg(feature = "bots")]
 pub(crate) mod bots;
-pub(crate) mod signals;
 
 mod banner;
 mod check_config;
@@ -14,8 +13,10 @@ mod keygen;
 mod layers;
 mod log;
 mod reach;
+mod reload;
 mod say;
 mod serve_args;
+mod signals;
 mod start;
 mod token;
 mod tokens;
@@ -33,6 +34,8 @@ pub(crate) use self::{
     config::Config,
     log::Log,
     reach::hopeless,
+    reload::reload,
+    signals::{Signals, signals},
     start::{listen, seed},
 };
 
@@ -102,6 +105,16 @@ struct Cli {
     command: Option<Subcommands>,
     #[command(flatten)]
     serve: ServeArgs,
+}
+
+impl Cli {
+    /// The flags of `serve`, under whichever command they were given.
+    fn serve_args(&mut self) -> &mut ServeArgs {
+        match &mut self.command {
+            Some(Subcommands::Serve(args) | Subcommands::CheckConfig(args)) => args,
+            _ => &mut self.serve,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -11,7 +11,9 @@ use asset_arbiter::{
 };
 use tokio::runtime::{Builder, Runtime};
 
-use cli::{Command, Config, Log, banner, close, hopeless, listen, mind, outcome, seed, signals};
+use cli::{
+    Command, Config, Log, Signals, banner, close, hopeless, listen, mind, outcome, reload, seed, signals,
+};
 
 /// jemalloc returns the memory of many players to the system within seconds after they leave.
 #[cfg(not(target_env = "msvc"))]
@@ -38,20 +40,21 @@ fn runtime() -> Runtime {
 
 async fn serve(config: Config) -> anyhow::Result<()> {
     let log = Log::start(&config)?;
-    let stop = signals::stop()?;
+    let signals = signals()?;
 
     let metrics = server::Metrics::new();
     log.count_dropped(&metrics);
     let store = metrics.scope(|| store::open(&config.store, config.store_options))?;
-    let ended = play(&config, metrics, Arc::clone(&store), stop).await;
+    let ended = play(&config, &log, metrics, Arc::clone(&store), signals).await;
     close(&*store, ended).await
 }
 
 async fn play(
     config: &Config,
+    log: &Log,
     metrics: server::Metrics,
     store: Arc<dyn Store>,
-    stop: impl Future<Output = ()>,
+    Signals { stop, hangups }: Signals<impl Future<Output = ()>>,
 ) -> anyhow::Result<()> {
     let bus = metrics.scope(|| bus::open(&config.bus))?;
 
@@ -63,8 +66,9 @@ async fn play(
     let listener = listen(config)?;
     banner(config, listener.local_addr()?);
     let ended = tokio::select! {
-        () = server::serve(listener, app, stop) => outcome(&arbiter),
+        () = server::serve(listener, Arc::clone(&app), stop) => outcome(&arbiter),
         why = hopeless => Err(why),
+        never = reload(hangups, &app, log, config) => match never {},
         never = mind(&*store, &arbiter) => match never {},
     };
     arbiter.stop().await;

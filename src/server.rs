@@ -9,6 +9,9 @@ mod connection_limit;
 mod head_watch;
 mod linger;
 mod listen;
+mod timed_tcp;
+mod tls;
+mod transport;
 
 mod cors;
 mod foreign_log;
@@ -51,6 +54,7 @@ pub use exporter::Metrics;
 pub use listen::listen;
 pub use origins::{InvalidOrigin, Origin};
 pub use settings::Settings;
+pub use tls::{Certificate, CertificateError};
 pub use tokens::{
     Action, Grants, InvalidJwksUrl, InvalidKeyId, InvalidPattern, InvalidTokenKey, JwksUrl, KeyId, NamePattern,
     NewKey, SigningKey, TokenAlgorithm, TokenDraft, TokenError, TokenErrorKind, TokenKey, TokenSettings,
@@ -72,7 +76,8 @@ const LAST_LOOK: Duration = Duration::from_millis(20);
 /// [`failure`](crate::arbiter::Vital::failure) then gives the reason.
 pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future<Output = ()>) {
     if let Ok(address) = listener.local_addr() {
-        tracing::info!(%address, "listening");
+        let scheme = if app.tls.is_some() { "https" } else { "http" };
+        tracing::info!(%address, url = format!("{scheme}://{address}"), "listening");
     }
     let _chores = chores(&app);
     let router = routes::router(&app);
@@ -106,6 +111,9 @@ fn chores(app: &Arc<App>) -> JoinSet<()> {
     let mut chores = JoinSet::new();
     let vital = app.arbiter.vital();
     chores.spawn(vital.guard("the watch over connections", Arc::clone(&app.connections).watch()));
+    if let Some(tls) = &app.tls {
+        chores.spawn(vital.guard("the watch over the TLS certificate", Arc::clone(tls).watch()));
+    }
     let sum_up = Arc::clone(app);
     chores.spawn(vital.guard("the log of players", async move { sum_up.player_log.sum_up().await }));
     chores

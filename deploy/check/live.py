@@ -1,6 +1,6 @@
 """Two nodes behind a balancer, for real: a player gets a welcome, and 4100 when its node is stopped.
 
-    live.py nginx|haproxy BINARY [PLAYERS]
+    live.py nginx|haproxy|caddy BINARY [PLAYERS]
 
 Runs the balancer on this folder's file, with no change but the ports. Everything listens on 127.0.0.1.
 """
@@ -115,6 +115,17 @@ def start_nginx(folder, front, nodes):
     return Group(["nginx", "-e", f"{folder}/nginx.log", "-c", path, "-g", directives])
 
 
+def start_caddy(folder, front, nodes):
+    text = (HERE / "Caddyfile").read_text()
+    text = replaced(text, "\n:8080 {", f"\nhttp://127.0.0.1:{front} {{\n\tbind 127.0.0.1")
+    text = replaced(text, "127.0.0.1:8081 127.0.0.1:8082 127.0.0.1:8083", f"127.0.0.1:{nodes[0]} 127.0.0.1:{nodes[1]}")
+    path = f"{folder}/Caddyfile"
+    pathlib.Path(path).write_text(text)
+    environment = {**os.environ, "HOME": folder, "XDG_DATA_HOME": folder, "XDG_CONFIG_HOME": folder}
+    command = ["caddy", "run", "--adapter", "caddyfile", "--config", path]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 class Group(subprocess.Popen):
     """A process whose children end with it."""
 
@@ -125,7 +136,7 @@ class Group(subprocess.Popen):
         os.killpg(self.pid, signal.SIGKILL)
 
 
-BALANCERS = {"haproxy": start_haproxy, "nginx": start_nginx}
+BALANCERS = {"caddy": start_caddy, "haproxy": start_haproxy, "nginx": start_nginx}
 
 
 class Player:

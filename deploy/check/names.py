@@ -14,13 +14,14 @@ HERE = pathlib.Path(__file__).resolve().parent.parent
 ROOT = HERE.parent
 # Flags of other programs.
 OTHERS = {
-    "cargo": {"release", "locked", "bin", "features", "bench"},
+    "cargo": {"release", "locked", "bin", "features", "no-default-features", "path", "bench"},
     "docker": {"from", "mount", "interval", "timeout", "start-period", "retries", "build-arg", "stop-timeout", "build",
                "detach", "wait", "no-deps", "force-recreate"},
     "apt-get": {"no-install-recommends"},
     "kubectl": {"from-literal"},
     "redis-server": {"requirepass", "dir", "appendonly", "appendfsync", "maxmemory", "maxmemory-policy"},
     "kubernetes-validate": {"strict", "kubernetes-version", "quiet"},
+    "caddy": {"adapter", "config"},
     "ourselves": {"help", "version", "live"},
 }
 # What is made of a histogram.

@@ -11,7 +11,7 @@ pub(crate) fn banner(config: &Config, address: SocketAddr) {
     let mut text = format!(
         "asset-arbiter {}\n  open   {}\n  store  {store}\n  awards {awards}\n  bus    {bus}\n",
         env!("CARGO_PKG_VERSION"),
-        place(address)
+        place(config, address)
     );
     for way in config.unsafe_ways() {
         text += &format!("  unsafe {way}\n");
@@ -19,9 +19,10 @@ pub(crate) fn banner(config: &Config, address: SocketAddr) {
     say::stdout(text);
 }
 
-fn place(address: SocketAddr) -> String {
+fn place(config: &Config, address: SocketAddr) -> String {
+    let scheme = if config.settings.tls.is_some() { "https" } else { "http" };
     if address.ip().is_unspecified() {
-        return format!("http://localhost:{} and at every address of this machine", address.port());
+        return format!("{scheme}://localhost:{} and at every address of this machine", address.port());
     }
-    format!("http://{address}")
+    format!("{scheme}://{address}")
 }

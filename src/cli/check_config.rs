@@ -1,8 +1,8 @@
 //! The `check-config` command.
 
-use std::{fmt::Display, process::ExitCode, time::Duration};
+use std::{fmt::Display, path::Path, process::ExitCode, time::Duration};
 
-use asset_arbiter::model::without_secrets;
+use asset_arbiter::{model::without_secrets, server::Settings};
 
 use super::{Config, failed, say, serve_args::ServeArgs};
 
@@ -32,7 +32,7 @@ fn show(config: &Config) -> ExitCode {
 }
 
 /// The effective value of each flag, without secrets.
-fn effective(config: &Config) -> [(&'static str, String); 35] {
+fn effective(config: &Config) -> [(&'static str, String); 37] {
     let Config { listen, store, store_options, bus, arbiter, settings, log_level, .. } = config;
     let templates = arbiter.templates.iter().map(|(asset, units)| format!("{asset}={units}"));
     let (rate, tokens) = (settings.selects_per_second, &settings.tokens);
@@ -70,9 +70,15 @@ fn effective(config: &Config) -> [(&'static str, String); 35] {
         ("token-key", none_or_list(tokens.keys.iter().map(|key| format!("{}={}", key.id(), key.algorithm())))),
         ("token-jwks", tokens.jwks.as_ref().map_or("none".to_owned(), ToString::to_string)),
         ("token-max-age", time(tokens.max_age)),
+        ("tls-cert", tls(settings, |(cert, _)| cert)),
+        ("tls-key", tls(settings, |(_, key)| key)),
         ("log-format", format!("{:?}", config.log_format).to_lowercase()),
         ("log-level", log_level.clone()),
     ]
+}
+
+fn tls<'a>(settings: &'a Settings, file: fn((&'a Path, &'a Path)) -> &'a Path) -> String {
+    settings.tls.as_ref().map_or("none".to_owned(), |tls| file(tls.files()).display().to_string())
 }
 
 fn none_or_list(items: impl Iterator<Item = impl Display>) -> String {

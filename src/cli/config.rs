@@ -1,10 +1,10 @@
-use std::{collections::HashSet, io::IsTerminal, net::SocketAddr, time::Duration};
+use std::{collections::HashSet, io::IsTerminal, net::SocketAddr, path::PathBuf, time::Duration};
 
 use asset_arbiter::{
     arbiter,
     bus::{self, DRIVERS as BUSES, SWITCHED_OFF as BUSES_OFF},
     model::{AssetName, Units, one_line, without_secrets},
-    server::{Secret, Settings, TokenSettings},
+    server::{Certificate, Secret, Settings, TokenSettings},
     store::{self, DRIVERS as STORES, Options, SWITCHED_OFF as STORES_OFF},
 };
 
@@ -34,6 +34,8 @@ pub(crate) struct Config {
     pub(crate) settings: Settings,
     pub(crate) log_format: LogFormat,
     pub(crate) log_level: String,
+    /// The file that may change the log level while the server runs.
+    pub(crate) level_file: Option<PathBuf>,
 }
 
 impl Config {
@@ -44,6 +46,7 @@ impl Config {
     pub(crate) fn new(args: ServeArgs) -> Result<Self, Vec<String>> {
         let key = admin_key(args.admin_key_file.as_deref());
         let tokens = token_settings(&args);
+        let tls = certificate(&args);
         let bus = args.bus.clone().unwrap_or_else(|| bus_of(&args.store));
         let templates = templates(&args);
         let ttl = args.room_ttl.unwrap_or(if is_memory(&args.store) { MEMORY_TTL } else { Duration::ZERO });
@@ -53,7 +56,10 @@ impl Config {
         found.extend(wrong_urls(&args, &bus, store_options));
         found.extend(unsuited(&args, &templates));
         found.extend(tokens.as_ref().err().into_iter().flatten().cloned());
-        let (Ok(admin_key), Ok(tokens), true) = (key, tokens, found.is_empty()) else { return Err(found) };
+        found.extend(tls.as_ref().err().cloned());
+        let (Ok(admin_key), Ok(tokens), Ok(tls), true) = (key, tokens, tls, found.is_empty()) else {
+            return Err(found);
+        };
         Ok(Self {
             listen: args.listen,
             insecure: args.insecure,
@@ -63,8 +69,9 @@ impl Config {
             arbiter: rules(&args, templates),
             log_format: args.log_format.unwrap_or_else(log_format),
             log_level: args.log_level.clone(),
+            level_file: args.level_file.clone(),
             store: args.store.clone(),
-            settings: settings(args, admin_key, tokens),
+            settings: settings(args, admin_key, tokens, tls),
         })
     }
 
@@ -100,12 +107,18 @@ fn rules(args: &ServeArgs, templates: Vec<(AssetName, Units)>) -> arbiter::Confi
     }
 }
 
-fn settings(args: ServeArgs, admin_key: Option<Secret>, tokens: TokenSettings) -> Settings {
+fn settings(
+    args: ServeArgs,
+    admin_key: Option<Secret>,
+    tokens: TokenSettings,
+    tls: Option<Certificate>,
+) -> Settings {
     let unsaid = if args.listen.ip().is_loopback() { 0 } else { SELECTS_PER_SECOND };
     Settings {
         allow_origin: args.allow_origin,
         admin_key,
         tokens,
+        tls,
         ping_interval: args.ping_interval,
         ping_timeout: args.ping_timeout,
         write_timeout: args.write_timeout,
@@ -116,6 +129,22 @@ fn settings(args: ServeArgs, admin_key: Option<Secret>, tokens: TokenSettings) -
         max_message: args.max_message,
         selects_per_second: args.selects_per_second.unwrap_or(unsaid),
         in_flight: args.in_flight,
+    }
+}
+
+/// Reads the certificate and its key, so that a wrong file is told before anything starts.
+fn certificate(args: &ServeArgs) -> Result<Option<Certificate>, String> {
+    match (&args.tls_cert, &args.tls_key) {
+        (None, None) => Ok(None),
+        (Some(cert), Some(key)) => {
+            Certificate::load(cert, key).map(Some).map_err(|error| one_line(&error.to_string()))
+        }
+        (Some(cert), None) => {
+            Err(format!("--tls-cert {}: name its private key with --tls-key, too", cert.display()))
+        }
+        (None, Some(key)) => {
+            Err(format!("--tls-key {}: name its certificate chain with --tls-cert, too", key.display()))
+        }
     }
 }
 

@@ -44,7 +44,11 @@ pub(super) fn loose_files(args: &ServeArgs) -> Vec<String> {
     let config = args.config.clone().or_else(|| env::var_os(env_name("config")).map(Into::into));
     let secret = |file: &PathBuf| std::fs::read_to_string(file).is_ok_and(|text| text.contains('@'));
     let config = config.filter(secret);
-    let files = [("--admin-key-file", args.admin_key_file.clone()), ("--config", config)];
+    let files = [
+        ("--admin-key-file", args.admin_key_file.clone()),
+        ("--tls-key", args.tls_key.clone()),
+        ("--config", config),
+    ];
     let files = files.into_iter().filter_map(|(flag, file)| loose(flag, &file?));
     files.chain(secret_files(args).filter_map(|file| loose("--token-key", file))).collect()
 }

@@ -1,13 +1,26 @@
 //! Flags override the environment, which overrides the file. Values from the environment and the file are added to the
 //! command line as if they had been typed, so that one parser gives all three the same checks and messages.
 
-use std::{env, ffi::OsString, io::IsTerminal, path::PathBuf, process::ExitCode};
+use std::{
+    env,
+    ffi::OsString,
+    io::IsTerminal,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, FromArgMatches, parser::ValueSource};
 
 use asset_arbiter::{bus, model::line_without_secrets, model::one_line, store};
 
-use super::{Cli, file::File, key::UNSET_IT, say, serve_args::ServeArgs};
+use super::{
+    Cli,
+    file::File,
+    key::UNSET_IT,
+    say,
+    serve_args::{LOG_LEVEL, ServeArgs},
+    values::filter,
+};
 
 /// The commands that take the flags of `serve`. Running without a command takes them too.
 const SERVING: [&str; 2] = ["serve", "check-config"];
@@ -29,7 +42,10 @@ pub(super) fn parse() -> (Result<Cli, ExitCode>, Vec<String>) {
         argv.extend(lower_layers(typed, &mut problems).into_iter().map(OsString::from));
     }
     let matches = command().try_get_matches_from(&argv);
-    let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+    let mut cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+    if let (Ok(cli), Some(typed)) = (&mut cli, serving) {
+        cli.serve_args().level_file = level_file(typed);
+    }
     (cli.map_err(|error| print_message(&error, &argv)), problems)
 }
 
@@ -121,9 +137,32 @@ fn lower_layers(typed: &ArgMatches, problems: &mut Vec<String>) -> Vec<String> {
     added
 }
 
-fn open_file(typed: &ArgMatches) -> Result<File, String> {
+/// The log level that a file says now, checked as at the start.
+///
+/// # Errors
+/// The file cannot be read, or what it says is no level.
+pub(super) fn level_in(file: &Path) -> Result<String, String> {
+    let Some((source, values)) = File::read(file)?.take("log-level") else { return Ok(LOG_LEVEL.to_owned()) };
+    match values?.as_slice() {
+        [level] => filter(level).map_err(|why| format!("{source}: {}", one_line(&why))),
+        _ => Err(format!("{source}: write one value, not a list")),
+    }
+}
+
+/// The file whose log level holds, because neither a flag nor the environment says one.
+fn level_file(typed: &ArgMatches) -> Option<PathBuf> {
+    let typed_level = typed.value_source("log_level") == Some(ValueSource::CommandLine);
+    let overridden = typed_level || env::var_os(env_name("log-level")).is_some();
+    if overridden { None } else { named_file(typed) }
+}
+
+fn named_file(typed: &ArgMatches) -> Option<PathBuf> {
     let named = typed.get_one::<PathBuf>("config").cloned();
-    match named.or_else(|| env::var_os(env_name("config")).map(PathBuf::from)) {
+    named.or_else(|| env::var_os(env_name("config")).map(PathBuf::from))
+}
+
+fn open_file(typed: &ArgMatches) -> Result<File, String> {
+    match named_file(typed) {
         Some(path) if path.to_string_lossy().trim().is_empty() => {
             Err(format!("{}: {UNSET_IT}", env_name("config")))
         }

@@ -15,7 +15,7 @@ use std::{
 use anyhow::anyhow;
 use asset_arbiter::server::Metrics;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{EnvFilter, fmt, reload};
 
 use super::{Config, say, serve_args::LogFormat};
 
@@ -27,9 +27,13 @@ const LAST_LINES: Duration = Duration::from_millis(1500);
 /// The running log. Dropping it writes the queued lines, if stderr accepts them in time.
 pub(crate) struct Log {
     guard: Option<WorkerGuard>,
+    level: Level,
     queue: ErrorCounter,
     unwritten: Arc<AtomicU64>,
 }
+
+/// Changes what is logged.
+type Level = Box<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>;
 
 impl Log {
     /// Starts the log on stderr. Panics are logged from now on.
@@ -41,20 +45,37 @@ impl Log {
         let stream = Lines { stream: io::stderr(), torn: false, unwritten: Arc::clone(&unwritten) };
         let builder = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(QUEUE).thread_name("log");
         let (writer, guard) = builder.finish(stream);
-        let log = Self { guard: Some(guard), queue: writer.error_counter(), unwritten };
+        let queue = writer.error_counter();
         let subscriber = fmt()
             .with_env_filter(EnvFilter::try_new(&config.log_level)?)
             .with_writer(writer)
             .log_internal_errors(false)
             .with_ansi(io::stderr().is_terminal());
-        match config.log_format {
-            LogFormat::Pretty => subscriber.try_init(),
-            LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
+        let level = match config.log_format {
+            LogFormat::Pretty => {
+                let subscriber = subscriber.with_filter_reloading();
+                let level = level_of(subscriber.reload_handle());
+                subscriber.try_init().map(|()| level)
+            }
+            LogFormat::Json => {
+                let subscriber = subscriber.json().flatten_event(true).with_filter_reloading();
+                let level = level_of(subscriber.reload_handle());
+                subscriber.try_init().map(|()| level)
+            }
         }
         .map_err(|error| anyhow!("cannot start the log: {error}"))?;
         panic::set_hook(Box::new(panicked));
         config.loose_files.iter().for_each(|file| tracing::warn!("{file}"));
-        Ok(log)
+        Ok(Self { guard: Some(guard), level, queue, unwritten })
+    }
+
+    /// Logs by another `--log-level` from now on.
+    ///
+    /// # Errors
+    /// The text is no level.
+    pub(crate) fn set_level(&self, level: &str) -> Result<(), String> {
+        let filter = EnvFilter::try_new(level).map_err(|error| error.to_string())?;
+        (self.level)(filter).map_err(|error| error.to_string())
     }
 
     /// Exports the count of dropped lines to `metrics`.
@@ -71,6 +92,10 @@ impl Drop for Log {
         let guard = self.guard.take();
         say::within(LAST_LINES, move || drop(guard));
     }
+}
+
+fn level_of<S: 'static>(handle: reload::Handle<EnvFilter, S>) -> Level {
+    Box::new(move |filter| handle.reload(filter))
 }
 
 /// Logs what the default panic hook prints.

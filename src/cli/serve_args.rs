@@ -9,6 +9,9 @@ use clap::{Args, ValueEnum};
 use super::tokens::{KeyFile, key_file};
 use super::values::{bytes, count, filter, listen, longer_than_zero, template, units};
 
+/// The default of `--log-level`.
+pub(super) const LOG_LEVEL: &str = "info";
+
 /// Every flag of `serve`, with its default. `layers` adds the environment's names.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServeArgs {
@@ -122,13 +125,22 @@ pub(crate) struct ServeArgs {
     /// Refuse player tokens that live longer, from iat to exp
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = longer_than_zero, help_heading = "Safety")]
     pub(crate) token_max_age: Duration,
+    /// Speak TLS with the certificate chain in this PEM file; needs --tls-key
+    #[arg(long, value_name = "FILE", help_heading = "Safety")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of --tls-cert, in PEM
+    #[arg(long, value_name = "FILE", help_heading = "Safety")]
+    pub(crate) tls_key: Option<PathBuf>,
 
     /// How log lines look [default: pretty on a terminal, else json]
     #[arg(long, value_name = "FORMAT", help_heading = "Logs")]
     pub(crate) log_format: Option<LogFormat>,
     /// How much is logged: error, warn, info, debug, trace, or such as info,asset_arbiter=debug
-    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = filter, help_heading = "Logs")]
+    #[arg(long, value_name = "LEVEL", default_value = LOG_LEVEL, value_parser = filter, help_heading = "Logs")]
     pub(crate) log_level: String,
+    /// The file of `--config`, if neither a flag nor the environment says `--log-level`.
+    #[arg(skip)]
+    pub(crate) level_file: Option<PathBuf>,
 }
 
 /// How log lines look.

@@ -172,3 +172,13 @@ pub const KEY_SET_REFETCH_SECS: u64 = 10;
 
 /// Seconds between two fetches without a reason. A removed key verifies that much longer.
 pub const KEY_SET_REFRESH_SECS: u64 = 300;
+
+/// Bytes of a certificate chain or a key in PEM. A chain of ten certificates has 20 KB.
+pub const CERTIFICATE_BYTES: u64 = 1 << 20;
+
+/// Seconds between two looks at the certificate's files. A change is read at the second look, within ten seconds.
+pub const CERTIFICATE_POLL_SECS: u64 = 5;
+
+/// Days before a certificate expires at which the daily warnings begin. Certificates of 90 days are renewed 30 days
+/// before, so by then two weeks of renewals have failed.
+pub const CERTIFICATE_WARNING_DAYS: i64 = 14;

@@ -4,7 +4,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Metrics, Settings, connection_limit::ConnectionLimit, connections::Connections, foreign_log::ForeignLog,
-    hosts::Hosts, player_log::PlayerLog,
+    hosts::Hosts, player_log::PlayerLog, tls::Tls,
 };
 use crate::arbiter::Arbiter;
 
@@ -19,6 +19,8 @@ pub struct App {
     pub(super) connections: Arc<Connections>,
     /// The open TCP connections, including WebSockets.
     pub(super) tcp_connections: Arc<ConnectionLimit>,
+    /// `None`: the port speaks plain HTTP.
+    pub(super) tls: Option<Arc<Tls>>,
     pub(super) metrics: Metrics,
     /// Cancelled when the shutdown starts.
     pub(super) draining: CancellationToken,
@@ -29,6 +31,7 @@ impl App {
     #[must_use]
     pub fn new(settings: Settings, arbiter: Arc<Arbiter>, metrics: Metrics) -> Arc<Self> {
         let connections = Arc::new(metrics.scope(|| Connections::new(&settings)));
+        let tls = settings.tls.clone().map(|certificate| metrics.scope(|| Tls::new(certificate)));
         Arc::new(Self {
             arbiter,
             hosts: Hosts::new(&settings.allow_origin),
@@ -36,9 +39,17 @@ impl App {
             player_log: PlayerLog::default(),
             connections,
             tcp_connections: ConnectionLimit::new(settings.max_connections),
+            tls,
             settings,
             metrics,
             draining: CancellationToken::new(),
         })
+    }
+
+    /// Reads again what may have changed since the start: the TLS certificate.
+    pub fn reload(&self) {
+        if let Some(tls) = &self.tls {
+            tls.reload();
+        }
     }
 }

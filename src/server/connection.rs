@@ -11,6 +11,8 @@ use super::{
     connection_limit::{Slot, Surplus},
     head_watch::HeadWatch,
     linger::Linger,
+    timed_tcp::TimedTcp,
+    transport::Transport,
 };
 use crate::model::limits::{HTTP_HEAD_BYTES, SURPLUS_HEAD_SECS};
 
@@ -19,7 +21,25 @@ pub(super) async fn connection(stream: TcpStream, slot: Slot, app: Arc<App>, rou
     let surplus = slot.surplus();
     let watch = HeadWatch::new(head_time(&app, surplus.is_some()), app.settings.idle_timeout);
     let service = service_fn(|request| answer(router.clone(), surplus.as_ref(), &watch, request));
-    let io = TokioIo::new(Linger::new(stream, slot, app.settings.write_timeout, Arc::clone(&watch)));
+    let tcp = TimedTcp::new(stream, app.settings.write_timeout);
+    let transport = match &app.tls {
+        None => Transport::Plain(tcp),
+        Some(tls) => {
+            // In a box, so that a plain connection is no larger for it.
+            let handshake = Box::pin(tls.accept(tcp));
+            let accepted = tokio::select! {
+                accepted = handshake => accepted,
+                () = watch.late() => return,
+                () = evicted(surplus.as_ref()) => return,
+            };
+            match accepted {
+                Ok(transport) => transport,
+                // Lingers, so that the peer reads why.
+                Err(tcp) => return drop(Linger::new(Transport::Plain(tcp), slot, watch)),
+            }
+        }
+    };
+    let io = TokioIo::new(Linger::new(transport, slot, Arc::clone(&watch)));
     let served =
         http1::Builder::new().max_header_size(HTTP_HEAD_BYTES).serve_connection(io, service).with_upgrades();
     let mut served = std::pin::pin!(served);

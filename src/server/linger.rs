@@ -1,5 +1,5 @@
 use std::{
-    future::{Future, poll_fn},
+    future::poll_fn,
     io::{self, IoSlice},
     mem::MaybeUninit,
     pin::Pin,
@@ -9,47 +9,40 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     runtime::Handle,
-    time::{Sleep, sleep, timeout},
+    time::timeout,
 };
 
-use super::{connection_limit::Slot, head_watch::HeadWatch};
+use super::{connection_limit::Slot, head_watch::HeadWatch, transport::Transport};
 use crate::model::limits::LINGER_SECS;
 
-/// A TCP connection that is not reset when it is dropped.
+/// A connection that is not reset when it is dropped.
 ///
 /// A socket that is closed with unread data is reset, and the reset may overtake the last bytes written, such as a
-/// close frame. Therefore `drop` shuts down the write half, then reads and discards until the peer does the same, for
+/// close frame. Therefore `drop` ends the sending side, then reads and discards until the peer does the same, for
 /// [`LINGER_SECS`] at most. The connection keeps its slot meanwhile, so `--max-connections` also covers these.
-///
-/// Writes time out if the peer accepts nothing, so that an unread response does not keep a slot forever.
 pub(super) struct Linger {
-    stream: Option<TcpStream>,
+    transport: Option<Transport>,
     slot: Option<Slot>,
     /// The peer has finished or is unreachable, so no more data can arrive and cause a reset.
     ended: bool,
-    patience: Duration,
     /// Notified of reads and writes. `None`: the connection is a WebSocket.
     watch: Option<Arc<HeadWatch>>,
     /// The response that makes the connection a WebSocket. It leaves together with the first frame.
     response: Vec<u8>,
-    /// The write timeout, running while the peer accepts nothing. Boxed, because most connections never need it.
-    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Linger {
-    /// Takes over a connection and its slot. `patience` is the write timeout.
-    pub(super) fn new(stream: TcpStream, slot: Slot, patience: Duration, watch: Arc<HeadWatch>) -> Self {
+    /// Takes over a connection and its slot.
+    pub(super) fn new(transport: Transport, slot: Slot, watch: Arc<HeadWatch>) -> Self {
         Self {
-            stream: Some(stream),
+            transport: Some(transport),
             slot: Some(slot),
             ended: false,
-            patience,
             watch: Some(watch),
             response: Vec::new(),
-            stalled: None,
         }
     }
 
@@ -69,24 +62,18 @@ impl Linger {
         Some(self.response.len())
     }
 
-    fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
-        self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    fn transport(&mut self) -> io::Result<Pin<&mut Transport>> {
+        self.transport.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
-    /// Passes on the result of a write, or a timeout error.
-    fn patiently<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if let Poll::Ready(written) = written {
-            self.stalled = None;
+    fn written(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(written) = &written {
             if let Some(watch) = &self.watch {
                 watch.written();
             }
             self.ended |= written.is_err();
-            return Poll::Ready(written);
         }
-        let patience = self.patience;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
-        ready!(stalled.as_mut().poll(cx));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        written
     }
 }
 
@@ -101,7 +88,7 @@ impl AsyncRead for Linger {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let read = ready!(self.stream()?.poll_read(cx, buf));
+        let read = ready!(self.transport()?.poll_read(cx, buf));
         if let Some(watch) = &self.watch {
             watch.read();
         }
@@ -115,8 +102,8 @@ impl AsyncWrite for Linger {
         if let Some(held) = self.hold(std::iter::once(bytes)) {
             return Poll::Ready(Ok(held));
         }
-        let written = self.stream()?.poll_write(cx, bytes);
-        self.patiently(cx, written)
+        let written = self.transport()?.poll_write(cx, bytes);
+        self.written(written)
     }
 
     fn poll_write_vectored(
@@ -127,8 +114,8 @@ impl AsyncWrite for Linger {
         if let Some(held) = self.hold(slices.iter().map(|slice| &**slice)) {
             return Poll::Ready(Ok(held));
         }
-        let written = self.stream()?.poll_write_vectored(cx, slices);
-        self.patiently(cx, written)
+        let written = self.transport()?.poll_write_vectored(cx, slices);
+        self.written(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -136,11 +123,11 @@ impl AsyncWrite for Linger {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream()?.poll_flush(cx)
+        self.transport()?.poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream()?.poll_shutdown(cx)
+        self.transport()?.poll_shutdown(cx)
     }
 }
 
@@ -149,22 +136,20 @@ impl Drop for Linger {
         if self.ended {
             return;
         }
-        if let (Some(stream), Some(slot), Ok(runtime)) =
-            (self.stream.take(), self.slot.take(), Handle::try_current())
+        if let (Some(transport), Some(slot), Ok(runtime)) =
+            (self.transport.take(), self.slot.take(), Handle::try_current())
         {
-            runtime.spawn(linger(stream, slot));
+            runtime.spawn(linger(transport, slot));
         }
     }
 }
 
-async fn linger(mut stream: TcpStream, slot: Slot) {
+async fn linger(transport: Transport, slot: Slot) {
     let done = async {
-        // An error means that the peer is gone, which is just as good.
-        let _ = stream.shutdown().await;
+        let mut stream = transport.finish().await;
         poll_fn(|cx| discard(&mut stream, cx)).await;
     };
     let _ = timeout(Duration::from_secs(LINGER_SECS), done).await;
-    drop(stream);
     drop(slot);
 }
 
@@ -183,12 +168,17 @@ fn discard(stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<()> {
 #[cfg(test)]
 mod tests {
     use tokio::{
-        io::AsyncReadExt,
+        io::{AsyncReadExt, AsyncWriteExt},
         net::{TcpListener, TcpStream},
     };
 
     use super::*;
-    use crate::server::connection_limit::ConnectionLimit;
+    use crate::server::{connection_limit::ConnectionLimit, timed_tcp::TimedTcp};
+
+    fn plain(stream: TcpStream, connections: &Arc<ConnectionLimit>, patience: Duration) -> Linger {
+        let transport = Transport::Plain(TimedTcp::new(stream, patience));
+        Linger::new(transport, connections.take().unwrap(), watch())
+    }
 
     fn watch() -> Arc<HeadWatch> {
         HeadWatch::new(Duration::from_secs(10), Duration::from_secs(10))
@@ -204,7 +194,7 @@ mod tests {
     async fn the_last_bytes_survive_what_lies_unread() {
         let connections = ConnectionLimit::new(1);
         let (mut client, server) = pair().await;
-        let mut server = Linger::new(server, connections.take().unwrap(), Duration::from_secs(1), watch());
+        let mut server = plain(server, &connections, Duration::from_secs(1));
         client.write_all(&[7; 100_000]).await.unwrap();
         server.write_all(b"farewell").await.unwrap();
         drop(server);
@@ -221,7 +211,7 @@ mod tests {
     async fn a_peer_that_never_ends_is_left_after_a_while() {
         let connections = ConnectionLimit::new(1);
         let (_client, server) = pair().await;
-        drop(Linger::new(server, connections.take().unwrap(), Duration::from_secs(1), watch()));
+        drop(plain(server, &connections, Duration::from_secs(1)));
         assert_eq!(connections.taken(), 1, "a lingering connection keeps its slot");
         timeout(Duration::from_secs(LINGER_SECS + 5), connections.empty()).await.expect("it is left");
     }
@@ -230,7 +220,7 @@ mod tests {
     async fn a_peer_that_takes_nothing_is_given_up() {
         let connections = ConnectionLimit::new(1);
         let (_client, server) = pair().await;
-        let mut server = Linger::new(server, connections.take().unwrap(), Duration::from_millis(50), watch());
+        let mut server = plain(server, &connections, Duration::from_millis(50));
         let error = server.write_all(&vec![7; 32 << 20]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }

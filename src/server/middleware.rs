@@ -95,7 +95,7 @@ fn check_host(app: &App, request: &Request, route: &str) -> Result<(), HttpError
 }
 
 fn check_origin(app: &App, headers: &HeaderMap) -> Result<(), HttpError> {
-    origins::check(&app.settings.allow_origin, headers).map_err(|origin| {
+    origins::check(&app.settings.allow_origin, app.tls.is_some(), headers).map_err(|origin| {
         app.foreign_log.origin(&origin, headers);
         HttpError::new(ErrorCode::Forbidden, origins::FOREIGN)
     })

@@ -19,15 +19,17 @@ pub struct Origin(String);
 pub struct InvalidOrigin;
 
 /// Checks a request's origin. It is allowed if the request has none (it is not from a browser), if it is this server's
-/// own, or if it is listed.
+/// own, or if it is listed. `tls` says that the server itself speaks TLS, so that its own origin is `https`. A server
+/// without may stand behind a proxy with TLS, and takes either scheme for its own.
 ///
 /// # Errors
 /// The origin as sent; `null` if the browser only says that the page is of another site.
-pub(super) fn check(listed: &[Origin], headers: &HeaderMap) -> Result<(), String> {
+pub(super) fn check(listed: &[Origin], tls: bool, headers: &HeaderMap) -> Result<(), String> {
     let any = listed.iter().any(Origin::is_any);
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let allows = |sent: &HeaderValue| {
-        let is_known = |origin: Origin| listed.contains(&origin) || host.is_some_and(|host| origin.is_of(host));
+        let is_known =
+            |origin: Origin| listed.contains(&origin) || host.is_some_and(|host| origin.is_of(host, tls));
         parse(sent).is_some_and(|origin| any || is_known(origin))
     };
     let sent = headers.get_all(header::ORIGIN);
@@ -66,9 +68,12 @@ impl Origin {
         Some(&authority[..port.unwrap_or(authority.len())])
     }
 
-    /// Returns true if a request to `host` stays on this origin.
-    fn is_of(&self, host: &str) -> bool {
+    /// Returns true if a request to `host`, over `tls` or not, stays on this origin.
+    fn is_of(&self, host: &str, tls: bool) -> bool {
         let Some((scheme, authority)) = self.0.split_once("://") else { return false };
+        if tls && scheme != "https" {
+            return false;
+        }
         without_default_port(scheme, &host.to_ascii_lowercase()) == authority
     }
 }
@@ -121,7 +126,7 @@ mod tests {
         for origin in origin {
             headers.append(header::ORIGIN, origin.parse().unwrap());
         }
-        check(&origins(listed), &headers).is_ok()
+        check(&origins(listed), false, &headers).is_ok()
     }
 
     fn origins(listed: &[&str]) -> Vec<Origin> {
@@ -151,10 +156,22 @@ mod tests {
     }
 
     #[test]
+    fn a_server_with_tls_has_no_origin_without() {
+        let check = |listed: &[&str], origin: &str| {
+            let lines = [(header::HOST, "game.example"), (header::ORIGIN, origin)];
+            let headers = lines.into_iter().map(|(name, value)| (name, value.parse().unwrap()));
+            check(&origins(listed), true, &headers.collect()).is_ok()
+        };
+        assert!(check(&[], "https://game.example") && check(&[], "https://game.example:443"));
+        assert!(!check(&[], "http://game.example"));
+        assert!(check(&["http://game.example"], "http://game.example"));
+    }
+
+    #[test]
     fn a_foreign_page_that_hides_its_origin_is_told_by_its_site() {
         let check = |listed: &[&str], lines: &[(&'static str, &'static str)]| {
             let headers = lines.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-            check(&origins(listed), &headers.collect())
+            check(&origins(listed), false, &headers.collect())
         };
         assert_eq!(check(&[], &[("sec-fetch-site", "cross-site")]), Err("null".to_owned()));
         assert_eq!(check(&["*"], &[("sec-fetch-site", "cross-site")]), Ok(()));

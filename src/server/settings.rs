@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Origin, Secret, TokenSettings};
+use super::{Certificate, Origin, Secret, TokenSettings};
 
 /// The settings of the server layer. Each one is a flag of the same name.
 #[derive(Debug, Clone)]
@@ -11,13 +11,15 @@ pub struct Settings {
     pub admin_key: Option<Secret>,
     /// How player tokens are verified.
     pub tokens: TokenSettings,
+    /// What the port shows in TLS handshakes; `None`: it speaks plain HTTP.
+    pub tls: Option<Certificate>,
     /// The interval of WebSocket pings.
     pub ping_interval: Duration,
     /// The timeout of a pong.
     pub ping_timeout: Duration,
     /// How long a socket may accept nothing while there is data to write.
     pub write_timeout: Duration,
-    /// The timeout of a request's head, and then of its body.
+    /// The timeout of a TLS handshake and the first request's head together, of a later head, and of a body.
     pub handshake_timeout: Duration,
     /// How long a keep-alive HTTP connection may wait for its next request.
     pub idle_timeout: Duration,
@@ -39,6 +41,7 @@ impl Default for Settings {
             allow_origin: Vec::new(),
             admin_key: None,
             tokens: TokenSettings::default(),
+            tls: None,
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),

@@ -52,7 +52,7 @@ pub(super) async fn upgrade(
 
 /// Refuses pages of other origins. A browser shows a page only the close code and its reason, never an HTTP status.
 fn check_origin(app: &App, headers: &HeaderMap) -> Result<(), JoinError> {
-    origins::check(&app.settings.allow_origin, headers).map_err(|origin| {
+    origins::check(&app.settings.allow_origin, app.tls.is_some(), headers).map_err(|origin| {
         app.foreign_log.origin(&origin, headers);
         JoinError { close: CloseCode::Forbidden, message: origins::FOREIGN.to_owned() }
     })

@@ -1,0 +1,29 @@
+use std::{convert::Infallible, path::PathBuf};
+
+use asset_arbiter::server::App;
+use tokio::task::spawn_blocking;
+
+use super::{Config, Log, layers, signals::Hangups};
+
+/// On each HUP reads again what may have changed: what the server serves, and the log level of the file.
+pub(crate) async fn reload(mut hangups: Hangups, app: &App, log: &Log, config: &Config) -> Infallible {
+    loop {
+        hangups.next().await;
+        tracing::info!("SIGHUP: reading again what may have changed");
+        app.reload();
+        if let Some(file) = config.level_file.clone()
+            && let Err(why) = read_level(file, log).await
+        {
+            tracing::error!("the log level stays as it was: {why}");
+        }
+    }
+}
+
+async fn read_level(file: PathBuf, log: &Log) -> Result<(), String> {
+    // The file may lie on a file system that hangs.
+    let read = spawn_blocking(move || layers::level_in(&file));
+    let level = read.await.map_err(|error| error.to_string())??;
+    log.set_level(&level)?;
+    tracing::info!(level, "the log level was read again");
+    Ok(())
+}
