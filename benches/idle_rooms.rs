@@ -86,6 +86,7 @@ impl Node {
             resume: None,
             session: "s".into(),
             ping_interval_ms: 1,
+            token_ttl_ms: None,
         };
         self.arbiter.join(join).await.unwrap()
     }

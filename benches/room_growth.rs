@@ -62,6 +62,7 @@ impl Scene {
             resume: None,
             session: "s".into(),
             ping_interval_ms: 1,
+            token_ttl_ms: None,
         };
         self.arbiter.join(join).await.unwrap()
     }

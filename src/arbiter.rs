@@ -92,7 +92,9 @@ pub use self::{
 };
 use crate::{
     bus::Bus,
-    model::{AssetName, AssetState, Grant, PlayerName, RoomName, ServerMessage, Units, limits::HOLDERS_PAGE},
+    model::{
+        AssetName, AssetState, Grant, Millis, PlayerName, RoomName, ServerMessage, Units, limits::HOLDERS_PAGE,
+    },
     store::{Applied, AssetKey, Created, Store},
 };
 
@@ -183,6 +185,12 @@ impl Arbiter {
     /// Why retrying cannot help: the configuration must be changed.
     pub async fn store_reached(&self) -> Result<(), String> {
         self.readiness.reached().await
+    }
+
+    /// Unix time in milliseconds. It never decreases, and follows tokio's clock.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        self.node.clock.now()
     }
 
     /// Watches the tasks that the node needs. The server adds its own tasks.

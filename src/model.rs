@@ -20,6 +20,7 @@ mod redact;
 mod request_id;
 mod server_message;
 mod slots;
+mod token;
 
 pub use asset::{AssetState, Grant, Millis, RevisionRow, Units};
 pub use backoff::{Backoff, jittered};
@@ -41,6 +42,7 @@ pub use redact::{line_without_secrets, no_driver, option_name, scheme, without_s
 pub use request_id::RequestId;
 pub use server_message::{Present, ServerMessage, SoldOut, Welcome};
 pub use slots::Slots;
+pub use token::Token;
 
 /// The protocol's name and version, sent in every `welcome`.
 pub const PROTOCOL: &str = "asset-arbiter.v1";

@@ -32,8 +32,10 @@ mod path;
 mod query;
 mod whole_number;
 
+mod access;
 mod auth;
 mod connections;
+mod credential;
 mod exporter;
 mod histogram;
 mod meters;
@@ -42,6 +44,7 @@ mod player_log;
 mod rate_limit;
 mod requests;
 mod session;
+mod session_token;
 mod tokens;
 mod upgrade;
 pub mod websocket;

@@ -14,7 +14,7 @@ use super::{
     snapshot::{self, Snapshot},
 };
 use crate::model::{
-    AssetName, DisplayName, DisplayNames, ErrorCode, Frame, PROTOCOL, PlayerName, RequestId, RoomName,
+    AssetName, DisplayName, DisplayNames, ErrorCode, Frame, Millis, PROTOCOL, PlayerName, RequestId, RoomName,
     Selection, ServerMessage, Welcome,
     limits::{FRAMES_PER_TURN, SYNC_PAUSE_MS},
 };
@@ -34,6 +34,8 @@ pub struct Join {
     pub session: String,
     /// Sent in `welcome`, in milliseconds.
     pub ping_interval_ms: u64,
+    /// Sent in `welcome`: the remaining life of the player token, in milliseconds.
+    pub token_ttl_ms: Option<u64>,
 }
 
 /// The last room frame a client saw before a drop.
@@ -130,6 +132,7 @@ impl Member {
             recovered,
             server_time,
             ping_interval_ms: join.ping_interval_ms,
+            token_ttl_ms: join.token_ttl_ms,
             players: cursor.players,
             present: (!recovered).then(|| cursor.present.clone()),
             names: if recovered { DisplayNames::new() } else { cursor.names.clone() },
@@ -155,6 +158,12 @@ impl Member {
     #[must_use]
     pub fn room_name(&self) -> &RoomName {
         &self.room.name
+    }
+
+    /// Unix time in milliseconds.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        self.node().clock.now()
     }
 
     /// Whether the room was removed. No frames follow.

@@ -218,6 +218,7 @@ mod tests {
                 recovered,
                 server_time: 1,
                 ping_interval_ms: 25_000,
+                token_ttl_ms: None,
                 players: 1,
                 present: (!recovered).then(Vec::new),
                 names: model::DisplayNames::new(),

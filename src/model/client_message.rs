@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{AssetName, ErrorCode, RequestId};
+use super::{AssetName, ErrorCode, RequestId, Token};
 
 /// The messages of a client, one JSON text frame each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,6 +28,14 @@ pub enum ClientMessage {
     /// Requests a snapshot. The snapshot carries no request id, but an error does.
     Sync {
         /// Echoed in an error.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<RequestId>,
+    },
+    /// Replaces the connection's player token.
+    Refresh {
+        /// The new token.
+        token: Token,
+        /// Echoed in the reply.
         #[serde(skip_serializing_if = "Option::is_none")]
         request_id: Option<RequestId>,
     },
@@ -60,6 +68,8 @@ struct Fields<'a> {
     asset: Option<&'a RawValue>,
     #[serde(borrow)]
     request_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    token: Option<&'a RawValue>,
 }
 
 impl ClientMessage {
@@ -83,15 +93,22 @@ impl ClientMessage {
 impl Fields<'_> {
     /// The message, which takes the request id.
     fn message(&self, request_id: &mut Option<RequestId>) -> Result<ClientMessage, Rejected> {
-        use ClientMessage::{Ping, ReleaseAsset, SelectAsset, Sync};
+        use ClientMessage::{Ping, Refresh, ReleaseAsset, SelectAsset, Sync};
         match &*string("type", self.kind)? {
             "select_asset" => Ok(SelectAsset { asset: self.asset()?, request_id: request_id.take() }),
             "release_asset" => Ok(ReleaseAsset { asset: self.asset()?, request_id: request_id.take() }),
             "sync" => Ok(Sync { request_id: request_id.take() }),
+            "refresh" => {
+                let token = Token::new(&string("token", self.token)?);
+                Ok(Refresh { token, request_id: request_id.take() })
+            }
             "ping" => Ok(Ping { request_id: request_id.take() }),
             other => Err(reject(
                 ErrorCode::UnknownType,
-                format!("unknown type {:?}: send select_asset, release_asset, sync or ping", shorten(other)),
+                format!(
+                    "unknown type {:?}: send select_asset, release_asset, sync, refresh or ping",
+                    shorten(other)
+                ),
             )),
         }
     }

@@ -21,6 +21,8 @@ pub enum CloseCode {
     Draining = 4100,
     /// The store is unreachable and this node has no view of the room.
     StoreAway = 4101,
+    /// The player token expired: reconnect with a new one.
+    TokenExpired = 4102,
     /// A limit on connections, rooms or members is reached.
     Full = 4113,
     /// The client exceeded `--selects-per-second` for too long.

@@ -152,6 +152,9 @@ pub const TOKEN_ID_LEN: usize = 128;
 /// Seconds by which the clocks of a node and of the token's signer may differ.
 pub const TOKEN_LEEWAY_SECS: u64 = 60;
 
+/// Seconds that a connection lives on after its token expired, so that a late renewal does not end it.
+pub const TOKEN_GRACE_SECS: u64 = 25;
+
 /// Bytes of the shortest secret that signs player tokens: what HS256 needs (RFC 7518, 3.2).
 pub const TOKEN_SECRET_LEN: usize = 32;
 

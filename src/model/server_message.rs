@@ -84,6 +84,13 @@ pub enum ServerMessage {
         request_id: Option<RequestId>,
         temporary: bool,
     },
+    /// The answer to `refresh`.
+    Refreshed {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<RequestId>,
+        /// Milliseconds until the new token expires.
+        token_ttl_ms: u64,
+    },
     /// The answer to `ping`.
     Pong {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,6 +131,9 @@ pub struct Welcome<A = Vec<AssetState>> {
     pub server_time: Millis,
     /// The interval of the server's pings.
     pub ping_interval_ms: u64,
+    /// Milliseconds until the player token expires; absent if the server asks for none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub token_ttl_ms: Option<u64>,
     /// The number of players in the room.
     pub players: usize,
     /// The names of the players; absent if recovered.

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Metrics, Settings, connection_limit::ConnectionLimit, connections::Connections, foreign_log::ForeignLog,
-    hosts::Hosts, player_log::PlayerLog, tls::Tls,
+    Metrics, Settings, Tokens, connection_limit::ConnectionLimit, connections::Connections,
+    foreign_log::ForeignLog, hosts::Hosts, player_log::PlayerLog, tls::Tls,
 };
 use crate::arbiter::Arbiter;
 
@@ -21,6 +21,8 @@ pub struct App {
     pub(super) tcp_connections: Arc<ConnectionLimit>,
     /// `None`: the port speaks plain HTTP.
     pub(super) tls: Option<Arc<Tls>>,
+    /// `None`: nobody is asked for a player token.
+    pub(super) tokens: Option<Arc<Tokens>>,
     pub(super) metrics: Metrics,
     /// Cancelled when the shutdown starts.
     pub(super) draining: CancellationToken,
@@ -40,6 +42,7 @@ impl App {
             connections,
             tcp_connections: ConnectionLimit::new(settings.max_connections),
             tls,
+            tokens: settings.tokens.are_used().then(|| Tokens::new(&settings.tokens)),
             settings,
             metrics,
             draining: CancellationToken::new(),

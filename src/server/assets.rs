@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    App,
-    auth::Admin,
+    Action, App,
+    access::Access,
+    auth::{Actor, Admin},
     body::{Object, Shape},
     error::HttpError,
     path::InAsset,
@@ -39,10 +40,10 @@ pub(super) async fn create(
 pub(super) async fn select(
     State(app): State<Arc<App>>,
     InAsset(room, asset): InAsset,
-    _: Admin,
+    actor: Actor,
     Object(body): Object<InTheNameOf>,
 ) -> Result<Response, HttpError> {
-    let player = PlayerName::parse(&body.player)?;
+    let player = actor.player(body.player.as_deref(), (&room, &asset), Action::Select)?;
     reply(app.arbiter.select(&room, &asset, &player).await)
 }
 
@@ -50,10 +51,10 @@ pub(super) async fn select(
 pub(super) async fn release(
     State(app): State<Arc<App>>,
     InAsset(room, asset): InAsset,
-    _: Admin,
+    actor: Actor,
     Object(body): Object<InTheNameOf>,
 ) -> Result<Response, HttpError> {
-    let player = PlayerName::parse(&body.player)?;
+    let player = actor.player(body.player.as_deref(), (&room, &asset), Action::Release)?;
     reply(app.arbiter.release(&room, &asset, &player).await)
 }
 
@@ -82,8 +83,10 @@ pub(super) async fn remove(
 pub(super) async fn holders(
     State(app): State<Arc<App>>,
     InAsset(room, asset): InAsset,
+    access: Access,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Holders>, HttpError> {
+    access.may_read(&app, &room)?;
     let query = Parameters::parse(query.as_deref(), &PAGE)?;
     let after = number(&query, "after")?;
     let limit = number(&query, "limit")?.unwrap_or(HOLDERS_PAGE as u64);
@@ -111,7 +114,8 @@ pub(super) struct Create {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct InTheNameOf {
-    player: String,
+    /// Whoever shows a player token may leave it out.
+    player: Option<String>,
 }
 
 #[derive(Deserialize)]

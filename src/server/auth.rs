@@ -1,13 +1,15 @@
 use std::{fmt, sync::Arc};
 
-use axum::{
-    extract::FromRequestParts,
-    http::{HeaderMap, header, request::Parts},
-};
+use axum::{extract::FromRequestParts, http::request::Parts};
 use subtle::ConstantTimeEq;
 
-use super::{App, error::HttpError};
-use crate::model::ErrorCode;
+use super::{
+    Action, App, Grants,
+    access::{Access, OTHER_ROOMS},
+    credential::Credential,
+    error::HttpError,
+};
+use crate::model::{AssetName, ErrorCode, PlayerName, RoomName};
 
 /// A text that is never shown or logged, and is compared in constant time.
 #[derive(Clone)]
@@ -29,7 +31,7 @@ impl Secret {
         if fits { Ok(Self(text.to_owned())) } else { Err(InvalidSecret) }
     }
 
-    fn is(&self, given: &[u8]) -> bool {
+    pub(super) fn is(&self, given: &[u8]) -> bool {
         self.0.as_bytes().ct_eq(given).into()
     }
 }
@@ -40,26 +42,85 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Proof that a request may act for any player: it presents the admin key, or no key is configured.
+/// Proof that a request may do what operators may: it shows the admin key, or the server has no keys and verifies no
+/// tokens.
 pub(super) struct Admin;
 
 impl FromRequestParts<Arc<App>> for Admin {
     type Rejection = HttpError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, HttpError> {
-        let Some(key) = &app.settings.admin_key else { return Ok(Self) };
-        match bearer(&parts.headers) {
-            Some(given) if key.is(given) => Ok(Self),
-            Some(_) => Err(refused("this is not the admin key")),
-            None => Err(refused("this needs the admin key: send the header Authorization: Bearer KEY")),
+        let credential = Credential::of(&parts.headers);
+        let needs_key = app.settings.admin_key.is_some() || app.tokens.is_some();
+        match Access::of(app, credential.as_ref()).await {
+            Ok(Access::Admin) => Ok(Self),
+            Ok(Access::Anyone) if !needs_key => Ok(Self),
+            Ok(Access::Player(_)) => {
+                Err(forbidden("a player's token allows nothing that only operators may do"))
+            }
+            Ok(Access::Viewer) => Err(forbidden("the viewer key changes nothing")),
+            _ if app.settings.admin_key.is_none() => Err(refused(NO_KEY)),
+            _ if credential.is_some() => Err(refused("this is not the admin key")),
+            _ => Err(refused("this needs the admin key: send the header Authorization: Bearer KEY")),
         }
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
-    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
-    let (scheme, key) = value.split_at_checked("Bearer ".len())?;
-    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| key.trim_ascii())
+const NO_KEY: &str = "this needs the admin key, and the server has none: start it with --admin-key-file";
+
+/// Whom a request may act for.
+pub(super) enum Actor {
+    /// Any player.
+    Operator,
+    /// The player of a token, as far as the token allows.
+    Player(Box<Grants>),
+}
+
+impl Actor {
+    /// The player that the request acts for. `named` is the one in its body.
+    ///
+    /// # Errors
+    /// 403 for another player than the token's, or for what the token does not allow; 400 if nobody is named.
+    pub(super) fn player(
+        &self,
+        named: Option<&str>,
+        (room, asset): (&RoomName, &AssetName),
+        action: Action,
+    ) -> Result<PlayerName, HttpError> {
+        let named = named.map(PlayerName::parse).transpose()?;
+        let grants = match self {
+            Self::Operator => {
+                return named
+                    .ok_or_else(|| HttpError::bad("field \"player\" is missing: the player to act for"));
+            }
+            Self::Player(grants) => grants,
+        };
+        if named.is_some_and(|named| named != grants.player) {
+            return Err(forbidden("a player's token allows to act for that player only"));
+        }
+        if !grants.allows_room(room) {
+            return Err(forbidden(OTHER_ROOMS));
+        }
+        if !grants.allows(action, asset) {
+            return Err(forbidden(&format!("this token does not allow to {} {asset}", action.word())));
+        }
+        Ok(grants.player.clone())
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Actor {
+    type Rejection = HttpError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, HttpError> {
+        match Access::of(app, Credential::of(&parts.headers).as_ref()).await? {
+            Access::Player(grants) => Ok(Self::Player(grants)),
+            _ => Admin::from_request_parts(parts, app).await.map(|_| Self::Operator),
+        }
+    }
+}
+
+fn forbidden(message: &str) -> HttpError {
+    HttpError::new(ErrorCode::Forbidden, message)
 }
 
 fn refused(message: &str) -> HttpError {

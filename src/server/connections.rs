@@ -9,7 +9,10 @@ use std::{
 use tokio::{task::yield_now, time::Instant};
 
 use super::{Settings, meters::Meters};
-use crate::{arbiter::Mailbox, model::Slots};
+use crate::{
+    arbiter::Mailbox,
+    model::{Slots, limits::TOKEN_GRACE_SECS},
+};
 
 /// The open WebSockets. One task checks all of them, so no connection needs its own timer.
 pub(super) struct Connections {
@@ -36,6 +39,8 @@ pub(super) enum Signal {
     Silent = 2,
     /// The node is shutting down.
     Drain = 4,
+    /// The player token expired, and no other came in time.
+    TokenExpired = 8,
 }
 
 /// A connection's keep-alive state, shared by its task and the watch task.
@@ -47,6 +52,8 @@ pub(super) struct Liveness {
     joined: u64,
     heard: AtomicU64,
     pinged: AtomicU64,
+    /// When the connection ends because of its player token.
+    expires: AtomicU64,
     /// False while the connection does not read (back-pressure). No pong is expected then.
     reading: AtomicBool,
 }
@@ -81,6 +88,7 @@ impl Connections {
                 joined: now,
                 heard: AtomicU64::new(now),
                 pinged: AtomicU64::new(now),
+                expires: AtomicU64::new(u64::MAX),
                 reading: AtomicBool::new(true),
             })
         });
@@ -112,6 +120,9 @@ impl Connections {
     }
 
     fn look_after(&self, liveness: &Liveness, now: u64) {
+        if now >= liveness.expires.load(Relaxed) {
+            liveness.send(Signal::TokenExpired);
+        }
         if !liveness.reading.load(Relaxed) {
             liveness.heard.store(now, Relaxed);
             return;
@@ -156,6 +167,12 @@ impl Entry {
             self.liveness.heard.store(self.connections.now.load(Relaxed), Relaxed);
             self.connections.meters.received.increment(messages as u64);
         }
+    }
+
+    /// The player token expires in `ttl_ms`. The connection ends some seconds later, unless this is called again.
+    pub(super) fn expires_in(&self, ttl_ms: u64) {
+        let now = self.connections.started.elapsed().as_millis() as u64;
+        self.liveness.expires.store(now.saturating_add(ttl_ms) + TOKEN_GRACE_SECS * 1000, Relaxed);
     }
 
     /// How long the connection has been open, to the second.

@@ -36,6 +36,7 @@ impl Meters {
             CloseCode::ProtocolViolation,
             CloseCode::Draining,
             CloseCode::StoreAway,
+            CloseCode::TokenExpired,
             CloseCode::Full,
             CloseCode::TooFast,
             CloseCode::TooSlow,

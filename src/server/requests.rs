@@ -1,15 +1,25 @@
+use std::task::{Context, Poll};
+
 use tokio::time::Instant;
 
-use super::{Settings, rate_limit::RateLimit};
+use super::{
+    Action, Settings,
+    connections::Entry,
+    rate_limit::RateLimit,
+    session_token::{Renewed, SessionToken},
+};
 use crate::{
     arbiter::{Member, Refusal, Taken},
-    model::{ClientMessage, ErrorCode, Opcode, RequestId, ServerMessage, append_frame, append_json},
+    model::{
+        AssetName, ClientMessage, CloseCode, ErrorCode, Opcode, RequestId, ServerMessage, Token, append_frame,
+        append_json,
+    },
 };
 
 /// A client's requests, and what is to be sent to it.
 pub(super) struct Requests {
     pub(super) member: Member,
-    /// Pongs and errors, as frames, until the next take.
+    /// Pongs, errors and answers to `refresh`, as frames, until the next take.
     own: Vec<u8>,
     own_count: usize,
     /// The errors among them, which are in flight.
@@ -17,6 +27,10 @@ pub(super) struct Requests {
     pub(super) in_flight: usize,
     max_in_flight: usize,
     limit: RateLimit,
+    /// `None`: the player needs none.
+    token: Option<Box<SessionToken>>,
+    /// The session must end, because a new token is wrong.
+    pub(super) denied: Option<CloseCode>,
     /// The number of consecutive invalid messages.
     pub(super) bad: u32,
     /// Rate-limited messages minus accepted ones. Not consecutive ones, because the limit lets some of any flood
@@ -26,7 +40,12 @@ pub(super) struct Requests {
 
 impl Requests {
     /// `first` is sent before everything else.
-    pub(super) fn new(member: Member, first: Vec<u8>, settings: &Settings) -> Self {
+    pub(super) fn new(
+        member: Member,
+        first: Vec<u8>,
+        settings: &Settings,
+        token: Option<SessionToken>,
+    ) -> Self {
         Self {
             member,
             own: first,
@@ -35,6 +54,8 @@ impl Requests {
             in_flight: 0,
             max_in_flight: settings.in_flight,
             limit: RateLimit::new(settings.selects_per_second),
+            token: token.map(Box::new),
+            denied: None,
             bad: 0,
             refused: 0,
         }
@@ -85,20 +106,68 @@ impl Requests {
 
     fn request(&mut self, message: ClientMessage, now: Instant) {
         match message {
-            ClientMessage::SelectAsset { asset, request_id } => {
-                self.in_flight += 1;
-                self.member.select(asset, request_id, now);
-            }
-            ClientMessage::ReleaseAsset { asset, request_id } => {
-                self.in_flight += 1;
-                self.member.release(asset, request_id, now);
-            }
+            ClientMessage::SelectAsset { asset, request_id } => match self.check(Action::Select, &asset) {
+                Err(why) => self.error(ErrorCode::Forbidden, why, request_id),
+                Ok(()) => {
+                    self.in_flight += 1;
+                    self.member.select(asset, request_id, now);
+                }
+            },
+            ClientMessage::ReleaseAsset { asset, request_id } => match self.check(Action::Release, &asset) {
+                Err(why) => self.error(ErrorCode::Forbidden, why, request_id),
+                Ok(()) => {
+                    self.in_flight += 1;
+                    self.member.release(asset, request_id, now);
+                }
+            },
+            ClientMessage::Refresh { token, request_id } => self.renew(token, request_id),
             ClientMessage::Sync { request_id } => self.sync(request_id),
             ClientMessage::Ping { request_id } => {
                 self.in_flight += 1;
                 self.member.pong(request_id);
             }
         }
+    }
+
+    fn check(&self, action: Action, asset: &AssetName) -> Result<(), String> {
+        self.token.as_ref().map_or(Ok(()), |token| token.check(action, asset))
+    }
+
+    fn renew(&mut self, token: Token, request_id: Option<RequestId>) {
+        let now = self.member.now();
+        let Some(session_token) = &mut self.token else {
+            return self.error(ErrorCode::Forbidden, "this connection has no token to replace", request_id);
+        };
+        // What is being verified counts as in flight until it is answered.
+        if session_token.renew(token, request_id.clone(), now) {
+            self.in_flight += 1;
+        } else {
+            self.error(
+                ErrorCode::RateLimited,
+                "another token is being verified; wait for its reply",
+                request_id,
+            );
+        }
+    }
+
+    /// Answers a `refresh` whose token was verified. Returns true if there was one.
+    pub(super) fn poll_renewed(&mut self, cx: &mut Context<'_>, entry: &Entry) -> bool {
+        let Some(token) = &mut self.token else { return false };
+        let Poll::Ready(renewed) = token.poll_renewed(cx, self.member.room_name()) else { return false };
+        let expires_at = token.expires_at();
+        self.in_flight -= 1;
+        match renewed {
+            Renewed::Yes { request_id } => {
+                let token_ttl_ms = expires_at.saturating_sub(self.member.now());
+                entry.expires_in(token_ttl_ms);
+                self.reply(&ServerMessage::Refreshed { request_id, token_ttl_ms });
+            }
+            Renewed::NotNow { request_id, message } => {
+                self.error(ErrorCode::StoreUnavailable, message, request_id);
+            }
+            Renewed::No(code) => self.denied = Some(code),
+        }
+        true
     }
 
     fn sync(&mut self, request_id: Option<RequestId>) {
@@ -118,6 +187,7 @@ impl Requests {
             ClientMessage::SelectAsset { request_id, .. }
             | ClientMessage::ReleaseAsset { request_id, .. }
             | ClientMessage::Sync { request_id }
+            | ClientMessage::Refresh { request_id, .. }
             | ClientMessage::Ping { request_id } => request_id,
         };
         self.error(
@@ -127,11 +197,15 @@ impl Requests {
         );
     }
 
-    /// An error reply counts as in flight until it is sent, so invalid messages are subject to the same limit.
     fn error(&mut self, code: ErrorCode, message: impl Into<String>, request_id: Option<RequestId>) {
+        self.reply(&ServerMessage::error(code, message, request_id));
+    }
+
+    /// Such a reply counts as in flight until it is sent, so invalid messages are subject to the same limit.
+    fn reply(&mut self, reply: &ServerMessage) {
         self.in_flight += 1;
         self.errors += 1;
-        append_json(&mut self.own, &ServerMessage::error(code, message, request_id));
+        append_json(&mut self.own, reply);
         self.own_count += 1;
     }
 }

@@ -11,7 +11,7 @@ use futures::stream;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{App, auth::Admin, error::HttpError, path::InRoom};
+use super::{App, access::Access, auth::Admin, error::HttpError, path::InRoom};
 use crate::{
     arbiter::{Outdated, RoomJson},
     model::{DisplayNames, ErrorCode, Present, RoomName},
@@ -30,7 +30,12 @@ struct Head<'a> {
 }
 
 /// `GET /v1/rooms/{room}`: streams a large room part by part as the socket accepts it.
-pub(super) async fn show(State(app): State<Arc<App>>, InRoom(room): InRoom) -> Result<Response, HttpError> {
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    InRoom(room): InRoom,
+    access: Access,
+) -> Result<Response, HttpError> {
+    access.may_read(&app, &room)?;
     let RoomJson { players, present, names, assets } = app.arbiter.room_json(&room).await?;
     let mut head = serde_json::to_vec(&Head { room: &room, players, present: &present, names: &names })
         .expect("names and a number are JSON");

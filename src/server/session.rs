@@ -12,14 +12,16 @@ use tokio::time::Instant;
 
 use super::{
     App,
+    access::Denied,
     connections::{Entry, Signal},
     linger::Linger,
     meters::{End, INVALID_TEXT, PROTOCOL_ERROR},
     requests::Requests,
+    session_token::SessionToken,
     websocket::{Ended, Incoming, Violation, WebSocket},
 };
 use crate::{
-    arbiter::{JoinError, Member},
+    arbiter::Member,
     model::{
         CloseCode, CloseReason, Opcode, append_frame,
         limits::{BAD_MESSAGES, RATE_REFUSALS},
@@ -56,11 +58,21 @@ pub(super) struct Session {
 
 impl Session {
     /// `response` is sent before the first frame.
-    pub(super) fn new(app: &Arc<App>, socket: Socket, response: Vec<u8>, member: Member) -> Self {
+    pub(super) fn new(
+        app: &Arc<App>,
+        socket: Socket,
+        response: Vec<u8>,
+        member: Member,
+        token: Option<SessionToken>,
+    ) -> Self {
+        let entry = app.connections.enter(member.mailbox());
+        if let Some(token) = &token {
+            entry.expires_in(token.expires_at().saturating_sub(app.arbiter.now()));
+        }
         Self {
-            entry: app.connections.enter(member.mailbox()),
+            entry,
             socket,
-            requests: Requests::new(member, response, &app.settings),
+            requests: Requests::new(member, response, &app.settings, token),
             unread: true,
             due: true,
             end: None,
@@ -81,6 +93,7 @@ impl Session {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         loop {
             let handled = !self.socket.is_full() && self.poll_messages(cx);
+            let handled = self.requests.poll_renewed(cx, &self.entry) || handled;
             if handled && !self.due && OTHERS_ASK.replace(true) {
                 self.due = true;
                 cx.waker().wake_by_ref();
@@ -178,6 +191,10 @@ impl Session {
             CloseCode::RoomRemoved
         } else if self.entry.liveness.has(Signal::Silent) {
             CloseCode::TooSlow
+        } else if self.entry.liveness.has(Signal::TokenExpired) {
+            CloseCode::TokenExpired
+        } else if let Some(code) = self.requests.denied {
+            code
         } else if self.requests.bad > BAD_MESSAGES {
             CloseCode::ProtocolViolation
         } else if self.requests.refused > RATE_REFUSALS {
@@ -201,12 +218,12 @@ impl Session {
 }
 
 /// Closes a connection that never became a session. `response` is sent before the close frame.
-pub(super) async fn refuse(mut socket: Socket, response: &[u8], refusal: JoinError) -> End {
+pub(super) async fn refuse(mut socket: Socket, response: &[u8], denied: Denied) -> End {
     if socket.send(response).await.is_err() {
         return End::Broken;
     }
-    let code = refusal.close.number();
-    close(&mut socket, code, 0, Some(refusal.message)).await;
+    let code = denied.close.number();
+    close(&mut socket, code, 0, Some(denied.message)).await;
     End::Closed(code)
 }
 

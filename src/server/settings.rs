@@ -9,6 +9,10 @@ pub struct Settings {
     pub allow_origin: Vec<Origin>,
     /// The key required for changes over HTTP; `None` allows them without a key.
     pub admin_key: Option<Secret>,
+    /// The key that reading a room needs, unless a player token or the admin key is shown.
+    pub viewer_key: Option<Secret>,
+    /// Whether `?token=` may carry a player token. Proxies and browsers keep URLs in logs and histories.
+    pub tokens_in_urls: bool,
     /// How player tokens are verified.
     pub tokens: TokenSettings,
     /// What the port shows in TLS handshakes; `None`: it speaks plain HTTP.
@@ -40,6 +44,8 @@ impl Default for Settings {
         Self {
             allow_origin: Vec::new(),
             admin_key: None,
+            viewer_key: None,
+            tokens_in_urls: true,
             tokens: TokenSettings::default(),
             tls: None,
             ping_interval: Duration::from_secs(25),

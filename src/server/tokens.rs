@@ -1,5 +1,5 @@
 //! Player tokens: JWTs that the game's own backend signs. The server verifies them; only the command line mints any, for
-//! development.
+//! development. `docs/tokens.md` describes them.
 
 mod algorithm;
 mod key;

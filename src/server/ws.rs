@@ -10,13 +10,16 @@ use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::{
-    App,
+    Action, App,
+    access::{Access, Denied, OTHER_ROOMS},
     connection_limit::{FULL, Surplus},
+    credential::Credential,
     error::HttpError,
     origins,
     path::InRoom,
     query::Parameters,
     session::{self, Session, Socket},
+    session_token::SessionToken,
     upgrade::Upgrade,
     whole_number::WholeNumber,
 };
@@ -28,7 +31,7 @@ use crate::{
 /// The one route that becomes a WebSocket.
 pub(super) const ROUTE: &str = "/v1/rooms/{room}/ws";
 
-/// The query parameters. `token` is accepted but not required yet, so that clients that send one keep working.
+/// The query parameters. A server that verifies no tokens ignores `token`.
 const PARAMETERS: [&str; 5] = ["player", "name", "epoch", "offset", "token"];
 
 /// `GET /v1/rooms/{room}/ws?player=PLAYER&name=NAME&epoch=E&offset=O`: an invalid name is refused before the upgrade. Every other
@@ -41,20 +44,18 @@ pub(super) async fn upgrade(
     headers: HeaderMap,
     upgrade: Result<Upgrade, HttpError>,
 ) -> Result<Response, HttpError> {
-    let admission = if surplus.is_some() {
-        Err(JoinError { close: CloseCode::Full, message: FULL.to_owned() })
-    } else {
-        check_origin(&app, &headers)
-    };
-    let answer = room.and_then(|room| accept(&app, room, query.as_deref(), admission, upgrade));
+    let admission =
+        if surplus.is_some() { Err(Denied::new(CloseCode::Full, FULL)) } else { check_origin(&app, &headers) };
+    let shown = Credential::of(&headers);
+    let answer = room.and_then(|room| accept(&app, room, query.as_deref(), shown, admission, upgrade));
     answer.inspect_err(|error| app.player_log.refused_handshake(error))
 }
 
 /// Refuses pages of other origins. A browser shows a page only the close code and its reason, never an HTTP status.
-fn check_origin(app: &App, headers: &HeaderMap) -> Result<(), JoinError> {
+fn check_origin(app: &App, headers: &HeaderMap) -> Result<(), Denied> {
     origins::check(&app.settings.allow_origin, app.tls.is_some(), headers).map_err(|origin| {
         app.foreign_log.origin(&origin, headers);
-        JoinError { close: CloseCode::Forbidden, message: origins::FOREIGN.to_owned() }
+        Denied::new(CloseCode::Forbidden, origins::FOREIGN)
     })
 }
 
@@ -62,20 +63,36 @@ fn accept(
     app: &Arc<App>,
     InRoom(room): InRoom,
     query: Option<&str>,
-    admission: Result<(), JoinError>,
+    shown: Option<Credential>,
+    admission: Result<(), Denied>,
     upgrade: Result<Upgrade, HttpError>,
 ) -> Result<Response, HttpError> {
-    let Asked { player, display_name, resume } = parse(query)?;
+    let Asked { player, display_name, resume, token } = parse(query)?;
     let upgrade = upgrade?;
     let session = Uuid::new_v4().simple().to_string();
     let ping_interval_ms = app.settings.ping_interval.as_millis() as u64;
-    let join = Join { room, player, display_name, resume, session, ping_interval_ms };
+    let join = Join { room, player, display_name, resume, session, ping_interval_ms, token_ttl_ms: None };
+    let knock = admission.and_then(|()| credential(app, shown, token));
     let span = Span::current();
     span.record("session", &join.session).record("room", tracing::field::display(&join.room));
     let app = Arc::clone(app);
     let max_message = app.settings.max_message;
-    Ok(upgrade.serve(max_message, move |socket, response| open(app, socket, response, join, admission, span)))
+    Ok(upgrade.serve(max_message, move |socket, response| open(app, socket, response, join, knock, span)))
 }
+
+/// The credential of a handshake. One in the URL counts only where the server allows that.
+fn credential(
+    app: &App,
+    shown: Option<Credential>,
+    in_url: Option<Credential>,
+) -> Result<Option<Credential>, Denied> {
+    if app.tokens.is_some() && in_url.is_some() && !app.settings.tokens_in_urls {
+        return Err(Denied::new(CloseCode::Unauthorized, TOKEN_IN_URL));
+    }
+    Ok(shown.or(in_url))
+}
+
+const TOKEN_IN_URL: &str = "logs keep URLs: send the token as the subprotocol bearer.TOKEN";
 
 /// Joins the room. The response to the handshake and the welcome leave in one write, unless joining takes time.
 async fn open(
@@ -83,14 +100,14 @@ async fn open(
     mut socket: Socket,
     mut response: Vec<u8>,
     join: Join,
-    admission: Result<(), JoinError>,
+    knock: Result<Option<Credential>, Denied>,
     span: Span,
 ) -> Option<impl Future<Output = ()> + Send> {
-    let joining = enter(&app, join, admission).instrument(span.clone());
+    let joining = enter(&app, join, knock).instrument(span.clone());
     match respond_late(&mut socket, &mut response, joining).await {
-        Ok(member) => Some(run(Session::new(&app, socket, response, member), app, span)),
-        Err(refusal) => {
-            let end = session::refuse(socket, &response, refusal).instrument(span).await;
+        Ok((member, token)) => Some(run(Session::new(&app, socket, response, member, token), app, span)),
+        Err(denied) => {
+            let end = session::refuse(socket, &response, denied).instrument(span).await;
             app.connections.meters.ended(end);
             None
         }
@@ -119,15 +136,47 @@ async fn respond_late<T>(socket: &mut Socket, response: &mut Vec<u8>, joining: i
     joining.await
 }
 
-async fn enter(app: &App, join: Join, admission: Result<(), JoinError>) -> Result<Member, JoinError> {
+/// Joins the room if the credential allows it. Nothing of a room, a session or the store is touched before.
+async fn enter(
+    app: &App,
+    join: Join,
+    knock: Result<Option<Credential>, Denied>,
+) -> Result<(Member, Option<SessionToken>), Denied> {
     let (player, room) = (join.player.clone(), join.room.clone());
-    let joined = match admission {
-        Ok(()) => app.arbiter.join(join).await,
-        Err(refusal) => Err(refusal),
+    let joined = async {
+        let access = Access::of(app, knock?.as_ref()).await?;
+        let (join, token) = admit(app, join, access)?;
+        let joined = app.arbiter.join(join).await;
+        let member = joined.map_err(|JoinError { close, message }| Denied::new(close, message))?;
+        Ok((member, token))
     };
-    joined.inspect(|member| app.player_log.joined(member)).inspect_err(|JoinError { close, message }| {
-        app.player_log.refused(player.as_ref(), &room, close.number(), message);
+    let joined = joined.await.inspect(|(member, _)| app.player_log.joined(member));
+    joined.inspect_err(|Denied { close, reason, .. }| {
+        app.player_log.refused(player.as_ref(), &room, close.number(), reason);
     })
+}
+
+/// Who joins: the player of the token, or whoever an operator or a server without tokens lets in.
+fn admit(app: &App, mut join: Join, access: Access) -> Result<(Join, Option<SessionToken>), Denied> {
+    let forbidden = |message: &str| Err(Denied::new(CloseCode::Forbidden, message));
+    let grants = match access {
+        Access::Anyone | Access::Admin => return Ok((join, None)),
+        Access::Viewer if join.player.is_none() => return Ok((join, None)),
+        Access::Viewer => return forbidden("the viewer key only listens: leave player out"),
+        Access::Player(grants) => grants,
+    };
+    if !grants.allows_room(&join.room) {
+        return forbidden(OTHER_ROOMS);
+    }
+    if join.player.as_ref().is_some_and(|player| *player != grants.player) {
+        return forbidden("this token is another player's: leave player out");
+    }
+    let plays = [Action::Select, Action::Release, Action::Confirm].into_iter().any(|action| grants.can(action));
+    join.player = plays.then(|| grants.player.clone());
+    join.display_name = grants.display_name.clone().filter(|_| plays);
+    join.token_ttl_ms = Some(grants.expires_at.saturating_sub(app.arbiter.now()));
+    let tokens = app.tokens.clone();
+    Ok((join, tokens.map(|tokens| SessionToken::new(tokens, grants))))
 }
 
 /// The player and the place in the log that a query names.
@@ -135,6 +184,7 @@ struct Asked {
     player: Option<PlayerName>,
     display_name: Option<DisplayName>,
     resume: Option<Resume>,
+    token: Option<Credential>,
 }
 
 fn parse(query: Option<&str>) -> Result<Asked, HttpError> {
@@ -147,7 +197,8 @@ fn parse(query: Option<&str>) -> Result<Asked, HttpError> {
     let epoch = query.get("epoch").map(parse_epoch).transpose()?;
     let offset = query.get("offset").map(parse_offset).transpose()?;
     let resume = epoch.zip(offset).map(|(epoch, offset)| Resume { epoch, offset });
-    Ok(Asked { player, display_name, resume })
+    let token = query.get("token").map(Credential::in_query);
+    Ok(Asked { player, display_name, resume, token })
 }
 
 fn parse_epoch(text: &str) -> Result<String, HttpError> {

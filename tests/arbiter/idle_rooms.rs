@@ -38,6 +38,7 @@ async fn join(arbiter: &Arc<Arbiter>, room: RoomName) -> asset_arbiter::arbiter:
         resume: None,
         session: "s".into(),
         ping_interval_ms: 1,
+        token_ttl_ms: None,
     };
     arbiter.join(join).await.expect("joined")
 }

@@ -19,7 +19,15 @@ const A_MOMENT: Duration = Duration::from_millis(5);
 
 async fn observe(world: &World, room: &RoomName) -> Member {
     let (room, session) = (room.clone(), "s".to_owned());
-    let join = Join { room, player: None, display_name: None, resume: None, session, ping_interval_ms: 1000 };
+    let join = Join {
+        room,
+        player: None,
+        display_name: None,
+        resume: None,
+        session,
+        ping_interval_ms: 1000,
+        token_ttl_ms: None,
+    };
     world.arbiter.join(join).await.expect("joined")
 }
 

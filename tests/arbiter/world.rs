@@ -156,6 +156,7 @@ impl Client {
             resume,
             session: "s".into(),
             ping_interval_ms: 1000,
+            token_ttl_ms: None,
         };
         Ok(Self { member: arbiter.join(join).await?, inbox: Vec::new() })
     }

@@ -320,6 +320,7 @@ fn welcome(node: &Node, name: RoomName, player: &PlayerName, offset: Option<usiz
         recovered: offset.is_some(),
         server_time: 1,
         ping_interval_ms: 25_000,
+        token_ttl_ms: None,
         players: 1,
         present: None,
         names: DisplayNames::new(),

@@ -31,6 +31,7 @@ impl Listener {
             resume: None,
             session: name.clone(),
             ping_interval_ms: 1000,
+            token_ttl_ms: None,
         };
         let member = loop {
             match node.join(join.clone()).await {

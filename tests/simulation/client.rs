@@ -62,6 +62,7 @@ impl Client {
             resume: Some(resume),
             session: who.to_owned(),
             ping_interval_ms: 1000,
+            token_ttl_ms: None,
         };
         let member = node.up(node.arbiter.join(join)).await?.ok()?;
         let who = format!("{who} at {}", node.name);

@@ -55,8 +55,7 @@ async fn what_is_no_token_is_refused() {
     let parts: Vec<_> = good.split('.').collect();
     refused(&format!("{}=.{}.{}", parts[0], parts[1], parts[2]), "header is not base64url").await;
     refused(&format!("{}.{}==.{}", parts[0], parts[1], parts[2]), "payload is not base64url").await;
-    refused(&format!("{}.{}.{}", parts[0], format!("{}+/", parts[1]), parts[2]), "payload is not base64url")
-        .await;
+    refused(&format!("{}.{}+/.{}", parts[0], parts[1], parts[2]), "payload is not base64url").await;
     refused(&format!("{}\n.{}.{}", parts[0], parts[1], parts[2]), "header is not base64url").await;
     refused(&format!("{}.{}.{}", BASE64.encode("[]"), parts[1], parts[2]), "header is not a JSON object").await;
     refused(&Signer::Es256.sign(HEADER, "null"), "payload is not a JSON object").await;

@@ -10,7 +10,7 @@ use super::{
     members::{Members, NoObject, Text},
 };
 use crate::model::{
-    Millis, PlayerName,
+    DisplayName, Millis, PlayerName,
     limits::{NAME_LEN, TOKEN_ID_LEN, TOKEN_LEEWAY_SECS, TOKEN_PATTERNS},
 };
 
@@ -34,7 +34,8 @@ pub(super) fn read(
     if jti.as_ref().is_some_and(|jti| jti.is_empty() || jti.len() > TOKEN_ID_LEN) {
         return Err(wrong(format!("the claim jti has not 1 to {TOKEN_ID_LEN} bytes")));
     }
-    let display_name = text(claims, "name")?.map(Cow::into_owned);
+    // Identity providers put anything here. A player with a name that cannot be shown is a player without one.
+    let display_name = text(claims, "name")?.and_then(|name| DisplayName::parse(&name).ok());
     let arbiter = arbiter(claims)?;
     let rooms = patterns(&arbiter, "rooms")?.ok_or_else(|| missing("arbiter.rooms"))?;
     if rooms.is_empty() {

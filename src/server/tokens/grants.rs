@@ -1,13 +1,13 @@
 use super::{KeyId, NamePattern};
-use crate::model::{AssetName, Millis, PlayerName, RoomName};
+use crate::model::{AssetName, DisplayName, Millis, PlayerName, RoomName};
 
 /// What a verified token allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grants {
     /// The player (`sub`).
     pub player: PlayerName,
-    /// The name to show (`name`), as the signer wrote it.
-    pub display_name: Option<String>,
+    /// The name to show (`name`), if it is one that can be shown.
+    pub display_name: Option<DisplayName>,
     /// When the token was signed (`iat`). Revocations count by it.
     pub issued_at: Millis,
     /// When the token ends (`exp`), without leeway.
