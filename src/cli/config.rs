@@ -114,6 +114,11 @@ fn settings(args: ServeArgs, admin_key: Option<Secret>, tls: Option<Certificate>
         max_connections: args.max_connections,
         max_message: args.max_message,
         selects_per_second: args.selects_per_second.unwrap_or(unsaid),
+        connections_per_address: args.connections_per_address,
+        joins_per_minute_per_address: args.joins_per_minute_per_address,
+        selects_per_second_per_player: args.selects_per_second_per_player,
+        limits_dry_run: args.limits_dry_run,
+        trusted_proxies: args.trusted_proxy,
         in_flight: args.in_flight,
     }
 }

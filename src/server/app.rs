@@ -4,7 +4,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Metrics, Settings, connection_limit::ConnectionLimit, connections::Connections, foreign_log::ForeignLog,
-    hosts::Hosts, player_log::PlayerLog, tls::Tls,
+    hosts::Hosts, limits::Limits, player_log::PlayerLog, tls::Tls,
 };
 use crate::arbiter::Arbiter;
 
@@ -22,6 +22,8 @@ pub struct App {
     /// `None`: the port speaks plain HTTP.
     pub(super) tls: Option<Arc<Tls>>,
     pub(super) metrics: Metrics,
+    /// Limits by address and player.
+    pub(super) limits: Arc<Limits>,
     /// Cancelled when the shutdown starts.
     pub(super) draining: CancellationToken,
 }
@@ -40,6 +42,7 @@ impl App {
             connections,
             tcp_connections: ConnectionLimit::new(settings.max_connections),
             tls,
+            limits: metrics.scope(|| Limits::new(&settings)),
             settings,
             metrics,
             draining: CancellationToken::new(),

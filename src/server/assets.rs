@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{RawQuery, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
@@ -13,6 +13,7 @@ use super::{
     App,
     auth::Admin,
     body::{Object, Shape},
+    caller::Caller,
     error::HttpError,
     path::InAsset,
     query::Parameters,
@@ -39,10 +40,12 @@ pub(super) async fn create(
 pub(super) async fn select(
     State(app): State<Arc<App>>,
     InAsset(room, asset): InAsset,
-    _: Admin,
+    admin: Admin,
+    Extension(caller): Extension<Caller>,
     Object(body): Object<InTheNameOf>,
 ) -> Result<Response, HttpError> {
     let player = PlayerName::parse(&body.player)?;
+    caller.may_act(&app, admin, &player)?;
     reply(app.arbiter.select(&room, &asset, &player).await)
 }
 
@@ -50,10 +53,12 @@ pub(super) async fn select(
 pub(super) async fn release(
     State(app): State<Arc<App>>,
     InAsset(room, asset): InAsset,
-    _: Admin,
+    admin: Admin,
+    Extension(caller): Extension<Caller>,
     Object(body): Object<InTheNameOf>,
 ) -> Result<Response, HttpError> {
     let player = PlayerName::parse(&body.player)?;
+    caller.may_act(&app, admin, &player)?;
     reply(app.arbiter.release(&room, &asset, &player).await)
 }
 

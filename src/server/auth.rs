@@ -41,15 +41,19 @@ impl fmt::Debug for Secret {
 }
 
 /// Proof that a request may act for any player: it presents the admin key, or no key is configured.
-pub(super) struct Admin;
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Admin {
+    /// It presents the key.
+    pub(super) by_key: bool,
+}
 
 impl FromRequestParts<Arc<App>> for Admin {
     type Rejection = HttpError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, HttpError> {
-        let Some(key) = &app.settings.admin_key else { return Ok(Self) };
+        let Some(key) = &app.settings.admin_key else { return Ok(Self { by_key: false }) };
         match bearer(&parts.headers) {
-            Some(given) if key.is(given) => Ok(Self),
+            Some(given) if key.is(given) => Ok(Self { by_key: true }),
             Some(_) => Err(refused("this is not the admin key")),
             None => Err(refused("this needs the admin key: send the header Authorization: Bearer KEY")),
         }

@@ -1,6 +1,13 @@
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
-use super::{Settings, rate_limit::RateLimit};
+use super::{
+    App,
+    caller::{PLAYER_TOO_FAST, TOO_FAST},
+    limits::{Limit, Limits},
+    rate_limit::RateLimit,
+};
 use crate::{
     arbiter::{Member, Refusal, Taken},
     model::{ClientMessage, ErrorCode, Opcode, RequestId, ServerMessage, append_frame, append_json},
@@ -16,7 +23,8 @@ pub(super) struct Requests {
     errors: usize,
     pub(super) in_flight: usize,
     max_in_flight: usize,
-    limit: RateLimit,
+    rate: RateLimit,
+    limits: Arc<Limits>,
     /// The number of consecutive invalid messages.
     pub(super) bad: u32,
     /// Rate-limited messages minus accepted ones. Not consecutive ones, because the limit lets some of any flood
@@ -26,15 +34,16 @@ pub(super) struct Requests {
 
 impl Requests {
     /// `first` is sent before everything else.
-    pub(super) fn new(member: Member, first: Vec<u8>, settings: &Settings) -> Self {
+    pub(super) fn new(member: Member, first: Vec<u8>, app: &App) -> Self {
         Self {
             member,
             own: first,
             own_count: 0,
             errors: 0,
             in_flight: 0,
-            max_in_flight: settings.in_flight,
-            limit: RateLimit::new(settings.selects_per_second),
+            max_in_flight: app.settings.in_flight,
+            rate: RateLimit::new(app.settings.selects_per_second),
+            limits: Arc::clone(&app.limits),
             bad: 0,
             refused: 0,
         }
@@ -63,11 +72,13 @@ impl Requests {
     pub(super) fn handle(&mut self, text: &str, now: Instant) {
         match ClientMessage::decode(text) {
             Err(rejected) => self.reject(rejected.code, rejected.message, rejected.request_id),
-            Ok(message) if !self.limit.allows(now) => self.reject_rate(message),
-            Ok(message) => {
-                (self.bad, self.refused) = (0, self.refused.saturating_sub(1));
-                self.request(message, now);
-            }
+            Ok(message) => match self.too_fast(&message, now) {
+                Some(why) => self.reject_rate(message, why),
+                None => {
+                    (self.bad, self.refused) = (0, self.refused.saturating_sub(1));
+                    self.request(message, now);
+                }
+            },
         }
     }
 
@@ -81,6 +92,16 @@ impl Requests {
     pub(super) fn answer_ping(&mut self, payload: &[u8]) {
         append_frame(&mut self.own, Opcode::Pong, payload);
         self.own_count += 1;
+    }
+
+    /// Why a message comes too early.
+    fn too_fast(&mut self, message: &ClientMessage, now: Instant) -> Option<&'static str> {
+        if !self.rate.allows(now) && self.limits.refuses(Limit::SelectsPerSecond) {
+            return Some(TOO_FAST);
+        }
+        let acts = matches!(message, ClientMessage::SelectAsset { .. } | ClientMessage::ReleaseAsset { .. });
+        let player = self.member.player().filter(|_| acts)?;
+        (!self.limits.allows_player(player, now)).then_some(PLAYER_TOO_FAST)
     }
 
     fn request(&mut self, message: ClientMessage, now: Instant) {
@@ -112,7 +133,7 @@ impl Requests {
         self.error(code, message, request_id);
     }
 
-    fn reject_rate(&mut self, message: ClientMessage) {
+    fn reject_rate(&mut self, message: ClientMessage, why: &str) {
         self.refused += 1;
         let request_id = match message {
             ClientMessage::SelectAsset { request_id, .. }
@@ -120,11 +141,7 @@ impl Requests {
             | ClientMessage::Sync { request_id }
             | ClientMessage::Ping { request_id } => request_id,
         };
-        self.error(
-            ErrorCode::RateLimited,
-            "more requests than --selects-per-second allows; slow down",
-            request_id,
-        );
+        self.error(ErrorCode::RateLimited, why, request_id);
     }
 
     /// An error reply counts as in flight until it is sent, so invalid messages are subject to the same limit.

@@ -6,6 +6,7 @@ use std::{
     io,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use tokio::time::Instant;
@@ -60,7 +61,7 @@ impl Session {
         Self {
             entry: app.connections.enter(member.mailbox()),
             socket,
-            requests: Requests::new(member, response, &app.settings),
+            requests: Requests::new(member, response, app),
             unread: true,
             due: true,
             end: None,
@@ -201,11 +202,13 @@ impl Session {
 }
 
 /// Closes a connection that never became a session. `response` is sent before the close frame.
-pub(super) async fn refuse(mut socket: Socket, response: &[u8], code: CloseCode) -> End {
+/// The client is to wait for `wait` at least.
+pub(super) async fn refuse(mut socket: Socket, response: &[u8], code: CloseCode, wait: Duration) -> End {
     if socket.send(response).await.is_err() {
         return End::Broken;
     }
-    close(&mut socket, code.number(), retry_after_ms(code.number(), 0)).await;
+    let retry_after_ms = wait.as_millis() as u64 + retry_after_ms(code.number(), 0);
+    close(&mut socket, code.number(), retry_after_ms).await;
     End::Closed(code.number())
 }
 

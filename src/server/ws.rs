@@ -1,6 +1,7 @@
-use std::{pin::pin, sync::Arc, task::Poll};
+use std::{borrow::Cow, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use axum::{
+    Extension,
     extract::{RawQuery, State},
     response::Response,
 };
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     App,
-    connection_limit::{FULL, Surplus},
+    caller::Caller,
     error::HttpError,
     path::InRoom,
     query::Parameters,
@@ -35,10 +36,10 @@ pub(super) async fn upgrade(
     State(app): State<Arc<App>>,
     room: Result<InRoom, HttpError>,
     RawQuery(query): RawQuery,
-    surplus: Option<axum::Extension<Surplus>>,
+    Extension(caller): Extension<Caller>,
     upgrade: Result<Upgrade, HttpError>,
 ) -> Result<Response, HttpError> {
-    let answer = room.and_then(|room| accept(&app, room, query.as_deref(), surplus.is_some(), upgrade));
+    let answer = room.and_then(|room| accept(&app, room, query.as_deref(), caller, upgrade));
     answer.inspect_err(|error| app.player_log.refused_handshake(error))
 }
 
@@ -46,19 +47,24 @@ fn accept(
     app: &Arc<App>,
     InRoom(room): InRoom,
     query: Option<&str>,
-    surplus: bool,
+    caller: Caller,
     upgrade: Result<Upgrade, HttpError>,
 ) -> Result<Response, HttpError> {
     let (player, resume) = parse(query)?;
     let upgrade = upgrade?;
+    let refusal = refusal(app, &caller).err();
     let session = Uuid::new_v4().simple().to_string();
     let ping_interval_ms = app.settings.ping_interval.as_millis() as u64;
     let join = Join { room, player, resume, session, ping_interval_ms };
     let span = Span::current();
     span.record("session", &join.session).record("room", tracing::field::display(&join.room));
+    if let Some(client) = caller.forwarded() {
+        span.record("client", tracing::field::display(client));
+    }
     let app = Arc::clone(app);
     let max_message = app.settings.max_message;
-    Ok(upgrade.serve(max_message, move |socket, response| open(app, socket, response, join, surplus, span)))
+    let open = move |socket, response| open(app, socket, response, join, refusal, span);
+    Ok(upgrade.serve(max_message, caller.held, open))
 }
 
 /// Joins the room. The response to the handshake and the welcome leave in one write, unless joining takes time.
@@ -67,14 +73,14 @@ async fn open(
     mut socket: Socket,
     mut response: Vec<u8>,
     join: Join,
-    surplus: bool,
+    refusal: Option<Refusal>,
     span: Span,
 ) -> Option<impl Future<Output = ()> + Send> {
-    let joining = enter(&app, join, surplus).instrument(span.clone());
+    let joining = enter(&app, join, refusal).instrument(span.clone());
     match respond_late(&mut socket, &mut response, joining).await {
         Ok(member) => Some(run(Session::new(&app, socket, response, member), app, span)),
-        Err(close) => {
-            let end = session::refuse(socket, &response, close).instrument(span).await;
+        Err((close, wait)) => {
+            let end = session::refuse(socket, &response, close, wait).instrument(span).await;
             app.connections.meters.ended(end);
             None
         }
@@ -103,18 +109,40 @@ async fn respond_late<T>(socket: &mut Socket, response: &mut Vec<u8>, joining: i
     joining.await
 }
 
-async fn enter(app: &App, join: Join, surplus: bool) -> Result<Member, CloseCode> {
+/// Returns the member, or the close code and how long the client is to wait at least.
+async fn enter(app: &App, join: Join, refusal: Option<Refusal>) -> Result<Member, (CloseCode, Duration)> {
     let (player, room) = (join.player.clone(), join.room.clone());
-    let joined = if surplus {
-        Err(JoinError { close: CloseCode::Full, message: FULL.to_owned() })
-    } else {
-        app.arbiter.join(join).await
+    let joined = match refusal {
+        Some(refusal) => Err(refusal),
+        None => app.arbiter.join(join).await.map_err(|JoinError { close, message }| Refusal {
+            close,
+            message: message.into(),
+            wait: Duration::ZERO,
+        }),
     };
-    joined.inspect(|member| app.player_log.joined(member)).map_err(|JoinError { close, message }| {
+    joined.inspect(|member| app.player_log.joined(member)).map_err(|Refusal { close, message, wait }| {
         app.player_log.refused(player.as_ref(), &room, close.number(), &message);
-        close
+        (close, wait)
     })
 }
+
+/// Why nobody joins.
+struct Refusal {
+    close: CloseCode,
+    message: Cow<'static, str>,
+    wait: Duration,
+}
+
+/// Refuses whoever is over a limit, before the arbiter hears of it.
+fn refusal(app: &App, caller: &Caller) -> Result<(), Refusal> {
+    if let Some(excess) = caller.excess {
+        return Err(Refusal { close: CloseCode::Full, message: excess.reason().into(), wait: Duration::ZERO });
+    }
+    let joined = caller.address().map_or(Ok(()), |address| app.limits.join(address));
+    joined.map_err(|wait| Refusal { close: CloseCode::TooFast, message: JOINS_TOO_OFTEN.into(), wait })
+}
+
+const JOINS_TOO_OFTEN: &str = "this address joins more often than --joins-per-minute-per-address allows";
 
 /// The player and the place in the log that a query names.
 fn parse(query: Option<&str>) -> Result<(Option<PlayerName>, Option<Resume>), HttpError> {

@@ -13,7 +13,7 @@ const MAY_KNOW: [(&str, &[&str]); 8] = [
 ];
 
 /// Crates that live only in these places. `main` and `cli` are one.
-const HOMES: [(&str, &[&str]); 19] = [
+const HOMES: [(&str, &[&str]); 20] = [
     ("clap", &["cli"]),
     ("anyhow", &["cli"]),
     ("tracing_subscriber", &["cli"]),
@@ -29,6 +29,7 @@ const HOMES: [(&str, &[&str]); 19] = [
     ("rustls", &["link", "store", "bus", "server"]),
     ("tokio_rustls", &["link", "store", "bus", "server"]),
     ("x509_parser", &["server"]),
+    ("ipnet", &["cli", "server"]),
     ("tokio_tungstenite", &["bots"]),
     ("hdrhistogram", &["bots"]),
     ("indicatif", &["bots"]),
