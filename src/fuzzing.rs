@@ -11,6 +11,7 @@ use std::{
 
 #[cfg(any(feature = "redis", feature = "nats"))]
 pub use crate::bus::fuzzing::envelope;
+pub use crate::server::fuzzing::{forwarded, proxy_header};
 #[cfg(any(
     feature = "dynamodb",
     feature = "momento",
@@ -44,6 +45,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "client_message", run: client_message },
     Target { name: "url", run: url },
     Target { name: "websocket", run: websocket },
+    Target { name: "proxy_header", run: proxy_header },
+    Target { name: "forwarded", run: forwarded },
     #[cfg(any(feature = "redis", feature = "nats"))]
     Target { name: "envelope", run: envelope },
     #[cfg(feature = "sqlite")]

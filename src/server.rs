@@ -4,11 +4,15 @@ mod app;
 mod settings;
 
 mod accept;
+mod caller;
+mod client_address;
 mod connection;
 mod connection_limit;
 mod head_watch;
+mod limits;
 mod linger;
 mod listen;
+mod proxy_header;
 mod timed_tcp;
 mod tls;
 mod transport;
@@ -48,6 +52,9 @@ mod session_token;
 mod tokens;
 mod upgrade;
 pub mod websocket;
+
+#[cfg(feature = "test-util")]
+pub mod fuzzing;
 
 use std::{sync::Arc, time::Duration};
 
@@ -114,6 +121,7 @@ fn chores(app: &Arc<App>) -> JoinSet<()> {
     let mut chores = JoinSet::new();
     let vital = app.arbiter.vital();
     chores.spawn(vital.guard("the watch over connections", Arc::clone(&app.connections).watch()));
+    chores.spawn(vital.guard("the limits' memory", Arc::clone(&app.limits).forget()));
     if let Some(tls) = &app.tls {
         chores.spawn(vital.guard("the watch over the TLS certificate", Arc::clone(tls).watch()));
     }

@@ -101,7 +101,7 @@ fn config(args: BotsArgs) -> Result<Config, BotsError> {
 fn admin_key(file: Option<&Path>) -> Result<Option<AdminKey>, BotsError> {
     let (text, source) = match file {
         Some(file) => (std::fs::read_to_string(file), format!("--admin-key-file {}", file.display())),
-        None => match given_key().map_err(BotsError::Usage)? {
+        None => match given_key(ADMIN_KEY).map_err(BotsError::Usage)? {
             Some(key) => (Ok(key), ADMIN_KEY.to_owned()),
             None => return Ok(None),
         },

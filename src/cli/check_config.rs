@@ -19,7 +19,7 @@ pub(super) fn check(args: ServeArgs, mut problems: Vec<String>) -> ExitCode {
 fn show(config: &Config) -> ExitCode {
     let mut text = String::from("the configuration is fine:\n");
     for (flag, value) in effective(config) {
-        text += &format!("  {flag:<19} {value}\n");
+        text += &format!("  {flag:<29} {value}\n");
     }
     for way in config.unsafe_ways() {
         text += &format!("unsafe: {way}\n");
@@ -32,10 +32,10 @@ fn show(config: &Config) -> ExitCode {
 }
 
 /// The effective value of each flag, without secrets.
-fn effective(config: &Config) -> [(&'static str, String); 37] {
+fn effective(config: &Config) -> [(&'static str, String); 43] {
     let Config { listen, store, store_options, bus, arbiter, settings, log_level, .. } = config;
     let templates = arbiter.templates.iter().map(|(asset, units)| format!("{asset}={units}"));
-    let (rate, tokens) = (settings.selects_per_second, &settings.tokens);
+    let tokens = &settings.tokens;
     [
         ("listen", listen.to_string()),
         ("store", without_secrets(store)),
@@ -62,11 +62,17 @@ fn effective(config: &Config) -> [(&'static str, String); 37] {
         ("max-units", arbiter.max_units.to_string()),
         ("max-stored-assets", store_options.max_assets.map_or("unlimited".to_owned(), |most| most.to_string())),
         ("max-message", format!("{} bytes", settings.max_message)),
-        ("selects-per-second", if rate == 0 { "unlimited".to_owned() } else { rate.to_string() }),
+        ("selects-per-second", limit(settings.selects_per_second)),
+        ("connections-per-address", limit(settings.connections_per_address)),
+        ("joins-per-minute-per-address", limit(settings.joins_per_minute_per_address)),
+        ("selects-per-second-per-player", limit(settings.selects_per_second_per_player)),
+        ("limits-dry-run", settings.limits_dry_run.to_string()),
+        ("trusted-proxy", none_or_list(settings.trusted_proxies.iter())),
         ("in-flight", settings.in_flight.to_string()),
         ("allow-origin", none_or_list(settings.allow_origin.iter())),
         ("insecure", config.insecure.to_string()),
         ("admin key", settings.admin_key.as_ref().map_or("none".to_owned(), |key| format!("{key:?}"))),
+        ("viewer key", settings.viewer_key.as_ref().map_or("none".to_owned(), |key| format!("{key:?}"))),
         ("token-key", none_or_list(tokens.keys.iter().map(|key| format!("{}={}", key.id(), key.algorithm())))),
         ("token-jwks", tokens.jwks.as_ref().map_or("none".to_owned(), ToString::to_string)),
         ("token-max-age", time(tokens.max_age)),
@@ -79,6 +85,10 @@ fn effective(config: &Config) -> [(&'static str, String); 37] {
 
 fn tls<'a>(settings: &'a Settings, file: fn((&'a Path, &'a Path)) -> &'a Path) -> String {
     settings.tls.as_ref().map_or("none".to_owned(), |tls| file(tls.files()).display().to_string())
+}
+
+fn limit(most: u32) -> String {
+    if most == 0 { "unlimited".to_owned() } else { most.to_string() }
 }
 
 fn none_or_list(items: impl Iterator<Item = impl Display>) -> String {

@@ -4,12 +4,12 @@ use asset_arbiter::{
     arbiter,
     bus::{self, DRIVERS as BUSES, SWITCHED_OFF as BUSES_OFF},
     model::{AssetName, Units, one_line, without_secrets},
-    server::{Certificate, Secret, Settings, TokenSettings},
+    server::{Certificate, Settings, TokenSettings},
     store::{self, DRIVERS as STORES, Options, SWITCHED_OFF as STORES_OFF},
 };
 
 use super::{
-    key::{admin_key, loose_files},
+    key::{OperatorKeys, loose_files},
     serve_args::{LogFormat, ServeArgs},
     tokens::token_settings,
 };
@@ -44,7 +44,7 @@ impl Config {
     /// # Errors
     /// All errors found, one line each.
     pub(crate) fn new(args: ServeArgs) -> Result<Self, Vec<String>> {
-        let key = admin_key(args.admin_key_file.as_deref());
+        let keys = OperatorKeys::read(&args);
         let tokens = token_settings(&args);
         let tls = certificate(&args);
         let bus = args.bus.clone().unwrap_or_else(|| bus_of(&args.store));
@@ -52,12 +52,12 @@ impl Config {
         let ttl = args.room_ttl.unwrap_or(if is_memory(&args.store) { MEMORY_TTL } else { Duration::ZERO });
         let store_options =
             Options { room_ttl: (!ttl.is_zero()).then_some(ttl), max_assets: Some(args.max_stored_assets) };
-        let mut found = problems(&args, &templates, &key);
+        let mut found = problems(&args, &templates, &keys);
         found.extend(wrong_urls(&args, &bus, store_options));
         found.extend(unsuited(&args, &templates));
         found.extend(tokens.as_ref().err().into_iter().flatten().cloned());
         found.extend(tls.as_ref().err().cloned());
-        let (Ok(admin_key), Ok(tokens), Ok(tls), true) = (key, tokens, tls, found.is_empty()) else {
+        let (Ok(keys), Ok(tokens), Ok(tls), true) = (keys, tokens, tls, found.is_empty()) else {
             return Err(found);
         };
         Ok(Self {
@@ -71,7 +71,7 @@ impl Config {
             log_level: args.log_level.clone(),
             level_file: args.level_file.clone(),
             store: args.store.clone(),
-            settings: settings(args, admin_key, tokens, tls),
+            settings: settings(args, keys, tokens, tls),
         })
     }
 
@@ -107,16 +107,13 @@ fn rules(args: &ServeArgs, templates: Vec<(AssetName, Units)>) -> arbiter::Confi
     }
 }
 
-fn settings(
-    args: ServeArgs,
-    admin_key: Option<Secret>,
-    tokens: TokenSettings,
-    tls: Option<Certificate>,
-) -> Settings {
+fn settings(args: ServeArgs, keys: OperatorKeys, tokens: TokenSettings, tls: Option<Certificate>) -> Settings {
     let unsaid = if args.listen.ip().is_loopback() { 0 } else { SELECTS_PER_SECOND };
     Settings {
         allow_origin: args.allow_origin,
-        admin_key,
+        admin_key: keys.admin,
+        viewer_key: keys.viewer,
+        tokens_in_urls: args.listen.ip().is_loopback() || args.insecure,
         tokens,
         tls,
         ping_interval: args.ping_interval,
@@ -128,6 +125,11 @@ fn settings(
         max_connections: args.max_connections,
         max_message: args.max_message,
         selects_per_second: args.selects_per_second.unwrap_or(unsaid),
+        connections_per_address: args.connections_per_address,
+        joins_per_minute_per_address: args.joins_per_minute_per_address,
+        selects_per_second_per_player: args.selects_per_second_per_player,
+        limits_dry_run: args.limits_dry_run,
+        trusted_proxies: args.trusted_proxy,
         in_flight: args.in_flight,
     }
 }
@@ -151,11 +153,11 @@ fn certificate(args: &ServeArgs) -> Result<Option<Certificate>, String> {
 fn problems(
     args: &ServeArgs,
     templates: &[(AssetName, Units)],
-    key: &Result<Option<Secret>, String>,
+    keys: &Result<OperatorKeys, Vec<String>>,
 ) -> Vec<String> {
-    let mut found: Vec<_> = key.as_ref().err().cloned().into_iter().collect();
+    let mut found = keys.as_ref().err().cloned().unwrap_or_default();
     found.extend(too_much(args, templates));
-    found.extend(too_open(args, matches!(key, Ok(None))));
+    found.extend(too_open(args, keys.as_ref().is_ok_and(|keys| keys.admin.is_none())));
     found
 }
 

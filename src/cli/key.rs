@@ -1,4 +1,4 @@
-//! The admin key, and checks of files with secrets.
+//! The operators' keys, and checks of files with secrets.
 
 use std::{
     env,
@@ -9,18 +9,40 @@ use asset_arbiter::server::Secret;
 
 use super::{layers::env_name, serve_args::ServeArgs, tokens::secret_files};
 
-/// The variable with the key itself, for platforms that provide secrets as environment variables.
+/// The variables with the keys themselves, for platforms that provide secrets as environment variables.
 pub(super) const ADMIN_KEY: &str = "ASSET_ARBITER_ADMIN_KEY";
+const VIEWER_KEY: &str = "ASSET_ARBITER_VIEWER_KEY";
 /// Advice for a variable that is set but empty.
 pub(super) const UNSET_IT: &str = "it is set, and empty: give it a value, or unset it";
 
-/// The admin key from the file, or else from the environment.
-pub(super) fn admin_key(file: Option<&Path>) -> Result<Option<Secret>, String> {
+/// The operators' keys, each from its file, or else from the environment.
+#[derive(Debug)]
+pub(super) struct OperatorKeys {
+    pub(super) admin: Option<Secret>,
+    pub(super) viewer: Option<Secret>,
+}
+
+impl OperatorKeys {
+    /// Reads the keys.
+    ///
+    /// # Errors
+    /// All errors found, one line each.
+    pub(super) fn read(args: &ServeArgs) -> Result<Self, Vec<String>> {
+        let admin = operator_key("--admin-key-file", args.admin_key_file.as_deref(), ADMIN_KEY);
+        let viewer = operator_key("--viewer-key-file", args.viewer_key_file.as_deref(), VIEWER_KEY);
+        match (admin, viewer) {
+            (Ok(admin), Ok(viewer)) => Ok(Self { admin, viewer }),
+            (admin, viewer) => Err([admin.err(), viewer.err()].into_iter().flatten().collect()),
+        }
+    }
+}
+
+fn operator_key(flag: &str, file: Option<&Path>, variable: &str) -> Result<Option<Secret>, String> {
     // An empty variable is an error even if there is a file, because a key was intended.
-    let given = given_key()?;
+    let given = given_key(variable)?;
     let (text, source) = match (file, given) {
-        (Some(path), _) => (read(path)?, format!("--admin-key-file {}", path.display())),
-        (None, Some(text)) => (text, ADMIN_KEY.to_owned()),
+        (Some(path), _) => (read(path)?, format!("{flag} {}", path.display())),
+        (None, Some(text)) => (text, variable.to_owned()),
         (None, None) => return Ok(None),
     };
     Secret::new(&text).map(Some).map_err(|error| format!("{source}: {error}"))
@@ -30,11 +52,11 @@ pub(super) fn admin_key(file: Option<&Path>) -> Result<Option<Secret>, String> {
 ///
 /// # Errors
 /// The variable is empty or not UTF-8.
-pub(super) fn given_key() -> Result<Option<String>, String> {
-    match env::var(ADMIN_KEY) {
-        Ok(text) if text.trim().is_empty() => Err(format!("{ADMIN_KEY}: {UNSET_IT}")),
+pub(super) fn given_key(variable: &str) -> Result<Option<String>, String> {
+    match env::var(variable) {
+        Ok(text) if text.trim().is_empty() => Err(format!("{variable}: {UNSET_IT}")),
         Ok(text) => Ok(Some(text)),
-        Err(env::VarError::NotUnicode(_)) => Err(format!("{ADMIN_KEY}: it is not UTF-8")),
+        Err(env::VarError::NotUnicode(_)) => Err(format!("{variable}: it is not UTF-8")),
         Err(env::VarError::NotPresent) => Ok(None),
     }
 }
@@ -46,6 +68,7 @@ pub(super) fn loose_files(args: &ServeArgs) -> Vec<String> {
     let config = config.filter(secret);
     let files = [
         ("--admin-key-file", args.admin_key_file.clone()),
+        ("--viewer-key-file", args.viewer_key_file.clone()),
         ("--tls-key", args.tls_key.clone()),
         ("--config", config),
     ];

@@ -5,9 +5,10 @@ use asset_arbiter::{
     server::Origin,
 };
 use clap::{Args, ValueEnum};
+use ipnet::IpNet;
 
 use super::tokens::{KeyFile, key_file};
-use super::values::{bytes, count, filter, listen, longer_than_zero, template, units};
+use super::values::{bytes, count, filter, listen, longer_than_zero, network, template, units};
 
 /// The default of `--log-level`.
 pub(super) const LOG_LEVEL: &str = "info";
@@ -100,6 +101,21 @@ pub(crate) struct ServeArgs {
     /// Selects and releases per second of one connection; 0: unlimited [default: 0 on loopback, 50 elsewhere]
     #[arg(long, value_name = "N", help_heading = "Limits")]
     pub(crate) selects_per_second: Option<u32>,
+    /// Connections of one address; IPv6 counts by /64; 0: unlimited
+    #[arg(long, value_name = "N", default_value = "0", help_heading = "Limits")]
+    pub(crate) connections_per_address: u32,
+    /// WebSockets that one address may open a minute; 0: unlimited
+    #[arg(long, value_name = "N", default_value = "0", help_heading = "Limits")]
+    pub(crate) joins_per_minute_per_address: u32,
+    /// Selects and releases per second of one player, over all its connections to this node; 0: unlimited
+    #[arg(long, value_name = "N", default_value = "0", help_heading = "Limits")]
+    pub(crate) selects_per_second_per_player: u32,
+    /// Count what the four limits above would refuse, and refuse nobody
+    #[arg(long, help_heading = "Limits")]
+    pub(crate) limits_dry_run: bool,
+    /// Believe this proxy who its clients are: an address, or a network such as 10.0.0.0/8 (repeatable)
+    #[arg(long, value_name = "CIDR", value_parser = network, help_heading = "Limits")]
+    pub(crate) trusted_proxy: Vec<IpNet>,
     /// Selects and releases of one connection that may wait for their answer
     #[arg(long, value_name = "N", default_value = "64", value_parser = count(1..=4096), help_heading = "Limits")]
     pub(crate) in_flight: usize,
@@ -115,6 +131,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FILE", help_heading = "Safety")]
     pub(crate) admin_key_file: Option<PathBuf>,
 
+    /// Ask for the key in this file (or a player token, or the admin key) before showing a room over HTTP (or set
+    /// ASSET_ARBITER_VIEWER_KEY to the key)
+    #[arg(long, value_name = "FILE", help_heading = "Safety")]
+    pub(crate) viewer_key_file: Option<PathBuf>,
     /// Verify player tokens whose iss is ID with the key in this file: a PEM public key, or a secret of at least 32
     /// bytes (repeatable)
     #[arg(long, value_name = "ID=FILE", value_parser = key_file, help_heading = "Safety")]

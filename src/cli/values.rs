@@ -1,9 +1,14 @@
 //! Parsers for flag values: `100ms`, `4KiB`, `sword=1`, `127.0.0.1:8080`.
 
-use std::{net::SocketAddr, ops::RangeInclusive, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    time::Duration,
+};
 
 use asset_arbiter::model::{AssetName, Units, duration};
 use clap::builder::RangedU64ValueParser;
+use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 
 /// A duration that must not be 0, because its feature cannot be switched off.
@@ -44,6 +49,14 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
     let numeric = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
     let rule = "write IP:PORT such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080";
     numeric.as_deref().unwrap_or(text).parse().map_err(|_| rule.to_owned())
+}
+
+/// A network, or an address as a network of one.
+pub(super) fn network(text: &str) -> Result<IpNet, String> {
+    let network = text.parse::<IpNet>().ok().or_else(|| Some(text.parse::<IpAddr>().ok()?.into()));
+    network
+        .map(|network| network.trunc())
+        .ok_or_else(|| "write an address or a network such as 10.0.0.0/8".to_owned())
 }
 
 /// The value of `--log-level`. A single word must be a level; otherwise it would name a module and silence all others.
@@ -102,6 +115,22 @@ mod tests {
         assert!(listen("[::1]:80").unwrap().ip().is_loopback());
         for text in ["8080", ":8080", "localhost", "127.0.0.1", "game.example:80", "127.0.0.1:65536"] {
             assert!(listen(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_network_may_be_one_address() {
+        for (text, network) in [
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("10.1.2.3/8", "10.0.0.0/8"),
+            ("192.0.2.1", "192.0.2.1/32"),
+            ("2001:db8::1", "2001:db8::1/128"),
+            ("::/0", "::/0"),
+        ] {
+            assert_eq!(super::network(text).unwrap().to_string(), network);
+        }
+        for text in ["", "10.0.0.0/33", "10.0.0", "proxy.example", "*"] {
+            assert!(super::network(text).is_err(), "{text}");
         }
     }
 

@@ -185,3 +185,22 @@ pub const CERTIFICATE_POLL_SECS: u64 = 5;
 /// Days before a certificate expires at which the daily warnings begin. Certificates of 90 days are renewed 30 days
 /// before, so by then two weeks of renewals have failed.
 pub const CERTIFICATE_WARNING_DAYS: i64 = 14;
+
+/// Connections of one address beyond `--connections-per-address` that are told so. Further ones are closed without a
+/// response, so that a flood from one address costs an accept and a close each.
+pub const ADDRESS_SURPLUS: u32 = 4;
+
+/// Addresses that are counted at a time: those with connections, and those that joined within the last minute. More than
+/// the default of `--max-connections`; 13 MB at most. Beyond it a new address is not counted, because whoever has that
+/// many addresses is not held by a limit on each.
+pub const COUNTED_ADDRESSES: usize = 1 << 17;
+
+/// Players whose selects are counted at a time: those who selected or released within the last second, 50 MB at most.
+/// Beyond it a new player is not counted; the limits on connections still hold.
+pub const COUNTED_PLAYERS: usize = 1 << 18;
+
+/// Seconds between two rounds that forget addresses and players whose counts say nothing any more.
+pub const FORGET_SECS: u64 = 10;
+
+/// Bytes of a header of the PROXY protocol. Addresses take 36; the rest is for what proxies add to them.
+pub const PROXY_HEADER_BYTES: usize = 1024;

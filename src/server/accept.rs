@@ -1,11 +1,11 @@
-use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::IpAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use metrics::Counter;
 use tokio::net::{TcpListener, TcpStream};
 use tracing::{Instrument, field::Empty};
 
-use super::{App, connection::connection};
+use super::{App, caller::Peer, client_address::counted_as, connection::connection, connection_limit::Slot};
 use crate::model::{Backoff, LogThrottle};
 
 /// The first pause after an accept fails for lack of file descriptors or memory. Doubles up to [`LONGEST_PAUSE`].
@@ -23,20 +23,33 @@ pub(super) async fn accept(listener: &TcpListener, app: &Arc<App>, router: &Rout
         match listener.accept().await {
             Ok((stream, peer)) => {
                 errors.backoff.reset();
-                match app.tcp_connections.take() {
-                    Some(slot) => {
-                        // `session` and `room` are recorded when the connection becomes a WebSocket.
-                        let span = tracing::info_span!("connection", %peer, session = Empty, room = Empty);
-                        let task = connection(stream_ready(stream), slot, Arc::clone(app), router.clone());
-                        tokio::spawn(task.instrument(span));
-                    }
-                    // This far beyond `--max-connections` the socket is closed without a response.
-                    None => refused.increment(1),
+                let peer_address = peer.ip();
+                let is_proxy = app.limits.proxies.trust(peer_address);
+                if let Some(slot) = slot(app, peer_address, is_proxy, &refused) {
+                    // `session` and `room` are recorded when the connection becomes a WebSocket, `client` if a proxy
+                    // names it.
+                    let span =
+                        tracing::info_span!("connection", %peer, client = Empty, session = Empty, room = Empty);
+                    let peer = Peer { address: peer_address, is_proxy };
+                    let task = connection(stream_ready(stream), peer, slot, Arc::clone(app), router.clone());
+                    tokio::spawn(task.instrument(span));
                 }
             }
             Err(error) => errors.pass(&error).await,
         }
     }
+}
+
+/// The slot of a new connection. `None`: this far beyond a limit the socket is closed without a response. Who a proxy
+/// connects for is not known yet.
+fn slot(app: &App, peer: IpAddr, is_proxy: bool, refused: &Counter) -> Option<Slot> {
+    let held = if is_proxy { None } else { app.limits.connect(counted_as(peer)).ok()? };
+    let Some(mut slot) = app.tcp_connections.take() else {
+        refused.increment(1);
+        return None;
+    };
+    slot.hold(held);
+    Some(slot)
 }
 
 /// Disables Nagle's algorithm: a decision is a small frame that must not wait for the next one.

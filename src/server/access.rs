@@ -1,8 +1,11 @@
 //! Who sends a request, and what the sender may do.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use axum::http::StatusCode;
+use axum::{
+    extract::FromRequestParts,
+    http::{StatusCode, request::Parts},
+};
 
 use super::{App, Grants, TokenError, TokenErrorKind, credential::Credential, error::HttpError};
 use crate::model::{CloseCode, ErrorCode, RoomName};
@@ -28,6 +31,8 @@ pub(super) struct Denied {
     pub(super) message: String,
     /// For the log.
     pub(super) reason: String,
+    /// How long the client is to wait at least.
+    pub(super) wait: Duration,
 }
 
 const MISSING: &str =
@@ -77,13 +82,13 @@ pub(super) const OTHER_ROOMS: &str = "this token is for other rooms";
 impl Denied {
     pub(super) fn new(close: CloseCode, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { close, reason: message.clone(), message }
+        Self { close, reason: message.clone(), message, wait: Duration::ZERO }
     }
 }
 
 impl From<TokenError> for Denied {
     fn from(error: TokenError) -> Self {
-        Self { close: close_code(&error), message: error.for_client().to_owned(), reason: error.to_string() }
+        Self { reason: error.to_string(), ..Self::new(close_code(&error), error.for_client()) }
     }
 }
 
@@ -109,13 +114,10 @@ impl From<Denied> for HttpError {
 }
 
 /// The sender of an HTTP request.
-impl axum::extract::FromRequestParts<Arc<App>> for Access {
+impl FromRequestParts<Arc<App>> for Access {
     type Rejection = HttpError;
 
-    async fn from_request_parts(
-        parts: &mut axum::http::request::Parts,
-        app: &Arc<App>,
-    ) -> Result<Self, HttpError> {
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, HttpError> {
         Ok(Self::of(app, Credential::of(&parts.headers).as_ref()).await?)
     }
 }

@@ -4,7 +4,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Metrics, Settings, Tokens, connection_limit::ConnectionLimit, connections::Connections,
-    foreign_log::ForeignLog, hosts::Hosts, player_log::PlayerLog, tls::Tls,
+    foreign_log::ForeignLog, hosts::Hosts, limits::Limits, player_log::PlayerLog, tls::Tls,
 };
 use crate::arbiter::Arbiter;
 
@@ -24,6 +24,8 @@ pub struct App {
     /// `None`: nobody is asked for a player token.
     pub(super) tokens: Option<Arc<Tokens>>,
     pub(super) metrics: Metrics,
+    /// Limits by address and player.
+    pub(super) limits: Arc<Limits>,
     /// Cancelled when the shutdown starts.
     pub(super) draining: CancellationToken,
 }
@@ -43,6 +45,7 @@ impl App {
             tcp_connections: ConnectionLimit::new(settings.max_connections),
             tls,
             tokens: settings.tokens.are_used().then(|| Tokens::new(&settings.tokens)),
+            limits: metrics.scope(|| Limits::new(&settings)),
             settings,
             metrics,
             draining: CancellationToken::new(),

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{RawQuery, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
@@ -14,6 +14,7 @@ use super::{
     access::Access,
     auth::{Actor, Admin},
     body::{Object, Shape},
+    caller::Caller,
     error::HttpError,
     path::InAsset,
     query::Parameters,
@@ -41,9 +42,11 @@ pub(super) async fn select(
     State(app): State<Arc<App>>,
     InAsset(room, asset): InAsset,
     actor: Actor,
+    Extension(caller): Extension<Caller>,
     Object(body): Object<InTheNameOf>,
 ) -> Result<Response, HttpError> {
     let player = actor.player(body.player.as_deref(), (&room, &asset), Action::Select)?;
+    caller.may_act(&app, &actor, &player)?;
     reply(app.arbiter.select(&room, &asset, &player).await)
 }
 
@@ -52,9 +55,11 @@ pub(super) async fn release(
     State(app): State<Arc<App>>,
     InAsset(room, asset): InAsset,
     actor: Actor,
+    Extension(caller): Extension<Caller>,
     Object(body): Object<InTheNameOf>,
 ) -> Result<Response, HttpError> {
     let player = actor.player(body.player.as_deref(), (&room, &asset), Action::Release)?;
+    caller.may_act(&app, &actor, &player)?;
     reply(app.arbiter.release(&room, &asset, &player).await)
 }
 

@@ -44,7 +44,11 @@ impl fmt::Debug for Secret {
 
 /// Proof that a request may do what operators may: it shows the admin key, or the server has no keys and verifies no
 /// tokens.
-pub(super) struct Admin;
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Admin {
+    /// It shows the key.
+    by_key: bool,
+}
 
 impl FromRequestParts<Arc<App>> for Admin {
     type Rejection = HttpError;
@@ -53,8 +57,8 @@ impl FromRequestParts<Arc<App>> for Admin {
         let credential = Credential::of(&parts.headers);
         let needs_key = app.settings.admin_key.is_some() || app.tokens.is_some();
         match Access::of(app, credential.as_ref()).await {
-            Ok(Access::Admin) => Ok(Self),
-            Ok(Access::Anyone) if !needs_key => Ok(Self),
+            Ok(Access::Admin) => Ok(Self { by_key: true }),
+            Ok(Access::Anyone) if !needs_key => Ok(Self { by_key: false }),
             Ok(Access::Player(_)) => {
                 Err(forbidden("a player's token allows nothing that only operators may do"))
             }
@@ -71,12 +75,17 @@ const NO_KEY: &str = "this needs the admin key, and the server has none: start i
 /// Whom a request may act for.
 pub(super) enum Actor {
     /// Any player.
-    Operator,
+    Operator(Admin),
     /// The player of a token, as far as the token allows.
     Player(Box<Grants>),
 }
 
 impl Actor {
+    /// Whether the admin key is shown.
+    pub(super) fn shows_admin_key(&self) -> bool {
+        matches!(self, Self::Operator(Admin { by_key: true }))
+    }
+
     /// The player that the request acts for. `named` is the one in its body.
     ///
     /// # Errors
@@ -89,7 +98,7 @@ impl Actor {
     ) -> Result<PlayerName, HttpError> {
         let named = named.map(PlayerName::parse).transpose()?;
         let grants = match self {
-            Self::Operator => {
+            Self::Operator(_) => {
                 return named
                     .ok_or_else(|| HttpError::bad("field \"player\" is missing: the player to act for"));
             }
@@ -114,7 +123,7 @@ impl FromRequestParts<Arc<App>> for Actor {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, HttpError> {
         match Access::of(app, Credential::of(&parts.headers).as_ref()).await? {
             Access::Player(grants) => Ok(Self::Player(grants)),
-            _ => Admin::from_request_parts(parts, app).await.map(|_| Self::Operator),
+            _ => Admin::from_request_parts(parts, app).await.map(Self::Operator),
         }
     }
 }

@@ -1,44 +1,54 @@
-use std::{convert::Infallible, future::pending, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::pending, io, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, http::Request, response::Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower::Service;
+use tracing::Span;
 
 use super::{
     App,
+    caller::{Caller, Peer},
+    client_address::counted_as,
     connection_limit::{Slot, Surplus},
     head_watch::HeadWatch,
     linger::Linger,
+    proxy_header,
     timed_tcp::TimedTcp,
     transport::Transport,
 };
 use crate::model::limits::{HTTP_HEAD_BYTES, SURPLUS_HEAD_SECS};
 
 /// Serves one TCP connection until it ends or becomes a WebSocket.
-pub(super) async fn connection(stream: TcpStream, slot: Slot, app: Arc<App>, router: Router) {
+pub(super) async fn connection(
+    stream: TcpStream,
+    mut peer: Peer,
+    mut slot: Slot,
+    app: Arc<App>,
+    router: Router,
+) {
     let surplus = slot.surplus();
-    let watch = HeadWatch::new(head_time(&app, surplus.is_some()), app.settings.idle_timeout);
-    let service = service_fn(|request| answer(router.clone(), surplus.as_ref(), &watch, request));
+    let watch = HeadWatch::new(head_time(&app, slot.excess().is_some()), app.settings.idle_timeout);
     let tcp = TimedTcp::new(stream, app.settings.write_timeout);
-    let transport = match &app.tls {
-        None => Transport::Plain(tcp),
-        Some(tls) => {
-            // In a box, so that a plain connection is no larger for it.
-            let handshake = Box::pin(tls.accept(tcp));
-            let accepted = tokio::select! {
-                accepted = handshake => accepted,
-                () = watch.late() => return,
-                () = evicted(surplus.as_ref()) => return,
-            };
-            match accepted {
-                Ok(transport) => transport,
-                // Lingers, so that the peer reads why.
-                Err(tcp) => return drop(Linger::new(Transport::Plain(tcp), slot, watch)),
-            }
+    let transport = if peer.is_proxy || app.tls.is_some() {
+        // In a box, so that a plain connection is no larger for it.
+        let arriving = Box::pin(arrive(&app, tcp, &mut peer, &mut slot));
+        let arrived = tokio::select! {
+            arrived = arriving => arrived,
+            () = watch.late() => return,
+            () = evicted(surplus.as_ref()) => return,
+        };
+        match arrived {
+            Ok(transport) => transport,
+            // Lingers, so that the peer reads why.
+            Err(tcp) => return drop(Linger::new(Transport::Plain(tcp), slot, watch)),
         }
+    } else {
+        Transport::Plain(tcp)
     };
+    let caller = Caller::new(&app, peer, slot.excess());
+    let service = service_fn(|request| answer(router.clone(), &caller, surplus.as_ref(), &watch, request));
     let io = TokioIo::new(Linger::new(transport, slot, Arc::clone(&watch)));
     let served =
         http1::Builder::new().max_header_size(HTTP_HEAD_BYTES).serve_connection(io, service).with_upgrades();
@@ -61,10 +71,39 @@ pub(super) async fn connection(stream: TcpStream, slot: Slot, app: Arc<App>, rou
     }
 }
 
+/// What comes before HTTP: a trusted proxy's word on who its client is, and TLS.
+///
+/// # Errors
+/// The connection, of which nothing more is to be read.
+async fn arrive(app: &App, mut tcp: TimedTcp, peer: &mut Peer, slot: &mut Slot) -> Result<Transport, TimedTcp> {
+    if peer.is_proxy
+        && let Err(error) = introduce(app, &mut tcp, peer, slot).await
+    {
+        tracing::debug!(%error, "a proxy's connection is refused");
+        return Err(tcp);
+    }
+    match &app.tls {
+        Some(tls) => tls.accept(tcp).await,
+        None => Ok(Transport::Plain(tcp)),
+    }
+}
+
+/// Reads a PROXY header, if the proxy sends one. The client that it names is then the peer.
+async fn introduce(app: &App, tcp: &mut TimedTcp, peer: &mut Peer, slot: &mut Slot) -> io::Result<()> {
+    let Some(client) = proxy_header::read(tcp).await? else { return Ok(()) };
+    Span::current().record("client", tracing::field::display(client));
+    *peer = Peer { address: client, is_proxy: app.limits.proxies.trust(client) };
+    if !peer.is_proxy {
+        let too_many = |_| io::Error::other("its client has too many connections (--connections-per-address)");
+        slot.hold(app.limits.connect(counted_as(client)).map_err(too_many)?);
+    }
+    Ok(())
+}
+
 /// The timeout for a request's head.
-fn head_time(app: &App, surplus: bool) -> Duration {
+fn head_time(app: &App, excess: bool) -> Duration {
     let longest = app.settings.handshake_timeout;
-    if surplus { longest.min(Duration::from_secs(SURPLUS_HEAD_SECS)) } else { longest }
+    if excess { longest.min(Duration::from_secs(SURPLUS_HEAD_SECS)) } else { longest }
 }
 
 /// Ready when this surplus connection must be closed in favour of another. Never ready for a connection within the
@@ -78,6 +117,7 @@ async fn evicted(surplus: Option<&Surplus>) {
 
 async fn answer(
     mut router: Router,
+    caller: &Caller,
     surplus: Option<&Surplus>,
     watch: &HeadWatch,
     mut request: Request<Incoming>,
@@ -85,8 +125,8 @@ async fn answer(
     watch.serving();
     if let Some(surplus) = surplus {
         surplus.heard();
-        request.extensions_mut().insert(surplus.clone());
     }
+    request.extensions_mut().insert(caller.clone());
     let response = router.call(request).await;
     watch.answered();
     response

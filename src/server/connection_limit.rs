@@ -4,6 +4,8 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
+use super::{caller::Excess, limits::AddressSlot};
+
 /// The maximum of silent connections beyond the limit. One more evicts the oldest, so that a probe of a full node is
 /// answered however many idle strangers are connected.
 const SURPLUS: usize = 64;
@@ -28,6 +30,8 @@ pub(super) struct ConnectionLimit {
 pub(super) struct Slot {
     _open: TaskTrackerToken,
     surplus: Option<Surplus>,
+    /// The place among the connections of its address, if those are limited.
+    address: Option<Arc<AddressSlot>>,
 }
 
 impl ConnectionLimit {
@@ -43,7 +47,7 @@ impl ConnectionLimit {
             return None;
         }
         let surplus = (before >= self.max).then(|| self.surplus());
-        Some(Slot { _open: self.open.token(), surplus })
+        Some(Slot { _open: self.open.token(), surplus, address: None })
     }
 
     fn surplus(self: &Arc<Self>) -> Surplus {
@@ -74,6 +78,20 @@ impl Slot {
     pub(super) fn surplus(&self) -> Option<Surplus> {
         self.surplus.clone()
     }
+
+    /// Keeps the connection's place among those of its address, too.
+    pub(super) fn hold(&mut self, address: Option<Arc<AddressSlot>>) {
+        if address.is_some() {
+            self.address = address;
+        }
+    }
+
+    /// The limit that the connection is beyond.
+    pub(super) fn excess(&self) -> Option<Excess> {
+        let of_address = self.address.as_ref().is_some_and(|address| address.is_excess());
+        let of_node = self.surplus.is_some().then_some(Excess::Node);
+        of_node.or(of_address.then_some(Excess::Address))
+    }
 }
 
 impl Drop for Slot {
@@ -82,8 +100,7 @@ impl Drop for Slot {
     }
 }
 
-/// A connection beyond the limit. As an extension it marks the connection's requests: a WebSocket is closed with 4113,
-/// any other request gets 503.
+/// A connection beyond the limit: a WebSocket is closed with 4113, any other request gets 503.
 #[derive(Debug, Clone)]
 pub(super) struct Surplus {
     connections: Arc<ConnectionLimit>,

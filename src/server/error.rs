@@ -49,6 +49,11 @@ impl HttpError {
         Self::new(ErrorCode::LimitReached, message).with_status(StatusCode::SERVICE_UNAVAILABLE).for_now()
     }
 
+    /// 429 `rate_limited`: the caller does this too often, or has too many.
+    pub(super) fn too_many(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::RateLimited, message)
+    }
+
     /// Overrides the status where HTTP is more specific than our codes.
     pub(super) fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }

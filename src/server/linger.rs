@@ -15,7 +15,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{connection_limit::Slot, head_watch::HeadWatch, transport::Transport};
+use super::{connection_limit::Slot, head_watch::HeadWatch, limits::AddressSlot, transport::Transport};
 use crate::model::limits::LINGER_SECS;
 
 /// A connection that is not reset when it is dropped.
@@ -47,9 +47,12 @@ impl Linger {
     }
 
     /// The connection after it became a WebSocket, which has timeouts of its own, and the response that the client must
-    /// be sent before the first frame.
-    pub(super) fn upgraded(mut self) -> (Self, Vec<u8>) {
+    /// be sent before the first frame. `held` is kept until the socket is closed.
+    pub(super) fn upgraded(mut self, held: Option<Arc<AddressSlot>>) -> (Self, Vec<u8>) {
         self.watch = None;
+        if let Some(slot) = &mut self.slot {
+            slot.hold(held);
+        }
         let response = std::mem::take(&mut self.response);
         (self, response)
     }

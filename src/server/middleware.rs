@@ -8,8 +8,15 @@ use axum::{
 };
 
 use super::{
-    App, assets, connection_limit, cors::Cors, error::HttpError, handshake, health, hosts::WrongHost, origins,
-    query::Parameters, ws,
+    App, assets,
+    caller::{Caller, Excess},
+    cors::Cors,
+    error::HttpError,
+    handshake, health,
+    hosts::WrongHost,
+    origins,
+    query::Parameters,
+    ws,
 };
 use crate::model::ErrorCode;
 
@@ -29,12 +36,14 @@ const WITH_PARAMETERS: [&str; 2] = [ws::ROUTE, assets::HOLDERS];
 pub(super) async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
-    let surplus = request.extensions().get::<connection_limit::Surplus>().is_some();
+    let mut caller = request.extensions_mut().remove::<Caller>().unwrap_or_default();
+    let identified = caller.identify(&app, request.headers());
+    request.extensions_mut().insert(caller.clone());
     if route == ws::ROUTE {
         handshake::take_lists(request.headers_mut());
     }
     let cors = Cors::of(&request, &app.settings.allow_origin);
-    let mut response = match check(&app, &request, route, surplus) {
+    let mut response = match identified.and_then(|()| check(&app, &request, route, caller.excess)) {
         Err(error) => {
             if route == ws::ROUTE {
                 app.player_log.refused_handshake(&error);
@@ -56,16 +65,16 @@ pub(super) async fn guard(State(app): State<Arc<App>>, mut request: Request, nex
         cors.share(headers);
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if surplus && !upgraded {
+    if caller.excess.is_some() && !upgraded {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
 
-fn check(app: &App, request: &Request, route: &str, surplus: bool) -> Result<(), HttpError> {
+fn check(app: &App, request: &Request, route: &str, excess: Option<Excess>) -> Result<(), HttpError> {
     check_host(app, request, route)?;
-    if surplus && !WHEN_FULL.contains(&route) {
-        return Err(HttpError::full(connection_limit::FULL).closing());
+    if let Some(excess) = excess.filter(|_| !WHEN_FULL.contains(&route)) {
+        return Err(excess.error());
     }
     // Otherwise any page open in a player's browser could act here as the player. A WebSocket is refused with a close
     // code.

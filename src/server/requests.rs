@@ -1,10 +1,15 @@
-use std::task::{Context, Poll};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use tokio::time::Instant;
 
 use super::{
-    Action, Settings,
+    Action, App,
+    caller::{PLAYER_TOO_FAST, TOO_FAST},
     connections::Entry,
+    limits::{Limit, Limits},
     rate_limit::RateLimit,
     session_token::{Renewed, SessionToken},
 };
@@ -26,11 +31,12 @@ pub(super) struct Requests {
     errors: usize,
     pub(super) in_flight: usize,
     max_in_flight: usize,
-    limit: RateLimit,
     /// `None`: the player needs none.
     token: Option<Box<SessionToken>>,
     /// The session must end, because a new token is wrong.
     pub(super) denied: Option<CloseCode>,
+    rate: RateLimit,
+    limits: Arc<Limits>,
     /// The number of consecutive invalid messages.
     pub(super) bad: u32,
     /// Rate-limited messages minus accepted ones. Not consecutive ones, because the limit lets some of any flood
@@ -40,22 +46,18 @@ pub(super) struct Requests {
 
 impl Requests {
     /// `first` is sent before everything else.
-    pub(super) fn new(
-        member: Member,
-        first: Vec<u8>,
-        settings: &Settings,
-        token: Option<SessionToken>,
-    ) -> Self {
+    pub(super) fn new(member: Member, first: Vec<u8>, app: &App, token: Option<SessionToken>) -> Self {
         Self {
             member,
             own: first,
             own_count: 0,
             errors: 0,
             in_flight: 0,
-            max_in_flight: settings.in_flight,
-            limit: RateLimit::new(settings.selects_per_second),
             token: token.map(Box::new),
             denied: None,
+            max_in_flight: app.settings.in_flight,
+            rate: RateLimit::new(app.settings.selects_per_second),
+            limits: Arc::clone(&app.limits),
             bad: 0,
             refused: 0,
         }
@@ -84,11 +86,13 @@ impl Requests {
     pub(super) fn handle(&mut self, text: &str, now: Instant) {
         match ClientMessage::decode(text) {
             Err(rejected) => self.reject(rejected.code, rejected.message, rejected.request_id),
-            Ok(message) if !self.limit.allows(now) => self.reject_rate(message),
-            Ok(message) => {
-                (self.bad, self.refused) = (0, self.refused.saturating_sub(1));
-                self.request(message, now);
-            }
+            Ok(message) => match self.too_fast(&message, now) {
+                Some(why) => self.reject_rate(message, why),
+                None => {
+                    (self.bad, self.refused) = (0, self.refused.saturating_sub(1));
+                    self.request(message, now);
+                }
+            },
         }
     }
 
@@ -102,6 +106,16 @@ impl Requests {
     pub(super) fn answer_ping(&mut self, payload: &[u8]) {
         append_frame(&mut self.own, Opcode::Pong, payload);
         self.own_count += 1;
+    }
+
+    /// Why a message comes too early.
+    fn too_fast(&mut self, message: &ClientMessage, now: Instant) -> Option<&'static str> {
+        if !self.rate.allows(now) && self.limits.refuses(Limit::SelectsPerSecond) {
+            return Some(TOO_FAST);
+        }
+        let acts = matches!(message, ClientMessage::SelectAsset { .. } | ClientMessage::ReleaseAsset { .. });
+        let player = self.member.player().filter(|_| acts)?;
+        (!self.limits.allows_player(player, now)).then_some(PLAYER_TOO_FAST)
     }
 
     fn request(&mut self, message: ClientMessage, now: Instant) {
@@ -181,7 +195,7 @@ impl Requests {
         self.error(code, message, request_id);
     }
 
-    fn reject_rate(&mut self, message: ClientMessage) {
+    fn reject_rate(&mut self, message: ClientMessage, why: &str) {
         self.refused += 1;
         let request_id = match message {
             ClientMessage::SelectAsset { request_id, .. }
@@ -190,11 +204,7 @@ impl Requests {
             | ClientMessage::Refresh { request_id, .. }
             | ClientMessage::Ping { request_id } => request_id,
         };
-        self.error(
-            ErrorCode::RateLimited,
-            "more requests than --selects-per-second allows; slow down",
-            request_id,
-        );
+        self.error(ErrorCode::RateLimited, why, request_id);
     }
 
     fn error(&mut self, code: ErrorCode, message: impl Into<String>, request_id: Option<RequestId>) {

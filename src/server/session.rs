@@ -72,7 +72,7 @@ impl Session {
         Self {
             entry,
             socket,
-            requests: Requests::new(member, response, &app.settings, token),
+            requests: Requests::new(member, response, app, token),
             unread: true,
             due: true,
             end: None,
@@ -210,7 +210,10 @@ impl Session {
 
     async fn finish(&mut self, end: End) {
         match end {
-            End::Closed(code) => close(&mut self.socket, code, self.entry.among(), None).await,
+            End::Closed(code) => {
+                let retry_after_ms = retry_after_ms(code, self.entry.among());
+                close(&mut self.socket, CloseReason { code, retry_after_ms, message: None }).await;
+            }
             End::ByClient(code) => drop(self.socket.close(code, "").await),
             End::Broken => {}
         }
@@ -223,13 +226,18 @@ pub(super) async fn refuse(mut socket: Socket, response: &[u8], denied: Denied) 
         return End::Broken;
     }
     let code = denied.close.number();
-    close(&mut socket, code, 0, Some(denied.message)).await;
+    let reason = CloseReason {
+        code,
+        retry_after_ms: denied.wait.as_millis() as u64 + retry_after_ms(code, 0),
+        message: Some(denied.message),
+    };
+    close(&mut socket, reason).await;
     End::Closed(code)
 }
 
 /// Sends a close frame. The caller then drops the socket; `Linger` keeps a reset from overtaking the frame.
-async fn close(socket: &mut Socket, code: u16, among: usize, message: Option<String>) {
-    let reason = CloseReason { code, retry_after_ms: retry_after_ms(code, among), message }.encode();
+async fn close(socket: &mut Socket, reason: CloseReason) {
+    let (code, reason) = (reason.code, reason.encode());
     if let Err(error) = socket.close(Some(code), &reason).await {
         tracing::debug!(%error, code, "the close frame could not be sent");
     }

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::{Certificate, Origin, Secret, TokenSettings};
 
 /// The settings of the server layer. Each one is a flag of the same name.
@@ -35,6 +37,16 @@ pub struct Settings {
     pub max_message: usize,
     /// Selects and releases per second of one connection; 0 is unlimited.
     pub selects_per_second: u32,
+    /// Connections of one address; 0 is unlimited.
+    pub connections_per_address: u32,
+    /// Joins per minute of one address; 0 is unlimited.
+    pub joins_per_minute_per_address: u32,
+    /// Selects and releases per second of one player, over all its connections; 0 is unlimited.
+    pub selects_per_second_per_player: u32,
+    /// Rates and limits by address and player are counted, and refuse nobody.
+    pub limits_dry_run: bool,
+    /// The proxies that are believed who their clients are.
+    pub trusted_proxies: Vec<IpNet>,
     /// The maximum of unanswered selects and releases of one connection.
     pub in_flight: usize,
 }
@@ -57,6 +69,11 @@ impl Default for Settings {
             max_connections: 100_000,
             max_message: 4096,
             selects_per_second: 0,
+            connections_per_address: 0,
+            joins_per_minute_per_address: 0,
+            selects_per_second_per_player: 0,
+            limits_dry_run: false,
+            trusted_proxies: Vec::new(),
             in_flight: 64,
         }
     }

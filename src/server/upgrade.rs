@@ -1,4 +1,4 @@
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use axum::{
     extract::{FromRequestParts, WebSocketUpgrade},
@@ -8,7 +8,7 @@ use axum::{
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
-use super::{error::HttpError, linger::Linger, session::Socket, websocket::WebSocket};
+use super::{error::HttpError, limits::AddressSlot, linger::Linger, session::Socket, websocket::WebSocket};
 use crate::model::PROTOCOL;
 
 /// A valid WebSocket handshake. axum checks and answers it; the connection behind it is ours.
@@ -37,10 +37,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
 
 impl Upgrade {
     /// Accepts the handshake. A task of its own then runs `open`, which sends the response before the first frame, and
-    /// the session that `open` returns. What `open` needs is freed before the session runs.
+    /// the session that `open` returns. `held` is kept until the socket is closed. What `open` needs is freed before the session runs.
     pub(super) fn serve<F, S>(
         self,
         max_message: usize,
+        held: Option<Arc<AddressSlot>>,
         open: impl FnOnce(Socket, Vec<u8>) -> F + Send + 'static,
     ) -> Response
     where
@@ -49,7 +50,7 @@ impl Upgrade {
     {
         let Self { handshake, connection } = self;
         let opening = Box::pin(async move {
-            let (socket, response) = established(connection, max_message).await?;
+            let (socket, response) = established(connection, max_message, held).await?;
             open(socket, response).await
         });
         tokio::spawn(async move {
@@ -62,11 +63,15 @@ impl Upgrade {
 }
 
 /// The WebSocket and the response to its handshake, once nothing more is sent over HTTP.
-async fn established(connection: OnUpgrade, max_message: usize) -> Option<(Socket, Vec<u8>)> {
+async fn established(
+    connection: OnUpgrade,
+    max_message: usize,
+    held: Option<Arc<AddressSlot>>,
+) -> Option<(Socket, Vec<u8>)> {
     let upgraded = connection.await.inspect_err(|error| {
         tracing::debug!(%error, "the connection ended during the handshake");
     });
     let parts = upgraded.ok()?.downcast::<TokioIo<Linger>>().expect("every connection is a Linger");
-    let (stream, response) = parts.io.into_inner().upgraded();
+    let (stream, response) = parts.io.into_inner().upgraded(held);
     Some((WebSocket::new(stream, parts.read_buf.into(), max_message), response))
 }

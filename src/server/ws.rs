@@ -1,6 +1,7 @@
 use std::{pin::pin, sync::Arc, task::Poll};
 
 use axum::{
+    Extension,
     extract::{RawQuery, State},
     http::HeaderMap,
     response::Response,
@@ -12,7 +13,7 @@ use uuid::Uuid;
 use super::{
     Action, App,
     access::{Access, Denied, OTHER_ROOMS},
-    connection_limit::{FULL, Surplus},
+    caller::Caller,
     credential::Credential,
     error::HttpError,
     origins,
@@ -34,20 +35,17 @@ pub(super) const ROUTE: &str = "/v1/rooms/{room}/ws";
 /// The query parameters. A server that verifies no tokens ignores `token`.
 const PARAMETERS: [&str; 5] = ["player", "name", "epoch", "offset", "token"];
 
-/// `GET /v1/rooms/{room}/ws?player=PLAYER&name=NAME&epoch=E&offset=O`: an invalid name is refused before the upgrade. Every other
-/// error is a close code after it.
+/// `GET /v1/rooms/{room}/ws?player=PLAYER&name=NAME&epoch=E&offset=O`: an invalid name is refused before the upgrade.
+/// Every other error is a close code after it.
 pub(super) async fn upgrade(
     State(app): State<Arc<App>>,
     room: Result<InRoom, HttpError>,
     RawQuery(query): RawQuery,
-    surplus: Option<axum::Extension<Surplus>>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     upgrade: Result<Upgrade, HttpError>,
 ) -> Result<Response, HttpError> {
-    let admission =
-        if surplus.is_some() { Err(Denied::new(CloseCode::Full, FULL)) } else { check_origin(&app, &headers) };
-    let shown = Credential::of(&headers);
-    let answer = room.and_then(|room| accept(&app, room, query.as_deref(), shown, admission, upgrade));
+    let answer = room.and_then(|room| accept(&app, room, query.as_deref(), caller, &headers, upgrade));
     answer.inspect_err(|error| app.player_log.refused_handshake(error))
 }
 
@@ -63,8 +61,8 @@ fn accept(
     app: &Arc<App>,
     InRoom(room): InRoom,
     query: Option<&str>,
-    shown: Option<Credential>,
-    admission: Result<(), Denied>,
+    caller: Caller,
+    headers: &HeaderMap,
     upgrade: Result<Upgrade, HttpError>,
 ) -> Result<Response, HttpError> {
     let Asked { player, display_name, resume, token } = parse(query)?;
@@ -72,13 +70,29 @@ fn accept(
     let session = Uuid::new_v4().simple().to_string();
     let ping_interval_ms = app.settings.ping_interval.as_millis() as u64;
     let join = Join { room, player, display_name, resume, session, ping_interval_ms, token_ttl_ms: None };
-    let knock = admission.and_then(|()| credential(app, shown, token));
+    let admitted = check_limits(app, &caller).and_then(|()| check_origin(app, headers));
+    let knock = admitted.and_then(|()| credential(app, Credential::of(headers), token));
     let span = Span::current();
     span.record("session", &join.session).record("room", tracing::field::display(&join.room));
+    if let Some(client) = caller.forwarded() {
+        span.record("client", tracing::field::display(client));
+    }
     let app = Arc::clone(app);
     let max_message = app.settings.max_message;
-    Ok(upgrade.serve(max_message, move |socket, response| open(app, socket, response, join, knock, span)))
+    let open = move |socket, response| open(app, socket, response, join, knock, span);
+    Ok(upgrade.serve(max_message, caller.held, open))
 }
+
+/// Refuses whoever is over a limit, before anything is spent.
+fn check_limits(app: &App, caller: &Caller) -> Result<(), Denied> {
+    if let Some(excess) = caller.excess {
+        return Err(Denied::new(CloseCode::Full, excess.reason()));
+    }
+    let joined = caller.address().map_or(Ok(()), |address| app.limits.join(address));
+    joined.map_err(|wait| Denied { wait, ..Denied::new(CloseCode::TooFast, JOINS_TOO_OFTEN) })
+}
+
+const JOINS_TOO_OFTEN: &str = "this address joins more often than --joins-per-minute-per-address allows";
 
 /// The credential of a handshake. One in the URL counts only where the server allows that.
 fn credential(

@@ -13,7 +13,7 @@ const MAY_KNOW: [(&str, &[&str]); 8] = [
 ];
 
 /// Crates that live only in these places. `main` and `cli` are one.
-const HOMES: [(&str, &[&str]); 23] = [
+const HOMES: [(&str, &[&str]); 24] = [
     ("clap", &["cli"]),
     ("anyhow", &["cli"]),
     ("tracing_subscriber", &["cli"]),
@@ -32,6 +32,7 @@ const HOMES: [(&str, &[&str]); 23] = [
     ("rustls", &["link", "store", "bus", "server"]),
     ("tokio_rustls", &["link", "store", "bus", "server"]),
     ("x509_parser", &["server"]),
+    ("ipnet", &["cli", "server"]),
     ("tokio_tungstenite", &["bots"]),
     ("hdrhistogram", &["bots"]),
     ("indicatif", &["bots"]),

@@ -13,6 +13,7 @@ mod limits;
 mod pages;
 mod rooms;
 mod safety;
+mod tokens;
 mod vital;
 
 use serde_json::json;

@@ -9,6 +9,7 @@ mod client;
 mod http;
 mod process;
 mod server;
+pub(crate) mod tokens;
 mod view;
 
 use std::{future::Future, time::Duration};

@@ -19,6 +19,7 @@ mod drain;
 mod liveness;
 mod process;
 mod refusals;
+mod tokens;
 
 mod abuse;
 mod broken_frames;
