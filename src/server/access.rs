@@ -35,8 +35,8 @@ pub(super) struct Denied {
     pub(super) wait: Duration,
 }
 
-const MISSING: &str =
-    "this server asks for a player token: send Authorization: Bearer TOKEN, or the subprotocol bearer.TOKEN";
+/// Short enough for a close frame.
+const MISSING: &str = "no player token: send Authorization: Bearer, or the subprotocol bearer.TOKEN";
 
 impl Access {
     /// Finds out who shows a credential.

@@ -1,12 +1,13 @@
 //! Who gets in with a player token, and what the token allows.
 
-use std::time::Duration;
+use std::{process::Stdio, time::Duration};
 
 use asset_arbiter::{
     model::{ErrorCode, ServerMessage},
     server::Secret,
 };
 use serde_json::json;
+use tokio::process::Command;
 
 use crate::support::{
     Client, Closed, Process, Server, Socket,
@@ -17,7 +18,7 @@ async fn server() -> Server {
     let server = Server::with(|setup| {
         setup.settings.tokens = settings();
         setup.settings.admin_key = Some(Secret::new("operator").unwrap());
-        setup.settings.viewer_key = Some(Secret::new("viewer").unwrap());
+        setup.settings.viewer_key = Some(Secret::new("looker").unwrap());
     });
     let server = server.await;
     for asset in ["sword", "loot:1"] {
@@ -78,7 +79,7 @@ async fn without_a_right_token_nobody_gets_in_and_nothing_is_touched() {
         ("r/ws", &expired, 4102),
         ("r/ws", &elsewhere, 4003),
         ("r/ws?player=bob", &token("ann"), 4003),
-        ("r/ws?player=bob", "viewer", 4003),
+        ("r/ws?player=bob", "looker", 4003),
     ] {
         let (closed, sentence) = refused(open(&server, path, credential).await).await;
         assert_eq!(closed, code, "{path} {credential}: {sentence}");
@@ -96,7 +97,7 @@ async fn operators_come_in_with_their_keys() {
     let server = server().await;
     let admin = open(&server, "r/ws?player=carol", "operator").await.welcomed().await;
     assert_eq!(admin.welcome.player.as_ref().unwrap().as_str(), "carol");
-    let viewer = open(&server, "r/ws", "viewer").await.welcomed().await;
+    let viewer = open(&server, "r/ws", "looker").await.welcomed().await;
     assert_eq!((viewer.welcome.player.as_ref(), viewer.welcome.token_ttl_ms), (None, None));
 }
 
@@ -203,11 +204,19 @@ async fn no_token_reaches_the_log_or_the_metrics() {
     let secret = folder.path().join("key");
     std::fs::write(&secret, "a-secret-of-more-than-thirty-two-bytes").unwrap();
     let key = format!("key-1={}", secret.display());
-    let process = Process::start_with_env(
-        &["--token-key", &key, "--log-level", "trace"],
-        &[("ASSET_ARBITER_ADMIN_KEY", "hunter2")],
-    )
-    .await;
+    let mut command = Command::new(Process::program());
+    command.args([
+        "--listen",
+        "127.0.0.1:0",
+        "--log-format",
+        "json",
+        "--log-level",
+        "trace",
+        "--token-key",
+        &key,
+    ]);
+    command.env("ASSET_ARBITER_ADMIN_KEY", "hunter2").stdout(Stdio::null());
+    let process = Process::spawn(command).await;
     let right = token("ann");
     let wrong = token_with("ann", json!({"aud": "other"}));
     let mut ann = Socket::open_with(process.address, "r/ws", &bearer(&right)).await.welcomed().await;

@@ -11,11 +11,12 @@ use super::{
 };
 use crate::model::{
     DisplayName, Millis, PlayerName,
-    limits::{NAME_LEN, TOKEN_ID_LEN, TOKEN_LEEWAY_SECS, TOKEN_PATTERNS},
+    limits::{TOKEN_ID_LEN, TOKEN_LEEWAY_SECS, TOKEN_PATTERNS},
 };
 
 /// The `aud` of tokens for this server.
 pub(super) const AUDIENCE: &str = "asset-arbiter";
+const NO_PLAYER: &str = "the claim sub is no player's name: 1-128 characters of A-Za-z0-9_.:|@+=~-";
 const LEEWAY: Millis = TOKEN_LEEWAY_SECS * 1000;
 /// The end of the year 9999. A larger time is milliseconds that were taken for seconds, or nonsense.
 const LAST_SECOND: f64 = 253_402_300_799.0;
@@ -66,8 +67,7 @@ fn check_audience(claims: &Members<'_>) -> Result<(), TokenError> {
 
 fn player(claims: &Members<'_>) -> Result<PlayerName, TokenError> {
     let sub = text(claims, "sub")?.ok_or_else(|| missing("sub"))?;
-    let rule = format!("the claim sub is no player's name: 1-{NAME_LEN} characters of A-Za-z0-9_.:-");
-    PlayerName::parse(&sub).map_err(|_| wrong(rule))
+    PlayerName::parse(&sub).map_err(|_| wrong(NO_PLAYER))
 }
 
 /// `iat` and `exp`.
