@@ -114,7 +114,7 @@ async fn what_cannot_be_read_is_counted_and_harmless() {
         let (one, mut two) = (Node::start(&server.url()).await, Node::start(&server.url()).await);
         let arena = room("arena");
         two.subscribe(from_ref(&arena)).await;
-        let long = format!("{{\"from\":\"x\",\"message\":\"room_removed\"}}{}", " ".repeat(100_000));
+        let long = format!("{{\"from\":\"x\",\"message\":\"room_removed\"}}{}", " ".repeat(200_000));
         for text in ["", "hello", "{\"from\":\"x\",\"message\":\"unheard_of\"}", &long] {
             server.say("arena", text);
         }
