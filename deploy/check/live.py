@@ -24,6 +24,9 @@ import urllib.request
 HERE = pathlib.Path(__file__).resolve().parent.parent
 PATIENCE = 10.0
 DRAINING = 4100
+FULL = 4113
+# Connections of one address to each node.
+EACH = 3
 
 
 def main(balancer, binary, players=40):
@@ -48,6 +51,15 @@ def play(front, nodes, running, players):
     expect("a page of the balancer's own address may connect", handshake(front, origin=f"http://127.0.0.1:{front}"), 101)
     expect("a page of another origin may not", handshake(front, origin="https://other.example"), 403)
     expect("/metrics through the balancer", status(front, "/metrics"), 404)
+
+    # The nodes trust 127.0.0.1, and hear from it who the others are, not what they make up.
+    greedy = [Player(front, f"greedy-{n}", {"X-Forwarded-For": f"192.0.2.{n}", "Forwarded": f"for=192.0.2.{n}"}, "127.0.0.2")
+              for n in range(2 * EACH + 2)]
+    codes = [player.close_frame(time.monotonic() + 0.2)[0] for player in greedy]
+    expect("welcome at most of one address", codes.count(FULL) >= 2 and codes.count(None) >= EACH, True)
+    for player in greedy:
+        player.socket.close()
+    eventually("the greedy to be gone", lambda: sum(connections(port) for port in nodes) == 0)
 
     sockets = [Player(front, f"player-{number}") for number in range(players)]
     for player in sockets:
@@ -82,7 +94,8 @@ def play(front, nodes, running, players):
 
 
 def start_node(binary, port, folder):
-    command = [binary, "--listen", f"127.0.0.1:{port}", "--store", "memory:", "--log-level", "warn"]
+    command = [binary, "--listen", f"127.0.0.1:{port}", "--store", "memory:", "--log-level", "warn",
+               "--trusted-proxy", "127.0.0.1", "--connections-per-address", str(EACH)]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=open(f"{folder}/node-{port}.log", "wb"))
 
 
@@ -142,8 +155,8 @@ BALANCERS = {"caddy": start_caddy, "haproxy": start_haproxy, "nginx": start_ngin
 class Player:
     """One WebSocket in the room `check`."""
 
-    def __init__(self, port, name):
-        self.socket, self.bytes, head = upgrade(port, f"/v1/rooms/check/ws?player={name}", {})
+    def __init__(self, port, name, headers={}, address="127.0.0.1"):
+        self.socket, self.bytes, head = upgrade(port, f"/v1/rooms/check/ws?player={name}", headers, address)
         expect(f"the upgrade of {name}", status_of(head), 101)
 
     def frame(self, wanted=None):
@@ -187,12 +200,12 @@ class Player:
         return taken
 
 
-def upgrade(port, path, headers):
+def upgrade(port, path, headers, address="127.0.0.1"):
     key = base64.b64encode(os.urandom(16)).decode()
     headers = {"Host": f"127.0.0.1:{port}", "Connection": "Upgrade", "Upgrade": "websocket",
                "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": key, **headers}
     lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
-    connection = socket.create_connection(("127.0.0.1", port), PATIENCE)
+    connection = socket.create_connection(("127.0.0.1", port), PATIENCE, (address, 0))
     connection.sendall("\r\n".join(lines).encode())
     received = b""
     while b"\r\n\r\n" not in received:
