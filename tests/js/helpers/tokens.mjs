@@ -19,11 +19,16 @@ export function sign({ player = 'ada', rooms = ['r'], life = 600, age = 0, secre
 
 /** Starts a server that verifies such tokens. */
 export async function startTokenServer(t, args = []) {
+  return startServer(t, [...await keyArgs(t), ...args]);
+}
+
+/** The arguments of such a server. */
+export async function keyArgs(t) {
   const folder = await mkdtemp(join(tmpdir(), 'tokens-'));
   t.after(() => rm(folder, { recursive: true }));
   const file = join(folder, 'game.secret');
   await writeFile(file, SECRET, { mode: 0o600 });
-  return startServer(t, ['--token-key', `game=${file}`, ...args]);
+  return ['--token-key', `game=${file}`];
 }
 
 /** A function that gives what `make(n)` returns the n-th time, counted from 1; it has the number of its calls. */
