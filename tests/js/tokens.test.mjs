@@ -203,7 +203,7 @@ test('a function that gives nothing for 30 seconds has failed, and what it gives
     assert.deepEqual([token.calls, errors.length], [1, 0]);
     await pass(tick, 2_500);
     assert.deepEqual([token.calls, errors.map(({ code }) => code)], [2, ['token_unavailable']]);
-    gives[0]('late');
+    gives[0]('too late');
     await pass(tick, 100);
     assert.equal(sockets.length, 0);
     gives[1]('t2');
