@@ -12,8 +12,9 @@
  * network returns, the room pings the server and reconnects if no pong arrives. A page that is frozen or enters the
  * back/forward cache closes its connection and resumes when it is shown again.
  *
- * Read from the top: the public API, then `View` (the room's state), `Requests` (unanswered requests), `Link` (the
- * connection and its reconnects), `Environment` (events of the page and the network), then small helpers.
+ * Read from the top: the public API, then `View` (the room's state), `Requests` (unanswered requests), `Tokens` (the
+ * player's token and its renewal), `Link` (the connection and its reconnects), `Environment` (events of the page and the
+ * network), then small helpers.
  *
  * @module asset-arbiter
  */
@@ -72,6 +73,18 @@ const MAX_PROBE_WAIT_MS = 3_000;
 const STALE_MS = 250;
 /** A wake-up restarts handshakes older than this, and shortens delays at most this often. */
 const REDIAL_MS = 1_000;
+
+/** The subprotocol. A token goes beside it as a second one, because a page cannot set headers of a handshake. */
+const PROTOCOL = 'asset-arbiter.v1';
+/** The close code that asks for another token. */
+const TOKEN_EXPIRED = 4102;
+/** A token is renewed this long before it ends, or a quarter of its life if that is shorter. */
+const RENEW_BEFORE_MS = 60_000;
+/** A token that has at least this long to live, or half of its life, is good for another connection. */
+const REUSE_MS = 30_000;
+/** The timeout of the function that gives the token. */
+const TOKEN_WAIT_MS = 30_000;
+
 /** Some runtimes (Node 22.0 to 22.8) report a failed connection by `error` alone, without `close`. */
 const CLOSE_AFTER_ERROR_MS = 100;
 
@@ -79,7 +92,7 @@ const CLOSE_AFTER_ERROR_MS = 100;
 const CLOSE_REASONS = {
   4001: 'unauthorized', 4003: 'forbidden', 4004: 'room_removed', 4005: 'kicked', 4006: 'replaced', 4007: 'refused',
   4008: 'protocol_violation',
-  4100: 'draining', 4101: 'store_away', 4113: 'full', 4129: 'too_fast', 4200: 'too_slow',
+  4100: 'draining', 4101: 'store_away', 4102: 'token_expired', 4113: 'full', 4129: 'too_fast', 4200: 'too_slow',
 };
 
 /**
@@ -106,21 +119,24 @@ const CLOSE_REASONS = {
  *   code 1001 with reason `suspended`: the page is frozen or in the back/forward cache, and the room resumes with it
  * @property {{ code: string, message: string, temporary: boolean }} error  belongs to no pending request
  *
+ * @typedef {string | (() => string | Promise<string>)} TokenSource
+ *
  * @typedef {object} SocketLike  the used part of a WebSocket
  * @property {(text: string) => void} send
  * @property {(code?: number, reason?: string) => void} close
  * @property {any} onmessage
  * @property {any} onclose
  * @property {any} onerror
- * @typedef {new (url: string) => SocketLike} SocketClass
+ * @typedef {new (url: string, protocols: string[]) => SocketLike} SocketClass
  *
  * @typedef {object} JoinOptions
  * @property {string} room  1-64 characters of `A-Za-z0-9_.:-`
- * @property {string} [player]  1-128 characters of `A-Za-z0-9_.:|@+=~-`; without a player the room is joined as an
- *   observer
+ * @property {string} [player]  1-128 characters of `A-Za-z0-9_.:|@+=~-`; without a player and a token the room is
+ *   joined as an observer. A token names its player
  * @property {string} [name]  how the player is shown: 1-64 characters of any script, without control characters, line
  *   breaks, characters that set the direction of text, and white space at either end. Brought to NFC by the server
- * @property {string} [token]  proof of the player's identity, if the server requires it
+ * @property {TokenSource} [token]  proof of the player's identity, if the server requires it. A function is called
+ *   before a connection, unless its last token lives long enough, and before that token ends. At most one call is pending
  * @property {SocketClass} [WebSocket]  required where there is no global one (Node 20)
  * @property {() => number} [random]  0 <= n < 1, for the jitter of every delay
  *
@@ -141,7 +157,7 @@ export function joinRoom(url, options) {
   checkName('room', room);
   if (player !== undefined && player !== null) checkName('player', player);
   if (name !== undefined && name !== null) checkDisplayName(name, player);
-  if (token !== undefined && token !== null && typeof token !== 'string') throw new TypeError('token must be a string');
+  if (token !== undefined && token !== null && typeof token !== 'function') checkToken(token);
   if (typeof random !== 'function') throw new TypeError('random must be a function that returns 0 <= n < 1');
   const bases = (Array.isArray(url) ? url : [url]).map(baseAddress);
   if (bases.length === 0) throw new TypeError('url must name at least one server, for example ws://127.0.0.1:8080');
@@ -162,7 +178,7 @@ export function joinRoom(url, options) {
  * `rate_limited`.
  *
  * `code` is one of the protocol's, `left` after `leave()`, or the reason why the server closed the room for good:
- * `unauthorized`, `forbidden`, `room_removed`, `protocol_violation`, `closed`.
+ * `unauthorized`, `forbidden`, `token_expired`, `room_removed`, `protocol_violation`, `closed`.
  */
 export class ArbiterError extends Error {
   /**
@@ -183,6 +199,7 @@ class Room {
   #emitter = new Emitter();
   #view;
   #requests;
+  #tokens;
   #link;
   #environment;
   /** The pending `sync`. @type {Promise<void> | null} */
@@ -196,8 +213,8 @@ class Room {
 
   /**
    * @param {string[]} bases
-   * @param {{ room: string, player: string | null, name: string | null, token: string | null, Socket: SocketClass,
-   *   random: () => number }} given
+   * @param {{ room: string, player: string | null, name: string | null, token: TokenSource | null,
+   *   Socket: SocketClass, random: () => number }} given
    */
   constructor(bases, { room, player, name, token, Socket, random }) {
     /** The room's name. */
@@ -208,11 +225,20 @@ class Room {
     this.ready.catch(() => {});
     this.#view = new View(player, (event, detail) => this.#emitter.emit(event, detail));
     this.#requests = new Requests((message) => this.#link.send(message), random);
+    this.#tokens = new Tokens(token, random, {
+      send: (message) => this.#link.send(message),
+      error: (error) => this.#emitter.emit('error', error),
+      over: (error) => this.#refused(error, 4001),
+    });
     this.#link = new Link(bases, Socket, random, {
-      address: (base) => roomAddress(base, room, { player, name, token, ...this.#view.position() }),
+      address: (base) => roomAddress(base, room, { player, name, ...this.#view.position() }),
+      protocols: () => this.#tokens.protocols(),
+      renew: () => this.#tokens.expired(),
+      redact: (text) => this.#tokens.redact(text),
       frame: (frame) => this.#receive(frame),
       busy: () => this.#requests.inFlight > 0,
       tick: () => this.#requests.resendOverdue(),
+      check: () => this.#tokens.check(),
       down: (why) => this.#down(why),
       over: (why) => this.#closedForGood(why),
     });
@@ -339,6 +365,7 @@ class Room {
       case 'welcome': return this.#welcome(frame);
       case 'selection': case 'release': this.#view.foresee(frame); return this.#requests.answer(frame);
       case 'pong': return this.#requests.answer(frame);
+      case 'refreshed': return this.#tokens.refreshed(frame);
       case 'error': return this.#refusal(frame);
       default: if (typeof frame.offset === 'number') this.#apply(frame);
     }
@@ -351,6 +378,7 @@ class Room {
     this.#welcomed = true;
     this.#serverTimeOffsetMs ??= frame.server_time - Date.now();
     this.#requests.up();
+    this.#tokens.up(frame.token_ttl_ms);
     this.#emitter.emit('state', { state: 'connected', recovered: frame.recovered });
     if (!frame.recovered) this.#emitter.emit('snapshot', { recovered: false });
     this.#firstWelcome.resolve(this);
@@ -366,20 +394,31 @@ class Room {
   /** @param {Frame} frame */
   #refusal({ request_id, code, message, temporary }) {
     const error = { code, message, temporary: temporary === true };
+    if (this.#tokens.refuse(request_id, error)) return;
     if (!this.#requests.refuse(request_id, error)) this.#emitter.emit('error', error);
   }
 
   /** @param {{ code: number, reason: string, retryInMs?: number }} why */
   #down(why) {
     this.#requests.down();
+    this.#tokens.down();
     this.#state = this.#welcomed ? 'reconnecting' : 'connecting';
     this.#emitter.emit('state', { state: this.#state, ...why });
   }
 
   /** The server said not to come back. @param {{ code: number, reason: string, message: string }} why */
   #closedForGood({ code, reason, message }) {
-    const error = new ArbiterError(CLOSE_REASONS[code] ?? 'closed', message, false);
-    this.#emitter.emit('error', { code: error.code, message, temporary: false });
+    this.#refused(new ArbiterError(CLOSE_REASONS[code] ?? 'closed', message, false), code, reason);
+  }
+
+  /**
+   * @param {ArbiterError} error
+   * @param {number} code
+   * @param {string} reason
+   */
+  #refused(error, code, reason = error.code) {
+    this.#link.close();
+    this.#emitter.emit('error', { code: error.code, message: error.message, temporary: false });
     this.#end(error, { code, reason });
   }
 
@@ -391,6 +430,7 @@ class Room {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#environment.stop();
+    this.#tokens.end();
     this.#requests.end(error);
     this.#firstWelcome.reject(error);
     this.#emitter.emit('state', { state: 'closed', ...why });
@@ -437,7 +477,7 @@ class View {
 
   /** @param {Frame} frame */
   welcome(frame) {
-    this.player = frame.player ?? this.player;
+    this.player = frame.player ?? null;
     this.#assembly = null;
     // The state and the offset stay as they are. The missed frames follow.
     if (frame.recovered) return;
@@ -813,12 +853,262 @@ class Requests {
 }
 
 /**
+ * @typedef {object} TokenHooks
+ * @property {(message: object) => void} send
+ * @property {(error: { code: string, message: string, temporary: boolean }) => void} error
+ * @property {(error: ArbiterError) => void} over  the function gave what is no token
+ *
+ * @typedef {{ token: string, lifeMs: number, leftMs: number, since: Timestamp }} LastToken  `leftMs` at `since`; both
+ *   are NaN if unknown
+ * @typedef {{ since: Timestamp, answer: ReturnType<typeof deferred<string>> }} Call  a pending call of the function
+ *
+ * @typedef {object} Renewal  the next one of a connection
+ * @property {string | null} token  the last one that the server accepted
+ * @property {number} ttlMs  its life since `acceptedAt`
+ * @property {Timestamp} acceptedAt
+ * @property {number} waitMs  the delay since `since`
+ * @property {Timestamp} since
+ * @property {boolean} busy  the delay is over
+ * @property {{ id: string, token: string, at: Timestamp } | null} sent  the message, until it is answered
+ */
+
+/** The prefix of the ids of renewals. */
+const RENEWAL_PREFIX = 'token-';
+
+/**
+ * The player's token, given once or by a function. A function's token is renewed on the connection before it ends. No
+ * error contains a token, or the message of what the function threw, because that may contain one.
+ */
+class Tokens {
+  #source;
+  #random;
+  #hooks;
+  /** The last one that the function gave. @type {LastToken | null} */
+  #last = null;
+  /** @type {Call | null} */
+  #call = null;
+  /** Whether the function's failure was reported. */
+  #reported = false;
+  /** The last one that was sent. @type {string | null} */
+  #shown = null;
+  /** Null without a connection, and if the server asks for no token. @type {Renewal | null} */
+  #renewal = null;
+  /** Renewals in a row that failed or gained little. */
+  #failures = 0;
+  #lastId = 0;
+  /** Runs for a second at most. @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+
+  /**
+   * @param {TokenSource | null} source
+   * @param {() => number} random
+   * @param {TokenHooks} hooks
+   */
+  constructor(source, random, hooks) {
+    this.#source = source;
+    this.#random = random;
+    this.#hooks = hooks;
+  }
+
+  /** The subprotocols of the next connection; a promise if the function is called first. */
+  protocols() {
+    if (this.#source === null) return [];
+    if (typeof this.#source === 'string') return this.#show(this.#source);
+    if (this.#last && isReusable(this.#last)) return this.#show(this.#last.token);
+    return this.#ask().then((token) => this.#show(token));
+  }
+
+  /** @param {unknown} ttlMs  what the token that opened the connection has to live; absent if the server needs none */
+  up(ttlMs) {
+    if (typeof ttlMs !== 'number' || typeof this.#source !== 'function') return;
+    this.#failures = 0;
+    this.#accepted(this.#shown, ttlMs);
+  }
+
+  down() {
+    clearTimeout(this.#timer);
+    this.#renewal = null;
+  }
+
+  end() {
+    this.down();
+    this.#call = null;
+  }
+
+  /** Forgets the token that was sent last. Returns true if there may be another. */
+  expired() {
+    if (this.#last?.token === this.#shown) this.#last = null;
+    return typeof this.#source === 'function';
+  }
+
+  /** Gives up what takes too long, and renews the token if that is due. */
+  check() {
+    if (this.#call && this.#call.since.ageMs >= TOKEN_WAIT_MS) this.#gaveNone(this.#call);
+    const renewal = this.#renewal;
+    if (!renewal) return;
+    if (renewal.sent && renewal.sent.at.ageMs >= ANSWER_WAIT_MS) this.#retry(renewal);
+    if (renewal.busy) return;
+    const leftMs = renewal.waitMs - renewal.since.ageMs;
+    if (leftMs <= 0) this.#renew(renewal);
+    else if (leftMs < TICK_MS) this.#checkIn(leftMs);
+  }
+
+  /** @param {Frame} frame */
+  refreshed({ request_id, token_ttl_ms }) {
+    const renewal = this.#renewal;
+    if (!renewal?.sent || renewal.sent.id !== request_id) return;
+    const gainMs = token_ttl_ms - Math.max(0, renewal.ttlMs - renewal.acceptedAt.ageMs);
+    // A function that gives the same token again is called with a backoff.
+    this.#failures = gainMs > token_ttl_ms / 2 ? 0 : this.#failures + 1;
+    this.#accepted(renewal.sent.token, token_ttl_ms);
+  }
+
+  /**
+   * @param {unknown} id
+   * @param {{ code: string, message: string, temporary: boolean }} error
+   * @returns {boolean} true if the error is about a renewal
+   */
+  refuse(id, error) {
+    if (typeof id !== 'string' || !id.startsWith(RENEWAL_PREFIX)) return false;
+    const renewal = this.#renewal;
+    if (renewal?.sent?.id !== id) return true;
+    if (error.temporary) {
+      this.#retry(renewal);
+    } else {
+      this.down();
+      this.#hooks.error(error);
+    }
+    return true;
+  }
+
+  /** @param {string} text */
+  redact(text) {
+    return this.#shown === null ? text : text.replaceAll(this.#shown, '***');
+  }
+
+  /** @param {string} token */
+  #show(token) {
+    this.#shown = token;
+    return [PROTOCOL, `bearer.${token}`];
+  }
+
+  /**
+   * Schedules the next renewal.
+   * @param {string | null} token
+   * @param {number} ttlMs
+   */
+  #accepted(token, ttlMs) {
+    const now = new Timestamp();
+    const last = this.#last;
+    // Of a token without claims the first time to live counts as its life.
+    const lifeMs = last && last.lifeMs > ttlMs ? last.lifeMs : ttlMs;
+    if (last?.token === token) this.#last = { token: last.token, lifeMs, leftMs: ttlMs, since: now };
+    const marginMs = Math.min(RENEW_BEFORE_MS, ttlMs / 4) * (1 + this.#random() / 2);
+    const waitMs = Math.max(ttlMs - marginMs, backoff(this.#failures, this.#random));
+    this.#renewal = { token, ttlMs, acceptedAt: now, waitMs, since: now, busy: false, sent: null };
+    this.#checkIn(waitMs);
+  }
+
+  /** @param {Renewal} renewal */
+  async #renew(renewal) {
+    renewal.busy = true;
+    const last = this.#last;
+    try {
+      const token = last && last.token !== renewal.token && isReusable(last) ? last.token : await this.#ask();
+      if (this.#renewal === renewal) this.#send(renewal, token);
+    } catch {
+      if (this.#renewal === renewal) this.#retry(renewal);
+    }
+  }
+
+  /**
+   * @param {Renewal} renewal
+   * @param {string} token
+   */
+  #send(renewal, token) {
+    const id = `${RENEWAL_PREFIX}${(this.#lastId += 1)}`;
+    renewal.sent = { id, token, at: new Timestamp() };
+    this.#shown = token;
+    this.#hooks.send({ type: 'refresh', token, request_id: id });
+  }
+
+  /** @param {Renewal} renewal */
+  #retry(renewal) {
+    const waitMs = backoff(this.#failures, this.#random);
+    this.#failures += 1;
+    Object.assign(renewal, { waitMs, since: new Timestamp(), busy: false, sent: null });
+    this.#checkIn(waitMs);
+  }
+
+  /** @param {number} ms */
+  #checkIn(ms) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.check(), Math.min(ms, TICK_MS));
+  }
+
+  /** Calls the function, unless a call is pending. */
+  #ask() {
+    this.#call ??= this.#begin();
+    return this.#call.answer.promise;
+  }
+
+  /** The function runs after the caller of `joinRoom` has its room. */
+  #begin() {
+    const call = { since: new Timestamp(), answer: /** @type {Call['answer']} */ (deferred()) };
+    const source = /** @type {() => string | Promise<string>} */ (this.#source);
+    Promise.resolve().then(() => source()).then((token) => this.#gave(call, token), () => this.#gaveNone(call));
+    return call;
+  }
+
+  /**
+   * @param {Call} call
+   * @param {unknown} token
+   */
+  #gave(call, token) {
+    if (this.#call !== call) return;
+    this.#call = null;
+    try {
+      checkToken(token);
+    } catch (error) {
+      return this.#hooks.over(new ArbiterError('unauthorized', /** @type {Error} */ (error).message, false));
+    }
+    this.#reported = false;
+    const lifeMs = lifeOf(token);
+    this.#last = { token, lifeMs, leftMs: lifeMs, since: call.since };
+    call.answer.resolve(token);
+  }
+
+  /** @param {Call} call */
+  #gaveNone(call) {
+    if (this.#call !== call) return;
+    this.#call = null;
+    const message = 'the function given as token threw, rejected or took too long; it is called again';
+    if (!this.#reported) this.#hooks.error({ code: 'token_unavailable', message, temporary: true });
+    this.#reported = true;
+    call.answer.reject(new Error(message));
+  }
+}
+
+/**
+ * True if a token lives long enough for another connection. False if its life is unknown.
+ * @param {LastToken} token
+ */
+function isReusable({ lifeMs, leftMs, since }) {
+  const left = leftMs - since.ageMs;
+  return left > 0 && (left >= REUSE_MS || left >= lifeMs / 2);
+}
+
+/**
  * @typedef {{ code: number, reason: string, retryInMs?: number }} Why  no `retryInMs` while suspended
  * @typedef {object} LinkHooks
  * @property {(base: string) => string} address  the URL to connect to, for the given server
+ * @property {() => string[] | Promise<string[]>} protocols  of the next connection
+ * @property {() => boolean} renew  the token has expired; whether there may be another one
+ * @property {(text: string) => string} redact  the text without the token
  * @property {(frame: Frame) => void} frame
  * @property {() => boolean} busy  whether requests are pending
  * @property {() => void} tick  called every second while connected
+ * @property {() => void} check  called then, too, every second while the subprotocols are awaited, and on a wake-up
  * @property {(why: Why) => void} down  the connection was lost and will be retried
  * @property {(why: { code: number, reason: string, message: string }) => void} over  the server closed the room for good
  *
@@ -836,7 +1126,7 @@ class Requests {
 
 /**
  * Maintains one connection. Decides from the close code when to reconnect, and detects a dead network. Its state is
- * waiting (`#retry`), dialling (`#socket`), connected (`#welcomedAt`) or stopped (`#stopped`).
+ * waiting (`#retry`), dialling (`#protocols`, then `#socket`), connected (`#welcomedAt`) or stopped (`#stopped`).
  */
 class Link {
   #bases;
@@ -850,6 +1140,10 @@ class Link {
   #stopped = null;
   /** @type {Retry | null} */
   #retry = null;
+  /** Whether the last stable connection was followed by one whose token had expired. */
+  #expired = false;
+  /** The subprotocols, while they are awaited. @type {Promise<string[]> | null} */
+  #protocols = null;
   /** @type {SocketLike | null} */
   #socket = null;
   #dialledAt = new Timestamp();
@@ -887,14 +1181,28 @@ class Link {
     if (this.#retry?.shortened) this.#shortenedAt = new Timestamp();
     this.#retry = null;
     this.#dialledAt = new Timestamp();
+    const protocols = this.#hooks.protocols();
+    if (Array.isArray(protocols)) return this.#open(protocols);
+    this.#protocols = protocols;
+    this.#tickIn(TICK_MS);
+    protocols.then(
+      (ready) => this.#protocols === protocols && this.#open(ready),
+      () => this.#protocols === protocols && this.#failed('no token'),
+    );
+  }
+
+  /** @param {string[]} protocols */
+  #open(protocols) {
+    this.#protocols = null;
+    this.#dialledAt = new Timestamp();
     try {
-      const socket = (this.#socket = new this.#Socket(this.#hooks.address(this.base)));
+      const socket = (this.#socket = new this.#Socket(this.#hooks.address(this.base), protocols));
       this.#tickIn(WELCOME_WAIT_MS);
       socket.onmessage = (/** @type {{ data: unknown }} */ event) => this.#hear(event.data);
       socket.onclose = (/** @type {{ code: number, reason: string }} */ event) => this.#lost(event.code, event.reason);
       socket.onerror = () => setTimeout(() => this.#socket === socket && this.#lost(1006, ''), CLOSE_AFTER_ERROR_MS);
     } catch (error) {
-      this.#lost(1006, `cannot connect: ${/** @type {Error} */ (error).message}`);
+      this.#lost(1006, `cannot connect: ${this.#hooks.redact(/** @type {Error} */ (error).message)}`);
     }
   }
 
@@ -939,8 +1247,10 @@ class Link {
    */
   wake() {
     if (this.#stopped !== null) return;
-    if (this.#welcomedAt !== null) this.#probe();
-    else if (this.#retry) this.#shortenWait(this.#retry);
+    if (this.#welcomedAt !== null) {
+      this.#probe();
+      this.#hooks.check();
+    } else if (this.#retry) this.#shortenWait(this.#retry);
     else if (this.#dialledAt.ageMs >= REDIAL_MS) {
       this.#drop('');
       this.dial();
@@ -997,6 +1307,10 @@ class Link {
   }
 
   #tickOfDial() {
+    if (this.#protocols) {
+      this.#tickIn(TICK_MS);
+      return this.#hooks.check();
+    }
     const leftMs = WELCOME_WAIT_MS - this.#dialledAt.ageMs;
     if (leftMs <= 0) this.#lost(1006, 'no welcome in time');
     else this.#tickIn(leftMs);
@@ -1030,6 +1344,7 @@ class Link {
     if (!ping && this.#heardAt.ageMs >= patience) this.#sendPing({ waitMs: PONG_WAIT_MS, probe: false, again: false });
     this.#tickIn(ping ? ping.waitMs - ping.at.ageMs : TICK_MS);
     this.#hooks.tick();
+    this.#hooks.check();
   }
 
   /** Sends a ping with a short timeout. A pending probe keeps its deadline, unless the machine slept through it. */
@@ -1056,15 +1371,24 @@ class Link {
     const { reason, message, retryAfterMs } = decodeReason(code, text);
     const welcomedAt = this.#welcomedAt;
     this.#drop('');
-    if (code >= 4000 && code < 4100) {
+    if ((code >= 4000 && code < 4100) || (code === TOKEN_EXPIRED && !this.#hooks.renew())) {
       this.#stopped = 'closed';
       return this.#hooks.over({ code, reason, message });
     }
-    if (welcomedAt !== null && welcomedAt.ageMs >= STABLE_MS) this.#failures = 0;
+    if (welcomedAt !== null && welcomedAt.ageMs >= STABLE_MS) [this.#failures, this.#expired] = [0, false];
     const ms = this.#delay(code, retryAfterMs);
-    if (welcomedAt === null || isBusy(code)) this.#node = (this.#node + 1) % this.#bases.length;
+    if (code === TOKEN_EXPIRED) this.#expired = true;
+    else if (welcomedAt === null || isBusy(code)) this.#node = (this.#node + 1) % this.#bases.length;
     this.#failures += 1;
     this.#wait({ ms, byServer: isBusy(code), shortened: false, why: { code, reason } });
+  }
+
+  /** No connection was attempted. @param {string} reason */
+  #failed(reason) {
+    this.#drop('');
+    const ms = backoff(this.#failures, this.#random);
+    this.#failures += 1;
+    this.#wait({ ms, byServer: false, shortened: false, why: { code: 1006, reason } });
   }
 
   /**
@@ -1074,6 +1398,7 @@ class Link {
   #delay(code, retryAfterMs) {
     const jitter = this.#random() * AT_ONCE_JITTER_MS;
     if (isBusy(code) && retryAfterMs !== null) return Math.min(retryAfterMs, MAX_RETRY_AFTER_MS) + jitter;
+    if (code === TOKEN_EXPIRED && !this.#expired) return jitter;
     const atOnce = code === 1006 || (code >= 4200 && code < 4300);
     // Every node is tried once before the backoff begins.
     if (atOnce && this.#failures < this.#bases.length) return jitter;
@@ -1086,6 +1411,7 @@ class Link {
     this.#timerMs = Infinity;
     const socket = this.#socket;
     this.#socket = null;
+    this.#protocols = null;
     this.#welcomedAt = null;
     this.#pendingPing = null;
     if (!socket) return;
@@ -1183,9 +1509,12 @@ function deferred() {
   return parts;
 }
 
-/** Codes that ask to reconnect later: draining, store away, full, too fast. @param {number} code */
+/**
+ * Codes that ask to reconnect later: draining, store away, full, too fast. With another token it need not be later.
+ * @param {number} code
+ */
 function isBusy(code) {
-  return code >= 4100 && code < 4200;
+  return code >= 4100 && code < 4200 && code !== TOKEN_EXPIRED;
 }
 
 /**
@@ -1277,6 +1606,30 @@ function checkName(what, name) {
   const { pattern, rule } = what === 'player' ? PLAYER : NAME;
   if (typeof name === 'string' && pattern.test(name) && name !== '.' && name !== '..') return;
   throw new TypeError(`${what} ${JSON.stringify(name)} is not a name: a name is ${rule} and not "." or ".."`);
+}
+
+/** What a subprotocol may consist of. */
+const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
+
+/** The error does not show the token. @param {unknown} token @returns {asserts token is string} */
+function checkToken(token) {
+  if (typeof token === 'string' && TOKEN.test(token)) return;
+  const found = typeof token === 'string' ? 'this string is empty or has other characters' : `this is ${typeof token}`;
+  throw new TypeError(`token must be a string of letters, digits and !#$%&'*+-.^_\`|~, such as a JWT; ${found}`);
+}
+
+/**
+ * The life of a JWT in milliseconds, by its claims; NaN for another token. Only their difference counts, because the
+ * page's clock may be wrong.
+ * @param {string} token
+ */
+function lifeOf(token) {
+  try {
+    const { iat, exp } = JSON.parse(atob(token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/')));
+    return (exp - iat) * 1000;
+  } catch {
+    return NaN;
+  }
 }
 
 /** Controls, and what breaks a line or sets the direction of text. */

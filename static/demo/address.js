@@ -8,6 +8,25 @@ export function fromAddress() {
   return { room: query.get('room') ?? '', player: query.get('player') ?? '' };
 }
 
+/** The player token in the page's URL, '' if missing. It leaves the address bar, so that no copied link carries it. */
+export function takeToken() {
+  const url = new URL(location.href);
+  const token = url.searchParams.get('token') ?? '';
+  url.searchParams.delete('token');
+  if (token) history.replaceState(null, '', url);
+  return token;
+}
+
+/** The player whom a token names, '' if it names none. The server decides whether that is true. */
+export function playerOf(token) {
+  try {
+    const { sub } = JSON.parse(atob(token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/')));
+    return typeof sub === 'string' ? sub : '';
+  } catch {
+    return '';
+  }
+}
+
 /** A link to a room. With a player it also joins under that name. */
 export function linkTo(room, player) {
   const query = new URLSearchParams(player ? { room, player } : { room });

@@ -8,8 +8,9 @@ export class JoinForm {
   #view = byId('join');
   #fields = ['player', 'room'].map((name) => new Field(name));
 
-  /** `enter({player, room})` is called with valid names. */
-  constructor(enter) {
+  /** `enter({player, room})` is called with valid names. `named`: the player whom a token names, or ''. */
+  constructor(enter, named) {
+    if (named) this.#fields[0].settle(named);
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault();
       const wrong = this.#fields.find((field) => !field.check());
@@ -61,6 +62,12 @@ class Field {
 
   set value(text) {
     this.#input.value = text;
+  }
+
+  /** Sets a value that cannot be changed. */
+  settle(text) {
+    this.value = text;
+    this.#input.readOnly = true;
   }
 
   focus() {

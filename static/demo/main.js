@@ -1,16 +1,17 @@
 import { byId } from './dom.js';
 import { JoinForm } from './join-form.js';
-import { forget, fromAddress, remember, remembered } from './address.js';
+import { forget, fromAddress, playerOf, remember, remembered, takeToken } from './address.js';
 import { problemWith } from './names.js';
 import { Session } from './session.js';
 
 let session = null;
-const joinForm = new JoinForm(enter);
+const token = takeToken();
+const joinForm = new JoinForm(enter, playerOf(token));
 
 /** Joins a room. If the library refuses the names, shows the form with the reason. */
 function enter(visit) {
   try {
-    session = new Session(visit);
+    session = new Session({ ...visit, token });
   } catch (error) {
     return joinForm.show(error.message);
   }
@@ -43,6 +44,6 @@ byId('banner-leave').addEventListener('click', leave);
 byId('banner-again').addEventListener('click', again);
 
 const { room, player } = fromAddress();
-const visit = { room, player: player || remembered(room) };
+const visit = { room, player: playerOf(token) || player || remembered(room) };
 if (Object.entries(visit).every(([what, name]) => problemWith(what, name) === null)) enter(visit);
 else joinForm.show();

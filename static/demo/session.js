@@ -28,8 +28,8 @@ export class Session {
   #pings = 0;
 
   /** Throws the library's error if a name is invalid. */
-  constructor({ room, player }) {
-    this.#room = joinRoom(location.origin, { room, player });
+  constructor({ room, player, token }) {
+    this.#room = joinRoom(location.origin, { room, player, token: token || null });
     // The `state` event reports the rejection, too.
     this.#room.ready.catch(() => {});
     this.#clock = new Clock(this.#room);

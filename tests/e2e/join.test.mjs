@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { keyArgs, sign } from '../js/helpers/tokens.mjs';
+import { startServer } from './helpers/server.mjs';
 import { newRoom, suite } from './helpers/suite.mjs';
 
 const parts = suite({ browser: { permissions: ['clipboard-read', 'clipboard-write'] } });
@@ -78,4 +80,31 @@ test('leaving leads back to the door, and the room hears of it', async () => {
   await bob.page.waitForSelector('#join-form');
   await ada.peopleAre(1);
   await ada.fed('bob left');
+});
+
+test('a token in the link names the player and leaves the address bar', async (t) => {
+  const server = await startServer({ args: await keyArgs(t) });
+  t.after(() => server.kill());
+  const token = sign({ player: 'ada', rooms: ['*'] });
+  const tab = await parts.browser.open(`${server.link('arena')}&token=${token}`);
+  await tab.connected();
+  assert.equal(await tab.text('#player-name'), 'ada');
+  assert.equal(tab.page.url(), server.link('arena'));
+  const stored = await tab.page.evaluate(() => JSON.stringify([{ ...sessionStorage }, { ...localStorage }, history.state]));
+  assert.ok(stored.includes('ada') && !stored.includes(token), stored);
+  await tab.page.click('#leave');
+  await tab.page.waitForSelector('#join-form');
+  assert.equal(await tab.page.inputValue('#player'), 'ada');
+  await tab.page.fill('#room', 'other');
+  await tab.page.click('#join-form [type=submit]');
+  await tab.connected();
+  assert.equal(await tab.text('#player-name'), 'ada');
+});
+
+test('without its token a server lets nobody in, and the page says what to do', async (t) => {
+  const server = await startServer({ args: await keyArgs(t) });
+  t.after(() => server.kill());
+  const tab = await parts.browser.open(server.link('arena', 'ada'));
+  await tab.connection('closed');
+  assert.match(await tab.text('#banner-text'), /open the page with \?token=/);
 });

@@ -6,7 +6,11 @@ import { ArbiterError, joinRoom } from './helpers/library.mjs';
 /** Takes the place of a WebSocket that never connects; it only remembers the address. */
 class Nowhere {
   static addresses = [];
-  constructor(url) { Nowhere.addresses.push(url); }
+  static protocols = [];
+  constructor(url, protocols) {
+    Nowhere.addresses.push(url);
+    Nowhere.protocols.push(protocols);
+  }
   send() {}
   close() {}
 }
@@ -31,7 +35,16 @@ test('a bad name is refused at once and says what is right', () => {
   }
   refused(() => joinRoom('ws://h', { room: 'r', name: 'Ada', WebSocket: Nowhere }), /^name .*give player, too/);
   refused(() => joinRoom('ws://h'), /^room /);
-  refused(() => joinRoom('ws://h', { room: 'r', token: 7, WebSocket: Nowhere }), /^token /);
+  refused(() => joinRoom('ws://h', { room: 'r', token: 7, WebSocket: Nowhere }), /^token .*this is number$/);
+});
+
+test('a token that no subprotocol may carry is refused at once, and not shown', () => {
+  for (const token of ['', 'secret token', 'secret,token', 'secret=', 'sécret', 'secret/token', 'secret\n']) {
+    assert.throws(() => joinRoom('ws://h', { room: 'r', token, WebSocket: Nowhere }), (error) => {
+      assert.match(error.message, /^token must be a string of letters, digits and/);
+      return error instanceof TypeError && !/s.cret/.test(error.message);
+    });
+  }
 });
 
 test('a bad address is refused at once and says what is right', () => {
@@ -52,8 +65,10 @@ test('the address is made from the base, the room and who we are', () => {
   assert.equal(addressOf('https://h', { room: 'a.b:c-d_e', player: 'ada' }), 'wss://h/v1/rooms/a.b:c-d_e/ws?player=ada');
   assert.equal(addressOf('ws://h', { room: 'r', player: 'auth0|5f+a=~@b', name: '安 "&' }),
     'ws://h/v1/rooms/r/ws?player=auth0%7C5f%2Ba%3D%7E%40b&name=%E5%AE%89+%22%26');
+  assert.deepEqual(Nowhere.protocols.at(-1), []);
   assert.equal(addressOf(new URL('wss://h/games/'), { room: 'r', player: 'a', token: 'x&y' }),
-    'wss://h/games/v1/rooms/r/ws?player=a&token=x%26y');
+    'wss://h/games/v1/rooms/r/ws?player=a');
+  assert.deepEqual(Nowhere.protocols.at(-1), ['asset-arbiter.v1', 'bearer.x&y']);
 });
 
 test('a bad asset name is refused without being sent', async () => {

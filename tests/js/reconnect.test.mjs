@@ -33,7 +33,7 @@ test('refused before the first welcome, ready rejects', async (t) => {
   const peer = await startPeer(t);
   const room = join(t, peer.url, { ...lobby, token: 'stale' });
   const session = await peer.next();
-  assert.equal(session.query.token, 'stale');
+  assert.deepEqual(session.protocols, ['asset-arbiter.v1', 'bearer.stale']);
   session.close(4001);
   await assert.rejects(room.ready, { name: 'ArbiterError', code: 'unauthorized' });
 });

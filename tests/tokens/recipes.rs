@@ -13,7 +13,8 @@ use crate::signer::{Signer, key_file};
 /// Runs the recipe of a language in a folder with the key that it signs with. `None` if its program is not installed.
 fn token(language: &str, program: &str, file: &str) -> Option<String> {
     let docs = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/tokens.md")).unwrap();
-    let (_, rest) = docs.split_once(&format!("```{language}\n")).expect("the recipe is there");
+    let (_, recipes) = docs.split_once("\n## Signing\n").expect("the section is there");
+    let (_, rest) = recipes.split_once(&format!("```{language}\n")).expect("the recipe is there");
     let (recipe, _) = rest.split_once("```").unwrap();
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("game.private.pem"), key_file("ed25519.private.pem")).unwrap();

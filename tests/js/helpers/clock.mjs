@@ -20,8 +20,11 @@ export const pong = (socket) =>
 /** The lower end of a random number's range gives no jitter at all, the upper end all of it. */
 export const MOST = 0.999999;
 
+/** Resolves when every promise that can settle without a timer has settled. */
+export const settled = () => new Promise(setImmediate);
+
 /**
- * Runs `body` with a room whose timers and clocks only move by `tick`. `sleep` moves the clocks alone, as a sleep of the
+ * Runs `body`, which may be async, with a room whose timers and clocks only move by `tick`. `sleep` moves the clocks alone, as a sleep of the
  * machine does: the `steady` one, the `wall` clock, or both.
  */
 export function withClock(body, options = {}) {
@@ -29,7 +32,7 @@ export function withClock(body, options = {}) {
   class Puppet {
     sent = [];
     closed = null;
-    constructor(url) { this.url = url; sockets.push(this); }
+    constructor(url, protocols) { Object.assign(this, { url, protocols }); sockets.push(this); }
     send(text) { this.sent.push(JSON.parse(text)); }
     close(code) { this.closed = code; }
     hear(frame) { this.onmessage({ data: JSON.stringify(frame) }); }
@@ -56,14 +59,18 @@ export function withClock(body, options = {}) {
     if (clocks.steady) steady += ms;
     if (clocks.wall) wall += ms;
   };
-  let room;
-  try {
-    room = joinRoom('ws://h', { room: 'lobby', player: 'ada', WebSocket: Puppet, random: () => 0, ...options });
-    const states = record(room, 'state');
-    body({ room, sockets, tick, sleep, states, latest: () => states.at(-1)?.[1] });
-  } finally {
+  let room, pending;
+  const restore = () => {
     room?.leave();
     mock.timers.reset();
     for (const { mock: mocked } of mocks) mocked.restore();
+  };
+  try {
+    room = joinRoom('ws://h', { room: 'lobby', player: 'ada', WebSocket: Puppet, random: () => 0, ...options });
+    const states = record(room, 'state');
+    pending = body({ room, sockets, tick, sleep, states, latest: () => states.at(-1)?.[1] })?.finally(restore);
+    return pending;
+  } finally {
+    if (!pending) restore();
   }
 }

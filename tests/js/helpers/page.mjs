@@ -1,7 +1,7 @@
 // A fake page: a window and a document that fire events. It cannot show which of them a browser fires when; the tests in
 // Chromium do.
 
-/** Runs `body` with a page in the global scope, for the rooms that it joins. */
+/** Runs `body`, which may be async, with a page in the global scope, for the rooms that it joins. */
 export function withPage(body) {
   const page = new Page();
   const before = ['addEventListener', 'removeEventListener', 'document'].map((name) => [name, globalThis[name]]);
@@ -9,13 +9,18 @@ export function withPage(body) {
   globalThis.addEventListener = window.addEventListener.bind(window);
   globalThis.removeEventListener = window.removeEventListener.bind(window);
   globalThis.document = page.document;
-  try {
-    return body(page);
-  } finally {
+  const restore = () => {
     for (const [name, value] of before) {
       if (value === undefined) delete globalThis[name];
       else globalThis[name] = value;
     }
+  };
+  let pending;
+  try {
+    pending = body(page)?.finally(restore);
+    return pending;
+  } finally {
+    if (!pending) restore();
   }
 }
 

@@ -68,6 +68,7 @@ class Session {
     const { pathname, searchParams } = new URL(request.url, 'ws://peer');
     this.path = pathname;
     this.query = Object.fromEntries(searchParams);
+    this.protocols = request.headers['sec-websocket-protocol']?.split(/, ?/) ?? [];
     socket.on('message', (data) => this.#inbox.push(JSON.parse(data)));
     socket.on('error', () => {});
     this.#closed = new Promise((resolve) => socket.on('close', resolve));
