@@ -52,7 +52,11 @@ async fn takes_long_names(url: &str) {
     let (ground, node) = (Ground { store: store(url).await, room: room("arena") }, Node::new());
     let (sword, first) = (asset("sword"), player(&"x".repeat(64)));
     let long = ["~", "="].map(|end| player(&format!("{}{end}", "|".repeat(127))));
-    assert_eq!(ground.select(node.next(), &sword, std::slice::from_ref(&first)).await.verdicts, [already(1)], "as it was");
+    assert_eq!(
+        ground.select(node.next(), &sword, std::slice::from_ref(&first)).await.verdicts,
+        [already(1)],
+        "as it was"
+    );
     let selected = ground.select(node.next(), &sword, &long).await;
     assert!(selected.verdicts.iter().all(|verdict| matches!(verdict, Verdict::Granted { .. })), "{selected:?}");
     let holders: Vec<_> = ground.holders(&sword).await.into_iter().map(|grant| grant.player).collect();
