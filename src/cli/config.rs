@@ -11,7 +11,7 @@ use asset_arbiter::{
 use super::{
     key::{OperatorKeys, loose_files},
     serve_args::{LogFormat, ServeArgs},
-    tokens::token_settings,
+    tokens::{KeyFile, token_settings},
 };
 
 /// The demo's assets, used unless others are configured.
@@ -25,6 +25,8 @@ const SELECTS_PER_SECOND: u32 = 50;
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) insecure: bool,
+    /// The files of `--token-key`, which SIGHUP reads again.
+    pub(crate) token_key_files: Vec<KeyFile>,
     pub(crate) store: String,
     pub(crate) store_options: Options,
     pub(crate) bus: String,
@@ -63,6 +65,7 @@ impl Config {
         Ok(Self {
             listen: args.listen,
             insecure: args.insecure,
+            token_key_files: args.token_key.clone(),
             bus,
             store_options,
             loose_files: loose_files(&args),

@@ -42,7 +42,7 @@ pub(super) fn token_settings(args: &ServeArgs) -> Result<TokenSettings, Vec<Stri
 }
 
 /// Reads the key files. Returns the usable keys, and an error for every other file.
-fn token_keys(files: &[KeyFile]) -> (Vec<TokenKey>, Vec<String>) {
+pub(super) fn token_keys(files: &[KeyFile]) -> (Vec<TokenKey>, Vec<String>) {
     let (mut keys, mut found, mut ids) = (Vec::new(), Vec::new(), HashSet::new());
     for KeyFile { id, path } in files {
         if !ids.insert(id) {

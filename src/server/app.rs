@@ -3,7 +3,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Metrics, Settings, Tokens, connection_limit::ConnectionLimit, connections::Connections,
+    Metrics, Settings, TokenKey, Tokens, connection_limit::ConnectionLimit, connections::Connections,
     foreign_log::ForeignLog, hosts::Hosts, limits::Limits, player_log::PlayerLog, tls::Tls,
 };
 use crate::arbiter::Arbiter;
@@ -56,6 +56,13 @@ impl App {
     pub fn reload(&self) {
         if let Some(tls) = &self.tls {
             tls.reload();
+        }
+    }
+
+    /// Replaces the keys of `--token-key`. Connections keep what their tokens allowed.
+    pub fn replace_token_keys(&self, keys: Vec<TokenKey>) {
+        if let Some(tokens) = &self.tokens {
+            tokens.reload(keys);
         }
     }
 }

@@ -51,7 +51,7 @@ impl Client {
 
     /// The same where a server may have reasons to close instead.
     pub(crate) async fn try_join(address: SocketAddr, path: &str) -> Result<Self, Closed> {
-        Socket::open(address, path).await.welcomed_or_closed().await
+        Socket::open(address, path).await.try_welcomed().await
     }
 
     /// Joins again after a drop, as the same player, having seen room frames up to `offset`.
@@ -106,10 +106,10 @@ impl Socket {
     }
 
     pub(crate) async fn welcomed(self) -> Client {
-        self.welcomed_or_closed().await.unwrap_or_else(|closed| panic!("not a welcome: {closed:?}"))
+        self.try_welcomed().await.unwrap_or_else(|closed| panic!("not a welcome: {closed:?}"))
     }
 
-    async fn welcomed_or_closed(mut self) -> Result<Client, Closed> {
+    pub(crate) async fn try_welcomed(mut self) -> Result<Client, Closed> {
         let text = self.text_or_closed().await?;
         match serde_json::from_str(&text) {
             Ok(ServerMessage::Welcome(welcome)) => Ok(Client { socket: self, welcome: *welcome }),

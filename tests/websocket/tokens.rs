@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::process::Command;
 
 use crate::support::{
-    Client, Closed, Process, Server, Socket,
+    Client, Closed, Process, Server, Socket, eventually,
     tokens::{bearer, now, settings, token, token_that_can, token_with},
 };
 
@@ -195,6 +195,32 @@ async fn an_expired_token_has_some_seconds_of_grace_and_then_ends() {
     let closed = late.closed().await;
     assert!(closed.code == 4102 && closed.retry_after_ms > 0, "{closed:?}");
     renewed.pinged().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sighup_reads_the_token_keys_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key");
+    let write = |secret: &str| std::fs::write(&file, secret).unwrap();
+    let enter = async |process: &Process| {
+        Socket::open_with(process.address, "r/ws", &bearer(&token("ann"))).await.try_welcomed().await
+    };
+    write("another-secret-of-more-than-32-bytes");
+    let process = Process::start(&["--token-key", &format!("key-1={}", file.display())]).await;
+    assert_eq!(enter(&process).await.err().unwrap().code, 4001);
+    write("short");
+    process.signal("HUP").await;
+    process.will_log("the token keys stay as they were").await;
+    write("a-secret-of-more-than-thirty-two-bytes");
+    process.signal("HUP").await;
+    process.will_log("the token keys were read again").await;
+    let mut ann = enter(&process).await.unwrap();
+    write("another-secret-of-more-than-32-bytes");
+    process.signal("HUP").await;
+    eventually(2, async || process.count_logged("the token keys were read again")).await;
+    assert_eq!(enter(&process).await.err().unwrap().code, 4001);
+    ann.pinged().await;
+    process.end().await;
 }
 
 /// Neither the log at its most talkative nor the metrics repeat a token or a key.
