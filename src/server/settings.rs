@@ -57,7 +57,7 @@ impl Default for Settings {
             allow_origin: Vec::new(),
             admin_key: None,
             viewer_key: None,
-            tokens_in_urls: true,
+            tokens_in_urls: false,
             tokens: TokenSettings::default(),
             tls: None,
             ping_interval: Duration::from_secs(25),

@@ -9,8 +9,9 @@ use tokio::{
 
 use crate::{
     client::{Trust, get},
+    files::{Issued, Pair},
     hasty_server, server,
-    support::{eventually, soon},
+    support::{Server, eventually, soon},
 };
 
 /// What comes after `bytes`, until the server ends the connection.
@@ -96,4 +97,48 @@ async fn a_handshake_and_the_first_head_share_one_timeout() {
     let mut heard = Vec::new();
     let _ = soon("the cut", stream.read_to_end(&mut heard)).await;
     assert_eq!(heard, b"");
+}
+
+#[tokio::test]
+async fn a_handshake_holds_a_connection_s_slot() {
+    let issued = Issued::for_days(30);
+    let pair = Pair::of(&issued);
+    let server = Server::with(|setup| {
+        setup.settings.tls = Some(pair.load());
+        setup.settings.max_connections = 1;
+    });
+    let server = server.await;
+    let trust = Trust::of(&issued.der);
+    let mut stuck = TcpStream::connect(server.address).await.unwrap();
+    stuck.write_all(b"\x16").await.unwrap();
+    // The second is over the limit whenever the first is served.
+    let answer = trust.get(server.address, "/readyz").await;
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("limit_reached"), "{answer}");
+    drop(stuck);
+    let free = || async { trust.get(server.address, "/readyz").await.starts_with("HTTP/1.1 200 ") };
+    eventually(true, free).await;
+}
+
+#[tokio::test]
+async fn a_proxy_names_its_client_before_the_handshake() {
+    let issued = Issued::for_days(30);
+    let pair = Pair::of(&issued);
+    let server = Server::with(|setup| {
+        setup.settings.tls = Some(pair.load());
+        setup.settings.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+        setup.settings.connections_per_address = 1;
+    });
+    let server = server.await;
+    let trust = Trust::of(&issued.der);
+    let through = async |client: &str| {
+        let mut tcp = TcpStream::connect(server.address).await.unwrap();
+        tcp.write_all(format!("PROXY TCP4 {client} 192.0.2.9 4711 443\r\n").as_bytes()).await.unwrap();
+        trust.over(tcp).await.unwrap()
+    };
+    let first = through("192.0.2.1").await;
+    for (client, status) in [("192.0.2.1", "429"), ("192.0.2.2", "200")] {
+        let answer = get(&mut through(client).await, "/readyz").await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{client}: {answer}");
+    }
+    drop(first);
 }

@@ -17,6 +17,7 @@ use crate::support::{
 async fn server() -> Server {
     let server = Server::with(|setup| {
         setup.settings.tokens = settings();
+        setup.settings.tokens_in_urls = true;
         setup.settings.admin_key = Some(Secret::new("operator").unwrap());
         setup.settings.viewer_key = Some(Secret::new("looker").unwrap());
     });
@@ -103,11 +104,7 @@ async fn operators_come_in_with_their_keys() {
 
 #[tokio::test]
 async fn a_token_in_the_url_is_refused_where_urls_are_logged() {
-    let server = Server::with(|setup| {
-        setup.settings.tokens = settings();
-        setup.settings.tokens_in_urls = false;
-    });
-    let server = server.await;
+    let server = Server::with(|setup| setup.settings.tokens = settings()).await;
     let (code, sentence) =
         refused(Socket::open(server.address, &format!("r/ws?token={}", token("ann"))).await).await;
     assert!(code == 4001 && sentence.contains("subprotocol"), "{code} {sentence}");
