@@ -5,7 +5,7 @@ use subtle::ConstantTimeEq;
 
 use super::{
     Action, App, Grants,
-    access::{Access, OTHER_ROOMS},
+    access::{Access, Denied, OTHER_ROOMS},
     credential::Credential,
     error::HttpError,
 };
@@ -55,8 +55,16 @@ impl FromRequestParts<Arc<App>> for Admin {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, HttpError> {
         let credential = Credential::of(&parts.headers);
+        let access = Access::of(app, credential.as_ref()).await;
+        Self::of(app, access, credential.is_some())
+    }
+}
+
+impl Admin {
+    /// The proof that a sender with this access has. `shown`: the request shows a credential.
+    fn of(app: &App, access: Result<Access, Denied>, shown: bool) -> Result<Self, HttpError> {
         let needs_key = app.settings.admin_key.is_some() || app.tokens.is_some();
-        match Access::of(app, credential.as_ref()).await {
+        match access {
             Ok(Access::Admin) => Ok(Self { by_key: true }),
             Ok(Access::Anyone) if !needs_key => Ok(Self { by_key: false }),
             Ok(Access::Player(_)) => {
@@ -64,7 +72,7 @@ impl FromRequestParts<Arc<App>> for Admin {
             }
             Ok(Access::Viewer) => Err(forbidden("the viewer key changes nothing")),
             _ if app.settings.admin_key.is_none() => Err(refused(NO_KEY)),
-            _ if credential.is_some() => Err(refused("this is not the admin key")),
+            _ if shown => Err(refused("this is not the admin key")),
             _ => Err(refused("this needs the admin key: send the header Authorization: Bearer KEY")),
         }
     }
@@ -121,9 +129,10 @@ impl FromRequestParts<Arc<App>> for Actor {
     type Rejection = HttpError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, HttpError> {
-        match Access::of(app, Credential::of(&parts.headers).as_ref()).await? {
+        let credential = Credential::of(&parts.headers);
+        match Access::of(app, credential.as_ref()).await? {
             Access::Player(grants) => Ok(Self::Player(grants)),
-            _ => Admin::from_request_parts(parts, app).await.map(Self::Operator),
+            other => Admin::of(app, Ok(other), credential.is_some()).map(Self::Operator),
         }
     }
 }

@@ -60,6 +60,7 @@ struct DynamoStore {
 }
 
 /// The data that a write needs from the preceding read.
+#[derive(Default)]
 struct Seen {
     /// The asset's item, even if it has expired.
     row: Option<Row>,

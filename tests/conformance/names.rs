@@ -165,6 +165,9 @@ async fn players_with_the_longest_and_strangest_names_hold_their_own(ground: Gro
     }
     let left = (0..).zip(&all).filter(|(n, _)| n % 7 != 0).map(|(_, player)| player);
     assert!(ground.holders(&sword).await.iter().map(|grant| &grant.player).eq(left), "and nobody else's");
+    ground.remove(node.next(), &sword).await;
+    ground.create(node.next(), &sword, 1).await;
+    assert_eq!(ground.holders(&sword).await, []);
 }
 
 /// `room:a` with the asset `b:c` is not `room` with `a:b:c`, nor `room:a:b` with `c`; and neither is a name with the key

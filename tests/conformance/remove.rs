@@ -1,11 +1,12 @@
 use asset_arbiter::store::{StoreErrorKind, Verdict};
 
-use super::ground::{Ground, Node, asset, granted, players, refusal};
+use super::ground::{Ground, Node, asset, granted, players, refusal, team};
 
 super::properties![
     a_removed_asset_leaves_a_tombstone,
     only_what_is_there_can_be_removed,
     leftovers_of_an_earlier_life_never_count,
+    a_removed_asset_of_many_holders_has_none,
     a_tombstone_does_not_touch_other_assets,
 ];
 
@@ -35,6 +36,23 @@ async fn only_what_is_there_can_be_removed(ground: Ground) {
         assert_eq!(refusal(removed), StoreErrorKind::UnknownAsset);
     }
     assert_eq!(ground.state(&sword).await, *tombstone);
+}
+
+/// Most of the first holders have left, so a store that keeps the first ones with the asset is about to read the others.
+async fn a_removed_asset_of_many_holders_has_none(ground: Ground) {
+    let (sword, node) = (asset("sword"), Node::new());
+    let all = team("p", 150);
+    ground.create(node.next(), &sword, 1000).await;
+    for players in all.chunks(50) {
+        ground.select(node.next(), &sword, players).await;
+    }
+    for player in &all[..110] {
+        ground.release(node.next(), &sword, player).await;
+    }
+    assert_eq!(ground.remove(node.next(), &sword).await.holders, []);
+    assert_eq!(ground.state(&sword).await.holders, []);
+    assert_eq!(ground.create(node.next(), &sword, 1).await.state.holders, []);
+    assert_eq!(ground.holders(&sword).await, []);
 }
 
 async fn leftovers_of_an_earlier_life_never_count(ground: Ground) {

@@ -76,6 +76,7 @@ pub(super) fn life(room: &RoomName, asset: &AssetName, origin: u64, creation: u6
 impl Row {
     pub(super) fn parse(item: &Item) -> Result<Self> {
         let fields = Fields(item);
+        let removed = fields.is(REMOVED);
         Ok(Self {
             counter: Counter {
                 units: fields.number(UNITS)?,
@@ -85,9 +86,10 @@ impl Row {
                 origin: fields.number(ORIGIN)?,
                 creation: fields.number(CREATION)?,
                 created_units: fields.number(CREATED_UNITS)?,
-                removed: fields.is(REMOVED),
+                removed,
             },
-            inline: fields.holders()?,
+            // Earlier versions could leave holders in a tombstone.
+            inline: if removed { Vec::new() } else { fields.holders()? },
             changes: fields.text(CHANGES)?.parse().map_err(|_| fields.odd(CHANGES))?,
             spilled: fields.is(SPILLED),
             covered_until: fields.optional_number(COVERED_UNTIL)?,
@@ -223,7 +225,7 @@ mod tests {
             origin: u64::MAX,
             creation: 3,
             created_units: 4,
-            removed: true,
+            removed: false,
         };
         let grant = |player: &str, revision| Grant { player: player.parse().unwrap(), revision, granted_at: 9 };
         Row {
@@ -234,6 +236,15 @@ mod tests {
             covered_until: Some(1),
             expires_at: Some(2),
         }
+    }
+
+    #[test]
+    fn a_tombstone_that_lists_holders_has_none() {
+        let mut left = row();
+        left.counter.removed = true;
+        let key = AssetKey::new(&"arena".parse().unwrap(), &"sword".parse().unwrap());
+        let read = Row::parse(&left.item(&key)).unwrap();
+        assert_eq!(read, Row { inline: Vec::new(), ..left });
     }
 
     #[test]

@@ -70,9 +70,10 @@ impl DynamoStore {
     }
 
     /// The asset's item after a change, and the holders' items to write with it.
-    fn after(&self, asset_key: &AssetKey, Seen { row, next }: Seen, change: Change) -> (Row, Beside) {
+    fn after(&self, asset_key: &AssetKey, seen: Seen, change: Change) -> (Row, Beside) {
         let (life, most, ttl) = (asset_key.life(&change.after), self.url.inline, self.url.room_ttl);
-        let row = row.filter(|_| change.goes_on());
+        // Nothing of an incarnation that ended is carried over.
+        let Seen { row, next } = if change.goes_on() { seen } else { Seen::default() };
         let before = row.as_ref().is_some_and(|row| row.spilled);
         let covered_until = row.as_ref().and_then(|row| row.covered_until);
         let mut holders =
