@@ -147,8 +147,8 @@ impl Presence {
         self.unpublished && self.named
     }
 
-    /// The local players for the heartbeat sent now, with their display names. Only their count if they alone make the room large, because names
-    /// are not shown in large rooms.
+    /// The local players for the heartbeat sent now, with their display names. Only their count if they alone make the
+    /// room large, because names are not shown in large rooms.
     pub(super) fn local_players(&mut self) -> (Players, GivenNames) {
         self.unpublished = false;
         if self.here.len() <= self.limit.min(HEARTBEAT_NAMES) {

@@ -37,7 +37,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
 
 impl Upgrade {
     /// Accepts the handshake. A task of its own then runs `open`, which sends the response before the first frame, and
-    /// the session that `open` returns. `held` is kept until the socket is closed. What `open` needs is freed before the session runs.
+    /// the session that `open` returns. `held` is kept until the socket is closed. What `open` needs is freed before the
+    /// session runs.
     pub(super) fn serve<F, S>(
         self,
         max_message: usize,

@@ -8,7 +8,7 @@ use std::sync::{
 
 use parking_lot::RwLock;
 use slab::Slab;
-use tokio::task::yield_now;
+use tokio::{runtime::Handle, task::yield_now};
 
 use crate::arbiter::mailbox::Mailbox;
 
@@ -56,9 +56,12 @@ impl Members {
         self.head.fetch_max(head, SeqCst);
         if self.mailboxes.read().capacity() <= GROUP {
             self.wake_group(0);
-        } else if !self.waking.swap(true, SeqCst) {
+        } else if let Ok(runtime) = Handle::try_current()
+            // Without a runtime, which is gone when the last members are dropped, nobody listens.
+            && !self.waking.swap(true, SeqCst)
+        {
             let members = Arc::clone(self);
-            tokio::spawn(async move { members.wake_in_groups().await });
+            runtime.spawn(async move { members.wake_in_groups().await });
         }
     }
 
@@ -142,6 +145,11 @@ mod tests {
             yield_now().await;
         }
         assert_eq!(woken(&mailboxes), 10 * GROUP, "a second round begins");
+    }
+
+    #[test]
+    fn a_large_room_outlives_its_runtime() {
+        members(10 * GROUP).0.wake(1);
     }
 
     #[tokio::test]
