@@ -43,7 +43,9 @@ pub use drivers::{DRIVERS, Driver, Options, SWITCHED_OFF, check, driver, open};
 pub use error::{StoreError, StoreErrorCause, StoreErrorKind};
 pub use memory::MemoryStore;
 
-use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
+use crate::model::{
+    AssetName, AssetState, Grant, Millis, PlayerName, Revocation, RevisionRow, RoomName, Units,
+};
 
 /// The result of a store call.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -157,6 +159,18 @@ pub trait Store: Send + Sync + 'static {
 
     /// Records that a room is in use at `now`, so that it does not expire.
     async fn touch(&self, room: &RoomName, now: Millis) -> Result<()>;
+
+    /// Adds a revocation at `now`, unless the store has it, and drops those that have ended. Repeating it changes nothing.
+    /// Revocations belong to no room: [`Self::remove_room`] and an expiry of rooms leave them.
+    async fn revoke(&self, _revocation: &Revocation, _now: Millis) -> Result<()> {
+        Ok(())
+    }
+
+    /// Reads the revocations that have not ended at `now`, in any order. Sees every one whose [`Self::revoke`] was answered
+    /// before.
+    async fn revocations(&self, _now: Millis) -> Result<Vec<Revocation>> {
+        Ok(Vec::new())
+    }
 
     /// Checks that the store can do its work. It makes a real change outside of any room and leaves nothing
     /// visible. It costs as much as a change, so it is called only at the start and while the store fails.

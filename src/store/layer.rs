@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 
 use super::{Applied, AssetKey, Call, Created, Limits, Reply, Result, Selected, Store, StoreError};
-use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
+use crate::model::{
+    AssetName, AssetState, Grant, Millis, PlayerName, Revocation, RevisionRow, RoomName, Units,
+};
 
 /// A call to the inner store. It can be made several times, also after its caller is gone.
 pub struct Forwarded<T> {
@@ -156,6 +158,8 @@ layer! {
         holders(&key: AssetKey, after_revision: Option<u64>, limit: usize) -> Vec<Grant>;
         held_by(&room: RoomName, &player: PlayerName,) -> Vec<(AssetName, u64)>;
         touch(&room: RoomName, now: Millis) -> ();
+        revoke(&revocation: Revocation, now: Millis) -> ();
+        revocations(now: Millis) -> Vec<Revocation>;
         ping() -> ();
     }
 }

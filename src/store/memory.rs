@@ -8,6 +8,7 @@ mod count;
 mod expiry;
 
 use std::{
+    collections::HashSet,
     ops::Bound::{Excluded, Unbounded},
     sync::Arc,
     time::Duration,
@@ -16,6 +17,7 @@ use std::{
 use async_trait::async_trait;
 use dashmap::DashMap;
 use foldhash::fast::RandomState;
+use parking_lot::Mutex;
 
 use self::{
     asset::{Asset, Held},
@@ -28,7 +30,7 @@ use super::{
     rules::{self, Ask, Decided, Outcome},
 };
 use crate::model::{
-    self, AssetName, AssetState, Grant, Millis, NameMap, PlayerName, RevisionRow, RoomName, Units,
+    self, AssetName, AssetState, Grant, Millis, NameMap, PlayerName, Revocation, RevisionRow, RoomName, Units,
     without_secrets,
 };
 
@@ -59,6 +61,7 @@ pub struct MemoryStore {
     ttl: Millis,
     expiry: Expiry,
     count: Count,
+    revocations: Mutex<HashSet<Revocation>>,
 }
 
 fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
@@ -274,6 +277,18 @@ impl Store for MemoryStore {
             room.used_at = room.used_at.max(now);
         }
         Ok(())
+    }
+
+    async fn revoke(&self, revocation: &Revocation, now: Millis) -> Result<()> {
+        let mut revocations = self.revocations.lock();
+        revocations.retain(|revocation| revocation.until > now);
+        revocations.insert(revocation.clone());
+        Ok(())
+    }
+
+    async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>> {
+        let revocations = self.revocations.lock();
+        Ok(revocations.iter().filter(|revocation| revocation.until > now).cloned().collect())
     }
 
     async fn ping(&self) -> Result<()> {
