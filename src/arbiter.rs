@@ -44,17 +44,20 @@ mod verdicts;
 
 mod heartbeat;
 mod join;
+mod kick;
 mod member;
 mod removal;
+mod requests;
 mod resync;
 mod resync_all;
+mod revocations;
 mod room_json;
 mod rooms;
+mod same_player;
 mod upkeep;
 
 use std::sync::Arc;
 
-use tokio::{sync::oneshot, time::Instant};
 use tokio_util::task::AbortOnDropHandle;
 
 use self::{
@@ -64,29 +67,33 @@ use self::{
     heartbeat::Heartbeats,
     holdings::Holdings,
     join::Joins,
-    mailbox::Once,
+    kick::Kicks,
     meters::StoreCall,
     node::Node,
-    queue::{Answer, Ask, Command, Job},
+    queue::Command,
     readiness::{Readiness, probe},
     registry::Registry,
     regressed_rooms::RegressedRooms,
     regression::Regression,
     removal::Removal,
     repair::Repair,
+    requests::Requests,
     resync::Resync,
     resync_all::ResyncAll,
     retry::StoreCalls,
     rooms::Rooms,
+    same_player::SamePlayers,
     select::Selects,
     task::spawn_eager,
     upkeep::{Receiver, Upkeep},
 };
 pub use self::{
-    config::Config,
+    config::{Config, SamePlayer},
+    kick::Kicked,
     mailbox::Mailbox,
     member::{Join, Member, Resume, Taken},
     refusal::{JoinError, Refusal, Scope},
+    revocations::Revocations,
     room_json::{AssetsJson, Outdated, RoomJson, RoomState},
     vital::Vital,
 };
@@ -104,9 +111,11 @@ pub struct Arbiter {
     calls: Arc<StoreCalls>,
     readiness: Arc<Readiness>,
     rooms: Arc<Rooms>,
-    batches: Arc<Batches>,
+    requests: Arc<Requests>,
     joins: Joins,
     removal: Arc<Removal>,
+    kicks: Arc<Kicks>,
+    revocations: Arc<Revocations>,
     heartbeats: Arc<Heartbeats>,
     vital: Arc<Vital>,
     _tasks: Vec<AbortOnDropHandle<()>>,
@@ -139,18 +148,31 @@ impl Arbiter {
             repair: repair.clone(),
             heartbeats: heartbeats.clone(),
         });
-        let joins =
-            Joins::new(node.clone(), rooms.clone(), repair.clone(), batches.clone(), heartbeats.clone());
+        let same_players = Arc::new(SamePlayers::new(node.clone(), registry.clone()));
+        let joins = Joins::new(
+            node.clone(),
+            rooms.clone(),
+            repair.clone(),
+            batches.clone(),
+            heartbeats.clone(),
+            same_players.clone(),
+        );
         let resync = Resync::new(node.clone(), calls.clone(), repair, regression.clone());
         let resync_all = ResyncAll::new(registry.clone(), resync.clone());
         let removal =
             Arc::new(Removal::new(node.clone(), calls.clone(), registry.clone(), regression, resync.clone()));
+        let requests = Arc::new(Requests::new(rooms.clone(), batches));
+        let kicks = Arc::new(Kicks::new(node.clone(), calls.clone(), registry.clone(), requests.clone()));
+        let revocations = Arc::new(Revocations::new(node.clone(), calls.clone()));
         let receiver = Receiver {
             rooms: registry.clone(),
             heartbeats: heartbeats.clone(),
             events,
             removal: removal.clone(),
             resync_all,
+            same_players,
+            kicks: kicks.clone(),
+            revocations: revocations.clone(),
         };
         let upkeep = Upkeep::new(node.clone(), calls.clone(), registry, heartbeats.clone(), resync);
         let vital = Arc::<Vital>::default();
@@ -160,9 +182,11 @@ impl Arbiter {
             calls,
             readiness,
             rooms,
-            batches,
+            requests,
             joins,
             removal,
+            kicks,
+            revocations,
             heartbeats,
             vital,
             _tasks: tasks,
@@ -220,17 +244,17 @@ impl Arbiter {
         let about_request = |refusal: Refusal| refusal.about(Scope::Request);
         limits::check_units(&self.node.config, units).map_err(about_request)?;
         limits::check_units_of_store(self.node.store.limits().units, units).map_err(about_request)?;
-        self.command(room, asset, true, |answer| Command::Create(units, answer)).await
+        self.requests.command(room, asset, true, |answer| Command::Create(units, answer)).await
     }
 
     /// Selects on behalf of a player. Returns a `Selection` or an `Error`.
     pub async fn select(&self, room: &RoomName, asset: &AssetName, player: &PlayerName) -> ServerMessage {
-        self.ask(room, asset, player, Job::Select).await
+        self.requests.select(room, asset, player).await
     }
 
     /// Releases on behalf of a player. Returns a `Release` or an `Error`.
     pub async fn release(&self, room: &RoomName, asset: &AssetName, player: &PlayerName) -> ServerMessage {
-        self.ask(room, asset, player, |ask| Job::Command(Command::Release(ask))).await
+        self.requests.release(room, asset, player).await
     }
 
     /// Adds `n` units, if the asset's revision is `condition` or there is no condition.
@@ -245,7 +269,7 @@ impl Arbiter {
         condition: Option<u64>,
     ) -> Result<AssetState, Refusal> {
         limits::check_units(&self.node.config, n).map_err(|refusal| refusal.about(Scope::Request))?;
-        self.command(room, asset, false, |answer| Command::Restock { n, condition, answer }).await
+        self.requests.command(room, asset, false, |answer| Command::Restock { n, condition, answer }).await
     }
 
     /// Removes an asset and returns the revision of its removal.
@@ -253,7 +277,7 @@ impl Arbiter {
     /// # Errors
     /// `UnknownAsset`, `StoreUnavailable`, `OutcomeUnknown`.
     pub async fn remove_asset(&self, room: &RoomName, asset: &AssetName) -> Result<u64, Refusal> {
-        self.command(room, asset, false, Command::Remove).await
+        self.requests.command(room, asset, false, Command::Remove).await
     }
 
     /// Removes a room with all its assets and disconnects its members.
@@ -262,6 +286,21 @@ impl Arbiter {
     /// `UnknownRoom`, `StoreUnavailable`, `OutcomeUnknown`.
     pub async fn remove_room(&self, room: &RoomName) -> Result<(), Refusal> {
         self.removal.remove(room).await
+    }
+
+    /// Ends a player's connections to a room with 4005, on all nodes that the bus reaches. The player's assets stay held,
+    /// unless `release`.
+    ///
+    /// # Errors
+    /// `StoreUnavailable`, `OutcomeUnknown`: some assets may not be released. The connections ended.
+    pub async fn kick(&self, room: &RoomName, player: &PlayerName, release: bool) -> Result<Kicked, Refusal> {
+        self.kicks.kick(room, player, release).await
+    }
+
+    /// The revoked player tokens.
+    #[must_use]
+    pub fn revocations(&self) -> &Arc<Revocations> {
+        &self.revocations
     }
 
     /// Returns a copy of a room's state.
@@ -306,43 +345,6 @@ impl Arbiter {
     /// closed.
     pub async fn stop(&self) {
         self.calls.stop().await;
-    }
-
-    async fn ask(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        player: &PlayerName,
-        job: impl FnOnce(Ask) -> Job,
-    ) -> ServerMessage {
-        let may_create = self.node.config.units_of_new(asset).is_some();
-        let room = match self.rooms.open_for_change(room, asset, may_create).await {
-            Ok(room) => room,
-            Err(refusal) => {
-                let temporary = refusal.temporary();
-                let Refusal { code, message, .. } = refusal;
-                return ServerMessage::Error { code, message, request_id: None, temporary };
-            }
-        };
-        let once = Once::new();
-        let mailbox = Arc::clone(&once.0);
-        let ask = Ask { player: player.clone(), request_id: None, mailbox, since: Instant::now() };
-        self.batches.submit(&room, asset.clone(), job(ask));
-        once.reply().await
-    }
-
-    async fn command<T>(
-        &self,
-        room: &RoomName,
-        asset: &AssetName,
-        may_create: bool,
-        command: impl FnOnce(Answer<T>) -> Command,
-    ) -> Result<T, Refusal> {
-        let (sender, receiver) = oneshot::channel();
-        let command = command(Answer { sender, since: Instant::now() });
-        let room = self.rooms.open_for_change(room, asset, may_create).await?;
-        self.batches.submit(&room, asset.clone(), Job::Command(command));
-        receiver.await.unwrap_or_else(|_| Err(Refusal::outcome_unknown()))
     }
 }
 

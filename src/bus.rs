@@ -26,7 +26,7 @@ pub use local::LocalBus;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::model::{Event, RoomName};
+use crate::model::{Event, PlayerName, Revocation, RoomName};
 
 /// Carries messages between the nodes that serve a room.
 #[async_trait]
@@ -73,6 +73,33 @@ pub enum BusMessage {
     Heartbeat(Heartbeat),
     /// A node has just begun to follow the room and requests a heartbeat from every other node.
     WhoIsHere,
+    /// An operator removed a player from the room: end its connections.
+    Kick {
+        /// The player.
+        player: PlayerName,
+    },
+    /// A player has this connection (`--same-player`). Whoever has another of that player decides which of the two ends.
+    Connected {
+        /// The player.
+        player: PlayerName,
+        /// The connection.
+        connection: ConnectionId,
+        /// How long ago the player joined with it, in milliseconds.
+        age_ms: u64,
+    },
+    /// The node that has this connection ends it (`--same-player`).
+    Disconnect(ConnectionId),
+    /// Tokens were revoked. Of all rooms ([`RoomName::all_rooms`]).
+    Revoked(Revocation),
+}
+
+/// Names a connection in a room among all nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionId {
+    /// Its node.
+    pub node: u64,
+    /// Its number on the node. The later one is higher.
+    pub number: u64,
 }
 
 /// A message with its room, or the report that messages may be missing.

@@ -41,7 +41,7 @@ pub use name_map::NameMap;
 pub use one_line::one_line;
 pub use redact::{line_without_secrets, no_driver, option_name, scheme, without_secrets};
 pub use request_id::RequestId;
-pub use revocation::{Revocation, Revoked};
+pub use revocation::{Revocation, Revoked, SignedToken};
 pub use server_message::{Present, ServerMessage, SoldOut, Welcome};
 pub use slots::Slots;
 pub use token::Token;

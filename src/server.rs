@@ -26,6 +26,7 @@ mod routes;
 
 mod assets;
 mod health;
+mod revocations;
 mod rooms;
 mod static_files;
 mod ws;
@@ -124,6 +125,17 @@ fn chores(app: &Arc<App>) -> JoinSet<()> {
     chores.spawn(vital.guard("the limits' memory", Arc::clone(&app.limits).forget()));
     if let Some(tls) = &app.tls {
         chores.spawn(vital.guard("the watch over the TLS certificate", Arc::clone(tls).watch()));
+    }
+    if app.tokens.is_some() {
+        chores.spawn(vital.guard("the revocations", Arc::clone(app.arbiter.revocations()).follow()));
+        let app = Arc::clone(app);
+        let end_revoked = async move {
+            loop {
+                app.arbiter.revocations().changed().await;
+                app.connections.wake_all().await;
+            }
+        };
+        chores.spawn(vital.guard("ending revoked connections", end_revoked));
     }
     let sum_up = Arc::clone(app);
     chores.spawn(vital.guard("the log of players", async move { sum_up.player_log.sum_up().await }));

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use crate::model::{AssetName, Units};
 
@@ -29,6 +29,30 @@ pub struct Config {
     pub templates: Vec<(AssetName, Units)>,
     /// The units of an unknown asset that its first select creates; `None`: selects create no unknown assets.
     pub auto_create: Option<Units>,
+    /// What becomes of a player's second connection to a room.
+    pub same_player: SamePlayer,
+}
+
+/// What becomes of a player's second connection to a room, over all nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SamePlayer {
+    /// Both stay.
+    #[default]
+    Allow,
+    /// The older one ends with 4006.
+    Replace,
+    /// The newer one ends with 4007.
+    Refuse,
+}
+
+impl fmt::Display for SamePlayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Allow => "allow",
+            Self::Replace => "replace",
+            Self::Refuse => "refuse",
+        })
+    }
 }
 
 impl Default for Config {
@@ -46,6 +70,7 @@ impl Default for Config {
             max_units: 1_000_000,
             templates: Vec::new(),
             auto_create: None,
+            same_player: SamePlayer::Allow,
         }
     }
 }

@@ -11,6 +11,7 @@ use super::{
     refusal::JoinError,
     repair::Repair,
     rooms::Rooms,
+    same_player::{SamePlayers, duplicate},
 };
 use crate::{bus::GivenName, model::CloseCode};
 
@@ -23,6 +24,7 @@ pub(super) struct Joins {
     repair: Arc<Repair>,
     batches: Arc<Batches>,
     heartbeats: Arc<Heartbeats>,
+    same_players: Arc<SamePlayers>,
 }
 
 impl Joins {
@@ -32,16 +34,21 @@ impl Joins {
         repair: Arc<Repair>,
         batches: Arc<Batches>,
         heartbeats: Arc<Heartbeats>,
+        same_players: Arc<SamePlayers>,
     ) -> Self {
-        Self { node, rooms, repair, batches, heartbeats }
+        Self { node, rooms, repair, batches, heartbeats, same_players }
     }
 
     /// Makes a member. Its first frame is the welcome.
     ///
     /// # Errors
-    /// [`JoinError`]: the room or node is full, or the store is unreachable and there is no view of the room.
+    /// [`JoinError`]: the room or node is full, the player is connected already and must not be, or the store is
+    /// unreachable and there is no view of the room.
     pub(super) async fn join(&self, join: Join) -> Result<Member, JoinError> {
         let room = self.rooms.open(&join.room).await?;
+        if join.player.as_ref().is_some_and(|player| self.same_players.refuses(&room, player)) {
+            return Err(duplicate());
+        }
         let mailbox = Mailbox::new();
         let config = &self.node.config;
         let given = join.display_name.clone().map(|name| GivenName { at: self.node.clock.now(), name });
@@ -55,6 +62,7 @@ impl Joins {
         let mut member = Member::new(batches, heartbeats, room, id, join.player.clone(), mailbox);
         self.heartbeats.announce_change(member.room());
         if let Some(player) = &join.player {
+            self.same_players.joined(member.room(), id, player)?;
             let patience = JOIN_PATIENCE.min(config.select_deadline);
             self.repair.load_holdings_of(member.room(), player, patience).await;
         }

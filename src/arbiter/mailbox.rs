@@ -1,6 +1,6 @@
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{
             AtomicBool, AtomicU64,
             Ordering::{AcqRel, Acquire, Release},
@@ -12,7 +12,7 @@ use std::{
 use futures::task::AtomicWaker;
 use parking_lot::Mutex;
 
-use crate::model::{Selection, ServerMessage, append_json, limits::MAILBOX_REPLIES};
+use crate::model::{CloseCode, Selection, ServerMessage, append_json, limits::MAILBOX_REPLIES};
 
 /// Receives the replies to one caller and wakes the caller. A reply, a room frame and a signal from the server layer
 /// all wake the same mailbox, so that one task waits in one place.
@@ -26,8 +26,8 @@ pub struct Mailbox {
     replies: Mutex<Replies>,
     /// The owner was dropped. Its pending requests need not be sent.
     closed: AtomicBool,
-    /// The room was removed.
-    room_removed: AtomicBool,
+    /// Why the server ends the connection.
+    ended: OnceLock<CloseCode>,
 }
 
 /// Replies that the owner has not taken yet.
@@ -119,17 +119,24 @@ impl Mailbox {
         self.closed.store(true, Release);
     }
 
+    /// Whether nobody reads replies any longer: the owner was dropped, or its player has to go.
     pub(super) fn is_closed(&self) -> bool {
-        self.closed.load(Acquire)
+        self.closed.load(Acquire) || self.ended().is_some_and(|code| code != CloseCode::RoomRemoved)
     }
 
-    pub(super) fn room_removed(&self) {
-        self.room_removed.store(true, Release);
+    /// Makes the owner end its connection. Only the first code counts.
+    pub(super) fn end(&self, code: CloseCode) {
+        let _ = self.ended.set(code);
         self.wake();
     }
 
+    /// Why the server ends the connection, if it does.
+    pub(super) fn ended(&self) -> Option<CloseCode> {
+        self.ended.get().copied()
+    }
+
     pub(super) fn is_room_removed(&self) -> bool {
-        self.room_removed.load(Acquire)
+        self.ended() == Some(CloseCode::RoomRemoved)
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
     snapshot::{self, Snapshot},
 };
 use crate::model::{
-    AssetName, DisplayName, DisplayNames, ErrorCode, Frame, Millis, PROTOCOL, PlayerName, RequestId, RoomName,
+    AssetName, CloseCode, DisplayName, DisplayNames, ErrorCode, Frame, Millis, PROTOCOL, PlayerName, RequestId, RoomName,
     Selection, ServerMessage, Welcome,
     limits::{FRAMES_PER_TURN, SYNC_PAUSE_MS},
 };
@@ -170,6 +170,12 @@ impl Member {
     #[must_use]
     pub fn is_room_removed(&self) -> bool {
         self.mailbox.is_room_removed()
+    }
+
+    /// Why the member has to go: the room was removed, the player was kicked, or it has another connection.
+    #[must_use]
+    pub fn ended(&self) -> Option<CloseCode> {
+        self.mailbox.ended()
     }
 
     /// Requests a unit at `since`. Exactly one reply follows.

@@ -74,6 +74,8 @@ labels! {
         Holders = "holders",
         HeldBy = "held_by",
         Touch = "keep",
+        Revoke = "revoke",
+        Revocations = "revocations",
         Ping = "ping",
     }
 }

@@ -137,6 +137,11 @@ impl Presence {
         !self.here.is_empty()
     }
 
+    /// Whether the player has a connection to this node.
+    pub(super) fn is_here(&self, player: &PlayerName) -> bool {
+        self.here.contains_key(player)
+    }
+
     /// Whether the local players changed since the last heartbeat.
     pub(super) fn has_unpublished(&self) -> bool {
         self.unpublished

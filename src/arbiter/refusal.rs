@@ -30,7 +30,7 @@ pub enum Scope {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct JoinError {
-    /// `StoreAway` or `Full`.
+    /// `StoreAway`, `Full` or `Duplicate`.
     pub close: CloseCode,
     /// For the log.
     pub message: String,

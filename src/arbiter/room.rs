@@ -15,8 +15,10 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
-use self::members::Members;
-pub(super) use self::{members::RoomFull, state::State};
+pub(super) use self::{
+    members::{Connection, Members, RoomFull},
+    state::State,
+};
 use super::{
     config::Config,
     mailbox::Mailbox,
@@ -25,7 +27,7 @@ use super::{
 };
 use crate::{
     bus::GivenName,
-    model::{AssetName, Event, Millis, PlayerName, RoomName},
+    model::{AssetName, CloseCode, Event, Millis, PlayerName, RoomName},
 };
 
 /// The node's view of one room, its log and its members. Locks are held for short synchronous steps only.
@@ -147,11 +149,16 @@ impl Room {
         given: Option<GivenName>,
         max_members: usize,
     ) -> Result<usize, RoomFull> {
-        let id = self.members.insert(mailbox, max_members)?;
+        let id = self.members.insert(mailbox, player, max_members)?;
         if let Some(player) = player {
             self.announce(|presence| presence.enter(player, given));
         }
         Ok(id)
+    }
+
+    /// The members, by their connections.
+    pub(super) fn members(&self) -> &Members {
+        &self.members
     }
 
     pub(super) fn leave(&self, id: usize, player: Option<&PlayerName>) {
@@ -183,7 +190,7 @@ impl Room {
             state.was_removed = true;
             step();
         });
-        self.members.for_each(Mailbox::room_removed);
+        self.members.for_each(|mailbox| mailbox.end(CloseCode::RoomRemoved));
     }
 
     pub(super) fn has_members(&self) -> bool {

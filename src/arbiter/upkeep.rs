@@ -6,8 +6,9 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 
 use super::{
-    events::Events, heartbeat::Heartbeats, meters::StoreCall, node::Node, registry::Registry, removal::Removal,
-    resync::Resync, resync_all::ResyncAll, retry::StoreCalls, room::Room, task::spawn_eager,
+    events::Events, heartbeat::Heartbeats, kick::Kicks, meters::StoreCall, node::Node, registry::Registry,
+    removal::Removal, resync::Resync, resync_all::ResyncAll, retry::StoreCalls, revocations::Revocations,
+    room::Room, same_player::SamePlayers, task::spawn_eager,
 };
 use crate::{
     bus::{BusMessage, Incoming},
@@ -36,6 +37,9 @@ pub(super) struct Receiver {
     pub(super) events: Arc<Events>,
     pub(super) removal: Arc<Removal>,
     pub(super) resync_all: Arc<ResyncAll>,
+    pub(super) same_players: Arc<SamePlayers>,
+    pub(super) kicks: Arc<Kicks>,
+    pub(super) revocations: Arc<Revocations>,
 }
 
 impl Upkeep {
@@ -112,7 +116,10 @@ impl Receiver {
         while let Some(news) = incoming.recv().await {
             match news {
                 Incoming::Message(room, message) => self.receive(&room, message),
-                Incoming::Reconnected => self.resync_all.start(),
+                Incoming::Reconnected => {
+                    self.resync_all.start();
+                    self.revocations.look_again();
+                }
             }
         }
     }
@@ -125,8 +132,17 @@ impl Receiver {
                 }
             }
             BusMessage::RoomRemoved => self.removal.forget(name),
-            BusMessage::Heartbeat(heartbeat) => self.heartbeats.receive(name, heartbeat),
+            BusMessage::Heartbeat(heartbeat) => {
+                self.same_players.compare(name, &heartbeat);
+                self.heartbeats.receive(name, heartbeat);
+            }
             BusMessage::WhoIsHere => self.heartbeats.answer(name),
+            BusMessage::Kick { player } => drop(self.kicks.end(name, &player)),
+            BusMessage::Connected { player, connection, age_ms } => {
+                self.same_players.receive(name, &player, connection, Duration::from_millis(age_ms));
+            }
+            BusMessage::Disconnect(connection) => self.same_players.disconnect(name, connection),
+            BusMessage::Revoked(revocation) => self.revocations.learn([revocation]),
         }
     }
 }

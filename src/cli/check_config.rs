@@ -32,7 +32,7 @@ fn show(config: &Config) -> ExitCode {
 }
 
 /// The effective value of each flag, without secrets.
-fn effective(config: &Config) -> [(&'static str, String); 43] {
+fn effective(config: &Config) -> [(&'static str, String); 44] {
     let Config { listen, store, store_options, bus, arbiter, settings, log_level, .. } = config;
     let templates = arbiter.templates.iter().map(|(asset, units)| format!("{asset}={units}"));
     let tokens = &settings.tokens;
@@ -54,6 +54,7 @@ fn effective(config: &Config) -> [(&'static str, String); 43] {
         ("room-log", arbiter.room_log.to_string()),
         ("room-linger", time(arbiter.room_linger)),
         ("room-ttl", store_options.room_ttl.map_or("off".to_owned(), time)),
+        ("same-player", arbiter.same_player.to_string()),
         ("presence-limit", arbiter.presence_limit.to_string()),
         ("max-connections", settings.max_connections.to_string()),
         ("max-rooms", arbiter.max_rooms.to_string()),

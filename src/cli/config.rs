@@ -107,6 +107,7 @@ fn rules(args: &ServeArgs, templates: Vec<(AssetName, Units)>) -> arbiter::Confi
         max_units: args.max_units,
         templates,
         auto_create: args.auto_create,
+        same_player: args.same_player,
     }
 }
 

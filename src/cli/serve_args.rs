@@ -1,6 +1,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use asset_arbiter::{
+    arbiter::SamePlayer,
     model::{AssetName, Units, duration, limits::HEARTBEAT_NAMES, room_ttl},
     server::Origin,
 };
@@ -8,7 +9,9 @@ use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
 use super::tokens::{KeyFile, key_file};
-use super::values::{bytes, count, filter, listen, longer_than_zero, network, template, units};
+use super::values::{
+    bytes, count, filter, listen, longer_than_zero, network, same_player, template, units,
+};
 
 /// The default of `--log-level`.
 pub(super) const LOG_LEVEL: &str = "info";
@@ -74,6 +77,9 @@ pub(crate) struct ServeArgs {
     /// Keep that many recent frames of a room for those who come back
     #[arg(long, value_name = "FRAMES", default_value = "512", value_parser = count(16..=1 << 20), help_heading = "Limits")]
     pub(crate) room_log: usize,
+    /// A player's second connection to a room, on any node: allow it, replace the older one, or refuse the newer one
+    #[arg(long, value_name = "RULE", default_value = "allow", value_parser = same_player, help_heading = "Limits")]
+    pub(crate) same_player: SamePlayer,
     /// Tell every name in rooms of up to that many players
     #[arg(long, value_name = "PLAYERS", default_value = "64", value_parser = count(0..=HEARTBEAT_NAMES as u64), help_heading = "Limits")]
     pub(crate) presence_limit: usize,

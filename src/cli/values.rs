@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use asset_arbiter::model::{AssetName, Units, duration};
+use asset_arbiter::{
+    arbiter::SamePlayer,
+    model::{AssetName, Units, duration},
+};
 use clap::builder::RangedU64ValueParser;
 use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
@@ -49,6 +52,13 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
     let numeric = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
     let rule = "write IP:PORT such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080";
     numeric.as_deref().unwrap_or(text).parse().map_err(|_| rule.to_owned())
+}
+
+/// What becomes of a player's second connection.
+pub(super) fn same_player(text: &str) -> Result<SamePlayer, String> {
+    let rules = [SamePlayer::Allow, SamePlayer::Replace, SamePlayer::Refuse];
+    let rule = rules.into_iter().find(|rule| rule.to_string() == text);
+    rule.ok_or_else(|| "write allow, replace or refuse".to_owned())
 }
 
 /// A network, or an address as a network of one.

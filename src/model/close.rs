@@ -11,10 +11,16 @@ pub enum CloseCode {
     MessageTooBig = 1009,
     /// The player token is missing or wrong.
     Unauthorized = 4001,
-    /// The player token does not allow this room.
+    /// The player token does not allow this room, or it was revoked.
     Forbidden = 4003,
     /// The room was removed.
     RoomRemoved = 4004,
+    /// An operator removed the player from the room.
+    Kicked = 4005,
+    /// The player joined again elsewhere (`--same-player replace`).
+    Replaced = 4006,
+    /// The player is connected already (`--same-player refuse`).
+    Duplicate = 4007,
     /// The client sent too many invalid messages.
     ProtocolViolation = 4008,
     /// The node is shutting down.
@@ -46,7 +52,7 @@ pub struct CloseReason {
     pub code: u16,
     /// The delay before reconnecting, in milliseconds; 0 for codes that say never or at once.
     pub retry_after_ms: u64,
-    /// Why the server refused the connection, for people. Only in answer to a join.
+    /// Why the server refused or ended the connection, for people, where the code alone does not say it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }

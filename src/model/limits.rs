@@ -158,6 +158,9 @@ pub const TOKEN_GRACE_SECS: u64 = 25;
 /// Bytes of the shortest secret that signs player tokens: what HS256 needs (RFC 7518, 3.2).
 pub const TOKEN_SECRET_LEN: usize = 32;
 
+/// The maximum number of revocations that have not ended.
+pub const REVOCATIONS: usize = 10_000;
+
 /// Characters in the id of a token key, which stands in logs and in `iss`.
 pub const KEY_ID_LEN: usize = 64;
 

@@ -87,6 +87,14 @@ impl<K: Kind> Name<K> {
     }
 }
 
+impl RoomName {
+    /// Stands for every room where nodes speak of what concerns all of them. No room has this name.
+    #[must_use]
+    pub fn all_rooms() -> Self {
+        Self { text: ".".into(), kind: PhantomData }
+    }
+}
+
 impl<K> Name<K> {
     /// The name as text.
     #[must_use]

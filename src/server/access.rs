@@ -55,7 +55,31 @@ impl Access {
         let Some(tokens) = &app.tokens else { return Ok(Self::Anyone) };
         let credential = credential.ok_or_else(|| Denied::new(CloseCode::Unauthorized, MISSING))?;
         let grants = tokens.verify(credential.token(), app.arbiter.now()).await?;
-        Ok(Self::Player(Box::new(grants)))
+        let access = Self::Player(Box::new(grants));
+        access.check_revoked(app)?;
+        Ok(access)
+    }
+
+    /// Asks the store whether the token was revoked, unless it was asked a moment ago: this node may not have heard of it.
+    ///
+    /// # Errors
+    /// [`Denied`] if it was, or if the store has not answered once.
+    pub(super) async fn ask_store(&self, app: &App) -> Result<(), Denied> {
+        if !matches!(self, Self::Player(_)) {
+            return Ok(());
+        }
+        let asked = app.arbiter.revocations().refresh().await;
+        asked.map_err(|refusal| Denied::new(CloseCode::StoreAway, refusal.message))?;
+        self.check_revoked(app)
+    }
+
+    fn check_revoked(&self, app: &App) -> Result<(), Denied> {
+        match self {
+            Self::Player(grants) if app.arbiter.revocations().end(&grants.token()) => {
+                Err(Denied::new(CloseCode::Forbidden, REVOKED))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Checks that the sender may read a room over HTTP.
@@ -76,6 +100,8 @@ impl Access {
     }
 }
 
+/// Why a token allows nothing any longer.
+pub(super) const REVOKED: &str = "this token was revoked";
 /// Why a token does not open a room.
 pub(super) const OTHER_ROOMS: &str = "this token is for other rooms";
 

@@ -107,6 +107,11 @@ impl Connections {
         self.open.for_each(|_, liveness| liveness.send(Signal::Drain), yield_now).await;
     }
 
+    /// Makes every connection look whether it may go on.
+    pub(super) async fn wake_all(&self) {
+        self.open.for_each(|_, liveness| liveness.mailbox.wake(), yield_now).await;
+    }
+
     /// Pings silent connections and gives up on those that do not answer. Runs until dropped.
     pub(super) async fn watch(self: Arc<Self>) {
         let round = (self.ping_interval.min(self.ping_timeout) / 4).clamp(10, 1000);

@@ -4,13 +4,25 @@ use axum::{
 };
 
 use super::error::HttpError;
-use crate::model::{AssetName, ErrorCode, InvalidDisplayName, InvalidName, RoomName};
+use crate::model::{AssetName, ErrorCode, InvalidDisplayName, InvalidName, PlayerName, RoomName};
 
 /// The room named in the path.
 pub(super) struct InRoom(pub(super) RoomName);
 
 /// The room and the asset named in the path.
 pub(super) struct InAsset(pub(super) RoomName, pub(super) AssetName);
+
+/// The room and the player named in the path.
+pub(super) struct OfPlayer(pub(super) RoomName, pub(super) PlayerName);
+
+impl<S: Send + Sync> FromRequestParts<S> for OfPlayer {
+    type Rejection = HttpError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HttpError> {
+        let InRoom(room) = InRoom::from_request_parts(parts, state).await?;
+        Ok(Self(room, PlayerName::parse(&segment("player", parts, state).await?)?))
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for InRoom {
     type Rejection = HttpError;

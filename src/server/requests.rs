@@ -143,6 +143,11 @@ impl Requests {
         }
     }
 
+    /// Whether the session's token was revoked.
+    pub(super) fn are_revoked(&mut self) -> bool {
+        self.token.as_mut().is_some_and(|token| token.is_revoked())
+    }
+
     fn check(&self, action: Action, asset: &AssetName) -> Result<(), String> {
         self.token.as_ref().map_or(Ok(()), |token| token.check(action, asset))
     }

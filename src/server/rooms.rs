@@ -3,7 +3,7 @@ use std::sync::Arc;
 use axum::{
     Json,
     body::{Body, Bytes},
-    extract::State,
+    extract::{RawQuery, State},
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
@@ -11,10 +11,10 @@ use futures::stream;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{App, access::Access, auth::Admin, error::HttpError, path::InRoom};
+use super::{App, access::Access, auth::Admin, error::HttpError, path::{InRoom, OfPlayer}, query::Parameters};
 use crate::{
-    arbiter::{Outdated, RoomJson},
-    model::{DisplayNames, ErrorCode, Present, RoomName},
+    arbiter::{Kicked, Outdated, RoomJson},
+    model::{AssetName, DisplayNames, ErrorCode, PlayerName, Present, RoomName},
 };
 
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -61,4 +61,34 @@ pub(super) async fn remove(
 ) -> Result<Json<Value>, HttpError> {
     app.arbiter.remove_room(&room).await?;
     Ok(Json(json!({"room": room})))
+}
+
+/// The answer to `DELETE /v1/rooms/{room}/players/{player}`.
+#[derive(Serialize)]
+pub(super) struct KickedPlayer {
+    room: RoomName,
+    player: PlayerName,
+    /// The connections that this node ends. Other nodes end theirs.
+    connections: usize,
+    /// The assets that were released, with `?release=true`.
+    released: Vec<AssetName>,
+}
+
+/// `DELETE /v1/rooms/{room}/players/{player}?release=`: ends the player's connections, and releases what the player holds
+/// if `release` is true.
+pub(super) async fn kick(
+    State(app): State<Arc<App>>,
+    OfPlayer(room, player): OfPlayer,
+    _: Admin,
+    RawQuery(query): RawQuery,
+) -> Result<Json<KickedPlayer>, HttpError> {
+    let query = Parameters::parse(query.as_deref(), &["release"])?;
+    let release = match query.get("release") {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(HttpError::bad("release must be true or false")),
+    };
+    let Kicked { connections, released } = app.arbiter.kick(&room, &player, release).await?;
+    tracing::info!(%room, %player, connections, released = released.len(), "kicked");
+    Ok(Json(KickedPlayer { room, player, connections, released }))
 }

@@ -4,10 +4,10 @@ use axum::{
     Router,
     http::{Method, StatusCode, Uri},
     middleware::from_fn_with_state,
-    routing::{get, post, put},
+    routing::{delete, get, post, put},
 };
 
-use super::{App, assets, error::HttpError, health, middleware::guard, rooms, static_files, ws};
+use super::{App, assets, error::HttpError, health, middleware::guard, revocations, rooms, static_files, ws};
 use crate::model::ErrorCode;
 
 /// All routes.
@@ -15,6 +15,8 @@ pub(super) fn router(app: &Arc<App>) -> Router {
     Router::new()
         .route(ws::ROUTE, get(ws::upgrade))
         .route("/v1/rooms/{room}", get(rooms::show).delete(rooms::remove))
+        .route("/v1/rooms/{room}/players/{player}", delete(rooms::kick))
+        .route(revocations::PATH, get(revocations::list).post(revocations::revoke))
         .route("/v1/rooms/{room}/assets/{asset}", put(assets::create).delete(assets::remove))
         .route("/v1/rooms/{room}/assets/{asset}/select", post(assets::select))
         .route("/v1/rooms/{room}/assets/{asset}/release", post(assets::release))

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::{
     App,
-    access::Denied,
+    access::{Denied, REVOKED},
     connections::{Entry, Signal},
     linger::Linger,
     meters::{End, INVALID_TEXT, PROTOCOL_ERROR},
@@ -92,6 +92,9 @@ impl Session {
     /// replies to this client then leave in one write.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         loop {
+            if self.end.is_none() {
+                self.end = self.told_to_go();
+            }
             let handled = !self.socket.is_full() && self.poll_messages(cx);
             let handled = self.requests.poll_renewed(cx, &self.entry) || handled;
             if handled && !self.due && OTHERS_ASK.replace(true) {
@@ -186,9 +189,16 @@ impl Session {
         read || handled > 0 || self.end.is_some()
     }
 
+    /// Why no message is handled any longer.
+    fn told_to_go(&mut self) -> Option<End> {
+        let revoked = self.requests.are_revoked().then_some(CloseCode::Forbidden);
+        let code = self.requests.member.ended().or(revoked)?;
+        Some(End::Closed(code.number()))
+    }
+
     fn reason_to_end(&self) -> Option<End> {
-        let code = if self.requests.member.is_room_removed() {
-            CloseCode::RoomRemoved
+        let code = if let Some(code) = self.requests.member.ended() {
+            code
         } else if self.entry.liveness.has(Signal::Silent) {
             CloseCode::TooSlow
         } else if self.entry.liveness.has(Signal::TokenExpired) {
@@ -212,7 +222,8 @@ impl Session {
         match end {
             End::Closed(code) => {
                 let retry_after_ms = retry_after_ms(code, self.entry.among());
-                close(&mut self.socket, CloseReason { code, retry_after_ms, message: None }).await;
+                let message = self.requests.are_revoked().then(|| REVOKED.to_owned());
+                close(&mut self.socket, CloseReason { code, retry_after_ms, message }).await;
             }
             End::ByClient(code) => drop(self.socket.close(code, "").await),
             End::Broken => {}

@@ -7,14 +7,20 @@ use std::{
 
 use super::{
     Action, Grants, TokenError, Tokens,
-    access::{OTHER_ROOMS, close_code},
+    access::{OTHER_ROOMS, REVOKED, close_code},
 };
-use crate::model::{AssetName, CloseCode, Millis, RequestId, RoomName, Token};
+use crate::{
+    arbiter::Revocations,
+    model::{AssetName, CloseCode, Millis, RequestId, RoomName, Token},
+};
 
 /// The player token of a session: what it allows, and its renewal.
 pub(super) struct SessionToken {
     tokens: Arc<Tokens>,
+    revocations: Arc<Revocations>,
     grants: Box<Grants>,
+    /// As of the revocations' generation.
+    revoked: (bool, u64),
     renewal: Option<Renewal>,
 }
 
@@ -35,8 +41,17 @@ pub(super) enum Renewed {
 }
 
 impl SessionToken {
-    pub(super) fn new(tokens: Arc<Tokens>, grants: Box<Grants>) -> Self {
-        Self { tokens, grants, renewal: None }
+    pub(super) fn new(tokens: Arc<Tokens>, revocations: Arc<Revocations>, grants: Box<Grants>) -> Self {
+        Self { tokens, revocations, grants, revoked: (false, 0), renewal: None }
+    }
+
+    /// Whether the token was revoked.
+    pub(super) fn is_revoked(&mut self) -> bool {
+        let generation = self.revocations.generation();
+        if self.revoked.1 != generation {
+            self.revoked = (self.revocations.end(&self.grants.token()), generation);
+        }
+        self.revoked.0
     }
 
     /// When the token ends, in Unix milliseconds.
@@ -100,6 +115,9 @@ impl SessionToken {
         }
         if !grants.allows_room(room) {
             return Err(OTHER_ROOMS);
+        }
+        if self.revocations.end(&grants.token()) {
+            return Err(REVOKED);
         }
         *self.grants = grants;
         Ok(())

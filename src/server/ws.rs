@@ -159,6 +159,7 @@ async fn enter(
     let (player, room) = (join.player.clone(), join.room.clone());
     let joined = async {
         let access = Access::of(app, knock?.as_ref()).await?;
+        access.ask_store(app).await?;
         let (join, token) = admit(app, join, access)?;
         let joined = app.arbiter.join(join).await;
         let member = joined.map_err(|JoinError { close, message }| Denied::new(close, message))?;
@@ -190,7 +191,8 @@ fn admit(app: &App, mut join: Join, access: Access) -> Result<(Join, Option<Sess
     join.display_name = grants.display_name.clone().filter(|_| plays);
     join.token_ttl_ms = Some(grants.expires_at.saturating_sub(app.arbiter.now()));
     let tokens = app.tokens.clone();
-    Ok((join, tokens.map(|tokens| SessionToken::new(tokens, grants))))
+    let revocations = app.arbiter.revocations();
+    Ok((join, tokens.map(|tokens| SessionToken::new(tokens, Arc::clone(revocations), grants))))
 }
 
 /// The player and the place in the log that a query names.

@@ -8,22 +8,38 @@ use std::sync::{
 
 use parking_lot::RwLock;
 use slab::Slab;
-use tokio::{runtime::Handle, task::yield_now};
+use tokio::{runtime::Handle, task::yield_now, time::Instant};
 
-use crate::arbiter::mailbox::Mailbox;
+use crate::{
+    arbiter::mailbox::Mailbox,
+    model::{CloseCode, PlayerName},
+};
 
 /// Members woken in one go: half a millisecond of writes. Requests that arrive meanwhile are answered before the next group
 /// is woken.
 const GROUP: usize = 128;
 
-/// The members of a room, by their mailboxes.
+/// The members of a room, by their connections.
 #[derive(Default)]
-pub(super) struct Members {
-    mailboxes: RwLock<Slab<Arc<Mailbox>>>,
+pub(in crate::arbiter) struct Members {
+    connections: RwLock<Slab<Connection>>,
+    /// The number of the last connection.
+    last: AtomicU64,
     /// The offset of the newest frame that the members are to read.
     head: AtomicU64,
     /// A task wakes the members group by group.
     waking: AtomicBool,
+}
+
+/// One member's connection.
+#[derive(Clone)]
+pub(in crate::arbiter) struct Connection {
+    /// Where it is woken, and told to end.
+    pub(in crate::arbiter) mailbox: Arc<Mailbox>,
+    player: Option<PlayerName>,
+    /// Rises with every connection of the room on this node.
+    pub(in crate::arbiter) number: u64,
+    pub(in crate::arbiter) since: Instant,
 }
 
 /// The room has the maximum number of members.
@@ -31,30 +47,58 @@ pub(in crate::arbiter) struct RoomFull;
 
 impl Members {
     /// Adds a member and returns its id.
-    pub(super) fn insert(&self, mailbox: &Arc<Mailbox>, max: usize) -> Result<usize, RoomFull> {
-        let mut mailboxes = self.mailboxes.write();
-        if mailboxes.len() >= max {
+    pub(super) fn insert(
+        &self,
+        mailbox: &Arc<Mailbox>,
+        player: Option<&PlayerName>,
+        max: usize,
+    ) -> Result<usize, RoomFull> {
+        let mut connections = self.connections.write();
+        if connections.len() >= max {
             return Err(RoomFull);
         }
-        Ok(mailboxes.insert(Arc::clone(mailbox)))
+        let number = self.last.fetch_add(1, SeqCst) + 1;
+        let (mailbox, player, since) = (Arc::clone(mailbox), player.cloned(), Instant::now());
+        Ok(connections.insert(Connection { mailbox, player, number, since }))
     }
 
     pub(super) fn remove(&self, id: usize) {
-        self.mailboxes.write().remove(id);
+        self.connections.write().remove(id);
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.mailboxes.read().is_empty()
+        self.connections.read().is_empty()
     }
 
     pub(super) fn for_each(&self, visit: impl Fn(&Mailbox)) {
-        self.mailboxes.read().iter().for_each(|(_, mailbox)| visit(mailbox));
+        self.connections.read().iter().for_each(|(_, connection)| visit(&connection.mailbox));
+    }
+
+    /// The connection of the member `id`.
+    pub(in crate::arbiter) fn connection(&self, id: usize) -> Option<Connection> {
+        self.connections.read().get(id).cloned()
+    }
+
+    /// The connections of a player that are not told to end.
+    pub(in crate::arbiter) fn of(&self, player: &PlayerName) -> Vec<Connection> {
+        let connections = self.connections.read();
+        let of = |connection: &&Connection| connection.player.as_ref() == Some(player);
+        let of_player = connections.iter().map(|(_, connection)| connection).filter(of);
+        of_player.filter(|connection| connection.mailbox.ended().is_none()).cloned().collect()
+    }
+
+    /// Ends the connection with this number.
+    pub(in crate::arbiter) fn end(&self, number: u64, code: CloseCode) {
+        let connections = self.connections.read();
+        if let Some((_, connection)) = connections.iter().find(|(_, connection)| connection.number == number) {
+            connection.mailbox.end(code);
+        }
     }
 
     /// Makes every member read the log up to `head`.
     pub(super) fn wake(self: &Arc<Self>, head: u64) {
         self.head.fetch_max(head, SeqCst);
-        if self.mailboxes.read().capacity() <= GROUP {
+        if self.connections.read().capacity() <= GROUP {
             self.wake_group(0);
         } else if let Ok(runtime) = Handle::try_current()
             // Without a runtime, which is gone when the last members are dropped, nobody listens.
@@ -69,7 +113,7 @@ impl Members {
     async fn wake_in_groups(&self) {
         let (mut next, mut owed, mut known) = (0, 0, 0);
         loop {
-            let (head, capacity) = (self.head.load(SeqCst), self.mailboxes.read().capacity());
+            let (head, capacity) = (self.head.load(SeqCst), self.connections.read().capacity());
             if head > known {
                 (known, owed) = (head, capacity.div_ceil(GROUP));
             }
@@ -89,9 +133,9 @@ impl Members {
     }
 
     fn wake_group(&self, from: usize) {
-        let (mailboxes, head) = (self.mailboxes.read(), self.head.load(Acquire));
-        let members = (from..from + GROUP).filter_map(|id| mailboxes.get(id));
-        members.filter(|mailbox| !mailbox.has_read(head)).for_each(|mailbox| mailbox.wake());
+        let (connections, head) = (self.connections.read(), self.head.load(Acquire));
+        let mailboxes = (from..from + GROUP).filter_map(|id| Some(&connections.get(id)?.mailbox));
+        mailboxes.filter(|mailbox| !mailbox.has_read(head)).for_each(|mailbox| mailbox.wake());
     }
 }
 
@@ -105,7 +149,7 @@ mod tests {
         let members = Arc::new(Members::default());
         let mailboxes: Vec<_> = (0..count).map(|_| Mailbox::new()).collect();
         for mailbox in &mailboxes {
-            assert!(members.insert(mailbox, count).is_ok());
+            assert!(members.insert(mailbox, None, count).is_ok());
         }
         (members, mailboxes)
     }

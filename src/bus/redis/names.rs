@@ -27,7 +27,8 @@ impl Names {
     pub(super) fn room(&self, channel: &[u8]) -> Option<RoomName> {
         let channel = str::from_utf8(channel).ok()?;
         let room = channel.strip_prefix(&self.prefix)?.strip_suffix(&self.ending)?;
-        RoomName::parse(room).ok()
+        let all = RoomName::all_rooms();
+        if room == all.as_str() { Some(all) } else { RoomName::parse(room).ok() }
     }
 
     pub(super) fn publish(&self, room: &RoomName, envelope: &[u8]) -> Cmd {
@@ -79,7 +80,8 @@ mod tests {
 
     #[test]
     fn no_two_rooms_share_a_channel() {
-        let (names, rooms) = (names("redis://x/3"), alike::<Room>(4));
+        let (names, mut rooms) = (names("redis://x/3"), alike::<Room>(4));
+        rooms.push(RoomName::all_rooms());
         let channels: HashSet<_> = rooms.iter().map(|room| names.channel(room)).collect();
         assert_eq!(channels.len(), rooms.len());
         assert!(rooms.iter().all(|room| names.room(names.channel(room).as_bytes()).as_ref() == Some(room)));

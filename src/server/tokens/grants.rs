@@ -1,5 +1,5 @@
 use super::{KeyId, NamePattern};
-use crate::model::{AssetName, DisplayName, Millis, PlayerName, RoomName};
+use crate::model::{AssetName, DisplayName, Millis, PlayerName, RoomName, SignedToken};
 
 /// What a verified token allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +23,17 @@ pub struct Grants {
 }
 
 impl Grants {
+    /// What a revocation can name of the token.
+    #[must_use]
+    pub fn token(&self) -> SignedToken<'_> {
+        SignedToken {
+            player: &self.player,
+            jti: self.jti.as_deref(),
+            key: self.key.as_str(),
+            issued_at: self.issued_at,
+        }
+    }
+
     /// Whether the player may join the room.
     #[must_use]
     pub fn allows_room(&self, room: &RoomName) -> bool {

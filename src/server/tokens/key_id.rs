@@ -25,8 +25,12 @@ impl KeyId {
 
     /// Takes a `kid` of a key set, if it is visible ASCII.
     pub(super) fn of_key_set(kid: &str) -> Option<Self> {
-        let fits = (1..=KID_LEN).contains(&kid.len()) && kid.bytes().all(|b| b.is_ascii_graphic());
-        fits.then(|| Self(kid.into()))
+        Self::may_be(kid).then(|| Self(kid.into()))
+    }
+
+    /// Whether the text may be the id of any key: 1-256 visible ASCII characters.
+    pub(in crate::server) fn may_be(text: &str) -> bool {
+        (1..=KID_LEN).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
     }
 
     /// The id as text.

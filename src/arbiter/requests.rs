@@ -1,0 +1,73 @@
+//! Requests of callers that are no members.
+
+use std::sync::Arc;
+
+use tokio::{sync::oneshot, time::Instant};
+
+use super::{
+    batch::Batches,
+    mailbox::Once,
+    queue::{Answer, Ask, Command, Job},
+    refusal::Refusal,
+    rooms::Rooms,
+};
+use crate::model::{AssetName, PlayerName, RoomName, ServerMessage};
+
+pub(super) struct Requests {
+    rooms: Arc<Rooms>,
+    batches: Arc<Batches>,
+}
+
+impl Requests {
+    pub(super) fn new(rooms: Arc<Rooms>, batches: Arc<Batches>) -> Self {
+        Self { rooms, batches }
+    }
+
+    /// Selects on behalf of a player.
+    pub(super) async fn select(&self, room: &RoomName, asset: &AssetName, player: &PlayerName) -> ServerMessage {
+        self.ask(room, asset, player, Job::Select).await
+    }
+
+    /// Releases on behalf of a player.
+    pub(super) async fn release(&self, room: &RoomName, asset: &AssetName, player: &PlayerName) -> ServerMessage {
+        self.ask(room, asset, player, |ask| Job::Command(Command::Release(ask))).await
+    }
+
+    async fn ask(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        player: &PlayerName,
+        job: impl FnOnce(Ask) -> Job,
+    ) -> ServerMessage {
+        let may_create = self.rooms.node.config.units_of_new(asset).is_some();
+        let room = match self.rooms.open_for_change(room, asset, may_create).await {
+            Ok(room) => room,
+            Err(refusal) => {
+                let temporary = refusal.temporary();
+                let Refusal { code, message, .. } = refusal;
+                return ServerMessage::Error { code, message, request_id: None, temporary };
+            }
+        };
+        let once = Once::new();
+        let mailbox = Arc::clone(&once.0);
+        let ask = Ask { player: player.clone(), request_id: None, mailbox, since: Instant::now() };
+        self.batches.submit(&room, asset.clone(), job(ask));
+        once.reply().await
+    }
+
+    /// Makes an operator's change.
+    pub(super) async fn command<T>(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        may_create: bool,
+        command: impl FnOnce(Answer<T>) -> Command,
+    ) -> Result<T, Refusal> {
+        let (sender, receiver) = oneshot::channel();
+        let command = command(Answer { sender, since: Instant::now() });
+        let room = self.rooms.open_for_change(room, asset, may_create).await?;
+        self.batches.submit(&room, asset.clone(), Job::Command(command));
+        receiver.await.unwrap_or_else(|_| Err(Refusal::outcome_unknown()))
+    }
+}
