@@ -31,6 +31,15 @@ mod optimistic;
 mod recent;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(any(
+    feature = "dynamodb",
+    feature = "mongodb",
+    feature = "mysql",
+    feature = "momento",
+    feature = "redis",
+    feature = "sqlite"
+))]
+mod revocation;
 mod rules;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -44,7 +53,7 @@ pub use error::{StoreError, StoreErrorCause, StoreErrorKind};
 pub use memory::MemoryStore;
 
 use crate::model::{
-    AssetName, AssetState, Grant, Millis, PlayerName, Revocation, RevisionRow, RoomName, Units,
+    AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, Revocation, RoomName, Units,
 };
 
 /// The result of a store call.
@@ -162,15 +171,11 @@ pub trait Store: Send + Sync + 'static {
 
     /// Adds a revocation at `now`, unless the store has it, and drops those that have ended. Repeating it changes nothing.
     /// Revocations belong to no room: [`Self::remove_room`] and an expiry of rooms leave them.
-    async fn revoke(&self, _revocation: &Revocation, _now: Millis) -> Result<()> {
-        Ok(())
-    }
+    async fn revoke(&self, revocation: &Revocation, now: Millis) -> Result<()>;
 
     /// Reads the revocations that have not ended at `now`, in any order. Sees every one whose [`Self::revoke`] was answered
     /// before.
-    async fn revocations(&self, _now: Millis) -> Result<Vec<Revocation>> {
-        Ok(Vec::new())
-    }
+    async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>>;
 
     /// Checks that the store can do its work. It makes a real change outside of any room and leaves nothing
     /// visible. It costs as much as a change, so it is called only at the start and while the store fails.

@@ -69,7 +69,7 @@ async fn memory_keeps_the_promise_under_faults() {
 }
 
 /// One property that must be among those that a flaw breaks.
-const NOTICED: [(Flaw, &str); 12] = [
+const NOTICED: [(Flaw, &str); 14] = [
     (Flaw::ForgetsCalls, "a_repeated_restock_takes_effect_once"),
     (Flaw::CutsNodeNumbers, "nodes_are_distinguished_whatever_their_numbers"),
     (Flaw::Oversells, "never_more_holders_than_units"),
@@ -82,6 +82,8 @@ const NOTICED: [(Flaw, &str); 12] = [
     (Flaw::HidesAHolder, "a_state_shows_the_first_holders_by_revision"),
     (Flaw::SkipsAHolder, "holders_are_read_in_pages"),
     (Flaw::HidesTombstones, "a_removed_asset_leaves_a_tombstone"),
+    (Flaw::MergesRevocations, "revocations_that_differ_in_one_field_are_two"),
+    (Flaw::KeepsRevocations, "a_revocation_that_has_ended_is_gone"),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

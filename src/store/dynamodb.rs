@@ -13,6 +13,7 @@ pub(super) mod fuzzing;
 mod holders;
 mod item;
 mod read;
+mod revocations;
 mod sdk;
 mod sweeper;
 mod table;
@@ -34,7 +35,7 @@ use super::{
 };
 use crate::{
     link::needs_runtime,
-    model::{Grant, Millis, RoomName},
+    model::{Grant, Millis, Revocation, RoomName},
 };
 
 pub(super) const DRIVER: Driver = Driver {
@@ -94,6 +95,14 @@ impl Backend for DynamoStore {
 
     async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
         self.prolong(room, now / 1000).await
+    }
+
+    async fn revoke(&self, revocation: &Revocation, _now: Millis) -> Result<()> {
+        self.add_revocation(revocation).await
+    }
+
+    async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>> {
+        self.live_revocations(now).await
     }
 
     async fn ping(&self) -> Result<()> {

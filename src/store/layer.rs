@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 
 use super::{Applied, AssetKey, Call, Created, Limits, Reply, Result, Selected, Store, StoreError};
 use crate::model::{
-    AssetName, AssetState, Grant, Millis, PlayerName, Revocation, RevisionRow, RoomName, Units,
+    AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, Revocation, RoomName, Units,
 };
 
 /// A call to the inner store. It can be made several times, also after its caller is gone.

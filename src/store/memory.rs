@@ -30,7 +30,7 @@ use super::{
     rules::{self, Ask, Decided, Outcome},
 };
 use crate::model::{
-    self, AssetName, AssetState, Grant, Millis, NameMap, PlayerName, Revocation, RevisionRow, RoomName, Units,
+    self, AssetName, AssetState, Grant, Millis, NameMap, PlayerName, RevisionRow, Revocation, RoomName, Units,
     without_secrets,
 };
 

@@ -12,6 +12,7 @@ mod error;
 pub(super) mod fuzzing;
 mod item;
 mod key;
+mod revocations;
 mod rooms;
 mod url;
 
@@ -36,7 +37,7 @@ pub(super) const DRIVER: Driver = Driver {
     open,
 };
 
-/// Assets in a cache: one item per asset, and per room a set of their names.
+/// Assets in a cache: one item per asset, per room a set of their names, and one set of revocations.
 struct Cache {
     client: Client,
     /// How long a room's set of names lives after the last addition. Its assets live a little shorter.
@@ -45,6 +46,8 @@ struct Cache {
     told: Recent<AssetKey>,
     /// The rooms that were recently touched.
     kept: Recent<RoomName>,
+    /// Whether the time to live of the revocations was restarted recently.
+    revocations_kept: Recent<()>,
 }
 
 /// A name is added again when its asset is written and 1/`TOLD_AGAIN` of the time to live is over.
@@ -75,7 +78,9 @@ fn parts(url: &str, options: Options) -> Result<(MomentoUrl, Duration, Access)> 
 impl Cache {
     fn new(client: Client, ttl: Duration) -> Self {
         let told = Recent::for_time(told_again(ttl));
-        Self { client, ttl, told, kept: Recent::for_time(ttl / KEPT_AGAIN) }
+        let (kept, revocations_kept) =
+            (Recent::for_time(ttl / KEPT_AGAIN), Recent::for_time(url::LONGEST_TTL / KEPT_AGAIN));
+        Self { client, ttl, told, kept, revocations_kept }
     }
 
     /// How long an asset lives. Its name was added to the room's set at most one [`told_again`] before the

@@ -28,8 +28,9 @@ use super::{
     AssetKey, Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
     document::{Document, DocumentBackend, Loaded},
     optimistic::{Backend, Change, Optimistic},
+    revocation,
 };
-use crate::model::{AssetName, Millis, PlayerName, RoomName, Units};
+use crate::model::{AssetName, Millis, PlayerName, Revocation, RoomName, Units};
 
 pub(super) const DRIVER: Driver = Driver {
     schemes: &url::SCHEMES,
@@ -88,6 +89,19 @@ impl Backend for MongoBackend {
         let kept = self.client.collection().await?.update_many(alive, kept);
         let kept = self.client.answer(Doing::Writing, kept).await;
         kept.map(|_| ()).map_err(|error| self.client.said(error))
+    }
+
+    /// Those that have ended are deleted by the server.
+    async fn revoke(&self, revocation: &Revocation, _now: Millis) -> Result<()> {
+        let fields = doc! { "room": bson::REVOCATIONS, "expires_at": date(revocation.until) };
+        self.client.set(&revocation::text(NAME, revocation)?, fields).await
+    }
+
+    async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>> {
+        let alive = doc! { "room": bson::REVOCATIONS, "expires_at": { "$gt": date(now) } };
+        let found = self.client.find_all(alive, doc! { "_id": 1 }).await?;
+        let texts = found.iter().map(|found| bson::revocation(found)).collect::<Result<Vec<_>>>()?;
+        revocation::parse_all(NAME, texts, now)
     }
 
     async fn ping(&self) -> Result<()> {

@@ -15,6 +15,7 @@ mod packet;
 mod pool;
 mod pooled_conn;
 mod reads;
+mod revocations;
 mod rooms;
 mod row;
 mod schema;
@@ -39,7 +40,10 @@ use super::{
 };
 use crate::{
     link::needs_runtime,
-    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, limits::HOLDERS_SHOWN},
+    model::{
+        AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, Revocation, RoomName,
+        limits::HOLDERS_SHOWN,
+    },
 };
 
 pub(super) const DRIVER: Driver = Driver {
@@ -101,6 +105,14 @@ impl Backend for Mysql {
 
     async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
         rooms::touch(&self.pool, room, now).await
+    }
+
+    async fn revoke(&self, revocation: &Revocation, now: Millis) -> Result<()> {
+        revocations::add(&self.pool, revocation, now).await
+    }
+
+    async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>> {
+        revocations::all(&self.pool, now).await
     }
 
     async fn ping(&self) -> Result<()> {

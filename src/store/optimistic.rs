@@ -26,7 +26,9 @@ use super::{
     Verdict,
     rules::{self, Ask, Outcome},
 };
-use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
+use crate::model::{
+    AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, Revocation, RoomName, Units,
+};
 
 /// A [`Store`] over a [`RecordStore`].
 pub(super) struct Optimistic<R> {
@@ -226,6 +228,14 @@ impl<R: RecordStore> Store for Optimistic<R> {
 
     async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
         self.records.touch(room, now).await
+    }
+
+    async fn revoke(&self, revocation: &Revocation, now: Millis) -> Result<()> {
+        self.records.revoke(revocation, now).await
+    }
+
+    async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>> {
+        self.records.revocations(now).await
     }
 
     async fn ping(&self) -> Result<()> {

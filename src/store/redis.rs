@@ -23,12 +23,12 @@ use self::{
 };
 use super::{
     Applied, AssetKey, Call, Created, Driver, Limits, Options, Reply, Result, Selected, Store, StoreError,
-    StoreErrorKind, rules::Ask,
+    StoreErrorKind, revocation, rules::Ask,
 };
 use crate::{
     link::needs_runtime,
     link::redis::{Address, Client, RedisError, RedisUrl, SCHEMES, Topology, slot, slot_of},
-    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
+    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, Revocation, RoomName, Units},
 };
 
 pub(super) const DRIVER: Driver = Driver {
@@ -114,6 +114,13 @@ impl RedisStore {
     /// Runs a script whose reply is a list about a room.
     async fn list(&self, room: &RoomName, script: &Script, args: Vec<String>) -> Result<ScriptReply> {
         ScriptReply::open(self.run(room, script, args).await?, |_| reply::odd())?.inner()
+    }
+
+    /// Runs a script on the revocations.
+    async fn run_revocations(&self, script: &Script, args: &[String]) -> Result<ScriptReply> {
+        let keys = [keys::revocations(&self.prefix)];
+        let answer = self.run_at(slot_of(keys::NO_ROOM), &keys, script, args).await?;
+        ScriptReply::open(answer, |_| reply::odd())
     }
 
     async fn call(&self, slot: u16, cmd: Cmd) -> std::result::Result<Value, RedisError> {
@@ -239,6 +246,18 @@ impl Store for RedisStore {
     async fn touch(&self, room: &RoomName, _now: Millis) -> Result<()> {
         let answer = self.run(room, &script::TOUCH, Vec::new()).await?;
         ScriptReply::open(answer, |_| reply::odd()).map(|_| ())
+    }
+
+    async fn revoke(&self, revocation: &Revocation, now: Millis) -> Result<()> {
+        let text = revocation::text(NAME, revocation)?;
+        let args = [text, revocation.until.to_string(), now.to_string()];
+        self.run_revocations(&script::REVOKE, &args).await.map(|_| ())
+    }
+
+    async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>> {
+        let args = [now.to_string(), u8::from(self.waits).to_string()];
+        let texts = self.run_revocations(&script::REVOCATIONS, &args).await?.inner()?;
+        revocation::parse_all(NAME, texts.all(ScriptReply::text)?, now)
     }
 
     /// Probes every server that has slots.

@@ -15,6 +15,7 @@ mod group_commit;
 mod holders;
 mod operation;
 mod readers;
+mod revocations;
 mod rooms;
 mod schema;
 mod value;
@@ -40,9 +41,11 @@ use self::{
 };
 use super::{
     AssetKey, Call, Created, Driver, Limits, Options, Reply, Result, Selected, Store, StoreError,
-    StoreErrorKind, expiry::Expiry, rules::Ask,
+    StoreErrorKind, expiry::Expiry, revocation, rules::Ask,
 };
-use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units};
+use crate::model::{
+    AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, Revocation, RoomName, Units,
+};
 
 pub(super) const DRIVER: Driver = Driver {
     schemes: &["sqlite"],
@@ -185,6 +188,16 @@ impl Store for SqliteStore {
     async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
         let room = room.clone();
         self.writer.change(move |db| Ok(rooms::used(db, &room, now)?)).await
+    }
+
+    async fn revoke(&self, revocation: &Revocation, now: Millis) -> Result<()> {
+        let (text, until) = (revocation::text(NAME, revocation)?, revocation.until);
+        self.writer.change(move |db| Ok(revocations::add(db, &text, until, now)?)).await
+    }
+
+    async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>> {
+        let texts = self.readers.read(move |db| Ok(revocations::all(db, now)?)).await?;
+        revocation::parse_all(NAME, texts, now)
     }
 
     async fn ping(&self) -> Result<()> {

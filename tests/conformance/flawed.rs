@@ -4,7 +4,7 @@ use std::sync::{
 };
 
 use asset_arbiter::{
-    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
+    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, Revocation, RoomName, Units},
     store::{
         Applied, AssetKey, Call, Created, NodeId, Reply, Result, Selected, Store, StoreErrorKind, Verdict,
         layer::Layer,
@@ -47,6 +47,10 @@ pub enum Flaw {
     SkipsAHolder,
     /// A snapshot leaves tombstones out.
     HidesTombstones,
+    /// Revocations of one player, token or key are one.
+    MergesRevocations,
+    /// Revocations do not end.
+    KeepsRevocations,
 }
 
 impl Flawed {
@@ -166,5 +170,14 @@ impl Layer for Flawed {
 
     async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
         self.inner.touch(&self.room(room), now).await
+    }
+
+    async fn revoke(&self, revocation: &Revocation, now: Millis) -> Result<()> {
+        let issued_before = if self.has(Flaw::MergesRevocations) { 0 } else { revocation.issued_before };
+        self.inner.revoke(&Revocation { issued_before, ..revocation.clone() }, now).await
+    }
+
+    async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>> {
+        self.inner.revocations(if self.has(Flaw::KeepsRevocations) { 0 } else { now }).await
     }
 }

@@ -16,6 +16,7 @@ mod remove;
 mod repeats;
 mod restock;
 pub mod retrying;
+mod revocations;
 mod rooms;
 mod select;
 
@@ -64,6 +65,7 @@ const CLAUSES: &[&[Property]] = &[
     reads::PROPERTIES,
     names::PROPERTIES,
     repeats::PROPERTIES,
+    revocations::PROPERTIES,
 ];
 
 /// Need answers that are not lost: who was first cannot be told from a repeat, and what remembers a call is

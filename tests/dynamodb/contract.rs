@@ -5,7 +5,7 @@ use crate::{
     ground::{APART, servers},
     remote::{
         RACES, SEEDS,
-        contract::keeps_the_contract,
+        contract::{keeps_the_contract, revocations_outlast_their_node},
         histories::{are_linearizable, schedules_keep_every_promise},
         race::{holds_on, holds_on_two_nodes},
         store,
@@ -52,5 +52,12 @@ async fn bots_race_and_the_promise_holds() {
 async fn bots_race_on_two_nodes_and_the_promise_holds_over_both() {
     for server in servers().await {
         holds_on_two_nodes(&server.url()).await;
+    }
+}
+
+#[tokio::test]
+async fn revocations_outlast_their_node_on_dynamodb() {
+    for server in servers().await {
+        revocations_outlast_their_node(&server.url()).await;
     }
 }

@@ -8,7 +8,9 @@ use crate::{
     conformance::ground::{Node, asset, granted, players},
     engines::{dynamodb, eventually, proxy::Fault},
     ground::{WAYS, behind_proxy, servers},
-    remote::network::{CUTS, NOTICED, Sides, is_first, repeats_take_effect_once},
+    remote::network::{
+        CUTS, NOTICED, Sides, a_cut_revocation_is_made_again, is_first, repeats_take_effect_once,
+    },
 };
 
 #[tokio::test]
@@ -55,6 +57,13 @@ async fn a_call_finds_out_what_became_of_a_write_that_was_cut_off() {
             assert_eq!((proxy.met(), truth.state(&sword).await.revision), (3, 3), "{what}");
             assert_eq!(truth.holders(&sword).await, [], "{what}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_is_made_again_after_a_cut() {
+    for server in servers().await {
+        a_cut_revocation_is_made_again(async || behind_proxy(&server, WAYS[0]).await, ".PutItem").await;
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     },
     remote::{
         RACES, SEEDS,
-        contract::keeps_the_contract,
+        contract::{keeps_the_contract, revocations_outlast_their_node},
         patient,
         race::{holds_on, holds_on_two_nodes},
         store,
@@ -100,4 +100,10 @@ async fn the_promise_holds_on_momento() {
 async fn the_promise_holds_on_two_nodes() {
     let Some(momento) = momento().await else { return };
     holds_on_two_nodes(&momento.url()).await;
+}
+
+#[tokio::test]
+async fn revocations_outlast_their_node_on_momento() {
+    let Some(momento) = momento().await else { return };
+    revocations_outlast_their_node(&momento.url()).await;
 }

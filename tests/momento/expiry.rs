@@ -9,7 +9,7 @@ use crate::{
     conformance::ground::{Ground, Node, asset, granted, players, refusal},
     engines::{eventually, momento::Momento},
     ground::{index, item, momento},
-    remote::{FOR_EVER, store},
+    remote::{FOR_EVER, contract::revocation, store},
 };
 
 async fn expiring(momento: &Momento, ttl: &str) -> Ground {
@@ -47,6 +47,27 @@ async fn a_room_nobody_uses_is_forgotten_whole_and_one_that_is_kept_stays() {
     // What no cache can promise: it is awarded anew, but only once somebody creates it anew.
     unused.create(node.next(), &sword, 1).await;
     assert_eq!(unused.select(node.next(), &sword, &contenders[1..]).await.verdicts, [granted(1)]);
+}
+
+/// However long the rooms last. Reading them restarts their time to live.
+#[tokio::test]
+async fn revocations_are_kept_for_as_long_as_the_cache_can() {
+    let Some(momento) = momento().await else { return };
+    let Ground { store, .. } = expiring(&momento, "2s").await;
+    let (first, second) = (revocation("ann"), revocation("bob"));
+    store.revoke(&first, first.issued_before).await.unwrap();
+    store.revoke(&second, first.until).await.unwrap();
+    assert_eq!(momento.names("asset-arbiter/revocations").len(), 1, "the first has ended");
+    let left = || match &momento.left()[..] {
+        [(set, left)] if set == "asset-arbiter/revocations" => *left,
+        others => panic!("{others:?}"),
+    };
+    let day = Duration::from_secs(24 * 3600);
+    sleep(Duration::from_millis(20)).await;
+    let before = left();
+    assert!(before < day && before > day / 2, "{before:?}");
+    store.revocations(first.issued_before).await.unwrap();
+    assert!(left() > before);
 }
 
 /// Else an asset would be there that no snapshot shows.

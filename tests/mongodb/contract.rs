@@ -11,7 +11,7 @@ use crate::{
     ground::{address, server, url_at},
     remote::{
         RACES, SEEDS,
-        contract::keeps_the_contract,
+        contract::{keeps_the_contract, revocations_outlast_their_node},
         histories::{are_linearizable, schedules_keep_every_promise},
         network,
         race::{holds_on, holds_on_two_nodes},
@@ -90,4 +90,10 @@ async fn bots_race_and_the_promise_holds() {
 async fn bots_race_on_two_nodes_and_the_promise_holds_over_both() {
     let Some(server) = server() else { return };
     holds_on_two_nodes(&server.url()).await;
+}
+
+#[tokio::test]
+async fn revocations_outlast_their_node_on_mongodb() {
+    let Some(server) = server() else { return };
+    revocations_outlast_their_node(&server.url()).await;
 }

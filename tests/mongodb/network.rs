@@ -9,7 +9,8 @@ use crate::{
     remote::{
         network::{
             Sides, a_black_hole_is_noticed, a_call_that_is_given_up_leaves_all_or_nothing,
-            a_read_that_is_cut_is_made_again, cuts_are_found_out, repeats_take_effect_once,
+            a_cut_revocation_is_made_again, a_read_that_is_cut_is_made_again, cuts_are_found_out,
+            repeats_take_effect_once,
         },
         store,
     },
@@ -45,6 +46,12 @@ async fn a_creation_that_is_cut_or_repeated_is_made_once() {
         assert_eq!(again.state, truth.state(&sword).await);
         assert_eq!((proxy.met(), again.state.units, again.state.revision), (1, 3, 0), "{fault:?}");
     }
+}
+
+#[tokio::test]
+async fn a_revocation_is_made_again_after_a_cut() {
+    let Some(server) = server() else { return };
+    a_cut_revocation_is_made_again(async || behind_proxy(&server).await, WRITE).await;
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use crate::{
     remote::{
         network::{
             a_black_hole_is_noticed, a_call_that_is_given_up_leaves_all_or_nothing,
-            a_read_that_is_cut_is_made_again, cuts_are_found_out,
+            a_cut_revocation_is_made_again, a_read_that_is_cut_is_made_again, cuts_are_found_out,
         },
         store,
     },
@@ -21,6 +21,14 @@ const READ: &str = "CONSISTENT SNAPSHOT";
 async fn after_a_write_was_cut_the_same_call_finds_out() {
     for server in servers().await {
         cuts_are_found_out(async || behind_proxy(&server).await, false).await;
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_is_made_again_after_a_cut() {
+    for server in servers().await {
+        a_cut_revocation_is_made_again(async || behind_proxy(&server).await, "INTO asset_arbiter_revocations")
+            .await;
     }
 }
 

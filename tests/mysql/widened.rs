@@ -1,4 +1,4 @@
-//! Tables in which players' names had at most 64 characters, as an earlier version made them.
+//! Tables as an earlier version made them: players' names had at most 64 characters, and there were no revocations.
 
 use asset_arbiter::store::Verdict;
 
@@ -7,6 +7,7 @@ use crate::{
     engines::mysql::{self, DATABASE, Server},
     ground::servers,
     remote::{
+        contract::revocations_outlast_their_node,
         opening::{says, serves},
         store,
     },
@@ -67,11 +68,12 @@ async fn takes_long_names(url: &str) {
 }
 
 #[tokio::test]
-async fn tables_of_the_version_before_are_widened_and_keep_their_holders() {
+async fn tables_of_the_version_before_are_completed_and_keep_their_holders() {
     for server in servers().await {
         begin(&server).await;
         takes_long_names(&server.url()).await;
         takes_long_names(&server.url()).await;
+        revocations_outlast_their_node(&server.url()).await;
         let version = format!("SELECT CAST(MAX(version) AS UNSIGNED) FROM {DATABASE}.asset_arbiter_schema");
         assert_eq!(server.count(&version).await, 1, "nodes of that version may go on beside this one");
     }

@@ -14,7 +14,10 @@ use crate::{
     },
     engines::{cluster::Cluster, redis},
     ground::{FEW, engines, servers, share_of},
-    remote::{contract::keeps_the_contract, network, store},
+    remote::{
+        contract::{keeps_the_contract, revocation, revocations_outlast_their_node},
+        network, store,
+    },
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -68,6 +71,17 @@ async fn stores_of_different_prefixes_share_a_server_and_nothing_else() {
         let keys: Vec<String> = server.ask(&["KEYS", "*"]);
         let begin = format!("one:{{{}}}:", one.room);
         assert!(keys.len() == 4 && keys.iter().all(|key| key.starts_with(&begin)), "{keys:?}");
+    }
+}
+
+#[tokio::test]
+async fn revocations_outlast_their_node_and_those_that_end_are_deleted() {
+    for server in servers() {
+        revocations_outlast_their_node(&server.url()).await;
+        let (store, later) = (store(&server.url()).await, revocation("bob"));
+        store.revoke(&later, later.until - 1).await.unwrap();
+        assert_eq!(server.ask::<Vec<String>>(&["KEYS", "*"]), ["asset-arbiter:{~}:revocations"]);
+        assert_eq!(server.ask::<usize>(&["ZCARD", "asset-arbiter:{~}:revocations"]), 1);
     }
 }
 

@@ -4,7 +4,9 @@ use asset_arbiter::store::StoreErrorKind;
 
 use crate::{
     ground::{behind_proxy, servers},
-    remote::network::{a_black_hole_is_noticed, cuts_are_found_out, repeats_take_effect_once},
+    remote::network::{
+        a_black_hole_is_noticed, a_cut_revocation_is_made_again, cuts_are_found_out, repeats_take_effect_once,
+    },
 };
 
 #[tokio::test]
@@ -18,6 +20,13 @@ async fn what_the_network_repeats_takes_effect_once() {
 async fn after_a_cut_the_same_call_finds_out() {
     for server in servers() {
         cuts_are_found_out(async || behind_proxy(&server).await, true).await;
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_is_made_again_after_a_cut() {
+    for server in servers() {
+        a_cut_revocation_is_made_again(async || behind_proxy(&server).await, "EVAL").await;
     }
 }
 

@@ -1,9 +1,18 @@
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use asset_arbiter::store::{Store, faulty::Faults};
+use asset_arbiter::{
+    model::{Millis, Revocation, Revoked},
+    store::{Store, faulty::Faults},
+};
 use futures::future::join_all;
 
-use crate::conformance::{promise::Met, promise_under_faults, seeds, suite, suite_under_faults};
+use super::store;
+use crate::conformance::{
+    ground::player, promise::Met, promise_under_faults, seeds, suite, suite_under_faults,
+};
 
 /// The rough faults of the simulation, with pauses that suit a clock that cannot be turned.
 pub fn rough() -> Faults {
@@ -39,4 +48,24 @@ async fn keeps_the_promise(store: &Arc<dyn Store>, races: u64) {
     // Else the races would have proven less than they say.
     let enough = met.granted > 10 * races && met.denied > 10 * races && met.decided_again * 4 > races;
     assert!(enough || races < ENOUGH, "{met:?}");
+}
+
+/// A revocation that ends an hour from now.
+pub fn revocation(name: &str) -> Revocation {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis() as Millis;
+    Revocation { of: Revoked::Player(player(name)), issued_before: now, until: now + 3_600_000 }
+}
+
+/// A node reads what another one revoked, also when that is gone.
+pub async fn revocations_outlast_their_node(url: &str) {
+    let (first, second, revocation) = (store(url).await, store(url).await, revocation("ann|b=c@d"));
+    let now = revocation.issued_before;
+    assert_eq!(second.revocations(now).await.unwrap(), []);
+    first.revoke(&revocation, now).await.unwrap();
+    assert_eq!(second.revocations(now).await.unwrap(), [revocation.clone()]);
+    drop((first, second));
+    let third = store(url).await;
+    third.revoke(&revocation, now).await.unwrap();
+    assert_eq!(third.revocations(now).await.unwrap(), [revocation.clone()]);
+    assert_eq!(third.revocations(revocation.until).await.unwrap(), []);
 }

@@ -14,7 +14,7 @@ use std::{
 use asset_arbiter::store::{Result, StoreErrorKind, Verdict, faulty::Faults};
 use tokio::time::sleep;
 
-use super::{patient, store};
+use super::{contract::revocation, patient, store};
 use crate::{
     conformance::{
         ground::{Ground, Node, already, asset, granted, players, refusal},
@@ -138,6 +138,24 @@ pub async fn a_cut_is_found_out<F: Copy + Debug>(
     let again = answered(release).await;
     assert!(fits(again.is_repeat()) && again.remaining == 5, "{fault:?}: {again:?}");
     assert_eq!(truth.state(&sword).await.revision, 3, "{fault:?}");
+}
+
+/// A revocation whose request or answer is lost is made again, and is one. `words` are in each request that adds one.
+pub async fn a_cut_revocation_is_made_again(sides: impl AsyncFn() -> Sides, words: &'static str) {
+    for (fault, _) in [CUTS[0], CUTS[1], CUTS[2], (Fault::Twice, true)] {
+        let Sides { proxy, ground, truth, .. } = sides().await;
+        let (store, revocation) = (&ground.store, revocation(&format!("{}|{fault:?}", ground.room)));
+        let now = revocation.issued_before;
+        proxy.next(words, fault);
+        if let Err(error) = store.revoke(&revocation, now).await {
+            assert_eq!(error.kind(), StoreErrorKind::OutcomeUnknown, "{fault:?}: {error}");
+        }
+        answered(|| store.revoke(&revocation, now)).await;
+        proxy.settled().await;
+        let found = truth.store.revocations(now).await.unwrap();
+        assert_eq!(found.iter().filter(|found| **found == revocation).count(), 1, "{fault:?}: {found:?}");
+        assert_eq!(proxy.met(), 1, "{fault:?}");
+    }
 }
 
 /// The same for every fault of a proxy that loses something. `whole` is false where the server does each statement of a packet

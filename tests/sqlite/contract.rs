@@ -1,6 +1,9 @@
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use asset_arbiter::store::{Call, Store, StoreErrorKind, faulty::Faults};
+use asset_arbiter::{
+    model::{Revocation, Revoked},
+    store::{Call, Store, StoreErrorKind, faulty::Faults},
+};
 
 use crate::{
     conformance::{
@@ -124,4 +127,25 @@ async fn what_changes_nothing_writes_nothing() {
         store.touch(&ground.room, node.next().at).await.unwrap();
     }
     assert_eq!(std::fs::metadata(db_file.beside("-wal")).unwrap().len(), logged);
+}
+
+#[tokio::test]
+async fn revocations_outlast_their_process_and_those_that_end_are_deleted() {
+    let db_file = TempDb::new();
+    let revocation = |name: &str, until| {
+        let of = Revoked::Player(players([name])[0].clone());
+        Revocation { of, issued_before: 0, until }
+    };
+    let (ann, bob, ever) = (revocation("ann", 20), revocation("bob", 30), revocation("bob", u64::MAX));
+    let store = db_file.open();
+    for revocation in [&ann, &ever] {
+        store.revoke(revocation, 10).await.unwrap();
+    }
+    store.close().await.unwrap();
+    drop(store);
+    let store = db_file.open();
+    let read = async |now| store.revocations(now).await.unwrap().into_iter().collect::<BTreeSet<_>>();
+    assert_eq!(read(10).await, BTreeSet::from([ann.clone(), ever.clone()]));
+    store.revoke(&bob, 20).await.unwrap();
+    assert_eq!(read(0).await, BTreeSet::from([bob, ever]), "ann's is deleted");
 }

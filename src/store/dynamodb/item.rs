@@ -10,9 +10,9 @@ use crate::{
     store::{AssetKey, Result, StoreErrorKind, last_calls::LastCalls, optimistic::Counter},
 };
 
-/// The table's partition key: a room for its assets, an incarnation for its holders, or [`ENDED`].
+/// The table's partition key: a room for its assets, an incarnation for its holders, [`ENDED`] or [`REVOCATIONS`].
 pub(super) const PK: &str = "pk";
-/// The table's sort key: an asset, a player, or an incarnation.
+/// The table's sort key: an asset, a player, an incarnation, or a revocation.
 pub(super) const SK: &str = "sk";
 /// The revision of a holder's grant. The index [`BY_GRANT`] sorts an incarnation's holders by it; no other
 /// items have it.
@@ -39,6 +39,9 @@ const CHANGES: &str = "changes";
 /// The partition key of the incarnations that ended and may still have holders' items. Room names contain no
 /// `/`.
 pub(super) const ENDED: &str = "/ended";
+
+/// The partition key of the revocations. Room names contain no `/`.
+pub(super) const REVOCATIONS: &str = "/revocations";
 
 /// The key of the item that a ping writes. Room names contain no `/`.
 pub(super) const PROBE: &str = "/probe";
@@ -249,7 +252,8 @@ mod tests {
 
     #[test]
     fn no_two_items_share_a_key() {
-        let mut keys = HashSet::from([(PROBE.to_owned(), PROBE.to_owned())]);
+        let revocation = (REVOCATIONS.to_owned(), String::new());
+        let mut keys = HashSet::from([(PROBE.to_owned(), PROBE.to_owned()), revocation]);
         for room in alike::<Room>(3) {
             for asset in alike::<Asset>(3) {
                 assert!(keys.insert((room.to_string(), asset.to_string())), "the asset {room} {asset}");

@@ -8,13 +8,16 @@ use super::{
     client::{Client, Deadline, pause},
     error::{DynamoError, Kind, Tried},
     item::{ENDED, Fields, Item, PK, SK, key, s},
+    now,
     read::{Asked, query},
+    revocations,
     url::DynamoUrl,
 };
 use crate::store::StoreError;
 
-/// Deletes, in the background, the holders' items of ended incarnations. The items do not count any more and
-/// only take up space. If a node stops early, the next node that starts or ends an incarnation does the rest.
+/// Deletes, in the background, the holders' items of ended incarnations, and ended revocations. The items do not
+/// count any more and only take up space. If a node stops early, the next node that starts or ends an incarnation
+/// does the rest.
 pub(super) struct Sweeper {
     wake: Arc<Notify>,
     _task: AbortOnDropHandle<()>,
@@ -49,15 +52,22 @@ impl Sweeper {
         Self { wake, _task: AbortOnDropHandle::new(task) }
     }
 
-    /// Wakes the task after an incarnation ended.
+    /// Wakes the task after an incarnation ended or a revocation was added.
     pub(super) fn wake(&self) {
         self.wake.notify_one();
     }
 }
 
 impl Task {
-    /// Deletes until no ended incarnation is recorded.
+    /// Deletes until no ended revocation is left and no ended incarnation is recorded.
     async fn sweep(&self) -> Result<(), StoreError> {
+        loop {
+            let ended = revocations::ended(&self.client, &self.url.table, now() * 1000, PAGE).await?;
+            if ended.is_empty() {
+                break;
+            }
+            self.delete(ended).await?;
+        }
         loop {
             let notes = self.page(ENDED).await?;
             if notes.is_empty() {

@@ -106,7 +106,7 @@ impl DynamoStore {
         item
     }
 
-    async fn put(&self, item: Item, condition: Condition) -> Tried<()> {
+    pub(super) async fn put(&self, item: Item, condition: Condition) -> Tried<()> {
         let answer = self.client.run(Deadline::new(), |sdk| {
             let request = sdk
                 .put_item()
@@ -147,7 +147,7 @@ impl DynamoStore {
 }
 
 impl Condition {
-    fn as_seen(row: Option<&Row>) -> Self {
+    pub(super) fn as_seen(row: Option<&Row>) -> Self {
         let Some(row) = row else {
             return Self { expression: format!("attribute_not_exists({PK})"), values: None };
         };

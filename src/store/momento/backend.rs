@@ -10,7 +10,7 @@ use super::{
     item::{self, Item},
 };
 use crate::{
-    model::{AssetName, Millis, RoomName, Units},
+    model::{AssetName, Millis, Revocation, RoomName, Units},
     store::{
         AssetKey, Result, StoreError, StoreErrorKind,
         document::{Document, DocumentBackend, Loaded},
@@ -38,6 +38,14 @@ impl Backend for Cache {
 
     async fn touch(&self, room: &RoomName, _now: Millis) -> Result<()> {
         self.keep_alive(room).await
+    }
+
+    async fn revoke(&self, revocation: &Revocation, now: Millis) -> Result<()> {
+        self.add_revocation(revocation, now).await
+    }
+
+    async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>> {
+        self.live_revocations(now).await
     }
 
     async fn ping(&self) -> Result<()> {

@@ -64,6 +64,8 @@ const PING_WITHIN: Duration = Duration::from_secs(1);
 /// How often a rate-limited request is tried: limits are per second, and a caller waits no longer than that.
 const TRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Maximum bytes of an answer: 10,000 revocations of the greatest length.
+const ANSWER_BYTES: usize = 16 * 1024 * 1024;
 /// Maximum number of items per request.
 const ITEMS_AT_ONCE: usize = 64;
 
@@ -279,7 +281,8 @@ impl Client {
 
 impl Connection {
     fn to(endpoint: &Endpoint) -> Self {
-        Self { client: ScsClient::new(endpoint.connect_lazy()), since: Instant::now() }
+        let client = ScsClient::new(endpoint.connect_lazy()).max_decoding_message_size(ANSWER_BYTES);
+        Self { client, since: Instant::now() }
     }
 }
 

@@ -46,6 +46,11 @@ pub(super) fn ping_set_key() -> String {
     format!("{PREFIX}/pings")
 }
 
+/// The key of the set of revocations. Like a ping's it belongs to no room.
+pub(super) fn revocations_key() -> String {
+    format!("{PREFIX}/revocations")
+}
+
 /// The value that a ping writes: never the same twice.
 pub(super) fn ping() -> Vec<u8> {
     format!("{:016x}", fastrand::u64(..)).into_bytes()
@@ -83,7 +88,7 @@ mod tests {
 
     #[test]
     fn no_two_items_share_a_key() {
-        let mut keys = HashSet::from([ping_key(), ping_set_key()]);
+        let mut keys = HashSet::from([ping_key(), ping_set_key(), revocations_key()]);
         for room in alike::<Room>(3) {
             assert!(keys.insert(index_key(&room)), "the names of {room}");
             for asset in alike::<Asset>(3) {

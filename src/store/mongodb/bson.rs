@@ -1,6 +1,8 @@
 //! The format of an asset: `{_id: "ROOM/ASSET", room, counter: {units, remaining, held, revision, origin,
 //! creation, created_units, removed}, holders: [{p: PLAYER, t: MILLIS, r: REVISION}], changes: "NODE:SEQ ...",
 //! expires_at}`. Names are values and never field names, so a dot or a dollar in them does no harm.
+//!
+//! The format of a revocation: `{_id: JSON, room: "/revocations", expires_at}`.
 
 use std::fmt;
 
@@ -23,6 +25,9 @@ use crate::{
 pub(super) fn id(key: &AssetKey) -> String {
     format!("{}/{}", key.room, key.asset)
 }
+
+/// What revocations have for a room. Names contain no slash.
+pub(super) const REVOCATIONS: &str = "/revocations";
 
 /// The condition for writing a document.
 pub(super) struct Written {
@@ -105,6 +110,11 @@ pub(super) fn first(holders: usize) -> Bare {
 pub(super) fn read(found: &RawDocument) -> Result<(Document, Option<DateTime>)> {
     let expires_at = found.get("expires_at").map_err(|why| odd(found, &why))?;
     Ok((parsed(found)?, expires_at.and_then(|at| at.as_datetime())))
+}
+
+/// The JSON of a revocation.
+pub(super) fn revocation(found: &RawDocument) -> Result<&str> {
+    key(found).ok_or_else(|| odd(found, &"its _id is not a revocation"))
 }
 
 /// Reads a document and the name of its asset.

@@ -126,10 +126,15 @@ impl Client {
         const PROBE: &str = "~probe";
         self.find(PROBE).await?;
         let over = DateTime::from_millis(DateTime::now().timestamp_millis() + PROBE_LIVES_MS);
-        let set = doc! { "$set": { "expires_at": over } };
-        let put = self.collection().await?.update_one(doc! { "_id": PROBE }, set).upsert(true);
+        self.set(PROBE, doc! { "expires_at": over }).await
+    }
+
+    /// Sets fields of a document, which is created if it is missing.
+    pub(super) async fn set(&self, id: &str, fields: Bare) -> Result<()> {
+        let set = doc! { "$set": fields };
+        let put = self.collection().await?.update_one(doc! { "_id": id }, set).upsert(true);
         match self.answer(Doing::Writing, put).await {
-            // Another node wrote it concurrently.
+            // Another node created it concurrently.
             Err(error) if error.is_stale() => Ok(()),
             put => put.map(|_| ()).map_err(|error| self.said(error)),
         }

@@ -11,9 +11,9 @@ use crate::{
 /// Maximum number of expired rooms read at once.
 const ROOMS_AT_ONCE: usize = 64;
 
-/// How often a removal is retried after a conflict, and the longest backoff.
-const TRIES: u32 = 16;
-const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+/// How often a transaction is retried after a conflict, and the longest backoff.
+pub(super) const TRIES: u32 = 16;
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
 /// Creates the room if necessary, and records that it is in use.
 pub(super) fn enter(room: &RoomName, now: Millis) -> String {

@@ -27,6 +27,10 @@ const WIDTH: &str = "SELECT CHARACTER_MAXIMUM_LENGTH FROM information_schema.COL
 const WIDEN: &str = "ALTER TABLE asset_arbiter_holders MODIFY player VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin \
                      NOT NULL";
 
+/// Whether there is the table that earlier programs of version 1 did not make.
+const COMPLETE: &str = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() \
+                        AND TABLE_NAME = 'asset_arbiter_revocations'";
+
 /// The timeout of reading the version.
 const VERSION_WITHIN: Duration = Duration::from_secs(2);
 /// The timeout of creating or altering tables: TiDB informs all its servers first.
@@ -37,14 +41,14 @@ const TABLES_WITHIN: Duration = Duration::from_secs(15);
 pub(super) struct Tables {
     /// Allows one migration at a time in this process. Concurrent migrations by other nodes do no harm.
     turn: Mutex<()>,
-    /// The longest name was found to fit.
-    wide: AtomicBool,
+    /// All tables were found, and the longest name to fit.
+    complete: AtomicBool,
 }
 
 impl Tables {
     /// Migrates the database to the newest schema.
     pub(super) async fn bring_up(&self, conn: &mut Conn) -> Asked<()> {
-        if version(conn).await? == SCHEMAS.len() && self.wide.load(Relaxed) {
+        if version(conn).await? == SCHEMAS.len() && self.complete.load(Relaxed) {
             return Ok(());
         }
         let _turn = self.turn.lock().await;
@@ -59,10 +63,22 @@ impl Tables {
         for schema in missing {
             ask(conn, schema, TABLES_WITHIN).await?;
         }
+        complete(conn).await?;
         widen(conn).await?;
-        self.wide.store(true, Relaxed);
+        self.complete.store(true, Relaxed);
         Ok(())
     }
+}
+
+/// Makes the tables that version 1 did not have at first. The database's version stays, as for [`WIDEN`].
+async fn complete(conn: &mut Conn) -> Asked<()> {
+    if number(ask(conn, COMPLETE, VERSION_WITHIN).await?)? > 0 {
+        return Ok(());
+    }
+    for schema in SCHEMAS {
+        ask(conn, schema, TABLES_WITHIN).await?;
+    }
+    Ok(())
 }
 
 async fn widen(conn: &mut Conn) -> Asked<()> {

@@ -50,6 +50,14 @@ CREATE TABLE IF NOT EXISTS asset_arbiter_leftovers (
     PRIMARY KEY (origin, creation)
 ) ENGINE = InnoDB;
 
+-- Revocations of player tokens, each as its JSON. Databases of version 1 may lack this table; the server creates it.
+CREATE TABLE IF NOT EXISTS asset_arbiter_revocations (
+    revocation VARBINARY(1024) NOT NULL,
+    ends_at BIGINT UNSIGNED NOT NULL,
+    PRIMARY KEY (revocation),
+    KEY by_end (ends_at)
+) ENGINE = InnoDB ROW_FORMAT = DYNAMIC;
+
 -- Created last: if it has a row, the other tables exist.
 CREATE TABLE IF NOT EXISTS asset_arbiter_schema (
     version INT UNSIGNED NOT NULL,

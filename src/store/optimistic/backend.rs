@@ -4,11 +4,12 @@ use async_trait::async_trait;
 
 use super::record::{Change, Record};
 use crate::{
-    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, Units},
+    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, Revocation, RoomName, Units},
     store::{AssetKey, Result},
 };
 
-/// The limits of a driver, and its operations on whole rooms, which are those of [`Store`](crate::store::Store).
+/// The limits of a driver, and its operations on whole rooms and on no room, which are those of
+/// [`Store`](crate::store::Store).
 #[async_trait]
 pub(in crate::store) trait Backend: Send + Sync + 'static {
     /// The store's name in errors.
@@ -25,6 +26,10 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
     async fn remove_room(&self, room: &RoomName) -> Result<()>;
 
     async fn touch(&self, room: &RoomName, now: Millis) -> Result<()>;
+
+    async fn revoke(&self, revocation: &Revocation, now: Millis) -> Result<()>;
+
+    async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>>;
 
     async fn ping(&self) -> Result<()>;
 }

@@ -16,6 +16,14 @@ pub(super) fn nobodys_rooms() -> impl Iterator<Item = String> {
     (0..TAGS).map(|number| format!("~{number}"))
 }
 
+/// The hash tag of what belongs to no room.
+pub(super) const NO_ROOM: &str = "~";
+
+/// The key of the revocations.
+pub(super) fn revocations(prefix: &str) -> String {
+    format!("{prefix}{{{NO_ROOM}}}:revocations")
+}
+
 /// The field of a holder. Unique, because names contain no slash.
 pub(super) fn holder(asset: &AssetName, player: &PlayerName) -> String {
     format!("{asset}/{player}")
@@ -46,6 +54,7 @@ mod tests {
         let slots: BTreeSet<_> = nobodys_rooms().take(200_000).map(|room| slot_of(&room)).collect();
         assert_eq!(slots.len(), 16_384);
         assert!(nobodys_rooms().take(100).all(|room| RoomName::parse(&room).is_err()));
+        assert!(RoomName::parse(NO_ROOM).is_err() && nobodys_rooms().all(|room| room != NO_ROOM));
     }
 
     #[test]

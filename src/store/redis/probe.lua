@@ -14,7 +14,9 @@ load()
 redis.call('HGETALL', assets)
 redis.call('HKEYS', assets)
 redis.call('HDEL', holders, field)
+redis.call('ZRANGEBYSCORE', grants, '-inf', 0)
 redis.call('ZREM', grants, member)
+redis.call('ZREMRANGEBYSCORE', grants, '-inf', 0)
 for _, key in ipairs(KEYS) do redis.call('PERSIST', key) end
 redis.call('UNLINK', unpack(KEYS))
 return { 'ok' }

@@ -117,7 +117,7 @@ impl ScriptReply {
         }
     }
 
-    fn text(&mut self) -> Result<String> {
+    pub(super) fn text(&mut self) -> Result<String> {
         match self.next()? {
             Value::BulkString(bytes) => String::from_utf8(bytes).map_err(|_| odd()),
             _ => Err(odd()),

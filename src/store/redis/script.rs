@@ -13,7 +13,7 @@ pub(super) struct Script {
     hash: String,
 }
 
-/// Defines a static for a script file, with the files it builds upon before it.
+/// Defines a static for the script of a call on a room, with the files it builds upon before it.
 macro_rules! scripts {
     ($($name:ident = $($file:literal),+;)*) => {
         $(pub(super) static $name: LazyLock<Script> = LazyLock::new(|| {
@@ -37,6 +37,10 @@ scripts! {
     TOUCH = "touch.lua";
     PROBE = "change.lua", "probe.lua";
 }
+
+pub(super) static REVOKE: LazyLock<Script> = LazyLock::new(|| Script::new(&[include_str!("revoke.lua")]));
+pub(super) static REVOCATIONS: LazyLock<Script> =
+    LazyLock::new(|| Script::new(&[include_str!("revocations.lua")]));
 
 impl Script {
     fn new(files: &[&str]) -> Self {

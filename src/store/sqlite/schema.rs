@@ -18,6 +18,7 @@ const SCHEMAS: &[&str] = &[
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
+    include_str!("schema_5.sql"),
 ];
 
 /// Marks a file as ours: "AARB".
@@ -148,6 +149,7 @@ fn upgrade(db: &mut Connection, from: usize) -> Sql<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::sqlite::revocations;
 
     fn claim(path: &Path) -> Claim {
         Claim::of(&format!("sqlite:{}", path.display())).unwrap()
@@ -185,5 +187,32 @@ mod tests {
         let calls = "SELECT group_concat(node || seq) FROM calls";
         assert_eq!(db.query_row(calls, [], |row| row.get::<_, String>(0)).unwrap(), "aa7");
         assert_eq!(db.pragma_query_one::<u32>(None, "user_version").unwrap() as usize, SCHEMAS.len());
+    }
+
+    #[test]
+    fn a_file_of_the_schema_before_keeps_its_assets_and_takes_revocations() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("game.db");
+        let (before, old) = (SCHEMAS.len() - 1, Connection::open(&path).unwrap());
+        for schema in &SCHEMAS[..before] {
+            old.execute_batch(schema).unwrap();
+        }
+        old.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        old.pragma_update(None, "user_version", before as i64).unwrap();
+        old.execute_batch(
+            "INSERT INTO rooms (room, last_used) VALUES ('arena', 1);
+             INSERT INTO assets (room, asset, units, remaining, held, revision, creation, created_units)
+             VALUES ('arena', 'sword', 3, 3, 0, 0, 0, 3);",
+        )
+        .unwrap();
+        drop(old);
+        for reopened in [false, true] {
+            let claim = claim(&path);
+            let db = open_to_write(&claim).unwrap();
+            let units = db.query_row("SELECT units FROM assets", [], |row| row.get::<_, u32>(0)).unwrap();
+            let found = revocations::all(&db, 5).unwrap();
+            assert_eq!((units, found.len()), (3, usize::from(reopened)));
+            revocations::add(&db, "{}", 9, 5).unwrap();
+        }
     }
 }

@@ -1,5 +1,5 @@
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use tokio::task::yield_now;
 
 use crate::{
-    model::{AssetName, Millis, RoomName, Units},
+    model::{AssetName, Millis, Revocation, RoomName, Units},
     store::{
         AssetKey, Result, Store,
         document::{Document, DocumentBackend, Loaded},
@@ -23,6 +23,7 @@ use crate::{
 /// Documents as JSON, in memory.
 pub(super) struct InMemory<const GRANTS: usize> {
     pub(super) rooms: Mutex<BTreeMap<RoomName, BTreeMap<AssetName, String>>>,
+    pub(super) revocations: Mutex<BTreeSet<Revocation>>,
     pub(super) reads: AtomicUsize,
     pub(super) writes: AtomicUsize,
     pub(super) stale: AtomicUsize,
@@ -35,8 +36,8 @@ pub(super) const MOST: Units = 1000;
 impl<const GRANTS: usize> InMemory<GRANTS> {
     pub(super) fn new() -> Self {
         let none = AtomicUsize::default;
-        let (rooms, trick) = (Mutex::default(), Mutex::default());
-        Self { rooms, reads: none(), writes: none(), stale: none(), trick }
+        let (rooms, revocations, trick) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { rooms, revocations, reads: none(), writes: none(), stale: none(), trick }
     }
 
     pub(super) fn store() -> Arc<dyn Store> {
@@ -69,6 +70,18 @@ impl<const GRANTS: usize> Backend for Arc<InMemory<GRANTS>> {
 
     async fn touch(&self, _room: &RoomName, _now: Millis) -> Result<()> {
         Ok(())
+    }
+
+    async fn revoke(&self, revocation: &Revocation, now: Millis) -> Result<()> {
+        let mut revocations = self.revocations.lock();
+        revocations.retain(|revocation| revocation.until > now);
+        revocations.insert(revocation.clone());
+        Ok(())
+    }
+
+    async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>> {
+        let revocations = self.revocations.lock();
+        Ok(revocations.iter().filter(|revocation| revocation.until > now).cloned().collect())
     }
 
     async fn ping(&self) -> Result<()> {

@@ -1,0 +1,45 @@
+use tokio::time::sleep;
+
+use super::{
+    NAME, error,
+    pool::Pool,
+    rooms::{LONGEST_PAUSE, TRIES},
+    row::Cells,
+    transaction::Transaction,
+};
+use crate::{
+    model::{Millis, Revocation},
+    store::{Result, StoreErrorKind, revocation},
+};
+
+/// Adds a revocation, unless it is there, and deletes those that have ended.
+pub(super) async fn add(pool: &Pool, revocation: &Revocation, now: Millis) -> Result<()> {
+    let (text, until) = (revocation::text(NAME, revocation)?, revocation.until);
+    let ended = format!("DELETE FROM asset_arbiter_revocations WHERE ends_at <= {now}");
+    let insert = format!(
+        "INSERT INTO asset_arbiter_revocations (revocation, ends_at) VALUES (X'{}', {until}) \
+         ON DUPLICATE KEY UPDATE ends_at = {until}",
+        hexadecimal(&text)
+    );
+    for _ in 0..TRIES {
+        let transaction = Transaction::new(Some(ended.clone()), insert.clone());
+        if transaction.run(&mut pool.checkout().await?).await?.is_some() {
+            return Ok(());
+        }
+        sleep(LONGEST_PAUSE.mul_f64(fastrand::f64())).await;
+    }
+    Err(error(StoreErrorKind::Unavailable, "revocations are changed by others all the time"))
+}
+
+/// The revocations that have not ended.
+pub(super) async fn all(pool: &Pool, now: Millis) -> Result<Vec<Revocation>> {
+    let statement = format!("SELECT revocation FROM asset_arbiter_revocations WHERE ends_at > {now}");
+    let rows = pool.read(&statement).await?.into_iter();
+    let texts = rows.map(|row| Cells::of(row).text::<String>("a revocation")).collect::<Result<Vec<_>>>()?;
+    revocation::parse_all(NAME, texts, now)
+}
+
+/// Text as the digits of a literal, because it may contain any character.
+fn hexadecimal(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
