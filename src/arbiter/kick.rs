@@ -46,7 +46,12 @@ impl Kicks {
     ///
     /// # Errors
     /// `StoreUnavailable`, `OutcomeUnknown`: some assets may not be released. The connections ended.
-    pub(super) async fn kick(&self, name: &RoomName, player: &PlayerName, release: bool) -> Result<Kicked, Refusal> {
+    pub(super) async fn kick(
+        &self,
+        name: &RoomName,
+        player: &PlayerName,
+        release: bool,
+    ) -> Result<Kicked, Refusal> {
         let connections = self.end(name, player);
         self.node.bus.publish(name, &BusMessage::Kick { player: player.clone() });
         let released = if release { self.release_all(name, player).await? } else { Vec::new() };

@@ -14,8 +14,8 @@ use super::{
     snapshot::{self, Snapshot},
 };
 use crate::model::{
-    AssetName, CloseCode, DisplayName, DisplayNames, ErrorCode, Frame, Millis, PROTOCOL, PlayerName, RequestId, RoomName,
-    Selection, ServerMessage, Welcome,
+    AssetName, CloseCode, DisplayName, DisplayNames, ErrorCode, Frame, Millis, PROTOCOL, PlayerName, RequestId,
+    RoomName, Selection, ServerMessage, Welcome,
     limits::{FRAMES_PER_TURN, SYNC_PAUSE_MS},
 };
 

@@ -24,12 +24,22 @@ impl Requests {
     }
 
     /// Selects on behalf of a player.
-    pub(super) async fn select(&self, room: &RoomName, asset: &AssetName, player: &PlayerName) -> ServerMessage {
+    pub(super) async fn select(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        player: &PlayerName,
+    ) -> ServerMessage {
         self.ask(room, asset, player, Job::Select).await
     }
 
     /// Releases on behalf of a player.
-    pub(super) async fn release(&self, room: &RoomName, asset: &AssetName, player: &PlayerName) -> ServerMessage {
+    pub(super) async fn release(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        player: &PlayerName,
+    ) -> ServerMessage {
         self.ask(room, asset, player, |ask| Job::Command(Command::Release(ask))).await
     }
 

@@ -73,7 +73,9 @@ impl Revocations {
         }
         let now = self.node.clock.now();
         let of = token.names().into_iter().flatten();
-        of.filter_map(|name| known.get(&name)).flatten().any(|&(before, until)| token.issued_at < before && now < until)
+        of.filter_map(|name| known.get(&name))
+            .flatten()
+            .any(|&(before, until)| token.issued_at < before && now < until)
     }
 
     /// A number that rises when revocations are added.
@@ -94,7 +96,11 @@ impl Revocations {
         let known = self.known.read();
         let of = |(of, times): (&Revoked, &BTreeSet<_>)| {
             let of = of.clone();
-            times.clone().into_iter().map(move |(issued_before, until)| Revocation { of: of.clone(), issued_before, until })
+            times.clone().into_iter().map(move |(issued_before, until)| Revocation {
+                of: of.clone(),
+                issued_before,
+                until,
+            })
         };
         known.iter().flat_map(of).filter(|revocation| revocation.until > now).collect()
     }
@@ -106,7 +112,8 @@ impl Revocations {
     pub async fn revoke(&self, revocation: Revocation) -> Result<(), Refusal> {
         self.refresh().await?;
         if self.list().len() >= REVOCATIONS {
-            let message = format!("there are {REVOCATIONS} revocations, and no more are kept; they end by and by");
+            let message =
+                format!("there are {REVOCATIONS} revocations, and no more are kept; they end by and by");
             return Err(Refusal::new(ErrorCode::LimitReached, message));
         }
         let (node, all) = (&self.node, RoomName::all_rooms());

@@ -110,10 +110,9 @@ impl SamePlayers {
         if self.node.bus.reaches_other_nodes() {
             let connection = ConnectionId { node: self.node.id.0, number: ours.number };
             let age_ms = ours.since.elapsed().as_millis() as u64;
-            self.node.bus.publish(
-                &room.name,
-                &BusMessage::Connected { player: player.clone(), connection, age_ms },
-            );
+            self.node
+                .bus
+                .publish(&room.name, &BusMessage::Connected { player: player.clone(), connection, age_ms });
         }
     }
 }

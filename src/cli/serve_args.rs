@@ -9,9 +9,7 @@ use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
 use super::tokens::{KeyFile, key_file};
-use super::values::{
-    bytes, count, filter, listen, longer_than_zero, network, same_player, template, units,
-};
+use super::values::{bytes, count, filter, listen, longer_than_zero, network, same_player, template, units};
 
 /// The default of `--log-level`.
 pub(super) const LOG_LEVEL: &str = "info";

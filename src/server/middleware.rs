@@ -16,7 +16,7 @@ use super::{
     hosts::WrongHost,
     origins,
     query::Parameters,
-    ws,
+    rooms, ws,
 };
 use crate::model::ErrorCode;
 
@@ -30,7 +30,7 @@ const PROBES: [&str; 2] = [health::ALIVE, health::READY];
 /// Paths under this prefix reject query parameters unless a handler reads them.
 const API: &str = "/v1/";
 /// The routes whose handlers read query parameters.
-const WITH_PARAMETERS: [&str; 2] = [ws::ROUTE, assets::HOLDERS];
+const WITH_PARAMETERS: [&str; 3] = [ws::ROUTE, assets::HOLDERS, rooms::KICK];
 
 /// Checks every request and decorates every response.
 pub(super) async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {

@@ -120,7 +120,9 @@ fn time(field: &str, value: Option<f64>) -> Result<Option<Millis>, HttpError> {
     let Some(value) = value else { return Ok(None) };
     let millis = if value <= LAST_SECOND { value * 1000.0 } else { value };
     if !(0.0..=LAST_SECOND * 1000.0).contains(&millis) {
-        return Err(HttpError::bad(format!("field {field:?} must be a time in seconds since 1970, as iat in a token")));
+        return Err(HttpError::bad(format!(
+            "field {field:?} must be a time in seconds since 1970, as iat in a token"
+        )));
     }
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     Ok(Some(millis as Millis))

@@ -11,7 +11,14 @@ use futures::stream;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{App, access::Access, auth::Admin, error::HttpError, path::{InRoom, OfPlayer}, query::Parameters};
+use super::{
+    App,
+    access::Access,
+    auth::Admin,
+    error::HttpError,
+    path::{InRoom, OfPlayer},
+    query::Parameters,
+};
 use crate::{
     arbiter::{Kicked, Outdated, RoomJson},
     model::{AssetName, DisplayNames, ErrorCode, PlayerName, Present, RoomName},
@@ -73,6 +80,9 @@ pub(super) struct KickedPlayer {
     /// The assets that were released, with `?release=true`.
     released: Vec<AssetName>,
 }
+
+/// The route of [`kick`].
+pub(super) const KICK: &str = "/v1/rooms/{room}/players/{player}";
 
 /// `DELETE /v1/rooms/{room}/players/{player}?release=`: ends the player's connections, and releases what the player holds
 /// if `release` is true.

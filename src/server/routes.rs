@@ -15,7 +15,7 @@ pub(super) fn router(app: &Arc<App>) -> Router {
     Router::new()
         .route(ws::ROUTE, get(ws::upgrade))
         .route("/v1/rooms/{room}", get(rooms::show).delete(rooms::remove))
-        .route("/v1/rooms/{room}/players/{player}", delete(rooms::kick))
+        .route(rooms::KICK, delete(rooms::kick))
         .route(revocations::PATH, get(revocations::list).post(revocations::revoke))
         .route("/v1/rooms/{room}/assets/{asset}", put(assets::create).delete(assets::remove))
         .route("/v1/rooms/{room}/assets/{asset}/select", post(assets::select))

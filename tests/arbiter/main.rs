@@ -11,6 +11,8 @@ mod order;
 mod presence;
 mod removal;
 mod resync;
+mod revocations;
 mod rooms;
+mod same_player;
 mod snapshots;
 mod world;

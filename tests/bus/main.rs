@@ -17,5 +17,6 @@ mod ground;
 mod nodes;
 mod opening;
 mod outages;
+mod revocations;
 mod sentinel;
 mod server;

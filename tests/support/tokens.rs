@@ -15,6 +15,15 @@ pub(crate) fn settings() -> TokenSettings {
     TokenSettings { keys: vec![key], ..TokenSettings::default() }
 }
 
+/// The same for a process, as a value of `--token-key`. The file lives as long as its folder.
+pub(crate) fn key_file() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("key");
+    std::fs::write(&file, SECRET).unwrap();
+    let value = format!("key-1={}", file.display());
+    (folder, value)
+}
+
 /// A token for the room `r` that lives ten minutes.
 pub(crate) fn token(player: &str) -> String {
     token_with(player, json!({}))

@@ -16,6 +16,7 @@ mod slow_reader;
 
 mod disconnect;
 mod drain;
+mod endings;
 mod liveness;
 mod process;
 mod refusals;

@@ -100,7 +100,11 @@ mod tests {
     #[test]
     fn no_two_rooms_share_a_subject() {
         let (url, rooms) = (NatsUrl::parse("nats://x").unwrap(), alike::<Room>(4));
-        let subjects: HashSet<_> = rooms.iter().map(|room| url.subject(room)).chain([url.nowhere(), url.subject(&RoomName::all_rooms())]).collect();
+        let subjects: HashSet<_> = rooms
+            .iter()
+            .map(|room| url.subject(room))
+            .chain([url.nowhere(), url.subject(&RoomName::all_rooms())])
+            .collect();
         assert_eq!(subjects.len(), rooms.len() + 2);
         assert!(subjects.iter().all(|subject| subject.split('.').count() == 3), "a part for the room");
     }
