@@ -208,6 +208,7 @@ tools() {
   has python3 && python3 -m pip --version || packages+=(python3-pip)
   find_chromium >/dev/null || packages+=(chromium)
   has ip || packages+=(iproute2)
+  has openssl || packages+=(openssl)
   ((${#packages[@]} == 0)) || apt_install "${packages[@]}" || return
   ((${#only[@]} == 0)) || return 0
   cargo_tool cargo-deny "$DENY" && cargo_tool cargo-hack "$HACK" || return

@@ -15,9 +15,11 @@ mod bot;
 mod cursor;
 mod pending;
 mod reconnect;
+mod refresh;
 mod session;
 mod shared;
 mod socket;
+mod tls;
 
 mod fact;
 mod frame;
@@ -37,7 +39,7 @@ mod report;
 mod score;
 mod timings;
 
-pub use config::{AdminKey, Config, Length};
+pub use config::{AdminKey, Config, Length, MintToken};
 pub use error::BotsError;
 pub use node::NodeUrl;
 pub use output::{json, text};

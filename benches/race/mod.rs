@@ -30,6 +30,7 @@ impl Race {
             rate: 0.0,
             reconnect_chaos: 0.0,
             admin_key: None,
+            tokens: None,
             progress: false,
         };
         let (report, before) = tokio::join!(bots::run(config), async {

@@ -7,10 +7,12 @@ use std::{
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Method, Request, Response, StatusCode, header};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use rustls::ClientConfig;
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::time::{Instant, timeout};
 
@@ -25,7 +27,7 @@ use super::{
 /// restarting node, an unreachable store) are retried at the next node.
 #[derive(Debug)]
 pub(super) struct Api {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     nodes: Vec<NodeUrl>,
     /// The node that answered last.
     node: AtomicUsize,
@@ -59,9 +61,11 @@ struct ErrorBody {
 }
 
 impl Api {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config, tls: ClientConfig) -> Self {
+        let connector =
+            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
         Self {
-            client: Client::builder(TokioExecutor::new()).build_http(),
+            client: Client::builder(TokioExecutor::new()).build(connector),
             nodes: config.nodes.clone(),
             node: AtomicUsize::new(0),
             room: format!("/v1/rooms/{}", config.room),
@@ -162,8 +166,7 @@ impl Api {
         json: Option<Bytes>,
     ) -> Result<Response<Bytes>, BotsError> {
         let exchange = async {
-            let mut request =
-                Request::builder().method(method).uri(format!("http://{}{path}", node.authority()));
+            let mut request = Request::builder().method(method).uri(node.http(path));
             if let Some(AdminKey(key)) = &self.admin_key {
                 request = request.header(header::AUTHORIZATION, key);
             }

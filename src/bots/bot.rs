@@ -7,6 +7,8 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::model::Token;
+
 use super::{
     cursor::Cursor,
     frame::{Frame, Welcome},
@@ -14,6 +16,7 @@ use super::{
     pending::Pending,
     reconnect::{End, Next, Reconnect},
     recorder::Recorder,
+    refresh::Refresh,
     report::GaveUp,
     round::Round,
     session::Session,
@@ -28,6 +31,7 @@ pub(super) struct Bot {
     pub(super) shared: Arc<Shared>,
     pub(super) phase: watch::Receiver<Phase>,
     pub(super) reconnect: Reconnect,
+    pub(super) refresh: Refresh,
     /// The bot's selects of the current round.
     pub(super) task: Option<Task>,
     /// The bot's position in the room's log.
@@ -56,6 +60,7 @@ impl Bot {
             index,
             recorder,
             reconnect: Reconnect::new(shared.config.jitter(index), Instant::now()),
+            refresh: Refresh::new(shared.config.jitter(index)),
             shared,
             phase,
             task: None,
@@ -108,7 +113,11 @@ impl Bot {
         let node = &shared.nodes[self.node()];
         let query = self.cursor.query();
         let path = format!("/v1/rooms/{}/ws?player={}{query}", shared.config.room, self.recorder.player);
-        let mut socket = match socket::open(&shared, node, &path).await {
+        let token = match self.mint() {
+            Ok(token) => token,
+            Err(why) => return End::NoToken(why),
+        };
+        let mut socket = match socket::open(&shared, node, &path, token.as_ref()).await {
             Ok(socket) => socket,
             Err(end) => return end,
         };
@@ -117,6 +126,12 @@ impl Bot {
             Ok(Err(end)) => end,
             Err(_) => End::Lost("no_welcome"),
         }
+    }
+
+    /// A new token for the bot; `None` if the bots have none.
+    pub(super) fn mint(&self) -> Result<Option<Token>, String> {
+        let config = &self.shared.config;
+        config.tokens.as_ref().map(|tokens| tokens.mint(&self.recorder.player, &config.room)).transpose()
     }
 
     /// Reads the welcome, which must be the first message. Returns the server's ping interval.
@@ -137,7 +152,9 @@ impl Bot {
     }
 
     fn enter(&mut self, welcome: &Welcome<'_>) -> Duration {
-        self.reconnect.welcomed(Instant::now());
+        let now = Instant::now();
+        self.reconnect.welcomed(now);
+        self.refresh.holds(welcome.token_ttl_ms.map(Duration::from_millis), now);
         let mut tally = self.shared.tally.lock();
         if std::mem::replace(&mut self.joined, true) {
             tally.reconnects.total += 1;
@@ -165,6 +182,7 @@ impl Bot {
             End::Closed { code, .. } => self.shared.error(&format!("closed_{code}")),
             End::Refused { status, .. } => self.shared.error(&format!("refused_{status}")),
             End::Lost(how) => self.shared.error(how),
+            End::NoToken(_) => self.shared.error("no_token"),
         }
     }
 

@@ -1,8 +1,8 @@
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderValue, InvalidHeaderValue};
 
-use crate::model::{RoomName, Units};
+use crate::model::{PlayerName, RoomName, Token, Units};
 
 use super::{BotsError, NodeUrl, limits::SELECTS_PER_ROUND};
 
@@ -29,6 +29,8 @@ pub struct Config {
     pub reconnect_chaos: f64,
     /// Sent with every HTTP request.
     pub admin_key: Option<AdminKey>,
+    /// Mints the bots' player tokens: one for each connection, and one for each refresh. `None`: they show none.
+    pub tokens: Option<Arc<dyn MintToken>>,
     /// Show a progress bar on stderr, if stderr is a terminal.
     pub progress: bool,
 }
@@ -45,6 +47,15 @@ pub enum Length {
 /// The server's admin key. Never shown, not even in debug output, because the header is marked as sensitive.
 #[derive(Debug, Clone)]
 pub struct AdminKey(pub(super) HeaderValue);
+
+/// Mints player tokens. The bots know neither keys nor claims. `Debug` shows no key.
+pub trait MintToken: fmt::Debug + Send + Sync {
+    /// A new token that lets the player into the room.
+    ///
+    /// # Errors
+    /// A sentence that says why there is none.
+    fn mint(&self, player: &PlayerName, room: &RoomName) -> Result<Token, String>;
+}
 
 impl Config {
     /// Checks the values.
@@ -80,9 +91,15 @@ impl AdminKey {
         if key.is_empty() {
             return Err("the admin key is empty");
         }
-        let mut value = HeaderValue::from_str(&format!("Bearer {key}"))
-            .map_err(|_| "the admin key holds characters that an HTTP header cannot carry")?;
-        value.set_sensitive(true);
+        let value =
+            bearer(key).map_err(|_| "the admin key holds characters that an HTTP header cannot carry")?;
         Ok(Self(value))
     }
+}
+
+/// The header that shows a key or a token. No debug output has it.
+pub(super) fn bearer(credential: &str) -> Result<HeaderValue, InvalidHeaderValue> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {credential}"))?;
+    value.set_sensitive(true);
+    Ok(value)
 }

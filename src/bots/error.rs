@@ -15,6 +15,8 @@ pub enum BotsError {
     /// A server's response does not follow the protocol.
     #[error("{what} was answered with {reason}; is there an asset-arbiter server of this version at --url?")]
     Strange { what: String, reason: String },
+    #[error("no root certificates to verify a wss:// server: {0}; name a file of them in SSL_CERT_FILE")]
+    Certificates(String),
     #[error("{what} was refused with {status}: {message}; {advice}")]
     Refused { what: String, status: u16, message: String, advice: &'static str },
     #[error(

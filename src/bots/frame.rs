@@ -34,6 +34,10 @@ pub(super) enum Frame<'a> {
         code: Option<ErrorCode>,
         temporary: bool,
     },
+    /// A new token holds.
+    Refreshed {
+        token_ttl_ms: u64,
+    },
     /// A message to ignore: a pong, or a type of a later version.
     Other,
 }
@@ -45,6 +49,8 @@ pub(super) struct Welcome<'a> {
     pub(super) offset: u64,
     pub(super) recovered: bool,
     pub(super) ping_interval_ms: u64,
+    #[serde(default)]
+    pub(super) token_ttl_ms: Option<u64>,
     #[serde(borrow, default)]
     pub(super) assets: Vec<State<'a>>,
 }
@@ -89,6 +95,7 @@ struct Flat<'a> {
     #[serde(borrow)]
     code: Option<&'a str>,
     temporary: Option<bool>,
+    token_ttl_ms: Option<u64>,
 }
 
 impl<'a> Frame<'a> {
@@ -118,6 +125,7 @@ impl<'a> Frame<'a> {
                 let code = code.and_then(|code| ErrorCode::deserialize(code).ok());
                 Some(Self::Error { request_id, code, temporary: temporary? })
             }
+            "refreshed" => Some(Self::Refreshed { token_ttl_ms: flat.token_ttl_ms? }),
             _ => Some(offset.map_or(Self::Other, |offset| Self::Presence { offset })),
         }
     }
@@ -218,7 +226,7 @@ mod tests {
                 recovered,
                 server_time: 1,
                 ping_interval_ms: 25_000,
-                token_ttl_ms: None,
+                token_ttl_ms: recovered.then_some(600_000),
                 players: 1,
                 present: (!recovered).then(Vec::new),
                 names: model::DisplayNames::new(),
@@ -226,8 +234,15 @@ mod tests {
                 held: (!recovered).then(Vec::new),
             };
             let text = ServerMessage::Welcome(Box::new(welcome)).encode();
-            let expected =
-                Welcome { epoch: "e1", offset: 12, recovered, ping_interval_ms: 25_000, assets: lean };
+            let token_ttl_ms = recovered.then_some(600_000);
+            let expected = Welcome {
+                epoch: "e1",
+                offset: 12,
+                recovered,
+                ping_interval_ms: 25_000,
+                token_ttl_ms,
+                assets: lean,
+            };
             assert_eq!(Frame::decode(&text), Some(Frame::Welcome(Box::new(expected))));
         }
     }
@@ -241,6 +256,11 @@ mod tests {
             (r#"{"type":"selection"}"#, None),
             (r#"{"type":"asset_granted","offset":1,"asset":"a"}"#, None),
             (r#"{"type":"players","offset":3,"players":70}"#, Some(Frame::Presence { offset: 3 })),
+            (r#"{"type":"refreshed"}"#, None),
+            (
+                r#"{"type":"refreshed","request_id":7,"token_ttl_ms":2500}"#,
+                Some(Frame::Refreshed { token_ttl_ms: 2500 }),
+            ),
             (r#"{"type":"pong","server_time":3}"#, Some(Frame::Other)),
         ] {
             assert_eq!(Frame::decode(text), expected, "{text}");

@@ -4,9 +4,10 @@ use hyper::Uri;
 
 use super::BotsError;
 
-/// The address of one server: `ws://host:port` or `http://host:port`.
+/// The address of one server: `ws://host:port` or `http://host:port`, or `wss://` or `https://` for TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeUrl {
+    tls: bool,
     authority: String,
     port: Option<u16>,
 }
@@ -20,14 +21,21 @@ pub(super) struct Node {
 }
 
 impl NodeUrl {
-    /// `host:port` as given.
-    pub(super) fn authority(&self) -> &str {
-        &self.authority
+    /// The server speaks TLS.
+    pub(super) fn is_tls(&self) -> bool {
+        self.tls
+    }
+
+    /// The address of a path for HTTP.
+    pub(super) fn http(&self, path: &str) -> String {
+        format!("http{}://{}{path}", if self.tls { "s" } else { "" }, self.authority)
     }
 
     pub(super) async fn resolve(self) -> Result<Node, BotsError> {
-        let target =
-            if self.port.is_some() { self.authority.clone() } else { format!("{}:80", self.authority) };
+        let target = match self.port {
+            Some(_) => self.authority.clone(),
+            None => format!("{}:{}", self.authority, if self.tls { 443 } else { 80 }),
+        };
         let unreachable = |reason| BotsError::Unreachable { url: self.to_string(), reason };
         let addresses: Vec<_> =
             tokio::net::lookup_host(target).await.map_err(|e| unreachable(e.to_string()))?.collect();
@@ -44,15 +52,11 @@ impl FromStr for NodeUrl {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("{text:?} is no server address; one looks like ws://127.0.0.1:8080");
         let uri: Uri = text.parse().map_err(|_| wrong())?;
-        match uri.scheme_str() {
-            Some("ws" | "http") => {}
-            Some("wss" | "https") => {
-                return Err(
-                    "the bots do not speak TLS: give the server's own ws:// address, behind the proxy".into()
-                );
-            }
+        let tls = match uri.scheme_str() {
+            Some("ws" | "http") => false,
+            Some("wss" | "https") => true,
             _ => return Err(wrong()),
-        }
+        };
         let authority =
             uri.authority().filter(|a| !a.host().is_empty() && !a.as_str().contains('@')).ok_or_else(wrong)?;
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
@@ -62,13 +66,13 @@ impl FromStr for NodeUrl {
         if port.is_none() && authority.as_str() != authority.host() {
             return Err(wrong());
         }
-        Ok(Self { authority: authority.to_string(), port })
+        Ok(Self { tls, authority: authority.to_string(), port })
     }
 }
 
 impl fmt::Display for NodeUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ws://{}", self.authority)
+        write!(f, "ws{}://{}", if self.tls { "s" } else { "" }, self.authority)
     }
 }
 
@@ -77,12 +81,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ws_and_http_addresses_are_taken() {
+    fn addresses_for_websockets_and_http_are_taken() {
         for (text, shown) in [
             ("ws://127.0.0.1:8080", "ws://127.0.0.1:8080"),
             ("http://localhost:8080/", "ws://localhost:8080"),
             ("ws://[::1]:9", "ws://[::1]:9"),
             ("ws://example.org", "ws://example.org"),
+            ("wss://example.org", "wss://example.org"),
+            ("https://example.org:8443/", "wss://example.org:8443"),
         ] {
             assert_eq!(text.parse::<NodeUrl>().unwrap().to_string(), shown);
         }
@@ -94,8 +100,6 @@ mod tests {
         for text in wrong.split('|') {
             assert!(text.parse::<NodeUrl>().is_err(), "{text}");
         }
-        let tls = "wss://example.org".parse::<NodeUrl>().unwrap_err();
-        assert!(tls.contains("TLS") && tls.contains("ws://"), "{tls}");
     }
 
     #[tokio::test]
@@ -103,6 +107,7 @@ mod tests {
         for (url, address) in [
             ("ws://127.0.0.1:8081", "127.0.0.1:8081"),
             ("ws://127.0.0.1", "127.0.0.1:80"),
+            ("wss://127.0.0.1", "127.0.0.1:443"),
             ("ws://[::1]", "[::1]:80"),
         ] {
             let node = url.parse::<NodeUrl>().unwrap().resolve().await.unwrap();

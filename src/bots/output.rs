@@ -24,6 +24,9 @@ pub fn text(report: &Report) -> String {
         ("reconnects", format!("{} ({} recovered) after {cuts}", reconnects.total, reconnects.recovered)),
         ("errors", errors(report)),
     ];
+    if report.refreshes > 0 {
+        rows.insert(rows.len() - 1, ("tokens", format!("{} refreshed", report.refreshes)));
+    }
     if let Some(delivery) = report.delivery_ms {
         rows.push(("same node", quantiles(&delivery.same_node)));
         rows.push(("other nodes", quantiles(&delivery.other_nodes)));

@@ -104,6 +104,7 @@ pub(super) mod tests {
             rate,
             reconnect_chaos,
             admin_key: None,
+            tokens: None,
             progress: false,
         }
     }

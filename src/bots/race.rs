@@ -6,6 +6,7 @@ use std::{
 use futures::stream::{self, StreamExt, TryStreamExt};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 use parking_lot::{Mutex, MutexGuard};
+use rustls::ClientConfig;
 use tokio::{
     sync::watch,
     task::JoinSet,
@@ -26,6 +27,7 @@ use super::{
     round::Round,
     score::Score,
     shared::{Phase, Shared},
+    tls::tls,
 };
 
 /// The coordinator's polling interval. The bots measure the race's times themselves.
@@ -71,7 +73,8 @@ struct PreparedRound {
 
 impl Race {
     async fn open(config: Config) -> Result<Self, BotsError> {
-        let api = Api::new(&config);
+        let tls = tls(&config.nodes)?;
+        let api = Api::new(&config, ClientConfig::clone(&tls));
         api.greet().await?;
         let mut nodes = Vec::new();
         for url in config.nodes.iter().cloned() {
@@ -80,7 +83,7 @@ impl Race {
         let recorder = |bot| Ok(Arc::new(Recorder::new(Config::player(bot)?)));
         let recorders = (0..config.players).map(recorder).collect::<Result<_, InvalidName>>()?;
         let progress = progress_bar(config.progress);
-        let shared = Arc::new(Shared::new(config, nodes));
+        let shared = Arc::new(Shared::new(config, nodes, tls));
         let (phase, _) = watch::channel(Phase::Listen);
         Ok(Self { api, shared, recorders, phase, bots: JoinSet::new(), progress, score: Score::default() })
     }

@@ -16,6 +16,8 @@ pub(super) enum End {
     Closed { code: u16, retry_after: Option<Duration> },
     /// The connection broke: end of stream, reset or silence. A browser reports 1006.
     Lost(&'static str),
+    /// There is no player token to show.
+    NoToken(String),
     /// The server refused the handshake.
     Refused { status: u16, reason: String },
 }
@@ -75,7 +77,9 @@ impl Reconnect {
             End::Cut => (Duration::ZERO, true),
             // 4000-4099 forbid reconnecting. 1009 would recur, because the bot would send the same message again.
             End::Closed { code: 4000..=4099 | 1009, .. } => return Next::GiveUp(end.to_string()),
-            End::Refused { status: 400..=428 | 430..=499, .. } => return Next::GiveUp(end.to_string()),
+            End::NoToken(_) | End::Refused { status: 400..=428 | 430..=499, .. } => {
+                return Next::GiveUp(end.to_string());
+            }
             End::Closed { code: 4100..=4199, retry_after: Some(after) } => (after, true),
             // The same node at once, then the others with growing backoff.
             End::Closed { .. } | End::Lost(_) | End::Refused { .. } => match self.failures {
@@ -98,6 +102,7 @@ impl std::fmt::Display for End {
             Self::Cut => f.write_str("cut"),
             Self::Closed { code, .. } => write!(f, "closed with {code}{}", meaning(*code)),
             Self::Lost(how) => f.write_str(how),
+            Self::NoToken(why) => write!(f, "no player token: {why}"),
             Self::Refused { status, reason } => write!(f, "refused with {status}: {reason}"),
         }
     }
@@ -106,11 +111,15 @@ impl std::fmt::Display for End {
 /// The meaning of a close code, for the report.
 fn meaning(code: u16) -> &'static str {
     match code {
-        4001 => " (unauthorized)",
+        4001 => {
+            " (unauthorized: this server verifies player tokens; sign them with --token-key, by the id and the \
+                key that the server knows)"
+        }
         4003 => " (forbidden)",
         4004 => " (the room was removed)",
         4100 => " (the server is draining)",
         4101 => " (the store cannot be reached)",
+        4102 => " (the player token has expired: compare the clocks, or raise --token-ttl)",
         4113 => " (full: see --max-connections, --max-rooms and --max-members of the server)",
         4129 => " (too fast: see --selects-per-second of the server)",
         _ => "",
@@ -137,11 +146,12 @@ mod tests {
         let never = |reason: &str| Next::GiveUp(reason.to_owned());
         for (end, next) in [
             (closed(4000, Some(5)), never("closed with 4000")),
-            (closed(4001, Some(5)), never("closed with 4001 (unauthorized)")),
+            (closed(4003, Some(5)), never("closed with 4003 (forbidden)")),
             (closed(4004, Some(5)), never("closed with 4004 (the room was removed)")),
             (closed(4099, Some(5)), never("closed with 4099")),
             (closed(1009, Some(5)), never("closed with 1009")),
             (refused(403), never("refused with 403: why")),
+            (End::NoToken("why".into()), never("no player token: why")),
             (closed(4100, Some(750)), reconnect(750, true)),
             (closed(4129, Some(750)), reconnect(750, true)),
             (closed(4199, Some(750)), reconnect(750, true)),

@@ -31,6 +31,7 @@ pub struct Report {
     pub deliveries: u64,
     pub snapshots: u64,
     pub reconnects: Reconnects,
+    pub refreshes: u64,
     pub errors: BTreeMap<String, u64>,
     pub gave_up: Vec<GaveUp>,
     pub violations: Found,

@@ -44,7 +44,8 @@ impl Score {
     /// The report of the whole run.
     pub(super) fn report(self, shared: &Shared) -> Report {
         let config = &shared.config;
-        let Tally { reconnects, snapshots, errors, gave_up, .. } = std::mem::take(&mut *shared.tally.lock());
+        let Tally { reconnects, refreshes, snapshots, errors, gave_up, .. } =
+            std::mem::take(&mut *shared.tally.lock());
         let mut decisions = self.decisions;
         decisions.total = decisions.granted + decisions.already_held + decisions.sold_out;
         decisions.per_second = decisions.total as f64 / self.race.as_secs_f64().max(1e-6);
@@ -73,6 +74,7 @@ impl Score {
             deliveries: self.deliveries,
             snapshots,
             reconnects,
+            refreshes,
             errors,
             gave_up,
             violations: self.violations,

@@ -4,7 +4,7 @@ use futures::{FutureExt, SinkExt, StreamExt, future::OptionFuture};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::model::{AssetName, ClientMessage, ErrorCode};
+use crate::model::{AssetName, ClientMessage, ErrorCode, Token};
 
 use super::{
     bot::Bot,
@@ -13,6 +13,7 @@ use super::{
     member::Answer,
     pending::Step,
     reconnect::End,
+    refresh::Refresh,
     socket::{self, Socket},
 };
 
@@ -44,7 +45,7 @@ impl<'a> Session<'a> {
                 return End::Left;
             }
             let wake = match self.send().await {
-                Ok(Step::Wait(wake)) => wake,
+                Ok(Step::Wait(wake)) => wake.into_iter().chain(self.bot.refresh.due()).min(),
                 Ok(Step::Send { .. }) => return socket::cut(self.socket),
                 Err(_) => return self.last_words().await,
             };
@@ -67,25 +68,39 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Sends all due selects in one write. Returns the next step: to wait, or the select after which to cut.
+    /// Sends a refresh if one is due, and all due selects, in one write. Returns the next step: to wait, or the select after which to cut.
     async fn send(&mut self) -> Result<Step, Error> {
-        let Some(task) = &mut self.bot.task else { return Ok(Step::Wait(None)) };
-        let mut flush = false;
-        let last = loop {
-            let step = task.pending.next_step(Instant::now());
-            let Step::Send { asset, cut } = step else { break step };
+        let mut flush = self.refresh().await?;
+        let mut last = Step::Wait(None);
+        while let Some(task) = &mut self.bot.task {
+            last = task.pending.next_step(Instant::now());
+            let Step::Send { asset, cut } = last else { break };
             let text = select(task.round.names[asset].clone(), task.round.request_id(asset));
             self.bot.recorder.sent(asset);
             self.socket.feed(Message::text(text)).await?;
             flush = true;
             if cut {
-                break step;
+                break;
             }
-        };
+        }
         if flush {
             self.socket.flush().await?;
         }
         Ok(last)
+    }
+
+    /// Writes a refresh if one is due. Returns false if none is. Without a new token the connection ends with the old
+    /// one.
+    async fn refresh(&mut self) -> Result<bool, Error> {
+        if !self.bot.refresh.begins(Instant::now()) {
+            return Ok(false);
+        }
+        let Ok(Some(token)) = self.bot.mint() else {
+            self.bot.shared.error("no_token");
+            return Ok(false);
+        };
+        self.socket.feed(Message::text(refresh(token))).await?;
+        Ok(true)
     }
 
     /// Handles the messages that have arrived already, so that one flush responds to all of them.
@@ -138,6 +153,10 @@ impl<'a> Session<'a> {
             Some(Frame::Presence { offset }) => self.advance(offset),
             Some(Frame::Snapshot(snapshot)) => self.replace(&snapshot),
             Some(Frame::Error { request_id, code, temporary }) => self.refused(request_id, code, temporary),
+            Some(Frame::Refreshed { token_ttl_ms }) => {
+                self.bot.refresh.holds(Some(Duration::from_millis(token_ttl_ms)), Instant::now());
+                self.bot.shared.tally.lock().refreshes += 1;
+            }
             Some(Frame::Other) => {}
             Some(Frame::Welcome(_)) => self.bot.shared.error("second_welcome"),
             None => self.bot.shared.error("unreadable_message"),
@@ -173,10 +192,16 @@ impl<'a> Session<'a> {
 
     fn refused(&mut self, request_id: Option<u64>, code: Option<ErrorCode>, temporary: bool) {
         self.bot.shared.error(code.map_or("unknown_error", ErrorCode::as_str));
+        let reconnect = &mut self.bot.reconnect;
+        if request_id == Some(Refresh::REQUEST_ID) {
+            if temporary {
+                self.bot.refresh.try_later(Instant::now(), |tries| reconnect.wait(tries));
+            }
+            return;
+        }
         let Some(task) = &mut self.bot.task else { return };
         let Some(index) = request_id.and_then(|id| task.round.requested(id)) else { return };
         if temporary {
-            let reconnect = &mut self.bot.reconnect;
             if task.pending.try_later(index, Instant::now(), |tries| reconnect.wait(tries)) {
                 return;
             }
@@ -196,6 +221,13 @@ impl<'a> Session<'a> {
 }
 
 fn select(asset: AssetName, request_id: u64) -> String {
-    let message = ClientMessage::SelectAsset { asset, request_id: Some(request_id.into()) };
-    serde_json::to_string(&message).expect("our messages have string keys and no failing fields")
+    encode(&ClientMessage::SelectAsset { asset, request_id: Some(request_id.into()) })
+}
+
+fn refresh(token: Token) -> String {
+    encode(&ClientMessage::Refresh { token, request_id: Some(Refresh::REQUEST_ID.into()) })
+}
+
+fn encode(message: &ClientMessage) -> String {
+    serde_json::to_string(message).expect("our messages have string keys and no failing fields")
 }

@@ -1,6 +1,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
+use rustls::ClientConfig;
 use tokio::sync::Semaphore;
 
 use super::{
@@ -17,6 +18,7 @@ use super::{
 pub(super) struct Shared {
     pub(super) config: Config,
     pub(super) nodes: Vec<Node>,
+    pub(super) tls: Arc<ClientConfig>,
     /// Limits the connections being opened concurrently.
     pub(super) opening: Semaphore,
     pub(super) tally: Mutex<Tally>,
@@ -42,6 +44,8 @@ pub(super) struct Tally {
     pub(super) joined: usize,
     /// Welcomes after a bot's first one, and cuts.
     pub(super) reconnects: Reconnects,
+    /// Tokens that were replaced on their connection.
+    pub(super) refreshes: u64,
     /// Snapshots received after a welcome.
     pub(super) snapshots: u64,
     /// All other errors, by kind.
@@ -50,9 +54,9 @@ pub(super) struct Tally {
 }
 
 impl Shared {
-    pub(super) fn new(config: Config, nodes: Vec<Node>) -> Self {
+    pub(super) fn new(config: Config, nodes: Vec<Node>, tls: Arc<ClientConfig>) -> Self {
         let propagation = (nodes.len() > 1).then(Arc::default);
-        Self { config, nodes, opening: Semaphore::new(OPENING), tally: Mutex::default(), propagation }
+        Self { config, nodes, tls, opening: Semaphore::new(OPENING), tally: Mutex::default(), propagation }
     }
 
     /// Counts an error.

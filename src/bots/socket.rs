@@ -1,12 +1,16 @@
+use std::sync::Arc;
+
 use futures::{SinkExt, StreamExt};
+use hyper::header;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode};
 use tokio_tungstenite::tungstenite::{Error, Message, client::IntoClientRequest};
-use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 
-use crate::model::CloseReason;
+use crate::model::{CloseReason, Token};
 
 use super::{
+    config::bearer,
     limits::{CONNECT_TIMEOUT, FAREWELL, MESSAGE_BYTES, SOCKET_BUFFER},
     node::Node,
     reconnect::End,
@@ -14,26 +18,38 @@ use super::{
 };
 
 /// A bot's connection.
-pub(super) type Socket = WebSocketStream<TcpStream>;
+pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Opens a connection to `node`, with limited concurrency over all bots.
-pub(super) async fn open(shared: &Shared, node: &Node, path: &str) -> Result<Socket, End> {
+/// Opens a connection to `node` with the player's token, if it has one, with limited concurrency over all bots.
+pub(super) async fn open(
+    shared: &Shared,
+    node: &Node,
+    path: &str,
+    token: Option<&Token>,
+) -> Result<Socket, End> {
     let Ok(_permit) = shared.opening.acquire().await else { return Err(End::Left) };
-    timeout(CONNECT_TIMEOUT, connect(node, path)).await.unwrap_or(Err(End::Lost("connect_timeout")))
+    timeout(CONNECT_TIMEOUT, connect(shared, node, path, token))
+        .await
+        .unwrap_or(Err(End::Lost("connect_timeout")))
 }
 
-async fn connect(node: &Node, path: &str) -> Result<Socket, End> {
+async fn connect(shared: &Shared, node: &Node, path: &str, token: Option<&Token>) -> Result<Socket, End> {
     let stream = TcpStream::connect(&node.addresses[..]).await.map_err(|_| End::Lost("connect_failed"))?;
     stream.set_nodelay(true).map_err(|_| End::Lost("connect_failed"))?;
-    let request =
+    let mut request =
         format!("{}{path}", node.url).into_client_request().map_err(|_| End::Lost("handshake_failed"))?;
+    if let Some(token) = token {
+        let shown = bearer(token.as_str()).map_err(|_| End::NoToken("no header can carry it".into()))?;
+        request.headers_mut().insert(header::AUTHORIZATION, shown);
+    }
     let config = WebSocketConfig::default()
         .read_buffer_size(SOCKET_BUFFER)
         .write_buffer_size(SOCKET_BUFFER)
         .max_message_size(Some(MESSAGE_BYTES))
         .max_frame_size(Some(MESSAGE_BYTES));
-    let (socket, _) = client_async_with_config(request, stream, Some(config)).await.map_err(not_upgraded)?;
-    Ok(socket)
+    let connector = Some(Connector::Rustls(Arc::clone(&shared.tls)));
+    let opened = client_async_tls_with_config(request, stream, Some(config), connector).await;
+    opened.map(|(socket, _)| socket).map_err(not_upgraded)
 }
 
 fn not_upgraded(error: Error) -> End {
@@ -59,7 +75,7 @@ pub(super) fn closed(frame: Option<CloseFrame>) -> End {
 /// Cuts the connection without a close frame. Resets it, so that thousands of cuts leave no ports in `TIME_WAIT`.
 pub(super) fn cut(socket: Socket) -> End {
     // If this fails, the connection closes normally, which is fine too.
-    let _ = socket.get_ref().set_zero_linger();
+    let _ = socket.get_ref().get_ref().set_zero_linger();
     End::Cut
 }
 

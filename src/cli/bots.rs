@@ -3,12 +3,14 @@
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
     time::Duration,
 };
 
 use asset_arbiter::{
-    bots::{self, AdminKey, BotsError, Config, Length, NodeUrl},
-    model::{RoomName, Units},
+    bots::{self, AdminKey, BotsError, Config, Length, MintToken, NodeUrl},
+    model::{PlayerName, RoomName, Token, Units},
+    server::{InvalidPattern, SigningKey, TokenDraft},
 };
 use clap::value_parser;
 
@@ -16,13 +18,14 @@ use super::{
     failed,
     key::{ADMIN_KEY, given_key},
     say,
-    values::longer_than_zero,
+    tokens::{KeyFile, key_file, signing_key},
+    values::{longer_than_zero, whole_seconds},
 };
 
 /// What to race, and where.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BotsArgs {
-    /// A server, ws://HOST:PORT; repeat it to spread the bots over several nodes
+    /// A server, ws://HOST:PORT or wss://HOST:PORT; repeat it to spread the bots over several nodes
     #[arg(long = "url", value_name = "URL", default_value = "ws://127.0.0.1:8080")]
     urls: Vec<NodeUrl>,
     /// The room to race in [default: a fresh one, bots-xxxxxx]
@@ -55,6 +58,13 @@ pub(crate) struct BotsArgs {
     /// Create assets with the key in this file, if the server has one (or set ASSET_ARBITER_ADMIN_KEY to the key)
     #[arg(long, value_name = "FILE", env = "ASSET_ARBITER_ADMIN_KEY_FILE")]
     admin_key_file: Option<PathBuf>,
+    /// Sign player tokens with the secret or the PKCS #8 private key in this file, if the server verifies tokens; it
+    /// knows the key by this id
+    #[arg(long, value_name = "ID=FILE", value_parser = key_file)]
+    token_key: Option<KeyFile>,
+    /// How long such a token is valid. It is replaced before that, on the same connection
+    #[arg(long, value_name = "TIME", default_value = "10m", requires = "token_key", value_parser = whole_seconds)]
+    token_ttl: Duration,
     /// Print the report as JSON (docs/bots-report.schema.json)
     #[arg(long)]
     json: bool,
@@ -93,8 +103,36 @@ fn config(args: BotsArgs) -> Result<Config, BotsError> {
         rate: args.rate,
         reconnect_chaos: args.reconnect_chaos,
         admin_key,
+        tokens: args.token_key.map(|key| minter(&key, args.token_ttl)).transpose()?,
         progress: true,
     })
+}
+
+/// Signs the bots' tokens.
+#[derive(Debug)]
+struct Minter {
+    key: SigningKey,
+    life: Duration,
+}
+
+fn minter(key: &KeyFile, life: Duration) -> Result<Arc<dyn MintToken>, BotsError> {
+    let key = signing_key("--token-key", key).map_err(BotsError::Usage)?;
+    Ok(Arc::new(Minter { key, life }))
+}
+
+impl MintToken for Minter {
+    fn mint(&self, player: &PlayerName, room: &RoomName) -> Result<Token, String> {
+        let room = room.as_str().parse().map_err(|error: InvalidPattern| error.to_string())?;
+        let token = self.key.sign(&TokenDraft {
+            player: player.clone(),
+            display_name: None,
+            rooms: vec![room],
+            can: None,
+            assets: None,
+            life: self.life,
+        })?;
+        Ok(Token::new(&token))
+    }
 }
 
 /// The key from the file, or else from the environment variable that the server uses too.
@@ -128,6 +166,7 @@ fn rate(text: &str) -> Result<f64, String> {
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
     use clap::{Args, Command, FromArgMatches};
 
     use super::*;
@@ -163,6 +202,21 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_for_its_player_and_the_room_of_the_race() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "a-secret-of-more-than-thirty-two-bytes").unwrap();
+        let config =
+            parse(&format!("--token-key k={} --token-ttl 5s --room r", file.path().display())).unwrap();
+        let token = config.tokens.unwrap().mint(&"bot-1".parse().unwrap(), &config.room).unwrap();
+        let claims = token.as_str().split('.').nth(1).unwrap();
+        let claims: serde_json::Value =
+            serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+        assert_eq!((&claims["iss"], &claims["sub"]), (&"k".into(), &"bot-1".into()));
+        assert_eq!(claims["arbiter"], serde_json::json!({"rooms": ["r"]}));
+        assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 5);
+    }
+
+    #[test]
     fn wrong_usage_is_told() {
         for (line, expected) in [
             ("--players 0", "players"),
@@ -176,7 +230,12 @@ mod tests {
             ("--reconnect-chaos NaN", "probability"),
             ("--rate=-1", "rate"),
             ("--room a/b", "invalid room name"),
-            ("--url wss://a", "TLS"),
+            ("--url ftp://a", "no server address"),
+            ("--token-ttl 5s", "--token-key"),
+            ("--token-ttl 0 --token-key a=b", "longer than 0"),
+            ("--token-ttl 10ms --token-key a=b", "at least 1s"),
+            ("--token-key b", "ID=FILE"),
+            ("--token-key a=/nowhere/key", "--token-key a=/nowhere/key: cannot read it"),
             ("--admin-key-file /nowhere/key", "--admin-key-file /nowhere/key"),
         ] {
             let error = parse(line).unwrap_err();

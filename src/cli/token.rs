@@ -1,16 +1,16 @@
 //! The `token` command: a player token, for development. In production the game's own backend signs them.
 
-use std::{fs, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 use asset_arbiter::{
     model::PlayerName,
-    server::{Action, NamePattern, SigningKey, TokenDraft},
+    server::{Action, NamePattern, TokenDraft},
 };
 
 use super::{
     failed, say,
-    tokens::{KeyFile, key_file},
-    values::longer_than_zero,
+    tokens::{KeyFile, key_file, signing_key},
+    values::whole_seconds,
 };
 
 /// What the token says, and the key that signs it.
@@ -51,11 +51,7 @@ pub(super) fn run(args: TokenArgs) -> ExitCode {
 }
 
 fn sign(args: TokenArgs) -> Result<String, String> {
-    let KeyFile { id, path } = args.key;
-    let wrong = |why: &dyn ToString| format!("--key {id}={}: {}", path.display(), why.to_string());
-    let content = fs::read(&path).map_err(|error| wrong(&format!("cannot read it: {error}")))?;
-    let key = SigningKey::new(id.clone(), &content).map_err(|error| wrong(&error))?;
-    key.sign(&TokenDraft {
+    signing_key("--key", &args.key)?.sign(&TokenDraft {
         player: args.player,
         display_name: args.name,
         rooms: args.room,
@@ -67,10 +63,4 @@ fn sign(args: TokenArgs) -> Result<String, String> {
 
 fn action(word: &str) -> Result<Action, String> {
     Action::of(word).ok_or_else(|| format!("write some of {}", Action::ALL.map(Action::word).join(",")))
-}
-
-/// The times of a token are whole seconds.
-fn whole_seconds(text: &str) -> Result<Duration, String> {
-    let time = longer_than_zero(text)?;
-    if time.as_secs() == 0 { Err("write at least 1s".to_owned()) } else { Ok(time) }
 }

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use asset_arbiter::server::{JwksUrl, KeyId, TokenKey, TokenSettings};
+use asset_arbiter::server::{JwksUrl, KeyId, SigningKey, TokenKey, TokenSettings};
 
 use super::serve_args::ServeArgs;
 
@@ -58,6 +58,16 @@ pub(super) fn token_keys(files: &[KeyFile]) -> (Vec<TokenKey>, Vec<String>) {
         }
     }
     (keys, found)
+}
+
+/// Reads the key that `flag` names, to sign tokens for development.
+///
+/// # Errors
+/// One line.
+pub(super) fn signing_key(flag: &str, KeyFile { id, path }: &KeyFile) -> Result<SigningKey, String> {
+    let content = fs::read(path).map_err(|error| format!("cannot read it: {error}"));
+    let key = content.and_then(|text| SigningKey::new(id.clone(), &text).map_err(|error| error.to_string()));
+    key.map_err(|why| format!("{flag} {id}={}: {why}", path.display()))
 }
 
 /// The files of keys that can sign.

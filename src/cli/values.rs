@@ -22,6 +22,12 @@ pub(super) fn longer_than_zero(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// The life of a token. The times of a token are whole seconds.
+pub(super) fn whole_seconds(text: &str) -> Result<Duration, String> {
+    let time = longer_than_zero(text)?;
+    if time.as_secs() == 0 { Err("write at least 1s".to_owned()) } else { Ok(time) }
+}
+
 /// The size of a message, `4096` or `4KiB`: large enough for short messages, small enough for a small buffer.
 pub(super) fn bytes(text: &str) -> Result<usize, String> {
     const RANGE: RangeInclusive<usize> = 256..=64 * 1024;

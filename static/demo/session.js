@@ -52,7 +52,7 @@ export class Session {
   #build() {
     const room = this.#room;
     const { signal } = this.#end;
-    const refused = (name, code) => toast(`${name} was turned away (${code}).`, 'trouble');
+    const refused = (name, code) => toast(turnedAway(name, code), 'trouble');
     this.#bots = new Bots({ room, refused, paint: this.#paint, signal });
     this.#view = new GameView({ room, now: this.#clock.now, bots: this.#bots, paint: this.#paint });
     const assets = () => room.assets.values();
@@ -129,4 +129,10 @@ export class Session {
     clearTimeout(this.#redraw);
     this.#redraw = setTimeout(this.#paint, Math.min(wait, REDRAW_MS));
   }
+}
+
+/** Why the server closed a bot's connection for good. This page has a token for its player at most. */
+function turnedAway(name, code) {
+  if (code !== 4001) return `${name} was turned away (${code}).`;
+  return `${name} has no player token, which this server asks for. Bots with tokens: asset-arbiter bots --token-key`;
 }

@@ -101,6 +101,17 @@ test('a token in the link names the player and leaves the address bar', async (t
   assert.equal(await tab.text('#player-name'), 'ada');
 });
 
+test('where players need tokens, the bots of the page say that they have none', async (t) => {
+  const server = await startServer({ args: await keyArgs(t) });
+  t.after(() => server.kill());
+  const token = sign({ player: 'ada', rooms: ['*'] });
+  const tab = await parts.browser.open(`${server.link('arena')}&token=${token}`);
+  await tab.connected();
+  await tab.page.click('#bots-one');
+  await tab.page.locator('.toast', { hasText: /^bot-\w+ has no player token, .* asset-arbiter bots --token-key$/ }).waitFor();
+  await tab.page.locator('#bots-count', { hasText: '0 / 20' }).waitFor();
+});
+
 test('without its token a server lets nobody in, and the page says what to do', async (t) => {
   const server = await startServer({ args: await keyArgs(t) });
   t.after(() => server.kill());

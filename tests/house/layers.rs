@@ -25,11 +25,11 @@ const HOMES: [(&str, &[&str]); 24] = [
     ("tungstenite", &["bots"]),
     ("tower", &["server"]),
     ("metrics_exporter_prometheus", &["server"]),
-    ("hyper_rustls", &["server"]),
+    ("hyper_rustls", &["server", "bots"]),
     ("jsonwebtoken", &["server"]),
     ("spki", &["server"]),
     // Drivers reach their servers over TLS, and the server's own port speaks it. Rules and words need none.
-    ("rustls", &["link", "store", "bus", "server"]),
+    ("rustls", &["link", "store", "bus", "server", "bots"]),
     ("tokio_rustls", &["link", "store", "bus", "server"]),
     ("x509_parser", &["server"]),
     ("ipnet", &["cli", "server"]),

@@ -15,6 +15,7 @@ pub(crate) fn one_race(nodes: &[SocketAddr]) -> Config {
         rate: 0.0,
         reconnect_chaos: 0.0,
         admin_key: None,
+        tokens: None,
         progress: false,
     }
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[cfg(feature = "bots")]
+mod bots;
 mod client;
 mod files;
 mod flaws;

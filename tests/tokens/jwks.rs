@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The JWK of a signer's key.
-fn jwk(signer: Signer, kid: &str) -> Value {
+pub(crate) fn jwk(signer: Signer, kid: &str) -> Value {
     let text = |bytes: &[u8]| BASE64.encode(bytes);
     let der = pem::parse(signer.key_file()).map(pem::Pem::into_contents).unwrap_or_default();
     match signer {
@@ -31,7 +31,7 @@ fn jwk(signer: Signer, kid: &str) -> Value {
     }
 }
 
-fn set(keys: &[Value]) -> Answer {
+pub(crate) fn set(keys: &[Value]) -> Answer {
     Answer::json(&json!({ "keys": keys }))
 }
 

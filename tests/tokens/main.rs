@@ -5,8 +5,13 @@
 mod cost;
 mod jwks;
 mod keys;
+#[cfg(feature = "bots")]
+mod long;
 mod provider;
 mod recipes;
 mod rotation;
 mod signer;
+#[cfg(feature = "bots")]
+#[path = "../support/mod.rs"]
+mod support;
 mod wrong;

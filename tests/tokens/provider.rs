@@ -85,6 +85,12 @@ impl Provider {
         self.shared.lock().unwrap().answer = answer;
     }
 
+    /// Takes no more connections.
+    pub(crate) async fn stop(&mut self) {
+        self.accepting.abort();
+        let _ = (&mut self.accepting).await;
+    }
+
     /// How many requests came.
     pub(crate) fn asked(&self) -> usize {
         self.shared.lock().unwrap().asked

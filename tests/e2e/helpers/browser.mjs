@@ -7,9 +7,9 @@ const { chromium } = require('playwright-core');
 
 const DESKTOP = { viewport: { width: 1280, height: 800 } };
 
-/** A Chromium that notes everything a page must not do. */
-export async function startBrowser(options = {}) {
-  const chrome = await chromium.launch({ executablePath: EXECUTABLE, args: ARGS });
+/** A Chromium that notes everything a page must not do, started with more arguments. */
+export async function startBrowser({ args = [], ...options } = {}) {
+  const chrome = await chromium.launch({ executablePath: EXECUTABLE, args: [...ARGS, ...args] });
   return new Browser(chrome, { ...DESKTOP, ...options });
 }
 

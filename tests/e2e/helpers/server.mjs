@@ -12,9 +12,16 @@ export async function startServer({ port = 0, args = [] } = {}) {
 }
 
 class PageServer extends Server {
+  #scheme;
+
+  constructor(args, port) {
+    super(args, port);
+    this.#scheme = args.includes('--tls-cert') ? 'https' : 'http';
+  }
+
   async listening() {
     await super.listening();
-    this.url = `http://127.0.0.1:${this.port}`;
+    this.url = `${this.#scheme}://127.0.0.1:${this.port}`;
   }
 
   /** The page's address for a player in a room. */
