@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use asset_arbiter::{
     arbiter::{Config, Kicked, SamePlayer},
-    model::{CloseCode, ServerMessage},
+    model::{CloseCode, ErrorCode, ServerMessage},
     store::Store,
 };
 use tokio::time::sleep;
@@ -134,6 +134,37 @@ async fn a_kick_can_release_what_the_player_holds() {
     assert_eq!(ann.member.ended(), Some(CloseCode::Kicked));
     let again = there.arbiter.kick(&arena(), &name("ann"), true).await;
     assert_eq!(again.expect("nobody is there").released, Vec::new());
+}
+
+/// The bus promises nothing: a kick is repeated where it did not arrive.
+#[tokio::test(start_paused = true)]
+async fn a_kick_reaches_the_nodes_that_the_bus_reaches() {
+    let (net, [here, there]) = nodes(SamePlayer::Allow);
+    let (near, far) = (here.join("ann").await, there.join("ann").await);
+    sleep(A_MOMENT).await;
+    net.set_faults(BusFaults { loss: 1.0, ..BusFaults::default() });
+    here.arbiter.kick(&arena(), &name("ann"), false).await.expect("kicked");
+    sleep(2 * BEAT).await;
+    assert_eq!(ended(&[&near, &far]), [Some(CloseCode::Kicked), None]);
+    net.set_faults(BusFaults::default());
+    here.arbiter.kick(&arena(), &name("ann"), false).await.expect("kicked");
+    sleep(A_MOMENT).await;
+    assert_eq!(ended(&[&far]), [Some(CloseCode::Kicked)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kick_needs_the_store_only_to_release() {
+    let world = World::new(Config::default());
+    world.create(1).await;
+    let mut ann = world.join("ann").await;
+    ann.select().await;
+    world.faulty.refuse();
+    let error = world.arbiter.kick(&arena(), &name("ann"), true).await.expect_err("it cannot be read");
+    assert_eq!(error.code, ErrorCode::StoreUnavailable);
+    assert_eq!(ended(&[&ann]), [Some(CloseCode::Kicked)]);
+    world.faulty.resume();
+    let kicked = world.arbiter.kick(&arena(), &name("ann"), true).await.expect("asked again");
+    assert_eq!(kicked.released, [sword()]);
 }
 
 /// What a kicked player asked for and was not sent yet is dropped, so that its grants do not come after the kick.

@@ -9,7 +9,7 @@ use crate::{
     engines::{eventually, redis},
     server::servers,
     support::{
-        Client, Process, Socket, http, soon,
+        Client, Process, Socket, ask, soon,
         tokens::{bearer, key_file, now, token, token_with},
     },
 };
@@ -36,7 +36,7 @@ async fn operate(node: &Process, method: &str, path: &str, body: &Value) -> u16 
     let body = body.to_string();
     let head = format!("Host: localhost\r\nConnection: close\r\n{}", bearer("operator"));
     let length = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
-    let answer = http::ask(node.address, format!("{method} {path} HTTP/1.1\r\n{head}{length}\r\n{body}")).await;
+    let answer = ask(node.address, format!("{method} {path} HTTP/1.1\r\n{head}{length}\r\n{body}")).await;
     answer.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
