@@ -48,7 +48,7 @@ mod tests {
 
     fn welcome(recovered: bool, assets: usize) -> Welcome<'static> {
         let assets = vec![State { asset: "a", units: 1, remaining: 1, revision: 0, held: 0 }; assets];
-        Welcome { epoch: "e1", offset: 7, recovered, ping_interval_ms: 0, assets }
+        Welcome { epoch: "e1", offset: 7, recovered, ping_interval_ms: 0, token_ttl_ms: None, assets }
     }
 
     #[test]
