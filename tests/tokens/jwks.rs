@@ -145,15 +145,33 @@ async fn a_storm_of_unknown_keys_fetches_once_in_ten_seconds() {
             let tokens = Arc::clone(&tokens);
             storm.spawn(async move { try_token(&tokens, Signer::Es256, &format!("made-up-{player}")).await });
         }
+        // Who comes after the fetch is told to try again, because the key may be new.
+        let mut kinds = Vec::new();
         while let Some(verdict) = storm.join_next().await {
-            assert_eq!(verdict.unwrap().unwrap_err().kind(), TokenErrorKind::Invalid);
+            kinds.push(verdict.unwrap().unwrap_err().kind());
         }
+        assert!(kinds.contains(&TokenErrorKind::Invalid) && !kinds.contains(&TokenErrorKind::Expired));
         assert_eq!(provider.asked(), 1 + wave);
         pass(Duration::from_secs(9)).await;
-        assert!(try_token(&tokens, Signer::Es256, "made-up").await.is_err());
+        let error = try_token(&tokens, Signer::Es256, "made-up").await.unwrap_err();
+        assert_eq!(error.kind(), TokenErrorKind::KeysAway);
         assert_eq!(provider.asked(), 1 + wave, "nine seconds later there is no other fetch");
         pass(Duration::from_secs(1)).await;
     }
+}
+
+/// Somebody showed an unknown key a moment before. Nobody is turned away for good because of that.
+#[tokio::test]
+async fn a_rotation_right_after_a_strangers_token_costs_a_retry() {
+    let provider = Provider::start(set(&[jwk(Signer::Es256, "old")])).await;
+    let tokens = tokens(&provider);
+    assert!(try_token(&tokens, Signer::Es256, "old").await.is_ok());
+    assert!(try_token(&tokens, Signer::Es256, "made-up").await.is_err());
+    provider.answer(set(&[jwk(Signer::EdDsa, "new"), jwk(Signer::Es256, "old")]));
+    let error = try_token(&tokens, Signer::EdDsa, "new").await.unwrap_err();
+    assert_eq!(error.kind(), TokenErrorKind::KeysAway, "it comes back");
+    pass(Duration::from_secs(10)).await;
+    assert!(try_token(&tokens, Signer::EdDsa, "new").await.is_ok());
 }
 
 #[tokio::test]

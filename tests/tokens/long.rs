@@ -13,13 +13,16 @@ use asset_arbiter::{
     server::{JwksUrl, Secret, TokenSettings},
 };
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::{
     jwks::{jwk, set},
     provider::Provider,
     signer::Signer,
-    support::{Closed, Server, Socket, eventually, one_race, tokens::bearer},
+    support::{
+        Closed, Server, Socket, eventually, one_race,
+        tokens::{bearer, now},
+    },
 };
 
 /// The provider's first key and its next one: who signs, and the `kid`.
@@ -37,7 +40,7 @@ struct Game {
     /// Selects per second of all players.
     rate: f64,
     /// The times between two events, the start and the end included.
-    pauses: [Duration; 4],
+    pauses: [Duration; 5],
 }
 
 /// The game's backend, which signs in the provider's name, and counts the tokens of each player.
@@ -100,15 +103,17 @@ impl Scene {
         }
     }
 
-    /// What happens during the game. The next event, such as a revocation, goes at the end, with a pause of its own.
-    async fn events(&mut self, pauses: [Duration; 4]) {
-        let [rotation, removal, outage, end] = pauses;
+    /// What happens during the game.
+    async fn events(&mut self, pauses: [Duration; 5]) {
+        let [rotation, removal, outage, revocation, end] = pauses;
         sleep(rotation).await;
         self.rotate().await;
         sleep(removal).await;
         self.remove_the_old_key().await;
         sleep(outage).await;
         self.lose_the_provider().await;
+        sleep(revocation).await;
+        self.revoke_the_visitor().await;
         sleep(end).await;
     }
 
@@ -123,13 +128,28 @@ impl Scene {
     async fn remove_the_old_key(&mut self) {
         self.provider.answer(set(&[jwk(NEW.0, NEW.1)]));
         assert_eq!(self.refusal(UNKNOWN).await, 4001);
-        assert_eq!((self.refusal(OLD).await, self.refusal(NEW).await), (4001, 0));
+        assert_eq!((self.refusal(OLD).await, self.refusal(NEW).await), (4101, 0), "fetched a moment ago");
     }
 
     async fn lose_the_provider(&mut self) {
         self.provider.stop().await;
         assert_ne!(self.refusal(UNKNOWN).await, 0);
         assert_eq!(self.refusal(NEW).await, 0, "the keys fetched last serve on");
+    }
+
+    /// The visitor is out within a second, and no new token helps within an hour.
+    async fn revoke_the_visitor(&self) {
+        let token = self.backend.token(NEW, "visitor");
+        let mut visitor =
+            Socket::open_with(self.server.address, "race/ws", &bearer(&token)).await.welcomed().await;
+        let in_an_hour = now() + 3600;
+        let body = json!({"player": "visitor", "issued_before": in_an_hour}).to_string();
+        let head = format!("Host: localhost\r\nConnection: close\r\n{}", bearer(OPERATOR));
+        let head = format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+        let answer = self.server.ask(format!("POST /v1/revocations HTTP/1.1\r\n{head}\r\n{body}")).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        let closed = timeout(SECOND, visitor.closed()).await.expect("out within a second");
+        assert_eq!((closed.code, self.refusal(NEW).await), (4003, 4003));
     }
 }
 
@@ -168,13 +188,13 @@ const SECOND: Duration = Duration::from_secs(1);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_notices_that_the_key_is_rotated_and_the_provider_dies() {
     // An unknown key makes the server fetch the set at most every 10 s.
-    let pauses = [2 * SECOND, 11 * SECOND, SECOND, 2 * SECOND];
+    let pauses = [2 * SECOND, 11 * SECOND, SECOND, SECOND, 2 * SECOND];
     play(Game { players: 50, life: 2 * SECOND, rate: 100.0, pauses }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes three minutes"]
 async fn a_thousand_players_do_not_notice_either_for_three_minutes() {
-    let report = play(Game { players: 1000, life: 30 * SECOND, rate: 2000.0, pauses: [45 * SECOND; 4] }).await;
+    let report = play(Game { players: 1000, life: 30 * SECOND, rate: 2000.0, pauses: [36 * SECOND; 5] }).await;
     assert!(report.refreshes > 6000, "{}", report.refreshes);
 }

@@ -16,7 +16,8 @@ pub enum TokenErrorKind {
     Invalid,
     /// The token was right and its time is over: close 4102, HTTP 401.
     Expired,
-    /// The key set has no such key, and could not be fetched to look for a newer one: close 4101, HTTP 503.
+    /// The key set has no such key, and could not be fetched to look for a newer one, or was fetched a moment ago: close
+    /// 4101, HTTP 503.
     KeysAway,
 }
 
@@ -42,7 +43,7 @@ impl TokenError {
     }
 
     pub(super) fn keys_away() -> Self {
-        let reason = "the key set has no key with the token's kid, and could not be fetched anew".into();
+        let reason = "the key set has no key with the token's kid, and was not fetched anew".into();
         Self { kind: TokenErrorKind::KeysAway, reason, signed: false }
     }
 

@@ -60,20 +60,20 @@ impl Jwks {
     }
 
     /// Whether the last fetch succeeded.
-    pub(super) fn is_current(&self) -> bool {
+    fn is_current(&self) -> bool {
         self.state.lock().current
     }
 
     /// Looks for new keys because a `kid` is unknown. All who wait share one fetch, and there is at most one in
-    /// [`REFETCH`]: beyond that it returns at once.
-    pub(super) async fn refetch(self: &Arc<Self>) {
+    /// [`REFETCH`]: beyond that it returns at once. Returns whether the key set was fetched.
+    pub(super) async fn refetch(self: &Arc<Self>) -> bool {
         let running = {
             let mut state = self.state.lock();
             match &state.running {
                 // The first fetch has another reason.
                 None => self.start(&mut state),
                 Some(running) if !*running.borrow() => running.clone(),
-                _ if state.refetched.is_some_and(|at| at.elapsed() < REFETCH) => return,
+                _ if state.refetched.is_some_and(|at| at.elapsed() < REFETCH) => return false,
                 _ => {
                     state.refetched = Some(Instant::now());
                     self.start(&mut state)
@@ -81,6 +81,7 @@ impl Jwks {
             }
         };
         done(running).await;
+        self.is_current()
     }
 
     /// Fetches the key set now and then, and again soon after a failure.

@@ -98,10 +98,11 @@ impl Tokens {
         if let Some(key) = jwks.keys().get(kid) {
             return Ok(key.clone());
         }
-        jwks.refetch().await;
+        let fetched = jwks.refetch().await;
         match jwks.keys().get(kid) {
             Some(key) => Ok(key.clone()),
-            None if jwks.is_current() => Err(unknown("kid", kid)),
+            None if fetched => Err(unknown("kid", kid)),
+            // It may be a new one.
             None => Err(TokenError::keys_away()),
         }
     }
