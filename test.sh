@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every check there is. Works from any folder, on a Debian-like machine with Rust and apt-get (as root or with
-# sudo); installs what is missing. What does not come from apt-get is kept in $ASSET_ARBITER_CACHE, by default
+# sudo); installs what is missing. What does not come from apt-get is kept in $ARBITER_TEST_CACHE, by default
 # ~/.cache/asset-arbiter, so that a second run downloads and builds nothing; so is what cargo builds, for another clone.
 #
 #   ./test.sh                      everything, on every engine
@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 source tests/engines/engines.sh
 
-CACHE=${ASSET_ARBITER_CACHE:-$HOME/.cache/asset-arbiter}
+CACHE=${ARBITER_TEST_CACHE:-$HOME/.cache/asset-arbiter}
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$CACHE/target}
 # What the browser library promises to run on besides pages.
 NODE_OLDEST=20
@@ -49,7 +49,7 @@ main() {
   step 'cargo deny' deny
   # The server with it: built on its own it would have other features of its libraries, and all of them anew.
   step 'cargo build' cargo test --locked --features full --no-run
-  ASSET_ARBITER_ENGINES=none start 'cargo test' cargo test --locked --features full --no-fail-fast
+  ARBITER_TEST_ENGINES=none start 'cargo test' cargo test --locked --features full --no-fail-fast
   test_engines "${ENGINES[@]}"
   start "library, Node $("$NODE" --version)" node_tests "$NODE" js
   if ((NODE_MAJOR < ${NODE_NEWER%%.*})); then
@@ -57,7 +57,7 @@ main() {
   fi
   settle
   # What is one at a time needs the machine for itself: three nodes and 600 players, or a browser.
-  ASSET_ARBITER_ENGINES=redis,nats,dynamodb-local tests 'three hosts' \
+  ARBITER_TEST_ENGINES=redis,nats,dynamodb-local tests 'three hosts' \
     cargo test --locked --features full --test hosts -- --test-threads 1
   tests 'page in Chromium' node_tests "$NODE" e2e --test-concurrency=1
 }
@@ -88,7 +88,7 @@ test_engines() {
   local engine targets
   for engine in "$@"; do
     read -ra targets < <(suites_of "$engine")
-    ASSET_ARBITER_ENGINES=$engine start "on $engine" \
+    ARBITER_TEST_ENGINES=$engine start "on $engine" \
       cargo test --locked --features full "${targets[@]/#/--test=}" -- --test-threads "$(threads_for "$engine")"
   done
 }
@@ -223,9 +223,9 @@ find_tools() {
   (($(major "$NODE") >= NODE_OLDEST)) || NODE=$(newer_node)
   NODE_MAJOR=$(major "$NODE")
   CHROMIUM=$(find_chromium)
-  ASSET_ARBITER_BIN=$CARGO_TARGET_DIR/debug/asset-arbiter
+  ARBITER_TEST_BIN=$CARGO_TARGET_DIR/debug/asset-arbiter
   PATH=$CACHE/cargo-deny-$DENY/bin:$CACHE/cargo-hack-$HACK/bin:$PATH
-  export CHROMIUM ASSET_ARBITER_BIN
+  export CHROMIUM ARBITER_TEST_BIN
 }
 
 # Installs or builds the servers the tests run on. What cannot be had here the tests name, and fail for it if CI=true.
@@ -345,7 +345,7 @@ node_tests() {
   shift 2
   found=$(modules "$suite") || return
   cd "tests/$suite" || return
-  ASSET_ARBITER_NODE_MODULES=$found "$node" --test --test-reporter=spec --test-timeout=120000 "$@" ./*.test.mjs
+  ARBITER_TEST_NODE_MODULES=$found "$node" --test --test-reporter=spec --test-timeout=120000 "$@" ./*.test.mjs
 }
 
 main "$@"

@@ -7,28 +7,24 @@
 
 #[path = "../tests/support/mod.rs"]
 mod support;
+mod turns;
 mod usage;
 
-use std::{net::SocketAddr, thread, time::Duration};
+use std::{net::SocketAddr, thread};
 
-use hdrhistogram::Histogram;
 use rustix::process::nice;
-use support::{Client, Process, handshake};
+use support::handshake;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    process::Command,
     runtime::Builder,
     sync::oneshot,
-    task::{JoinSet, spawn_local},
-    time::{Instant, interval, sleep_until},
+    task::spawn_local,
 };
+use turns::{PLAYERS, Players, node};
 use usage::{busy, resident};
 
 const OBSERVERS: usize = 1000;
-const PLAYERS: usize = 20;
-/// The pause between two requests of a player: 500 requests a second over all, each of which is told to everybody.
-const EVERY: Duration = Duration::from_millis(40);
 const SECONDS: u64 = 30;
 
 /// What the observers do.
@@ -51,21 +47,12 @@ fn main() {
 }
 
 async fn measure(scene: Scene, seconds: u64) {
-    let node = node().await;
+    let node = node(&["--write-timeout", "1h"]).await;
     let pid = node.child.id().unwrap();
     let gone = observe(scene, node.address);
-    let mut players = Vec::new();
-    for n in 0..PLAYERS {
-        players.push(node.join(&format!("p{n}")).await);
-    }
+    let players = Players::join(&node).await;
     let (memory, used) = (resident(pid), busy(pid));
-    let end = Instant::now() + Duration::from_secs(seconds);
-    let mut playing: JoinSet<_> =
-        players.into_iter().enumerate().map(|(n, player)| play(n, player, end)).collect();
-    let mut replies = Histogram::<u64>::new(3).unwrap();
-    while let Some(played) = playing.join_next().await {
-        replies += played.unwrap();
-    }
+    let replies = players.play(seconds).await;
     let ms = |quantile| replies.value_at_quantile(quantile) as f64 / 1000.0;
     println!(
         "{:<15} {:>7.2} ms {:>5.2} ms {:>5.1} ms {:>10.1}, {:.1} MB {:>14.0} %",
@@ -79,37 +66,6 @@ async fn measure(scene: Scene, seconds: u64) {
     );
     drop(gone);
     node.end().await;
-}
-
-/// On the first processor; this program is on the others.
-async fn node() -> Process {
-    let assets: Vec<_> = (0..PLAYERS).flat_map(|n| ["--asset".to_owned(), format!("a{n}=1")]).collect();
-    let mut flags = vec!["--ping-interval", "1h", "--write-timeout", "1h"];
-    flags.extend(assets.iter().map(String::as_str));
-    let mut command = Command::new("taskset");
-    command.args(["-c", "0"]).arg(Process::program());
-    Process::launch(command, "127.0.0.1:0", &flags).await
-}
-
-/// Selects and releases an asset of the player's own until `end`. Returns the replies' latencies in microseconds.
-async fn play(n: usize, mut player: Client, end: Instant) -> Histogram<u64> {
-    let (mut latencies, asset) = (Histogram::new(3).unwrap(), format!("a{n}"));
-    sleep_until(Instant::now() + EVERY * n as u32 / PLAYERS as u32).await;
-    let mut turns = interval(EVERY);
-    for turn in 0.. {
-        turns.tick().await;
-        let asked = Instant::now();
-        if asked >= end {
-            break;
-        }
-        match turn % 2 {
-            0 => player.select(&asset, turn).await,
-            _ => player.release(&asset, turn).await,
-        }
-        player.reply().await;
-        latencies.record(asked.elapsed().as_micros() as u64).unwrap();
-    }
-    latencies
 }
 
 /// Starts the observers in a thread that gives way to the players. Returns when all have joined. They leave when the

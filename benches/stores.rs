@@ -1,7 +1,7 @@
 //! 200 players race on one node over every store, on the servers that the tests use, and 200 on each of two nodes.
 //! Measures decisions a second, store calls per 1,000 decisions, and the consumed capacity reported by DynamoDB.
 //!
-//! `cargo bench --features full --bench stores`; `ASSET_ARBITER_ENGINES=tidb,mariadb` selects engines. The servers are
+//! `cargo bench --features full --bench stores`; `ARBITER_TEST_ENGINES=tidb,mariadb` selects engines. The servers are
 //! those installed by `./test.sh`, on one small machine together with the players.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on stops")]

@@ -4,7 +4,7 @@
 #   deploy/check.sh          the files alone
 #   deploy/check.sh --live   also two nodes behind nginx, HAProxy and Caddy, on 127.0.0.1
 #
-# The binary is $ASSET_ARBITER_BIN, or what cargo has built in target/release or target/debug. What a machine lacks is
+# The binary is $ARBITER_TEST_BIN, or what cargo has built in target/release or target/debug. What a machine lacks is
 # named as skipped. Wants: python3 (with pip, for PyYAML and kubernetes-validate), nginx, haproxy,
 # caddy, docker compose.
 set -euo pipefail
@@ -77,7 +77,7 @@ live_checks() {
   local balancer
   for balancer in nginx haproxy caddy; do
     if [[ -z $binary ]]; then
-      skip "two nodes behind $balancer" 'no binary: cargo build, or set ASSET_ARBITER_BIN'
+      skip "two nodes behind $balancer" 'no binary: cargo build, or set ARBITER_TEST_BIN'
     elif ! has "$balancer"; then
       skip "two nodes behind $balancer" "no $balancer here"
     else
@@ -107,7 +107,7 @@ skip() {
 
 find_binary() {
   local path
-  for path in "${ASSET_ARBITER_BIN:-}" ../target/release/asset-arbiter ../target/debug/asset-arbiter; do
+  for path in "${ARBITER_TEST_BIN:-}" ../target/release/asset-arbiter ../target/debug/asset-arbiter; do
     if [[ -x $path ]]; then
       realpath "$path"
       return

@@ -7,6 +7,7 @@ mod banner;
 mod check_config;
 mod close;
 mod config;
+mod environment;
 mod file;
 mod key;
 mod keygen;

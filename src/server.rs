@@ -9,6 +9,7 @@ mod client_address;
 mod connection;
 mod connection_limit;
 mod head_watch;
+mod large_answers;
 mod limits;
 mod linger;
 mod listen;

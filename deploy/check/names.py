@@ -26,14 +26,12 @@ OTHERS = {
 }
 # What is made of a histogram.
 SUFFIXES = re.compile(r"_(bucket|sum|count)$")
-# Variables that are not the server's.
-OF_TESTS = {"ASSET_ARBITER_BIN"}
 
 
 def main(binary=None):
     flags = flags_of("serve_args.rs") | flags_of("bots.rs")
     variables = {"ASSET_ARBITER_" + flag.upper().replace("-", "_") for flag in flags_of("serve_args.rs")}
-    variables |= set(re.findall(r'"(ASSET_ARBITER_\w+)"', source("src/cli"))) | OF_TESTS
+    variables |= set(re.findall(r'"(ASSET_ARBITER_\w+)"', source("src/cli")))
     metrics = set(re.findall(r'(?:counter|gauge|histogram)!\(\s*"(asset_arbiter_\w+)"', source("src")))
     metrics |= set(re.findall(r'"(asset_arbiter_\w+_total)"', source("src")))
     assert len(flags) > 30 and len(metrics) > 10, "the source looks different now: names.py must follow it"

@@ -33,11 +33,16 @@ impl File {
     pub(super) fn unknown(self, known: &[&str]) -> impl Iterator<Item = String> {
         let Self { name, values } = self;
         values.into_iter().map(move |(key, _)| {
-            let nearest = known.iter().max_by(|a, b| closeness(a, &key).total_cmp(&closeness(b, &key)));
-            let hint = nearest.map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default();
+            let hint =
+                nearest(known, &key).map(|nearest| format!("; did you mean {nearest}?")).unwrap_or_default();
             format!("{name}: unknown key {key:?}{hint}")
         })
     }
+}
+
+/// The known key that is most similar to an unknown one.
+pub(super) fn nearest<'a>(known: &[&'a str], key: &str) -> Option<&'a str> {
+    known.iter().copied().max_by(|a, b| closeness(a, key).total_cmp(&closeness(b, key)))
 }
 
 fn closeness(known: &str, key: &str) -> f64 {

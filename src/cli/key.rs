@@ -7,11 +7,13 @@ use std::{
 
 use asset_arbiter::server::Secret;
 
-use super::{layers::env_name, serve_args::ServeArgs, tokens::secret_files};
+use super::{environment::env_name, serve_args::ServeArgs, tokens::secret_files};
 
 /// The variables with the keys themselves, for platforms that provide secrets as environment variables.
 pub(super) const ADMIN_KEY: &str = "ASSET_ARBITER_ADMIN_KEY";
 const VIEWER_KEY: &str = "ASSET_ARBITER_VIEWER_KEY";
+/// The variables that belong to no flag.
+pub(super) const KEYS: [&str; 2] = [ADMIN_KEY, VIEWER_KEY];
 /// Advice for a variable that is set but empty.
 pub(super) const UNSET_IT: &str = "it is set, and empty: give it a value, or unset it";
 

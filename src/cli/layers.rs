@@ -15,6 +15,7 @@ use asset_arbiter::{bus, model::line_without_secrets, model::one_line, store};
 
 use super::{
     Cli,
+    environment::{env_name, unknown_variables},
     file::File,
     key::UNSET_IT,
     say,
@@ -64,11 +65,6 @@ fn print_message(error: &clap::Error, argv: &[OsString]) -> ExitCode {
         say::result(text);
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
-}
-
-/// The name of a flag's environment variable.
-pub(super) fn env_name(flag: &str) -> String {
-    format!("ASSET_ARBITER_{}", flag.to_ascii_uppercase().replace('-', "_"))
 }
 
 fn command() -> Command {
@@ -132,8 +128,10 @@ fn lower_layers(typed: &ArgMatches, problems: &mut Vec<String>) -> Vec<String> {
             Err(problem) => problems.push(problem),
         }
     }
-    let known: Vec<_> = flags.iter().map(|(flag, _)| *flag).collect();
+    let mut known: Vec<_> = flags.iter().map(|(flag, _)| *flag).collect();
     problems.extend(file.unknown(&known));
+    known.push("config");
+    problems.extend(unknown_variables(&known));
     added
 }
 

@@ -107,6 +107,16 @@ pub const SNAPSHOT_SECS: u64 = 50;
 /// Milliseconds between two snapshots requested by one member, because the largest is 22 MB.
 pub const SYNC_PAUSE_MS: u64 = 1000;
 
+/// Answers over HTTP that show a large room and are being sent: some 64 KB of buffers each. Beyond it the answer is 503.
+pub const LARGE_ANSWERS: usize = 64;
+
+/// Bytes a second of all these answers together: a part a millisecond, some percent of a core. The largest room takes
+/// 0.7 s.
+pub const LARGE_ANSWERS_BYTES_PER_SEC: u32 = 32 * 1024 * 1024;
+
+/// Milliseconds by which these answers may be late and catch up, because a timer has steps of a millisecond.
+pub const LARGE_ANSWERS_LAG_MS: u64 = 4;
+
 /// Seconds a room's encoded assets are cached after their last use.
 pub const ENCODED_SECS: u8 = 10;
 

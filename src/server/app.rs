@@ -4,7 +4,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Metrics, Settings, TokenKey, Tokens, connection_limit::ConnectionLimit, connections::Connections,
-    foreign_log::ForeignLog, hosts::Hosts, limits::Limits, player_log::PlayerLog, tls::Tls,
+    foreign_log::ForeignLog, hosts::Hosts, large_answers::LargeAnswers, limits::Limits, player_log::PlayerLog,
+    tls::Tls,
 };
 use crate::arbiter::Arbiter;
 
@@ -26,6 +27,8 @@ pub struct App {
     pub(super) metrics: Metrics,
     /// Limits by address and player.
     pub(super) limits: Arc<Limits>,
+    /// The large rooms that are being sent over HTTP.
+    pub(super) large_answers: Arc<LargeAnswers>,
     /// Cancelled when the shutdown starts.
     pub(super) draining: CancellationToken,
 }
@@ -46,6 +49,7 @@ impl App {
             tls,
             tokens: settings.tokens.are_used().then(|| Tokens::new(&settings.tokens)),
             limits: metrics.scope(|| Limits::new(&settings)),
+            large_answers: LargeAnswers::new(),
             settings,
             metrics,
             draining: CancellationToken::new(),

@@ -7,7 +7,6 @@ use axum::{
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use futures::stream;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -36,7 +35,7 @@ struct Head<'a> {
     names: &'a DisplayNames,
 }
 
-/// `GET /v1/rooms/{room}`: streams a large room part by part as the socket accepts it.
+/// `GET /v1/rooms/{room}`: streams a large room part by part, as the socket accepts it and the node has time.
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     InRoom(room): InRoom,
@@ -55,10 +54,13 @@ pub(super) async fn show(
         let parts: Result<Vec<_>, Outdated> = parts.collect();
         parts.map_err(|error| HttpError::new(ErrorCode::StoreUnavailable, error.to_string()))?.concat().into()
     } else {
-        Body::from_stream(stream::iter(parts))
+        let answer = app.large_answers.begin().ok_or_else(|| HttpError::full(TOO_MANY))?;
+        Body::from_stream(answer.pace(parts))
     };
     Ok(([(header::CONTENT_TYPE, JSON)], body).into_response())
 }
+
+const TOO_MANY: &str = "this node sends as many large rooms as it sends at once; ask again";
 
 /// `DELETE /v1/rooms/{room}`
 pub(super) async fn remove(

@@ -120,19 +120,25 @@ impl Session {
             }
             // Meanwhile the session does not read, for up to `--write-timeout`.
             self.entry.liveness.set_reading(false);
-            if let Err(error) = ready!(self.poll_send(cx)) {
-                return Poll::Ready(broken(&error));
-            }
+            let more = match ready!(self.poll_send(cx)) {
+                Ok(more) => more,
+                Err(error) => return Poll::Ready(broken(&error)),
+            };
             self.entry.liveness.set_reading(self.requests.are_welcome());
-            self.due = false;
+            self.due = more;
             if let Some(end) = self.end {
                 return Poll::Ready(end);
+            }
+            if more {
+                // A snapshot of megabytes, whose client reads fast, leaves the others their turns.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
         }
     }
 
-    /// Sends the ready messages.
-    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Sends the ready messages, up to the bound of a turn. Returns true if more may be ready.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         let Self { socket, requests, entry, .. } = self;
         let (mut takes, mut sent) = (0, 0);
         let mut more = true;
@@ -148,10 +154,7 @@ impl Session {
         if sent > 0 {
             entry.meters().sent.increment(sent as u64);
         }
-        if more && takes > 0 {
-            requests.member.mailbox().wake();
-        }
-        accepted
+        accepted.map_ok(|()| more && takes > 0)
     }
 
     /// Handles received messages up to the limit of requests in flight. At the limit nothing is read.

@@ -104,6 +104,43 @@ fn an_unknown_key_is_named_with_the_nearest_right_one() {
 }
 
 #[test]
+fn an_unknown_variable_is_named_with_the_nearest_right_one() {
+    let env =
+        [("ASSET_ARBITER_MAX_MESAGE", "1KiB"), ("ASSET_ARBITER_ADMIN_KEYS", "k"), ("ASSET_ARBITER_PORT", "80")];
+    for (args, ends) in [(&["serve"][..], 2), (&[], 2), (&["check-config"], 1)] {
+        let (code, said) = complaint(args, &env);
+        assert_eq!((code, said.lines().count()), (ends, 3), "{args:?}: {said}");
+        assert!(
+            said.contains(
+                "ASSET_ARBITER_MAX_MESAGE: unknown variable; did you mean ASSET_ARBITER_MAX_MESSAGE?"
+            )
+        );
+        assert!(
+            said.contains("ASSET_ARBITER_ADMIN_KEYS: unknown variable; did you mean ASSET_ARBITER_ADMIN_KEY?")
+        );
+        assert!(said.contains("ASSET_ARBITER_PORT: unknown variable"), "{said}");
+    }
+}
+
+#[test]
+fn variables_that_kubernetes_sets_for_a_service_are_let_pass() {
+    let env = [
+        ("ASSET_ARBITER_SERVICE_HOST", "10.0.0.1"),
+        ("ASSET_ARBITER_SERVICE_PORT", "80"),
+        ("ASSET_ARBITER_SERVICE_PORT_HTTP", "80"),
+        ("ASSET_ARBITER_PORT", "tcp://10.0.0.1:80"),
+        ("ASSET_ARBITER_PORT_80_TCP", "tcp://10.0.0.1:80"),
+        ("ASSET_ARBITER_PORT_80_TCP_PROTO", "tcp"),
+        ("ASSET_ARBITER_PORT_80_TCP_PORT", "80"),
+        ("ASSET_ARBITER_PORT_80_TCP_ADDR", "10.0.0.1"),
+        ("ASSET_ARBITER_PORT_53_UDP", "udp://10.0.0.1:53"),
+        ("ASSET_ARBITER_REDIS_SERVICE_HOST", "10.0.0.2"),
+        ("ASSET_ARBITER_REDIS_PORT_6379_TCP_ADDR", "10.0.0.2"),
+    ];
+    assert_eq!(effective("listen", &[], &env), "127.0.0.1:8080");
+}
+
+#[test]
 fn a_wrong_value_says_where_it_is_from() {
     let (_folder, path) = file("room-log = 5\ninsecure = 'perhaps'\nlisten = ['a', 'b']\nstore = 1.5\n");
     let env = [("ASSET_ARBITER_PING_TIMEOUT", "soon"), ("ASSET_ARBITER_ASSET", "sword=1,bow")];

@@ -23,8 +23,8 @@ pub struct Autobahn(PathBuf);
 /// The Autobahn testsuite, if it is there and was asked for.
 pub fn autobahn() -> Option<Autobahn> {
     let how = "./test.sh installs it; or install autobahntestsuite for a Python 2.7, and name its wstest in \
-               ASSET_ARBITER_AUTOBAHN";
-    let program = || named_by("ASSET_ARBITER_AUTOBAHN").or_else(|| in_cache("autobahn-", "wstest"));
+               ARBITER_TEST_AUTOBAHN";
+    let program = || named_by("ARBITER_TEST_AUTOBAHN").or_else(|| in_cache("autobahn-", "wstest"));
     find("autobahn", how, program).map(Autobahn)
 }
 

@@ -13,12 +13,12 @@ have_autobahn() {
 }
 
 export_autobahn() {
-  export ASSET_ARBITER_AUTOBAHN=${ASSET_ARBITER_AUTOBAHN:-$CACHE/$AUTOBAHN/wstest}
-  [[ -x $ASSET_ARBITER_AUTOBAHN ]] || ASSET_ARBITER_AUTOBAHN=
+  export ARBITER_TEST_AUTOBAHN=${ARBITER_TEST_AUTOBAHN:-$CACHE/$AUTOBAHN/wstest}
+  [[ -x $ARBITER_TEST_AUTOBAHN ]] || ARBITER_TEST_AUTOBAHN=
 }
 
 version_autobahn() {
-  "$ASSET_ARBITER_AUTOBAHN" --autobahnversion | sed -n 's/^AutobahnTestSuite /Autobahn testsuite /p'
+  "$ARBITER_TEST_AUTOBAHN" --autobahnversion | sed -n 's/^AutobahnTestSuite /Autobahn testsuite /p'
 }
 
 # Fills the current, empty folder: Python and the testsuite, for tests/engines/autobahn/wstest.sh of the repository $1.

@@ -38,15 +38,15 @@ pub fn all() -> Vec<Engine> {
 
 /// Dynoxide, which is quick.
 pub fn dynoxide() -> Option<Engine> {
-    let how = "./test.sh builds it, or name a binary in ASSET_ARBITER_DYNOXIDE";
-    let program = || named_by("ASSET_ARBITER_DYNOXIDE").or_else(|| on_path("dynoxide"));
+    let how = "./test.sh builds it, or name a binary in ARBITER_TEST_DYNOXIDE";
+    let program = || named_by("ARBITER_TEST_DYNOXIDE").or_else(|| on_path("dynoxide"));
     engine("dynoxide", how, || program().map(Kind::Dynoxide))
 }
 
 /// DynamoDB Local, which is AWS's own.
 pub fn local() -> Option<Engine> {
-    let how = "./test.sh installs it, or name the folder of its classes in ASSET_ARBITER_DYNAMODB_LOCAL; it needs Java";
-    let named = || env::var_os("ASSET_ARBITER_DYNAMODB_LOCAL").filter(|folder| !folder.is_empty());
+    let how = "./test.sh installs it, or name the folder of its classes in ARBITER_TEST_DYNAMODB_LOCAL; it needs Java";
+    let named = || env::var_os("ARBITER_TEST_DYNAMODB_LOCAL").filter(|folder| !folder.is_empty());
     let folder = || named().map(PathBuf::from).filter(|folder| folder.is_dir() && on_path("java").is_some());
     engine("dynamodb-local", how, || folder().map(Kind::Local))
 }

@@ -12,8 +12,8 @@ have_dynoxide() {
 }
 
 export_dynoxide() {
-  export ASSET_ARBITER_DYNOXIDE=${ASSET_ARBITER_DYNOXIDE:-$CACHE/dynoxide-${DYNOXIDE#*@}/bin/dynoxide}
-  [[ -x $ASSET_ARBITER_DYNOXIDE ]] || ASSET_ARBITER_DYNOXIDE=
+  export ARBITER_TEST_DYNOXIDE=${ARBITER_TEST_DYNOXIDE:-$CACHE/dynoxide-${DYNOXIDE#*@}/bin/dynoxide}
+  [[ -x $ARBITER_TEST_DYNOXIDE ]] || ARBITER_TEST_DYNOXIDE=
 }
 
 # What the program says of itself is the version of another part.
@@ -33,8 +33,8 @@ have_dynamodb_local() {
 }
 
 export_dynamodb_local() {
-  export ASSET_ARBITER_DYNAMODB_LOCAL=${ASSET_ARBITER_DYNAMODB_LOCAL:-$CACHE/$DYNAMODB_LOCAL}
-  [[ -d $ASSET_ARBITER_DYNAMODB_LOCAL ]] || ASSET_ARBITER_DYNAMODB_LOCAL=
+  export ARBITER_TEST_DYNAMODB_LOCAL=${ARBITER_TEST_DYNAMODB_LOCAL:-$CACHE/$DYNAMODB_LOCAL}
+  [[ -d $ARBITER_TEST_DYNAMODB_LOCAL ]] || ARBITER_TEST_DYNAMODB_LOCAL=
 }
 
 version_dynamodb_local() {

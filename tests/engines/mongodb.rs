@@ -20,8 +20,8 @@ pub struct Engine {
 /// FerretDB 2 over PostgreSQL with the extension DocumentDB: the open-source engine behind the protocol that Amazon's and
 /// Azure's services speak, too.
 pub fn ferretdb() -> Option<Engine> {
-    let how = "run ./test.sh --only ferretdb, or name the program in ASSET_ARBITER_FERRETDB";
-    let program = || named_by("ASSET_ARBITER_FERRETDB").or_else(|| in_cache("ferretdb-2.7.0", "ferretdb"));
+    let how = "run ./test.sh --only ferretdb, or name the program in ARBITER_TEST_FERRETDB";
+    let program = || named_by("ARBITER_TEST_FERRETDB").or_else(|| in_cache("ferretdb-2.7.0", "ferretdb"));
     let installed = || Some(program()?.parent()?.to_owned());
     find("ferretdb", how, installed).map(|installed| Engine { name: "FerretDB", installed })
 }

@@ -35,16 +35,16 @@ pub fn all() -> Vec<Engine> {
 
 /// MariaDB 10.3 or later.
 pub fn mariadb() -> Option<Engine> {
-    let how = "apt-get install mariadb-server, or name a binary in ASSET_ARBITER_MARIADBD";
-    let binary = || named_by("ASSET_ARBITER_MARIADBD").or_else(|| on_path("mariadbd"));
+    let how = "apt-get install mariadb-server, or name a binary in ARBITER_TEST_MARIADBD";
+    let binary = || named_by("ARBITER_TEST_MARIADBD").or_else(|| on_path("mariadbd"));
     find("mariadb", how, binary).map(|binary| Engine { name: "mariadb", kind: Kind::Mariadb, binary })
 }
 
 /// TiDB, one process with its built-in store.
 pub fn tidb() -> Option<Engine> {
-    let how = "./test.sh builds it, or name a binary in ASSET_ARBITER_TIDB_SERVER";
+    let how = "./test.sh builds it, or name a binary in ARBITER_TEST_TIDB_SERVER";
     let binary = || {
-        named_by("ASSET_ARBITER_TIDB_SERVER")
+        named_by("ARBITER_TEST_TIDB_SERVER")
             .or_else(|| on_path("tidb-server"))
             .or_else(|| in_cache("tidb-8.5", "tidb-server"))
     };

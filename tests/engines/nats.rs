@@ -18,8 +18,8 @@ pub struct Engine {
 
 /// NATS, if there is one and it was asked for.
 pub fn nats() -> Option<Engine> {
-    let how = "apt-get install nats-server, or name a binary in ASSET_ARBITER_NATS_SERVER";
-    let binary = || named_by("ASSET_ARBITER_NATS_SERVER").or_else(|| on_path("nats-server"));
+    let how = "apt-get install nats-server, or name a binary in ARBITER_TEST_NATS_SERVER";
+    let binary = || named_by("ARBITER_TEST_NATS_SERVER").or_else(|| on_path("nats-server"));
     find("nats", how, binary).map(|binary| Engine { binary, location: Location::here() })
 }
 

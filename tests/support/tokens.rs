@@ -7,7 +7,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use ring::hmac;
 use serde_json::{Value, json};
 
-const SECRET: &[u8] = b"a-secret-of-more-than-thirty-two-bytes";
+pub(crate) const SECRET: &[u8] = b"a-secret-of-more-than-thirty-two-bytes";
 
 /// What a server needs to verify the tokens of this module.
 pub(crate) fn settings() -> TokenSettings {

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 
 import { within } from './wait.mjs';
 
-const binary = process.env.ASSET_ARBITER_REDIS_SERVER || 'redis-server';
+const binary = process.env.ARBITER_TEST_REDIS_SERVER || 'redis-server';
 /** Somebody else may be quicker to take a port that was free. */
 const TRIES = 5;
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 import { eventually, within } from './wait.mjs';
 
-const binary = process.env.ASSET_ARBITER_BIN
+const binary = process.env.ARBITER_TEST_BIN
   ?? fileURLToPath(new URL('../../../target/debug/asset-arbiter', import.meta.url));
 const LOG_LINES_KEPT = 50;
 const START_MS = 20_000;
