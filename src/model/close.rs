@@ -1,10 +1,13 @@
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::limits::CLOSE_REASON_BYTES;
 
 /// Why the server closes a connection. The range tells a client what to do, so that it needs no table: 4000-4099 do not
 /// reconnect; 4100-4199 reconnect after `retry_after_ms`; 4200-4299 reconnect at once with epoch and offset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, JsonSchema)]
+#[schemars(transform = to_numbers)]
 #[repr(u16)]
 pub enum CloseCode {
     /// A message exceeded `--max-message` (RFC 6455).
@@ -32,6 +35,21 @@ pub enum CloseCode {
 }
 
 impl CloseCode {
+    /// Every code, in the order of the numbers.
+    pub const ALL: [Self; 11] = [
+        Self::MessageTooBig,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::RoomRemoved,
+        Self::ProtocolViolation,
+        Self::Draining,
+        Self::StoreAway,
+        Self::TokenExpired,
+        Self::Full,
+        Self::TooFast,
+        Self::TooSlow,
+    ];
+
     /// The number sent in the close frame.
     #[must_use]
     pub fn number(self) -> u16 {
@@ -39,10 +57,22 @@ impl CloseCode {
     }
 }
 
+/// Replaces the names of the variants by their numbers, and keeps what is said of each.
+fn to_numbers(schema: &mut Schema) {
+    schema.insert("type".to_owned(), "integer".into());
+    let Some(variants) = schema.get_mut("oneOf").and_then(Value::as_array_mut) else { return };
+    for variant in variants.iter_mut().filter_map(Value::as_object_mut) {
+        let code = CloseCode::ALL.iter().find(|code| variant["const"] == format!("{code:?}"));
+        variant.insert("const".to_owned(), code.map(|code| code.number()).into());
+        variant.remove("type");
+    }
+}
+
 /// The JSON of a close frame's reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CloseReason {
     /// The close code again, for clients that see only the reason.
+    #[schemars(with = "CloseCode")]
     pub code: u16,
     /// The delay before reconnecting, in milliseconds; 0 for codes that say never or at once.
     pub retry_after_ms: u64,
