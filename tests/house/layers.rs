@@ -43,7 +43,8 @@ const HOMES: [(&str, &[&str]); 25] = [
 ];
 
 /// The words need nothing but these.
-const OF_MODEL: [&str; 7] = ["foldhash", "itoa", "schemars", "serde", "serde_json", "thiserror", "unicode_normalization"];
+const OF_MODEL: [&str; 7] =
+    ["foldhash", "itoa", "schemars", "serde", "serde_json", "thiserror", "unicode_normalization"];
 
 /// Layers that speak through what is below them, never through a socket of their own.
 const WITHOUT_SOCKETS: [&str; 2] = ["model", "arbiter"];

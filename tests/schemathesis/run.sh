@@ -21,13 +21,14 @@ main() {
   serve --token-key "k1=$work/secret" --admin-key-file "$work/key"
   run 'admin key' --header "Authorization: Bearer $key"
   token=$("$binary" token --key "k1=$work/secret" --player ann --room '*')
-  run 'player token' --header "Authorization: Bearer $token"
-  run 'no credential'
+  run 'player token' --phases coverage --header "Authorization: Bearer $token"
+  run 'no credential' --phases coverage
 }
 
 # Starts a server with more flags, in place of the last one.
 serve() {
   stop
+  : >"$work/log"
   env -u ASSET_ARBITER_ENGINES "$binary" --listen 127.0.0.1:0 --max-units "$UNITS" --log-format json "$@" \
     >"$work/stdout" 2>"$work/log" &
   server=$!

@@ -126,7 +126,8 @@ impl<'a> Comparison<'a> {
                 self.complain(place, &format!("message {name} is gone"));
                 continue;
             }
-            let [payload, later] = [self.old, self.new].map(|of| &of["components"]["messages"][name]["payload"]);
+            let [payload, later] =
+                [self.old, self.new].map(|of| &of["components"]["messages"][name]["payload"]);
             self.schemas(&format!("{place}, {name}"), direction, payload, later);
         }
     }
@@ -162,7 +163,9 @@ impl<'a> Comparison<'a> {
             self.complain(place, &format!("the type {before:?} became {after:?}"));
         }
         let (before, after) = (values(old), values(new));
-        for gone in before.iter().flatten().filter(|value| after.as_ref().is_some_and(|after| !after.contains(value))) {
+        for gone in
+            before.iter().flatten().filter(|value| after.as_ref().is_some_and(|after| !after.contains(value)))
+        {
             self.complain(place, &format!("the value {gone} is gone"));
         }
         match direction {

@@ -15,7 +15,8 @@ use crate::support::{Server, Setup, call, spec};
 
 /// Values of all kinds, on both sides of each limit.
 fn values() -> Vec<Option<Value>> {
-    let texts = ["", "a", "..", "...", "a b", "ann@b.example", "ü", "\u{0}", "\"", "null"].map(|text| Some(text.into()));
+    let texts = ["", "a", "..", "...", "a b", "ann@b.example", "ü", "\u{0}", "\"", "null"]
+        .map(|text| Some(text.into()));
     let lengths = [64, 65, 128, 129].map(|len| Some("a".repeat(len).into()));
     let wide = [64, 65].map(|len| Some("ü".repeat(len).into()));
     let numbers = [json!(0), json!(1), json!(-1), json!(3.0), json!(0.5), json!(1e300), json!(u32::MAX)];
@@ -33,7 +34,8 @@ fn object<'a>(fields: impl IntoIterator<Item = (&'a str, &'a Option<Value>)>) ->
 #[test]
 fn a_message_is_decoded_if_the_schema_takes_it() {
     let (values, mut decoded) = (values(), 0);
-    let kinds = ["select_asset", "release_asset", "sync", "refresh", "ping", "dance"].map(|kind| Some(kind.into()));
+    let kinds =
+        ["select_asset", "release_asset", "sync", "refresh", "ping", "dance"].map(|kind| Some(kind.into()));
     let kinds: Vec<_> = kinds.into_iter().chain([None, Some(json!(7)), Some(json!(null))]).collect();
     for kind in &kinds {
         for value in &values {
@@ -77,7 +79,10 @@ async fn a_body_is_read_if_the_schema_takes_it() {
     }
     for (method, path, body) in bodies {
         // Only with a token may the player be left out.
-        if path.ends_with("/release") && body.get("player").is_none_or(Value::is_null) && !body["players"].is_null() {
+        if path.ends_with("/release")
+            && body.get("player").is_none_or(Value::is_null)
+            && !body["players"].is_null()
+        {
             continue;
         }
         let answer = call(server.address, method, &path, &body.to_string()).await;
@@ -99,7 +104,8 @@ fn schema(document: &str, name: &str) -> Validator {
 }
 
 fn is_name_as_documented(text: &str) {
-    let taken = [RoomName::parse(text).is_ok(), AssetName::parse(text).is_ok(), PlayerName::parse(text).is_ok()];
+    let taken =
+        [RoomName::parse(text).is_ok(), AssetName::parse(text).is_ok(), PlayerName::parse(text).is_ok()];
     let value = Value::from(text);
     assert_eq!(taken, [0, 1, 2].map(|kind| NAMES[kind].is_valid(&value)), "{text:?}");
 }

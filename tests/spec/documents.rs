@@ -10,7 +10,8 @@ use crate::{
 
 #[tokio::test]
 async fn the_documents_are_served_to_everybody() {
-    let server = Server::with(|setup| setup.settings.admin_key = Some(server::Secret::new("key").unwrap())).await;
+    let server =
+        Server::with(|setup| setup.settings.admin_key = Some(server::Secret::new("key").unwrap())).await;
     for (path, document) in
         [("/openapi.json", server::openapi_json()), ("/asyncapi.json", server::asyncapi_json())]
     {
@@ -47,7 +48,10 @@ fn no_description_speaks_of_code() {
     for document in [openapi(), asyncapi()] {
         each(&document, &mut |value| {
             let description = value.get("description").and_then(Value::as_str).unwrap_or_default();
-            assert!(!description.contains("::") && !description.contains("](") && !description.contains("[`"), "{description}");
+            assert!(
+                !description.contains("::") && !description.contains("](") && !description.contains("[`"),
+                "{description}"
+            );
         });
     }
 }
@@ -55,7 +59,8 @@ fn no_description_speaks_of_code() {
 #[test]
 fn every_operation_has_a_name_of_its_own() {
     let document = openapi();
-    let operations = document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
+    let operations =
+        document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().values());
     let names: Vec<_> = operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
 }
@@ -67,9 +72,13 @@ async fn the_parameters_of_a_query_are_those_that_the_server_takes() {
     for (form, methods) in document["paths"].as_object().unwrap() {
         let Some(operation) = methods.get("get").filter(|_| form.starts_with("/v1/")) else { continue };
         let parameters = operation["parameters"].as_array().unwrap().iter();
-        let names: Vec<_> = parameters.filter(|of| of["in"] == "query").map(|of| of["name"].as_str().unwrap()).collect();
-        let expected =
-            if names.is_empty() { "this path takes none\"".to_owned() } else { format!("takes {}\"", names.join(", ")) };
+        let names: Vec<_> =
+            parameters.filter(|of| of["in"] == "query").map(|of| of["name"].as_str().unwrap()).collect();
+        let expected = if names.is_empty() {
+            "this path takes none\"".to_owned()
+        } else {
+            format!("takes {}\"", names.join(", "))
+        };
         let path = form.replace("{room}", "r").replace("{asset}", "a").replace("{player}", "p");
         let answer = get(server.address, &format!("{path}?other=1")).await;
         assert!(answer.contains(&expected), "{expected}: {answer}");
@@ -82,7 +91,8 @@ fn every_message_has_an_example_that_is_valid() {
     let messages = document["components"]["messages"].as_object().unwrap();
     let mut examples = 0;
     for (name, message) in messages {
-        let payloads: Vec<_> = message["examples"].as_array().unwrap().iter().map(|of| &of["payload"]).collect();
+        let payloads: Vec<_> =
+            message["examples"].as_array().unwrap().iter().map(|of| &of["payload"]).collect();
         assert!(!payloads.is_empty(), "{name}");
         for payload in payloads {
             assert_eq!(payload["type"], **name);
@@ -104,10 +114,15 @@ fn every_message_is_sent_or_taken_by_an_operation() {
             used.insert(message["$ref"].as_str().unwrap().rsplit('/').next().unwrap().to_owned());
         }
         if operation["action"] == "receive" {
-            assert_eq!(operation["reply"]["messages"].as_array().unwrap().len(), 2, "a reply or an error: {operation}");
+            assert_eq!(
+                operation["reply"]["messages"].as_array().unwrap().len(),
+                2,
+                "a reply or an error: {operation}"
+            );
         }
     }
-    let messages: BTreeSet<_> = document["components"]["messages"].as_object().unwrap().keys().cloned().collect();
+    let messages: BTreeSet<_> =
+        document["components"]["messages"].as_object().unwrap().keys().cloned().collect();
     assert_eq!(used, messages);
 }
 
@@ -154,7 +169,10 @@ fn what_is_not_documented_is_noticed() {
         (404, r#"{"code":"unknown","message":"m"}"#),
         (404, r#"{"code":"unknown_room","message":"m","room":"r"}"#),
     ] {
-        assert!(std::panic::catch_unwind(|| spec::check_answer(get, &answer(status, body))).is_err(), "{status} {body}");
+        assert!(
+            std::panic::catch_unwind(|| spec::check_answer(get, &answer(status, body))).is_err(),
+            "{status} {body}"
+        );
     }
 }
 

@@ -54,7 +54,8 @@ pub(crate) fn check_answer(request: &[u8], answer: &str) {
         Some(operation) => operation.answers.get(status),
         None => Some(&OPENAPI.error),
     };
-    let schema = schema.unwrap_or_else(|| panic!("{method} {target}: no word of {status} in the document: {body}"));
+    let schema =
+        schema.unwrap_or_else(|| panic!("{method} {target}: no word of {status} in the document: {body}"));
     check(schema, &serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}")));
 }
 
@@ -99,7 +100,8 @@ impl OpenApi {
         let mut operations = Vec::new();
         for (path, methods) in document["paths"].as_object().unwrap() {
             for (method, operation) in methods.as_object().unwrap() {
-                let content = |of: &Value| of["content"].get("application/json").map(|json| compiled(&json["schema"]));
+                let content =
+                    |of: &Value| of["content"].get("application/json").map(|json| compiled(&json["schema"]));
                 let answers = operation["responses"].as_object().unwrap().iter();
                 let answers = answers.filter_map(|(status, answer)| {
                     let shared = answer["$ref"].as_str().and_then(|shared| document.pointer(&shared[1..]));
@@ -142,7 +144,8 @@ impl AsyncApi {
         let open: Value = serde_json::from_str(asyncapi_json()).unwrap();
         let mut closed = open.clone();
         close(&mut closed["components"]);
-        let compiled = |document: &Value, schema: &Value| compiled(Draft::Draft7, &document["components"], schema);
+        let compiled =
+            |document: &Value, schema: &Value| compiled(Draft::Draft7, &document["components"], schema);
         let messages = closed["components"]["messages"].as_object().unwrap();
         let operations = open["operations"].as_object().unwrap().values();
         let taken = operations.filter(|operation| operation["action"] == "receive").map(|operation| {
@@ -183,7 +186,9 @@ fn close(schema: &mut Value) {
     match schema {
         Value::Object(object) => {
             object.values_mut().for_each(close);
-            if object.get("properties").is_some_and(Value::is_object) && object.get("type").is_some_and(|t| t == "object") {
+            if object.get("properties").is_some_and(Value::is_object)
+                && object.get("type").is_some_and(|t| t == "object")
+            {
                 object.entry("additionalProperties").or_insert(Value::Bool(false));
             }
         }

@@ -1,7 +1,5 @@
 use schemars::{
-    JsonSchema, Schema, SchemaGenerator,
-    generate::SchemaSettings,
-    transform::transform_subschemas,
+    JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, transform::transform_subschemas,
 };
 use serde_json::{Map, Value};
 
