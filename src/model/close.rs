@@ -10,6 +10,10 @@ use super::limits::CLOSE_REASON_BYTES;
 #[schemars(transform = to_numbers)]
 #[repr(u16)]
 pub enum CloseCode {
+    /// The client broke the WebSocket protocol (RFC 6455).
+    ProtocolError = 1002,
+    /// A text message was not UTF-8 (RFC 6455).
+    InvalidText = 1007,
     /// A message exceeded `--max-message` (RFC 6455).
     MessageTooBig = 1009,
     /// The player token is missing or wrong.
@@ -36,7 +40,9 @@ pub enum CloseCode {
 
 impl CloseCode {
     /// Every code, in the order of the numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
+        Self::ProtocolError,
+        Self::InvalidText,
         Self::MessageTooBig,
         Self::Unauthorized,
         Self::Forbidden,

@@ -114,7 +114,7 @@ impl<K: Kind> JsonSchema for Name<K> {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": format!("The name of a {}; neither `.` nor `..`.", K::WORD),
+            "description": format!("The {}'s name; neither `.` nor `..`.", K::WORD),
             "type": "string",
             "minLength": 1,
             "maxLength": K::LEN,
