@@ -9,6 +9,8 @@ PATIENCE=120
 # No asset may have more, so that the server refuses no number that the document allows.
 UNITS=4294967295
 
+# Those are flags of the server, or meant for other tests.
+unset "${!ASSET_ARBITER_@}"
 work=$(mktemp -d) server=
 trap 'stop; rm -rf "$work"' EXIT
 
@@ -29,7 +31,7 @@ main() {
 serve() {
   stop
   : >"$work/log"
-  env -u ASSET_ARBITER_ENGINES "$binary" --listen 127.0.0.1:0 --max-units "$UNITS" --log-format json "$@" \
+  "$binary" --listen 127.0.0.1:0 --max-units "$UNITS" --log-format json "$@" \
     >"$work/stdout" 2>"$work/log" &
   server=$!
   until address=$(sed -n 's/.*"listening".*"address":"\([^"]*\)".*/\1/p' "$work/log") && [[ -n $address ]]; do
