@@ -2,7 +2,7 @@ use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::{
-    operation::{Content, OpenTo, Operation, Parameter, REFUSALS, SchemaOf},
+    operation::{Content, OpenTo, Operation, Parameter, REFUSALS, Refusal, SchemaOf},
     schemas::Schemas,
 };
 use crate::{
@@ -110,10 +110,7 @@ fn refusal(status: u16) -> (String, Value) {
     (status.to_string(), json!({"$ref": format!("#/components/responses/{status}")}))
 }
 
-fn refused(
-    (status, description, header): &(u16, &str, Option<(&str, &str)>),
-    schemas: &mut Schemas,
-) -> (String, Value) {
+fn refused(Refusal { status, description, header }: &Refusal, schemas: &mut Schemas) -> (String, Value) {
     const ERROR: SchemaOf = SchemaGenerator::subschema_for::<error::Body>;
     let mut response = json!({"description": description, "content": json_content(schemas.sent(ERROR))});
     if let Some((name, description)) = header {

@@ -65,22 +65,31 @@ pub(super) enum Content {
     Json(SchemaOf),
 }
 
-/// Why a request is refused, by status, and the header that says more.
-pub(super) const REFUSALS: [(u16, &str, Option<(&str, &str)>); 11] = [
-    (400, "Bad input, or a `Host` that is missing, repeated or invalid.", None),
-    (401, "No key or token, or a wrong one.", Some(("WWW-Authenticate", "`Bearer`."))),
-    (403, "The token does not allow this; or a foreign `Origin` or `Host`.", None),
-    (404, "There is no such room or asset.", None),
-    (408, "The body did not arrive in time.", None),
-    (409, "A conflict with what is there, or a limit that the room has reached.", None),
-    (413, "The body is too large.", None),
-    (415, "The body is compressed.", Some(("Accept-Encoding", "`identity`."))),
-    (426, "The request does not ask for a WebSocket.", Some(("Upgrade", "`websocket`."))),
-    (429, "More requests, or more connections of one address, than a limit allows.", RETRY_AFTER),
-    (503, "The store did not answer, or the node is full. Send the same request again.", RETRY_AFTER),
+/// Why a request is refused.
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    pub(super) description: &'static str,
+    /// A header that says more, with its description.
+    pub(super) header: Option<(&'static str, &'static str)>,
+}
+
+pub(super) const REFUSALS: [Refusal; 11] = [
+    Refusal::new(400, "Bad input, or a `Host` that is missing, repeated or invalid."),
+    Refusal::new(401, "No key or token, or a wrong one.").with("WWW-Authenticate", "`Bearer`."),
+    Refusal::new(403, "The token does not allow this; or a foreign `Origin` or `Host`."),
+    Refusal::new(404, "There is no such room or asset."),
+    Refusal::new(408, "The body did not arrive in time."),
+    Refusal::new(409, "A conflict with what is there, or a limit that the room has reached."),
+    Refusal::new(413, "The body is too large."),
+    Refusal::new(415, "The body is compressed.").with("Accept-Encoding", "`identity`."),
+    Refusal::new(426, "The request does not ask for a WebSocket.").with("Upgrade", "`websocket`."),
+    Refusal::new(429, "More requests, or more connections of one address, than a limit allows.")
+        .with("Retry-After", PAUSE),
+    Refusal::new(503, "The store did not answer, or the node is full. Send the same request again.")
+        .with("Retry-After", PAUSE),
 ];
 
-const RETRY_AFTER: Option<(&str, &str)> = Some(("Retry-After", "Seconds until a retry makes sense."));
+const PAUSE: &str = "Seconds until a retry makes sense.";
 
 /// Any request may be refused with these.
 const OF_ALL: [u16; 4] = [400, 403, 429, 503];
@@ -120,10 +129,20 @@ impl Operation {
         let credentials = if self.open_to == OpenTo::Everybody { &[][..] } else { &OF_CREDENTIALS };
         let body = if self.body.is_some() { &OF_BODIES[..] } else { &[] };
         let lists = [&OF_ALL[..], credentials, body, self.refusals];
-        REFUSALS.into_iter().map(|(status, ..)| status).filter(move |status| {
+        REFUSALS.iter().map(|refusal| refusal.status).filter(move |status| {
             let own = self.answers.iter().any(|answer| answer.status == *status);
             !own && lists.iter().any(|list| list.contains(status))
         })
+    }
+}
+
+impl Refusal {
+    const fn new(status: u16, description: &'static str) -> Self {
+        Self { status, description, header: None }
+    }
+
+    const fn with(self, header: &'static str, description: &'static str) -> Self {
+        Self { header: Some((header, description)), ..self }
     }
 }
 
