@@ -36,6 +36,10 @@ fuzz target *flags:
 deny:
     cargo deny check
 
+# Replaces docs/spec by the present OpenAPI and AsyncAPI documents: at a release.
+specs:
+    cargo test --test spec -- --ignored write
+
 # Prints what the changelog says of a version.
 notes version:
     .ci/release-notes {{version}}

@@ -55,7 +55,9 @@ main() {
   if ((NODE_MAJOR < ${NODE_NEWER%%.*})); then
     start "library, Node v$NODE_NEWER" node_tests "$(newer_node)" js
   fi
+  start 'official schemas' node_tests "$NODE" spec
   settle
+  step 'Schemathesis' tests/schemathesis/run.sh "$ASSET_ARBITER_BIN" "$(schemathesis)"
   # What is one at a time needs the machine for itself: three nodes and 600 players, or a browser.
   ARBITER_TEST_ENGINES=redis,nats,dynamodb-local tests 'three hosts' \
     cargo test --locked --features full --test hosts -- --test-threads 1
@@ -214,7 +216,7 @@ tools() {
   cargo_tool cargo-deny "$DENY" && cargo_tool cargo-hack "$HACK" || return
   # An older Node can still fetch the newer one.
   (($(major node) >= ${NODE_NEWER%%.*})) || newer_node >/dev/null || return
-  { modules js && modules e2e; } >/dev/null
+  { modules js && modules e2e && modules spec && schemathesis; } >/dev/null
 }
 
 # Names the tools, once they are there.
@@ -315,6 +317,14 @@ modules() {
   hash=$(cat "tests/$1/package.json" "tests/$1/package-lock.json" | sha256sum | cut -c1-16)
   cached "$1-$hash" npm_ci "$PWD/tests/$1" >&2 || return
   echo "$CACHE/$1-$hash/node_modules"
+}
+
+# The folder that Schemathesis is installed in; made again only when its requirements change.
+schemathesis() {
+  local file=$PWD/tests/schemathesis/requirements.txt folder
+  folder=schemathesis-$(sha256sum "$file" | cut -c1-16)
+  cached "$folder" pip_install --requirement "$file" >&2 || return
+  echo "$CACHE/$folder"
 }
 
 # Makes a folder of the cache by running a command in it, unless it is there. It appears as a whole or not at all.

@@ -29,6 +29,7 @@ mod assets;
 mod health;
 mod revocations;
 mod rooms;
+mod spec;
 mod static_files;
 mod ws;
 
@@ -66,6 +67,7 @@ pub use exporter::Metrics;
 pub use listen::listen;
 pub use origins::{InvalidOrigin, Origin};
 pub use settings::Settings;
+pub use spec::{asyncapi_json, openapi_json};
 pub use tls::{Certificate, CertificateError};
 pub use tokens::{
     Action, Grants, InvalidJwksUrl, InvalidKeyId, InvalidPattern, InvalidTokenKey, JwksUrl, KeyId, NamePattern,

@@ -1,6 +1,7 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AssetName, PlayerName};
+use super::{AssetName, PlayerName, limits::HOLDERS_SHOWN};
 
 /// Unix time in milliseconds.
 pub type Millis = u64;
@@ -9,7 +10,8 @@ pub type Millis = u64;
 pub type Units = u32;
 
 /// An asset in the store and in the protocol: `{"asset","units","remaining","revision","held","holders"}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(description = "An asset with its first holders.")]
 pub struct AssetState {
     /// The asset's name.
     pub asset: AssetName,
@@ -21,7 +23,8 @@ pub struct AssetState {
     pub revision: u64,
     /// The number of players that hold a unit.
     pub held: Units,
-    /// The first [`HOLDERS_SHOWN`](super::limits::HOLDERS_SHOWN) holders, by revision.
+    /// The first [`HOLDERS_SHOWN`] holders, by revision.
+    #[schemars(description = "The first holders, by revision.", extend("maxItems" = HOLDERS_SHOWN))]
     pub holders: Vec<Grant>,
     /// True for the tombstone of a removed asset, which keeps the revision and is never shown.
     #[serde(skip)]
@@ -33,11 +36,12 @@ pub struct AssetState {
 }
 
 /// A player's hold on one unit. The protocol shows only `player` and `at`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(description = "A player's hold on one unit.")]
 pub struct Grant {
     /// The holder.
     pub player: PlayerName,
-    /// The time of the grant.
+    /// The time of the grant, in Unix milliseconds.
     #[serde(rename = "at")]
     pub granted_at: Millis,
     /// The asset's revision at the grant. Asset and revision identify the grant.

@@ -1,12 +1,19 @@
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::limits::CLOSE_REASON_BYTES;
 
 /// Why the server closes a connection. The range tells a client what to do, so that it needs no table: 4000-4099 do not
 /// reconnect; 4100-4199 reconnect after `retry_after_ms`; 4200-4299 reconnect at once with epoch and offset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, JsonSchema)]
+#[schemars(transform = to_numbers)]
 #[repr(u16)]
 pub enum CloseCode {
+    /// The client broke the WebSocket protocol (RFC 6455).
+    ProtocolError = 1002,
+    /// A text message was not UTF-8 (RFC 6455).
+    InvalidText = 1007,
     /// A message exceeded `--max-message` (RFC 6455).
     MessageTooBig = 1009,
     /// The player token is missing or wrong.
@@ -38,6 +45,26 @@ pub enum CloseCode {
 }
 
 impl CloseCode {
+    /// Every code, in the order of the numbers.
+    pub const ALL: [Self; 16] = [
+        Self::ProtocolError,
+        Self::InvalidText,
+        Self::MessageTooBig,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::RoomRemoved,
+        Self::Kicked,
+        Self::Replaced,
+        Self::Duplicate,
+        Self::ProtocolViolation,
+        Self::Draining,
+        Self::StoreAway,
+        Self::TokenExpired,
+        Self::Full,
+        Self::TooFast,
+        Self::TooSlow,
+    ];
+
     /// The number sent in the close frame.
     #[must_use]
     pub fn number(self) -> u16 {
@@ -45,10 +72,22 @@ impl CloseCode {
     }
 }
 
+/// Replaces the names of the variants by their numbers, and keeps what is said of each.
+fn to_numbers(schema: &mut Schema) {
+    schema.insert("type".to_owned(), "integer".into());
+    let Some(variants) = schema.get_mut("oneOf").and_then(Value::as_array_mut) else { return };
+    for variant in variants.iter_mut().filter_map(Value::as_object_mut) {
+        let code = CloseCode::ALL.iter().find(|code| variant["const"] == format!("{code:?}"));
+        variant.insert("const".to_owned(), code.map(|code| code.number()).into());
+        variant.remove("type");
+    }
+}
+
 /// The JSON of a close frame's reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CloseReason {
     /// The close code again, for clients that see only the reason.
+    #[schemars(with = "CloseCode")]
     pub code: u16,
     /// The delay before reconnecting, in milliseconds; 0 for codes that say never or at once.
     pub retry_after_ms: u64,

@@ -1,5 +1,6 @@
-use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, fmt, str::FromStr, sync::Arc};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
@@ -72,6 +73,28 @@ fn is_unfit(c: char) -> bool {
     let sets_direction =
         matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     c.is_control() || sets_direction || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// The characters of `is_unfit`, for a class of a regular expression.
+const UNFIT: &str = r"\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069";
+/// White space that is fit.
+const SPACE: &str = r"\u0020\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000";
+
+/// The schema is of a name in NFC. Another one is brought to it first, and counts then.
+impl JsonSchema for DisplayName {
+    fn schema_name() -> Cow<'static, str> {
+        "DisplayName".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "How a player is shown to others: any script, in the normal form NFC. It identifies nobody.",
+            "type": "string",
+            "minLength": 1,
+            "maxLength": DISPLAY_NAME_LEN,
+            "pattern": format!("^[^{UNFIT}{SPACE}]([^{UNFIT}]*[^{UNFIT}{SPACE}])?$"),
+        })
+    }
 }
 
 impl FromStr for DisplayName {

@@ -1,5 +1,12 @@
-use std::{borrow::Borrow, fmt, marker::PhantomData, str::FromStr, sync::Arc};
+use std::{
+    borrow::{Borrow, Cow},
+    fmt,
+    marker::PhantomData,
+    str::FromStr,
+    sync::Arc,
+};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::limits::{NAME_LEN, PLAYER_NAME_LEN};
@@ -101,6 +108,36 @@ impl<K> Name<K> {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+}
+
+impl<K: Kind> JsonSchema for Name<K> {
+    fn schema_name() -> Cow<'static, str> {
+        let (first, rest) = K::WORD.split_at(1);
+        format!("{}{rest}Name", first.to_ascii_uppercase()).into()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        Self::schema_name()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": format!("The {}'s name; neither `.` nor `..`.", K::WORD),
+            "type": "string",
+            "minLength": 1,
+            "maxLength": K::LEN,
+            "pattern": pattern(K::SYMBOLS),
+        })
+    }
+}
+
+/// The regular expression of names with these symbols. It spells out that a name of dots has three or more, because not
+/// every engine looks ahead.
+fn pattern(symbols: &str) -> String {
+    // A hyphen stands for itself at the end of a class.
+    let others: String = symbols.chars().filter(|symbol| !".-".contains(*symbol)).collect();
+    let no_dot = format!("A-Za-z0-9{others}-");
+    format!(r"^(\.{{0,2}}[{no_dot}]|\.{{3}})[.{no_dot}]*$")
 }
 
 impl<K: Kind> FromStr for Name<K> {

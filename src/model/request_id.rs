@@ -1,3 +1,6 @@
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::value::RawValue;
 
@@ -45,6 +48,21 @@ impl PartialEq for RequestId {
 }
 
 impl Eq for RequestId {}
+
+/// A number of more characters than a string may have is refused, too, which a schema cannot say.
+impl JsonSchema for RequestId {
+    fn schema_name() -> Cow<'static, str> {
+        "RequestId".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A client's identifier of a request, repeated as given in the reply.",
+            "type": ["string", "number"],
+            "maxLength": REQUEST_ID_LEN,
+        })
+    }
+}
 
 impl Serialize for RequestId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Millis, PlayerName};
@@ -49,7 +50,7 @@ impl SignedToken<'_> {
 }
 
 /// Which tokens a revocation ends: `{"player":"ann"}`, `{"jti":"…"}` or `{"key":"…"}`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Revoked {
     /// All of a player (`sub`).

@@ -1,13 +1,14 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AssetName, AssetState, Change, DisplayName, DisplayNames, ErrorCode, Event, Millis, PlayerName, RequestId,
-    RoomName, Units,
+    AssetName, AssetState, Change, DisplayName, DisplayNames, ErrorCode, Event, Millis, PROTOCOL, PlayerName,
+    RequestId, RoomName, Units,
 };
 
 /// The messages of the server, one JSON text frame each. Frames with an `offset` go to the whole room, the others to
 /// one member.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the fields are the wire's; the README's protocol section says what each means")]
 pub enum ServerMessage {
@@ -103,17 +104,20 @@ pub enum ServerMessage {
 pub type Present = Vec<PlayerName>;
 
 /// The reason of a denial.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "Denial")]
 pub enum SoldOut {
     /// No unit was left.
     SoldOut,
 }
 
 /// The first frame of every connection. `A` is the form of the assets: states, or JSON encoded once for many members.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 pub struct Welcome<A = Vec<AssetState>> {
-    /// [`PROTOCOL`](super::PROTOCOL).
+    /// [`PROTOCOL`].
+    #[schemars(description = "The protocol's name and version.", extend("const" = PROTOCOL))]
     pub protocol: String,
     /// The joined room.
     pub room: RoomName,
@@ -143,7 +147,7 @@ pub struct Welcome<A = Vec<AssetState>> {
     #[serde(skip_serializing_if = "DisplayNames::is_empty", default)]
     pub names: DisplayNames,
     /// Every asset; absent if recovered; empty if a snapshot in parts follows at once.
-    #[serde(skip_serializing_if = "Option::is_none", default = "Option::default")]
+    #[serde(skip_serializing_if = "Option::is_none", default = "Option::<A>::default")]
     pub assets: Option<A>,
     /// The assets this player holds; absent if recovered.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -1,10 +1,12 @@
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A player token as text, not verified yet. Never shown or logged.
-#[derive(Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(inline, description = "A player token: a JWT.")]
 pub struct Token(Box<str>);
 
 impl Token {

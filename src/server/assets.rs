@@ -3,11 +3,11 @@ use std::sync::Arc;
 use axum::{
     Extension, Json,
     extract::{RawQuery, State},
-    http::{StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use super::{
     Action, App,
@@ -15,14 +15,14 @@ use super::{
     auth::{Actor, Admin},
     body::{Object, Shape},
     caller::Caller,
-    error::HttpError,
+    error::{self, HttpError},
     path::InAsset,
     query::Parameters,
-    rooms::JSON,
     whole_number::WholeNumber,
 };
 use crate::model::{
-    AssetName, AssetState, ErrorCode, Grant, Millis, PlayerName, ServerMessage, Units, limits::HOLDERS_PAGE,
+    AssetName, AssetState, ErrorCode, Grant, Millis, PlayerName, ServerMessage, SoldOut, Units,
+    limits::HOLDERS_PAGE,
 };
 
 /// `PUT /v1/rooms/{room}/assets/{asset}`: 201 if this request created the asset, 200 if it existed with these units.
@@ -79,9 +79,9 @@ pub(super) async fn remove(
     State(app): State<Arc<App>>,
     InAsset(room, asset): InAsset,
     _: Admin,
-) -> Result<Json<Value>, HttpError> {
+) -> Result<Json<RemovedAsset>, HttpError> {
     let revision = app.arbiter.remove_asset(&room, &asset).await?;
-    Ok(Json(json!({"asset": asset, "revision": revision})))
+    Ok(Json(RemovedAsset { asset, revision }))
 }
 
 /// `GET .../holders?after=&limit=`: the players granted a unit after that revision, in grant order.
@@ -110,23 +110,30 @@ pub(super) const HOLDERS: &str = "/v1/rooms/{room}/assets/{asset}/holders";
 /// The query parameters of [`HOLDERS`].
 pub(super) const PAGE: [&str; 2] = ["after", "limit"];
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Create {
+    /// How many players can hold the asset at a time.
+    #[schemars(range(min = 1, max = Units::MAX))]
     units: WholeNumber,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Player")]
 pub(super) struct InTheNameOf {
     /// Whoever shows a player token may leave it out.
+    #[schemars(with = "Option<PlayerName>")]
     player: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Restock {
+    /// The number of units to add.
+    #[schemars(range(min = 1, max = Units::MAX))]
     units: WholeNumber,
+    /// The revision that the asset must have; whatever it has if absent.
     revision: Option<WholeNumber>,
 }
 
@@ -140,44 +147,101 @@ impl Shape for Restock {
     const EXAMPLE: &str = r#"{"units":2} or {"units":2,"revision":7}"#;
 }
 
-#[derive(Serialize)]
+/// A page of the players that hold an asset.
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Holders {
     asset: AssetName,
+    #[schemars(extend("maxItems" = HOLDERS_PAGE))]
     holders: Vec<Holder>,
+    /// The `after` of the next page; null on a page that is not full.
     next_after: Option<u64>,
 }
 
 /// A grant, identified by its revision.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Holder {
     player: PlayerName,
     revision: u64,
     at: Millis,
 }
 
-/// The body of a reply: the fields of its frame without `type`, after `code` and `message` if it is a denial. HTTP
-/// requests have no `request_id`.
+/// A `selection` that is granted, without what only a frame has: `type` and `request_id`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Selected {
+    asset: AssetName,
+    granted: bool,
+    remaining: Units,
+    revision: u64,
+    already_held: bool,
+}
+
+/// A `release`, without what only a frame has.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Released {
+    asset: AssetName,
+    released: bool,
+    remaining: Units,
+    revision: u64,
+}
+
+/// Why a select is not granted.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+pub(super) enum Denied {
+    SoldOut(NoneLeft),
+    #[allow(dead_code, reason = "an HttpError has it")]
+    Refused(error::Body),
+}
+
+/// The asset is sold out: an error, and the fields of the `selection`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SoldOut")]
+pub(super) struct NoneLeft {
+    #[schemars(extend("const" = ErrorCode::SoldOut.as_str()))]
+    code: ErrorCode,
+    message: String,
+    asset: AssetName,
+    granted: bool,
+    reason: SoldOut,
+    remaining: Units,
+    revision: u64,
+    already_held: bool,
+}
+
+/// An asset is removed.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RemovedAsset {
+    asset: AssetName,
+    /// The last revision.
+    revision: u64,
+}
+
+/// The response for a reply: its fields without `type`. HTTP requests have no `request_id`.
 fn reply(reply: ServerMessage) -> Result<Response, HttpError> {
-    let (status, denial) = match &reply {
-        ServerMessage::Selection { granted: false, asset, .. } => {
-            // A name needs no escapes.
-            let code = ErrorCode::SoldOut.as_str();
-            (StatusCode::CONFLICT, format!(r#""code":"{code}","message":"no unit of {asset} is left","#))
+    match reply {
+        ServerMessage::Selection { asset, granted: true, remaining, revision, already_held, .. } => {
+            Ok(Json(Selected { asset, granted: true, remaining, revision, already_held }).into_response())
         }
-        ServerMessage::Selection { .. } | ServerMessage::Release { .. } => (StatusCode::OK, String::new()),
+        ServerMessage::Selection { asset, granted, remaining, revision, already_held, .. } => {
+            let (code, message) = (ErrorCode::SoldOut, format!("no unit of {asset} is left"));
+            let reason = SoldOut::SoldOut;
+            let body = NoneLeft { code, message, asset, granted, reason, remaining, revision, already_held };
+            Ok((StatusCode::CONFLICT, Json(Denied::SoldOut(body))).into_response())
+        }
+        ServerMessage::Release { asset, released, remaining, revision, .. } => {
+            Ok(Json(Released { asset, released, remaining, revision }).into_response())
+        }
         ServerMessage::Error { code: ErrorCode::LimitReached, message, temporary: true, .. } => {
-            return Err(HttpError::full(message.clone()));
+            Err(HttpError::full(message))
         }
-        ServerMessage::Error { code, message, .. } => return Err(HttpError::new(*code, message.clone())),
+        ServerMessage::Error { code, message, .. } => Err(HttpError::new(code, message)),
         // The arbiter returns nothing else. If it did, the outcome would be unknown.
         _ => {
             let message = "unexpected answer; send the same request again";
-            return Err(HttpError::new(ErrorCode::OutcomeUnknown, message));
+            Err(HttpError::new(ErrorCode::OutcomeUnknown, message))
         }
-    };
-    let frame = reply.encode();
-    let (_, fields) = frame.split_once(',').expect("a frame begins with its type");
-    Ok((status, [(header::CONTENT_TYPE, JSON)], format!("{{{denial}{fields}")).into_response())
+    }
 }
 
 /// Rejects numbers that can never be units. The arbiter checks `--max-units`.

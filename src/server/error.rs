@@ -3,6 +3,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -26,9 +27,12 @@ pub(super) struct HttpError {
     header: Option<(HeaderName, HeaderValue)>,
 }
 
-#[derive(Debug, Serialize)]
-struct Body {
+/// Why a request is refused.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Error")]
+pub(super) struct Body {
     code: ErrorCode,
+    /// The fault and what would be right, for people.
     message: String,
 }
 

@@ -6,31 +6,46 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{App, error::HttpError};
 use crate::model::ErrorCode;
 
 /// Prometheus' text format.
-const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub(super) const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub(super) const ALIVE: &str = "/healthz";
 pub(super) const READY: &str = "/readyz";
 pub(super) const METRICS: &str = "/metrics";
 
+/// All is well.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Health {
+    status: Status,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum Status {
+    Ok,
+    Ready,
+}
+
 /// `GET /healthz`: 200 while this process answers and its vital tasks run.
-pub(super) async fn alive(State(app): State<Arc<App>>) -> Result<Json<Value>, HttpError> {
+pub(super) async fn alive(State(app): State<Arc<App>>) -> Result<Json<Health>, HttpError> {
     app.arbiter.vital().failure().map_or(Ok(()), |why| Err(away(&why)))?;
-    Ok(Json(json!({"status": "ok"})))
+    Ok(Json(Health { status: Status::Ok }))
 }
 
 /// `GET /readyz`: 200 while this node accepts players.
-pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Value>, HttpError> {
+pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, HttpError> {
     if app.draining.is_cancelled() {
         return Err(away("this node is shutting down"));
     }
     app.arbiter.ready().map_err(|why| away(&why))?;
-    Ok(Json(json!({"status": "ready"})))
+    Ok(Json(Health { status: Status::Ready }))
 }
 
 /// `GET /metrics`

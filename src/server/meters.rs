@@ -2,11 +2,6 @@ use metrics::{Counter, Gauge, counter, gauge};
 
 use crate::model::CloseCode;
 
-/// RFC 6455: the client violated the WebSocket protocol.
-pub(super) const PROTOCOL_ERROR: u16 = 1002;
-/// RFC 6455: a text message is not UTF-8.
-pub(super) const INVALID_TEXT: u16 = 1007;
-
 /// The metric handles for WebSockets.
 pub(super) struct Meters {
     pub(super) open: Gauge,
@@ -28,24 +23,8 @@ pub(super) enum End {
 
 impl Meters {
     pub(super) fn new() -> Self {
-        let ours = [
-            CloseCode::MessageTooBig,
-            CloseCode::Unauthorized,
-            CloseCode::Forbidden,
-            CloseCode::RoomRemoved,
-            CloseCode::Kicked,
-            CloseCode::Replaced,
-            CloseCode::Duplicate,
-            CloseCode::ProtocolViolation,
-            CloseCode::Draining,
-            CloseCode::StoreAway,
-            CloseCode::TokenExpired,
-            CloseCode::Full,
-            CloseCode::TooFast,
-            CloseCode::TooSlow,
-        ];
-        let codes = ours.map(CloseCode::number).into_iter().chain([PROTOCOL_ERROR, INVALID_TEXT]);
-        let ends = codes.map(End::Closed).chain([End::ByClient(None), End::Broken]);
+        let ours = CloseCode::ALL.into_iter().map(|code| End::Closed(code.number()));
+        let ends = ours.chain([End::ByClient(None), End::Broken]);
         let counter = |end: End| counter!("asset_arbiter_closes_total", "code" => end.label());
         Self {
             open: gauge!("asset_arbiter_connections"),

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{
     App, KeyId,
@@ -49,13 +51,27 @@ pub(super) async fn list(State(app): State<Arc<App>>, _: Admin) -> Result<Json<L
 
 /// Exactly one of `player`, `jti` and `key`. Times are seconds since 1970, possibly with a fraction, as in tokens;
 /// milliseconds are told from them by their size.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = ["player", "jti", "key"].map(|name| json!({"required": [name]}))))]
 pub(super) struct Revoke {
+    /// The player whose tokens end.
+    #[schemars(with = "PlayerName")]
+    #[serde(default)]
     player: Option<String>,
+    /// The id of the token that ends, at most 128 bytes.
+    #[schemars(with = "String", length(min = 1, max = TOKEN_ID_LEN))]
+    #[serde(default)]
     jti: Option<String>,
+    /// The id of the key whose tokens end: an `iss` or a `kid`.
+    #[schemars(with = "String", length(min = 1, max = KID_LEN), regex(pattern = "^[!-~]*$"))]
+    #[serde(default)]
     key: Option<String>,
+    /// Tokens signed before this time end; now if absent.
+    #[schemars(range(min = 0.0, max = LAST_SECOND))]
     issued_before: Option<f64>,
+    /// When the revocation ends; if absent, when no token of that time can be valid any longer.
+    #[schemars(range(min = 0.0, max = LAST_SECOND))]
     until: Option<f64>,
 }
 
@@ -63,17 +79,22 @@ impl Shape for Revoke {
     const EXAMPLE: &str = r#"{"player":"ann"}"#;
 }
 
-#[derive(Serialize)]
+/// All revocations that have not ended.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Revocations")]
 pub(super) struct List {
     revocations: Vec<Shown>,
 }
 
-/// A revocation with its times in seconds since 1970.
-#[derive(Serialize)]
+/// A revocation, with its times in seconds since 1970.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Revocation")]
 pub(super) struct Shown {
     #[serde(flatten)]
     of: Revoked,
+    /// Tokens signed before this time have ended.
     issued_before: f64,
+    /// When the revocation ends.
     until: f64,
 }
 

@@ -4,11 +4,11 @@ use axum::{
     Json,
     body::{Body, Bytes},
     extract::{RawQuery, State},
-    http::{HeaderValue, header},
+    http::header,
     response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use super::{
     App,
@@ -17,22 +17,32 @@ use super::{
     error::HttpError,
     path::{InRoom, OfPlayer},
     query::Parameters,
+    spec::JSON,
 };
 use crate::{
     arbiter::{Kicked, Outdated, RoomJson},
-    model::{AssetName, DisplayNames, ErrorCode, PlayerName, Present, RoomName},
+    model::{AssetName, AssetState, DisplayNames, ErrorCode, PlayerName, Present, RoomName},
 };
 
-pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
-
-/// The fields of `GET` that precede a room's assets.
-#[derive(Serialize)]
-struct Head<'a> {
+/// A room with all its assets.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Room<'a> {
     room: &'a RoomName,
+    /// The number of players in the room.
     players: usize,
+    /// The names of the players; empty in large rooms.
     present: &'a Present,
+    /// The display names of the players in `present` that have one; absent if none has.
     #[serde(skip_serializing_if = "DisplayNames::is_empty")]
     names: &'a DisplayNames,
+    /// Every asset.
+    assets: &'a [AssetState],
+}
+
+/// A room is removed.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RemovedRoom {
+    room: RoomName,
 }
 
 /// `GET /v1/rooms/{room}`: streams a large room part by part, as the socket accepts it and the node has time.
@@ -43,12 +53,12 @@ pub(super) async fn show(
 ) -> Result<Response, HttpError> {
     access.may_read(&app, &room)?;
     let RoomJson { players, present, names, assets } = app.arbiter.room_json(&room).await?;
-    let mut head = serde_json::to_vec(&Head { room: &room, players, present: &present, names: &names })
-        .expect("names and a number are JSON");
-    head.pop();
-    head.extend_from_slice(b",\"assets\":[");
+    let shell = Room { room: &room, players, present: &present, names: &names, assets: &[] };
+    let mut head = serde_json::to_vec(&shell).expect("names and a number are JSON");
+    // The assets, which are encoded already, go between the last two brackets.
+    let tail = Bytes::from(head.split_off(head.len() - b"]}".len()));
     let is_small = assets.is_small();
-    let [head, tail] = [head.into(), Bytes::from_static(b"]}")].map(|end| std::iter::once(Ok(end)));
+    let [head, tail] = [head.into(), tail].map(|end| std::iter::once(Ok(end)));
     let parts = head.chain(assets).chain(tail);
     let body = if is_small {
         let parts: Result<Vec<_>, Outdated> = parts.collect();
@@ -67,13 +77,13 @@ pub(super) async fn remove(
     State(app): State<Arc<App>>,
     InRoom(room): InRoom,
     _: Admin,
-) -> Result<Json<Value>, HttpError> {
+) -> Result<Json<RemovedRoom>, HttpError> {
     app.arbiter.remove_room(&room).await?;
-    Ok(Json(json!({"room": room})))
+    Ok(Json(RemovedRoom { room }))
 }
 
-/// The answer to `DELETE /v1/rooms/{room}/players/{player}`.
-#[derive(Serialize)]
+/// A player's connections to a room end.
+#[derive(Serialize, JsonSchema)]
 pub(super) struct KickedPlayer {
     room: RoomName,
     player: PlayerName,

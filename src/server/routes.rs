@@ -2,29 +2,63 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    handler::Handler,
     http::{Method, StatusCode, Uri},
     middleware::from_fn_with_state,
-    routing::{delete, get, post, put},
+    routing::{MethodRouter, on},
 };
 
-use super::{App, assets, error::HttpError, health, middleware::guard, revocations, rooms, static_files, ws};
+use super::{
+    App, assets,
+    error::HttpError,
+    health,
+    middleware::guard,
+    revocations, rooms,
+    spec::{self, Operation, operations as op},
+    static_files, ws,
+};
 use crate::model::ErrorCode;
+
+/// Every operation with its handler. The pages, which are no API, have routes of their own.
+fn api() -> Vec<(Operation, MethodRouter<Arc<App>>)> {
+    vec![
+        route(op::JOIN, ws::upgrade),
+        route(op::SHOW_ROOM, rooms::show),
+        route(op::REMOVE_ROOM, rooms::remove),
+        route(op::KICK, rooms::kick),
+        route(op::REVOKE, revocations::revoke),
+        route(op::SHOW_REVOCATIONS, revocations::list),
+        route(op::CREATE_ASSET, assets::create),
+        route(op::REMOVE_ASSET, assets::remove),
+        route(op::SELECT, assets::select),
+        route(op::RELEASE, assets::release),
+        route(op::RESTOCK, assets::restock),
+        route(op::SHOW_HOLDERS, assets::holders),
+        route(op::IS_ALIVE, health::alive),
+        route(op::IS_READY, health::ready),
+        route(op::SHOW_METRICS, health::metrics),
+        route(op::OPENAPI, spec::openapi),
+        route(op::ASYNCAPI, spec::asyncapi),
+    ]
+}
+
+fn route<H: Handler<T, Arc<App>>, T: 'static>(
+    operation: Operation,
+    handler: H,
+) -> (Operation, MethodRouter<Arc<App>>) {
+    (operation, on(operation.verb.filter(), handler))
+}
+
+/// Every operation that is routed.
+pub(super) fn operations() -> Vec<Operation> {
+    api().into_iter().map(|(operation, _)| operation).collect()
+}
 
 /// All routes.
 pub(super) fn router(app: &Arc<App>) -> Router {
-    Router::new()
-        .route(ws::ROUTE, get(ws::upgrade))
-        .route("/v1/rooms/{room}", get(rooms::show).delete(rooms::remove))
-        .route(rooms::KICK, delete(rooms::kick))
-        .route(revocations::PATH, get(revocations::list).post(revocations::revoke))
-        .route("/v1/rooms/{room}/assets/{asset}", put(assets::create).delete(assets::remove))
-        .route("/v1/rooms/{room}/assets/{asset}/select", post(assets::select))
-        .route("/v1/rooms/{room}/assets/{asset}/release", post(assets::release))
-        .route("/v1/rooms/{room}/assets/{asset}/restock", post(assets::restock))
-        .route(assets::HOLDERS, get(assets::holders))
-        .route(health::ALIVE, get(health::alive))
-        .route(health::READY, get(health::ready))
-        .route(health::METRICS, get(health::metrics))
+    api()
+        .into_iter()
+        .fold(Router::new(), |router, (operation, handler)| router.route(operation.path, handler))
         .merge(static_files::router())
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)

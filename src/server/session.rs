@@ -15,7 +15,7 @@ use super::{
     access::{Denied, REVOKED},
     connections::{Entry, Signal},
     linger::Linger,
-    meters::{End, INVALID_TEXT, PROTOCOL_ERROR},
+    meters::End,
     requests::Requests,
     session_token::SessionToken,
     websocket::{Ended, Incoming, Violation, WebSocket},
@@ -265,8 +265,8 @@ fn retry_after_ms(code: u16, among: usize) -> u64 {
 fn end_of(ended: &Ended) -> End {
     match ended {
         Ended::Io(error) => broken(error),
-        Ended::Violation(Violation::Protocol(_)) => End::Closed(PROTOCOL_ERROR),
-        Ended::Violation(Violation::InvalidText) => End::Closed(INVALID_TEXT),
+        Ended::Violation(Violation::Protocol(_)) => End::Closed(CloseCode::ProtocolError.number()),
+        Ended::Violation(Violation::InvalidText) => End::Closed(CloseCode::InvalidText.number()),
         Ended::Violation(Violation::TooBig) => End::Closed(CloseCode::MessageTooBig.number()),
     }
 }

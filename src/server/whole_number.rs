@@ -1,5 +1,6 @@
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
 /// A non-negative whole number in any JSON notation: engines whose only number type is a float write 3 as `3.0`.
@@ -12,6 +13,21 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 impl<'de> Deserialize<'de> for WholeNumber {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(AnyNotation).map(Self)
+    }
+}
+
+/// A number from 2^53 on that is written with a point or an exponent is refused, too, which a schema cannot say.
+impl JsonSchema for WholeNumber {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "WholeNumber".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "integer", "minimum": 0, "maximum": u64::MAX})
     }
 }
 

@@ -13,7 +13,7 @@ const MAY_KNOW: [(&str, &[&str]); 8] = [
 ];
 
 /// Crates that live only in these places. `main` and `cli` are one.
-const HOMES: [(&str, &[&str]); 24] = [
+const HOMES: [(&str, &[&str]); 25] = [
     ("clap", &["cli"]),
     ("anyhow", &["cli"]),
     ("tracing_subscriber", &["cli"]),
@@ -39,10 +39,12 @@ const HOMES: [(&str, &[&str]); 24] = [
     ("dashmap", &["store", "bus", "arbiter", "server", "bots"]),
     ("metrics", &["store", "bus", "arbiter", "server", "bots"]),
     ("unicode_normalization", &["model"]),
+    ("schemars", &["model", "server"]),
 ];
 
 /// The words need nothing but these.
-const OF_MODEL: [&str; 6] = ["foldhash", "itoa", "serde", "serde_json", "thiserror", "unicode_normalization"];
+const OF_MODEL: [&str; 7] =
+    ["foldhash", "itoa", "schemars", "serde", "serde_json", "thiserror", "unicode_normalization"];
 
 /// Layers that speak through what is below them, never through a socket of their own.
 const WITHOUT_SOCKETS: [&str; 2] = ["model", "arbiter"];

@@ -10,7 +10,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::support::{self, Setup, eventually, soon};
+use crate::support::{self, Setup, eventually, soon, spec};
 
 pub(crate) struct Server(support::Server);
 
@@ -98,7 +98,9 @@ impl Server {
     pub(crate) async fn send(&self, request: &str) -> Answer {
         let mut stream = self.connect().await;
         stream.write_all(request.as_bytes()).await.unwrap();
-        Answer::read(&mut stream).await
+        let answer = Answer::read(&mut stream).await;
+        spec::check_answer(request.as_bytes(), &format!("{}\r\n\r\n{}", answer.head, answer.body));
+        answer
     }
 }
 

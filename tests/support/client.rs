@@ -19,7 +19,7 @@ use tokio_tungstenite::{
     },
 };
 
-use super::soon;
+use super::{soon, spec};
 
 /// A WebSocket of which nothing was read yet.
 pub(crate) struct Socket {
@@ -188,7 +188,7 @@ impl Socket {
         while self.pings < pings {
             match soon("a ping", self.stream.next()).await {
                 Some(Ok(Message::Ping(_))) => self.pings += 1,
-                Some(Ok(Message::Text(_))) => {}
+                Some(Ok(Message::Text(text))) => spec::check_frame(&text),
                 other => panic!("not a ping: {other:?}"),
             }
         }
@@ -238,12 +238,17 @@ impl Socket {
         }
     }
 
-    /// The next text, or how the server closes.
+    /// The next text, or how the server closes; either is as documented.
     pub(crate) async fn text_or_closed(&mut self) -> Result<String, Closed> {
         let frame = match self.next().await {
             Message::Close(frame) => frame.expect("a close frame with a code"),
-            other => return Ok(other.into_text().unwrap().as_str().to_owned()),
+            other => {
+                let text = other.into_text().unwrap().as_str().to_owned();
+                spec::check_frame(&text);
+                return Ok(text);
+            }
         };
+        spec::check_close(&frame.reason);
         let CloseReason { code, retry_after_ms, message } = serde_json::from_str(&frame.reason).unwrap();
         assert_eq!(code, u16::from(frame.code), "the reason repeats the code");
         self.refusal = message;

@@ -6,15 +6,17 @@ use tokio::{
     time::timeout,
 };
 
-use super::soon;
+use super::{soon, spec};
 
-/// The answer to a request written by hand: its head and body.
+/// The answer to a request written by hand: its head and body, which are as documented.
 pub(crate) async fn ask(address: SocketAddr, request: impl AsRef<[u8]>) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_ref()).await.unwrap();
     let mut answer = Vec::new();
     soon("an answer", stream.read_to_end(&mut answer)).await.unwrap();
-    String::from_utf8(answer).unwrap()
+    let answer = String::from_utf8(answer).unwrap();
+    spec::check_answer(request.as_ref(), &answer);
+    answer
 }
 
 /// The answer to a request with a body of JSON, or none.

@@ -9,6 +9,7 @@ mod client;
 mod http;
 mod process;
 mod server;
+pub(crate) mod spec;
 pub(crate) mod tokens;
 mod view;
 

@@ -1,0 +1,176 @@
+//! Every operation of the API. `routes.rs` gives each its handler.
+
+use schemars::{JsonSchema, Schema, json_schema};
+use serde_json::Value;
+
+use super::operation::{
+    Answer, OpenTo, Operation, Parameter,
+    Verb::{Delete, Get, Post, Put},
+};
+use crate::{
+    model::{AssetState, DisplayName, PlayerName, Token, limits},
+    server::{
+        assets::{Create, Denied, HOLDERS, Holders, InTheNameOf, Released, RemovedAsset, Restock, Selected},
+        health::{ALIVE, Health, METRICS, METRICS_TYPE, READY},
+        revocations::{List, PATH as REVOCATIONS, Revoke, Shown},
+        rooms::{KICK as KICK_PATH, KickedPlayer, RemovedRoom, Room},
+        whole_number::WholeNumber,
+        ws,
+    },
+};
+
+pub(in crate::server) const JOIN: Operation = Operation::new(
+    Get,
+    ws::ROUTE,
+    "joinRoom",
+    "Opens a WebSocket to a room; `/asyncapi.json` has its messages.",
+)
+.query(&[
+    Parameter::new::<PlayerName>("player", "Who joins. Without it, or a token, the connection only listens."),
+    Parameter::new::<DisplayName>("name", "How others see the player; only with `player`."),
+    Parameter::new::<Epoch>("epoch", "The `epoch` of the last `welcome`, to resume."),
+    Parameter::new::<WholeNumber>("offset", "The `offset` of the last room frame, to resume."),
+    Parameter::new::<Token>("token", "A player token, where the server takes one from a URL."),
+])
+.answers(&[Answer::nothing(101, "The connection is a WebSocket.")])
+.refusals(&[426]);
+
+pub(in crate::server) const SHOW_ROOM: Operation =
+    Operation::new(Get, "/v1/rooms/{room}", "showRoom", "Shows a room with all its assets.")
+        .open_to(OpenTo::Readers)
+        .answers(&[Answer::json::<Room<'static>>(200, "The room.")])
+        .refusals(&[404]);
+
+pub(in crate::server) const REMOVE_ROOM: Operation =
+    Operation::new(Delete, "/v1/rooms/{room}", "removeRoom", "Removes a room with all its assets.")
+        .open_to(OpenTo::Admins)
+        .answers(&[Answer::json::<RemovedRoom>(200, "The room is removed.")])
+        .refusals(&[404]);
+
+pub(in crate::server) const KICK: Operation =
+    Operation::new(Delete, KICK_PATH, "kick", "Ends a player's connections to a room, on all nodes.")
+        .open_to(OpenTo::Admins)
+        .query(&[Parameter::new::<bool>("release", "Whether the player's units are returned, too.")])
+        .answers(&[Answer::json::<KickedPlayer>(200, "The connections end.")]);
+
+pub(in crate::server) const REVOKE: Operation =
+    Operation::new(Post, REVOCATIONS, "revoke", "Ends player tokens before they expire, on all nodes.")
+        .open_to(OpenTo::Admins)
+        .body::<Revoke>()
+        .answers(&[Answer::json::<Shown>(200, "They have ended.")])
+        .refusals(&[409]);
+
+pub(in crate::server) const SHOW_REVOCATIONS: Operation =
+    Operation::new(Get, REVOCATIONS, "showRevocations", "Shows the revocations that have not ended.")
+        .open_to(OpenTo::Admins)
+        .answers(&[Answer::json::<List>(200, "They are these.")]);
+
+pub(in crate::server) const CREATE_ASSET: Operation = Operation::new(
+    Put,
+    "/v1/rooms/{room}/assets/{asset}",
+    "createAsset",
+    "Creates an asset, unless it is there.",
+)
+.open_to(OpenTo::Admins)
+.body::<Create>()
+.answers(&[
+    Answer::json::<AssetState>(200, "The asset was there, with these units."),
+    Answer::json::<AssetState>(201, "The asset is created."),
+])
+.refusals(&[409]);
+
+pub(in crate::server) const REMOVE_ASSET: Operation =
+    Operation::new(Delete, "/v1/rooms/{room}/assets/{asset}", "removeAsset", "Removes an asset.")
+        .open_to(OpenTo::Admins)
+        .answers(&[Answer::json::<RemovedAsset>(200, "The asset is removed.")])
+        .refusals(&[404]);
+
+pub(in crate::server) const SELECT: Operation =
+    Operation::new(Post, "/v1/rooms/{room}/assets/{asset}/select", "select", "Requests one unit for a player.")
+        .open_to(OpenTo::Players)
+        .body::<InTheNameOf>()
+        .answers(&[
+            Answer::json::<Selected>(200, "The player holds a unit."),
+            Answer::json::<Denied>(409, "The asset is sold out, or a limit of the room is reached."),
+        ])
+        .refusals(&[404]);
+
+pub(in crate::server) const RELEASE: Operation =
+    Operation::new(Post, "/v1/rooms/{room}/assets/{asset}/release", "release", "Returns the unit of a player.")
+        .open_to(OpenTo::Players)
+        .body::<InTheNameOf>()
+        .answers(&[Answer::json::<Released>(200, "The unit is returned.")])
+        .refusals(&[404, 409]);
+
+pub(in crate::server) const RESTOCK: Operation =
+    Operation::new(Post, "/v1/rooms/{room}/assets/{asset}/restock", "restock", "Adds units to an asset.")
+        .open_to(OpenTo::Admins)
+        .body::<Restock>()
+        .answers(&[Answer::json::<AssetState>(200, "The units are added.")])
+        .refusals(&[404, 409]);
+
+pub(in crate::server) const SHOW_HOLDERS: Operation =
+    Operation::new(Get, HOLDERS, "showHolders", "Shows who holds an asset, in pages.")
+        .open_to(OpenTo::Readers)
+        .query(&[
+            Parameter::new::<WholeNumber>("after", "Only holders of grants after this revision."),
+            Parameter::new::<PageSize>("limit", "The holders of a page; if absent, as many as there can be."),
+        ])
+        .answers(&[Answer::json::<Holders>(200, "A page of holders, by revision.")])
+        .refusals(&[404]);
+
+pub(in crate::server) const IS_ALIVE: Operation =
+    Operation::new(Get, ALIVE, "isAlive", "Says whether the process is well.")
+        .answers(&[Answer::json::<Health>(200, "It is.")]);
+
+pub(in crate::server) const IS_READY: Operation =
+    Operation::new(Get, READY, "isReady", "Says whether the node accepts players.").answers(&[Answer::json::<
+        Health,
+    >(
+        200, "It does.",
+    )]);
+
+pub(in crate::server) const SHOW_METRICS: Operation =
+    Operation::new(Get, METRICS, "showMetrics", "Shows the metrics in Prometheus' text format.")
+        .answers(&[Answer::text(200, "The metrics.", METRICS_TYPE)]);
+
+pub(in crate::server) const OPENAPI: Operation =
+    Operation::new(Get, "/openapi.json", "openapi", "Shows this document.")
+        .answers(&[Answer::json::<Document>(200, "The document.")]);
+
+pub(in crate::server) const ASYNCAPI: Operation =
+    Operation::new(Get, "/asyncapi.json", "asyncapi", "Shows the AsyncAPI 3.0 document of the WebSocket.")
+        .answers(&[Answer::json::<Document>(200, "The document.")]);
+
+/// An OpenAPI or AsyncAPI document.
+#[derive(JsonSchema)]
+#[schemars(inline, with = "serde_json::Map<String, Value>")]
+struct Document;
+
+/// The size of a page of holders.
+#[derive(JsonSchema)]
+#[schemars(inline, transform = page_size)]
+struct PageSize(#[allow(dead_code, reason = "the schema is all there is")] WholeNumber);
+
+fn page_size(schema: &mut Schema) {
+    schema.insert("minimum".to_owned(), 1.into());
+    schema.insert("maximum".to_owned(), limits::HOLDERS_PAGE.into());
+}
+
+/// An epoch as `welcome` tells it.
+struct Epoch;
+
+impl JsonSchema for Epoch {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Epoch".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> Schema {
+        let pattern = "^[A-Za-z0-9]+$";
+        json_schema!({"type": "string", "minLength": 1, "maxLength": limits::EPOCH_LEN, "pattern": pattern})
+    }
+}
