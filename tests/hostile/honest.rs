@@ -140,7 +140,7 @@ async fn play(mut client: Client, n: usize, race: Arc<Race>) -> Told {
 impl Told {
     /// Hears until the reply to a round's select.
     async fn hear_reply(&mut self, client: &mut Client, round: u64) {
-        while !self.hear(client).await.is_some_and(|replied| replied == round) {}
+        while self.hear(client).await.is_none_or(|replied| replied != round) {}
     }
 
     /// Hears a message. Returns the round that it replies to.
