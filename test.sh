@@ -57,7 +57,7 @@ main() {
   fi
   start 'official schemas' node_tests "$NODE" spec
   settle
-  step 'Schemathesis' tests/schemathesis/run.sh "$ASSET_ARBITER_BIN" "$(schemathesis)"
+  step 'Schemathesis' tests/schemathesis/run.sh "$ARBITER_TEST_BIN" "$(schemathesis)"
   # What is one at a time needs the machine for itself: three nodes and 600 players, or a browser.
   ARBITER_TEST_ENGINES=redis,nats,dynamodb-local tests 'three hosts' \
     cargo test --locked --features full --test hosts -- --test-threads 1

@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use asset_arbiter::{
-    model::{AssetState, PlayerName},
+    model::{AssetState, PlayerName, Revocation, Revoked},
     store::{
         Applied, AssetKey, Call, MemoryStore, NodeId, Selected, Store, StoreErrorKind,
         faulty::{CallCounts, Faults, Faulty},
@@ -175,6 +175,9 @@ async fn every_method_is_counted_and_reaches_the_store() {
     store.touch(&key.room, 1).await.unwrap();
     store.remove_room(&key.room).await.unwrap();
     assert!(store.asset(&key).await.is_err());
+    let of = Revoked::Player(player);
+    store.revoke(&Revocation { of, issued_before: 1, until: 9 }, 2).await.unwrap();
+    assert_eq!(store.revocations(2).await.unwrap().len(), 1);
     store.ping().await.unwrap();
     let once = CallCounts {
         create: 1,
@@ -189,6 +192,8 @@ async fn every_method_is_counted_and_reaches_the_store() {
         holders: 1,
         held_by: 1,
         touch: 1,
+        revoke: 1,
+        revocations: 1,
         ping: 1,
     };
     assert_eq!(store.calls(), once);

@@ -1,4 +1,3 @@
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Millis, PlayerName};
@@ -50,7 +49,7 @@ impl SignedToken<'_> {
 }
 
 /// Which tokens a revocation ends: `{"player":"ann"}`, `{"jti":"…"}` or `{"key":"…"}`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Revoked {
     /// All of a player (`sub`).

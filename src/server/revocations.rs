@@ -90,8 +90,15 @@ pub(super) struct List {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Revocation")]
 pub(super) struct Shown {
-    #[serde(flatten)]
-    of: Revoked,
+    /// The player whose tokens have ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    player: Option<PlayerName>,
+    /// The id of the token that has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jti: Option<Box<str>>,
+    /// The id of the key whose tokens have ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<Box<str>>,
     /// Tokens signed before this time have ended.
     issued_before: f64,
     /// When the revocation ends.
@@ -100,7 +107,13 @@ pub(super) struct Shown {
 
 impl Shown {
     fn of(Revocation { of, issued_before, until }: Revocation) -> Self {
-        Self { of, issued_before: issued_before as f64 / 1000.0, until: until as f64 / 1000.0 }
+        let (player, jti, key) = match of {
+            Revoked::Player(player) => (Some(player), None, None),
+            Revoked::Jti(jti) => (None, Some(jti), None),
+            Revoked::Key(key) => (None, None, Some(key)),
+        };
+        let [issued_before, until] = [issued_before, until].map(|time| time as f64 / 1000.0);
+        Self { player, jti, key, issued_before, until }
     }
 }
 
