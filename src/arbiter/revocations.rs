@@ -66,7 +66,7 @@ impl Revocations {
 
     /// Whether a token was revoked, as far as this node knows.
     #[must_use]
-    pub fn end(&self, token: &SignedToken<'_>) -> bool {
+    pub fn is_revoked(&self, token: &SignedToken<'_>) -> bool {
         let known = self.known.read();
         if known.is_empty() {
             return false;

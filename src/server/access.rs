@@ -75,7 +75,7 @@ impl Access {
 
     fn check_revoked(&self, app: &App) -> Result<(), Denied> {
         match self {
-            Self::Player(grants) if app.arbiter.revocations().end(&grants.token()) => {
+            Self::Player(grants) if app.arbiter.revocations().is_revoked(&grants.token()) => {
                 Err(Denied::new(CloseCode::Forbidden, REVOKED))
             }
             _ => Ok(()),

@@ -49,7 +49,7 @@ impl SessionToken {
     pub(super) fn is_revoked(&mut self) -> bool {
         let generation = self.revocations.generation();
         if self.revoked.1 != generation {
-            self.revoked = (self.revocations.end(&self.grants.token()), generation);
+            self.revoked = (self.revocations.is_revoked(&self.grants.token()), generation);
         }
         self.revoked.0
     }
@@ -116,7 +116,7 @@ impl SessionToken {
         if !grants.allows_room(room) {
             return Err(OTHER_ROOMS);
         }
-        if self.revocations.end(&grants.token()) {
+        if self.revocations.is_revoked(&grants.token()) {
             return Err(REVOKED);
         }
         *self.grants = grants;

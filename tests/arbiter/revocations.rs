@@ -35,14 +35,14 @@ async fn a_revocation_ends_the_tokens_it_names_until_it_ends() {
     for of in [Revoked::Player(name("ann")), Revoked::Jti("t-1".into()), Revoked::Key("key-1".into())] {
         let until = world.arbiter.now() + 1000;
         revocations.revoke(Revocation { of: of.clone(), issued_before: now, until }).await.expect("revoked");
-        assert!(revocations.end(&token(&ann, now - 1)), "{of:?}");
-        assert!(!revocations.end(&token(&ann, now)), "{of:?}: a token signed since");
+        assert!(revocations.is_revoked(&token(&ann, now - 1)), "{of:?}");
+        assert!(!revocations.is_revoked(&token(&ann, now)), "{of:?}: a token signed since");
         let other = SignedToken { player: &name("bob"), jti: Some("t-2"), key: "key-2", issued_at: now - 1 };
-        assert!(!revocations.end(&other), "{of:?}");
+        assert!(!revocations.is_revoked(&other), "{of:?}");
         let without_id = SignedToken { jti: None, ..other };
-        assert!(!revocations.end(&without_id), "{of:?}");
+        assert!(!revocations.is_revoked(&without_id), "{of:?}");
         sleep(Duration::from_secs(1)).await;
-        assert!(!revocations.end(&token(&ann, now - 1)), "{of:?}: it has ended");
+        assert!(!revocations.is_revoked(&token(&ann, now - 1)), "{of:?}: it has ended");
         assert_eq!(revocations.list(), []);
     }
 }
@@ -57,7 +57,7 @@ async fn every_node_hears_of_it_at_once() {
     nodes[0].arbiter.revocations().revoke(of_player("ann", now)).await.expect("revoked");
     sleep(A_MOMENT).await;
     for node in &nodes {
-        assert!(node.arbiter.revocations().end(&token(&name("ann"), now - 1)));
+        assert!(node.arbiter.revocations().is_revoked(&token(&name("ann"), now - 1)));
         assert_eq!(node.arbiter.revocations().generation(), 1);
     }
     follow.iter().for_each(tokio::task::JoinHandle::abort);
@@ -73,16 +73,16 @@ async fn what_the_bus_lost_is_found_in_the_store() {
     let now = world.arbiter.now();
     world.truth.revoke(&of_player("ann", now), now).await.expect("another node writes");
     sleep(LATER).await;
-    assert!(!revocations.end(&token(&ann, now - 1)), "nobody told it");
+    assert!(!revocations.is_revoked(&token(&ann, now - 1)), "nobody told it");
     revocations.refresh().await.expect("a join asks the store");
-    assert!(revocations.end(&token(&ann, now - 1)));
+    assert!(revocations.is_revoked(&token(&ann, now - 1)));
 
     let now = world.arbiter.now();
     world.truth.revoke(&of_player("bob", now), now).await.expect("another node writes");
     sleep(LATER).await;
     world.bus.send(Incoming::Reconnected).await;
     sleep(A_MOMENT).await;
-    assert!(revocations.end(&token(&name("bob"), now - 1)));
+    assert!(revocations.is_revoked(&token(&name("bob"), now - 1)));
     follow.abort();
 }
 
@@ -111,7 +111,7 @@ async fn without_the_store_a_node_goes_by_what_it_knows() {
     let refused = fresh.arbiter.revocations().refresh().await.expect_err("it never read them");
     assert_eq!(refused.code, ErrorCode::StoreUnavailable);
     assert_eq!(knowing.arbiter.revocations().refresh().await, Ok(()));
-    assert!(knowing.arbiter.revocations().end(&token(&name("ann"), now - 1)));
+    assert!(knowing.arbiter.revocations().is_revoked(&token(&name("ann"), now - 1)));
     let error = knowing.arbiter.revocations().revoke(of_player("bob", now)).await.expect_err("not kept");
     assert!(matches!(error.code, ErrorCode::StoreUnavailable | ErrorCode::OutcomeUnknown), "{error:?}");
     for world in [&fresh, &knowing] {
@@ -131,5 +131,8 @@ async fn there_is_a_limit() {
     let refused = world.arbiter.revocations().revoke(of_player("ann", now)).await.expect_err("one too many");
     assert_eq!(refused.code, ErrorCode::LimitReached);
     world.bus.deliver(BusMessage::Revoked(of_player("zoe", now))).await;
-    assert!(world.arbiter.revocations().end(&token(&name("zoe"), now - 1)), "what another node kept counts");
+    assert!(
+        world.arbiter.revocations().is_revoked(&token(&name("zoe"), now - 1)),
+        "what another node kept counts"
+    );
 }
