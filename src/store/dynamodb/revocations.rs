@@ -33,13 +33,10 @@ impl DynamoStore {
 
     pub(super) async fn live_revocations(&self, now: Millis) -> Result<Vec<Revocation>> {
         let items = asked(&self.client, &self.url.table, ">=", now, usize::MAX).await?;
-        let mut all = Vec::with_capacity(items.len());
-        for item in &items {
-            let fields = Fields(item);
-            let (_, text) = fields.text(SK)?.split_once('/').unwrap_or_default();
-            all.push(revocation::parse(Self::NAME, text)?);
-        }
-        Ok(all)
+        let keys = items.iter().map(|item| Fields(item).text(SK).map(str::to_owned));
+        let keys = keys.collect::<Result<Vec<_>>>()?;
+        let texts = keys.iter().map(|key| key.split_once('/').unwrap_or_default().1);
+        revocation::parse_all(Self::NAME, texts, now)
     }
 }
 
