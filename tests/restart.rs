@@ -8,7 +8,7 @@ mod support;
 use std::{
     net::{SocketAddr, TcpListener},
     path::Path,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use asset_arbiter::bots::{self, Config, Report};
@@ -41,9 +41,13 @@ async fn killed_in_mid_race_again_and_again_no_answered_grant_is_lost() {
     let file = folder.path().join("game.db");
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut server = start(address, &file).await;
-    let since = Instant::now();
-    assert!(race(address, "warm-up", 0).await.held());
-    let undisturbed = since.elapsed();
+    let mut undisturbed = Duration::MAX;
+    // The first race takes longer than those after it.
+    for room in ["warm-up", "measured"] {
+        let since = Instant::now();
+        assert!(race(address, room, 0).await.held());
+        undisturbed = undisturbed.min(since.elapsed());
+    }
     let mut in_mid_race = 0;
     let rounds = rounds();
     for round in 0..rounds {

@@ -157,10 +157,15 @@ impl Revocations {
     /// # Errors
     /// `StoreUnavailable`: this node has never read the store's revocations.
     pub async fn refresh(&self) -> Result<(), Refusal> {
+        self.read_within(FRESH_WITHIN).await
+    }
+
+    /// Reads the store's revocations, unless a read began within `fresh` before now.
+    async fn read_within(&self, fresh: Duration) -> Result<(), Refusal> {
         let asked = Instant::now();
         let mut reads = self.reads.lock().await;
         let is_done = reads.answered && !self.node.store.shared();
-        if !is_done && reads.last.is_none_or(|last| last + FRESH_WITHIN < asked) {
+        if !is_done && reads.last.is_none_or(|last| last + fresh < asked) {
             reads.last = Some(Instant::now());
             let read = || self.node.store.revocations(self.node.clock.now());
             let all = RoomName::all_rooms();
@@ -177,8 +182,9 @@ impl Revocations {
             tracing::warn!(%error, "cannot subscribe to revocations; the store is asked until the bus is back");
         }
         loop {
-            // The next look, or a join, tries again.
-            let _ = self.refresh().await;
+            // A read before the last message was missed may not have it. If this one fails, the next look or a join tries
+            // again.
+            let _ = self.read_within(Duration::ZERO).await;
             let pause = self.node.jitter(self.node.config.resync_interval);
             let _ = timeout(pause, self.missed.notified()).await;
         }

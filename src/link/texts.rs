@@ -8,7 +8,7 @@ pub(crate) enum Author {
     Std,
     /// Redis and Valkey, in errors whose code is `ERR`.
     Redis,
-    /// TiDB's built-in store, whose lock waits have no code of their own.
+    /// TiDB and its built-in store, whose lock waits have no code of their own.
     TiDb,
     /// `async-nats`, whose I/O errors wrap a text.
     AsyncNats,
@@ -28,6 +28,7 @@ pub(crate) enum Meaning {
     NoCluster,
     NoPermissionForScript,
     LockWait,
+    LockRetries,
     OtherProtocol,
     NoCredentials,
     NotConnected,
@@ -35,12 +36,12 @@ pub(crate) enum Meaning {
 
 use Author::{AsyncNats, AwsSdk, Redis, Std, TiDb};
 use Meaning::{
-    LockWait, NoCluster, NoCommand, NoCommandForScript, NoCredentials, NoDatabasesInCluster, NoPasswordSet,
-    NoPermissionForScript, NoSentinel, NoSuchDatabase, NotConnected, OtherProtocol, UnknownHost,
+    LockRetries, LockWait, NoCluster, NoCommand, NoCommandForScript, NoCredentials, NoDatabasesInCluster,
+    NoPasswordSet, NoPermissionForScript, NoSentinel, NoSuchDatabase, NotConnected, OtherProtocol, UnknownHost,
 };
 
 /// The first row of the author whose words the text contains gives its meaning.
-const TEXTS: [(Author, &str, Meaning); 18] = [
+const TEXTS: [(Author, &str, Meaning); 19] = [
     (Std, "failed to lookup address", UnknownHost),
     (Redis, "DB index is out of range", NoSuchDatabase),
     (Redis, "SELECT is not allowed in cluster mode", NoDatabasesInCluster),
@@ -53,6 +54,7 @@ const TEXTS: [(Author, &str, Meaning); 18] = [
     (Redis, "The user executing the script can't", NoPermissionForScript),
     (Redis, "ACL failure in script", NoPermissionForScript),
     (TiDb, "lock wait timeout", LockWait),
+    (TiDb, "pessimistic lock retry limit reached", LockRetries),
     (AsyncNats, "expected INFO", OtherProtocol),
     (AsyncNats, "invalid server operation", OtherProtocol),
     (AwsSdk, "credentials", NoCredentials),
@@ -123,6 +125,7 @@ mod tests {
                 NoPermissionForScript,
             ),
             (TiDb, "lock wait timeout, try restarting transaction", LockWait),
+            (TiDb, "pessimistic lock retry limit reached", LockRetries),
         ] {
             assert_eq!(meaning(author, text), Some(means), "{text}");
         }

@@ -136,3 +136,20 @@ async fn there_is_a_limit() {
         "what another node kept counts"
     );
 }
+
+/// A join has read the store a moment ago, so another read would be soon. What the bus lost since is looked for all the same.
+#[tokio::test(start_paused = true)]
+async fn a_reconnect_makes_the_node_look_again_however_lately_it_did() {
+    let world = World::shared(without_resync());
+    let revocations = world.arbiter.revocations();
+    let follow = tokio::spawn(Arc::clone(revocations).follow());
+    sleep(LATER).await;
+    revocations.refresh().await.expect("a join");
+    sleep(A_MOMENT).await;
+    let now = world.arbiter.now();
+    world.truth.revoke(&of_player("ann", now), now).await.expect("another node writes");
+    world.bus.send(Incoming::Reconnected).await;
+    sleep(A_MOMENT).await;
+    assert!(revocations.is_revoked(&token(&name("ann"), now - 1)));
+    follow.abort();
+}

@@ -13,7 +13,7 @@ use crate::{
     conformance::ground::{Ground, Node, asset, granted, players, refusal, room},
     refused::assert_refused,
     support::eventually,
-    temp_db::{TempDb, open_file},
+    temp_db::{TempDb, open_file, opened},
 };
 
 /// A store that gave ann one of three swords.
@@ -83,7 +83,7 @@ fn lobby(store: Arc<dyn Store>) -> Ground {
 
 /// How many swords of a file are held, once it is opened.
 async fn held(file: &Path) -> u32 {
-    let ground = lobby(open_file(file).unwrap());
+    let ground = lobby(opened(|| open_file(file)));
     let held = ground.state(&asset("sword")).await.held;
     ground.store.close().await.unwrap();
     held

@@ -112,7 +112,7 @@ impl MysqlError {
     /// can be retried.
     pub(super) fn of_transaction(self, commit: usize) -> Result<(), StoreError> {
         match self {
-            Self::Refused { refused, .. } if came_second(refused.code) => Ok(()),
+            Self::Refused { refused, .. } if came_second(&refused) => Ok(()),
             Self::Refused { at, refused } if at >= commit => {
                 Err(refusal(StoreErrorKind::OutcomeUnknown, refused))
             }
@@ -148,8 +148,10 @@ impl From<MysqlError> for StoreError {
 }
 
 /// Whether a concurrent transaction won and this one did nothing, even if its COMMIT failed.
-fn came_second(code: u16) -> bool {
-    matches!(code, code::DUPLICATE | code::DEADLOCK) || code::CONFLICTS.contains(&code)
+fn came_second(refused: &ServerError) -> bool {
+    matches!(refused.code, code::DUPLICATE | code::DEADLOCK)
+        || code::CONFLICTS.contains(&refused.code)
+        || texts::meaning(Author::TiDb, &refused.message) == Some(Meaning::LockRetries)
 }
 
 /// The cause, as far as the server's code indicates it.
@@ -232,6 +234,9 @@ mod tests {
                 assert_eq!(kind(refused(code, at)), None, "{code}");
             }
         }
+        let message = "pessimistic lock retry limit reached".to_owned();
+        let refused = ServerError { code: 1105, message, state: "HY000".to_owned() };
+        assert_eq!(kind(MysqlError::Refused { at: 1, refused }), None, "TiDB gave up to lock");
     }
 
     #[test]
