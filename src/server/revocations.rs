@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
 use super::{
@@ -57,15 +57,15 @@ pub(super) async fn list(State(app): State<Arc<App>>, _: Admin) -> Result<Json<L
 pub(super) struct Revoke {
     /// The player whose tokens end.
     #[schemars(with = "PlayerName")]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     player: Option<String>,
     /// The id of the token that ends, at most 128 bytes.
     #[schemars(with = "String", length(min = 1, max = TOKEN_ID_LEN))]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     jti: Option<String>,
     /// The id of the key whose tokens end: an `iss` or a `kid`.
     #[schemars(with = "String", length(min = 1, max = KID_LEN), regex(pattern = "^[!-~]*$"))]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     key: Option<String>,
     /// Tokens signed before this time end; now if absent.
     #[schemars(range(min = 0.0, max = LAST_SECOND))]
@@ -73,6 +73,11 @@ pub(super) struct Revoke {
     /// When the revocation ends; if absent, when no token of that time can be valid any longer.
     #[schemars(range(min = 0.0, max = LAST_SECOND))]
     until: Option<f64>,
+}
+
+/// A field that is there is a text, not `null`.
+fn given<'de, D: Deserializer<'de>>(field: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(field).map(Some)
 }
 
 impl Shape for Revoke {

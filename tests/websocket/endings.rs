@@ -109,6 +109,7 @@ async fn what_a_revocation_must_be() {
     for (body, why) in [
         (json!({}), "exactly one"),
         (json!({"player": "ann", "jti": "t"}), "exactly one"),
+        (json!({"jti": "t", "player": null}), "null"),
         (json!({"player": "a b"}), "player name"),
         (json!({"jti": ""}), "jti"),
         (json!({"jti": long}), "jti"),
