@@ -22,6 +22,8 @@ pub(super) const PATH: &str = "/v1/revocations";
 
 /// The end of the year 9999 in seconds. A larger time is in milliseconds.
 const LAST_SECOND: f64 = 253_402_300_799.0;
+/// The same in milliseconds.
+const LAST_MILLISECOND: f64 = LAST_SECOND * 1000.0;
 
 /// `POST /v1/revocations`: ends tokens on all nodes.
 pub(super) async fn revoke(
@@ -67,11 +69,11 @@ pub(super) struct Revoke {
     #[schemars(with = "String", length(min = 1, max = KID_LEN), regex(pattern = "^[!-~]*$"))]
     #[serde(default, deserialize_with = "given")]
     key: Option<String>,
-    /// Tokens signed before this time end; now if absent.
-    #[schemars(range(min = 0.0, max = LAST_SECOND))]
+    /// Tokens signed before this time end, in seconds or milliseconds since 1970; now if absent.
+    #[schemars(range(min = 0.0, max = LAST_MILLISECOND))]
     issued_before: Option<f64>,
     /// When the revocation ends; if absent, when no token of that time can be valid any longer.
-    #[schemars(range(min = 0.0, max = LAST_SECOND))]
+    #[schemars(range(min = 0.0, max = LAST_MILLISECOND))]
     until: Option<f64>,
 }
 
@@ -158,7 +160,7 @@ impl Revoke {
 fn time(field: &str, value: Option<f64>) -> Result<Option<Millis>, HttpError> {
     let Some(value) = value else { return Ok(None) };
     let millis = if value <= LAST_SECOND { value * 1000.0 } else { value };
-    if !(0.0..=LAST_SECOND * 1000.0).contains(&millis) {
+    if !(0.0..=LAST_MILLISECOND).contains(&millis) {
         return Err(HttpError::bad(format!(
             "field {field:?} must be a time in seconds since 1970, as iat in a token"
         )));
