@@ -142,6 +142,11 @@ impl Presence {
         self.here.contains_key(player)
     }
 
+    /// The number of the player's connections to this node.
+    pub(super) fn connections(&self, player: &PlayerName) -> usize {
+        self.here.get(player).map_or(0, |here| here.connections)
+    }
+
     /// Whether the local players changed since the last heartbeat.
     pub(super) fn has_unpublished(&self) -> bool {
         self.unpublished

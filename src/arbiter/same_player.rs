@@ -56,21 +56,30 @@ impl SamePlayers {
 
     /// Whether a player that has a connection to the room on this node may have no other.
     pub(super) fn refuses(&self, room: &Room, player: &PlayerName) -> bool {
-        self.rule == Some(Rule::Newer) && !room.members().of(player).is_empty()
+        self.rule == Some(Rule::Newer)
+            && room.with(|state| state.presence.is_here(player))
+            && !room.members().of(player).is_empty()
     }
 
-    /// A player joined as the member `id`.
+    /// A player joined as the member `id`. Looks through the members only if the player has other connections to this node.
+    /// Of two that join at the same time, one at least sees the other, and ends itself or the other.
     ///
     /// # Errors
     /// The player has an older connection on this node, and the newer one ends.
     pub(super) fn joined(&self, room: &Room, id: usize, player: &PlayerName) -> Result<(), JoinError> {
         let Some(rule) = self.rule else { return Ok(()) };
         let Some(joined) = room.members().connection(id) else { return Ok(()) };
-        let mut older = room.members().of(player);
-        older.retain(|other| other.number < joined.number);
-        match rule {
-            Rule::Newer if !older.is_empty() => return Err(duplicate()),
-            _ => older.iter().for_each(|other| other.mailbox.end(rule.code())),
+        if room.with(|state| state.presence.connections(player)) > 1 {
+            let mut others = room.members().of(player);
+            others.retain(|other| other.number != joined.number);
+            for other in &others {
+                let other_ends = (other.number < joined.number) == (rule == Rule::Older);
+                let ends = if other_ends { other } else { &joined };
+                ends.mailbox.end(rule.code());
+            }
+        }
+        if rule == Rule::Newer && joined.mailbox.ended() == Some(rule.code()) {
+            return Err(duplicate());
         }
         self.tell(room, player, &joined);
         Ok(())

@@ -1,12 +1,13 @@
 //! A player's second connection (`--same-player`), and players who are kicked, over nodes and a bus that promises nothing.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use asset_arbiter::{
     arbiter::{Config, Kicked, SamePlayer},
     model::{CloseCode, ErrorCode, ServerMessage},
     store::Store,
 };
+use futures::future::join_all;
 use tokio::time::sleep;
 
 use super::{
@@ -83,6 +84,25 @@ async fn of_two_that_join_at_the_same_time_on_two_nodes_one_stays() {
             sleep(2 * BEAT).await;
             let stay = ended(&[&one, &two]).into_iter().filter(Option::is_none).count();
             assert_eq!(stay, 1, "{rule:?}, up to {lateness} ms late");
+        }
+    }
+}
+
+/// On several threads, the one that is listed first may be counted last.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_that_join_one_node_at_the_same_time_one_stays() {
+    for rule in [SamePlayer::Replace, SamePlayer::Refuse] {
+        for _ in 0..50 {
+            let world = World::new(config(rule));
+            world.create(1).await;
+            let joins = (0..8).map(|_| {
+                let arbiter = Arc::clone(&world.arbiter);
+                tokio::spawn(async move { Client::join(&arbiter, Some("ann"), None).await })
+            });
+            let joined = join_all(joins).await.into_iter().filter_map(|joined| joined.expect("it ends").ok());
+            let joined: Vec<_> = joined.collect();
+            let stay = joined.iter().filter(|client| client.member.ended().is_none()).count();
+            assert_eq!(stay, 1, "{rule:?}, of {} that joined", joined.len());
         }
     }
 }
