@@ -9,6 +9,7 @@ mod close;
 mod config;
 mod environment;
 mod file;
+pub(crate) mod health;
 mod key;
 mod keygen;
 mod layers;
@@ -44,6 +45,8 @@ pub(crate) use self::{
 pub(crate) enum Command {
     /// Serve players.
     Serve(Box<Config>),
+    /// Ask a server whether it is well. The list has what is wrong with the environment and the file.
+    Health(Box<ServeArgs>, Vec<String>),
     /// Run bots against a server.
     #[cfg(feature = "bots")]
     Bots(bots::BotsArgs),
@@ -63,6 +66,7 @@ pub(crate) fn parse() -> Command {
         Some(Subcommands::Bots(args)) => Command::Bots(args),
         Some(Subcommands::Token(args)) => Command::Done(token::run(args)),
         Some(Subcommands::Keygen(args)) => Command::Done(keygen::run(&args)),
+        Some(Subcommands::Health(args)) => Command::Health(args, usage),
         Some(Subcommands::CheckConfig(args)) => Command::Done(check_config::check(*args, usage)),
         Some(Subcommands::Serve(args)) => serve(*args, &usage),
         None => serve(cli.serve, &usage),
@@ -112,7 +116,7 @@ impl Cli {
     /// The flags of `serve`, under whichever command they were given.
     fn serve_args(&mut self) -> &mut ServeArgs {
         match &mut self.command {
-            Some(Subcommands::Serve(args) | Subcommands::CheckConfig(args)) => args,
+            Some(Subcommands::Serve(args) | Subcommands::CheckConfig(args) | Subcommands::Health(args)) => args,
             _ => &mut self.serve,
         }
     }
@@ -127,6 +131,8 @@ enum Subcommands {
     Bots(bots::BotsArgs),
     /// Say what is wrong with the configuration, or what it comes to
     CheckConfig(Box<ServeArgs>),
+    /// Ask a running server whether it is well, with the flags that it was started with: exit code 0 or 1
+    Health(Box<ServeArgs>),
     /// Make a key for player tokens, for development
     Keygen(keygen::KeygenArgs),
     /// Print a player token, for development

@@ -24,6 +24,7 @@ fn main() -> ExitCode {
     runtime().block_on(async {
         match cli::parse() {
             Command::Serve(config) => cli::end(serve(*config).await),
+            Command::Health(args, usage) => cli::health::run(&args, &usage).await,
             #[cfg(feature = "bots")]
             Command::Bots(args) => cli::bots::run(args).await,
             Command::Done(code) => code,

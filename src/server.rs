@@ -4,6 +4,7 @@ mod app;
 mod settings;
 
 mod accept;
+mod ask_health;
 mod caller;
 mod client_address;
 mod connection;
@@ -62,6 +63,7 @@ pub mod fuzzing;
 use std::{sync::Arc, time::Duration};
 
 pub use app::App;
+pub use ask_health::ask_health;
 pub use auth::{InvalidSecret, Secret};
 pub use exporter::Metrics;
 pub use listen::listen;

@@ -24,7 +24,7 @@ use super::{
 };
 
 /// The commands that take the flags of `serve`. Running without a command takes them too.
-const SERVING: [&str; 2] = ["serve", "check-config"];
+const SERVING: [&str; 3] = ["serve", "check-config", "health"];
 
 /// Parses the command line together with the environment and the file, and returns all errors in the latter two.
 /// Returns an exit code if the command line itself is wrong or asks for help; the message is then already printed.

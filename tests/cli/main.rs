@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod health;
 mod process;
 mod secrets;
 #[cfg(unix)]
@@ -263,7 +264,7 @@ fn check_config_hides_secrets() {
 
 #[test]
 fn help_lists_every_flag_with_its_variable() {
-    for args in [&["--help"][..], &["serve", "--help"], &["check-config", "--help"]] {
+    for args in [&["--help"][..], &["serve", "--help"], &["check-config", "--help"], &["health", "--help"]] {
         let output = run(args, &[]);
         assert_eq!(output.status.code(), Some(0));
         let help = text(&output.stdout);
@@ -281,6 +282,7 @@ fn help_lists_every_flag_with_its_variable() {
         ("serve", true),
         ("bots", cfg!(feature = "bots")),
         ("check-config", true),
+        ("health", true),
         ("token", true),
         ("keygen", true),
     ] {

@@ -1,5 +1,7 @@
 //! What was true without TLS is true with it.
 
+use std::process::Command;
+
 use rustls::{
     HandshakeKind,
     version::{TLS12, TLS13},
@@ -73,6 +75,23 @@ async fn a_member_is_told_of_the_drain_and_the_connection_ends_in_good_order() {
     let Ended { code, log, .. } = process.ended().await;
     assert_eq!(code, Some(0), "{log}");
     assert!(!log.contains("panicked"), "{log}");
+}
+
+/// Whoever asks does so by an address, for which no certificate is issued.
+#[tokio::test]
+async fn health_is_asked_over_tls() {
+    for days in [30, -1] {
+        let pair = Pair::of(&Issued::for_days(days));
+        let process = Process::start(&pair.flags()).await;
+        let address = process.address.to_string();
+        let health = |flags: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_asset-arbiter"));
+            command.args(["health", "--listen", &address]).args(flags).output().unwrap().status.code()
+        };
+        assert_eq!(health(&pair.flags()), Some(0));
+        assert_eq!(health(&[]), Some(1), "without TLS");
+        process.end().await;
+    }
 }
 
 #[tokio::test]

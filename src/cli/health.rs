@@ -1,0 +1,60 @@
+//! The `health` command: asks `/healthz` of the server that runs with the same configuration.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    process::ExitCode,
+};
+
+use asset_arbiter::server::ask_health;
+
+use super::{failed, say, serve_args::ServeArgs};
+
+/// Returns 0 if the server is well, else 1, and prints one line either way.
+pub(crate) async fn run(args: &ServeArgs, usage: &[String]) -> ExitCode {
+    if !usage.is_empty() {
+        return failed(usage, 1);
+    }
+    let target = match Target::of(args) {
+        Ok(target) => target,
+        Err(why) => return failed(&[why], 1),
+    };
+    let url = target.url();
+    match ask_health(target.address, target.tls).await {
+        Ok(()) => {
+            say::result(format!("{url} is well\n"));
+            ExitCode::SUCCESS
+        }
+        Err(why) => failed(&[format!("{url}: {why}")], 1),
+    }
+}
+
+/// Where a server of this configuration answers.
+#[derive(Debug, PartialEq, Eq)]
+struct Target {
+    address: SocketAddr,
+    tls: bool,
+}
+
+impl Target {
+    fn of(args: &ServeArgs) -> Result<Self, String> {
+        let (flag, listen, tls) = ("--listen", args.listen, args.tls_cert.is_some());
+        if listen.port() == 0 {
+            return Err(format!("{flag} {listen}: port 0 says nothing of where the server listens; name its port"));
+        }
+        Ok(Self { address: SocketAddr::new(reachable(listen.ip()), listen.port()), tls })
+    }
+
+    fn url(&self) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        format!("{scheme}://{}/healthz", self.address)
+    }
+}
+
+/// Who listens at every address is asked at loopback.
+fn reachable(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    }
+}
