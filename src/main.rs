@@ -64,10 +64,10 @@ async fn play(
     let hopeless = hopeless(Arc::clone(&arbiter), bus);
 
     let app = server::App::new(config.settings.clone(), Arc::clone(&arbiter), metrics);
-    let listener = listen(config)?;
-    banner(config, listener.local_addr()?);
+    let listeners = listen(config)?;
+    banner(config, &listeners)?;
     let ended = tokio::select! {
-        () = server::serve(listener, Arc::clone(&app), stop) => outcome(&arbiter),
+        () = server::serve(listeners, Arc::clone(&app), stop) => outcome(&arbiter),
         why = hopeless => Err(why),
         never = reload(hangups, &app, log, config) => match never {},
         never = mind(&*store, &arbiter) => match never {},

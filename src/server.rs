@@ -14,6 +14,7 @@ mod large_answers;
 mod limits;
 mod linger;
 mod listen;
+mod port;
 mod proxy_header;
 mod timed_tcp;
 mod tls;
@@ -66,8 +67,9 @@ pub use app::App;
 pub use ask_health::ask_health;
 pub use auth::{InvalidSecret, Secret};
 pub use exporter::Metrics;
-pub use listen::listen;
+pub use listen::{Listeners, listen};
 pub use origins::{InvalidOrigin, Origin};
+use port::Ports;
 pub use settings::Settings;
 pub use spec::{asyncapi_json, openapi_json};
 pub use tls::{Certificate, CertificateError};
@@ -77,7 +79,6 @@ pub use tokens::{
     Tokens,
 };
 use tokio::{
-    net::TcpListener,
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -86,25 +87,21 @@ use tokio::{
 /// its sockets, which this pause allows for.
 const LAST_LOOK: Duration = Duration::from_millis(20);
 
-/// Serves `app` on `listener` until `shutdown` is ready, then drains: answers every request that reached a socket and
+/// Serves `app` on `listeners` until `shutdown` is ready, then drains: answers every request that reached a socket and
 /// tells every WebSocket to reconnect elsewhere. Returns when all connections are closed, or after
 /// [`Settings::drain_timeout`]. Drains too when a vital task ends; the arbiter's
 /// [`failure`](crate::arbiter::Vital::failure) then gives the reason.
-pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future<Output = ()>) {
-    if let Ok(address) = listener.local_addr() {
-        let scheme = if app.tls.is_some() { "https" } else { "http" };
-        tracing::info!(%address, url = format!("{scheme}://{address}"), "listening");
-    }
+pub async fn serve(listeners: impl Into<Listeners>, app: Arc<App>, shutdown: impl Future<Output = ()>) {
+    let ports = Ports::new(&app, listeners.into());
     let _chores = chores(&app);
-    let router = routes::router(&app);
     let vital = app.arbiter.vital();
     tokio::select! {
         biased;
         () = shutdown => {}
         () = vital.failed() => {}
-        () = vital.guard("accepting connections", accept::accept(&listener, &app, &router)) => {}
+        () = vital.guard("accepting connections", ports.accept(&app)) => {}
     }
-    drop(listener);
+    drop(ports);
     drain(&app).await;
 }
 

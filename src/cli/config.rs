@@ -24,6 +24,7 @@ const SELECTS_PER_SECOND: u32 = 50;
 /// The whole configuration: the given values, and defaults for the rest.
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
+    pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) insecure: bool,
     /// The files of `--token-key`, which SIGHUP reads again.
     pub(crate) token_key_files: Vec<KeyFile>,
@@ -64,6 +65,7 @@ impl Config {
         };
         Ok(Self {
             listen: args.listen,
+            metrics_listen: args.metrics_listen,
             insecure: args.insecure,
             token_key_files: args.token_key.clone(),
             bus,

@@ -37,7 +37,10 @@ struct Target {
 
 impl Target {
     fn of(args: &ServeArgs) -> Result<Self, String> {
-        let (flag, listen, tls) = ("--listen", args.listen, args.tls_cert.is_some());
+        let (flag, listen, tls) = match args.metrics_listen {
+            Some(address) => ("--metrics-listen", address, false),
+            None => ("--listen", args.listen, args.tls_cert.is_some()),
+        };
         if listen.port() == 0 {
             return Err(format!("{flag} {listen}: port 0 says nothing of where the server listens; name its port"));
         }

@@ -24,6 +24,9 @@ pub(crate) struct ServeArgs {
     /// Listen here; port 0 picks a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = listen)]
     pub(crate) listen: SocketAddr,
+    /// Serve /metrics, /healthz and /readyz here, over plain HTTP, and not to players [default: where players connect]
+    #[arg(long, value_name = "ADDR", value_parser = listen)]
+    pub(crate) metrics_listen: Option<SocketAddr>,
     /// Keep counters and holders here
     #[arg(long, value_name = "URL", default_value = "memory:")]
     pub(crate) store: String,

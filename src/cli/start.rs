@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Context;
-use asset_arbiter::server;
+use asset_arbiter::server::{self, Listeners};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
@@ -10,23 +10,25 @@ use super::Config;
 /// File descriptors besides connections: the listener, the store's, the runtime's and standard streams.
 const OTHER_FILES: u64 = 100;
 
-/// Binds the address, after raising the limit on open files.
+/// Binds the addresses, after raising the limit on open files.
 ///
 /// # Errors
-/// Why the address cannot be bound, with advice.
-pub(crate) fn listen(config: &Config) -> anyhow::Result<TcpListener> {
+/// Why one cannot be bound, with advice.
+pub(crate) fn listen(config: &Config) -> anyhow::Result<Listeners> {
     raise_open_files(config.settings.max_connections as u64);
-    let address = config.listen;
-    server::listen(address).with_context(|| advice(address))
+    let players = vec![bind("--listen", config.listen)?];
+    let metrics = config.metrics_listen.map(|address| bind("--metrics-listen", address)).transpose()?;
+    Ok(Listeners { players, metrics })
+}
+
+fn bind(flag: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let advice = || format!("cannot listen on {address} (choose another with {flag}; port 0 picks a free one)");
+    server::listen(address).with_context(advice)
 }
 
 /// The seed for node ids, epochs and jitter. It comes from the operating system, because no two nodes may share one.
 pub(crate) fn seed() -> u64 {
     Uuid::new_v4().as_u64_pair().0 ^ Uuid::new_v4().as_u64_pair().1
-}
-
-fn advice(address: SocketAddr) -> String {
-    format!("cannot listen on {address} (choose another with --listen; port 0 picks a free one)")
 }
 
 fn raise_open_files(connections: u64) {

@@ -189,6 +189,9 @@ pub const KEY_SET_REFETCH_SECS: u64 = 10;
 /// Seconds between two fetches without a reason. A removed key verifies that much longer.
 pub const KEY_SET_REFRESH_SECS: u64 = 300;
 
+/// Connections to `--metrics-listen`: some Prometheus servers and probes.
+pub const MONITORS: usize = 64;
+
 /// Bytes of an answer of `/healthz` that are read. The server's own have a hundred.
 pub const HEALTH_BYTES: usize = 4096;
 

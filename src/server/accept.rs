@@ -1,11 +1,12 @@
 use std::{convert::Infallible, io, net::IpAddr, sync::Arc, time::Duration};
 
-use axum::Router;
 use metrics::Counter;
 use tokio::net::{TcpListener, TcpStream};
 use tracing::{Instrument, field::Empty};
 
-use super::{App, caller::Peer, client_address::counted_as, connection::connection, connection_limit::Slot};
+use super::{
+    App, caller::Peer, client_address::counted_as, connection::connection, connection_limit::Slot, port::Port,
+};
 use crate::model::{Backoff, LogThrottle};
 
 /// The first pause after an accept fails for lack of file descriptors or memory. Doubles up to [`LONGEST_PAUSE`].
@@ -16,7 +17,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
 /// Accepts connections and spawns a task for each. Never returns, because accept errors are temporary.
-pub(super) async fn accept(listener: &TcpListener, app: &Arc<App>, router: &Router) -> Infallible {
+pub(super) async fn accept(listener: &TcpListener, app: &Arc<App>, port: &Arc<Port>) -> Infallible {
     let mut errors = AcceptErrorLog::new(app);
     let refused = app.metrics.scope(|| metrics::counter!("asset_arbiter_connections_refused_total"));
     loop {
@@ -25,13 +26,13 @@ pub(super) async fn accept(listener: &TcpListener, app: &Arc<App>, router: &Rout
                 errors.backoff.reset();
                 let peer_address = peer.ip();
                 let is_proxy = app.limits.proxies.trust(peer_address);
-                if let Some(slot) = slot(app, peer_address, is_proxy, &refused) {
+                if let Some(slot) = slot(app, port, peer_address, is_proxy, &refused) {
                     // `session` and `room` are recorded when the connection becomes a WebSocket, `client` if a proxy
                     // names it.
                     let span =
                         tracing::info_span!("connection", %peer, client = Empty, session = Empty, room = Empty);
                     let peer = Peer { address: peer_address, is_proxy };
-                    let task = connection(stream_ready(stream), peer, slot, Arc::clone(app), router.clone());
+                    let task = connection(stream_ready(stream), peer, slot, Arc::clone(app), Arc::clone(port));
                     tokio::spawn(task.instrument(span));
                 }
             }
@@ -42,9 +43,9 @@ pub(super) async fn accept(listener: &TcpListener, app: &Arc<App>, router: &Rout
 
 /// The slot of a new connection. `None`: this far beyond a limit the socket is closed without a response. Who a proxy
 /// connects for is not known yet.
-fn slot(app: &App, peer: IpAddr, is_proxy: bool, refused: &Counter) -> Option<Slot> {
+fn slot(app: &App, port: &Port, peer: IpAddr, is_proxy: bool, refused: &Counter) -> Option<Slot> {
     let held = if is_proxy { None } else { app.limits.connect(counted_as(peer)).ok()? };
-    let Some(mut slot) = app.tcp_connections.take() else {
+    let Some(mut slot) = port.connections.take() else {
         refused.increment(1);
         return None;
     };

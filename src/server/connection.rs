@@ -1,6 +1,6 @@
 use std::{convert::Infallible, future::pending, io, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, http::Request, response::Response};
+use axum::{body::Body, http::Request, response::Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -14,6 +14,7 @@ use super::{
     connection_limit::{Slot, Surplus},
     head_watch::HeadWatch,
     linger::Linger,
+    port::Port,
     proxy_header,
     timed_tcp::TimedTcp,
     transport::Transport,
@@ -26,14 +27,14 @@ pub(super) async fn connection(
     mut peer: Peer,
     mut slot: Slot,
     app: Arc<App>,
-    router: Router,
+    port: Arc<Port>,
 ) {
     let surplus = slot.surplus();
     let watch = HeadWatch::new(head_time(&app, slot.excess().is_some()), app.settings.idle_timeout);
     let tcp = TimedTcp::new(stream, app.settings.write_timeout);
-    let transport = if peer.is_proxy || app.tls.is_some() {
+    let transport = if peer.is_proxy || port.tls.is_some() {
         // In a box, so that a plain connection is no larger for it.
-        let arriving = Box::pin(arrive(&app, tcp, &mut peer, &mut slot));
+        let arriving = Box::pin(arrive(&app, &port, tcp, &mut peer, &mut slot));
         let arrived = tokio::select! {
             arrived = arriving => arrived,
             () = watch.late() => return,
@@ -48,7 +49,7 @@ pub(super) async fn connection(
         Transport::Plain(tcp)
     };
     let caller = Caller::new(&app, peer, slot.excess());
-    let service = service_fn(|request| answer(router.clone(), &caller, surplus.as_ref(), &watch, request));
+    let service = service_fn(|request| answer(&port, &caller, surplus.as_ref(), &watch, request));
     let io = TokioIo::new(Linger::new(transport, slot, Arc::clone(&watch)));
     let served =
         http1::Builder::new().max_header_size(HTTP_HEAD_BYTES).serve_connection(io, service).with_upgrades();
@@ -75,14 +76,20 @@ pub(super) async fn connection(
 ///
 /// # Errors
 /// The connection, of which nothing more is to be read.
-async fn arrive(app: &App, mut tcp: TimedTcp, peer: &mut Peer, slot: &mut Slot) -> Result<Transport, TimedTcp> {
+async fn arrive(
+    app: &App,
+    port: &Port,
+    mut tcp: TimedTcp,
+    peer: &mut Peer,
+    slot: &mut Slot,
+) -> Result<Transport, TimedTcp> {
     if peer.is_proxy
         && let Err(error) = introduce(app, &mut tcp, peer, slot).await
     {
         tracing::debug!(%error, "a proxy's connection is refused");
         return Err(tcp);
     }
-    match &app.tls {
+    match &port.tls {
         Some(tls) => tls.accept(tcp).await,
         None => Ok(Transport::Plain(tcp)),
     }
@@ -116,7 +123,7 @@ async fn evicted(surplus: Option<&Surplus>) {
 }
 
 async fn answer(
-    mut router: Router,
+    port: &Port,
     caller: &Caller,
     surplus: Option<&Surplus>,
     watch: &HeadWatch,
@@ -127,7 +134,7 @@ async fn answer(
         surplus.heard();
     }
     request.extensions_mut().insert(caller.clone());
-    let response = router.call(request).await;
+    let response = port.router.clone().call(request).await;
     watch.answered();
     response
 }

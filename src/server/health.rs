@@ -19,6 +19,9 @@ pub(super) const ALIVE: &str = "/healthz";
 pub(super) const READY: &str = "/readyz";
 pub(super) const METRICS: &str = "/metrics";
 
+/// What `--metrics-listen` moves to a port of its own.
+pub(super) const MONITORING: [&str; 3] = [ALIVE, READY, METRICS];
+
 /// All is well.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Health {

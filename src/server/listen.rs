@@ -5,6 +5,21 @@ use tokio::net::{TcpListener, TcpSocket};
 /// The length of the kernel's accept queue. Holds the clients that reconnect all at once.
 const BACKLOG: u32 = 4096;
 
+/// Where a server listens.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For players, and for whoever uses the HTTP API.
+    pub players: Vec<TcpListener>,
+    /// For `/metrics`, `/healthz` and `/readyz`, which players are not served then. `None`: players' ports have them.
+    pub metrics: Option<TcpListener>,
+}
+
+impl From<TcpListener> for Listeners {
+    fn from(players: TcpListener) -> Self {
+        Self { players: vec![players], metrics: None }
+    }
+}
+
 /// Binds `address` and listens.
 ///
 /// # Errors

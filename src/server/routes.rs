@@ -54,12 +54,28 @@ pub(super) fn operations() -> Vec<Operation> {
     api().into_iter().map(|(operation, _)| operation).collect()
 }
 
-/// All routes.
-pub(super) fn router(app: &Arc<App>) -> Router {
-    api()
-        .into_iter()
+/// What is served on a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Served {
+    All,
+    /// What players and the API need.
+    Players,
+    /// What monitoring needs.
+    Metrics,
+}
+
+/// The routes of a port.
+pub(super) fn router(app: &Arc<App>, served: Served) -> Router {
+    let is_served = |path| match served {
+        Served::All => true,
+        Served::Players => !health::MONITORING.contains(&path),
+        Served::Metrics => health::MONITORING.contains(&path),
+    };
+    let operations = api().into_iter().filter(|(operation, _)| is_served(operation.path));
+    let pages = if served == Served::Metrics { Router::new() } else { static_files::router() };
+    operations
         .fold(Router::new(), |router, (operation, handler)| router.route(operation.path, handler))
-        .merge(static_files::router())
+        .merge(pages)
         .fallback(no_such_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(Arc::clone(app), guard))

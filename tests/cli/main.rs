@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod health;
+mod metrics;
 mod process;
 mod secrets;
 #[cfg(unix)]

@@ -11,6 +11,7 @@ use crate::{
     model::{AssetState, DisplayName, PlayerName, Token, limits},
     server::{
         assets::{Create, Denied, HOLDERS, Holders, InTheNameOf, Released, RemovedAsset, Restock, Selected},
+        error,
         health::{ALIVE, Health, METRICS, METRICS_TYPE, READY},
         revocations::{List, PATH as REVOCATIONS, Revoke, Shown},
         rooms::{KICK as KICK_PATH, KickedPlayer, RemovedRoom, Room},
@@ -119,20 +120,20 @@ pub(in crate::server) const SHOW_HOLDERS: Operation =
         .answers(&[Answer::json::<Holders>(200, "A page of holders, by revision.")])
         .refusals(&[404]);
 
+/// What monitoring asks for may have an address of its own.
+const ELSEWHERE: Answer = Answer::json::<error::Body>(404, "It is served at the address of `--metrics-listen`.");
+
 pub(in crate::server) const IS_ALIVE: Operation =
     Operation::new(Get, ALIVE, "isAlive", "Says whether the process is well.")
-        .answers(&[Answer::json::<Health>(200, "It is.")]);
+        .answers(&[Answer::json::<Health>(200, "It is."), ELSEWHERE]);
 
 pub(in crate::server) const IS_READY: Operation =
-    Operation::new(Get, READY, "isReady", "Says whether the node accepts players.").answers(&[Answer::json::<
-        Health,
-    >(
-        200, "It does.",
-    )]);
+    Operation::new(Get, READY, "isReady", "Says whether the node accepts players.")
+        .answers(&[Answer::json::<Health>(200, "It does."), ELSEWHERE]);
 
 pub(in crate::server) const SHOW_METRICS: Operation =
     Operation::new(Get, METRICS, "showMetrics", "Shows the metrics in Prometheus' text format.")
-        .answers(&[Answer::text(200, "The metrics.", METRICS_TYPE)]);
+        .answers(&[Answer::text(200, "The metrics.", METRICS_TYPE), ELSEWHERE]);
 
 pub(in crate::server) const OPENAPI: Operation =
     Operation::new(Get, "/openapi.json", "openapi", "Shows this document.")
