@@ -216,7 +216,8 @@ tools() {
   cargo_tool cargo-deny "$DENY" && cargo_tool cargo-hack "$HACK" || return
   # An older Node can still fetch the newer one.
   (($(major node) >= ${NODE_NEWER%%.*})) || newer_node >/dev/null || return
-  { modules js && modules e2e && modules spec && schemathesis; } >/dev/null
+  { modules js && modules e2e && modules spec && schemathesis; } >/dev/null || return
+  has promtool || cached promtool download_debian prometheus
 }
 
 # Names the tools, once they are there.
@@ -325,6 +326,11 @@ schemathesis() {
   folder=schemathesis-$(sha256sum "$file" | cut -c1-16)
   cached "$folder" pip_install --requirement "$file" >&2 || return
   echo "$CACHE/$folder"
+}
+
+# Unpacks a Debian package here, because installing it might start a server.
+download_debian() {
+  apt-get -qq download "$1" && dpkg-deb --extract "$1"_*.deb . && rm "$1"_*.deb
 }
 
 # Makes a folder of the cache by running a command in it, unless it is there. It appears as a whole or not at all.

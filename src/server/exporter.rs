@@ -2,7 +2,7 @@ use metrics::{Counter, Gauge, Key, KeyName, Metadata, Recorder, SharedString, Un
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use parking_lot::Mutex;
 
-use super::histogram::Histograms;
+use super::{histogram::Histograms, metric_help::HELP};
 
 /// One server's metrics, rendered at `/metrics`. Not global, so that several servers in one process (as in tests) do
 /// not mix.
@@ -28,16 +28,18 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Metrics with nothing recorded.
+    /// Metrics with nothing recorded but the build.
     #[must_use]
     pub fn new() -> Self {
         let others = PrometheusBuilder::new().build_recorder();
+        // One list for all kinds; histograms look their texts up.
+        HELP.iter().for_each(|(name, text)| others.describe_counter((*name).into(), None, (*text).into()));
         let handle = others.handle();
-        Self {
-            recorder: Registered { others, histograms: Histograms::default() },
-            handle,
-            readers: Mutex::default(),
-        }
+        let recorder = Registered { others, histograms: Histograms::default() };
+        let metrics = Self { recorder, handle, readers: Mutex::default() };
+        let build = || metrics::gauge!("asset_arbiter_build_info", "version" => env!("CARGO_PKG_VERSION"));
+        metrics.scope(build).set(1.0);
+        metrics
     }
 
     /// Runs `register`. Metric handles created in it record here, wherever they are used later.
@@ -98,12 +100,12 @@ mod tests {
     #[test]
     fn servers_do_not_mix_and_histograms_have_buckets() {
         let (ours, theirs) = (Metrics::new(), Metrics::new());
-        let (counter, seconds) = ours.scope(|| (metrics::counter!("c"), metrics::histogram!("x_seconds")));
+        let (counter, seconds) = ours.scope(|| (metrics::counter!("ours"), metrics::histogram!("x_seconds")));
         counter.increment(2);
         seconds.record(0.003);
         let text = ours.render();
-        assert!(text.contains("c 2"), "{text}");
+        assert!(text.contains("ours 2"), "{text}");
         assert!(text.contains(r#"x_seconds_bucket{le="0.005"} 1"#), "{text}");
-        assert!(!theirs.render().contains('c'));
+        assert!(!theirs.render().contains("ours"));
     }
 }

@@ -8,8 +8,9 @@ use axum::{
 };
 use schemars::JsonSchema;
 use serde::Serialize;
+use tokio::task::spawn_blocking;
 
-use super::{App, error::HttpError};
+use super::{App, error::HttpError, process_metrics};
 use crate::model::ErrorCode;
 
 /// Prometheus' text format.
@@ -53,7 +54,8 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, H
 
 /// `GET /metrics`
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
-    ([(header::CONTENT_TYPE, METRICS_TYPE)], app.metrics.render()).into_response()
+    let of_process = spawn_blocking(process_metrics::render).await.unwrap_or_default();
+    ([(header::CONTENT_TYPE, METRICS_TYPE)], app.metrics.render() + &of_process).into_response()
 }
 
 fn away(message: &str) -> HttpError {

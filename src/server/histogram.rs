@@ -12,6 +12,8 @@ use std::{
 use metrics::{HistogramFn, Key, Label};
 use parking_lot::Mutex;
 
+use super::metric_help::help;
+
 /// Buckets in seconds, from a decision in memory to a failing store.
 const SECONDS: &[f64] = &[
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
@@ -48,6 +50,7 @@ impl Histograms {
     /// Appends all histograms in Prometheus' text format.
     pub(super) fn render(&self, out: &mut String) {
         for (name, of_name) in &*self.0.lock() {
+            line(out, format_args!("# HELP {name} {}", help(name)));
             line(out, format_args!("# TYPE {name} histogram"));
             for (labels, histogram) in of_name {
                 histogram.render(name, labels, out);

@@ -1,0 +1,53 @@
+//! What `/metrics` says of each metric.
+
+/// The help text of a metric; empty if it has none.
+pub(super) fn help(metric: &str) -> &'static str {
+    HELP.iter().find(|(name, _)| *name == metric).map_or("", |(_, text)| text)
+}
+
+pub(super) const HELP: [(&str, &str); 27] = [
+    ("asset_arbiter_build_info", "Always 1; the labels say what runs."),
+    ("asset_arbiter_connections", "Joined WebSockets."),
+    ("asset_arbiter_rooms", "Active rooms."),
+    ("asset_arbiter_selects_total", "Selects by how they ended."),
+    ("asset_arbiter_select_duration_seconds", "From a select's message to its reply."),
+    ("asset_arbiter_batch_size", "Players decided in one store call."),
+    ("asset_arbiter_store_call_duration_seconds", "Every attempt of a store call."),
+    ("asset_arbiter_store_errors_total", "Failed attempts of store calls."),
+    ("asset_arbiter_messages_received_total", "WebSocket messages received."),
+    ("asset_arbiter_frames_sent_total", "WebSocket frames sent."),
+    ("asset_arbiter_healed_readers_total", "Readers that fell behind a room's log and got a snapshot."),
+    ("asset_arbiter_gaps_repaired_total", "Missing revisions read from the store."),
+    ("asset_arbiter_dynamodb_capacity_units_total", "Capacity units that DynamoDB reports as consumed."),
+    ("asset_arbiter_bus_published_total", "Messages handed to the bus."),
+    ("asset_arbiter_bus_received_total", "Messages of other nodes."),
+    ("asset_arbiter_bus_dropped_total", "Bus messages that were lost or perhaps not sent."),
+    ("asset_arbiter_bus_unreadable_total", "Bus payloads that were no message."),
+    ("asset_arbiter_regressions_total", "Rooms whose store lost writes it had answered."),
+    ("asset_arbiter_closes_total", "WebSockets that ended, by close code."),
+    ("asset_arbiter_connections_refused_total", "TCP connections far beyond --max-connections."),
+    ("asset_arbiter_limited_total", "What went over a limit by address, player or connection."),
+    ("asset_arbiter_accept_errors_total", "Failed accepts."),
+    ("asset_arbiter_tls_handshakes_total", "TLS handshakes by how they ended."),
+    ("asset_arbiter_tls_certificate_expires_seconds", "When the served certificate expires, in Unix time."),
+    ("asset_arbiter_tls_reload_failures_total", "Certificates that were read again and could not be served."),
+    ("asset_arbiter_http_requests_total", "Answered HTTP requests."),
+    ("asset_arbiter_log_lines_dropped_total", "Log lines that were not written."),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_metric_of_the_readme_has_a_help_text_and_no_other() {
+        let rows =
+            include_str!("../../README.md").lines().filter_map(|line| line.strip_prefix("| `asset_arbiter_"));
+        let listed: BTreeSet<_> = rows.filter_map(|row| row.split(['{', '`']).next()).collect();
+        let helped: BTreeSet<_> =
+            HELP.iter().filter_map(|(name, _)| name.strip_prefix("asset_arbiter_")).collect();
+        assert_eq!(listed, helped);
+    }
+}
