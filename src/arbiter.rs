@@ -48,6 +48,7 @@ mod kick;
 mod member;
 mod removal;
 mod requests;
+mod reset;
 mod resync;
 mod resync_all;
 mod revocations;
@@ -78,6 +79,7 @@ use self::{
     removal::Removal,
     repair::Repair,
     requests::Requests,
+    reset::Resets,
     resync::Resync,
     resync_all::ResyncAll,
     retry::StoreCalls,
@@ -115,6 +117,7 @@ pub struct Arbiter {
     joins: Joins,
     removal: Arc<Removal>,
     kicks: Arc<Kicks>,
+    resets: Resets,
     revocations: Arc<Revocations>,
     heartbeats: Arc<Heartbeats>,
     vital: Arc<Vital>,
@@ -163,6 +166,12 @@ impl Arbiter {
             Arc::new(Removal::new(node.clone(), calls.clone(), registry.clone(), regression, resync.clone()));
         let requests = Arc::new(Requests::new(rooms.clone(), batches));
         let kicks = Arc::new(Kicks::new(node.clone(), calls.clone(), registry.clone(), requests.clone()));
+        let resets = Resets {
+            node: node.clone(),
+            calls: calls.clone(),
+            rooms: registry.clone(),
+            requests: requests.clone(),
+        };
         let revocations = Arc::new(Revocations::new(node.clone(), calls.clone()));
         let receiver = Receiver {
             rooms: registry.clone(),
@@ -186,6 +195,7 @@ impl Arbiter {
             joins,
             removal,
             kicks,
+            resets,
             revocations,
             heartbeats,
             vital,
@@ -286,6 +296,15 @@ impl Arbiter {
     /// `UnknownRoom`, `StoreUnavailable`, `OutcomeUnknown`.
     pub async fn remove_room(&self, room: &RoomName) -> Result<(), Refusal> {
         self.removal.remove(room).await
+    }
+
+    /// Makes every stored asset of a room whole again: nobody holds it, and it has the units of its creation. Each asset is
+    /// one change. Members stay. Returns the assets.
+    ///
+    /// # Errors
+    /// `UnknownRoom`; `StoreUnavailable`, `OutcomeUnknown`: some assets may not be reset.
+    pub async fn reset_room(&self, room: &RoomName) -> Result<Vec<AssetName>, Refusal> {
+        self.resets.reset(room).await
     }
 
     /// Ends a player's connections to a room with 4005, on all nodes that the bus reaches. The player's assets stay held,

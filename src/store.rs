@@ -134,6 +134,13 @@ pub trait Store: Send + Sync + 'static {
     /// [`Limits::units`].
     async fn restock(&self, call: Call, key: &AssetKey, n: Units, condition: Option<u64>) -> Reply<AssetState>;
 
+    /// Makes an asset whole again: increments its revision, deletes its holders, and sets `units` and `remaining` to the
+    /// units of its creation.
+    ///
+    /// # Errors
+    /// `UnknownAsset`.
+    async fn reset(&self, call: Call, key: &AssetKey) -> Reply<AssetState>;
+
     /// Removes an asset: increments its revision, deletes its holders and keeps the record as a tombstone.
     ///
     /// # Errors

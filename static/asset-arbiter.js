@@ -555,7 +555,10 @@ class View {
 
   /** @param {Frame} frame */
   #changed({ asset, units, remaining, revision }) {
-    this.#set({ asset, units, remaining, revision }, this.assets.get(asset)?.holders ?? []);
+    // With all units left nobody holds one: the asset is new, or was reset.
+    const whole = remaining === units;
+    this.#set({ asset, units, remaining, revision }, whole ? [] : this.assets.get(asset)?.holders ?? []);
+    if (whole) this.held.delete(asset);
     this.#emit('changed', { asset, units, remaining, revision, removed: false });
   }
 

@@ -170,7 +170,8 @@ async fn every_method_is_counted_and_reaches_the_store() {
     assert_eq!(store.revisions(&key.room).await.unwrap().len(), 1);
     store.release(call(3), &key, &player).await.unwrap();
     assert_eq!(store.restock(call(4), &key, 5, Some(2)).await.unwrap().units, 15);
-    assert!(store.remove_asset(call(5), &key).await.unwrap().removed);
+    assert_eq!(store.reset(call(5), &key).await.unwrap().units, 10);
+    assert!(store.remove_asset(call(6), &key).await.unwrap().removed);
     assert!(store.asset(&key).await.unwrap().removed);
     store.touch(&key.room, 1).await.unwrap();
     store.remove_room(&key.room).await.unwrap();
@@ -184,6 +185,7 @@ async fn every_method_is_counted_and_reaches_the_store() {
         select: 1,
         release: 1,
         restock: 1,
+        reset: 1,
         remove_asset: 1,
         remove_room: 1,
         asset: 2,

@@ -1,4 +1,4 @@
-//! Runs the changes that are not batched: releases, creations, restocks and removals.
+//! Runs the changes that are not batched: releases, creations, restocks, resets and removals.
 
 use std::{future::Future, sync::Arc};
 
@@ -50,6 +50,10 @@ impl Commands {
             Command::Restock { n, condition, answer } => {
                 let deadline = self.node.deadline(answer.since);
                 answer.send(self.restock(room, asset, n, condition, call, deadline).await);
+            }
+            Command::Reset(answer) => {
+                let deadline = self.node.deadline(answer.since);
+                answer.send(self.reset(room, asset, call, deadline).await);
             }
             Command::Remove(answer) => {
                 let deadline = self.node.deadline(answer.since);
@@ -138,6 +142,21 @@ impl Commands {
         let restock = || self.node.store.restock(call, &key, n, condition);
         let (done, before) = self.change_known(StoreCall::Restock, room, asset, deadline, restock).await;
         let change = |state: &AssetState| Change::Changed { units: state.units, created: false };
+        Ok(self.events.publish_change(room, before, done?, change))
+    }
+
+    /// Members are told what a creation tells them: the units, none of which is held.
+    async fn reset(
+        &self,
+        room: &RoomHandle,
+        asset: &AssetName,
+        call: Call,
+        deadline: Instant,
+    ) -> Result<AssetState, Refusal> {
+        let key = AssetKey::new(&room.name, asset);
+        let reset = || self.node.store.reset(call, &key);
+        let (done, before) = self.change_known(StoreCall::Reset, room, asset, deadline, reset).await;
+        let change = |state: &AssetState| Change::Changed { units: state.units, created: true };
         Ok(self.events.publish_change(room, before, done?, change))
     }
 

@@ -66,6 +66,7 @@ labels! {
         Select = "select",
         Release = "release",
         Restock = "restock",
+        Reset = "reset",
         RemoveAsset = "remove_asset",
         RemoveRoom = "remove_room",
         Asset = "asset",

@@ -37,6 +37,7 @@ pub(super) enum Command {
     Release(Ask),
     Create(Units, Answer<Applied<Created>>),
     Restock { n: Units, condition: Option<u64>, answer: Answer<AssetState> },
+    Reset(Answer<AssetState>),
     Remove(Answer<u64>),
 }
 
@@ -122,7 +123,9 @@ impl Job {
             Self::Select(ask) => ask.refuse_select(meters, asset, refusal),
             Self::Command(Command::Release(ask)) => ask.refuse(refusal),
             Self::Command(Command::Create(_, answer)) => answer.send(Err(refusal.clone())),
-            Self::Command(Command::Restock { answer, .. }) => answer.send(Err(refusal.clone())),
+            Self::Command(Command::Restock { answer, .. } | Command::Reset(answer)) => {
+                answer.send(Err(refusal.clone()));
+            }
             Self::Command(Command::Remove(answer)) => answer.send(Err(refusal.clone())),
         }
     }

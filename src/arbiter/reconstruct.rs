@@ -22,6 +22,10 @@ pub(super) fn reconstruct(
             let restocked = Change::Changed { units: stored.units, created: false };
             return Some(vec![event(stored.revision, stored.remaining, restocked)]);
         }
+        // A release leaves all holders but one, so this was a reset.
+        Some(known) if gap == 1 && stored.held == 0 && !stored.removed && known.held != 1 => {
+            return Some(vec![event(stored.revision, stored.remaining, whole)]);
+        }
         _ if stored.removed || known.is_some_and(|known| known.removed || known.units != stored.units) => {
             return None;
         }
@@ -130,5 +134,19 @@ mod tests {
         let restocked = AssetState { units: 12, remaining: 11, ..state(2, 0, &[1]) };
         let events = reconstruct(Some(&state(1, 8, &[1])), &restocked, &[]).unwrap();
         assert_eq!(events[0].change, Change::Changed { units: 12, created: false });
+    }
+
+    #[test]
+    fn a_missed_reset_is_told_as_a_creation_unless_it_may_be_a_release() {
+        let whole = Change::Changed { units: 9, created: true };
+        for known in [state(2, 7, &[1, 2]), state(2, 9, &[]), AssetState { units: 12, ..state(2, 10, &[1, 2]) }]
+        {
+            let events = reconstruct(Some(&known), &state(3, 9, &[]), &[]).unwrap();
+            assert_eq!((events.len(), &events[0].change), (1, &whole), "{known:?}");
+        }
+        let events = reconstruct(Some(&state(2, 8, &[1])), &state(3, 9, &[]), &[]).unwrap();
+        assert!(matches!(events[0].change, Change::Released { .. }), "what follows is the same");
+        let restocked = AssetState { units: 12, ..state(2, 11, &[1]) };
+        assert_eq!(reconstruct(Some(&restocked), &state(3, 9, &[]), &[]), None);
     }
 }

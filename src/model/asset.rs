@@ -19,7 +19,7 @@ pub struct AssetState {
     pub units: Units,
     /// The number of units left, never shown below 0.
     pub remaining: Units,
-    /// 0 at creation, +1 with every grant, release, restock and removal.
+    /// 0 at creation, +1 with every grant, release, restock, reset and removal.
     pub revision: u64,
     /// The number of players that hold a unit.
     pub held: Units,

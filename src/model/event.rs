@@ -44,11 +44,11 @@ pub enum Change {
         /// The player.
         player: PlayerName,
     },
-    /// The asset was created or restocked.
+    /// The asset was created, restocked or reset.
     Changed {
         /// The asset's total units after the change.
         units: Units,
-        /// True if the asset was created (again). Units of a removed predecessor are no longer held.
+        /// True if the asset was created (again) or reset: none of its units is held.
         created: bool,
     },
     /// The asset was removed; no player holds it any more.

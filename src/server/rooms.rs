@@ -82,6 +82,25 @@ pub(super) async fn remove(
     Ok(Json(RemovedRoom { room }))
 }
 
+/// Every asset of a room is whole again.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ResetRoom {
+    room: RoomName,
+    /// The assets, by name. A template that nobody has selected is whole, and not among them.
+    reset: Vec<AssetName>,
+}
+
+/// `POST /v1/rooms/{room}/reset`: nobody holds anything any more, and every asset has the units of its creation.
+pub(super) async fn reset(
+    State(app): State<Arc<App>>,
+    InRoom(room): InRoom,
+    _: Admin,
+) -> Result<Json<ResetRoom>, HttpError> {
+    let reset = app.arbiter.reset_room(&room).await?;
+    tracing::info!(%room, assets = reset.len(), "reset");
+    Ok(Json(ResetRoom { room, reset }))
+}
+
 /// A player's connections to a room end.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct KickedPlayer {

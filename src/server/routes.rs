@@ -25,6 +25,7 @@ fn api() -> Vec<(Operation, MethodRouter<Arc<App>>)> {
         route(op::JOIN, ws::upgrade),
         route(op::SHOW_ROOM, rooms::show),
         route(op::REMOVE_ROOM, rooms::remove),
+        route(op::RESET_ROOM, rooms::reset),
         route(op::KICK, rooms::kick),
         route(op::REVOKE, revocations::revoke),
         route(op::SHOW_REVOCATIONS, revocations::list),

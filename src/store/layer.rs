@@ -148,6 +148,7 @@ layer! {
         select(&players: [PlayerName], create: Option<Units>) -> Selected;
         release(&player: PlayerName,) -> AssetState;
         restock(n: Units, condition: Option<u64>) -> AssetState;
+        reset() -> AssetState;
         remove_asset() -> AssetState;
     }
     others {

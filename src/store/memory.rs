@@ -219,6 +219,10 @@ impl Store for MemoryStore {
         self.change(call, key, Ask::Restock { n, condition })
     }
 
+    async fn reset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
+        self.change(call, key, Ask::Reset)
+    }
+
     async fn remove_asset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
         self.change(call, key, Ask::Remove)
     }

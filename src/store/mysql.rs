@@ -141,7 +141,7 @@ impl RecordStore for Mysql {
         if !written {
             self.contested.note(key.clone());
         }
-        if written && change.after.removed {
+        if written && writes::ended(&change).is_some() {
             self.sweeper.leftovers();
         }
         if written

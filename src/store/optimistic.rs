@@ -64,7 +64,7 @@ impl<R: RecordStore> Optimistic<R> {
         Self { records, recent_calls: RecentCalls::default() }
     }
 
-    /// Settles a release, restock or removal.
+    /// Settles a release, restock, reset or removal.
     async fn change(&self, call: Call, key: &AssetKey, ask: Ask<'_>) -> Reply<AssetState> {
         let settled = self.settle(call, key, ask, None).await?;
         let Settled { decision, repeated, .. } = settled.unless_refused::<R>(ask, &key.asset)?;
@@ -195,6 +195,10 @@ impl<R: RecordStore> Store for Optimistic<R> {
 
     async fn restock(&self, call: Call, key: &AssetKey, n: Units, condition: Option<u64>) -> Reply<AssetState> {
         self.change(call, key, Ask::Restock { n, condition }).await
+    }
+
+    async fn reset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
+        self.change(call, key, Ask::Reset).await
     }
 
     async fn remove_asset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {

@@ -203,6 +203,11 @@ impl Store for RedisStore {
         Ok(Applied::new(state, repeated))
     }
 
+    async fn reset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
+        let (repeated, state, _) = self.change(call, key, &script::RESET, Ask::Reset, []).await?;
+        Ok(Applied::new(state, repeated))
+    }
+
     async fn remove_asset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
         let (repeated, state, _) = self.change(call, key, &script::REMOVE, Ask::Remove, []).await?;
         Ok(Applied::new(state, repeated))

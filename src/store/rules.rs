@@ -11,6 +11,7 @@ pub(super) enum Ask<'a> {
     Select { players: &'a [PlayerName], create: Option<Units> },
     Release { player: &'a PlayerName },
     Restock { n: Units, condition: Option<u64> },
+    Reset,
     Remove,
 }
 
@@ -36,7 +37,7 @@ pub(in crate::store) struct Counter {
     /// was removed with its room.
     pub(in crate::store) origin: u64,
     /// The revision at which the current incarnation began. Creating a removed asset again begins a new
-    /// incarnation; holders of earlier ones do not count.
+    /// incarnation, and so does a reset; holders of earlier ones do not count.
     pub(in crate::store) creation: u64,
     pub(in crate::store) created_units: Units,
     pub(in crate::store) removed: bool,
@@ -131,6 +132,11 @@ pub(super) fn decide<A: Asset>(
         }
         Ask::Release { player } => release(asset, player)?,
         Ask::Restock { n, condition } => restock(counter, n, condition, most_units),
+        Ask::Reset => {
+            asset.clear_holders()?;
+            asset.counter().reset();
+            Outcome::Changed
+        }
         Ask::Remove => {
             counter.remove();
             asset.clear_holders()?;
@@ -287,6 +293,12 @@ impl Counter {
         self.units += n;
         self.remaining += n;
         self.revision += 1;
+    }
+
+    /// Begins a new incarnation, with the units of the creation.
+    fn reset(&mut self) {
+        self.held = 0;
+        self.revive(self.created_units);
     }
 
     fn remove(&mut self) {

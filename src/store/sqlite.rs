@@ -139,6 +139,11 @@ impl Store for SqliteStore {
         self.writer.change(move |db| operation.change(db, Ask::Restock { n, condition })).await
     }
 
+    async fn reset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
+        let operation = Operation { call, key: key.clone() };
+        self.writer.change(move |db| operation.change(db, Ask::Reset)).await
+    }
+
     async fn remove_asset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
         let operation = Operation { call, key: key.clone() };
         self.writer.change(move |db| operation.change(db, Ask::Remove)).await

@@ -10,6 +10,7 @@ mod net;
 mod order;
 mod presence;
 mod removal;
+mod reset;
 mod resync;
 mod revocations;
 mod rooms;

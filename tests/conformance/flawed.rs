@@ -136,6 +136,10 @@ impl Layer for Flawed {
         self.inner.restock(self.call(call), &self.key(key), n, condition).await
     }
 
+    async fn reset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
+        self.inner.reset(self.call(call), &self.key(key)).await
+    }
+
     async fn remove_asset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
         self.inner.remove_asset(self.call(call), &self.key(key)).await
     }

@@ -97,6 +97,12 @@ impl Ground {
         done
     }
 
+    pub async fn reset(&self, call: Call, asset: &AssetName) -> Applied<AssetState> {
+        let done = self.store.reset(call, &self.key(asset)).await.unwrap();
+        check(&done);
+        done
+    }
+
     pub async fn remove(&self, call: Call, asset: &AssetName) -> Applied<AssetState> {
         let done = self.store.remove_asset(call, &self.key(asset)).await.unwrap();
         check(&done);

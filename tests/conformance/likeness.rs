@@ -44,6 +44,7 @@ enum Change {
     Select(Vec<PlayerName>, Option<u32>),
     Release(PlayerName),
     Restock(u32, Option<u64>),
+    Reset,
     Remove,
 }
 
@@ -85,7 +86,7 @@ impl Pair {
     fn draw(&mut self) -> Change {
         let rng = &mut self.rng;
         let player = self.players[rng.usize(..self.players.len())].clone();
-        match rng.u8(..12) {
+        match rng.u8(..13) {
             0..2 => Change::Create(rng.u32(..4)),
             2..7 => {
                 rng.shuffle(&mut self.players);
@@ -96,6 +97,7 @@ impl Pair {
             9..11 => {
                 Change::Restock(*rng.choice(&[1, 2, u32::MAX]).unwrap(), rng.bool().then(|| rng.u64(..20)))
             }
+            11 => Change::Reset,
             _ => Change::Remove,
         }
     }
@@ -131,6 +133,7 @@ async fn answer(ground: &Ground, asset: &AssetName, call: Call, change: &Change)
         Change::Select(players, create) => words(store.select(call, key, players, *create).await),
         Change::Release(player) => words(store.release(call, key, player).await),
         Change::Restock(n, condition) => words(store.restock(call, key, *n, *condition).await),
+        Change::Reset => words(store.reset(call, key).await),
         Change::Remove => words(store.remove_asset(call, key).await),
     }
 }

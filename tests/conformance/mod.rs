@@ -14,6 +14,7 @@ mod reads;
 mod release;
 mod remove;
 mod repeats;
+mod reset;
 mod restock;
 pub mod retrying;
 mod revocations;
@@ -61,6 +62,7 @@ const CLAUSES: &[&[Property]] = &[
     select::PROPERTIES,
     release::PROPERTIES,
     restock::PROPERTIES,
+    reset::PROPERTIES,
     remove::PROPERTIES,
     reads::PROPERTIES,
     names::PROPERTIES,

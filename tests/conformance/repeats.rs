@@ -237,7 +237,7 @@ async fn what_found_the_asset_removed_stays_refused(ground: Ground) {
     let (sword, other, ann) = (asset("sword"), Node::new(), players(["ann"]));
     ground.create(other.next(), &sword, 2).await;
     ground.remove(other.next(), &sword).await;
-    let calls = [(); 5].map(|()| Node::new().next());
+    let calls = [(); 6].map(|()| Node::new().next());
     refuse_each(&ground, calls, &sword).await;
     ground.create(other.next(), &sword, 2).await;
     let before = ground.select(other.next(), &sword, &ann).await.into_inner().state;
@@ -246,17 +246,18 @@ async fn what_found_the_asset_removed_stays_refused(ground: Ground) {
 }
 
 /// What changes an asset under these calls, in a way that would be done if they were new.
-async fn refuse_each(ground: &Ground, calls: [Call; 5], asset: &AssetName) {
+async fn refuse_each(ground: &Ground, calls: [Call; 6], asset: &AssetName) {
     let (store, key) = (&ground.store, &ground.key(asset));
-    let [select, release, restock, conditional, remove] = calls;
+    let [select, release, restock, conditional, reset, remove] = calls;
     let refused = [
         refusal(store.select(select, key, &players(["bob"]), Some(1)).await),
         refusal(store.release(release, key, &player("ann")).await),
         refusal(store.restock(restock, key, 1, None).await),
         refusal(store.restock(conditional, key, 1, Some(3)).await),
+        refusal(store.reset(reset, key).await),
         refusal(store.remove_asset(remove, key).await),
     ];
-    assert_eq!(refused, [StoreErrorKind::UnknownAsset; 5]);
+    assert_eq!(refused, [StoreErrorKind::UnknownAsset; 6]);
 }
 
 async fn what_was_done_before_a_removal_is_not_denied_after_it(ground: Ground) {
@@ -300,6 +301,8 @@ async fn send_each(ground: &Ground, old: Call, before: &AssetState) {
     assert_eq!(ground.state(sword).await, *before, "restock");
     let _ = store.create(old, key, 5).await;
     assert_eq!(ground.state(sword).await, *before, "create");
+    let _ = store.reset(old, key).await;
+    assert_eq!(ground.state(sword).await, *before, "reset");
     let _ = store.remove_asset(old, key).await;
     assert_eq!(ground.state(sword).await, *before, "remove");
 }

@@ -1,11 +1,14 @@
-//! A full store says so, and large rooms are shown whole.
+//! Rooms as a whole: a full store says so, a reset, and large rooms are shown whole.
 
 use std::sync::Arc;
 
 use asset_arbiter::{
-    model::PlayerName,
+    model::{PlayerName, ServerMessage},
+    server::{Secret, Settings},
     store::{AssetKey, Call, MemoryStore, NodeId, Store},
 };
+
+use serde_json::json;
 
 use crate::server::Server;
 
@@ -27,6 +30,45 @@ async fn a_store_that_is_full_says_which_flag_to_raise() {
     assert_eq!(create("c", "x").await.error().1, "limit_reached", "what is removed is still known");
     assert_eq!(server.call("DELETE", "/v1/rooms/a", "").await.status, 200);
     assert_eq!(create("c", "x").await.status, 201);
+}
+
+#[tokio::test]
+async fn a_reset_makes_every_asset_whole_and_leaves_the_members() {
+    let server = Server::with_asset(2).await;
+    server.call("PUT", "/v1/rooms/r/assets/bow", r#"{"units":1}"#).await;
+    let mut ann = server.join("r", "ann").await;
+    assert!(ann.gets("sword").await && ann.gets("bow").await);
+    server.call("POST", "/v1/rooms/r/assets/sword/restock", r#"{"units":7}"#).await;
+    let answer = server.call("POST", "/v1/rooms/r/reset", "").await;
+    assert_eq!((answer.status, answer.json()), (200, json!({"room": "r", "reset": ["bow", "sword"]})));
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        let change = ann.hear_until(|message| match message {
+            ServerMessage::AssetChanged { asset, units, remaining, revision, .. } if units == remaining => {
+                Some((asset.to_string(), *units, *revision))
+            }
+            _ => None,
+        });
+        told.push(change.await);
+    }
+    told.sort_unstable();
+    assert_eq!(told, [("bow".to_owned(), 1, 2), ("sword".to_owned(), 2, 3)]);
+    assert!(ann.gets("sword").await, "ann is still there, and holds nothing");
+    let shown = server.get("/v1/rooms/r").await.json();
+    let held: Vec<_> = shown["assets"].as_array().unwrap().iter().map(|asset| &asset["held"]).collect();
+    assert_eq!((&shown["players"], held), (&json!(1), vec![&json!(0), &json!(1)]));
+    let unknown = server.call("POST", "/v1/rooms/nobody/reset", "").await;
+    assert_eq!(unknown.error(), (404, "unknown_room".to_owned()));
+}
+
+#[tokio::test]
+async fn a_reset_needs_the_admin_key() {
+    let key = Secret::new("key").unwrap();
+    let server = Server::with(Settings { admin_key: Some(key), ..Settings::default() }).await;
+    let admin = "Authorization: Bearer key\r\n";
+    server.call_with("PUT", "/v1/rooms/r/assets/sword", r#"{"units":1}"#, admin).await;
+    assert_eq!(server.call("POST", "/v1/rooms/r/reset", "").await.error(), (401, "unauthorized".to_owned()));
+    assert_eq!(server.call_with("POST", "/v1/rooms/r/reset", "", admin).await.status, 200);
 }
 
 #[tokio::test]

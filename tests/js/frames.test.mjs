@@ -43,6 +43,19 @@ test('a grant of an unknown asset creates it', async (t) => {
   assert.deepEqual(room.assets.get('found'), found);
 });
 
+test('an asset that has all units left is held by nobody', async (t) => {
+  const sword = asset('sword', { units: 4, remaining: 2, revision: 5, holders: [holder('ada'), holder('bob')] });
+  const { room, session } = await joined(t, { assets: [sword], held: ['sword'] });
+  session.send({ type: 'asset_changed', offset: 11, asset: 'sword', units: 5, remaining: 3, revision: 6 });
+  await session.caughtUp(room);
+  assert.deepEqual([room.assets.get('sword').holders.length, [...room.held]], [2, ['sword']], 'a restock');
+  const told = next(room, 'changed');
+  session.send({ type: 'asset_changed', offset: 12, asset: 'sword', units: 3, remaining: 3, revision: 7 });
+  assert.deepEqual(await told, { asset: 'sword', units: 3, remaining: 3, revision: 7, removed: false });
+  assert.deepEqual(room.assets.get('sword'), asset('sword', { units: 3, remaining: 3, revision: 7 }), 'a reset');
+  assert.deepEqual([...room.held], []);
+});
+
 test('a frame that comes twice or late is dropped, asset by asset', async (t) => {
   const { room, session } = await joined(t, { assets: [asset('sword', { units: 5 }), asset('bow', { units: 5 })] });
   const log = record(room, 'granted', 'released', 'changed');

@@ -27,4 +27,5 @@ mod race;
 mod refusals;
 mod regression;
 mod replicas;
+mod reset;
 mod sentinel;

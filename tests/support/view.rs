@@ -70,7 +70,10 @@ impl RoomView {
             }
             ServerMessage::AssetChanged { offset, asset, units, remaining, revision } => {
                 self.next(*offset);
-                self.holders.entry(asset.to_string()).or_default();
+                let holders = self.holders.entry(asset.to_string()).or_default();
+                if remaining == units {
+                    holders.clear();
+                }
                 self.change(asset.as_str(), *revision, |known| {
                     (known.units, known.remaining) = (*units, *remaining);
                 });

@@ -14,7 +14,7 @@ use crate::{
         error,
         health::{ALIVE, Health, METRICS, METRICS_TYPE, READY},
         revocations::{List, PATH as REVOCATIONS, Revoke, Shown},
-        rooms::{KICK as KICK_PATH, KickedPlayer, RemovedRoom, Room},
+        rooms::{KICK as KICK_PATH, KickedPlayer, RemovedRoom, ResetRoom, Room},
         whole_number::WholeNumber,
         ws,
     },
@@ -47,6 +47,16 @@ pub(in crate::server) const REMOVE_ROOM: Operation =
         .open_to(OpenTo::Admins)
         .answers(&[Answer::json::<RemovedRoom>(200, "The room is removed.")])
         .refusals(&[404]);
+
+pub(in crate::server) const RESET_ROOM: Operation = Operation::new(
+    Post,
+    "/v1/rooms/{room}/reset",
+    "resetRoom",
+    "Makes every asset of a room whole again; its members stay.",
+)
+.open_to(OpenTo::Admins)
+.answers(&[Answer::json::<ResetRoom>(200, "Nobody holds anything, and all units of the creation are left.")])
+.refusals(&[404]);
 
 pub(in crate::server) const KICK: Operation =
     Operation::new(Delete, KICK_PATH, "kick", "Ends a player's connections to a room, on all nodes.")
@@ -121,7 +131,8 @@ pub(in crate::server) const SHOW_HOLDERS: Operation =
         .refusals(&[404]);
 
 /// What monitoring asks for may have an address of its own.
-const ELSEWHERE: Answer = Answer::json::<error::Body>(404, "It is served at the address of `--metrics-listen`.");
+const ELSEWHERE: Answer =
+    Answer::json::<error::Body>(404, "It is served at the address of `--metrics-listen`.");
 
 pub(in crate::server) const IS_ALIVE: Operation =
     Operation::new(Get, ALIVE, "isAlive", "Says whether the process is well.")

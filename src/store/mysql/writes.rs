@@ -88,6 +88,11 @@ fn values(counter: &Counter) -> [(&'static str, u64); 8] {
     ]
 }
 
+/// The incarnation that a change ends, if it leaves holders behind.
+pub(super) fn ended(change: &Change) -> Option<&Counter> {
+    change.before.as_ref().filter(|before| before.held > 0 && !change.goes_on())
+}
+
 /// Adds the statements that change the holders.
 fn holders(transaction: &mut Transaction, change: &Change) {
     let Counter { origin, creation, .. } = &change.after;
@@ -108,7 +113,7 @@ fn holders(transaction: &mut Transaction, change: &Change) {
         );
         transaction.change(change.granted.len(), insert);
     }
-    if change.after.removed && change.before.as_ref().is_some_and(|before| before.held > 0) {
+    if let Some(Counter { origin, creation, .. }) = ended(change) {
         let insert =
             format!("INSERT INTO asset_arbiter_leftovers (origin, creation) VALUES ({origin}, {creation})");
         transaction.change(1, insert);

@@ -41,7 +41,7 @@ pub(in crate::store) const FIRST: usize = HOLDERS_SHOWN + 1;
 
 impl Change {
     /// Whether the change keeps the incarnation, so that the existing holders stay, except for a deleted one.
-    #[cfg(any(feature = "dynamodb", feature = "mongodb", feature = "momento"))]
+    #[cfg(any(feature = "dynamodb", feature = "mongodb", feature = "mysql", feature = "momento"))]
     pub(in crate::store) fn goes_on(&self) -> bool {
         let (before, after) = (self.before.as_ref(), &self.after);
         !after.removed

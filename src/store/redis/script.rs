@@ -27,6 +27,7 @@ scripts! {
     SELECT = "change.lua", "select.lua";
     RELEASE = "change.lua", "release.lua";
     RESTOCK = "change.lua", "restock.lua";
+    RESET = "change.lua", "reset.lua";
     REMOVE = "change.lua", "remove.lua";
     ASSET = "asset.lua";
     SNAPSHOT = "snapshot.lua";

@@ -38,7 +38,7 @@ impl Operation {
         Ok(Applied::new(Selected { verdicts, state: asset.state(db)? }, repeated))
     }
 
-    /// A release, restock or removal.
+    /// A release, restock, reset or removal.
     pub(super) fn change(&self, db: &Connection, ask: Ask<'_>) -> Decided<Applied<AssetState>> {
         let (decided, asset) = self.decide(db, ask)?;
         Ok(Applied::new(asset.state(db)?, decided.repeated))
