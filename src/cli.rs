@@ -12,6 +12,7 @@ mod file;
 pub(crate) mod health;
 mod key;
 mod keygen;
+mod lan;
 mod layers;
 mod log;
 mod reach;

@@ -1,8 +1,11 @@
-use std::{io, net::SocketAddr};
+use std::{
+    io::{self, IsTerminal},
+    net::SocketAddr,
+};
 
 use asset_arbiter::{model::without_secrets, server::Listeners, store};
 
-use super::{Config, say};
+use super::{Config, lan::qr_code, say};
 
 /// Prints a summary for humans on stdout: the address, the store and the warnings.
 ///
@@ -15,6 +18,9 @@ pub(crate) fn banner(config: &Config, listeners: &Listeners) -> io::Result<()> {
     if let Some(players) = listeners.players.first() {
         text += &format!("  open   {}\n", place(config, players.local_addr()?));
     }
+    if config.lan {
+        text += &lan_lines(config, listeners)?;
+    }
     if let Some(metrics) = &listeners.metrics {
         text += &format!("  watch  http://{}/metrics\n", metrics.local_addr()?);
     }
@@ -24,6 +30,17 @@ pub(crate) fn banner(config: &Config, listeners: &Listeners) -> io::Result<()> {
     }
     say::stdout(text);
     Ok(())
+}
+
+/// The addresses of players in the network and on this machine, and what a phone's camera reads of a terminal.
+fn lan_lines(config: &Config, listeners: &Listeners) -> io::Result<String> {
+    let [private, here] = &listeners.players[..] else { return Ok(String::new()) };
+    let (phones, here) = (place(config, private.local_addr()?), place(config, here.local_addr()?));
+    let mut text = format!("  here   {here}, where assets are created and rooms reset\n");
+    if io::stdout().is_terminal() {
+        text += &format!("\n{}\n  hold a phone of this network over it: {phones}\n\n", qr_code(&phones));
+    }
+    Ok(text)
 }
 
 fn place(config: &Config, address: SocketAddr) -> String {

@@ -32,12 +32,13 @@ fn show(config: &Config) -> ExitCode {
 }
 
 /// The effective value of each flag, without secrets.
-fn effective(config: &Config) -> [(&'static str, String); 45] {
+fn effective(config: &Config) -> [(&'static str, String); 46] {
     let Config { listen, metrics_listen, store, store_options, bus, arbiter, settings, log_level, .. } = config;
     let templates = arbiter.templates.iter().map(|(asset, units)| format!("{asset}={units}"));
     let tokens = &settings.tokens;
     [
         ("listen", listen.to_string()),
+        ("lan", config.lan.to_string()),
         ("metrics-listen", metrics_listen.map_or("with the players".to_owned(), |address| address.to_string())),
         ("store", without_secrets(store)),
         ("bus", without_secrets(bus)),

@@ -10,6 +10,7 @@ use asset_arbiter::{
 
 use super::{
     key::{OperatorKeys, loose_files},
+    lan,
     serve_args::{LogFormat, ServeArgs},
     tokens::{KeyFile, token_settings},
 };
@@ -24,6 +25,8 @@ const SELECTS_PER_SECOND: u32 = 50;
 /// The whole configuration: the given values, and defaults for the rest.
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
+    /// `listen` says the port, or the private address.
+    pub(crate) lan: bool,
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) insecure: bool,
     /// The files of `--token-key`, which SIGHUP reads again.
@@ -65,6 +68,7 @@ impl Config {
         };
         Ok(Self {
             listen: args.listen,
+            lan: args.lan,
             metrics_listen: args.metrics_listen,
             insecure: args.insecure,
             token_key_files: args.token_key.clone(),
@@ -82,13 +86,14 @@ impl Config {
 
     /// Warnings about the access that strangers have, one line each.
     pub(crate) fn unsafe_ways(&self) -> Vec<&'static str> {
-        let open = !self.listen.ip().is_loopback();
+        let open = !self.listen.ip().is_loopback() && !self.lan;
         let no_tokens = !self.settings.tokens.are_used();
         let no_key = self.settings.admin_key.is_none();
         let any_page = self.settings.allow_origin.iter().any(|origin| origin.to_string() == "*");
         let ways = [
             (open && no_tokens, "everyone who reaches this address may play in any player's name (--insecure)"),
             (open && no_key, "everyone who reaches it may create, restock and remove assets (no admin key)"),
+            (self.lan, "everyone in this network may play in any player's name (--lan)"),
             (any_page, "every page a player opens may play in the player's name (--allow-origin *)"),
         ];
         ways.into_iter().filter_map(|(so, way)| so.then_some(way)).collect()
@@ -114,11 +119,13 @@ fn rules(args: &ServeArgs, templates: Vec<(AssetName, Units)>) -> arbiter::Confi
 }
 
 fn settings(args: ServeArgs, keys: OperatorKeys, tokens: TokenSettings, tls: Option<Certificate>) -> Settings {
-    let unsaid = if args.listen.ip().is_loopback() { 0 } else { SELECTS_PER_SECOND };
+    let only_here = args.listen.ip().is_loopback() && !args.lan;
+    let unsaid = if only_here { 0 } else { SELECTS_PER_SECOND };
     Settings {
         allow_origin: args.allow_origin,
         admin_key: keys.admin,
         viewer_key: keys.viewer,
+        changes_only_here: args.lan,
         tokens_in_urls: args.listen.ip().is_loopback() || args.insecure,
         tokens,
         tls,
@@ -162,6 +169,7 @@ fn problems(
     keys: &Result<OperatorKeys, Vec<String>>,
 ) -> Vec<String> {
     let mut found = keys.as_ref().err().cloned().unwrap_or_default();
+    found.extend(lan::conflicts(args));
     found.extend(too_much(args, templates));
     found.extend(too_open(args, keys.as_ref().is_ok_and(|keys| keys.admin.is_none())));
     found
@@ -171,7 +179,7 @@ fn problems(
 fn too_open(args: &ServeArgs, no_key: bool) -> Option<String> {
     let no_tokens = args.token_key.is_empty() && args.token_jwks.is_none();
     let (danger, remedy) = match (no_tokens, no_key) {
-        _ if args.listen.ip().is_loopback() || args.insecure => return None,
+        _ if args.listen.ip().is_loopback() || args.insecure || args.lan => return None,
         (false, false) => return None,
         (true, false) => {
             ("play in any player's name (there are no player tokens)", "give --token-key or --token-jwks")

@@ -42,9 +42,14 @@ impl Target {
             None => ("--listen", args.listen, args.tls_cert.is_some()),
         };
         if listen.port() == 0 {
-            return Err(format!("{flag} {listen}: port 0 says nothing of where the server listens; name its port"));
+            return Err(format!(
+                "{flag} {listen}: port 0 says nothing of where the server listens; name its port"
+            ));
         }
-        Ok(Self { address: SocketAddr::new(reachable(listen.ip()), listen.port()), tls })
+        // With --lan it listens at loopback, too, and the private address may not be named.
+        let at_loopback = args.lan && args.metrics_listen.is_none();
+        let ip = if at_loopback { Ipv4Addr::LOCALHOST.into() } else { reachable(listen.ip()) };
+        Ok(Self { address: SocketAddr::new(ip, listen.port()), tls })
     }
 
     fn url(&self) -> String {

@@ -24,6 +24,10 @@ pub(crate) struct ServeArgs {
     /// Listen here; port 0 picks a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = listen)]
     pub(crate) listen: SocketAddr,
+    /// Play without tokens in one private network: listen at this machine's private address, and refuse a public one.
+    /// Changes over HTTP are made on this machine, or with the admin key
+    #[arg(long)]
+    pub(crate) lan: bool,
     /// Serve /metrics, /healthz and /readyz here, over plain HTTP, and not to players [default: where players connect]
     #[arg(long, value_name = "ADDR", value_parser = listen)]
     pub(crate) metrics_listen: Option<SocketAddr>,

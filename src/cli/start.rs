@@ -5,7 +5,7 @@ use asset_arbiter::server::{self, Listeners};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-use super::Config;
+use super::{Config, lan};
 
 /// File descriptors besides connections: the listener, the store's, the runtime's and standard streams.
 const OTHER_FILES: u64 = 100;
@@ -16,12 +16,12 @@ const OTHER_FILES: u64 = 100;
 /// Why one cannot be bound, with advice.
 pub(crate) fn listen(config: &Config) -> anyhow::Result<Listeners> {
     raise_open_files(config.settings.max_connections as u64);
-    let players = vec![bind("--listen", config.listen)?];
+    let players = if config.lan { lan::listen(config.listen)? } else { vec![bind("--listen", config.listen)?] };
     let metrics = config.metrics_listen.map(|address| bind("--metrics-listen", address)).transpose()?;
     Ok(Listeners { players, metrics })
 }
 
-fn bind(flag: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+pub(super) fn bind(flag: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     let advice = || format!("cannot listen on {address} (choose another with {flag}; port 0 picks a free one)");
     server::listen(address).with_context(advice)
 }

@@ -6,6 +6,7 @@ use subtle::ConstantTimeEq;
 use super::{
     Action, App, Grants,
     access::{Access, Denied, OTHER_ROOMS},
+    caller::Caller,
     credential::Credential,
     error::HttpError,
 };
@@ -56,7 +57,12 @@ impl FromRequestParts<Arc<App>> for Admin {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, HttpError> {
         let credential = Credential::of(&parts.headers);
         let access = Access::of(app, credential.as_ref()).await;
-        Self::of(app, access, credential.is_some())
+        let admin = Self::of(app, access, credential.is_some())?;
+        let is_here = parts.extensions.get::<Caller>().is_some_and(|caller| caller.is_here);
+        if app.settings.changes_only_here && !admin.by_key && !is_here {
+            return Err(forbidden(ONLY_HERE));
+        }
+        Ok(admin)
     }
 }
 
@@ -78,6 +84,7 @@ impl Admin {
     }
 }
 
+const ONLY_HERE: &str = "with --lan this is for the server's own machine, at 127.0.0.1, or for the admin key";
 const NO_KEY: &str = "this needs the admin key, and the server has none: start it with --admin-key-file";
 
 /// Whom a request may act for.

@@ -17,6 +17,8 @@ pub(super) struct Caller {
     proxy: Option<IpAddr>,
     /// The address that the request counts for. `None`: a proxy's own request, which is not limited.
     address: Option<IpAddr>,
+    /// It is sent on this machine, and no trusted proxy forwards it.
+    pub(super) is_here: bool,
     pub(super) excess: Option<Excess>,
     /// The place among its address' connections. A request that a proxy forwards has one of its own.
     pub(super) held: Option<Arc<AddressSlot>>,
@@ -52,6 +54,7 @@ impl Caller {
         Self {
             proxy: is_proxy.then_some(address),
             address: (!is_proxy).then(|| counted_as(address)),
+            is_here: !is_proxy && address.to_canonical().is_loopback(),
             excess,
             held: None,
             rate: (per_second > 0).then(|| Arc::new(Mutex::new(RateLimit::new(per_second)))),

@@ -13,6 +13,8 @@ pub struct Settings {
     pub admin_key: Option<Secret>,
     /// The key that reading a room needs, unless a player token or the admin key is shown.
     pub viewer_key: Option<Secret>,
+    /// Whether changes without the admin key are for requests from this machine alone.
+    pub changes_only_here: bool,
     /// Whether `?token=` may carry a player token. Proxies and browsers keep URLs in logs and histories.
     pub tokens_in_urls: bool,
     /// How player tokens are verified.
@@ -57,6 +59,7 @@ impl Default for Settings {
             allow_origin: Vec::new(),
             admin_key: None,
             viewer_key: None,
+            changes_only_here: false,
             tokens_in_urls: false,
             tokens: TokenSettings::default(),
             tls: None,

@@ -5,6 +5,7 @@
 #[path = "../engines/mod.rs"]
 mod engines;
 mod health;
+mod lan;
 mod metrics;
 mod process;
 mod secrets;
