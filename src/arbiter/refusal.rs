@@ -1,5 +1,5 @@
 use crate::{
-    model::{CloseCode, ErrorCode, RoomName},
+    model::{AssetName, CloseCode, ErrorCode, RoomName},
     store::{StoreError, StoreErrorKind},
 };
 
@@ -25,6 +25,9 @@ pub enum Scope {
     /// This node, which is full at present.
     Node,
 }
+
+/// How assets come to be, for whoever misses one.
+const CREATED_BY: &str = "assets come from --asset, --auto-create or PUT /v1/rooms/{room}/assets/{asset}";
 
 /// Why a connection cannot join, with the close code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,6 +71,10 @@ impl Refusal {
         Self::new(ErrorCode::UnknownRoom, format!("room {room} has no assets stored and nobody in it"))
     }
 
+    pub(super) fn unknown_asset(asset: &AssetName) -> Self {
+        Self::new(ErrorCode::UnknownAsset, format!("the room has no asset {asset}; {CREATED_BY}"))
+    }
+
     pub(super) fn outcome_unknown() -> Self {
         Self::new(
             ErrorCode::OutcomeUnknown,
@@ -90,7 +97,9 @@ impl From<Refusal> for JoinError {
 impl From<&StoreError> for Refusal {
     fn from(error: &StoreError) -> Self {
         let code = match error.kind() {
-            StoreErrorKind::UnknownAsset => ErrorCode::UnknownAsset,
+            StoreErrorKind::UnknownAsset => {
+                return Self::new(ErrorCode::UnknownAsset, format!("{}; {CREATED_BY}", error.message()));
+            }
             StoreErrorKind::NotHeld => ErrorCode::NotHeld,
             StoreErrorKind::Conflict => ErrorCode::Conflict,
             StoreErrorKind::LimitReached => ErrorCode::LimitReached,

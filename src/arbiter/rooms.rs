@@ -15,7 +15,7 @@ use super::{
     retry::StoreCalls,
 };
 use crate::{
-    model::{AssetName, ErrorCode, RoomName},
+    model::{AssetName, RoomName},
     store::AssetKey,
 };
 
@@ -57,7 +57,7 @@ impl Rooms {
             let read = || self.node.store.asset(&key);
             let stored = self.calls.read(StoreCall::Asset, name, read).await?;
             if stored.removed {
-                return Err(Refusal::new(ErrorCode::UnknownAsset, format!("the room has no asset {asset}")));
+                return Err(Refusal::unknown_asset(asset));
             }
         }
         self.open(name).await

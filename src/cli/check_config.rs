@@ -32,7 +32,7 @@ fn show(config: &Config) -> ExitCode {
 }
 
 /// The effective value of each flag, without secrets.
-fn effective(config: &Config) -> [(&'static str, String); 46] {
+fn effective(config: &Config) -> [(&'static str, String); 47] {
     let Config { listen, metrics_listen, store, store_options, bus, arbiter, settings, log_level, .. } = config;
     let templates = arbiter.templates.iter().map(|(asset, units)| format!("{asset}={units}"));
     let tokens = &settings.tokens;
@@ -43,6 +43,7 @@ fn effective(config: &Config) -> [(&'static str, String); 46] {
         ("store", without_secrets(store)),
         ("bus", without_secrets(bus)),
         ("asset", none_or_list(templates)),
+        ("no-demo-assets", config.no_demo_assets.to_string()),
         ("auto-create", arbiter.auto_create.map_or("off".to_owned(), |units| units.to_string())),
         ("sold-out-ttl", time(arbiter.sold_out_ttl)),
         ("select-deadline", time(arbiter.select_deadline)),

@@ -28,6 +28,7 @@ pub(crate) struct Config {
     /// `listen` says the port, or the private address.
     pub(crate) lan: bool,
     pub(crate) metrics_listen: Option<SocketAddr>,
+    pub(crate) no_demo_assets: bool,
     pub(crate) insecure: bool,
     /// The files of `--token-key`, which SIGHUP reads again.
     pub(crate) token_key_files: Vec<KeyFile>,
@@ -70,6 +71,7 @@ impl Config {
             listen: args.listen,
             lan: args.lan,
             metrics_listen: args.metrics_listen,
+            no_demo_assets: args.no_demo_assets,
             insecure: args.insecure,
             token_key_files: args.token_key.clone(),
             bus,
@@ -265,7 +267,7 @@ fn too_much(args: &ServeArgs, templates: &[(AssetName, Units)]) -> Vec<String> {
 
 /// Demo assets that exceed the limits are left out. Assets configured by the operator never are.
 fn templates(args: &ServeArgs) -> Vec<(AssetName, Units)> {
-    if !args.asset.is_empty() || !is_memory(&args.store) {
+    if !args.asset.is_empty() || args.no_demo_assets || !is_memory(&args.store) {
         return args.asset.clone();
     }
     let demo = DEMO.iter().filter_map(|(name, units)| Some((AssetName::parse(name).ok()?, *units)));

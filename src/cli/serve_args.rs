@@ -42,6 +42,9 @@ pub(crate) struct ServeArgs {
     /// with, if the store is memory:]
     #[arg(long, value_name = "NAME=UNITS", value_parser = template)]
     pub(crate) asset: Vec<(AssetName, Units)>,
+    /// Show no assets to play with: every room begins empty
+    #[arg(long)]
+    pub(crate) no_demo_assets: bool,
     /// Create an unknown asset that is selected, with that many units [default: off]
     #[arg(long, value_name = "UNITS", value_parser = units())]
     pub(crate) auto_create: Option<u32>,

@@ -87,6 +87,19 @@ fn a_flag_beats_the_environment_which_beats_the_file() {
 }
 
 #[test]
+fn the_demos_assets_are_there_until_others_are_or_none_are_wanted() {
+    assert_eq!(effective("asset", &[], &[]), "sword=1 shield=3 potion=5 crown=1 map=10");
+    assert_eq!(effective("asset", &["--asset", "gem=1"], &[]), "gem=1");
+    assert_eq!(effective("asset", &["--no-demo-assets"], &[]), "none");
+    assert_eq!(effective("asset", &[], &[("ASSET_ARBITER_NO_DEMO_ASSETS", "true")]), "none");
+    assert_eq!(
+        effective("asset", &["--no-demo-assets", "--asset", "gem=1"], &[]),
+        "gem=1",
+        "which is no demo's"
+    );
+}
+
+#[test]
 fn lists_and_switches_are_written_in_the_environment() {
     let env = [
         ("ASSET_ARBITER_ASSET", "sword=2, bow=1"),

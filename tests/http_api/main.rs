@@ -16,6 +16,7 @@ mod safety;
 mod tokens;
 mod vital;
 
+use asset_arbiter::model::ServerMessage;
 use serde_json::json;
 use server::Server;
 
@@ -111,6 +112,21 @@ async fn holders_come_in_pages_in_the_order_of_their_grants() {
     }
     let expected: Vec<_> = (0..5).map(|player| (player + 1, format!("p{player}"))).collect();
     assert_eq!(seen, expected);
+}
+
+#[tokio::test]
+async fn whoever_misses_an_asset_is_told_how_assets_come_to_be() {
+    let server = Server::with_asset(1).await;
+    let mut ann = server.join("r", "ann").await;
+    let ServerMessage::Error { message, .. } = ann.selects("bow").await else { panic!("there is no bow") };
+    let over_http = |room: &str| format!("/v1/rooms/{room}/assets/bow/select");
+    let here = server.call("POST", &over_http("r"), r#"{"player":"ann"}"#).await;
+    let elsewhere = server.call("POST", &over_http("empty"), r#"{"player":"ann"}"#).await;
+    for said in [&message, &here.message(), &elsewhere.message()] {
+        for word in ["no asset bow", "--asset", "--auto-create", "PUT /v1/rooms/{room}/assets/{asset}"] {
+            assert!(said.contains(word), "{word} is not in {said}");
+        }
+    }
 }
 
 #[tokio::test]
