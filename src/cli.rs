@@ -15,6 +15,7 @@ mod keygen;
 mod lan;
 mod layers;
 mod log;
+mod new;
 mod reach;
 mod reload;
 mod say;
@@ -67,6 +68,7 @@ pub(crate) fn parse() -> Command {
         Some(Subcommands::Bots(args)) => Command::Bots(args),
         Some(Subcommands::Token(args)) => Command::Done(token::run(args)),
         Some(Subcommands::Keygen(args)) => Command::Done(keygen::run(&args)),
+        Some(Subcommands::New(args)) => Command::Done(new::run(&args)),
         Some(Subcommands::Health(args)) => Command::Health(args, usage),
         Some(Subcommands::CheckConfig(args)) => Command::Done(check_config::check(*args, usage)),
         Some(Subcommands::Serve(args)) => serve(*args, &usage),
@@ -134,6 +136,8 @@ enum Subcommands {
     CheckConfig(Box<ServeArgs>),
     /// Ask a running server whether it is well, with the flags that it was started with: exit code 0 or 1
     Health(Box<ServeArgs>),
+    /// Write a small game to begin with: Vite, TypeScript, canvas
+    New(new::NewArgs),
     /// Make a key for player tokens, for development
     Keygen(keygen::KeygenArgs),
     /// Print a player token, for development

@@ -7,6 +7,7 @@ mod engines;
 mod health;
 mod lan;
 mod metrics;
+mod new;
 mod process;
 mod secrets;
 #[cfg(unix)]
@@ -300,6 +301,7 @@ fn help_lists_every_flag_with_its_variable() {
         ("bots", cfg!(feature = "bots")),
         ("check-config", true),
         ("health", true),
+        ("new", true),
         ("token", true),
         ("keygen", true),
     ] {
