@@ -64,6 +64,13 @@ fn the_changelog_names_the_version() {
 }
 
 #[test]
+fn the_toolchain_is_the_oldest_that_works() {
+    let oldest = env!("CARGO_PKG_RUST_VERSION");
+    assert!(read("rust-toolchain.toml").contains(&format!("channel = \"{oldest}.0\"\n")), "{oldest}");
+    assert!(read("README.md").contains(&format!("Rust {oldest} or newer")), "{oldest}");
+}
+
+#[test]
 fn the_release_notes_are_the_changelog_of_one_version() {
     let notes = |version: &str| {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/.ci/release-notes");
