@@ -1,3 +1,5 @@
+use std::time::SystemTime;
+
 use metrics::{Counter, Gauge, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use parking_lot::Mutex;
@@ -11,6 +13,8 @@ pub struct Metrics {
     handle: PrometheusHandle,
     /// Callbacks that copy counts kept elsewhere.
     readers: Mutex<Vec<Reader>>,
+    /// The process begins with its metrics.
+    pub(super) started: SystemTime,
 }
 
 type Reader = Box<dyn Fn() + Send + Sync>;
@@ -36,7 +40,7 @@ impl Metrics {
         HELP.iter().for_each(|(name, text)| others.describe_counter((*name).into(), None, (*text).into()));
         let handle = others.handle();
         let recorder = Registered { others, histograms: Histograms::default() };
-        let metrics = Self { recorder, handle, readers: Mutex::default() };
+        let metrics = Self { recorder, handle, readers: Mutex::default(), started: SystemTime::now() };
         let build = || metrics::gauge!("asset_arbiter_build_info", "version" => env!("CARGO_PKG_VERSION"));
         metrics.scope(build).set(1.0);
         metrics

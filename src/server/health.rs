@@ -54,7 +54,8 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Health>, H
 
 /// `GET /metrics`
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
-    let of_process = spawn_blocking(process_metrics::render).await.unwrap_or_default();
+    let started = app.metrics.started;
+    let of_process = spawn_blocking(move || process_metrics::render(started)).await.unwrap_or_default();
     ([(header::CONTENT_TYPE, METRICS_TYPE)], app.metrics.render() + &of_process).into_response()
 }
 
