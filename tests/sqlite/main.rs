@@ -11,6 +11,7 @@ mod emptied;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backup;
 mod bounds;
 mod child;
 mod closing;
