@@ -28,7 +28,7 @@ mod values;
 
 use std::process::{self, ExitCode};
 
-use asset_arbiter::model::line_without_secrets;
+use asset_arbiter::model::{build, line_without_secrets};
 use clap::{Parser, Subcommand};
 
 use self::serve_args::ServeArgs;
@@ -107,12 +107,16 @@ const AFTER_HELP: &str = "Without a command it serves. A flag beats its environm
 
 /// Decides, for browser games and bots, who gets the asset
 #[derive(Debug, Parser)]
-#[command(name = "asset-arbiter", version, args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
+#[command(name = "asset-arbiter", version = version(), args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Subcommands>,
     #[command(flatten)]
     serve: ServeArgs,
+}
+
+fn version() -> String {
+    format!("{} (commit {}, features {})", build::VERSION, build::COMMIT, build::features())
 }
 
 impl Cli {

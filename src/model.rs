@@ -1,5 +1,6 @@
 //! The types every layer uses: names, assets, messages, errors, limits. Depends on no other layer.
 
+pub mod build;
 pub mod limits;
 
 mod asset;

@@ -53,7 +53,7 @@ def check_compose(compose):
         demand(seconds(node["stop_grace_period"]) > drain + TO_END, "compose: stop_grace_period is too short for the drain")
         connections = int(variables["ASSET_ARBITER_MAX_CONNECTIONS"])
         demand(node["ulimits"]["nofile"]["soft"] >= connections + 100, "compose: nofile is below --max-connections + 100")
-        demand("/readyz" in str(node["healthcheck"]["test"]), "compose: a node's health check asks for /readyz")
+        demand(node["healthcheck"]["test"][-2:] == ["health", "--ready"], "compose: a node's health check asks whether it is ready")
     for name, service in compose["services"].items():
         demand("restart" in service and "healthcheck" in service, f"compose: {name} has no restart policy or health check")
         for network in service["networks"]:
@@ -75,7 +75,7 @@ def check_kubernetes(objects):
             demand(any(selector.items() <= (has or {}).items() for has in labels), f"{kind} {name}: selects nothing here")
     variables = objects["ConfigMap", "asset-arbiter"]["data"]
     demand(all(isinstance(value, str) for value in variables.values()), "ConfigMap: values are strings")
-    pause = int(at(container, "lifecycle.preStop.exec.command")[1])
+    pause = at(container, "lifecycle.preStop.sleep.seconds")
     drain = seconds(variables["ASSET_ARBITER_DRAIN_TIMEOUT"])
     demand(pod["terminationGracePeriodSeconds"] > pause + drain + TO_END, "terminationGracePeriodSeconds is too short")
     for probe, path in [("startupProbe", "/healthz"), ("readinessProbe", "/readyz"), ("livenessProbe", "/healthz")]:

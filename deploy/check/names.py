@@ -15,14 +15,15 @@ ROOT = HERE.parent
 # Flags of other programs.
 OTHERS = {
     "cargo": {"release", "locked", "bin", "features", "no-default-features", "path", "bench"},
-    "docker": {"from", "mount", "interval", "timeout", "start-period", "retries", "build-arg", "stop-timeout", "build",
+    "docker": {"chown", "from", "interval", "timeout", "start-period", "retries", "stop-timeout", "build",
                "detach", "wait", "no-deps", "force-recreate"},
     "apt-get": {"no-install-recommends"},
     "kubectl": {"from-literal"},
     "redis-server": {"requirepass", "dir", "appendonly", "appendfsync", "maxmemory", "maxmemory-policy"},
     "kubernetes-validate": {"strict", "kubernetes-version", "quiet"},
     "caddy": {"adapter", "config"},
-    "ourselves": {"help", "version", "live"},
+    "systemd-analyze": {"man", "no-pager", "offline", "threshold"},
+    "ourselves": {"help", "version", "live", "ready"},
 }
 # What is made of a histogram.
 SUFFIXES = re.compile(r"_(bucket|sum|count)$")
@@ -93,8 +94,10 @@ def source(folder):
 
 
 def texts():
+    # What makes a release names the flags of many other programs.
+    other = {"secrets", "release"}
     return sorted(path for path in HERE.rglob("*") if path.is_file() and path.suffix != ".pyc" and path.name != "names.py"
-                  and "secrets" not in path.parts and path.name != ".env")
+                  and not other & set(path.parts) and path.name != ".env")
 
 
 if __name__ == "__main__":

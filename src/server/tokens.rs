@@ -6,6 +6,7 @@ mod key;
 mod key_file;
 mod key_id;
 mod public_key;
+mod verified;
 
 mod claims;
 mod error;

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use jsonwebtoken::{DecodingKey, crypto};
 
@@ -6,6 +6,7 @@ use super::{
     KeyId, TokenAlgorithm,
     key_file::{self, Content},
     public_key, ring_provider,
+    verified::Verified,
 };
 
 pub use super::key_file::InvalidTokenKey;
@@ -16,6 +17,7 @@ pub struct TokenKey {
     id: KeyId,
     algorithm: TokenAlgorithm,
     key: DecodingKey,
+    verified: Arc<Verified>,
 }
 
 impl TokenKey {
@@ -42,7 +44,7 @@ impl TokenKey {
 
     pub(super) fn of(id: KeyId, algorithm: TokenAlgorithm, key: DecodingKey) -> Self {
         ring_provider::install();
-        Self { id, algorithm, key }
+        Self { id, algorithm, key, verified: Arc::default() }
     }
 
     /// The key's id.
@@ -65,8 +67,15 @@ impl TokenKey {
 
     /// Whether `signature`, in base64url, is this key's signature of `message`.
     pub(super) fn verifies(&self, message: &str, signature: &str) -> bool {
-        let verified = crypto::verify(signature, message.as_bytes(), &self.key, self.algorithm.of_jwt());
-        verified.unwrap_or(false)
+        let verify = || {
+            let verified = crypto::verify(signature, message.as_bytes(), &self.key, self.algorithm.of_jwt());
+            verified.unwrap_or(false)
+        };
+        match self.algorithm {
+            // As cheap as the digest that would spare it.
+            TokenAlgorithm::HS256 => verify(),
+            _ => self.verified.or_verify(message, signature, verify),
+        }
     }
 }
 
