@@ -5,6 +5,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, Prometheu
 use parking_lot::Mutex;
 
 use super::{histogram::Histograms, metric_help::HELP};
+use crate::model::build::{COMMIT, VERSION, features};
 
 /// One server's metrics, rendered at `/metrics`. Not global, so that several servers in one process (as in tests) do
 /// not mix.
@@ -41,8 +42,9 @@ impl Metrics {
         let handle = others.handle();
         let recorder = Registered { others, histograms: Histograms::default() };
         let metrics = Self { recorder, handle, readers: Mutex::default(), started: SystemTime::now() };
-        let build = || metrics::gauge!("asset_arbiter_build_info", "version" => env!("CARGO_PKG_VERSION"));
-        metrics.scope(build).set(1.0);
+        let labels = [("version", VERSION), ("commit", COMMIT), ("features", &features())]
+            .map(|(label, value)| (label, value.to_owned()));
+        metrics.scope(|| metrics::gauge!("asset_arbiter_build_info", &labels)).set(1.0);
         metrics
     }
 
