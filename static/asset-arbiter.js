@@ -1,4 +1,5 @@
 // @ts-check
+// @ts-self-types="./asset-arbiter.d.ts"
 /**
  * asset-arbiter, the client library: one ES module without dependencies, for browsers and Node.
  *
@@ -12,12 +13,12 @@
  * network returns, the room pings the server and reconnects if no pong arrives. A page that is frozen or enters the
  * back/forward cache closes its connection and resumes when it is shown again.
  *
- * Read from the top: the public API, then `View` (the room's state), `Requests` (unanswered requests), `Tokens` (the
- * player's token and its renewal), `Link` (the connection and its reconnects), `Environment` (events of the page and the
- * network), then small helpers.
- *
  * @module asset-arbiter
  */
+
+// Read from the top: the public API, then `View` (the room's state), `Requests` (unanswered requests), `Tokens` (the
+// player's token and its renewal), `Link` (the connection and its reconnects), `Environment` (events of the page and the
+// network), then small helpers. `clients/js` makes the npm package and the types of this file.
 
 /** The version of this library, which is the server's that it came with. */
 export const VERSION = '0.1.0';
@@ -60,14 +61,13 @@ export const STATES = /** @type {const} */ (['connecting', 'connected', 'reconne
  * - `token_unavailable`: the function given as `token` failed; it is called again.
  *
  * Of `asset-arbiter/admin` alone:
- * - `sold_out`: all units are taken;
  * - `unknown_path`: the address is not that of a server.
  */
 export const ERROR_CODES = /** @type {const} */ ([
   'bad_message', 'unknown_type', 'invalid_name', 'unknown_asset', 'unknown_room', 'not_held', 'conflict', 'limit_reached',
   'rate_limited', 'outcome_unknown', 'store_unavailable', 'forbidden', 'timed_out', 'left', 'unreachable', 'unauthorized',
   'token_expired', 'room_removed', 'kicked', 'replaced', 'refused', 'protocol_violation', 'closed', 'token_unavailable',
-  'sold_out', 'unknown_path',
+  'unknown_path',
 ]);
 
 /** The timeout of a select, unless its caller sets another one. */
@@ -160,8 +160,9 @@ export const CLOSE_REASONS = {
  * @typedef {Readonly<{ count: number, names: ReadonlyArray<string> }>} Players  `names` is empty in large rooms
  * @typedef {typeof STATES[number]} State
  * @typedef {typeof ERROR_CODES[number]} ErrorCode
- * @typedef {{ asset: string, granted: boolean, alreadyHeld: boolean, reason: string | null, remaining: number,
- *   revision: number, latencyMs: number }} Selection  `latencyMs`: from the call to its answer
+ * @typedef {{ asset: string, granted: boolean, alreadyHeld: boolean, reason: 'sold_out' | (string & {}) | null,
+ *   remaining: number, revision: number, latencyMs: number }} Selection  `reason`: why it is not granted; `latencyMs`: from
+ *   the call to its answer
  * @typedef {{ asset: string, released: true, remaining: number | null, revision: number | null }} Release
  *
  * @typedef {object} RoomEvents
@@ -236,7 +237,8 @@ export function joinRoom(url, options) {
     throw new Error('there is no WebSocket here: hand in a class, as in joinRoom(url, { room, WebSocket })');
   }
   const who = { player: player ?? null, name: name ?? null, token: token ?? null };
-  return new Room(bases, { room, ...who, giveUpAfterMs, Socket, random });
+  // The constructor is private to the types.
+  return new (/** @type {any} */ (Room))(bases, { room, ...who, giveUpAfterMs, Socket, random });
 }
 
 /**
@@ -260,7 +262,9 @@ export class ArbiterError extends Error {
   constructor(code, message, temporary) {
     super(message);
     this.name = 'ArbiterError';
+    /** What went wrong, as a word of `ERROR_CODES`. @readonly @type {ErrorCode | (string & {})} */
     this.code = code;
+    /** Whether a retry may succeed. @readonly */
     this.temporary = temporary;
   }
 }
@@ -283,16 +287,18 @@ export class Room {
   #firstWelcome = /** @type {ReturnType<typeof deferred<Room>>} */ (deferred());
 
   /**
+   * @private
    * @param {string[]} bases
    * @param {{ room: string, player: string | null, name: string | null, token: TokenSource | null,
    *   giveUpAfterMs: number, Socket: SocketClass, random: () => number }} given
    */
   constructor(bases, { room, player, name, token, giveUpAfterMs, Socket, random }) {
-    /** The room's name. */
+    /** The room's name. @readonly */
     this.name = room;
     /**
      * Resolves on the first welcome. Rejects if the room is closed for good before it: the server refused the origin, the
      * token or the player, there was no connection for `giveUpAfterMs`, or the room was left.
+     * @readonly
      */
     this.ready = this.#firstWelcome.promise;
     // A caller who ignores `ready` gets no unhandled rejection.
@@ -331,12 +337,14 @@ export class Room {
   get held() { return this.#view.held; }
   /** The players in the room. @returns {Players} */
   get players() { return this.#view.players; }
-  /** The display names of the players in the room that have one, by player; empty in large rooms.
-   * @returns {ReadonlyMap<string, string>} */
+  /**
+   * The display names of the players in the room that have one, by player; empty in large rooms.
+   * @returns {ReadonlyMap<string, string>}
+   */
   get names() { return this.#view.names; }
   /** This player's name, as given or as read by the server from the token; null for an observer. */
   get player() { return this.#view.player; }
-  /** @returns {State} */
+  /** The state of the connection. @returns {State} */
   get state() { return this.#state; }
   /** The current server. */
   get url() { return this.#link.base; }
@@ -400,6 +408,7 @@ export class Room {
   }
 
   /**
+   * Calls a listener on every event of a kind from now on.
    * @template {keyof RoomEvents} E
    * @param {E} event
    * @param {(detail: RoomEvents[E]) => void} listener
@@ -411,6 +420,7 @@ export class Room {
   }
 
   /**
+   * Removes a listener.
    * @template {keyof RoomEvents} E
    * @param {E} event
    * @param {(detail: RoomEvents[E]) => void} listener
