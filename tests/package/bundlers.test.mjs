@@ -90,7 +90,6 @@ test('a Web Worker and a Service Worker', async (t) => {
 test('Next.js: imported on the server, built, and played in the page', async (t) => {
   const { server, url } = await startArbiter(t);
   const folder = await project(t, {
-    'next.config.mjs': 'export default { typescript: { ignoreBuildErrors: true }, devIndicators: false };',
     'app/layout.jsx': 'export default ({ children }) => <html lang="en"><body>{children}</body></html>;',
     'app/sword.jsx': `'use client';\n${component(url).replace('function Sword', 'export function Sword')}`,
     'app/page.jsx': `
@@ -105,7 +104,6 @@ test('Next.js: imported on the server, built, and played in the page', async (t)
         room.leave();
         return <main><p id="server">{VERSION}: {remaining} of {units}</p><Sword /></main>;
       }`,
-    'app/icon.svg': '<svg xmlns="http://www.w3.org/2000/svg"/>',
   });
   await run(t, folder, 'next', ['build']);
   const { output } = start(t, folder, 'next', ['start', '--port', '0', '--hostname', '127.0.0.1']);

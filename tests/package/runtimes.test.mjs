@@ -1,5 +1,7 @@
 // The README's lines from the packed package, where there is no page.
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { startArbiter } from './helpers/arbiter.mjs';
@@ -25,8 +27,11 @@ for (const [name, file, code, tool, args] of [
 }
 
 test('the game\'s own server creates, restocks and removes with the admin key', async (t) => {
-  const { url } = await startArbiter(t, ['--admin-key', 'the-key-of-this-test']);
-  const wrong = `
+  const folder = await project(t);
+  const key = join(folder, 'admin.key');
+  await writeFile(key, 'the-key-of-this-test', { mode: 0o600 });
+  const { url } = await startArbiter(t, ['--admin-key-file', key]);
+  const calls = `
     import { ArbiterError } from "asset-arbiter";
     const codeOf = (call) => call.then((answer) => answer.units, (error) => error instanceof ArbiterError ? error.code : error.name);
     const at = (key, url = "${url}") => new Admin(url, { key, timeoutMs: 2_000 });
@@ -38,7 +43,7 @@ test('the game\'s own server creates, restocks and removes with the admin key', 
       await codeOf(good.removeRoom("r").then(() => ({ units: "gone" }))), await codeOf(good.removeRoom("r")),
       await codeOf(at("k", "http://127.0.0.1:1").create("r", "hat", 3)),
     ]));`;
-  const folder = await project(t, { 'admin.js': admin(url) + wrong });
+  await writeFile(join(folder, 'admin.js'), admin(url) + calls);
   const said = await run(t, folder, 'node', ['admin.js'], { ASSET_ARBITER_ADMIN_KEY: 'the-key-of-this-test' });
   assert.deepEqual(JSON.parse(said), [
     3, 3, 'conflict', 'conflict', 5, 'unauthorized', 'TypeError', 'gone', 'unknown_room', 'unreachable',

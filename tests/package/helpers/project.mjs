@@ -55,6 +55,6 @@ export async function project(t, files = {}) {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), text);
   }
-  await run(t, folder, 'npm', ['install', tarball, '--offline', '--no-audit', '--no-fund', '--omit=peer']);
+  await run(t, folder, 'npm', ['install', tarball, '--offline', '--no-audit', '--no-fund', '--omit=peer', '--no-package-lock']);
   return folder;
 }
