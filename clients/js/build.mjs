@@ -1,12 +1,13 @@
 // Makes the package: `dist/`, and in the repository the types that the server has and the page of the API in `docs/`.
 import { build } from 'esbuild';
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 
 import { apiPage } from './api-page.mjs';
 import { SOURCES, declarations } from './types.mjs';
 
-process.chdir(new URL('.', import.meta.url).pathname);
+process.chdir(fileURLToPath(new URL('.', import.meta.url)));
 
 const COMMON = { bundle: true, target: 'es2022', logLevel: 'warning' };
 const MIN = 'dist/asset-arbiter.min.js';
