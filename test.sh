@@ -62,6 +62,7 @@ main() {
   ARBITER_TEST_ENGINES=redis,nats,dynamodb-local tests 'three hosts' \
     cargo test --locked --features full --test hosts -- --test-threads 1
   tests 'page in Chromium' node_tests "$NODE" e2e --test-concurrency=1
+  tests 'npm package' node_tests "$(newer_node)" package --test-concurrency=1
 }
 
 # Reads the command line.
@@ -215,8 +216,8 @@ tools() {
   ((${#only[@]} == 0)) || return 0
   cargo_tool cargo-deny "$DENY" && cargo_tool cargo-hack "$HACK" || return
   # An older Node can still fetch the newer one.
-  (($(major node) >= ${NODE_NEWER%%.*})) || newer_node >/dev/null || return
-  { modules js && modules e2e && modules spec && schemathesis; } >/dev/null || return
+  newer_node >/dev/null || return
+  { modules js && modules e2e && modules spec && modules package && schemathesis; } >/dev/null || return
   has promtool || cached promtool download_debian prometheus
 }
 
@@ -299,9 +300,13 @@ deny() {
   fi
 }
 
-# The path of the newer Node, which the npm registry carries as a plain binary.
+# The path of a Node that is as new as the newer one, which the npm registry carries as a plain binary.
 newer_node() {
   local arch package
+  if (($(major node) >= ${NODE_NEWER%%.*})); then
+    type -P node
+    return
+  fi
   case $(uname -m) in
     x86_64) arch=x64 ;;
     aarch64) arch=arm64 ;;

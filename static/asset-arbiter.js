@@ -1,4 +1,5 @@
 // @ts-check
+// @ts-self-types="./asset-arbiter.d.ts"
 /**
  * asset-arbiter, the client library: one ES module without dependencies, for browsers and Node.
  *
@@ -12,13 +13,67 @@
  * network returns, the room pings the server and reconnects if no pong arrives. A page that is frozen or enters the
  * back/forward cache closes its connection and resumes when it is shown again.
  *
- * Read from the top: the public API, then `View` (the room's state), `Requests` (unanswered requests), `Tokens` (the
- * player's token and its renewal), `Link` (the connection and its reconnects), `Environment` (events of the page and the
- * network), then small helpers.
- *
  * @module asset-arbiter
  */
 
+// Read from the top: the public API, then `View` (the room's state), `Requests` (unanswered requests), `Tokens` (the
+// player's token and its renewal), `Link` (the connection and its reconnects), `Environment` (events of the page and the
+// network), then small helpers. `clients/js` makes the npm package and the types of this file.
+
+/** The version of this library, which is the server's that it came with. */
+export const VERSION = '0.1.0';
+
+/**
+ * The states of a room:
+ * - `connecting`: there was no connection yet;
+ * - `connected`: the server has welcomed the player;
+ * - `reconnecting`: the connection was lost, and another one is being made, or will be when the page is shown again;
+ * - `closed`: for good, by `leave()`, by the server, or because of `giveUpAfterMs`.
+ */
+export const STATES = /** @type {const} */ (['connecting', 'connected', 'reconnecting', 'closed']);
+
+/**
+ * The codes of `ArbiterError` and of the event `error`. A newer server may send others.
+ *
+ * Of a request:
+ * - `bad_message`, `unknown_type`, `invalid_name`: the server did not understand it;
+ * - `unknown_asset`, `unknown_room`: there is none of that name;
+ * - `not_held`: the player releases what it does not hold;
+ * - `conflict`: another change came first;
+ * - `limit_reached`: the room, the server or this library takes no more of that kind;
+ * - `rate_limited`: too many requests in a second;
+ * - `outcome_unknown`: nobody knows whether it took effect, after several attempts;
+ * - `store_unavailable`: the server cannot reach its store;
+ * - `forbidden`: the token does not allow it;
+ * - `timed_out`: a select had no answer in `timeoutMs`.
+ *
+ * Of the whole room, which is closed for good:
+ * - `left`: by `leave()`;
+ * - `unreachable`: there was no connection for `giveUpAfterMs`;
+ * - `unauthorized`: no token, or a wrong one;
+ * - `forbidden`: the origin, the room or the player is not allowed;
+ * - `token_expired`: the token has ended, and there is no function that gives another one;
+ * - `room_removed`, `kicked`: somebody removed the room, or this player from it;
+ * - `replaced`, `refused`: the player has another connection;
+ * - `protocol_violation`, `closed`: the server closed the room for another reason.
+ *
+ * Of the event `error` alone:
+ * - `token_unavailable`: the function given as `token` failed; it is called again.
+ *
+ * Of `asset-arbiter/admin` alone:
+ * - `unknown_path`: the address is not that of a server.
+ */
+export const ERROR_CODES = /** @type {const} */ ([
+  'bad_message', 'unknown_type', 'invalid_name', 'unknown_asset', 'unknown_room', 'not_held', 'conflict', 'limit_reached',
+  'rate_limited', 'outcome_unknown', 'store_unavailable', 'forbidden', 'timed_out', 'left', 'unreachable', 'unauthorized',
+  'token_expired', 'room_removed', 'kicked', 'replaced', 'refused', 'protocol_violation', 'closed', 'token_unavailable',
+  'unknown_path',
+]);
+
+/** The timeout of a select, unless its caller sets another one. */
+const SELECT_TIMEOUT_MS = 10_000;
+/** Timers cannot hold more than 24 days. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Maximum unanswered requests; the server reads no more than this ahead of its replies. */
 const MAX_IN_FLIGHT = 64;
 /** Maximum requests that wait for a connection or a free slot in flight. Further ones fail with `limit_reached`. */
@@ -88,8 +143,11 @@ const TOKEN_WAIT_MS = 30_000;
 /** Some runtimes (Node 22.0 to 22.8) report a failed connection by `error` alone, without `close`. */
 const CLOSE_AFTER_ERROR_MS = 100;
 
-/** Names for people. The range of a code alone determines what to do. @type {Record<number, string>} */
-const CLOSE_REASONS = {
+/**
+ * Names of close codes, as the event `state` has them. The range of a code alone determines what to do.
+ * @type {Readonly<Record<number, string>>}
+ */
+export const CLOSE_REASONS = {
   4001: 'unauthorized', 4003: 'forbidden', 4004: 'room_removed', 4005: 'kicked', 4006: 'replaced', 4007: 'refused',
   4008: 'protocol_violation',
   4100: 'draining', 4101: 'store_away', 4102: 'token_expired', 4113: 'full', 4129: 'too_fast', 4200: 'too_slow',
@@ -100,9 +158,11 @@ const CLOSE_REASONS = {
  * @typedef {Readonly<{ asset: string, units: number, remaining: number, revision: number, held: number,
  *   holders: ReadonlyArray<Holder> }>} Asset  `holders`: the first 32 at most; every change creates a new object
  * @typedef {Readonly<{ count: number, names: ReadonlyArray<string> }>} Players  `names` is empty in large rooms
- * @typedef {'connecting' | 'connected' | 'reconnecting' | 'closed'} State
- * @typedef {{ asset: string, granted: boolean, alreadyHeld: boolean, reason: string | null, remaining: number,
- *   revision: number, latencyMs: number }} Selection  `latencyMs`: from the call to its answer
+ * @typedef {typeof STATES[number]} State
+ * @typedef {typeof ERROR_CODES[number]} ErrorCode
+ * @typedef {{ asset: string, granted: boolean, alreadyHeld: boolean, reason: 'sold_out' | (string & {}) | null,
+ *   remaining: number, revision: number, latencyMs: number }} Selection  `reason`: why it is not granted; `latencyMs`: from
+ *   the call to its answer
  * @typedef {{ asset: string, released: true, remaining: number | null, revision: number | null }} Release
  *
  * @typedef {object} RoomEvents
@@ -115,9 +175,12 @@ const CLOSE_REASONS = {
  *   name?: string }} players  `names`: as in `room.players`; `renamed`: a player who stays and has another display name;
  *   `name`: the display name of the player who joined, left or was renamed, if there is one
  * @property {{ recovered: false }} snapshot  assets, held and players were replaced as a whole
+ * @property {{ assets: ReadonlyArray<string> }} lost  after a snapshot: assets that this player held and does not hold any
+ *   more, though nothing told why. The server lost them (a store in memory that restarted, a failover), or they were
+ *   released or removed while this connection was away for so long that the room's log does not say so
  * @property {{ state: State, code?: number, reason?: string, retryInMs?: number, recovered?: boolean }} state
  *   code 1001 with reason `suspended`: the page is frozen or in the back/forward cache, and the room resumes with it
- * @property {{ code: string, message: string, temporary: boolean }} error  belongs to no pending request
+ * @property {{ code: ErrorCode | (string & {}), message: string, temporary: boolean }} error  belongs to no pending request
  *
  * @typedef {string | (() => string | Promise<string>)} TokenSource
  *
@@ -137,8 +200,15 @@ const CLOSE_REASONS = {
  *   breaks, characters that set the direction of text, and white space at either end. Brought to NFC by the server
  * @property {TokenSource} [token]  proof of the player's identity, if the server requires it. A function is called
  *   before a connection, unless its last token lives long enough, and before that token ends. At most one call is pending
+ * @property {number} [giveUpAfterMs]  a room that has no connection for this long is closed for good, with the code
+ *   `unreachable`. The count begins again when the machine wakes, the network returns or the page is shown. Without it
+ *   the room tries for ever
  * @property {SocketClass} [WebSocket]  required where there is no global one (Node 20)
  * @property {() => number} [random]  0 <= n < 1, for the jitter of every delay
+ *
+ * @typedef {object} SelectOptions
+ * @property {AbortSignal} [signal]  gives up the select: it rejects with the signal's reason
+ * @property {number} [timeoutMs]  gives it up after so long, 10 s by default; `Infinity`: never
  *
  * @typedef {Record<string, any>} Frame  one decoded message of the server
  */
@@ -153,11 +223,12 @@ const CLOSE_REASONS = {
  * @throws {TypeError} if an argument is invalid
  */
 export function joinRoom(url, options) {
-  const { room, player, name, token, random = Math.random } = options ?? {};
+  const { room, player, name, token, giveUpAfterMs = Infinity, random = Math.random } = options ?? {};
   checkName('room', room);
   if (player !== undefined && player !== null) checkName('player', player);
   if (name !== undefined && name !== null) checkDisplayName(name, player);
   if (token !== undefined && token !== null && typeof token !== 'function') checkToken(token);
+  if (!(giveUpAfterMs > 0)) throw new TypeError('giveUpAfterMs must be a number of milliseconds above 0');
   if (typeof random !== 'function') throw new TypeError('random must be a function that returns 0 <= n < 1');
   const bases = (Array.isArray(url) ? url : [url]).map(baseAddress);
   if (bases.length === 0) throw new TypeError('url must name at least one server, for example ws://127.0.0.1:8080');
@@ -165,11 +236,14 @@ export function joinRoom(url, options) {
   if (typeof Socket !== 'function') {
     throw new Error('there is no WebSocket here: hand in a class, as in joinRoom(url, { room, WebSocket })');
   }
-  return new Room(bases, { room, player: player ?? null, name: name ?? null, token: token ?? null, Socket, random });
+  const who = { player: player ?? null, name: name ?? null, token: token ?? null };
+  // The constructor is private to the types.
+  return new (/** @type {any} */ (Room))(bases, { room, ...who, giveUpAfterMs, Socket, random });
 }
 
 /**
- * The error of a refused request. Every request settles: it is answered or refused. The room itself retries
+ * The error of a refused request. Every request settles: it is answered or refused, and a select is given up in time. The
+ * room itself retries
  * - each request that is unanswered when the connection is lost, or after 30 s on a live one (at most 4 times);
  * - each request that fails with `outcome_unknown` (at most 5 times, with a backoff);
  * - a `sync` that fails with `rate_limited` (at most 5 times, every 1.1 s).
@@ -177,25 +251,26 @@ export function joinRoom(url, options) {
  * Every other refusal rejects, `temporary` or not: the caller retries a `select`, `release` or `ping` that is
  * `rate_limited`.
  *
- * `code` is one of the protocol's, `left` after `leave()`, or the reason why the server closed the room for good:
- * `unauthorized`, `forbidden`, `token_expired`, `room_removed`, `protocol_violation`, `closed`.
+ * `ERROR_CODES` lists the codes.
  */
 export class ArbiterError extends Error {
   /**
-   * @param {string} code
+   * @param {ErrorCode | (string & {})} code
    * @param {string} message
    * @param {boolean} temporary  whether a retry may succeed
    */
   constructor(code, message, temporary) {
     super(message);
     this.name = 'ArbiterError';
+    /** What went wrong, as a word of `ERROR_CODES`. @readonly @type {ErrorCode | (string & {})} */
     this.code = code;
+    /** Whether a retry may succeed. @readonly */
     this.temporary = temporary;
   }
 }
 
-/** A room as seen by one player or observer. Created by `joinRoom`. */
-class Room {
+/** A room as seen by one player or observer. `joinRoom` makes it. */
+export class Room {
   #emitter = new Emitter();
   #view;
   #requests;
@@ -212,14 +287,19 @@ class Room {
   #firstWelcome = /** @type {ReturnType<typeof deferred<Room>>} */ (deferred());
 
   /**
+   * @private
    * @param {string[]} bases
    * @param {{ room: string, player: string | null, name: string | null, token: TokenSource | null,
-   *   Socket: SocketClass, random: () => number }} given
+   *   giveUpAfterMs: number, Socket: SocketClass, random: () => number }} given
    */
-  constructor(bases, { room, player, name, token, Socket, random }) {
-    /** The room's name. */
+  constructor(bases, { room, player, name, token, giveUpAfterMs, Socket, random }) {
+    /** The room's name. @readonly */
     this.name = room;
-    /** Resolves on the first welcome. Rejects if the room is closed for good before it. */
+    /**
+     * Resolves on the first welcome. Rejects if the room is closed for good before it: the server refused the origin, the
+     * token or the player, there was no connection for `giveUpAfterMs`, or the room was left.
+     * @readonly
+     */
     this.ready = this.#firstWelcome.promise;
     // A caller who ignores `ready` gets no unhandled rejection.
     this.ready.catch(() => {});
@@ -230,7 +310,7 @@ class Room {
       error: (error) => this.#emitter.emit('error', error),
       over: (error) => this.#refused(error, 4001),
     });
-    this.#link = new Link(bases, Socket, random, {
+    this.#link = new Link(bases, { Socket, random, giveUpAfterMs }, {
       address: (base) => roomAddress(base, room, { player, name, ...this.#view.position() }),
       protocols: () => this.#tokens.protocols(),
       renew: () => this.#tokens.expired(),
@@ -241,6 +321,7 @@ class Room {
       check: () => this.#tokens.check(),
       down: (why) => this.#down(why),
       over: (why) => this.#closedForGood(why),
+      unreachable: (why) => this.#unreachable(why),
     });
     this.#environment = new Environment({
       wake: () => this.#link.wake(),
@@ -256,12 +337,14 @@ class Room {
   get held() { return this.#view.held; }
   /** The players in the room. @returns {Players} */
   get players() { return this.#view.players; }
-  /** The display names of the players in the room that have one, by player; empty in large rooms.
-   * @returns {ReadonlyMap<string, string>} */
+  /**
+   * The display names of the players in the room that have one, by player; empty in large rooms.
+   * @returns {ReadonlyMap<string, string>}
+   */
   get names() { return this.#view.names; }
   /** This player's name, as given or as read by the server from the token; null for an observer. */
   get player() { return this.#view.player; }
-  /** @returns {State} */
+  /** The state of the connection. @returns {State} */
   get state() { return this.#state; }
   /** The current server. */
   get url() { return this.#link.base; }
@@ -272,12 +355,18 @@ class Room {
 
   /**
    * Requests one unit of an asset. A denial resolves with `granted: false`.
+   *
+   * A select that is given up, by its `timeoutMs` or its `signal`, is not sent any more. If it was sent before, its outcome
+   * may still arrive: the event `granted` with `mine: true` tells, and `release` gives the unit back.
    * @param {string} asset
+   * @param {SelectOptions} [options]
    * @returns {Promise<Selection>}
+   * @throws {ArbiterError} `timed_out` after `timeoutMs`, and the codes of a refused request
    */
-  async select(asset) {
+  async select(asset, { signal, timeoutMs = SELECT_TIMEOUT_MS } = {}) {
     checkName('asset', asset);
-    const { frame, waitedMs } = await this.#ask('select_asset', asset);
+    checkLimits(signal, timeoutMs);
+    const { frame, waitedMs } = await this.#ask('select_asset', asset, { signal, timeoutMs });
     const { granted, already_held, reason, remaining, revision } = frame;
     const alreadyHeld = already_held === true;
     return { asset, granted, alreadyHeld, reason: reason ?? null, remaining, revision, latencyMs: waitedMs };
@@ -319,6 +408,7 @@ class Room {
   }
 
   /**
+   * Calls a listener on every event of a kind from now on.
    * @template {keyof RoomEvents} E
    * @param {E} event
    * @param {(detail: RoomEvents[E]) => void} listener
@@ -330,6 +420,7 @@ class Room {
   }
 
   /**
+   * Removes a listener.
    * @template {keyof RoomEvents} E
    * @param {E} event
    * @param {(detail: RoomEvents[E]) => void} listener
@@ -341,9 +432,10 @@ class Room {
   /**
    * @param {string} type
    * @param {string} [asset]
+   * @param {Limits} [limits]
    */
-  #ask(type, asset) {
-    const answer = this.#requests.make(type, asset);
+  #ask(type, asset, limits) {
+    const answer = this.#requests.make(type, asset, limits);
     // The probe follows the request, because it counts against the rate limit, too.
     this.#link.checkWake();
     return answer;
@@ -373,7 +465,7 @@ class Room {
 
   /** @param {Frame} frame */
   #welcome(frame) {
-    this.#view.welcome(frame);
+    const lost = this.#view.welcome(frame);
     this.#state = 'connected';
     this.#welcomed = true;
     this.#serverTimeOffsetMs ??= frame.server_time - Date.now();
@@ -381,6 +473,9 @@ class Room {
     this.#tokens.up(frame.token_ttl_ms);
     this.#emitter.emit('state', { state: 'connected', recovered: frame.recovered });
     if (!frame.recovered) this.#emitter.emit('snapshot', { recovered: false });
+    if (lost.length > 0) this.#emitter.emit('lost', { assets: lost });
+    // Of an empty welcome nobody knows whether a snapshot follows.
+    if (this.#view.isInDoubt) this.sync().catch(() => {});
     this.#firstWelcome.resolve(this);
   }
 
@@ -411,6 +506,11 @@ class Room {
     this.#refused(new ArbiterError(CLOSE_REASONS[code] ?? 'closed', message, false), code, reason);
   }
 
+  /** @param {string} message */
+  #unreachable(message) {
+    this.#refused(new ArbiterError('unreachable', message, true), 1006);
+  }
+
   /**
    * @param {ArbiterError} error
    * @param {number} code
@@ -418,7 +518,7 @@ class Room {
    */
   #refused(error, code, reason = error.code) {
     this.#link.close();
-    this.#emitter.emit('error', { code: error.code, message: error.message, temporary: false });
+    this.#emitter.emit('error', { code: error.code, message: error.message, temporary: error.temporary });
     this.#end(error, { code, reason });
   }
 
@@ -436,6 +536,10 @@ class Room {
     this.#emitter.emit('state', { state: 'closed', ...why });
   }
 }
+
+/**
+ * @typedef {{ epoch: string | null, assets: Map<string, Asset>, held: Set<string> }} Before  a state that was replaced
+ */
 
 /** The room's state. Only room frames, `welcome` and `snapshot` change it. */
 class View {
@@ -460,6 +564,8 @@ class View {
   #removed = new Map();
   /** A snapshot whose parts are still arriving. @type {{ parts: Frame[], later: Frame[] } | null} */
   #assembly = null;
+  /** The state before an empty welcome, which may be followed by a snapshot. @type {Before | null} */
+  #before = null;
 
   /**
    * @param {string | null} player
@@ -475,17 +581,23 @@ class View {
     return this.#epoch === null || this.#offset === null ? {} : { epoch: this.#epoch, offset: this.#offset };
   }
 
-  /** @param {Frame} frame */
+  /** True if a snapshot must tell whether what was held is lost. */
+  get isInDoubt() { return this.#before !== null; }
+
+  /** @param {Frame} frame @returns {string[]} the assets that were lost */
   welcome(frame) {
     this.player = frame.player ?? null;
     this.#assembly = null;
     // The state and the offset stay as they are. The missed frames follow.
-    if (frame.recovered) return;
-    this.#replace(frame);
+    if (frame.recovered) return [];
+    const before = this.#replace(frame);
     this.#epoch = frame.epoch;
     // A large state follows as snapshot parts. If the connection breaks before they arrive, we must not resume from
     // here.
-    this.#offset = frame.assets.length > 0 ? frame.offset : null;
+    const complete = frame.assets.length > 0;
+    this.#offset = complete ? frame.offset : null;
+    this.#before = complete || before.held.size === 0 ? null : before;
+    return complete ? this.#lostSince(before) : [];
   }
 
   /**
@@ -619,9 +731,12 @@ class View {
     assembly.parts.push(frame);
     if (part < parts) return 'applied';
     this.#assembly = null;
-    this.#replace(joinParts(assembly.parts));
+    const before = this.#replace(joinParts(assembly.parts));
+    this.#before = null;
     this.#offset = frame.offset;
+    const lost = this.#lostSince(before);
     this.#emit('snapshot', { recovered: false });
+    if (lost.length > 0) this.#emit('lost', { assets: lost });
     for (const later of assembly.later) this.apply(later);
     return 'replaced';
   }
@@ -643,19 +758,33 @@ class View {
     return /** @type {const} */ ('lost');
   }
 
-  /** @param {Frame} whole  a welcome or a complete snapshot */
+  /**
+   * What was held and is not any more. In the same epoch a newer revision means that it was released, and a missing asset
+   * that it was removed.
+   * @param {Before} before
+   */
+  #lostSince({ epoch, assets, held }) {
+    const wentBack = (/** @type {string} */ asset) =>
+      (this.assets.get(asset)?.revision ?? Infinity) < (assets.get(asset)?.revision ?? 0);
+    return [...held].filter((asset) => !this.held.has(asset) && (epoch !== this.#epoch || wentBack(asset)));
+  }
+
+  /** @param {Frame} whole  a welcome or a complete snapshot @returns {Before} the last state that was not in doubt */
   #replace({ assets, held, players, present, names }) {
+    const before = this.#before ?? { epoch: this.#epoch, assets: this.assets, held: this.held };
     this.assets = new Map(assets.map((/** @type {Asset} */ one) => [one.asset, one]));
     this.held = new Set(held);
     this.players = { count: players, names: present ?? [] };
     this.names = new Map(Object.entries(names ?? {}));
     this.#named = this.players.names.length > 0 || players === 0;
     this.#removed.clear();
+    return before;
   }
 }
 
 /**
  * @typedef {{ frame: Frame, waitedMs: number, roundTripMs: number }} Answer
+ * @typedef {{ signal: AbortSignal | undefined, timeoutMs: number }} Limits  of the caller's patience
  * @typedef {object} Request
  * @property {string} id
  * @property {string} type
@@ -665,12 +794,19 @@ class View {
  * @property {number} sends
  * @property {number} refusals  that were retried
  * @property {number} resends  after a timeout
- * @property {ReturnType<typeof setTimeout>} [timer]  until the retry after a refusal
+ * @property {ReturnType<typeof setTimeout> | undefined} timer  until the retry after a refusal
+ * @property {Limits} limits
+ * @property {Timestamp} since  when it was called, for `limits.timeoutMs`
+ * @property {boolean} givenUp  the caller waits no longer
+ * @property {() => void} unwatch  ends the watch over `limits`
  * @property {(answer: Answer) => void} resolve
  * @property {(error: Error) => void} reject
  */
 
-/** Pending requests: sent in order, a limited number in flight, retried if an answer may have been lost. */
+/**
+ * Pending requests: sent in order, a limited number in flight, retried if an answer may have been lost. One that its
+ * caller has given up is not sent any more, and keeps its place in flight until it is answered.
+ */
 class Requests {
   /** Round trip of the last answer, in milliseconds. @type {number | null} */
   roundTripMs = null;
@@ -701,17 +837,22 @@ class Requests {
   /**
    * @param {string} type
    * @param {string} [asset]
+   * @param {Limits} [limits]
    * @returns {Promise<Answer>}
    */
-  make(type, asset) {
+  make(type, asset, limits = { signal: undefined, timeoutMs: Infinity }) {
     if (this.#ended) return Promise.reject(this.#ended);
+    if (limits.signal?.aborted) return Promise.reject(limits.signal.reason);
     if (this.#waiting.length >= MAX_WAITING) {
       return Promise.reject(new ArbiterError('limit_reached', `${MAX_WAITING} requests are waiting already`, true));
     }
     return new Promise((resolve, reject) => {
-      const id = String(++this.#lastId);
-      const calledAt = performance.now();
-      this.#waiting.push({ id, type, asset, calledAt, sentAt: 0, sends: 0, refusals: 0, resends: 0, resolve, reject });
+      const request = {
+        id: String(++this.#lastId), type, asset, calledAt: performance.now(), sentAt: 0, sends: 0, refusals: 0, resends: 0,
+        timer: undefined, limits, since: new Timestamp(), givenUp: false, unwatch: () => {}, resolve, reject,
+      };
+      this.#watch(request);
+      this.#waiting.push(request);
       this.#pump();
     });
   }
@@ -725,7 +866,7 @@ class Requests {
   down() {
     this.#connected = false;
     for (const request of this.#sent.values()) this.#cancelRepeat(request);
-    this.#waiting.unshift(...this.#sent.values());
+    this.#waiting.unshift(...[...this.#sent.values()].filter(({ givenUp }) => !givenUp));
     this.#sent.clear();
   }
 
@@ -733,7 +874,7 @@ class Requests {
   end(error) {
     this.down();
     this.#ended = error;
-    for (const request of this.#waiting.splice(0)) request.reject(error);
+    for (const request of this.#waiting.splice(0)) this.#reject(request, error);
   }
 
   /** @param {Frame} frame */
@@ -757,7 +898,7 @@ class Requests {
     if (!request) return this.#isSettled(id);
     // The request was sent twice, and this is the second refusal.
     if (request.timer !== undefined) return true;
-    const delay = this.#repeatsAfter(request, error);
+    const delay = request.givenUp ? null : this.#repeatsAfter(request, error);
     if (delay !== null) {
       request.refusals += 1;
       request.timer = setTimeout(() => this.#transmit(request), delay);
@@ -765,7 +906,7 @@ class Requests {
       // An earlier copy of this release took effect.
       this.#settle(request, {});
     } else {
-      this.#take(request).reject(new ArbiterError(error.code, error.message, error.temporary));
+      this.#reject(this.#take(request), new ArbiterError(error.code, error.message, error.temporary));
     }
     return true;
   }
@@ -777,8 +918,9 @@ class Requests {
       const patience = request.sentAt <= this.#unnamedAt ? UNNAMED_WAIT_MS : ANSWER_WAIT_MS;
       if (request.timer !== undefined || now - request.sentAt < patience) continue;
       request.resends += 1;
-      if (request.resends > MAX_ANSWER_REPEATS) {
-        this.#take(request).reject(new ArbiterError('outcome_unknown', `no answer to ${request.sends} attempts`, true));
+      if (request.givenUp || request.resends > MAX_ANSWER_REPEATS) {
+        const message = `no answer to ${request.sends} attempts`;
+        this.#reject(this.#take(request), new ArbiterError('outcome_unknown', message, true));
       } else {
         this.#transmit(request);
       }
@@ -816,8 +958,14 @@ class Requests {
   #pump() {
     while (this.#connected && this.#sent.size < MAX_IN_FLIGHT && this.#waiting.length > 0) {
       const request = /** @type {Request} */ (this.#waiting.shift());
-      this.#sent.set(request.id, request);
-      this.#transmit(request);
+      const { signal, timeoutMs } = request.limits;
+      // This may run before the listener of the signal, and after a sleep before the timer.
+      if (signal?.aborted) this.#reject(request, signal.reason);
+      else if (request.since.ageMs >= timeoutMs) this.#reject(request, timedOut(request));
+      else {
+        this.#sent.set(request.id, request);
+        this.#transmit(request);
+      }
     }
   }
 
@@ -837,7 +985,41 @@ class Requests {
   #settle(request, frame) {
     const now = performance.now();
     this.roundTripMs = now - request.sentAt;
+    request.unwatch();
     this.#take(request).resolve({ frame, waitedMs: now - request.calledAt, roundTripMs: this.roundTripMs });
+  }
+
+  /**
+   * @param {Request} request
+   * @param {unknown} error
+   */
+  #reject(request, error) {
+    request.unwatch();
+    request.reject(/** @type {Error} */ (error));
+  }
+
+  /** Gives a request up when its caller does. @param {Request} request */
+  #watch(request) {
+    const { signal, timeoutMs } = request.limits;
+    const abort = () => this.#giveUp(request, signal?.reason);
+    const timer = timeoutMs < Infinity ? setTimeout(() => this.#giveUp(request, timedOut(request)), timeoutMs) : undefined;
+    signal?.addEventListener('abort', abort);
+    request.unwatch = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+    };
+  }
+
+  /**
+   * @param {Request} request
+   * @param {unknown} error
+   */
+  #giveUp(request, error) {
+    request.givenUp = true;
+    const index = this.#waiting.indexOf(request);
+    if (index >= 0) this.#waiting.splice(index, 1);
+    else if (request.timer !== undefined) this.#take(request);
+    this.#reject(request, error);
   }
 
   /** @param {Request} request */
@@ -853,6 +1035,12 @@ class Requests {
     clearTimeout(request.timer);
     request.timer = undefined;
   }
+}
+
+/** @param {Request} request */
+function timedOut({ limits, sends }) {
+  const [what, then] = sends === 0 ? ['not sent', ''] : ['no answer', '; the outcome may still arrive'];
+  return new ArbiterError('timed_out', `${what} within ${limits.timeoutMs} ms${then}`, true);
 }
 
 /**
@@ -1114,6 +1302,7 @@ function isReusable({ lifeMs, leftMs, since }) {
  * @property {() => void} check  called then, too, every second while the subprotocols are awaited, and on a wake-up
  * @property {(why: Why) => void} down  the connection was lost and will be retried
  * @property {(why: { code: number, reason: string, message: string }) => void} over  the server closed the room for good
+ * @property {(message: string) => void} unreachable  there was no connection for `giveUpAfterMs`
  *
  * @typedef {{ ms: number, byServer: boolean, shortened: boolean, why: Why }} Wait  the delay before the next dial.
  *   `byServer`: set by the server, so a wake-up does not shorten it; `shortened`: a wake-up has shortened it
@@ -1135,6 +1324,7 @@ class Link {
   #bases;
   #Socket;
   #random;
+  #giveUpAfterMs;
   #hooks;
   #node = 0;
   /** Attempts since the last stable connection. */
@@ -1154,6 +1344,8 @@ class Link {
   #shortenedAt = null;
   /** @type {Timestamp | null} */
   #welcomedAt = null;
+  /** Since when there is no connection, for `giveUpAfterMs`. */
+  #downAt = new Timestamp();
   #heardAt = new Timestamp();
   /** @type {PendingPing | null} */
   #pendingPing = null;
@@ -1167,14 +1359,14 @@ class Link {
 
   /**
    * @param {string[]} bases
-   * @param {SocketClass} Socket
-   * @param {() => number} random
+   * @param {{ Socket: SocketClass, random: () => number, giveUpAfterMs: number }} options
    * @param {LinkHooks} hooks
    */
-  constructor(bases, Socket, random, hooks) {
+  constructor(bases, { Socket, random, giveUpAfterMs }, hooks) {
     this.#bases = bases;
     this.#Socket = Socket;
     this.#random = random;
+    this.#giveUpAfterMs = giveUpAfterMs;
     this.#hooks = hooks;
   }
 
@@ -1238,6 +1430,7 @@ class Link {
   resume() {
     if (this.#stopped !== 'suspended') return this.wake();
     this.#stopped = null;
+    this.#downAt = new Timestamp();
     const retry = this.#retry;
     const leftMs = retry?.byServer ? retry.ms - retry.since.ageMs : 0;
     if (retry && leftMs > 0) this.#wait({ ...retry, ms: leftMs });
@@ -1250,6 +1443,7 @@ class Link {
    */
   wake() {
     if (this.#stopped !== null) return;
+    this.#downAt = new Timestamp();
     if (this.#welcomedAt !== null) {
       this.#probe();
       this.#hooks.check();
@@ -1284,9 +1478,14 @@ class Link {
   /** Schedules the next tick, within a second. @param {number} ms */
   #tickIn(ms) {
     clearTimeout(this.#timer);
-    this.#timerMs = Math.min(Math.max(0, ms), TICK_MS);
+    this.#timerMs = Math.max(0, Math.min(ms, TICK_MS, this.#patienceMs()));
     this.#timerSetAt = new Timestamp();
     this.#timer = setTimeout(() => this.#tick(), this.#timerMs);
+  }
+
+  /** Milliseconds until the room is given up. */
+  #patienceMs() {
+    return this.#welcomedAt !== null ? Infinity : this.#giveUpAfterMs - this.#downAt.ageMs;
   }
 
   #isLate() {
@@ -1298,6 +1497,7 @@ class Link {
     // A listener of `state` may have stopped the link.
     if (this.#stopped !== null) return;
     if (this.#welcomedAt !== null) this.#watch();
+    else if (this.#patienceMs() <= 0) this.#hooks.unreachable(`there was no connection for ${this.#giveUpAfterMs} ms`);
     else if (this.#retry) this.#tickOfRetry(this.#retry);
     else this.#tickOfDial();
   }
@@ -1373,6 +1573,7 @@ class Link {
   #lost(code, text) {
     const { reason, message, retryAfterMs } = decodeReason(code, text);
     const welcomedAt = this.#welcomedAt;
+    if (welcomedAt !== null) this.#downAt = new Timestamp();
     this.#drop('');
     if ((code >= 4000 && code < 4100) || (code === TOKEN_EXPIRED && !this.#hooks.renew())) {
       this.#stopped = 'closed';
@@ -1475,7 +1676,7 @@ class Emitter {
   /** @type {Record<keyof RoomEvents, Set<(detail: any) => void>>} */
   #listeners = {
     granted: new Set(), released: new Set(), changed: new Set(), players: new Set(),
-    snapshot: new Set(), state: new Set(), error: new Set(),
+    snapshot: new Set(), lost: new Set(), state: new Set(), error: new Set(),
   };
 
   /** @param {keyof RoomEvents} event */
@@ -1609,6 +1810,18 @@ function checkName(what, name) {
   const { pattern, rule } = what === 'player' ? PLAYER : NAME;
   if (typeof name === 'string' && pattern.test(name) && name !== '.' && name !== '..') return;
   throw new TypeError(`${what} ${JSON.stringify(name)} is not a name: a name is ${rule} and not "." or ".."`);
+}
+
+/**
+ * @param {unknown} signal
+ * @param {unknown} timeoutMs
+ */
+function checkLimits(signal, timeoutMs) {
+  if (signal !== undefined && typeof (/** @type {any} */ (signal))?.addEventListener !== 'function') {
+    throw new TypeError('signal must be the signal of an AbortController');
+  }
+  const fits = typeof timeoutMs === 'number' && timeoutMs > 0 && (timeoutMs <= MAX_TIMER_MS || timeoutMs === Infinity);
+  if (!fits) throw new TypeError(`timeoutMs must be above 0 and at most ${MAX_TIMER_MS}, or Infinity`);
 }
 
 /** What a subprotocol may consist of. */

@@ -22,8 +22,8 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 );
 /// Browsers revalidate every time (304 if unchanged), so a new server version updates the page immediately.
 const CACHE: HeaderValue = HeaderValue::from_static("no-cache");
-/// Games on other origins import the client library from here.
-const LIBRARY: &str = "asset-arbiter.js";
+/// Games on other origins import the client library and its types from here.
+const LIBRARY: [&str; 2] = ["asset-arbiter.js", "asset-arbiter.d.ts"];
 
 /// One route per file; `index.html` is served at `/`.
 pub(super) fn router() -> Router<Arc<App>> {
@@ -53,7 +53,7 @@ impl File {
             (header::CACHE_CONTROL, CACHE),
             (header::ETAG, etag.clone()),
         ];
-        if name == LIBRARY {
+        if LIBRARY.contains(&name) {
             headers.push((header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")));
         }
         let bytes = match data {
@@ -91,6 +91,7 @@ fn content_type(name: &str) -> &'static str {
     match name.rsplit_once('.').map(|(_, ending)| ending) {
         Some("html") => "text/html; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
+        Some("ts") => "application/typescript; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
         Some("svg") => "image/svg+xml",
         Some("json") => "application/json",

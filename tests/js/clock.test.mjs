@@ -108,7 +108,7 @@ test('a connection without a sign of life is left and a new one resumes', () => 
 
 test('with a request unanswered, silence is suspicious sooner', () => withClock(({ room, sockets, tick, latest }) => {
   sockets[0].welcome();
-  room.select('sword').catch(() => {});
+  room.select('sword', { timeoutMs: Infinity }).catch(() => {});
   tick(5_000);
   assert.deepEqual(types(sockets[0]), ['select_asset']);
   tick(3_000);
@@ -189,7 +189,7 @@ test('an answer that never comes on a connection that lives is asked for again, 
   let refused;
   withClock((all) => {
     all.sockets[0].welcome();
-    refused = all.room.select('sword');
+    refused = all.room.select('sword', { timeoutMs: Infinity });
     const { sent } = all.sockets[0];
     hum(all, 29);
     assert.equal(sent.length, 1);

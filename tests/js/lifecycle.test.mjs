@@ -98,7 +98,7 @@ for (const [name, sleeps, wakes] of [
   test(`a page that is ${name} closes its connection, resumes and repeats what has no answer`, () => {
     onPage(({ room, sockets, tick, latest, page, states }) => {
       sockets[0].hear({ type: 'players', offset: 11, players: 2 });
-      room.select('sword').catch(() => {});
+      room.select('sword', { timeoutMs: Infinity }).catch(() => {});
       sleeps(page);
       assert.equal(sockets[0].closed, 1000);
       assert.deepEqual(latest(), { state: 'reconnecting', code: 1001, reason: 'suspended' });

@@ -122,7 +122,7 @@ test('a half-open network is noticed: the connection is left and a new one resum
   const down = next(ada, 'state', ({ state }) => state === 'reconnecting', 30_000);
   const back = next(ada, 'state', ({ state }) => state === 'connected', 30_000);
   proxy.blackHole();
-  const asked = ada.select('coin');
+  const asked = ada.select('coin', { timeoutMs: Infinity });
   await bob.select('coin');
   assert.equal((await down).reason, 'no sign of life');
   assert.equal((await back).recovered, true);

@@ -2,7 +2,7 @@
 import { joinRoom } from '../../../static/asset-arbiter.js';
 import { require } from './deps.mjs';
 
-export { ArbiterError, joinRoom } from '../../../static/asset-arbiter.js';
+export { ArbiterError, CLOSE_REASONS, ERROR_CODES, STATES, joinRoom } from '../../../static/asset-arbiter.js';
 
 /** Node 22 brings a WebSocket and then nothing is handed in; Node 20 gets the class of `ws`. */
 export const runtime = globalThis.WebSocket ? {} : { WebSocket: require('ws').WebSocket };
