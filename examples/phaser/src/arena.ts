@@ -16,6 +16,7 @@ export class Arena extends Scene {
 
   create() {
     this.keys = this.input.keyboard!.addKeys('W,A,S,D,UP,LEFT,DOWN,RIGHT') as Record<string, Input.Keyboard.Key>;
+    this.input.keyboard!.on('keydown-SPACE', () => (this.goal = this.nearestGem()));
     this.input.on('pointerdown', ({ worldX, worldY }: Input.Pointer) => (this.goal = new Maths.Vector2(worldX, worldY)));
     this.me = this.add.circle(WIDTH / 2, HEIGHT / 2, 16, 0x4cc9f0).setDepth(1);
     room.on('granted', ({ asset, player, mine }) => this.fly(asset, mine ? '+1' : nameOf(player)));
@@ -42,6 +43,12 @@ export class Arena extends Scene {
     } catch (error) {
       say(`No gem: ${(error as Error).message}`);
     }
+  }
+
+  private nearestGem() {
+    const far = ({ gem }: { gem: Gem }) => Maths.Distance.BetweenPoints(this.me, gem);
+    const [nearest] = [...this.gems.values()].sort((a, b) => far(a) - far(b));
+    return nearest ? new Maths.Vector2(nearest.gem) : null;
   }
 
   private walk(step: number) {

@@ -5,22 +5,18 @@ const ROWS = 2;
 
 export type Gem = { asset: string; x: number; y: number };
 
-/** The gems of a wave. Their places follow from their names, so all players see the same arena. */
+/** The gems of a wave, one in each cell of a grid. Names and places follow from the number: all players see the same. */
 export function wave(number: number): Gem[] {
   return Array.from({ length: COLUMNS * ROWS }, (_, index) => {
-    const asset = `gem-${number}-${index}`;
     const [column, row] = [index % COLUMNS, Math.floor(index / COLUMNS)];
+    const seed = number * COLUMNS * ROWS + index;
     return {
-      asset,
-      x: Math.round(((column + 0.3 + 0.4 * random(`x ${asset}`)) * WIDTH) / COLUMNS),
-      y: Math.round(((row + 0.2 + 0.6 * random(`y ${asset}`)) * HEIGHT) / ROWS),
+      asset: `gem-${number}-${index}`,
+      x: Math.round(((column + 0.25 + 0.5 * scatter(seed)) * WIDTH) / COLUMNS),
+      y: Math.round(((row + 0.2 + 0.6 * scatter(seed * 3)) * HEIGHT) / ROWS),
     };
   });
 }
 
-/** A number of [0, 1) that depends on the text alone (FNV-1a). */
-function random(text: string): number {
-  let hash = 2166136261;
-  for (const letter of text) hash = Math.imul(hash ^ letter.charCodeAt(0), 16777619) >>> 0;
-  return hash / 2 ** 32;
-}
+/** Numbers of [0, 1), far apart for neighbours (multiples of the golden ratio). */
+const scatter = (seed: number) => (seed * 0.618034) % 1;
