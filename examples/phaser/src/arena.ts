@@ -15,8 +15,8 @@ export class Arena extends Scene {
   private asked = new Set<string>();
 
   create() {
-    this.keys = this.input.keyboard!.addKeys('W,A,S,D,UP,LEFT,DOWN,RIGHT') as Record<string, Input.Keyboard.Key>;
-    this.input.keyboard!.on('keydown-SPACE', () => (this.goal = this.nearestGem()));
+    this.keys = this.input.keyboard!.addKeys('W,A,S,D,UP,LEFT,DOWN,RIGHT,SPACE') as Record<string, Input.Keyboard.Key>;
+    this.keys.SPACE!.on('down', () => (this.goal = this.nearestGem()));
     this.input.on('pointerdown', ({ worldX, worldY }: Input.Pointer) => (this.goal = new Maths.Vector2(worldX, worldY)));
     this.me = this.add.circle(WIDTH / 2, HEIGHT / 2, 16, 0x4cc9f0).setDepth(1);
     room.on('granted', ({ asset, player, mine }) => this.fly(asset, mine ? '+1' : nameOf(player)));
@@ -79,6 +79,6 @@ export class Arena extends Scene {
     const gem = this.gems.get(asset)?.gem;
     if (!gem) return;
     const label = this.add.text(gem.x, gem.y, text, { fontSize: '18px' }).setOrigin(0.5);
-    this.tweens.add({ targets: label, y: gem.y - 40, alpha: 0, duration: 1200, onComplete: () => label.destroy() });
+    this.tweens.add({ targets: label, y: gem.y - 40, alpha: 0, duration: 1500, onComplete: () => label.destroy() });
   }
 }

@@ -11,7 +11,8 @@ export function Seat({ room, seat, online, onNews }: Props) {
   const holder = asset?.holders[0]?.player;
   const taken = asset?.remaining === 0 && !mine;
   const state = mine ? 'yours' : taken ? 'taken' : 'free';
-  const by = taken && holder ? ` by ${room?.names.get(holder) ?? holder}` : '';
+  const name = holder && (room?.names.get(holder) ?? holder);
+  const by = taken && name ? ` by ${name}` : '';
   // Unlike `disabled`, this keeps the keyboard's focus where it is.
   const locked = taken || waiting || !online;
 
@@ -41,10 +42,10 @@ export function Seat({ room, seat, online, onNews }: Props) {
       aria-pressed={mine}
       aria-disabled={locked}
       aria-busy={waiting}
-      title={`${state}${by}`}
       onClick={toggle}
     >
       {seat}
+      <small>{mine ? 'you' : name}</small>
     </button>
   );
 }
