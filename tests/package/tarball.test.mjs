@@ -87,12 +87,5 @@ test('publint finds no fault', async (t) => {
 
 test('attw finds the types from every kind of import', async (t) => {
   const { tarball } = await pack();
-  const said = await run(t, MODULES, 'attw', [tarball, '--profile', 'node16', '--format', 'json']);
-  const { analysis } = JSON.parse(said);
-  // Resolution as in Node 10 knows no `exports`.
-  assert.deepEqual(analysis.problems.filter(({ resolutionKind }) => resolutionKind !== 'node10'), []);
-  for (const entry of ['.', './react', './admin']) {
-    const { resolutions } = analysis.entrypoints[entry];
-    for (const kind of ['node16-cjs', 'node16-esm', 'bundler']) assert.ok(resolutions[kind].resolution.isTypeScript, `${entry} ${kind}`);
-  }
+  assert.match(await run(t, MODULES, 'attw', [tarball, '--no-color', '--no-emoji']), /No problems found/);
 });
