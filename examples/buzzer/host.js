@@ -21,6 +21,10 @@ follow(room, () => {
 });
 
 element('open').onclick = async () => {
-  const answer = await fetch(`/rounds/round-${rounds(room).length + 1}`, { method: 'POST' });
-  element('news').textContent = answer.ok ? '' : await answer.text();
+  try {
+    const answer = await fetch(`/rounds/round-${rounds(room).length + 1}`, { method: 'POST' });
+    element('news').textContent = answer.ok ? '' : await answer.text();
+  } catch ({ message }) {
+    element('news').textContent = message;
+  }
 };

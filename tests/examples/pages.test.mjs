@@ -42,7 +42,8 @@ test('Phaser: a gem that two run for goes to one, keys lead to gems, and the nex
   const { server, folder, url } = await startExample(t, 'phaser');
   await run(t, folder, 'tsc');
   const [ann, bob] = await Promise.all(['ann', 'bob'].map((name) => open(`${url}/?name=${name}`)));
-  await Promise.all([ann, bob].map((page) => status(page, 'Connected, 2 playing')));
+  const drawn = (page) => page.locator('#arena[aria-busy=false]').waitFor();
+  await Promise.all([ann, bob].flatMap((page) => [status(page, 'Connected, 2 playing'), drawn(page)]));
   const has = (page, name, count) => page.locator('#scores li', { hasText: new RegExp(`^${name}.*: ${count}$`) }).waitFor();
 
   const [first, second, ...others] = wave(1);
@@ -62,7 +63,7 @@ test('Phaser: a gem that two run for goes to one, keys lead to gems, and the nex
 
   // A player who comes back has its gems, and stands in the middle, from where a diagonal leads to the second one.
   await ann.reload();
-  await has(ann, 'ann', annHas);
+  await Promise.all([has(ann, 'ann', annHas), drawn(ann)]);
   await ann.keyboard.down('ArrowLeft');
   await ann.keyboard.down('w');
   await log(ann, 'The gem is yours');

@@ -22,6 +22,7 @@ export class Arena extends Scene {
     room.on('granted', ({ asset, player, mine }) => this.fly(asset, mine ? '+1' : nameOf(player)));
     for (const event of ['granted', 'released', 'changed', 'snapshot'] as const) room.on(event, () => this.drawGems());
     this.drawGems();
+    this.game.canvas.parentElement!.ariaBusy = 'false';
   }
 
   override update(_time: number, ms: number) {
