@@ -63,6 +63,7 @@ main() {
     cargo test --locked --features full --test hosts -- --test-threads 1
   tests 'page in Chromium' node_tests "$NODE" e2e --test-concurrency=1
   tests 'npm package' node_tests "$(newer_node)" package --test-concurrency=1
+  tests 'examples' examples
 }
 
 # Reads the command line.
@@ -217,7 +218,10 @@ tools() {
   cargo_tool cargo-deny "$DENY" && cargo_tool cargo-hack "$HACK" || return
   # An older Node can still fetch the newer one.
   newer_node >/dev/null || return
-  { modules js && modules e2e && modules spec && modules package && schemathesis; } >/dev/null || return
+  {
+    modules js && modules e2e && modules spec && modules package && modules examples && schemathesis && websockets &&
+      have_go
+  } >/dev/null || return
   has promtool || cached promtool download_debian prometheus
 }
 
@@ -325,10 +329,14 @@ modules() {
   echo "$CACHE/$1-$hash/node_modules"
 }
 
-# The folder that Schemathesis is installed in; made again only when its requirements change.
-schemathesis() {
-  local file=$PWD/tests/schemathesis/requirements.txt folder
-  folder=schemathesis-$(sha256sum "$file" | cut -c1-16)
+# The folders that Schemathesis and the library of the bot in Python are installed in.
+schemathesis() { python_packages schemathesis tests/schemathesis/requirements.txt; }
+websockets() { python_packages websockets examples/bots/requirements.txt; }
+
+# The folder that the packages of a file are installed in; made again only when the file changes.
+python_packages() {
+  local file=$PWD/$2 folder
+  folder=$1-$(sha256sum "$file" | cut -c1-16)
   cached "$folder" pip_install --requirement "$file" >&2 || return
   echo "$CACHE/$folder"
 }
@@ -358,6 +366,13 @@ npm_ci() {
 
 npm_install() {
   npm install --prefix . --ignore-scripts --no-audit --no-fund --no-save --loglevel=error "$1"
+}
+
+# Plays the examples in a browser, and the bots.
+examples() {
+  local go python
+  go=$(have_go) && python=$(websockets) || return
+  ARBITER_TEST_GO=$go ARBITER_TEST_PYTHONPATH=$python node_tests "$(newer_node)" examples --test-concurrency=1
 }
 
 # Runs a folder's tests with a Node.

@@ -3,12 +3,11 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { within } from '../js/helpers/wait.mjs';
 import { startArbiter } from './helpers/arbiter.mjs';
 import { open, serve } from './helpers/page.mjs';
 import { project } from './helpers/project.mjs';
 import { WON, asFunction, component, lines } from './helpers/readme.mjs';
-import { run, start } from './helpers/tools.mjs';
+import { address, run, start } from './helpers/tools.mjs';
 
 const PAGE = (script) => `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><script type="module" src="${script}"></script>`;
 
@@ -16,18 +15,6 @@ const PAGE = (script) => `<!doctype html><meta charset="utf-8"><link rel="icon" 
 async function plays(t, url) {
   const { said } = await open(t, url);
   await said(WON);
-}
-
-/** The address that a server prints. */
-async function address(output) {
-  const found = () => output.text.match(/http:\/\/(?:localhost|127\.0\.0\.1):\d+/)?.[0];
-  const look = new Promise((resolve) => {
-    const timer = setInterval(() => found() && resolve(clearInterval(timer)), 50);
-  });
-  await within(look, 'an address', 60_000).catch((error) => {
-    throw new Error(`${error.message}:\n${output.text}`);
-  });
-  return found();
 }
 
 test('Vite, as it serves while one develops', async (t) => {

@@ -4,6 +4,8 @@ import { readdirSync, realpathSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { within } from '../../js/helpers/wait.mjs';
+
 const here = dirname(fileURLToPath(import.meta.url));
 
 /** The folder of the npm packages, as `ARBITER_TEST_NODE_MODULES` names it. */
@@ -48,4 +50,16 @@ export async function run(t, folder, tool, args = [], env = {}) {
   clearTimeout(timer);
   if (code !== 0) throw new Error(`${tool} ${args.join(' ')} ended with ${code}:\n${output.text}`);
   return output.text;
+}
+
+/** The address that a started server prints. */
+export async function address(output) {
+  const found = () => output.text.match(/http:\/\/(?:localhost|127\.0\.0\.1):\d+/)?.[0];
+  const look = new Promise((resolve) => {
+    const timer = setInterval(() => found() && resolve(clearInterval(timer)), 50);
+  });
+  await within(look, 'an address', 60_000).catch((error) => {
+    throw new Error(`${error.message}:\n${output.text}`);
+  });
+  return found();
 }
