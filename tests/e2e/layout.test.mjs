@@ -97,7 +97,8 @@ test('no picture of the page needs a font', async () => {
   const ada = await parts.browser.join(parts.server, newRoom(), 'ada');
   for (const asset of ['gold', 'some-thing', 'castle']) await parts.server.create(await ada.text('#room-name'), asset, 1);
   await ada.page.tap('#bots-one');
-  await ada.race();
+  await ada.page.tap('#race');
+  await ada.raceCards.nth(5).waitFor();
   await ada.card('potion').locator('.grab').tap();
   await ada.fed('You took potion');
   const pictures = /[\p{Extended_Pictographic}\p{Emoji_Presentation}\u2190-\u21ff\u2600-\u27bf]/u;
