@@ -11,6 +11,7 @@ export class Cut {
   #steps = byId('cut-steps');
   #player;
   #actions;
+  #signal;
   #target = null;
   /** The cut that is under way: {asset, sentAt, cutAt, decided, grants}. */
   #run = null;
@@ -18,6 +19,7 @@ export class Cut {
   constructor({ player, actions, signal }) {
     this.#player = player;
     this.#actions = actions;
+    this.#signal = signal;
     this.#steps.replaceChildren();
     this.#button.addEventListener('click', () => this.#start(this.#target), { signal });
   }
@@ -64,6 +66,7 @@ export class Cut {
   #end() {
     const { asset, grants, answer } = this.#run;
     this.#run = null;
+    if (this.#signal.aborted) return;
     if (!answer) return this.#say('No answer came. The card shows what becomes of it.');
     if (grants > 1) return this.#say(`Something is wrong: you were granted the ${labelOf(asset)} ${grants} times.`);
     this.#say(outcomeOf(labelOf(asset), answer));
