@@ -48,7 +48,7 @@ pub(crate) enum Command {
     /// Serve players.
     Serve(Box<Config>),
     /// Ask a server whether it is well. The list has what is wrong with the environment and the file.
-    Health(Box<ServeArgs>, Vec<String>),
+    Health(Box<health::HealthArgs>, Vec<String>),
     /// Run bots against a server.
     #[cfg(feature = "bots")]
     Bots(bots::BotsArgs),
@@ -123,7 +123,8 @@ impl Cli {
     /// The flags of `serve`, under whichever command they were given.
     fn serve_args(&mut self) -> &mut ServeArgs {
         match &mut self.command {
-            Some(Subcommands::Serve(args) | Subcommands::CheckConfig(args) | Subcommands::Health(args)) => args,
+            Some(Subcommands::Serve(args) | Subcommands::CheckConfig(args)) => args,
+            Some(Subcommands::Health(args)) => &mut args.serve,
             _ => &mut self.serve,
         }
     }
@@ -139,7 +140,7 @@ enum Subcommands {
     /// Say what is wrong with the configuration, or what it comes to
     CheckConfig(Box<ServeArgs>),
     /// Ask a running server whether it is well, with the flags that it was started with: exit code 0 or 1
-    Health(Box<ServeArgs>),
+    Health(Box<health::HealthArgs>),
     /// Write a small game to begin with: Vite, TypeScript, canvas
     New(new::NewArgs),
     /// Make a key for player tokens, for development

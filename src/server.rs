@@ -66,7 +66,7 @@ pub mod fuzzing;
 use std::{sync::Arc, time::Duration};
 
 pub use app::App;
-pub use ask_health::ask_health;
+pub use ask_health::{Probe, ask_health};
 pub use auth::{InvalidSecret, Secret};
 pub use exporter::Metrics;
 pub use listen::{Listeners, listen};

@@ -1,27 +1,39 @@
-//! The `health` command: asks `/healthz` of the server that runs with the same configuration.
+//! The `health` command: asks `/healthz` or `/readyz` of the server that runs with the same configuration.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     process::ExitCode,
 };
 
-use asset_arbiter::server::ask_health;
+use asset_arbiter::server::{Probe, ask_health};
+use clap::Args;
 
 use super::{failed, say, serve_args::ServeArgs};
 
+/// The flags of `health`.
+#[derive(Debug, Args)]
+pub(crate) struct HealthArgs {
+    /// Ask whether players may be sent to it (/readyz), not only whether it lives (/healthz)
+    #[arg(long)]
+    ready: bool,
+    #[command(flatten)]
+    pub(super) serve: ServeArgs,
+}
+
 /// Returns 0 if the server is well, else 1, and prints one line either way.
-pub(crate) async fn run(args: &ServeArgs, usage: &[String]) -> ExitCode {
+pub(crate) async fn run(args: &HealthArgs, usage: &[String]) -> ExitCode {
     if !usage.is_empty() {
         return failed(usage, 1);
     }
-    let target = match Target::of(args) {
+    let target = match Target::of(&args.serve) {
         Ok(target) => target,
         Err(why) => return failed(&[why], 1),
     };
-    let url = target.url();
-    match ask_health(target.address, target.tls).await {
+    let (probe, word) = if args.ready { (Probe::Ready, "ready") } else { (Probe::Alive, "well") };
+    let url = target.url(probe);
+    match ask_health(target.address, target.tls, probe).await {
         Ok(()) => {
-            say::result(format!("{url} is well\n"));
+            say::result(format!("{url} is {word}\n"));
             ExitCode::SUCCESS
         }
         Err(why) => failed(&[format!("{url}: {why}")], 1),
@@ -52,9 +64,9 @@ impl Target {
         Ok(Self { address: SocketAddr::new(ip, listen.port()), tls })
     }
 
-    fn url(&self) -> String {
+    fn url(&self, probe: Probe) -> String {
         let scheme = if self.tls { "https" } else { "http" };
-        format!("{scheme}://{}/healthz", self.address)
+        format!("{scheme}://{}{}", self.address, probe.path())
     }
 }
 

@@ -69,7 +69,8 @@ fn print_message(error: &clap::Error, argv: &[OsString]) -> ExitCode {
 
 fn command() -> Command {
     let with_env = |arg: Arg| {
-        let Some(flag) = arg.get_long() else { return arg };
+        // Of `health` alone, and nowhere else to be set.
+        let Some(flag) = arg.get_long().filter(|flag| *flag != "ready") else { return arg };
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
         let help = format!("{help}{} [env: {}]", choices(flag), env_name(flag));
         arg.help(help)

@@ -21,26 +21,46 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::health::ALIVE;
+use super::health::{ALIVE, READY};
 use crate::model::{limits::HEALTH_BYTES, one_line};
 
 /// Whoever asks runs on the same machine. Shorter than a container runtime waits.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Asks `/healthz` of the server at `address`, over TLS or not. Whose certificate it is does not matter, because nothing is
+/// What to ask a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probe {
+    /// Whether it lives: `/healthz`.
+    Alive,
+    /// Whether players may be sent to it: `/readyz`.
+    Ready,
+}
+
+impl Probe {
+    /// The path that answers it.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Alive => ALIVE,
+            Self::Ready => READY,
+        }
+    }
+}
+
+/// Asks the server at `address`, over TLS or not. Whose certificate it is does not matter, because nothing is
 /// told to the server.
 ///
 /// # Errors
 /// Why it is not well, on one line.
-pub async fn ask_health(address: SocketAddr, tls: bool) -> Result<(), String> {
+pub async fn ask_health(address: SocketAddr, tls: bool, probe: Probe) -> Result<(), String> {
     let asked = timeout(PATIENCE, async {
         let tcp = TcpStream::connect(address).await.map_err(|error| format!("cannot connect: {error}"))?;
         if !tls {
-            return ask(address, tcp).await;
+            return ask(address, tcp, probe).await;
         }
         let connector = TlsConnector::from(Arc::new(trusting()?));
         let tls = connector.connect(ServerName::from(address.ip()), tcp).await;
-        ask(address, tls.map_err(|error| format!("no TLS: {error}"))?).await
+        ask(address, tls.map_err(|error| format!("no TLS: {error}"))?, probe).await
     });
     asked.await.unwrap_or_else(|_| Err(format!("no answer within {PATIENCE:?}")))
 }
@@ -48,10 +68,12 @@ pub async fn ask_health(address: SocketAddr, tls: bool) -> Result<(), String> {
 async fn ask(
     address: SocketAddr,
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    probe: Probe,
 ) -> Result<(), String> {
     let broken = |error: hyper::Error| format!("no HTTP answer: {error}");
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-    let request = Request::get(ALIVE).header(header::HOST, address.to_string()).body(Empty::<Bytes>::new());
+    let request =
+        Request::get(probe.path()).header(header::HOST, address.to_string()).body(Empty::<Bytes>::new());
     let request = request.map_err(|error| error.to_string())?;
     let exchange = async move {
         let response = sender.send_request(request).await?;

@@ -31,6 +31,10 @@ async fn health_asks_where_the_server_listens() {
     assert_eq!(health(&["--listen", &address], &[]), well);
     assert_eq!(health(&[], &[("ASSET_ARBITER_LISTEN", &address)]), well);
     assert_eq!(health(&["--config", &path], &[]), well);
+    assert_eq!(
+        health(&["--ready", "--config", &path], &[]),
+        (true, format!("http://{address}/readyz is ready\n"))
+    );
     assert_eq!(health(&["--listen", &format!("0.0.0.0:{port}"), "--insecure"], &[]), well, "at loopback");
     server.end().await;
     let (is_well, said) = health(&["--listen", &address], &[]);
@@ -57,6 +61,19 @@ async fn answering(answer: &'static [u8]) -> SocketAddr {
         stream.write_all(answer).await.unwrap();
     });
     address
+}
+
+#[cfg(feature = "redis")]
+#[tokio::test]
+async fn a_server_that_waits_for_its_store_is_well_and_not_ready() {
+    // A port without a server: it was bound a moment ago.
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let server = serve(&["--listen", "127.0.0.1:0", "--store", &format!("redis://{nobody}")], &[]).await;
+    let address = server.address.to_string();
+    assert!(health(&["--listen", &address], &[]).0);
+    let (is_ready, said) = health(&["--listen", &address, "--ready"], &[]);
+    assert!(!is_ready && said.contains("/readyz: it answers 503 Service Unavailable: "), "{said}");
+    server.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
