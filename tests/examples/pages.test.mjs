@@ -143,7 +143,8 @@ test('the examples pin what is tested here, and their lock files fit', async (t)
   const packages = (folder) => JSON.parse(read(ROOT, folder, 'package.json'));
   const { devDependencies: tested } = packages('tests/examples');
   for (const name of EXAMPLES) {
-    const { 'asset-arbiter': own, ...others } = { ...packages(`examples/${name}`).dependencies, ...packages(`examples/${name}`).devDependencies };
+    const { dependencies, devDependencies } = packages(`examples/${name}`);
+    const { 'asset-arbiter': own, ...others } = { ...dependencies, ...devDependencies };
     assert.equal(own, 'file:../../clients/js');
     for (const [module, version] of Object.entries(others)) assert.equal(version, tested[module], `${module} of ${name}`);
     await run(t, `${ROOT}/examples/${name}`, 'npm', ['ci', '--dry-run', '--offline', '--ignore-scripts']);
