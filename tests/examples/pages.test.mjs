@@ -3,7 +3,7 @@ import { after, afterEach, before, test } from 'node:test';
 
 import { wave } from '../../examples/phaser/src/gems.ts';
 import { startBrowser } from '../e2e/helpers/browser.mjs';
-import { ROOT, read } from '../package/helpers/project.mjs';
+import { ROOT, pack, read } from '../package/helpers/project.mjs';
 import { run } from '../package/helpers/tools.mjs';
 import { EXAMPLES, restart, startExample } from './helpers/example.mjs';
 
@@ -12,7 +12,7 @@ const EXPECTED = /WebSocket connection to .* failed|GPU stall due to ReadPixels/
 let browser;
 
 before(async () => {
-  browser = await startBrowser({ viewport: { width: 900, height: 760 } });
+  [browser] = await Promise.all([startBrowser({ viewport: { width: 900, height: 760 } }), pack()]);
 });
 afterEach(async () => {
   await browser.closeTabs();
