@@ -3,7 +3,7 @@ import { after, afterEach, before, test } from 'node:test';
 
 import { wave } from '../../examples/phaser/src/gems.ts';
 import { startBrowser } from '../e2e/helpers/browser.mjs';
-import { ROOT, read } from '../package/helpers/project.mjs';
+import { ROOT, pack, read } from '../package/helpers/project.mjs';
 import { run } from '../package/helpers/tools.mjs';
 import { EXAMPLES, restart, startExample } from './helpers/example.mjs';
 
@@ -12,7 +12,7 @@ const EXPECTED = /WebSocket connection to .* failed|GPU stall due to ReadPixels/
 let browser;
 
 before(async () => {
-  browser = await startBrowser({ viewport: { width: 900, height: 760 } });
+  [browser] = await Promise.all([startBrowser({ viewport: { width: 900, height: 760 } }), pack()]);
 });
 afterEach(async () => {
   await browser.closeTabs();
@@ -143,7 +143,8 @@ test('the examples pin what is tested here, and their lock files fit', async (t)
   const packages = (folder) => JSON.parse(read(ROOT, folder, 'package.json'));
   const { devDependencies: tested } = packages('tests/examples');
   for (const name of EXAMPLES) {
-    const { 'asset-arbiter': own, ...others } = { ...packages(`examples/${name}`).dependencies, ...packages(`examples/${name}`).devDependencies };
+    const { dependencies, devDependencies } = packages(`examples/${name}`);
+    const { 'asset-arbiter': own, ...others } = { ...dependencies, ...devDependencies };
     assert.equal(own, 'file:../../clients/js');
     for (const [module, version] of Object.entries(others)) assert.equal(version, tested[module], `${module} of ${name}`);
     await run(t, `${ROOT}/examples/${name}`, 'npm', ['ci', '--dry-run', '--offline', '--ignore-scripts']);
