@@ -13,7 +13,7 @@ export class Cut {
   #actions;
   #signal;
   #target = null;
-  /** The cut that is under way: {asset, sentAt, cutAt, decided, grants}. */
+  /** The cut that is under way: {asset, sentAt, grants, answer}. */
   #run = null;
 
   constructor({ player, actions, signal }) {

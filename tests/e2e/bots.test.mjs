@@ -22,8 +22,20 @@ test('bots come, can be sent away one by one, and go all together', async () => 
   assert.equal(await ada.page.isVisible('#bots-none'), false);
 });
 
-test('bots race: they wait for the start, react like humans and take what nobody else does', async () => {
+/** Milliseconds of a reaction, as people have. */
+const human = () => 250 + Math.random() * 250;
+/** How many of the 9 units of a race a person wins at least and at most, whatever luck does. */
+const WON = { easy: [1, 6], medium: [0, 6], hard: [0, 4] };
+
+test('bots race, among themselves and against a person', async (t) => {
+  const levels = Object.entries(WON).map(([level, won]) => raceAgainstPerson(t, level, won));
+  await Promise.all([raceAmongThemselves(), ...levels]);
+});
+
+/** They wait for the start, react like humans and take what nobody else does. */
+async function raceAmongThemselves() {
   const ada = await parts.browser.join(parts.server, newRoom(), 'ada');
+  await ada.page.selectOption('#bots-level', 'hard');
   await ada.page.click('#bots-five');
   await ada.page.click('#bots-five');
   await ada.peopleAre(11);
@@ -39,24 +51,18 @@ test('bots race: they wait for the start, react like humans and take what nobody
   await ada.page.reload();
   await ada.connected();
   await ada.page.locator('#best', { hasText: `${fastest[1]} ms` }).waitFor();
-});
+}
 
-/** Milliseconds of a reaction, as people have. */
-const human = () => 250 + Math.random() * 250;
-/** How many of the 9 units of a race a person wins at least and at most, whatever luck does. */
-const WON = { easy: [1, 6], medium: [0, 6], hard: [0, 4] };
-
-test('a player with the reactions of a person races against bots of each level', async (t) => {
-  await Promise.all(Object.entries(WON).map(async ([level, [least, most]]) => {
-    const ada = await parts.browser.join(parts.server, newRoom(), 'ada');
-    await ada.page.selectOption('#bots-level', level);
-    await ada.page.click('#bots-five');
-    await ada.peopleAre(6);
-    const won = await playRace(ada, human);
-    t.diagnostic(`${level}: ${won} of 9 units`);
-    assert.ok(won >= least && won <= most, `${level}: ${won} of 9 units`);
-  }));
-});
+/** They race against a player with the reactions of a person. */
+async function raceAgainstPerson(t, level, [least, most]) {
+  const ada = await parts.browser.join(parts.server, newRoom(), 'ada');
+  await ada.page.selectOption('#bots-level', level);
+  await ada.page.click('#bots-five');
+  await ada.peopleAre(6);
+  const won = await playRace(ada, human);
+  t.diagnostic(`${level}: ${won} of 9 units`);
+  assert.ok(won >= least && won <= most, `${level}: ${won} of 9 units`);
+}
 
 /** The share of the units that a person wins, by many races without a server: whoever is next takes an open asset. */
 const shareOf = (tab, level, bots) => tab.page.evaluate(async ([name, number]) => {
