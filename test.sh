@@ -83,7 +83,7 @@ choose() {
 # cargo tells by its time alone whether a file has changed, and would take what another clone built since for ours.
 take_target() {
   local clone=$CARGO_TARGET_DIR/clone
-  [[ -f $clone && $(<"$clone") == "$PWD" ]] || find benches src starter static tests -type f -exec touch {} +
+  [[ -f $clone && $(<"$clone") == "$PWD" ]] || find build.rs benches src starter static tests -type f -exec touch {} +
   mkdir -p "$CARGO_TARGET_DIR" && echo "$PWD" >"$clone"
 }
 
