@@ -14,6 +14,10 @@ export class Actions {
   #now;
   #tell;
   #outcomes = new Map();
+  /** By asset, what gives up its pending grab. */
+  #pending = new Map();
+  /** Assets whose grab was taken back. It may have been sent, so it may still be granted. */
+  #takenBack = new Set();
 
   /** `tell(asset, outcome)` is called for every outcome. */
   constructor({ room, line, now, tell }) {
@@ -29,26 +33,46 @@ export class Actions {
     return outcome && outcome.until > this.#now() ? outcome : undefined;
   }
 
+  /** True if a grab of this asset would be sent. */
+  isFree(asset) {
+    return !this.#busy(asset) && !this.#room.held.has(asset) && this.#line.wait(asset) === 0;
+  }
+
   /** Requests a unit. Only the reply decides, because the page shows the past. */
   async grab(asset) {
     if (this.#busy(asset) || this.#room.held.has(asset)) return;
     if (this.#line.wait(asset) > 0) return this.#early(asset);
     const from = this.#now();
+    const giveUp = new AbortController();
+    this.#pending.set(asset, giveUp);
+    this.#takenBack.delete(asset);
     await this.#ask(asset, async () => {
-      const reply = await this.#room.select(asset);
+      const reply = await this.#room.select(asset, { signal: giveUp.signal });
       // The server decided about half a round trip after the request was sent.
       const decidedAt = from + reply.latencyMs / 2;
-      return { kind: reply.granted ? 'won' : 'missed', again: reply.alreadyHeld, latencyMs: reply.latencyMs, decidedAt };
+      return { kind: reply.granted ? 'won' : 'missed', latencyMs: reply.latencyMs, decidedAt };
     });
+    this.#pending.delete(asset);
   }
 
-  /** Releases a unit. */
+  /** Releases a unit, or takes back the grab that waits for an answer. */
   async release(asset) {
+    const giveUp = this.#pending.get(asset);
+    if (giveUp) return this.#takeBack(asset, giveUp);
     if (this.#busy(asset)) return;
     await this.#ask(asset, async () => {
       await this.#room.release(asset);
-      return { kind: 'released' };
+      return { kind: 'released', text: 'given back' };
     });
+  }
+
+  /** Gives back what was granted after its grab had been taken back. */
+  returnLate() {
+    for (const asset of this.#takenBack) {
+      if (!this.#room.held.has(asset)) continue;
+      this.#takenBack.delete(asset);
+      this.release(asset);
+    }
   }
 
   #busy(asset) {
@@ -60,12 +84,19 @@ export class Actions {
     this.#settle(asset, { kind: 'early', text: `Too early: +${PENALTY_MS} ms` });
   }
 
+  #takeBack(asset, giveUp) {
+    this.#takenBack.add(asset);
+    giveUp.abort(new TakenBack());
+  }
+
   async #ask(asset, question) {
     this.#settle(asset, { kind: 'pending', until: Infinity });
     try {
       this.#settle(asset, await question());
     } catch (error) {
-      this.#settle(asset, { kind: 'failed', text: error.message || error.code });
+      this.#settle(asset, error instanceof TakenBack
+        ? { kind: 'released', text: 'taken back' }
+        : { kind: 'failed', text: PLAINLY[error.code] ?? (error.message || error.code) });
     }
   }
 
@@ -80,3 +111,7 @@ export class Actions {
     this.#tell(asset, settled);
   }
 }
+
+class TakenBack extends Error {}
+
+const PLAINLY = { timed_out: 'No answer for 10 s: given up' };

@@ -1,5 +1,8 @@
 import { make } from './dom.js';
 
+/** The server's address, with the path that a proxy may have put before it. */
+export const SERVER = new URL('..', import.meta.url).href;
+
 const SAVED = 'asset-arbiter.visit';
 
 /** The room and player in the page's URL, '' if missing. */
@@ -30,7 +33,7 @@ export function playerOf(token) {
 /** A link to a room. With a player it also joins under that name. */
 export function linkTo(room, player) {
   const query = new URLSearchParams(player ? { room, player } : { room });
-  return `${location.origin}/?${query}`;
+  return `${SERVER}?${query}`;
 }
 
 /**
@@ -55,7 +58,7 @@ export function remembered(room) {
 
 export function forget() {
   save({});
-  history.replaceState(null, '', '/');
+  history.replaceState(null, '', SERVER);
 }
 
 /** Remembers the visit, so that a reload does not ask for the name again. */

@@ -1,3 +1,5 @@
+import { SERVER } from './address.js';
+
 /** A refused HTTP request with the server's code and message. */
 export class Refused extends Error {
   constructor(status, { code, message }) {
@@ -39,7 +41,7 @@ export class Admin {
   async #send(method, asset, body) {
     const headers = this.#key ? { authorization: `Bearer ${this.#key}` } : {};
     if (body) headers['content-type'] = 'application/json';
-    const url = `/v1/rooms/${encodeURIComponent(this.#room)}/assets/${encodeURIComponent(asset)}`;
+    const url = `${SERVER}v1/rooms/${encodeURIComponent(this.#room)}/assets/${encodeURIComponent(asset)}`;
     const response = await fetch(url, { method, headers, body: body && JSON.stringify(body) });
     if (response.ok) return;
     const unknown = { code: String(response.status), message: `The server answered ${response.status}.` };

@@ -1,24 +1,23 @@
-import { joinRoom } from '/asset-arbiter.js';
+import { joinRoom } from '../asset-arbiter.js';
+import { SERVER } from './address.js';
 import { anyOf } from './names.js';
 import { raceOf } from './race.js';
+import { tapped } from './socket.js';
 
-/** Maximum assets a bot takes in one race, so that something is left for people. */
-const MAX_PER_RACE = 2;
-
-/**
- * Another player in this page, with its own connection. Reacts like a human: never faster than about 180 ms, mostly in
- * 250 to 400, occasionally slowly.
- */
+/** Another player in this page, with its own connection. */
 export class Bot {
   #room;
-  #skill = 0.85 + Math.random() * 0.5;
+  #reaction;
   #race = 0;
   #timers = { race: 0, stroll: 0 };
 
-  /** `closed(code)` is called if the server closes the bot's connection for good. */
-  constructor(name, room, closed) {
-    this.#room = joinRoom(location.origin, { room, player: name });
-    this.#room.ready.catch(() => {});
+  /**
+   * `reaction()` returns the milliseconds to the bot's next grab, `hear(frame)` gets its frames, and `closed(code)` is called
+   * if the server closes its connection for good.
+   */
+  constructor(name, room, { reaction, hear, closed }) {
+    this.#reaction = reaction;
+    this.#room = joinRoom(SERVER, { room, player: name, WebSocket: tapped({ hear }) });
     this.#room.on('changed', () => this.#look());
     this.#room.on('snapshot', () => this.#look());
     this.#room.on('state', ({ state, code }) => state === 'closed' && code !== 1000 && closed(code));
@@ -47,9 +46,9 @@ export class Bot {
   }
 
   async #run() {
-    const mine = this.#inRace((state) => this.#room.held.has(state.asset));
-    const open = this.#inRace((state) => state.remaining > 0 && !this.#room.held.has(state.asset));
-    if (open.length === 0 || mine.length >= MAX_PER_RACE) return;
+    const open = [...this.#room.assets.values()].filter(({ asset, remaining }) =>
+      remaining > 0 && raceOf(asset, this.#now())?.start === this.#race && !this.#room.held.has(asset));
+    if (open.length === 0) return;
     await this.#room.select(anyOf(open).asset).catch(() => {});
     this.#later('race', this.#reaction(), () => this.#run());
   }
@@ -64,17 +63,6 @@ export class Bot {
       else if (open.length) this.#room.select(anyOf(open).asset).catch(() => {});
       this.#stroll();
     });
-  }
-
-  #inRace(wanted) {
-    return [...this.#room.assets.values()]
-      .filter((state) => raceOf(state.asset, this.#now())?.start === this.#race && wanted(state));
-  }
-
-  /** A human reaction time in ms: bell-shaped on a logarithmic scale, with a long tail of slow ones. */
-  #reaction() {
-    const bell = (Math.random() + Math.random() + Math.random()) / 1.5 - 1;
-    return Math.max(180, 290 * this.#skill * Math.exp(bell * 0.6));
   }
 
   #later(timer, ms, action) {

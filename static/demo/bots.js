@@ -1,5 +1,6 @@
 import { Bot } from './bot.js';
 import { byId, write } from './dom.js';
+import { reaction } from './levels.js';
 import { anyOf } from './names.js';
 
 /** Browsers allow some hundred sockets per server, and twenty rivals are plenty for one page. */
@@ -13,12 +14,18 @@ const NAMES = [
 export class Bots {
   #bots = new Map();
   #room;
+  #hear;
   #refused;
+  #level = byId('bots-level');
   #buttons = { one: byId('bots-one'), five: byId('bots-five'), none: byId('bots-none') };
 
-  /** `refused(name, code)` is called if the server closes a bot's connection for good. */
-  constructor({ room, refused, paint, signal }) {
+  /**
+   * `hear(frame, name)` gets every frame of every bot, and `refused(name, code)` is called if the server closes a bot's
+   * connection for good.
+   */
+  constructor({ room, hear, refused, paint, signal }) {
     this.#room = room;
+    this.#hear = hear;
     this.#refused = refused;
     const on = (button, action) => button.addEventListener('click', () => { action(); paint(); }, { signal });
     on(this.#buttons.one, () => this.add(1));
@@ -34,6 +41,10 @@ export class Bots {
     return [...this.#bots.keys()];
   }
 
+  get number() {
+    return this.#bots.size;
+  }
+
   has(name) {
     return this.#bots.has(name);
   }
@@ -41,10 +52,7 @@ export class Bots {
   add(number) {
     for (let i = 0; i < number && this.#bots.size < MAX_BOTS; i++) {
       const name = this.#freeName();
-      this.#bots.set(name, new Bot(name, this.#room.name, (code) => {
-        this.remove(name);
-        this.#refused(name, code);
-      }));
+      this.#bots.set(name, this.#make(name));
     }
   }
 
@@ -63,6 +71,17 @@ export class Bots {
     this.#buttons.five.disabled = none;
     this.#buttons.none.hidden = this.#bots.size === 0;
     write(byId('bots-count'), `${this.#bots.size} / ${MAX_BOTS}`);
+  }
+
+  #make(name) {
+    return new Bot(name, this.#room.name, {
+      reaction: () => reaction(this.#level.value, this.#bots.size),
+      hear: (frame) => this.#hear(frame, name),
+      closed: (code) => {
+        this.remove(name);
+        this.#refused(name, code);
+      },
+    });
   }
 
   /** An unused name, because two bots of one name would be one player. Large rooms do not report their names. */

@@ -11,7 +11,7 @@ const MAX_SEGMENTS = 12;
 /** A later attempt did not lose a race but found the asset sold out. */
 const MAX_LATE_MS = 5000;
 
-const LABELS = { open: 'Grab', pending: 'Asking…', locked: 'Wait…', gone: 'Sold out', mine: 'Yours' };
+const LABELS = { open: 'Grab', pending: 'Asking…', waiting: 'Waiting…', locked: 'Wait…', gone: 'Sold out', mine: 'Yours' };
 
 /** The card of one asset. `grab` and `release` are called with its name. */
 export class Card {
@@ -21,9 +21,10 @@ export class Card {
   #meter = make('div', { class: 'meter', 'aria-hidden': 'true' }, make('span'));
   #holders = make('p', { class: 'holders' });
   #key = make('kbd', { 'aria-hidden': 'true' });
+  #details = make('span', { class: 'offscreen' });
   #label = make('span', { class: 'label' });
   #outcome = make('span', { class: 'outcome' });
-  #grab = make('button', { class: 'grab', type: 'button' }, this.#label, this.#outcome);
+  #grab = make('button', { class: 'grab', type: 'button' }, this.#label, this.#details, this.#outcome);
   #release = make('button', { class: 'release', type: 'button' }, 'Release');
 
   constructor(asset, { grab, release }) {
@@ -33,7 +34,6 @@ export class Card {
       release(asset);
       this.#grab.focus({ preventScroll: true });
     });
-    this.#release.setAttribute('aria-label', `Release ${labelOf(asset)}`);
     this.element = this.#build();
   }
 
@@ -43,8 +43,8 @@ export class Card {
   }
 
   /**
-   * Draws the asset's state. `view`: key, mine (held by this player), locked (before the start line), outcome (of this
-   * player's last attempt) and raceStart, if the asset is part of a race.
+   * Draws the asset's state. `view`: key, mine (held by this player), locked (before the start line), offline (nothing is
+   * answered now), outcome (of this player's last attempt) and raceStart, if the asset is part of a race.
    */
   draw(state, view) {
     const before = this.#drawn;
@@ -81,15 +81,19 @@ export class Card {
 
   #drawButtons(state, view, phase) {
     const said = sentence(state, view);
-    write(this.#label, view.outcome?.kind === 'missed' ? 'Missed' : LABELS[phase]);
+    write(this.#label, labelFor(phase, view));
     write(this.#outcome, said);
     write(this.#key, view.key.toUpperCase());
     const idle = phase === 'mine' || phase === 'locked' || phase === 'pending';
     this.#grab.setAttribute('aria-disabled', String(idle));
+    const label = labelOf(this.#asset);
     const key = view.key ? `, key ${view.key}` : '';
-    const name = `${LABELS[phase]}: ${labelOf(this.#asset)}, ${state.remaining} of ${state.units} left${key}. ${said}`.trim();
-    if (this.#grab.getAttribute('aria-label') !== name) this.#grab.setAttribute('aria-label', name);
-    this.#release.hidden = phase !== 'mine';
+    write(this.#details, ` ${label}, ${state.remaining} of ${state.units} left${key}. `);
+    const waiting = phase === 'pending' && view.offline;
+    this.#release.hidden = phase !== 'mine' && !waiting;
+    write(this.#release, waiting ? 'Take back' : 'Release');
+    const name = `${this.#release.textContent} ${label}`;
+    if (this.#release.getAttribute('aria-label') !== name) this.#release.setAttribute('aria-label', name);
   }
 }
 
@@ -100,11 +104,16 @@ function phaseOf(state, { mine, locked, outcome }) {
   return state.remaining > 0 ? 'open' : 'gone';
 }
 
+function labelFor(phase, { outcome, offline }) {
+  if (outcome?.kind === 'missed') return 'Missed';
+  return LABELS[phase === 'pending' && offline ? 'waiting' : phase];
+}
+
 /** The outcome of the last attempt, for display below the button's label. */
 function sentence(state, { mine, outcome }) {
   if (!outcome || outcome.kind === 'pending') return '';
   if (outcome.kind === 'won') return mine ? `in ${duration(outcome.latencyMs)}` : '';
-  if (outcome.kind === 'released') return mine ? '' : 'given back';
+  if (outcome.kind === 'released') return mine ? '' : outcome.text;
   if (outcome.kind !== 'missed') return outcome.text;
   const late = outcome.decidedAt - Math.max(...state.holders.map(({ at }) => at));
   const by = late >= 1 && late < MAX_LATE_MS ? `by ${duration(late)}, ` : '';
@@ -122,5 +131,5 @@ function chip({ player, at }, raceStart) {
 }
 
 function sameView(a, b) {
-  return a.key === b.key && a.mine === b.mine && a.locked === b.locked && a.outcome === b.outcome;
+  return ['key', 'mine', 'locked', 'offline', 'outcome'].every((part) => a[part] === b[part]);
 }

@@ -31,8 +31,8 @@ export class Feed {
 
 function line({ kind, icon, content, time }) {
   const clock = time.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false });
-  const element = make('li', { class: 'line' },
-    make('span', { class: 'line-icon', 'aria-hidden': 'true' }, icon),
+  const element = make('p', { class: 'line' },
+    make('span', { class: 'line-icon' }, icon),
     make('span', { class: 'line-text' }, ...content),
     make('time', {}, clock));
   element.dataset.kind = kind;

@@ -2,7 +2,9 @@ import { Inventory } from './inventory.js';
 import { Connection } from './connection.js';
 import { CardList } from './card-list.js';
 import { byId, write } from './dom.js';
+import { Cut } from './cut.js';
 import { Feed } from './feed.js';
+import { Forgotten } from './forgotten.js';
 import { History } from './history.js';
 import { StockKeys } from './keys.js';
 import { showNamesOf } from './names.js';
@@ -30,13 +32,13 @@ export class GameView {
   #line;
   #counting = false;
 
-  constructor({ room, now, bots, paint }) {
+  constructor({ room, now, audit, bots, paint, signal }) {
     const player = room.player;
     this.#room = room;
     showNamesOf(room);
     this.#now = now;
     this.#line = new StartLine(now);
-    this.score = new Score();
+    this.score = new Score(player);
     this.plot = new Plot();
     this.connection = new Connection();
     this.feed = new Feed(paint);
@@ -44,9 +46,11 @@ export class GameView {
     this.actions = new Actions({ room, line: this.#line, now, tell: (asset, outcome) => this.#learn(asset, outcome, paint) });
     this.people = new People({ player, bots });
     this.inventory = new Inventory(this.actions);
-    this.raceView = new RaceView({ actions: this.actions, player });
+    this.raceView = new RaceView({ actions: this.actions, audit, player });
     this.stock = new CardList(byId('stock'), { keys: new StockKeys(), actions: this.actions, limit: MAX_STOCK_CARDS });
-    this.history = new History();
+    this.history = new History(audit);
+    this.forgotten = new Forgotten({ sync: () => room.sync().catch(() => {}), signal });
+    this.cut = new Cut({ player, actions: this.actions, signal });
   }
 
   /** True during a countdown. */
@@ -55,25 +59,38 @@ export class GameView {
   }
 
   granted(event) {
-    const race = raceOf(event.asset, this.#now());
-    if (event.mine && race) this.score.reacted(event.at - race.start);
+    this.score.granted(event, this.#now());
     this.news.granted(event);
+    if (event.mine) this.actions.returnLate();
+  }
+
+  /** The whole state was replaced. */
+  replaced() {
+    const now = this.#now();
+    const { assets } = this.#room;
+    for (const { asset, holders } of assets.values()) {
+      for (const { player, at } of holders) this.score.seen({ asset, player, at }, now);
+    }
+    this.forgotten.replaced(assets, now);
+    this.actions.returnLate();
   }
 
   /** Draws the room. Returns the milliseconds until time alone changes the picture. */
   draw() {
     const now = this.#now();
-    const { assets, held, players, latencyMs } = this.#room;
+    const { assets, held, players, latencyMs, state } = this.#room;
+    const offline = state !== 'connected';
     const { races, stock } = sortOut(assets.values(), now);
     const locked = (asset) => this.#line.wait(asset) > 0;
     this.#counting = races.length > 0 && phaseOf(races[0], now) === 'countdown';
-    const waits = [this.raceView.draw(races[0], { now, held, locked }), this.connection.draw(latencyMs)];
+    const waits = [this.raceView.draw(races[0], { now, held, locked, offline }), this.connection.draw(latencyMs)];
     waits.push(...(races[0]?.assets ?? []).map(({ asset }) => this.#line.wait(asset) || Infinity));
-    this.#drawStock(stock, held);
+    this.#drawStock(stock, { held, offline });
     this.history.draw(races, now);
     this.people.draw(players, assets);
     for (const part of [this.score, this.plot, this.feed]) part.draw();
     this.inventory.draw(held);
+    this.cut.draw({ connected: !offline, lists: [races[0]?.assets ?? [], stock] });
     return Math.min(...waits);
   }
 
@@ -82,9 +99,9 @@ export class GameView {
     return this.raceView.assetAt(key) ?? this.stock.assetAt(key);
   }
 
-  #drawStock(stock, held) {
+  #drawStock(stock, { held, offline }) {
     const left = this.stock.draw(stock, ({ asset }) => ({
-      mine: held.has(asset), locked: false, outcome: this.actions.outcome(asset),
+      mine: held.has(asset), locked: false, offline, outcome: this.actions.outcome(asset),
     }));
     byId('stock-empty').hidden = stock.length > 0;
     write(byId('stock-empty'), EMPTY[this.#room.state] ?? 'Waiting for the room…');
@@ -92,7 +109,7 @@ export class GameView {
   }
 
   #learn(asset, outcome, paint) {
-    this.score.add(outcome);
+    if (outcome.kind === 'missed') this.score.missed();
     if (outcome.latencyMs !== undefined) this.plot.add(outcome.kind, outcome.latencyMs);
     this.news.outcome(asset, outcome);
     paint();

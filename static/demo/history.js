@@ -13,6 +13,12 @@ export class History {
   #list = byId('history-list');
   #drawn = new Map();
 
+  #audit;
+
+  constructor(audit) {
+    this.#audit = audit;
+  }
+
   /** Draws the races (newest first) that are no longer on the race panel. */
   draw(races, now) {
     const past = races.filter((race, index) => index > 0 || phaseOf(race, now) === 'past');
@@ -29,18 +35,22 @@ export class History {
 
   #lineOf(race) {
     const before = this.#drawn.get(race.start);
-    const same = before?.assets.length === race.assets.length && before.assets.every((state, i) => state === race.assets[i]);
-    return same ? before : { start: race.start, assets: race.assets, element: line(race) };
+    const proof = this.#audit.verdict(race.assets);
+    const same = before?.proof.text === proof.text && before.assets.length === race.assets.length
+      && before.assets.every((state, i) => state === race.assets[i]);
+    return same ? before : { start: race.start, assets: race.assets, proof, element: line(race, proof) };
   }
 }
 
-function line(race) {
+function line(race, proof) {
   const at = new Date(race.start).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
   const all = finishers(race).map(({ player, asset, after }) => {
     const time = after < 0 ? 'false start' : `+${duration(after)}`;
     return make('span', { class: 'taken', title: `${labelOf(asset)}: ${player}, ${time}` },
-      make('span', { 'aria-hidden': 'true' }, iconOf(labelOf(asset))), `${nameOf(player)} `, make('small', {}, time));
+      iconOf(labelOf(asset)), `${nameOf(player)} `, make('small', {}, time));
   });
   if (all.length === 0) all.push('nobody took anything');
-  return make('li', {}, make('time', {}, at), make('span', { class: 'results' }, ...all));
+  const account = make('span', { class: 'account' }, proof.text);
+  account.dataset.ok = String(proof.ok);
+  return make('li', {}, make('time', {}, at), make('span', { class: 'results' }, ...all, account));
 }

@@ -27,7 +27,7 @@ export class Inventory {
   #item(asset) {
     const label = labelOf(asset);
     const button = make('button', { type: 'button', class: 'item', title: `Release ${label}`, 'aria-label': `Release ${label}` },
-      make('span', { 'aria-hidden': 'true' }, iconOf(label)), label, symbol('close'));
+      iconOf(label), label, symbol('close'));
     button.dataset.asset = asset;
     button.addEventListener('click', () => this.#actions.release(asset));
     return make('li', {}, button);

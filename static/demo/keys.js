@@ -24,6 +24,21 @@ export class StockKeys {
   }
 }
 
+/** True if this page has shown that there is a keyboard: its user has a mouse, or has pressed the key of a card. */
+export const hasKeyboard = () => 'keyboard' in document.body.dataset;
+
+/** Marks the page as one with a keyboard, once that is known. Key hints are shown only there. */
+export function watchForKeyboard() {
+  const found = () => { document.body.dataset.keyboard = ''; };
+  if (matchMedia('(hover: hover) and (pointer: fine)').matches) return found();
+  const listen = (event) => {
+    if (!keyOf(event)) return;
+    found();
+    document.removeEventListener('keydown', listen);
+  };
+  document.addEventListener('keydown', listen);
+}
+
 /** The card key of an event, or null while typing or with a modifier other than Shift. */
 export function keyOf(event) {
   if (event.repeat || event.ctrlKey || event.altKey || event.metaKey) return null;

@@ -1,8 +1,10 @@
 import { byId } from './dom.js';
 import { JoinForm } from './join-form.js';
+import { watchForKeyboard } from './keys.js';
 import { forget, fromAddress, playerOf, remember, remembered, takeToken } from './address.js';
 import { problemWith } from './names.js';
 import { Session } from './session.js';
+import { describeUse } from './use.js';
 
 let session = null;
 const token = takeToken();
@@ -39,6 +41,8 @@ function show(playing) {
   document.body.dataset.view = playing ? 'game' : 'join';
 }
 
+watchForKeyboard();
+describeUse();
 byId('leave').addEventListener('click', leave);
 byId('banner-leave').addEventListener('click', leave);
 byId('banner-again').addEventListener('click', again);

@@ -1,4 +1,4 @@
-import { make } from './dom.js';
+import { make, symbol } from './dom.js';
 import { count, duration } from './format.js';
 import { iconOf } from './icons.js';
 import { nameOf } from './names.js';
@@ -36,8 +36,8 @@ export class News {
   }
 
   players({ joined, left, name }) {
-    if (joined) this.#feed.add('people', '→', this.#name(joined), ' came in');
-    if (left) this.#feed.add('people', '←', this.#name(left, name), ' left');
+    if (joined) this.#feed.add('people', symbol('enter'), this.#name(joined), ' came in');
+    if (left) this.#feed.add('people', symbol('leave'), this.#name(left, name), ' left');
   }
 
   /** Reports this player's outcomes that cause no room event. */
@@ -48,18 +48,18 @@ export class News {
   }
 
   trouble(text) {
-    this.#feed.add('trouble', '!', text);
+    this.#feed.add('trouble', symbol('warning'), text);
   }
 
   connection(text) {
-    this.#feed.add('people', '·', text);
+    this.#feed.add('people', symbol('signal'), text);
   }
 
   /** Reports a race once, although it has many assets. */
   #raced(start) {
     if (start <= this.#lastRace) return;
     this.#lastRace = start;
-    this.#feed.add('start', '🏁', bold('A race'), ` starts in ${duration(Math.max(0, start - this.#now()))}`);
+    this.#feed.add('start', symbol('flag'), bold('A race'), ` starts in ${duration(Math.max(0, start - this.#now()))}`);
   }
 
   #name(player, name = nameOf(player)) {

@@ -4,7 +4,7 @@ import { duration, median } from './format.js';
 const MAX_SAMPLES = 60;
 const WIDTH = 320;
 const HEIGHT = 84;
-const MARGIN = { left: 40, right: 6, top: 8, bottom: 8 };
+const MARGIN = { left: 52, right: 6, top: 8, bottom: 8 };
 /** The range in powers of ten of a millisecond: 0.1 ms to 10 s. Dots beyond it are drawn at the edge. */
 const DECADES = { low: -1, high: 4 };
 

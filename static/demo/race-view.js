@@ -1,7 +1,7 @@
 import { CardList } from './card-list.js';
 import { byId, mark, write } from './dom.js';
 import { count, duration } from './format.js';
-import { RaceKeys } from './keys.js';
+import { hasKeyboard, RaceKeys } from './keys.js';
 import { nameOf } from './names.js';
 import { finishers, LEAD_MS, phaseOf, UNITS } from './race.js';
 import { PENALTY_MS } from './startline.js';
@@ -13,28 +13,32 @@ const MAX_CARDS = 12;
 export class RaceView {
   #cards;
   #actions;
+  #audit;
   #player;
   #shown = 0;
   #root = byId('race-panel');
   #title = byId('race-title');
   #note = byId('race-note');
   #count = byId('countdown');
+  #proof = byId('race-proof');
 
-  constructor({ actions, player }) {
+  constructor({ actions, audit, player }) {
     this.#actions = actions;
+    this.#audit = audit;
     this.#player = player;
     this.#cards = new CardList(byId('race-cards'), { keys: new RaceKeys(), actions, limit: MAX_CARDS });
   }
 
   /** Draws the race, if it is not past. Returns the milliseconds until the clock changes the picture. */
-  draw(race, { now, held, locked }) {
+  draw(race, { now, held, locked, offline }) {
     const phase = race ? phaseOf(race, now) : 'past';
     mark(this.#root, 'phase', phase);
     const assets = phase === 'past' ? [] : race.assets;
     this.#cards.draw(assets, ({ asset }) => ({
-      mine: held.has(asset), locked: locked(asset), outcome: this.#actions.outcome(asset), raceStart: race.start,
+      mine: held.has(asset), locked: locked(asset), offline, outcome: this.#actions.outcome(asset), raceStart: race.start,
     }));
     this.#announce(race, phase, now);
+    this.#prove(race, phase);
     if (phase === 'countdown') this.#appear(race);
     return phase === 'countdown' ? (race.start - now) % 1000 || 1000 : Infinity;
   }
@@ -50,10 +54,18 @@ export class RaceView {
     write(this.#note, this.#noteOf(race, phase));
   }
 
+  /** Once the race is over, its account from the frames. */
+  #prove(race, phase) {
+    this.#proof.hidden = phase !== 'over';
+    const { ok, text } = phase === 'over' ? this.#audit.verdict(race.assets) : { ok: true, text: '' };
+    mark(this.#proof, 'ok', String(ok));
+    write(byId('race-proof-text'), text);
+  }
+
   #noteOf(race, phase) {
     if (phase === 'past') return IDLE;
     if (phase === 'countdown') return `${count(race.assets.length, 'asset')}. Pick your first. Too early costs ${PENALTY_MS} ms.`;
-    if (phase === 'open') return 'Grab what you can: click, tap, or press the number on the card.';
+    if (phase === 'open') return hasKeyboard() ? OPEN_WITH_KEYS : 'Grab what you can.';
     return this.#result(finishers(race));
   }
 
@@ -79,5 +91,7 @@ export class RaceView {
 }
 
 const IDLE = `${UNITS.length} new assets for everyone in the room, after a countdown of ${LEAD_MS / 1000} seconds.`;
+
+const OPEN_WITH_KEYS = 'Grab what you can: click, or press the number on the card.';
 
 const TITLES = { countdown: 'Get ready', open: 'Go!', over: 'Race over', past: 'Start a race' };

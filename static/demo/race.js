@@ -20,6 +20,9 @@ export function raceOf(asset, now) {
   return { start: Number(match[1]), label: match[2] };
 }
 
+/** True if the asset is part of a race, whenever that starts. */
+export const isOfRace = (asset) => NAME.test(asset);
+
 /** An asset's name for players: `crown` for `race:1767225600000:crown`. */
 export const labelOf = (asset) => NAME.exec(asset)?.[2] ?? asset;
 

@@ -1,14 +1,16 @@
-import { joinRoom } from '/asset-arbiter.js';
+import { joinRoom } from '../asset-arbiter.js';
 import { Admin } from './admin.js';
+import { Audit } from './audit.js';
 import { Bots } from './bots.js';
 import { Clock } from './clock.js';
 import { byId, write } from './dom.js';
 import { keyOf } from './keys.js';
-import { copy, linkTo } from './address.js';
+import { copy, linkTo, SERVER } from './address.js';
 import { randomPlayer } from './names.js';
 import { renderLoop } from './render-loop.js';
 import { RaceButton } from './race-button.js';
 import { GameView } from './game-view.js';
+import { tapped } from './socket.js';
 import { toast } from './toast.js';
 
 const PING_MS = 2000;
@@ -22,6 +24,9 @@ export class Session {
   #view;
   #bots;
   #raceButton;
+  #audit = new Audit(() => 1 + this.#bots.number);
+  /** The state that was reported last. */
+  #state = 'connecting';
   #end = new AbortController();
   #paint = renderLoop(() => this.#draw());
   #redraw = 0;
@@ -29,9 +34,10 @@ export class Session {
 
   /** Throws the library's error if a name is invalid. */
   constructor({ room, player, token }) {
-    this.#room = joinRoom(location.origin, { room, player, token: token || null });
-    // The `state` event reports the rejection, too.
-    this.#room.ready.catch(() => {});
+    const WebSocket = tapped({
+      hear: (frame) => this.#hear(frame), sent: (message, socket) => this.#view.cut.sent(message, socket),
+    });
+    this.#room = joinRoom(SERVER, { room, player, token: token || null, WebSocket });
     this.#clock = new Clock(this.#room);
     this.#build();
     this.#listen();
@@ -53,12 +59,16 @@ export class Session {
     const room = this.#room;
     const { signal } = this.#end;
     const refused = (name, code) => toast(turnedAway(name, code), 'trouble');
-    this.#bots = new Bots({ room, refused, paint: this.#paint, signal });
-    this.#view = new GameView({ room, now: this.#clock.now, bots: this.#bots, paint: this.#paint });
+    const hear = (frame, name) => frame.type === 'selection' && this.#audit.answered(frame, name);
+    this.#bots = new Bots({ room, hear, refused, paint: this.#paint, signal });
+    this.#view = new GameView({
+      room, now: this.#clock.now, audit: this.#audit, bots: this.#bots, paint: this.#paint, signal,
+    });
     const assets = () => room.assets.values();
     this.#raceButton = new RaceButton({ admin: new Admin(room.name), now: this.#clock.now, assets, paint: this.#paint, signal });
     write(byId('room-name'), room.name);
     write(byId('player-name'), room.player);
+    byId('room-name').parentElement.title = `${room.player} in ${room.name}`;
     byId('another').href = linkTo(room.name, randomPlayer());
     document.title = `${room.name} · asset-arbiter`;
   }
@@ -73,17 +83,26 @@ export class Session {
     hear('released', (event) => news.released(event));
     hear('changed', (event) => news.changed(event));
     hear('players', (event) => news.players(event));
-    hear('snapshot', () => {});
+    hear('snapshot', () => this.#view.replaced());
+    hear('lost', ({ assets }) => this.#view.forgotten.lost(assets));
     hear('state', (event) => this.#connection(event));
     hear('error', ({ message, code }) => news.trouble(message || code));
   }
 
+  /** The library reports every attempt, the feed tells of an outage once. */
   #connection(event) {
+    const before = this.#state;
+    this.#state = event.state;
     this.#view.connection.set(event);
-    if (event.state === 'reconnecting') this.#view.news.connection('Connection lost, trying again');
+    if (event.state === 'reconnecting' && before !== 'reconnecting') this.#view.news.connection('Connection lost, trying again');
     if (event.state !== 'connected') return;
     this.#ping();
     this.#view.news.connection(event.recovered ? 'Connected again, nothing was missed' : 'Connected');
+  }
+
+  #hear(frame) {
+    this.#audit.hear(frame);
+    this.#view.cut.hear(frame);
   }
 
   #bind() {
