@@ -25,10 +25,11 @@ class Browser {
 
   /**
    * Opens a tab: with a fresh profile and a window of its own, because a tab behind another one draws and
-   * clicks slowly and would lose every race; or, for what a profile shares, as a tab beside another one.
+   * clicks slowly and would lose every race; or, for what a profile shares, as a tab beside another one. `options`: of the
+   * profile, such as its window.
    */
-  async open(url, { beside } = {}) {
-    const context = beside ? beside.page.context() : await this.#newProfile();
+  async open(url, { beside, options } = {}) {
+    const context = beside ? beside.page.context() : await this.#newProfile(options);
     const page = await context.newPage();
     await page.goto(url);
     return new Player(page);
@@ -55,8 +56,8 @@ class Browser {
     await this.#chrome.close();
   }
 
-  async #newProfile() {
-    const context = await this.#chrome.newContext(this.#options);
+  async #newProfile(options) {
+    const context = await this.#chrome.newContext({ ...this.#options, ...options });
     await context.exposeFunction('noteViolation', (what) => { this.#faults.push(`csp: ${what}`); });
     await context.addInitScript(() => {
       document.addEventListener('securitypolicyviolation', (event) => {

@@ -83,6 +83,12 @@ export class Player {
     return this.page.locator(selector).textContent();
   }
 
+  /** Starts a race and waits for its start. */
+  async race() {
+    await this.page.click('#race');
+    await this.phase('open');
+  }
+
   async phase(phase) {
     await this.page.waitForSelector(`#race-panel[data-phase=${phase}]`);
   }
