@@ -166,12 +166,7 @@ impl Arbiter {
             Arc::new(Removal::new(node.clone(), calls.clone(), registry.clone(), regression, resync.clone()));
         let requests = Arc::new(Requests::new(rooms.clone(), batches));
         let kicks = Arc::new(Kicks::new(node.clone(), calls.clone(), registry.clone(), requests.clone()));
-        let resets = Resets {
-            node: node.clone(),
-            calls: calls.clone(),
-            rooms: registry.clone(),
-            requests: requests.clone(),
-        };
+        let resets = Resets::new(node.clone(), calls.clone(), registry.clone(), requests.clone());
         let revocations = Arc::new(Revocations::new(node.clone(), calls.clone()));
         let receiver = Receiver {
             rooms: registry.clone(),

@@ -14,13 +14,22 @@ use crate::model::{AssetName, ErrorCode, RoomName};
 const RESET_AT_ONCE: usize = 16;
 
 pub(super) struct Resets {
-    pub(super) node: Arc<Node>,
-    pub(super) calls: Arc<StoreCalls>,
-    pub(super) rooms: Arc<Registry>,
-    pub(super) requests: Arc<Requests>,
+    node: Arc<Node>,
+    calls: Arc<StoreCalls>,
+    rooms: Arc<Registry>,
+    requests: Arc<Requests>,
 }
 
 impl Resets {
+    pub(super) fn new(
+        node: Arc<Node>,
+        calls: Arc<StoreCalls>,
+        rooms: Arc<Registry>,
+        requests: Arc<Requests>,
+    ) -> Self {
+        Self { node, calls, rooms, requests }
+    }
+
     /// Resets every asset that the store has of the room, each in a step of its own. Returns their names.
     ///
     /// # Errors
