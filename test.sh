@@ -55,6 +55,8 @@ main() {
   if ((NODE_MAJOR < ${NODE_NEWER%%.*})); then
     start "library, Node v$NODE_NEWER" node_tests "$(newer_node)" js
   fi
+  start 'npm package' node_tests "$(newer_node)" package --test-concurrency=1
+  start 'examples' examples
   start 'official schemas' node_tests "$NODE" spec
   settle
   step 'Schemathesis' tests/schemathesis/run.sh "$ARBITER_TEST_BIN" "$(schemathesis)"
@@ -62,8 +64,6 @@ main() {
   ARBITER_TEST_ENGINES=redis,nats,dynamodb-local tests 'three hosts' \
     cargo test --locked --features full --test hosts -- --test-threads 1
   tests 'page in Chromium' node_tests "$NODE" e2e --test-concurrency=1
-  tests 'npm package' node_tests "$(newer_node)" package --test-concurrency=1
-  tests 'examples' examples
 }
 
 # Reads the command line.
