@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { require } from '../../js/helpers/deps.mjs';
+import { check } from '../../js/helpers/spec.mjs';
 import { ARGS, EXECUTABLE } from './chromium.mjs';
 import { Player } from './player.mjs';
 
@@ -74,7 +75,18 @@ class Browser {
       if (message.type() === 'error' || message.type() === 'warning') this.#faults.push(`console: ${message.text()}`);
     });
     page.on('request', (request) => this.#mustBeOwn(page, request.url()));
-    page.on('websocket', (socket) => this.#mustBeOwn(page, socket.url()));
+    page.on('websocket', (socket) => {
+      this.#mustBeOwn(page, socket.url());
+      socket.on('framereceived', ({ payload }) => this.#mustBeDocumented(socket.url(), payload));
+    });
+  }
+
+  #mustBeDocumented(url, payload) {
+    try {
+      check(url, String(payload));
+    } catch (error) {
+      this.#faults.push(`frame: ${error.message}`);
+    }
   }
 
   #mustBeOwn(page, url) {

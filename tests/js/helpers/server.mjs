@@ -12,6 +12,9 @@ const binary = process.env.ARBITER_TEST_BIN
 const LOG_LINES_KEPT = 50;
 const START_MS = 20_000;
 
+/** Called with the port of each server that listens. */
+export const whenListening = [];
+
 /** Starts `asset-arbiter --listen 127.0.0.1:PORT ...args`; port 0 picks one. */
 export async function startServer(t, args = [], port = 0) {
   const server = new Server(args, port);
@@ -38,6 +41,7 @@ export class Server {
     const address = await within(Promise.race([this.#readLog(), this.#died()]), `${binary} to listen`, START_MS);
     this.port = Number(address.split(':').at(-1));
     this.url = `ws://127.0.0.1:${this.port}`;
+    for (const hook of whenListening) await hook(this.port);
   }
 
   #readLog() {
