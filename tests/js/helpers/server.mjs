@@ -12,7 +12,7 @@ const binary = process.env.ARBITER_TEST_BIN
 const LOG_LINES_KEPT = 50;
 const START_MS = 20_000;
 
-/** Called with the port of each server that listens. */
+/** Called with the port of each server that listens, unless it speaks TLS. */
 export const whenListening = [];
 
 /** Starts `asset-arbiter --listen 127.0.0.1:PORT ...args`; port 0 picks one. */
@@ -26,10 +26,12 @@ export async function startServer(t, args = [], port = 0) {
 /** One that is started by `listening`. */
 export class Server {
   #process;
+  #isPlain;
   #exit;
   #log = [];
 
   constructor(args, port) {
+    this.#isPlain = !args.includes('--tls-cert');
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ASSET_ARBITER_')));
     const all = ['--listen', `127.0.0.1:${port}`, '--log-format', 'json', ...args];
     this.#process = spawn(binary, all, { env, stdio: ['ignore', 'ignore', 'pipe'] });
@@ -41,7 +43,7 @@ export class Server {
     const address = await within(Promise.race([this.#readLog(), this.#died()]), `${binary} to listen`, START_MS);
     this.port = Number(address.split(':').at(-1));
     this.url = `ws://127.0.0.1:${this.port}`;
-    for (const hook of whenListening) await hook(this.port);
+    if (this.#isPlain) for (const hook of whenListening) await hook(this.port);
   }
 
   #readLog() {

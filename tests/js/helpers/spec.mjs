@@ -11,10 +11,8 @@ const compiled = new Map();
 
 whenListening.push(readDocument);
 
-/** A server with TLS is left out. */
 async function readDocument(port) {
-  const response = await fetch(`http://127.0.0.1:${port}/asyncapi.json`, { headers: { connection: 'close' } }).catch(() => null);
-  if (!response) return;
+  const response = await fetch(`http://127.0.0.1:${port}/asyncapi.json`, { headers: { connection: 'close' } });
   const text = await response.text();
   if (!compiled.has(text)) compiled.set(text, compile(JSON.parse(text)));
   servers.set(String(port), compiled.get(text));
