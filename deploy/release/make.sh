@@ -78,7 +78,7 @@ crate() {
 }
 
 npm_package() {
-  (cd clients/js && npm ci --no-audit --no-fund && npm run build && npm pack --pack-destination "$dist")
+  (cd clients/js && npm ci --no-audit --no-fund && npm pack --pack-destination "$dist")
 }
 
 has() {
