@@ -1,4 +1,4 @@
-use asset_arbiter::server::{Action, TokenSettings, Tokens};
+use asset_arbiter::server::{Action, NewKey, TokenAlgorithm, TokenKey, TokenSettings, Tokens};
 use serde_json::json;
 
 use crate::signer::{NOW, SIGNERS, Signer, claims, id, tokens, verify};
@@ -73,4 +73,19 @@ async fn a_rotation_refuses_nobody_until_the_old_key_is_removed() {
     let refused = verify(&tokens, &of_old).await.unwrap_err();
     assert!(refused.to_string().contains("no key old"), "{refused}");
     assert!(verify(&tokens, &of_new).await.is_ok());
+}
+
+/// A verified signature is remembered with its key, not with the key's id.
+#[tokio::test]
+async fn a_token_seen_before_is_refused_once_its_id_has_another_key() {
+    let token = Signer::Es256.token(&claims("game"));
+    let keys = vec![Signer::Es256.key("game")];
+    let tokens = Tokens::new(&TokenSettings { keys, ..TokenSettings::default() });
+    for _ in 0..2 {
+        assert!(verify(&tokens, &token).await.is_ok());
+    }
+    let other = NewKey::generate(TokenAlgorithm::ES256).unwrap().public.unwrap();
+    tokens.reload(vec![TokenKey::new("game".parse().unwrap(), other.as_bytes()).unwrap()]);
+    let refused = verify(&tokens, &token).await.unwrap_err();
+    assert!(refused.to_string().contains("the signature is not one of key game"), "{refused}");
 }
