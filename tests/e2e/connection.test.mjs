@@ -46,7 +46,7 @@ test('a crash shows at once, with the seconds to the next try, and heals when th
   await ada.connection('connected');
   assert.equal(await ada.page.isVisible('#banner'), false);
   assert.equal(await ada.outcome('sword'), 'won', 'what was asked for meanwhile is asked again');
-  await ada.page.waitForSelector('#race:enabled');
+  await ada.page.waitForSelector('#race[aria-disabled=false]');
 });
 
 test('a drained server says that it goes, and the page comes back to the next one', async (t) => {
