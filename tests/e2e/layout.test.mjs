@@ -52,10 +52,13 @@ test('on a phone the banner of a lost connection is below the header, and a grab
   await server.kill();
   await ada.connection('reconnecting');
   const box = (selector) => ada.page.locator(selector).boundingBox();
-  const [header, banner, race] = [await box('header'), await box('#banner'), await box('#race-panel')];
-  const gap = banner.y - (header.y + header.height);
-  assert.ok(gap >= 0 && gap < 20, `${gap} px between the header and the banner`);
-  assert.ok(banner.y + banner.height <= race.y, 'the banner covers nothing');
+  for (const width of [320, 360, 390, 430]) {
+    await ada.page.setViewportSize({ width, height: 740 });
+    const [header, banner, race] = [await box('header'), await box('#banner'), await box('#race-panel')];
+    const gap = banner.y - (header.y + header.height);
+    assert.ok(gap >= 0 && gap < 20, `${gap} of ${width} px between the header and the banner`);
+    assert.ok(banner.y + banner.height <= race.y, `at ${width} px the banner covers nothing`);
+  }
   await ada.card('potion').locator('.grab').tap();
   await ada.page.waitForSelector('.card[data-asset=potion] .release:visible');
   const cut = await ada.page.$eval('.card[data-asset=potion] .grab', (grab) => grab.scrollWidth > grab.clientWidth);
