@@ -10,7 +10,7 @@ import { startServer } from './helpers/server.mjs';
 import { newRoom } from './helpers/suite.mjs';
 
 /** What Chromium itself logs while nobody listens; everything else stays a fault. */
-const REFUSED = /net::ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|SOCKET_NOT_CONNECTED)/;
+const REFUSED = /net::ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|SOCKET_NOT_CONNECTED)|closed before receiving a handshake/;
 let browser;
 
 /** A server that ends with its test. */
