@@ -22,7 +22,10 @@ dist=$PWD/dist
 main() {
   case $#:${1:-} in
     0:) ;;
-    1:binary) binary && return ;;
+    1:binary)
+      binary
+      return
+      ;;
     *) fail 'usage: deploy/release/make.sh [binary]' ;;
   esac
   [[ -z $(git status --porcelain) ]] || fail 'the tree has changes that are not committed'
