@@ -71,7 +71,7 @@ tarball() {
 }
 
 debian() {
-  [[ $(cargo deb --version 2>/dev/null) == "$CARGO_DEB" ]] || cargo install --locked cargo-deb --version "$CARGO_DEB"
+  [[ $(cargo deb --version 2>/dev/null) == "cargo-deb $CARGO_DEB" ]] || cargo install --locked cargo-deb --version "$CARGO_DEB"
   cargo deb --no-build --no-strip --target "$target" --output "$dist/"
 }
 
