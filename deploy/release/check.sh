@@ -5,7 +5,8 @@ set -euo pipefail
 dist=$(cd "${1:?usage: check.sh FOLDER}" && pwd)
 
 PORT=18973
-passed=0 work=$(mktemp -d) server=
+passed=0 work=$(mktemp -d) server= name=
+exec 3>&2
 trap finish EXIT
 
 main() {
@@ -15,18 +16,20 @@ main() {
   check 'the binary plays in an empty chroot' in_chroot
   check 'the tarball' tarball
   check 'the Debian package' debian
-  check 'the crate, built in an empty folder' crate
   check 'the npm package' npm_package
+  check 'the crate, built in an empty folder' crate
   printf '\n%d passed, 0 failed\n' "$passed"
 }
 
+# The first command of a check that fails ends the script. No `||` here: bash would pass over failures inside of it.
 check() {
-  local name=$1
+  name=$1
   shift
   rm -rf "$work/now" && mkdir "$work/now" && cd "$work/now"
-  "$@" >"$work/log" 2>&1 || { cat "$work/log" >&2; echo "FAILED: $name" >&2; exit 1; }
+  "$@" >"$work/log" 2>&1
   stop
   echo "ok: $name"
+  name=
   passed=$((passed + 1))
 }
 
@@ -36,7 +39,7 @@ sums() {
 }
 
 says() {
-  ldd "$1" 2>&1 | grep -E 'statically linked|not a dynamic executable'
+  { ldd "$1" 2>&1 || true; } | grep -E 'statically linked|not a dynamic executable'
   "$1" --version | grep -E '^asset-arbiter [0-9.]+ \(commit [0-9a-f]{12}, features bots dynamodb .* sqlite\)$'
 }
 
@@ -66,14 +69,6 @@ debian() {
   plays
 }
 
-crate() {
-  tar --extract --gzip --file "$dist"/*.crate --strip-components=1
-  cargo install --locked --debug --path . --root installed
-  [[ $(installed/bin/asset-arbiter --version) == *"(commit $("$dist/asset-arbiter" --version | grep -oE '[0-9a-f]{12}'),"* ]]
-  start installed/bin/asset-arbiter --listen "127.0.0.1:$PORT" --asset sword=1
-  plays
-}
-
 npm_package() {
   start "$dist/asset-arbiter" --listen "127.0.0.1:$PORT" --asset sword=1
   echo '{"type":"module"}' >package.json
@@ -83,9 +78,17 @@ import { joinRoom } from "asset-arbiter";
 const room = joinRoom(process.argv[2], { room: "arena", player: "ann" });
 const { granted } = await room.select("sword");
 if (!granted) throw new Error("not granted");
-room.close();
+room.leave();
 JS
   node --experimental-websocket play.js "http://127.0.0.1:$PORT"
+}
+
+crate() {
+  tar --extract --gzip --file "$dist"/*.crate --strip-components=1
+  cargo install --locked --debug --path . --root installed
+  [[ $(installed/bin/asset-arbiter --version) == *"(commit $("$dist/asset-arbiter" --version | grep -oE '[0-9a-f]{12}'),"* ]]
+  start installed/bin/asset-arbiter --listen "127.0.0.1:$PORT" --asset sword=1
+  plays
 }
 
 # Starts a server and waits until it answers.
@@ -115,6 +118,7 @@ stop() {
 }
 
 finish() {
+  [[ -z $name ]] || { cat "$work/log" && echo "FAILED: $name"; } >&3
   [[ -z $server ]] || kill "$server" || true
   rm -rf "$work"
 }

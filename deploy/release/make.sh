@@ -22,7 +22,10 @@ dist=$PWD/dist
 main() {
   case $#:${1:-} in
     0:) ;;
-    1:binary) binary && return ;;
+    1:binary)
+      binary
+      return
+      ;;
     *) fail 'usage: deploy/release/make.sh [binary]' ;;
   esac
   [[ -z $(git status --porcelain) ]] || fail 'the tree has changes that are not committed'
@@ -68,7 +71,7 @@ tarball() {
 }
 
 debian() {
-  [[ $(cargo deb --version 2>/dev/null) == "$CARGO_DEB" ]] || cargo install --locked cargo-deb --version "$CARGO_DEB"
+  [[ $(cargo deb --version 2>/dev/null) == "cargo-deb $CARGO_DEB" ]] || cargo install --locked cargo-deb --version "$CARGO_DEB"
   cargo deb --no-build --no-strip --target "$target" --output "$dist/"
 }
 

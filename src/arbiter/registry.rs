@@ -161,7 +161,7 @@ impl Registry {
 
     fn reserve(&self, most: usize) -> Result<(), TooManyRooms> {
         let one_more = |count| (count < most).then_some(count + 1);
-        while self.count.fetch_update(AcqRel, Acquire, one_more).is_err() {
+        while self.count.try_update(AcqRel, Acquire, one_more).is_err() {
             if !self.make_room() {
                 return Err(TooManyRooms);
             }

@@ -96,7 +96,7 @@ impl HistogramFn for Histogram {
         let bucket = self.bounds.iter().position(|bound| value <= *bound).unwrap_or(self.bounds.len());
         self.counts[bucket].fetch_add(1, Relaxed);
         let add = |sum| Some((f64::from_bits(sum) + value).to_bits());
-        let _ = self.sum.fetch_update(Relaxed, Relaxed, add);
+        let _ = self.sum.try_update(Relaxed, Relaxed, add);
     }
 }
 

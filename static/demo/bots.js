@@ -1,5 +1,5 @@
 import { Bot } from './bot.js';
-import { byId, write } from './dom.js';
+import { byId, enable, onPress, write } from './dom.js';
 import { reaction } from './levels.js';
 import { anyOf } from './names.js';
 
@@ -27,7 +27,7 @@ export class Bots {
     this.#room = room;
     this.#hear = hear;
     this.#refused = refused;
-    const on = (button, action) => button.addEventListener('click', () => { action(); paint(); }, { signal });
+    const on = (button, action) => onPress(button, () => { action(); paint(); }, { signal });
     on(this.#buttons.one, () => this.add(1));
     on(this.#buttons.five, () => this.add(5));
     on(this.#buttons.none, () => {
@@ -66,9 +66,9 @@ export class Bots {
   }
 
   draw() {
-    const none = this.#bots.size >= MAX_BOTS || this.#room.state !== 'connected';
-    this.#buttons.one.disabled = none;
-    this.#buttons.five.disabled = none;
+    const more = this.#bots.size < MAX_BOTS && this.#room.state === 'connected';
+    enable(this.#buttons.one, more);
+    enable(this.#buttons.five, more);
     this.#buttons.none.hidden = this.#bots.size === 0;
     write(byId('bots-count'), `${this.#bots.size} / ${MAX_BOTS}`);
   }

@@ -1,5 +1,5 @@
 import { avatar } from './avatar.js';
-import { make, mark, write } from './dom.js';
+import { enable, make, mark, write } from './dom.js';
 import { count, duration } from './format.js';
 import { iconOf } from './icons.js';
 import { nameOf } from './names.js';
@@ -85,7 +85,7 @@ export class Card {
     write(this.#outcome, said);
     write(this.#key, view.key.toUpperCase());
     const idle = phase === 'mine' || phase === 'locked' || phase === 'pending';
-    this.#grab.setAttribute('aria-disabled', String(idle));
+    enable(this.#grab, !idle);
     const label = labelOf(this.#asset);
     const key = view.key ? `, key ${view.key}` : '';
     write(this.#details, ` ${label}, ${state.remaining} of ${state.units} left${key}. `);

@@ -1,4 +1,4 @@
-import { byId, make, write } from './dom.js';
+import { byId, enable, make, onPress, write } from './dom.js';
 import { duration } from './format.js';
 import { labelOf } from './race.js';
 
@@ -21,7 +21,7 @@ export class Cut {
     this.#actions = actions;
     this.#signal = signal;
     this.#steps.replaceChildren();
-    this.#button.addEventListener('click', () => this.#start(this.#target), { signal });
+    onPress(this.#button, () => this.#start(this.#target), { signal });
   }
 
   /** Takes a message of this player's connection, after it was sent. */
@@ -51,7 +51,7 @@ export class Cut {
   draw({ connected, lists }) {
     const free = lists.map((assets) => assets.find(({ asset, remaining }) => remaining > 0 && this.#actions.isFree(asset)));
     this.#target = free.find((state) => state)?.asset ?? null;
-    this.#button.disabled = !connected || this.#run !== null || this.#target === null;
+    enable(this.#button, connected && this.#run === null && this.#target !== null);
     write(byId('cut-note'), connected && !this.#run && !this.#target ? 'Nothing is left to grab.' : '');
   }
 

@@ -31,6 +31,18 @@ export function symbol(name) {
   return svg;
 }
 
+/** Switches a button on or off. One that is off keeps the focus, which `disabled` would take from it. */
+export function enable(button, on) {
+  button.setAttribute('aria-disabled', String(!on));
+}
+
+/** Calls `action` when a button that is on is pressed. */
+export function onPress(button, action, options) {
+  button.addEventListener('click', () => {
+    if (button.getAttribute('aria-disabled') !== 'true') action();
+  }, options);
+}
+
 /** Sets the text only if it differs, because every write to a live region is read aloud. */
 export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;

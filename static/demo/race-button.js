@@ -1,4 +1,4 @@
-import { byId, write } from './dom.js';
+import { byId, enable, onPress, write } from './dom.js';
 import { newRace, sortOut } from './race.js';
 
 /** Races kept in the room. Starting a race removes the assets of older ones. */
@@ -19,18 +19,18 @@ export class RaceButton {
     this.#admin = admin;
     this.#now = now;
     this.#paint = paint;
-    this.#form.hidden = true;
-    write(this.#error, '');
-    this.#button.addEventListener('click', () => this.#start(assets()), { signal });
+    this.#close();
+    onPress(this.#button, () => this.#start(assets()), { signal });
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault();
       this.#admin.key = this.#field.value.trim();
       this.#start(assets());
     }, { signal });
+    this.#form.addEventListener('keydown', ({ key }) => key === 'Escape' && this.#dismiss(), { signal });
   }
 
   draw({ connected, counting }) {
-    this.#button.disabled = this.#busy || !connected || counting;
+    enable(this.#button, connected && !counting && !this.#busy);
   }
 
   async #start(assets) {
@@ -54,9 +54,19 @@ export class RaceButton {
     const results = await Promise.allSettled(others.map(({ asset, units }) => this.#admin.create(asset, units)));
     const failed = results.find(({ status }) => status === 'rejected');
     if (failed) throw failed.reason;
+    this.#close();
+  }
+
+  #close() {
     this.#form.hidden = true;
     this.#field.value = '';
     write(this.#error, '');
+  }
+
+  /** The user does not answer the question for the key. */
+  #dismiss() {
+    this.#close();
+    this.#button.focus();
   }
 
   #explain(error) {

@@ -29,6 +29,20 @@ test('where creating assets needs the admin key, the race button says so and tak
   await ada.raceCards.nth(5).waitFor();
 });
 
+test('Escape leaves the question for the admin key', async () => {
+  const ada = await parts.browser.join(parts.server, newRoom(), 'ada');
+  await ada.page.click('#race');
+  await ada.page.waitForSelector('#admin-key:focus');
+  await ada.page.keyboard.type('half a k');
+  await ada.page.keyboard.press('Escape');
+  await ada.page.waitForSelector('#race:focus');
+  assert.equal(await ada.page.isVisible('#admin'), false);
+  assert.equal(await ada.text('#race-error'), '');
+  await ada.page.keyboard.press('Enter');
+  await ada.page.waitForSelector('#admin-key:focus');
+  assert.equal(await ada.page.inputValue('#admin-key'), '');
+});
+
 test('the admin key is kept in memory only', async () => {
   const ada = await parts.browser.join(parts.server, newRoom(), 'ada');
   await ada.page.click('#race');
@@ -40,7 +54,7 @@ test('the admin key is kept in memory only', async () => {
   assert.equal(kept.includes(KEY), false);
   await ada.page.reload();
   await ada.connected();
-  await ada.page.waitForSelector('#race:enabled');
+  await ada.page.waitForSelector('#race[aria-disabled=false]');
   await ada.page.click('#race');
   await ada.page.waitForSelector('#admin-key:focus');
 });

@@ -10,7 +10,7 @@ import { startServer } from './helpers/server.mjs';
 import { newRoom } from './helpers/suite.mjs';
 
 /** What Chromium itself logs while nobody listens; everything else stays a fault. */
-const REFUSED = /net::ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|SOCKET_NOT_CONNECTED)/;
+const REFUSED = /net::ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|SOCKET_NOT_CONNECTED)|closed before receiving a handshake/;
 let browser;
 
 /** A server that ends with its test. */
@@ -46,7 +46,7 @@ test('a crash shows at once, with the seconds to the next try, and heals when th
   await ada.connection('connected');
   assert.equal(await ada.page.isVisible('#banner'), false);
   assert.equal(await ada.outcome('sword'), 'won', 'what was asked for meanwhile is asked again');
-  await ada.page.waitForSelector('#race:enabled');
+  await ada.page.waitForSelector('#race[aria-disabled=false]');
 });
 
 test('a drained server says that it goes, and the page comes back to the next one', async (t) => {

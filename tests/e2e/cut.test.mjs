@@ -47,6 +47,6 @@ test('in a race the cut grabs of the race, and says when there is nothing to gra
     await ada.grab(asset);
     await ada.cardIs(asset, 'mine');
   }
-  await ada.page.waitForSelector('#cut:disabled');
+  await ada.page.waitForSelector('#cut[aria-disabled=true]');
   assert.equal(await ada.text('#cut-note'), 'Nothing is left to grab.');
 });

@@ -66,6 +66,30 @@ test('a whole race, its bots and the cut are within reach of the Tab key', async
   for (const control of ['#bots-level', '#bots-five', '#keys', '#cut', '#another', '#use summary']) await focusByTab(ada, control);
 });
 
+test('a button that was pressed keeps the focus while it is off', async () => {
+  const options = { viewport: { width: 390, height: 844 } };
+  const room = newRoom();
+  const ada = await parts.browser.open(parts.server.link(room, 'ada'), { options });
+  await ada.connected();
+  await focusByTab(ada, '#race');
+  await ada.page.keyboard.press('Enter');
+  await ada.phase('countdown');
+  await ada.page.waitForSelector('#race[aria-disabled=true]:focus');
+  await ada.page.keyboard.press('Enter');
+  await ada.phase('open');
+  await ada.page.waitForSelector('#race:focus:visible');
+  const { assets } = await (await fetch(`${parts.server.url}/v1/rooms/${room}`)).json();
+  assert.equal(assets.length, 2 + 6, 'one race');
+  await focusByTab(ada, '#cut');
+  await ada.page.keyboard.press('Enter');
+  await ada.page.locator('#cut-steps li', { hasText: 'The same answer' }).waitFor();
+  await ada.page.waitForSelector('#cut:focus');
+  await focusByTab(ada, '#bots-five');
+  for (let presses = 0; presses < 5; presses++) await ada.page.keyboard.press('Enter');
+  await ada.page.waitForSelector('#bots-five[aria-disabled=true]:focus');
+  assert.equal(await ada.text('#bots-count'), '20 / 20');
+});
+
 async function focusByTab(tab, selector) {
   for (let presses = 0; presses < 30; presses++) {
     await tab.page.keyboard.press('Tab');

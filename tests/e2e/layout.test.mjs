@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { startServer } from './helpers/server.mjs';
 import { newRoom, suite } from './helpers/suite.mjs';
 
 const PHONE = {
   viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, reducedMotion: 'reduce', colorScheme: 'dark',
 };
-const parts = suite({ browser: PHONE });
+/** Chromium logs every attempt to reach a server that is gone. */
+const parts = suite({ browser: PHONE, except: /net::ERR_(CONNECTION_|SOCKET_NOT)/ });
 const LONGEST = 'a-name-as-long-as-a-name-can-be:'.repeat(2);
 
 test('on a phone nothing is wider than the screen, at the door and in a race with long names', async () => {
@@ -41,6 +43,26 @@ test('on a phone the bots are beside the race, and nothing speaks of keys until 
   await ada.page.keyboard.press('1');
   await ada.page.waitForSelector('#race-cards kbd:visible');
   assert.ok(await hints() > 6);
+});
+
+test('on a phone the banner of a lost connection is below the header, and a grab that waits has its words', async (t) => {
+  const server = await startServer();
+  t.after(() => server.kill());
+  const ada = await parts.browser.join(server, newRoom(), 'ada');
+  await server.kill();
+  await ada.connection('reconnecting');
+  const box = (selector) => ada.page.locator(selector).boundingBox();
+  for (const width of [320, 360, 390, 430]) {
+    await ada.page.setViewportSize({ width, height: 740 });
+    const [header, banner, race] = [await box('header'), await box('#banner'), await box('#race-panel')];
+    const gap = banner.y - (header.y + header.height);
+    assert.ok(gap >= 0 && gap < 20, `${gap} of ${width} px between the header and the banner`);
+    assert.ok(banner.y + banner.height <= race.y, `at ${width} px the banner covers nothing`);
+  }
+  await ada.card('potion').locator('.grab').tap();
+  await ada.page.waitForSelector('.card[data-asset=potion] .release:visible');
+  const cut = await ada.page.$eval('.card[data-asset=potion] .grab', (grab) => grab.scrollWidth > grab.clientWidth);
+  assert.equal(cut, false);
 });
 
 /** A window of 1,280 by 800 pixels, zoomed to 200 %, to 400 %, and with letters of twice their size. */

@@ -69,10 +69,12 @@ pub(crate) fn open_file(file: &Path) -> Result<Arc<dyn Store>> {
 /// fork until it runs its own program.
 pub(crate) fn opened(open: impl Fn() -> Result<Arc<dyn Store>>) -> Arc<dyn Store> {
     for _ in 0..100 {
-        if let Ok(store) = open() {
-            return store;
+        match open() {
+            Err(error) if error.message().contains("another server uses") => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            opened => return opened.unwrap(),
         }
-        std::thread::sleep(Duration::from_millis(20));
     }
     open().unwrap()
 }

@@ -21,7 +21,7 @@ impl Count {
     /// `LimitReached` names the flag.
     pub(super) fn add_one(&self) -> Result<()> {
         let one_more = |stored| (stored < self.most).then_some(stored + 1);
-        match self.stored.fetch_update(Relaxed, Relaxed, one_more) {
+        match self.stored.try_update(Relaxed, Relaxed, one_more) {
             Ok(_) => Ok(()),
             Err(_) => Err(error(
                 StoreErrorKind::LimitReached,

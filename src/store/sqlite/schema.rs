@@ -130,7 +130,10 @@ fn configure(db: &Connection) -> Sql<String> {
     db.pragma_update(None, "temp_store", "MEMORY")?;
     db.pragma_update(None, "cache_size", -CACHE_KIB)?;
     db.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
-    db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+    let mode = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    // A file that had another mode, as `VACUUM INTO` leaves it, gets its WAL with the next read.
+    db.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    Ok(mode)
 }
 
 fn upgrade(db: &mut Connection, from: usize) -> Sql<()> {
@@ -149,7 +152,7 @@ fn upgrade(db: &mut Connection, from: usize) -> Sql<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::sqlite::revocations;
+    use crate::store::sqlite::{file::log_of, revocations};
 
     fn claim(path: &Path) -> Claim {
         Claim::of(&format!("sqlite:{}", path.display())).unwrap()
@@ -164,6 +167,17 @@ mod tests {
         assert_eq!(pragma("journal_mode").unwrap(), "wal");
         let number = |name| db.pragma_query_one::<u32>(None, name).unwrap();
         assert_eq!((number("synchronous"), number("fullfsync"), number("foreign_keys")), (2, 1, 1));
+    }
+
+    #[test]
+    fn a_copy_by_vacuum_has_no_wal_and_gets_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, copy) = (folder.path().join("game.db"), folder.path().join("copy.db"));
+        let db = open_to_write(&claim(&path)).unwrap();
+        db.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
+        let opened = open_to_write(&claim(&copy)).unwrap();
+        assert!(log_of(&copy).is_file());
+        assert_eq!(opened.pragma_query_one::<String>(None, "journal_mode").unwrap(), "wal");
     }
 
     #[test]
