@@ -14,8 +14,8 @@ use super::{
     snapshot::{self, Snapshot},
 };
 use crate::model::{
-    AssetName, CloseCode, DisplayName, DisplayNames, ErrorCode, Frame, Millis, PROTOCOL, PlayerName, RequestId,
-    RoomName, Selection, ServerMessage, Welcome,
+    AssetName, CloseCode, Denial, DisplayName, DisplayNames, EndReason, ErrorCode, Frame, Millis, PROTOCOL,
+    PlayerName, RequestId, RoomName, Selection, ServerMessage, Welcome,
     limits::{FRAMES_PER_TURN, SYNC_PAUSE_MS},
 };
 
@@ -191,8 +191,24 @@ impl Member {
     /// Releases a unit at `since`. Exactly one reply follows.
     pub fn release(&self, asset: AssetName, request_id: Option<RequestId>, since: Instant) {
         let Some(player) = &self.player else { return self.refuse_observer(request_id) };
-        let job = Job::Command(Command::Release(self.ask(player.clone(), request_id, since)));
+        let ask = self.ask(player.clone(), request_id, since);
+        let job = Job::Command(Command::Release(ask, EndReason::Released));
         self.batches.submit(&self.room, asset, job);
+    }
+
+    /// Confirms a hold at `since`. With `retake`, takes a unit that is left if the hold has expired. Exactly one reply
+    /// follows.
+    pub fn confirm(&self, asset: AssetName, retake: bool, request_id: Option<RequestId>, since: Instant) {
+        let Some(player) = &self.player else { return self.refuse_observer(request_id) };
+        let ask = self.ask(player.clone(), request_id, since);
+        self.batches.submit(&self.room, asset, Job::Command(Command::Confirm(ask, retake)));
+    }
+
+    /// Extends a hold at `since`. Exactly one reply follows.
+    pub fn extend(&self, asset: AssetName, request_id: Option<RequestId>, since: Instant) {
+        let Some(player) = &self.player else { return self.refuse_observer(request_id) };
+        let ask = self.ask(player.clone(), request_id, since);
+        self.batches.submit(&self.room, asset, Job::Command(Command::Extend(ask)));
     }
 
     /// Replies with a pong. Exactly one reply follows.
@@ -304,14 +320,17 @@ impl Member {
         });
         let Some(revision) = revision else { return false };
         self.node().meters.select(SelectOutcome::SoldOut, Duration::ZERO);
-        let (granted, already_held, remaining) = (false, false, 0);
+        let (denied, remaining, already_held) = (Some((Denial::SoldOut, None)), 0, false);
+        let (until, ttl_ms) = (None, None);
         self.mailbox.push_selection(Selection {
             request_id,
             asset,
-            granted,
+            denied,
             remaining,
             revision,
             already_held,
+            until,
+            ttl_ms,
         });
         true
     }

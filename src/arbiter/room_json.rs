@@ -89,7 +89,7 @@ pub(super) async fn room_json(rooms: &Rooms, name: &RoomName) -> Result<RoomJson
         return Ok(shown(&room));
     }
     let snapshot = calls.read(StoreCall::Snapshot, name, || node.store.snapshot(name)).await?;
-    let mut view = View::new(node.config.templates.clone());
+    let mut view = View::new(node.config.templates.clone(), 0);
     if rooms.regression.is_regressed(name) {
         view.mark_regressed();
     }

@@ -116,7 +116,7 @@ async fn what_is_seen_while_a_call_is_repeated_is_not_made_by_the_next_attempt()
     world.faulty.refuse();
     bob.member.select(sword(), None, Instant::now());
     sleep(Duration::from_millis(5)).await;
-    let change = Change::Granted { player: name("ann"), units: 1, at: 1 };
+    let change = Change::granted(name("ann"), 1, 1);
     let told = Event { asset: sword(), origin: 7, revision: 1, remaining: 0, change };
     world.bus.deliver(BusMessage::Event(told)).await;
     world.faulty.resume();
@@ -155,7 +155,7 @@ async fn what_was_only_heard_of_ahead_of_a_gap_is_not_made() {
     for config in ways(1) {
         let world = World::shared(config);
         let mut bob = world.join("bob").await;
-        let change = Change::Granted { player: name("ann"), units: 9, at: 1 };
+        let change = Change::granted(name("ann"), 9, 1);
         let second = Event { asset: sword(), origin: 7, revision: 2, remaining: 7, change };
         world.bus.deliver(BusMessage::Event(second)).await;
         assert_eq!(bob.select().await, UNKNOWN);

@@ -262,7 +262,7 @@ async fn what_came_while_a_room_was_read_and_still_has_a_gap_is_repaired() {
     let world = World::shared(without_resync());
     let made = world.truth.create(Call { node: NodeId(8), seq: 1, at: 0 }, &key(), 9).await.unwrap();
     world.faulty.slow(Duration::from_millis(200));
-    let second = Change::Granted { player: name("y"), units: 9, at: 2 };
+    let second = Change::granted(name("y"), 9, 2);
     let second = Event::of(&made.state, 2, 7, second);
     let (mut ann, ()) = tokio::join!(world.join("ann"), async {
         tokio::time::sleep(Duration::from_millis(1)).await;

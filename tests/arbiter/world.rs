@@ -255,7 +255,7 @@ pub(crate) fn answer(message: &ServerMessage) -> Option<Answer> {
 
 /// What a node tells the others when a player got a unit and this is how the store knows the asset right after it.
 pub(crate) fn granted(state: &AssetState, player: &str, at: u64) -> BusMessage {
-    let change = Change::Granted { player: name(player), units: state.units, at };
+    let change = Change::granted(name(player), state.units, at);
     BusMessage::Event(Event::of(state, state.revision, state.remaining, change))
 }
 

@@ -165,7 +165,7 @@ impl Peer {
         state.remaining = state.units.saturating_sub(state.held);
         let (revision, units) = (state.revision, state.units);
         state.holders.push(Grant { player: player.clone(), granted_at: 1, revision });
-        self.tell(room, asset, Change::Granted { player: player.clone(), units, at: 1 });
+        self.tell(room, asset, Change::granted(player.clone(), units, 1));
         (true, revision, false)
     }
 
@@ -221,7 +221,7 @@ async fn create(
     let name = asset.clone();
     let state = AssetState { asset: name, units, remaining: units, revision, held, holders, removed, origin };
     room.assets.insert(asset.to_string(), state.clone());
-    peer.tell(&mut room, &asset, Change::Changed { units, created: true });
+    peer.tell(&mut room, &asset, Change::Changed { units, created: true, options: AssetOptions::NONE });
     (StatusCode::CREATED, Json(state)).into_response()
 }
 

@@ -12,7 +12,7 @@ fn event(revision: u64, remaining: Units, change: Change) -> Event {
 }
 
 fn granted(revision: u64, player: &str) -> Event {
-    let change = Change::Granted { player: name(player), units: 9, at: revision };
+    let change = Change::granted(name(player), 9, revision);
     event(revision, 9 - revision as Units, change)
 }
 
@@ -98,10 +98,10 @@ fn a_released_early_holder_leaves_a_lack_that_a_page_fills() {
         view.apply(event(revision, 0, change), &mut applied);
     }
     assert_eq!(view.get(&name("sword")).unwrap().holders.len(), HOLDERS_SHOWN);
-    let change = Change::Released { player: name("p1") };
+    let change = Change::released(name("p1"));
     view.apply(event(41, 1, change), &mut applied);
     assert!(view.lacks_holders(&name("sword")));
-    let page = (2..=33).map(|n| Grant { player: name(&format!("p{n}")), granted_at: 0, revision: n }).collect();
+    let page = (2..=33).map(|n| Grant::plain(name(&format!("p{n}")), 0, n)).collect();
     view.set_holders(&name("sword"), page);
     assert!(!view.lacks_holders(&name("sword")));
 }

@@ -212,12 +212,13 @@ async fn what_is_not_ours_is_named() {
 }
 
 fn grant(name: &str, revision: u64) -> Grant {
-    Grant { player: player(name), granted_at: 1_700_000_000_000, revision }
+    Grant::plain(player(name), 1_700_000_000_000, revision)
 }
 
 fn counter(units: Units, held: Units, revision: u64) -> Counter {
     let (remaining, created_units) = (units - held, units);
-    Counter { units, remaining, held, revision, origin: u64::MAX, creation: 0, created_units, removed: false }
+    let (origin, creation, removed, terms) = (u64::MAX, 0, false, None);
+    Counter { units, remaining, held, revision, origin, creation, created_units, removed, terms }
 }
 
 #[test]
