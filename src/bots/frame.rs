@@ -134,7 +134,7 @@ impl<'a> Frame<'a> {
 #[cfg(test)]
 mod tests {
     use crate::model::{
-        self, AssetName, AssetState, Change, Event, Grant, PlayerName, RoomName, ServerMessage, SoldOut,
+        self, AssetName, AssetState, Change, Denial, Event, Grant, PlayerName, RoomName, ServerMessage,
     };
 
     use super::*;
@@ -171,7 +171,7 @@ mod tests {
             (Change::restocked(5), Fact::Changed { units: 5, remaining: 2 }),
             (Change::Removed, Fact::Removed),
         ] {
-            let text = ServerMessage::of_event(9, &Event::of(&state(), 4, 2, change)).encode();
+            let text = ServerMessage::of_event(9, &Event::of(&state(), 4, 2, change)).unwrap().encode();
             let expected = Frame::Change { offset: 9, asset: "bot-0-1", revision: 4, fact };
             assert_eq!(Frame::decode(&text), Some(expected));
         }
@@ -187,7 +187,10 @@ mod tests {
                 request_id: Some(17.into()),
                 asset: asset(),
                 granted,
-                reason: (!granted).then_some(SoldOut::SoldOut),
+                reason: (!granted).then_some(Denial::SoldOut),
+                retry_after_ms: None,
+                until: None,
+                ttl_ms: None,
                 remaining: 0,
                 revision: 4,
                 already_held: false,

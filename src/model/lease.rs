@@ -274,7 +274,7 @@ mod tests {
         ];
         let texts = by_end.map(|lease| lease.to_string());
         assert!(texts.is_sorted(), "{texts:?}");
-        assert_eq!(texts.clone().map(|text| text.parse().unwrap()), by_end);
+        assert_eq!(texts.clone().map(|text| text.parse::<Lease>().unwrap()), by_end);
         assert!(texts[1] < Lease::after(2) && Lease::after(2) < texts[2]);
         for odd in ["", "~", "~/-/-", "~/-/-/x", "0000000000000002/1/-/h", "~/1/-/c", "~/-/-/c/", "1/1/-/c"] {
             assert_eq!(odd.parse::<Lease>(), Err(NoLease), "{odd}");

@@ -93,7 +93,6 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
 impl Backend for Mysql {
     const NAME: &'static str = NAME;
     const DEADLINES: bool = false;
-    const DEADLINES: bool = false;
 
     fn room_ttl(&self) -> Option<Duration> {
         self.expiry.ttl()
