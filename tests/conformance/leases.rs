@@ -61,7 +61,13 @@ async fn select(
     asset: &AssetName,
     who: &[PlayerName],
 ) -> Vec<Verdict> {
-    ground.select(node.at(at), asset, who).await.into_inner().verdicts
+    let mut verdicts = ground.select(node.at(at), asset, who).await.into_inner().verdicts;
+    for verdict in &mut verdicts {
+        if let Verdict::Granted { lease, .. } = verdict {
+            *lease = Lease { until: lease.until, ..Lease::NONE };
+        }
+    }
+    verdicts
 }
 
 async fn confirm(ground: &Ground, node: &Node, at: Millis, asset: &AssetName, who: &PlayerName) -> Leased {
@@ -76,9 +82,9 @@ async fn expire(ground: &Ground, node: &Node, at: Millis, asset: &AssetName) -> 
     state
 }
 
-/// A grant as a hold until then.
+/// A grant that ends then.
 fn hold(revision: u64, until: Millis) -> Verdict {
-    Verdict::Granted { revision, lease: Lease { until: Some(until), present_until: None, is_hold: true } }
+    Verdict::Granted { revision, lease: Lease { until: Some(until), ..Lease::NONE } }
 }
 
 /// Who lost a grant, at which revision, when and why.
@@ -124,7 +130,8 @@ async fn a_select_creates_an_asset_with_its_options(ground: Ground) {
     let new = std::sync::Arc::new(NewAsset { units: 1, options: options(50, None) });
     let key = ground.key(&sword);
     let selected = ground.store.select(node.at(NOW), &key, from_ref(&ann), Some(new)).await.unwrap();
-    assert_eq!(selected.verdicts, [hold(1, NOW + 50)]);
+    assert!(matches!(selected.verdicts[..], [Verdict::Granted { revision: 1, .. }]));
+    assert_eq!(ground.holders(&sword).await[0].lease.until, Some(NOW + 50));
     assert_eq!(expire(&ground, &node, NOW + 50, &sword).await.held, 0);
 }
 

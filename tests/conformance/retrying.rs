@@ -91,8 +91,8 @@ impl Layer for Retrying {
             Applied::Repeat(mut selected) if first => {
                 for verdict in &mut selected.verdicts {
                     match *verdict {
-                        Verdict::AlreadyHeld { revision, .. } if revision > before => {
-                            *verdict = Verdict::Granted { revision, lease: Lease::NONE }
+                        Verdict::AlreadyHeld { revision, until } if revision > before => {
+                            *verdict = Verdict::Granted { revision, lease: Lease { until, ..Lease::NONE } }
                         }
                         _ => {}
                     }
