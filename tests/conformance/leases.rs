@@ -1,7 +1,6 @@
 //! Grants that end. The time of a change is that of its call, so nothing here waits.
 
 use std::slice::from_ref;
-use std::sync::Arc;
 
 use asset_arbiter::{
     model::{
@@ -11,7 +10,7 @@ use asset_arbiter::{
     store::{Leased, StoreErrorKind, Verdict},
 };
 
-use super::ground::{Ground, Node, asset, check, granted, player, players, refusal, team};
+use super::ground::{Ground, Node, asset, check, player, players, refusal, team};
 
 super::properties![
     the_options_of_an_asset_are_those_of_its_creation if deadlines,
@@ -28,8 +27,6 @@ super::properties![
     every_change_ends_first_what_is_over if deadlines,
     a_grant_ends_once_however_often_it_is_asked_for if deadlines,
     more_grants_end_at_once_than_one_write_takes if deadlines,
-    a_player_whose_grant_ended_waits if deadlines,
-    an_asset_is_reserved_for_a_while if deadlines,
     a_player_who_is_there_keeps_the_grant_and_who_left_loses_it if deadlines,
     time_does_not_run_backwards if deadlines,
     what_is_remembered_of_ends_has_a_bound if deadlines,
@@ -38,14 +35,14 @@ super::properties![
     an_asset_without_options_knows_no_deadlines,
 ];
 
-const NOW: Millis = 1_795_000_000_000;
+pub(super) const NOW: Millis = 1_795_000_000_000;
 
-fn options(hold_ms: impl Into<Option<Millis>>, grant_ms: impl Into<Option<Millis>>) -> AssetOptions {
+pub(super) fn options(hold_ms: impl Into<Option<Millis>>, grant_ms: impl Into<Option<Millis>>) -> AssetOptions {
     AssetOptions { hold_ms: hold_ms.into(), grant_ms: grant_ms.into(), ..AssetOptions::NONE }
 }
 
 /// An asset with options, created at [`NOW`].
-async fn made(ground: &Ground, units: u32, options: AssetOptions) -> (AssetName, Node) {
+pub(super) async fn made(ground: &Ground, units: u32, options: AssetOptions) -> (AssetName, Node) {
     let (sword, node) = (asset("sword"), Node::new());
     let new = NewAsset { units, options };
     let created = ground.store.create(node.at(NOW), &ground.key(&sword), &new).await.unwrap();
@@ -54,7 +51,7 @@ async fn made(ground: &Ground, units: u32, options: AssetOptions) -> (AssetName,
     (sword, node)
 }
 
-async fn select(
+pub(super) async fn select(
     ground: &Ground,
     node: &Node,
     at: Millis,
@@ -364,39 +361,6 @@ async fn more_grants_end_at_once_than_one_write_takes(ground: Ground) {
     assert_eq!(ground.holders(&sword).await.len(), 100);
     assert_eq!(expire(&ground, &node, NOW + 200, &sword).await.held, 0);
     assert_eq!(ground.holders(&sword).await, []);
-}
-
-async fn a_player_whose_grant_ended_waits(ground: Ground) {
-    let options = AssetOptions { cooldown_ms: Some(1000), ..options(None, 100) };
-    let ((sword, node), [ann, bob]) = (made(&ground, 1, options).await, players(["ann", "bob"]));
-    select(&ground, &node, NOW, &sword, from_ref(&ann)).await;
-    let both = [ann.clone(), bob.clone()];
-    let verdicts = select(&ground, &node, NOW + 300, &sword, &both).await;
-    assert_eq!(verdicts[0], Verdict::Cooldown { retry_after: 800 }, "counted from the deadline");
-    assert!(matches!(verdicts[1], Verdict::Granted { revision: 3, .. }));
-    assert_eq!(
-        select(&ground, &node, NOW + 350, &sword, from_ref(&ann)).await,
-        [Verdict::Cooldown { retry_after: 750 }]
-    );
-    ground.store.release(node.at(NOW + 360), &ground.key(&sword), &bob, EndReason::Released).await.unwrap();
-    assert_eq!(
-        select(&ground, &node, NOW + 400, &sword, from_ref(&bob)).await,
-        [Verdict::Cooldown { retry_after: 960 }]
-    );
-    assert!(matches!(
-        select(&ground, &node, NOW + 1100, &sword, &both).await[..],
-        [Verdict::Granted { .. }, Verdict::Cooldown { retry_after: 260 }]
-    ));
-}
-
-async fn an_asset_is_reserved_for_a_while(ground: Ground) {
-    let reserved_for = players(["ann"]).to_vec();
-    let options = AssetOptions { reserved_for, for_ms: Some(1000), ..AssetOptions::NONE };
-    let ((sword, node), [ann, bob]) = (made(&ground, 2, options).await, players(["ann", "bob"]));
-    let both = [bob.clone(), ann];
-    let verdicts = select(&ground, &node, NOW + 400, &sword, &both).await;
-    assert_eq!(verdicts, [Verdict::Reserved { retry_after: 600 }, granted(1)]);
-    assert_eq!(select(&ground, &node, NOW + 1000, &sword, from_ref(&bob)).await, [granted(2)]);
 }
 
 async fn a_player_who_is_there_keeps_the_grant_and_who_left_loses_it(ground: Ground) {

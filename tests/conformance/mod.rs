@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, reason = "a panic is how a property fails")]
 
+mod barred;
 mod create;
 pub mod flawed;
 pub mod ground;
@@ -74,7 +75,7 @@ const CLAUSES: &[&[Property]] = &[
 
 /// Need answers that are not lost: who was first cannot be told from a repeat, and what remembers a call is
 /// gone with the room.
-const UNDISTURBED: &[&[Property]] = &[rooms::PROPERTIES, races::PROPERTIES];
+const UNDISTURBED: &[&[Property]] = &[rooms::PROPERTIES, races::PROPERTIES, barred::PROPERTIES];
 
 /// Checks every property, each in a room of its own on a store of `make`, and names those that are broken.
 pub async fn suite(make: impl Fn() -> Arc<dyn Store>) {

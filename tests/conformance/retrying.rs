@@ -1,7 +1,7 @@
 use std::{collections::HashMap, future::Future, sync::Arc};
 
 use asset_arbiter::{
-    model::{Lease, NewAsset, PlayerName, Units},
+    model::{Lease, NewAsset, PlayerName},
     store::{
         Applied, AssetKey, Call, NodeId, Reply, Result, Selected, Store, StoreErrorKind, Verdict,
         layer::{Forwarded, Layer},

@@ -190,6 +190,7 @@ pub(super) fn look_up<A: Asset>(
     let grant = asset.grant(player)?;
     Ok(match outcome {
         Outcome::Changed => (outcome, grant),
+        Outcome::Refused(StoreErrorKind::UnknownAsset) => (outcome, None),
         _ if grant.as_ref().is_some_and(|grant| grant.lease.is_hold != confirms) => (Outcome::Unchanged, grant),
         Outcome::Refused(StoreErrorKind::Conflict) => (outcome, grant),
         _ => without_grant(asset, player),
