@@ -41,6 +41,10 @@ impl Deadlines {
         }
     }
 
+    pub(super) fn assets(&self) -> impl Iterator<Item = &AssetName> {
+        self.by_asset.keys()
+    }
+
     pub(super) fn first(&self) -> Option<Millis> {
         self.by_time.first().map(|(at, _)| *at)
     }

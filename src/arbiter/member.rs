@@ -117,7 +117,7 @@ impl Member {
         let player = self.player.as_ref();
         let (snapshot, offset) = self.room.with(|state| {
             let offset = resume.map(|resume| resume.offset).filter(|&offset| state.log.reaches(offset));
-            (state.snapshot(player), offset)
+            (state.snapshot(player, server_time), offset)
         });
         let (cursor, recovered) = (snapshot.cursor(), offset.is_some());
         let whole = if recovered { None } else { snapshot.whole() };
@@ -255,7 +255,7 @@ impl Member {
             let replies = self.mailbox.take(out);
             let read =
                 if wants_snapshot { None } else { state.log.read(self.cursor, FRAMES_PER_TURN, out).ok() };
-            (replies, read.ok_or_else(|| state.snapshot(self.player.as_ref())))
+            (replies, read.ok_or_else(|| state.snapshot(self.player.as_ref(), self.now())))
         });
         match read {
             Ok(cursor) => {
@@ -290,7 +290,7 @@ impl Member {
         }
         // The remaining parts were discarded, because the room changed too much. A new snapshot starts.
         let (more, snapshot) =
-            self.room.with(|state| (self.mailbox.take(out), state.snapshot(self.player.as_ref())));
+            self.room.with(|state| (self.mailbox.take(out), state.snapshot(self.player.as_ref(), self.now())));
         self.begin(snapshot);
         Taken { replies: replies + more, frames: 0, more: true }
     }

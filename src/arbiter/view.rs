@@ -31,11 +31,16 @@ pub(super) struct View {
     ends: Deadlines,
     /// Milliseconds by which this node is later.
     lateness: Millis,
+    /// When the assets were last shown while a grant was about to end.
+    shown_at: Millis,
     templates: Vec<(AssetName, Arc<NewAsset>)>,
     loaded: bool,
     /// A regression was seen. Selects create no assets until the room is removed.
     regressed: bool,
 }
+
+/// How many milliseconds ago what is shown of a grant's time may have been counted.
+const COUNTED_MS: Millis = 100;
 
 type Assets = NameMap<Asset, Arc<AssetState>>;
 
@@ -55,7 +60,18 @@ impl View {
         templates.sort_by(|(a, _), (b, _)| a.cmp(b));
         let (assets, waiting, parts) = (Assets::default(), BTreeMap::new(), Parts::default());
         let ends = Deadlines::default();
-        Self { assets, live: 0, parts, waiting, ends, lateness, templates, loaded: false, regressed: false }
+        Self {
+            assets,
+            live: 0,
+            parts,
+            waiting,
+            ends,
+            lateness,
+            shown_at: 0,
+            templates,
+            loaded: false,
+            regressed: false,
+        }
     }
 
     /// Hides the templates, because selects no longer create assets and nobody could get the units shown.
@@ -194,10 +210,15 @@ impl View {
 
     /// The assets as members see them now: no tombstones, and unselected templates with all units unless the view is
     /// regressed. Parts are encoded when they are read; their content does not change.
-    pub(super) fn share(&mut self) -> Arc<SharedAssets> {
+    /// How long grants last is counted from `now`, or from some milliseconds before.
+    pub(super) fn share(&mut self, now: Millis) -> Arc<SharedAssets> {
+        if self.ends.first().is_some() && self.shown_at + COUNTED_MS < now {
+            self.ends.assets().for_each(|asset| self.parts.touch(asset));
+            self.shown_at = now;
+        }
         let Self { assets, templates, parts, regressed, .. } = self;
         let templates: &[_] = if *regressed { &[] } else { templates };
-        parts.share(|from, to| shown(assets, templates, from, to))
+        parts.share(|from, to| shown(assets, templates, (from, to), now))
     }
 
     /// Once a second. Returns unused parts, so that the caller can drop them outside the lock.
@@ -323,13 +344,14 @@ impl View {
 fn shown(
     assets: &Assets,
     templates: &[(AssetName, Arc<NewAsset>)],
-    from: Option<&AssetName>,
-    to: Option<&AssetName>,
+    (from, to): (Option<&AssetName>, Option<&AssetName>),
+    now: Millis,
 ) -> Vec<Arc<AssetState>> {
     let (lower, upper): (Bound<&AssetName>, Bound<&AssetName>) =
         (from.map_or(Unbounded, Included), to.map_or(Unbounded, Excluded));
     let stored = assets.range((lower.cloned(), upper.cloned())).map(|(_, state)| state);
-    let mut shown: Vec<_> = stored.filter(|state| !state.removed).cloned().collect();
+    let mut shown: Vec<_> =
+        stored.filter(|state| !state.removed).map(|state| state_shown(state, now)).collect();
     let place = |name: Option<&AssetName>, none| {
         name.map_or(none, |name| templates.partition_point(|(template, _)| template < name))
     };
@@ -341,6 +363,15 @@ fn shown(
         shown.sort_by(|a, b| a.asset.cmp(&b.asset));
     }
     shown
+}
+
+/// With how long its grants last.
+fn state_shown(state: &Arc<AssetState>, now: Millis) -> Arc<AssetState> {
+    if state.holders.iter().all(|grant| grant.lease.until.is_none()) {
+        return Arc::clone(state);
+    }
+    let holders = state.holders.iter().map(|grant| grant.clone().shown_at(now)).collect();
+    Arc::new(AssetState { holders, ..AssetState::clone(state) })
 }
 
 pub(super) fn untouched(asset: &AssetName, units: Units) -> AssetState {

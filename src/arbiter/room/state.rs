@@ -162,8 +162,8 @@ impl State {
     }
 
     /// A snapshot at the head of the log. Its parts are encoded when they are read; their content does not change.
-    pub(in crate::arbiter) fn snapshot(&mut self, player: Option<&PlayerName>) -> Snapshot {
-        Snapshot::new(self.view.share(), self.cursor(player))
+    pub(in crate::arbiter) fn snapshot(&mut self, player: Option<&PlayerName>, now: Millis) -> Snapshot {
+        Snapshot::new(self.view.share(now), self.cursor(player))
     }
 
     fn cursor(&self, player: Option<&PlayerName>) -> Cursor {
