@@ -37,6 +37,8 @@ mod regression;
 mod repair;
 mod retry;
 
+mod skew;
+
 mod batch;
 mod commands;
 mod events;
@@ -89,6 +91,7 @@ use self::{
     rooms::Rooms,
     same_player::SamePlayers,
     select::Selects,
+    skew::Skew,
     task::spawn_eager,
     upkeep::{Receiver, Upkeep},
 };
@@ -150,7 +153,8 @@ impl Arbiter {
         let events = Events::new(node.clone(), calls.clone(), repair.clone(), regression.clone());
         let selects = Selects::new(node.clone(), calls.clone(), regression.clone(), events.clone());
         let commands = Commands::new(node.clone(), calls.clone(), regression.clone(), events.clone());
-        let batches = Arc::new(Batches { node: node.clone(), selects, commands });
+        let skew = Skew::new(node.clone());
+        let batches = Arc::new(Batches { node: node.clone(), selects, commands, skew: skew.clone() });
         let heartbeats = Heartbeats::new(node.clone(), registry.clone());
         let rooms = Arc::new(Rooms {
             node: node.clone(),
@@ -190,7 +194,8 @@ impl Arbiter {
         let expiry = Expiry { node: node.clone(), rooms: registry.clone(), batches: batches.clone() };
         let upkeep = Upkeep::new(node.clone(), calls.clone(), registry, heartbeats.clone(), resync);
         let vital = Arc::<Vital>::default();
-        let tasks = start_tasks(&node, &readiness, &vital, (upkeep, expiry), receiver);
+        let mut tasks = start_tasks(&node, &readiness, &vital, (upkeep, expiry), receiver);
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(skew.watch(readiness.clone()))));
         Arc::new(Self {
             node,
             calls,

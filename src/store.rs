@@ -218,6 +218,11 @@ pub trait Store: Send + Sync + 'static {
     /// before.
     async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>>;
 
+    /// The store's own clock. `None`: it has none that can be asked, or runs in this process.
+    async fn clock(&self) -> Result<Option<Millis>> {
+        Ok(None)
+    }
+
     /// Checks that the store can do its work. It makes a real change outside of any room and leaves nothing
     /// visible. It costs as much as a change, so it is called only at the start and while the store fails.
     async fn ping(&self) -> Result<()>;

@@ -183,6 +183,7 @@ async fn every_method_is_counted_and_reaches_the_store() {
     let of = Revoked::Player(player);
     store.revoke(&Revocation { of, issued_before: 1, until: 9 }, 2).await.unwrap();
     assert_eq!(store.revocations(2).await.unwrap().len(), 1);
+    assert_eq!(store.clock().await.unwrap(), None);
     store.ping().await.unwrap();
     let once = CallCounts {
         create: 1,
@@ -204,6 +205,7 @@ async fn every_method_is_counted_and_reaches_the_store() {
         touch: 1,
         revoke: 1,
         revocations: 1,
+        clock: 1,
         ping: 1,
     };
     assert_eq!(store.calls(), once);

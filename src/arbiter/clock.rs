@@ -13,7 +13,13 @@ pub(super) struct Clock {
 
 impl Clock {
     pub(super) fn start() -> Self {
+        Self::start_ahead(0)
+    }
+
+    /// A clock that is so many milliseconds ahead of the system's.
+    pub(super) fn start_ahead(ahead: i64) -> Self {
         let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let started_at = Duration::from_millis((started_at.as_millis() as u64).saturating_add_signed(ahead));
         Self { started: Instant::now(), started_at }
     }
 

@@ -33,6 +33,8 @@ pub struct Config {
     pub same_player: SamePlayer,
     /// How long after its grant a hold can be extended to last.
     pub max_hold: Duration,
+    /// Milliseconds by which the node's clock is ahead of the system's; tests let clocks differ with it.
+    pub clock_ahead_ms: i64,
 }
 
 /// What becomes of a player's second connection to a room, over all nodes.
@@ -74,6 +76,7 @@ impl Default for Config {
             auto_create: None,
             same_player: SamePlayer::Allow,
             max_hold: Duration::from_secs(15 * 60),
+            clock_ahead_ms: 0,
         }
     }
 }

@@ -167,6 +167,7 @@ layer! {
         touch(&room: RoomName, now: Millis) -> ();
         revoke(&revocation: Revocation, now: Millis) -> ();
         revocations(now: Millis) -> Vec<Revocation>;
+        clock() -> Option<Millis>;
         ping() -> ();
     }
 }

@@ -108,6 +108,10 @@ impl Backend for MongoBackend {
         revocation::parse_all(NAME, texts, now)
     }
 
+    async fn clock(&self) -> Result<Option<Millis>> {
+        self.client.clock().await
+    }
+
     async fn ping(&self) -> Result<()> {
         self.client.ping().await
     }

@@ -116,6 +116,11 @@ impl Backend for Mysql {
         revocations::all(&self.pool, now).await
     }
 
+    async fn clock(&self) -> Result<Option<Millis>> {
+        let rows = self.pool.read("SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS UNSIGNED)").await?;
+        rows.into_iter().next().map(|row| row::Cells::of(row).number("the time")).transpose()
+    }
+
     async fn ping(&self) -> Result<()> {
         writes::probe(&self.pool).await
     }

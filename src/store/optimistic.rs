@@ -281,6 +281,10 @@ impl<R: RecordStore> Store for Optimistic<R> {
         self.records.revocations(now).await
     }
 
+    async fn clock(&self) -> Result<Option<Millis>> {
+        self.records.clock().await
+    }
+
     async fn ping(&self) -> Result<()> {
         self.records.ping().await
     }

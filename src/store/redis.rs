@@ -290,6 +290,18 @@ impl Store for RedisStore {
         revocation::parse_all(NAME, texts.all(ScriptReply::text)?, now)
     }
 
+    async fn clock(&self) -> Result<Option<Millis>> {
+        let Value::Array(time) = self.call(slot_of(keys::NO_ROOM), ::redis::cmd("TIME")).await? else {
+            return Err(reply::odd());
+        };
+        let numbers: Option<Vec<Millis>> =
+            time.iter().map(|number| ::redis::from_redis_value_ref(number).ok()).collect();
+        match numbers.as_deref() {
+            Some(&[seconds, micros]) => Ok(Some(seconds * 1000 + micros / 1000)),
+            _ => Err(reply::odd()),
+        }
+    }
+
     /// Probes every server that has slots.
     async fn ping(&self) -> Result<()> {
         let rooms = self.topology.one_of_each(keys::nobodys_rooms()).await?;

@@ -1,16 +1,21 @@
 //! Grants that end, over nodes and a store that goes wrong, in virtual time.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use asset_arbiter::{
     arbiter::{Arbiter, Config},
     bus,
-    model::{AssetOptions, EndReason, NewAsset, PlayerName, ServerMessage},
+    model::{AssetOptions, EndReason, ErrorCode, Millis, NewAsset, PlayerName, ServerMessage},
     store::{
-        MemoryStore, Store,
+        MemoryStore, Result, Store,
         faulty::{Faults, Faulty},
+        layer::Layer,
     },
 };
+use async_trait::async_trait;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
@@ -248,5 +253,88 @@ async fn a_late_comer_sees_how_long_a_hold_lasts() {
         assert!(ttl.abs_diff(left) <= 100, "{ttl} of {left}");
         assert_eq!(asset.holders[0].until.unwrap() - welcome.server_time, left);
         assert_eq!(asset.terms.as_ref().unwrap().options.hold_ms, Some(10_000));
+    }
+}
+
+/// A store with a clock.
+struct Timed {
+    inner: Arc<dyn Store>,
+    since: Instant,
+    at: Millis,
+}
+
+#[async_trait]
+impl Layer for Timed {
+    fn inner(&self) -> &Arc<dyn Store> {
+        &self.inner
+    }
+
+    async fn clock(&self) -> Result<Option<Millis>> {
+        Ok(Some(self.at + self.since.elapsed().as_millis() as Millis))
+    }
+}
+
+/// A node over a store that all share, whose clock is so far ahead.
+fn start_ahead(store: &Arc<dyn Store>, ms: i64) -> Arc<Arbiter> {
+    let config = Config { clock_ahead_ms: ms, ..Config::default() };
+    Arbiter::start(config, Arc::clone(store), bus::open("local:").unwrap(), ms.unsigned_abs())
+}
+
+fn timed_store() -> Arc<dyn Store> {
+    let shared: Arc<dyn Store> =
+        Arc::new(Faulty::new(Arc::new(MemoryStore::default()), 1, Faults::default()).as_shared());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Arc::new(Timed { inner: shared, since: Instant::now(), at: now.as_millis() as Millis })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_whose_clock_is_far_off_decides_about_no_asset_whose_grants_end() {
+    for (ahead, refuses) in [(500, false), (-2000, false), (10_000, true), (-3_600_000, true)] {
+        let store = timed_store();
+        let (right, wrong) = (start_ahead(&store, 0), start_ahead(&store, ahead));
+        create(&right, 1, hold(60_000)).await;
+        sleep(Duration::from_secs(1)).await;
+        let player: PlayerName = name("ann");
+        let options = hold(60_000);
+        let created = wrong.create(&arena(), &name("bow"), NewAsset { units: 1, options }).await;
+        let plain = wrong.create(&arena(), &name("axe"), NewAsset::plain(1)).await;
+        assert!(plain.is_ok(), "{ahead}: what has no deadline does not care");
+        let selected = wrong.select(&arena(), &sword(), &player).await;
+        match selected {
+            ServerMessage::Error { code: ErrorCode::StoreUnavailable, message, temporary: true, .. }
+                if refuses =>
+            {
+                assert!(message.contains("clock"), "{message}");
+                assert_eq!(created.unwrap_err().code, ErrorCode::StoreUnavailable);
+            }
+            ServerMessage::Selection { granted: true, .. } if !refuses => assert!(created.is_ok()),
+            other => panic!("{ahead}: {other:?}"),
+        }
+        let right = right.select(&arena(), &sword(), &name("bob")).await;
+        assert!(
+            matches!(right, ServerMessage::Selection { granted, .. } if granted == refuses),
+            "{ahead}: {right:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn clocks_that_differ_end_a_grant_early_or_late_by_as_much_and_once() {
+    for ahead in [-2000, -500, 500, 2000] {
+        let store = timed_store();
+        let (right, wrong) = (start_ahead(&store, 0), start_ahead(&store, ahead));
+        create(&right, 1, hold(10_000)).await;
+        let mut ann = Client::join(&right, Some("ann"), None).await.expect("joined");
+        let mut bob = Client::join(&wrong, Some("bob"), None).await.expect("joined");
+        let since = Instant::now();
+        assert!(matches!(ann.select().await, Answer::Granted { .. }));
+        for client in [&mut ann, &mut bob] {
+            assert_eq!(released(client).await, ("ann".to_owned(), EndReason::Expired, 2), "{ahead}");
+        }
+        let (after, off) = (since.elapsed(), Duration::from_millis(ahead.unsigned_abs()));
+        let expected = Duration::from_secs(10);
+        assert!(expected - off <= after && after <= expected + off + PROMPT, "{ahead}: {after:?}");
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!(store.asset(&key()).await.unwrap().revision, 2, "{ahead}: once");
     }
 }

@@ -33,6 +33,11 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
 
     async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>>;
 
+    /// As in [`Store`](crate::store::Store).
+    async fn clock(&self) -> Result<Option<Millis>> {
+        Ok(None)
+    }
+
     async fn ping(&self) -> Result<()>;
 }
 
