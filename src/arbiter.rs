@@ -59,6 +59,7 @@ mod revocations;
 mod room_json;
 mod rooms;
 mod same_player;
+mod tasks;
 mod upkeep;
 
 use std::sync::Arc;
@@ -77,7 +78,7 @@ use self::{
     meters::StoreCall,
     node::Node,
     queue::Command,
-    readiness::{Readiness, probe},
+    readiness::Readiness,
     registry::Registry,
     regressed_rooms::RegressedRooms,
     regression::Regression,
@@ -92,7 +93,7 @@ use self::{
     same_player::SamePlayers,
     select::Selects,
     skew::Skew,
-    task::spawn_eager,
+    tasks::start_tasks,
     upkeep::{Receiver, Upkeep},
 };
 pub use self::{
@@ -391,31 +392,4 @@ impl Arbiter {
     pub async fn stop(&self) {
         self.calls.stop().await;
     }
-}
-
-fn start_tasks(
-    node: &Arc<Node>,
-    readiness: &Arc<Readiness>,
-    vital: &Arc<Vital>,
-    (upkeep, expiry): (Upkeep, Expiry),
-    receiver: Receiver,
-) -> Vec<AbortOnDropHandle<()>> {
-    if node.store.shared() && !node.bus.reaches_other_nodes() {
-        let within = node.config.resync_interval;
-        tracing::warn!(
-            ?within,
-            "the bus reaches no other node: what others change in this store is seen by and by"
-        );
-    }
-    let probe = spawn_eager(probe(Arc::clone(node), Arc::clone(readiness)));
-    let mut tasks: Vec<_> = probe.map(AbortOnDropHandle::new).into_iter().collect();
-    let upkeep = vital.guard("the arbiter's upkeep", upkeep.run());
-    tasks.push(AbortOnDropHandle::new(tokio::spawn(upkeep)));
-    let expiry = vital.guard("the arbiter's ends of grants", expiry.run());
-    tasks.push(AbortOnDropHandle::new(tokio::spawn(expiry)));
-    if let Some(incoming) = node.bus.incoming() {
-        let receive = vital.guard("the arbiter's ear on the bus", receiver.run(incoming));
-        tasks.push(AbortOnDropHandle::new(tokio::spawn(receive)));
-    }
-    tasks
 }

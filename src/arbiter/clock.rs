@@ -12,6 +12,7 @@ pub(super) struct Clock {
 }
 
 impl Clock {
+    #[cfg(test)]
     pub(super) fn start() -> Self {
         Self::start_ahead(0)
     }
