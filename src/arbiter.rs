@@ -12,6 +12,7 @@ mod refusal;
 mod task;
 mod vital;
 
+mod deadlines;
 mod log;
 mod parts;
 mod presence;
@@ -36,12 +37,15 @@ mod regression;
 mod repair;
 mod retry;
 
+mod skew;
+
 mod batch;
 mod commands;
 mod events;
 mod select;
 mod verdicts;
 
+mod expiry;
 mod heartbeat;
 mod join;
 mod kick;
@@ -55,6 +59,7 @@ mod revocations;
 mod room_json;
 mod rooms;
 mod same_player;
+mod tasks;
 mod upkeep;
 
 use std::sync::Arc;
@@ -65,6 +70,7 @@ use self::{
     batch::Batches,
     commands::Commands,
     events::Events,
+    expiry::Expiry,
     heartbeat::Heartbeats,
     holdings::Holdings,
     join::Joins,
@@ -72,7 +78,7 @@ use self::{
     meters::StoreCall,
     node::Node,
     queue::Command,
-    readiness::{Readiness, probe},
+    readiness::Readiness,
     registry::Registry,
     regressed_rooms::RegressedRooms,
     regression::Regression,
@@ -86,7 +92,8 @@ use self::{
     rooms::Rooms,
     same_player::SamePlayers,
     select::Selects,
-    task::spawn_eager,
+    skew::Skew,
+    tasks::start_tasks,
     upkeep::{Receiver, Upkeep},
 };
 pub use self::{
@@ -102,7 +109,8 @@ pub use self::{
 use crate::{
     bus::Bus,
     model::{
-        AssetName, AssetState, Grant, Millis, PlayerName, RoomName, ServerMessage, Units, limits::HOLDERS_PAGE,
+        AssetName, AssetState, EndReason, Grant, Millis, NewAsset, PlayerName, RoomName, ServerMessage, Units,
+        limits::HOLDERS_PAGE,
     },
     store::{Applied, AssetKey, Created, Store},
 };
@@ -131,7 +139,12 @@ impl Arbiter {
     pub fn start(config: Config, store: Arc<dyn Store>, bus: Arc<dyn Bus>, seed: u64) -> Arc<Self> {
         let node = Node::new(config, store, bus, seed);
         let regressed = Arc::<RegressedRooms>::default();
-        let registry = Registry::new(Arc::clone(&node.clock), Arc::clone(&node.bus), Arc::clone(&regressed));
+        let registry = Registry::new(
+            Arc::clone(&node.clock),
+            Arc::clone(&node.bus),
+            Arc::clone(&regressed),
+            node.store.shared(),
+        );
         let readiness = Arc::new(Readiness::new());
         let calls = StoreCalls::new(node.clone(), registry.clone(), readiness.clone());
         let holdings = Arc::new(Holdings { node: node.clone(), calls: calls.clone() });
@@ -141,7 +154,8 @@ impl Arbiter {
         let events = Events::new(node.clone(), calls.clone(), repair.clone(), regression.clone());
         let selects = Selects::new(node.clone(), calls.clone(), regression.clone(), events.clone());
         let commands = Commands::new(node.clone(), calls.clone(), regression.clone(), events.clone());
-        let batches = Arc::new(Batches { node: node.clone(), selects, commands });
+        let skew = Skew::new(node.clone());
+        let batches = Arc::new(Batches { node: node.clone(), selects, commands, skew: skew.clone() });
         let heartbeats = Heartbeats::new(node.clone(), registry.clone());
         let rooms = Arc::new(Rooms {
             node: node.clone(),
@@ -164,7 +178,7 @@ impl Arbiter {
         let resync_all = ResyncAll::new(registry.clone(), resync.clone());
         let removal =
             Arc::new(Removal::new(node.clone(), calls.clone(), registry.clone(), regression, resync.clone()));
-        let requests = Arc::new(Requests::new(rooms.clone(), batches));
+        let requests = Arc::new(Requests::new(rooms.clone(), batches.clone()));
         let kicks = Arc::new(Kicks::new(node.clone(), calls.clone(), registry.clone(), requests.clone()));
         let resets = Resets::new(node.clone(), calls.clone(), registry.clone(), requests.clone());
         let revocations = Arc::new(Revocations::new(node.clone(), calls.clone()));
@@ -178,9 +192,11 @@ impl Arbiter {
             kicks: kicks.clone(),
             revocations: revocations.clone(),
         };
+        let expiry = Expiry { node: node.clone(), rooms: registry.clone(), batches: batches.clone() };
         let upkeep = Upkeep::new(node.clone(), calls.clone(), registry, heartbeats.clone(), resync);
         let vital = Arc::<Vital>::default();
-        let tasks = start_tasks(&node, &readiness, &vital, upkeep, receiver);
+        let mut tasks = start_tasks(&node, &readiness, &vital, (upkeep, expiry), receiver);
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(skew.watch(readiness.clone()))));
         Arc::new(Self {
             node,
             calls,
@@ -236,7 +252,7 @@ impl Arbiter {
         self.joins.join(join).await
     }
 
-    /// Creates an asset, or returns the existing one if it has the same units.
+    /// Creates an asset, or returns the existing one if it has the same units and options.
     ///
     /// # Errors
     /// `Conflict`, `LimitReached`, `StoreUnavailable`, `OutcomeUnknown`.
@@ -244,12 +260,11 @@ impl Arbiter {
         &self,
         room: &RoomName,
         asset: &AssetName,
-        units: Units,
+        new: NewAsset,
     ) -> Result<Applied<Created>, Refusal> {
-        let about_request = |refusal: Refusal| refusal.about(Scope::Request);
-        limits::check_units(&self.node.config, units).map_err(about_request)?;
-        limits::check_units_of_store(self.node.store.limits().units, units).map_err(about_request)?;
-        self.requests.command(room, asset, true, |answer| Command::Create(units, answer)).await
+        limits::check_new(&self.node.config, self.node.store.limits(), &new)
+            .map_err(|refusal| refusal.about(Scope::Request))?;
+        self.requests.command(room, asset, true, |answer| Command::Create(new, answer)).await
     }
 
     /// Selects on behalf of a player. Returns a `Selection` or an `Error`.
@@ -259,7 +274,24 @@ impl Arbiter {
 
     /// Releases on behalf of a player. Returns a `Release` or an `Error`.
     pub async fn release(&self, room: &RoomName, asset: &AssetName, player: &PlayerName) -> ServerMessage {
-        self.requests.release(room, asset, player).await
+        self.requests.release(room, asset, player, EndReason::Released).await
+    }
+
+    /// Confirms a hold on behalf of a player. With `retake`, a player whose hold has expired gets a unit that is left.
+    /// Returns a `Confirmation` or an `Error`.
+    pub async fn confirm(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        player: &PlayerName,
+        retake: bool,
+    ) -> ServerMessage {
+        self.requests.confirm(room, asset, player, retake).await
+    }
+
+    /// Extends a hold on behalf of a player. Returns an `Extension` or an `Error`.
+    pub async fn extend(&self, room: &RoomName, asset: &AssetName, player: &PlayerName) -> ServerMessage {
+        self.requests.extend(room, asset, player).await
     }
 
     /// Adds `n` units, if the asset's revision is `condition` or there is no condition.
@@ -360,29 +392,4 @@ impl Arbiter {
     pub async fn stop(&self) {
         self.calls.stop().await;
     }
-}
-
-fn start_tasks(
-    node: &Arc<Node>,
-    readiness: &Arc<Readiness>,
-    vital: &Arc<Vital>,
-    upkeep: Upkeep,
-    receiver: Receiver,
-) -> Vec<AbortOnDropHandle<()>> {
-    if node.store.shared() && !node.bus.reaches_other_nodes() {
-        let within = node.config.resync_interval;
-        tracing::warn!(
-            ?within,
-            "the bus reaches no other node: what others change in this store is seen by and by"
-        );
-    }
-    let probe = spawn_eager(probe(Arc::clone(node), Arc::clone(readiness)));
-    let mut tasks: Vec<_> = probe.map(AbortOnDropHandle::new).into_iter().collect();
-    let upkeep = vital.guard("the arbiter's upkeep", upkeep.run());
-    tasks.push(AbortOnDropHandle::new(tokio::spawn(upkeep)));
-    if let Some(incoming) = node.bus.incoming() {
-        let receive = vital.guard("the arbiter's ear on the bus", receiver.run(incoming));
-        tasks.push(AbortOnDropHandle::new(tokio::spawn(receive)));
-    }
-    tasks
 }

@@ -13,6 +13,7 @@ mod error;
 mod event;
 mod frame;
 mod hand_encoded;
+mod lease;
 mod log_throttle;
 mod name;
 mod name_map;
@@ -22,6 +23,7 @@ mod request_id;
 mod revocation;
 mod server_message;
 mod slots;
+mod terms;
 mod token;
 
 pub use asset::{AssetState, Grant, Millis, RevisionRow, Units};
@@ -34,6 +36,7 @@ pub use error::ErrorCode;
 pub use event::{Change, Event};
 pub use frame::{Frame, FrameDraft, Opcode, append_frame, append_json, payloads};
 pub use hand_encoded::{Selection, event_frame};
+pub use lease::{AssetOptions, EndReason, Lease, NewAsset, NoLease};
 pub use log_throttle::LogThrottle;
 pub use name::{Asset, AssetName, InvalidName, Name, PlayerName, RoomName};
 #[cfg(test)]
@@ -43,8 +46,9 @@ pub use one_line::one_line;
 pub use redact::{line_without_secrets, no_driver, option_name, scheme, without_secrets};
 pub use request_id::RequestId;
 pub use revocation::{Revocation, Revoked, SignedToken};
-pub use server_message::{Present, ServerMessage, SoldOut, Welcome};
+pub use server_message::{Denial, HoldExpired, Present, ServerMessage, Welcome};
 pub use slots::Slots;
+pub use terms::{Barred, Ended, NoTerms, Terms};
 pub use token::Token;
 
 /// The protocol's name and version, sent in every `welcome`.

@@ -11,6 +11,7 @@ mod connection;
 mod connection_limit;
 mod head_watch;
 mod large_answers;
+mod leases;
 mod limits;
 mod linger;
 mod listen;

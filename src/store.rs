@@ -3,6 +3,7 @@
 //! A driver is one file plus one line in [`DRIVERS`]. Help texts, [`open`] and the conformance suite iterate
 //! over that table.
 
+mod call;
 #[cfg(any(feature = "mongodb", feature = "momento"))]
 mod document;
 mod drivers;
@@ -44,16 +45,18 @@ mod rules;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-use std::{fmt, ops::Deref, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
+pub use call::{Applied, AssetKey, Call, NodeId};
 pub use drivers::{DRIVERS, Driver, Options, SWITCHED_OFF, check, driver, open};
 pub use error::{StoreError, StoreErrorCause, StoreErrorKind};
 pub use memory::MemoryStore;
 
 use crate::model::{
-    AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, Revocation, RoomName, Units,
+    AssetName, AssetState, EndReason, Grant, Lease, Millis, NewAsset, PlayerName, RevisionRow, Revocation,
+    RoomName, Units,
 };
 
 /// The result of a store call.
@@ -88,15 +91,15 @@ pub trait Store: Send + Sync + 'static {
     fn room_ttl(&self) -> Option<Duration>;
 
     /// Creates an asset at revision 0. If it was removed, the new revision is the tombstone's revision plus one.
-    /// If the asset exists and was created with the same units, nothing changes.
+    /// If the asset exists and was created with the same units and options, nothing changes.
     ///
     /// # Errors
-    /// `Conflict`: the asset exists and was created with other units.
-    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Reply<Created>;
+    /// `Conflict`: the asset exists and was created with other units or options.
+    async fn create(&self, call: Call, key: &AssetKey, new: &NewAsset) -> Reply<Created>;
 
     /// Looks up which of the distinct `players` already hold the asset, decrements the counter by the number of
     /// the others, and records as holders those for whom the result is at least 0, in order. With `create`, an
-    /// asset that does not exist (and was not removed) is created with that many units in the same step.
+    /// asset that does not exist (and was not removed) is created like that in the same step.
     ///
     /// # Errors
     /// `UnknownAsset`.
@@ -105,7 +108,7 @@ pub trait Store: Send + Sync + 'static {
         call: Call,
         key: &AssetKey,
         players: &[PlayerName],
-        create: Option<Units>,
+        create: Option<Arc<NewAsset>>,
     ) -> Reply<Selected>;
 
     /// The same, decided before this returns, where the store need not wait for anything. `None`: nothing happened, use
@@ -115,16 +118,49 @@ pub trait Store: Send + Sync + 'static {
         _call: Call,
         _key: &AssetKey,
         _players: &[PlayerName],
-        _create: Option<Units>,
+        _create: Option<&NewAsset>,
     ) -> Option<Reply<Selected>> {
         None
     }
 
-    /// Deletes the holder and sets `remaining = max(remaining, 0) + 1`.
+    /// Deletes the holder and sets `remaining = max(remaining, 0) + 1`. An asset with options remembers the reason.
     ///
     /// # Errors
     /// `UnknownAsset`; `NotHeld`, also when retried.
-    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Reply<AssetState>;
+    async fn release(
+        &self,
+        call: Call,
+        key: &AssetKey,
+        player: &PlayerName,
+        reason: EndReason,
+    ) -> Reply<AssetState>;
+
+    /// Confirms a player's hold: its deadline goes, or becomes that of the confirmed grant. With `retake`, a player whose
+    /// hold has expired gets a unit that is left, confirmed, in the same step.
+    ///
+    /// # Errors
+    /// `UnknownAsset`; `NotHeld`: the player has no grant, and the last one did not end by a deadline.
+    async fn confirm(&self, call: Call, key: &AssetKey, player: &PlayerName, retake: bool) -> Reply<Leased>;
+
+    /// Lets a player's hold begin anew, until `most` milliseconds after the grant at the latest.
+    ///
+    /// # Errors
+    /// `UnknownAsset`; `NotHeld` as in [`Self::confirm`]; `Conflict`: the grant is no hold, or is confirmed.
+    async fn extend(&self, call: Call, key: &AssetKey, player: &PlayerName, most: Millis) -> Reply<Leased>;
+
+    /// The distinct `players` are in the room: what they hold of an asset with `leave_ms` ends that long from now at the
+    /// earliest. At most [`PROLONGED_PLAYERS`](crate::model::limits::PROLONGED_PLAYERS).
+    ///
+    /// # Errors
+    /// `UnknownAsset`.
+    async fn prolong(&self, call: Call, key: &AssetKey, players: &[PlayerName]) -> Reply<AssetState>;
+
+    /// Does nothing but what every change does first: ends the grants whose deadlines have passed, in the order of their
+    /// deadlines, each with a revision of its own.
+    ///
+    /// # Errors
+    /// `UnknownAsset`.
+    async fn expire(&self, call: Call, key: &AssetKey) -> Reply<AssetState>;
 
     /// Sets `units += n; remaining = max(remaining, 0) + n` if the asset is at revision `condition`; `None`: at
     /// any revision.
@@ -184,6 +220,11 @@ pub trait Store: Send + Sync + 'static {
     /// before.
     async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>>;
 
+    /// The store's own clock. `None`: it has none that can be asked, or runs in this process.
+    async fn clock(&self) -> Result<Option<Millis>> {
+        Ok(None)
+    }
+
     /// Checks that the store can do its work. It makes a real change outside of any room and leaves nothing
     /// visible. It costs as much as a change, so it is called only at the start and while the store fails.
     async fn ping(&self) -> Result<()>;
@@ -220,103 +261,13 @@ pub struct Limits {
     /// Whether a select can create an asset. A store that evicts data cannot allow it, because it could not
     /// tell a new asset from an evicted one and would grant its units twice.
     pub select_creates: bool,
+    /// Whether the store keeps the deadlines of grants.
+    pub deadlines: bool,
 }
 
 impl Limits {
     /// No limits besides the range of [`Units`].
-    pub const NONE: Self = Self { units: Units::MAX, select_creates: true };
-}
-
-/// Names an asset: its room, and its name in the room.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AssetKey {
-    /// The room.
-    pub room: RoomName,
-    /// The asset's name in the room.
-    pub asset: AssetName,
-}
-
-impl AssetKey {
-    /// The key of an asset of a room.
-    #[must_use]
-    pub fn new(room: &RoomName, asset: &AssetName) -> Self {
-        Self { room: room.clone(), asset: asset.clone() }
-    }
-}
-
-/// Identifies one changing call. A retry carries the same `Call`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Call {
-    /// The calling node.
-    pub node: NodeId,
-    /// Increases with every call of this node on this asset.
-    pub seq: u64,
-    /// The time of the change; becomes `granted_at`.
-    pub at: Millis,
-}
-
-impl Call {
-    /// The [`AssetState::origin`] of an asset that this call creates.
-    fn origin(self) -> u64 {
-        self.node.0.wrapping_add(self.seq)
-    }
-}
-
-/// Identifies a running server process. Random, so that no two processes share one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeId(pub u64);
-
-impl fmt::Display for NodeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
-    }
-}
-
-/// The answer to a changing call, by whether this call or an earlier copy of it took effect.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Applied<T> {
-    /// The call was executed now. The answer shows the asset right after it.
-    Now(T),
-    /// The call is a retry: its `seq` was not newer than the last of its node. Nothing was changed now, and other
-    /// changes may have followed the first execution.
-    Repeat(T),
-}
-
-impl<T> Applied<T> {
-    /// An answer that is a repeat if `repeat`.
-    pub fn new(answer: T, repeat: bool) -> Self {
-        if repeat { Self::Repeat(answer) } else { Self::Now(answer) }
-    }
-
-    /// Whether the call was executed before.
-    pub fn is_repeat(&self) -> bool {
-        matches!(self, Self::Repeat(_))
-    }
-
-    /// The answer itself.
-    pub fn into_inner(self) -> T {
-        match self {
-            Self::Now(answer) | Self::Repeat(answer) => answer,
-        }
-    }
-
-    /// Changes the answer, not whether it is a repeat.
-    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Applied<U> {
-        match self {
-            Self::Now(answer) => Applied::Now(change(answer)),
-            Self::Repeat(answer) => Applied::Repeat(change(answer)),
-        }
-    }
-}
-
-impl<T> Deref for Applied<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        match self {
-            Self::Now(answer) | Self::Repeat(answer) => answer,
-        }
-    }
+    pub const NONE: Self = Self { units: Units::MAX, select_creates: true, deadlines: true };
 }
 
 /// The result of [`Store::create`].
@@ -325,6 +276,17 @@ pub struct Created {
     /// Whether this call created the asset; false if it existed already. A retry returns the same value.
     pub created: bool,
     /// The asset's current state.
+    pub state: AssetState,
+}
+
+/// The result of [`Store::confirm`] and [`Store::extend`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leased {
+    /// Whether this call changed the grant. A retry returns the same value.
+    pub changed: bool,
+    /// The player's grant. `None`: it ended because a deadline passed; if `changed`, after this call.
+    pub grant: Option<Grant>,
+    /// The asset after the call.
     pub state: AssetState,
 }
 
@@ -345,12 +307,26 @@ pub enum Verdict {
     Granted {
         /// The grant's revision.
         revision: u64,
+        /// The grant's deadlines.
+        lease: Lease,
     },
     /// The player held a unit before.
     AlreadyHeld {
         /// The grant's revision.
         revision: u64,
+        /// The grant's deadline, in Unix milliseconds.
+        until: Option<Millis>,
     },
     /// No unit was left.
     SoldOut,
+    /// The asset is reserved for other players.
+    Reserved {
+        /// Milliseconds until it is not.
+        retry_after: Millis,
+    },
+    /// The player's last grant ended too recently.
+    Cooldown {
+        /// Milliseconds until the player may get another.
+        retry_after: Millis,
+    },
 }

@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use asset_arbiter::{
-    model::{AssetState, PlayerName, Revocation, Revoked},
+    model::{AssetState, EndReason, NewAsset, PlayerName, Revocation, Revoked},
     store::{
         Applied, AssetKey, Call, MemoryStore, NodeId, Selected, Store, StoreErrorKind,
         faulty::{CallCounts, Faults, Faulty},
@@ -24,7 +24,7 @@ impl Setup {
     async fn new(seed: u64, faults: Faults) -> Self {
         let inner: Arc<dyn Store> = Arc::new(MemoryStore::new(None));
         let key = AssetKey { room: "room".parse().unwrap(), asset: "asset".parse().unwrap() };
-        inner.create(call(0), &key, 10).await.unwrap();
+        inner.create(call(0), &key, &NewAsset::plain(10)).await.unwrap();
         Self { store: Arc::new(Faulty::new(Arc::clone(&inner), seed, faults)), inner, key }
     }
 
@@ -92,7 +92,7 @@ async fn duplicates_reach_the_store_at_once_and_later() {
     let faults = Faults { duplicated: 1.0, duplicated_late: 1.0, max_lateness: lateness, ..Faults::default() };
     let outer = Faulty::new(Arc::clone(&counter) as Arc<dyn Store>, 4, faults);
     let key = AssetKey { room: "room".parse().unwrap(), asset: "asset".parse().unwrap() };
-    let created = outer.create(call(1), &key, 3).await.unwrap();
+    let created = outer.create(call(1), &key, &NewAsset::plain(3)).await.unwrap();
     assert!(created.created && !created.is_repeat(), "the first answer counts");
     assert_eq!((outer.calls().create, counter.calls().create), (1, 2));
     let start = Instant::now();
@@ -162,16 +162,20 @@ async fn a_refusing_store_fails_also_the_calls_that_were_held() {
 async fn every_method_is_counted_and_reaches_the_store() {
     let Setup { store, key, .. } = Setup::new(9, Faults::default()).await;
     let player = PlayerName::parse("player").unwrap();
-    assert!(!store.create(call(1), &key, 10).await.unwrap().created);
+    assert!(!store.create(call(1), &key, &NewAsset::plain(10)).await.unwrap().created);
     store.select(call(2), &key, std::slice::from_ref(&player), None).await.unwrap();
     assert_eq!(store.held_by(&key.room, &player).await.unwrap(), [(key.asset.clone(), 1)]);
     assert_eq!(store.holders(&key, None, 9).await.unwrap().len(), 1);
     assert_eq!(store.snapshot(&key.room).await.unwrap().len(), 1);
     assert_eq!(store.revisions(&key.room).await.unwrap().len(), 1);
-    store.release(call(3), &key, &player).await.unwrap();
-    assert_eq!(store.restock(call(4), &key, 5, Some(2)).await.unwrap().units, 15);
-    assert_eq!(store.reset(call(5), &key).await.unwrap().units, 10);
-    assert!(store.remove_asset(call(6), &key).await.unwrap().removed);
+    assert!(!store.confirm(call(3), &key, &player, true).await.unwrap().changed);
+    assert_eq!(store.extend(call(4), &key, &player, 1).await.unwrap_err().kind(), StoreErrorKind::Conflict);
+    store.prolong(call(5), &key, std::slice::from_ref(&player)).await.unwrap();
+    store.expire(call(6), &key).await.unwrap();
+    store.release(call(7), &key, &player, EndReason::Released).await.unwrap();
+    assert_eq!(store.restock(call(8), &key, 5, Some(2)).await.unwrap().units, 15);
+    assert_eq!(store.reset(call(9), &key).await.unwrap().units, 10);
+    assert!(store.remove_asset(call(10), &key).await.unwrap().removed);
     assert!(store.asset(&key).await.unwrap().removed);
     store.touch(&key.room, 1).await.unwrap();
     store.remove_room(&key.room).await.unwrap();
@@ -179,11 +183,16 @@ async fn every_method_is_counted_and_reaches_the_store() {
     let of = Revoked::Player(player);
     store.revoke(&Revocation { of, issued_before: 1, until: 9 }, 2).await.unwrap();
     assert_eq!(store.revocations(2).await.unwrap().len(), 1);
+    assert_eq!(store.clock().await.unwrap(), None);
     store.ping().await.unwrap();
     let once = CallCounts {
         create: 1,
         select: 1,
         release: 1,
+        confirm: 1,
+        extend: 1,
+        prolong: 1,
+        expire: 1,
         restock: 1,
         reset: 1,
         remove_asset: 1,
@@ -196,6 +205,7 @@ async fn every_method_is_counted_and_reaches_the_store() {
         touch: 1,
         revoke: 1,
         revocations: 1,
+        clock: 1,
         ping: 1,
     };
     assert_eq!(store.calls(), once);

@@ -23,7 +23,7 @@ fn every_client_message_in_the_readme_is_decoded_and_none_is_left_out() {
         let message = ClientMessage::decode(line).unwrap_or_else(|error| panic!("{line}: {error}"));
         assert_eq!(&serde_json::to_string(&message).expect("encodes"), line);
     }
-    assert_eq!(kinds(&lines).len(), 5);
+    assert_eq!(kinds(&lines).len(), 7);
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn every_server_message_in_the_readme_is_decoded_and_none_is_left_out() {
             serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"));
         assert_eq!(&message.encode(), line);
     }
-    assert_eq!(kinds(&lines).len(), 14);
+    assert_eq!(kinds(&lines).len(), 18);
 }
 
 #[test]

@@ -5,25 +5,30 @@ use std::sync::Arc;
 use super::{
     commands::Commands,
     node::Node,
-    queue::{Batch, Job, Offer},
+    queue::{Batch, Command, Job, Offer},
     refusal::Refusal,
     registry::RoomHandle,
     select::Selects,
+    skew::Skew,
     task::spawn_eager,
 };
-use crate::model::AssetName;
+use crate::model::{AssetName, AssetState};
 
 /// Runs the batches of every asset.
 pub(super) struct Batches {
     pub(super) node: Arc<Node>,
     pub(super) selects: Selects,
     pub(super) commands: Commands,
+    pub(super) skew: Arc<Skew>,
 }
 
 impl Batches {
     /// Queues a change of an asset. If the store answers at once, the change is done when this returns. Otherwise it
     /// continues in its own task, so that a client that disconnects does not cancel a store call.
     pub(super) fn submit(self: &Arc<Self>, room: &RoomHandle, asset: AssetName, job: Job) {
+        if self.skew.is_too_large() && self.has_deadlines(room, &asset, &job) {
+            return job.refuse(&self.node.meters, &asset, &self.skew.refusal());
+        }
         let offer = room.queues.lock().offer(&asset, job);
         match offer {
             Offer::Queued => {}
@@ -33,6 +38,16 @@ impl Batches {
                     spawn_eager(Arc::clone(self).run(room.clone(), asset, batch));
                 }
             }
+        }
+    }
+
+    /// Whether grants of the asset end, or would if the job created it.
+    fn has_deadlines(&self, room: &RoomHandle, asset: &AssetName, job: &Job) -> bool {
+        let is_timed = |known: &AssetState| known.terms.is_some();
+        let template = || self.node.config.new_asset(asset).is_some_and(|new| !new.options.is_none());
+        match job {
+            Job::Command(Command::Create(new, _)) => !new.options.is_none(),
+            _ => room.with(|state| state.view.get(asset).map(is_timed)).unwrap_or_else(template),
         }
     }
 

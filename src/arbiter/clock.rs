@@ -12,8 +12,15 @@ pub(super) struct Clock {
 }
 
 impl Clock {
+    #[cfg(test)]
     pub(super) fn start() -> Self {
+        Self::start_ahead(0)
+    }
+
+    /// A clock that is so many milliseconds ahead of the system's.
+    pub(super) fn start_ahead(ahead: i64) -> Self {
         let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let started_at = Duration::from_millis((started_at.as_millis() as u64).saturating_add_signed(ahead));
         Self { started: Instant::now(), started_at }
     }
 

@@ -1,4 +1,6 @@
-//! Runs the changes that are not batched: releases, creations, restocks, resets and removals.
+//! Runs the changes that are not batched.
+
+mod leases;
 
 use std::{future::Future, sync::Arc};
 
@@ -17,7 +19,7 @@ use super::{
     retry::StoreCalls,
 };
 use crate::{
-    model::{AssetName, AssetState, Change, ErrorCode, ServerMessage, Units},
+    model::{AssetName, AssetState, Change, EndReason, ErrorCode, NewAsset, ServerMessage, Units},
     store::{self, Applied, AssetKey, Call, Created},
 };
 
@@ -42,10 +44,14 @@ impl Commands {
     pub(super) async fn run(&self, room: &RoomHandle, asset: &AssetName, command: Command) {
         let call = self.node.next_call(Instant::now());
         match command {
-            Command::Release(ask) => self.release(room, asset, ask, call).await,
-            Command::Create(units, answer) => {
+            Command::Release(ask, reason) => self.release(room, asset, ask, reason, call).await,
+            Command::Confirm(ask, retake) => self.confirm(room, asset, ask, retake, call).await,
+            Command::Extend(ask) => self.extend(room, asset, ask, call).await,
+            Command::Prolong(players) => self.prolong(room, asset, &players, call).await,
+            Command::Expire => self.expire(room, asset, call).await,
+            Command::Create(new, answer) => {
                 let deadline = self.node.deadline(answer.since);
-                answer.send(self.create(room, asset, units, call, deadline).await);
+                answer.send(self.create(room, asset, &new, call, deadline).await);
             }
             Command::Restock { n, condition, answer } => {
                 let deadline = self.node.deadline(answer.since);
@@ -67,12 +73,12 @@ impl Commands {
         }
     }
 
-    async fn release(&self, room: &RoomHandle, asset: &AssetName, ask: Ask, call: Call) {
+    async fn release(&self, room: &RoomHandle, asset: &AssetName, ask: Ask, reason: EndReason, call: Call) {
         if ask.mailbox.is_closed() {
             return;
         }
         let key = AssetKey::new(&room.name, asset);
-        let release = || self.node.store.release(call, &key, &ask.player);
+        let release = || self.node.store.release(call, &key, &ask.player, reason);
         let deadline = self.node.deadline(ask.since);
         let (done, before) = self.change_known(StoreCall::Release, room, asset, deadline, release).await;
         match done {
@@ -84,7 +90,11 @@ impl Commands {
                     remaining: done.remaining,
                     revision: done.revision,
                 });
-                self.events.publish_change(room, before, done, |_| Change::Released { player: ask.player });
+                self.events.publish_change(room, before, done, |_| Change::Released {
+                    player: ask.player,
+                    reason,
+                    next_end: None,
+                });
             }
             Err(refusal) => ask.refuse(&refusal),
         }
@@ -94,7 +104,7 @@ impl Commands {
         &self,
         room: &RoomHandle,
         asset: &AssetName,
-        units: Units,
+        new: &NewAsset,
         call: Call,
         deadline: Instant,
     ) -> Result<Applied<Created>, Refusal> {
@@ -115,12 +125,11 @@ impl Commands {
             }
         }
         let key = AssetKey::new(&room.name, asset);
-        let create = || self.node.store.create(call, &key, units);
+        let create = || self.node.store.create(call, &key, new);
         let created = self.calls.call_with_retry(StoreCall::Create, &room.name, deadline, create).await?;
         if created.created {
             let done = created.clone().map(|created| created.state);
-            let change = |state: &AssetState| Change::Changed { units: state.units, created: true };
-            self.events.publish_change(room, before, done, change);
+            self.events.publish_change(room, before, done, Change::created);
         } else {
             self.events.observe(room, before, &created.state);
         }
@@ -141,8 +150,7 @@ impl Commands {
         let key = AssetKey::new(&room.name, asset);
         let restock = || self.node.store.restock(call, &key, n, condition);
         let (done, before) = self.change_known(StoreCall::Restock, room, asset, deadline, restock).await;
-        let change = |state: &AssetState| Change::Changed { units: state.units, created: false };
-        Ok(self.events.publish_change(room, before, done?, change))
+        Ok(self.events.publish_change(room, before, done?, |state| Change::restocked(state.units)))
     }
 
     /// Members are told what a creation tells them: the units, none of which is held.
@@ -156,22 +164,21 @@ impl Commands {
         let key = AssetKey::new(&room.name, asset);
         let reset = || self.node.store.reset(call, &key);
         let (done, before) = self.change_known(StoreCall::Reset, room, asset, deadline, reset).await;
-        let change = |state: &AssetState| Change::Changed { units: state.units, created: true };
-        Ok(self.events.publish_change(room, before, done?, change))
+        Ok(self.events.publish_change(room, before, done?, Change::created))
     }
 
     /// Changes an asset that must exist, and returns the baseline before the change. If the store does not have the
     /// asset, checks whether the store lost it.
-    async fn change_known<F>(
+    async fn change_known<T, F>(
         &self,
         kind: StoreCall,
         room: &RoomHandle,
         asset: &AssetName,
         deadline: Instant,
         change: impl FnMut() -> F,
-    ) -> (Result<Applied<AssetState>, Refusal>, Baseline)
+    ) -> (Result<Applied<T>, Refusal>, Baseline)
     where
-        F: Future<Output = store::Result<Applied<AssetState>>>,
+        F: Future<Output = store::Result<Applied<T>>>,
     {
         let before = Baseline::now(room, asset);
         let done = self.calls.call_with_retry(kind, &room.name, deadline, change).await;

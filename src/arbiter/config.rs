@@ -1,6 +1,6 @@
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use crate::model::{AssetName, Units};
+use crate::model::{AssetName, NewAsset, Units};
 
 /// The arbiter's configuration. A duration of zero disables a feature where the field says so.
 #[derive(Debug, Clone)]
@@ -26,11 +26,15 @@ pub struct Config {
     /// The most units of one asset.
     pub max_units: Units,
     /// Assets shown in every room, each created by its first select.
-    pub templates: Vec<(AssetName, Units)>,
+    pub templates: Vec<(AssetName, Arc<NewAsset>)>,
     /// The units of an unknown asset that its first select creates; `None`: selects create no unknown assets.
     pub auto_create: Option<Units>,
     /// What becomes of a player's second connection to a room.
     pub same_player: SamePlayer,
+    /// How long after its grant a hold can be extended to last.
+    pub max_hold: Duration,
+    /// Milliseconds by which the node's clock is ahead of the system's; tests let clocks differ with it.
+    pub clock_ahead_ms: i64,
 }
 
 /// What becomes of a player's second connection to a room, over all nodes.
@@ -71,14 +75,17 @@ impl Default for Config {
             templates: Vec::new(),
             auto_create: None,
             same_player: SamePlayer::Allow,
+            max_hold: Duration::from_secs(15 * 60),
+            clock_ahead_ms: 0,
         }
     }
 }
 
 impl Config {
-    /// The units of an unknown asset that its first select creates; `None`: selects do not create it.
-    pub(super) fn units_of_new(&self, asset: &AssetName) -> Option<Units> {
+    /// An unknown asset as its first select creates it; `None`: selects do not create it.
+    pub(super) fn new_asset(&self, asset: &AssetName) -> Option<Arc<NewAsset>> {
         let template = self.templates.iter().find(|(name, _)| name == asset);
-        template.map(|(_, units)| *units).or(self.auto_create)
+        let plain = || self.auto_create.map(|units| Arc::new(NewAsset::plain(units)));
+        template.map(|(_, new)| Arc::clone(new)).or_else(plain)
     }
 }

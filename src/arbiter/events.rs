@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     bus::BusMessage,
-    model::{AssetName, AssetState, Change, Event, limits::HOLDERS_SHOWN},
+    model::{AssetName, AssetState, Change, Ended, Event, limits::HOLDERS_SHOWN},
     store::{Applied, AssetKey},
 };
 
@@ -88,23 +88,35 @@ impl Events {
         }
     }
 
-    /// Broadcasts one change that the store made; `done` is the state right after the change. A retried call may have
-    /// made its change earlier, which a repair then broadcasts.
-    pub(super) fn publish_change(
+    /// Broadcasts what a call of this node changed: the grants that it ended first, and `own`.
+    pub(super) fn tell(self: &Arc<Self>, room: &RoomHandle, state: &AssetState, own: Vec<Event>) {
+        if state.terms.is_none() {
+            return self.broadcast(room, own);
+        }
+        let known = room.with(|room| room.view.revision(&state.asset));
+        let mut events = ended(state, known);
+        events.extend(own);
+        self.broadcast(room, events);
+        room.with(|room| room.view.learn_terms(state));
+    }
+
+    /// Broadcasts the change that the store made, if any; `done` is the state right after the change. A retried call may
+    /// have made its change earlier, which a repair then broadcasts.
+    pub(super) fn publish_change<C: Into<Option<Change>>>(
         self: &Arc<Self>,
         room: &RoomHandle,
         before: Baseline,
         done: Applied<AssetState>,
-        change: impl FnOnce(&AssetState) -> Change,
+        change: impl FnOnce(&AssetState) -> C,
     ) -> AssetState {
-        let changes = u64::from(!done.is_repeat());
-        if self.regression.detect(room, before, &done, changes) {
+        let change = change(&done).into().filter(|_| !done.is_repeat());
+        if self.regression.detect(room, before, &done, u64::from(change.is_some())) {
             return done.into_inner();
         }
         match done {
             Applied::Now(state) => {
-                let change = change(&state);
-                self.broadcast(room, vec![Event::of(&state, state.revision, state.remaining, change)]);
+                let own = change.map(|change| Event::of(&state, state.revision, state.remaining, change));
+                self.tell(room, &state, own.into_iter().collect());
                 self.compare(room, &state, Publish::Never);
                 state
             }
@@ -129,4 +141,16 @@ impl Events {
         }
         missing
     }
+}
+
+/// The ends of grants that the store made after a known revision, in order.
+fn ended(state: &AssetState, known: Option<u64>) -> Vec<Event> {
+    let (Some(terms), Some(known)) = (&state.terms, known) else { return Vec::new() };
+    let next_end = Some(terms.next_end.unwrap_or(Change::NEVER));
+    let new = terms.ends.iter().filter(|end| end.revision > known && end.reason.is_deadline());
+    let event = |end: &Ended| {
+        let change = Change::Released { player: end.player.clone(), reason: end.reason, next_end };
+        Event::of(state, end.revision, end.remaining, change)
+    };
+    new.map(event).collect()
 }

@@ -33,6 +33,7 @@ impl Holdings {
             let is_behind = |(asset, revision): &&(AssetName, u64)| state.view.is_behind(asset, *revision);
             let behind = rows.iter().filter(is_behind).cloned().collect();
             state.presence.learn(player, question, rows);
+            state.prolong_holdings_of(player);
             behind
         })
     }

@@ -42,7 +42,7 @@ mod tests {
     use crate::{
         arbiter::{Arbiter, Config},
         bus::LocalBus,
-        model::ErrorCode,
+        model::{ErrorCode, NewAsset},
         store::{
             MemoryStore, Store,
             faulty::{Faults, Faulty},
@@ -76,7 +76,8 @@ mod tests {
         let store = Arc::new(Faulty::new(Arc::new(MemoryStore::new(None)), 1, Faults::default()));
         let arbiter = Arbiter::start(Config::default(), store.clone() as Arc<dyn Store>, Arc::new(LocalBus), 1);
         arbiter.stop().await;
-        let refusal = arbiter.create(&"r".parse().unwrap(), &"a".parse().unwrap(), 1).await.unwrap_err();
+        let refusal =
+            arbiter.create(&"r".parse().unwrap(), &"a".parse().unwrap(), NewAsset::plain(1)).await.unwrap_err();
         assert_eq!(refusal.code, ErrorCode::StoreUnavailable);
         assert_eq!(store.calls().create, 0);
     }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     bus::BusMessage,
-    model::{AssetName, CloseCode, ErrorCode, PlayerName, RoomName, ServerMessage},
+    model::{AssetName, CloseCode, EndReason, ErrorCode, PlayerName, RoomName, ServerMessage},
 };
 
 /// How many assets of a player are released at once.
@@ -81,7 +81,7 @@ impl Kicks {
         asset: AssetName,
         player: &PlayerName,
     ) -> Result<Option<AssetName>, Refusal> {
-        match self.requests.release(name, &asset, player).await {
+        match self.requests.release(name, &asset, player, EndReason::Kicked).await {
             ServerMessage::Error { code: ErrorCode::NotHeld | ErrorCode::UnknownAsset, .. } => Ok(None),
             ServerMessage::Error { code, message, .. } => Err(Refusal::new(code, message)),
             _ => Ok(Some(asset)),

@@ -5,7 +5,10 @@ use super::{
     refusal::{Refusal, Scope},
     view::View,
 };
-use crate::model::{ErrorCode, Units};
+use crate::{
+    model::{ErrorCode, NewAsset, Units},
+    store,
+};
 
 /// # Errors
 /// `LimitReached`: the room has `--max-assets` assets.
@@ -28,13 +31,26 @@ pub(super) fn check_units(config: &Config, units: Units) -> Result<(), Refusal> 
 }
 
 /// # Errors
-/// `LimitReached`: `units` exceed the most that the store can count.
-pub(super) fn check_units_of_store(most: Units, units: Units) -> Result<(), Refusal> {
-    if units <= most {
-        return Ok(());
+/// `LimitReached`: the units exceed `--max-units` or the most that the store can count; `Conflict`: the store keeps no
+/// deadlines, or a hold would be longer than `--max-hold`.
+pub(super) fn check_new(config: &Config, of_store: store::Limits, new: &NewAsset) -> Result<(), Refusal> {
+    check_units(config, new.units)?;
+    if new.units > of_store.units {
+        let message = format!("an asset in this store has at most {} units", of_store.units);
+        return Err(Refusal::new(ErrorCode::LimitReached, message));
     }
-    let message = format!("an asset in this store has at most {most} units");
-    Err(Refusal::new(ErrorCode::LimitReached, message))
+    if !of_store.deadlines && !new.options.is_none() {
+        let message = "this store keeps no deadlines of grants: create the asset with units alone";
+        return Err(Refusal::new(ErrorCode::LimitReached, message));
+    }
+    let max_hold = config.max_hold.as_millis();
+    match new.options.hold_ms.filter(|hold| u128::from(*hold) > max_hold) {
+        Some(hold) => {
+            let message = format!("hold_ms is at most {max_hold}, as --max-hold says, not {hold}");
+            Err(Refusal::new(ErrorCode::LimitReached, message))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The refusal of a node that has `--max-rooms` active rooms.

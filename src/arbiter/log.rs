@@ -34,6 +34,13 @@ impl RoomLog {
         self.frames.push_back(encode(self.head));
     }
 
+    /// The same, if `encode` returns a frame.
+    pub(super) fn append_if(&mut self, encode: impl FnOnce(u64) -> Option<Frame>) {
+        if let Some(frame) = encode(self.head + 1) {
+            self.append(|_| frame);
+        }
+    }
+
     /// Invalidates every cursor, so that every reader gets a snapshot at the new head.
     pub(super) fn reset(&mut self) {
         self.frames.clear();

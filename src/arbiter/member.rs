@@ -14,8 +14,8 @@ use super::{
     snapshot::{self, Snapshot},
 };
 use crate::model::{
-    AssetName, CloseCode, DisplayName, DisplayNames, ErrorCode, Frame, Millis, PROTOCOL, PlayerName, RequestId,
-    RoomName, Selection, ServerMessage, Welcome,
+    AssetName, CloseCode, Denial, DisplayName, DisplayNames, EndReason, ErrorCode, Frame, Millis, PROTOCOL,
+    PlayerName, RequestId, RoomName, Selection, ServerMessage, Welcome,
     limits::{FRAMES_PER_TURN, SYNC_PAUSE_MS},
 };
 
@@ -117,7 +117,7 @@ impl Member {
         let player = self.player.as_ref();
         let (snapshot, offset) = self.room.with(|state| {
             let offset = resume.map(|resume| resume.offset).filter(|&offset| state.log.reaches(offset));
-            (state.snapshot(player), offset)
+            (state.snapshot(player, server_time), offset)
         });
         let (cursor, recovered) = (snapshot.cursor(), offset.is_some());
         let whole = if recovered { None } else { snapshot.whole() };
@@ -191,8 +191,24 @@ impl Member {
     /// Releases a unit at `since`. Exactly one reply follows.
     pub fn release(&self, asset: AssetName, request_id: Option<RequestId>, since: Instant) {
         let Some(player) = &self.player else { return self.refuse_observer(request_id) };
-        let job = Job::Command(Command::Release(self.ask(player.clone(), request_id, since)));
+        let ask = self.ask(player.clone(), request_id, since);
+        let job = Job::Command(Command::Release(ask, EndReason::Released));
         self.batches.submit(&self.room, asset, job);
+    }
+
+    /// Confirms a hold at `since`. With `retake`, takes a unit that is left if the hold has expired. Exactly one reply
+    /// follows.
+    pub fn confirm(&self, asset: AssetName, retake: bool, request_id: Option<RequestId>, since: Instant) {
+        let Some(player) = &self.player else { return self.refuse_observer(request_id) };
+        let ask = self.ask(player.clone(), request_id, since);
+        self.batches.submit(&self.room, asset, Job::Command(Command::Confirm(ask, retake)));
+    }
+
+    /// Extends a hold at `since`. Exactly one reply follows.
+    pub fn extend(&self, asset: AssetName, request_id: Option<RequestId>, since: Instant) {
+        let Some(player) = &self.player else { return self.refuse_observer(request_id) };
+        let ask = self.ask(player.clone(), request_id, since);
+        self.batches.submit(&self.room, asset, Job::Command(Command::Extend(ask)));
     }
 
     /// Replies with a pong. Exactly one reply follows.
@@ -239,7 +255,7 @@ impl Member {
             let replies = self.mailbox.take(out);
             let read =
                 if wants_snapshot { None } else { state.log.read(self.cursor, FRAMES_PER_TURN, out).ok() };
-            (replies, read.ok_or_else(|| state.snapshot(self.player.as_ref())))
+            (replies, read.ok_or_else(|| state.snapshot(self.player.as_ref(), self.now())))
         });
         match read {
             Ok(cursor) => {
@@ -274,7 +290,7 @@ impl Member {
         }
         // The remaining parts were discarded, because the room changed too much. A new snapshot starts.
         let (more, snapshot) =
-            self.room.with(|state| (self.mailbox.take(out), state.snapshot(self.player.as_ref())));
+            self.room.with(|state| (self.mailbox.take(out), state.snapshot(self.player.as_ref(), self.now())));
         self.begin(snapshot);
         Taken { replies: replies + more, frames: 0, more: true }
     }
@@ -304,14 +320,17 @@ impl Member {
         });
         let Some(revision) = revision else { return false };
         self.node().meters.select(SelectOutcome::SoldOut, Duration::ZERO);
-        let (granted, already_held, remaining) = (false, false, 0);
+        let (denied, remaining, already_held) = (Some((Denial::SoldOut, None)), 0, false);
+        let (until, ttl_ms) = (None, None);
         self.mailbox.push_selection(Selection {
             request_id,
             asset,
-            granted,
+            denied,
             remaining,
             revision,
             already_held,
+            until,
+            ttl_ms,
         });
         true
     }

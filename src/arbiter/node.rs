@@ -37,10 +37,10 @@ impl Node {
         let mut random = Rng::with_seed(seed);
         Arc::new(Self {
             id: NodeId(random.u64(..)),
+            clock: Arc::new(Clock::start_ahead(config.clock_ahead_ms)),
             config,
             store,
             bus,
-            clock: Arc::new(Clock::start()),
             meters: Meters::new(),
             seq: AtomicU64::new(0),
             random: Mutex::new(random),

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::model::{
-    AssetName, AssetState,
+    AssetName, AssetState, Grant, Terms,
     limits::{ENCODED_SECS, OLD_PARTS_BYTES, PART_BYTES, SNAPSHOT_SECS, WELCOME_BYTES},
 };
 
@@ -201,8 +201,14 @@ fn json_size(state: &AssetState) -> usize {
     const ASSET: usize = 120;
     /// The same with one number of 20.
     const HOLDER: usize = 42;
-    let holders: usize = state.holders.iter().map(|grant| HOLDER + grant.player.as_str().len()).sum();
-    ASSET + state.asset.as_str().len() + holders
+    /// `until` and `ttl_ms` of a holder, or the five durations of an asset's options.
+    const DEADLINES: usize = 170;
+    let deadline = |grant: &Grant| if grant.until.is_some() { DEADLINES } else { 0 };
+    let holder = |grant: &Grant| HOLDER + grant.player.as_str().len() + deadline(grant);
+    let reserved =
+        |terms: &Terms| terms.options.reserved_for.iter().map(|name| name.as_str().len() + 3).sum::<usize>();
+    let options = state.terms.as_ref().map_or(0, |terms| DEADLINES + reserved(terms));
+    ASSET + state.asset.as_str().len() + options + state.holders.iter().map(holder).sum::<usize>()
 }
 
 impl Part {

@@ -202,6 +202,12 @@ impl Presence {
         self.here.get(player).is_some_and(|here| here.held.granted.contains_key(asset))
     }
 
+    /// The players with connections to this node who hold an asset.
+    pub(super) fn holders_here(&self, asset: &AssetName) -> Vec<PlayerName> {
+        let holds = |(_, here): &(&PlayerName, &Here)| here.held.granted.contains_key(asset);
+        self.here.iter().filter(holds).map(|(player, _)| player.clone()).collect()
+    }
+
     pub(super) fn held(&self, player: &PlayerName) -> Vec<AssetName> {
         self.here.get(player).map_or_else(Vec::new, |here| here.held.granted.keys().cloned().collect())
     }
@@ -214,7 +220,8 @@ impl Presence {
                     here.held.granted.insert(event.asset.clone(), event.revision);
                 }
             }
-            Change::Released { player } => {
+            Change::Confirmed { .. } | Change::Extended { .. } | Change::Prolonged => {}
+            Change::Released { player, .. } => {
                 if let Some(here) = self.here.get_mut(player) {
                     here.held.strike(event);
                 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     model::{
-        AssetName, AssetState, PlayerName, RequestId, ServerMessage, Units,
+        AssetName, AssetState, EndReason, NewAsset, PlayerName, RequestId, ServerMessage, Units,
         limits::{BATCH_PLAYERS, QUEUED_CHANGES},
     },
     store::{Applied, Created},
@@ -34,9 +34,20 @@ pub(super) enum Job {
 /// A change that is not batched.
 #[derive(Debug)]
 pub(super) enum Command {
-    Release(Ask),
-    Create(Units, Answer<Applied<Created>>),
-    Restock { n: Units, condition: Option<u64>, answer: Answer<AssetState> },
+    Release(Ask, EndReason),
+    /// With `true`, a player whose hold expired gets a unit that is left.
+    Confirm(Ask, bool),
+    Extend(Ask),
+    /// The players are in the room.
+    Prolong(Vec<PlayerName>),
+    /// Grants may have to end.
+    Expire,
+    Create(NewAsset, Answer<Applied<Created>>),
+    Restock {
+        n: Units,
+        condition: Option<u64>,
+        answer: Answer<AssetState>,
+    },
     Reset(Answer<AssetState>),
     Remove(Answer<u64>),
 }
@@ -121,7 +132,11 @@ impl Job {
     pub(super) fn refuse(self, meters: &Meters, asset: &AssetName, refusal: &Refusal) {
         match self {
             Self::Select(ask) => ask.refuse_select(meters, asset, refusal),
-            Self::Command(Command::Release(ask)) => ask.refuse(refusal),
+            Self::Command(Command::Release(ask, _) | Command::Confirm(ask, _) | Command::Extend(ask)) => {
+                ask.refuse(refusal);
+            }
+            // They are tried again.
+            Self::Command(Command::Prolong(_) | Command::Expire) => {}
             Self::Command(Command::Create(_, answer)) => answer.send(Err(refusal.clone())),
             Self::Command(Command::Restock { answer, .. } | Command::Reset(answer)) => {
                 answer.send(Err(refusal.clone()));
@@ -170,7 +185,7 @@ mod tests {
         for player in 1..=200 {
             assert!(matches!(queues.offer(&sword, Job::Select(ask(player))), Offer::Queued));
         }
-        queues.offer(&sword, Job::Command(Command::Release(ask(7))));
+        queues.offer(&sword, Job::Command(Command::Release(ask(7), EndReason::Released)));
         queues.offer(&sword, Job::Select(ask(8)));
         let sizes: Vec<_> = std::iter::from_fn(|| queues.next(&sword))
             .map(|batch| match batch {

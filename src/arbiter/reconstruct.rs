@@ -1,5 +1,7 @@
 //! Reconstructs the changes of an asset from its known state and its stored state.
 
+mod leased;
+
 use crate::model::{AssetState, Change, Event, Grant, PlayerName, Units};
 
 /// Returns the changes that lead from the known state to the stored state, if only one sequence of changes is possible.
@@ -11,7 +13,10 @@ pub(super) fn reconstruct(
     let event = |revision, remaining, change| Event::of(stored, revision, remaining, change);
     let begun = known.map_or(0, |known| known.revision);
     let gap = stored.revision - begun;
-    let whole = Change::Changed { units: stored.units, created: true };
+    let whole = Change::created(stored);
+    if let (Some(known), Some(terms)) = (known.filter(|known| known.terms.is_some()), &stored.terms) {
+        return leased::reconstruct(known, stored, grants, terms);
+    }
     match known {
         None if gap == 0 => return Some(vec![event(0, stored.remaining, whole)]),
         Some(_) if gap == 1 && stored.removed => return Some(vec![event(stored.revision, 0, Change::Removed)]),
@@ -19,7 +24,7 @@ pub(super) fn reconstruct(
             return Some(vec![event(stored.revision, stored.remaining, whole)]);
         }
         Some(known) if gap == 1 && stored.units > known.units && known.held == stored.held => {
-            let restocked = Change::Changed { units: stored.units, created: false };
+            let restocked = Change::restocked(stored.units);
             return Some(vec![event(stored.revision, stored.remaining, restocked)]);
         }
         // A release leaves all holders but one, so this was a reset.
@@ -44,13 +49,17 @@ pub(super) fn reconstruct(
         .map(|revision| match new.next_if(|grant| grant.revision == revision) {
             Some(grant) => {
                 remaining -= 1;
-                let (player, units, at) = (grant.player.clone(), stored.units, grant.granted_at);
-                Some(event(revision, Units::try_from(remaining).ok()?, Change::Granted { player, units, at }))
+                let (player, units) = (grant.player.clone(), stored.units);
+                let terms = stored.terms.as_ref().filter(|_| known.is_none() && revision == 1);
+                let options = terms.map(|terms| Box::new(terms.options.clone()));
+                let (at, lease) = (grant.granted_at, grant.lease);
+                let change = Change::Granted { player, units, at, lease, options };
+                Some(event(revision, Units::try_from(remaining).ok()?, change))
             }
             None => {
                 remaining += 1;
                 let player = gone.next()?;
-                Some(event(revision, Units::try_from(remaining).ok()?, Change::Released { player }))
+                Some(event(revision, Units::try_from(remaining).ok()?, Change::released(player)))
             }
         })
         .collect::<Option<Vec<_>>>()?;
@@ -75,9 +84,10 @@ fn gone(known: &AssetState, stored: &AssetState, new: u64, gap: u64) -> Option<V
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::AssetOptions;
 
     fn grant(revision: u64) -> Grant {
-        Grant { player: format!("p{revision}").parse().unwrap(), granted_at: revision, revision }
+        Grant::plain(format!("p{revision}").parse().unwrap(), revision, revision)
     }
 
     fn state(revision: u64, remaining: Units, holders: &[u64]) -> AssetState {
@@ -88,6 +98,7 @@ mod tests {
             revision,
             held: holders.len() as Units,
             holders: holders.iter().copied().map(grant).collect(),
+            terms: None,
             removed: false,
             origin: 0,
         }
@@ -113,7 +124,7 @@ mod tests {
     #[test]
     fn missed_releases_are_told_too_when_all_holders_are_known() {
         let events = reconstruct(Some(&state(2, 7, &[1, 2])), &state(4, 7, &[2, 4]), &[grant(4)]).unwrap();
-        assert!(matches!(&events[0].change, Change::Released { player } if player.as_str() == "p1"));
+        assert!(matches!(&events[0].change, Change::Released { player, .. } if player.as_str() == "p1"));
         assert!(matches!(&events[1].change, Change::Granted { player, .. } if player.as_str() == "p4"));
         assert_eq!((events[0].remaining, events[1].remaining), (8, 7));
     }
@@ -133,12 +144,12 @@ mod tests {
         assert_eq!(events[0].change, Change::Removed);
         let restocked = AssetState { units: 12, remaining: 11, ..state(2, 0, &[1]) };
         let events = reconstruct(Some(&state(1, 8, &[1])), &restocked, &[]).unwrap();
-        assert_eq!(events[0].change, Change::Changed { units: 12, created: false });
+        assert_eq!(events[0].change, Change::restocked(12));
     }
 
     #[test]
     fn a_missed_reset_is_told_as_a_creation_unless_it_may_be_a_release() {
-        let whole = Change::Changed { units: 9, created: true };
+        let whole = Change::Changed { units: 9, created: true, options: AssetOptions::NONE };
         for known in [state(2, 7, &[1, 2]), state(2, 9, &[]), AssetState { units: 12, ..state(2, 10, &[1, 2]) }]
         {
             let events = reconstruct(Some(&known), &state(3, 9, &[]), &[]).unwrap();

@@ -1,5 +1,5 @@
 use crate::{
-    model::{AssetName, CloseCode, ErrorCode, RoomName},
+    model::{AssetName, CloseCode, ErrorCode, PlayerName, RoomName},
     store::{StoreError, StoreErrorKind},
 };
 
@@ -73,6 +73,10 @@ impl Refusal {
 
     pub(super) fn unknown_asset(asset: &AssetName) -> Self {
         Self::new(ErrorCode::UnknownAsset, format!("the room has no asset {asset}; {CREATED_BY}"))
+    }
+
+    pub(super) fn hold_expired(asset: &AssetName, player: &PlayerName) -> Self {
+        Self::new(ErrorCode::HoldExpired, format!("player {player}'s hold of asset {asset} has ended"))
     }
 
     pub(super) fn outcome_unknown() -> Self {

@@ -10,11 +10,21 @@ use std::{
 use dashmap::{DashMap, Entry};
 use parking_lot::Mutex;
 
-use super::{clock::Clock, config::Config, regressed_rooms::RegressedRooms, room::Room};
+use super::{
+    clock::Clock,
+    config::Config,
+    deadlines::Timers,
+    regressed_rooms::RegressedRooms,
+    room::{Place, Room},
+};
 use crate::{
     bus::Bus,
     model::{Millis, RoomName, Slots, limits::LOOKED_AFTER_AT_ONCE},
 };
+
+/// Milliseconds over which nodes with the same store spread the ends of grants: a bus is faster, so mostly one node calls
+/// the store.
+const LATENESS: Millis = 100;
 
 /// The active rooms of this node. A room stays active while it is in use. Afterwards a room with assets lingers until
 /// its time is over or its place is needed; an empty room is removed at once.
@@ -28,6 +38,9 @@ pub(super) struct Registry {
     clock: Arc<Clock>,
     bus: Arc<dyn Bus>,
     regressed: Arc<RegressedRooms>,
+    pub(super) timers: Arc<Timers>,
+    /// The longest time by which a room ends grants later than their deadlines.
+    lateness: Millis,
 }
 
 /// A use of a room. A room in use stays active.
@@ -47,9 +60,16 @@ struct Idle {
 pub(super) struct TooManyRooms;
 
 impl Registry {
-    pub(super) fn new(clock: Arc<Clock>, bus: Arc<dyn Bus>, regressed: Arc<RegressedRooms>) -> Arc<Self> {
-        let (rooms, slots, count, idle) = Default::default();
-        Arc::new(Self { rooms, slots, count, idle, clock, bus, regressed })
+    /// `shared`: other nodes have the same store.
+    pub(super) fn new(
+        clock: Arc<Clock>,
+        bus: Arc<dyn Bus>,
+        regressed: Arc<RegressedRooms>,
+        shared: bool,
+    ) -> Arc<Self> {
+        let (rooms, slots, count, idle, timers) = Default::default();
+        let lateness = if shared { LATENESS } else { 0 };
+        Arc::new(Self { rooms, slots, count, idle, clock, bus, regressed, timers, lateness })
     }
 
     /// Returns a handle on an active room. The handle keeps the room active.
@@ -97,7 +117,13 @@ impl Registry {
                 Ok(self.handle(open.get()))
             }
             Entry::Vacant(vacant) => {
-                let make = |slot| Arc::new(Room::new(name.clone(), epoch(), config, self.clock.now(), slot));
+                let epoch = epoch();
+                // The epoch is random, so nodes differ.
+                let lateness = epoch.bytes().map(Millis::from).sum::<Millis>() % (self.lateness + 1);
+                let make = |slot| {
+                    let place = Place { slot, timers: Arc::clone(&self.timers), lateness };
+                    Arc::new(Room::new(name.clone(), epoch, config, self.clock.now(), place))
+                };
                 let room = self.slots.insert_with(make);
                 let handle = self.handle(&room);
                 vacant.insert(room);
@@ -258,7 +284,7 @@ mod tests {
     use crate::{arbiter::view::untouched, bus};
 
     fn registry() -> Arc<Registry> {
-        Registry::new(Arc::new(Clock::start()), bus::open("local:").unwrap(), Arc::default())
+        Registry::new(Arc::new(Clock::start()), bus::open("local:").unwrap(), Arc::default(), false)
     }
 
     fn open(registry: &Arc<Registry>, n: usize, max_rooms: usize) -> Result<RoomHandle, TooManyRooms> {

@@ -131,6 +131,7 @@ impl Repair {
                 events.iter().for_each(publish);
             }
             room.apply(events);
+            room.with(|state| state.view.learn_terms(&stored));
             room.wake();
             self.load_holdings(room).await;
             return true;

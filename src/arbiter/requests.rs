@@ -11,7 +11,7 @@ use super::{
     refusal::Refusal,
     rooms::Rooms,
 };
-use crate::model::{AssetName, PlayerName, RoomName, ServerMessage};
+use crate::model::{AssetName, EndReason, PlayerName, RoomName, ServerMessage};
 
 pub(super) struct Requests {
     rooms: Arc<Rooms>,
@@ -39,8 +39,30 @@ impl Requests {
         room: &RoomName,
         asset: &AssetName,
         player: &PlayerName,
+        reason: EndReason,
     ) -> ServerMessage {
-        self.ask(room, asset, player, |ask| Job::Command(Command::Release(ask))).await
+        self.ask(room, asset, player, |ask| Job::Command(Command::Release(ask, reason))).await
+    }
+
+    /// Confirms a hold on behalf of a player.
+    pub(super) async fn confirm(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        player: &PlayerName,
+        retake: bool,
+    ) -> ServerMessage {
+        self.ask(room, asset, player, |ask| Job::Command(Command::Confirm(ask, retake))).await
+    }
+
+    /// Extends a hold on behalf of a player.
+    pub(super) async fn extend(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        player: &PlayerName,
+    ) -> ServerMessage {
+        self.ask(room, asset, player, |ask| Job::Command(Command::Extend(ask))).await
     }
 
     async fn ask(
@@ -50,7 +72,7 @@ impl Requests {
         player: &PlayerName,
         job: impl FnOnce(Ask) -> Job,
     ) -> ServerMessage {
-        let may_create = self.rooms.node.config.units_of_new(asset).is_some();
+        let may_create = self.rooms.node.config.new_asset(asset).is_some();
         let room = match self.rooms.open_for_change(room, asset, may_create).await {
             Ok(room) => room,
             Err(refusal) => {

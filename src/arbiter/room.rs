@@ -21,6 +21,7 @@ pub(super) use self::{
 };
 use super::{
     config::Config,
+    deadlines::Timers,
     mailbox::Mailbox,
     presence::{Notice, Presence},
     queue::Queues,
@@ -49,6 +50,9 @@ pub(super) struct Room {
     /// Comparisons still to make with any store, because the outcome of a change is unknown.
     pub(super) doubts: AtomicU8,
     state: Mutex<State>,
+    /// The node's timers, which know the first deadline of the room.
+    timers: Arc<Timers>,
+    has_deadlines: AtomicBool,
     /// Locked apart from the state, so that waking a thousand members does not block readers.
     members: Arc<Members>,
     /// Number of members and pending changes. The room is not unloaded while there are any.
@@ -62,6 +66,15 @@ pub(super) struct Room {
     gone: AtomicBool,
 }
 
+/// What a room has of the node.
+pub(super) struct Place {
+    /// Its slot among all active rooms.
+    pub(super) slot: usize,
+    pub(super) timers: Arc<Timers>,
+    /// Milliseconds by which this node ends the room's grants later than their deadlines, so that not all nodes do it.
+    pub(super) lateness: Millis,
+}
+
 /// The assets that need more after events were applied.
 #[derive(Debug, Default)]
 pub(super) struct Aftermath {
@@ -72,7 +85,8 @@ pub(super) struct Aftermath {
 }
 
 impl Room {
-    pub(super) fn new(name: RoomName, epoch: String, config: &Config, now: Millis, slot: usize) -> Self {
+    pub(super) fn new(name: RoomName, epoch: String, config: &Config, now: Millis, place: Place) -> Self {
+        let Place { slot, timers, lateness } = place;
         Self {
             name,
             epoch,
@@ -83,7 +97,9 @@ impl Room {
             awaits_resync: AtomicBool::new(false),
             heartbeat_at: AtomicU64::new(0),
             doubts: AtomicU8::new(0),
-            state: Mutex::new(State::new(config)),
+            state: Mutex::new(State::new(config, lateness)),
+            timers,
+            has_deadlines: AtomicBool::new(false),
             members: Arc::default(),
             users: AtomicUsize::new(0),
             idle_since: AtomicU64::new(now),
@@ -95,7 +111,15 @@ impl Room {
 
     /// Runs a short step under the state's lock. Call [`wake`](Self::wake) after appending to the log.
     pub(super) fn with<T>(&self, step: impl FnOnce(&mut State) -> T) -> T {
-        step(&mut self.state.lock())
+        let state = &mut *self.state.lock();
+        let done = step(state);
+        let next = state.next_deadline();
+        if next != state.scheduled {
+            self.timers.set(&self.name, state.scheduled, next);
+            state.scheduled = next;
+            self.has_deadlines.store(next.is_some(), Release);
+        }
+        done
     }
 
     /// Makes the members read the log.
@@ -197,9 +221,9 @@ impl Room {
         !self.members.is_empty()
     }
 
-    /// Whether the room has been unused for `linger` milliseconds.
+    /// Whether the room has been unused for `linger` milliseconds, and no grant is about to end.
     pub(super) fn is_idle(&self, now: Millis, linger: Millis) -> bool {
-        !self.is_used() && self.idle_since.load(Acquire) + linger <= now
+        !self.is_used() && !self.has_deadlines.load(Acquire) && self.idle_since.load(Acquire) + linger <= now
     }
 
     pub(super) fn is_used(&self) -> bool {
@@ -228,5 +252,6 @@ impl Room {
 
     pub(super) fn set_gone(&self) {
         self.gone.store(true, Release);
+        self.with(State::forget_deadlines);
     }
 }

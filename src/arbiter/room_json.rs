@@ -12,7 +12,7 @@ use super::{
     rooms::Rooms,
     view::View,
 };
-use crate::model::{AssetState, DisplayNames, PlayerName, RoomName};
+use crate::model::{AssetState, DisplayNames, Millis, PlayerName, RoomName};
 
 /// A room's public state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub(super) async fn room_json(rooms: &Rooms, name: &RoomName) -> Result<RoomJson
     let (node, calls) = (&rooms.node, &rooms.calls);
     let active = rooms.registry.get(name).filter(|room| room.loaded.initialized());
     if let Some(room) = active.filter(|room| room.has_members() || !node.store.shared() && !room.is_empty()) {
-        return Ok(shown(&room));
+        return Ok(shown(&room, node.clock.now()));
     }
     let rows = calls.read(StoreCall::Revisions, name, || node.store.revisions(name)).await?;
     if rows.is_empty() {
@@ -86,24 +86,24 @@ pub(super) async fn room_json(rooms: &Rooms, name: &RoomName) -> Result<RoomJson
     if let Ok(room) = rooms.open(name).await
         && room.with(|state| state.view.agrees_with(&rows))
     {
-        return Ok(shown(&room));
+        return Ok(shown(&room, node.clock.now()));
     }
     let snapshot = calls.read(StoreCall::Snapshot, name, || node.store.snapshot(name)).await?;
-    let mut view = View::new(node.config.templates.clone());
+    let mut view = View::new(node.config.templates.clone(), 0);
     if rooms.regression.is_regressed(name) {
         view.mark_regressed();
     }
     view.load(snapshot);
     let (present, names) = (Vec::new(), DisplayNames::new());
-    Ok(RoomJson { players: 0, present, names, assets: AssetsJson::new(view.share()) })
+    Ok(RoomJson { players: 0, present, names, assets: AssetsJson::new(view.share(node.clock.now())) })
 }
 
-fn shown(room: &Room) -> RoomJson {
+fn shown(room: &Room, now: Millis) -> RoomJson {
     room.with(|State { presence, view, .. }| RoomJson {
         players: presence.count(),
         present: presence.names(),
         names: presence.display_names(),
-        assets: AssetsJson::new(view.share()),
+        assets: AssetsJson::new(view.share(now)),
     })
 }
 

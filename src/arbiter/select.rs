@@ -26,7 +26,7 @@ use super::{
     verdicts::{Asked, grants, selection},
 };
 use crate::{
-    model::{AssetName, ErrorCode, PlayerName, Units},
+    model::{AssetName, ErrorCode, NewAsset, PlayerName},
     store::{Applied, AssetKey, Call, Selected, StoreErrorKind, Verdict},
 };
 
@@ -54,10 +54,10 @@ impl Selects {
     pub(super) fn run_now(&self, room: &RoomHandle, asset: &AssetName, asks: Vec<Ask>) -> Vec<Ask> {
         let started = Instant::now();
         let before = Baseline::now(room, asset);
-        let Ok(create) = self.units_to_create(room, asset, before) else { return asks };
+        let Ok(create) = self.asset_to_create(room, asset, before) else { return asks };
         let (asked, call) = (Asked::new(asks), self.node.next_call(started));
         let key = AssetKey::new(&room.name, asset);
-        let select = || self.node.store.select_now(call, &key, &asked.players, create);
+        let select = || self.node.store.select_now(call, &key, &asked.players, create.as_deref());
         let Some((selected, now)) = self.calls.call_now(StoreCall::Select, started, select) else {
             return asked.asks;
         };
@@ -73,7 +73,7 @@ impl Selects {
         while let Some(first) = open.first() {
             let deadline = self.node.deadline(first.since);
             let asked = Asked::new(open);
-            let (decided, is_missing) = match self.units_to_create(room, asset, before) {
+            let (decided, is_missing) = match self.asset_to_create(room, asset, before) {
                 Ok(create) => self.decide(room, asset, &asked.players, create, call, deadline).await,
                 Err(refusal) => (Err(refusal), false),
             };
@@ -128,7 +128,7 @@ impl Selects {
         room: &RoomHandle,
         asset: &AssetName,
         players: &[PlayerName],
-        create: Option<Units>,
+        create: Option<Arc<NewAsset>>,
         call: Call,
         deadline: Instant,
     ) -> (Result<Applied<Selected>, Refusal>, bool) {
@@ -137,7 +137,7 @@ impl Selects {
         let is_missing = &AtomicBool::new(false);
         let decide = || {
             // An asset that became known since the last attempt is not created any more.
-            let create = create.filter(|_| room.may_create(asset));
+            let create = create.clone().filter(|_| room.may_create(asset));
             let decided = self.node.store.select(call, &key, players, create);
             decided.inspect_err(|error| {
                 is_missing.store(error.kind() == StoreErrorKind::UnknownAsset, Relaxed);
@@ -147,21 +147,21 @@ impl Selects {
         (decided, is_missing.load(Relaxed))
     }
 
-    /// The units with which a select may create the asset. An asset that this node knew at any revision is never
+    /// The asset that a select may create. An asset that this node knew at any revision is never
     /// created again by a select, because the store may have lost it.
-    fn units_to_create(
+    fn asset_to_create(
         &self,
         room: &RoomHandle,
         asset: &AssetName,
         before: Baseline,
-    ) -> Result<Option<Units>, Refusal> {
+    ) -> Result<Option<Arc<NewAsset>>, Refusal> {
         // Nearly all selects are of a known asset.
         if before.is_known() {
             return Ok(None);
         }
-        let units = self.node.config.units_of_new(asset).filter(|_| room.may_create(asset));
-        let Some(units) = units else { return Ok(None) };
-        room.with(|state| limits::check_assets(&self.node.config, &state.view)).map(|()| Some(units))
+        let new = self.node.config.new_asset(asset).filter(|_| room.may_create(asset));
+        let Some(new) = new else { return Ok(None) };
+        room.with(|state| limits::check_assets(&self.node.config, &state.view)).map(|()| Some(new))
     }
 
     /// Replies to every ask that the store decided and broadcasts the grants. Returns the asks for a new call.
@@ -175,13 +175,17 @@ impl Selects {
         now: Instant,
     ) -> Vec<Ask> {
         let grants = grants(&asked.players, call, selected);
-        if !self.node.config.sold_out_ttl.is_zero() && selected.state.remaining == 0 && !selected.is_repeat() {
+        if !self.node.config.sold_out_ttl.is_zero()
+            && selected.state.remaining == 0
+            && selected.state.terms.is_none()
+            && !selected.is_repeat()
+        {
             room.with(|state| state.sold_out.learn(asset, selected.state.revision));
         }
         let open = self.reply(asset, asked, selected, before, now);
         // After a loss the members get a snapshot, which includes these grants.
         if !self.regression.detect(room, before, &selected.state, grants.len() as u64) {
-            self.events.broadcast(room, grants);
+            self.events.tell(room, &selected.state, grants);
             // The view is not behind a state that was known before.
             if before.then(&selected.state) != before {
                 let publish = if selected.is_repeat() { Publish::Always } else { Publish::Never };
@@ -204,11 +208,12 @@ impl Selects {
         now: Instant,
     ) -> Vec<Ask> {
         let only_grants = before.only_grants_until(before.then(&selected.state));
+        let time = self.node.clock.at(now);
         let mut open = Vec::new();
         for (ask, verdict) in asked.with_verdicts(&selected.verdicts) {
             if !selected.is_repeat() || verdict != Verdict::SoldOut {
                 self.node.meters.select(SelectOutcome::from(verdict), now - ask.since);
-                ask.mailbox.push_selection(selection(&ask, asset, verdict, &selected.state));
+                ask.mailbox.push_selection(selection(&ask, asset, verdict, &selected.state, time));
             } else if only_grants && now < self.node.deadline(ask.since) {
                 open.push(ask);
             } else {

@@ -133,11 +133,7 @@ mod tests {
     };
 
     fn assets(count: usize, holders: usize) -> Vec<AssetState> {
-        let grant = |n: usize| Grant {
-            player: format!("player-{n:0>50}").parse().unwrap(),
-            granted_at: 7,
-            revision: 0,
-        };
+        let grant = |n: usize| Grant::plain(format!("player-{n:0>50}").parse().unwrap(), 7, 0);
         let asset = |n: usize| AssetState {
             remaining: 1,
             revision: 8,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{meters::SelectOutcome, queue::Ask};
 use crate::{
-    model::{AssetName, AssetState, Change, Event, PlayerName, Selection, Units},
+    model::{AssetName, AssetState, Change, Denial, Event, Millis, PlayerName, Selection, Units},
     store::{Call, Selected, Verdict},
 };
 
@@ -42,8 +42,8 @@ impl Asked {
             let verdict = verdicts.get_mut(player)?;
             let of_ask = *verdict;
             // A player who asked twice in one batch holds the unit of the first ask.
-            if let Verdict::Granted { revision } = of_ask {
-                *verdict = Verdict::AlreadyHeld { revision };
+            if let Verdict::Granted { revision, lease } = of_ask {
+                *verdict = Verdict::AlreadyHeld { revision, until: lease.until };
             }
             Some((ask, of_ask))
         })
@@ -54,8 +54,12 @@ impl Asked {
 pub(super) fn grants(players: &[PlayerName], call: Call, selected: &Selected) -> Vec<Event> {
     let state = &selected.state;
     let granted = |(player, verdict): (&PlayerName, &Verdict)| {
-        let Verdict::Granted { revision } = *verdict else { return None };
-        let change = Change::Granted { player: player.clone(), units: state.units, at: call.at };
+        let Verdict::Granted { revision, lease } = *verdict else { return None };
+        let at = state.terms.as_ref().map_or(call.at, |terms| terms.changed_at);
+        // The first change of an asset is its creation.
+        let terms = state.terms.as_ref().filter(|_| revision == 1);
+        let options = terms.map(|terms| Box::new(terms.options.clone()));
+        let change = Change::Granted { player: player.clone(), units: state.units, at, lease, options };
         Some(Event::of(state, revision, remaining_at(revision, state), change))
     };
     players.iter().zip(&selected.verdicts).filter_map(granted).collect()
@@ -65,20 +69,38 @@ fn remaining_at(revision: u64, state: &AssetState) -> Units {
     state.remaining + (state.revision - revision) as Units
 }
 
-/// The reply to one player.
+/// The reply to one player, at `now`.
 pub(super) fn selection<'a>(
     ask: &'a Ask,
     asset: &'a AssetName,
     verdict: Verdict,
     state: &AssetState,
+    now: Millis,
 ) -> Selection<'a> {
-    let (granted, already_held) = (verdict != Verdict::SoldOut, matches!(verdict, Verdict::AlreadyHeld { .. }));
-    let (revision, remaining) = match verdict {
-        Verdict::Granted { revision } => (revision, remaining_at(revision, state)),
-        Verdict::AlreadyHeld { revision } => (revision, state.remaining),
-        Verdict::SoldOut => (state.revision, state.remaining),
+    let (until, denied) = match verdict {
+        Verdict::Granted { lease, .. } => (lease.until, None),
+        Verdict::AlreadyHeld { until, .. } => (until, None),
+        Verdict::SoldOut => (None, Some((Denial::SoldOut, None))),
+        Verdict::Reserved { retry_after } => (None, Some((Denial::Reserved, Some(retry_after)))),
+        Verdict::Cooldown { retry_after } => (None, Some((Denial::Cooldown, Some(retry_after)))),
     };
-    Selection { request_id: ask.request_id.as_ref(), asset, granted, remaining, revision, already_held }
+    let (revision, remaining) = match verdict {
+        Verdict::Granted { revision, .. } => (revision, remaining_at(revision, state)),
+        Verdict::AlreadyHeld { revision, .. } => (revision, state.remaining),
+        _ => (state.revision, state.remaining),
+    };
+    let already_held = matches!(verdict, Verdict::AlreadyHeld { .. });
+    let ttl_ms = until.map(|until| until.saturating_sub(now));
+    Selection {
+        request_id: ask.request_id.as_ref(),
+        asset,
+        denied,
+        remaining,
+        revision,
+        already_held,
+        until,
+        ttl_ms,
+    }
 }
 
 impl From<Verdict> for SelectOutcome {
@@ -87,6 +109,8 @@ impl From<Verdict> for SelectOutcome {
             Verdict::Granted { .. } => Self::Granted,
             Verdict::AlreadyHeld { .. } => Self::AlreadyHeld,
             Verdict::SoldOut => Self::SoldOut,
+            Verdict::Reserved { .. } => Self::Reserved,
+            Verdict::Cooldown { .. } => Self::Cooldown,
         }
     }
 }

@@ -1,12 +1,18 @@
+mod advance;
+
 use std::{
     collections::BTreeMap,
     ops::Bound::{self, Excluded, Included, Unbounded},
     sync::Arc,
 };
 
-use super::parts::{Parts, SharedAssets, Slot};
+use super::{
+    deadlines::Deadlines,
+    parts::{Parts, SharedAssets, Slot},
+};
 use crate::model::{
-    Asset, AssetName, AssetState, Change, Event, Grant, NameMap, PlayerName, RevisionRow, Units,
+    Asset, AssetName, AssetState, Change, Event, Grant, Millis, NameMap, NewAsset, PlayerName, RevisionRow,
+    Terms, Units,
     limits::{HOLDERS_SHOWN, WAITING_EVENTS},
 };
 
@@ -21,11 +27,20 @@ pub(super) struct View {
     /// Encoded parts for snapshots.
     parts: Parts,
     waiting: BTreeMap<AssetName, BTreeMap<u64, Event>>,
-    templates: Vec<(AssetName, Units)>,
+    /// When this node ends grants: at their deadlines, or a little later if other nodes may do it, too.
+    ends: Deadlines,
+    /// Milliseconds by which this node is later.
+    lateness: Millis,
+    /// When the assets were last shown while a grant was about to end.
+    shown_at: Millis,
+    templates: Vec<(AssetName, Arc<NewAsset>)>,
     loaded: bool,
     /// A regression was seen. Selects create no assets until the room is removed.
     regressed: bool,
 }
+
+/// How many milliseconds ago what is shown of a grant's time may have been counted.
+const COUNTED_MS: Millis = 100;
 
 type Assets = NameMap<Asset, Arc<AssetState>>;
 
@@ -41,10 +56,22 @@ pub(super) enum Place {
 }
 
 impl View {
-    pub(super) fn new(mut templates: Vec<(AssetName, Units)>) -> Self {
-        templates.sort();
+    pub(super) fn new(mut templates: Vec<(AssetName, Arc<NewAsset>)>, lateness: Millis) -> Self {
+        templates.sort_by(|(a, _), (b, _)| a.cmp(b));
         let (assets, waiting, parts) = (Assets::default(), BTreeMap::new(), Parts::default());
-        Self { assets, live: 0, parts, waiting, templates, loaded: false, regressed: false }
+        let ends = Deadlines::default();
+        Self {
+            assets,
+            live: 0,
+            parts,
+            waiting,
+            ends,
+            lateness,
+            shown_at: 0,
+            templates,
+            loaded: false,
+            regressed: false,
+        }
     }
 
     /// Hides the templates, because selects no longer create assets and nobody could get the units shown.
@@ -73,6 +100,10 @@ impl View {
         self.assets = snapshot.into_iter().map(|state| (state.asset.clone(), Arc::new(state))).collect();
         self.live = self.stored().filter(|state| !state.removed).count();
         self.parts.clear();
+        self.ends.clear();
+        let ends: Vec<_> =
+            self.stored().filter(|state| state.terms.is_some()).map(|state| state.asset.clone()).collect();
+        ends.iter().for_each(|asset| self.watch_ends_of(asset));
         self.loaded = true;
         let mut applied = Vec::new();
         for asset in self.gaps() {
@@ -86,6 +117,7 @@ impl View {
         self.assets.clear();
         self.live = 0;
         self.parts.clear();
+        self.ends.clear();
         self.waiting.clear();
     }
 
@@ -99,6 +131,7 @@ impl View {
         let before = self.assets.insert(&asset, Arc::new(state));
         self.live -= usize::from(before.is_some_and(|before| !before.removed));
         self.parts.touch(&asset);
+        self.watch_ends_of(&asset);
         let mut applied = Vec::new();
         self.drain(&asset, &mut applied);
         Some(applied)
@@ -177,10 +210,15 @@ impl View {
 
     /// The assets as members see them now: no tombstones, and unselected templates with all units unless the view is
     /// regressed. Parts are encoded when they are read; their content does not change.
-    pub(super) fn share(&mut self) -> Arc<SharedAssets> {
+    /// How long grants last is counted from `now`, or from some milliseconds before.
+    pub(super) fn share(&mut self, now: Millis) -> Arc<SharedAssets> {
+        if self.ends.first().is_some() && self.shown_at + COUNTED_MS < now {
+            self.ends.assets().for_each(|asset| self.parts.touch(asset));
+            self.shown_at = now;
+        }
         let Self { assets, templates, parts, regressed, .. } = self;
         let templates: &[_] = if *regressed { &[] } else { templates };
-        parts.share(|from, to| shown(assets, templates, from, to))
+        parts.share(|from, to| shown(assets, templates, (from, to), now))
     }
 
     /// Once a second. Returns unused parts, so that the caller can drop them outside the lock.
@@ -201,6 +239,39 @@ impl View {
             Arc::make_mut(state).holders = page.into_iter().filter(|grant| grant.revision <= known).collect();
             self.parts.touch(asset);
         }
+    }
+
+    /// Takes from a stored state of the view's revision what events do not tell: when grants end, and which ended.
+    pub(super) fn learn_terms(&mut self, stored: &AssetState) {
+        if let Some(state) = self.assets.get_mut(&stored.asset)
+            && state.revision == stored.revision
+            && state.terms != stored.terms
+        {
+            Arc::make_mut(state).terms.clone_from(&stored.terms);
+            self.watch_ends_of(&stored.asset);
+        }
+    }
+
+    /// When this node has to end a grant next.
+    pub(super) fn next_end(&self) -> Option<Millis> {
+        self.ends.first()
+    }
+
+    /// The assets whose grants this node has to end at `now`. If that fails, they are due again at `again`.
+    pub(super) fn take_ends(&mut self, now: Millis, again: Millis) -> Vec<AssetName> {
+        let due = self.ends.take_due(now);
+        due.iter().for_each(|asset| self.ends.set(asset, Some(again)));
+        due
+    }
+
+    pub(super) fn forget_ends(&mut self) {
+        self.ends.clear();
+    }
+
+    fn watch_ends_of(&mut self, asset: &AssetName) {
+        let terms = self.get(asset).filter(|state| !state.removed).and_then(|state| state.terms.as_ref());
+        let at = terms.and_then(|terms| terms.next_end).map(|at| at.saturating_add(self.lateness));
+        self.ends.set(asset, at);
     }
 
     /// A player's holdings according to the listed holders, each with the grant's revision. May be incomplete.
@@ -256,14 +327,15 @@ impl View {
         self.parts.touch(&event.asset);
         if let Some(state) = self.assets.get_mut(&event.asset) {
             let was_live = !state.removed;
-            advance(Arc::make_mut(state), &event);
+            advance::advance(Arc::make_mut(state), &event);
             self.live = self.live + usize::from(!state.removed) - usize::from(was_live);
         } else {
             let mut state = AssetState { origin: event.origin, ..untouched(&event.asset, 0) };
-            advance(&mut state, &event);
+            advance::advance(&mut state, &event);
             self.live += usize::from(!state.removed);
             self.assets.insert(&event.asset, Arc::new(state));
         }
+        self.watch_ends_of(&event.asset);
         applied.push(event);
     }
 }
@@ -271,61 +343,45 @@ impl View {
 /// The assets as members see them, ordered by name: `from` inclusive, `to` exclusive.
 fn shown(
     assets: &Assets,
-    templates: &[(AssetName, Units)],
-    from: Option<&AssetName>,
-    to: Option<&AssetName>,
+    templates: &[(AssetName, Arc<NewAsset>)],
+    (from, to): (Option<&AssetName>, Option<&AssetName>),
+    now: Millis,
 ) -> Vec<Arc<AssetState>> {
     let (lower, upper): (Bound<&AssetName>, Bound<&AssetName>) =
         (from.map_or(Unbounded, Included), to.map_or(Unbounded, Excluded));
     let stored = assets.range((lower.cloned(), upper.cloned())).map(|(_, state)| state);
-    let mut shown: Vec<_> = stored.filter(|state| !state.removed).cloned().collect();
+    let mut shown: Vec<_> =
+        stored.filter(|state| !state.removed).map(|state| state_shown(state, now)).collect();
     let place = |name: Option<&AssetName>, none| {
         name.map_or(none, |name| templates.partition_point(|(template, _)| template < name))
     };
     let templates = &templates[place(from, 0)..place(to, templates.len())];
     let stored = shown.len();
     let missing = templates.iter().filter(|(name, _)| !assets.contains(name));
-    shown.extend(missing.map(|(name, units)| Arc::new(untouched(name, *units))));
+    shown.extend(missing.map(|(name, new)| Arc::new(template(name, new))));
     if shown.len() > stored {
         shown.sort_by(|a, b| a.asset.cmp(&b.asset));
     }
     shown
 }
 
-pub(super) fn untouched(asset: &AssetName, units: Units) -> AssetState {
-    let (asset, holders) = (asset.clone(), Vec::new());
-    AssetState { asset, units, remaining: units, revision: 0, held: 0, holders, removed: false, origin: 0 }
+/// With how long its grants last.
+fn state_shown(state: &Arc<AssetState>, now: Millis) -> Arc<AssetState> {
+    if state.holders.iter().all(|grant| grant.lease.until.is_none()) {
+        return Arc::clone(state);
+    }
+    let holders = state.holders.iter().map(|grant| grant.clone().shown_at(now)).collect();
+    Arc::new(AssetState { holders, ..AssetState::clone(state) })
 }
 
-fn advance(state: &mut AssetState, event: &Event) {
-    state.revision = event.revision;
-    state.remaining = event.remaining;
-    match &event.change {
-        Change::Granted { player, units, at } => {
-            // The list has the first holders by revision, so it may only grow while it is complete.
-            if state.holders.len() == state.held as usize && state.holders.len() < HOLDERS_SHOWN {
-                let (player, granted_at, revision) = (player.clone(), *at, event.revision);
-                state.holders.push(Grant { player, granted_at, revision });
-            }
-            state.held += 1;
-            state.units = *units;
-        }
-        Change::Released { player } => {
-            state.holders.retain(|grant| grant.player != *player);
-            state.held = state.held.saturating_sub(1);
-        }
-        Change::Changed { units, created } => {
-            state.units = *units;
-            if *created {
-                (state.removed, state.held) = (false, 0);
-                state.holders.clear();
-            }
-        }
-        Change::Removed => {
-            (state.removed, state.held) = (true, 0);
-            state.holders.clear();
-        }
-    }
+pub(super) fn untouched(asset: &AssetName, units: Units) -> AssetState {
+    let (asset, holders) = (asset.clone(), Vec::new());
+    let (remaining, revision, held, terms, removed, origin) = (units, 0, 0, None, false, 0);
+    AssetState { asset, units, remaining, revision, held, holders, terms, removed, origin }
+}
+
+fn template(asset: &AssetName, new: &NewAsset) -> AssetState {
+    AssetState { terms: Terms::of_new(&new.options, 0), ..untouched(asset, new.units) }
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ mod tests {
     use crate::{
         arbiter::{Arbiter, Config},
         bus::{Bus, BusError, BusMessage, Incoming, LocalBus},
-        model::RoomName,
+        model::{NewAsset, RoomName},
         store::MemoryStore,
     };
 
@@ -115,7 +115,7 @@ mod tests {
     async fn a_tick_that_panics_is_a_failure() {
         let arbiter = arbiter(Broken { ended: false });
         let room = "r".parse().unwrap();
-        arbiter.create(&room, &"a".parse().unwrap(), 1).await.unwrap();
+        arbiter.create(&room, &"a".parse().unwrap(), NewAsset::plain(1)).await.unwrap();
         assert_eq!(failure(&arbiter).await, "the arbiter's upkeep panicked: no r");
     }
 

@@ -109,7 +109,7 @@ impl Api {
             let path = format!("{}/assets/{asset}/holders?after={after}&limit={HOLDERS_PAGE}", self.room);
             let page = if_known(self.read::<HoldersBody>(Method::GET, &path, None).await)?;
             let Some(page) = page else { return Ok(None) };
-            let grant = |Holder { player, revision, at }| Grant { player, granted_at: at, revision };
+            let grant = |Holder { player, revision, at }| Grant::plain(player, at, revision);
             holders.extend(page.holders.into_iter().map(grant));
             match page.next_after {
                 None => return Ok(Some(holders)),

@@ -134,7 +134,7 @@ impl<'a> Frame<'a> {
 #[cfg(test)]
 mod tests {
     use crate::model::{
-        self, AssetName, AssetState, Change, Event, Grant, PlayerName, RoomName, ServerMessage, SoldOut,
+        self, AssetName, AssetState, Change, Denial, Event, Grant, PlayerName, RoomName, ServerMessage,
     };
 
     use super::*;
@@ -156,7 +156,8 @@ mod tests {
             remaining: 2,
             revision: 4,
             held: 3,
-            holders: vec![Grant { player: player(), granted_at: 1, revision: 2 }],
+            holders: vec![Grant::plain(player(), 1, 2)],
+            terms: None,
             removed: false,
             origin: 0,
         }
@@ -165,15 +166,12 @@ mod tests {
     #[test]
     fn every_change_of_an_asset_is_decoded() {
         for (change, fact) in [
-            (
-                Change::Granted { player: player(), units: 5, at: 1 },
-                Fact::Granted { player: "bot-3", units: 5, remaining: 2 },
-            ),
-            (Change::Released { player: player() }, Fact::Released { player: "bot-3", remaining: 2 }),
-            (Change::Changed { units: 5, created: true }, Fact::Changed { units: 5, remaining: 2 }),
+            (Change::granted(player(), 5, 1), Fact::Granted { player: "bot-3", units: 5, remaining: 2 }),
+            (Change::released(player()), Fact::Released { player: "bot-3", remaining: 2 }),
+            (Change::restocked(5), Fact::Changed { units: 5, remaining: 2 }),
             (Change::Removed, Fact::Removed),
         ] {
-            let text = ServerMessage::of_event(9, &Event::of(&state(), 4, 2, change)).encode();
+            let text = ServerMessage::of_event(9, &Event::of(&state(), 4, 2, change)).unwrap().encode();
             let expected = Frame::Change { offset: 9, asset: "bot-0-1", revision: 4, fact };
             assert_eq!(Frame::decode(&text), Some(expected));
         }
@@ -189,7 +187,10 @@ mod tests {
                 request_id: Some(17.into()),
                 asset: asset(),
                 granted,
-                reason: (!granted).then_some(SoldOut::SoldOut),
+                reason: (!granted).then_some(Denial::SoldOut),
+                retry_after_ms: None,
+                until: None,
+                ttl_ms: None,
                 remaining: 0,
                 revision: 4,
                 already_held: false,

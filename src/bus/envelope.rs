@@ -61,8 +61,7 @@ mod tests {
 
     fn longest_event() -> BusMessage {
         let (asset, player) = ("a".repeat(64), "|".repeat(128));
-        let change =
-            Change::Granted { player: PlayerName::parse(&player).unwrap(), units: u32::MAX, at: u64::MAX };
+        let change = Change::granted(PlayerName::parse(&player).unwrap(), u32::MAX, u64::MAX);
         let asset = AssetName::parse(&asset).unwrap();
         BusMessage::Event(Event { asset, origin: u64::MAX, revision: u64::MAX, remaining: u32::MAX, change })
     }

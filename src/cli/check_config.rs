@@ -2,7 +2,10 @@
 
 use std::{fmt::Display, path::Path, process::ExitCode, time::Duration};
 
-use asset_arbiter::{model::without_secrets, server::Settings};
+use asset_arbiter::{
+    model::{AssetOptions, NewAsset, without_secrets},
+    server::Settings,
+};
 
 use super::{Config, failed, say, serve_args::ServeArgs};
 
@@ -32,9 +35,9 @@ fn show(config: &Config) -> ExitCode {
 }
 
 /// The effective value of each flag, without secrets.
-fn effective(config: &Config) -> [(&'static str, String); 47] {
+fn effective(config: &Config) -> [(&'static str, String); 48] {
     let Config { listen, metrics_listen, store, store_options, bus, arbiter, settings, log_level, .. } = config;
-    let templates = arbiter.templates.iter().map(|(asset, units)| format!("{asset}={units}"));
+    let templates = arbiter.templates.iter().map(|(asset, new)| format!("{asset}={}", shown(new)));
     let tokens = &settings.tokens;
     [
         ("listen", listen.to_string()),
@@ -49,6 +52,7 @@ fn effective(config: &Config) -> [(&'static str, String); 47] {
         ("select-deadline", time(arbiter.select_deadline)),
         ("resync-interval", time(arbiter.resync_interval)),
         ("write-timeout", time(settings.write_timeout)),
+        ("max-hold", time(arbiter.max_hold)),
         ("ping-interval", time(settings.ping_interval)),
         ("ping-timeout", time(settings.ping_timeout)),
         ("handshake-timeout", time(settings.handshake_timeout)),
@@ -102,4 +106,14 @@ fn none_or_list(items: impl Iterator<Item = impl Display>) -> String {
 
 fn time(duration: Duration) -> String {
     if duration.is_zero() { "0".to_owned() } else { format!("{duration:?}") }
+}
+
+/// The units and the options as `--asset` has them.
+fn shown(new: &NewAsset) -> String {
+    let AssetOptions { hold_ms, grant_ms, leave_ms, cooldown_ms, .. } = new.options;
+    let options = [("hold", hold_ms), ("grant", grant_ms), ("leave", leave_ms), ("cooldown", cooldown_ms)];
+    let given = options
+        .into_iter()
+        .filter_map(|(name, ms)| Some(format!(",{name}={}", time(Duration::from_millis(ms?)))));
+    format!("{}{}", new.units, given.collect::<String>())
 }

@@ -1,9 +1,9 @@
-use std::{collections::HashSet, io::IsTerminal, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::HashSet, io::IsTerminal, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use asset_arbiter::{
     arbiter,
     bus::{self, DRIVERS as BUSES, SWITCHED_OFF as BUSES_OFF},
-    model::{AssetName, Units, one_line, without_secrets},
+    model::{AssetName, NewAsset, Units, one_line, without_secrets},
     server::{Certificate, Settings, TokenSettings},
     store::{self, DRIVERS as STORES, Options, SWITCHED_OFF as STORES_OFF},
 };
@@ -13,6 +13,7 @@ use super::{
     lan,
     serve_args::{LogFormat, ServeArgs},
     tokens::{KeyFile, token_settings},
+    values::Template,
 };
 
 /// The demo's assets, used unless others are configured.
@@ -102,7 +103,7 @@ impl Config {
     }
 }
 
-fn rules(args: &ServeArgs, templates: Vec<(AssetName, Units)>) -> arbiter::Config {
+fn rules(args: &ServeArgs, templates: Vec<Template>) -> arbiter::Config {
     arbiter::Config {
         select_deadline: args.select_deadline,
         sold_out_ttl: args.sold_out_ttl,
@@ -117,6 +118,8 @@ fn rules(args: &ServeArgs, templates: Vec<(AssetName, Units)>) -> arbiter::Confi
         templates,
         auto_create: args.auto_create,
         same_player: args.same_player,
+        max_hold: args.max_hold,
+        clock_ahead_ms: 0,
     }
 }
 
@@ -165,11 +168,7 @@ fn certificate(args: &ServeArgs) -> Result<Option<Certificate>, String> {
     }
 }
 
-fn problems(
-    args: &ServeArgs,
-    templates: &[(AssetName, Units)],
-    keys: &Result<OperatorKeys, Vec<String>>,
-) -> Vec<String> {
+fn problems(args: &ServeArgs, templates: &[Template], keys: &Result<OperatorKeys, Vec<String>>) -> Vec<String> {
     let mut found = keys.as_ref().err().cloned().unwrap_or_default();
     found.extend(lan::conflicts(args));
     found.extend(too_much(args, templates));
@@ -215,7 +214,7 @@ fn wrong_urls(args: &ServeArgs, bus: &str, options: Options) -> Vec<String> {
 }
 
 /// Reports a configuration that the store does not support, with advice.
-fn unsuited(args: &ServeArgs, templates: &[(AssetName, Units)]) -> Option<String> {
+fn unsuited(args: &ServeArgs, templates: &[Template]) -> Option<String> {
     let (limits, scheme) = (store::driver(&args.store)?.limits, scheme(&args.store));
     if !limits.select_creates && (args.auto_create.is_some() || !templates.is_empty()) {
         return Some(format!(
@@ -223,7 +222,7 @@ fn unsuited(args: &ServeArgs, templates: &[(AssetName, Units)]) -> Option<String
              --auto-create, and create assets with PUT /v1/rooms/ROOM/assets/ASSET"
         ));
     }
-    let templates = templates.iter().map(|(asset, units)| (format!("--asset {asset}={units}"), *units));
+    let templates = templates.iter().map(|(asset, new)| (format!("--asset {asset}={}", new.units), new.units));
     let auto_create = args.auto_create.map(|units| (format!("--auto-create {units}"), units));
     let (flag, _) = templates.chain(auto_create).find(|(_, units)| *units > limits.units)?;
     Some(format!("{flag}: an asset in {scheme}: has at most {} units", limits.units))
@@ -241,15 +240,18 @@ fn unknown_scheme(flag: &str, url: &str, known: &[&str], switched_off: &[(&str, 
     (!known.contains(&scheme)).then(list)
 }
 
-fn too_much(args: &ServeArgs, templates: &[(AssetName, Units)]) -> Vec<String> {
+fn too_much(args: &ServeArgs, templates: &[Template]) -> Vec<String> {
     let mut found = Vec::new();
     let mut names = HashSet::new();
-    for (asset, units) in templates {
+    for (asset, new) in templates {
         if !names.insert(asset) {
             found.push(format!("--asset: {asset} is given twice"));
         }
-        if *units > args.max_units {
-            found.push(format!("--asset: {asset}={units} is more than --max-units {}", args.max_units));
+        if new.units > args.max_units {
+            found.push(format!("--asset: {asset}={} is more than --max-units {}", new.units, args.max_units));
+        }
+        if new.options.hold_ms.is_some_and(|hold| u128::from(hold) > args.max_hold.as_millis()) {
+            found.push(format!("--asset: the hold of {asset} is longer than --max-hold {:?}", args.max_hold));
         }
     }
     if templates.len() > args.max_assets {
@@ -266,12 +268,13 @@ fn too_much(args: &ServeArgs, templates: &[(AssetName, Units)]) -> Vec<String> {
 }
 
 /// Demo assets that exceed the limits are left out. Assets configured by the operator never are.
-fn templates(args: &ServeArgs) -> Vec<(AssetName, Units)> {
+fn templates(args: &ServeArgs) -> Vec<Template> {
     if !args.asset.is_empty() || args.no_demo_assets || !is_memory(&args.store) {
         return args.asset.clone();
     }
     let demo = DEMO.iter().filter_map(|(name, units)| Some((AssetName::parse(name).ok()?, *units)));
-    demo.filter(|(_, units)| *units <= args.max_units).take(args.max_assets).collect()
+    let small = demo.filter(|(_, units)| *units <= args.max_units).take(args.max_assets);
+    small.map(|(name, units)| (name, Arc::new(NewAsset::plain(units)))).collect()
 }
 
 /// A store that supports messaging is also the default bus. Only the options that the bus knows are kept.

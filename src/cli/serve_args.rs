@@ -2,14 +2,16 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use asset_arbiter::{
     arbiter::SamePlayer,
-    model::{AssetName, Units, duration, limits::HEARTBEAT_NAMES, room_ttl},
+    model::{duration, limits::HEARTBEAT_NAMES, room_ttl},
     server::Origin,
 };
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
 use super::tokens::{KeyFile, key_file};
-use super::values::{bytes, count, filter, listen, longer_than_zero, network, same_player, template, units};
+use super::values::{
+    Template, bytes, count, filter, listen, longer_than_zero, network, same_player, template, units,
+};
 
 /// The default of `--log-level`.
 pub(super) const LOG_LEVEL: &str = "info";
@@ -40,8 +42,8 @@ pub(crate) struct ServeArgs {
 
     /// Show this asset in every room, created by its first select (repeatable) [default: a handful to play
     /// with, if the store is memory:]
-    #[arg(long, value_name = "NAME=UNITS", value_parser = template)]
-    pub(crate) asset: Vec<(AssetName, Units)>,
+    #[arg(long, value_name = "NAME=UNITS[,OPTION=TIME...]", value_parser = template)]
+    pub(crate) asset: Vec<Template>,
     /// Show no assets to play with: every room begins empty
     #[arg(long)]
     pub(crate) no_demo_assets: bool,
@@ -60,6 +62,9 @@ pub(crate) struct ServeArgs {
     /// Cut a connection that takes nothing for that long
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = longer_than_zero, help_heading = "Timing")]
     pub(crate) write_timeout: Duration,
+    /// Let a hold be extended until that long after its grant
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = longer_than_zero, help_heading = "Timing")]
+    pub(crate) max_hold: Duration,
     /// Ping every connection that often
     #[arg(long, value_name = "TIME", default_value = "25s", value_parser = longer_than_zero, help_heading = "Timing")]
     pub(crate) ping_interval: Duration,

@@ -3,12 +3,13 @@
 use std::{
     net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
+    sync::Arc,
     time::Duration,
 };
 
 use asset_arbiter::{
     arbiter::SamePlayer,
-    model::{AssetName, Units, duration},
+    model::{AssetName, AssetOptions, Millis, NewAsset, Units, duration},
 };
 use clap::builder::RangedU64ValueParser;
 use ipnet::IpNet;
@@ -85,14 +86,39 @@ pub(super) fn filter(text: &str) -> Result<String, String> {
     EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
-/// `NAME=UNITS`: an asset that exists in every room.
-pub(super) fn template(text: &str) -> Result<(AssetName, Units), String> {
-    let (name, units) = text.rsplit_once('=').ok_or("write NAME=UNITS such as sword=1")?;
+/// An asset that exists in every room.
+pub(super) type Template = (AssetName, Arc<NewAsset>);
+
+/// `NAME=UNITS`, then options such as `,hold=30s`.
+pub(super) fn template(text: &str) -> Result<Template, String> {
+    let mut parts = text.split(',');
+    let (name, units) =
+        parts.next().and_then(|first| first.split_once('=')).ok_or("write NAME=UNITS such as sword=1")?;
     let asset = AssetName::parse(name).map_err(|error| error.to_string())?;
-    match units.parse() {
-        Ok(units) if units > 0 => Ok((asset, units)),
-        _ => Err(format!("units are a whole number from 1, not {units:?}; write NAME=UNITS such as sword=1")),
+    let units = units.parse().ok().filter(|units| *units > 0).ok_or_else(|| {
+        format!("units are a whole number from 1, not {units:?}; write NAME=UNITS such as sword=1")
+    })?;
+    let mut options = AssetOptions::NONE;
+    for part in parts {
+        let (name, time) = part.split_once('=').unwrap_or((part, ""));
+        let option = match name {
+            "hold" => &mut options.hold_ms,
+            "grant" => &mut options.grant_ms,
+            "leave" => &mut options.leave_ms,
+            "cooldown" => &mut options.cooldown_ms,
+            _ => {
+                return Err(format!(
+                    "no option {name:?}: there are hold, grant, leave and cooldown, such as hold=30s"
+                ));
+            }
+        };
+        let time = longer_than_zero(time).map_err(|why| format!("{name}: {why}"))?;
+        if option.replace(time.as_millis() as Millis).is_some() {
+            return Err(format!("{name} is given twice"));
+        }
     }
+    options.check()?;
+    Ok((asset, Arc::new(NewAsset { units, options })))
 }
 
 #[cfg(test)]
@@ -117,7 +143,27 @@ mod tests {
 
     #[test]
     fn templates_name_an_asset_and_its_units() {
-        assert_eq!(template("sword=3"), Ok(("sword".parse().unwrap(), 3)));
+        assert_eq!(template("sword=3"), Ok(("sword".parse().unwrap(), Arc::new(NewAsset::plain(3)))));
+        let (_, seat) = template("seat=1,hold=30s,grant=1500ms,leave=2m,cooldown=1h").unwrap();
+        let options = AssetOptions {
+            hold_ms: Some(30_000),
+            grant_ms: Some(1500),
+            leave_ms: Some(120_000),
+            cooldown_ms: Some(3_600_000),
+            ..AssetOptions::NONE
+        };
+        assert_eq!(seat.options, options);
+        for text in [
+            "a=1,",
+            "a=1,hold",
+            "a=1,hold=0",
+            "a=1,hold=-1s",
+            "a=1,hold=1.5s",
+            "a=1,keep=1s",
+            "a=1,hold=1s,hold=2s",
+        ] {
+            assert!(template(text).is_err(), "{text}");
+        }
         for text in
             ["sword", "=1", "sword=", "sword=0", "sword=-1", "a b=1", "sword=many", "a=b=1", "sword=4294967296"]
         {

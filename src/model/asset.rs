@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AssetName, PlayerName, limits::HOLDERS_SHOWN};
+use super::{AssetName, AssetOptions, Lease, PlayerName, Terms, limits::HOLDERS_SHOWN};
 
 /// Unix time in milliseconds.
 pub type Millis = u64;
@@ -26,6 +26,10 @@ pub struct AssetState {
     /// The first [`HOLDERS_SHOWN`] holders, by revision.
     #[schemars(description = "The first holders, by revision.", extend("maxItems" = HOLDERS_SHOWN))]
     pub holders: Vec<Grant>,
+    /// The deadlines of its grants; absent if they have none.
+    #[serde(rename = "options", with = "options", skip_serializing_if = "Option::is_none", default)]
+    #[schemars(with = "AssetOptions")]
+    pub terms: Option<Box<Terms>>,
     /// True for the tombstone of a removed asset, which keeps the revision and is never shown.
     #[serde(skip)]
     pub removed: bool,
@@ -47,6 +51,36 @@ pub struct Grant {
     /// The asset's revision at the grant. Asset and revision identify the grant.
     #[serde(skip)]
     pub revision: u64,
+    /// The grant's deadlines.
+    #[serde(skip)]
+    pub lease: Lease,
+    /// When the grant ends unless the player leaves or releases it, in Unix milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub until: Option<Millis>,
+    /// The same in milliseconds from when this was written.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ttl_ms: Option<Millis>,
+}
+
+impl Grant {
+    /// A grant that does not end by itself.
+    #[must_use]
+    pub fn plain(player: PlayerName, granted_at: Millis, revision: u64) -> Self {
+        Self::leased(player, granted_at, revision, Lease::NONE)
+    }
+
+    /// A grant with deadlines.
+    #[must_use]
+    pub fn leased(player: PlayerName, granted_at: Millis, revision: u64, lease: Lease) -> Self {
+        Self { player, granted_at, revision, lease, until: None, ttl_ms: None }
+    }
+
+    /// As it is shown at `now`.
+    #[must_use]
+    pub fn shown_at(mut self, now: Millis) -> Self {
+        (self.until, self.ttl_ms) = self.lease.shown_from(now);
+        self
+    }
 }
 
 /// An asset without its holders, as a resync compares it.
@@ -76,5 +110,25 @@ impl From<&AssetState> for RevisionRow {
             removed: state.removed,
             origin: state.origin,
         }
+    }
+}
+
+/// Of the terms of an asset the protocol shows the options.
+mod options {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{AssetOptions, Terms};
+
+    pub(super) fn serialize<S: Serializer>(
+        terms: &Option<Box<Terms>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        terms.as_ref().map(|terms| &terms.options).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Box<Terms>>, D::Error> {
+        AssetOptions::deserialize(deserializer).map(|options| Terms::of_new(&options, 0))
     }
 }

@@ -26,6 +26,25 @@ pub enum ClientMessage {
         #[serde(skip_serializing_if = "Option::is_none")]
         request_id: Option<RequestId>,
     },
+    /// Confirms the player's hold of an asset.
+    ConfirmAsset {
+        /// The asset.
+        asset: AssetName,
+        /// Whether to take a unit that is left if the hold has expired.
+        #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+        retake: bool,
+        /// Echoed in the reply.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<RequestId>,
+    },
+    /// Lets the player's hold of an asset begin anew.
+    ExtendAsset {
+        /// The asset.
+        asset: AssetName,
+        /// Echoed in the reply.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<RequestId>,
+    },
     /// Requests a snapshot. The snapshot carries no request id, but an error does.
     Sync {
         /// Echoed in an error.
@@ -71,6 +90,8 @@ struct Fields<'a> {
     request_id: Option<&'a RawValue>,
     #[serde(borrow)]
     token: Option<&'a RawValue>,
+    #[serde(borrow)]
+    retake: Option<&'a RawValue>,
 }
 
 impl ClientMessage {
@@ -94,10 +115,15 @@ impl ClientMessage {
 impl Fields<'_> {
     /// The message, which takes the request id.
     fn message(&self, request_id: &mut Option<RequestId>) -> Result<ClientMessage, Rejected> {
-        use ClientMessage::{Ping, Refresh, ReleaseAsset, SelectAsset, Sync};
+        use ClientMessage::{ConfirmAsset, ExtendAsset, Ping, Refresh, ReleaseAsset, SelectAsset, Sync};
         match &*string("type", self.kind)? {
             "select_asset" => Ok(SelectAsset { asset: self.asset()?, request_id: request_id.take() }),
             "release_asset" => Ok(ReleaseAsset { asset: self.asset()?, request_id: request_id.take() }),
+            "confirm_asset" => {
+                let (asset, retake) = (self.asset()?, self.retake()?);
+                Ok(ConfirmAsset { asset, retake, request_id: request_id.take() })
+            }
+            "extend_asset" => Ok(ExtendAsset { asset: self.asset()?, request_id: request_id.take() }),
             "sync" => Ok(Sync { request_id: request_id.take() }),
             "refresh" => {
                 let token = Token::new(&string("token", self.token)?);
@@ -107,11 +133,17 @@ impl Fields<'_> {
             other => Err(reject(
                 ErrorCode::UnknownType,
                 format!(
-                    "unknown type {:?}: send select_asset, release_asset, sync, refresh or ping",
+                    "unknown type {:?}: send select_asset, release_asset, confirm_asset, extend_asset, sync, refresh or ping",
                     shorten(other)
                 ),
             )),
         }
+    }
+
+    fn retake(&self) -> Result<bool, Rejected> {
+        let Some(raw) = self.retake else { return Ok(false) };
+        let wrong = |_| bad(format!("field \"retake\" is true or false, not {}", shorten(raw.get())));
+        serde_json::from_str(raw.get()).map_err(wrong)
     }
 
     fn asset(&self) -> Result<AssetName, Rejected> {
@@ -165,6 +197,14 @@ mod tests {
             ClientMessage::decode(r#" {"asset":"\u0073word","type":"release_asset","more":[1]}"#).unwrap();
         let ClientMessage::ReleaseAsset { asset, request_id: None } = escaped else { panic!("a release") };
         assert_eq!(asset.as_str(), "sword");
+        for (retake, sent) in [("", false), (r#","retake":false"#, false), (r#","retake":true"#, true)] {
+            let text = format!(r#"{{"type":"confirm_asset","asset":"sword"{retake}}}"#);
+            let asset = "sword".parse().unwrap();
+            let confirm = ClientMessage::ConfirmAsset { asset, retake: sent, request_id: None };
+            assert_eq!(ClientMessage::decode(&text).unwrap(), confirm);
+        }
+        let extend = ClientMessage::decode(r#"{"type":"extend_asset","asset":"sword"}"#).unwrap();
+        assert!(matches!(extend, ClientMessage::ExtendAsset { request_id: None, .. }));
         let sync = ClientMessage::decode(r#"{"type":"sync"}"#).unwrap();
         assert_eq!(sync, ClientMessage::Sync { request_id: None });
         let ClientMessage::Sync { request_id } =
@@ -188,6 +228,7 @@ mod tests {
         assert_eq!(code(r#"{"type":"select_asset","asset":7}"#), ErrorCode::BadMessage);
         assert_eq!(code(r#"{"type":"select_asset","asset":"a","asset":"b"}"#), ErrorCode::BadMessage);
         assert_eq!(code(r#"{"type":"ping","request_id":{}}"#), ErrorCode::BadMessage);
+        assert_eq!(code(r#"{"type":"confirm_asset","asset":"a","retake":1}"#), ErrorCode::BadMessage);
         assert_eq!(code(r#"{"type":"dance"}"#), ErrorCode::UnknownType);
         assert_eq!(code(r#"{"type":"select_asset","asset":"a b"}"#), ErrorCode::InvalidName);
         assert_eq!(code(r#"{"type":"select_asset","asset":".."}"#), ErrorCode::InvalidName);

@@ -21,6 +21,12 @@ pub enum ErrorCode {
     SoldOut,
     /// The player does not hold the asset to release.
     NotHeld,
+    /// The hold to extend or confirm ended because its deadline passed.
+    HoldExpired,
+    /// The asset is reserved for other players (HTTP only).
+    Reserved,
+    /// The player's last grant of the asset ended too recently (HTTP only).
+    Cooldown,
     /// The asset exists with other units, or its revision differs from the condition.
     Conflict,
     /// A limit of the server (assets, units, rooms, queue) would be exceeded.
@@ -56,6 +62,9 @@ impl ErrorCode {
             Self::UnknownPath => "unknown_path",
             Self::SoldOut => "sold_out",
             Self::NotHeld => "not_held",
+            Self::HoldExpired => "hold_expired",
+            Self::Reserved => "reserved",
+            Self::Cooldown => "cooldown",
             Self::Conflict => "conflict",
             Self::LimitReached => "limit_reached",
             Self::RateLimited => "rate_limited",

@@ -31,6 +31,24 @@ pub const HOLDERS_PAGE: usize = 1000;
 /// takes at most 99 holder items in one transaction (its driver splits the call).
 pub const BATCH_PLAYERS: usize = 128;
 
+/// Milliseconds of the longest deadline of a grant: 30 days. Text of 16 digits sorts like the times up to then.
+pub const LEASE_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+
+/// Players for whom an asset can be reserved: a raid, with room to spare. Each record of the asset lists them.
+pub const RESERVED_PLAYERS: usize = 64;
+
+/// Ended grants that an asset with options remembers, so that a late confirmation is told what happened: 4 KB, 13 KB if
+/// all names are as long as they may be.
+pub const ENDS_KEPT: usize = 64;
+
+/// Ended grants that such an asset remembers while their players wait for a cooldown to pass: 60 KB. Beyond this the oldest
+/// may get another grant early.
+pub const ENDS_KEPT_IN_COOLDOWN: usize = 1024;
+
+/// Players of a node whose grants one store call prolongs. With the grants that end in the same step they fit into one
+/// DynamoDB transaction.
+pub const PROLONGED_PLAYERS: usize = 64;
+
 /// Nodes whose last `{node, seq}` an asset remembers: more than any deployment restarts within a call's deadline.
 pub const REMEMBERED_NODES: usize = 32;
 

@@ -2,8 +2,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AssetName, AssetState, Change, DisplayName, DisplayNames, ErrorCode, Event, Millis, PROTOCOL, PlayerName,
-    RequestId, RoomName, Units,
+    AssetName, AssetOptions, AssetState, Change, DisplayName, DisplayNames, EndReason, ErrorCode, Event,
+    Millis, PROTOCOL, PlayerName, RequestId, RoomName, Units,
 };
 
 /// The messages of the server, one JSON text frame each. Frames with an `offset` go to the whole room, the others to
@@ -20,12 +20,21 @@ pub enum ServerMessage {
         request_id: Option<RequestId>,
         asset: AssetName,
         granted: bool,
-        /// `sold_out` if not granted.
+        /// Why not, if not granted.
         #[serde(skip_serializing_if = "Option::is_none")]
-        reason: Option<SoldOut>,
+        reason: Option<Denial>,
+        /// Milliseconds until the reason is over; absent after `sold_out`.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        retry_after_ms: Option<Millis>,
         remaining: Units,
         revision: u64,
         already_held: bool,
+        /// When the grant ends, in Unix milliseconds; absent if it does not end by itself.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        until: Option<Millis>,
+        /// The same in milliseconds from now.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        ttl_ms: Option<Millis>,
     },
     /// The answer to `release_asset`.
     Release {
@@ -36,6 +45,35 @@ pub enum ServerMessage {
         remaining: Units,
         revision: u64,
     },
+    /// The answer to `confirm_asset`.
+    Confirmation {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<RequestId>,
+        asset: AssetName,
+        confirmed: bool,
+        /// `hold_expired` if not confirmed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<HoldExpired>,
+        already_confirmed: bool,
+        remaining: Units,
+        revision: u64,
+        /// When the confirmed grant ends, in Unix milliseconds; absent if it does not end by itself.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        until: Option<Millis>,
+        /// The same in milliseconds from now.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        ttl_ms: Option<Millis>,
+    },
+    /// The answer to `extend_asset`.
+    Extension {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<RequestId>,
+        asset: AssetName,
+        /// When the hold ends, in Unix milliseconds.
+        until: Millis,
+        /// The same in milliseconds from now.
+        ttl_ms: Millis,
+    },
     /// A player was granted a unit. Also announces an asset that this select created.
     AssetGranted {
         offset: u64,
@@ -45,11 +83,65 @@ pub enum ServerMessage {
         remaining: Units,
         revision: u64,
         at: Millis,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        until: Option<Millis>,
+        /// Milliseconds from `at` until `until`.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        ttl_ms: Option<Millis>,
+        /// The options of an asset that the grant announces.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        options: Option<Box<AssetOptions>>,
     },
-    /// A player released its unit.
-    AssetReleased { offset: u64, asset: AssetName, player: PlayerName, remaining: Units, revision: u64 },
+    /// A player's hold was confirmed.
+    AssetConfirmed {
+        offset: u64,
+        asset: AssetName,
+        player: PlayerName,
+        remaining: Units,
+        revision: u64,
+        at: Millis,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        until: Option<Millis>,
+        /// Milliseconds from `at` until `until`.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        ttl_ms: Option<Millis>,
+    },
+    /// A player's hold began anew.
+    AssetExtended {
+        offset: u64,
+        asset: AssetName,
+        player: PlayerName,
+        remaining: Units,
+        revision: u64,
+        at: Millis,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        until: Option<Millis>,
+        /// Milliseconds from `at` until `until`.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        ttl_ms: Option<Millis>,
+    },
+    /// A player's grant ended.
+    AssetReleased {
+        offset: u64,
+        asset: AssetName,
+        player: PlayerName,
+        remaining: Units,
+        revision: u64,
+        /// Why it ended.
+        #[serde(default)]
+        reason: EndReason,
+    },
     /// An asset was created or restocked.
-    AssetChanged { offset: u64, asset: AssetName, units: Units, remaining: Units, revision: u64 },
+    AssetChanged {
+        offset: u64,
+        asset: AssetName,
+        units: Units,
+        remaining: Units,
+        revision: u64,
+        /// The options of an asset that was created.
+        #[serde(skip_serializing_if = "AssetOptions::is_none", default)]
+        options: AssetOptions,
+    },
     /// An asset was removed.
     AssetRemoved { offset: u64, asset: AssetName, revision: u64 },
     /// A player's first connection joined, or a player has another display name (small rooms).
@@ -106,10 +198,21 @@ pub type Present = Vec<PlayerName>;
 /// The reason of a denial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "Denial")]
-pub enum SoldOut {
+pub enum Denial {
     /// No unit was left.
     SoldOut,
+    /// The player's last grant ended too recently.
+    Cooldown,
+    /// The asset is reserved for other players.
+    Reserved,
+}
+
+/// The reason why a hold is not confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldExpired {
+    /// The deadline had passed.
+    HoldExpired,
 }
 
 /// The first frame of every connection. `A` is the form of the assets: states, or JSON encoded once for many members.
@@ -155,18 +258,43 @@ pub struct Welcome<A = Vec<AssetState>> {
 }
 
 impl ServerMessage {
-    /// The room frame for `event`, at `offset` of the room log.
+    /// The room frame for `event`, at `offset` of the room log; `None`: members are not told.
     #[must_use]
-    pub fn of_event(offset: u64, event: &Event) -> Self {
+    pub fn of_event(offset: u64, event: &Event) -> Option<Self> {
         let Event { asset, revision, remaining, change, .. } = event.clone();
-        match change {
-            Change::Granted { player, units, at } => {
-                Self::AssetGranted { offset, asset, player, units, remaining, revision, at }
+        Some(match change {
+            Change::Granted { player, units, at, lease, options } => {
+                let (until, ttl_ms) = lease.shown_from(at);
+                Self::AssetGranted {
+                    offset,
+                    asset,
+                    player,
+                    units,
+                    remaining,
+                    revision,
+                    at,
+                    until,
+                    ttl_ms,
+                    options,
+                }
             }
-            Change::Released { player } => Self::AssetReleased { offset, asset, player, remaining, revision },
-            Change::Changed { units, .. } => Self::AssetChanged { offset, asset, units, remaining, revision },
+            Change::Released { player, reason, .. } => {
+                Self::AssetReleased { offset, asset, player, remaining, revision, reason }
+            }
+            Change::Confirmed { player, at, lease } => {
+                let (until, ttl_ms) = lease.shown_from(at);
+                Self::AssetConfirmed { offset, asset, player, remaining, revision, at, until, ttl_ms }
+            }
+            Change::Extended { player, at, lease } => {
+                let (until, ttl_ms) = lease.shown_from(at);
+                Self::AssetExtended { offset, asset, player, remaining, revision, at, until, ttl_ms }
+            }
+            Change::Prolonged => return None,
+            Change::Changed { units, options, .. } => {
+                Self::AssetChanged { offset, asset, units, remaining, revision, options }
+            }
             Change::Removed => Self::AssetRemoved { offset, asset, revision },
-        }
+        })
     }
 
     /// An `error` frame.

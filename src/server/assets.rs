@@ -16,23 +16,26 @@ use super::{
     body::{Object, Shape},
     caller::Caller,
     error::{self, HttpError},
+    leases::{Confirmed, Extended, too_late},
     path::InAsset,
     query::Parameters,
     whole_number::WholeNumber,
 };
 use crate::model::{
-    AssetName, AssetState, ErrorCode, Grant, Millis, PlayerName, ServerMessage, SoldOut, Units,
-    limits::HOLDERS_PAGE,
+    AssetName, AssetOptions, AssetState, Denial, ErrorCode, Grant, Millis, NewAsset, PlayerName, ServerMessage,
+    Units,
+    limits::{HOLDERS_PAGE, LEASE_MS, RESERVED_PLAYERS},
 };
 
-/// `PUT /v1/rooms/{room}/assets/{asset}`: 201 if this request created the asset, 200 if it existed with these units.
+/// `PUT /v1/rooms/{room}/assets/{asset}`: 201 if this request created the asset, 200 if it existed with these units and
+/// options.
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     InAsset(room, asset): InAsset,
     _: Admin,
     Object(body): Object<Create>,
 ) -> Result<(StatusCode, Json<AssetState>), HttpError> {
-    let done = app.arbiter.create(&room, &asset, units(body.units)?).await?;
+    let done = app.arbiter.create(&room, &asset, body.asset()?).await?;
     let status = if done.created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(done.into_inner().state)))
 }
@@ -71,7 +74,7 @@ pub(super) async fn restock(
     Object(body): Object<Restock>,
 ) -> Result<Json<AssetState>, HttpError> {
     let condition = body.revision.map(|revision| revision.0);
-    Ok(Json(app.arbiter.restock(&room, &asset, units(body.units)?, condition).await?))
+    Ok(Json(app.arbiter.restock(&room, &asset, units(&body.units)?, condition).await?))
 }
 
 /// `DELETE /v1/rooms/{room}/assets/{asset}`
@@ -102,7 +105,11 @@ pub(super) async fn holders(
     let grants = app.arbiter.holders(&room, &asset, after, limit).await?;
     // A full page may be the last one; the next page is then empty.
     let next_after = grants.get(limit - 1).map(|grant| grant.revision);
-    let holder = |Grant { player, granted_at: at, revision }| Holder { player, revision, at };
+    let now = app.arbiter.now();
+    let holder = |grant: Grant| {
+        let Grant { player, revision, granted_at: at, until, ttl_ms, .. } = grant.shown_at(now);
+        Holder { player, revision, at, until, ttl_ms }
+    };
     Ok(Json(Holders { asset, holders: grants.into_iter().map(holder).collect(), next_after }))
 }
 
@@ -116,6 +123,45 @@ pub(super) struct Create {
     /// How many players can hold the asset at a time.
     #[schemars(range(min = 1, max = Units::MAX))]
     units: WholeNumber,
+    /// A grant ends after so many milliseconds unless the player confirms it.
+    #[schemars(range(min = 1, max = LEASE_MS))]
+    hold_ms: Option<WholeNumber>,
+    /// A grant ends after so many milliseconds; with `hold_ms`, counted from its confirmation.
+    #[schemars(range(min = 1, max = LEASE_MS))]
+    grant_ms: Option<WholeNumber>,
+    /// The grants of a player who left the room end after so many milliseconds.
+    #[schemars(range(min = 1, max = LEASE_MS))]
+    leave_ms: Option<WholeNumber>,
+    /// A player whose grant ended gets no other for so many milliseconds.
+    #[schemars(range(min = 1, max = LEASE_MS))]
+    cooldown_ms: Option<WholeNumber>,
+    /// Only these players may get a unit until `for_ms` after the creation.
+    #[serde(rename = "for", default)]
+    #[schemars(with = "Option<Vec<PlayerName>>", length(max = RESERVED_PLAYERS))]
+    reserved_for: Vec<String>,
+    /// How long the asset is reserved for the players of `for`, in milliseconds.
+    #[schemars(range(min = 1, max = LEASE_MS))]
+    for_ms: Option<WholeNumber>,
+}
+
+impl Create {
+    fn asset(&self) -> Result<NewAsset, HttpError> {
+        let name = |name: &String| {
+            PlayerName::parse(name)
+                .map_err(|error| HttpError::new(ErrorCode::InvalidName, format!("\"for\": {error}")))
+        };
+        let ms = |number: &Option<WholeNumber>| number.as_ref().map(|number| number.0);
+        let options = AssetOptions {
+            hold_ms: ms(&self.hold_ms),
+            grant_ms: ms(&self.grant_ms),
+            leave_ms: ms(&self.leave_ms),
+            cooldown_ms: ms(&self.cooldown_ms),
+            reserved_for: self.reserved_for.iter().map(name).collect::<Result<_, _>>()?,
+            for_ms: ms(&self.for_ms),
+        };
+        options.check().map_err(HttpError::bad)?;
+        Ok(NewAsset { units: units(&self.units)?, options })
+    }
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -124,7 +170,7 @@ pub(super) struct Create {
 pub(super) struct InTheNameOf {
     /// Whoever shows a player token may leave it out.
     #[schemars(with = "Option<PlayerName>")]
-    player: Option<String>,
+    pub(super) player: Option<String>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -138,7 +184,7 @@ pub(super) struct Restock {
 }
 
 impl Shape for Create {
-    const EXAMPLE: &str = r#"{"units":3}"#;
+    const EXAMPLE: &str = r#"{"units":3} or {"units":3,"hold_ms":30000}"#;
 }
 impl Shape for InTheNameOf {
     const EXAMPLE: &str = r#"{"player":"ada"}"#;
@@ -163,6 +209,12 @@ struct Holder {
     player: PlayerName,
     revision: u64,
     at: Millis,
+    /// When the grant ends, in Unix milliseconds; absent if it does not end by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Millis>,
+    /// The same in milliseconds from now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl_ms: Option<Millis>,
 }
 
 /// A `selection` that is granted, without what only a frame has: `type` and `request_id`.
@@ -173,6 +225,12 @@ pub(super) struct Selected {
     remaining: Units,
     revision: u64,
     already_held: bool,
+    /// When the grant ends, in Unix milliseconds; absent if it does not end by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Millis>,
+    /// The same in milliseconds from now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl_ms: Option<Millis>,
 }
 
 /// A `release`, without what only a frame has.
@@ -189,21 +247,24 @@ pub(super) struct Released {
 #[serde(untagged)]
 #[schemars(inline)]
 pub(super) enum Denied {
-    SoldOut(NoneLeft),
+    NotGranted(NotGranted),
     #[allow(dead_code, reason = "an HttpError has it")]
     Refused(error::Body),
 }
 
-/// The asset is sold out: an error, and the fields of the `selection`.
+/// The player gets no unit: an error, and the fields of the `selection`.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "SoldOut")]
-pub(super) struct NoneLeft {
-    #[schemars(extend("const" = ErrorCode::SoldOut.as_str()))]
-    code: ErrorCode,
+pub(super) struct NotGranted {
+    /// The reason.
+    code: Denial,
     message: String,
     asset: AssetName,
     granted: bool,
-    reason: SoldOut,
+    reason: Denial,
+    /// Milliseconds until the reason is over; absent after `sold_out`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<Millis>,
     remaining: Units,
     revision: u64,
     already_held: bool,
@@ -218,16 +279,64 @@ pub(super) struct RemovedAsset {
 }
 
 /// The response for a reply: its fields without `type`. HTTP requests have no `request_id`.
-fn reply(reply: ServerMessage) -> Result<Response, HttpError> {
+pub(super) fn reply(reply: ServerMessage) -> Result<Response, HttpError> {
     match reply {
-        ServerMessage::Selection { asset, granted: true, remaining, revision, already_held, .. } => {
-            Ok(Json(Selected { asset, granted: true, remaining, revision, already_held }).into_response())
+        ServerMessage::Selection {
+            asset,
+            granted: true,
+            remaining,
+            revision,
+            already_held,
+            until,
+            ttl_ms,
+            ..
+        } => {
+            let granted = Selected { asset, granted: true, remaining, revision, already_held, until, ttl_ms };
+            Ok(Json(granted).into_response())
         }
-        ServerMessage::Selection { asset, granted, remaining, revision, already_held, .. } => {
-            let (code, message) = (ErrorCode::SoldOut, format!("no unit of {asset} is left"));
-            let reason = SoldOut::SoldOut;
-            let body = NoneLeft { code, message, asset, granted, reason, remaining, revision, already_held };
-            Ok((StatusCode::CONFLICT, Json(Denied::SoldOut(body))).into_response())
+        ServerMessage::Selection {
+            asset,
+            granted,
+            reason,
+            retry_after_ms,
+            remaining,
+            revision,
+            already_held,
+            ..
+        } => {
+            let reason = reason.unwrap_or(Denial::SoldOut);
+            let (code, message) = (reason, why(reason, &asset));
+            let body = NotGranted {
+                code,
+                message,
+                asset,
+                granted,
+                reason,
+                retry_after_ms,
+                remaining,
+                revision,
+                already_held,
+            };
+            Ok((StatusCode::CONFLICT, Json(Denied::NotGranted(body))).into_response())
+        }
+        ServerMessage::Confirmation { asset, confirmed: false, remaining, revision, .. } => {
+            Ok(too_late(asset, remaining, revision).into_response())
+        }
+        ServerMessage::Confirmation {
+            asset,
+            confirmed,
+            already_confirmed,
+            remaining,
+            revision,
+            until,
+            ttl_ms,
+            ..
+        } => {
+            let body = Confirmed { asset, confirmed, already_confirmed, remaining, revision, until, ttl_ms };
+            Ok(Json(body).into_response())
+        }
+        ServerMessage::Extension { asset, until, ttl_ms, .. } => {
+            Ok(Json(Extended { asset, until, ttl_ms }).into_response())
         }
         ServerMessage::Release { asset, released, remaining, revision, .. } => {
             Ok(Json(Released { asset, released, remaining, revision }).into_response())
@@ -244,8 +353,16 @@ fn reply(reply: ServerMessage) -> Result<Response, HttpError> {
     }
 }
 
+fn why(reason: Denial, asset: &AssetName) -> String {
+    match reason {
+        Denial::SoldOut => format!("no unit of {asset} is left"),
+        Denial::Reserved => format!("{asset} is reserved for other players until then"),
+        Denial::Cooldown => format!("the player's last grant of {asset} ended too recently"),
+    }
+}
+
 /// Rejects numbers that can never be units. The arbiter checks `--max-units`.
-fn units(WholeNumber(number): WholeNumber) -> Result<Units, HttpError> {
+fn units(&WholeNumber(number): &WholeNumber) -> Result<Units, HttpError> {
     match Units::try_from(number) {
         Ok(0) => Err(HttpError::bad("units must be at least 1")),
         Ok(units) => Ok(units),

@@ -122,9 +122,13 @@ fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::Forbidden => StatusCode::FORBIDDEN,
         ErrorCode::UnknownAsset | ErrorCode::UnknownRoom | ErrorCode::UnknownPath => StatusCode::NOT_FOUND,
         // Not 429, because tools would retry it: waiting does not lift these limits.
-        ErrorCode::SoldOut | ErrorCode::NotHeld | ErrorCode::Conflict | ErrorCode::LimitReached => {
-            StatusCode::CONFLICT
-        }
+        ErrorCode::SoldOut
+        | ErrorCode::NotHeld
+        | ErrorCode::HoldExpired
+        | ErrorCode::Reserved
+        | ErrorCode::Cooldown
+        | ErrorCode::Conflict
+        | ErrorCode::LimitReached => StatusCode::CONFLICT,
         ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::OutcomeUnknown | ErrorCode::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
     }

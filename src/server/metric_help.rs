@@ -5,7 +5,7 @@ pub(super) fn help(metric: &str) -> &'static str {
     HELP.iter().find(|(name, _)| *name == metric).map_or("", |(_, text)| text)
 }
 
-pub(super) const HELP: [(&str, &str); 27] = [
+pub(super) const HELP: [(&str, &str); 28] = [
     ("asset_arbiter_build_info", "Always 1; the labels say what runs."),
     ("asset_arbiter_connections", "Joined WebSockets."),
     ("asset_arbiter_rooms", "Active rooms."),
@@ -23,6 +23,7 @@ pub(super) const HELP: [(&str, &str); 27] = [
     ("asset_arbiter_bus_received_total", "Messages of other nodes."),
     ("asset_arbiter_bus_dropped_total", "Bus messages that were lost or perhaps not sent."),
     ("asset_arbiter_bus_unreadable_total", "Bus payloads that were no message."),
+    ("asset_arbiter_clock_skew_seconds", "By how much the node's clock is ahead of the store's, at least."),
     ("asset_arbiter_regressions_total", "Rooms whose store lost writes it had answered."),
     ("asset_arbiter_closes_total", "WebSockets that ended, by close code."),
     ("asset_arbiter_connections_refused_total", "TCP connections far beyond --max-connections."),

@@ -113,32 +113,57 @@ impl Requests {
         if !self.rate.allows(now) && self.limits.refuses(Limit::SelectsPerSecond) {
             return Some(TOO_FAST);
         }
-        let acts = matches!(message, ClientMessage::SelectAsset { .. } | ClientMessage::ReleaseAsset { .. });
+        let acts = matches!(
+            message,
+            ClientMessage::SelectAsset { .. }
+                | ClientMessage::ReleaseAsset { .. }
+                | ClientMessage::ConfirmAsset { .. }
+                | ClientMessage::ExtendAsset { .. }
+        );
         let player = self.member.player().filter(|_| acts)?;
         (!self.limits.allows_player(player, now)).then_some(PLAYER_TOO_FAST)
     }
 
     fn request(&mut self, message: ClientMessage, now: Instant) {
         match message {
-            ClientMessage::SelectAsset { asset, request_id } => match self.check(Action::Select, &asset) {
-                Err(why) => self.error(ErrorCode::Forbidden, why, request_id),
-                Ok(()) => {
-                    self.in_flight += 1;
-                    self.member.select(asset, request_id, now);
-                }
-            },
-            ClientMessage::ReleaseAsset { asset, request_id } => match self.check(Action::Release, &asset) {
-                Err(why) => self.error(ErrorCode::Forbidden, why, request_id),
-                Ok(()) => {
-                    self.in_flight += 1;
-                    self.member.release(asset, request_id, now);
-                }
-            },
+            ClientMessage::SelectAsset { asset, request_id } => {
+                self.act(Action::Select, asset, request_id, |member, asset, id| member.select(asset, id, now));
+            }
+            ClientMessage::ReleaseAsset { asset, request_id } => {
+                self.act(Action::Release, asset, request_id, |member, asset, id| {
+                    member.release(asset, id, now)
+                });
+            }
+            ClientMessage::ConfirmAsset { asset, retake, request_id } => {
+                self.act(Action::Confirm, asset, request_id, |member, asset, id| {
+                    member.confirm(asset, retake, id, now);
+                });
+            }
+            ClientMessage::ExtendAsset { asset, request_id } => {
+                self.act(Action::Confirm, asset, request_id, |member, asset, id| member.extend(asset, id, now));
+            }
             ClientMessage::Refresh { token, request_id } => self.renew(token, request_id),
             ClientMessage::Sync { request_id } => self.sync(request_id),
             ClientMessage::Ping { request_id } => {
                 self.in_flight += 1;
                 self.member.pong(request_id);
+            }
+        }
+    }
+
+    /// Makes a request about an asset, if the session's token allows it.
+    fn act(
+        &mut self,
+        action: Action,
+        asset: AssetName,
+        request_id: Option<RequestId>,
+        request: impl FnOnce(&Member, AssetName, Option<RequestId>),
+    ) {
+        match self.check(action, &asset) {
+            Err(why) => self.error(ErrorCode::Forbidden, why, request_id),
+            Ok(()) => {
+                self.in_flight += 1;
+                request(&self.member, asset, request_id);
             }
         }
     }
@@ -205,6 +230,8 @@ impl Requests {
         let request_id = match message {
             ClientMessage::SelectAsset { request_id, .. }
             | ClientMessage::ReleaseAsset { request_id, .. }
+            | ClientMessage::ConfirmAsset { request_id, .. }
+            | ClientMessage::ExtendAsset { request_id, .. }
             | ClientMessage::Sync { request_id }
             | ClientMessage::Refresh { request_id, .. }
             | ClientMessage::Ping { request_id } => request_id,

@@ -11,7 +11,7 @@ use axum::{
 use super::{
     App, assets,
     error::HttpError,
-    health,
+    health, leases,
     middleware::guard,
     revocations, rooms,
     spec::{self, Operation, operations as op},
@@ -33,6 +33,8 @@ fn api() -> Vec<(Operation, MethodRouter<Arc<App>>)> {
         route(op::REMOVE_ASSET, assets::remove),
         route(op::SELECT, assets::select),
         route(op::RELEASE, assets::release),
+        route(op::CONFIRM, leases::confirm),
+        route(op::EXTEND, leases::extend),
         route(op::RESTOCK, assets::restock),
         route(op::SHOW_HOLDERS, assets::holders),
         route(op::IS_ALIVE, health::alive),

@@ -6,16 +6,16 @@ mod backend;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
+use std::{collections::HashSet, fmt::Display, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 pub(super) use self::backend::{DocumentBackend, Loaded};
 use super::{
     last_calls::LastCalls,
-    optimistic::{Change, Counter, FIRST, Record, shown},
+    optimistic::{Change, Counter, Ending, FIRST, Record, shown},
 };
-use crate::model::{AssetName, AssetState, Grant, Millis, PlayerName, Units};
+use crate::model::{AssetName, AssetState, Grant, Lease, Millis, PlayerName, Terms, Units};
 
 /// An asset. As JSON it takes about 50 bytes per holder, 180 at most, and a few hundred bytes besides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub(super) struct Document {
     /// Ordered by revision.
     #[serde(default)]
     pub(super) holders: Vec<Holder>,
-    #[serde(serialize_with = "as_text", deserialize_with = "from_text")]
+    #[serde(with = "as_text")]
     pub(super) changes: LastCalls,
 }
 
@@ -40,14 +40,19 @@ pub(super) struct Holder {
     /// The grant's revision.
     #[serde(rename = "r")]
     pub(super) revision: u64,
+    /// The grant's deadlines, as text.
+    #[serde(rename = "l", default, skip_serializing_if = "Lease::is_none", with = "as_text")]
+    pub(super) lease: Lease,
 }
 
 impl Document {
     /// The document after a change.
     pub(super) fn after(before: Option<Self>, change: Change) -> Self {
         let mut holders = before.filter(|_| change.goes_on()).map_or_else(Vec::new, |before| before.holders);
-        if let Some(struck) = change.struck {
-            holders.retain(|holder| holder.revision != struck.revision);
+        holders.retain(|holder| change.struck.iter().all(|struck| holder.revision != struck.revision));
+        for leased in &change.leased {
+            let holder = holders.iter_mut().find(|holder| holder.revision == leased.revision);
+            holder.into_iter().for_each(|holder| holder.lease = leased.lease);
         }
         holders.extend(change.granted.into_iter().map(Holder::from));
         Self { counter: change.after, holders, changes: change.changes }
@@ -77,13 +82,19 @@ impl Document {
     }
 
     /// The record to decide on for these `players`.
-    pub(super) fn record(&self, players: &[PlayerName]) -> Record {
+    pub(super) fn record(&self, players: &[PlayerName], at: Millis) -> Record {
         let asked: HashSet<_> = players.iter().collect();
         let theirs = self.holders.iter().filter(|holder| asked.contains(&holder.player));
+        let now = self.counter.time_of_change(at);
+        let ending = match self.counter.may_end_by(now) {
+            true => Ending::of(self.holders.iter().map(Holder::grant), now),
+            false => Ending::default(),
+        };
         Record {
             counter: self.counter.clone(),
             first: self.page(None, FIRST),
-            holding: theirs.map(|holder| (holder.player.clone(), holder.revision)).collect(),
+            holding: theirs.map(|holder| (holder.player.clone(), holder.grant())).collect(),
+            ending,
             changes: self.changes.clone(),
         }
     }
@@ -107,13 +118,13 @@ impl Document {
 
 impl Holder {
     fn grant(&self) -> Grant {
-        Grant { player: self.player.clone(), granted_at: self.at, revision: self.revision }
+        Grant::leased(self.player.clone(), self.at, self.revision, self.lease)
     }
 }
 
 impl From<Grant> for Holder {
-    fn from(Grant { player, granted_at: at, revision }: Grant) -> Self {
-        Self { player, at, revision }
+    fn from(Grant { player, granted_at: at, revision, lease, .. }: Grant) -> Self {
+        Self { player, at, revision, lease }
     }
 }
 
@@ -131,6 +142,8 @@ struct Numbers {
     creation: u64,
     created_units: Units,
     removed: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "boxed_as_text")]
+    terms: Option<Box<Terms>>,
 }
 
 fn as_signed<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
@@ -141,10 +154,39 @@ fn from_signed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Err
     i64::deserialize(deserializer).map(i64::cast_unsigned)
 }
 
-fn as_text<S: Serializer>(changes: &LastCalls, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(changes)
+/// Values that are serialized as their text.
+mod as_text {
+    use super::{Deserialize, Deserializer, Display, FromStr, Serializer, de};
+
+    pub(super) fn serialize<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
+    }
+
+    pub(super) fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+    where
+        T: FromStr<Err: Display>,
+        D: Deserializer<'de>,
+    {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
 }
 
-fn from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LastCalls, D::Error> {
-    String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+mod boxed_as_text {
+    use super::{Deserializer, Serializer, Terms, as_text};
+
+    pub(super) fn serialize<S: Serializer>(
+        terms: &Option<Box<Terms>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match terms {
+            Some(terms) => serializer.collect_str(terms),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Box<Terms>>, D::Error> {
+        as_text::deserialize(deserializer).map(|terms| Some(Box::new(terms)))
+    }
 }

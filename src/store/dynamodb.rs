@@ -84,6 +84,7 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
 impl Backend for DynamoStore {
     const NAME: &'static str = "dynamodb";
     const MOST_GRANTS: usize = write::MOST_GRANTS;
+    const DEADLINES: bool = false;
 
     fn room_ttl(&self) -> Option<Duration> {
         self.url.room_ttl

@@ -2,7 +2,7 @@ use std::{error::Error, fmt, time::Duration};
 
 #[cfg(any(feature = "mongodb", feature = "momento"))]
 use super::AssetKey;
-use crate::model::{AssetName, PlayerName, Units};
+use crate::model::{AssetName, AssetOptions, NewAsset, PlayerName, Units};
 
 /// A failed store call: the store, the kind of failure, and the driver's own error as source.
 #[derive(Debug)]
@@ -121,9 +121,26 @@ impl StoreError {
         Self::new(store, StoreErrorKind::NotHeld, message)
     }
 
-    /// The asset was created with other units than the call requests.
-    pub(super) fn other_units(store: &'static str, asset: &AssetName, created: Units, asked: Units) -> Self {
-        let message = format!("asset {asset} was created with {created} units, not {asked}");
+    /// The asset was created with other units or options than the call requests.
+    pub(super) fn created_otherwise(
+        store: &'static str,
+        asset: &AssetName,
+        (units, options): (Units, Option<&AssetOptions>),
+        asked: &NewAsset,
+    ) -> Self {
+        let none = AssetOptions::NONE;
+        let options = options.unwrap_or(&none);
+        let message = if units == asked.units {
+            format!("asset {asset} was created with the options {options}, not {}", asked.options)
+        } else {
+            format!("asset {asset} was created with {units} units, not {}", asked.units)
+        };
+        Self::new(store, StoreErrorKind::Conflict, message)
+    }
+
+    /// The player's grant is no hold that could be extended.
+    pub(super) fn no_hold(store: &'static str, asset: &AssetName, player: &PlayerName) -> Self {
+        let message = format!("what player {player} has of asset {asset} is no hold, or is confirmed");
         Self::new(store, StoreErrorKind::Conflict, message)
     }
 

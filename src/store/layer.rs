@@ -6,9 +6,10 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 
-use super::{Applied, AssetKey, Call, Created, Limits, Reply, Result, Selected, Store, StoreError};
+use super::{Applied, AssetKey, Call, Created, Leased, Limits, Reply, Result, Selected, Store, StoreError};
 use crate::model::{
-    AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, Revocation, RoomName, Units,
+    AssetName, AssetState, EndReason, Grant, Millis, NewAsset, PlayerName, RevisionRow, Revocation, RoomName,
+    Units,
 };
 
 /// A call to the inner store. It can be made several times, also after its caller is gone.
@@ -34,6 +35,7 @@ macro_rules! forwarded {
             make: Box::new(move || {
                 let inner = Arc::clone(&inner);
                 $(let $by = $by.clone();)*
+                $(let $arg = $arg.clone();)*
                 Box::pin(async move { inner.$method($($first,)* $(&$by,)* $($arg),*).await })
             }),
         }
@@ -144,9 +146,13 @@ macro_rules! layer {
 
 layer! {
     changes(call, key) {
-        create(units: Units) -> Created;
-        select(&players: [PlayerName], create: Option<Units>) -> Selected;
-        release(&player: PlayerName,) -> AssetState;
+        create(&new: NewAsset,) -> Created;
+        select(&players: [PlayerName], create: Option<Arc<NewAsset>>) -> Selected;
+        release(&player: PlayerName, reason: EndReason) -> AssetState;
+        confirm(&player: PlayerName, retake: bool) -> Leased;
+        extend(&player: PlayerName, most: Millis) -> Leased;
+        prolong(&players: [PlayerName],) -> AssetState;
+        expire() -> AssetState;
         restock(n: Units, condition: Option<u64>) -> AssetState;
         reset() -> AssetState;
         remove_asset() -> AssetState;
@@ -161,6 +167,7 @@ layer! {
         touch(&room: RoomName, now: Millis) -> ();
         revoke(&revocation: Revocation, now: Millis) -> ();
         revocations(now: Millis) -> Vec<Revocation>;
+        clock() -> Option<Millis>;
         ping() -> ();
     }
 }

@@ -25,13 +25,13 @@ use self::{
     expiry::{Entry, Expiry},
 };
 use super::{
-    Applied, AssetKey, Call, Created, Driver, Limits, Options, Reply, Result, Selected, Store, StoreError,
-    StoreErrorKind,
+    Applied, AssetKey, Call, Created, Driver, Leased, Limits, Options, Reply, Result, Selected, Store,
+    StoreError, StoreErrorKind,
     rules::{self, Ask, Decided, Outcome},
 };
 use crate::model::{
-    self, AssetName, AssetState, Grant, Millis, NameMap, PlayerName, RevisionRow, Revocation, RoomName, Units,
-    without_secrets,
+    self, AssetName, AssetState, EndReason, Grant, Millis, NameMap, NewAsset, PlayerName, RevisionRow,
+    Revocation, RoomName, Units, without_secrets,
 };
 
 pub(super) const DRIVER: Driver = Driver {
@@ -116,7 +116,7 @@ impl MemoryStore {
     fn decide(&self, call: Call, key: &AssetKey, ask: Ask<'_>) -> Result<(Decided, AssetState)> {
         let AssetKey { room, asset } = key;
         let unknown = || StoreError::unknown_asset(NAME, asset);
-        let Some(units) = ask.creates() else {
+        let Some(new) = ask.creates() else {
             let mut room = self.rooms.get_mut(room).ok_or_else(unknown)?;
             room.used_at = room.used_at.max(call.at);
             return room.decide(call, asset, ask).unwrap_or_else(|| Err(unknown()));
@@ -126,7 +126,7 @@ impl MemoryStore {
                 return decided;
             }
             self.count.add_one()?;
-            let mut created = Asset::new(call, units);
+            let mut created = Asset::new(call, new);
             let decided = created.decide(&mut room.held, asset, call, ask, true);
             let answer = answered(asset, ask, decided, &created);
             room.assets.insert(asset, created);
@@ -137,6 +137,11 @@ impl MemoryStore {
     fn selected(&self, call: Call, key: &AssetKey, ask: Ask<'_>) -> Reply<Selected> {
         let (decided, state) = self.decide(call, key, ask)?;
         Ok(Applied::new(Selected { verdicts: decided.verdicts, state }, decided.repeated))
+    }
+
+    fn leased(&self, call: Call, key: &AssetKey, ask: Ask<'_>) -> Reply<Leased> {
+        let (Decided { outcome, grant, repeated, .. }, state) = self.decide(call, key, ask)?;
+        Ok(Applied::new(Leased { changed: outcome == Outcome::Changed, grant, state }, repeated))
     }
 
     fn change(&self, call: Call, key: &AssetKey, ask: Ask<'_>) -> Reply<AssetState> {
@@ -186,8 +191,8 @@ impl Store for MemoryStore {
         (self.ttl > 0).then(|| Duration::from_millis(self.ttl))
     }
 
-    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Reply<Created> {
-        let (decided, state) = self.decide(call, key, Ask::Create { units })?;
+    async fn create(&self, call: Call, key: &AssetKey, new: &NewAsset) -> Reply<Created> {
+        let (decided, state) = self.decide(call, key, Ask::Create { new })?;
         Ok(Applied::new(Created { created: decided.outcome == Outcome::Changed, state }, decided.repeated))
     }
 
@@ -196,9 +201,9 @@ impl Store for MemoryStore {
         call: Call,
         key: &AssetKey,
         players: &[PlayerName],
-        create: Option<Units>,
+        create: Option<Arc<NewAsset>>,
     ) -> Reply<Selected> {
-        self.selected(call, key, Ask::Select { players, create })
+        self.selected(call, key, Ask::Select { players, create: create.as_deref() })
     }
 
     fn select_now(
@@ -206,13 +211,35 @@ impl Store for MemoryStore {
         call: Call,
         key: &AssetKey,
         players: &[PlayerName],
-        create: Option<Units>,
+        create: Option<&NewAsset>,
     ) -> Option<Reply<Selected>> {
         Some(self.selected(call, key, Ask::Select { players, create }))
     }
 
-    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Reply<AssetState> {
-        self.change(call, key, Ask::Release { player })
+    async fn release(
+        &self,
+        call: Call,
+        key: &AssetKey,
+        player: &PlayerName,
+        reason: EndReason,
+    ) -> Reply<AssetState> {
+        self.change(call, key, Ask::Release { player, reason })
+    }
+
+    async fn confirm(&self, call: Call, key: &AssetKey, player: &PlayerName, retake: bool) -> Reply<Leased> {
+        self.leased(call, key, Ask::Confirm { player, retake })
+    }
+
+    async fn extend(&self, call: Call, key: &AssetKey, player: &PlayerName, most: Millis) -> Reply<Leased> {
+        self.leased(call, key, Ask::Extend { player, most })
+    }
+
+    async fn prolong(&self, call: Call, key: &AssetKey, players: &[PlayerName]) -> Reply<AssetState> {
+        self.change(call, key, Ask::Prolong { players })
+    }
+
+    async fn expire(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
+        self.change(call, key, Ask::Expire)
     }
 
     async fn restock(&self, call: Call, key: &AssetKey, n: Units, condition: Option<u64>) -> Reply<AssetState> {

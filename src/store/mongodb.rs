@@ -38,7 +38,11 @@ pub(super) const DRIVER: Driver = Driver {
     summary: "MongoDB 4.4 or later, or Amazon DocumentDB 5.0; also mongodb+srv://; the usual options of such URLs, ttl= and \
               collection=",
     source: include_str!("mongodb.rs"),
-    limits: Limits { units: MongoBackend::MOST_UNITS, select_creates: MongoBackend::SELECT_CREATES },
+    limits: Limits {
+        units: MongoBackend::MOST_UNITS,
+        select_creates: MongoBackend::SELECT_CREATES,
+        deadlines: true,
+    },
     check: |url, _| MongoUrl::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
     open,
 };
@@ -104,6 +108,10 @@ impl Backend for MongoBackend {
         revocation::parse_all(NAME, texts, now)
     }
 
+    async fn clock(&self) -> Result<Option<Millis>> {
+        self.client.clock().await
+    }
+
     async fn ping(&self) -> Result<()> {
         self.client.ping().await
     }
@@ -137,8 +145,8 @@ impl DocumentBackend for MongoBackend {
                 let put = collection.replace_one(written.filter(&id), whole);
                 self.client.answer(Doing::Writing, put).await.map(|put| put.matched_count)
             }
-            (Some(written), Some(_)) => {
-                let set = collection.update_one(written.filter(&id), bson::update(change, expiry)?);
+            (Some(written), Some(before)) => {
+                let set = collection.update_one(written.filter(&id), bson::update(before, change, expiry)?);
                 self.client.answer(Doing::Writing, set).await.map(|set| set.matched_count)
             }
         };

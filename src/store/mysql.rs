@@ -92,6 +92,7 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
 #[async_trait]
 impl Backend for Mysql {
     const NAME: &'static str = NAME;
+    const DEADLINES: bool = false;
 
     fn room_ttl(&self) -> Option<Duration> {
         self.expiry.ttl()
@@ -115,6 +116,11 @@ impl Backend for Mysql {
         revocations::all(&self.pool, now).await
     }
 
+    async fn clock(&self) -> Result<Option<Millis>> {
+        let rows = self.pool.read("SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS UNSIGNED)").await?;
+        rows.into_iter().next().map(|row| row::Cells::of(row).number("the time")).transpose()
+    }
+
     async fn ping(&self) -> Result<()> {
         writes::probe(&self.pool).await
     }
@@ -125,7 +131,12 @@ impl RecordStore for Mysql {
     /// When the room was last noted as used, and the connection of the read.
     type Seen = (Option<Millis>, PooledConn);
 
-    async fn read(&self, key: &AssetKey, players: &[PlayerName]) -> Result<(Option<Record>, Self::Seen)> {
+    async fn read(
+        &self,
+        key: &AssetKey,
+        players: &[PlayerName],
+        _at: Millis,
+    ) -> Result<(Option<Record>, Self::Seen)> {
         let parts = [Part::First { after: None, limit: FIRST }, Part::Of(players)];
         let (found, conn) = if self.contested.has(key) {
             reads::find_locked(&self.pool, key, &parts).await?

@@ -7,7 +7,7 @@ mod decide;
 mod recent_calls;
 mod record;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tokio::time::sleep;
@@ -20,14 +20,15 @@ use self::{
     decide::{Bounds, Decision, decide},
     recent_calls::RecentCalls,
 };
-pub(super) use super::rules::Counter;
+pub(super) use super::rules::{Counter, Ending};
 use super::{
-    Applied, AssetKey, Call, Created, Limits, Reply, Result, Selected, Store, StoreError, StoreErrorKind,
-    Verdict,
+    Applied, AssetKey, Call, Created, Leased, Limits, Reply, Result, Selected, Store, StoreError,
+    StoreErrorKind, Verdict,
     rules::{self, Ask, Outcome},
 };
 use crate::model::{
-    AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, Revocation, RoomName, Units,
+    AssetName, AssetState, EndReason, Grant, Millis, NewAsset, PlayerName, RevisionRow, Revocation, RoomName,
+    Units,
 };
 
 /// A [`Store`] over a [`RecordStore`].
@@ -64,7 +65,18 @@ impl<R: RecordStore> Optimistic<R> {
         Self { records, recent_calls: RecentCalls::default() }
     }
 
-    /// Settles a release, restock, reset or removal.
+    /// Settles a confirmation or an extension.
+    async fn lease(&self, call: Call, key: &AssetKey, ask: Ask<'_>) -> Reply<Leased> {
+        let settled = self.settle(call, key, ask, None).await?;
+        let Settled { decision, repeated, .. } = settled.unless_refused::<R>(ask, &key.asset)?;
+        let state = decision.state(&key.asset);
+        Ok(Applied::new(
+            Leased { changed: decision.outcome == Outcome::Changed, grant: decision.grant, state },
+            repeated,
+        ))
+    }
+
+    /// Settles a change whose answer is the asset.
     async fn change(&self, call: Call, key: &AssetKey, ask: Ask<'_>) -> Reply<AssetState> {
         let settled = self.settle(call, key, ask, None).await?;
         let Settled { decision, repeated, .. } = settled.unless_refused::<R>(ask, &key.asset)?;
@@ -81,13 +93,18 @@ impl<R: RecordStore> Optimistic<R> {
             if tried > 0 {
                 sleep(pause(tried)).await;
             }
-            let (record, seen) = self.records.read(key, ask.players()).await?;
+            let (record, seen) = self.records.read(key, ask.players(), call.at).await?;
             let begun = record.as_ref().is_some_and(|record| is_begun(call, ask, record));
             let answered = self.answered(call, key, record.as_ref(), begun);
             let made = answered.is_some();
             let found = record.as_ref().map(|record| record.counter.revision);
             let decided = decide(call, ask, record, answered, Self::BOUNDS, fastrand::u64(..));
             let Ok(mut decision) = decided else { return Err(unknown::<R>(&key.asset)) };
+            if let Some(change) = decision.change.take_if(|_| decision.only_ends) {
+                // Whether it is written or somebody else wrote, the asset is another one now.
+                self.records.write(key, seen, change).await?;
+                continue;
+            }
             let made = made || begun && decision.change.is_none();
             let repeated = made || begun && part != found;
             if self.stands(call, key, found, seen, &mut decision, made).await? {
@@ -138,15 +155,15 @@ impl<R: RecordStore> Store for Optimistic<R> {
     }
 
     fn limits(&self) -> Limits {
-        Limits { units: R::MOST_UNITS, select_creates: R::SELECT_CREATES }
+        Limits { units: R::MOST_UNITS, select_creates: R::SELECT_CREATES, deadlines: R::DEADLINES }
     }
 
     fn room_ttl(&self) -> Option<Duration> {
         self.records.room_ttl()
     }
 
-    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Reply<Created> {
-        let ask = Ask::Create { units };
+    async fn create(&self, call: Call, key: &AssetKey, new: &NewAsset) -> Reply<Created> {
+        let ask = Ask::Create { new };
         let settled = self.settle(call, key, ask, None).await?.unless_refused::<R>(ask, &key.asset)?;
         let Settled { decision, repeated, .. } = settled;
         let created = decision.outcome == Outcome::Changed;
@@ -158,9 +175,9 @@ impl<R: RecordStore> Store for Optimistic<R> {
         call: Call,
         key: &AssetKey,
         players: &[PlayerName],
-        create: Option<Units>,
+        create: Option<Arc<NewAsset>>,
     ) -> Reply<Selected> {
-        let create = create.filter(|_| R::SELECT_CREATES);
+        let create = create.as_deref().filter(|_| R::SELECT_CREATES);
         let (mut verdicts, mut part, mut again) = (Vec::with_capacity(players.len()), None, false);
         loop {
             let rest = &players[verdicts.len()..];
@@ -189,8 +206,30 @@ impl<R: RecordStore> Store for Optimistic<R> {
         }
     }
 
-    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Reply<AssetState> {
-        self.change(call, key, Ask::Release { player }).await
+    async fn release(
+        &self,
+        call: Call,
+        key: &AssetKey,
+        player: &PlayerName,
+        reason: EndReason,
+    ) -> Reply<AssetState> {
+        self.change(call, key, Ask::Release { player, reason }).await
+    }
+
+    async fn confirm(&self, call: Call, key: &AssetKey, player: &PlayerName, retake: bool) -> Reply<Leased> {
+        self.lease(call, key, Ask::Confirm { player, retake }).await
+    }
+
+    async fn extend(&self, call: Call, key: &AssetKey, player: &PlayerName, most: Millis) -> Reply<Leased> {
+        self.lease(call, key, Ask::Extend { player, most }).await
+    }
+
+    async fn prolong(&self, call: Call, key: &AssetKey, players: &[PlayerName]) -> Reply<AssetState> {
+        self.change(call, key, Ask::Prolong { players }).await
+    }
+
+    async fn expire(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
+        self.change(call, key, Ask::Expire).await
     }
 
     async fn restock(&self, call: Call, key: &AssetKey, n: Units, condition: Option<u64>) -> Reply<AssetState> {
@@ -242,6 +281,10 @@ impl<R: RecordStore> Store for Optimistic<R> {
         self.records.revocations(now).await
     }
 
+    async fn clock(&self) -> Result<Option<Millis>> {
+        self.records.clock().await
+    }
+
     async fn ping(&self) -> Result<()> {
         self.records.ping().await
     }
@@ -260,8 +303,8 @@ fn is_begun(call: Call, ask: Ask<'_>, record: &Record) -> bool {
 
 /// Turns a grant into the verdict that a retry reports.
 fn look_up(verdict: &mut Verdict) {
-    if let Verdict::Granted { revision } = *verdict {
-        *verdict = Verdict::AlreadyHeld { revision };
+    if let Verdict::Granted { revision, lease } = *verdict {
+        *verdict = Verdict::AlreadyHeld { revision, until: lease.until };
     }
 }
 

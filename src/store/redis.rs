@@ -22,13 +22,16 @@ use self::{
     script::Script,
 };
 use super::{
-    Applied, AssetKey, Call, Created, Driver, Limits, Options, Reply, Result, Selected, Store, StoreError,
-    StoreErrorKind, revocation, rules::Ask,
+    Applied, AssetKey, Call, Created, Driver, Leased, Limits, Options, Reply, Result, Selected, Store,
+    StoreError, StoreErrorKind, revocation, rules::Ask,
 };
 use crate::{
     link::needs_runtime,
     link::redis::{Address, Client, RedisError, RedisUrl, SCHEMES, Topology, slot, slot_of},
-    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, Revocation, RoomName, Units},
+    model::{
+        AssetName, AssetState, EndReason, Grant, Millis, NewAsset, PlayerName, RevisionRow, Revocation,
+        RoomName, Units,
+    },
 };
 
 pub(super) const DRIVER: Driver = Driver {
@@ -162,15 +165,15 @@ impl Store for RedisStore {
     }
 
     fn limits(&self) -> Limits {
-        Limits::NONE
+        Limits { deadlines: false, ..Limits::NONE }
     }
 
     fn room_ttl(&self) -> Option<Duration> {
         (self.ttl > 0).then(|| Duration::from_millis(self.ttl))
     }
 
-    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Reply<Created> {
-        let (ask, args) = (Ask::Create { units }, [units.to_string()]);
+    async fn create(&self, call: Call, key: &AssetKey, new: &NewAsset) -> Reply<Created> {
+        let (ask, args) = (Ask::Create { new }, [new.units.to_string()]);
         let (repeated, state, mut rest) = self.change(call, key, &script::CREATE, ask, args).await?;
         Ok(Applied::new(Created { created: rest.flag()?, state }, repeated))
     }
@@ -180,20 +183,42 @@ impl Store for RedisStore {
         call: Call,
         key: &AssetKey,
         players: &[PlayerName],
-        create: Option<Units>,
+        create: Option<Arc<NewAsset>>,
     ) -> Reply<Selected> {
-        let ask = Ask::Select { players, create };
-        let create = create.map(|units| units.to_string()).unwrap_or_default();
+        let ask = Ask::Select { players, create: create.as_deref() };
+        let create = create.as_ref().map(|new| new.units.to_string()).unwrap_or_default();
         let holders = players.iter().map(|player| keys::holder(&key.asset, player));
         let args = [call.at.to_string(), create].into_iter().chain(holders);
         let (repeated, state, mut rest) = self.change(call, key, &script::SELECT, ask, args).await?;
         Ok(Applied::new(Selected { verdicts: rest.verdicts()?, state }, repeated))
     }
 
-    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Reply<AssetState> {
-        let (ask, args) = (Ask::Release { player }, [keys::holder(&key.asset, player)]);
+    async fn release(
+        &self,
+        call: Call,
+        key: &AssetKey,
+        player: &PlayerName,
+        reason: EndReason,
+    ) -> Reply<AssetState> {
+        let (ask, args) = (Ask::Release { player, reason }, [keys::holder(&key.asset, player)]);
         let (repeated, state, _) = self.change(call, key, &script::RELEASE, ask, args).await?;
         Ok(Applied::new(state, repeated))
+    }
+
+    async fn confirm(&self, _: Call, _: &AssetKey, _: &PlayerName, _retake: bool) -> Reply<Leased> {
+        Err(reply::odd())
+    }
+
+    async fn extend(&self, _: Call, _: &AssetKey, _: &PlayerName, _most: Millis) -> Reply<Leased> {
+        Err(reply::odd())
+    }
+
+    async fn prolong(&self, _: Call, _: &AssetKey, _: &[PlayerName]) -> Reply<AssetState> {
+        Err(reply::odd())
+    }
+
+    async fn expire(&self, _: Call, _: &AssetKey) -> Reply<AssetState> {
+        Err(reply::odd())
     }
 
     async fn restock(&self, call: Call, key: &AssetKey, n: Units, condition: Option<u64>) -> Reply<AssetState> {
@@ -265,6 +290,18 @@ impl Store for RedisStore {
         revocation::parse_all(NAME, texts.all(ScriptReply::text)?, now)
     }
 
+    async fn clock(&self) -> Result<Option<Millis>> {
+        let Value::Array(time) = self.call(slot_of(keys::NO_ROOM), ::redis::cmd("TIME")).await? else {
+            return Err(reply::odd());
+        };
+        let numbers: Option<Vec<Millis>> =
+            time.iter().map(|number| ::redis::from_redis_value_ref(number).ok()).collect();
+        match numbers.as_deref() {
+            Some(&[seconds, micros]) => Ok(Some(seconds * 1000 + micros / 1000)),
+            _ => Err(reply::odd()),
+        }
+    }
+
     /// Probes every server that has slots.
     async fn ping(&self) -> Result<()> {
         let rooms = self.topology.one_of_each(keys::nobodys_rooms()).await?;
@@ -274,10 +311,11 @@ impl Store for RedisStore {
 
 fn refused(refusal: Refusal, asset: &AssetName, ask: Ask<'_>) -> StoreError {
     match (refusal, ask) {
-        (Refusal::NotHeld, Ask::Release { player }) => StoreError::not_held(NAME, asset, player),
+        (Refusal::NotHeld, Ask::Release { player, .. }) => StoreError::not_held(NAME, asset, player),
         // The script answers with the units of the creation.
-        (Refusal::Conflict(created), Ask::Create { units }) => {
-            StoreError::other_units(NAME, asset, Units::try_from(created).unwrap_or(Units::MAX), units)
+        (Refusal::Conflict(created), Ask::Create { new }) => {
+            let created = Units::try_from(created).unwrap_or(Units::MAX);
+            StoreError::created_otherwise(NAME, asset, (created, None), new)
         }
         (Refusal::Conflict(revision), Ask::Restock { .. }) => StoreError::other_revision(NAME, asset, revision),
         (Refusal::Limit, Ask::Restock { .. }) => StoreError::too_many_units(NAME, asset, Units::MAX),

@@ -1,18 +1,50 @@
 //! The rules of a decision, for every store that decides in this process. Pure: no clock, no driver, no waiting.
 //! Redis decides in a script of its own; a test plays the same calls to both and compares every answer.
 
-use super::{Call, StoreError, StoreErrorKind, Verdict};
-use crate::model::{AssetName, AssetState, Grant, PlayerName, RevisionRow, Units, limits::HOLDERS_SHOWN};
+mod counter;
+mod leases;
+mod refusal;
+
+pub(super) use self::{counter::Counter, leases::Ending, refusal::unless_refused};
+use super::{Call, StoreErrorKind, Verdict};
+use crate::model::{Barred, EndReason, Grant, Millis, NewAsset, PlayerName, Units};
 
 /// The request of a changing call.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Ask<'a> {
-    Create { units: Units },
-    Select { players: &'a [PlayerName], create: Option<Units> },
-    Release { player: &'a PlayerName },
-    Restock { n: Units, condition: Option<u64> },
+    Create {
+        new: &'a NewAsset,
+    },
+    Select {
+        players: &'a [PlayerName],
+        create: Option<&'a NewAsset>,
+    },
+    Release {
+        player: &'a PlayerName,
+        reason: EndReason,
+    },
+    Restock {
+        n: Units,
+        condition: Option<u64>,
+    },
     Reset,
     Remove,
+    /// Confirms a hold. With `retake`, a player whose hold expired gets a unit that is left.
+    Confirm {
+        player: &'a PlayerName,
+        retake: bool,
+    },
+    /// Lets a hold begin anew, until so many milliseconds after the grant at the latest.
+    Extend {
+        player: &'a PlayerName,
+        most: Millis,
+    },
+    /// The players are in the room: what they hold ends `leave_ms` from now at the earliest.
+    Prolong {
+        players: &'a [PlayerName],
+    },
+    /// Ends the grants whose deadlines have passed.
+    Expire,
 }
 
 /// The outcome of a changing call. A store keeps it with the call's number, so that a retry gets the same
@@ -25,24 +57,6 @@ pub(super) enum Outcome {
     Refused(StoreErrorKind),
 }
 
-/// The stored state of an asset without its holders. `remaining` is never negative, because only winners are
-/// recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::store) struct Counter {
-    pub(in crate::store) units: Units,
-    pub(in crate::store) remaining: Units,
-    pub(in crate::store) held: Units,
-    pub(in crate::store) revision: u64,
-    /// Random, drawn when the record was created. Distinguishes it from an earlier record of the same name that
-    /// was removed with its room.
-    pub(in crate::store) origin: u64,
-    /// The revision at which the current incarnation began. Creating a removed asset again begins a new
-    /// incarnation, and so does a reset; holders of earlier ones do not count.
-    pub(in crate::store) creation: u64,
-    pub(in crate::store) created_units: Units,
-    pub(in crate::store) removed: bool,
-}
-
 /// An asset under decision: its counter, and its holders wherever the store keeps them.
 pub(super) trait Asset {
     /// The error of reading or changing the holders.
@@ -53,9 +67,18 @@ pub(super) trait Asset {
     /// The revision of the player's grant; `None`: the player holds no unit.
     fn granted_at(&mut self, player: &PlayerName) -> Result<Option<u64>, Self::Error>;
 
+    /// The player's grant.
+    fn grant(&mut self, player: &PlayerName) -> Result<Option<Grant>, Self::Error>;
+
+    /// The grants whose deadlines have passed, all or the first of them, and when the next one ends.
+    fn ending(&mut self, now: Millis) -> Result<Ending, Self::Error>;
+
     fn add_holder(&mut self, grant: Grant) -> Result<(), Self::Error>;
 
-    fn remove_holder(&mut self, player: &PlayerName, revision: u64) -> Result<(), Self::Error>;
+    /// Replaces the lease of a grant.
+    fn set_lease(&mut self, grant: &Grant) -> Result<(), Self::Error>;
+
+    fn remove_holder(&mut self, grant: &Grant) -> Result<(), Self::Error>;
 
     /// Removes all holders, because the incarnation ends.
     fn clear_holders(&mut self) -> Result<(), Self::Error>;
@@ -72,6 +95,10 @@ pub(super) struct Decided {
     pub(super) outcome: Outcome,
     /// One verdict per selecting player; fewer if the grants do not fit into one write.
     pub(super) verdicts: Vec<Verdict>,
+    /// After a confirmation or an extension: the player's grant.
+    pub(super) grant: Option<Grant>,
+    /// Grants ended, because their deadlines had passed: the asset changed, whatever the outcome.
+    pub(super) ended: bool,
     /// The call was executed before. Nothing was changed, and players were only looked up.
     pub(super) repeated: bool,
 }
@@ -83,19 +110,28 @@ impl<'a> Ask<'a> {
     #[cfg(any(feature = "dynamodb", feature = "mongodb", feature = "mysql", feature = "momento"))]
     pub(super) fn players(&self) -> &'a [PlayerName] {
         match *self {
-            Self::Select { players, .. } => players,
-            Self::Release { player } => std::slice::from_ref(player),
-            _ => &[],
+            Self::Select { players, .. } | Self::Prolong { players } => players,
+            Self::Release { player, .. } | Self::Confirm { player, .. } | Self::Extend { player, .. } => {
+                std::slice::from_ref(player)
+            }
+            Self::Create { .. } | Self::Restock { .. } | Self::Reset | Self::Remove | Self::Expire => &[],
         }
     }
 
-    /// The units of an asset that this call would create.
-    pub(super) fn creates(&self) -> Option<Units> {
+    /// The asset that this call would create.
+    pub(super) fn creates(&self) -> Option<&'a NewAsset> {
         match *self {
-            Self::Create { units } => Some(units),
+            Self::Create { new } => Some(new),
             Self::Select { create, .. } => create,
             _ => None,
         }
+    }
+}
+
+impl Decided {
+    /// Whether the asset must be written.
+    pub(super) fn changed(&self) -> bool {
+        !self.repeated && (self.ended || self.outcome == Outcome::Changed)
     }
 }
 
@@ -109,32 +145,63 @@ pub(super) fn decide<A: Asset>(
     answered: Option<Outcome>,
     most_units: Units,
 ) -> Result<Decided, A::Error> {
-    let decided = |outcome, verdicts| Decided { outcome, verdicts, repeated: answered.is_some() };
+    let mut decided = Decided {
+        outcome: UNKNOWN,
+        verdicts: Vec::new(),
+        grant: None,
+        ended: false,
+        repeated: answered.is_some(),
+    };
     if let Some(outcome) = answered {
-        return Ok(decided(outcome, look_up(asset, ask)?));
+        decided.outcome = outcome;
+        look_up(asset, ask, &mut decided)?;
+        return Ok(decided);
     }
     let counter = asset.counter();
     if created && counter.units > most_units {
-        return Ok(decided(Outcome::Refused(StoreErrorKind::LimitReached), Vec::new()));
+        decided.outcome = Outcome::Refused(StoreErrorKind::LimitReached);
+        return Ok(decided);
     }
     if counter.removed && !matches!(ask, Ask::Create { .. }) {
-        return Ok(decided(UNKNOWN, Vec::new()));
+        return Ok(decided);
     }
-    let mut verdicts = Vec::new();
-    let outcome = match ask {
-        Ask::Create { .. } if created => Outcome::Changed,
-        Ask::Create { units } => create(counter, units, most_units),
+    let now = counter.time_of_change(call.at);
+    decided.ended = leases::strike(asset, now)?;
+    decided.outcome = if created && matches!(ask, Ask::Create { .. }) {
+        Outcome::Changed
+    } else {
+        carry_out(asset, ask, now, most_units, &mut decided)?
+    };
+    if created {
+        // Even if no player got a unit, the call created the asset.
+        decided.outcome = Outcome::Changed;
+    }
+    if let Some(terms) = asset.counter().terms.as_mut().filter(|_| decided.changed()) {
+        terms.changed_at = now;
+    }
+    Ok(decided)
+}
+
+fn carry_out<A: Asset>(
+    asset: &mut A,
+    ask: Ask<'_>,
+    now: Millis,
+    most_units: Units,
+    decided: &mut Decided,
+) -> Result<Outcome, A::Error> {
+    let counter = asset.counter();
+    Ok(match ask {
+        Ask::Create { new } => create(counter, new, now, most_units),
         Ask::Select { players, .. } => {
-            verdicts = select(asset, call, players)?;
-            let granted = verdicts.iter().any(|verdict| matches!(verdict, Verdict::Granted { .. }));
-            // Even if no player got a unit, the call created the asset.
-            if created || granted { Outcome::Changed } else { Outcome::Unchanged }
+            decided.verdicts = select(asset, now, players)?;
+            let granted = decided.verdicts.iter().any(|verdict| matches!(verdict, Verdict::Granted { .. }));
+            if granted { Outcome::Changed } else { Outcome::Unchanged }
         }
-        Ask::Release { player } => release(asset, player)?,
+        Ask::Release { player, reason } => release(asset, player, reason, now)?,
         Ask::Restock { n, condition } => restock(counter, n, condition, most_units),
         Ask::Reset => {
             asset.clear_holders()?;
-            asset.counter().reset();
+            asset.counter().reset(now);
             Outcome::Changed
         }
         Ask::Remove => {
@@ -142,34 +209,46 @@ pub(super) fn decide<A: Asset>(
             asset.clear_holders()?;
             Outcome::Changed
         }
-    };
-    Ok(decided(outcome, verdicts))
+        Ask::Confirm { player, retake } => {
+            let (outcome, grant) = leases::confirm(asset, player, retake, now)?;
+            decided.grant = grant;
+            outcome
+        }
+        Ask::Extend { player, most } => {
+            let (outcome, grant) = leases::extend(asset, player, most, now)?;
+            decided.grant = grant;
+            outcome
+        }
+        Ask::Prolong { players } => leases::prolong(asset, players, now)?,
+        Ask::Expire if decided.ended => Outcome::Changed,
+        Ask::Expire => Outcome::Unchanged,
+    })
 }
 
-fn create(counter: &mut Counter, units: Units, most_units: Units) -> Outcome {
-    if counter.removed && units > most_units {
+fn create(counter: &mut Counter, new: &NewAsset, now: Millis, most_units: Units) -> Outcome {
+    if counter.removed && new.units > most_units {
         Outcome::Refused(StoreErrorKind::LimitReached)
     } else if counter.removed {
-        counter.revive(units);
+        counter.revive(new, now);
         Outcome::Changed
-    } else if counter.created_units == units {
+    } else if counter.is_created_as(new) {
         Outcome::Unchanged
     } else {
         Outcome::Refused(StoreErrorKind::Conflict)
     }
 }
 
-fn select<A: Asset>(asset: &mut A, call: Call, players: &[PlayerName]) -> Result<Vec<Verdict>, A::Error> {
+fn select<A: Asset>(asset: &mut A, now: Millis, players: &[PlayerName]) -> Result<Vec<Verdict>, A::Error> {
     let mut verdicts = Vec::with_capacity(players.len());
     for player in players {
-        let verdict = if let Some(revision) = asset.granted_at(player)? {
-            Verdict::AlreadyHeld { revision }
+        let verdict = if let Some(held) = held(asset, player)? {
+            held
+        } else if let Some(barred) = asset.counter().terms.as_ref().and_then(|terms| terms.bars(player, now)) {
+            Verdict::from(barred)
         } else if asset.counter().remaining == 0 {
             Verdict::SoldOut
         } else if asset.has_room_for_grant() {
-            let revision = asset.counter().take();
-            asset.add_holder(Grant { player: player.clone(), granted_at: call.at, revision })?;
-            Verdict::Granted { revision }
+            grant(asset, player, now)?
         } else {
             break;
         };
@@ -178,22 +257,53 @@ fn select<A: Asset>(asset: &mut A, call: Call, players: &[PlayerName]) -> Result
     Ok(verdicts)
 }
 
-/// The verdict of a retried select: a player either holds a unit or does not.
-fn look_up<A: Asset>(asset: &mut A, ask: Ask<'_>) -> Result<Vec<Verdict>, A::Error> {
-    let Ask::Select { players, .. } = ask else { return Ok(Vec::new()) };
-    let found = |player| {
+/// The verdict on a player who holds a unit.
+fn held<A: Asset>(asset: &mut A, player: &PlayerName) -> Result<Option<Verdict>, A::Error> {
+    if asset.counter().terms.is_none() {
         let revision = asset.granted_at(player)?;
-        Ok(revision.map_or(Verdict::SoldOut, |revision| Verdict::AlreadyHeld { revision }))
-    };
-    players.iter().map(found).collect()
+        return Ok(revision.map(|revision| Verdict::AlreadyHeld { revision, until: None }));
+    }
+    let grant = asset.grant(player)?;
+    Ok(grant.map(|grant| Verdict::AlreadyHeld { revision: grant.revision, until: grant.lease.until }))
 }
 
-fn release<A: Asset>(asset: &mut A, player: &PlayerName) -> Result<Outcome, A::Error> {
-    let Some(revision) = asset.granted_at(player)? else {
-        return Ok(Outcome::Refused(StoreErrorKind::NotHeld));
-    };
-    asset.counter().give_back();
-    asset.remove_holder(player, revision)?;
+fn grant<A: Asset>(asset: &mut A, player: &PlayerName, now: Millis) -> Result<Verdict, A::Error> {
+    let counter = asset.counter();
+    let mut grant = Grant::plain(player.clone(), now, counter.take());
+    if let Some(terms) = &mut counter.terms {
+        grant.lease = terms.new_lease(now);
+        terms.expect_end_of(&grant.lease);
+    }
+    let verdict = Verdict::Granted { revision: grant.revision, lease: grant.lease };
+    asset.add_holder(grant)?;
+    Ok(verdict)
+}
+
+/// The verdict of a retried select: a player either holds a unit or does not.
+fn look_up<A: Asset>(asset: &mut A, ask: Ask<'_>, decided: &mut Decided) -> Result<(), A::Error> {
+    match ask {
+        Ask::Select { players, .. } => {
+            for player in players {
+                decided.verdicts.push(held(asset, player)?.unwrap_or(Verdict::SoldOut));
+            }
+        }
+        Ask::Confirm { player, .. } | Ask::Extend { player, .. } => {
+            let confirms = matches!(ask, Ask::Confirm { .. });
+            (decided.outcome, decided.grant) = leases::look_up(asset, player, decided.outcome, confirms)?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn release<A: Asset>(
+    asset: &mut A,
+    player: &PlayerName,
+    reason: EndReason,
+    now: Millis,
+) -> Result<Outcome, A::Error> {
+    let Some(grant) = asset.grant(player)? else { return Ok(Outcome::Refused(StoreErrorKind::NotHeld)) };
+    leases::end(asset, &grant, reason, now, now)?;
     Ok(Outcome::Changed)
 }
 
@@ -208,120 +318,11 @@ fn restock(counter: &mut Counter, n: Units, condition: Option<u64>, most_units: 
     Outcome::Changed
 }
 
-/// The refusal of the call, if any. A late copy of a call may find the outcome of a later call of its node, so the
-/// outcome may be one that this kind of call never has.
-fn refused(ask: Ask<'_>, outcome: Outcome, repeated: bool, most_units: Units) -> Option<StoreErrorKind> {
-    use StoreErrorKind::{Conflict, LimitReached, NotHeld};
-    match (ask, outcome) {
-        (Ask::Create { .. }, Outcome::Refused(Conflict)) => Some(Conflict),
-        (Ask::Create { units }, Outcome::Refused(LimitReached)) if units > most_units => Some(LimitReached),
-        (Ask::Create { .. }, _) => None,
-        (_, UNKNOWN) => Some(StoreErrorKind::UnknownAsset),
-        (Ask::Select { .. }, Outcome::Refused(LimitReached)) if !repeated => Some(LimitReached),
-        (Ask::Release { .. }, Outcome::Unchanged | Outcome::Refused(_)) => Some(NotHeld),
-        (Ask::Restock { .. }, Outcome::Refused(LimitReached)) => Some(LimitReached),
-        (Ask::Restock { .. }, Outcome::Unchanged | Outcome::Refused(_)) => Some(Conflict),
-        _ => None,
-    }
-}
-
-/// Fails if the call is refused, on an asset as it is after the call.
-///
-/// # Errors
-/// `UnknownAsset`, `NotHeld`, `Conflict`, `LimitReached`.
-pub(super) fn unless_refused(
-    store: &'static str,
-    (outcome, repeated): (Outcome, bool),
-    ask: Ask<'_>,
-    asset: &AssetName,
-    counter: &Counter,
-    most_units: Units,
-) -> Result<(), StoreError> {
-    let kind = match refused(ask, outcome, repeated, most_units) {
-        Some(kind) => kind,
-        // A retried select that was granted before the asset was removed.
-        None if counter.removed && matches!(ask, Ask::Select { .. }) => StoreErrorKind::UnknownAsset,
-        None => return Ok(()),
-    };
-    Err(match (kind, ask) {
-        (StoreErrorKind::NotHeld, Ask::Release { player }) => StoreError::not_held(store, asset, player),
-        (StoreErrorKind::Conflict, Ask::Create { units }) => {
-            StoreError::other_units(store, asset, counter.created_units, units)
+impl From<Barred> for Verdict {
+    fn from(barred: Barred) -> Self {
+        match barred {
+            Barred::Reserved { retry_after } => Self::Reserved { retry_after },
+            Barred::Cooldown { retry_after } => Self::Cooldown { retry_after },
         }
-        (StoreErrorKind::Conflict, _) => StoreError::other_revision(store, asset, counter.revision),
-        (StoreErrorKind::LimitReached, _) => StoreError::too_many_units(store, asset, most_units),
-        _ => StoreError::unknown_asset(store, asset),
-    })
-}
-
-impl Counter {
-    pub(super) fn new(units: Units, origin: u64) -> Self {
-        Self {
-            units,
-            remaining: units,
-            held: 0,
-            revision: 0,
-            origin,
-            creation: 0,
-            created_units: units,
-            removed: false,
-        }
-    }
-
-    /// Begins a new incarnation.
-    fn revive(&mut self, units: Units) {
-        self.revision += 1;
-        self.creation = self.revision;
-        (self.units, self.remaining, self.created_units, self.removed) = (units, units, units, false);
-    }
-
-    /// Takes one of the remaining units and returns the revision of the grant.
-    fn take(&mut self) -> u64 {
-        self.remaining -= 1;
-        self.held += 1;
-        self.revision += 1;
-        self.revision
-    }
-
-    fn give_back(&mut self) {
-        self.remaining += 1;
-        self.held -= 1;
-        self.revision += 1;
-    }
-
-    fn add(&mut self, n: Units) {
-        self.units += n;
-        self.remaining += n;
-        self.revision += 1;
-    }
-
-    /// Begins a new incarnation, with the units of the creation.
-    fn reset(&mut self) {
-        self.held = 0;
-        self.revive(self.created_units);
-    }
-
-    fn remove(&mut self) {
-        self.revision += 1;
-        self.removed = true;
-        (self.remaining, self.held) = (0, 0);
-    }
-
-    pub(in crate::store) fn row(&self, asset: &AssetName) -> RevisionRow {
-        RevisionRow {
-            asset: asset.clone(),
-            revision: self.revision,
-            remaining: self.remaining,
-            held: self.held,
-            removed: self.removed,
-            origin: self.origin,
-        }
-    }
-
-    /// The state to show, given the first holders.
-    pub(in crate::store) fn state(&self, asset: &AssetName, first: Vec<Grant>) -> AssetState {
-        let RevisionRow { asset, revision, remaining, held, removed, origin } = self.row(asset);
-        debug_assert!(first.len() <= HOLDERS_SHOWN);
-        AssetState { asset, units: self.units, remaining, revision, held, holders: first, removed, origin }
     }
 }

@@ -40,11 +40,12 @@ use self::{
     writer::Writer,
 };
 use super::{
-    AssetKey, Call, Created, Driver, Limits, Options, Reply, Result, Selected, Store, StoreError,
+    AssetKey, Call, Created, Driver, Leased, Limits, Options, Reply, Result, Selected, Store, StoreError,
     StoreErrorKind, expiry::Expiry, revocation, rules::Ask,
 };
 use crate::model::{
-    AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, Revocation, RoomName, Units,
+    AssetName, AssetState, EndReason, Grant, Millis, NewAsset, PlayerName, RevisionRow, Revocation, RoomName,
+    Units,
 };
 
 pub(super) const DRIVER: Driver = Driver {
@@ -109,10 +110,10 @@ impl Store for SqliteStore {
         self.expiry.ttl()
     }
 
-    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Reply<Created> {
+    async fn create(&self, call: Call, key: &AssetKey, new: &NewAsset) -> Reply<Created> {
         self.sweep(call.at).await;
-        let operation = Operation { call, key: key.clone() };
-        self.writer.change(move |db| operation.create(db, units)).await
+        let (operation, new) = (Operation { call, key: key.clone() }, new.clone());
+        self.writer.change(move |db| operation.create(db, &new)).await
     }
 
     async fn select(
@@ -120,18 +121,44 @@ impl Store for SqliteStore {
         call: Call,
         key: &AssetKey,
         players: &[PlayerName],
-        create: Option<Units>,
+        create: Option<Arc<NewAsset>>,
     ) -> Reply<Selected> {
         if create.is_some() {
             self.sweep(call.at).await;
         }
         let (operation, players) = (Operation { call, key: key.clone() }, players.to_vec());
-        self.writer.change(move |db| operation.select(db, &players, create)).await
+        self.writer.change(move |db| operation.select(db, &players, create.as_deref())).await
     }
 
-    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Reply<AssetState> {
+    async fn release(
+        &self,
+        call: Call,
+        key: &AssetKey,
+        player: &PlayerName,
+        reason: EndReason,
+    ) -> Reply<AssetState> {
         let (operation, player) = (Operation { call, key: key.clone() }, player.clone());
-        self.writer.change(move |db| operation.change(db, Ask::Release { player: &player })).await
+        self.writer.change(move |db| operation.change(db, Ask::Release { player: &player, reason })).await
+    }
+
+    async fn confirm(&self, call: Call, key: &AssetKey, player: &PlayerName, retake: bool) -> Reply<Leased> {
+        let (operation, player) = (Operation { call, key: key.clone() }, player.clone());
+        self.writer.change(move |db| operation.lease(db, Ask::Confirm { player: &player, retake })).await
+    }
+
+    async fn extend(&self, call: Call, key: &AssetKey, player: &PlayerName, most: Millis) -> Reply<Leased> {
+        let (operation, player) = (Operation { call, key: key.clone() }, player.clone());
+        self.writer.change(move |db| operation.lease(db, Ask::Extend { player: &player, most })).await
+    }
+
+    async fn prolong(&self, call: Call, key: &AssetKey, players: &[PlayerName]) -> Reply<AssetState> {
+        let (operation, players) = (Operation { call, key: key.clone() }, players.to_vec());
+        self.writer.change(move |db| operation.change(db, Ask::Prolong { players: &players })).await
+    }
+
+    async fn expire(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
+        let operation = Operation { call, key: key.clone() };
+        self.writer.change(move |db| operation.change(db, Ask::Expire)).await
     }
 
     async fn restock(&self, call: Call, key: &AssetKey, n: Units, condition: Option<u64>) -> Reply<AssetState> {

@@ -1,8 +1,9 @@
 //! Who gets it, and what it costs the store.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use asset_arbiter::{arbiter::Config, model::ServerMessage};
+use asset_arbiter::{arbiter::Config, model::NewAsset, model::ServerMessage};
 use tokio::time::Instant;
 
 use super::world::{Answer, World, answer, pick, sword};
@@ -34,7 +35,8 @@ async fn a_thousand_waiting_selects_make_a_handful_of_store_calls() {
 
 #[tokio::test(start_paused = true)]
 async fn a_template_created_with_other_units_is_seen_right() {
-    let world = World::new(Config { templates: vec![(sword(), 2)], ..Config::default() });
+    let world =
+        World::new(Config { templates: vec![(sword(), Arc::new(NewAsset::plain(2)))], ..Config::default() });
     let mut ann = world.join("ann").await;
     ann.welcome();
     world.create(7).await;

@@ -12,7 +12,7 @@ use asset_arbiter::{
     arbiter::{Arbiter, Config, Join},
     bus,
     bus::Incoming,
-    model::{ErrorCode, RoomName, ServerMessage},
+    model::{ErrorCode, NewAsset, RoomName, ServerMessage},
     store::{MemoryStore, Store},
 };
 use rustix::time::{ClockId, clock_gettime};
@@ -94,12 +94,12 @@ async fn members_who_come_and_go_fill_nothing() {
 async fn a_room_that_only_lingers_makes_place() {
     let world = World::new(Config { max_rooms: 2, ..Config::default() });
     for n in 0..10 {
-        world.arbiter.create(&room(n), &sword(), 1).await.expect("there is place");
+        world.arbiter.create(&room(n), &sword(), NewAsset::plain(1)).await.expect("there is place");
     }
     assert_eq!(*world.bus.rooms.lock(), [room(8), room(9)], "those that were used last linger");
     let _ann = join(&world.arbiter, room(0)).await;
     let _bob = join(&world.arbiter, room(1)).await;
-    let refusal = world.arbiter.create(&room(2), &name("bow"), 1).await.unwrap_err();
+    let refusal = world.arbiter.create(&room(2), &name("bow"), NewAsset::plain(1)).await.unwrap_err();
     assert_eq!(refusal.code, ErrorCode::LimitReached, "both are used");
     assert_eq!(*world.bus.rooms.lock(), [room(0), room(1)]);
 }

@@ -5,6 +5,7 @@
 mod decisions;
 mod faults;
 mod idle_rooms;
+mod leases;
 mod missing;
 mod net;
 mod order;

@@ -1,11 +1,12 @@
 //! Missing is not new: what a node has seen and the store has no more is never made again by a select.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use asset_arbiter::{
     arbiter::Config,
     bus::{BusMessage, Incoming},
-    model::{AssetName, Change, ErrorCode, Event, ServerMessage, Units},
+    model::{AssetName, Change, ErrorCode, Event, NewAsset, ServerMessage, Units},
     store::{Store, faulty::Faults},
 };
 use tokio::time::{Instant, sleep};
@@ -22,7 +23,8 @@ const UNKNOWN: Answer = Answer::Error(ErrorCode::UnknownAsset);
 
 /// The ways in which a select creates an asset; the bow is made by nobody.
 fn ways(units: Units) -> [Config; 2] {
-    let templates = vec![(sword(), units), (name("bow"), 1)];
+    let templates = [(sword(), units), (name("bow"), 1)];
+    let templates = templates.map(|(asset, units)| (asset, Arc::new(NewAsset::plain(units)))).to_vec();
     [Config { templates, ..without_resync() }, Config { auto_create: Some(units), ..without_resync() }]
 }
 
@@ -116,7 +118,7 @@ async fn what_is_seen_while_a_call_is_repeated_is_not_made_by_the_next_attempt()
     world.faulty.refuse();
     bob.member.select(sword(), None, Instant::now());
     sleep(Duration::from_millis(5)).await;
-    let change = Change::Granted { player: name("ann"), units: 1, at: 1 };
+    let change = Change::granted(name("ann"), 1, 1);
     let told = Event { asset: sword(), origin: 7, revision: 1, remaining: 0, change };
     world.bus.deliver(BusMessage::Event(told)).await;
     world.faulty.resume();
@@ -155,7 +157,7 @@ async fn what_was_only_heard_of_ahead_of_a_gap_is_not_made() {
     for config in ways(1) {
         let world = World::shared(config);
         let mut bob = world.join("bob").await;
-        let change = Change::Granted { player: name("ann"), units: 9, at: 1 };
+        let change = Change::granted(name("ann"), 9, 1);
         let second = Event { asset: sword(), origin: 7, revision: 2, remaining: 7, change };
         world.bus.deliver(BusMessage::Event(second)).await;
         assert_eq!(bob.select().await, UNKNOWN);
@@ -172,7 +174,7 @@ async fn an_answer_of_the_store_without_an_event_is_seen_too() {
         let world = World::shared(config);
         let mut bob = world.join("bob").await;
         let ann = [name("ann")];
-        world.truth.select(elsewhere(1), &key(), &ann, Some(1)).await.unwrap();
+        world.truth.select(elsewhere(1), &key(), &ann, Some(Arc::new(NewAsset::plain(1)))).await.unwrap();
         assert_eq!(bob.select().await, Answer::SoldOut);
         empty(&world).await;
         assert_eq!(bob.select().await, UNKNOWN, "the view had no time to learn of it");
@@ -263,7 +265,8 @@ async fn an_operator_who_makes_it_anew_does_not_hide_the_loss() {
         // So that those who are told have the time to look.
         world.faulty.slow(Duration::from_millis(5));
         let (room, sword) = (arena(), sword());
-        let (made, told) = tokio::join!(world.arbiter.create(&room, &sword, 1), ann.find(shown));
+        let (made, told) =
+            tokio::join!(world.arbiter.create(&room, &sword, NewAsset::plain(1)), ann.find(shown));
         assert_eq!((made.unwrap().created, world.regressions()), (true, 1));
         assert_eq!(told, [], "the loss is told before the new one");
         let anew = |message: &ServerMessage| match message {
@@ -289,7 +292,11 @@ async fn one_that_was_made_again_at_any_revision_is_noticed_by_the_next_answer()
         empty(&world).await;
         let units = takers.len() as Units;
         for (taker, seq) in takers.iter().zip(1..) {
-            world.truth.select(elsewhere(seq), &key(), &[name(taker)], Some(units)).await.unwrap();
+            world
+                .truth
+                .select(elsewhere(seq), &key(), &[name(taker)], Some(Arc::new(NewAsset::plain(units))))
+                .await
+                .unwrap();
         }
         assert_eq!(select_over_http(&world, "sword").await, Answer::SoldOut);
         assert_eq!(ann.find(shown).await, [(sword(), takers.len() as u64)], "{takers:?}");
@@ -303,8 +310,8 @@ async fn one_that_was_made_again_is_noticed_by_an_operator_who_finds_it_as_it_sh
     let [config, _] = ways(1);
     let (world, mut ann, _bob) = held_by_ann(config, true).await;
     empty(&world).await;
-    world.truth.select(elsewhere(1), &key(), &[name("x")], Some(1)).await.unwrap();
-    assert!(!world.arbiter.create(&arena(), &sword(), 1).await.unwrap().created);
+    world.truth.select(elsewhere(1), &key(), &[name("x")], Some(Arc::new(NewAsset::plain(1)))).await.unwrap();
+    assert!(!world.arbiter.create(&arena(), &sword(), NewAsset::plain(1)).await.unwrap().created);
     assert_eq!(ann.find(shown).await, [(sword(), 1)]);
     assert_eq!(world.regressions(), 1);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use asset_arbiter::{
     arbiter::Config,
     bus::{BusMessage, Incoming},
-    model::{Change, Event, ServerMessage},
+    model::{Change, EndReason, Event, NewAsset, ServerMessage},
     store::{Call, NodeId, Store},
 };
 use tokio::time::Instant;
@@ -72,7 +72,7 @@ async fn a_grant_without_an_event_is_found_by_resync() {
 async fn a_creation_without_an_event_is_found_by_resync() {
     let world = World::shared(Config::default());
     let mut ann = world.join("ann").await;
-    world.truth.create(Call { node: NodeId(8), seq: 1, at: 0 }, &key(), 9).await.unwrap();
+    world.truth.create(Call { node: NodeId(8), seq: 1, at: 0 }, &key(), &NewAsset::plain(9)).await.unwrap();
     let seen = pick!(ServerMessage::AssetChanged { revision, units, .. } => (*revision, *units));
     assert_eq!(ann.find(seen).await, (0, 9));
 }
@@ -93,7 +93,7 @@ async fn changes_that_cannot_be_sent_one_by_one_are_sent_as_a_snapshot() {
     let (world, mut ann) = shared().await;
     elsewhere(&world, "x").await;
     let call = |seq| Call { node: NodeId(8), seq, at: 0 };
-    world.truth.release(call(1), &key(), &name("x")).await.unwrap();
+    world.truth.release(call(1), &key(), &name("x"), EndReason::Released).await.unwrap();
     world.truth.restock(call(2), &key(), 5, None).await.unwrap();
     let seen = pick!(ServerMessage::Snapshot { assets, .. } => (assets[0].revision, assets[0].remaining));
     assert_eq!(ann.find(seen).await, (3, 14));
@@ -118,7 +118,7 @@ async fn a_store_that_went_back_is_noticed_and_followed() {
 /// A failover lost everything but that the asset was there.
 async fn lose_grants(world: &World) {
     world.truth.remove_room(&arena()).await.unwrap();
-    world.truth.create(Call { node: NodeId(9), seq: 1, at: 0 }, &key(), 9).await.unwrap();
+    world.truth.create(Call { node: NodeId(9), seq: 1, at: 0 }, &key(), &NewAsset::plain(9)).await.unwrap();
 }
 
 fn whole(message: &ServerMessage) -> Option<Vec<(u64, usize)>> {
@@ -168,7 +168,7 @@ async fn every_change_notices_that_the_store_went_back() {
             "remove" => drop(world.arbiter.remove_asset(&arena(), &sword()).await.unwrap()),
             _ => {
                 world.truth.remove_room(&arena()).await.unwrap();
-                world.arbiter.create(&arena(), &sword(), 9).await.unwrap();
+                world.arbiter.create(&arena(), &sword(), NewAsset::plain(9)).await.unwrap();
             }
         }
         assert_eq!(ann.find(whole).await, told, "{kind}");
@@ -233,7 +233,7 @@ async fn what_a_store_has_lost_is_not_asked_for_again_and_again() {
     assert_eq!(ann.select().await, Answer::Granted { revision: 4, remaining: 5 });
     // It waits for the events before it; by the time they are looked for, nothing of it is stored.
     world.truth.remove_room(&arena()).await.unwrap();
-    world.truth.create(Call { node: NodeId(7), seq: 9, at: 9 }, &key(), 9).await.unwrap();
+    world.truth.create(Call { node: NodeId(7), seq: 9, at: 9 }, &key(), &NewAsset::plain(9)).await.unwrap();
     tokio::time::sleep(Duration::from_secs(20)).await;
     let reads = world.faulty.calls().asset;
     assert!(reads < 10, "{reads} reads");
@@ -248,7 +248,7 @@ async fn a_room_that_could_not_be_read_repairs_nothing_and_goes() {
     assert!(world.try_join(Some("ann"), None).await.is_err());
     world.faulty.resume();
     world.faulty.slow(Duration::from_millis(1));
-    world.truth.create(Call { node: NodeId(8), seq: 1, at: 0 }, &key(), 9).await.unwrap();
+    world.truth.create(Call { node: NodeId(8), seq: 1, at: 0 }, &key(), &NewAsset::plain(9)).await.unwrap();
     let event = elsewhere(&world, "x").await;
     world.bus.deliver(event).await;
     world.bus.send(Incoming::Reconnected).await;
@@ -260,9 +260,10 @@ async fn a_room_that_could_not_be_read_repairs_nothing_and_goes() {
 #[tokio::test(start_paused = true)]
 async fn what_came_while_a_room_was_read_and_still_has_a_gap_is_repaired() {
     let world = World::shared(without_resync());
-    let made = world.truth.create(Call { node: NodeId(8), seq: 1, at: 0 }, &key(), 9).await.unwrap();
+    let made =
+        world.truth.create(Call { node: NodeId(8), seq: 1, at: 0 }, &key(), &NewAsset::plain(9)).await.unwrap();
     world.faulty.slow(Duration::from_millis(200));
-    let second = Change::Granted { player: name("y"), units: 9, at: 2 };
+    let second = Change::granted(name("y"), 9, 2);
     let second = Event::of(&made.state, 2, 7, second);
     let (mut ann, ()) = tokio::join!(world.join("ann"), async {
         tokio::time::sleep(Duration::from_millis(1)).await;

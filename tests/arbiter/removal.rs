@@ -5,7 +5,7 @@ use std::time::Duration;
 use asset_arbiter::{
     arbiter::Config,
     bus::{BusMessage, Incoming},
-    model::{AssetState, ErrorCode, ServerMessage, Units},
+    model::{AssetState, ErrorCode, NewAsset, ServerMessage, Units},
     store::{Call, NodeId, Store},
 };
 use tokio::time::sleep;
@@ -22,7 +22,7 @@ const A_MOMENT: Duration = Duration::from_millis(5);
 async fn a_removed_room_is_gone_on_every_node_and_begins_anew() {
     let net = Net::new(7);
     let (here, there) = (net.start(Config::default()), net.start(Config::default()));
-    here.arbiter.create(&arena(), &sword(), 2).await.unwrap();
+    here.arbiter.create(&arena(), &sword(), NewAsset::plain(2)).await.unwrap();
     let (mut ann, mut bob) = (here.join("ann").await, there.join("bob").await);
     assert_eq!(ann.select().await, Answer::Granted { revision: 1, remaining: 1 });
     assert_eq!(bob.find(grant).await, (name("ann"), 1));
@@ -39,7 +39,7 @@ async fn a_removed_room_is_gone_on_every_node_and_begins_anew() {
         assert_eq!((welcome.assets.unwrap(), welcome.held.unwrap()), (Vec::new(), Vec::new()));
     }
     assert_eq!(ann.select().await, Answer::Error(ErrorCode::UnknownAsset));
-    there.arbiter.create(&arena(), &sword(), 1).await.unwrap();
+    there.arbiter.create(&arena(), &sword(), NewAsset::plain(1)).await.unwrap();
     assert_eq!(bob.select().await, Answer::Granted { revision: 1, remaining: 0 });
     assert_eq!(ann.find(grant).await, (name("bob"), 1));
     assert_eq!(ann.select().await, Answer::SoldOut);
@@ -49,7 +49,8 @@ async fn a_removed_room_is_gone_on_every_node_and_begins_anew() {
 /// a unit each; the state it comes to, and what that node would tell of each grant.
 async fn begin_anew(world: &World, units: Units, takers: &[&str]) -> (AssetState, Vec<BusMessage>) {
     world.truth.remove_room(&arena()).await.unwrap();
-    let mut state = world.truth.create(elsewhere(1), &key(), units).await.unwrap().into_inner().state;
+    let mut state =
+        world.truth.create(elsewhere(1), &key(), &NewAsset::plain(units)).await.unwrap().into_inner().state;
     let mut told = Vec::new();
     for (taker, seq) in takers.iter().zip(2..) {
         let taken = world.truth.select(elsewhere(seq), &key(), &[name(taker)], None).await.unwrap();
@@ -108,7 +109,7 @@ async fn late_events_of_the_last_one_change_nothing() {
     let (_, late) = begin_anew(&world, 9, &["ann", "bob"]).await;
     let call = Call { node: NodeId(8), seq: 1, at: 0 };
     world.truth.remove_room(&arena()).await.unwrap();
-    world.truth.create(call, &key(), 9).await.unwrap();
+    world.truth.create(call, &key(), &NewAsset::plain(9)).await.unwrap();
     let mut cid = world.join("cid").await;
     assert_eq!(cid.select().await, Answer::Granted { revision: 1, remaining: 8 });
     cid.now();
@@ -177,7 +178,7 @@ async fn that_an_asset_was_sold_out_is_not_known_of_the_next_one() {
 async fn a_loss_that_is_suspected_and_then_repaired_is_counted_once() {
     let (world, mut ann) = held_by_ann(9, Duration::from_secs(3600)).await;
     world.truth.remove_room(&arena()).await.unwrap();
-    world.truth.create(elsewhere(1), &key(), 9).await.unwrap();
+    world.truth.create(elsewhere(1), &key(), &NewAsset::plain(9)).await.unwrap();
     world.bus.send(Incoming::Reconnected).await;
     sleep(A_MOMENT).await;
     // The answer shows the loss, too, and the view is reloaded and as far again, before the suspicion is looked into.

@@ -1,10 +1,11 @@
 //! A reset of a room, over nodes and a bus that promises nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use asset_arbiter::{
     arbiter::Config,
-    model::{AssetName, ErrorCode, ServerMessage},
+    model::{AssetName, ErrorCode, NewAsset, ServerMessage},
     store::{Store, faulty::Faults},
 };
 use tokio::time::sleep;
@@ -32,8 +33,8 @@ async fn a_reset_is_one_change_of_each_asset_and_told_on_every_node() {
     let net = Net::new(3);
     let (here, there) = (net.start(Config::default()), net.start(Config::default()));
     let bow: AssetName = name("bow");
-    here.arbiter.create(&arena(), &sword(), 1).await.expect("created");
-    here.arbiter.create(&arena(), &bow, 2).await.expect("created");
+    here.arbiter.create(&arena(), &sword(), NewAsset::plain(1)).await.expect("created");
+    here.arbiter.create(&arena(), &bow, NewAsset::plain(2)).await.expect("created");
     let (mut ann, mut bob) = (here.join("ann").await, there.join("bob").await);
     assert!(matches!(ann.select().await, Answer::Granted { revision: 1, .. }));
     here.arbiter.restock(&arena(), &sword(), 4, None).await.expect("restocked");
@@ -112,7 +113,8 @@ async fn a_room_is_reset_once_whatever_becomes_of_the_calls() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_not_there_is_not_reset() {
-    let world = World::new(Config { templates: vec![(sword(), 2)], ..Config::default() });
+    let world =
+        World::new(Config { templates: vec![(sword(), Arc::new(NewAsset::plain(2)))], ..Config::default() });
     let unknown = world.arbiter.reset_room(&arena()).await.expect_err("nobody is there");
     assert_eq!(unknown.code, ErrorCode::UnknownRoom);
     let mut ann = world.join("ann").await;

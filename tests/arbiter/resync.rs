@@ -5,7 +5,7 @@ use std::time::Duration;
 use asset_arbiter::{
     arbiter::{Join, Member},
     bus::Incoming,
-    model::{RoomName, limits::RESYNCS_AT_ONCE},
+    model::{NewAsset, RoomName, limits::RESYNCS_AT_ONCE},
     store::{AssetKey, Store},
 };
 use tokio::time::sleep;
@@ -47,7 +47,7 @@ async fn after_a_lost_bus_rooms_are_compared_few_at_a_time_and_each_once() {
 
     // Another node made this meanwhile, and nothing but the store tells.
     for room in &rooms {
-        world.truth.create(elsewhere(1), &AssetKey::new(room, &sword()), 1).await.unwrap();
+        world.truth.create(elsewhere(1), &AssetKey::new(room, &sword()), &NewAsset::plain(1)).await.unwrap();
     }
     for _ in 0..3 {
         world.bus.send(Incoming::Reconnected).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use asset_arbiter::{
     arbiter::Config,
-    model::ServerMessage,
+    model::{NewAsset, ServerMessage},
     store::{AssetKey, Call, NodeId, Store},
 };
 
@@ -65,13 +65,17 @@ async fn a_room_that_is_active_does_not_expire_in_the_store() {
         let room_linger = Duration::from_secs(if stays { 30 } else { 3600 });
         let world = World::expiring(ttl, Config { room_linger, ..Config::default() });
         let (call, unused) = (Call { node: NodeId(9), seq: 1, at: 1 }, name("unused"));
-        world.truth.create(call, &AssetKey::new(&unused, &sword()), 1).await.expect("created");
+        world
+            .truth
+            .create(call, &AssetKey::new(&unused, &sword()), &NewAsset::plain(1))
+            .await
+            .expect("created");
         world.create(1).await;
         let ann = world.join("ann").await;
         let ann = stays.then_some(ann);
         // The store looks for expired rooms when one is made.
         tokio::time::sleep(ttl + Duration::from_secs(120)).await;
-        world.arbiter.create(&name("other"), &sword(), 1).await.expect("created");
+        world.arbiter.create(&name("other"), &sword(), NewAsset::plain(1)).await.expect("created");
         assert_eq!(world.truth.snapshot(&arena()).await.expect("answered").len(), 1, "{ttl:?}");
         assert!(world.truth.snapshot(&unused).await.expect("answered").is_empty(), "{ttl:?}");
         drop(ann);

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use asset_arbiter::{
     arbiter::{Config, Kicked, SamePlayer},
-    model::{CloseCode, ErrorCode, ServerMessage},
+    model::{CloseCode, ErrorCode, NewAsset, ServerMessage},
     store::Store,
 };
 use futures::future::join_all;
@@ -128,7 +128,7 @@ async fn after_a_cut_the_rule_is_kept_again() {
 #[tokio::test(start_paused = true)]
 async fn a_kicked_player_goes_on_every_node_and_keeps_what_it_holds() {
     let (net, [here, there]) = nodes(SamePlayer::Allow);
-    here.arbiter.create(&arena(), &sword(), 2).await.expect("created");
+    here.arbiter.create(&arena(), &sword(), NewAsset::plain(2)).await.expect("created");
     let (mut near, far, bob) = (here.join("ann").await, there.join("ann").await, there.join("bob").await);
     assert!(matches!(near.select().await, Answer::Granted { .. }));
     let kicked = here.arbiter.kick(&arena(), &name("ann"), false).await;
@@ -142,7 +142,7 @@ async fn a_kicked_player_goes_on_every_node_and_keeps_what_it_holds() {
 #[tokio::test(start_paused = true)]
 async fn a_kick_can_release_what_the_player_holds() {
     let (_net, [here, there]) = nodes(SamePlayer::Allow);
-    here.arbiter.create(&arena(), &sword(), 1).await.expect("created");
+    here.arbiter.create(&arena(), &sword(), NewAsset::plain(1)).await.expect("created");
     let mut ann = here.join("ann").await;
     assert!(matches!(ann.select().await, Answer::Granted { .. }));
     let mut bob = there.join("bob").await;

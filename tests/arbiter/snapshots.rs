@@ -1,10 +1,11 @@
 //! A large room is read part by part, as it was at one position of its log.
 
+use std::sync::Arc;
 use std::{collections::BTreeMap, time::Duration};
 
 use asset_arbiter::{
     arbiter::Config,
-    model::{AssetName, ErrorCode, PlayerName, RoomName, ServerMessage, payloads},
+    model::{AssetName, ErrorCode, NewAsset, PlayerName, RoomName, ServerMessage, payloads},
     store::{AssetKey, Call, NodeId, Store},
 };
 use tokio::time::Instant;
@@ -26,7 +27,7 @@ async fn large(config: Config) -> World {
         let players = if n % 3 == 0 { [&others[..], &[name("ann")]].concat() } else { others.clone() };
         let call = Call { node: NodeId(9), seq: 1 + n as u64, at: 1 };
         let key = AssetKey { room: arena(), asset: asset(n) };
-        world.truth.select(call, &key, &players, Some(100)).await.expect("decided");
+        world.truth.select(call, &key, &players, Some(Arc::new(NewAsset::plain(100)))).await.expect("decided");
     }
     world
 }
@@ -88,7 +89,7 @@ async fn who_reads_slowly_reads_what_was_there_and_then_what_came_since() {
         select(&world, n, "ann").await;
     }
     world.arbiter.remove_asset(&arena(), &asset(ASSETS - 2)).await.unwrap();
-    world.arbiter.create(&arena(), &name("asset-0000-new"), 1).await.unwrap();
+    world.arbiter.create(&arena(), &name("asset-0000-new"), NewAsset::plain(1)).await.unwrap();
     messages.extend(ann.now());
     let whole = Whole::of(&mut messages);
     assert!(whole.parts > 10, "{} parts", whole.parts);

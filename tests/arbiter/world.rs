@@ -4,7 +4,8 @@ use asset_arbiter::{
     arbiter::{Arbiter, Config, Join, JoinError, Member, Resume},
     bus::{Bus, BusError, BusMessage, Incoming},
     model::{
-        AssetName, AssetState, Change, Event, PlayerName, RoomName, ServerMessage, Units, Welcome, payloads,
+        AssetName, AssetState, Change, Event, NewAsset, PlayerName, RoomName, ServerMessage, Units, Welcome,
+        payloads,
     },
     server::Metrics,
     store::{
@@ -92,7 +93,7 @@ impl World {
     }
 
     pub(crate) async fn create(&self, units: Units) {
-        self.arbiter.create(&arena(), &sword(), units).await.expect("created");
+        self.arbiter.create(&arena(), &sword(), NewAsset::plain(units)).await.expect("created");
     }
 
     pub(crate) async fn join(&self, player: &str) -> Client {
@@ -255,7 +256,7 @@ pub(crate) fn answer(message: &ServerMessage) -> Option<Answer> {
 
 /// What a node tells the others when a player got a unit and this is how the store knows the asset right after it.
 pub(crate) fn granted(state: &AssetState, player: &str, at: u64) -> BusMessage {
-    let change = Change::Granted { player: name(player), units: state.units, at };
+    let change = Change::granted(name(player), state.units, at);
     BusMessage::Event(Event::of(state, state.revision, state.remaining, change))
 }
 

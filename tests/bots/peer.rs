@@ -7,8 +7,8 @@ use std::{
 };
 
 use asset_arbiter::model::{
-    AssetName, AssetState, Change, CloseReason, DisplayNames, ErrorCode, Event, Grant, PROTOCOL, PlayerName,
-    RoomName, ServerMessage, SoldOut, Units, Welcome,
+    AssetName, AssetOptions, AssetState, Change, CloseReason, Denial, DisplayNames, ErrorCode, Event, Grant,
+    PROTOCOL, PlayerName, RoomName, ServerMessage, Units, Welcome,
 };
 use axum::{
     Json, Router,
@@ -124,7 +124,7 @@ impl Peer {
     fn tell(&self, room: &mut Room, asset: &AssetName, change: Change) {
         let state = &room.assets[asset.as_str()];
         let event = Event::of(state, state.revision, state.remaining, change);
-        room.log.push(ServerMessage::of_event(room.log.len() as u64 + 1, &event));
+        room.log.extend(ServerMessage::of_event(room.log.len() as u64 + 1, &event));
         self.told.send_replace(room.log.len());
     }
 
@@ -142,9 +142,21 @@ impl Peer {
         }
         let (mut granted, revision, already_held) = self.decide(&mut room, player, asset);
         granted &= self.cheat != Cheat::DenyTheWinner || already_held;
-        let reason = (!granted).then_some(SoldOut::SoldOut);
+        let reason = (!granted).then_some(Denial::SoldOut);
+        let (retry_after_ms, until, ttl_ms, remaining) = (None, None, None, 0);
         let asset = asset.clone();
-        ServerMessage::Selection { request_id, asset, granted, reason, remaining: 0, revision, already_held }
+        ServerMessage::Selection {
+            request_id,
+            asset,
+            granted,
+            reason,
+            retry_after_ms,
+            remaining,
+            revision,
+            already_held,
+            until,
+            ttl_ms,
+        }
     }
 
     fn decide(&self, room: &mut Room, player: &PlayerName, asset: &AssetName) -> (bool, u64, bool) {
@@ -164,8 +176,8 @@ impl Peer {
         state.held += 1;
         state.remaining = state.units.saturating_sub(state.held);
         let (revision, units) = (state.revision, state.units);
-        state.holders.push(Grant { player: player.clone(), granted_at: 1, revision });
-        self.tell(room, asset, Change::Granted { player: player.clone(), units, at: 1 });
+        state.holders.push(Grant::plain(player.clone(), 1, revision));
+        self.tell(room, asset, Change::granted(player.clone(), units, 1));
         (true, revision, false)
     }
 
@@ -187,10 +199,32 @@ impl Peer {
             (Cheat::TellTwice, frame) => vec![frame.clone(), frame],
             (
                 Cheat::TellOtherwise,
-                ServerMessage::AssetGranted { offset, asset, units, remaining, revision, at, .. },
+                ServerMessage::AssetGranted {
+                    offset,
+                    asset,
+                    units,
+                    remaining,
+                    revision,
+                    at,
+                    until,
+                    ttl_ms,
+                    options,
+                    ..
+                },
             ) => {
                 let player = PlayerName::parse("nobody").unwrap();
-                vec![ServerMessage::AssetGranted { offset, asset, player, units, remaining, revision, at }]
+                vec![ServerMessage::AssetGranted {
+                    offset,
+                    asset,
+                    player,
+                    units,
+                    remaining,
+                    revision,
+                    at,
+                    until,
+                    ttl_ms,
+                    options,
+                }]
             }
             (_, frame) => vec![frame],
         }
@@ -217,11 +251,12 @@ async fn create(
         Some(state) if !state.removed => return (StatusCode::OK, Json(state)).into_response(),
         tombstone => tombstone.map_or(0, |tombstone| tombstone.revision + 1),
     };
-    let (held, holders, removed, origin) = (0, vec![], false, 0);
+    let (held, holders, terms, removed, origin) = (0, vec![], None, false, 0);
     let name = asset.clone();
-    let state = AssetState { asset: name, units, remaining: units, revision, held, holders, removed, origin };
+    let state =
+        AssetState { asset: name, units, remaining: units, revision, held, holders, terms, removed, origin };
     room.assets.insert(asset.to_string(), state.clone());
-    peer.tell(&mut room, &asset, Change::Changed { units, created: true });
+    peer.tell(&mut room, &asset, Change::Changed { units, created: true, options: AssetOptions::NONE });
     (StatusCode::CREATED, Json(state)).into_response()
 }
 

@@ -41,7 +41,7 @@ impl Node {
     }
 
     pub(crate) fn tell(&self, room: &RoomName, revision: u64) {
-        let change = Change::Granted { player: "ann".parse().unwrap(), units: 1, at: 1 };
+        let change = Change::granted("ann".parse().unwrap(), 1, 1);
         let event = Event { asset: "sword".parse().unwrap(), origin: 1, revision, remaining: 0, change };
         self.bus.publish(room, &BusMessage::Event(event));
     }

@@ -1,5 +1,5 @@
 use asset_arbiter::{
-    model::AssetState,
+    model::{AssetState, NewAsset},
     store::{Applied, Created, StoreErrorKind, Verdict},
 };
 
@@ -26,6 +26,7 @@ async fn a_new_asset_has_all_its_units_at_revision_0(ground: Ground) {
         revision: 0,
         held: 0,
         holders: Vec::new(),
+        terms: None,
         removed: false,
         origin: created.state.origin,
     };
@@ -48,7 +49,7 @@ async fn creating_it_with_other_units_is_a_conflict(ground: Ground) {
     let (sword, node) = ground.sword(3).await;
     let before = ground.state(&sword).await;
     for units in [2, 4] {
-        let answer = ground.store.create(node.next(), &ground.key(&sword), units).await;
+        let answer = ground.store.create(node.next(), &ground.key(&sword), &NewAsset::plain(units)).await;
         assert_eq!(refusal(answer), StoreErrorKind::Conflict);
     }
     assert_eq!(ground.state(&sword).await, before);
@@ -58,7 +59,7 @@ async fn what_counts_are_the_units_at_its_creation(ground: Ground) {
     let (sword, node) = ground.sword(3).await;
     ground.restock(node.next(), &sword, 2).await;
     assert!(!ground.create(node.next(), &sword, 3).await.created, "3 at its creation, though 5 now");
-    let answer = ground.store.create(node.next(), &ground.key(&sword), 5).await;
+    let answer = ground.store.create(node.next(), &ground.key(&sword), &NewAsset::plain(5)).await;
     assert_eq!(refusal(answer), StoreErrorKind::Conflict);
 }
 
@@ -66,14 +67,15 @@ async fn also_those_of_the_select_that_created_it(ground: Ground) {
     let (shield, node) = (asset("shield"), Node::new());
     ground.select_or_create(node.next(), &shield, &players(["ann"]), Some(7)).await;
     assert!(!ground.create(node.next(), &shield, 7).await.created, "created by a select");
-    let answer = ground.store.create(node.next(), &ground.key(&shield), 6).await;
+    let answer = ground.store.create(node.next(), &ground.key(&shield), &NewAsset::plain(6)).await;
     assert_eq!(refusal(answer), StoreErrorKind::Conflict);
 }
 
 async fn as_many_units_as_the_store_can_hold_and_not_one_more(ground: Ground) {
     let (sword, node, most) = (asset("sword"), Node::new(), ground.store.limits().units);
     if let Some(too_many) = most.checked_add(1) {
-        let create = async || ground.store.create(node.next(), &ground.key(&sword), too_many).await;
+        let create =
+            async || ground.store.create(node.next(), &ground.key(&sword), &NewAsset::plain(too_many)).await;
         assert_eq!(refusal(create().await), StoreErrorKind::LimitReached);
         assert!(ground.snapshot().await.is_empty(), "nothing was made");
         ground.create(node.next(), &sword, 1).await;

@@ -4,7 +4,10 @@ use std::sync::{
 };
 
 use asset_arbiter::{
-    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, Revocation, RoomName, Units},
+    model::{
+        AssetName, AssetState, EndReason, Grant, Lease, Millis, NewAsset, PlayerName, RevisionRow, Revocation,
+        RoomName, Units,
+    },
     store::{
         Applied, AssetKey, Call, Created, NodeId, Reply, Result, Selected, Store, StoreErrorKind, Verdict,
         layer::Layer,
@@ -95,8 +98,8 @@ impl Layer for Flawed {
         &self.inner
     }
 
-    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Reply<Created> {
-        self.inner.create(self.call(call), &self.key(key), units).await
+    async fn create(&self, call: Call, key: &AssetKey, new: &NewAsset) -> Reply<Created> {
+        self.inner.create(self.call(call), &self.key(key), new).await
     }
 
     async fn select(
@@ -104,26 +107,32 @@ impl Layer for Flawed {
         call: Call,
         key: &AssetKey,
         players: &[PlayerName],
-        create: Option<Units>,
+        create: Option<Arc<NewAsset>>,
     ) -> Reply<Selected> {
         let (call, key) = (self.call(call), self.key(key));
-        if let (true, Some(units)) = (self.has(Flaw::RevivesRemoved), create) {
-            let _ = self.inner.create(Call { node: NodeId(0), ..call }, &key, units).await;
+        if let (true, Some(new)) = (self.has(Flaw::RevivesRemoved), &create) {
+            let _ = self.inner.create(Call { node: NodeId(0), ..call }, &key, new).await;
         }
         let selected = self.inner.select(call, &key, players, create).await?;
         Ok(selected.map(|mut selected| {
             for verdict in &mut selected.verdicts {
                 if self.has(Flaw::Oversells) && *verdict == Verdict::SoldOut {
-                    *verdict = Verdict::Granted { revision: selected.state.revision };
+                    *verdict = Verdict::Granted { revision: selected.state.revision, lease: Lease::NONE };
                 }
             }
             Selected { state: self.state(selected.state), ..selected }
         }))
     }
 
-    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Reply<AssetState> {
+    async fn release(
+        &self,
+        call: Call,
+        key: &AssetKey,
+        player: &PlayerName,
+        reason: EndReason,
+    ) -> Reply<AssetState> {
         let (call, key) = (self.call(call), self.key(key));
-        match self.inner.release(call, &key, player).await {
+        match self.inner.release(call, &key, player, reason).await {
             Err(error) if self.has(Flaw::ReleasesAnything) && error.kind() == StoreErrorKind::NotHeld => {
                 Ok(Applied::Now(self.inner.asset(&key).await?))
             }

@@ -7,7 +7,10 @@ use std::{
 };
 
 use asset_arbiter::{
-    model::{AssetName, AssetState, Grant, PlayerName, RevisionRow, RoomName, Units, limits::HOLDERS_SHOWN},
+    model::{
+        AssetName, AssetState, EndReason, Grant, Lease, Millis, NewAsset, PlayerName, RevisionRow, RoomName,
+        Units, limits::HOLDERS_SHOWN,
+    },
     store::{Applied, AssetKey, Call, Created, NodeId, Result, Selected, Store, StoreErrorKind, Verdict},
 };
 
@@ -49,7 +52,7 @@ impl Ground {
     }
 
     pub async fn create(&self, call: Call, asset: &AssetName, units: Units) -> Applied<Created> {
-        let created = self.store.create(call, &self.key(asset), units).await.unwrap();
+        let created = self.store.create(call, &self.key(asset), &NewAsset::plain(units)).await.unwrap();
         check(&created.state);
         created
     }
@@ -65,6 +68,7 @@ impl Ground {
         players: &[PlayerName],
         create: Option<Units>,
     ) -> Applied<Selected> {
+        let create = create.map(|units| Arc::new(NewAsset::plain(units)));
         let selected = self.store.select(call, &self.key(asset), players, create).await.unwrap();
         assert_eq!(selected.verdicts.len(), players.len(), "one verdict per player");
         check(&selected.state);
@@ -86,7 +90,7 @@ impl Ground {
     }
 
     pub async fn release(&self, call: Call, asset: &AssetName, player: &PlayerName) -> Applied<AssetState> {
-        let done = self.store.release(call, &self.key(asset), player).await.unwrap();
+        let done = self.store.release(call, &self.key(asset), player, EndReason::Released).await.unwrap();
         check(&done);
         done
     }
@@ -154,6 +158,11 @@ impl Node {
         self.numbered_call(self.seq.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
+    /// This node's next call, at a time.
+    pub fn at(&self, at: Millis) -> Call {
+        Call { at, ..self.next() }
+    }
+
     /// The call of this node that has this number.
     pub fn numbered_call(&self, seq: u64) -> Call {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -182,11 +191,11 @@ pub fn refusal<T: std::fmt::Debug>(answer: Result<T>) -> StoreErrorKind {
 }
 
 pub fn granted(revision: u64) -> Verdict {
-    Verdict::Granted { revision }
+    Verdict::Granted { revision, lease: Lease::NONE }
 }
 
 pub fn already(revision: u64) -> Verdict {
-    Verdict::AlreadyHeld { revision }
+    Verdict::AlreadyHeld { revision, until: None }
 }
 
 pub fn room(name: &str) -> RoomName {

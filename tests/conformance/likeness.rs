@@ -1,7 +1,7 @@
 use std::{fmt::Debug, sync::Arc};
 
 use asset_arbiter::{
-    model::{AssetName, PlayerName, limits::REMEMBERED_NODES},
+    model::{AssetName, EndReason, NewAsset, PlayerName, limits::REMEMBERED_NODES},
     store::{Call, MemoryStore, Result, Store, StoreErrorKind},
 };
 use fastrand::Rng;
@@ -129,9 +129,12 @@ impl Pair {
 async fn answer(ground: &Ground, asset: &AssetName, call: Call, change: &Change) -> String {
     let (store, key) = (&ground.store, &ground.key(asset));
     match change {
-        Change::Create(units) => words(store.create(call, key, *units).await),
-        Change::Select(players, create) => words(store.select(call, key, players, *create).await),
-        Change::Release(player) => words(store.release(call, key, player).await),
+        Change::Create(units) => words(store.create(call, key, &NewAsset::plain(*units)).await),
+        Change::Select(players, create) => {
+            let create = create.map(|units| Arc::new(NewAsset::plain(units)));
+            words(store.select(call, key, players, create).await)
+        }
+        Change::Release(player) => words(store.release(call, key, player, EndReason::Released).await),
         Change::Restock(n, condition) => words(store.restock(call, key, *n, *condition).await),
         Change::Reset => words(store.reset(call, key).await),
         Change::Remove => words(store.remove_asset(call, key).await),

@@ -3,9 +3,11 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, reason = "a panic is how a property fails")]
 
+mod barred;
 mod create;
 pub mod flawed;
 pub mod ground;
+mod leases;
 pub mod likeness;
 mod names;
 pub mod promise;
@@ -47,10 +49,10 @@ pub struct Property {
 /// Builds the table of a file's properties from the names of its functions. `if` names what a store's limits must
 /// allow for it.
 macro_rules! properties {
-    ($($name:ident $(if $allowed:ident)?),* $(,)?) => {
+    ($($name:ident $(if $allowed:ident $(and $too:ident)*)?),* $(,)?) => {
         pub const PROPERTIES: &[$crate::conformance::Property] = &[$(
             $crate::conformance::Property::new(stringify!($name), |ground| Box::pin($name(ground)))
-                $(.only_if(|limits| limits.$allowed))?,
+                $(.only_if(|limits| limits.$allowed $(&& limits.$too)*))?,
         )*];
     };
 }
@@ -68,11 +70,12 @@ const CLAUSES: &[&[Property]] = &[
     names::PROPERTIES,
     repeats::PROPERTIES,
     revocations::PROPERTIES,
+    leases::PROPERTIES,
 ];
 
 /// Need answers that are not lost: who was first cannot be told from a repeat, and what remembers a call is
 /// gone with the room.
-const UNDISTURBED: &[&[Property]] = &[rooms::PROPERTIES, races::PROPERTIES];
+const UNDISTURBED: &[&[Property]] = &[rooms::PROPERTIES, races::PROPERTIES, barred::PROPERTIES];
 
 /// Checks every property, each in a room of its own on a store of `make`, and names those that are broken.
 pub async fn suite(make: impl Fn() -> Arc<dyn Store>) {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use asset_arbiter::{
-    model::{AssetName, Grant, PlayerName, Units},
+    model::{AssetName, EndReason, Grant, NewAsset, PlayerName, Units},
     store::{
         Result, Store, StoreErrorKind, Verdict,
         faulty::{Faults, Faulty},
@@ -113,7 +113,8 @@ impl Race {
         let race = Self { truth, faulty, asset: asset("sword"), units: rng.u32(1..=12) };
         if !race.truth.store.limits().select_creates {
             let (store, key, call) = (&race.truth.store, race.truth.key(&race.asset), Node::new().next());
-            answered(|| store.create(call, &key, race.units)).await.unwrap();
+            let new = NewAsset::plain(race.units);
+            answered(|| store.create(call, &key, &new)).await.unwrap();
         }
         race
     }
@@ -185,7 +186,11 @@ impl Side {
         while !batch.is_empty() {
             let (call, units, patience) = (self.node.next(), Some(self.units), self.patience());
             let (store, key) = (Arc::clone(&self.ground.store), self.ground.key(&self.asset));
-            let Some(selected) = self.attempt(patience, || store.select(call, &key, &batch, units)).await
+            let Some(selected) = self
+                .attempt(patience, || {
+                    store.select(call, &key, &batch, units.map(|units| Arc::new(NewAsset::plain(units))))
+                })
+                .await
             else {
                 self.met.given_up += 1;
                 return batch;
@@ -206,8 +211,8 @@ impl Side {
 
     fn tell(&mut self, player: PlayerName, verdict: Verdict) {
         let grant = match verdict {
-            Verdict::Granted { revision } | Verdict::AlreadyHeld { revision } => Some(revision),
-            Verdict::SoldOut => None,
+            Verdict::Granted { revision, .. } | Verdict::AlreadyHeld { revision, .. } => Some(revision),
+            Verdict::SoldOut | Verdict::Reserved { .. } | Verdict::Cooldown { .. } => None,
         };
         self.met.granted += u64::from(grant.is_some());
         self.met.denied += u64::from(grant.is_none());
@@ -222,7 +227,7 @@ impl Side {
         let mut in_doubt = false;
         loop {
             let (call, patience) = (self.node.next(), self.patience());
-            match self.attempt(patience, || store.release(call, &key, player)).await {
+            match self.attempt(patience, || store.release(call, &key, player, EndReason::Released)).await {
                 None => in_doubt = true,
                 Some(Err(error)) if in_doubt && error.kind() == StoreErrorKind::NotHeld => break,
                 Some(released) => {

@@ -4,7 +4,7 @@ use std::{
 };
 
 use asset_arbiter::{
-    model::{AssetState, PlayerName, Units},
+    model::{AssetState, EndReason, Lease, PlayerName, Units},
     store::{Applied, Result, StoreErrorKind, Verdict},
 };
 use futures::future::join_all;
@@ -56,8 +56,8 @@ async fn never_more_holders_than_units(ground: Ground) {
 /// first of them as held already.
 fn got(verdict: &Verdict) -> Option<u64> {
     match verdict {
-        Verdict::Granted { revision } | Verdict::AlreadyHeld { revision } => Some(*revision),
-        Verdict::SoldOut => None,
+        Verdict::Granted { revision, .. } | Verdict::AlreadyHeld { revision, .. } => Some(*revision),
+        Verdict::SoldOut | Verdict::Reserved { .. } | Verdict::Cooldown { .. } => None,
     }
 }
 
@@ -67,8 +67,14 @@ async fn one_player_at_many_nodes_gets_one_unit(ground: Ground) {
         ground.select(node.next(), &asset("sword"), &[player("ann")]).await.verdicts[0]
     });
     let answers = answers.await;
-    assert_eq!(answers.iter().filter(|verdict| **verdict == Verdict::Granted { revision: 1 }).count(), 1);
-    let already = Verdict::AlreadyHeld { revision: 1 };
+    assert_eq!(
+        answers
+            .iter()
+            .filter(|verdict| **verdict == Verdict::Granted { revision: 1, lease: Lease::NONE })
+            .count(),
+        1
+    );
+    let already = Verdict::AlreadyHeld { revision: 1, until: None };
     assert_eq!(answers.iter().filter(|verdict| **verdict == already).count(), NODES - 1);
     assert_eq!(ground.state(&asset("sword")).await.held, 1);
 }
@@ -98,7 +104,10 @@ async fn a_unit_is_released_once(ground: Ground) {
     let (sword, node) = ground.sword(2).await;
     ground.select(node.next(), &sword, &[player("ann"), player("bob")]).await;
     let answers = race(&ground, |ground, node, _| async move {
-        ground.store.release(node.next(), &ground.key(&asset("sword")), &player("ann")).await
+        ground
+            .store
+            .release(node.next(), &ground.key(&asset("sword")), &player("ann"), EndReason::Released)
+            .await
     });
     assert_one_wins(answers.await, StoreErrorKind::NotHeld);
     let state = ground.state(&sword).await;

@@ -1,3 +1,4 @@
+use asset_arbiter::model::EndReason;
 use asset_arbiter::store::{StoreErrorKind, Verdict};
 
 use super::ground::{Ground, Node, asset, granted, players, refusal, team};
@@ -42,23 +43,23 @@ async fn only_a_holder_can_release(ground: Ground) {
     let ((sword, node), [ann, bob]) = (ground.sword(2).await, players(["ann", "bob"]));
     ground.select(node.next(), &sword, std::slice::from_ref(&ann)).await;
     let before = ground.state(&sword).await;
-    let never_held = ground.store.release(node.next(), &ground.key(&sword), &bob).await;
+    let never_held = ground.store.release(node.next(), &ground.key(&sword), &bob, EndReason::Released).await;
     assert_eq!(refusal(never_held), StoreErrorKind::NotHeld);
     assert_eq!(ground.state(&sword).await, before);
     let released = ground.release(node.next(), &sword, &ann).await;
-    let held_no_more = ground.store.release(node.next(), &ground.key(&sword), &ann).await;
+    let held_no_more = ground.store.release(node.next(), &ground.key(&sword), &ann, EndReason::Released).await;
     assert_eq!(refusal(held_no_more), StoreErrorKind::NotHeld);
     assert_eq!(ground.state(&sword).await, *released);
 }
 
 async fn an_unknown_or_removed_asset_cannot_be_released(ground: Ground) {
     let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
-    let unknown = ground.store.release(node.next(), &ground.key(&sword), &ann).await;
+    let unknown = ground.store.release(node.next(), &ground.key(&sword), &ann, EndReason::Released).await;
     assert_eq!(refusal(unknown), StoreErrorKind::UnknownAsset);
     ground.create(node.next(), &sword, 2).await;
     ground.select(node.next(), &sword, std::slice::from_ref(&ann)).await;
     let tombstone = ground.remove(node.next(), &sword).await;
-    let removed = ground.store.release(node.next(), &ground.key(&sword), &ann).await;
+    let removed = ground.store.release(node.next(), &ground.key(&sword), &ann, EndReason::Released).await;
     assert_eq!(refusal(removed), StoreErrorKind::UnknownAsset);
     assert_eq!(ground.state(&sword).await, *tombstone);
 }

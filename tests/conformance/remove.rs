@@ -1,3 +1,4 @@
+use asset_arbiter::model::EndReason;
 use asset_arbiter::store::{StoreErrorKind, Verdict};
 
 use super::ground::{Ground, Node, asset, granted, players, refusal, team};
@@ -61,7 +62,7 @@ async fn leftovers_of_an_earlier_life_never_count(ground: Ground) {
         let born = ground.create(node.next(), &sword, 2).await.into_inner().state;
         assert_eq!((born.revision, born.remaining), (life * 5, 2));
         assert!(ground.holders(&sword).await.is_empty() && ground.held_by(&bob).await.is_empty());
-        let not_held = ground.store.release(node.next(), &ground.key(&sword), &bob).await;
+        let not_held = ground.store.release(node.next(), &ground.key(&sword), &bob, EndReason::Released).await;
         assert_eq!(refusal(not_held), StoreErrorKind::NotHeld);
         let selected = ground.select(node.next(), &sword, std::slice::from_ref(&ann)).await;
         assert_eq!(selected.verdicts, [granted(born.revision + 1)], "not held from the life before");

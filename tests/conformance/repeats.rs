@@ -1,7 +1,8 @@
 use asset_arbiter::{
-    model::{AssetName, AssetState},
+    model::{AssetName, AssetState, EndReason, NewAsset},
     store::{Call, StoreErrorKind, Verdict},
 };
+use std::sync::Arc;
 
 use super::ground::{Ground, Node, already, asset, granted, player, players, refusal, team};
 
@@ -127,7 +128,8 @@ async fn a_repeated_creating_select_creates_once(ground: Ground) {
     assert_eq!((&*again.verdicts, &again.state), (&[already(1), Verdict::SoldOut][..], &first.state));
     let tombstone = ground.remove(other.next(), &sword).await;
     // Either answer is right: nobody holds it, or it is not there. But it stays removed.
-    let _ = ground.store.select(call, &ground.key(&sword), &contenders, Some(1)).await;
+    let _ =
+        ground.store.select(call, &ground.key(&sword), &contenders, Some(Arc::new(NewAsset::plain(1)))).await;
     assert_eq!(ground.state(&sword).await, *tombstone);
 }
 
@@ -151,9 +153,15 @@ async fn a_repeated_release_takes_effect_once(ground: Ground) {
 async fn a_repeated_release_of_what_was_not_held_stays_so(ground: Ground) {
     let ((sword, node), other, [ann]) = (ground.sword(2).await, Node::new(), players(["ann"]));
     let call = node.next();
-    assert_eq!(refusal(ground.store.release(call, &ground.key(&sword), &ann).await), StoreErrorKind::NotHeld);
+    assert_eq!(
+        refusal(ground.store.release(call, &ground.key(&sword), &ann, EndReason::Released).await),
+        StoreErrorKind::NotHeld
+    );
     ground.select(other.next(), &sword, std::slice::from_ref(&ann)).await;
-    assert_eq!(refusal(ground.store.release(call, &ground.key(&sword), &ann).await), StoreErrorKind::NotHeld);
+    assert_eq!(
+        refusal(ground.store.release(call, &ground.key(&sword), &ann, EndReason::Released).await),
+        StoreErrorKind::NotHeld
+    );
     assert_eq!(ground.held_by(&ann).await, [(sword, 1)], "a call that was answered strikes nobody later");
 }
 
@@ -208,7 +216,8 @@ async fn a_repeated_create_that_was_in_conflict_stays_refused(ground: Ground) {
     ground.create(other.next(), &sword, 1).await;
     let call = node.next();
     let key = ground.key(&sword);
-    let create = || ground.store.create(call, &key, 2);
+    let new = NewAsset::plain(2);
+    let create = || ground.store.create(call, &key, &new);
     assert_eq!(refusal(create().await), StoreErrorKind::Conflict);
     let tombstone = ground.remove(other.next(), &sword).await;
     assert_eq!(refusal(create().await), StoreErrorKind::Conflict, "it does not revive");
@@ -250,8 +259,8 @@ async fn refuse_each(ground: &Ground, calls: [Call; 6], asset: &AssetName) {
     let (store, key) = (&ground.store, &ground.key(asset));
     let [select, release, restock, conditional, reset, remove] = calls;
     let refused = [
-        refusal(store.select(select, key, &players(["bob"]), Some(1)).await),
-        refusal(store.release(release, key, &player("ann")).await),
+        refusal(store.select(select, key, &players(["bob"]), Some(Arc::new(NewAsset::plain(1)))).await),
+        refusal(store.release(release, key, &player("ann"), EndReason::Released).await),
         refusal(store.restock(restock, key, 1, None).await),
         refusal(store.restock(conditional, key, 1, Some(3)).await),
         refusal(store.reset(reset, key).await),
@@ -293,13 +302,13 @@ async fn an_older_call_changes_nothing(ground: Ground) {
 async fn send_each(ground: &Ground, old: Call, before: &AssetState) {
     let (store, sword, ann) = (&ground.store, &before.asset, player("ann"));
     let key = &ground.key(sword);
-    let _ = store.select(old, key, &team("p", 3), Some(9)).await;
+    let _ = store.select(old, key, &team("p", 3), Some(Arc::new(NewAsset::plain(9)))).await;
     assert_eq!(ground.state(sword).await, *before, "select");
-    let _ = store.release(old, key, &ann).await;
+    let _ = store.release(old, key, &ann, EndReason::Released).await;
     assert_eq!(ground.state(sword).await, *before, "release");
     let _ = store.restock(old, key, 1, None).await;
     assert_eq!(ground.state(sword).await, *before, "restock");
-    let _ = store.create(old, key, 5).await;
+    let _ = store.create(old, key, &NewAsset::plain(5)).await;
     assert_eq!(ground.state(sword).await, *before, "create");
     let _ = store.reset(old, key).await;
     assert_eq!(ground.state(sword).await, *before, "reset");

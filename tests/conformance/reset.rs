@@ -1,3 +1,4 @@
+use asset_arbiter::model::EndReason;
 use asset_arbiter::store::{StoreErrorKind, Verdict};
 
 use super::ground::{Ground, Node, asset, granted, player, players, refusal, team};
@@ -62,7 +63,7 @@ async fn holders_of_before_a_reset_never_count(ground: Ground) {
         let second = ground.select(node.next(), &sword, std::slice::from_ref(&bob)).await;
         assert_eq!(second.verdicts, [Verdict::SoldOut]);
         assert_eq!(ground.reset(node.next(), &sword).await.revision, 2 * round + 2);
-        let release = ground.store.release(node.next(), &ground.key(&sword), &ann).await;
+        let release = ground.store.release(node.next(), &ground.key(&sword), &ann, EndReason::Released).await;
         assert_eq!(refusal(release), StoreErrorKind::NotHeld);
     }
     let selected = ground.select(node.next(), &sword, &[bob.clone(), ann]).await;

@@ -1,7 +1,7 @@
 use std::{collections::HashMap, future::Future, sync::Arc};
 
 use asset_arbiter::{
-    model::{PlayerName, Units},
+    model::{Lease, NewAsset, PlayerName},
     store::{
         Applied, AssetKey, Call, NodeId, Reply, Result, Selected, Store, StoreErrorKind, Verdict,
         layer::{Forwarded, Layer},
@@ -83,16 +83,16 @@ impl Layer for Retrying {
         call: Call,
         key: &AssetKey,
         players: &[PlayerName],
-        create: Option<Units>,
+        create: Option<Arc<NewAsset>>,
     ) -> Reply<Selected> {
         let first = self.first_made(call, key);
         let before = self.revision(key).await?;
-        match answered(|| self.inner.select(call, key, players, create)).await? {
+        match answered(|| self.inner.select(call, key, players, create.clone())).await? {
             Applied::Repeat(mut selected) if first => {
                 for verdict in &mut selected.verdicts {
                     match *verdict {
-                        Verdict::AlreadyHeld { revision } if revision > before => {
-                            *verdict = Verdict::Granted { revision }
+                        Verdict::AlreadyHeld { revision, until } if revision > before => {
+                            *verdict = Verdict::Granted { revision, lease: Lease { until, ..Lease::NONE } }
                         }
                         _ => {}
                     }

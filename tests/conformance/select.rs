@@ -1,7 +1,9 @@
 use asset_arbiter::{
+    model::NewAsset,
     model::limits::BATCH_PLAYERS,
     store::{Selected, StoreErrorKind, Verdict},
 };
+use std::sync::Arc;
 
 use super::ground::{Ground, Node, already, asset, granted, players, refusal, team};
 
@@ -111,7 +113,10 @@ async fn a_stored_asset_wins_over_the_units_of_a_select(ground: Ground) {
 async fn a_removed_asset_is_not_revived_by_a_select(ground: Ground) {
     let (sword, node) = ground.sword(1).await;
     let tombstone = ground.remove(node.next(), &sword).await;
-    let answer = ground.store.select(node.next(), &ground.key(&sword), &players(["ann"]), Some(5)).await;
+    let answer = ground
+        .store
+        .select(node.next(), &ground.key(&sword), &players(["ann"]), Some(Arc::new(NewAsset::plain(5))))
+        .await;
     assert_eq!(refusal(answer), StoreErrorKind::UnknownAsset);
     assert_eq!(ground.state(&sword).await, *tombstone);
 }

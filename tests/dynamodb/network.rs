@@ -1,5 +1,6 @@
 //! What a network does to one request: a call finds out by itself, and a repeat of it, too.
 
+use asset_arbiter::model::EndReason;
 use std::{slice::from_ref, time::Instant};
 
 use asset_arbiter::store::StoreErrorKind;
@@ -51,7 +52,7 @@ async fn a_call_finds_out_what_became_of_a_write_that_was_cut_off() {
             let call = node.next();
             proxy.next(write, fault);
             for _ in 0..2 {
-                let released = store.release(call, key, &ann).await.unwrap();
+                let released = store.release(call, key, &ann, EndReason::Released).await.unwrap();
                 assert_eq!(released.remaining, 5, "{what}");
             }
             assert_eq!((proxy.met(), truth.state(&sword).await.revision), (3, 3), "{what}");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use asset_arbiter::{
-    model::{PlayerName, ServerMessage},
+    model::{NewAsset, PlayerName, ServerMessage},
     server::{Secret, Settings},
     store::{AssetKey, Call, MemoryStore, NodeId, Store},
 };
@@ -79,7 +79,7 @@ async fn a_large_room_is_shown_whole() {
     for n in 0..ASSETS {
         let call = Call { node: NodeId(1), seq: 1 + n as u64, at: 1 };
         let key = AssetKey { room: "r".parse().unwrap(), asset: format!("asset-{n:04}").parse().unwrap() };
-        store.select(call, &key, &players, Some(20)).await.unwrap();
+        store.select(call, &key, &players, Some(Arc::new(NewAsset::plain(20)))).await.unwrap();
     }
     let server = Server::on(store.clone()).await;
     // Chunked, as it is made while it is sent.

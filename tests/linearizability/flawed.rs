@@ -8,7 +8,7 @@ use std::{
 };
 
 use asset_arbiter::{
-    model::{AssetState, PlayerName, Units},
+    model::{AssetState, EndReason, Lease, NewAsset, PlayerName, Units},
     store::{
         Applied, AssetKey, Call, NodeId, Reply, Result, Selected, Store, StoreError, StoreErrorKind, Verdict,
         layer::Layer,
@@ -107,7 +107,7 @@ impl Layer for Flawed {
         call: Call,
         key: &AssetKey,
         players: &[PlayerName],
-        create: Option<Units>,
+        create: Option<Arc<NewAsset>>,
     ) -> Reply<Selected> {
         if let Some(denial) = self.denial_from_memory(players) {
             return Ok(denial);
@@ -129,13 +129,19 @@ impl Layer for Flawed {
             && self.flaw == Flaw::AwardsTwice
         {
             for verdict in selected.verdicts.iter_mut().filter(|verdict| **verdict == Verdict::SoldOut) {
-                *verdict = Verdict::Granted { revision: selected.state.revision };
+                *verdict = Verdict::Granted { revision: selected.state.revision, lease: Lease::NONE };
             }
         }
         Ok(selected)
     }
 
-    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Reply<AssetState> {
+    async fn release(
+        &self,
+        call: Call,
+        key: &AssetKey,
+        player: &PlayerName,
+        reason: EndReason,
+    ) -> Reply<AssetState> {
         let before = self.before(key).await;
         if self.now_and_then(Flaw::LosesReleases) {
             let state = self.inner.asset(key).await?;
@@ -143,7 +149,7 @@ impl Layer for Flawed {
                 return Ok(Applied::Now(released(state, place)));
             }
         }
-        let done = self.inner.release(self.call(call, Flaw::ForgetsReleases), key, player).await?;
+        let done = self.inner.release(self.call(call, Flaw::ForgetsReleases), key, player, reason).await?;
         Ok(done.map(|state| before.unwrap_or(state)))
     }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use asset_arbiter::{
     arbiter::{Arbiter, Refusal},
-    model::{ErrorCode, PlayerName, ServerMessage},
+    model::{ErrorCode, NewAsset, PlayerName, ServerMessage},
     store::{Applied, AssetKey, Created, faulty::Faults},
 };
 use fastrand::Rng;
@@ -88,7 +88,7 @@ impl Guest {
             Ask::Select { player, .. } => self.selection(&player, node.select(room, asset, &player).await),
             Ask::Release { player } => self.release(node.release(room, asset, &player).await),
             Ask::Create { units } => {
-                node.create(room, asset, units).await.map(|it| self.created(&it)).map_err(code)
+                node.create(room, asset, NewAsset::plain(units)).await.map(|it| self.created(&it)).map_err(code)
             }
             Ask::Restock { n, condition } => {
                 let state = node.restock(room, asset, n, condition).await.map_err(code)?;

@@ -4,7 +4,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use asset_arbiter::{
-    model::{AssetState, PlayerName, Units},
+    model::{AssetState, EndReason, NewAsset, PlayerName, Units},
     store::{Applied, Result, Selected, Store, StoreErrorKind, Verdict},
 };
 use fastrand::Rng;
@@ -77,7 +77,17 @@ impl Racer {
         let tickets: Vec<_> =
             players.iter().map(|player| self.arena.recorder.call(&self.name, ask(player))).collect();
         let (call, arena) = (self.node.next(), Arc::clone(&self.arena));
-        match self.settle(|| arena.faulty.select(call, &arena.key, &players, create)).await {
+        match self
+            .settle(|| {
+                arena.faulty.select(
+                    call,
+                    &arena.key,
+                    &players,
+                    create.map(|units| Arc::new(NewAsset::plain(units))),
+                )
+            })
+            .await
+        {
             None => tickets.into_iter().for_each(|ticket| self.give_up(ticket)),
             Some(Settled { answer: Ok(selected), since, in_doubt }) => {
                 self.selected(&players, &tickets, &selected, in_doubt);
@@ -102,14 +112,14 @@ impl Racer {
         let state = &selected.state;
         for ((player, &ticket), verdict) in players.iter().zip(tickets).zip(&selected.verdicts) {
             let answer = match *verdict {
-                Verdict::Granted { revision } => {
+                Verdict::Granted { revision, .. } => {
                     // Those after a grant in the same step were grants, too.
                     let remaining = state.remaining + (state.revision - revision) as Units;
                     Answer::Changed(Sight { units: Some(state.units), ..Sight::counter(revision, remaining) })
                 }
                 // Who holds shows in the state that came with it.
                 Verdict::AlreadyHeld { .. } if in_doubt || selected.is_repeat() => Answer::Found,
-                Verdict::AlreadyHeld { revision } => {
+                Verdict::AlreadyHeld { revision, .. } => {
                     let holder = Some((revision, player.clone()));
                     Answer::Unchanged(Why::AlreadyHeld, Sight { holder, ..Sight::default() })
                 }
@@ -119,6 +129,9 @@ impl Racer {
                     continue;
                 }
                 Verdict::SoldOut => Answer::Unchanged(Why::SoldOut, Sight::of(state)),
+                Verdict::Reserved { .. } | Verdict::Cooldown { .. } => {
+                    unreachable!("no asset has options here")
+                }
             };
             self.arena.recorder.answer(ticket, answer);
         }
@@ -128,7 +141,8 @@ impl Racer {
         let Ask::Create { units } = ask else { unreachable!("only creates") };
         let ticket = self.arena.recorder.call(&self.name, ask);
         let (call, arena) = (self.node.next(), Arc::clone(&self.arena));
-        match self.settle(|| arena.faulty.create(call, &arena.key, units)).await {
+        let new = NewAsset::plain(units);
+        match self.settle(|| arena.faulty.create(call, &arena.key, &new)).await {
             None => self.give_up(ticket),
             Some(Settled { answer: Ok(created), since, in_doubt }) => {
                 let sight = seen(&created.state, created.is_repeat() || in_doubt);
@@ -153,7 +167,7 @@ impl Racer {
             .settle(|| {
                 let (store, key) = (&arena.faulty, &arena.key);
                 match &ask {
-                    Ask::Release { player } => store.release(call, key, player),
+                    Ask::Release { player } => store.release(call, key, player, EndReason::Released),
                     Ask::Restock { n, condition } => store.restock(call, key, *n, *condition),
                     _ => store.remove_asset(call, key),
                 }

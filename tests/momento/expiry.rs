@@ -1,5 +1,7 @@
 //! A cache forgets, and what it forgets is whole.
 
+use asset_arbiter::model::NewAsset;
+use std::sync::Arc;
 use std::time::Duration;
 
 use asset_arbiter::store::{Options, StoreErrorKind, open};
@@ -38,7 +40,10 @@ async fn a_room_nobody_uses_is_forgotten_whole_and_one_that_is_kept_stays() {
     };
     eventually("the unused room to be forgotten", gone).await;
     assert_eq!(kept.snapshot().await.len(), 2, "the other is used");
-    let select = unused.store.select(node.next(), &unused.key(&sword), &contenders, Some(1)).await;
+    let select = unused
+        .store
+        .select(node.next(), &unused.key(&sword), &contenders, Some(Arc::new(NewAsset::plain(1))))
+        .await;
     assert_eq!(
         refusal(select),
         StoreErrorKind::UnknownAsset,

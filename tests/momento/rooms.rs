@@ -1,5 +1,6 @@
 //! The names of a room's assets, which lie beside them, and rooms that are removed while they are used.
 
+use asset_arbiter::model::NewAsset;
 use std::slice::from_ref;
 
 use asset_arbiter::store::StoreErrorKind;
@@ -19,7 +20,7 @@ async fn what_is_there_is_shown_also_after_removals() {
     let names: Vec<_> = (0..6).map(|number| asset(&format!("asset-{number}"))).collect();
     for round in 0..30 {
         let create = async |ground: &Ground, name| {
-            let created = ground.store.create(Node::new().next(), &ground.key(name), 1).await;
+            let created = ground.store.create(Node::new().next(), &ground.key(name), &NewAsset::plain(1)).await;
             assert!(created.is_ok() || round > 0, "{created:?}");
         };
         let creations = join_all(names.iter().map(|name| create(&ground, name)));
@@ -45,7 +46,7 @@ async fn the_name_comes_first() {
     let (sword, node) = (asset("sword"), Node::new());
     momento.next("set_union", Fault::BrokenBefore);
     let call = node.next();
-    let create = async || ground.store.create(call, &ground.key(&sword), 1).await;
+    let create = async || ground.store.create(call, &ground.key(&sword), &NewAsset::plain(1)).await;
     assert_eq!(refusal(create().await), StoreErrorKind::Unavailable, "nothing happened to the asset");
     assert_eq!(momento.left().len(), 0);
     momento.next("set_if", Fault::BrokenBefore);

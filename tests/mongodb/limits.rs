@@ -1,5 +1,6 @@
 //! What a document can hold, and what it is called.
 
+use asset_arbiter::model::NewAsset;
 use asset_arbiter::store::StoreErrorKind;
 use mongodb::bson::doc;
 
@@ -15,7 +16,7 @@ async fn a_full_asset_fits_and_one_more_unit_does_not() {
     let ground = Ground::new(store(&server.url()).await);
     let (sword, node, most) = (asset("sword"), Node::new(), ground.store.limits().units);
     assert_eq!(most, 10_000);
-    let answer = ground.store.create(node.next(), &ground.key(&sword), most + 1).await;
+    let answer = ground.store.create(node.next(), &ground.key(&sword), &NewAsset::plain(most + 1)).await;
     let error = answer.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::LimitReached);
     assert!(error.to_string().contains("cannot have more than 10000 units in this store"), "{error}");

@@ -1,5 +1,6 @@
 //! What a network does to one request: the store says what is so, and a repeat of the call finds out.
 
+use asset_arbiter::model::NewAsset;
 use asset_arbiter::store::StoreErrorKind;
 
 use crate::{
@@ -39,7 +40,7 @@ async fn a_creation_that_is_cut_or_repeated_is_made_once() {
         let Sides { proxy, ground, truth, .. } = behind_proxy(&server).await;
         let (sword, call) = (asset("sword"), Node::new().next());
         proxy.next("documents", fault);
-        let first = ground.store.create(call, &ground.key(&sword), 3).await;
+        let first = ground.store.create(call, &ground.key(&sword), &NewAsset::plain(3)).await;
         assert_eq!(first.is_ok(), fault == Fault::Twice, "{fault:?}: {first:?}");
         proxy.settled().await;
         let again = ground.create(call, &sword, 3).await;

@@ -1,9 +1,10 @@
 //! A cluster whose masters die and whose slots move.
 
+use std::sync::Arc;
 use std::{cell::Cell, collections::BTreeMap, future::Future, slice::from_ref, time::Duration};
 
 use asset_arbiter::{
-    model::{AssetName, PlayerName, Units},
+    model::{AssetName, NewAsset, PlayerName, Units},
     store::Verdict,
 };
 use futures::future::join;
@@ -136,7 +137,14 @@ async fn ask(ground: &Ground, node: &Node, asset: &AssetName, player: &PlayerNam
         let call = node.next();
         let units = Some(UNITS as Units);
         let key = ground.key(asset);
-        let select = || ground.store.select(call, &key, from_ref(player), units);
+        let select = || {
+            ground.store.select(
+                call,
+                &key,
+                from_ref(player),
+                units.map(|units| Arc::new(NewAsset::plain(units))),
+            )
+        };
         let answer = eventually("an answer", async || match select().await {
             Err(error) if error.kind().temporary() => None,
             answer => Some(answer.unwrap()),

@@ -1,5 +1,6 @@
 //! Servers that stop, die and come back in the middle of things.
 
+use asset_arbiter::model::NewAsset;
 use std::{slice::from_ref, time::Duration};
 
 use asset_arbiter::store::StoreErrorKind;
@@ -74,7 +75,7 @@ async fn a_call_while_the_server_is_away_says_quickly_whether_it_was_sent() {
         let ground = Ground::new(store(&server.url()).await);
         let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
         let (store, key) = (&ground.store, &ground.key(&sword));
-        store.create(node.next(), key, 1).await.unwrap();
+        store.create(node.next(), key, &NewAsset::plain(1)).await.unwrap();
         let call = node.next();
         let select = || store.select(call, key, from_ref(&ann), None);
 
@@ -139,7 +140,7 @@ async fn a_busy_server_refuses() {
         let ground = Ground::new(store(&server.url()).await);
         let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
         let (store, key) = (&ground.store, &ground.key(&sword));
-        store.create(node.next(), key, 1).await.unwrap();
+        store.create(node.next(), key, &NewAsset::plain(1)).await.unwrap();
         let mut endless = server.try_connect().unwrap();
         let endless = std::thread::spawn(move || {
             redis::cmd("EVAL").arg("while true do end").arg(0).query::<()>(&mut endless).unwrap_err()

@@ -1,5 +1,7 @@
 //! `?wait=N`: an answer counts when N replicas have it.
 
+use asset_arbiter::model::NewAsset;
+use std::sync::Arc;
 use std::{slice::from_ref, time::Duration};
 
 use asset_arbiter::store::{AssetKey, StoreErrorKind, open};
@@ -22,7 +24,7 @@ async fn what_no_replica_has_is_not_known_to_last() {
         let (sword, node, [ann]) = (asset("sword"), Node::new(), players(["ann"]));
         let key = &AssetKey::new(room, &sword);
         let (begin, call) = (node.next(), node.next());
-        let create = async || first.create(begin, key, 1).await.ok();
+        let create = async || first.create(begin, key, &NewAsset::plain(1)).await.ok();
         eventually("the replica to have the asset", create).await;
         let second = store(&url).await;
 
@@ -72,7 +74,8 @@ async fn a_wait_that_cannot_be_met_is_never_a_verdict() {
         let (ground, node) = (Ground::new(open(&url, FOR_EVER).unwrap()), Node::new());
         let (store, key) = (&ground.store, ground.key(&asset("sword")));
         for _ in 0..3 {
-            let answer = store.select(node.next(), &key, &team("p", 5), Some(1)).await;
+            let answer =
+                store.select(node.next(), &key, &team("p", 5), Some(Arc::new(NewAsset::plain(1)))).await;
             assert_eq!(refusal(answer), StoreErrorKind::OutcomeUnknown);
         }
     }

@@ -1,5 +1,6 @@
 //! What a network does to one request, for stores that write with one request.
 
+use asset_arbiter::model::EndReason;
 use std::{
     fmt::Debug,
     future::{Future, poll_fn},
@@ -132,7 +133,7 @@ pub async fn a_cut_is_found_out<F: Copy + Debug>(
     assert!(fits(again.is_repeat()) && again.units == 5, "{fault:?}: {again:?}");
 
     let call = node.next();
-    let release = || store.release(call, key, &ann);
+    let release = || store.release(call, key, &ann, EndReason::Released);
     lose(fault);
     assert_eq!(refusal(release().await), StoreErrorKind::OutcomeUnknown, "{fault:?}");
     let again = answered(release).await;
@@ -225,7 +226,7 @@ pub async fn a_call_that_is_given_up_leaves_all_or_nothing(ground: Ground) {
         let (polls, call) = (fastrand::u32(1..=1 << fastrand::u32(0..=7)), node.next());
         let in_time = match round % 2 {
             0 => for_polls(polls, store.select(call, key, from_ref(&ann), None)).await.is_some(),
-            _ => for_polls(polls, store.release(call, key, &ann)).await.is_some(),
+            _ => for_polls(polls, store.release(call, key, &ann, EndReason::Released)).await.is_some(),
         };
         given_up += u32::from(!in_time);
         sleep(Duration::from_millis(2)).await;

@@ -1,10 +1,11 @@
 //! What a seed stands for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use asset_arbiter::{
     arbiter::Config,
-    model::{AssetName, PlayerName, Units},
+    model::{AssetName, NewAsset, PlayerName, Units},
     store::faulty::Faults,
 };
 use fastrand::Rng;
@@ -133,7 +134,10 @@ impl Plan {
             room_linger: LINGER,
             presence_limit: self.presence_limit,
             max_rooms: 1,
-            templates,
+            templates: templates
+                .into_iter()
+                .map(|(asset, units)| (asset, Arc::new(NewAsset::plain(units))))
+                .collect(),
             auto_create,
             ..Config::default()
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use asset_arbiter::model::{AssetName, PlayerName};
+use asset_arbiter::model::{AssetName, NewAsset, PlayerName};
 use fastrand::Rng;
 use tokio::time::{sleep, timeout};
 
@@ -200,7 +200,7 @@ impl Player {
             Deed::Create(asset) => {
                 // Of the others everybody knows with how many units they begin.
                 let more = if plan.made == Made::First { more } else { 0 };
-                match arbiter.create(room, asset, plan.units(asset) + more).await {
+                match arbiter.create(room, asset, NewAsset::plain(plan.units(asset) + more)).await {
                     Ok(created) if !created.created => Ok(Outcome::Refused),
                     answer => answers::of_state(world, deed, answer.map(|created| created.into_inner().state)),
                 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use asset_arbiter::{
-    model::{AssetName, AssetState, PlayerName, RoomName, Units},
+    model::{AssetName, AssetState, EndReason, NewAsset, PlayerName, RoomName, Units},
     store::{Applied, AssetKey, Call, Created, MemoryStore, Reply, Selected, Store, Verdict, layer::Layer},
 };
 use async_trait::async_trait;
@@ -171,11 +171,11 @@ impl Layer for RecordingStore {
         true
     }
 
-    async fn create(&self, call: Call, key: &AssetKey, units: Units) -> Reply<Created> {
-        let created = self.inner.create(call, key, units).await?;
+    async fn create(&self, call: Call, key: &AssetKey, new: &NewAsset) -> Reply<Created> {
+        let created = self.inner.create(call, key, new).await?;
         let state = &created.state;
         if created.created && !created.is_repeat() {
-            let change = Change::Changed { units, remaining: units };
+            let change = Change::Changed { units: new.units, remaining: new.units };
             self.note(call, &key.asset, state.revision, change, Deed::Create(key.asset.clone()));
         }
         Ok(created)
@@ -186,12 +186,12 @@ impl Layer for RecordingStore {
         call: Call,
         key: &AssetKey,
         players: &[PlayerName],
-        create: Option<Units>,
+        create: Option<Arc<NewAsset>>,
     ) -> Reply<Selected> {
         let selected = self.inner.select(call, key, players, create).await?;
         let state = &selected.state;
         for (player, verdict) in players.iter().zip(&selected.verdicts) {
-            let Verdict::Granted { revision } = *verdict else { continue };
+            let Verdict::Granted { revision, .. } = *verdict else { continue };
             // Those after a grant in the same step were grants, too.
             let remaining = state.remaining + (state.revision - revision) as Units;
             let change = Change::Granted { player: player.clone(), units: state.units, remaining };
@@ -200,8 +200,14 @@ impl Layer for RecordingStore {
         Ok(selected)
     }
 
-    async fn release(&self, call: Call, key: &AssetKey, player: &PlayerName) -> Reply<AssetState> {
-        let done = self.inner.release(call, key, player).await?;
+    async fn release(
+        &self,
+        call: Call,
+        key: &AssetKey,
+        player: &PlayerName,
+        reason: EndReason,
+    ) -> Reply<AssetState> {
+        let done = self.inner.release(call, key, player, reason).await?;
         let change =
             |state: &AssetState| Change::Released { player: player.clone(), remaining: state.remaining };
         self.note_done(call, &done, change, Deed::Release(key.asset.clone(), player.clone()));

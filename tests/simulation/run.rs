@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use asset_arbiter::model::{AssetName, ErrorCode, ServerMessage, Units};
+use asset_arbiter::model::{AssetName, ErrorCode, NewAsset, ServerMessage, Units};
 use futures::future::{join, join_all, try_join_all};
 use tokio::{runtime::Handle, time::sleep};
 
@@ -107,7 +107,7 @@ async fn live(world: &Arc<World>) -> Result<u64, String> {
 async fn create(world: &Arc<World>) {
     let node = &world.nodes()[0];
     for (asset, units) in &world.plan.assets {
-        node.arbiter.create(&world.room, asset, *units).await.expect("nothing goes wrong yet");
+        node.arbiter.create(&world.room, asset, NewAsset::plain(*units)).await.expect("nothing goes wrong yet");
         world.tally.count(Deed::Create(asset.clone()), Outcome::Done);
     }
 }

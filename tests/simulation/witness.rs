@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use asset_arbiter::{
     bus::{Bus, BusError, BusMessage, Incoming},
-    model::{AssetName, AssetState, PlayerName, RevisionRow, RoomName, Units},
+    model::{AssetName, AssetState, NewAsset, PlayerName, RevisionRow, RoomName, Units},
     store::{
         Applied, AssetKey, Call, Reply, Result, Selected, Store,
         layer::{Forwarded, Layer},
@@ -69,9 +69,9 @@ impl Layer for Witness {
         call: Call,
         key: &AssetKey,
         players: &[PlayerName],
-        create: Option<Units>,
+        create: Option<Arc<NewAsset>>,
     ) -> Reply<Selected> {
-        let create = create.or(self.makes_anew);
+        let create = create.or_else(|| self.makes_anew.map(|units| Arc::new(NewAsset::plain(units))));
         if create.is_some() && self.seen.0.lock().contains(&key.asset) {
             let (Call { node, seq, .. }, asset) = (call, &key.asset);
             self.recording.complain(format!("{node}/{seq} is to make {asset}, of which its node was told"));

@@ -1,7 +1,7 @@
 use std::{fs, sync::Arc, time::Duration};
 
 use asset_arbiter::{
-    model::{AssetName, PlayerName},
+    model::{AssetName, NewAsset, PlayerName},
     store::{StoreErrorKind, Verdict},
 };
 use futures::future::join_all;
@@ -23,11 +23,16 @@ async fn ask_until_it_ends(ground: Ground, asset: AssetName, caller: usize) -> V
         let who = player(&format!("p-{caller}-{turn}"));
         match ground
             .store
-            .select(node.next(), &ground.key(&asset), std::slice::from_ref(&who), Some(1_000_000))
+            .select(
+                node.next(),
+                &ground.key(&asset),
+                std::slice::from_ref(&who),
+                Some(Arc::new(NewAsset::plain(1_000_000))),
+            )
             .await
         {
             Ok(selected) => match selected.verdicts[..] {
-                [Verdict::Granted { revision }] => told.push((revision, who)),
+                [Verdict::Granted { revision, .. }] => told.push((revision, who)),
                 _ => panic!("{selected:?}"),
             },
             Err(error) => {

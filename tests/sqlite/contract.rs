@@ -1,7 +1,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use asset_arbiter::{
-    model::{Revocation, Revoked},
+    model::{EndReason, Revocation, Revoked},
     store::{Call, Store, StoreErrorKind, faulty::Faults},
 };
 
@@ -120,7 +120,8 @@ async fn what_changes_nothing_writes_nothing() {
     for _ in 0..20 {
         ground.select(node.next(), &sword, &players(["ann", "bob"])).await;
         assert!(!ground.create(node.next(), &sword, 1).await.created);
-        let release = store.release(node.next(), &ground.key(&sword), &players(["bob"])[0]).await;
+        let release =
+            store.release(node.next(), &ground.key(&sword), &players(["bob"])[0], EndReason::Released).await;
         assert_eq!(refusal(release), StoreErrorKind::NotHeld);
         let restock = store.restock(node.next(), &ground.key(&sword), 1, Some(7)).await;
         assert_eq!(refusal(restock), StoreErrorKind::Conflict);

@@ -61,7 +61,11 @@ async fn fills_its_disk() {
         assert_eq!(ground.state(&sword).await.held as u64, told, "what was told is there");
     }
     let held = ground.select(Node::new().next(), &sword, &[player("p-0")]).await;
-    assert_eq!(held.verdicts, [Verdict::AlreadyHeld { revision: 1 }], "what writes nothing is answered");
+    assert_eq!(
+        held.verdicts,
+        [Verdict::AlreadyHeld { revision: 1, until: None }],
+        "what writes nothing is answered"
+    );
 
     Resource::FSIZE.set(most, most).unwrap();
     ready_again(&ground).await;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use asset_arbiter::{
-    model::{AssetName, PlayerName, RoomName},
+    model::{AssetName, NewAsset, PlayerName, RoomName},
     store::{AssetKey, Store, Verdict},
 };
 
@@ -107,9 +107,10 @@ async fn race(store: Arc<dyn Store>, run: u32, racer: usize) {
     for lap in 0.. {
         let key = AssetKey { room: arena(), asset: asset(&format!("asset-{run:08x}-{lap}")) };
         let contenders = team(&format!("p{racer}"), 3);
-        let selected = store.select(node.next(), &key, &contenders, Some(UNITS)).await.unwrap();
+        let selected =
+            store.select(node.next(), &key, &contenders, Some(Arc::new(NewAsset::plain(UNITS)))).await.unwrap();
         for (player, verdict) in contenders.iter().zip(selected.into_inner().verdicts) {
-            if let Verdict::Granted { revision } = verdict {
+            if let Verdict::Granted { revision, .. } = verdict {
                 // One write per line, so that lines of racers do not mix.
                 let line = format!("told {} {revision} {player} .\n", key.asset);
                 std::io::stdout().write_all(line.as_bytes()).unwrap();

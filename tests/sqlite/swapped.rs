@@ -1,3 +1,4 @@
+use asset_arbiter::model::NewAsset;
 use std::{
     fs::{self, OpenOptions},
     io::Write,
@@ -50,7 +51,7 @@ impl Game {
             StoreErrorCause::Misconfigured,
             "somebody must do something about the file"
         );
-        let created = store.select(self.node.next(), &bow, &bob, Some(1)).await;
+        let created = store.select(self.node.next(), &bow, &bob, Some(Arc::new(NewAsset::plain(1)))).await;
         assert_eq!(refusal(created), StoreErrorKind::Unavailable);
         assert_eq!(refusal(store.asset(&sword).await), StoreErrorKind::Unavailable);
         assert_eq!(refusal(store.ping().await), StoreErrorKind::Unavailable);

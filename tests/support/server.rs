@@ -3,7 +3,7 @@ use std::{fmt::Debug, net::SocketAddr, sync::Arc, time::Duration};
 use asset_arbiter::{
     arbiter::{Arbiter, Config, RoomState},
     bus,
-    model::{AssetState, Units},
+    model::{AssetState, NewAsset, Units},
     server::{App, Metrics, Settings, listen, serve},
     store::{
         MemoryStore, Store,
@@ -78,7 +78,10 @@ impl Server {
     }
 
     pub(crate) async fn create(&self, room: &str, asset: &str, units: Units) {
-        self.arbiter.create(&room.parse().unwrap(), &asset.parse().unwrap(), units).await.unwrap();
+        self.arbiter
+            .create(&room.parse().unwrap(), &asset.parse().unwrap(), NewAsset::plain(units))
+            .await
+            .unwrap();
     }
 
     /// A room as the server knows it.

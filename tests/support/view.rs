@@ -68,7 +68,7 @@ impl RoomView {
                     (known.remaining, known.held) = (*remaining, known.held - 1);
                 });
             }
-            ServerMessage::AssetChanged { offset, asset, units, remaining, revision } => {
+            ServerMessage::AssetChanged { offset, asset, units, remaining, revision, .. } => {
                 self.next(*offset);
                 let holders = self.holders.entry(asset.to_string()).or_default();
                 if remaining == units {

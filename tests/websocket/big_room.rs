@@ -1,9 +1,10 @@
 //! A room whose state is 13 MB: nobody pays for what another does not read.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use asset_arbiter::{
-    model::{PlayerName, RoomName, ServerMessage},
+    model::{NewAsset, PlayerName, RoomName, ServerMessage},
     store::{self, AssetKey, Call, NodeId, Options},
 };
 use futures::future::join_all;
@@ -27,7 +28,7 @@ async fn fill(url: &str) {
     let select = async |n: usize| {
         let call = Call { node: NodeId(1), seq: 1 + n as u64, at: 1 };
         let key = AssetKey { room: room.clone(), asset: format!("{n:0>60}").parse().unwrap() };
-        store.select(call, &key, &players, Some(HOLDERS as u32)).await.unwrap();
+        store.select(call, &key, &players, Some(Arc::new(NewAsset::plain(HOLDERS as u32)))).await.unwrap();
     };
     join_all((0..ASSETS).map(select)).await;
     assert_eq!(store.revisions(&room).await.unwrap().len(), ASSETS);

@@ -1,8 +1,9 @@
 //! Who is silent is pinged; who does not answer is cut.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use asset_arbiter::model::ServerMessage;
+use asset_arbiter::model::{NewAsset, ServerMessage};
 
 use crate::support::{Client, Server, Setup, Socket, select};
 
@@ -82,7 +83,7 @@ async fn a_client_under_backpressure_is_not_cut_for_a_missing_pong() {
 #[tokio::test]
 async fn a_client_that_has_yet_to_take_what_it_is_sent_is_not_cut_for_a_missing_pong() {
     // Some megabytes of assets: more than the kernel takes for a client that does not read.
-    let assets = (0..60_000).map(|n| (format!("{n:0>64}").parse().unwrap(), 1));
+    let assets = (0..60_000).map(|n| (format!("{n:0>64}").parse().unwrap(), Arc::new(NewAsset::plain(1))));
     let server = Server::with(|setup| {
         hasty(setup);
         setup.settings.ping_timeout = Duration::from_secs(3);

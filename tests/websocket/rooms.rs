@@ -1,6 +1,7 @@
 //! What a member of a room hears and may do.
 
-use asset_arbiter::model::{ErrorCode, ServerMessage};
+use asset_arbiter::model::{ErrorCode, NewAsset, ServerMessage};
+use std::sync::Arc;
 
 use crate::support::{RoomView, Server};
 
@@ -94,7 +95,10 @@ async fn a_select_is_repeated_without_harm_and_a_release_gives_the_unit_to_the_n
 
 #[tokio::test]
 async fn a_template_is_shown_at_once_and_created_by_its_first_select() {
-    let server = Server::with(|setup| setup.config.templates = vec![("bow".parse().unwrap(), 2)]).await;
+    let server = Server::with(|setup| {
+        setup.config.templates = vec![("bow".parse().unwrap(), Arc::new(NewAsset::plain(2)))]
+    })
+    .await;
     let mut ann = server.join("r", "ann").await;
     let shown = ann.welcome.assets.clone().unwrap();
     assert_eq!((shown.len(), shown[0].units, shown[0].remaining, shown[0].revision), (1, 2, 2, 0));

@@ -25,7 +25,7 @@ impl Scene {
     }
 
     fn set(&mut self, n: usize, revision: u64, holders: usize) {
-        let grant = |n: usize| Grant { player: format!("p{n}").parse().unwrap(), granted_at: 7, revision: 0 };
+        let grant = |n: usize| Grant::plain(format!("p{n}").parse().unwrap(), 7, 0);
         let holders = (0..holders).map(grant).collect();
         let state = AssetState { revision, held: Units::MAX, holders, ..untouched(&name(n), Units::MAX) };
         self.assets.insert(name(n), Arc::new(state));

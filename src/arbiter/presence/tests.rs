@@ -76,7 +76,7 @@ fn a_room_is_large_over_all_nodes() {
 }
 
 fn released(player: &PlayerName, revision: u64) -> Event {
-    let change = Change::Released { player: player.clone() };
+    let change = Change::released(player.clone());
     Event { asset: asset("sword"), origin: 0, revision, remaining: 1, change }
 }
 
@@ -105,7 +105,7 @@ fn what_was_only_guessed_ends_with_the_answer() {
     presence.guess(&ann, vec![(asset("bow"), 1), (asset("crown"), 2)]);
     assert_eq!(presence.held(&ann), [asset("bow"), asset("crown")]);
     // Confirmed by an event, so no longer a guess.
-    let change = Change::Granted { player: ann.clone(), units: 2, at: 1 };
+    let change = Change::granted(ann.clone(), 2, 1);
     presence.follow(&Event { asset: asset("bow"), origin: 0, revision: 4, remaining: 1, change });
     presence.learn(&ann, question, Vec::new());
     assert_eq!(presence.held(&ann), [asset("bow")]);

@@ -12,12 +12,15 @@ fn event(revision: u64, remaining: Units, change: Change) -> Event {
 }
 
 fn granted(revision: u64, player: &str) -> Event {
-    let change = Change::Granted { player: name(player), units: 9, at: revision };
+    let change = Change::granted(name(player), 9, revision);
     event(revision, 9 - revision as Units, change)
 }
 
 fn loaded() -> View {
-    let mut view = View::new(vec![(name("sword"), 9), (name("bow"), 2)]);
+    let mut view = View::new(
+        vec![(name("sword"), Arc::new(NewAsset::plain(9))), (name("bow"), Arc::new(NewAsset::plain(2)))],
+        0,
+    );
     view.load(Vec::new());
     view
 }
@@ -54,7 +57,7 @@ fn an_event_of_another_record_waits_and_holds_up_no_other() {
 
 #[test]
 fn what_comes_before_the_snapshot_waits_for_it() {
-    let mut view = View::new(Vec::new());
+    let mut view = View::new(Vec::new(), 0);
     let mut applied = Vec::new();
     assert_eq!(view.apply(granted(2, "b"), &mut applied), Place::Later);
     let stored = AssetState { units: 9, remaining: 8, revision: 1, held: 1, ..untouched(&name("sword"), 9) };
@@ -94,14 +97,14 @@ fn where_no_select_creates_an_asset_no_template_is_shown() {
 fn a_released_early_holder_leaves_a_lack_that_a_page_fills() {
     let (mut view, mut applied) = (loaded(), Vec::new());
     for revision in 1..=40 {
-        let change = Change::Granted { player: name(&format!("p{revision}")), units: 99, at: 0 };
+        let change = Change::granted(name(&format!("p{revision}")), 99, 0);
         view.apply(event(revision, 0, change), &mut applied);
     }
     assert_eq!(view.get(&name("sword")).unwrap().holders.len(), HOLDERS_SHOWN);
-    let change = Change::Released { player: name("p1") };
+    let change = Change::released(name("p1"));
     view.apply(event(41, 1, change), &mut applied);
     assert!(view.lacks_holders(&name("sword")));
-    let page = (2..=33).map(|n| Grant { player: name(&format!("p{n}")), granted_at: 0, revision: n }).collect();
+    let page = (2..=33).map(|n| Grant::plain(name(&format!("p{n}")), 0, n)).collect();
     view.set_holders(&name("sword"), page);
     assert!(!view.lacks_holders(&name("sword")));
 }

@@ -82,6 +82,7 @@ pub(in crate::bots) fn asset(units: Units) -> AssetState {
         revision: 0,
         held: 0,
         holders: vec![],
+        terms: None,
         removed: false,
         origin: 0,
     }
@@ -94,7 +95,7 @@ fn witness(bot: usize, baseline: u64) -> Witness {
 }
 
 fn holder(bot: usize, revision: u64) -> Grant {
-    Grant { player: Config::player(bot).unwrap(), granted_at: 0, revision }
+    Grant::plain(Config::player(bot).unwrap(), 0, revision)
 }
 
 fn granted(player: &str, remaining: Units) -> Fact<&str> {

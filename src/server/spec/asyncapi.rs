@@ -18,9 +18,11 @@ const CHANNEL: &str = "A room. The first frame is `welcome`. Every member receiv
 const EXAMPLES: &str = include_str!("examples.jsonl");
 
 /// The requests with their replies. Each may be refused with an `error` instead.
-const REPLIES: [(&str, &str); 5] = [
+const REPLIES: [(&str, &str); 7] = [
     ("select_asset", "selection"),
     ("release_asset", "release"),
+    ("confirm_asset", "confirmation"),
+    ("extend_asset", "extension"),
     ("sync", "snapshot"),
     ("refresh", "refreshed"),
     ("ping", "pong"),

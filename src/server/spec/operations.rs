@@ -13,6 +13,7 @@ use crate::{
         assets::{Create, Denied, HOLDERS, Holders, InTheNameOf, Released, RemovedAsset, Restock, Selected},
         error,
         health::{ALIVE, Health, METRICS, METRICS_TYPE, READY},
+        leases::{Confirm, Confirmed, Extended, NotConfirmed},
         revocations::{List, PATH as REVOCATIONS, Revoke, Shown},
         rooms::{KICK as KICK_PATH, KickedPlayer, RemovedRoom, ResetRoom, Room},
         whole_number::WholeNumber,
@@ -85,7 +86,7 @@ pub(in crate::server) const CREATE_ASSET: Operation = Operation::new(
 .open_to(OpenTo::Admins)
 .body::<Create>()
 .answers(&[
-    Answer::json::<AssetState>(200, "The asset was there, with these units."),
+    Answer::json::<AssetState>(200, "The asset was there, with these units and options."),
     Answer::json::<AssetState>(201, "The asset is created."),
 ])
 .refusals(&[409]);
@@ -102,7 +103,7 @@ pub(in crate::server) const SELECT: Operation =
         .body::<InTheNameOf>()
         .answers(&[
             Answer::json::<Selected>(200, "The player holds a unit."),
-            Answer::json::<Denied>(409, "The asset is sold out, or a limit of the room is reached."),
+            Answer::json::<Denied>(409, "The player gets no unit: `code` says why."),
         ])
         .refusals(&[404]);
 
@@ -112,6 +113,31 @@ pub(in crate::server) const RELEASE: Operation =
         .body::<InTheNameOf>()
         .answers(&[Answer::json::<Released>(200, "The unit is returned.")])
         .refusals(&[404, 409]);
+
+pub(in crate::server) const CONFIRM: Operation = Operation::new(
+    Post,
+    "/v1/rooms/{room}/assets/{asset}/confirm",
+    "confirm",
+    "Confirms the hold of a player.",
+)
+.open_to(OpenTo::Players)
+.body::<Confirm>()
+.answers(&[
+    Answer::json::<Confirmed>(200, "The grant is confirmed."),
+    Answer::json::<NotConfirmed>(409, "The hold has expired, or the player holds no unit."),
+])
+.refusals(&[404]);
+
+pub(in crate::server) const EXTEND: Operation = Operation::new(
+    Post,
+    "/v1/rooms/{room}/assets/{asset}/extend",
+    "extend",
+    "Lets the hold of a player begin anew, until `--max-hold` after the grant at the latest.",
+)
+.open_to(OpenTo::Players)
+.body::<InTheNameOf>()
+.answers(&[Answer::json::<Extended>(200, "The hold ends then.")])
+.refusals(&[404, 409]);
 
 pub(in crate::server) const RESTOCK: Operation =
     Operation::new(Post, "/v1/rooms/{room}/assets/{asset}/restock", "restock", "Adds units to an asset.")

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 
 use super::Document;
 use crate::{
-    model::{AssetName, AssetState, Grant, PlayerName, RevisionRow, RoomName},
+    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName},
     store::{
         AssetKey, Result, StoreError,
         optimistic::{Backend, Change, FIRST, Record, RecordStore},
@@ -69,9 +69,10 @@ impl<S: DocumentBackend> RecordStore for S {
         &self,
         key: &AssetKey,
         players: &[PlayerName],
+        at: Millis,
     ) -> Result<(Option<Record>, <S as RecordStore>::Seen)> {
         let read = load(self, key).await?;
-        Ok((read.0.as_ref().map(|found| found.record(players)), read))
+        Ok((read.0.as_ref().map(|found| found.record(players, at)), read))
     }
 
     async fn write(&self, key: &AssetKey, seen: <S as RecordStore>::Seen, change: Change) -> Result<bool> {

@@ -18,6 +18,7 @@ use crate::{
         promise_under_faults, seeds, suite, suite_under_faults,
     },
     linearizability::{histories, histories_in_real_time, schedules, schedules_in_real_time},
+    model::{EndReason, NewAsset},
     store::{Store, StoreErrorKind, Verdict, faulty::Faults, optimistic::Optimistic},
 };
 
@@ -109,7 +110,7 @@ async fn who_gets_nothing_costs_a_read_and_no_write() {
     let selected = ground.select(node.next(), &sword, &[ann, bob.clone()]).await;
     assert_eq!(selected.verdicts, [already(1), Verdict::SoldOut]);
     assert_eq!(counts(), (reads + 1, writes));
-    let refused = ground.store.release(node.next(), &ground.key(&sword), &bob).await;
+    let refused = ground.store.release(node.next(), &ground.key(&sword), &bob, EndReason::Released).await;
     assert_eq!((refusal(refused), counts()), (StoreErrorKind::NotHeld, (reads + 2, writes)));
 }
 
@@ -163,7 +164,7 @@ async fn more_units_than_the_store_can_hold_are_refused_with_the_number() {
         assert_eq!(error.kind(), StoreErrorKind::LimitReached);
         error.to_string()
     };
-    let too_many = store.create(node.next(), &key, MOST + 1).await.unwrap_err();
+    let too_many = store.create(node.next(), &key, &NewAsset::plain(MOST + 1)).await.unwrap_err();
     assert_eq!(said(too_many), "documents: asset sword cannot have more than 1000 units in this store");
     ground.create(node.next(), &sword, MOST).await;
     let one_more = store.restock(node.next(), &key, 1, None).await.unwrap_err();
@@ -212,12 +213,13 @@ async fn what_is_not_ours_is_named() {
 }
 
 fn grant(name: &str, revision: u64) -> Grant {
-    Grant { player: player(name), granted_at: 1_700_000_000_000, revision }
+    Grant::plain(player(name), 1_700_000_000_000, revision)
 }
 
 fn counter(units: Units, held: Units, revision: u64) -> Counter {
     let (remaining, created_units) = (units - held, units);
-    Counter { units, remaining, held, revision, origin: u64::MAX, creation: 0, created_units, removed: false }
+    let (origin, creation, removed, terms) = (u64::MAX, 0, false, None);
+    Counter { units, remaining, held, revision, origin, creation, created_units, removed, terms }
 }
 
 #[test]

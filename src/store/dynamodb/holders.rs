@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     fn grant(revision: u64) -> Grant {
-        Grant { player: format!("p{revision}").parse().unwrap(), revision, granted_at: 0 }
+        Grant::plain(format!("p{revision}").parse().unwrap(), 0, revision)
     }
 
     /// Checks random changes: the first holders are inline, the others have items, and none is lost.

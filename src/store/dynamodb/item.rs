@@ -90,6 +90,7 @@ impl Row {
                 creation: fields.number(CREATION)?,
                 created_units: fields.number(CREATED_UNITS)?,
                 removed,
+                terms: None,
             },
             // Earlier versions could leave holders in a tombstone.
             inline: if removed { Vec::new() } else { fields.holders()? },
@@ -101,7 +102,7 @@ impl Row {
     }
 
     pub(super) fn item(&self, asset_key: &AssetKey) -> Item {
-        let Counter { units, remaining, held, revision, origin, creation, created_units, removed } =
+        let Counter { units, remaining, held, revision, origin, creation, created_units, removed, .. } =
             self.counter;
         let mut item = asset_key.primary_key();
         let mut put = |name: &str, value| item.insert(name.to_owned(), value);
@@ -169,7 +170,7 @@ impl Fields<'_> {
 
     /// Reads a holder, from its item or from the index.
     pub(super) fn grant(&self) -> Result<Grant> {
-        Ok(Grant { player: self.parsed(SK)?, revision: self.number(GRANTED)?, granted_at: self.number(AT)? })
+        Ok(Grant::plain(self.parsed(SK)?, self.number(AT)?, self.number(GRANTED)?))
     }
 
     fn holders(&self) -> Result<Vec<Grant>> {
@@ -189,7 +190,7 @@ impl Fields<'_> {
 
 /// Formats holders as `PLAYER/REVISION/AT`, separated by spaces.
 fn written(holders: &[Grant]) -> String {
-    let one = |Grant { player, revision, granted_at }: &Grant| format!("{player}/{revision}/{granted_at}");
+    let one = |Grant { player, revision, granted_at, .. }: &Grant| format!("{player}/{revision}/{granted_at}");
     holders.iter().map(one).collect::<Vec<_>>().join(" ")
 }
 
@@ -197,7 +198,7 @@ fn holder(text: &str) -> Option<Grant> {
     let mut parts = text.split('/');
     let player: PlayerName = parts.next()?.parse().ok()?;
     let (revision, granted_at) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-    parts.next().is_none().then_some(Grant { player, revision, granted_at })
+    parts.next().is_none().then(|| Grant::plain(player, granted_at, revision))
 }
 
 pub(super) fn key(pk: &str, sk: &str) -> Item {
@@ -229,8 +230,9 @@ mod tests {
             creation: 3,
             created_units: 4,
             removed: false,
+            terms: None,
         };
-        let grant = |player: &str, revision| Grant { player: player.parse().unwrap(), revision, granted_at: 9 };
+        let grant = |player: &str, revision| Grant::plain(player.parse().unwrap(), 9, revision);
         Row {
             counter,
             inline: vec![grant("ann:-_.", 1), grant("B", u64::MAX)],
@@ -273,11 +275,7 @@ mod tests {
     /// An item has at most 400 KB, and `?inline=` is at most 1000.
     #[test]
     fn the_longest_names_fit_into_an_item() {
-        let holder = |n| Grant {
-            player: format!("{n:~>128}").parse().unwrap(),
-            revision: u64::MAX,
-            granted_at: u64::MAX,
-        };
+        let holder = |n| Grant::plain(format!("{n:~>128}").parse().unwrap(), u64::MAX, u64::MAX);
         let size = written(&(0..1000).map(holder).collect::<Vec<_>>()).len();
         assert!((150_000..180_000).contains(&size), "{size} bytes");
     }
@@ -285,7 +283,7 @@ mod tests {
     #[test]
     fn a_holder_is_read_back_whatever_its_name() {
         for player in alike::<Player>(2) {
-            let grant = Grant { player, revision: 7, granted_at: 9 };
+            let grant = Grant::plain(player, 9, 7);
             assert_eq!(holder(&written(std::slice::from_ref(&grant))), Some(grant));
         }
     }

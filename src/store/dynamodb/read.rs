@@ -15,16 +15,16 @@ use super::{
     error,
     error::{DynamoError, Kind, Tried},
     item::{
-        BY_GRANT, EXPIRES_AT, Fields, GRANTED, HELD, Item, ORIGIN, PK, REMAINING, REMOVED, REVISION, Row, SK,
-        key, n, s,
+        AT, BY_GRANT, EXPIRES_AT, Fields, GRANTED, HELD, Item, ORIGIN, PK, REMAINING, REMOVED, REVISION, Row,
+        SK, key, n, s,
     },
     now,
 };
 use crate::{
-    model::{AssetName, AssetState, Grant, PlayerName, RevisionRow, RoomName, limits::HOLDERS_SHOWN},
+    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, limits::HOLDERS_SHOWN},
     store::{
         AssetKey, Result, StoreError, StoreErrorKind,
-        optimistic::{Change, FIRST, Record, RecordStore, shown},
+        optimistic::{Change, Ending, FIRST, Record, RecordStore, shown},
     },
 };
 
@@ -45,7 +45,12 @@ pub(super) struct Asked<'a> {
 impl RecordStore for DynamoStore {
     type Seen = Seen;
 
-    async fn read(&self, asset_key: &AssetKey, players: &[PlayerName]) -> Result<(Option<Record>, Seen)> {
+    async fn read(
+        &self,
+        asset_key: &AssetKey,
+        players: &[PlayerName],
+        _at: Millis,
+    ) -> Result<(Option<Record>, Seen)> {
         let deadline = Deadline::new();
         for tried in 0..TRIES {
             let Some(row) = self.row(asset_key, deadline).await? else {
@@ -56,7 +61,7 @@ impl RecordStore for DynamoStore {
             }
             let life = asset_key.life(&row.counter);
             let inside: HashMap<_, _> =
-                row.inline.iter().map(|grant| (grant.player.clone(), grant.revision)).collect();
+                row.inline.iter().map(|grant| (grant.player.clone(), grant.clone())).collect();
             if row.is_whole() {
                 let record = recorded(&row, &[], inside);
                 return Ok((Some(record), Seen { row: Some(row), next: Vec::new() }));
@@ -80,7 +85,7 @@ impl RecordStore for DynamoStore {
     }
 
     async fn asset(&self, key: &AssetKey) -> Result<Option<AssetState>> {
-        let (record, _) = self.read(key, &[]).await?;
+        let (record, _) = self.read(key, &[], now()).await?;
         Ok(record.map(|record| record.state(&key.asset)))
     }
 
@@ -90,7 +95,7 @@ impl RecordStore for DynamoStore {
             if row.is_whole() || row.inline.len() >= HOLDERS_SHOWN {
                 return Ok(Some(shown(&row.counter, &asset, &row.inline)));
             }
-            let (record, _) = self.read(&AssetKey::new(room, &asset), &[]).await?;
+            let (record, _) = self.read(&AssetKey::new(room, &asset), &[], now()).await?;
             Ok::<_, StoreError>(record.map(|record| record.state(&asset)))
         });
         let states: Vec<_> = stream::iter(states).buffered(SIDE_BY_SIDE).try_collect().await?;
@@ -147,8 +152,8 @@ impl RecordStore for DynamoStore {
             if inside.is_some() || row.is_whole() {
                 return Ok(inside.map(|revision| (asset, revision)));
             }
-            let (record, _) = self.read(&AssetKey::new(room, &asset), from_ref(player)).await?;
-            let revision = record.and_then(|record| record.holding.get(player).copied());
+            let (record, _) = self.read(&AssetKey::new(room, &asset), from_ref(player), now()).await?;
+            let revision = record.and_then(|record| record.holding.get(player).map(|grant| grant.revision));
             Ok::<_, StoreError>(revision.map(|revision| (asset, revision)))
         });
         let held: Vec<_> = stream::iter(held).buffered(SIDE_BY_SIDE).try_collect().await?;
@@ -207,20 +212,20 @@ impl DynamoStore {
         Ok(answer.await?.item)
     }
 
-    /// Reads which of at most [`KEYS`] players have an item in an incarnation, with the revisions of their grants.
+    /// Reads which of at most [`KEYS`] players have an item in an incarnation, with their grants.
     async fn look_up(
         &self,
         life: &str,
         players: &[&PlayerName],
         deadline: Deadline,
-    ) -> Result<Vec<(PlayerName, u64)>> {
+    ) -> Result<Vec<(PlayerName, Grant)>> {
         let (mut found, mut tried) = (Vec::new(), 0);
         let mut keys: Vec<_> = players.iter().map(|player| key(life, player.as_str())).collect();
         loop {
             let asked = KeysAndAttributes::builder()
                 .set_keys(Some(keys))
                 .consistent_read(true)
-                .projection_expression(format!("{SK}, {GRANTED}"))
+                .projection_expression(format!("{SK}, {GRANTED}, {AT}"))
                 .build()
                 .map_err(DynamoError::from)?;
             let answer = self.client.run(deadline, |sdk| {
@@ -232,8 +237,8 @@ impl DynamoStore {
             });
             let answer = answer.await?;
             for item in answer.responses.unwrap_or_default().into_values().flatten() {
-                let fields = Fields(&item);
-                found.push((fields.parsed(SK)?, fields.number(GRANTED)?));
+                let grant = Fields(&item).grant()?;
+                found.push((grant.player.clone(), grant));
             }
             let left = answer.unprocessed_keys.unwrap_or_default().into_values();
             keys = left.flat_map(|left| left.keys).collect();
@@ -288,9 +293,15 @@ pub(super) async fn query(client: &Client, table: &str, asked: Asked<'_>) -> Tri
     Ok(found)
 }
 
-fn recorded(row: &Row, next: &[Grant], holding: HashMap<PlayerName, u64>) -> Record {
+fn recorded(row: &Row, next: &[Grant], holding: HashMap<PlayerName, Grant>) -> Record {
     let first = row.inline.iter().chain(next).take(FIRST).cloned().collect();
-    Record { counter: row.counter.clone(), first, holding, changes: row.changes.clone() }
+    Record {
+        counter: row.counter.clone(),
+        first,
+        holding,
+        ending: Ending::default(),
+        changes: row.changes.clone(),
+    }
 }
 
 fn restless(asset: &AssetName) -> StoreError {

@@ -78,7 +78,7 @@ impl DynamoStore {
         let covered_until = row.as_ref().and_then(|row| row.covered_until);
         let mut holders =
             row.map(|row| Holders::new(row.inline, row.counter.held as usize)).unwrap_or_default();
-        if let Some(struck) = &change.struck {
+        for struck in &change.struck {
             holders.strike(struck);
         }
         holders.take_in(next, most, MOST_GRANTS - change.granted.len());

@@ -1,16 +1,16 @@
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     convert::Infallible,
 };
 
 use foldhash::fast::RandomState;
 
 use crate::{
-    model::{AssetName, AssetState, Grant, PlayerName, Units, limits::HOLDERS_SHOWN},
+    model::{AssetName, AssetState, Grant, Millis, NewAsset, PlayerName, Units, limits::HOLDERS_SHOWN},
     store::{
         Call,
         last_calls::LastCalls,
-        rules::{self, Ask, Counter, Decided, Outcome},
+        rules::{self, Ask, Counter, Decided, Ending, Outcome},
     },
 };
 
@@ -20,6 +20,8 @@ pub(super) struct Asset {
     pub(super) counter: Counter,
     /// By the revision of the grant.
     pub(super) holders: BTreeMap<u64, Grant>,
+    /// The deadlines of grants, each with the grant's revision.
+    deadlines: BTreeSet<(Millis, u64)>,
     calls: LastCalls<Outcome>,
 }
 
@@ -31,9 +33,9 @@ struct Draft<'a> {
 }
 
 impl Asset {
-    pub(super) fn new(call: Call, units: Units) -> Self {
-        let counter = Counter::new(units, call.origin());
-        Self { counter, holders: BTreeMap::new(), calls: LastCalls::default() }
+    pub(super) fn new(call: Call, new: &NewAsset) -> Self {
+        let counter = Counter::new(new, call.origin(), call.at);
+        Self { counter, holders: BTreeMap::new(), deadlines: BTreeSet::new(), calls: LastCalls::default() }
     }
 
     /// Decides a call and remembers its outcome. `created` says that the call has just created the asset.
@@ -55,6 +57,17 @@ impl Asset {
         decided
     }
 
+    fn set_holder(&mut self, grant: Grant) {
+        self.deadlines.extend(grant.lease.ends_at().map(|at| (at, grant.revision)));
+        self.holders.insert(grant.revision, grant);
+    }
+
+    fn take_holder(&mut self, revision: u64) {
+        if let Some(at) = self.holders.remove(&revision).and_then(|grant| grant.lease.ends_at()) {
+            self.deadlines.remove(&(at, revision));
+        }
+    }
+
     pub(super) fn state(&self, asset: &AssetName) -> AssetState {
         self.counter.state(asset, self.holders.values().take(HOLDERS_SHOWN).cloned().collect())
     }
@@ -72,19 +85,39 @@ impl rules::Asset for Draft<'_> {
         Ok(if self.asset.holders.is_empty() { None } else { self.held.revision(player, self.name) })
     }
 
+    fn grant(&mut self, player: &PlayerName) -> Result<Option<Grant>, Infallible> {
+        let Ok(revision) = self.granted_at(player);
+        Ok(revision.and_then(|revision| self.asset.holders.get(&revision).cloned()))
+    }
+
+    fn ending(&mut self, now: Millis) -> Result<Ending, Infallible> {
+        let Asset { holders, deadlines, .. } = &*self.asset;
+        let due =
+            deadlines.range(..=(now, u64::MAX)).filter_map(|(_, revision)| holders.get(revision).cloned());
+        let next = deadlines.range((now + 1, 0)..).next().map(|(at, _)| *at);
+        Ok(Ending { due: due.collect(), next })
+    }
+
     fn add_holder(&mut self, grant: Grant) -> Result<(), Infallible> {
         self.held.insert(&grant.player, self.name, grant.revision);
-        self.asset.holders.insert(grant.revision, grant);
+        self.asset.set_holder(grant);
         Ok(())
     }
 
-    fn remove_holder(&mut self, player: &PlayerName, revision: u64) -> Result<(), Infallible> {
-        self.held.remove(player, self.name);
-        self.asset.holders.remove(&revision);
+    fn set_lease(&mut self, grant: &Grant) -> Result<(), Infallible> {
+        self.asset.take_holder(grant.revision);
+        self.asset.set_holder(grant.clone());
+        Ok(())
+    }
+
+    fn remove_holder(&mut self, grant: &Grant) -> Result<(), Infallible> {
+        self.held.remove(&grant.player, self.name);
+        self.asset.take_holder(grant.revision);
         Ok(())
     }
 
     fn clear_holders(&mut self) -> Result<(), Infallible> {
+        self.asset.deadlines.clear();
         for grant in std::mem::take(&mut self.asset.holders).values() {
             self.held.remove(&grant.player, self.name);
         }

@@ -65,24 +65,25 @@ pub(super) fn whole(
     whole.map_err(unwritable)
 }
 
-/// The update that a change makes to an existing document. It contains only the differences.
-pub(super) fn update(change: Change, expires_at: Option<DateTime>) -> Result<Bare> {
+/// The update that a change makes to an existing document. It contains only the differences, unless it both deletes or
+/// changes holders and adds others: one update may touch an array in one way only.
+pub(super) fn update(before: Document, change: Change, expires_at: Option<DateTime>) -> Result<Bare> {
     let goes_on = change.goes_on();
-    let Change { struck, granted, .. } = &change;
-    let (struck, granted) = (struck.as_ref().map(|struck| struck.revision.cast_signed()), granted.clone());
-    let granted = granted.into_iter().map(Holder::from).collect::<Vec<_>>();
-    let new = serialize_to_document(&Document::after(None, change)).map_err(unwritable)?;
+    let struck: Vec<_> = change.struck.iter().map(|struck| struck.revision.cast_signed()).collect();
+    let granted: Vec<_> = change.granted.iter().cloned().map(Holder::from).collect();
+    let is_mixed = !change.leased.is_empty() || !struck.is_empty() && !granted.is_empty();
+    let after = Document::after(Some(before).filter(|_| is_mixed), change);
+    let new = serialize_to_document(&after).map_err(unwritable)?;
     let field = |name| new.get(name).cloned().unwrap_or(Bson::Null);
     let mut set = doc! { "counter": field("counter"), "changes": field("changes") };
     let mut update = expiring(expires_at);
-    match struck {
-        _ if !goes_on => drop(set.insert("holders", field("holders"))),
-        Some(revision) => drop(update.insert("$pull", doc! { "holders": { "r": revision } })),
-        None if !granted.is_empty() => {
-            let each = serialize_to_bson(&granted).map_err(unwritable)?;
-            update.insert("$push", doc! { "holders": { "$each": each } });
-        }
-        None => {}
+    if !goes_on || is_mixed {
+        set.insert("holders", field("holders"));
+    } else if !struck.is_empty() {
+        update.insert("$pull", doc! { "holders": { "r": { "$in": struck } } });
+    } else if !granted.is_empty() {
+        let each = serialize_to_bson(&granted).map_err(unwritable)?;
+        update.insert("$push", doc! { "holders": { "$each": each } });
     }
     set.extend(update.remove("$set").and_then(|more| more.as_document().cloned()).unwrap_or_default());
     update.insert("$set", set);

@@ -26,7 +26,10 @@ use super::{
     health::Health,
     url::MongoUrl,
 };
-use crate::store::{Result, StoreError};
+use crate::{
+    model::Millis,
+    store::{Result, StoreError},
+};
 
 /// The collection. The client connects on first use.
 pub(super) struct Client {
@@ -118,6 +121,15 @@ impl Client {
         let find = self.collection().await?.find(filter).projection(fields).max_time(CALL_WITHIN);
         let all = async { find.await?.try_collect().await };
         self.answer(Doing::Reading, all).await.map_err(|error| self.said(error))
+    }
+
+    /// The primary's clock.
+    pub(super) async fn clock(&self) -> Result<Option<Millis>> {
+        let admin = self.collection().await?.client().database("admin");
+        let hello = admin.run_command(doc! { "hello": 1 });
+        let answer = self.answer(Doing::Reading, hello).await.map_err(|error| self.said(error))?;
+        let time = answer.get_datetime("localTime").ok();
+        Ok(time.and_then(|time| Millis::try_from(time.timestamp_millis()).ok()))
     }
 
     /// Reads and writes like a change, on a document that belongs to no asset: it has no room, and its `_id`

@@ -5,7 +5,10 @@ use mysql_async::Value;
 use super::row::Cells;
 use crate::{
     model::AssetName,
-    store::{Result, optimistic::Record},
+    store::{
+        Result,
+        optimistic::{Ending, Record},
+    },
 };
 
 /// Reads the row of an asset or of a holder in MySQL. Each line of the bytes is a cell, in the text protocol's
@@ -22,7 +25,8 @@ pub fn mysql_row(bytes: &[u8]) -> bool {
 
 fn asset(mut cells: Cells) -> Result<()> {
     let (counter, changes) = (cells.counter()?, cells.text("changes")?);
-    let record = Record { counter, first: Vec::new(), holding: HashMap::new(), changes };
+    let record =
+        Record { counter, first: Vec::new(), holding: HashMap::new(), ending: Ending::default(), changes };
     record.state(&"sword".parse::<AssetName>().expect("a name"));
     cells.perhaps_number::<u64>("used_at").map(drop)
 }

@@ -7,7 +7,7 @@ use crate::{
     model::{AssetName, AssetState, Millis, PlayerName, RevisionRow, RoomName, limits::HOLDERS_SHOWN},
     store::{
         AssetKey, Result,
-        optimistic::{Counter, Record, shown},
+        optimistic::{Counter, Ending, Record, shown},
     },
 };
 
@@ -67,14 +67,15 @@ fn found(answers: Vec<Vec<Row>>, parts: &[Part<'_>]) -> Result<Option<Found>> {
     let mut cells = Cells::of(row);
     let (counter, changes) = (cells.counter()?, cells.text("changes")?);
     let used_at = cells.perhaps_number("used_at")?;
-    let mut record = Record { counter, first: Vec::new(), holding: HashMap::new(), changes };
+    let ending = Ending::default();
+    let mut record = Record { counter, first: Vec::new(), holding: HashMap::new(), ending, changes };
     if !record.counter.removed {
         for (part, rows) in parts.iter().zip(answers) {
             let grants = rows.into_iter().map(|row| Cells::of(row).grant()).collect::<Result<Vec<_>>>()?;
             match part {
                 Part::First { .. } => record.first = grants,
                 Part::Of(_) => {
-                    record.holding = grants.into_iter().map(|grant| (grant.player, grant.revision)).collect();
+                    record.holding = grants.into_iter().map(|grant| (grant.player.clone(), grant)).collect();
                 }
             }
         }

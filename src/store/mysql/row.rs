@@ -49,7 +49,7 @@ impl Cells {
     /// Reads `player, revision, granted_at`.
     pub(super) fn grant(&mut self) -> Result<Grant> {
         let (player, revision) = (self.text("player")?, self.number("revision")?);
-        Ok(Grant { player, revision, granted_at: self.number::<Millis>("granted_at")? })
+        Ok(Grant::plain(player, self.number::<Millis>("granted_at")?, revision))
     }
 
     /// Reads the columns of [`COUNTER`](super::reads::COUNTER).
@@ -63,6 +63,7 @@ impl Cells {
             creation: self.number("creation")?,
             created_units: self.number("created_units")?,
             removed: self.number::<u8>("removed")? != 0,
+            terms: None,
         })
     }
 }

@@ -96,7 +96,7 @@ pub(super) fn ended(change: &Change) -> Option<&Counter> {
 /// Adds the statements that change the holders.
 fn holders(transaction: &mut Transaction, change: &Change) {
     let Counter { origin, creation, .. } = &change.after;
-    if let Some(Grant { player, .. }) = &change.struck {
+    for Grant { player, .. } in &change.struck {
         let delete = format!(
             "DELETE FROM asset_arbiter_holders \
              WHERE origin = {origin} AND creation = {creation} AND player = '{player}'"
@@ -104,7 +104,7 @@ fn holders(transaction: &mut Transaction, change: &Change) {
         transaction.change(1, delete);
     }
     if !change.granted.is_empty() {
-        let row = |Grant { player, revision, granted_at }: &Grant| {
+        let row = |Grant { player, revision, granted_at, .. }: &Grant| {
             format!("({origin}, {creation}, '{player}', {revision}, {granted_at})")
         };
         let insert = format!(

@@ -18,6 +18,8 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
     const MOST_UNITS: Units = Units::MAX;
     /// Maximum grants in one write.
     const MOST_GRANTS: usize = usize::MAX;
+    /// Whether the store keeps the deadlines of grants.
+    const DEADLINES: bool = true;
     /// Whether the store knows for sure that an asset was never created. If false, a select creates no asset.
     const SELECT_CREATES: bool = true;
 
@@ -30,6 +32,11 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
     async fn revoke(&self, revocation: &Revocation, now: Millis) -> Result<()>;
 
     async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>>;
+
+    /// As in [`Store`](crate::store::Store).
+    async fn clock(&self) -> Result<Option<Millis>> {
+        Ok(None)
+    }
 
     async fn ping(&self) -> Result<()>;
 }
@@ -45,9 +52,14 @@ pub(in crate::store) trait RecordStore: Backend {
     /// The data that a write needs from the preceding read, such as an open transaction. Dropping it writes nothing.
     type Seen: Send;
 
-    /// Reads an asset, and which of the distinct `players` hold it, as one snapshot taken after the call began.
-    /// Denials are decided on it, so it must be as durable as a write.
-    async fn read(&self, key: &AssetKey, players: &[PlayerName]) -> Result<(Option<Record>, Self::Seen)>;
+    /// Reads an asset, which of the distinct `players` hold it, and which grants end by the time of a change at `at`, as one
+    /// snapshot taken after the call began. Denials are decided on it, so it must be as durable as a write.
+    async fn read(
+        &self,
+        key: &AssetKey,
+        players: &[PlayerName],
+        at: Millis,
+    ) -> Result<(Option<Record>, Self::Seen)>;
 
     /// Writes a change if the asset is still as `seen`: absent if `change.before` is `None`, else of that
     /// origin and revision. Returns `false`, without writing anything, if it has changed. The write is atomic.

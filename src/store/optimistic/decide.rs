@@ -4,10 +4,10 @@ use std::convert::Infallible;
 
 use super::record::{Change, FIRST, Record};
 use crate::{
-    model::{Grant, PlayerName, Units},
+    model::{Grant, Millis, PlayerName, Units},
     store::{
         Call, Verdict,
-        rules::{self, Ask, Asset, Counter, Decided, Outcome},
+        rules::{self, Ask, Asset, Counter, Decided, Ending, Outcome},
     },
 };
 
@@ -25,8 +25,13 @@ pub(super) struct Decision {
     pub(super) outcome: Outcome,
     /// One verdict per selecting player; fewer if the grants do not fit into one write.
     pub(super) verdicts: Vec<Verdict>,
+    /// After a confirmation or an extension: the player's grant.
+    pub(super) grant: Option<Grant>,
     /// The change to write.
     pub(super) change: Option<Change>,
+    /// The change only ends grants, and the call is to be decided again: it changes nothing else, or more grants are due
+    /// than fit into one write.
+    pub(super) only_ends: bool,
     /// The asset after the call.
     pub(super) counter: Counter,
     pub(super) first: Vec<Grant>,
@@ -47,13 +52,20 @@ pub(super) fn decide(
     origin: u64,
 ) -> Result<Decision, NothingThere> {
     let created = record.is_none();
+    let are_more_due = record.as_ref().is_some_and(|record| {
+        let now = record.counter.time_of_change(call.at);
+        answered.is_none()
+            && !record.ending.due.is_empty()
+            && record.ending.next.is_some_and(|next| next <= now)
+    });
+    let ask = if are_more_due { Ask::Expire } else { ask };
     let mut draft = match (record, ask.creates()) {
         (Some(record), _) => Draft::new(Some(record.counter.clone()), record, bounds),
-        (None, Some(units)) => Draft::new(None, Record::new(units, origin), bounds),
+        (None, Some(new)) => Draft::new(None, Record::new(new, origin, call.at), bounds),
         (None, None) => return Err(NothingThere),
     };
     let Ok(decided) = rules::decide(&mut draft, call, ask, created, answered, bounds.units);
-    Ok(draft.decision(call, decided))
+    Ok(draft.decision(call, decided, are_more_due))
 }
 
 /// An asset while a call is decided.
@@ -62,24 +74,29 @@ struct Draft {
     record: Record,
     bounds: Bounds,
     granted: Vec<Grant>,
-    struck: Option<Grant>,
+    struck: Vec<Grant>,
+    leased: Vec<Grant>,
 }
 
 impl Draft {
     fn new(before: Option<Counter>, record: Record, bounds: Bounds) -> Self {
-        Self { before, record, bounds, granted: Vec::new(), struck: None }
+        Self { before, record, bounds, granted: Vec::new(), struck: Vec::new(), leased: Vec::new() }
     }
 
-    fn decision(self, call: Call, decided: Decided) -> Decision {
-        let Self { before, record, granted, struck, .. } = self;
+    fn decision(self, call: Call, decided: Decided, are_more_due: bool) -> Decision {
+        let Self { before, record, granted, struck, leased, .. } = self;
         let Record { counter, first, mut changes, .. } = record;
-        let Decided { outcome, verdicts, repeated } = decided;
-        let change = (outcome == Outcome::Changed && !repeated).then(|| {
-            changes.record(call, ());
+        let changed = decided.changed();
+        let Decided { outcome, verdicts, grant, .. } = decided;
+        let only_ends = changed && (are_more_due || outcome != Outcome::Changed);
+        let change = changed.then(|| {
+            if !only_ends {
+                changes.record(call, ());
+            }
             let (after, first) = (counter.clone(), first.clone());
-            Change { before, after, granted, struck, first, changes, at: call.at }
+            Change { before, after, granted, struck, leased, first, changes, at: call.at }
         });
-        Decision { outcome, verdicts, change, counter, first }
+        Decision { outcome, verdicts, grant, change, only_ends, counter, first }
     }
 }
 
@@ -91,7 +108,15 @@ impl Asset for Draft {
     }
 
     fn granted_at(&mut self, player: &PlayerName) -> Result<Option<u64>, Infallible> {
-        Ok(self.record.holding.get(player).copied())
+        Ok(self.record.holding.get(player).map(|grant| grant.revision))
+    }
+
+    fn grant(&mut self, player: &PlayerName) -> Result<Option<Grant>, Infallible> {
+        Ok(self.record.holding.get(player).cloned())
+    }
+
+    fn ending(&mut self, _now: Millis) -> Result<Ending, Infallible> {
+        Ok(self.record.ending.clone())
     }
 
     fn add_holder(&mut self, grant: Grant) -> Result<(), Infallible> {
@@ -104,10 +129,17 @@ impl Asset for Draft {
         Ok(())
     }
 
-    fn remove_holder(&mut self, player: &PlayerName, revision: u64) -> Result<(), Infallible> {
-        self.record.holding.remove(player);
-        self.record.first.retain(|grant| grant.revision != revision);
-        self.struck = Some(Grant { player: player.clone(), granted_at: 0, revision });
+    fn set_lease(&mut self, grant: &Grant) -> Result<(), Infallible> {
+        let listed = self.record.first.iter_mut().filter(|listed| listed.revision == grant.revision);
+        listed.for_each(|listed| listed.lease = grant.lease);
+        self.leased.push(grant.clone());
+        Ok(())
+    }
+
+    fn remove_holder(&mut self, grant: &Grant) -> Result<(), Infallible> {
+        self.record.holding.remove(&grant.player);
+        self.record.first.retain(|listed| listed.revision != grant.revision);
+        self.struck.push(grant.clone());
         Ok(())
     }
 
@@ -117,6 +149,6 @@ impl Asset for Draft {
     }
 
     fn has_room_for_grant(&self) -> bool {
-        self.granted.len() < self.bounds.grants
+        self.granted.len() + self.struck.len() < self.bounds.grants
     }
 }

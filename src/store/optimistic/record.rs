@@ -1,8 +1,11 @@
 use std::collections::HashMap;
 
 use crate::{
-    model::{AssetName, AssetState, Grant, Millis, PlayerName, Units, limits::HOLDERS_SHOWN},
-    store::{last_calls::LastCalls, rules::Counter},
+    model::{AssetName, AssetState, Grant, Millis, NewAsset, PlayerName, limits::HOLDERS_SHOWN},
+    store::{
+        last_calls::LastCalls,
+        rules::{Counter, Ending},
+    },
 };
 
 /// An asset as it was read.
@@ -11,8 +14,10 @@ pub(in crate::store) struct Record {
     pub(in crate::store) counter: Counter,
     /// The first [`FIRST`] holders by revision, or all if there are fewer.
     pub(in crate::store) first: Vec<Grant>,
-    /// The revisions of grants, at least for those requested players who hold the asset.
-    pub(in crate::store) holding: HashMap<PlayerName, u64>,
+    /// Grants, at least those of the requested players who hold the asset.
+    pub(in crate::store) holding: HashMap<PlayerName, Grant>,
+    /// The grants that end by the time of the call. Only read if [`Counter::may_end_by`] that time.
+    pub(in crate::store) ending: Ending,
     /// The last calls that changed the asset.
     pub(in crate::store) changes: LastCalls,
 }
@@ -25,10 +30,11 @@ pub(in crate::store) struct Change {
     pub(in crate::store) after: Counter,
     /// New holders, in the incarnation of `after`.
     pub(in crate::store) granted: Vec<Grant>,
-    /// The deleted holder. A change that ends the incarnation deletes all holders and names none here.
-    pub(in crate::store) struck: Option<Grant>,
-    /// The first holders after the change: at most [`FIRST`], and at least one fewer than that if
-    /// there are as many.
+    /// The deleted holders. A change that ends the incarnation deletes all holders and need not name any here.
+    pub(in crate::store) struck: Vec<Grant>,
+    /// Holders with other leases than before.
+    pub(in crate::store) leased: Vec<Grant>,
+    /// The first holders after the change: at most [`FIRST`]. Of as many before the change only the deleted are missing.
     pub(in crate::store) first: Vec<Grant>,
     /// The last calls, including this one.
     pub(in crate::store) changes: LastCalls,
@@ -51,9 +57,10 @@ impl Change {
 
 impl Record {
     /// A new asset without holders.
-    pub(super) fn new(units: Units, origin: u64) -> Self {
-        let counter = Counter::new(units, origin);
-        Self { counter, first: Vec::new(), holding: HashMap::new(), changes: LastCalls::default() }
+    pub(super) fn new(new: &NewAsset, origin: u64, at: Millis) -> Self {
+        let counter = Counter::new(new, origin, at);
+        let (holding, ending) = (HashMap::new(), Ending::default());
+        Self { counter, first: Vec::new(), holding, ending, changes: LastCalls::default() }
     }
 
     /// The state to show.

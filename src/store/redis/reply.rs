@@ -4,7 +4,7 @@ use redis::Value;
 
 use super::error;
 use crate::{
-    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, Units},
+    model::{AssetName, AssetState, Grant, Lease, Millis, PlayerName, RevisionRow, Units},
     store::{Call, NodeId, Result, StoreError, StoreErrorKind, Verdict},
 };
 
@@ -71,6 +71,7 @@ impl ScriptReply {
             revision: row.revision,
             held: row.held,
             holders,
+            terms: None,
             removed: row.removed,
             origin: row.origin,
         })
@@ -89,8 +90,8 @@ impl ScriptReply {
         self.inner()?.all(|list| {
             Ok(match list.number()? {
                 0 => Verdict::SoldOut,
-                held @ ..0 => Verdict::AlreadyHeld { revision: held.unsigned_abs() },
-                granted => Verdict::Granted { revision: granted.unsigned_abs() },
+                held @ ..0 => Verdict::AlreadyHeld { revision: held.unsigned_abs(), until: None },
+                granted => Verdict::Granted { revision: granted.unsigned_abs(), lease: Lease::NONE },
             })
         })
     }
@@ -169,7 +170,7 @@ fn grant(member: &str) -> Option<Grant> {
     let revision: u64 = parts.next()?.parse().ok()?;
     let granted_at: Millis = parts.next()?.parse().ok()?;
     let player = PlayerName::parse(parts.next()?).ok()?;
-    Some(Grant { player, granted_at, revision })
+    Some(Grant::plain(player, granted_at, revision))
 }
 
 /// The keys hold data that is not ours. The script may have taken effect.

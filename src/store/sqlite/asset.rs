@@ -3,27 +3,30 @@ use rusqlite::{Connection, Error, OptionalExtension, Result, Row, params};
 use super::{
     error::{Decided, unknown},
     holders,
-    value::{name, number},
+    value::{name, number, parsed},
 };
 use crate::{
-    model::{AssetState, Grant, PlayerName, RevisionRow, RoomName, Units, limits::HOLDERS_SHOWN},
+    model::{
+        AssetState, Grant, Millis, NewAsset, NoTerms, PlayerName, RevisionRow, RoomName, Terms,
+        limits::HOLDERS_SHOWN,
+    },
     store::{
-        AssetKey,
-        rules::{self, Counter},
+        AssetKey, Call,
+        rules::{self, Counter, Ending},
     },
 };
 
 const FIND: &str =
-    "SELECT asset, units, remaining, held, revision, creation, created_units, removed, origin FROM assets
+    "SELECT asset, units, remaining, held, revision, creation, created_units, removed, origin, terms FROM assets
     WHERE room = ?1 AND asset = ?2";
 const OF_ROOM: &str =
-    "SELECT asset, units, remaining, held, revision, creation, created_units, removed, origin FROM assets
+    "SELECT asset, units, remaining, held, revision, creation, created_units, removed, origin, terms FROM assets
     WHERE room = ?1 ORDER BY asset";
 const INSERT: &str =
-    "INSERT INTO assets (room, asset, units, remaining, held, revision, creation, created_units, origin)
-    VALUES (?1, ?2, ?3, ?3, 0, 0, 0, ?3, ?4)";
+    "INSERT INTO assets (room, asset, units, remaining, held, revision, creation, created_units, origin, terms)
+    VALUES (?1, ?2, ?3, ?3, 0, 0, 0, ?3, ?4, ?5)";
 const UPDATE: &str = "UPDATE assets SET units = ?3, remaining = ?4, held = ?5, revision = ?6, creation = ?7,
-    created_units = ?8, removed = ?9 WHERE room = ?1 AND asset = ?2";
+    created_units = ?8, removed = ?9, terms = ?10 WHERE room = ?1 AND asset = ?2";
 
 /// One row of `assets`. Changes to holders are written at once, changes to the row by [`Self::save`].
 #[derive(Debug)]
@@ -58,10 +61,11 @@ impl Asset {
     }
 
     /// Creates an asset in an existing room.
-    pub(super) fn make(db: &Connection, key: &AssetKey, units: Units, origin: u64) -> Result<Self> {
-        let values = params![key.room.as_str(), key.asset.as_str(), units, origin.cast_signed()];
-        db.prepare_cached(INSERT)?.execute(values)?;
-        Ok(Self { key: key.clone(), counter: Counter::new(units, origin) })
+    pub(super) fn make(db: &Connection, key: &AssetKey, new: &NewAsset, call: Call) -> Result<Self> {
+        let counter = Counter::new(new, call.origin(), call.at);
+        let (room, asset, origin) = (key.room.as_str(), key.asset.as_str(), counter.origin.cast_signed());
+        db.prepare_cached(INSERT)?.execute(params![room, asset, counter.units, origin, text(&counter)])?;
+        Ok(Self { key: key.clone(), counter })
     }
 
     pub(super) fn save(&self, db: &Connection) -> Result<()> {
@@ -76,6 +80,7 @@ impl Asset {
             creation.cast_signed(),
             created_units,
             removed,
+            text(&self.counter),
         ])?;
         Ok(())
     }
@@ -102,9 +107,14 @@ impl Asset {
             created_units: row.get(6)?,
             removed: row.get(7)?,
             origin: number(row, 8)?,
+            terms: parsed::<Terms, NoTerms>(row, 9)?.map(Box::new),
         };
         Ok(Self { key: AssetKey { room: room.clone(), asset: name(row, 0)? }, counter })
     }
+}
+
+fn text(counter: &Counter) -> Option<String> {
+    counter.terms.as_ref().map(ToString::to_string)
 }
 
 impl rules::Asset for Draft<'_> {
@@ -118,12 +128,24 @@ impl rules::Asset for Draft<'_> {
         holders::revision(self.db, &self.asset, player)
     }
 
+    fn grant(&mut self, player: &PlayerName) -> Result<Option<Grant>> {
+        holders::of(self.db, &self.asset, player)
+    }
+
+    fn ending(&mut self, now: Millis) -> Result<Ending> {
+        holders::ending(self.db, &self.asset, now)
+    }
+
     fn add_holder(&mut self, grant: Grant) -> Result<()> {
         holders::insert(self.db, &self.asset, &grant)
     }
 
-    fn remove_holder(&mut self, player: &PlayerName, _revision: u64) -> Result<()> {
-        holders::delete(self.db, &self.asset, player)
+    fn set_lease(&mut self, grant: &Grant) -> Result<()> {
+        holders::set_lease(self.db, &self.asset, grant)
+    }
+
+    fn remove_holder(&mut self, grant: &Grant) -> Result<()> {
+        holders::delete(self.db, &self.asset, &grant.player)
     }
 
     fn clear_holders(&mut self) -> Result<()> {

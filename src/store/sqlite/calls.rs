@@ -53,6 +53,7 @@ fn read(row: &Row<'_>) -> Result<(u64, Outcome)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::NewAsset;
     use crate::store::{
         AssetKey, NodeId, StoreErrorKind,
         sqlite::{claim::Claim, rooms, schema},
@@ -68,7 +69,7 @@ mod tests {
         let db = schema::open_to_write(&claim).unwrap();
         let key = AssetKey { room: "lobby".parse().unwrap(), asset: "sword".parse().unwrap() };
         rooms::enter(&db, &key.room, 0).unwrap();
-        let asset = Asset::make(&db, &key, 1, 0).unwrap();
+        let asset = Asset::make(&db, &key, &NewAsset::plain(1), call(0, 0)).unwrap();
         look(&db, &asset).unwrap();
     }
 

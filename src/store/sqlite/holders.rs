@@ -2,20 +2,28 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 use super::{
     asset::Asset,
-    value::{name, number},
+    value::{name, number, parsed},
 };
 use crate::{
-    model::{AssetName, Grant, PlayerName, RoomName},
-    store::AssetKey,
+    model::{AssetName, Grant, Lease, Millis, NoLease, PlayerName, RoomName},
+    store::{AssetKey, rules::Ending},
 };
 
 const REVISION: &str =
     "SELECT revision FROM holders WHERE room = ?1 AND player = ?2 AND asset = ?3 AND creation = ?4";
-const INSERT: &str = "INSERT INTO holders (room, asset, player, granted_at, revision, creation)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const OF: &str = "SELECT player, granted_at, revision, lease FROM holders
+    WHERE room = ?1 AND player = ?2 AND asset = ?3 AND creation = ?4";
+const DUE: &str = "SELECT player, granted_at, revision, lease FROM holders
+    WHERE room = ?1 AND asset = ?2 AND lease IS NOT NULL AND lease < ?3 AND creation = ?4 ORDER BY lease, revision";
+const NEXT: &str = "SELECT player, granted_at, revision, lease FROM holders
+    WHERE room = ?1 AND asset = ?2 AND lease IS NOT NULL AND lease >= ?3 AND creation = ?4 ORDER BY lease LIMIT 1";
+const SET_LEASE: &str =
+    "UPDATE holders SET lease = ?5 WHERE room = ?1 AND player = ?2 AND asset = ?3 AND creation = ?4";
+const INSERT: &str = "INSERT INTO holders (room, asset, player, granted_at, revision, creation, lease)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const DELETE: &str = "DELETE FROM holders WHERE room = ?1 AND player = ?2 AND asset = ?3 AND creation = ?4";
 const CLEAR: &str = "DELETE FROM holders WHERE room = ?1 AND asset = ?2";
-const PAGE: &str = "SELECT player, granted_at, revision FROM holders
+const PAGE: &str = "SELECT player, granted_at, revision, lease FROM holders
     WHERE room = ?1 AND asset = ?2 AND revision >= ?3 AND creation = ?4 ORDER BY revision LIMIT ?5";
 const HELD_BY: &str =
     "SELECT holders.asset, holders.revision FROM holders JOIN assets USING (room, asset, creation)
@@ -34,8 +42,36 @@ pub(super) fn insert(db: &Connection, asset: &Asset, grant: &Grant) -> Result<()
         grant.granted_at.cast_signed(),
         grant.revision.cast_signed(),
         asset.counter.creation.cast_signed(),
+        lease(grant),
     ])?;
     Ok(())
+}
+
+/// A player's grant.
+pub(super) fn of(db: &Connection, asset: &Asset, player: &PlayerName) -> Result<Option<Grant>> {
+    db.prepare_cached(OF)?.query_row(place(asset, player), grant).optional()
+}
+
+/// The grants that end by `now`, and the next one.
+pub(super) fn ending(db: &Connection, asset: &Asset, now: Millis) -> Result<Ending> {
+    let (room, name) = (asset.key.room.as_str(), asset.key.asset.as_str());
+    let (after, creation) = (Lease::after(now), asset.counter.creation.cast_signed());
+    let due = db
+        .prepare_cached(DUE)?
+        .query_map(params![room, name, after, creation], grant)?
+        .collect::<Result<_>>()?;
+    let next = db.prepare_cached(NEXT)?.query_row(params![room, name, after, creation], grant).optional()?;
+    Ok(Ending { due, next: next.and_then(|grant| grant.lease.ends_at()) })
+}
+
+pub(super) fn set_lease(db: &Connection, asset: &Asset, grant: &Grant) -> Result<()> {
+    let (room, player, name, creation) = place(asset, &grant.player);
+    db.prepare_cached(SET_LEASE)?.execute(params![room, player, name, creation, lease(grant)]).map(drop)
+}
+
+/// The text of a grant's deadlines; NULL if it has none.
+fn lease(grant: &Grant) -> Option<String> {
+    (!grant.lease.is_none()).then(|| grant.lease.to_string())
 }
 
 pub(super) fn delete(db: &Connection, asset: &Asset, player: &PlayerName) -> Result<()> {
@@ -65,7 +101,8 @@ pub(super) fn held_by(db: &Connection, room: &RoomName, player: &PlayerName) -> 
 }
 
 fn grant(row: &Row<'_>) -> Result<Grant> {
-    Ok(Grant { player: name(row, 0)?, granted_at: number(row, 1)?, revision: number(row, 2)? })
+    let lease = parsed::<Lease, NoLease>(row, 3)?.unwrap_or(Lease::NONE);
+    Ok(Grant::leased(name(row, 0)?, number(row, 1)?, number(row, 2)?, lease))
 }
 
 /// Where a player's grant of the asset is.

@@ -7,9 +7,9 @@ use super::{
     rooms,
 };
 use crate::{
-    model::{AssetState, PlayerName, Units},
+    model::{AssetState, NewAsset, PlayerName, Units},
     store::{
-        Applied, AssetKey, Call, Created, Selected,
+        Applied, AssetKey, Call, Created, Leased, Selected,
         rules::{self, Ask, Outcome},
     },
 };
@@ -21,8 +21,8 @@ pub(super) struct Operation {
 }
 
 impl Operation {
-    pub(super) fn create(&self, db: &Connection, units: Units) -> Decided<Applied<Created>> {
-        let (decided, asset) = self.decide(db, Ask::Create { units })?;
+    pub(super) fn create(&self, db: &Connection, new: &NewAsset) -> Decided<Applied<Created>> {
+        let (decided, asset) = self.decide(db, Ask::Create { new })?;
         let created = decided.outcome == Outcome::Changed;
         Ok(Applied::new(Created { created, state: asset.state(db)? }, decided.repeated))
     }
@@ -31,14 +31,21 @@ impl Operation {
         &self,
         db: &Connection,
         players: &[PlayerName],
-        create: Option<Units>,
+        create: Option<&NewAsset>,
     ) -> Decided<Applied<Selected>> {
         let (decided, asset) = self.decide(db, Ask::Select { players, create })?;
         let rules::Decided { verdicts, repeated, .. } = decided;
         Ok(Applied::new(Selected { verdicts, state: asset.state(db)? }, repeated))
     }
 
-    /// A release, restock, reset or removal.
+    /// A confirmation or an extension.
+    pub(super) fn lease(&self, db: &Connection, ask: Ask<'_>) -> Decided<Applied<Leased>> {
+        let (rules::Decided { outcome, grant, repeated, .. }, asset) = self.decide(db, ask)?;
+        let changed = outcome == Outcome::Changed;
+        Ok(Applied::new(Leased { changed, grant, state: asset.state(db)? }, repeated))
+    }
+
+    /// A change whose answer is the asset.
     pub(super) fn change(&self, db: &Connection, ask: Ask<'_>) -> Decided<Applied<AssetState>> {
         let (decided, asset) = self.decide(db, ask)?;
         Ok(Applied::new(asset.state(db)?, decided.repeated))
@@ -54,9 +61,9 @@ impl Operation {
                 let answered = calls::answered(db, &asset, self.call)?;
                 (asset, answered)
             }
-            (None, Some(units)) => {
+            (None, Some(new)) => {
                 rooms::enter(db, &self.key.room, self.call.at)?;
-                (Asset::make(db, &self.key, units, self.call.origin())?, None)
+                (Asset::make(db, &self.key, new, self.call)?, None)
             }
             (None, None) => {
                 return Err(unknown(&self.key.asset));
@@ -66,7 +73,7 @@ impl Operation {
         let decided = rules::decide(&mut draft, self.call, ask, created, answered, Units::MAX)?;
         let Draft { asset, .. } = draft;
         if !decided.repeated {
-            if decided.outcome == Outcome::Changed {
+            if decided.changed() {
                 asset.save(db)?;
             }
             calls::record(db, &asset, self.call, decided.outcome)?;

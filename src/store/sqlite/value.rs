@@ -18,6 +18,18 @@ pub(super) fn name<N: FromStr<Err = InvalidName>>(row: &Row<'_>, column: usize) 
     text.parse().map_err(|error| Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
 }
 
+/// Reads a text that may be NULL, for the same reason.
+pub(super) fn parsed<T, E>(row: &Row<'_>, column: usize) -> Result<Option<T>>
+where
+    T: FromStr<Err = E>,
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let Some(text) = row.get_ref(column)?.as_str_or_null()? else { return Ok(None) };
+    let parsed =
+        text.parse().map_err(|error| Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)));
+    parsed.map(Some)
+}
+
 const UNCHANGED: &str = "unchanged";
 
 /// The kinds of permanent refusals in the contract.
