@@ -1,5 +1,5 @@
--- Follows common.lua in every script that changes an asset.
--- ARGV  4 node    5 seq
+-- Follows terms.lua in every script that changes an asset.
+-- ARGV  4 node    5 seq    6 as in terms.lua
 
 local node, seq = ARGV[4], ARGV[5]
 local this_call = node .. '-' .. seq
@@ -19,13 +19,24 @@ local function record(outcome)
   if ttl > 0 then keep() end
 end
 
+-- Saves and records a new call. Grants may have ended before it, whatever its outcome.
+local function conclude(it, outcome)
+  if it.terms and (it.ended or outcome == CHANGED) then it.terms.changed_at = now end
+  if it.looked or outcome == CHANGED then save(it) end
+  record(outcome)
+end
+
 -- Returns the asset and the earlier outcome of the call; no asset means unknown. A new call on a removed asset
 -- is refused, and stays refused when retried.
 local function resume()
   local it, outcome = load(), answered()
-  if it and it.removed and not outcome then
-    outcome = UNKNOWN
-    record(outcome)
+  if it and not outcome then
+    if it.removed then
+      outcome = UNKNOWN
+      record(outcome)
+    else
+      strike(it)
+    end
   end
   return outcome ~= UNKNOWN and it or nil, outcome
 end

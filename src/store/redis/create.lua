@@ -1,21 +1,22 @@
--- Creates an asset, or finds it already created with the same units. An asset that was removed continues its revision.
--- ARGV  6 units
--- OUT   {"ok", repeated, record, first holders, created}, or {"conflict", units at its creation}
+-- Creates an asset, or finds it already created with the same units and options. An asset that was removed continues its
+-- revision.
+-- ARGV  7 "UNITS[ TERMS]"
+-- OUT   {"ok", repeated, record, first holders, created}, or {"conflict", units at its creation[, TERMS]}
 
-local units = tonumber(ARGV[6])
+local made = new(ARGV[7], this_call)
 local it, outcome = load(), answered()
 local again = outcome ~= nil
 if not again then
   if it and not it.removed then
-    outcome = it.created == units and UNCHANGED or CONFLICT
+    strike(it)
+    local same = (it.terms and it.terms.options) == (made.terms and made.terms.options)
+    outcome = it.created == made.units and same and UNCHANGED or CONFLICT
   else
-    local before = it
-    it, outcome = begin(units, before and before.origin or this_call), CHANGED
-    if before then it.revision = before.revision + 1 end
-    save(it)
+    if it then made.origin, made.revision = it.origin, it.revision + 1 end
+    it, outcome = begin(made), CHANGED
   end
-  record(outcome)
+  conclude(it, outcome)
 end
 if not it then return { 'unknown' } end
-if outcome == CONFLICT then return { 'conflict', it.created } end
+if outcome == CONFLICT then return { 'conflict', it.created, it.terms and terms_text(it.terms) } end
 return { 'ok', again and 1 or 0, it.text, first(), outcome == CHANGED and 1 or 0 }
