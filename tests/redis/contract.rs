@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use asset_arbiter::{
-    model::{Grant, Units},
+    model::{AssetOptions, EndReason, Grant, NewAsset, Units},
     store::Store,
 };
 use futures::FutureExt;
@@ -146,6 +146,39 @@ async fn records_and_grants_of_earlier_versions_are_read() {
         assert_eq!(ground.release(node.next(), &sword, &ann).await.held, 1);
         assert!(!ground.create(node.next(), &sword, 2).await.created);
         assert!(ground.create(node.next(), &asset("bow"), 2).await.created);
+    }
+}
+
+/// The sorted set has two members for a grant that ends.
+#[tokio::test]
+async fn nothing_is_left_of_grants_that_ended() {
+    for server in servers() {
+        let ground = Ground::new(store(&server.url()).await);
+        let (sword, node, both) = (asset("sword"), Node::new(), players(["ann", "bob"]));
+        let key = ground.key(&sword);
+        let [holders, grants] =
+            ["holders", "grants"].map(|key| format!("asset-arbiter:{{{}}}:{key}", ground.room));
+        let members = || server.ask::<usize>(&["ZCARD", &grants]);
+        let options = AssetOptions { hold_ms: Some(100), leave_ms: Some(50), ..AssetOptions::NONE };
+        ground.store.create(node.at(1000), &key, &NewAsset { units: 2, options }).await.unwrap();
+        let select = async |at| ground.select(node.at(at), &sword, &both).await.into_inner().state;
+        assert_eq!((select(1000).await.held, members()), (2, 4));
+        ground.store.prolong(node.at(1010), &key, &both).await.unwrap();
+        ground.store.confirm(node.at(1020), &key, &both[0], false).await.unwrap();
+        assert_eq!(members(), 4, "the ends have moved");
+        ground.store.release(node.at(1030), &key, &both[1], EndReason::Released).await.unwrap();
+        assert_eq!(members(), 2);
+        assert_eq!(ground.store.expire(node.at(1060), &key).await.unwrap().held, 0);
+        assert_eq!(members(), 0);
+        assert_eq!((select(1060).await.held, members()), (2, 4));
+        ground.store.reset(node.at(1070), &key).await.unwrap();
+        assert_eq!((members(), select(1080).await.held), (0, 2));
+        // As if the server had lost half of it. An end that nobody has does not keep the next from being found.
+        server.ask::<()>(&["HDEL", &holders, "sword/ann"]);
+        ground.store.expire(node.at(1130), &key).await.unwrap();
+        assert_eq!(server.ask::<Vec<String>>(&["ZRANGE", &grants, "0", "-1"]).len(), 1, "ann's grant alone");
+        ground.store.remove_asset(node.at(1140), &key).await.unwrap();
+        assert_eq!(members(), 0);
     }
 }
 
