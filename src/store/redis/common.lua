@@ -32,28 +32,7 @@ local FILLER = string.rep(' ', 65)
 -- replicated.
 if ARGV[2] == '1' and redis.call('EXISTS', holders) == 1 then redis.call('HSET', holders, '/', FILLER) end
 
-local function or_dash(number)
-  return number and string.format('%.0f', number) or '-'
-end
-
--- Returns the terms of a text, or nil for an empty one. `options` and `ends` stay text.
-local function parse_terms(text)
-  if text == '' then return nil end
-  local options, hold, grant, leave, cooldown, for_ms, players, created_at, changed_at, next_end, ends =
-    string.match(text, '^((%S+) (%S+) (%S+) (%S+) (%S+) (%S+)) (%d+) (%d+) (%S+)(.*)$')
-  return {
-    options = options, hold = tonumber(hold), grant = tonumber(grant), leave = tonumber(leave),
-    cooldown = tonumber(cooldown), for_ms = tonumber(for_ms), players = players,
-    created_at = tonumber(created_at), changed_at = tonumber(changed_at), next_end = tonumber(next_end), ends = ends,
-  }
-end
-
-local function terms_text(terms)
-  return string.format('%s %.0f %.0f %s', terms.options, terms.created_at, terms.changed_at, or_dash(terms.next_end))
-    .. terms.ends
-end
-
--- Returns the asset, or nil.
+-- Returns the asset, or nil. The terms stay text.
 local function load()
   local text = redis.call('HGET', assets, asset)
   if not text then return nil end
@@ -61,26 +40,14 @@ local function load()
     string.match(text, '^(%d+) (%d+) (%d+) (%d+) (%a+) (%x+-%x+) ?(.*)$')
   return {
     text = text, units = tonumber(units), created = tonumber(created), remaining = tonumber(remaining),
-    revision = tonumber(revision), removed = life == 'removed', origin = origin, terms = parse_terms(terms),
+    revision = tonumber(revision), removed = life == 'removed', origin = origin, terms_text = terms,
   }
 end
 
-local function save(it)
-  it.text = string.format('%.0f %.0f %.0f %.0f %s %s', it.units, it.created, it.remaining, it.revision,
-    it.removed and 'removed' or 'live', it.origin)
-  if it.terms then it.text = it.text .. ' ' .. terms_text(it.terms) end
-  redis.call('HSET', assets, asset, it.text)
-end
-
--- Returns at most `limit` grants, beginning at the bound `from`.
-local function page(from, limit)
-  return redis.call('ZRANGEBYLEX', grants, from, '(' .. asset .. '0', 'LIMIT', 0, limit)
-end
-
--- The same as they are shown: with their leases.
-local function leased_page(it, from, limit)
-  local members = page(from, limit)
-  if not it.terms then return members end
+-- Returns at most `limit` grants, beginning at the bound `from`, as in grants or with their leases.
+local function page(from, limit, with_leases)
+  local members = redis.call('ZRANGEBYLEX', grants, from, '(' .. asset .. '0', 'LIMIT', 0, limit)
+  if not with_leases then return members end
   for start = 1, #members, PAGE do
     local fields = {}
     for i = start, math.min(start + PAGE - 1, #members) do
@@ -94,44 +61,8 @@ local function leased_page(it, from, limit)
   return members
 end
 
--- Stores the first holders, because every answer contains them. Call it whenever they or their leases may have changed.
-local function list_first(it)
-  redis.call('HSET', holders, asset .. '/', table.concat(leased_page(it, '[' .. asset .. '/', HOLDERS_SHOWN), ' '))
-end
-
 local function first()
   return redis.call('HGET', holders, asset .. '/') or ''
-end
-
--- Deletes every holder.
-local function clear()
-  repeat
-    local members, fields = page('[' .. asset .. '/', PAGE), {}
-    for i, member in ipairs(members) do fields[i] = asset .. string.match(member, '/[^/]+$') end
-    if #members > 0 then
-      redis.call('HDEL', holders, unpack(fields))
-      redis.call('ZREM', grants, unpack(members))
-    end
-  until #members < PAGE
-  redis.call('HDEL', holders, asset .. '/')
-  redis.call('ZREMRANGEBYLEX', grants, '[/' .. asset .. '/', '(/' .. asset .. '0')
-end
-
--- Returns a new asset as a text describes it: "UNITS[ TERMS]".
-local function new(text, origin)
-  local units, terms = string.match(text, '^(%d+) ?(.*)$')
-  units = tonumber(units)
-  return {
-    units = units, created = units, remaining = units, revision = 0, removed = false, origin = origin,
-    terms = parse_terms(terms),
-  }
-end
-
--- Begins a new asset. Clears leftovers of an earlier asset of that name, in case the server lost half of it.
-local function begin(it)
-  clear()
-  redis.call('HSET', holders, '/', FILLER)
-  return it
 end
 
 -- Makes all keys of the room expire together, or none. The youngest key is checked on behalf of all.

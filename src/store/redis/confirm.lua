@@ -5,21 +5,23 @@ local retake = ARGV[8] == '1'
 
 -- Grants a unit again to a player who confirms too late.
 local function take_confirmed(it)
-  local grant = take(it, field)
-  confirm_lease(it.terms, grant)
-  add_grants(it, { grant })
-  return grant
+  local fields, members = {}, {}
+  local value = take(it, field, it.terms.confirm(it.terms.new_lease()), fields, members)
+  redis.call('HSET', holders, unpack(fields))
+  redis.call('ZADD', grants, unpack(members))
+  list_first(it)
+  return { value = value }
 end
 
 local function confirm(it)
-  local grant = held(field)
+  local grant = held(it)
   if not grant then
     local outcome = without_grant(it)
     if outcome == UNCHANGED and retake and it.remaining > 0 then return CHANGED, take_confirmed(it) end
     return outcome
   end
   if not grant.hold then return UNCHANGED, grant end
-  change_leases(it, { grant }, function() confirm_lease(it.terms, grant) end)
+  it.terms.change_leases(it, { grant }, it.terms.confirm)
   return CHANGED, grant
 end
 

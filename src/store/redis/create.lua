@@ -3,20 +3,24 @@
 -- ARGV  7 "UNITS[ TERMS]"
 -- OUT   {"ok", repeated, record, first holders, created}, or {"conflict", units at its creation[, TERMS]}
 
-local made = new(ARGV[7], this_call)
-local it, outcome = load(), answered()
+-- Whether the asset was created like this.
+local function is_created_so(it)
+  local units, options = string.match(ARGV[7], '^(%d+) ?(%S* ?%S* ?%S* ?%S* ?%S* ?%S*)')
+  return it.created == tonumber(units) and (it.terms and it.terms.options or '') == options
+end
+
+local it, outcome = find()
 local again = outcome ~= nil
 if not again then
   if it and not it.removed then
-    strike(it)
-    local same = (it.terms and it.terms.options) == (made.terms and made.terms.options)
-    outcome = it.created == made.units and same and UNCHANGED or CONFLICT
+    outcome = is_created_so(it) and UNCHANGED or CONFLICT
   else
-    if it then made.origin, made.revision = it.origin, it.revision + 1 end
-    it, outcome = begin(made), CHANGED
+    local before = it
+    it, outcome = begin(ARGV[7], before and before.origin or this_call), CHANGED
+    if before then it.revision = before.revision + 1 end
   end
   conclude(it, outcome)
 end
 if not it then return { 'unknown' } end
-if outcome == CONFLICT then return { 'conflict', it.created, it.terms and terms_text(it.terms) } end
+if outcome == CONFLICT then return { 'conflict', it.created, it.terms and it.terms.text() } end
 return { 'ok', again and 1 or 0, it.text, first(), outcome == CHANGED and 1 or 0 }

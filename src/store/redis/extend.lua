@@ -4,12 +4,12 @@
 local most = tonumber(ARGV[8])
 
 local function extend(it)
-  local grant = held(field)
+  local grant = held(it)
   if not grant then return without_grant(it) end
   if not grant.hold then return CONFLICT end
   local longer = math.min(now + it.terms.hold, grant.at + most)
   if longer <= grant.till then return UNCHANGED, grant end
-  change_leases(it, { grant }, function() grant.till = longer end)
+  it.terms.change_leases(it, { grant }, function() grant.till = longer end)
   return CHANGED, grant
 end
 

@@ -13,11 +13,10 @@ pub(super) struct Script {
     hash: String,
 }
 
-/// Begins every script of a call on a room.
+/// Begins every script on a room.
 const COMMON: &[&str] = &[include_str!("common.lua")];
 /// Begins every script that changes an asset.
-const CHANGE: &[&str] = &[include_str!("common.lua"), include_str!("terms.lua"), include_str!("change.lua")];
-
+const CHANGE: &[&str] = &[include_str!("common.lua"), include_str!("change.lua"), include_str!("terms.lua")];
 /// Begins a script that is on no room.
 const ALONE: &[&str] = &[];
 

@@ -6,26 +6,31 @@
 local first_player = 8
 local it, outcome = resume()
 local fresh = not it and not outcome and ARGV[7] ~= ''
-if fresh then it = begin(new(ARGV[7], this_call)) end
+if fresh then it = begin(ARGV[7], this_call) end
 if not it or it.removed then return { 'unknown' } end
 
 local found = {}
 if #ARGV >= first_player then found = redis.call('HMGET', holders, unpack(ARGV, first_player)) end
-local again, terms, verdicts, granted = outcome ~= nil, it.terms, {}, {}
-for i, value in ipairs(found) do
+local again, held, terms, verdicts = outcome ~= nil, it.units - it.remaining, it.terms, {}
+local lease = terms and terms.new_lease()
+local fields, members = {}, {}
+for i, grant in ipairs(found) do
   local field = ARGV[first_player + i - 1]
-  local barred = terms and not value and not again and bars(terms, player_of(field))
-  if value then
-    verdicts[i] = terms and '-' .. value or -tonumber(string.sub(value, 1, 16))
+  local barred = terms and not grant and not again and terms.bars(field)
+  if grant then
+    verdicts[i] = terms and '-' .. grant or -tonumber(string.sub(grant, 1, 16))
   elseif again or barred or it.remaining == 0 then
     verdicts[i] = barred or 0
   else
-    local grant = take(it, field)
-    granted[#granted + 1] = grant
-    verdicts[i] = terms and '+' .. value_of(grant) or grant.revision
+    local value = take(it, field, lease, fields, members)
+    verdicts[i] = terms and '+' .. value or it.revision
   end
 end
 
-if #granted > 0 then add_grants(it, granted) end
-if not again then conclude(it, (fresh or #granted > 0) and CHANGED or UNCHANGED) end
+if #fields > 0 then
+  redis.call('HSET', holders, unpack(fields))
+  redis.call('ZADD', grants, unpack(members))
+  if held < HOLDERS_SHOWN then list_first(it) end
+end
+if not again then conclude(it, (fresh or #fields > 0) and CHANGED or UNCHANGED) end
 return { 'ok', again and 1 or 0, it.text, first(), verdicts }
