@@ -76,6 +76,8 @@ const NOTICED: [(Flaw, &str); 14] = [
     (Flaw::RevivesRemoved, "a_removed_asset_is_not_revived_by_a_select"),
     (Flaw::IgnoresConditions, "of_conditional_restocks_one_wins"),
     (Flaw::ReleasesAnything, "only_a_holder_can_release"),
+    (Flaw::IgnoresRetakes, "a_late_confirmation_may_take_a_unit_that_is_left"),
+    (Flaw::OverlooksAPlayer, "a_player_who_is_there_keeps_the_grant_and_who_left_loses_it"),
     (Flaw::FoldsCase, "names_that_look_alike_are_different_assets"),
     (Flaw::JoinsRooms, "rooms_do_not_touch_each_other"),
     (Flaw::KeepsRooms, "removing_a_room_removes_everything_also_tombstones"),

@@ -248,7 +248,8 @@ impl EndReason {
         matches!(self, Self::Expired | Self::Respawned | Self::Left)
     }
 
-    pub(super) fn letter(self) -> char {
+    /// As stores keep it.
+    pub(crate) fn letter(self) -> char {
         let found = Self::LETTERS.iter().find(|(reason, _)| *reason == self);
         found.map_or('r', |(_, letter)| *letter)
     }

@@ -30,7 +30,7 @@ use crate::{
     link::redis::{Address, Client, RedisError, RedisUrl, SCHEMES, Topology, slot, slot_of},
     model::{
         AssetName, AssetState, EndReason, Grant, Millis, NewAsset, PlayerName, RevisionRow, Revocation,
-        RoomName, Units,
+        RoomName, Terms, Units,
     },
 };
 
@@ -108,10 +108,38 @@ impl RedisStore {
         ask: Ask<'_>,
         args: impl IntoIterator<Item = String>,
     ) -> Result<(bool, AssetState, ScriptReply)> {
-        let common = [key.asset.to_string(), call.node.to_string(), format!("{:016x}", call.seq)];
+        let Call { node, seq, at } = call;
+        let common = [key.asset.to_string(), node.to_string(), format!("{seq:016x}"), at.to_string()];
         let answer = self.run(&key.room, script, common.into_iter().chain(args).collect()).await?;
-        let mut reply = ScriptReply::open(answer, |refusal| refused(refusal, &key.asset, ask))?;
+        let mut reply = ScriptReply::open(answer, |refusal| refused(&refusal, &key.asset, ask))?;
         Ok((reply.flag()?, reply.state(key.asset.clone())?, reply))
+    }
+
+    /// Runs a script whose answer is the asset after it.
+    async fn changed(
+        &self,
+        call: Call,
+        key: &AssetKey,
+        script: &Script,
+        ask: Ask<'_>,
+        args: impl IntoIterator<Item = String>,
+    ) -> Reply<AssetState> {
+        let (repeated, state, _) = self.change(call, key, script, ask, args).await?;
+        Ok(Applied::new(state, repeated))
+    }
+
+    /// Runs a script that confirms or extends what a player has.
+    async fn lease(
+        &self,
+        call: Call,
+        key: &AssetKey,
+        script: &Script,
+        (ask, player): (Ask<'_>, &PlayerName),
+        option: String,
+    ) -> Reply<Leased> {
+        let args = [keys::holder(&key.asset, player), option];
+        let (repeated, state, mut rest) = self.change(call, key, script, ask, args).await?;
+        Ok(Applied::new(Leased { changed: rest.flag()?, grant: rest.grant_of(player)?, state }, repeated))
     }
 
     /// Runs a script whose reply is a list about a room.
@@ -165,7 +193,7 @@ impl Store for RedisStore {
     }
 
     fn limits(&self) -> Limits {
-        Limits { deadlines: false, ..Limits::NONE }
+        Limits::NONE
     }
 
     fn room_ttl(&self) -> Option<Duration> {
@@ -173,7 +201,7 @@ impl Store for RedisStore {
     }
 
     async fn create(&self, call: Call, key: &AssetKey, new: &NewAsset) -> Reply<Created> {
-        let (ask, args) = (Ask::Create { new }, [new.units.to_string()]);
+        let (ask, args) = (Ask::Create { new }, [description(new, call.at)]);
         let (repeated, state, mut rest) = self.change(call, key, &script::CREATE, ask, args).await?;
         Ok(Applied::new(Created { created: rest.flag()?, state }, repeated))
     }
@@ -186,9 +214,8 @@ impl Store for RedisStore {
         create: Option<Arc<NewAsset>>,
     ) -> Reply<Selected> {
         let ask = Ask::Select { players, create: create.as_deref() };
-        let create = create.as_ref().map(|new| new.units.to_string()).unwrap_or_default();
-        let holders = players.iter().map(|player| keys::holder(&key.asset, player));
-        let args = [call.at.to_string(), create].into_iter().chain(holders);
+        let create = create.as_ref().map(|new| description(new, call.at)).unwrap_or_default();
+        let args = [create].into_iter().chain(keys::holders(&key.asset, players));
         let (repeated, state, mut rest) = self.change(call, key, &script::SELECT, ask, args).await?;
         Ok(Applied::new(Selected { verdicts: rest.verdicts()?, state }, repeated))
     }
@@ -200,42 +227,42 @@ impl Store for RedisStore {
         player: &PlayerName,
         reason: EndReason,
     ) -> Reply<AssetState> {
-        let (ask, args) = (Ask::Release { player, reason }, [keys::holder(&key.asset, player)]);
-        let (repeated, state, _) = self.change(call, key, &script::RELEASE, ask, args).await?;
-        Ok(Applied::new(state, repeated))
+        let ask = Ask::Release { player, reason };
+        let args = [keys::holder(&key.asset, player), reason.letter().to_string()];
+        self.changed(call, key, &script::RELEASE, ask, args).await
     }
 
-    async fn confirm(&self, _: Call, _: &AssetKey, _: &PlayerName, _retake: bool) -> Reply<Leased> {
-        Err(reply::odd())
+    async fn confirm(&self, call: Call, key: &AssetKey, player: &PlayerName, retake: bool) -> Reply<Leased> {
+        let ask = Ask::Confirm { player, retake };
+        self.lease(call, key, &script::CONFIRM, (ask, player), u8::from(retake).to_string()).await
     }
 
-    async fn extend(&self, _: Call, _: &AssetKey, _: &PlayerName, _most: Millis) -> Reply<Leased> {
-        Err(reply::odd())
+    async fn extend(&self, call: Call, key: &AssetKey, player: &PlayerName, most: Millis) -> Reply<Leased> {
+        let ask = Ask::Extend { player, most };
+        self.lease(call, key, &script::EXTEND, (ask, player), most.to_string()).await
     }
 
-    async fn prolong(&self, _: Call, _: &AssetKey, _: &[PlayerName]) -> Reply<AssetState> {
-        Err(reply::odd())
+    async fn prolong(&self, call: Call, key: &AssetKey, players: &[PlayerName]) -> Reply<AssetState> {
+        let args = keys::holders(&key.asset, players);
+        self.changed(call, key, &script::PROLONG, Ask::Prolong { players }, args).await
     }
 
-    async fn expire(&self, _: Call, _: &AssetKey) -> Reply<AssetState> {
-        Err(reply::odd())
+    async fn expire(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
+        self.changed(call, key, &script::EXPIRE, Ask::Expire, []).await
     }
 
     async fn restock(&self, call: Call, key: &AssetKey, n: Units, condition: Option<u64>) -> Reply<AssetState> {
         let ask = Ask::Restock { n, condition };
         let args = [n.to_string(), condition.map(|revision| revision.to_string()).unwrap_or_default()];
-        let (repeated, state, _) = self.change(call, key, &script::RESTOCK, ask, args).await?;
-        Ok(Applied::new(state, repeated))
+        self.changed(call, key, &script::RESTOCK, ask, args).await
     }
 
     async fn reset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
-        let (repeated, state, _) = self.change(call, key, &script::RESET, Ask::Reset, []).await?;
-        Ok(Applied::new(state, repeated))
+        self.changed(call, key, &script::RESET, Ask::Reset, []).await
     }
 
     async fn remove_asset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
-        let (repeated, state, _) = self.change(call, key, &script::REMOVE, Ask::Remove, []).await?;
-        Ok(Applied::new(state, repeated))
+        self.changed(call, key, &script::REMOVE, Ask::Remove, []).await
     }
 
     async fn remove_room(&self, room: &RoomName) -> Result<()> {
@@ -245,19 +272,19 @@ impl Store for RedisStore {
 
     async fn asset(&self, key: &AssetKey) -> Result<AssetState> {
         let answer = self.run(&key.room, &script::ASSET, vec![key.asset.to_string()]).await?;
-        ScriptReply::open(answer, |refusal| unknown(refusal, &key.asset))?.state(key.asset.clone())
+        ScriptReply::open(answer, |refusal| unknown(&refusal, &key.asset))?.state(key.asset.clone())
     }
 
     async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
         let list = self.list(room, &script::SNAPSHOT, Vec::new()).await?;
-        let mut assets = list.all(|list| list.name().and_then(|asset| list.state(asset)))?;
+        let mut assets = list.all(|list| list.parsed().and_then(|asset| list.state(asset)))?;
         assets.sort_unstable_by(|a, b| a.asset.cmp(&b.asset));
         Ok(assets)
     }
 
     async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
         let list = self.list(room, &script::REVISIONS, Vec::new()).await?;
-        list.all(|list| list.name().and_then(|asset| list.row(asset)))
+        list.all(|list| list.parsed().and_then(|asset| list.row(asset)))
     }
 
     async fn holders(&self, key: &AssetKey, after_revision: Option<u64>, limit: usize) -> Result<Vec<Grant>> {
@@ -265,12 +292,12 @@ impl Store for RedisStore {
         let after = keys::grants_after(&key.asset, after_revision);
         let args = vec![key.asset.to_string(), after, limit.to_string()];
         let answer = self.run(&key.room, &script::HOLDERS, args).await?;
-        ScriptReply::open(answer, |refusal| unknown(refusal, &key.asset))?.grants()
+        ScriptReply::open(answer, |refusal| unknown(&refusal, &key.asset))?.grants()
     }
 
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
         let list = self.list(room, &script::HELD_BY, vec![player.to_string()]).await?;
-        list.all(|list| Ok((list.name()?, list.grant_revision()?)))
+        list.all(|list| Ok((list.parsed()?, list.grant_revision()?)))
     }
 
     async fn touch(&self, room: &RoomName, _now: Millis) -> Result<()> {
@@ -309,21 +336,34 @@ impl Store for RedisStore {
     }
 }
 
-fn refused(refusal: Refusal, asset: &AssetName, ask: Ask<'_>) -> StoreError {
+/// What an asset is created with, as the scripts read it: `UNITS[ TERMS]`.
+fn description(new: &NewAsset, at: Millis) -> String {
+    let terms = Terms::of_new(&new.options, at);
+    terms.map_or_else(|| new.units.to_string(), |terms| format!("{} {terms}", new.units))
+}
+
+fn refused(refusal: &Refusal, asset: &AssetName, ask: Ask<'_>) -> StoreError {
     match (refusal, ask) {
-        (Refusal::NotHeld, Ask::Release { player, .. }) => StoreError::not_held(NAME, asset, player),
-        // The script answers with the units of the creation.
-        (Refusal::Conflict(created), Ask::Create { new }) => {
-            let created = Units::try_from(created).unwrap_or(Units::MAX);
-            StoreError::created_otherwise(NAME, asset, (created, None), new)
+        (
+            Refusal::NotHeld,
+            Ask::Release { player, .. } | Ask::Confirm { player, .. } | Ask::Extend { player, .. },
+        ) => StoreError::not_held(NAME, asset, player),
+        // The script answers with the units and the terms of the creation.
+        (Refusal::Conflict(created, terms), Ask::Create { new }) => {
+            let created = Units::try_from(*created).unwrap_or(Units::MAX);
+            let options = terms.as_ref().map(|terms| &terms.options);
+            StoreError::created_otherwise(NAME, asset, (created, options), new)
         }
-        (Refusal::Conflict(revision), Ask::Restock { .. }) => StoreError::other_revision(NAME, asset, revision),
+        (Refusal::Conflict(..), Ask::Extend { player, .. }) => StoreError::no_hold(NAME, asset, player),
+        (Refusal::Conflict(revision, _), Ask::Restock { .. }) => {
+            StoreError::other_revision(NAME, asset, *revision)
+        }
         (Refusal::Limit, Ask::Restock { .. }) => StoreError::too_many_units(NAME, asset, Units::MAX),
         _ => unknown(refusal, asset),
     }
 }
 
-fn unknown(refusal: Refusal, asset: &AssetName) -> StoreError {
+fn unknown(refusal: &Refusal, asset: &AssetName) -> StoreError {
     match refusal {
         Refusal::Unknown => StoreError::unknown_asset(NAME, asset),
         _ => reply::odd(),

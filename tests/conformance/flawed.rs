@@ -9,8 +9,8 @@ use asset_arbiter::{
         RoomName, Units,
     },
     store::{
-        Applied, AssetKey, Call, Created, NodeId, Reply, Result, Selected, Store, StoreErrorKind, Verdict,
-        layer::Layer,
+        Applied, AssetKey, Call, Created, Leased, NodeId, Reply, Result, Selected, Store, StoreErrorKind,
+        Verdict, layer::Layer,
     },
 };
 use async_trait::async_trait;
@@ -36,6 +36,10 @@ pub enum Flaw {
     RevivesRemoved,
     /// A restock's condition is not looked at.
     IgnoresConditions,
+    /// A confirmation that is too late takes no unit.
+    IgnoresRetakes,
+    /// Of the players who are in the room, the last loses what it holds.
+    OverlooksAPlayer,
     /// Answers a release of what is not held as if it were.
     ReleasesAnything,
     /// Asset names that differ by case are one.
@@ -138,6 +142,25 @@ impl Layer for Flawed {
             }
             answer => answer,
         }
+    }
+
+    async fn confirm(&self, call: Call, key: &AssetKey, player: &PlayerName, retake: bool) -> Reply<Leased> {
+        let retake = retake && !self.has(Flaw::IgnoresRetakes);
+        self.inner.confirm(self.call(call), &self.key(key), player, retake).await
+    }
+
+    async fn extend(&self, call: Call, key: &AssetKey, player: &PlayerName, most: Millis) -> Reply<Leased> {
+        self.inner.extend(self.call(call), &self.key(key), player, most).await
+    }
+
+    async fn prolong(&self, call: Call, key: &AssetKey, players: &[PlayerName]) -> Reply<AssetState> {
+        let overlooked = usize::from(self.has(Flaw::OverlooksAPlayer));
+        let players = &players[..players.len().saturating_sub(overlooked)];
+        self.inner.prolong(self.call(call), &self.key(key), players).await
+    }
+
+    async fn expire(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
+        self.inner.expire(self.call(call), &self.key(key)).await
     }
 
     async fn restock(&self, call: Call, key: &AssetKey, n: Units, condition: Option<u64>) -> Reply<AssetState> {

@@ -2,14 +2,17 @@
 
 use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
-use asset_arbiter::{model::Units, store::Store};
+use asset_arbiter::{
+    model::{AssetOptions, EndReason, Grant, NewAsset, Units},
+    store::Store,
+};
 use futures::FutureExt;
 
 use crate::{
     conformance::{
         flawed::{Flaw, Flawed},
         ground::{Ground, Node, already, asset, granted, players},
-        likeness::answers_as_the_rules_do,
+        likeness::{answers_as_the_rules_do, remembers_ends_as_the_rules_do},
         suite,
     },
     engines::{cluster::Cluster, redis},
@@ -39,7 +42,9 @@ async fn a_cluster_keeps_the_contract() {
 #[tokio::test]
 async fn the_scripts_answer_as_the_rules_do() {
     for server in servers() {
-        answers_as_the_rules_do(&store(&server.url()).await, 50).await;
+        let store = store(&server.url()).await;
+        answers_as_the_rules_do(&store, 50).await;
+        remembers_ends_as_the_rules_do(&store).await;
     }
 }
 
@@ -47,7 +52,14 @@ async fn the_scripts_answer_as_the_rules_do() {
 async fn a_difference_between_the_scripts_and_the_rules_is_found() {
     for server in servers() {
         let scripts = store(&server.url()).await;
-        for flaw in [Flaw::Oversells, Flaw::RevivesRemoved, Flaw::IgnoresConditions, Flaw::ReleasesAnything] {
+        for flaw in [
+            Flaw::Oversells,
+            Flaw::RevivesRemoved,
+            Flaw::IgnoresConditions,
+            Flaw::ReleasesAnything,
+            Flaw::IgnoresRetakes,
+            Flaw::OverlooksAPlayer,
+        ] {
             let planted: Arc<dyn Store> = Arc::new(Flawed::new(Arc::clone(&scripts), flaw));
             let played = AssertUnwindSafe(answers_as_the_rules_do(&planted, 20)).catch_unwind().await;
             assert!(played.is_err(), "{flaw:?} is not found");
@@ -102,6 +114,71 @@ async fn revisions_are_exact_up_to_2_to_the_53() {
         assert_eq!(page.len(), 1);
         let state = ground.select(node.next(), &sword, &[ann]).await.into_inner().state;
         assert_eq!((state.revision, state.remaining), (1 << 53, Units::MAX - 2));
+    }
+}
+
+/// What was stored before there were options is a plain text without them.
+#[tokio::test]
+async fn records_and_grants_of_earlier_versions_are_read() {
+    for server in servers() {
+        let ground = Ground::new(store(&server.url()).await);
+        let (sword, node, [ann, bob]) = (asset("sword"), Node::new(), players(["ann", "bob"]));
+        let put = |key: &str, field: &str, value: &str| {
+            server.ask::<()>(&["HSET", &format!("asset-arbiter:{{{}}}:{key}", ground.room), field, value]);
+        };
+        put("assets", "sword", "3 2 2 7 live 00000000000000a0-0000000000000007");
+        put("assets", "bow", "1 1 0 2 removed 00000000000000a0-0000000000000008");
+        put("holders", "sword/ann", "0000000000000007/1732");
+        put("holders", "sword/", "sword/0000000000000007/1732/ann");
+        let grants = format!("asset-arbiter:{{{}}}:grants", ground.room);
+        server.ask::<()>(&["ZADD", &grants, "0", "sword/0000000000000007/1732/ann"]);
+        let grant = Grant::plain(ann.clone(), 1732, 7);
+        let state = ground.state(&sword).await;
+        assert_eq!((state.units, state.held, state.revision, state.terms), (3, 1, 7, None));
+        assert_eq!((state.origin, &state.holders), (0xa7, &vec![grant.clone()]));
+        assert_eq!(ground.holders(&sword).await, [grant.clone()]);
+        assert_eq!(ground.held_by(&ann).await, [(sword.clone(), 7)]);
+        assert_eq!(ground.revisions().await.iter().map(|row| row.revision).collect::<Vec<_>>(), [2, 7]);
+        let both = [ann.clone(), bob];
+        assert_eq!(ground.select(node.next(), &sword, &both).await.verdicts, [already(7), granted(8)]);
+        let confirmed = ground.store.confirm(node.next(), &ground.key(&sword), &ann, false).await.unwrap();
+        assert_eq!((confirmed.changed, &confirmed.grant), (false, &Some(grant)));
+        assert_eq!(ground.release(node.next(), &sword, &ann).await.held, 1);
+        assert!(!ground.create(node.next(), &sword, 2).await.created);
+        assert!(ground.create(node.next(), &asset("bow"), 2).await.created);
+    }
+}
+
+/// The sorted set has two members for a grant that ends.
+#[tokio::test]
+async fn nothing_is_left_of_grants_that_ended() {
+    for server in servers() {
+        let ground = Ground::new(store(&server.url()).await);
+        let (sword, node, both) = (asset("sword"), Node::new(), players(["ann", "bob"]));
+        let key = ground.key(&sword);
+        let [holders, grants] =
+            ["holders", "grants"].map(|key| format!("asset-arbiter:{{{}}}:{key}", ground.room));
+        let members = || server.ask::<usize>(&["ZCARD", &grants]);
+        let options = AssetOptions { hold_ms: Some(100), leave_ms: Some(50), ..AssetOptions::NONE };
+        ground.store.create(node.at(1000), &key, &NewAsset { units: 2, options }).await.unwrap();
+        let select = async |at| ground.select(node.at(at), &sword, &both).await.into_inner().state;
+        assert_eq!((select(1000).await.held, members()), (2, 4));
+        ground.store.prolong(node.at(1010), &key, &both).await.unwrap();
+        ground.store.confirm(node.at(1020), &key, &both[0], false).await.unwrap();
+        assert_eq!(members(), 4, "the ends have moved");
+        ground.store.release(node.at(1030), &key, &both[1], EndReason::Released).await.unwrap();
+        assert_eq!(members(), 2);
+        assert_eq!(ground.store.expire(node.at(1060), &key).await.unwrap().held, 0);
+        assert_eq!(members(), 0);
+        assert_eq!((select(1060).await.held, members()), (2, 4));
+        ground.store.reset(node.at(1070), &key).await.unwrap();
+        assert_eq!((members(), select(1080).await.held), (0, 2));
+        // As if the server had lost half of it. An end that nobody has does not keep the next from being found.
+        server.ask::<()>(&["HDEL", &holders, "sword/ann"]);
+        ground.store.expire(node.at(1130), &key).await.unwrap();
+        assert_eq!(server.ask::<Vec<String>>(&["ZRANGE", &grants, "0", "-1"]).len(), 1, "ann's grant alone");
+        ground.store.remove_asset(node.at(1140), &key).await.unwrap();
+        assert_eq!(members(), 0);
     }
 }
 

@@ -1,15 +1,18 @@
--- The prefix of every script. Three numbers from model/limits.rs precede it: HOLDERS_SHOWN, REMEMBERED_NODES and
--- MAX_UNITS.
+-- The prefix of every script. Numbers from model/limits.rs precede it: HOLDERS_SHOWN, REMEMBERED_NODES, MAX_UNITS,
+-- ENDS_KEPT and ENDS_KEPT_IN_COOLDOWN.
 --
--- KEYS  1 assets   hash  asset -> "UNITS CREATED REMAINING REVISION live|removed NODE-SEQ"; CREATED: units at its
---                        creation, NODE-SEQ: the call that created the record
+-- KEYS  1 assets   hash  asset -> "UNITS CREATED REMAINING REVISION live|removed NODE-SEQ[ TERMS]"; CREATED: units at its
+--                        creation, NODE-SEQ: the call that created the record, TERMS: as in model/terms.rs, if the asset
+--                        has options
 --       2 calls    hash  asset -> the last call of each node with its outcome, oldest first: "NODE=SEQ+NODE=SEQ-..."
---       3 holders  hash  "asset/player" -> "REVISION/AT"; "asset/" -> its first holders as in grants, separated by
---                        spaces; "/" -> a filler
---       4 grants   zset  "asset/REVISION/AT/player", all with score 0, so sorted by asset, then by revision
+--       3 holders  hash  "asset/player" -> "REVISION/AT[/LEASE]"; LEASE: as in model/lease.rs, if the grant ends;
+--                        "asset/" -> its first holders, each as in grants with "/LEASE" if it ends, separated by spaces;
+--                        "/" -> a filler
+--       4 grants   zset  "asset/REVISION/AT/player", and for a grant that ends "/asset/ENDS/REVISION/player"; all with
+--                        score 0, so sorted by asset, then by revision, and apart from these by deadline
 --       All keys belong to one room and one slot; no others are accessed. Names contain no "/" and no space.
 -- ARGV  1 milliseconds an unused room is kept, 0: for ever    2 "1" if the call waits for replicas    3 asset
--- NODE and SEQ are 16 hexadecimal digits, REVISION in holders and grants 16 decimal digits, because text of equal
+-- NODE and SEQ are 16 hexadecimal digits, REVISION in holders and grants and ENDS 16 decimal digits, because text of equal
 -- width sorts like numbers. Lua's numbers are exact up to 2^53.
 -- OUT   {"unknown"} {"not_held"} {"conflict", number} {"limit"}, or {"ok", ...} as each script states
 
@@ -29,56 +32,37 @@ local FILLER = string.rep(' ', 65)
 -- replicated.
 if ARGV[2] == '1' and redis.call('EXISTS', holders) == 1 then redis.call('HSET', holders, '/', FILLER) end
 
--- Returns the asset, or nil.
+-- Returns the asset, or nil. The terms stay text.
 local function load()
   local text = redis.call('HGET', assets, asset)
   if not text then return nil end
-  local units, created, remaining, revision, life, origin =
-    string.match(text, '^(%d+) (%d+) (%d+) (%d+) (%a+) (%x+-%x+)$')
+  local units, created, remaining, revision, life, origin, terms =
+    string.match(text, '^(%d+) (%d+) (%d+) (%d+) (%a+) (%x+-%x+) ?(.*)$')
   return {
     text = text, units = tonumber(units), created = tonumber(created), remaining = tonumber(remaining),
-    revision = tonumber(revision), removed = life == 'removed', origin = origin,
+    revision = tonumber(revision), removed = life == 'removed', origin = origin, terms_text = terms,
   }
 end
 
-local function save(it)
-  it.text = string.format('%.0f %.0f %.0f %.0f %s %s', it.units, it.created, it.remaining, it.revision,
-    it.removed and 'removed' or 'live', it.origin)
-  redis.call('HSET', assets, asset, it.text)
-end
-
--- Returns at most `limit` grants, beginning at the bound `from`.
-local function page(from, limit)
-  return redis.call('ZRANGEBYLEX', grants, from, '(' .. asset .. '0', 'LIMIT', 0, limit)
-end
-
--- Stores the first holders, because every answer contains them. Call it whenever they may have changed.
-local function list_first()
-  redis.call('HSET', holders, asset .. '/', table.concat(page('[' .. asset .. '/', HOLDERS_SHOWN), ' '))
+-- Returns at most `limit` grants, beginning at the bound `from`, as in grants or with their leases.
+local function page(from, limit, with_leases)
+  local members = redis.call('ZRANGEBYLEX', grants, from, '(' .. asset .. '0', 'LIMIT', 0, limit)
+  if not with_leases then return members end
+  for start = 1, #members, PAGE do
+    local fields = {}
+    for i = start, math.min(start + PAGE - 1, #members) do
+      fields[#fields + 1] = asset .. string.match(members[i], '/[^/]+$')
+    end
+    for i, value in ipairs(redis.call('HMGET', holders, unpack(fields))) do
+      local lease = value and string.match(value, '^%d+/%d+(/.+)$') or ''
+      members[start + i - 1] = members[start + i - 1] .. lease
+    end
+  end
+  return members
 end
 
 local function first()
   return redis.call('HGET', holders, asset .. '/') or ''
-end
-
--- Deletes every holder.
-local function clear()
-  repeat
-    local members, fields = page('[' .. asset .. '/', PAGE), {}
-    for i, member in ipairs(members) do fields[i] = asset .. string.match(member, '/[^/]+$') end
-    if #members > 0 then
-      redis.call('HDEL', holders, unpack(fields))
-      redis.call('ZREM', grants, unpack(members))
-    end
-  until #members < PAGE
-  redis.call('HDEL', holders, asset .. '/')
-end
-
--- Returns a new asset. Clears leftovers of an earlier asset of that name, in case the server lost half of it.
-local function begin(units, origin)
-  clear()
-  redis.call('HSET', holders, '/', FILLER)
-  return { units = units, created = units, remaining = units, revision = 0, removed = false, origin = origin }
 end
 
 -- Makes all keys of the room expire together, or none. The youngest key is checked on behalf of all.

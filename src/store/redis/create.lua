@@ -1,21 +1,26 @@
--- Creates an asset, or finds it already created with the same units. An asset that was removed continues its revision.
--- ARGV  6 units
--- OUT   {"ok", repeated, record, first holders, created}, or {"conflict", units at its creation}
+-- Creates an asset, or finds it already created with the same units and options. An asset that was removed continues its
+-- revision.
+-- ARGV  7 "UNITS[ TERMS]"
+-- OUT   {"ok", repeated, record, first holders, created}, or {"conflict", units at its creation[, TERMS]}
 
-local units = tonumber(ARGV[6])
-local it, outcome = load(), answered()
+-- Whether the asset was created like this.
+local function is_created_so(it)
+  local units, options = string.match(ARGV[7], '^(%d+) ?(%S* ?%S* ?%S* ?%S* ?%S* ?%S*)')
+  return it.created == tonumber(units) and (it.terms and it.terms.options or '') == options
+end
+
+local it, outcome = find()
 local again = outcome ~= nil
 if not again then
   if it and not it.removed then
-    outcome = it.created == units and UNCHANGED or CONFLICT
+    outcome = is_created_so(it) and UNCHANGED or CONFLICT
   else
     local before = it
-    it, outcome = begin(units, before and before.origin or this_call), CHANGED
+    it, outcome = begin(ARGV[7], before and before.origin or this_call), CHANGED
     if before then it.revision = before.revision + 1 end
-    save(it)
   end
-  record(outcome)
+  conclude(it, outcome)
 end
 if not it then return { 'unknown' } end
-if outcome == CONFLICT then return { 'conflict', it.created } end
+if outcome == CONFLICT then return { 'conflict', it.created, it.terms and it.terms.text() } end
 return { 'ok', again and 1 or 0, it.text, first(), outcome == CHANGED and 1 or 0 }

@@ -1,6 +1,6 @@
 -- Reads the assets that a player holds.
 -- ARGV  3 player
--- OUT   {"ok", {asset, "REVISION/AT", asset, ...}}
+-- OUT   {"ok", {asset, "REVISION/AT[/LEASE]", asset, ...}}
 
 local names, out = redis.call('HKEYS', assets), {}
 for start = 1, #names, PAGE do

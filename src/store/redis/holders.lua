@@ -4,4 +4,4 @@
 
 local it = load()
 if not it or it.removed then return { 'unknown' } end
-return { 'ok', page(ARGV[4], ARGV[5]) }
+return { 'ok', page(ARGV[4], ARGV[5], it.terms_text ~= '') }

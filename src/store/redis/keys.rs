@@ -29,6 +29,11 @@ pub(super) fn holder(asset: &AssetName, player: &PlayerName) -> String {
     format!("{asset}/{player}")
 }
 
+/// The fields of holders.
+pub(super) fn holders(asset: &AssetName, players: &[PlayerName]) -> impl Iterator<Item = String> {
+    players.iter().map(move |player| holder(asset, player))
+}
+
 /// The lower bound of the grants after a revision. The additional digit makes it greater than all grants of
 /// that revision.
 pub(super) fn grants_after(asset: &AssetName, revision: Option<u64>) -> String {
@@ -73,13 +78,17 @@ mod tests {
             for player in &players {
                 assert!(fields.insert(holder(asset, player)), "{asset} {player}");
                 assert!(members.insert(format!("{asset}/{:016}/1/{player}", 7)), "{asset} {player}");
+                assert!(members.insert(format!("/{asset}/{:016}/{:016}/{player}", 9, 7)), "{asset} {player}");
             }
         }
         for asset in &assets {
-            // As common.lua bounds a page.
-            let page = members.range(format!("{asset}/")..format!("{asset}0"));
-            assert!(page.clone().all(|member| member.split('/').next() == Some(asset.as_str())), "{asset}");
-            assert_eq!(page.count(), players.len());
+            // As common.lua bounds a page, and terms.lua the ends.
+            for (begin, place) in [("", 0), ("/", 1)] {
+                let page = members.range(format!("{begin}{asset}/")..format!("{begin}{asset}0"));
+                let of_asset = |member: &String| member.split('/').nth(place) == Some(asset.as_str());
+                assert!(page.clone().all(of_asset), "{asset}");
+                assert_eq!(page.count(), players.len());
+            }
         }
     }
 

@@ -3,11 +3,11 @@
 -- OUT   {"ok"}
 
 local field, member = asset .. '/~', asset .. '/0/0/~'
-local it = begin(1, this_call)
+local it = begin('1', this_call)
 redis.call('HMGET', holders, field)
 redis.call('HSET', holders, field, '0/0')
 redis.call('ZADD', grants, 0, member)
-list_first()
+list_first(it)
 save(it)
 record(CHANGED)
 load()

@@ -6,8 +6,7 @@ if not it then return { 'unknown' } end
 local again = outcome ~= nil
 if not again then
   clear()
-  it.remaining, it.revision, it.removed = 0, it.revision + 1, true
-  save(it)
-  record(CHANGED)
+  it.remaining, it.revision, it.removed, it.terms = 0, it.revision + 1, true, nil
+  conclude(it, CHANGED)
 end
 return { 'ok', again and 1 or 0, it.text, first() }

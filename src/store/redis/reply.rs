@@ -4,7 +4,7 @@ use redis::Value;
 
 use super::error;
 use crate::{
-    model::{AssetName, AssetState, Grant, Lease, Millis, PlayerName, RevisionRow, Units},
+    model::{AssetName, AssetState, Grant, Lease, Millis, PlayerName, RevisionRow, Terms, Units},
     store::{Call, NodeId, Result, StoreError, StoreErrorKind, Verdict},
 };
 
@@ -12,11 +12,12 @@ use crate::{
 pub(super) struct ScriptReply(IntoIter<Value>);
 
 /// A script's refusal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Refusal {
     Unknown,
     NotHeld,
-    Conflict(u64),
+    /// With a number, and the terms of the asset if that matters.
+    Conflict(u64, Option<Box<Terms>>),
     Limit,
 }
 
@@ -28,7 +29,11 @@ impl ScriptReply {
             "ok" => return Ok(reply),
             "unknown" => Refusal::Unknown,
             "not_held" => Refusal::NotHeld,
-            "conflict" => Refusal::Conflict(u64::try_from(reply.number()?).map_err(|_| odd())?),
+            "conflict" => {
+                let number = u64::try_from(reply.number()?).map_err(|_| odd())?;
+                let terms = (reply.0.len() > 0).then(|| reply.parsed().map(Box::new)).transpose()?;
+                Refusal::Conflict(number, terms)
+            }
             "limit" => Refusal::Limit,
             _ => return Err(odd()),
         };
@@ -55,7 +60,7 @@ impl ScriptReply {
         Ok(self.number()? != 0)
     }
 
-    pub(super) fn name<T: FromStr>(&mut self) -> Result<T> {
+    pub(super) fn parsed<T: FromStr>(&mut self) -> Result<T> {
         self.text()?.parse().map_err(|_| odd())
     }
 
@@ -63,18 +68,9 @@ impl ScriptReply {
     pub(super) fn state(&mut self, asset: AssetName) -> Result<AssetState> {
         let record = self.record()?;
         let holders = self.text()?.split_whitespace().map(grant).collect::<Option<_>>().ok_or_else(odd)?;
-        let row = record.row(asset);
-        Ok(AssetState {
-            asset: row.asset,
-            units: record.units,
-            remaining: row.remaining,
-            revision: row.revision,
-            held: row.held,
-            holders,
-            terms: None,
-            removed: row.removed,
-            origin: row.origin,
-        })
+        let RevisionRow { asset, revision, remaining, held, removed, origin } = record.row(asset);
+        let Record { units, terms, .. } = record;
+        Ok(AssetState { asset, units, remaining, revision, held, holders, terms, removed, origin })
     }
 
     /// Parses a record without holders.
@@ -87,16 +83,25 @@ impl ScriptReply {
     }
 
     pub(super) fn verdicts(&mut self) -> Result<Vec<Verdict>> {
-        self.inner()?.all(|list| {
-            Ok(match list.number()? {
-                0 => Verdict::SoldOut,
-                held @ ..0 => Verdict::AlreadyHeld { revision: held.unsigned_abs(), until: None },
-                granted => Verdict::Granted { revision: granted.unsigned_abs(), lease: Lease::NONE },
-            })
+        self.inner()?.all(|list| match list.next()? {
+            Value::Int(0) => Ok(Verdict::SoldOut),
+            Value::Int(held @ ..0) => Ok(Verdict::AlreadyHeld { revision: held.unsigned_abs(), until: None }),
+            Value::Int(granted) => {
+                Ok(Verdict::Granted { revision: granted.unsigned_abs(), lease: Lease::NONE })
+            }
+            Value::BulkString(text) => std::str::from_utf8(&text).ok().and_then(verdict).ok_or_else(odd),
+            _ => Err(odd()),
         })
     }
 
-    /// Parses the revision of `REVISION/AT`.
+    /// Parses a player's grant `REVISION/AT[/LEASE]`, or an empty text.
+    pub(super) fn grant_of(&mut self, player: &PlayerName) -> Result<Option<Grant>> {
+        let text = self.text()?;
+        let read = |(revision, at, lease)| Grant::leased(player.clone(), at, revision, lease);
+        (!text.is_empty()).then(|| held(&text).map(read).ok_or_else(odd)).transpose()
+    }
+
+    /// Parses the revision of `REVISION/AT[/LEASE]`.
     pub(super) fn grant_revision(&mut self) -> Result<u64> {
         let text = self.text()?;
         let (revision, _) = text.split_once('/').ok_or_else(odd)?;
@@ -130,18 +135,19 @@ impl ScriptReply {
     }
 }
 
-/// `UNITS CREATED REMAINING REVISION live|removed NODE-SEQ`.
+/// `UNITS CREATED REMAINING REVISION live|removed NODE-SEQ[ TERMS]`.
 struct Record {
     units: Units,
     remaining: Units,
     revision: u64,
     removed: bool,
     origin: u64,
+    terms: Option<Box<Terms>>,
 }
 
 impl Record {
     fn parse(text: &str) -> Option<Self> {
-        let mut words = text.split(' ');
+        let mut words = text.splitn(7, ' ');
         let units = words.next()?.parse().ok()?;
         let _created: Units = words.next()?.parse().ok()?;
         let remaining = words.next()?.parse().ok().filter(|remaining| *remaining <= units)?;
@@ -154,23 +160,48 @@ impl Record {
         let (node, seq) = words.next()?.split_once('-')?;
         let number = |digits| u64::from_str_radix(digits, 16).ok();
         let origin = Call { node: NodeId(number(node)?), seq: number(seq)?, at: 0 }.origin();
-        words.next().is_none().then_some(Self { units, remaining, revision, removed, origin })
+        let terms = words.next().map(|terms| terms.parse().map(Box::new)).transpose().ok()?;
+        Some(Self { units, remaining, revision, removed, origin, terms })
     }
 
     fn row(&self, asset: AssetName) -> RevisionRow {
-        let Self { units, remaining, revision, removed, origin } = *self;
+        let Self { units, remaining, revision, removed, origin, .. } = *self;
         let held = if removed { 0 } else { units - remaining };
         RevisionRow { asset, revision, remaining, held, removed, origin }
     }
 }
 
-/// `asset/REVISION/AT/player`.
-fn grant(member: &str) -> Option<Grant> {
-    let mut parts = member.split('/').skip(1);
-    let revision: u64 = parts.next()?.parse().ok()?;
-    let granted_at: Millis = parts.next()?.parse().ok()?;
-    let player = PlayerName::parse(parts.next()?).ok()?;
-    Some(Grant::plain(player, granted_at, revision))
+/// `asset/REVISION/AT/player[/LEASE]`.
+fn grant(text: &str) -> Option<Grant> {
+    let mut parts = text.splitn(5, '/').skip(1);
+    let revision = parts.next()?.parse().ok()?;
+    let granted_at = parts.next()?.parse().ok()?;
+    let player = parts.next()?.parse().ok()?;
+    Some(Grant::leased(player, granted_at, revision, lease(parts.next())?))
+}
+
+/// `REVISION/AT[/LEASE]`.
+fn held(text: &str) -> Option<(u64, Millis, Lease)> {
+    let mut parts = text.splitn(3, '/');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, lease(parts.next())?))
+}
+
+fn lease(text: Option<&str>) -> Option<Lease> {
+    text.map_or(Some(Lease::NONE), |text| text.parse().ok())
+}
+
+/// The verdict of an asset with options, as `select.lua` says.
+fn verdict(text: &str) -> Option<Verdict> {
+    let (kind, rest) = text.split_at_checked(1)?;
+    Some(match kind {
+        "r" => Verdict::Reserved { retry_after: rest.parse().ok()? },
+        "c" => Verdict::Cooldown { retry_after: rest.parse().ok()? },
+        "+" | "-" => match held(rest)? {
+            (revision, _, lease) if kind == "+" => Verdict::Granted { revision, lease },
+            (revision, _, lease) => Verdict::AlreadyHeld { revision, until: lease.until },
+        },
+        _ => return None,
+    })
 }
 
 /// The keys hold data that is not ours. The script may have taken effect.
@@ -195,7 +226,9 @@ mod tests {
 
     #[test]
     fn what_is_no_record_is_not_taken_for_one() {
-        assert!(Record::parse("1 1 1 0 live 7-1").is_some());
+        assert_eq!(Record::parse("1 1 1 0 live 7-1").unwrap().terms, None, "as before there were options");
+        let timed = Record::parse("1 1 1 0 live 7-1 9 - - - - , 5 6 -").unwrap().terms.unwrap();
+        assert_eq!((timed.options.hold_ms, timed.created_at, timed.changed_at), (Some(9), 5, 6));
         for odd in [
             "",
             "1 1 1 0",
@@ -215,6 +248,29 @@ mod tests {
     fn a_grant_is_read_back() {
         let read = grant("sword/0000000000000012/1732/ann.b:c-d").unwrap();
         assert_eq!((read.revision, read.granted_at, read.player.as_str()), (12, 1732, "ann.b:c-d"));
-        assert!(grant("sword/12").is_none());
+        assert!(read.lease.is_none());
+        let lease = Lease { until: Some(90), present_until: None, is_hold: true };
+        let read = grant("sword/0000000000000012/1732/ann/0000000000000090/90/-/h").unwrap();
+        assert_eq!((read.player.as_str(), read.lease), ("ann", lease));
+        assert_eq!(held("0000000000000012/1732/0000000000000090/90/-/h"), Some((12, 1732, lease)));
+        assert_eq!(held("0000000000000012/1732"), Some((12, 1732, Lease::NONE)));
+        for odd in ["sword/12", "sword/12/1732/ann/", "sword/12/1732/ann/x", "sword/12/1732/a b"] {
+            assert!(grant(odd).is_none(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_verdict_of_an_asset_with_options_is_read() {
+        let lease = Lease { until: Some(90), present_until: Some(80), is_hold: false };
+        let granted = Verdict::Granted { revision: 12, lease };
+        assert_eq!(verdict("+0000000000000012/7/0000000000000080/90/80/c"), Some(granted));
+        let already = Verdict::AlreadyHeld { revision: 12, until: Some(90) };
+        assert_eq!(verdict("-0000000000000012/7/0000000000000080/90/80/c"), Some(already));
+        assert_eq!(verdict("-12/7"), Some(Verdict::AlreadyHeld { revision: 12, until: None }));
+        assert_eq!(verdict("r60"), Some(Verdict::Reserved { retry_after: 60 }));
+        assert_eq!(verdict("c7"), Some(Verdict::Cooldown { retry_after: 7 }));
+        for odd in ["", "r", "c-1", "12/7", "+12", "é"] {
+            assert_eq!(verdict(odd), None, "{odd}");
+        }
     }
 }

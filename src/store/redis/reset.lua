@@ -7,7 +7,7 @@ local again = outcome ~= nil
 if not again then
   clear()
   it.units, it.remaining, it.revision = it.created, it.created, it.revision + 1
-  save(it)
-  record(CHANGED)
+  if it.terms then it.terms.created_at, it.terms.next_end = now, nil end
+  conclude(it, CHANGED)
 end
 return { 'ok', again and 1 or 0, it.text, first() }

@@ -1,8 +1,8 @@
 -- Adds units if the asset is at the required revision.
--- ARGV  6 units to add    7 the required revision, or ""
+-- ARGV  7 units to add    8 the required revision, or ""
 -- OUT   {"ok", repeated, record, first holders}, {"unknown"}, {"conflict", revision} or {"limit"}
 
-local more, condition = tonumber(ARGV[6]), tonumber(ARGV[7])
+local more, condition = tonumber(ARGV[7]), tonumber(ARGV[8])
 local it, outcome = resume()
 if not it then return { 'unknown' } end
 local again = outcome ~= nil
@@ -14,9 +14,8 @@ if not again then
   else
     outcome = CHANGED
     it.units, it.remaining, it.revision = it.units + more, it.remaining + more, it.revision + 1
-    save(it)
   end
-  record(outcome)
+  conclude(it, outcome)
 end
 if outcome == LIMIT then return { 'limit' } end
 if outcome ~= CHANGED then return { 'conflict', it.revision } end

@@ -4,7 +4,7 @@ use redis::Cmd;
 
 use crate::model::{
     Units,
-    limits::{HOLDERS_SHOWN, REMEMBERED_NODES},
+    limits::{ENDS_KEPT, ENDS_KEPT_IN_COOLDOWN, HOLDERS_SHOWN, REMEMBERED_NODES},
 };
 
 /// One of our scripts, with its hash.
@@ -13,40 +13,49 @@ pub(super) struct Script {
     hash: String,
 }
 
-/// Defines a static for the script of a call on a room, with the files it builds upon before it.
+/// Begins every script on a room.
+const COMMON: &[&str] = &[include_str!("common.lua")];
+/// Begins every script that changes an asset.
+const CHANGE: &[&str] = &[include_str!("common.lua"), include_str!("change.lua"), include_str!("terms.lua")];
+/// Begins a script that is on no room.
+const ALONE: &[&str] = &[];
+
+/// Defines a static for each script, with the files it builds upon before it.
 macro_rules! scripts {
-    ($($name:ident = $($file:literal),+;)*) => {
-        $(pub(super) static $name: LazyLock<Script> = LazyLock::new(|| {
-            Script::new(&[include_str!("common.lua"), $(include_str!($file)),+])
-        });)*
+    ($($name:ident = $base:ident, $($file:literal),+;)*) => {
+        $(pub(super) static $name: LazyLock<Script> =
+            LazyLock::new(|| Script::new(&[$base, &[$(include_str!($file)),+]].concat()));)*
     };
 }
 
 scripts! {
-    CREATE = "change.lua", "create.lua";
-    SELECT = "change.lua", "select.lua";
-    RELEASE = "change.lua", "release.lua";
-    RESTOCK = "change.lua", "restock.lua";
-    RESET = "change.lua", "reset.lua";
-    REMOVE = "change.lua", "remove.lua";
-    ASSET = "asset.lua";
-    SNAPSHOT = "snapshot.lua";
-    HOLDERS = "holders.lua";
-    HELD_BY = "held_by.lua";
-    REVISIONS = "revisions.lua";
-    REMOVE_ROOM = "remove_room.lua";
-    TOUCH = "touch.lua";
-    PROBE = "change.lua", "probe.lua";
+    CREATE = CHANGE, "create.lua";
+    SELECT = CHANGE, "select.lua";
+    RELEASE = CHANGE, "release.lua";
+    CONFIRM = CHANGE, "lease.lua", "confirm.lua";
+    EXTEND = CHANGE, "lease.lua", "extend.lua";
+    PROLONG = CHANGE, "prolong.lua";
+    EXPIRE = CHANGE, "expire.lua";
+    RESTOCK = CHANGE, "restock.lua";
+    RESET = CHANGE, "reset.lua";
+    REMOVE = CHANGE, "remove.lua";
+    ASSET = COMMON, "asset.lua";
+    SNAPSHOT = COMMON, "snapshot.lua";
+    HOLDERS = COMMON, "holders.lua";
+    HELD_BY = COMMON, "held_by.lua";
+    REVISIONS = COMMON, "revisions.lua";
+    REMOVE_ROOM = COMMON, "remove_room.lua";
+    TOUCH = COMMON, "touch.lua";
+    PROBE = CHANGE, "probe.lua";
+    REVOKE = ALONE, "revoke.lua";
+    REVOCATIONS = ALONE, "revocations.lua";
 }
-
-pub(super) static REVOKE: LazyLock<Script> = LazyLock::new(|| Script::new(&[include_str!("revoke.lua")]));
-pub(super) static REVOCATIONS: LazyLock<Script> =
-    LazyLock::new(|| Script::new(&[include_str!("revocations.lua")]));
 
 impl Script {
     fn new(files: &[&str]) -> Self {
         let limits = format!(
-            "local HOLDERS_SHOWN, REMEMBERED_NODES, MAX_UNITS = {HOLDERS_SHOWN}, {REMEMBERED_NODES}, {}\n",
+            "local HOLDERS_SHOWN, REMEMBERED_NODES, MAX_UNITS = {HOLDERS_SHOWN}, {REMEMBERED_NODES}, {}\n\
+             local ENDS_KEPT, ENDS_KEPT_IN_COOLDOWN = {ENDS_KEPT}, {ENDS_KEPT_IN_COOLDOWN}\n",
             Units::MAX
         );
         let source = limits + &files.concat();

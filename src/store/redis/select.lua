@@ -1,40 +1,36 @@
 -- Looks up which players hold the asset, decrements by the number of the others, records those who got a unit.
--- ARGV  6 at, the time of the change    7 units to create the asset with if it does not exist, or ""
---       8... "asset/player", distinct
+-- ARGV  7 "UNITS[ TERMS]" to create the asset with if it does not exist, or ""    8... "asset/player", distinct
 -- OUT   {"ok", repeated, record, first holders, verdicts}; per player -REVISION: held before, REVISION: granted now,
---       0: sold out
+--       0: sold out; of an asset with options "-REVISION/AT[/LEASE]", "+REVISION/AT[/LEASE]", 0, or what `bars` returns
 
-local at, units, first_player = ARGV[6], tonumber(ARGV[7]), 8
+local first_player = 8
 local it, outcome = resume()
-local fresh = not it and not outcome and units
-if fresh then it = begin(units, this_call) end
+local fresh = not it and not outcome and ARGV[7] ~= ''
+if fresh then it = begin(ARGV[7], this_call) end
 if not it or it.removed then return { 'unknown' } end
 
-local held = {}
-if #ARGV >= first_player then held = redis.call('HMGET', holders, unpack(ARGV, first_player)) end
-local again, left, verdicts = outcome ~= nil, it.remaining, {}
+local found = {}
+if #ARGV >= first_player then found = redis.call('HMGET', holders, unpack(ARGV, first_player)) end
+local again, held, terms, verdicts = outcome ~= nil, it.units - it.remaining, it.terms, {}
+local lease = terms and terms.new_lease()
 local fields, members = {}, {}
-for i, grant in ipairs(held) do
+for i, grant in ipairs(found) do
+  local field = ARGV[first_player + i - 1]
+  local barred = terms and not grant and not again and terms.bars(field)
   if grant then
-    verdicts[i] = -tonumber(string.sub(grant, 1, 16))
-  elseif again or left == 0 then
-    verdicts[i] = 0
+    verdicts[i] = terms and '-' .. grant or -tonumber(string.sub(grant, 1, 16))
+  elseif again or barred or it.remaining == 0 then
+    verdicts[i] = barred or 0
   else
-    left, it.revision = left - 1, it.revision + 1
-    local field = ARGV[first_player + i - 1]
-    local value = string.format('%016.0f/%s', it.revision, at)
-    fields[#fields + 1], fields[#fields + 2] = field, value
-    members[#members + 1], members[#members + 2] = 0, asset .. '/' .. value .. string.sub(field, #asset + 1)
-    verdicts[i] = it.revision
+    local value = take(it, field, lease, fields, members)
+    verdicts[i] = terms and '+' .. value or it.revision
   end
 end
 
 if #fields > 0 then
   redis.call('HSET', holders, unpack(fields))
   redis.call('ZADD', grants, unpack(members))
-  if it.units - it.remaining < HOLDERS_SHOWN then list_first() end
-  it.remaining = left
+  if held < HOLDERS_SHOWN then list_first(it) end
 end
-if fresh or #fields > 0 then save(it) end
-if not again then record((fresh or #fields > 0) and CHANGED or UNCHANGED) end
+if not again then conclude(it, (fresh or #fields > 0) and CHANGED or UNCHANGED) end
 return { 'ok', again and 1 or 0, it.text, first(), verdicts }

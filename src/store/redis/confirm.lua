@@ -1,0 +1,37 @@
+-- Confirms a hold.
+-- ARGV  8 "1": a player whose hold has expired takes a unit that is left
+
+local retake = ARGV[8] == '1'
+
+-- Grants a unit again to a player who confirms too late.
+local function take_confirmed(it)
+  local fields, members = {}, {}
+  local value = take(it, field, it.terms.confirm(it.terms.new_lease()), fields, members)
+  redis.call('HSET', holders, unpack(fields))
+  redis.call('ZADD', grants, unpack(members))
+  list_first(it)
+  return { value = value }
+end
+
+local function confirm(it)
+  local grant = held(it)
+  if not grant then
+    local outcome = without_grant(it)
+    if outcome == UNCHANGED and retake and it.remaining > 0 then return CHANGED, take_confirmed(it) end
+    return outcome
+  end
+  if not grant.hold then return UNCHANGED, grant end
+  it.terms.change_leases(it, { grant }, it.terms.confirm)
+  return CHANGED, grant
+end
+
+local it, outcome = resume()
+if not it then return { 'unknown' } end
+local again, grant = outcome ~= nil, nil
+if again then
+  outcome, grant = look_up(it, outcome, true)
+else
+  outcome, grant = confirm(it)
+  conclude(it, outcome)
+end
+return answer(it, again, outcome, grant)
