@@ -292,9 +292,13 @@ fn pause(tried: u32) -> Duration {
 }
 
 /// Whether the call is a select that made the last change. Its grants may not have fit into one write, so there
-/// may be more to do. If there is nothing left to do, deciding again gives the same result.
+/// may be more to do. If there is nothing left to do, deciding again gives the same result. A change that only ends
+/// grants records no call, but a select's last revision is that of a grant.
 fn is_begun(call: Call, ask: Ask<'_>, record: &Record) -> bool {
-    matches!(ask, Ask::Select { .. }) && record.changes.newest() == Some((call.node, call.seq))
+    let last_end = record.counter.terms.as_ref().and_then(|terms| terms.ends.back());
+    matches!(ask, Ask::Select { .. })
+        && record.changes.newest() == Some((call.node, call.seq))
+        && last_end.is_none_or(|end| end.revision != record.counter.revision)
 }
 
 /// Turns a grant into the verdict that a retry reports.

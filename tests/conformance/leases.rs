@@ -291,7 +291,7 @@ async fn every_change_ends_first_what_is_over(ground: Ground) {
     let ((sword, node), [ann, bob]) = (made(&ground, 1, options(100, None)).await, players(["ann", "bob"]));
     let key = ground.key(&sword);
     let mut at = NOW;
-    let mut hold_ended = async |what: &str| {
+    let hold_ended = async |what: &str| {
         let state = ground.state(&sword).await;
         assert_eq!((state.held, ends(&state).last().unwrap().3), (0, EndReason::Expired), "after {what}");
     };
