@@ -65,6 +65,16 @@ impl<R: RecordStore> Optimistic<R> {
         Self { records, recent_calls: RecentCalls::default() }
     }
 
+    /// Refuses deadlines that the store would forget before they are over.
+    fn check_options(&self, new: &NewAsset, asset: &AssetName) -> Result<()> {
+        let longest = self.records.longest_deadline();
+        let Some((name, ms)) = new.options.durations().find(|(_, ms)| *ms > longest) else { return Ok(()) };
+        let message = format!(
+            "asset {asset}: {name} is at most {longest} here, because then the store forgets, not {ms}"
+        );
+        Err(error::<R>(StoreErrorKind::LimitReached, message))
+    }
+
     /// Settles a confirmation or an extension.
     async fn lease(&self, call: Call, key: &AssetKey, ask: Ask<'_>) -> Reply<Leased> {
         let settled = self.settle(call, key, ask, None).await?;
@@ -164,6 +174,7 @@ impl<R: RecordStore> Store for Optimistic<R> {
 
     async fn create(&self, call: Call, key: &AssetKey, new: &NewAsset) -> Reply<Created> {
         let ask = Ask::Create { new };
+        self.check_options(new, &key.asset)?;
         let settled = self.settle(call, key, ask, None).await?.unless_refused::<R>(ask, &key.asset)?;
         let Settled { decision, repeated, .. } = settled;
         let created = decision.outcome == Outcome::Changed;

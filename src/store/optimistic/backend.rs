@@ -25,6 +25,11 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
 
     fn room_ttl(&self) -> Option<Duration>;
 
+    /// How long the store keeps what an asset must remember until a deadline, in milliseconds.
+    fn longest_deadline(&self) -> Millis {
+        Millis::MAX
+    }
+
     async fn remove_room(&self, room: &RoomName) -> Result<()>;
 
     async fn touch(&self, room: &RoomName, now: Millis) -> Result<()>;
