@@ -165,7 +165,7 @@ impl<R: RecordStore> Store for Optimistic<R> {
     }
 
     fn limits(&self) -> Limits {
-        Limits { units: R::MOST_UNITS, select_creates: R::SELECT_CREATES, deadlines: R::DEADLINES }
+        Limits { units: R::MOST_UNITS, select_creates: R::SELECT_CREATES, deadlines: true }
     }
 
     fn room_ttl(&self) -> Option<Duration> {

@@ -18,8 +18,6 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
     const MOST_UNITS: Units = Units::MAX;
     /// Maximum grants in one write.
     const MOST_GRANTS: usize = usize::MAX;
-    /// Whether the store keeps the deadlines of grants.
-    const DEADLINES: bool = true;
     /// Whether the store knows for sure that an asset was never created. If false, a select creates no asset.
     const SELECT_CREATES: bool = true;
 
