@@ -99,7 +99,8 @@ impl<R: RecordStore> Optimistic<R> {
     /// that part, the call counts as finished and gets no further grants, because the grants of one call have
     /// consecutive revisions. Otherwise the rest of the call is executed; a retry can do that, too.
     async fn settle(&self, call: Call, key: &AssetKey, ask: Ask<'_>, part: Option<u64>) -> Result<Settled> {
-        for tried in 0..TRIES {
+        let mut tried = 0;
+        while tried < TRIES {
             if tried > 0 {
                 sleep(pause(tried)).await;
             }
@@ -112,7 +113,8 @@ impl<R: RecordStore> Optimistic<R> {
             let Ok(mut decision) = decided else { return Err(unknown::<R>(&key.asset)) };
             if let Some(change) = decision.change.take_if(|_| decision.only_ends) {
                 // Whether it is written or somebody else wrote, the asset is another one now.
-                self.records.write(key, seen, change).await?;
+                let is_written = self.records.write(key, seen, change).await?;
+                tried += u32::from(!is_written);
                 continue;
             }
             let made = made || begun && decision.change.is_none();
@@ -120,6 +122,7 @@ impl<R: RecordStore> Optimistic<R> {
             if self.stands(call, key, found, seen, &mut decision, made).await? {
                 return Ok(Settled { decision, repeated, retried: tried > 0 });
             }
+            tried += 1;
         }
         let message = format!("asset {} is changed by others all the time", key.asset);
         Err(error::<R>(StoreErrorKind::Unavailable, message))
