@@ -57,20 +57,25 @@ impl AssetOptions {
         *self == Self::NONE
     }
 
-    /// Checks the options.
-    ///
-    /// # Errors
-    /// What is wrong, and what would be right.
-    pub fn check(&self) -> Result<(), String> {
-        let durations = [
+    /// The durations among the options, with their names.
+    pub fn durations(&self) -> impl Iterator<Item = (&'static str, Millis)> {
+        let all = [
             ("hold_ms", self.hold_ms),
             ("grant_ms", self.grant_ms),
             ("leave_ms", self.leave_ms),
             ("cooldown_ms", self.cooldown_ms),
             ("for_ms", self.for_ms),
         ];
-        for (name, value) in durations {
-            if let Some(value) = value.filter(|value| !(1..=LEASE_MS).contains(value)) {
+        all.into_iter().filter_map(|(name, value)| Some((name, value?)))
+    }
+
+    /// Checks the options.
+    ///
+    /// # Errors
+    /// What is wrong, and what would be right.
+    pub fn check(&self) -> Result<(), String> {
+        for (name, value) in self.durations() {
+            if !(1..=LEASE_MS).contains(&value) {
                 return Err(format!("{name} is 1 to {LEASE_MS} milliseconds, not {value}"));
             }
         }

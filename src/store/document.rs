@@ -92,7 +92,7 @@ impl Document {
         };
         Record {
             counter: self.counter.clone(),
-            first: self.page(None, FIRST),
+            first: self.page(None, FIRST + ending.due.len()),
             holding: theirs.map(|holder| (holder.player.clone(), holder.grant())).collect(),
             ending,
             changes: self.changes.clone(),

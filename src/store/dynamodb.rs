@@ -12,6 +12,7 @@ mod expiry;
 pub(super) mod fuzzing;
 mod holders;
 mod item;
+mod next_end;
 mod read;
 mod revocations;
 mod sdk;
@@ -28,7 +29,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use self::{client::Client, item::Row, sweeper::Sweeper, url::DynamoUrl};
+use self::{client::Client, item::Row, next_end::NextEnds, sweeper::Sweeper, url::DynamoUrl};
 use super::{
     Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
     optimistic::{Backend, Optimistic},
@@ -58,6 +59,8 @@ struct DynamoStore {
     client: Arc<Client>,
     url: Arc<DynamoUrl>,
     sweeper: Arc<Sweeper>,
+    /// Of assets with holders that have items of their own.
+    next_ends: NextEnds,
 }
 
 /// The data that a write needs from the preceding read.
@@ -77,14 +80,13 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     let url = Arc::new(url);
     let client = Arc::new(Client::open(Arc::clone(&url)));
     let sweeper = Arc::new(Sweeper::start(Arc::clone(&client), Arc::clone(&url)));
-    Ok(Arc::new(Optimistic::new(DynamoStore { client, url, sweeper })))
+    Ok(Arc::new(Optimistic::new(DynamoStore { client, url, sweeper, next_ends: NextEnds::default() })))
 }
 
 #[async_trait]
 impl Backend for DynamoStore {
     const NAME: &'static str = "dynamodb";
     const MOST_GRANTS: usize = write::MOST_GRANTS;
-    const DEADLINES: bool = false;
 
     fn room_ttl(&self) -> Option<Duration> {
         self.url.room_ttl

@@ -1,7 +1,7 @@
 //! **Guarantee**: exactly once, on any number of nodes, as durable as the database's commit.
 //! **Round trips**: one packet to read, and one to write if there is something to write: a whole pessimistic READ COMMITTED
 //! transaction on the condition of what was read, for up to 128 players; an asset that other nodes change at the same
-//! time is locked with the read.
+//! time is locked with the read; one more for a node's first read of an asset with deadlines.
 //! **Survives**: what the database survives: TiDB the loss of a minority of its replicas, MySQL and MariaDB kill -9 and power
 //! loss (with `innodb_flush_log_at_trx_commit=1`, the default).
 //! **On timeout**: outcome unknown; the call is repeated, finds what was committed and takes effect once; a client that is
@@ -30,12 +30,17 @@ use async_trait::async_trait;
 use rustls::crypto::ring;
 
 use self::{
-    connector::Connector, pool::Pool, pooled_conn::PooledConn, reads::Part, sweeper::Sweeper, url::MysqlUrl,
+    connector::Connector,
+    pool::Pool,
+    pooled_conn::PooledConn,
+    reads::{Found, Holders, MOST_DUE, Part},
+    sweeper::Sweeper,
+    url::MysqlUrl,
 };
 use super::{
     AssetKey, Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
     expiry::Expiry,
-    optimistic::{Backend, Change, FIRST, Optimistic, Record, RecordStore},
+    optimistic::{Backend, Change, Counter, FIRST, Optimistic, Record, RecordStore},
     recent::Recent,
 };
 use crate::{
@@ -62,11 +67,17 @@ const NAME: &str = "mysql";
 /// How long an asset counts as contested after a lost race.
 const CONTESTED_FOR: Duration = Duration::from_secs(1);
 
+/// How long a node remembers that the grants of an asset have deadlines.
+const LEASED_FOR: Duration = Duration::from_secs(3600);
+
 struct Mysql {
     pool: Arc<Pool>,
     /// Assets under contention from other nodes. They are read with `FOR UPDATE`, because optimistic retries
     /// alone would starve the slower nodes. All other assets are read without a lock.
     contested: Recent<AssetKey>,
+    /// Assets whose grants have deadlines. Their first read takes a second one, because a read must know the table of
+    /// the holders.
+    leased: Recent<AssetKey>,
     expiry: Expiry,
     sweeper: Sweeper,
 }
@@ -84,15 +95,46 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     Ok(Arc::new(Optimistic::new(Mysql {
         pool,
         contested: Recent::for_time(CONTESTED_FOR),
+        leased: Recent::for_time(LEASED_FOR),
         expiry: Expiry::new(ttl),
         sweeper,
     })))
 }
 
+impl Mysql {
+    /// Reads an asset and some of its holders, from the table where they are. With `to_change`, a contested asset is locked.
+    async fn find<'a>(
+        &self,
+        key: &AssetKey,
+        to_change: bool,
+        parts: impl Fn(Holders) -> Vec<Part<'a>>,
+    ) -> Result<(Option<Found>, PooledConn)> {
+        loop {
+            let holders = if self.leased.has(key) { Holders::Leased } else { Holders::Plain };
+            let parts = parts(holders);
+            let (found, conn) = if to_change && self.contested.has(key) {
+                reads::find_locked(&self.pool, key, holders, &parts).await?
+            } else {
+                reads::find(&self.pool, key, holders, &parts).await?
+            };
+            match found.as_ref().map(|found| &found.record.counter).filter(|counter| !counter.removed) {
+                Some(counter) if Holders::of(counter) != holders => self.note_holders(key, counter),
+                _ => return Ok((found, conn)),
+            }
+        }
+    }
+
+    fn note_holders(&self, key: &AssetKey, counter: &Counter) {
+        match Holders::of(counter) {
+            Holders::Plain => self.leased.forget(key),
+            Holders::Leased => self.leased.note(key.clone()),
+        }
+    }
+}
+
 #[async_trait]
 impl Backend for Mysql {
     const NAME: &'static str = NAME;
-    const DEADLINES: bool = false;
 
     fn room_ttl(&self) -> Option<Duration> {
         self.expiry.ttl()
@@ -135,14 +177,14 @@ impl RecordStore for Mysql {
         &self,
         key: &AssetKey,
         players: &[PlayerName],
-        _at: Millis,
+        at: Millis,
     ) -> Result<(Option<Record>, Self::Seen)> {
-        let parts = [Part::First { after: None, limit: FIRST }, Part::Of(players)];
-        let (found, conn) = if self.contested.has(key) {
-            reads::find_locked(&self.pool, key, &parts).await?
-        } else {
-            reads::find(&self.pool, key, &parts).await?
+        let first = |limit| Part::First { after: None, limit };
+        let parts = |holders| match holders {
+            Holders::Plain => vec![first(FIRST), Part::Of(players)],
+            Holders::Leased => vec![first(FIRST + MOST_DUE), Part::Of(players), Part::Ending { at }],
         };
+        let (found, conn) = self.find(key, true, parts).await?;
         let (record, used_at) = found.map_or((None, None), |found| (Some(found.record), found.used_at));
         Ok((record, (used_at, conn)))
     }
@@ -151,6 +193,9 @@ impl RecordStore for Mysql {
         let written = writes::write(&mut conn, key, used_at, &change).await?;
         if !written {
             self.contested.note(key.clone());
+        }
+        if written && !change.after.removed {
+            self.note_holders(key, &change.after);
         }
         if written && writes::ended(&change).is_some() {
             self.sweeper.leftovers();
@@ -165,8 +210,8 @@ impl RecordStore for Mysql {
     }
 
     async fn asset(&self, key: &AssetKey) -> Result<Option<AssetState>> {
-        let first = Part::First { after: None, limit: HOLDERS_SHOWN };
-        let (found, _) = reads::find(&self.pool, key, &[first]).await?;
+        let first = |_| vec![Part::First { after: None, limit: HOLDERS_SHOWN }];
+        let (found, _) = self.find(key, false, first).await?;
         Ok(found.map(|found| found.record.state(&key.asset)))
     }
 
@@ -179,8 +224,8 @@ impl RecordStore for Mysql {
     }
 
     async fn holders(&self, key: &AssetKey, after: Option<u64>, limit: usize) -> Result<Option<Vec<Grant>>> {
-        let page = Part::First { after, limit };
-        let (found, _) = reads::find(&self.pool, key, &[page]).await?;
+        let page = |_| vec![Part::First { after, limit }];
+        let (found, _) = self.find(key, false, page).await?;
         Ok(found.filter(|found| !found.record.counter.removed).map(|found| found.record.first))
     }
 

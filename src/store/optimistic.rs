@@ -65,6 +65,16 @@ impl<R: RecordStore> Optimistic<R> {
         Self { records, recent_calls: RecentCalls::default() }
     }
 
+    /// Refuses deadlines that the store would forget before they are over.
+    fn check_options(&self, new: &NewAsset, asset: &AssetName) -> Result<()> {
+        let longest = self.records.longest_deadline();
+        let Some((name, ms)) = new.options.durations().find(|(_, ms)| *ms > longest) else { return Ok(()) };
+        let message = format!(
+            "asset {asset}: {name} is at most {longest} here, because then the store forgets, not {ms}"
+        );
+        Err(error::<R>(StoreErrorKind::LimitReached, message))
+    }
+
     /// Settles a confirmation or an extension.
     async fn lease(&self, call: Call, key: &AssetKey, ask: Ask<'_>) -> Reply<Leased> {
         let settled = self.settle(call, key, ask, None).await?;
@@ -89,7 +99,8 @@ impl<R: RecordStore> Optimistic<R> {
     /// that part, the call counts as finished and gets no further grants, because the grants of one call have
     /// consecutive revisions. Otherwise the rest of the call is executed; a retry can do that, too.
     async fn settle(&self, call: Call, key: &AssetKey, ask: Ask<'_>, part: Option<u64>) -> Result<Settled> {
-        for tried in 0..TRIES {
+        let mut tried = 0;
+        while tried < TRIES {
             if tried > 0 {
                 sleep(pause(tried)).await;
             }
@@ -102,7 +113,8 @@ impl<R: RecordStore> Optimistic<R> {
             let Ok(mut decision) = decided else { return Err(unknown::<R>(&key.asset)) };
             if let Some(change) = decision.change.take_if(|_| decision.only_ends) {
                 // Whether it is written or somebody else wrote, the asset is another one now.
-                self.records.write(key, seen, change).await?;
+                let is_written = self.records.write(key, seen, change).await?;
+                tried += u32::from(!is_written);
                 continue;
             }
             let made = made || begun && decision.change.is_none();
@@ -110,6 +122,7 @@ impl<R: RecordStore> Optimistic<R> {
             if self.stands(call, key, found, seen, &mut decision, made).await? {
                 return Ok(Settled { decision, repeated, retried: tried > 0 });
             }
+            tried += 1;
         }
         let message = format!("asset {} is changed by others all the time", key.asset);
         Err(error::<R>(StoreErrorKind::Unavailable, message))
@@ -155,7 +168,7 @@ impl<R: RecordStore> Store for Optimistic<R> {
     }
 
     fn limits(&self) -> Limits {
-        Limits { units: R::MOST_UNITS, select_creates: R::SELECT_CREATES, deadlines: R::DEADLINES }
+        Limits { units: R::MOST_UNITS, select_creates: R::SELECT_CREATES, deadlines: true }
     }
 
     fn room_ttl(&self) -> Option<Duration> {
@@ -164,6 +177,7 @@ impl<R: RecordStore> Store for Optimistic<R> {
 
     async fn create(&self, call: Call, key: &AssetKey, new: &NewAsset) -> Reply<Created> {
         let ask = Ask::Create { new };
+        self.check_options(new, &key.asset)?;
         let settled = self.settle(call, key, ask, None).await?.unless_refused::<R>(ask, &key.asset)?;
         let Settled { decision, repeated, .. } = settled;
         let created = decision.outcome == Outcome::Changed;
@@ -296,9 +310,13 @@ fn pause(tried: u32) -> Duration {
 }
 
 /// Whether the call is a select that made the last change. Its grants may not have fit into one write, so there
-/// may be more to do. If there is nothing left to do, deciding again gives the same result.
+/// may be more to do. If there is nothing left to do, deciding again gives the same result. A change that only ends
+/// grants records no call, but a select's last revision is that of a grant.
 fn is_begun(call: Call, ask: Ask<'_>, record: &Record) -> bool {
-    matches!(ask, Ask::Select { .. }) && record.changes.newest() == Some((call.node, call.seq))
+    let last_end = record.counter.terms.as_ref().and_then(|terms| terms.ends.back());
+    matches!(ask, Ask::Select { .. })
+        && record.changes.newest() == Some((call.node, call.seq))
+        && last_end.is_none_or(|end| end.revision != record.counter.revision)
 }
 
 /// Turns a grant into the verdict that a retry reports.

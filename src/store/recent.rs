@@ -32,6 +32,11 @@ impl<K: Eq + Hash> Recent<K> {
         }
         done.insert(key, Instant::now());
     }
+
+    #[cfg(feature = "mysql")]
+    pub(super) fn forget(&self, key: &K) {
+        self.done.lock().remove(key);
+    }
 }
 
 #[cfg(test)]

@@ -17,9 +17,11 @@ mod support;
 
 mod busy;
 mod contract;
+mod earlier;
 mod emptied;
 mod expiry;
 mod ground;
 mod holders;
 mod network;
 mod opening;
+mod units;

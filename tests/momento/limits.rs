@@ -1,6 +1,9 @@
 //! What the cache does not take, and what it costs.
 
-use asset_arbiter::store::StoreErrorKind;
+use asset_arbiter::{
+    model::{AssetOptions, NewAsset},
+    store::StoreErrorKind,
+};
 use tonic::Code;
 
 use crate::{
@@ -50,6 +53,22 @@ async fn a_full_asset_fits_and_one_more_unit_does_not() {
     assert_eq!(refusal(answer), StoreErrorKind::LimitReached);
     let size = momento.largest();
     assert!((150_000..180_000).contains(&size), "{size} bytes");
+}
+
+/// What the cache may forget before a deadline has no such deadline.
+#[tokio::test]
+async fn a_deadline_beyond_the_time_to_live_is_refused() {
+    let Some(momento) = momento().await else { return };
+    let ground = Ground::new(store(&format!("{}&ttl=1h", momento.url())).await);
+    let (key, node) = (ground.key(&asset("sword")), Node::new());
+    let hold = |minutes: u64| {
+        let hold_ms = Some(minutes * 60_000);
+        NewAsset { units: 1, options: AssetOptions { hold_ms, ..AssetOptions::NONE } }
+    };
+    let error = ground.store.create(node.next(), &key, &hold(60)).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::LimitReached);
+    assert!(error.to_string().contains("hold_ms is at most"), "{error}");
+    assert!(ground.store.create(node.next(), &key, &hold(57)).await.unwrap().created);
 }
 
 /// Consistent reads count six times, and every other request once.

@@ -16,6 +16,7 @@ mod remote;
 mod support;
 
 mod contract;
+mod earlier;
 mod emptied;
 mod expiry;
 mod ground;

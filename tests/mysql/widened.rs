@@ -1,6 +1,8 @@
-//! Tables as an earlier version made them: players' names had at most 64 characters, and there were no revocations.
+//! Tables as an earlier version made them: players' names had at most 64 characters, there were no revocations, and no
+//! grant had a deadline.
 
 use asset_arbiter::store::Verdict;
+use futures::future::join_all;
 
 use crate::{
     conformance::ground::{Ground, Node, already, asset, player, room},
@@ -8,6 +10,7 @@ use crate::{
     ground::servers,
     remote::{
         contract::revocations_outlast_their_node,
+        earlier::plays_on,
         opening::{says, serves},
         store,
     },
@@ -44,8 +47,24 @@ const HELD: [&str; 3] = [
 /// Makes the tables of the earlier version.
 async fn begin(server: &Server) {
     for statement in BEFORE.iter().chain(&HELD) {
-        server.ask(&statement.replace("asset_arbiter_", &format!("{DATABASE}.asset_arbiter_"))).await;
+        ask(server, statement).await;
     }
+}
+
+async fn ask(server: &Server, statement: &str) {
+    server.ask(&statement.replace("asset_arbiter_", &format!("{DATABASE}.asset_arbiter_"))).await;
+}
+
+/// What is there is played on, and so is what a node of the earlier version writes beside this one.
+async fn both_versions_play(server: &Server) {
+    let first = [player(&"x".repeat(64))];
+    plays_on(&server.url(), room("arena"), 3, &first).await;
+    for statement in &HELD {
+        ask(server, &statement.replace("'arena'", "'cellar'").replace("77", "78")).await;
+    }
+    plays_on(&server.url(), room("cellar"), 3, &first).await;
+    let leases = format!("SELECT COUNT(*) FROM {DATABASE}.asset_arbiter_leases");
+    assert_eq!(server.count(&leases).await, 0, "those grants ended");
 }
 
 /// Two names that differ in the last of 128 characters.
@@ -71,6 +90,9 @@ async fn takes_long_names(url: &str) {
 async fn tables_of_the_version_before_are_completed_and_keep_their_holders() {
     for server in servers().await {
         begin(&server).await;
+        let url = server.url();
+        join_all([&url; 3].map(|url| store(url))).await;
+        both_versions_play(&server).await;
         takes_long_names(&server.url()).await;
         takes_long_names(&server.url()).await;
         revocations_outlast_their_node(&server.url()).await;
@@ -87,13 +109,13 @@ async fn a_user_who_may_not_widen_a_table_is_told_what_to_run() {
         server.ask("CREATE USER app").await;
         server.ask(&format!("GRANT CREATE, SELECT, INSERT, UPDATE, DELETE ON {DATABASE}.* TO app")).await;
         let url = mysql::url("app", server.port);
-        let said = says(&url, "grant ALTER, or run `").await;
-        assert!(said.is_hopeless(), "{said}");
-        let said = said.to_string();
-        let statement = said.split('`').nth(1).unwrap();
-        server
-            .ask(&statement.replace("asset_arbiter_holders", &format!("{DATABASE}.asset_arbiter_holders")))
-            .await;
+        for missing in ["name", "deadlines"] {
+            let said = says(&url, "grant ALTER, or run `").await;
+            assert!(said.is_hopeless(), "{said}");
+            let said = said.to_string();
+            assert!(said.contains(missing), "{said}");
+            ask(&server, said.split('`').nth(1).unwrap()).await;
+        }
         takes_long_names(&url).await;
         serves(&url).await;
     }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 pub mod contract;
+pub mod earlier;
 pub mod emptied;
 pub mod encrypted;
 pub mod expiry;

@@ -50,6 +50,14 @@ impl Holders {
         }
     }
 
+    /// Replaces the lease of a holder.
+    pub(super) fn lease(&mut self, grant: Grant) {
+        match self.inline.iter_mut().find(|inline| inline.revision == grant.revision) {
+            Some(inline) => *inline = grant,
+            None => self.puts.push(grant),
+        }
+    }
+
     fn delete(&mut self, player: PlayerName) {
         self.outside = self.outside.saturating_sub(1);
         self.deletes.push(player);
@@ -63,6 +71,7 @@ mod tests {
     use fastrand::Rng;
 
     use super::*;
+    use crate::model::Lease;
 
     fn grant(revision: u64) -> Grant {
         Grant::plain(format!("p{revision}").parse().unwrap(), 0, revision)
@@ -84,6 +93,13 @@ mod tests {
                     holders.strike(&struck);
                     all.remove(&struck.revision);
                     holders.take_in(next, most, rng.usize(1..4));
+                } else if rng.bool() {
+                    holders.take_in(next, most, rng.usize(0..4));
+                    let lease = Lease { until: Some(rng.u64(..)), ..Lease::NONE };
+                    if let Some(grant) = all.values_mut().nth(index) {
+                        grant.lease = lease;
+                        holders.lease(grant.clone());
+                    }
                 } else {
                     holders.take_in(next, most, rng.usize(0..4));
                     for _ in 0..rng.u64(1..4) {
@@ -97,6 +113,11 @@ mod tests {
                     items.retain(|_, grant: &mut Grant| grant.player != *player);
                     assert_eq!(items.len(), many - 1, "seed {seed}: {player} had an item");
                 }
+                let is_deleted = |grant: &&Grant| holders.deletes.contains(&grant.player);
+                assert!(
+                    !holders.puts.iter().any(|grant| is_deleted(&grant)),
+                    "seed {seed}: one write for each item"
+                );
                 items.extend(holders.puts.iter().map(|grant| (grant.revision, grant.clone())));
                 let found: Vec<_> = holders.inline.iter().chain(items.values()).cloned().collect();
                 assert_eq!(found, all.values().cloned().collect::<Vec<_>>(), "seed {seed}");

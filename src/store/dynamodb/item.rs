@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::error;
 use crate::{
-    model::{AssetName, Grant, PlayerName, RoomName},
+    model::{AssetName, Grant, Lease, PlayerName, RoomName},
     store::{AssetKey, Result, StoreErrorKind, last_calls::LastCalls, optimistic::Counter},
 };
 
@@ -33,6 +33,9 @@ pub(super) const HELD: &str = "held";
 pub(super) const REMOVED: &str = "removed";
 const UNITS: &str = "units";
 const CREATED_UNITS: &str = "created_units";
+/// The deadlines of a holder's grant.
+pub(super) const LEASE: &str = "lease";
+const TERMS: &str = "terms";
 const HOLDERS: &str = "holders";
 const CHANGES: &str = "changes";
 
@@ -90,7 +93,7 @@ impl Row {
                 creation: fields.number(CREATION)?,
                 created_units: fields.number(CREATED_UNITS)?,
                 removed,
-                terms: None,
+                terms: fields.optional(TERMS)?.map(Box::new),
             },
             // Earlier versions could leave holders in a tombstone.
             inline: if removed { Vec::new() } else { fields.holders()? },
@@ -102,7 +105,7 @@ impl Row {
     }
 
     pub(super) fn item(&self, asset_key: &AssetKey) -> Item {
-        let Counter { units, remaining, held, revision, origin, creation, created_units, removed, .. } =
+        let Counter { units, remaining, held, revision, origin, creation, created_units, removed, ref terms } =
             self.counter;
         let mut item = asset_key.primary_key();
         let mut put = |name: &str, value| item.insert(name.to_owned(), value);
@@ -116,6 +119,9 @@ impl Row {
         put(CHANGES, s(self.changes.to_string()));
         if !self.inline.is_empty() {
             put(HOLDERS, s(written(&self.inline)));
+        }
+        if let Some(terms) = terms {
+            put(TERMS, s(terms.to_string()));
         }
         for (name, value) in [(COVERED_UNTIL, self.covered_until), (EXPIRES_AT, self.expires_at)] {
             if let Some(seconds) = value {
@@ -154,6 +160,11 @@ impl Fields<'_> {
         self.text(name)?.parse().map_err(|_| self.odd(name))
     }
 
+    /// Parses an attribute that may be absent.
+    fn optional<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>> {
+        self.0.contains_key(name).then(|| self.parsed(name)).transpose()
+    }
+
     pub(super) fn number<T: std::str::FromStr>(&self, name: &str) -> Result<T> {
         self.optional_number(name)?.ok_or_else(|| self.odd(name))
     }
@@ -170,7 +181,8 @@ impl Fields<'_> {
 
     /// Reads a holder, from its item or from the index.
     pub(super) fn grant(&self) -> Result<Grant> {
-        Ok(Grant::plain(self.parsed(SK)?, self.number(AT)?, self.number(GRANTED)?))
+        let lease = self.optional(LEASE)?.unwrap_or_default();
+        Ok(Grant::leased(self.parsed(SK)?, self.number(AT)?, self.number(GRANTED)?, lease))
     }
 
     fn holders(&self) -> Result<Vec<Grant>> {
@@ -188,17 +200,21 @@ impl Fields<'_> {
     }
 }
 
-/// Formats holders as `PLAYER/REVISION/AT`, separated by spaces.
+/// Formats holders as `PLAYER/REVISION/AT`, separated by spaces. A grant with deadlines goes on with `/LEASE`.
 fn written(holders: &[Grant]) -> String {
-    let one = |Grant { player, revision, granted_at, .. }: &Grant| format!("{player}/{revision}/{granted_at}");
+    let one = |Grant { player, revision, granted_at, lease, .. }: &Grant| match lease.is_none() {
+        true => format!("{player}/{revision}/{granted_at}"),
+        false => format!("{player}/{revision}/{granted_at}/{lease}"),
+    };
     holders.iter().map(one).collect::<Vec<_>>().join(" ")
 }
 
 fn holder(text: &str) -> Option<Grant> {
-    let mut parts = text.split('/');
+    let mut parts = text.splitn(4, '/');
     let player: PlayerName = parts.next()?.parse().ok()?;
     let (revision, granted_at) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
-    parts.next().is_none().then(|| Grant::plain(player, granted_at, revision))
+    let lease = parts.next().map_or(Ok(Lease::NONE), str::parse).ok()?;
+    Some(Grant::leased(player, granted_at, revision, lease))
 }
 
 pub(super) fn key(pk: &str, sk: &str) -> Item {
@@ -218,7 +234,10 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::model::{Asset, Player, Room, alike};
+    use crate::model::{
+        Asset, AssetOptions, EndReason, Ended, Player, Room, Terms, alike,
+        limits::{ENDS_KEPT_IN_COOLDOWN, LEASE_MS, RESERVED_PLAYERS},
+    };
 
     fn row() -> Row {
         let counter = Counter {
@@ -230,12 +249,13 @@ mod tests {
             creation: 3,
             created_units: 4,
             removed: false,
-            terms: None,
+            terms: Terms::of_new(&AssetOptions { hold_ms: Some(1), ..AssetOptions::NONE }, 2),
         };
-        let grant = |player: &str, revision| Grant::plain(player.parse().unwrap(), 9, revision);
+        let lease = Lease { until: Some(7), present_until: Some(8), is_hold: true };
+        let grant = |player: &str, revision, lease| Grant::leased(player.parse().unwrap(), 9, revision, lease);
         Row {
             counter,
-            inline: vec![grant("ann:-_.", 1), grant("B", u64::MAX)],
+            inline: vec![grant("ann:-_.", 1, lease), grant("B", u64::MAX, Lease::NONE)],
             changes: "1:2".parse().unwrap(),
             spilled: true,
             covered_until: Some(1),
@@ -272,19 +292,58 @@ mod tests {
         assert!(life.len() <= 1024, "{life}");
     }
 
-    /// An item has at most 400 KB, and `?inline=` is at most 1000.
+    /// An item has at most 400 KB, and `?inline=` is at most 1000. Times have 13 digits until the year 2286.
     #[test]
     fn the_longest_names_fit_into_an_item() {
-        let holder = |n| Grant::plain(format!("{n:~>128}").parse().unwrap(), u64::MAX, u64::MAX);
-        let size = written(&(0..1000).map(holder).collect::<Vec<_>>()).len();
-        assert!((150_000..180_000).contains(&size), "{size} bytes");
+        let player = |n: usize| format!("{n:~>128}").parse::<PlayerName>().unwrap();
+        let (at, number) = (9_999_999_999_999, u32::MAX);
+        let lease = Lease { until: Some(at), present_until: Some(at), is_hold: true };
+        let mut full = row();
+        full.inline = (0..1000).map(|n| Grant::plain(player(n), u64::MAX, u64::MAX)).collect();
+        full.counter.terms = None;
+        let size = |row: &Row| size(&row.item(&AssetKey::new(&"r".parse().unwrap(), &"a".parse().unwrap())));
+        assert!((150_000..180_000).contains(&size(&full)), "{} bytes", size(&full));
+
+        full.inline = (0..1000).map(|n| Grant::leased(player(n), at, number.into(), lease)).collect();
+        let reserved_for = (0..RESERVED_PLAYERS).map(player).collect();
+        let options = AssetOptions {
+            hold_ms: Some(LEASE_MS),
+            for_ms: Some(LEASE_MS),
+            reserved_for,
+            ..AssetOptions::NONE
+        };
+        let mut terms = Terms::of_new(&options, at).unwrap();
+        let end = |n| Ended {
+            player: player(n),
+            grant: number.into(),
+            granted_at: at,
+            revision: number.into(),
+            remaining: number,
+            at,
+            reason: EndReason::Left,
+        };
+        terms.ends = (0..ENDS_KEPT_IN_COOLDOWN).map(end).collect();
+        full.counter.terms = Some(terms);
+        assert!((390_000..400 * 1024).contains(&size(&full)), "{} bytes", size(&full));
+    }
+
+    /// The bytes of all names and values, as the service counts them, but for numbers, which it counts as fewer.
+    fn size(item: &Item) -> usize {
+        let value = |value: &AttributeValue| match value {
+            AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
+            _ => 1,
+        };
+        item.iter().map(|(name, attribute)| name.len() + value(attribute)).sum()
     }
 
     #[test]
     fn a_holder_is_read_back_whatever_its_name() {
         for player in alike::<Player>(2) {
-            let grant = Grant::plain(player, 9, 7);
-            assert_eq!(holder(&written(std::slice::from_ref(&grant))), Some(grant));
+            for until in [None, Some(11)] {
+                let lease = Lease { until, ..Lease::NONE };
+                let grant = Grant::leased(player.clone(), 9, 7, lease);
+                assert_eq!(holder(&written(std::slice::from_ref(&grant))), Some(grant));
+            }
         }
     }
 
@@ -292,7 +351,7 @@ mod tests {
     fn an_item_says_what_the_row_is() {
         let asset_key = AssetKey { room: "lobby".parse().unwrap(), asset: "sword".parse().unwrap() };
         let full = row();
-        let counter = Counter { removed: false, ..full.counter.clone() };
+        let counter = Counter { removed: false, terms: None, ..full.counter.clone() };
         let bare = Row {
             counter,
             inline: Vec::new(),
@@ -316,7 +375,9 @@ mod tests {
             (HELD, n(u64::MAX)),
             (HOLDERS, s("ann/1")),
             (HOLDERS, s("a b/1/1")),
+            (HOLDERS, s("ann/1/1/x")),
             (HOLDERS, n(1)),
+            (TERMS, s("x")),
             (CHANGES, s("x")),
             (EXPIRES_AT, s("soon")),
         ] {

@@ -1,7 +1,10 @@
-use std::{collections::HashMap, slice::from_ref};
+use std::{
+    collections::{HashMap, HashSet},
+    slice::from_ref,
+};
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnConsumedCapacity, Select};
 use futures::{
     StreamExt, TryStreamExt,
     future::{try_join, try_join_all},
@@ -15,30 +18,45 @@ use super::{
     error,
     error::{DynamoError, Kind, Tried},
     item::{
-        AT, BY_GRANT, EXPIRES_AT, Fields, GRANTED, HELD, Item, ORIGIN, PK, REMAINING, REMOVED, REVISION, Row,
-        SK, key, n, s,
+        BY_GRANT, EXPIRES_AT, Fields, GRANTED, HELD, Item, ORIGIN, PK, REMAINING, REMOVED, REVISION, Row, SK,
+        key, n, s,
     },
     now,
+    write::MOST_DUE,
 };
 use crate::{
     model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, limits::HOLDERS_SHOWN},
     store::{
         AssetKey, Result, StoreError, StoreErrorKind,
-        optimistic::{Change, Ending, FIRST, Record, RecordStore, shown},
+        optimistic::{Change, Counter, Ending, FIRST, Record, RecordStore, shown},
     },
 };
 
 /// Maximum number of keys in one `BatchGetItem`.
 const KEYS: usize = 100;
 
+/// The time of a read: no grant ends by it.
+const NO_CHANGE: Millis = 0;
+
 /// A query.
 pub(super) struct Asked<'a> {
-    pub(super) index: Option<&'a str>,
+    /// The index to query instead of the table, and whether to read what it does not have from the table.
+    pub(super) index: Option<(&'a str, Select)>,
     pub(super) condition: String,
     pub(super) values: HashMap<String, AttributeValue>,
     /// The attributes to return; `None`: all.
     pub(super) shown: Option<&'a str>,
     pub(super) limit: usize,
+}
+
+/// Holders with items of their own.
+struct Outside {
+    /// At least those who were asked for.
+    found: Vec<Grant>,
+    /// The first by revision.
+    next: Vec<Grant>,
+    /// Those of the asset that are due, and when the next one ends.
+    ending: Ending,
 }
 
 #[async_trait]
@@ -49,7 +67,7 @@ impl RecordStore for DynamoStore {
         &self,
         asset_key: &AssetKey,
         players: &[PlayerName],
-        _at: Millis,
+        at: Millis,
     ) -> Result<(Option<Record>, Seen)> {
         let deadline = Deadline::new();
         for tried in 0..TRIES {
@@ -59,20 +77,18 @@ impl RecordStore for DynamoStore {
             if row.is_over(now()) {
                 return Ok((None, Seen { row: Some(row), next: Vec::new() }));
             }
-            let life = asset_key.life(&row.counter);
-            let inside: HashMap<_, _> =
-                row.inline.iter().map(|grant| (grant.player.clone(), grant.clone())).collect();
             if row.is_whole() {
-                let record = recorded(&row, &[], inside);
+                let ending = ending(&row, &row.inline, usize::MAX, at);
+                let record = recorded(&row, &[], &[], ending);
                 return Ok((Some(record), Seen { row: Some(row), next: Vec::new() }));
             }
-            let others: Vec<_> = players.iter().filter(|player| !inside.contains_key(*player)).collect();
-            let outside = others.chunks(KEYS).map(|players| self.look_up(&life, players, deadline));
-            let next = self.later(&life, 0, FIRST.saturating_sub(row.inline.len()));
-            let (outside, next) = try_join(try_join_all(outside), next).await?;
+            let Outside { found, next, ending } =
+                self.outside(&asset_key.life(&row.counter), &row, players, at, deadline).await?;
             if self.is_still(asset_key, &row, deadline).await? {
-                let record =
-                    recorded(&row, &next, inside.into_iter().chain(outside.into_iter().flatten()).collect());
+                if row.counter.may_end_by(row.counter.time_of_change(at)) {
+                    self.next_ends.note(&row.counter, &ending);
+                }
+                let record = recorded(&row, &found, &next, ending);
                 return Ok((Some(record), Seen { row: Some(row), next }));
             }
             sleep(pause(tried)).await;
@@ -85,7 +101,7 @@ impl RecordStore for DynamoStore {
     }
 
     async fn asset(&self, key: &AssetKey) -> Result<Option<AssetState>> {
-        let (record, _) = self.read(key, &[], now()).await?;
+        let (record, _) = self.read(key, &[], NO_CHANGE).await?;
         Ok(record.map(|record| record.state(&key.asset)))
     }
 
@@ -95,7 +111,7 @@ impl RecordStore for DynamoStore {
             if row.is_whole() || row.inline.len() >= HOLDERS_SHOWN {
                 return Ok(Some(shown(&row.counter, &asset, &row.inline)));
             }
-            let (record, _) = self.read(&AssetKey::new(room, &asset), &[], now()).await?;
+            let (record, _) = self.read(&AssetKey::new(room, &asset), &[], NO_CHANGE).await?;
             Ok::<_, StoreError>(record.map(|record| record.state(&asset)))
         });
         let states: Vec<_> = stream::iter(states).buffered(SIDE_BY_SIDE).try_collect().await?;
@@ -136,7 +152,8 @@ impl RecordStore for DynamoStore {
                 return Ok(Some(page));
             }
             let life = key.life(&row.counter);
-            page.extend(self.later(&life, after.unwrap_or_default(), limit - page.len()).await?);
+            let after = after.unwrap_or_default();
+            page.extend(self.later(&life, &row.counter, after, limit - page.len()).await?);
             if self.is_still(key, &row, deadline).await? {
                 return Ok(Some(page));
             }
@@ -152,7 +169,7 @@ impl RecordStore for DynamoStore {
             if inside.is_some() || row.is_whole() {
                 return Ok(inside.map(|revision| (asset, revision)));
             }
-            let (record, _) = self.read(&AssetKey::new(room, &asset), from_ref(player), now()).await?;
+            let (record, _) = self.read(&AssetKey::new(room, &asset), from_ref(player), NO_CHANGE).await?;
             let revision = record.and_then(|record| record.holding.get(player).map(|grant| grant.revision));
             Ok::<_, StoreError>(revision.map(|revision| (asset, revision)))
         });
@@ -212,20 +229,51 @@ impl DynamoStore {
         Ok(answer.await?.item)
     }
 
-    /// Reads which of at most [`KEYS`] players have an item in an incarnation, with their grants.
-    async fn look_up(
+    /// Reads holders with items of their own.
+    async fn outside(
         &self,
         life: &str,
-        players: &[&PlayerName],
+        row: &Row,
+        players: &[PlayerName],
+        at: Millis,
         deadline: Deadline,
-    ) -> Result<Vec<(PlayerName, Grant)>> {
+    ) -> Result<Outside> {
+        let (next, now) = (FIRST.saturating_sub(row.inline.len()), row.counter.time_of_change(at));
+        let none_due = match row.counter.may_end_by(now) {
+            true => self.next_ends.none_due(&row.counter, now),
+            false => Some(Ending::default()),
+        };
+        let Some(none_due) = none_due else {
+            let mut found = self.all(life).await?;
+            let ending = ending(row, row.inline.iter().chain(&found), MOST_DUE, at);
+            found.sort_unstable_by_key(|grant| grant.revision);
+            let next = found.iter().take(next + ending.due.len()).cloned().collect();
+            return Ok(Outside { found, next, ending });
+        };
+        let inside: HashSet<_> = row.inline.iter().map(|grant| &grant.player).collect();
+        let others: Vec<_> = players.iter().filter(|player| !inside.contains(player)).collect();
+        let found = try_join_all(others.chunks(KEYS).map(|players| self.look_up(life, players, deadline)));
+        let (found, next) = try_join(found, self.later(life, &row.counter, 0, next)).await?;
+        Ok(Outside { found: found.concat(), next, ending: none_due })
+    }
+
+    /// Reads all holders with items of their own.
+    async fn all(&self, life: &str) -> Result<Vec<Grant>> {
+        let values = HashMap::from([(":pk".to_owned(), s(life))]);
+        let asked =
+            Asked { index: None, condition: format!("{PK} = :pk"), values, shown: None, limit: usize::MAX };
+        let items = query(&self.client, &self.url.table, asked).await?;
+        items.iter().map(|item| Fields(item).grant()).collect()
+    }
+
+    /// Reads which of at most [`KEYS`] players have an item in an incarnation, with their grants.
+    async fn look_up(&self, life: &str, players: &[&PlayerName], deadline: Deadline) -> Result<Vec<Grant>> {
         let (mut found, mut tried) = (Vec::new(), 0);
         let mut keys: Vec<_> = players.iter().map(|player| key(life, player.as_str())).collect();
         loop {
             let asked = KeysAndAttributes::builder()
                 .set_keys(Some(keys))
                 .consistent_read(true)
-                .projection_expression(format!("{SK}, {GRANTED}, {AT}"))
                 .build()
                 .map_err(DynamoError::from)?;
             let answer = self.client.run(deadline, |sdk| {
@@ -237,8 +285,7 @@ impl DynamoStore {
             });
             let answer = answer.await?;
             for item in answer.responses.unwrap_or_default().into_values().flatten() {
-                let grant = Fields(&item).grant()?;
-                found.push((grant.player.clone(), grant));
+                found.push(Fields(&item).grant()?);
             }
             let left = answer.unprocessed_keys.unwrap_or_default().into_values();
             keys = left.flat_map(|left| left.keys).collect();
@@ -255,10 +302,15 @@ impl DynamoStore {
     }
 
     /// Reads at most `limit` holders with items of their own whose grant is newer than `after`.
-    async fn later(&self, life: &str, after: u64, limit: usize) -> Result<Vec<Grant>> {
+    async fn later(&self, life: &str, counter: &Counter, after: u64, limit: usize) -> Result<Vec<Grant>> {
         let values = HashMap::from([(":pk".to_owned(), s(life)), (":after".to_owned(), n(after))]);
         let condition = format!("{PK} = :pk AND {GRANTED} > :after");
-        let asked = Asked { index: Some(BY_GRANT), condition, values, shown: None, limit };
+        // The index has no deadlines: each change of one would cost another write.
+        let select = match counter.terms {
+            Some(_) => Select::AllAttributes,
+            None => Select::AllProjectedAttributes,
+        };
+        let asked = Asked { index: Some((BY_GRANT, select)), condition, values, shown: None, limit };
         let items = query(&self.client, &self.url.table, asked).await?;
         items.iter().map(|item| Fields(item).grant()).collect()
     }
@@ -273,7 +325,8 @@ pub(super) async fn query(client: &Client, table: &str, asked: Asked<'_>) -> Tri
             let request = sdk
                 .query()
                 .table_name(table)
-                .set_index_name(asked.index.map(str::to_owned))
+                .set_index_name(asked.index.as_ref().map(|(index, _)| (*index).to_owned()))
+                .set_select(asked.index.as_ref().map(|(_, select)| select.clone()))
                 .key_condition_expression(&asked.condition)
                 .set_expression_attribute_values(Some(asked.values.clone()))
                 .set_projection_expression(asked.shown.map(str::to_owned))
@@ -293,15 +346,20 @@ pub(super) async fn query(client: &Client, table: &str, asked: Asked<'_>) -> Tri
     Ok(found)
 }
 
-fn recorded(row: &Row, next: &[Grant], holding: HashMap<PlayerName, Grant>) -> Record {
-    let first = row.inline.iter().chain(next).take(FIRST).cloned().collect();
-    Record {
-        counter: row.counter.clone(),
-        first,
-        holding,
-        ending: Ending::default(),
-        changes: row.changes.clone(),
+/// The grants due at `at`, at most `most`, of all holders.
+fn ending<'a>(row: &Row, holders: impl IntoIterator<Item = &'a Grant>, most: usize, at: Millis) -> Ending {
+    let now = row.counter.time_of_change(at);
+    match row.counter.may_end_by(now) {
+        true => Ending::of(holders.into_iter().cloned(), now).first(most),
+        false => Ending::default(),
     }
+}
+
+/// The record of an asset, with holders that were `found` and the `next` after those inside.
+fn recorded(row: &Row, found: &[Grant], next: &[Grant], ending: Ending) -> Record {
+    let first = row.inline.iter().chain(next).take(FIRST + ending.due.len()).cloned().collect();
+    let holding = row.inline.iter().chain(found).map(|grant| (grant.player.clone(), grant.clone())).collect();
+    Record { counter: row.counter.clone(), first, holding, ending, changes: row.changes.clone() }
 }
 
 fn restless(asset: &AssetName) -> StoreError {

@@ -10,11 +10,11 @@ use super::{
     error::{DynamoError, Kind, Tried, of_transaction},
     expiry::{self, Expiry},
     holders::Holders,
-    item::{AT, ENDED, EXPIRES_AT, GRANTED, Item, ORIGIN, PK, PROBE, REVISION, Row, key, n},
+    item::{AT, ENDED, EXPIRES_AT, GRANTED, Item, LEASE, ORIGIN, PK, PROBE, REVISION, Row, key, n, s},
     now,
 };
 use crate::{
-    model::Grant,
+    model::{Grant, limits::PROLONGED_PLAYERS},
     store::{AssetKey, Result, optimistic::Change},
 };
 
@@ -22,6 +22,9 @@ use crate::{
 const ITEMS: usize = 100;
 /// Besides the holders, a transaction contains the asset and, if an incarnation ended, its record.
 pub(super) const MOST_GRANTS: usize = ITEMS - 2;
+/// Maximum number of grants that end in one change if some holders have items of their own. With
+/// [`PROLONGED_PLAYERS`] they fit into a transaction.
+pub(super) const MOST_DUE: usize = MOST_GRANTS - PROLONGED_PLAYERS;
 
 /// Seconds after which the service may delete a ping's item.
 const PROBE_LIVES: u64 = 60;
@@ -81,7 +84,10 @@ impl DynamoStore {
         for struck in &change.struck {
             holders.strike(struck);
         }
-        holders.take_in(next, most, MOST_GRANTS - change.granted.len());
+        holders.take_in(next, most, MOST_GRANTS - change.granted.len() - change.leased.len());
+        for leased in change.leased {
+            holders.lease(leased);
+        }
         for grant in change.granted {
             holders.add(grant, most);
         }
@@ -100,6 +106,9 @@ impl DynamoStore {
         let mut item = key(life, grant.player.as_str());
         item.insert(GRANTED.to_owned(), n(grant.revision));
         item.insert(AT.to_owned(), n(grant.granted_at));
+        if !grant.lease.is_none() {
+            item.insert(LEASE.to_owned(), s(grant.lease.to_string()));
+        }
         if let Some(ttl) = self.url.room_ttl {
             item.insert(EXPIRES_AT.to_owned(), n(expiry::of_holder(now(), ttl)));
         }

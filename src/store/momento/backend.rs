@@ -24,12 +24,16 @@ const PING_LIVES: Duration = Duration::from_secs(10);
 #[async_trait]
 impl Backend for Cache {
     const NAME: &'static str = "momento";
-    /// An item of 180 KB at most, because every change reads and writes the whole item.
+    /// An item of 180 KB at most, 430 KB with deadlines, because every change reads and writes the whole item.
     const MOST_UNITS: Units = 1000;
     const SELECT_CREATES: bool = false;
 
     fn room_ttl(&self) -> Option<Duration> {
         Some(self.ttl)
+    }
+
+    fn longest_deadline(&self) -> Millis {
+        self.item_ttl().as_millis() as Millis
     }
 
     async fn remove_room(&self, room: &RoomName) -> Result<()> {

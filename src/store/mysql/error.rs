@@ -38,6 +38,7 @@ pub(super) struct Away {
 /// Error codes of the server. MySQL, MariaDB and TiDB share them unless noted otherwise.
 pub(super) mod code {
     pub(in super::super) const DUPLICATE: u16 = 1062;
+    pub(in super::super) const COLUMN_EXISTS: u16 = 1060;
     pub(in super::super) const NO_TABLE: u16 = 1146;
     pub(super) const DEADLOCK: u16 = 1213;
     pub(super) const LOCK_WAIT: u16 = 1205;

@@ -46,13 +46,24 @@ impl Cells {
         }
     }
 
-    /// Reads `player, revision, granted_at`.
-    pub(super) fn grant(&mut self) -> Result<Grant> {
-        let (player, revision) = (self.text("player")?, self.number("revision")?);
-        Ok(Grant::plain(player, self.number::<Millis>("granted_at")?, revision))
+    /// Reads text or NULL.
+    fn perhaps_text<T: FromStr>(&mut self, what: &str) -> Result<Option<T>> {
+        match self.0.next() {
+            None | Some(Value::NULL) => Ok(None),
+            Some(Value::Bytes(bytes)) => parsed(bytes, what).map(Some),
+            Some(other) => Err(odd(what, &other)),
+        }
     }
 
-    /// Reads the columns of [`COUNTER`](super::reads::COUNTER).
+    /// Reads the columns of [`Holders`](super::reads::Holders).
+    pub(super) fn grant(&mut self) -> Result<Grant> {
+        let (player, revision) = (self.text("player")?, self.number("revision")?);
+        let granted_at = self.number::<Millis>("granted_at")?;
+        let lease = self.perhaps_text("lease")?.unwrap_or_default();
+        Ok(Grant::leased(player, granted_at, revision, lease))
+    }
+
+    /// Reads the columns of [`COUNTER`](super::reads::COUNTER), and `terms`.
     pub(super) fn counter(&mut self) -> Result<Counter> {
         Ok(Counter {
             units: self.number("units")?,
@@ -63,7 +74,7 @@ impl Cells {
             creation: self.number("creation")?,
             created_units: self.number("created_units")?,
             removed: self.number::<u8>("removed")? != 0,
-            terms: None,
+            terms: self.perhaps_text("terms")?.map(Box::new),
         })
     }
 }

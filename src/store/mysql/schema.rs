@@ -18,18 +18,38 @@ const SCHEMAS: &[&str] = &[include_str!("schema.sql")];
 
 const VERSION: &str = "SELECT MAX(version) FROM asset_arbiter_schema";
 
-/// How many characters of a player's name fit.
-const WIDTH: &str = "SELECT CHARACTER_MAXIMUM_LENGTH FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() \
-                     AND TABLE_NAME = 'asset_arbiter_holders' AND COLUMN_NAME = 'player'";
+/// How many there are of the tables that earlier programs of version 1 did not make.
+const LATER_TABLES: &str = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() \
+                            AND TABLE_NAME IN ('asset_arbiter_revocations', 'asset_arbiter_leases')";
 
-/// Makes a longer name fit. The database's version stays, because nodes that know only short names may go on beside
-/// this one.
-const WIDEN: &str = "ALTER TABLE asset_arbiter_holders MODIFY player VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin \
-                     NOT NULL";
+/// What tables of earlier programs of version 1 lack. The database's version stays, because those programs may go on
+/// beside this one.
+const ALTERATIONS: [Alteration; 2] = [
+    Alteration {
+        why: "a player's name has up to 128 characters, and the user may not widen their column",
+        found: "SELECT CHARACTER_MAXIMUM_LENGTH FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() \
+                AND TABLE_NAME = 'asset_arbiter_holders' AND COLUMN_NAME = 'player'",
+        least: PLAYER_NAME_LEN,
+        statement: "ALTER TABLE asset_arbiter_holders MODIFY player VARCHAR(128) CHARACTER SET ascii \
+                    COLLATE ascii_bin NOT NULL",
+    },
+    Alteration {
+        why: "grants may have deadlines, and the user may not add a column for them",
+        found: "SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() \
+                AND TABLE_NAME = 'asset_arbiter_assets' AND COLUMN_NAME = 'terms'",
+        least: 1,
+        statement: "ALTER TABLE asset_arbiter_assets ADD COLUMN terms MEDIUMTEXT NULL",
+    },
+];
 
-/// Whether there is the table that earlier programs of version 1 did not make.
-const COMPLETE: &str = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() \
-                        AND TABLE_NAME = 'asset_arbiter_revocations'";
+struct Alteration {
+    /// Why a user must have the right to it.
+    why: &'static str,
+    /// A number. If it is less than `least`, the statement is needed.
+    found: &'static str,
+    least: usize,
+    statement: &'static str,
+}
 
 /// The timeout of reading the version.
 const VERSION_WITHIN: Duration = Duration::from_secs(2);
@@ -41,7 +61,7 @@ const TABLES_WITHIN: Duration = Duration::from_secs(15);
 pub(super) struct Tables {
     /// Allows one migration at a time in this process. Concurrent migrations by other nodes do no harm.
     turn: Mutex<()>,
-    /// All tables were found, and the longest name to fit.
+    /// All tables were found, and nothing is missing in them.
     complete: AtomicBool,
 }
 
@@ -64,15 +84,17 @@ impl Tables {
             ask(conn, schema, TABLES_WITHIN).await?;
         }
         complete(conn).await?;
-        widen(conn).await?;
+        for alteration in &ALTERATIONS {
+            alteration.make(conn).await?;
+        }
         self.complete.store(true, Relaxed);
         Ok(())
     }
 }
 
-/// Makes the tables that version 1 did not have at first. The database's version stays, as for [`WIDEN`].
+/// Makes the tables that version 1 did not have at first. The database's version stays, as for [`ALTERATIONS`].
 async fn complete(conn: &mut Conn) -> Asked<()> {
-    if number(ask(conn, COMPLETE, VERSION_WITHIN).await?)? > 0 {
+    if number(ask(conn, LATER_TABLES, VERSION_WITHIN).await?)? == 2 {
         return Ok(());
     }
     for schema in SCHEMAS {
@@ -81,19 +103,23 @@ async fn complete(conn: &mut Conn) -> Asked<()> {
     Ok(())
 }
 
-async fn widen(conn: &mut Conn) -> Asked<()> {
-    if number(ask(conn, WIDTH, VERSION_WITHIN).await?)? >= PLAYER_NAME_LEN {
-        return Ok(());
-    }
-    match ask(conn, WIDEN, TABLES_WITHIN).await {
-        Err(MysqlError::Refused { refused, .. }) if code::FORBIDDEN.contains(&refused.code) => {
-            Err(MysqlError::hopeless(format!(
-                "a player's name has up to {PLAYER_NAME_LEN} characters, and the user may not widen their column: grant \
-                 ALTER, or run `{WIDEN}` once ({})",
-                refused.message
-            )))
+impl Alteration {
+    async fn make(&self, conn: &mut Conn) -> Asked<()> {
+        let Self { why, found, least, statement } = self;
+        if number(ask(conn, found, VERSION_WITHIN).await?)? >= *least {
+            return Ok(());
         }
-        answer => answer.map(drop),
+        match ask(conn, statement, TABLES_WITHIN).await {
+            Err(MysqlError::Refused { refused, .. }) if code::FORBIDDEN.contains(&refused.code) => {
+                Err(MysqlError::hopeless(format!(
+                    "{why}: grant ALTER, or run `{statement}` once ({})",
+                    refused.message
+                )))
+            }
+            // Another node was faster.
+            Err(MysqlError::Refused { refused, .. }) if refused.code == code::COLUMN_EXISTS => Ok(()),
+            answer => answer.map(drop),
+        }
     }
 }
 

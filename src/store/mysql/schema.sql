@@ -27,6 +27,9 @@ CREATE TABLE IF NOT EXISTS asset_arbiter_assets (
     -- The last calls of the most recent nodes that changed the asset: NODE:SEQ in hexadecimal digits, separated
     -- by spaces.
     changes VARCHAR(2048) NOT NULL,
+    -- The options of an asset whose grants have deadlines, and how its last grants ended; see `Terms`. Databases of version
+    -- 1 may lack this column; the server adds it.
+    terms MEDIUMTEXT NULL,
     PRIMARY KEY (room, asset),
     UNIQUE KEY by_origin (origin)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
@@ -41,6 +44,23 @@ CREATE TABLE IF NOT EXISTS asset_arbiter_holders (
     granted_at BIGINT UNSIGNED NOT NULL,
     PRIMARY KEY (origin, creation, player) /*T![clustered_index] CLUSTERED */,
     KEY by_revision (origin, creation, revision, granted_at)
+) ENGINE = InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
+
+-- The holders of an asset with terms, instead of those above. Databases of version 1 may lack this table; the server
+-- creates it.
+CREATE TABLE IF NOT EXISTS asset_arbiter_leases (
+    origin BIGINT UNSIGNED NOT NULL,
+    creation BIGINT UNSIGNED NOT NULL,
+    player VARCHAR(128) NOT NULL,
+    revision BIGINT UNSIGNED NOT NULL,
+    granted_at BIGINT UNSIGNED NOT NULL,
+    -- When the grant ends, in Unix milliseconds; NULL: never.
+    ends_at BIGINT UNSIGNED NULL,
+    -- All its deadlines; see `Lease`.
+    lease VARCHAR(64) NOT NULL,
+    PRIMARY KEY (origin, creation, player) /*T![clustered_index] CLUSTERED */,
+    KEY by_revision (origin, creation, revision),
+    KEY by_end (origin, creation, ends_at, revision)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
 
 -- Ended incarnations whose holders are still to be deleted.

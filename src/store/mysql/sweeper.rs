@@ -4,7 +4,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{pool::Pool, rooms, row::Cells};
+use super::{pool::Pool, reads::Holders, rooms, row::Cells};
 use crate::{model::Millis, store::Result};
 
 /// Deletes, in the background, expired rooms and the holders of ended incarnations. If it stops early,
@@ -78,8 +78,10 @@ async fn sweep_once(pool: &Pool, before: Option<Millis>) -> Result<()> {
 /// Deletes the holders of an incarnation in batches, and then its record.
 async fn clear(pool: &Pool, origin: u64, creation: u64) -> Result<()> {
     let life = format!("origin = {origin} AND creation = {creation}");
-    let some = format!("DELETE FROM asset_arbiter_holders WHERE {life} LIMIT {HOLDERS_AT_ONCE}");
-    while delete(pool, &some).await? == HOLDERS_AT_ONCE {}
+    for holders in Holders::ALL {
+        let some = format!("DELETE FROM {} WHERE {life} LIMIT {HOLDERS_AT_ONCE}", holders.table());
+        while delete(pool, &some).await? == HOLDERS_AT_ONCE {}
+    }
     delete(pool, &format!("DELETE FROM asset_arbiter_leftovers WHERE {life}")).await.map(|_| ())
 }
 

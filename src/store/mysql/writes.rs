@@ -1,4 +1,10 @@
-use super::{pool::Pool, pooled_conn::PooledConn, reads::COUNTER, rooms, transaction::Transaction};
+use super::{
+    pool::Pool,
+    pooled_conn::PooledConn,
+    reads::{COUNTER, Holders, quoted},
+    rooms,
+    transaction::Transaction,
+};
 use crate::{
     model::{Grant, Millis},
     store::{
@@ -58,18 +64,26 @@ pub(super) async fn probe(pool: &Pool) -> Result<()> {
 }
 
 fn insert(AssetKey { room, asset }: &AssetKey, Change { after, changes, .. }: &Change) -> String {
-    let values = values(after);
+    let numbers = values(after).map(|(_, value)| value.to_string()).join(", ");
+    let (column, terms) = match &after.terms {
+        Some(terms) => (", terms", format!(", '{terms}'")),
+        None => ("", String::new()),
+    };
     format!(
-        "INSERT INTO asset_arbiter_assets (room, asset, {COUNTER}, changes) \
-         VALUES ('{room}', '{asset}', {}, '{changes}')",
-        values.map(|(_, value)| value.to_string()).join(", ")
+        "INSERT INTO asset_arbiter_assets (room, asset, {COUNTER}, changes{column}) \
+         VALUES ('{room}', '{asset}', {numbers}, '{changes}'{terms})"
     )
 }
 
 fn update(AssetKey { room, asset }: &AssetKey, before: &Counter, change: &Change) -> String {
     let values = values(&change.after).map(|(column, value)| format!("{column} = {value}")).join(", ");
+    let terms = match (&before.terms, &change.after.terms) {
+        (_, Some(terms)) => format!(", terms = '{terms}'"),
+        (Some(_), None) => ", terms = NULL".to_owned(),
+        (None, None) => String::new(),
+    };
     format!(
-        "UPDATE asset_arbiter_assets SET {values}, changes = '{}' \
+        "UPDATE asset_arbiter_assets SET {values}, changes = '{}'{terms} \
          WHERE room = '{room}' AND asset = '{asset}' AND origin = {} AND revision = {}",
         change.changes, before.origin, before.revision
     )
@@ -96,26 +110,38 @@ pub(super) fn ended(change: &Change) -> Option<&Counter> {
 /// Adds the statements that change the holders.
 fn holders(transaction: &mut Transaction, change: &Change) {
     let Counter { origin, creation, .. } = &change.after;
-    for Grant { player, .. } in &change.struck {
+    let holders = Holders::of(&change.after);
+    // A row with another lease replaces the one before.
+    let old: Vec<_> = change.struck.iter().chain(&change.leased).map(|grant| &grant.player).collect();
+    if !old.is_empty() {
         let delete = format!(
-            "DELETE FROM asset_arbiter_holders \
-             WHERE origin = {origin} AND creation = {creation} AND player = '{player}'"
+            "DELETE FROM {} WHERE origin = {origin} AND creation = {creation} AND player IN ({})",
+            holders.table(),
+            quoted(old.iter().copied())
         );
-        transaction.change(1, delete);
+        transaction.change(old.len(), delete);
     }
-    if !change.granted.is_empty() {
-        let row = |Grant { player, revision, granted_at, .. }: &Grant| {
-            format!("({origin}, {creation}, '{player}', {revision}, {granted_at})")
-        };
-        let insert = format!(
-            "INSERT INTO asset_arbiter_holders (origin, creation, player, revision, granted_at) VALUES {}",
-            change.granted.iter().map(row).collect::<Vec<_>>().join(", ")
-        );
-        transaction.change(change.granted.len(), insert);
+    let new: Vec<_> = change.leased.iter().chain(&change.granted).collect();
+    if !new.is_empty() {
+        transaction.change(new.len(), insert_holders(holders, &change.after, &new));
     }
     if let Some(Counter { origin, creation, .. }) = ended(change) {
         let insert =
             format!("INSERT INTO asset_arbiter_leftovers (origin, creation) VALUES ({origin}, {creation})");
         transaction.change(1, insert);
     }
+}
+
+fn insert_holders(holders: Holders, Counter { origin, creation, .. }: &Counter, grants: &[&Grant]) -> String {
+    let more = if holders == Holders::Leased { ", ends_at, lease" } else { "" };
+    let row = |Grant { player, revision, granted_at, lease, .. }: &&Grant| {
+        let ends_at = lease.ends_at().map_or_else(|| "NULL".to_owned(), |at| at.to_string());
+        let more = if holders == Holders::Leased { format!(", {ends_at}, '{lease}'") } else { String::new() };
+        format!("({origin}, {creation}, '{player}', {revision}, {granted_at}{more})")
+    };
+    format!(
+        "INSERT INTO {} (origin, creation, player, revision, granted_at{more}) VALUES {}",
+        holders.table(),
+        grants.iter().map(row).collect::<Vec<_>>().join(", ")
+    )
 }

@@ -18,12 +18,15 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
     const MOST_UNITS: Units = Units::MAX;
     /// Maximum grants in one write.
     const MOST_GRANTS: usize = usize::MAX;
-    /// Whether the store keeps the deadlines of grants.
-    const DEADLINES: bool = true;
     /// Whether the store knows for sure that an asset was never created. If false, a select creates no asset.
     const SELECT_CREATES: bool = true;
 
     fn room_ttl(&self) -> Option<Duration>;
+
+    /// How long the store keeps what an asset must remember until a deadline, in milliseconds.
+    fn longest_deadline(&self) -> Millis {
+        Millis::MAX
+    }
 
     async fn remove_room(&self, room: &RoomName) -> Result<()>;
 

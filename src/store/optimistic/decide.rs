@@ -93,8 +93,7 @@ impl Draft {
             if !only_ends {
                 changes.record(call, ());
             }
-            let (after, first) = (counter.clone(), first.clone());
-            Change { before, after, granted, struck, leased, first, changes, at: call.at }
+            Change { before, after: counter.clone(), granted, struck, leased, changes, at: call.at }
         });
         Decision { outcome, verdicts, grant, change, only_ends, counter, first }
     }
@@ -145,6 +144,7 @@ impl Asset for Draft {
 
     fn clear_holders(&mut self) -> Result<(), Infallible> {
         self.record.first.clear();
+        self.struck.clear();
         Ok(())
     }
 

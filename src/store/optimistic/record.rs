@@ -12,7 +12,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::store) struct Record {
     pub(in crate::store) counter: Counter,
-    /// The first [`FIRST`] holders by revision, or all if there are fewer.
+    /// The first [`FIRST`] holders by revision, and one more for each that is due in `ending`; or all if there are fewer.
     pub(in crate::store) first: Vec<Grant>,
     /// Grants, at least those of the requested players who hold the asset.
     pub(in crate::store) holding: HashMap<PlayerName, Grant>,
@@ -30,12 +30,10 @@ pub(in crate::store) struct Change {
     pub(in crate::store) after: Counter,
     /// New holders, in the incarnation of `after`.
     pub(in crate::store) granted: Vec<Grant>,
-    /// The deleted holders. A change that ends the incarnation deletes all holders and need not name any here.
+    /// The deleted holders; none if the change ends the incarnation, because it deletes all.
     pub(in crate::store) struck: Vec<Grant>,
     /// Holders with other leases than before.
     pub(in crate::store) leased: Vec<Grant>,
-    /// The first holders after the change: at most [`FIRST`]. Of as many before the change only the deleted are missing.
-    pub(in crate::store) first: Vec<Grant>,
     /// The last calls, including this one.
     pub(in crate::store) changes: LastCalls,
     /// The time of the call.

@@ -17,7 +17,7 @@ pub(in crate::store) struct Ending {
 
 impl Ending {
     /// Of all `grants` of an asset those due at `now`.
-    #[cfg(any(feature = "mongodb", feature = "momento"))]
+    #[cfg(any(feature = "dynamodb", feature = "mongodb", feature = "mysql", feature = "momento"))]
     pub(in crate::store) fn of(grants: impl Iterator<Item = Grant>, now: Millis) -> Self {
         let mut ending = Self::default();
         for grant in grants {
@@ -29,6 +29,16 @@ impl Ending {
         }
         ending.due.sort_by_key(|grant| (grant.lease.ends_at(), grant.revision));
         ending
+    }
+
+    /// Leaves all but the first `most` for later.
+    #[cfg(any(feature = "dynamodb", feature = "mysql"))]
+    pub(in crate::store) fn first(mut self, most: usize) -> Self {
+        if let Some(later) = self.due.get(most) {
+            self.next = later.lease.ends_at();
+            self.due.truncate(most);
+        }
+        self
     }
 }
 

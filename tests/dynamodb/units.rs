@@ -1,0 +1,82 @@
+//! What a change costs.
+
+use std::slice::from_ref;
+
+use asset_arbiter::{
+    model::{AssetOptions, NewAsset},
+    server::Metrics,
+    store::open,
+};
+
+use crate::{
+    conformance::ground::{Ground, Node, asset, players},
+    engines::eventually,
+    ground::servers,
+    remote::FOR_EVER,
+};
+
+/// The write and the read units so far.
+fn units(metrics: &Metrics) -> [u64; 2] {
+    ["write", "read"].map(|kind| {
+        let name = format!("asset_arbiter_dynamodb_capacity_units_total{{kind=\"{kind}\"}} ");
+        let text = metrics.render();
+        text.lines().find_map(|line| line.strip_prefix(&name)).map_or(0, |count| count.parse().unwrap())
+    })
+}
+
+async fn metered(url: &str) -> (Ground, Metrics) {
+    let metrics = Metrics::new();
+    let ground = Ground::new(metrics.scope(|| open(url, FOR_EVER)).unwrap());
+    eventually("the table", async || ground.store.ping().await.ok()).await;
+    (ground, metrics)
+}
+
+/// A change is a read unit and a write unit, whether grants have deadlines or not, and whether it ends some or not.
+#[tokio::test]
+async fn ends_cost_nothing_besides_the_change() {
+    for server in servers().await {
+        let (ground, metrics) = metered(&server.url()).await;
+        let (node, names) = (Node::new(), players(["ann", "bob", "eve"]));
+        let hold = AssetOptions { hold_ms: Some(1000), ..AssetOptions::NONE };
+        for options in [AssetOptions::NONE, hold.clone()] {
+            let key = ground.key(&asset(if options.is_none() { "sword" } else { "bow" }));
+            let created = node.next();
+            ground.store.create(created, &key, &NewAsset { units: 1, options: options.clone() }).await.unwrap();
+            let select = async |player, after| {
+                let before = units(&metrics);
+                let call = node.at(created.at + after);
+                ground.store.select(call, &key, from_ref(player), None).await.unwrap();
+                let after = units(&metrics);
+                [after[0] - before[0], after[1] - before[1]]
+            };
+            assert_eq!(select(&names[0], 0).await, [1, 1], "a grant, {options}");
+            assert_eq!(select(&names[1], 1).await, [0, 1], "a denial, {options}");
+            if options == hold {
+                assert_eq!(select(&names[1], 1000).await, [1, 1], "an end and a grant");
+                let before = units(&metrics);
+                ground.store.expire(node.at(created.at + 2000), &key).await.unwrap();
+                assert_eq!(units(&metrics), before.map(|units| units + 1), "an end alone");
+                assert_eq!(select(&names[2], 2000).await, [1, 1], "a grant after it");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_a_holder_with_its_own_item_costs_what_its_release_costs() {
+    for server in servers().await {
+        let (ground, metrics) = metered(&(server.url() + "&inline=0")).await;
+        let (bow, node, names) = (asset("bow"), Node::new(), players(["ann", "bob"]));
+        let key = ground.key(&bow);
+        let hold = AssetOptions { hold_ms: Some(1000), ..AssetOptions::NONE };
+        let created = node.next();
+        ground.store.create(created, &key, &NewAsset { units: 2, options: hold }).await.unwrap();
+        ground.select(node.at(created.at), &bow, &names).await;
+        let [before, _] = units(&metrics);
+        ground.release(node.at(created.at), &bow, &names[0]).await;
+        let [released, _] = units(&metrics);
+        assert_eq!(ground.store.expire(node.at(created.at + 1000), &key).await.unwrap().held, 0);
+        let [ended, _] = units(&metrics);
+        assert_eq!(ended - released, released - before);
+    }
+}
