@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::model::{
-    AssetName, AssetState,
+    AssetName, AssetState, Grant,
     limits::{ENCODED_SECS, OLD_PARTS_BYTES, PART_BYTES, SNAPSHOT_SECS, WELCOME_BYTES},
 };
 
@@ -201,8 +201,18 @@ fn json_size(state: &AssetState) -> usize {
     const ASSET: usize = 120;
     /// The same with one number of 20.
     const HOLDER: usize = 42;
-    let holders: usize = state.holders.iter().map(|grant| HOLDER + grant.player.as_str().len()).sum();
-    ASSET + state.asset.as_str().len() + holders
+    /// A field name and a number of 20 digits.
+    const UNTIL: usize = 29;
+    /// Field names, punctuation, and five numbers of 20 digits.
+    const OPTIONS: usize = 190;
+    let until = |grant: &Grant| grant.lease.until.map_or(0, |_| UNTIL);
+    let holders =
+        state.holders.iter().map(|grant| HOLDER + grant.player.as_str().len() + until(grant)).sum::<usize>();
+    let options = state.terms.as_ref().map_or(0, |terms| {
+        let names = terms.options.reserved_for.iter().map(|player| player.as_str().len() + 3).sum::<usize>();
+        OPTIONS + names
+    });
+    ASSET + state.asset.as_str().len() + holders + options
 }
 
 impl Part {

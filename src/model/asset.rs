@@ -39,7 +39,8 @@ pub struct AssetState {
     pub origin: u64,
 }
 
-/// A player's hold on one unit. The protocol shows only `player` and `at`.
+/// A player's hold on one unit. The protocol shows only `player`, `at` and `until`: a state is encoded once and read later,
+/// so that a time relative to now would be wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(description = "A player's hold on one unit.")]
 pub struct Grant {
@@ -51,15 +52,10 @@ pub struct Grant {
     /// The asset's revision at the grant. Asset and revision identify the grant.
     #[serde(skip)]
     pub revision: u64,
-    /// The grant's deadlines.
-    #[serde(skip)]
+    /// The grant's deadlines. `until`: when it ends by itself, in Unix milliseconds.
+    #[serde(rename = "until", with = "until", skip_serializing_if = "Lease::is_not_shown", default)]
+    #[schemars(with = "Option<Millis>")]
     pub lease: Lease,
-    /// When the grant ends unless the player leaves or releases it, in Unix milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub until: Option<Millis>,
-    /// The same in milliseconds from when this was written.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub ttl_ms: Option<Millis>,
 }
 
 impl Grant {
@@ -72,14 +68,7 @@ impl Grant {
     /// A grant with deadlines.
     #[must_use]
     pub fn leased(player: PlayerName, granted_at: Millis, revision: u64, lease: Lease) -> Self {
-        Self { player, granted_at, revision, lease, until: None, ttl_ms: None }
-    }
-
-    /// As it is shown at `now`.
-    #[must_use]
-    pub fn shown_at(mut self, now: Millis) -> Self {
-        (self.until, self.ttl_ms) = self.lease.shown_from(now);
-        self
+        Self { player, granted_at, revision, lease }
     }
 }
 
@@ -130,5 +119,20 @@ mod options {
         deserializer: D,
     ) -> Result<Option<Box<Terms>>, D::Error> {
         AssetOptions::deserialize(deserializer).map(|options| Terms::of_new(&options, 0))
+    }
+}
+
+/// Of a lease the protocol shows the deadline.
+mod until {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Lease;
+
+    pub(super) fn serialize<S: Serializer>(lease: &Lease, serializer: S) -> Result<S::Ok, S::Error> {
+        lease.until.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Lease, D::Error> {
+        Ok(Lease { until: Option::deserialize(deserializer)?, ..Lease::NONE })
     }
 }

@@ -141,6 +141,11 @@ impl Lease {
         *self == Self::NONE
     }
 
+    /// Whether clients are told no deadline.
+    pub(super) fn is_not_shown(&self) -> bool {
+        self.until.is_none()
+    }
+
     /// What clients are told: `until`, and how long that is from `now`. The deadline of a player who left is not told,
     /// because it moves while the player is in the room.
     #[must_use]

@@ -107,7 +107,8 @@ pub(super) async fn holders(
     let next_after = grants.get(limit - 1).map(|grant| grant.revision);
     let now = app.arbiter.now();
     let holder = |grant: Grant| {
-        let Grant { player, revision, granted_at: at, until, ttl_ms, .. } = grant.shown_at(now);
+        let Grant { player, revision, granted_at: at, lease } = grant;
+        let (until, ttl_ms) = lease.shown_from(now);
         Holder { player, revision, at, until, ttl_ms }
     };
     Ok(Json(Holders { asset, holders: grants.into_iter().map(holder).collect(), next_after }))

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::{
     arbiter::view::untouched,
-    model::{Grant, Units},
+    model::{AssetOptions, Grant, Lease, Millis, PlayerName, Terms, Units},
 };
 
 /// A room of assets that a test changes.
@@ -25,9 +25,16 @@ impl Scene {
     }
 
     fn set(&mut self, n: usize, revision: u64, holders: usize) {
-        let grant = |n: usize| Grant::plain(format!("p{n}").parse().unwrap(), 7, 0);
-        let holders = (0..holders).map(grant).collect();
-        let state = AssetState { revision, held: Units::MAX, holders, ..untouched(&name(n), Units::MAX) };
+        let until = (n % 3 > 0).then_some(Millis::MAX);
+        let player = |n: usize| format!("p{n}").parse::<PlayerName>().unwrap();
+        let grant = |n: usize| Grant::leased(player(n), 7, 0, Lease { until, ..Lease::NONE });
+        let holders: Vec<_> = (0..holders).map(grant).collect();
+        let [hold_ms, grant_ms, leave_ms, cooldown_ms, for_ms] = [until; 5];
+        let reserved_for = (0..n % 3).map(player).collect();
+        let options = AssetOptions { hold_ms, grant_ms, leave_ms, cooldown_ms, for_ms, reserved_for };
+        let terms = Terms::of_new(&options, 0);
+        let state =
+            AssetState { revision, held: Units::MAX, holders, terms, ..untouched(&name(n), Units::MAX) };
         self.assets.insert(name(n), Arc::new(state));
         self.parts.touch(&name(n));
     }
