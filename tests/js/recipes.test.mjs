@@ -25,8 +25,10 @@ async function project(t) {
   t.after(() => rm(folder, { recursive: true }));
   const library = join(folder, 'node_modules', 'asset-arbiter');
   await mkdir(library, { recursive: true });
-  await writeFile(join(library, 'package.json'), '{"type":"module","exports":"./index.js"}');
+  const exported = { '.': './index.js', './admin': './admin.js' };
+  await writeFile(join(library, 'package.json'), JSON.stringify({ type: 'module', exports: exported }));
   await copyFile(local('../../static/asset-arbiter.js'), join(library, 'index.js'));
+  await copyFile(local('../../clients/js/src/admin.js'), join(library, 'admin.js'));
   return folder;
 }
 
