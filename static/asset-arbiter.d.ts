@@ -195,7 +195,7 @@ export class Room {
 }
 /**
  * when a grant ends unless the player leaves or releases it: `until`
- *   in Unix milliseconds of the server, `expiresAt` by the clock of `performance.now()`, whatever the page's date is. Absent
+ *   in the server's Unix milliseconds, `expiresAt` by the clock of `performance.now()`, whatever the page's date is. Absent
  *   if it does not end by itself
  */
 export type Ends = {
@@ -203,25 +203,44 @@ export type Ends = {
     expiresAt?: number;
 };
 /**
- * `at` in Unix milliseconds
+ * `at` in Unix milliseconds; the
+ *   others as in `Ends`
  */
 export type Holder = {
     player: string;
     at: number;
-} & Ends;
+    until?: number;
+    expiresAt?: number;
+};
 /**
- * of its creation. A grant ends after `holdMs` unless it is
- *   confirmed, and after `grantMs` (once confirmed, with `holdMs`); that of a player who left, after `leaveMs`. For
- *   `cooldownMs` after the end that player gets no other. Only the players `for` may get one for `forMs`
+ * what an asset was created with
  */
-export type AssetOptions = Readonly<{
-    holdMs?: number;
-    grantMs?: number;
-    leaveMs?: number;
-    cooldownMs?: number;
-    for?: ReadonlyArray<string>;
-    forMs?: number;
-}>;
+export type AssetOptions = {
+    /**
+     * a grant ends after so long unless it is confirmed
+     */
+    holdMs?: number | undefined;
+    /**
+     * a grant ends after so long; with `holdMs`, counted from its confirmation
+     */
+    grantMs?: number | undefined;
+    /**
+     * the grant of a player who left the room ends after so long
+     */
+    leaveMs?: number | undefined;
+    /**
+     * a player whose grant ended gets no other for so long
+     */
+    cooldownMs?: number | undefined;
+    /**
+     * only these players get a unit
+     */
+    for?: readonly string[] | undefined;
+    /**
+     * for so long after the creation
+     */
+    forMs?: number | undefined;
+};
 /**
  * `holders`: the first 32 at most; every change creates a
  *   new object
@@ -261,8 +280,8 @@ export type Selection = {
     latencyMs: number;
 };
 /**
- * the fields are those
- * of a selection
+ * `reason`: why it is
+ * not confirmed; the others as in `Selection`
  */
 export type Confirmation = {
     asset: string;
@@ -274,6 +293,9 @@ export type Confirmation = {
     expiresAt: number | null;
     latencyMs: number;
 };
+/**
+ * the fields are as in `Selection`
+ */
 export type Extension = {
     asset: string;
     expiresAt: number | null;

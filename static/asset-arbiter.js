@@ -156,13 +156,18 @@ export const CLOSE_REASONS = {
 
 /**
  * @typedef {{ until?: number, expiresAt?: number }} Ends  when a grant ends unless the player leaves or releases it: `until`
- *   in Unix milliseconds of the server, `expiresAt` by the clock of `performance.now()`, whatever the page's date is. Absent
+ *   in the server's Unix milliseconds, `expiresAt` by the clock of `performance.now()`, whatever the page's date is. Absent
  *   if it does not end by itself
- * @typedef {{ player: string, at: number } & Ends} Holder  `at` in Unix milliseconds
- * @typedef {Readonly<{ holdMs?: number, grantMs?: number, leaveMs?: number, cooldownMs?: number,
- *   for?: ReadonlyArray<string>, forMs?: number }>} AssetOptions  of its creation. A grant ends after `holdMs` unless it is
- *   confirmed, and after `grantMs` (once confirmed, with `holdMs`); that of a player who left, after `leaveMs`. For
- *   `cooldownMs` after the end that player gets no other. Only the players `for` may get one for `forMs`
+ * @typedef {{ player: string, at: number, until?: number, expiresAt?: number }} Holder  `at` in Unix milliseconds; the
+ *   others as in `Ends`
+ * @typedef {object} AssetOptions  what an asset was created with
+ * @property {number} [holdMs]  a grant ends after so long unless it is confirmed
+ * @property {number} [grantMs]  a grant ends after so long; with `holdMs`, counted from its confirmation
+ * @property {number} [leaveMs]  the grant of a player who left the room ends after so long
+ * @property {number} [cooldownMs]  a player whose grant ended gets no other for so long
+ * @property {ReadonlyArray<string>} [for]  only these players get a unit
+ * @property {number} [forMs]  for so long after the creation
+ *
  * @typedef {Readonly<{ asset: string, units: number, remaining: number, revision: number, held: number,
  *   holders: ReadonlyArray<Holder>, options?: AssetOptions }>} Asset  `holders`: the first 32 at most; every change creates a
  *   new object
@@ -175,9 +180,9 @@ export const CLOSE_REASONS = {
  *   `retryAfterMs`: until a `cooldown` or `reserved` is over; `expiresAt`: when the grant ends, as of a holder; `latencyMs`:
  *   from the call to its answer
  * @typedef {{ asset: string, confirmed: boolean, alreadyConfirmed: boolean, reason: 'hold_expired' | (string & {}) | null,
- *   remaining: number, revision: number, expiresAt: number | null, latencyMs: number }} Confirmation  the fields are those
- *   of a selection
- * @typedef {{ asset: string, expiresAt: number | null, latencyMs: number }} Extension
+ *   remaining: number, revision: number, expiresAt: number | null, latencyMs: number }} Confirmation  `reason`: why it is
+ *   not confirmed; the others as in `Selection`
+ * @typedef {{ asset: string, expiresAt: number | null, latencyMs: number }} Extension  the fields are as in `Selection`
  * @typedef {{ asset: string, released: true, remaining: number | null, revision: number | null }} Release
  *
  * @typedef {object} RoomEvents
