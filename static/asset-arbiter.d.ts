@@ -39,14 +39,15 @@ export const STATES: readonly ["connecting", "connected", "reconnecting", "close
  * Of a request:
  * - `bad_message`, `unknown_type`, `invalid_name`: the server did not understand it;
  * - `unknown_asset`, `unknown_room`: there is none of that name;
- * - `not_held`: the player releases what it does not hold;
- * - `conflict`: another change came first;
+ * - `not_held`: the player releases, confirms or extends what it does not hold;
+ * - `hold_expired`: the player extends a hold that has ended;
+ * - `conflict`: another change came first, or what the player extends is not a hold;
  * - `limit_reached`: the room, the server or this library takes no more of that kind;
  * - `rate_limited`: too many requests in a second;
  * - `outcome_unknown`: nobody knows whether it took effect, after several attempts;
  * - `store_unavailable`: the server cannot reach its store;
  * - `forbidden`: the token does not allow it;
- * - `timed_out`: a select had no answer in `timeoutMs`.
+ * - `timed_out`: a select, confirm or extend had no answer in `timeoutMs`.
  *
  * Of the whole room, which is closed for good:
  * - `left`: by `leave()`;
@@ -64,7 +65,7 @@ export const STATES: readonly ["connecting", "connected", "reconnecting", "close
  * Of `asset-arbiter/admin` alone:
  * - `unknown_path`: the address is not that of a server.
  */
-export const ERROR_CODES: readonly ["bad_message", "unknown_type", "invalid_name", "unknown_asset", "unknown_room", "not_held", "conflict", "limit_reached", "rate_limited", "outcome_unknown", "store_unavailable", "forbidden", "timed_out", "left", "unreachable", "unauthorized", "token_expired", "room_removed", "kicked", "replaced", "refused", "protocol_violation", "closed", "token_unavailable", "unknown_path"];
+export const ERROR_CODES: readonly ["bad_message", "unknown_type", "invalid_name", "unknown_asset", "unknown_room", "not_held", "hold_expired", "conflict", "limit_reached", "rate_limited", "outcome_unknown", "store_unavailable", "forbidden", "timed_out", "left", "unreachable", "unauthorized", "token_expired", "room_removed", "kicked", "replaced", "refused", "protocol_violation", "closed", "token_unavailable", "unknown_path"];
 /**
  * Names of close codes, as the event `state` has them. The range of a code alone determines what to do.
  * @type {Readonly<Record<number, string>>}
@@ -142,7 +143,24 @@ export class Room {
      * @returns {Promise<Selection>}
      * @throws {ArbiterError} `timed_out` after `timeoutMs`, and the codes of a refused request
      */
-    select(asset: string, { signal, timeoutMs }?: SelectOptions): Promise<Selection>;
+    select(asset: string, options?: SelectOptions): Promise<Selection>;
+    /**
+     * Confirms this player's hold of an asset that has holds. A hold that has ended resolves with `confirmed: false`, unless
+     * `retake` takes a unit that is left. A confirm may be retried: the second answer is `alreadyConfirmed`.
+     * @param {string} asset
+     * @param {ConfirmOptions} [options]
+     * @returns {Promise<Confirmation>}
+     * @throws {ArbiterError} as `select`; `not_held`
+     */
+    confirm(asset: string, options?: ConfirmOptions): Promise<Confirmation>;
+    /**
+     * Lets this player's hold of an asset begin anew, up to a limit of the server.
+     * @param {string} asset
+     * @param {SelectOptions} [options]
+     * @returns {Promise<Extension>}
+     * @throws {ArbiterError} as `select`; `not_held`, `hold_expired` or, once it is confirmed, `conflict`
+     */
+    extend(asset: string, options?: SelectOptions): Promise<Extension>;
     /**
      * Returns a unit. Rejects with `not_held` if the player holds none.
      * @param {string} asset
@@ -176,14 +194,56 @@ export class Room {
     #private;
 }
 /**
- * `at` in Unix milliseconds
+ * when a grant ends unless the player leaves or releases it: `until`
+ *   in the server's Unix milliseconds, `expiresAt` by the clock of `performance.now()`, whatever the page's date is. Absent
+ *   if it does not end by itself
+ */
+export type Ends = {
+    until?: number;
+    expiresAt?: number;
+};
+/**
+ * `at` in Unix milliseconds; the
+ *   others as in `Ends`
  */
 export type Holder = {
     player: string;
     at: number;
+    until?: number;
+    expiresAt?: number;
 };
 /**
- * `holders`: the first 32 at most; every change creates a new object
+ * what an asset was created with
+ */
+export type AssetOptions = {
+    /**
+     * a grant ends after so long unless it is confirmed
+     */
+    holdMs?: number | undefined;
+    /**
+     * a grant ends after so long; with `holdMs`, counted from its confirmation
+     */
+    grantMs?: number | undefined;
+    /**
+     * the grant of a player who left the room ends after so long
+     */
+    leaveMs?: number | undefined;
+    /**
+     * a player whose grant ended gets no other for so long
+     */
+    cooldownMs?: number | undefined;
+    /**
+     * only these players get a unit
+     */
+    for?: readonly string[] | undefined;
+    /**
+     * for so long after the creation
+     */
+    forMs?: number | undefined;
+};
+/**
+ * `holders`: the first 32 at most; every change creates a
+ *   new object
  */
 export type Asset = Readonly<{
     asset: string;
@@ -192,6 +252,7 @@ export type Asset = Readonly<{
     revision: number;
     held: number;
     holders: ReadonlyArray<Holder>;
+    options?: AssetOptions;
 }>;
 /**
  * `names` is empty in large rooms
@@ -203,16 +264,41 @@ export type Players = Readonly<{
 export type State = (typeof STATES)[number];
 export type ErrorCode = (typeof ERROR_CODES)[number];
 /**
- * `reason`: why it is not granted; `latencyMs`: from
- * the call to its answer
+ * `reason`: why it is not granted;
+ * `retryAfterMs`: until a `cooldown` or `reserved` is over; `expiresAt`: when the grant ends, as of a holder; `latencyMs`:
+ * from the call to its answer
  */
 export type Selection = {
     asset: string;
     granted: boolean;
     alreadyHeld: boolean;
-    reason: "sold_out" | (string & {}) | null;
+    reason: "sold_out" | "cooldown" | "reserved" | (string & {}) | null;
+    retryAfterMs: number | null;
     remaining: number;
     revision: number;
+    expiresAt: number | null;
+    latencyMs: number;
+};
+/**
+ * `reason`: why it is
+ * not confirmed; the others as in `Selection`
+ */
+export type Confirmation = {
+    asset: string;
+    confirmed: boolean;
+    alreadyConfirmed: boolean;
+    reason: "hold_expired" | (string & {}) | null;
+    remaining: number;
+    revision: number;
+    expiresAt: number | null;
+    latencyMs: number;
+};
+/**
+ * the fields are as in `Selection`
+ */
+export type Extension = {
+    asset: string;
+    expiresAt: number | null;
     latencyMs: number;
 };
 export type Release = {
@@ -230,12 +316,40 @@ export type RoomEvents = {
         revision: number;
         at: number;
         mine: boolean;
-    };
+    } & Ends;
+    /**
+     * a hold, which ends at `expiresAt` from now on, or never by itself
+     */
+    confirmed: {
+        asset: string;
+        player: string;
+        remaining: number;
+        revision: number;
+        at: number;
+        mine: boolean;
+    } & Ends;
+    /**
+     * a hold, which ends at `expiresAt` from now on
+     */
+    extended: {
+        asset: string;
+        player: string;
+        remaining: number;
+        revision: number;
+        at: number;
+        mine: boolean;
+    } & Ends;
+    /**
+     * `expired`:
+     * a hold was not confirmed in time; `respawned`: the time of a grant was over; `left`: the player left and did not return
+     * in time
+     */
     released: {
         asset: string;
         player: string;
         remaining: number;
         revision: number;
+        reason: "released" | "expired" | "respawned" | "left" | "kicked" | (string & {});
         mine: boolean;
     };
     /**
@@ -342,11 +456,17 @@ export type JoinOptions = {
 };
 export type SelectOptions = {
     /**
-     * gives up the select: it rejects with the signal's reason
+     * gives up the request: it rejects with the signal's reason
      */
     signal?: AbortSignal | undefined;
     /**
      * gives it up after so long, 10 s by default; `Infinity`: never
      */
     timeoutMs?: number | undefined;
+};
+/**
+ * `retake`: if the hold has ended, take a unit that is left
+ */
+export type ConfirmOptions = SelectOptions & {
+    retake?: boolean;
 };

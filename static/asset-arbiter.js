@@ -38,14 +38,15 @@ export const STATES = /** @type {const} */ (['connecting', 'connected', 'reconne
  * Of a request:
  * - `bad_message`, `unknown_type`, `invalid_name`: the server did not understand it;
  * - `unknown_asset`, `unknown_room`: there is none of that name;
- * - `not_held`: the player releases what it does not hold;
- * - `conflict`: another change came first;
+ * - `not_held`: the player releases, confirms or extends what it does not hold;
+ * - `hold_expired`: the player extends a hold that has ended;
+ * - `conflict`: another change came first, or what the player extends is not a hold;
  * - `limit_reached`: the room, the server or this library takes no more of that kind;
  * - `rate_limited`: too many requests in a second;
  * - `outcome_unknown`: nobody knows whether it took effect, after several attempts;
  * - `store_unavailable`: the server cannot reach its store;
  * - `forbidden`: the token does not allow it;
- * - `timed_out`: a select had no answer in `timeoutMs`.
+ * - `timed_out`: a select, confirm or extend had no answer in `timeoutMs`.
  *
  * Of the whole room, which is closed for good:
  * - `left`: by `leave()`;
@@ -64,13 +65,13 @@ export const STATES = /** @type {const} */ (['connecting', 'connected', 'reconne
  * - `unknown_path`: the address is not that of a server.
  */
 export const ERROR_CODES = /** @type {const} */ ([
-  'bad_message', 'unknown_type', 'invalid_name', 'unknown_asset', 'unknown_room', 'not_held', 'conflict', 'limit_reached',
-  'rate_limited', 'outcome_unknown', 'store_unavailable', 'forbidden', 'timed_out', 'left', 'unreachable', 'unauthorized',
-  'token_expired', 'room_removed', 'kicked', 'replaced', 'refused', 'protocol_violation', 'closed', 'token_unavailable',
-  'unknown_path',
+  'bad_message', 'unknown_type', 'invalid_name', 'unknown_asset', 'unknown_room', 'not_held', 'hold_expired', 'conflict',
+  'limit_reached', 'rate_limited', 'outcome_unknown', 'store_unavailable', 'forbidden', 'timed_out', 'left', 'unreachable',
+  'unauthorized', 'token_expired', 'room_removed', 'kicked', 'replaced', 'refused', 'protocol_violation', 'closed',
+  'token_unavailable', 'unknown_path',
 ]);
 
-/** The timeout of a select, unless its caller sets another one. */
+/** The timeout of a select, confirm or extend, unless its caller sets another one. */
 const SELECT_TIMEOUT_MS = 10_000;
 /** Timers cannot hold more than 24 days. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -154,21 +155,47 @@ export const CLOSE_REASONS = {
 };
 
 /**
- * @typedef {{ player: string, at: number }} Holder  `at` in Unix milliseconds
+ * @typedef {{ until?: number, expiresAt?: number }} Ends  when a grant ends unless the player leaves or releases it: `until`
+ *   in the server's Unix milliseconds, `expiresAt` by the clock of `performance.now()`, whatever the page's date is. Absent
+ *   if it does not end by itself
+ * @typedef {{ player: string, at: number, until?: number, expiresAt?: number }} Holder  `at` in Unix milliseconds; the
+ *   others as in `Ends`
+ * @typedef {object} AssetOptions  what an asset was created with
+ * @property {number} [holdMs]  a grant ends after so long unless it is confirmed
+ * @property {number} [grantMs]  a grant ends after so long; with `holdMs`, counted from its confirmation
+ * @property {number} [leaveMs]  the grant of a player who left the room ends after so long
+ * @property {number} [cooldownMs]  a player whose grant ended gets no other for so long
+ * @property {ReadonlyArray<string>} [for]  only these players get a unit
+ * @property {number} [forMs]  for so long after the creation
+ *
  * @typedef {Readonly<{ asset: string, units: number, remaining: number, revision: number, held: number,
- *   holders: ReadonlyArray<Holder> }>} Asset  `holders`: the first 32 at most; every change creates a new object
+ *   holders: ReadonlyArray<Holder>, options?: AssetOptions }>} Asset  `holders`: the first 32 at most; every change creates a
+ *   new object
  * @typedef {Readonly<{ count: number, names: ReadonlyArray<string> }>} Players  `names` is empty in large rooms
  * @typedef {typeof STATES[number]} State
  * @typedef {typeof ERROR_CODES[number]} ErrorCode
- * @typedef {{ asset: string, granted: boolean, alreadyHeld: boolean, reason: 'sold_out' | (string & {}) | null,
- *   remaining: number, revision: number, latencyMs: number }} Selection  `reason`: why it is not granted; `latencyMs`: from
- *   the call to its answer
+ * @typedef {{ asset: string, granted: boolean, alreadyHeld: boolean,
+ *   reason: 'sold_out' | 'cooldown' | 'reserved' | (string & {}) | null, retryAfterMs: number | null, remaining: number,
+ *   revision: number, expiresAt: number | null, latencyMs: number }} Selection  `reason`: why it is not granted;
+ *   `retryAfterMs`: until a `cooldown` or `reserved` is over; `expiresAt`: when the grant ends, as of a holder; `latencyMs`:
+ *   from the call to its answer
+ * @typedef {{ asset: string, confirmed: boolean, alreadyConfirmed: boolean, reason: 'hold_expired' | (string & {}) | null,
+ *   remaining: number, revision: number, expiresAt: number | null, latencyMs: number }} Confirmation  `reason`: why it is
+ *   not confirmed; the others as in `Selection`
+ * @typedef {{ asset: string, expiresAt: number | null, latencyMs: number }} Extension  the fields are as in `Selection`
  * @typedef {{ asset: string, released: true, remaining: number | null, revision: number | null }} Release
  *
  * @typedef {object} RoomEvents
  * @property {{ asset: string, player: string, units: number, remaining: number, revision: number, at: number,
- *   mine: boolean }} granted
- * @property {{ asset: string, player: string, remaining: number, revision: number, mine: boolean }} released
+ *   mine: boolean } & Ends} granted
+ * @property {{ asset: string, player: string, remaining: number, revision: number, at: number, mine: boolean } & Ends}
+ *   confirmed  a hold, which ends at `expiresAt` from now on, or never by itself
+ * @property {{ asset: string, player: string, remaining: number, revision: number, at: number, mine: boolean } & Ends}
+ *   extended  a hold, which ends at `expiresAt` from now on
+ * @property {{ asset: string, player: string, remaining: number, revision: number,
+ *   reason: 'released' | 'expired' | 'respawned' | 'left' | 'kicked' | (string & {}), mine: boolean }} released  `expired`:
+ *   a hold was not confirmed in time; `respawned`: the time of a grant was over; `left`: the player left and did not return
+ *   in time
  * @property {{ asset: string, units: number, remaining: number, revision: number, removed: boolean }} changed
  *   created, restocked or removed
  * @property {{ count: number, names: ReadonlyArray<string>, joined?: string, left?: string, renamed?: string,
@@ -207,8 +234,9 @@ export const CLOSE_REASONS = {
  * @property {() => number} [random]  0 <= n < 1, for the jitter of every delay
  *
  * @typedef {object} SelectOptions
- * @property {AbortSignal} [signal]  gives up the select: it rejects with the signal's reason
+ * @property {AbortSignal} [signal]  gives up the request: it rejects with the signal's reason
  * @property {number} [timeoutMs]  gives it up after so long, 10 s by default; `Infinity`: never
+ * @typedef {SelectOptions & { retake?: boolean }} ConfirmOptions  `retake`: if the hold has ended, take a unit that is left
  *
  * @typedef {Record<string, any>} Frame  one decoded message of the server
  */
@@ -363,13 +391,37 @@ export class Room {
    * @returns {Promise<Selection>}
    * @throws {ArbiterError} `timed_out` after `timeoutMs`, and the codes of a refused request
    */
-  async select(asset, { signal, timeoutMs = SELECT_TIMEOUT_MS } = {}) {
-    checkName('asset', asset);
-    checkLimits(signal, timeoutMs);
-    const { frame, waitedMs } = await this.#ask('select_asset', asset, { signal, timeoutMs });
-    const { granted, already_held, reason, remaining, revision } = frame;
+  async select(asset, options) {
+    const { frame, expiresAt, latencyMs } = await this.#change('select_asset', asset, options);
+    const { granted, already_held, reason = null, retry_after_ms: retryAfterMs = null, remaining, revision } = frame;
     const alreadyHeld = already_held === true;
-    return { asset, granted, alreadyHeld, reason: reason ?? null, remaining, revision, latencyMs: waitedMs };
+    return { asset, granted, alreadyHeld, reason, retryAfterMs, remaining, revision, expiresAt, latencyMs };
+  }
+
+  /**
+   * Confirms this player's hold of an asset that has holds. A hold that has ended resolves with `confirmed: false`, unless
+   * `retake` takes a unit that is left. A confirm may be retried: the second answer is `alreadyConfirmed`.
+   * @param {string} asset
+   * @param {ConfirmOptions} [options]
+   * @returns {Promise<Confirmation>}
+   * @throws {ArbiterError} as `select`; `not_held`
+   */
+  async confirm(asset, options) {
+    const { frame, expiresAt, latencyMs } = await this.#change('confirm_asset', asset, options);
+    const { confirmed, already_confirmed: alreadyConfirmed, reason = null, remaining, revision } = frame;
+    return { asset, confirmed, alreadyConfirmed, reason, remaining, revision, expiresAt, latencyMs };
+  }
+
+  /**
+   * Lets this player's hold of an asset begin anew, up to a limit of the server.
+   * @param {string} asset
+   * @param {SelectOptions} [options]
+   * @returns {Promise<Extension>}
+   * @throws {ArbiterError} as `select`; `not_held`, `hold_expired` or, once it is confirmed, `conflict`
+   */
+  async extend(asset, options) {
+    const { expiresAt, latencyMs } = await this.#change('extend_asset', asset, options);
+    return { asset, expiresAt, latencyMs };
   }
 
   /**
@@ -431,11 +483,25 @@ export class Room {
 
   /**
    * @param {string} type
+   * @param {string} asset
+   * @param {ConfirmOptions} [options]
+   */
+  async #change(type, asset, { retake, signal, timeoutMs = SELECT_TIMEOUT_MS } = {}) {
+    checkName('asset', asset);
+    checkLimits(signal, timeoutMs);
+    const { frame, waitedMs } = await this.#ask(type, asset, { signal, timeoutMs }, retake);
+    const expiresAt = frame.ttl_ms >= 0 ? performance.now() + frame.ttl_ms : null;
+    return { frame, expiresAt, latencyMs: waitedMs };
+  }
+
+  /**
+   * @param {string} type
    * @param {string} [asset]
    * @param {Limits} [limits]
+   * @param {boolean} [retake]
    */
-  #ask(type, asset, limits) {
-    const answer = this.#requests.make(type, asset, limits);
+  #ask(type, asset, limits, retake) {
+    const answer = this.#requests.make(type, asset, limits, retake);
     // The probe follows the request, because it counts against the rate limit, too.
     this.#link.checkWake();
     return answer;
@@ -455,8 +521,8 @@ export class Room {
   #route(frame) {
     switch (frame.type) {
       case 'welcome': return this.#welcome(frame);
-      case 'selection': case 'release': this.#view.foresee(frame); return this.#requests.answer(frame);
-      case 'pong': return this.#requests.answer(frame);
+      case 'selection': case 'release': case 'confirmation': this.#view.foresee(frame); return this.#requests.answer(frame);
+      case 'extension': case 'pong': return this.#requests.answer(frame);
       case 'refreshed': return this.#tokens.refreshed(frame);
       case 'error': return this.#refusal(frame);
       default: if (typeof frame.offset === 'number') this.#apply(frame);
@@ -558,6 +624,9 @@ class View {
    * The offset of the last applied room frame; null while resuming from it would lose something. @type {number | null}
    */
   #offset = null;
+  /** The server's time at the last welcome, and `performance.now()` minus that. */
+  #welcomedAt = 0;
+  #clockOffsetMs = 0;
   /** True if `players.names` is complete. Large rooms report only the count. */
   #named = false;
   /** Last revision of removed assets. @type {Map<string, number>} */
@@ -588,8 +657,13 @@ class View {
   welcome(frame) {
     this.player = frame.player ?? null;
     this.#assembly = null;
-    // The state and the offset stay as they are. The missed frames follow.
-    if (frame.recovered) return [];
+    this.#welcomedAt = frame.server_time;
+    this.#clockOffsetMs = performance.now() - frame.server_time;
+    if (frame.recovered) {
+      // The state and the offset stay as they are. The missed frames follow. The page's clock may have stopped.
+      for (const [name, asset] of this.assets) this.assets.set(name, this.#timed(asset));
+      return [];
+    }
     const before = this.#replace(frame);
     this.#epoch = frame.epoch;
     // A large state follows as snapshot parts. If the connection breaks before they arrive, we must not resume from
@@ -619,10 +693,10 @@ class View {
    * the same or a newer revision were already applied, they take precedence.
    * @param {Frame} reply
    */
-  foresee({ asset, revision, granted, released }) {
+  foresee({ asset, revision, granted, released, confirmed }) {
     if (!this.#isNewer({ asset, revision })) return;
-    if (granted) this.held.add(asset);
-    if (released) this.held.delete(asset);
+    if (granted || confirmed) this.held.add(asset);
+    if (released || confirmed === false) this.held.delete(asset);
   }
 
   /** @param {Frame} frame */
@@ -634,6 +708,8 @@ class View {
   #change(frame) {
     switch (frame.type) {
       case 'asset_granted': return this.#granted(frame);
+      case 'asset_confirmed': return this.#prolonged('confirmed', frame);
+      case 'asset_extended': return this.#prolonged('extended', frame);
       case 'asset_released': return this.#released(frame);
       case 'asset_changed': return this.#changed(frame);
       case 'asset_removed': return this.#forget(frame);
@@ -644,32 +720,50 @@ class View {
   }
 
   /** @param {Frame} frame */
-  #granted({ asset, player, units, remaining, revision, at }) {
+  #granted(frame) {
+    const { asset, player, units, remaining, revision, at } = frame;
     const known = this.assets.get(asset);
     const before = known?.holders ?? [];
     const complete = before.length === (known?.held ?? 0) && before.length < MAX_HOLDERS;
-    this.#set({ asset, units, remaining, revision }, complete ? [...before, { player, at }] : before);
+    const ends = this.#endsOf(frame);
+    this.#set(frame, complete ? [...before, { player, at, ...ends }] : before);
     const mine = player === this.player;
     if (mine) this.held.add(asset);
-    this.#emit('granted', { asset, player, units, remaining, revision, at, mine });
+    this.#emit('granted', { asset, player, units, remaining, revision, at, mine, ...ends });
+  }
+
+  /**
+   * @param {'confirmed' | 'extended'} event
+   * @param {Frame} frame
+   */
+  #prolonged(event, frame) {
+    const { asset, player, remaining, revision, at } = frame;
+    const known = this.assets.get(asset);
+    if (!known) return;
+    const ends = this.#endsOf(frame);
+    const holders = known.holders.map((one) => (one.player === player ? { player, at: one.at, ...ends } : one));
+    this.#set({ ...frame, units: known.units }, holders);
+    this.#emit(event, { asset, player, remaining, revision, at, mine: player === this.player, ...ends });
   }
 
   /** @param {Frame} frame */
-  #released({ asset, player, remaining, revision }) {
+  #released(frame) {
+    const { asset, player, remaining, revision, reason = 'released' } = frame;
     const known = this.assets.get(asset);
     // A release does not carry the number of units.
     if (!known) return;
-    this.#set({ asset, units: known.units, remaining, revision }, known.holders.filter((one) => one.player !== player));
+    this.#set({ ...frame, units: known.units }, known.holders.filter((one) => one.player !== player));
     const mine = player === this.player;
     if (mine) this.held.delete(asset);
-    this.#emit('released', { asset, player, remaining, revision, mine });
+    this.#emit('released', { asset, player, remaining, revision, reason, mine });
   }
 
   /** @param {Frame} frame */
-  #changed({ asset, units, remaining, revision }) {
+  #changed(frame) {
+    const { asset, units, remaining, revision } = frame;
     // With all units left nobody holds one: the asset is new, or was reset.
     const whole = remaining === units;
-    this.#set({ asset, units, remaining, revision }, whole ? [] : this.assets.get(asset)?.holders ?? []);
+    this.#set(frame, whole ? [] : this.assets.get(asset)?.holders ?? []);
     if (whole) this.held.delete(asset);
     this.#emit('changed', { asset, units, remaining, revision, removed: false });
   }
@@ -687,12 +781,33 @@ class View {
   }
 
   /**
-   * @param {{ asset: string, units: number, remaining: number, revision: number }} state
+   * When a grant ends. A frame from before the last welcome was on its way while there was no connection, and a state was
+   * encoded some time ago: for them only the server's clock tells.
+   * @param {Frame} frame  or the holder of a state
+   * @returns {Ends}
+   */
+  #endsOf({ until, ttl_ms, at }) {
+    if (until === undefined) return {};
+    const isFresh = ttl_ms >= 0 && at >= this.#welcomedAt;
+    return { until, expiresAt: isFresh ? performance.now() + ttl_ms : until + this.#clockOffsetMs };
+  }
+
+  /** @param {Asset} asset  as the server tells it, or an earlier one @returns {Asset} */
+  #timed(asset) {
+    const { options, holders } = asset;
+    if (!options) return asset;
+    return { ...asset, options: camelCase(options), holders: holders.map((one) => ({ ...one, ...this.#endsOf(one) })) };
+  }
+
+  /**
+   * @param {Frame} frame
    * @param {ReadonlyArray<Holder>} holders
    */
-  #set(state, holders) {
-    this.#removed.delete(state.asset);
-    this.assets.set(state.asset, { ...state, held: Math.max(0, state.units - state.remaining), holders });
+  #set({ asset, units, remaining, revision, options: given }, holders) {
+    const options = given ? camelCase(given) : this.assets.get(asset)?.options;
+    const held = Math.max(0, units - remaining);
+    this.#removed.delete(asset);
+    this.assets.set(asset, { asset, units, remaining, revision, held, holders, ...(options && { options }) });
   }
 
   /** Comes again for a player who is known if the display name is another one. @param {Frame} frame */
@@ -760,19 +875,21 @@ class View {
 
   /**
    * What was held and is not any more. In the same epoch a newer revision means that it was released, and a missing asset
-   * that it was removed.
+   * that it was removed. So it does in another epoch if grants of the asset may end by themselves.
    * @param {Before} before
    */
   #lostSince({ epoch, assets, held }) {
     const wentBack = (/** @type {string} */ asset) =>
       (this.assets.get(asset)?.revision ?? Infinity) < (assets.get(asset)?.revision ?? 0);
-    return [...held].filter((asset) => !this.held.has(asset) && (epoch !== this.#epoch || wentBack(asset)));
+    const isOver = (/** @type {string} */ asset) =>
+      (epoch === this.#epoch || this.assets.get(asset)?.options) && !wentBack(asset);
+    return [...held].filter((asset) => !this.held.has(asset) && !isOver(asset));
   }
 
   /** @param {Frame} whole  a welcome or a complete snapshot @returns {Before} the last state that was not in doubt */
   #replace({ assets, held, players, present, names }) {
     const before = this.#before ?? { epoch: this.#epoch, assets: this.assets, held: this.held };
-    this.assets = new Map(assets.map((/** @type {Asset} */ one) => [one.asset, one]));
+    this.assets = new Map(assets.map((/** @type {Asset} */ one) => [one.asset, this.#timed(one)]));
     this.held = new Set(held);
     this.players = { count: players, names: present ?? [] };
     this.names = new Map(Object.entries(names ?? {}));
@@ -789,6 +906,7 @@ class View {
  * @property {string} id
  * @property {string} type
  * @property {string} [asset]
+ * @property {boolean} [retake]
  * @property {number} calledAt
  * @property {number} sentAt
  * @property {number} sends
@@ -838,9 +956,10 @@ class Requests {
    * @param {string} type
    * @param {string} [asset]
    * @param {Limits} [limits]
+   * @param {boolean} [retake]
    * @returns {Promise<Answer>}
    */
-  make(type, asset, limits = { signal: undefined, timeoutMs: Infinity }) {
+  make(type, asset, limits = { signal: undefined, timeoutMs: Infinity }, retake) {
     if (this.#ended) return Promise.reject(this.#ended);
     if (limits.signal?.aborted) return Promise.reject(limits.signal.reason);
     if (this.#waiting.length >= MAX_WAITING) {
@@ -848,8 +967,8 @@ class Requests {
     }
     return new Promise((resolve, reject) => {
       const request = {
-        id: String(++this.#lastId), type, asset, calledAt: performance.now(), sentAt: 0, sends: 0, refusals: 0, resends: 0,
-        timer: undefined, limits, since: new Timestamp(), givenUp: false, unwatch: () => {}, resolve, reject,
+        id: String(++this.#lastId), type, asset, retake, calledAt: performance.now(), sentAt: 0, sends: 0, refusals: 0,
+        resends: 0, timer: undefined, limits, since: new Timestamp(), givenUp: false, unwatch: () => {}, resolve, reject,
       };
       this.#watch(request);
       this.#waiting.push(request);
@@ -974,8 +1093,8 @@ class Requests {
     this.#cancelRepeat(request);
     request.sentAt = performance.now();
     request.sends += 1;
-    const { type, asset, id } = request;
-    this.#send({ type, asset, request_id: id });
+    const { type, asset, retake, id } = request;
+    this.#send({ type, asset, retake, request_id: id });
   }
 
   /**
@@ -1675,8 +1794,8 @@ class Environment {
 class Emitter {
   /** @type {Record<keyof RoomEvents, Set<(detail: any) => void>>} */
   #listeners = {
-    granted: new Set(), released: new Set(), changed: new Set(), players: new Set(),
-    snapshot: new Set(), lost: new Set(), state: new Set(), error: new Set(),
+    granted: new Set(), released: new Set(), confirmed: new Set(), extended: new Set(), changed: new Set(),
+    players: new Set(), snapshot: new Set(), lost: new Set(), state: new Set(), error: new Set(),
   };
 
   /** @param {keyof RoomEvents} event */
@@ -1748,6 +1867,12 @@ function joinParts(parts) {
   const all = (/** @type {string} */ list) => parts.flatMap((part) => part[list]);
   const [{ players, names }] = parts;
   return { assets: all('assets'), held: all('held'), players, present: [...new Set(all('present'))], names };
+}
+
+/** An object whose keys are not `snake_case`. @param {object} given @returns {any} */
+function camelCase(given) {
+  const name = (/** @type {string} */ key) => key.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
+  return Object.fromEntries(Object.entries(given).map(([key, value]) => [name(key), value]));
 }
 
 /** @param {unknown} data @returns {Frame | null} */

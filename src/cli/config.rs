@@ -1,9 +1,9 @@
-use std::{collections::HashSet, io::IsTerminal, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::HashSet, io::IsTerminal, net::SocketAddr, path::PathBuf, time::Duration};
 
 use asset_arbiter::{
     arbiter,
     bus::{self, DRIVERS as BUSES, SWITCHED_OFF as BUSES_OFF},
-    model::{AssetName, NewAsset, Units, one_line, without_secrets},
+    model::{NewAsset, one_line, without_secrets},
     server::{Certificate, Settings, TokenSettings},
     store::{self, DRIVERS as STORES, Options, SWITCHED_OFF as STORES_OFF},
 };
@@ -13,11 +13,20 @@ use super::{
     lan,
     serve_args::{LogFormat, ServeArgs},
     tokens::{KeyFile, token_settings},
-    values::Template,
+    values::{Template, template},
 };
 
 /// The demo's assets, used unless others are configured.
-const DEMO: [(&str, Units); 5] = [("sword", 1), ("shield", 3), ("potion", 5), ("crown", 1), ("map", 10)];
+const DEMO: [&str; 8] = [
+    "sword=1",
+    "shield=3",
+    "potion=5",
+    "crown=1",
+    "map=10",
+    "seat=1,hold=20s,leave=30s",
+    "apple=1,grant=10s",
+    "turn=1,grant=15s,cooldown=10s",
+];
 /// Without an expiry, rooms in memory would accumulate.
 const MEMORY_TTL: Duration = Duration::from_secs(24 * 3600);
 /// A human clicks ten times a second. Beyond loopback a client needs no more than a few times that.
@@ -250,7 +259,7 @@ fn too_much(args: &ServeArgs, templates: &[Template]) -> Vec<String> {
         if new.units > args.max_units {
             found.push(format!("--asset: {asset}={} is more than --max-units {}", new.units, args.max_units));
         }
-        if new.options.hold_ms.is_some_and(|hold| u128::from(hold) > args.max_hold.as_millis()) {
+        if holds_too_long(new, args) {
             found.push(format!("--asset: the hold of {asset} is longer than --max-hold {:?}", args.max_hold));
         }
     }
@@ -272,9 +281,13 @@ fn templates(args: &ServeArgs) -> Vec<Template> {
     if !args.asset.is_empty() || args.no_demo_assets || !is_memory(&args.store) {
         return args.asset.clone();
     }
-    let demo = DEMO.iter().filter_map(|(name, units)| Some((AssetName::parse(name).ok()?, *units)));
-    let small = demo.filter(|(_, units)| *units <= args.max_units).take(args.max_assets);
-    small.map(|(name, units)| (name, Arc::new(NewAsset::plain(units)))).collect()
+    let fits = |new: &NewAsset| new.units <= args.max_units && !holds_too_long(new, args);
+    let demo = DEMO.iter().filter_map(|text| template(text).ok());
+    demo.filter(|(_, new)| fits(new)).take(args.max_assets).collect()
+}
+
+fn holds_too_long(new: &NewAsset, args: &ServeArgs) -> bool {
+    new.options.hold_ms.is_some_and(|hold| u128::from(hold) > args.max_hold.as_millis())
 }
 
 /// A store that supports messaging is also the default bus. Only the options that the bus knows are kept.

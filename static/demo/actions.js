@@ -1,3 +1,4 @@
+import { leaseOf } from './lease.js';
 import { PENALTY_MS } from './startline.js';
 
 /** How long the outcome of an attempt is shown on its card. */
@@ -6,7 +7,7 @@ const MAX_OUTCOMES = 256;
 
 /**
  * This player's requests and their outcomes. An outcome is {kind, text, latencyMs, decidedAt, until}; kind is pending,
- * won, missed, released, early or failed.
+ * won, missed, kept, denied (until `again`, by `performance.now()`), released, early or failed.
  */
 export class Actions {
   #room;
@@ -38,9 +39,10 @@ export class Actions {
     return !this.#busy(asset) && !this.#room.held.has(asset) && this.#line.wait(asset) === 0;
   }
 
-  /** Requests a unit. Only the reply decides, because the page shows the past. */
+  /** Requests a unit, or keeps the one that is held. Only the reply decides, because the page shows the past. */
   async grab(asset) {
-    if (this.#busy(asset) || this.#room.held.has(asset)) return;
+    if (this.#busy(asset)) return;
+    if (this.#room.held.has(asset)) return this.#keep(asset);
     if (this.#line.wait(asset) > 0) return this.#early(asset);
     const from = this.#now();
     const giveUp = new AbortController();
@@ -50,6 +52,7 @@ export class Actions {
       const reply = await this.#room.select(asset, { signal: giveUp.signal });
       // The server decided about half a round trip after the request was sent.
       const decidedAt = from + reply.latencyMs / 2;
+      if (reply.retryAfterMs !== null) return this.#denied(reply);
       return { kind: reply.granted ? 'won' : 'missed', latencyMs: reply.latencyMs, decidedAt };
     });
     this.#pending.delete(asset);
@@ -73,6 +76,19 @@ export class Actions {
       this.#takenBack.delete(asset);
       this.release(asset);
     }
+  }
+
+  async #keep(asset) {
+    if (!leaseOf(this.#room.assets.get(asset), this.#room.player)?.isHold) return;
+    await this.#ask(asset, async () => {
+      const { confirmed } = await this.#room.confirm(asset);
+      return confirmed ? { kind: 'kept', text: 'kept' } : { kind: 'failed', text: 'too late' };
+    });
+  }
+
+  #denied({ reason, retryAfterMs }) {
+    const text = reason === 'reserved' ? 'reserved for ' : 'again in ';
+    return { kind: 'denied', text, again: performance.now() + retryAfterMs, until: this.#now() + retryAfterMs };
   }
 
   #busy(asset) {

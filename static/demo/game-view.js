@@ -7,6 +7,7 @@ import { Feed } from './feed.js';
 import { Forgotten } from './forgotten.js';
 import { History } from './history.js';
 import { StockKeys } from './keys.js';
+import { leaseOf, timeLeft, untilNextSecond } from './lease.js';
 import { showNamesOf } from './names.js';
 import { News } from './news.js';
 import { People } from './people.js';
@@ -85,7 +86,7 @@ export class GameView {
     this.#counting = races.length > 0 && phaseOf(races[0], now) === 'countdown';
     const waits = [this.raceView.draw(races[0], { now, held, locked, offline }), this.connection.draw(latencyMs)];
     waits.push(...(races[0]?.assets ?? []).map(({ asset }) => this.#line.wait(asset) || Infinity));
-    this.#drawStock(stock, { held, offline });
+    waits.push(this.#drawStock(stock, { held, offline }));
     this.history.draw(races, now);
     this.people.draw(players, assets);
     for (const part of [this.score, this.plot, this.feed]) part.draw();
@@ -99,13 +100,20 @@ export class GameView {
     return this.raceView.assetAt(key) ?? this.stock.assetAt(key);
   }
 
+  /** Returns the milliseconds until a countdown shows another number. */
   #drawStock(stock, { held, offline }) {
-    const left = this.stock.draw(stock, ({ asset }) => ({
-      mine: held.has(asset), locked: false, offline, outcome: this.actions.outcome(asset),
-    }));
+    const waits = [];
+    const left = this.stock.draw(stock, (state) => {
+      const [outcome, lease] = [this.actions.outcome(state.asset), leaseOf(state, this.#room.player)];
+      const deadlines = [lease?.expiresAt, outcome?.again].filter((at) => at !== undefined);
+      waits.push(...deadlines.map(untilNextSecond));
+      const second = deadlines.map(timeLeft).join();
+      return { mine: held.has(state.asset), locked: false, offline, outcome, ...lease, second };
+    });
     byId('stock-empty').hidden = stock.length > 0;
     write(byId('stock-empty'), EMPTY[this.#room.state] ?? 'Waiting for the room…');
     write(byId('stock-more'), left > 0 ? `and ${left} more, not drawn` : '');
+    return Math.min(...waits);
   }
 
   #learn(asset, outcome, paint) {

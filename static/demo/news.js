@@ -24,8 +24,14 @@ export class News {
       this.#name(player), ' took ', bold(labelOf(asset)), time);
   }
 
-  released({ asset, player }) {
-    this.#feed.add('release', iconOf(labelOf(asset)), this.#name(player), ' gave back ', bold(labelOf(asset)));
+  confirmed({ asset, player }) {
+    this.#feed.add('release', iconOf(labelOf(asset)), this.#name(player), player === this.#player ? ' keep ' : ' keeps ',
+      bold(labelOf(asset)));
+  }
+
+  released({ asset, player, reason }) {
+    this.#feed.add('release', iconOf(labelOf(asset)), this.#name(player), ENDED[reason] ?? ' gave back ', bold(labelOf(asset)),
+      reason === 'respawned' ? ': it is free again' : '');
   }
 
   changed({ asset, units, remaining, removed }) {
@@ -44,6 +50,7 @@ export class News {
   outcome(asset, { kind, text, latencyMs }) {
     const icon = iconOf(labelOf(asset));
     if (kind === 'missed') this.#feed.add('missed', icon, 'You missed ', bold(labelOf(asset)), ` (${duration(latencyMs)})`);
+    if (kind === 'denied') this.#feed.add('asset', icon, bold(labelOf(asset)), ' is not for you yet');
     if (kind === 'failed') this.#feed.add('trouble', icon, bold(labelOf(asset)), `: ${text}`);
   }
 
@@ -66,5 +73,8 @@ export class News {
     return bold(player === this.#player ? 'You' : name);
   }
 }
+
+/** How a grant ended that was not given back. */
+const ENDED = { expired: ' did not keep ', respawned: ' had ', left: ' left behind ', kicked: ' had to leave ' };
 
 const bold = (text) => make('b', {}, text);

@@ -80,6 +80,8 @@ export class Session {
       this.#paint();
     });
     hear('granted', (event) => this.#view.granted(event));
+    hear('confirmed', (event) => news.confirmed(event));
+    hear('extended', () => {});
     hear('released', (event) => news.released(event));
     hear('changed', (event) => news.changed(event));
     hear('players', (event) => news.players(event));

@@ -89,7 +89,11 @@ fn a_flag_beats_the_environment_which_beats_the_file() {
 
 #[test]
 fn the_demos_assets_are_there_until_others_are_or_none_are_wanted() {
-    assert_eq!(effective("asset", &[], &[]), "sword=1 shield=3 potion=5 crown=1 map=10");
+    let plain = "sword=1 shield=3 potion=5 crown=1 map=10";
+    let timed = "seat=1,hold=20s,leave=30s apple=1,grant=10s turn=1,grant=15s,cooldown=10s";
+    assert_eq!(effective("asset", &[], &[]), format!("{plain} {timed}"));
+    let short = effective("asset", &["--max-hold", "10s"], &[]);
+    assert!(short.contains("turn") && !short.contains("seat"), "{short}");
     assert_eq!(effective("asset", &["--asset", "gem=1"], &[]), "gem=1");
     assert_eq!(effective("asset", &["--no-demo-assets"], &[]), "none");
     assert_eq!(effective("asset", &[], &[("ASSET_ARBITER_NO_DEMO_ASSETS", "true")]), "none");

@@ -13,7 +13,9 @@ test('the answers of a select are results, sold out included', async (t) => {
   const won = room.select('sword');
   await session.answerSelect({ remaining: 2, revision: 5 });
   const { latencyMs, ...rest } = await won;
-  assert.deepEqual(rest, { asset: 'sword', granted: true, alreadyHeld: false, reason: null, remaining: 2, revision: 5 });
+  assert.deepEqual(rest, {
+    asset: 'sword', granted: true, alreadyHeld: false, reason: null, retryAfterMs: null, remaining: 2, revision: 5, expiresAt: null,
+  });
   assert.ok(latencyMs > 0 && room.latencyMs > 0);
   const lost = room.select('bow');
   await session.answerSelect({ granted: false, reason: 'sold_out', revision: 6 });

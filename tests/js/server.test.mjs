@@ -23,7 +23,9 @@ test('select, select again, sold out, release, and what is not held or known', a
   const free = next(bob, 'released');
   const released = await ada.release('sword');
   assert.deepEqual([released.released, released.remaining], [true, 1]);
-  assert.deepEqual(await free, { asset: 'sword', player: 'ada', remaining: 1, revision: released.revision, mine: false });
+  assert.deepEqual(await free, {
+    asset: 'sword', player: 'ada', remaining: 1, revision: released.revision, reason: 'released', mine: false,
+  });
   assert.equal((await bob.select('sword')).granted, true);
 });
 

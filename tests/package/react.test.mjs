@@ -97,6 +97,27 @@ test('the reason why a room is closed is there to show, and a select before the 
   await page.waitForSelector('p:has-text("closed room_removed")');
 });
 
+test('a hold counts down, is kept, and counts no more', async (t) => {
+  const { server, url } = await startArbiter(t);
+  await server.create('arena', 'seat', 1, { hold_ms: 60_000 });
+  const { page } = await app(t, url, `
+    function App() {
+      const { room, state } = useRoom('${url}', { room: 'arena', player: 'ann' });
+      const { mine, expiresAt, select, confirm, extend } = useAsset(room, 'seat');
+      Object.assign(window, { select, confirm, extend });
+      const left = expiresAt === undefined ? 'for ever' : expiresAt - performance.now();
+      return <p data-left={left}>{state} {mine ? 'mine' : 'free'}</p>;
+    }`);
+  await page.waitForSelector('p[data-left="for ever"]:has-text("connected free")');
+  await page.evaluate(() => window.select());
+  await page.waitForSelector('p:not([data-left="for ever"]):has-text("mine")');
+  const left = Number(await page.getAttribute('p', 'data-left'));
+  assert.ok(left > 30_000 && left <= 60_000, `${left}`);
+  assert.ok(await page.evaluate(async () => (await window.extend()).expiresAt - performance.now()) > 30_000);
+  assert.equal(await page.evaluate(async () => (await window.confirm()).confirmed), true);
+  await page.waitForSelector('p[data-left="for ever"]:has-text("mine")');
+});
+
 test('on a server the hooks render without a connection', async (t) => {
   const { url } = await startArbiter(t);
   const folder = await project(t, {

@@ -18,8 +18,8 @@ const BUNDLED = ['--module', 'esnext', '--moduleResolution', 'bundler', '--lib',
 const USE = `
 import { ArbiterError, CLOSE_REASONS, ERROR_CODES, Room, STATES, VERSION, joinRoom } from 'asset-arbiter';
 import type {
-  Asset, ErrorCode, Holder, JoinOptions, Players, Release, RoomEvents, SelectOptions, Selection, SocketClass, SocketLike, State,
-  TokenSource,
+  Asset, AssetOptions, Confirmation, ConfirmOptions, ErrorCode, Extension, Holder, JoinOptions, Players, Release, RoomEvents,
+  SelectOptions, Selection, SocketClass, SocketLike, State, TokenSource,
 } from 'asset-arbiter';
 import { Admin, type AdminOptions, type RestockOptions } from 'asset-arbiter/admin';
 
@@ -33,19 +33,29 @@ const state: State = room.state;
 const known: ErrorCode = 'timed_out';
 const limits: SelectOptions = { signal: new AbortController().signal, timeoutMs: 5 };
 const won: Selection = await room.select('sword', limits);
+const again: ConfirmOptions = { ...limits, retake: true };
+const kept: Confirmation = await room.confirm('sword', again);
+const longer: Extension = await room.extend('sword', limits);
+const terms: AssetOptions | undefined = asset?.options;
+const endOf = ({ expiresAt }: Holder): number | undefined => expiresAt;
+room.on('released', ({ reason, mine }) => { if (mine && reason === 'expired') off(); });
+room.on('confirmed', ({ player, expiresAt }) => console.log(player, expiresAt));
 const back: Release = await room.release('sword');
 const off: () => void = room.on('lost', ({ assets }: RoomEvents['lost']) => console.log(assets.length));
 const Socket: SocketClass | undefined = undefined;
 const socket: SocketLike | undefined = undefined;
 const about: AdminOptions = { key: 'k' };
 const only: RestockOptions = { revision: 1 };
+await new Admin('http://h', about).create('r', 'seat', 1, { holdMs: 5, ...terms });
 const more: Asset = await new Admin('http://h', about).restock('r', 'sword', 1, only);
 room.on('state', (now) => { if (now.state === 'closed') console.log(now.reason ?? CLOSE_REASONS[now.code ?? 0]); });
 try { await room.ready; } catch (error) { if (error instanceof ArbiterError && error.code === 'unauthorized') off(); }
-console.log(holders, players, state, known, won, back, Socket, socket, more, STATES[0], ERROR_CODES.length, VERSION);
+console.log(holders.map(endOf), kept.confirmed, longer.expiresAt, won.retryAfterMs, players, state, known, won, back, Socket, socket, more, STATES[0], ERROR_CODES.length, VERSION);
 
 // @ts-expect-error there is no such event
 room.on('grant', () => {});
+// @ts-expect-error there is no such option
+room.confirm('sword', { again: true });
 // @ts-expect-error a number
 room.select('sword', { timeoutMs: '5' });
 // @ts-expect-error joinRoom makes it
@@ -57,7 +67,7 @@ room.name = 'other';
 const USE_REACT = (url) => `
 import type { AssetHook, RoomHook } from 'asset-arbiter/react';
 ${component(url)}
-export const both = (room: RoomHook, asset: AssetHook) => [room.error?.code, asset.asset?.units, Sword];
+export const both = (room: RoomHook, asset: AssetHook) => [room.error?.code, asset.asset?.units, asset.expiresAt, asset.confirm, Sword];
 `;
 
 const check = (t, folder, files, flags) => run(t, folder, 'tsc', ['--ignoreConfig', ...STRICT, ...flags, ...files]);

@@ -11,6 +11,7 @@ import { ArbiterError } from 'asset-arbiter';
 
 /**
  * @typedef {import('asset-arbiter').Asset} Asset
+ * @typedef {import('asset-arbiter').AssetOptions} AssetOptions
  *
  * @typedef {object} AdminOptions
  * @property {string} [key]  the server's admin key, if it has one
@@ -48,14 +49,15 @@ export class Admin {
   }
 
   /**
-   * Creates an asset. Changes nothing if it has that many units already, and fails with `conflict` if it has others.
+   * Creates an asset. Changes nothing if it has those units and options already, and fails with `conflict` if it has others.
    * @param {string} room
    * @param {string} asset
    * @param {number} units
+   * @param {AssetOptions} [options]  when its grants end
    * @returns {Promise<Asset>}
    */
-  async create(room, asset, units) {
-    return this.#call('PUT', assetPath(room, asset), { units });
+  async create(room, asset, units, options = {}) {
+    return this.#change('PUT', assetPath(room, asset), { units, ...renamed(options, snakeCase) });
   }
 
   /**
@@ -67,7 +69,7 @@ export class Admin {
    * @returns {Promise<Asset>}
    */
   async restock(room, asset, units, { revision } = {}) {
-    return this.#call('POST', `${assetPath(room, asset)}/restock`, { units, revision });
+    return this.#change('POST', `${assetPath(room, asset)}/restock`, { units, revision });
   }
 
   /**
@@ -87,6 +89,18 @@ export class Admin {
    */
   async removeRoom(room) {
     await this.#call('DELETE', roomPath(room));
+  }
+
+  /**
+   * A call that is answered with the asset.
+   * @param {string} method
+   * @param {string} where
+   * @param {object} body
+   * @returns {Promise<Asset>}
+   */
+  async #change(method, where, body) {
+    const { options, ...asset } = await this.#call(method, where, body);
+    return { ...asset, ...(options && { options: renamed(options, camelCase) }) };
   }
 
   /**
@@ -156,6 +170,20 @@ function checked(what, name) {
   throw new TypeError(`${what} ${JSON.stringify(name)} is not a name: a name is 1-64 characters of A-Z a-z 0-9 _ . : - ` +
     'and not "." or ".."');
 }
+
+/**
+ * @param {object} given
+ * @param {(key: string) => string} rename
+ * @returns {any}
+ */
+function renamed(given, rename) {
+  return Object.fromEntries(Object.entries(given).map(([key, value]) => [rename(key), value]));
+}
+
+/** @param {string} key */
+const snakeCase = (key) => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+/** @param {string} key */
+const camelCase = (key) => key.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
 
 /** @param {string} text @returns {any} */
 function decode(text) {

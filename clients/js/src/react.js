@@ -16,6 +16,9 @@ import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from '
 
 /**
  * @typedef {import('asset-arbiter').Asset} Asset
+ * @typedef {import('asset-arbiter').Confirmation} Confirmation
+ * @typedef {import('asset-arbiter').ConfirmOptions} ConfirmOptions
+ * @typedef {import('asset-arbiter').Extension} Extension
  * @typedef {import('asset-arbiter').JoinOptions} JoinOptions
  * @typedef {import('asset-arbiter').Players} Players
  * @typedef {import('asset-arbiter').Release} Release
@@ -34,7 +37,11 @@ import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from '
  * @typedef {object} AssetHook
  * @property {Asset | undefined} asset  as `room.assets` has it
  * @property {boolean} mine  whether the player holds it
+ * @property {number | undefined} expiresAt  when what the player holds ends, by the clock of `performance.now()`, as
+ *   `asset.holders` has it; undefined if it does not end by itself
  * @property {(options?: SelectOptions) => Promise<Selection>} select  as `room.select`
+ * @property {(options?: ConfirmOptions) => Promise<Confirmation>} confirm  as `room.confirm`
+ * @property {(options?: SelectOptions) => Promise<Extension>} extend  as `room.extend`
  * @property {() => Promise<Release>} release  as `room.release`
  */
 
@@ -43,7 +50,7 @@ const NOBODY = { count: 0, names: [] };
 /** @type {ReadonlyArray<keyof RoomEvents>} */
 const ROOM_EVENTS = ['state', 'players', 'snapshot'];
 /** @type {ReadonlyArray<keyof RoomEvents>} */
-const ASSET_EVENTS = ['granted', 'released', 'changed', 'snapshot'];
+const ASSET_EVENTS = ['granted', 'confirmed', 'extended', 'released', 'changed', 'snapshot', 'state'];
 
 /**
  * Joins a room in the first effect, and leaves it when the component is gone. The second run of effects in StrictMode
@@ -103,8 +110,19 @@ export function useAsset(room, name) {
     async (options) => present(room).select(name, options),
     [room, name],
   );
+  const confirm = useCallback(
+    /** @param {ConfirmOptions} [options] */
+    async (options) => present(room).confirm(name, options),
+    [room, name],
+  );
+  const extend = useCallback(
+    /** @param {SelectOptions} [options] */
+    async (options) => present(room).extend(name, options),
+    [room, name],
+  );
   const release = useCallback(async () => present(room).release(name), [room, name]);
-  return { asset, mine, select, release };
+  const expiresAt = asset?.holders.find(({ player }) => player === room?.player)?.expiresAt;
+  return { asset, mine, expiresAt, select, confirm, extend, release };
 }
 
 /**

@@ -81,9 +81,9 @@ export class Server {
     await eventually(() => isStopped(this.#process.pid), 'the server to stop where it is');
   }
 
-  /** Creates an asset. */
-  async create(room, asset, units) {
-    await this.http('PUT', `/v1/rooms/${room}/assets/${asset}`, { units });
+  /** Creates an asset, with options as the wire has them. */
+  async create(room, asset, units, options = {}) {
+    await this.http('PUT', `/v1/rooms/${room}/assets/${asset}`, { units, ...options });
   }
 
   /** Who holds an asset, as the store says. */

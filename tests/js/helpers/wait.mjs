@@ -30,7 +30,7 @@ export async function reaches(room, state, ms = PATIENCE_MS) {
 /** Resolves once `test()` holds, looked at whenever the room says something. */
 export async function settles(room, test, what, ms = PATIENCE_MS) {
   if (test()) return;
-  const events = ['granted', 'released', 'changed', 'players', 'snapshot', 'state'];
+  const events = ['granted', 'confirmed', 'extended', 'released', 'changed', 'players', 'snapshot', 'state'];
   const offs = [];
   const held = new Promise((resolve) => {
     for (const event of events) offs.push(room.on(event, () => test() && resolve()));
