@@ -7,7 +7,7 @@ local made = redis.call('HGET', calls, asset) or ''
 local own = string.find(made, node .. '=', 1, true)
 
 -- The time of the change. It does not run backwards: see `strike` in terms.lua.
-local now = tonumber(ARGV[6])
+local now, now_text = tonumber(ARGV[6]), ARGV[6]
 
 -- Makes the terms of an asset, with the rules for them; see terms.lua.
 local terms_of
@@ -68,7 +68,7 @@ end
 -- Takes a unit for a player, and appends the grant to the arguments of HSET and ZADD. Returns its value in holders.
 local function take(it, field, lease, fields, members)
   it.remaining, it.revision = it.remaining - 1, it.revision + 1
-  local value = string.format('%016.0f/%.0f', it.revision, now)
+  local value = string.format('%016.0f/%s', it.revision, now_text)
   members[#members + 1], members[#members + 2] = 0, asset .. '/' .. value .. string.sub(field, #asset + 1)
   if lease then value = value .. it.terms.expect_end(field, it.revision, lease, members) end
   fields[#fields + 1], fields[#fields + 2] = field, value

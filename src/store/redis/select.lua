@@ -15,15 +15,18 @@ local again, held, terms, verdicts = outcome ~= nil, it.units - it.remaining, it
 local lease = terms and terms.new_lease()
 local fields, members = {}, {}
 for i, grant in ipairs(found) do
-  local field = ARGV[first_player + i - 1]
-  local barred = terms and not grant and not again and terms.bars(field)
   if grant then
     verdicts[i] = terms and '-' .. grant or -tonumber(string.sub(grant, 1, 16))
-  elseif again or barred or it.remaining == 0 then
-    verdicts[i] = barred or 0
+  elseif again then
+    verdicts[i] = 0
   else
-    local value = take(it, field, lease, fields, members)
-    verdicts[i] = terms and '+' .. value or it.revision
+    local barred = terms and terms.bars(ARGV[first_player + i - 1])
+    if barred or it.remaining == 0 then
+      verdicts[i] = barred or 0
+    else
+      local value = take(it, ARGV[first_player + i - 1], lease, fields, members)
+      verdicts[i] = terms and '+' .. value or it.revision
+    end
   end
 end
 

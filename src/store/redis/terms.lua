@@ -137,7 +137,7 @@ function terms_of(text)
 
   -- Ends the grants whose deadlines have passed. Every new call begins with it.
   function terms.strike(it)
-    now = math.max(now, terms.changed_at)
+    if now < terms.changed_at then now, now_text = terms.changed_at, changed_at end
     if not terms.next_end or terms.next_end > now then return end
     local from, after = '[/' .. asset .. '/', string.format('(/%s/%016.0f', asset, now + 1)
     repeat
