@@ -69,7 +69,7 @@ async fn memory_keeps_the_promise_under_faults() {
 }
 
 /// One property that must be among those that a flaw breaks.
-const NOTICED: [(Flaw, &str); 14] = [
+const NOTICED: [(Flaw, &str); 16] = [
     (Flaw::ForgetsCalls, "a_repeated_restock_takes_effect_once"),
     (Flaw::CutsNodeNumbers, "nodes_are_distinguished_whatever_their_numbers"),
     (Flaw::Oversells, "never_more_holders_than_units"),
