@@ -24,6 +24,7 @@ super::properties![
     a_hold_begins_anew_up_to_a_limit if deadlines,
     what_is_no_hold_cannot_be_extended if deadlines,
     grants_end_in_the_order_of_their_deadlines_before_anything_else if deadlines,
+    grants_that_end_at_one_time_end_in_the_order_they_were_made if deadlines,
     every_change_ends_first_what_is_over if deadlines,
     a_grant_ends_once_however_often_it_is_asked_for if deadlines,
     more_grants_end_at_once_than_one_write_takes if deadlines,
@@ -285,6 +286,19 @@ async fn grants_end_in_the_order_of_their_deadlines_before_anything_else(ground:
     );
     let remaining: Vec<_> = state.terms.iter().flat_map(|terms| &terms.ends).map(|end| end.remaining).collect();
     assert_eq!(remaining, [1, 2, 2]);
+}
+
+async fn grants_that_end_at_one_time_end_in_the_order_they_were_made(ground: Ground) {
+    let options = AssetOptions { leave_ms: Some(50), ..options(100, None) };
+    let ((sword, node), all) = (made(&ground, 3, options).await, players(["ann", "bob", "cat"]));
+    select(&ground, &node, NOW, &sword, &all).await;
+    // Its hold is longer than the others', and yet it ends with them, as its player has left.
+    ground.store.extend(node.at(NOW + 10), &ground.key(&sword), &all[0], 1000).await.unwrap();
+    confirm(&ground, &node, NOW + 10, &sword, &all[1]).await;
+    let state = expire(&ground, &node, NOW + 50, &sword).await;
+    let told = ends(&state).into_iter().map(|(player, revision, at, _)| (player, revision, at));
+    let expected = ["ann", "bob", "cat"].into_iter().zip(6..);
+    assert!(told.eq(expected.map(|(player, revision)| (player.to_owned(), revision, NOW + 50))), "{state:?}");
 }
 
 async fn every_change_ends_first_what_is_over(ground: Ground) {

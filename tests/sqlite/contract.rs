@@ -8,7 +8,7 @@ use asset_arbiter::{
 use crate::{
     conformance::{
         ground::{Ground, Node, asset, players, refusal},
-        likeness::answers_as_the_rules_do,
+        likeness::{answers_as_the_rules_do, remembers_ends_as_the_rules_do},
         promise::Met,
         promise_under_faults, seeds, suite, suite_under_faults,
     },
@@ -27,7 +27,9 @@ async fn sqlite_keeps_the_contract() {
 #[tokio::test]
 async fn sqlite_answers_as_the_rules_do() {
     let db_file = TempDb::quick();
-    answers_as_the_rules_do(&db_file.open(), 20).await;
+    let store = db_file.open();
+    answers_as_the_rules_do(&store, 100).await;
+    remembers_ends_as_the_rules_do(&store).await;
 }
 
 #[tokio::test(start_paused = true)]

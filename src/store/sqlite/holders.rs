@@ -14,7 +14,8 @@ const REVISION: &str =
 const OF: &str = "SELECT player, granted_at, revision, lease FROM holders
     WHERE room = ?1 AND player = ?2 AND asset = ?3 AND creation = ?4";
 const DUE: &str = "SELECT player, granted_at, revision, lease FROM holders
-    WHERE room = ?1 AND asset = ?2 AND lease IS NOT NULL AND lease < ?3 AND creation = ?4 ORDER BY lease, revision";
+    WHERE room = ?1 AND asset = ?2 AND lease IS NOT NULL AND lease < ?3 AND creation = ?4
+    ORDER BY substr(lease, 1, 16), revision";
 const NEXT: &str = "SELECT player, granted_at, revision, lease FROM holders
     WHERE room = ?1 AND asset = ?2 AND lease IS NOT NULL AND lease >= ?3 AND creation = ?4 ORDER BY lease LIMIT 1";
 const SET_LEASE: &str =
