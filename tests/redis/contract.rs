@@ -149,6 +149,19 @@ async fn records_and_grants_of_earlier_versions_are_read() {
     }
 }
 
+#[tokio::test]
+async fn a_conflict_names_the_options_of_the_creation() {
+    for server in servers() {
+        let ground = Ground::new(store(&server.url()).await);
+        let (node, key) = (Node::new(), ground.key(&asset("sword")));
+        let options = AssetOptions { hold_ms: Some(100), ..AssetOptions::NONE };
+        ground.store.create(node.next(), &key, &NewAsset { units: 2, options }).await.unwrap();
+        let refused = ground.store.create(node.next(), &key, &NewAsset::plain(2)).await.unwrap_err();
+        let said = r#"asset sword was created with the options {"hold_ms":100}, not {}"#;
+        assert!(refused.to_string().contains(said), "{refused}");
+    }
+}
+
 /// The sorted set has two members for a grant that ends.
 #[tokio::test]
 async fn nothing_is_left_of_grants_that_ended() {
