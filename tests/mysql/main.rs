@@ -15,6 +15,7 @@ mod remote;
 mod support;
 
 mod contract;
+mod deadlines;
 mod emptied;
 mod encrypted;
 mod expiry;
