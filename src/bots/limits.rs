@@ -34,6 +34,10 @@ pub(super) const LONGEST_HOLD: Duration = Duration::from_secs(600);
 /// much later than its end a grant may be told.
 pub(super) const HOLD_SLACK: Duration = Duration::from_millis(250);
 
+/// How many of the confirmations are sent in the last hundredth of the hold, so that they race its deadline. The others
+/// are sent in its first half, and are in time unless the server is slow.
+pub(super) const RACING_SHARE: f64 = 0.25;
+
 /// The timeout of the close handshakes.
 pub(super) const FAREWELL: Duration = Duration::from_secs(3);
 

@@ -53,11 +53,11 @@ fn decided(decisions: &Decisions) -> String {
 
 fn holds(counts: &HoldCounts) -> String {
     let &HoldCounts { confirmed, expired, too_late, undecided, left, abandoned, .. } = counts;
-    let (confirms, selects) = (many(too_late, "confirmation"), many(abandoned, "select"));
+    let (times, selects) = (many(left, "time"), many(abandoned, "select"));
     let undecided = if undecided == 0 { String::new() } else { format!(", {undecided} undecided") };
     format!(
-        "{confirmed} confirmed, {expired} expired, {confirms} too late{undecided}; {} before {selects}",
-        many(left, "departure")
+        "{confirmed} confirmed, {expired} expired, {too_late} confirmed too late{undecided}; bots left {times}, with \
+         {selects} unsent"
     )
 }
 

@@ -4,7 +4,10 @@ use fastrand::Rng;
 
 use crate::model::{AssetName, InvalidName, PlayerName};
 
-use super::{Config, Holds, limits::ASSETS_KEPT};
+use super::{
+    Config, Holds,
+    limits::{ASSETS_KEPT, RACING_SHARE},
+};
 
 /// One bot's work in one round.
 #[derive(Debug)]
@@ -93,9 +96,9 @@ impl Work {
         if rng.f64() < leave_share {
             Intent::Leave
         } else if rng.f64() < confirm_share {
-            // Most moments are late, so that many confirmations race the deadline: a tenth fall into the last hundredth
-            // of the hold.
-            Intent::Confirm(length.mul_f64(1.0 - rng.f64().powi(2)))
+            let races = rng.f64() < RACING_SHARE;
+            let moment = if races { 1.0 - rng.f64() / 100.0 } else { rng.f64() / 2.0 };
+            Intent::Confirm(length.mul_f64(moment))
         } else {
             Intent::Wait
         }
@@ -195,7 +198,9 @@ pub(super) mod tests {
         assert!((1_800..2_200).contains(&leaves), "{leaves}");
         assert!((3_700..4_300).contains(&moments.len()), "half of those that stay: {}", moments.len());
         let late = moments.iter().filter(|after| **after > length.mul_f64(0.99)).count();
-        assert!(late > 300 && moments.iter().all(|after| *after <= length), "{late}");
+        assert!((850..1_150).contains(&late), "a quarter of them races the deadline: {late}");
+        let early = moments.iter().filter(|after| **after <= length / 2).count();
+        assert_eq!(early + late, moments.len());
         assert_eq!(
             small(1, 0.0, 0.0).work(0, 0).intent(0),
             Intent::Wait,

@@ -245,6 +245,10 @@ impl<'a> Session<'a> {
         match request {
             Request::Select(index) if temporary => self.bot.recorder.answered(index, Answer::Unknown),
             Request::Select(index) => self.bot.recorder.answered(index, Answer::Refused),
+            // The server remembers a limited number of ends. This one was long ago.
+            Request::Confirm(index) if code == Some(ErrorCode::NotHeld) => {
+                self.bot.recorder.confirmed(index, Confirmation::TooLate);
+            }
             Request::Confirm(index) => self.bot.recorder.confirmed(index, Confirmation::Undecided),
         }
         self.rest_if_done();
