@@ -39,10 +39,12 @@ mod report;
 mod score;
 mod timings;
 
-pub use config::{AdminKey, Config, Length, MintToken};
+pub use config::{AdminKey, Config, Holds, Length, MintToken};
 pub use error::BotsError;
 pub use node::NodeUrl;
 pub use output::{json, text};
 pub use race::run;
-pub use report::{Decisions, Delivery, Found, GaveUp, Judgement, Quantiles, Reconnects, Report, Shown};
+pub use report::{
+    Decisions, Delivery, Found, GaveUp, HoldCounts, Judgement, Quantiles, Reconnects, Report, Shown,
+};
 pub use violation::Violation;

@@ -80,7 +80,7 @@ async fn delivery_is_measured_by_where_members_are() {
     let report = on_three_nodes(0.0).await;
     let delivery = report.delivery_ms.unwrap();
     assert!(delivery.same_node.count > 0 && delivery.other_nodes.count > 0, "{delivery:?}");
-    assert_eq!(undocumented(&report), Vec::<String>::new());
+    assert_eq!(schema::undocumented(&report), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -196,17 +196,8 @@ async fn what_cannot_be_run_says_why_and_what_to_do() {
 async fn the_json_report_is_as_documented() {
     for cheat in [Cheat::None, Cheat::GrantTooMany, Cheat::TellTwice, Cheat::CloseOnce(4004)] {
         let report = against(cheat, |_| {}).await.unwrap();
-        assert_eq!(undocumented(&report), Vec::<String>::new(), "{cheat:?}");
+        assert_eq!(schema::undocumented(&report), Vec::<String>::new(), "{cheat:?}");
     }
-    let faults = schema::faults(&schema(), &serde_json::json!({"verdict": "perhaps", "more": 1}));
+    let faults = schema::faults(&schema::report(), &serde_json::json!({"verdict": "perhaps", "more": 1}));
     assert!(faults.len() > 20, "the schema would notice: {faults:?}");
-}
-
-/// In what its JSON is not as documented.
-fn undocumented(report: &Report) -> Vec<String> {
-    schema::faults(&schema(), &serde_json::from_str(&bots::json(report)).unwrap())
-}
-
-fn schema() -> serde_json::Value {
-    serde_json::from_str(include_str!("../docs/bots-report.schema.json")).unwrap()
 }

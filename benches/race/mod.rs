@@ -29,6 +29,7 @@ impl Race {
             length: Length::Rounds(self.rounds),
             rate: 0.0,
             reconnect_chaos: 0.0,
+            holds: None,
             admin_key: None,
             tokens: None,
             progress: false,

@@ -13,10 +13,13 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use rustls::ClientConfig;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::time::{Instant, timeout};
 
-use crate::model::{AssetName, AssetState, Backoff, ErrorCode, Grant, PlayerName, Units, limits::HOLDERS_PAGE};
+use crate::model::{
+    AssetName, AssetOptions, AssetState, Backoff, ErrorCode, Grant, NewAsset, PlayerName, Units,
+    limits::HOLDERS_PAGE,
+};
 
 use super::{
     AdminKey, BotsError, Config, NodeUrl,
@@ -36,6 +39,13 @@ pub(super) struct Api {
     admin_key: Option<AdminKey>,
 }
 
+#[derive(Serialize)]
+struct NewAssetBody<'a> {
+    units: Units,
+    #[serde(flatten)]
+    options: &'a AssetOptions,
+}
+
 #[derive(Deserialize)]
 struct RoomBody {
     assets: Vec<AssetState>,
@@ -52,6 +62,7 @@ struct Holder {
     player: PlayerName,
     revision: u64,
     at: u64,
+    until: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -84,10 +95,12 @@ impl Api {
         Ok(())
     }
 
-    /// Creates an asset, unless it exists with the same units.
-    pub(super) async fn put(&self, asset: &AssetName, units: Units) -> Result<AssetState, BotsError> {
-        let body = format!("{{\"units\":{units}}}");
-        self.read(Method::PUT, &format!("{}/assets/{asset}", self.room), Some(body)).await
+    /// Creates an asset, unless it exists with the same units and options.
+    pub(super) async fn put(&self, asset: &AssetName, new: &NewAsset) -> Result<AssetState, BotsError> {
+        let path = format!("{}/assets/{asset}", self.room);
+        let body = serde_json::to_string(&NewAssetBody { units: new.units, options: &new.options });
+        let body = body.map_err(|error| strange(format!("PUT {path}"), error))?;
+        self.read(Method::PUT, &path, Some(body)).await
     }
 
     /// Removes an asset, if it exists.
@@ -109,7 +122,8 @@ impl Api {
             let path = format!("{}/assets/{asset}/holders?after={after}&limit={HOLDERS_PAGE}", self.room);
             let page = if_known(self.read::<HoldersBody>(Method::GET, &path, None).await)?;
             let Some(page) = page else { return Ok(None) };
-            let grant = |Holder { player, revision, at }| Grant::plain(player, at, revision);
+            let grant =
+                |Holder { player, revision, at, until }| Grant { until, ..Grant::plain(player, at, revision) };
             holders.extend(page.holders.into_iter().map(grant));
             match page.next_after {
                 None => return Ok(Some(holders)),
@@ -216,7 +230,9 @@ fn refusal(what: String, answer: &Response<Bytes>) -> (bool, BotsError) {
 fn advice(status: StatusCode) -> &'static str {
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => "give the server's admin key with --admin-key-file",
-        StatusCode::CONFLICT => "the room has these assets with other --units: take those, or another --room",
+        StatusCode::CONFLICT => {
+            "the room has these assets with other --units or --hold: take those, or another --room"
+        }
         StatusCode::TOO_MANY_REQUESTS => "raise the server's limits, or take fewer --assets",
         _ => "see the server's log",
     }

@@ -32,7 +32,7 @@ pub(super) struct Bot {
     pub(super) phase: watch::Receiver<Phase>,
     pub(super) reconnect: Reconnect,
     pub(super) refresh: Refresh,
-    /// The bot's selects of the current round.
+    /// The bot's requests of the current round.
     pub(super) task: Option<Task>,
     /// The bot's position in the room's log.
     pub(super) cursor: Cursor,
@@ -79,6 +79,11 @@ impl Bot {
             match self.reconnect.next(&end, Instant::now()) {
                 Next::Leave => return,
                 Next::GiveUp(reason) => return self.give_up(reason),
+                Next::AwaitRound => {
+                    if self.sits_out().await {
+                        return;
+                    }
+                }
                 Next::Reconnect { after, elsewhere } => {
                     self.node += usize::from(elsewhere);
                     if self.leaves_within(after).await {
@@ -171,13 +176,18 @@ impl Bot {
         Duration::from_millis(welcome.ping_interval_ms)
     }
 
-    /// Records the end of a connection for this round's selects and for the report.
+    /// Records the end of a connection for this round's requests and for the report.
     fn note(&mut self, end: &End) {
         if let Some(task) = &mut self.task {
             task.pending.connection_lost(Instant::now());
         }
         match end {
             End::Left => {}
+            End::Away => {
+                self.task = None;
+                self.recorder.leave();
+                self.shared.tally.lock().left += 1;
+            }
             End::Cut => self.shared.tally.lock().reconnects.cuts += 1,
             End::Closed { code, .. } => self.shared.error(&format!("closed_{code}")),
             End::Refused { status, .. } => self.shared.error(&format!("refused_{status}")),
@@ -189,6 +199,18 @@ impl Bot {
     fn give_up(self, reason: String) {
         self.shared.tally.lock().gave_up.push(GaveUp { player: self.recorder.player.clone(), reason });
         self.recorder.give_up();
+    }
+
+    /// Waits for the next round. Returns true if the run ends first.
+    async fn sits_out(&mut self) -> bool {
+        let left = self.round;
+        let in_round = |phase: &Phase| matches!(phase, Phase::Race(round) if Some(round.number) == left);
+        let over = match self.phase.wait_for(|phase| !in_round(phase)).await {
+            Ok(phase) => matches!(*phase, Phase::Leave),
+            Err(_) => true,
+        };
+        self.reconnect.proved(Instant::now());
+        over
     }
 
     /// Waits. Returns true if the run ends first.

@@ -2,9 +2,12 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use hyper::header::{HeaderValue, InvalidHeaderValue};
 
-use crate::model::{PlayerName, RoomName, Token, Units};
+use crate::model::{AssetOptions, NewAsset, PlayerName, RoomName, Token, Units};
 
-use super::{BotsError, NodeUrl, limits::SELECTS_PER_ROUND};
+use super::{
+    BotsError, NodeUrl,
+    limits::{LONGEST_HOLD, SELECTS_PER_ROUND},
+};
 
 /// The configuration of a run.
 #[derive(Debug, Clone)]
@@ -27,12 +30,25 @@ pub struct Config {
     pub rate: f64,
     /// The probability, per select, that the bot cuts its connection right after sending it.
     pub reconnect_chaos: f64,
+    /// What the bots do with holds. `None`: the assets have none, and a grant does not end.
+    pub holds: Option<Holds>,
     /// Sent with every HTTP request.
     pub admin_key: Option<AdminKey>,
     /// Mints the bots' player tokens: one for each connection, and one for each refresh. `None`: they show none.
     pub tokens: Option<Arc<dyn MintToken>>,
     /// Show a progress bar on stderr, if stderr is a terminal.
     pub progress: bool,
+}
+
+/// Grants that end unless they are confirmed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Holds {
+    /// How long a hold lasts: `hold_ms` of every asset.
+    pub length: Duration,
+    /// The probability, per grant, that the bot confirms it.
+    pub confirm_share: f64,
+    /// The probability, per grant, that the bot leaves the room until the next round.
+    pub leave_share: f64,
 }
 
 /// When a run ends.
@@ -66,11 +82,16 @@ impl Config {
         let nothing = self.players == 0 || self.assets == 0 || self.units == 0;
         let too_many = self.players.saturating_mul(self.assets) > SELECTS_PER_ROUND;
         let rate = self.rate.is_finite() && self.rate >= 0.0;
+        let shares = self.holds.map_or([0.0; 2], |holds| [holds.confirm_share, holds.leave_share]);
+        let shares = shares.iter().all(|share| (0.0..=1.0).contains(share));
+        let hold = self.holds.is_none_or(|holds| holds.millis() > 0 && holds.length <= LONGEST_HOLD);
         let faults = [
             (self.nodes.is_empty(), "at least one --url is needed"),
             (nothing, "--players, --assets and --units are at least 1"),
             (too_many, "--players times --assets may be 50 million at most"),
             (!(0.0..=1.0).contains(&self.reconnect_chaos), "--reconnect-chaos is a probability, 0 to 1"),
+            (!hold, "--hold is 1 millisecond to 10 minutes"),
+            (!shares, "--confirm-share and --leave-share are probabilities, 0 to 1"),
             (!rate, "--rate is a number of selects per second, 0 for as fast as possible"),
             (self.length == Length::Rounds(0), "--rounds is at least 1"),
         ];
@@ -78,6 +99,19 @@ impl Config {
             Some((_, what)) => Err(BotsError::Usage(what.to_owned())),
             None => Ok(()),
         }
+    }
+
+    /// What each asset is created with.
+    pub(super) fn new_asset(&self) -> NewAsset {
+        let hold_ms = self.holds.map(Holds::millis);
+        NewAsset { units: self.units, options: AssetOptions { hold_ms, ..AssetOptions::NONE } }
+    }
+}
+
+impl Holds {
+    /// The length in milliseconds.
+    pub(super) fn millis(self) -> u64 {
+        u64::try_from(self.length.as_millis()).unwrap_or(u64::MAX)
     }
 }
 

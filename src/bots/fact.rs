@@ -1,10 +1,12 @@
-use crate::model::{PlayerName, Units};
+use crate::model::{EndReason, PlayerName, Units};
 
 /// The change that a room frame reports. `P` is the player's name, borrowed from the frame or owned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fact<P> {
     Granted { player: P, units: Units, remaining: Units },
-    Released { player: P, remaining: Units },
+    Confirmed { player: P, remaining: Units },
+    Extended { player: P, remaining: Units },
+    Released { player: P, remaining: Units, reason: EndReason },
     Changed { units: Units, remaining: Units },
     Removed,
 }
@@ -16,7 +18,11 @@ impl<P> Fact<P> {
             &Self::Granted { ref player, units, remaining } => {
                 Fact::Granted { player: form(player)?, units, remaining }
             }
-            &Self::Released { ref player, remaining } => Fact::Released { player: form(player)?, remaining },
+            &Self::Confirmed { ref player, remaining } => Fact::Confirmed { player: form(player)?, remaining },
+            &Self::Extended { ref player, remaining } => Fact::Extended { player: form(player)?, remaining },
+            &Self::Released { ref player, remaining, reason } => {
+                Fact::Released { player: form(player)?, remaining, reason }
+            }
             &Self::Changed { units, remaining } => Fact::Changed { units, remaining },
             Self::Removed => Fact::Removed,
         })
@@ -34,6 +40,11 @@ impl Fact<PlayerName> {
     /// Returns true if `frame` reports the same change.
     pub(super) fn agrees_with(&self, frame: &Fact<&str>) -> bool {
         self.with_name(|player| Some(player.as_str())).as_ref() == Some(frame)
+    }
+
+    /// Returns true if the change is one of a player's grant, not of the asset.
+    pub(super) fn is_of_a_grant(&self) -> bool {
+        !matches!(self, Self::Changed { .. } | Self::Removed)
     }
 
     /// The player that was granted a unit, if the change is a grant.

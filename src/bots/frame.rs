@@ -1,11 +1,11 @@
-use serde::{
-    Deserialize,
-    de::{IntoDeserializer, value},
+use serde::{Deserialize, de::value};
+
+use crate::model::{EndReason, ErrorCode, Units};
+
+use super::{
+    fact::Fact,
+    member::{Answer, Confirmation},
 };
-
-use crate::model::{ErrorCode, Units};
-
-use super::{fact::Fact, member::Answer};
 
 /// A server message, reduced to what a bot needs. Names are borrowed from the text, because a bot reads hundreds of
 /// grants for each message it sends.
@@ -28,6 +28,11 @@ pub(super) enum Frame<'a> {
         request_id: Option<u64>,
         asset: &'a str,
         answer: Answer,
+    },
+    Confirmation {
+        request_id: Option<u64>,
+        asset: &'a str,
+        answer: Confirmation,
     },
     Error {
         request_id: Option<u64>,
@@ -92,6 +97,9 @@ struct Flat<'a> {
     request_id: Option<u64>,
     granted: Option<bool>,
     already_held: Option<bool>,
+    confirmed: Option<bool>,
+    #[serde(borrow)]
+    reason: Option<&'a str>,
     #[serde(borrow)]
     code: Option<&'a str>,
     temporary: Option<bool>,
@@ -109,7 +117,13 @@ impl<'a> Frame<'a> {
             "welcome" => Some(Self::Welcome(Box::new(serde_json::from_str(text).ok()?))),
             "snapshot" => Some(Self::Snapshot(Box::new(serde_json::from_str(text).ok()?))),
             "asset_granted" => change(Fact::Granted { player: player?, units: units?, remaining: remaining? }),
-            "asset_released" => change(Fact::Released { player: player?, remaining: remaining? }),
+            "asset_confirmed" => change(Fact::Confirmed { player: player?, remaining: remaining? }),
+            "asset_extended" => change(Fact::Extended { player: player?, remaining: remaining? }),
+            "asset_released" => {
+                // A server of an earlier version gives no reason.
+                let reason = flat.reason.map_or(Some(EndReason::Released), known)?;
+                change(Fact::Released { player: player?, remaining: remaining?, reason })
+            }
             "asset_changed" => change(Fact::Changed { units: units?, remaining: remaining? }),
             "asset_removed" => change(Fact::Removed),
             "selection" => {
@@ -120,9 +134,12 @@ impl<'a> Frame<'a> {
                 };
                 Some(Self::Selection { request_id, asset: flat.asset?, answer })
             }
+            "confirmation" => {
+                let answer = if flat.confirmed? { Confirmation::Confirmed } else { Confirmation::TooLate };
+                Some(Self::Confirmation { request_id, asset: flat.asset?, answer })
+            }
             "error" => {
-                let code = flat.code.map(IntoDeserializer::<value::Error>::into_deserializer);
-                let code = code.and_then(|code| ErrorCode::deserialize(code).ok());
+                let code = flat.code.and_then(known::<ErrorCode>);
                 Some(Self::Error { request_id, code, temporary: temporary? })
             }
             "refreshed" => Some(Self::Refreshed { token_ttl_ms: flat.token_ttl_ms? }),
@@ -131,10 +148,17 @@ impl<'a> Frame<'a> {
     }
 }
 
+/// The word of an enumeration; `None` for one that this version does not know.
+fn known<'a, T: Deserialize<'a>>(word: &'a str) -> Option<T> {
+    let word: value::BorrowedStrDeserializer<'a, value::Error> = value::BorrowedStrDeserializer::new(word);
+    T::deserialize(word).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use crate::model::{
-        self, AssetName, AssetState, Change, Denial, Event, Grant, PlayerName, RoomName, ServerMessage,
+        self, AssetName, AssetState, Change, Denial, Event, Grant, HoldExpired, Lease, PlayerName, RoomName,
+        ServerMessage,
     };
 
     use super::*;
@@ -167,7 +191,18 @@ mod tests {
     fn every_change_of_an_asset_is_decoded() {
         for (change, fact) in [
             (Change::granted(player(), 5, 1), Fact::Granted { player: "bot-3", units: 5, remaining: 2 }),
-            (Change::released(player()), Fact::Released { player: "bot-3", remaining: 2 }),
+            (
+                Change::Released { player: player(), reason: EndReason::Expired, next_end: None },
+                Fact::Released { player: "bot-3", remaining: 2, reason: EndReason::Expired },
+            ),
+            (
+                Change::Confirmed { player: player(), at: 1, lease: Lease::NONE },
+                Fact::Confirmed { player: "bot-3", remaining: 2 },
+            ),
+            (
+                Change::Extended { player: player(), at: 1, lease: Lease::NONE },
+                Fact::Extended { player: "bot-3", remaining: 2 },
+            ),
             (Change::restocked(5), Fact::Changed { units: 5, remaining: 2 }),
             (Change::Removed, Fact::Removed),
         ] {
@@ -197,6 +232,22 @@ mod tests {
             }
             .encode();
             let expected = Frame::Selection { request_id: Some(17), asset: "bot-0-1", answer };
+            assert_eq!(Frame::decode(&text), Some(expected));
+        }
+        for (confirmed, answer) in [(true, Confirmation::Confirmed), (false, Confirmation::TooLate)] {
+            let text = ServerMessage::Confirmation {
+                request_id: Some(18.into()),
+                asset: asset(),
+                confirmed,
+                reason: (!confirmed).then_some(HoldExpired::HoldExpired),
+                already_confirmed: false,
+                remaining: 0,
+                revision: 5,
+                until: None,
+                ttl_ms: None,
+            }
+            .encode();
+            let expected = Frame::Confirmation { request_id: Some(18), asset: "bot-0-1", answer };
             assert_eq!(Frame::decode(&text), Some(expected));
         }
         let text = ServerMessage::error(ErrorCode::OutcomeUnknown, "said \"no\"", Some(3.into())).encode();

@@ -1,10 +1,14 @@
 //! Judges whether the promise was kept in one round. A pure function of the members' frames, the bots' answers and the
 //! store's state. Asset and revision identify a grant.
 
+mod leases;
 #[cfg(test)]
 pub(super) mod tests;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    time::Duration,
+};
 
 use crate::model::{AssetState, PlayerName, Units};
 
@@ -20,6 +24,8 @@ use super::{
 pub(super) struct Case<'a> {
     pub(super) assets: Vec<Evidence<'a>>,
     pub(super) witnesses: &'a [Witness],
+    /// How long the holds of the assets last; `None`: grants do not end.
+    pub(super) hold: Option<Duration>,
 }
 
 /// The evidence about one asset.
@@ -47,7 +53,9 @@ struct Asset<'a> {
     grants: BTreeMap<u64, &'a PlayerName>,
     /// The holders' grants, according to the store.
     holders: HashMap<&'a PlayerName, u64>,
-    /// Members saw releases, restocks or a removal. Bots never make those, so another client did.
+    /// How long a hold lasts; `None`: grants do not end.
+    hold: Option<Duration>,
+    /// Members saw changes that bots never make, such as a restock, so another client made them.
     others_seen: bool,
     /// Some revisions have no frame and no holder: other clients' changes that only states covered.
     unexplained: bool,
@@ -58,23 +66,24 @@ struct Asset<'a> {
 pub(super) fn judge(case: &Case<'_>) -> Found {
     let mut found = Found::default();
     for (index, evidence) in case.assets.iter().enumerate() {
-        found.append(Asset::new(*evidence).judge(index, case.witnesses));
+        found.append(Asset::new(*evidence, case.hold).judge(index, case.witnesses));
     }
     found
 }
 
 impl<'a> Asset<'a> {
-    fn new(evidence: Evidence<'a>) -> Self {
+    fn new(evidence: Evidence<'a>, hold: Option<Duration>) -> Self {
         let Evidence { baseline, observations, stored } = evidence;
         let told = observations.facts(baseline.revision);
         let told = told.filter_map(|(revision, fact)| Some((revision, fact.winner()?)));
         let kept = stored.holders.iter().map(|holder| (holder.revision, &holder.player));
         let grants: BTreeMap<_, _> = told.chain(kept.clone()).collect();
-        let others = observations.facts(baseline.revision).filter(|(_, fact)| fact.winner().is_none()).count();
-        let explained = grants.range(baseline.revision.saturating_add(1)..).count() + others;
+        let rest = || observations.facts(baseline.revision).filter(|(_, fact)| fact.winner().is_none());
+        let others_seen = rest().any(|(_, fact)| hold.is_none() || !fact.is_of_a_grant());
+        let explained = grants.range(baseline.revision.saturating_add(1)..).count() + rest().count();
         let unexplained = stored.revision.saturating_sub(baseline.revision) > explained as u64;
         let holders = kept.map(|(revision, player)| (player, revision)).collect();
-        Self { evidence, grants, holders, others_seen: others > 0, unexplained, found: Found::default() }
+        Self { evidence, grants, holders, hold, others_seen, unexplained, found: Found::default() }
     }
 
     fn judge(mut self, index: usize, witnesses: &[Witness]) -> Found {
@@ -86,13 +95,18 @@ impl<'a> Asset<'a> {
         }
         self.store_adds_up();
         self.holders_are_distinct();
-        self.frames_are_stored();
-        self.enough_were_granted(index, witnesses);
+        match self.hold {
+            None => {
+                self.frames_are_stored();
+                self.enough_were_granted(index, witnesses);
+            }
+            Some(hold) => self.leases_are_kept(hold, index, witnesses),
+        }
         for witness in witnesses {
             match witness.member.asked()[index].answer {
                 Answer::Granted { revision, .. } => self.grant_is_true(&witness.player, revision),
                 Answer::SoldOut { remaining } => self.denial_is_true(&witness.player, remaining),
-                Answer::None | Answer::Refused | Answer::Unknown => {}
+                Answer::None | Answer::Refused | Answer::Unknown | Answer::Abandoned => {}
             }
             if witness.stayed {
                 self.everything_was_told(index, witness);
@@ -236,7 +250,7 @@ impl<'a> Asset<'a> {
         let left = |fact: &Fact<PlayerName>| match fact {
             Fact::Released { player: who, .. } => who == player,
             Fact::Removed => true,
-            Fact::Granted { .. } | Fact::Changed { .. } => false,
+            _ => false,
         };
         self.holders.get(player) == Some(&granted)
             || only_states_know

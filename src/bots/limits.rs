@@ -27,6 +27,17 @@ pub(super) const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Du
 /// with its next resync (5 s by default), and one resync may fail.
 pub(super) const QUIET: Duration = Duration::from_secs(30);
 
+/// The longest hold. A round with holds is over only when the last of them is.
+pub(super) const LONGEST_HOLD: Duration = Duration::from_secs(600);
+
+/// How much earlier than its deadline the end of a hold may be told: by how much clocks of nodes may differ, and by how
+/// much later than its end a grant may be told.
+pub(super) const HOLD_SLACK: Duration = Duration::from_millis(250);
+
+/// How many of the confirmations are sent in the last hundredth of the hold, so that they race its deadline. The others
+/// are sent in its first half, and are in time unless the server is slow.
+pub(super) const RACING_SHARE: f64 = 0.25;
+
 /// The timeout of the close handshakes.
 pub(super) const FAREWELL: Duration = Duration::from_secs(3);
 

@@ -10,6 +10,8 @@ pub(super) struct Member {
     asked: Box<[Asked]>,
     /// Revisions below `next` that this member did not receive.
     gaps: Vec<Gap>,
+    /// The answers to the bot's confirmations, with their assets.
+    confirmations: Vec<(usize, Confirmation)>,
 }
 
 /// The member's position in an asset's revisions.
@@ -48,6 +50,18 @@ pub(super) enum Answer {
     Refused,
     /// No answer before the retries ran out.
     Unknown,
+    /// The bot left the room before it selected the asset.
+    Abandoned,
+}
+
+/// The result of a confirmation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Confirmation {
+    Confirmed,
+    /// The hold had expired.
+    TooLate,
+    /// An error, or no answer before the retries ran out.
+    Undecided,
 }
 
 impl Answer {
@@ -84,6 +98,7 @@ impl Member {
             told: vec![Told::default(); assets].into(),
             asked: vec![Asked::default(); assets].into(),
             gaps: Vec::new(),
+            confirmations: Vec::new(),
         }
     }
 
@@ -156,6 +171,22 @@ impl Member {
     pub(super) fn answered(&mut self, asset: usize, answer: Answer, now_us: u32) {
         let asked = &mut self.asked[asset];
         (asked.answer, asked.answered_us) = (answer, now_us);
+    }
+
+    /// The bot leaves the room. It will select nothing more.
+    pub(super) fn abandon(&mut self) {
+        let open = self.asked.iter_mut().filter(|asked| asked.answer == Answer::None);
+        open.for_each(|asked| asked.answer = Answer::Abandoned);
+    }
+
+    /// Records the final answer to a confirmation.
+    pub(super) fn confirmed(&mut self, asset: usize, confirmation: Confirmation) {
+        self.confirmations.push((asset, confirmation));
+    }
+
+    /// The answers to the bot's confirmations, with their assets.
+    pub(super) fn confirmations(&self) -> &[(usize, Confirmation)] {
+        &self.confirmations
     }
 
     /// The bot's selects, by asset.

@@ -1,4 +1,4 @@
-use super::report::{Decisions, Judgement, Quantiles, Report};
+use super::report::{Decisions, HoldCounts, Judgement, Quantiles, Report};
 
 /// The report as one JSON object.
 #[must_use]
@@ -24,6 +24,9 @@ pub fn text(report: &Report) -> String {
         ("reconnects", format!("{} ({} recovered) after {cuts}", reconnects.total, reconnects.recovered)),
         ("errors", errors(report)),
     ];
+    if let Some(counts) = &report.holds {
+        rows.insert(4, ("holds", holds(counts)));
+    }
     if report.refreshes > 0 {
         rows.insert(rows.len() - 1, ("tokens", format!("{} refreshed", report.refreshes)));
     }
@@ -48,6 +51,16 @@ fn decided(decisions: &Decisions) -> String {
     format!("{total} selects: {granted} granted, {sold_out} sold out{rare}")
 }
 
+fn holds(counts: &HoldCounts) -> String {
+    let &HoldCounts { confirmed, expired, too_late, undecided, left, abandoned, .. } = counts;
+    let (times, selects) = (many(left, "time"), many(abandoned, "select"));
+    let undecided = if undecided == 0 { String::new() } else { format!(", {undecided} undecided") };
+    format!(
+        "{confirmed} confirmed, {expired} expired, {too_late} confirmed too late{undecided}; bots left {times}, with \
+         {selects} unsent"
+    )
+}
+
 fn quantiles(of: &Quantiles) -> String {
     if of.count == 0 {
         return "nothing to measure".into();
@@ -64,6 +77,7 @@ fn errors(report: &Report) -> String {
 
 fn verdict(report: &Report) -> String {
     let violations = many(report.violations.count, "violation");
+    let undecided_confirmations = report.holds.as_ref().map_or(0, |holds| holds.undecided);
     let hidden = report.violations.count - report.violations.shown.len() as u64;
     match report.verdict {
         Judgement::Held => "HELD: store, replies and what every member was told agree".into(),
@@ -72,7 +86,7 @@ fn verdict(report: &Report) -> String {
         Judgement::Unproven => format!(
             "UNPROVEN: no violation, but {} gave up and {} got no decision",
             many(report.gave_up.len() as u64, "bot"),
-            many(report.decisions.undecided, "select")
+            many(report.decisions.undecided + undecided_confirmations, "request")
         ),
     }
 }

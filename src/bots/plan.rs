@@ -4,7 +4,10 @@ use fastrand::Rng;
 
 use crate::model::{AssetName, InvalidName, PlayerName};
 
-use super::{Config, limits::ASSETS_KEPT};
+use super::{
+    Config, Holds,
+    limits::{ASSETS_KEPT, RACING_SHARE},
+};
 
 /// One bot's work in one round.
 #[derive(Debug)]
@@ -14,9 +17,23 @@ pub(super) struct Work {
     rng: Rng,
     /// The probability of a cut after a select.
     chaos: f64,
+    holds: Option<Holds>,
+    /// Seeds what the bot does with each of its grants.
+    seed: u64,
     /// Seconds from the start of the round to the first select, and between two selects.
     first: f64,
     step: f64,
+}
+
+/// What a bot does with a unit that it is granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Intent {
+    /// Nothing. A hold expires.
+    Wait,
+    /// Confirms the hold after this time.
+    Confirm(Duration),
+    /// Leaves the room until the next round.
+    Leave,
 }
 
 /// Everything decided before the race: names, orders, cuts and the pace. The same seed gives the same plan.
@@ -45,22 +62,23 @@ impl Config {
 
     /// The work of bot `index` in `round`.
     pub(super) fn work(&self, round: usize, index: usize) -> Work {
-        let mut rng = self.rng(1 + round as u64, index);
+        let seed = self.seed(1 + round as u64, index);
+        let mut rng = Rng::with_seed(seed);
         let mut order: Vec<u32> = (0..).take(self.assets).collect();
         rng.shuffle(&mut order);
         // All bots together reach the configured rate.
         let seconds = |selects: usize| if self.rate > 0.0 { selects as f64 / self.rate } else { 0.0 };
         let (first, step) = (seconds(index), seconds(self.players));
-        Work { order, rng, chaos: self.reconnect_chaos, first, step }
+        Work { order, rng, chaos: self.reconnect_chaos, holds: self.holds, seed, first, step }
     }
 
     /// The jitter source of bot `index`. Separate from its work, because the number of draws depends on chance.
     pub(super) fn jitter(&self, index: usize) -> Rng {
-        self.rng(0, index)
+        Rng::with_seed(self.seed(0, index))
     }
 
-    fn rng(&self, round: u64, index: usize) -> Rng {
-        Rng::with_seed(mix(mix(mix(self.seed) ^ round) ^ index as u64))
+    fn seed(&self, round: u64, index: usize) -> u64 {
+        mix(mix(mix(self.seed) ^ round) ^ index as u64)
     }
 }
 
@@ -68,6 +86,22 @@ impl Work {
     /// Draws whether the connection is cut after the next select.
     pub(super) fn cut(&mut self) -> bool {
         self.chaos > 0.0 && self.rng.f64() < self.chaos
+    }
+
+    /// What the bot does with a unit of `asset`. Drawn for each asset apart, because which assets a bot gets depends on
+    /// chance.
+    pub(super) fn intent(&self, asset: usize) -> Intent {
+        let Some(Holds { length, confirm_share, leave_share }) = self.holds else { return Intent::Wait };
+        let mut rng = Rng::with_seed(mix(self.seed ^ mix(asset as u64)));
+        if rng.f64() < leave_share {
+            Intent::Leave
+        } else if rng.f64() < confirm_share {
+            let races = rng.f64() < RACING_SHARE;
+            let moment = if races { 1.0 - rng.f64() / 100.0 } else { rng.f64() / 2.0 };
+            Intent::Confirm(length.mul_f64(moment))
+        } else {
+            Intent::Wait
+        }
     }
 
     /// When select number `count` is due since the start of the round. At most a year, so that adding it to the clock
@@ -103,6 +137,7 @@ pub(super) mod tests {
             length: Length::Rounds(1),
             rate,
             reconnect_chaos,
+            holds: None,
             admin_key: None,
             tokens: None,
             progress: false,
@@ -143,6 +178,34 @@ pub(super) mod tests {
             let count = (0..10_000).filter(|_| work.cut()).count();
             assert!(expected.contains(&count), "{chaos}: {count}");
         }
+    }
+
+    #[test]
+    fn grants_are_confirmed_and_left_about_as_often_as_asked() {
+        let length = Duration::from_millis(300);
+        let holds = Some(Holds { length, confirm_share: 0.5, leave_share: 0.2 });
+        let work = |seed| Config { seed, holds, ..small(1, 0.0, 0.0) }.work(0, 0);
+        let intents = |seed| (0..10_000).map(|asset| work(seed).intent(asset)).collect::<Vec<_>>();
+        let drawn = intents(1);
+        assert_eq!(drawn, intents(1), "whatever was drawn before");
+        assert_ne!(drawn, intents(2));
+        let moments = drawn.iter().filter_map(|intent| match intent {
+            Intent::Confirm(after) => Some(*after),
+            Intent::Wait | Intent::Leave => None,
+        });
+        let moments: Vec<_> = moments.collect();
+        let leaves = drawn.iter().filter(|intent| **intent == Intent::Leave).count();
+        assert!((1_800..2_200).contains(&leaves), "{leaves}");
+        assert!((3_700..4_300).contains(&moments.len()), "half of those that stay: {}", moments.len());
+        let late = moments.iter().filter(|after| **after > length.mul_f64(0.99)).count();
+        assert!((850..1_150).contains(&late), "a quarter of them races the deadline: {late}");
+        let early = moments.iter().filter(|after| **after <= length / 2).count();
+        assert_eq!(early + late, moments.len());
+        assert_eq!(
+            small(1, 0.0, 0.0).work(0, 0).intent(0),
+            Intent::Wait,
+            "without holds there is nothing to do"
+        );
     }
 
     #[test]

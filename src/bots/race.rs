@@ -97,7 +97,8 @@ impl Race {
             let removals = round.names.iter().map(|name| self.api.remove(name));
             stream::iter(removals).buffered(HTTP_AT_ONCE).try_collect::<()>().await?;
         }
-        let puts = round.names.iter().map(|name| self.api.put(name, config.units));
+        let new = &config.new_asset();
+        let puts = round.names.iter().map(|name| self.api.put(name, new));
         let baselines: Vec<_> = stream::iter(puts).buffered(HTTP_AT_ONCE).try_collect().await?;
         self.recorders.iter().for_each(|recorder| recorder.begin(&baselines));
         Ok(PreparedRound { round, baselines })
@@ -153,13 +154,14 @@ impl Race {
     /// Waits until everything settles, then judges the bots' records against the store.
     async fn judge(&mut self, prepared: &PreparedRound) -> Result<(), BotsError> {
         let PreparedRound { round, baselines } = prepared;
-        let stored = quiesce(&self.api, &self.recorders, baselines).await?;
+        let hold = self.shared.config.holds.map(|holds| holds.length);
+        let stored = quiesce(&self.api, &self.recorders, baselines, hold).await?;
         let witnesses: Vec<_> = self.recorders.iter().filter_map(|recorder| recorder.finish()).collect();
         let observations: Vec<MutexGuard<'_, _>> = round.observations.iter().map(Mutex::lock).collect();
         let assets = baselines.iter().zip(&observations).zip(&stored);
         let assets =
             assets.map(|((baseline, observations), stored)| Evidence { baseline, observations, stored });
-        let case = Case { assets: assets.collect(), witnesses: &witnesses };
+        let case = Case { assets: assets.collect(), witnesses: &witnesses, hold };
         let mut found = std::mem::take(&mut *round.found.lock());
         found.append(judge(&case));
         self.score.add(&case, found);

@@ -10,6 +10,8 @@ use super::limits::{BACKOFF, PATIENCE, STEADY};
 pub(super) enum End {
     /// The run is over.
     Left,
+    /// The bot left the room until the next round.
+    Away,
     /// The bot cut the connection.
     Cut,
     /// The server closed the connection and said when to reconnect.
@@ -26,6 +28,8 @@ pub(super) enum End {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Next {
     Leave,
+    /// Reconnect in the next round.
+    AwaitRound,
     /// Do not reconnect, for this reason.
     GiveUp(String),
     Reconnect {
@@ -74,6 +78,7 @@ impl Reconnect {
         }
         let (after, elsewhere) = match *end {
             End::Left => return Next::Leave,
+            End::Away => return Next::AwaitRound,
             End::Cut => (Duration::ZERO, true),
             // 4000-4099 forbid reconnecting. 1009 would recur, because the bot would send the same message again.
             End::Closed { code: 4000..=4099 | 1009, .. } => return Next::GiveUp(end.to_string()),
@@ -99,6 +104,7 @@ impl std::fmt::Display for End {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Left => f.write_str("left"),
+            Self::Away => f.write_str("away"),
             Self::Cut => f.write_str("cut"),
             Self::Closed { code, .. } => write!(f, "closed with {code}{}", meaning(*code)),
             Self::Lost(how) => f.write_str(how),
@@ -163,6 +169,7 @@ mod tests {
             (End::Lost("connection lost"), reconnect(0, false)),
             (End::Cut, reconnect(0, true)),
             (End::Left, Next::Leave),
+            (End::Away, Next::AwaitRound),
         ] {
             assert_eq!(first(&end), next, "{end}");
         }

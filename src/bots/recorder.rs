@@ -8,7 +8,7 @@ use super::{
     fact::Fact,
     frame::State,
     judgement::Witness,
-    member::{Answer, Heard, Member},
+    member::{Answer, Confirmation, Heard, Member},
     round::Round,
     violation::Violation,
 };
@@ -35,6 +35,8 @@ struct Recording {
     member: Member,
     /// Held until the bot has finished this round.
     busy: Option<Arc<()>>,
+    /// The bot left the room for the rest of the round.
+    left: bool,
 }
 
 impl Recorder {
@@ -47,7 +49,8 @@ impl Recorder {
         let mut inner = self.inner.lock();
         if !inner.gone {
             let member = Member::new(round.names.len());
-            inner.recording = Some(Recording { round: Arc::clone(round), member, busy: Some(round.busy()) });
+            let (round, busy) = (Arc::clone(round), Some(round.busy()));
+            inner.recording = Some(Recording { round, member, busy, left: false });
         }
     }
 
@@ -118,6 +121,19 @@ impl Recorder {
         });
     }
 
+    /// Records the final answer to a confirmation.
+    pub(super) fn confirmed(&self, asset: usize, confirmation: Confirmation) {
+        self.with(|recording| recording.member.confirmed(asset, confirmation));
+    }
+
+    /// The bot leaves the room for the rest of the round.
+    pub(super) fn leave(&self) {
+        self.with(|recording| {
+            recording.member.abandon();
+            (recording.busy, recording.left) = (None, true);
+        });
+    }
+
     /// The bot has finished this round.
     pub(super) fn rest(&self) {
         self.with(|recording| recording.busy = None);
@@ -132,11 +148,13 @@ impl Recorder {
         }
     }
 
-    /// Returns true if the bot has caught up with the revisions of all assets. Bots that gave up are not waited for.
+    /// Returns true if the bot has caught up with the revisions of all assets. Bots that gave up or left are not waited
+    /// for.
     pub(super) fn has_reached(&self, revisions: &[u64]) -> bool {
         let inner = self.inner.lock();
         let reached = |recording: &Recording| {
-            revisions.iter().enumerate().all(|(asset, revision)| recording.member.has_reached(asset, *revision))
+            let mut revisions = revisions.iter().enumerate();
+            recording.left || revisions.all(|(asset, revision)| recording.member.has_reached(asset, *revision))
         };
         inner.gone || inner.recording.as_ref().is_none_or(reached)
     }
@@ -144,8 +162,8 @@ impl Recorder {
     /// Ends the round. Returns the bot's evidence; `None` if it took no part.
     pub(super) fn finish(&self) -> Option<Witness> {
         let mut inner = self.inner.lock();
-        let member = inner.recording.take()?.member;
-        Some(Witness { player: self.player.clone(), member, stayed: !inner.gone })
+        let Recording { member, left, .. } = inner.recording.take()?;
+        Some(Witness { player: self.player.clone(), member, stayed: !inner.gone && !left })
     }
 
     fn with(&self, act: impl FnOnce(&mut Recording)) {
@@ -215,6 +233,21 @@ mod tests {
             recorder.hear(0, asset, 5, &Fact::Removed);
         }
         assert!(found(&round).is_empty());
+    }
+
+    #[test]
+    fn a_bot_that_leaves_is_not_waited_for_until_the_next_round() {
+        let (recorder, round) = recorder_in_round();
+        recorder.answered(0, Answer::SoldOut { remaining: 0 });
+        recorder.leave();
+        assert!(round.is_over() && recorder.has_reached(&[9, 9]));
+        let witness = recorder.finish().unwrap();
+        let answers: Vec<_> = witness.member.asked().iter().map(|asked| asked.answer).collect();
+        assert_eq!(answers, [Answer::SoldOut { remaining: 0 }, Answer::Abandoned]);
+        assert!(!witness.stayed);
+        recorder.prepare(&round);
+        recorder.begin(&[asset(3), asset(3)]);
+        assert!(!round.is_over() && !recorder.has_reached(&[9, 9]));
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct Report {
     pub seed: u64,
     pub rate: f64,
     pub reconnect_chaos: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holds: Option<HoldCounts>,
     pub rounds: u32,
     pub join_seconds: f64,
     pub race_seconds: f64,
@@ -58,6 +60,20 @@ pub struct Decisions {
     pub already_held: u64,
     pub sold_out: u64,
     pub undecided: u64,
+}
+
+/// What became of holds.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct HoldCounts {
+    pub hold_ms: u64,
+    pub confirm_share: f64,
+    pub leave_share: f64,
+    pub confirmed: u64,
+    pub expired: u64,
+    pub too_late: u64,
+    pub undecided: u64,
+    pub left: u64,
+    pub abandoned: u64,
 }
 
 /// A distribution, in milliseconds.

@@ -11,6 +11,7 @@ use crate::model::AssetName;
 use super::{
     fact::Fact,
     observations::Observations,
+    pending::Request,
     report::Found,
     timings::{Mark, Propagation},
     violation::Violation,
@@ -28,7 +29,7 @@ pub(super) struct Round {
     propagation: Option<Arc<Mutex<Propagation>>>,
     /// Violations found during the race.
     pub(super) found: Mutex<Found>,
-    /// Every bot with unfinished selects holds a clone.
+    /// Every bot with unfinished requests holds a clone.
     busy: Arc<()>,
     /// Answered selects, for the progress bar.
     pub(super) answered: AtomicUsize,
@@ -59,15 +60,25 @@ impl Round {
         self.indexes.get(name).copied()
     }
 
-    /// The request id of a select of this asset, unique across rounds.
-    pub(super) fn request_id(&self, asset: usize) -> u64 {
-        (self.number * self.names.len() + asset) as u64
+    /// The id of a request, unique across rounds.
+    pub(super) fn request_id(&self, request: Request) -> u64 {
+        let assets = self.names.len();
+        let place = match request {
+            Request::Select(asset) => asset,
+            Request::Confirm(asset) => assets + asset,
+        };
+        (self.number * 2 * assets + place) as u64
     }
 
-    /// The asset that a reply with this request id is about.
-    pub(super) fn requested(&self, request_id: u64) -> Option<usize> {
-        let first = self.request_id(0);
-        request_id.checked_sub(first).map(|asset| asset as usize).filter(|asset| *asset < self.names.len())
+    /// The request that a reply with this id is about.
+    pub(super) fn requested(&self, request_id: u64) -> Option<Request> {
+        let assets = self.names.len();
+        let first = self.request_id(Request::Select(0));
+        let place = request_id.checked_sub(first).map(|place| place as usize)?;
+        match place.checked_sub(assets) {
+            None => Some(Request::Select(place)),
+            Some(asset) => (asset < assets).then_some(Request::Confirm(asset)),
+        }
     }
 
     /// Starts the race and its clock.
@@ -95,7 +106,7 @@ impl Round {
         agrees
     }
 
-    /// What a bot holds until it has finished its selects.
+    /// What a bot holds until it has finished its requests.
     pub(super) fn busy(&self) -> Arc<()> {
         Arc::clone(&self.busy)
     }

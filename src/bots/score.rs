@@ -1,11 +1,12 @@
 use std::{collections::HashMap, time::Duration};
 
-use crate::model::PlayerName;
+use crate::model::{EndReason, PlayerName};
 
 use super::{
+    fact::Fact,
     judgement::{Case, Evidence, Witness},
-    member::Answer,
-    report::{Decisions, Found, Judgement, Report},
+    member::{Answer, Confirmation},
+    report::{Decisions, Found, HoldCounts, Judgement, Report},
     shared::{Shared, Tally},
     timings::Timings,
 };
@@ -17,6 +18,7 @@ pub(super) struct Score {
     pub(super) join: Duration,
     race: Duration,
     decisions: Decisions,
+    holds: HoldCounts,
     deliveries: u64,
     reply: Timings,
     known: Timings,
@@ -38,22 +40,33 @@ impl Score {
         for (index, evidence) in case.assets.iter().enumerate() {
             self.time_grants(evidence, index, &witnesses);
         }
+        if case.hold.is_some() {
+            self.count_holds(case);
+        }
         self.violations.append(found);
     }
 
     /// The report of the whole run.
     pub(super) fn report(self, shared: &Shared) -> Report {
         let config = &shared.config;
-        let Tally { reconnects, refreshes, snapshots, errors, gave_up, .. } =
+        let Tally { reconnects, refreshes, snapshots, errors, gave_up, left, .. } =
             std::mem::take(&mut *shared.tally.lock());
         let mut decisions = self.decisions;
         decisions.total = decisions.granted + decisions.already_held + decisions.sold_out;
         decisions.per_second = decisions.total as f64 / self.race.as_secs_f64().max(1e-6);
-        let verdict = match (self.violations.count, decisions.undecided, gave_up.len()) {
+        let undecided = decisions.undecided + self.holds.undecided;
+        let verdict = match (self.violations.count, undecided, gave_up.len()) {
             (0, 0, 0) => Judgement::Held,
             (0, ..) => Judgement::Unproven,
             _ => Judgement::Broken,
         };
+        let holds = config.holds.map(|holds| HoldCounts {
+            hold_ms: holds.millis(),
+            confirm_share: holds.confirm_share,
+            leave_share: holds.leave_share,
+            left,
+            ..self.holds
+        });
         Report {
             verdict,
             room: config.room.clone(),
@@ -64,6 +77,7 @@ impl Score {
             seed: config.seed,
             rate: config.rate,
             reconnect_chaos: config.reconnect_chaos,
+            holds,
             rounds: self.rounds,
             join_seconds: self.join.as_secs_f64(),
             race_seconds: self.race.as_secs_f64(),
@@ -87,10 +101,30 @@ impl Score {
             Answer::Granted { already_held: true, .. } => &mut self.decisions.already_held,
             Answer::SoldOut { .. } => &mut self.decisions.sold_out,
             Answer::None | Answer::Refused | Answer::Unknown => &mut self.decisions.undecided,
+            Answer::Abandoned => &mut self.holds.abandoned,
         };
         *count += 1;
         if answer.decided() {
             self.reply.record(took_us);
+        }
+    }
+
+    /// Counts what became of a round's holds: as members were told, and as bots were answered.
+    fn count_holds(&mut self, case: &Case<'_>) {
+        let facts = case.assets.iter().flat_map(|asset| asset.observations.facts(asset.baseline.revision));
+        for (_, fact) in facts {
+            match fact {
+                Fact::Confirmed { .. } => self.holds.confirmed += 1,
+                Fact::Released { reason: EndReason::Expired, .. } => self.holds.expired += 1,
+                _ => {}
+            }
+        }
+        for (_, confirmation) in case.witnesses.iter().flat_map(|witness| witness.member.confirmations()) {
+            match confirmation {
+                Confirmation::Confirmed => {}
+                Confirmation::TooLate => self.holds.too_late += 1,
+                Confirmation::Undecided => self.holds.undecided += 1,
+            }
         }
     }
 

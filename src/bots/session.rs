@@ -10,8 +10,8 @@ use super::{
     bot::Bot,
     frame::{Frame, Snapshot},
     limits::{FAREWELL, MESSAGES_PER_TURN, PATIENCE},
-    member::Answer,
-    pending::Step,
+    member::{Answer, Confirmation},
+    pending::{Request, Step},
     reconnect::End,
     refresh::Refresh,
     socket::{self, Socket},
@@ -26,16 +26,18 @@ pub(super) struct Session<'a> {
     /// A message arrived since the last check of the timeout.
     heard: bool,
     proved: bool,
+    /// The bot leaves the room until the next round.
+    leaves: bool,
 }
 
 impl<'a> Session<'a> {
     pub(super) fn new(bot: &'a mut Bot, socket: Socket, ping_interval: Duration) -> Self {
         let pings = ping_interval.saturating_mul(2).saturating_add(Duration::from_secs(10));
         let silence = if ping_interval.is_zero() { PATIENCE } else { pings };
-        Self { bot, socket, silence, heard: false, proved: false }
+        Self { bot, socket, silence, heard: false, proved: false, leaves: false }
     }
 
-    /// Sends due selects and reads messages until the connection ends.
+    /// Sends due requests and reads messages until the connection ends.
     pub(super) async fn run(mut self) -> End {
         let mut leaving = self.bot.follow();
         let mut clock = Box::pin(sleep(self.silence));
@@ -63,20 +65,30 @@ impl<'a> Session<'a> {
                 }
             };
             if let Some(end) = end.or_else(|| self.drain()) {
+                if end == End::Away {
+                    socket::say_goodbye(self.socket).await;
+                }
                 return end;
             }
         }
     }
 
-    /// Sends a refresh if one is due, and all due selects, in one write. Returns the next step: to wait, or the select after which to cut.
+    /// Sends a refresh if one is due, and all due requests, in one write. Returns the next step: to wait, or the
+    /// request after which to cut.
     async fn send(&mut self) -> Result<Step, Error> {
         let mut flush = self.refresh().await?;
         let mut last = Step::Wait(None);
         while let Some(task) = &mut self.bot.task {
             last = task.pending.next_step(Instant::now());
-            let Step::Send { asset, cut } = last else { break };
-            let text = select(task.round.names[asset].clone(), task.round.request_id(asset));
-            self.bot.recorder.sent(asset);
+            let Step::Send { request, cut } = last else { break };
+            let id = task.round.request_id(request);
+            let text = match request {
+                Request::Select(asset) => {
+                    self.bot.recorder.sent(asset);
+                    select(task.round.names[asset].clone(), id)
+                }
+                Request::Confirm(asset) => confirm(task.round.names[asset].clone(), id),
+            };
             self.socket.feed(Message::text(text)).await?;
             flush = true;
             if cut {
@@ -130,7 +142,10 @@ impl<'a> Session<'a> {
     fn take(&mut self, incoming: Option<Result<Message, Error>>) -> Option<End> {
         self.heard = true;
         match incoming {
-            Some(Ok(Message::Text(text))) => self.hear(&text),
+            Some(Ok(Message::Text(text))) => {
+                self.hear(&text);
+                return self.leaves.then_some(End::Away);
+            }
             Some(Ok(Message::Close(frame))) => return Some(socket::closed(frame)),
             Some(Ok(Message::Binary(_))) => self.bot.shared.error("binary_message"),
             Some(Ok(_)) => {}
@@ -150,6 +165,9 @@ impl<'a> Session<'a> {
                 self.bot.recorder.hear(self.bot.node(), asset, revision, &fact);
             }
             Some(Frame::Selection { request_id, asset, answer }) => self.answered(request_id, asset, answer),
+            Some(Frame::Confirmation { request_id, asset, answer }) => {
+                self.confirmed(request_id, asset, answer);
+            }
             Some(Frame::Presence { offset }) => self.advance(offset),
             Some(Frame::Snapshot(snapshot)) => self.replace(&snapshot),
             Some(Frame::Error { request_id, code, temporary }) => self.refused(request_id, code, temporary),
@@ -179,15 +197,30 @@ impl<'a> Session<'a> {
     }
 
     fn answered(&mut self, request_id: Option<u64>, asset: &str, answer: Answer) {
-        let Some(task) = &mut self.bot.task else { return self.bot.shared.error("reply_unasked") };
-        let index = request_id.and_then(|id| task.round.requested(id));
-        match index.filter(|index| task.round.names[*index].as_str() == asset) {
-            Some(index) if task.pending.answered(index) => {
-                self.bot.recorder.answered(index, answer);
-                self.rest_if_done();
-            }
-            _ => self.bot.shared.error("reply_unasked"),
+        let Some(Request::Select(index)) = self.replied(request_id, asset) else {
+            return self.bot.shared.error("reply_unasked");
+        };
+        self.bot.recorder.answered(index, answer);
+        if let (Answer::Granted { .. }, Some(task)) = (answer, &mut self.bot.task) {
+            task.pending.granted(index, Instant::now());
         }
+        self.rest_if_done();
+    }
+
+    fn confirmed(&mut self, request_id: Option<u64>, asset: &str, answer: Confirmation) {
+        let Some(Request::Confirm(index)) = self.replied(request_id, asset) else {
+            return self.bot.shared.error("reply_unasked");
+        };
+        self.bot.recorder.confirmed(index, answer);
+        self.rest_if_done();
+    }
+
+    /// The request that a reply about `asset` answers; `None` if it answers none.
+    fn replied(&mut self, request_id: Option<u64>, asset: &str) -> Option<Request> {
+        let task = self.bot.task.as_mut()?;
+        let request = task.round.requested(request_id?)?;
+        let (Request::Select(index) | Request::Confirm(index)) = request;
+        (task.round.names[index].as_str() == asset && task.pending.answered(request)).then_some(request)
     }
 
     fn refused(&mut self, request_id: Option<u64>, code: Option<ErrorCode>, temporary: bool) {
@@ -200,20 +233,30 @@ impl<'a> Session<'a> {
             return;
         }
         let Some(task) = &mut self.bot.task else { return };
-        let Some(index) = request_id.and_then(|id| task.round.requested(id)) else { return };
-        if temporary {
-            if task.pending.try_later(index, Instant::now(), |tries| reconnect.wait(tries)) {
-                return;
+        let Some(request) = request_id.and_then(|id| task.round.requested(id)) else { return };
+        let over = if temporary {
+            !task.pending.try_later(request, Instant::now(), |tries| reconnect.wait(tries))
+        } else {
+            task.pending.answered(request)
+        };
+        if !over {
+            return;
+        }
+        match request {
+            Request::Select(index) if temporary => self.bot.recorder.answered(index, Answer::Unknown),
+            Request::Select(index) => self.bot.recorder.answered(index, Answer::Refused),
+            // The server remembers a limited number of ends. This one was long ago.
+            Request::Confirm(index) if code == Some(ErrorCode::NotHeld) => {
+                self.bot.recorder.confirmed(index, Confirmation::TooLate);
             }
-            self.bot.recorder.answered(index, Answer::Unknown);
-        } else if task.pending.answered(index) {
-            self.bot.recorder.answered(index, Answer::Refused);
+            Request::Confirm(index) => self.bot.recorder.confirmed(index, Confirmation::Undecided),
         }
         self.rest_if_done();
     }
 
     fn rest_if_done(&mut self) {
-        if self.bot.task.as_ref().is_some_and(|task| task.pending.done()) {
+        if let Some(task) = self.bot.task.as_ref().filter(|task| task.pending.done()) {
+            self.leaves = task.pending.leaves();
             self.bot.task = None;
             self.bot.recorder.rest();
         }
@@ -222,6 +265,10 @@ impl<'a> Session<'a> {
 
 fn select(asset: AssetName, request_id: u64) -> String {
     encode(&ClientMessage::SelectAsset { asset, request_id: Some(request_id.into()) })
+}
+
+fn confirm(asset: AssetName, request_id: u64) -> String {
+    encode(&ClientMessage::ConfirmAsset { asset, retake: false, request_id: Some(request_id.into()) })
 }
 
 fn refresh(token: Token) -> String {

@@ -44,6 +44,8 @@ pub(super) struct Tally {
     pub(super) joined: usize,
     /// Welcomes after a bot's first one, and cuts.
     pub(super) reconnects: Reconnects,
+    /// How often a bot left the room for the rest of a round.
+    pub(super) left: u64,
     /// Tokens that were replaced on their connection.
     pub(super) refreshes: u64,
     /// Snapshots received after a welcome.

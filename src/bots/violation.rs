@@ -56,6 +56,36 @@ pub enum Violation {
     AnsweredOtherwise { asset: AssetName, player: PlayerName, revision: u64 },
     #[error("{asset}: {player} was answered sold out but holds a unit (revision {revision})")]
     DeniedButHolds { asset: AssetName, player: PlayerName, revision: u64 },
+    #[error("{asset}: {grants} grants of {units} units, although {askers} players asked")]
+    TooFewGrants { asset: AssetName, grants: usize, units: Units, askers: usize },
+    #[error("{asset}: at revision {revision} {holders} players hold one of {units} units")]
+    TooManyAtOnce { asset: AssetName, revision: u64, holders: usize, units: Units },
+    #[error("{asset}: members were told that {player} got a unit (revision {revision}) that it held already")]
+    GrantedTwice { asset: AssetName, player: PlayerName, revision: u64 },
+    #[error(
+        "{asset}: members were told that {player} held no longer (revision {revision}), but it held nothing"
+    )]
+    EndedTwice { asset: AssetName, player: PlayerName, revision: u64 },
+    #[error("{asset}: members were told that {player} confirmed (revision {revision}), but it had no hold")]
+    ConfirmedNotHeld { asset: AssetName, player: PlayerName, revision: u64 },
+    #[error("{asset}: the confirmed grant of {player} expired (revision {revision})")]
+    ConfirmedExpired { asset: AssetName, player: PlayerName, revision: u64 },
+    #[error("{asset}: the hold of {player} expired (revision {revision}) after {lasted_ms} of {hold_ms} ms")]
+    ExpiredEarly { asset: AssetName, player: PlayerName, revision: u64, lasted_ms: u64, hold_ms: u64 },
+    #[error("{asset}: the hold of {player} (revision {revision}) was neither confirmed nor did it expire")]
+    NeverEnded { asset: AssetName, player: PlayerName, revision: u64 },
+    #[error(
+        "{asset}: the store says that {player} holds a unit (revision {revision}), members were told otherwise"
+    )]
+    StoredNotTold { asset: AssetName, player: PlayerName, revision: u64 },
+    #[error(
+        "{asset}: {player} was answered confirmed (revision {revision}), the store does not know the grant"
+    )]
+    ConfirmedNotStored { asset: AssetName, player: PlayerName, revision: u64 },
+    #[error(
+        "{asset}: {player} was answered that its hold had expired (revision {revision}), but it holds the unit"
+    )]
+    ExpiredButHolds { asset: AssetName, player: PlayerName, revision: u64 },
     #[error("{asset}: {player} was answered sold out with {remaining} units remaining")]
     DeniedTooEarly { asset: AssetName, player: PlayerName, remaining: Units },
 }

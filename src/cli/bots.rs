@@ -8,7 +8,7 @@ use std::{
 };
 
 use asset_arbiter::{
-    bots::{self, AdminKey, BotsError, Config, Length, MintToken, NodeUrl},
+    bots::{self, AdminKey, BotsError, Config, Holds, Length, MintToken, NodeUrl},
     model::{PlayerName, RoomName, Token, Units},
     server::{InvalidPattern, SigningKey, TokenDraft},
 };
@@ -55,6 +55,15 @@ pub(crate) struct BotsArgs {
     /// The probability, per select, of cutting the connection right after sending it
     #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = probability)]
     reconnect_chaos: f64,
+    /// A grant ends after this long unless the bot confirms it, as in 300ms, 5s
+    #[arg(long, value_name = "TIME", value_parser = longer_than_zero)]
+    hold: Option<Duration>,
+    /// The probability, per grant, of confirming it within the hold
+    #[arg(long, value_name = "P", default_value_t = 0.0, requires = "hold", value_parser = probability)]
+    confirm_share: f64,
+    /// The probability, per grant, of leaving the room until the next round
+    #[arg(long, value_name = "P", default_value_t = 0.0, requires = "hold", value_parser = probability)]
+    leave_share: f64,
     /// Create assets with the key in this file, if the server has one (or set ASSET_ARBITER_ADMIN_KEY to the key)
     #[arg(long, value_name = "FILE", env = "ASSET_ARBITER_ADMIN_KEY_FILE")]
     admin_key_file: Option<PathBuf>,
@@ -102,6 +111,11 @@ fn config(args: BotsArgs) -> Result<Config, BotsError> {
         length,
         rate: args.rate,
         reconnect_chaos: args.reconnect_chaos,
+        holds: args.hold.map(|length| Holds {
+            length,
+            confirm_share: args.confirm_share,
+            leave_share: args.leave_share,
+        }),
         admin_key,
         tokens: args.token_key.map(|key| minter(&key, args.token_ttl)).transpose()?,
         progress: true,
@@ -183,7 +197,7 @@ mod tests {
     fn every_flag_has_a_default() {
         let config = parse("").unwrap();
         assert_eq!((config.players, config.assets, config.units), (100, 20, 1));
-        assert_eq!(config.length, Length::Rounds(1));
+        assert_eq!((config.length, config.holds), (Length::Rounds(1), None));
         assert_eq!(config.nodes, ["ws://127.0.0.1:8080".parse().unwrap()]);
         assert!(config.room.as_str().starts_with("bots-") && config.room.as_str().len() == 11);
         config.check().unwrap();
@@ -193,12 +207,22 @@ mod tests {
     fn flags_are_taken() {
         let config = parse(
             "--url ws://a:1 --url ws://b:2 --room r --players 9 --assets 3 --units 2 --seed 5 --duration 2m --rate 10 \
-             --reconnect-chaos 0.05",
+             --reconnect-chaos 0.05 --hold 300ms --confirm-share 0.33 --leave-share 0.2",
         );
         let config = config.unwrap();
         assert_eq!((config.nodes.len(), config.players, config.assets, config.units), (2, 9, 3, 2));
         assert_eq!((config.seed, config.rate, config.reconnect_chaos), (5, 10.0, 0.05));
         assert_eq!(config.length, Length::Time(Duration::from_secs(120)));
+        let length = Duration::from_millis(300);
+        assert_eq!(config.holds, Some(Holds { length, confirm_share: 0.33, leave_share: 0.2 }));
+    }
+
+    #[test]
+    fn a_hold_comes_without_shares() {
+        let length = Duration::from_secs(1);
+        let holds = Holds { length, confirm_share: 0.0, leave_share: 0.0 };
+        assert_eq!(parse("--hold 1s").unwrap().holds, Some(holds));
+        assert!(parse("--hold 11m").unwrap().check().unwrap_err().to_string().contains("--hold"));
     }
 
     #[test]
@@ -228,6 +252,11 @@ mod tests {
             ("--duration 0", "longer than 0"),
             ("--reconnect-chaos 1.1", "probability"),
             ("--reconnect-chaos NaN", "probability"),
+            ("--hold 0", "longer than 0"),
+            ("--confirm-share 0.5", "--hold"),
+            ("--leave-share 0.5", "--hold"),
+            ("--hold 1s --confirm-share 2", "probability"),
+            ("--hold 1s --leave-share=-1", "probability"),
             ("--rate=-1", "rate"),
             ("--room a/b", "invalid room name"),
             ("--url ftp://a", "no server address"),

@@ -1,6 +1,17 @@
-//! A validator for the part of JSON Schema that our schemas use.
+//! The schema of the bots' report, and a validator for the part of JSON Schema that it uses.
 
+use asset_arbiter::bots::{self, Report};
 use serde_json::Value;
+
+/// In what a report's JSON is not as documented.
+pub(crate) fn undocumented(of: &Report) -> Vec<String> {
+    faults(&report(), &serde_json::from_str(&bots::json(of)).unwrap())
+}
+
+/// The schema of a report.
+pub(crate) fn report() -> Value {
+    serde_json::from_str(include_str!("../../docs/bots-report.schema.json")).unwrap()
+}
 
 /// What is wrong with `value`, by path; empty when nothing is.
 pub(crate) fn faults(schema: &Value, value: &Value) -> Vec<String> {

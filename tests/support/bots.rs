@@ -14,6 +14,7 @@ pub(crate) fn one_race(nodes: &[SocketAddr]) -> Config {
         length: Length::Rounds(1),
         rate: 0.0,
         reconnect_chaos: 0.0,
+        holds: None,
         admin_key: None,
         tokens: None,
         progress: false,

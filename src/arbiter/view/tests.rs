@@ -69,7 +69,7 @@ fn what_comes_before_the_snapshot_waits_for_it() {
 #[test]
 fn a_template_is_shown_until_it_is_stored_and_not_after_its_removal() {
     let (mut view, mut applied) = (loaded(), Vec::new());
-    let shown = |view: &mut View| view.share().states().unwrap();
+    let shown = |view: &mut View| view.share(0).states().unwrap();
     assert_eq!(shown(&mut view).iter().map(|s| s.asset.as_str()).collect::<Vec<_>>(), ["bow", "sword"]);
     view.apply(granted(1, "a"), &mut applied);
     assert_eq!(shown(&mut view)[1].held, 1);
@@ -81,7 +81,7 @@ fn a_template_is_shown_until_it_is_stored_and_not_after_its_removal() {
 
 #[test]
 fn where_no_select_creates_an_asset_no_template_is_shown() {
-    let shown = |view: &mut View| view.share().states().unwrap();
+    let shown = |view: &mut View| view.share(0).states().unwrap();
     let (mut view, mut applied) = (loaded(), Vec::new());
     assert_eq!(shown(&mut view).len(), 2);
     view.apply(granted(1, "a"), &mut applied);

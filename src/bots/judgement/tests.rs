@@ -1,17 +1,18 @@
 use super::*;
 use crate::{
     bots::{Config, timings::Mark},
-    model::{AssetName, Grant},
+    model::{AssetName, EndReason, Grant},
 };
 
 const UNITS: Units = 2;
 
 /// A round of one asset with 2 units and three bots, of which the first two get one each. Tests then corrupt it.
-struct Scene {
-    baseline: AssetState,
-    observations: Observations,
-    stored: AssetState,
-    witnesses: Vec<Witness>,
+pub(super) struct Scene {
+    pub(super) baseline: AssetState,
+    pub(super) observations: Observations,
+    pub(super) stored: AssetState,
+    pub(super) witnesses: Vec<Witness>,
+    pub(super) hold: Option<Duration>,
 }
 
 impl Scene {
@@ -27,6 +28,7 @@ impl Scene {
                 ..asset(UNITS)
             },
             witnesses: (0..3).map(|bot| witness(bot, 0)).collect(),
+            hold: None,
         };
         scene.tell_all(1, &granted("bot-0", 1));
         scene.tell_all(2, &granted("bot-1", 0));
@@ -36,14 +38,19 @@ impl Scene {
         scene
     }
 
-    fn answer(&mut self, bot: usize, answer: Answer) {
+    pub(super) fn answer(&mut self, bot: usize, answer: Answer) {
         self.witnesses[bot].member.answered(0, answer, 5);
     }
 
     fn tell_all(&mut self, revision: u64, fact: &Fact<&str>) {
+        self.tell_at(10, revision, fact);
+    }
+
+    /// All members are told at this time of the round.
+    pub(super) fn tell_at(&mut self, us: u32, revision: u64, fact: &Fact<&str>) {
         for Witness { member, .. } in &mut self.witnesses {
             member.frame(0, revision);
-            let told = self.observations.record(revision, fact, Mark { node: 0, us: 10 });
+            let told = self.observations.record(revision, fact, Mark { node: 0, us });
             assert!(told, "a proper fact, told for the first time or again");
         }
     }
@@ -60,14 +67,15 @@ impl Scene {
         self.tell_instead(&[(1, granted_of(3, "bot-0", 2)), (2, granted_of(3, "bot-1", 1))]);
     }
 
-    fn judge(&self) -> Vec<Violation> {
-        let Self { baseline, observations, stored, witnesses } = self;
-        let found = judge(&Case { assets: vec![Evidence { baseline, observations, stored }], witnesses });
+    pub(super) fn judge(&self) -> Vec<Violation> {
+        let Self { baseline, observations, stored, witnesses, hold } = self;
+        let assets = vec![Evidence { baseline, observations, stored }];
+        let found = judge(&Case { assets, witnesses, hold: *hold });
         assert_eq!(found.count, found.shown.len() as u64);
         found.shown.into_iter().map(|shown| shown.violation).collect()
     }
 
-    fn kinds(&self) -> Vec<String> {
+    pub(super) fn kinds(&self) -> Vec<String> {
         let kind = |v: &Violation| serde_json::to_value(v).unwrap()["kind"].as_str().unwrap().to_owned();
         self.judge().iter().map(kind).collect()
     }
@@ -88,13 +96,13 @@ pub(in crate::bots) fn asset(units: Units) -> AssetState {
     }
 }
 
-fn witness(bot: usize, baseline: u64) -> Witness {
+pub(super) fn witness(bot: usize, baseline: u64) -> Witness {
     let mut member = Member::new(1);
     member.begin_at(0, baseline);
     Witness { player: Config::player(bot).unwrap(), member, stayed: true }
 }
 
-fn holder(bot: usize, revision: u64) -> Grant {
+pub(super) fn holder(bot: usize, revision: u64) -> Grant {
     Grant::plain(Config::player(bot).unwrap(), 0, revision)
 }
 
@@ -106,11 +114,11 @@ fn granted_of(units: Units, player: &str, remaining: Units) -> Fact<&str> {
     Fact::Granted { player, units, remaining }
 }
 
-fn grant(revision: u64) -> Answer {
+pub(super) fn grant(revision: u64) -> Answer {
     Answer::Granted { revision, already_held: false }
 }
 
-fn sold_out(remaining: Units) -> Answer {
+pub(super) fn sold_out(remaining: Units) -> Answer {
     Answer::SoldOut { remaining }
 }
 
@@ -234,7 +242,7 @@ fn other_askers_may_win_too() {
 #[test]
 fn what_others_release_and_restock_breaks_nothing() {
     let mut scene = Scene::clean();
-    scene.tell_all(3, &Fact::Released { player: "bot-1", remaining: 1 });
+    scene.tell_all(3, &Fact::Released { player: "bot-1", remaining: 1, reason: EndReason::Released });
     scene.tell_all(4, &Fact::Changed { units: 3, remaining: 2 });
     scene.stored = AssetState { remaining: 2, revision: 4, held: 1, holders: vec![holder(0, 1)], ..asset(3) };
     assert_eq!(scene.judge(), []);
