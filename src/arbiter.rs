@@ -139,12 +139,7 @@ impl Arbiter {
     pub fn start(config: Config, store: Arc<dyn Store>, bus: Arc<dyn Bus>, seed: u64) -> Arc<Self> {
         let node = Node::new(config, store, bus, seed);
         let regressed = Arc::<RegressedRooms>::default();
-        let registry = Registry::new(
-            Arc::clone(&node.clock),
-            Arc::clone(&node.bus),
-            Arc::clone(&regressed),
-            node.store.shared(),
-        );
+        let registry = Registry::of(&node, regressed.clone());
         let readiness = Arc::new(Readiness::new());
         let calls = StoreCalls::new(node.clone(), registry.clone(), readiness.clone());
         let holdings = Arc::new(Holdings { node: node.clone(), calls: calls.clone() });

@@ -14,6 +14,7 @@ use super::{
     clock::Clock,
     config::Config,
     deadlines::Timers,
+    node::Node,
     regressed_rooms::RegressedRooms,
     room::{Place, Room},
 };
@@ -60,6 +61,10 @@ struct Idle {
 pub(super) struct TooManyRooms;
 
 impl Registry {
+    pub(super) fn of(node: &Node, regressed: Arc<RegressedRooms>) -> Arc<Self> {
+        Self::new(Arc::clone(&node.clock), Arc::clone(&node.bus), regressed, node.store.shared())
+    }
+
     /// `shared`: other nodes have the same store.
     pub(super) fn new(
         clock: Arc<Clock>,
