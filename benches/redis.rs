@@ -8,13 +8,14 @@
 #[path = "../tests/engines/mod.rs"]
 mod engines;
 
+use std::sync::Arc;
 use std::{
     future::Future,
     time::{Duration, Instant},
 };
 
 use asset_arbiter::{
-    model::{PlayerName, RoomName},
+    model::{NewAsset, PlayerName, RoomName},
     store::{AssetKey, Call, NodeId, Options, open},
 };
 use engines::redis::{Engine, Server};
@@ -107,7 +108,10 @@ async fn select(server: &Server, batch: usize, units: u32) -> u64 {
         let players: Vec<_> = (0..batch).map(|n| name(seq as usize * batch + n)).collect();
         seq += 1;
         let call = Call { node, seq, at: 1_700_000_000_000 };
-        store.select(call, &AssetKey::new(&room, &sword), &players, Some(units)).await.unwrap();
+        store
+            .select(call, &AssetKey::new(&room, &sword), &players, Some(Arc::new(NewAsset::plain(units))))
+            .await
+            .unwrap();
     }
     store.remove_room(&room).await.unwrap();
     seq * batch as u64

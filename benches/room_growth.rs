@@ -9,7 +9,7 @@ use std::{fmt::Display, sync::Arc, time::Duration};
 use asset_arbiter::{
     arbiter::{Arbiter, Config, Join, Member},
     bus::LocalBus,
-    model::{AssetName, PlayerName, RoomName},
+    model::{AssetName, NewAsset, PlayerName, RoomName},
     store::MemoryStore,
 };
 use rustix::time::{ClockId, clock_gettime};
@@ -51,7 +51,7 @@ impl Scene {
 
     async fn create(&mut self) {
         self.assets += 1;
-        self.arbiter.create(&self.room, &asset(self.assets), 1).await.unwrap();
+        self.arbiter.create(&self.room, &asset(self.assets), NewAsset::plain(1)).await.unwrap();
     }
 
     async fn join(&self, player: usize) -> Member {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use asset_arbiter::{
-    model::{PlayerName, RoomName, limits::BATCH_PLAYERS},
+    model::{NewAsset, PlayerName, RoomName, limits::BATCH_PLAYERS},
     store::{AssetKey, Call, NodeId, Options, Store, open},
 };
 use hdrhistogram::Histogram;
@@ -120,7 +120,9 @@ async fn ask(
         let seq = latency.len() + 1;
         let players: Result<Vec<PlayerName>, _> =
             (0..players).map(|number| format!("p{seq}-{number}").parse()).collect();
-        store.select(Call { node, seq, at: now() }, &key, &players?, Some(units)).await?;
+        store
+            .select(Call { node, seq, at: now() }, &key, &players?, Some(Arc::new(NewAsset::plain(units))))
+            .await?;
         latency.record(begun.elapsed().as_micros() as u64)?;
         begun = Instant::now();
     }

@@ -152,7 +152,7 @@ mod tests {
         });
         tokio::task::yield_now().await;
         timers.set(&lobby, None, Some(now + 1000));
-        assert_eq!(waiting.await.unwrap(), [lobby.clone()]);
+        assert_eq!(waiting.await.unwrap(), std::slice::from_ref(&lobby));
         assert!(clock.now() < now + 2000);
         timers.set(&lobby, Some(now + 1000), None);
         assert_eq!(timers.due(&clock).await, [arena]);
