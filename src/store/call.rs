@@ -31,7 +31,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// The [`AssetState::origin`] of an asset that this call creates.
+    /// The [`AssetState::origin`](crate::model::AssetState::origin) of an asset that this call creates.
     pub(super) fn origin(self) -> u64 {
         self.node.0.wrapping_add(self.seq)
     }
