@@ -50,9 +50,9 @@ async fn the_sqlite3_shell_shows_who_holds_what() {
     let grants = ground.holders(&asset("sword")).await;
     let lines: String = grants
         .iter()
-        .map(|grant| format!("lobby|sword|{}|{}|{}|0\n", grant.player, grant.granted_at, grant.revision))
+        .map(|grant| format!("lobby|sword|{}|{}|{}|0|\n", grant.player, grant.granted_at, grant.revision))
         .collect();
-    assert_eq!(holders, lines, "room, asset, player, granted_at, revision, creation");
+    assert_eq!(holders, lines, "room, asset, player, granted_at, revision, creation, lease");
     assert!(ask(&db_file, ".schema").unwrap().contains("-- Who holds a unit."), "it explains itself");
 }
 
