@@ -33,7 +33,7 @@ const SPREAD: Duration = Duration::from_secs(5);
 async fn main() {
     let node = Process::start(&["--selects-per-second", "0", "--room-log", "65536"]).await;
     let pid = node.child.id().unwrap();
-    let mut observer = Client::join(node.address, "r").await;
+    let mut observer = Client::join(node.address, "r/ws").await;
     let taking = std::thread::spawn(move || take_all(node.address));
     let mut grants = HashMap::new();
     while grants.len() < ASSETS * HOLDERS {
