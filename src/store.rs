@@ -261,13 +261,11 @@ pub struct Limits {
     /// Whether a select can create an asset. A store that evicts data cannot allow it, because it could not
     /// tell a new asset from an evicted one and would grant its units twice.
     pub select_creates: bool,
-    /// Whether the store keeps the deadlines of grants.
-    pub deadlines: bool,
 }
 
 impl Limits {
     /// No limits besides the range of [`Units`].
-    pub const NONE: Self = Self { units: Units::MAX, select_creates: true, deadlines: true };
+    pub const NONE: Self = Self { units: Units::MAX, select_creates: true };
 }
 
 /// The result of [`Store::create`].

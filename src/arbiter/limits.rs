@@ -31,16 +31,12 @@ pub(super) fn check_units(config: &Config, units: Units) -> Result<(), Refusal> 
 }
 
 /// # Errors
-/// `LimitReached`: the units exceed `--max-units` or the most that the store can count; `Conflict`: the store keeps no
-/// deadlines, or a hold would be longer than `--max-hold`.
+/// `LimitReached`: the units exceed `--max-units` or the most that the store can count, or a hold is
+/// longer than `--max-hold`.
 pub(super) fn check_new(config: &Config, of_store: store::Limits, new: &NewAsset) -> Result<(), Refusal> {
     check_units(config, new.units)?;
     if new.units > of_store.units {
         let message = format!("an asset in this store has at most {} units", of_store.units);
-        return Err(Refusal::new(ErrorCode::LimitReached, message));
-    }
-    if !of_store.deadlines && !new.options.is_none() {
-        let message = "this store keeps no deadlines of grants: create the asset with units alone";
         return Err(Refusal::new(ErrorCode::LimitReached, message));
     }
     let max_hold = config.max_hold.as_millis();

@@ -32,7 +32,7 @@ pub(super) const DRIVER: Driver = Driver {
     summary: "Momento, with the API key in MOMENTO_API_KEY; ?endpoint= and ttl=; forgets, so that neither --asset nor \
               --auto-create go with it",
     source: include_str!("momento.rs"),
-    limits: Limits { units: Cache::MOST_UNITS, select_creates: Cache::SELECT_CREATES, deadlines: true },
+    limits: Limits { units: Cache::MOST_UNITS, select_creates: Cache::SELECT_CREATES },
     check: |url, options| parts(url, options).map(drop),
     open,
 };

@@ -38,11 +38,7 @@ pub(super) const DRIVER: Driver = Driver {
     summary: "MongoDB 4.4 or later, or Amazon DocumentDB 5.0; also mongodb+srv://; the usual options of such URLs, ttl= and \
               collection=",
     source: include_str!("mongodb.rs"),
-    limits: Limits {
-        units: MongoBackend::MOST_UNITS,
-        select_creates: MongoBackend::SELECT_CREATES,
-        deadlines: true,
-    },
+    limits: Limits { units: MongoBackend::MOST_UNITS, select_creates: MongoBackend::SELECT_CREATES },
     check: |url, _| MongoUrl::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
     open,
 };

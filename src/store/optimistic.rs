@@ -168,7 +168,7 @@ impl<R: RecordStore> Store for Optimistic<R> {
     }
 
     fn limits(&self) -> Limits {
-        Limits { units: R::MOST_UNITS, select_creates: R::SELECT_CREATES, deadlines: true }
+        Limits { units: R::MOST_UNITS, select_creates: R::SELECT_CREATES }
     }
 
     fn room_ttl(&self) -> Option<Duration> {

@@ -12,7 +12,7 @@ use super::{
     leases::{NOW, made, options, select},
 };
 
-super::properties![a_player_whose_grant_ended_waits if deadlines, an_asset_is_reserved_for_a_while if deadlines];
+super::properties![a_player_whose_grant_ended_waits, an_asset_is_reserved_for_a_while];
 
 async fn a_player_whose_grant_ended_waits(ground: Ground) {
     let options = AssetOptions { cooldown_ms: Some(1000), ..options(None, 100) };

@@ -13,26 +13,26 @@ use asset_arbiter::{
 use super::ground::{Ground, Node, asset, check, player, players, refusal, team};
 
 super::properties![
-    the_options_of_an_asset_are_those_of_its_creation if deadlines,
-    a_select_creates_an_asset_with_its_options if deadlines and select_creates,
-    a_hold_ends_unless_it_is_confirmed if deadlines,
-    a_confirmed_grant_ends_after_its_own_time if deadlines,
-    a_grant_without_holds_is_confirmed_already if deadlines,
-    a_confirmation_that_comes_too_late_is_told_so if deadlines,
-    a_late_confirmation_may_take_a_unit_that_is_left if deadlines,
-    a_confirmation_takes_effect_once if deadlines,
-    a_hold_begins_anew_up_to_a_limit if deadlines,
-    what_is_no_hold_cannot_be_extended if deadlines,
-    grants_end_in_the_order_of_their_deadlines_before_anything_else if deadlines,
-    grants_that_end_at_one_time_end_in_the_order_they_were_made if deadlines,
-    every_change_ends_first_what_is_over if deadlines,
-    a_grant_ends_once_however_often_it_is_asked_for if deadlines,
-    more_grants_end_at_once_than_one_write_takes if deadlines,
-    a_player_who_is_there_keeps_the_grant_and_who_left_loses_it if deadlines,
-    time_does_not_run_backwards if deadlines,
-    what_is_remembered_of_ends_has_a_bound if deadlines,
-    a_reset_and_a_removal_end_what_was_held if deadlines,
-    deadlines_are_read_back if deadlines,
+    the_options_of_an_asset_are_those_of_its_creation,
+    a_select_creates_an_asset_with_its_options if select_creates,
+    a_hold_ends_unless_it_is_confirmed,
+    a_confirmed_grant_ends_after_its_own_time,
+    a_grant_without_holds_is_confirmed_already,
+    a_confirmation_that_comes_too_late_is_told_so,
+    a_late_confirmation_may_take_a_unit_that_is_left,
+    a_confirmation_takes_effect_once,
+    a_hold_begins_anew_up_to_a_limit,
+    what_is_no_hold_cannot_be_extended,
+    grants_end_in_the_order_of_their_deadlines_before_anything_else,
+    grants_that_end_at_one_time_end_in_the_order_they_were_made,
+    every_change_ends_first_what_is_over,
+    a_grant_ends_once_however_often_it_is_asked_for,
+    more_grants_end_at_once_than_one_write_takes,
+    a_player_who_is_there_keeps_the_grant_and_who_left_loses_it,
+    time_does_not_run_backwards,
+    what_is_remembered_of_ends_has_a_bound,
+    a_reset_and_a_removal_end_what_was_held,
+    deadlines_are_read_back,
     an_asset_without_options_knows_no_deadlines,
 ];
 
@@ -468,9 +468,6 @@ async fn an_asset_without_options_knows_no_deadlines(ground: Ground) {
     ground.select(node.next(), &sword, from_ref(&ann)).await;
     let before = ground.state(&sword).await;
     assert_eq!(before.terms, None);
-    if !ground.store.limits().deadlines {
-        return;
-    }
     let key = ground.key(&sword);
     let done = ground.store.confirm(node.next(), &key, &ann, true).await.unwrap();
     assert!(!done.changed && done.grant.is_some());

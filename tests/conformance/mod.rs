@@ -49,10 +49,10 @@ pub struct Property {
 /// Builds the table of a file's properties from the names of its functions. `if` names what a store's limits must
 /// allow for it.
 macro_rules! properties {
-    ($($name:ident $(if $allowed:ident $(and $too:ident)*)?),* $(,)?) => {
+    ($($name:ident $(if $allowed:ident)?),* $(,)?) => {
         pub const PROPERTIES: &[$crate::conformance::Property] = &[$(
             $crate::conformance::Property::new(stringify!($name), |ground| Box::pin($name(ground)))
-                $(.only_if(|limits| limits.$allowed $(&& limits.$too)*))?,
+                $(.only_if(|limits| limits.$allowed))?,
         )*];
     };
 }

@@ -25,13 +25,4 @@ local function confirm(it)
   return CHANGED, grant
 end
 
-local it, outcome = resume()
-if not it then return { 'unknown' } end
-local again, grant = outcome ~= nil, nil
-if again then
-  outcome, grant = look_up(it, outcome, true)
-else
-  outcome, grant = confirm(it)
-  conclude(it, outcome)
-end
-return answer(it, again, outcome, grant)
+return run(confirm, true)

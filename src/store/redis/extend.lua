@@ -13,13 +13,4 @@ local function extend(it)
   return CHANGED, grant
 end
 
-local it, outcome = resume()
-if not it then return { 'unknown' } end
-local again, grant = outcome ~= nil, nil
-if again then
-  outcome, grant = look_up(it, outcome, false)
-else
-  outcome, grant = extend(it)
-  conclude(it, outcome)
-end
-return answer(it, again, outcome, grant)
+return run(extend, false)

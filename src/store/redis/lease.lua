@@ -34,3 +34,17 @@ local function answer(it, again, outcome, grant)
   if outcome == CONFLICT then return { 'conflict', it.revision } end
   return { 'ok', again and 1 or 0, it.text, first(), outcome == CHANGED and 1 or 0, grant and grant.value or '' }
 end
+
+-- Decides the call, unless an earlier copy was executed, and returns the reply. `confirms`: it is a confirmation.
+local function run(decide, confirms)
+  local it, outcome = resume()
+  if not it then return { 'unknown' } end
+  local again, grant = outcome ~= nil, nil
+  if again then
+    outcome, grant = look_up(it, outcome, confirms)
+  else
+    outcome, grant = decide(it)
+    conclude(it, outcome)
+  end
+  return answer(it, again, outcome, grant)
+end
