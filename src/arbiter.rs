@@ -37,6 +37,7 @@ mod regression;
 mod repair;
 mod retry;
 
+mod outbox;
 mod skew;
 
 mod batch;
@@ -101,6 +102,7 @@ pub use self::{
     kick::Kicked,
     mailbox::Mailbox,
     member::{Join, Member, Resume, Taken},
+    outbox::Outbox,
     refusal::{JoinError, Refusal, Scope},
     revocations::Revocations,
     room_json::{AssetsJson, Outdated, RoomJson, RoomState},
@@ -127,6 +129,7 @@ pub struct Arbiter {
     kicks: Arc<Kicks>,
     resets: Resets,
     revocations: Arc<Revocations>,
+    outbox: Arc<Outbox>,
     heartbeats: Arc<Heartbeats>,
     vital: Arc<Vital>,
     _tasks: Vec<AbortOnDropHandle<()>>,
@@ -150,7 +153,8 @@ impl Arbiter {
         let selects = Selects::new(node.clone(), calls.clone(), regression.clone(), events.clone());
         let commands = Commands::new(node.clone(), calls.clone(), regression.clone(), events.clone());
         let skew = Skew::new(node.clone());
-        let batches = Arc::new(Batches { node: node.clone(), selects, commands, skew: skew.clone() });
+        let outbox = Arc::new(Outbox::new(node.clone(), calls.clone()));
+        let batches = Batches::new(node.clone(), selects, commands, skew.clone(), outbox.clone());
         let heartbeats = Heartbeats::new(node.clone(), registry.clone());
         let rooms = Arc::new(Rooms {
             node: node.clone(),
@@ -203,6 +207,7 @@ impl Arbiter {
             kicks,
             resets,
             revocations,
+            outbox,
             heartbeats,
             vital,
             _tasks: tasks,
@@ -342,6 +347,12 @@ impl Arbiter {
     #[must_use]
     pub fn revocations(&self) -> &Arc<Revocations> {
         &self.revocations
+    }
+
+    /// The changes that the store keeps as events.
+    #[must_use]
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
     }
 
     /// Returns a copy of a room's state.

@@ -4,6 +4,7 @@ pub mod build;
 pub mod limits;
 
 mod asset;
+mod asset_event;
 mod backoff;
 mod client_message;
 mod close;
@@ -27,6 +28,7 @@ mod terms;
 mod token;
 
 pub use asset::{AssetState, Grant, Millis, RevisionRow, Units};
+pub use asset_event::{AssetEvent, EventId, EventKind, NoEvent, ShownEvent};
 pub use backoff::{Backoff, jittered};
 pub use client_message::{ClientMessage, Rejected};
 pub use close::{CloseCode, CloseReason};

@@ -29,6 +29,7 @@ mod middleware;
 mod routes;
 
 mod assets;
+mod backend_events;
 mod health;
 mod revocations;
 mod rooms;

@@ -28,6 +28,7 @@ mod mongodb;
 mod mysql;
 #[cfg(any(feature = "dynamodb", feature = "mongodb", feature = "mysql", feature = "momento"))]
 mod optimistic;
+mod outbox;
 #[cfg(any(feature = "momento", feature = "mysql"))]
 mod recent;
 #[cfg(feature = "redis")]
@@ -53,10 +54,11 @@ pub use call::{Applied, AssetKey, Call, NodeId};
 pub use drivers::{DRIVERS, Driver, Options, SWITCHED_OFF, check, driver, open};
 pub use error::{StoreError, StoreErrorCause, StoreErrorKind};
 pub use memory::MemoryStore;
+pub use outbox::{MARK_MS, Taker};
 
 use crate::model::{
-    AssetName, AssetState, EndReason, Grant, Lease, Millis, NewAsset, PlayerName, RevisionRow, Revocation,
-    RoomName, Units,
+    AssetEvent, AssetName, AssetState, EndReason, EventId, Grant, Lease, Millis, NewAsset, PlayerName,
+    RevisionRow, Revocation, RoomName, Units,
 };
 
 /// The result of a store call.
@@ -223,6 +225,46 @@ pub trait Store: Send + Sync + 'static {
     /// The store's own clock. `None`: it has none that can be asked, or runs in this process.
     async fn clock(&self) -> Result<Option<Millis>> {
         Ok(None)
+    }
+
+    /// Whether every change of an asset is kept as an event, in the same atomic step, until it is acknowledged. An event
+    /// outlives its asset and its room.
+    fn keeps_events(&self) -> bool {
+        false
+    }
+
+    /// Whether changes must be announced by [`Self::mark`], because the store could not list the rooms in which events wait
+    /// otherwise.
+    fn needs_marks(&self) -> bool {
+        false
+    }
+
+    /// Announces changes of a room until [`MARK_MS`] from `now`.
+    async fn mark(&self, _room: &RoomName, _now: Millis) -> Result<()> {
+        Ok(())
+    }
+
+    /// Reads at most `limit` rooms after `after` in which events may wait, ordered by name.
+    async fn waiting_rooms(&self, _after: Option<RoomName>, _limit: usize) -> Result<Vec<RoomName>> {
+        Ok(Vec::new())
+    }
+
+    /// Hands out at most `limit` events of a room, and leases the room to the taker. Events of one asset are in the order of
+    /// its changes and begin with the oldest that is not acknowledged. No asset waits for ever. Empty: no event waits, or
+    /// the room is leased to another. The same taker gets the same events again, and newer ones.
+    async fn take_events(
+        &self,
+        _room: &RoomName,
+        _taker: Taker,
+        _limit: usize,
+    ) -> Result<Vec<(AssetName, AssetEvent)>> {
+        Ok(Vec::new())
+    }
+
+    /// Deletes events of a room; those that are gone are no error. Ends the room's lease if all that were handed out under
+    /// it are deleted.
+    async fn acknowledge(&self, _room: &RoomName, _events: &[EventId]) -> Result<()> {
+        Ok(())
     }
 
     /// Checks that the store can do its work. It makes a real change outside of any room and leaves nothing

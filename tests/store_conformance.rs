@@ -10,19 +10,33 @@ use asset_arbiter::store::{Call, MemoryStore, Store, faulty::Faults};
 use futures::FutureExt;
 
 use conformance::{
-    all, broken,
+    BACKLOG, all, broken, events_under_faults,
     flawed::{Flaw, Flawed},
     ground::{Ground, Node, asset},
-    promise_under_faults, seeds, suite, suite_under_faults,
+    promise_under_faults, seeds, suite, suite_under_faults, suite_with_events,
 };
 
 fn memory() -> Arc<dyn Store> {
     Arc::new(MemoryStore::new(None))
 }
 
+fn memory_with_events() -> Arc<dyn Store> {
+    Arc::new(MemoryStore::new(None).with_events(BACKLOG))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn memory_keeps_the_contract() {
     suite(memory).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn memory_with_events_keeps_the_contract() {
+    suite_with_events(memory_with_events).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn memory_with_events_keeps_the_contract_under_faults() {
+    events_under_faults(memory_with_events, Faults::rough(), seeds(100)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     commands::Commands,
     node::Node,
+    outbox::Outbox,
     queue::{Batch, Command, Job, Offer},
     refusal::Refusal,
     registry::RoomHandle,
@@ -16,13 +17,24 @@ use crate::model::{AssetName, AssetState};
 
 /// Runs the batches of every asset.
 pub(super) struct Batches {
-    pub(super) node: Arc<Node>,
-    pub(super) selects: Selects,
-    pub(super) commands: Commands,
-    pub(super) skew: Arc<Skew>,
+    node: Arc<Node>,
+    selects: Selects,
+    commands: Commands,
+    skew: Arc<Skew>,
+    outbox: Arc<Outbox>,
 }
 
 impl Batches {
+    pub(super) fn new(
+        node: Arc<Node>,
+        selects: Selects,
+        commands: Commands,
+        skew: Arc<Skew>,
+        outbox: Arc<Outbox>,
+    ) -> Arc<Self> {
+        Arc::new(Self { node, selects, commands, skew, outbox })
+    }
+
     /// Queues a change of an asset. If the store answers at once, the change is done when this returns. Otherwise it
     /// continues in its own task, so that a client that disconnects does not cancel a store call.
     pub(super) fn submit(self: &Arc<Self>, room: &RoomHandle, asset: AssetName, job: Job) {
@@ -55,16 +67,19 @@ impl Batches {
     fn run_now(&self, room: &RoomHandle, asset: &AssetName, batch: Batch) -> Option<Batch> {
         let Batch::Selects(asks) = batch else { return Some(batch) };
         let open = self.selects.run_now(room, asset, asks);
+        self.outbox.changed();
         if open.is_empty() { room.queues.lock().next(asset) } else { Some(Batch::Selects(open)) }
     }
 
     /// Runs a batch, and then the batches that were queued meanwhile.
     async fn run(self: Arc<Self>, room: RoomHandle, asset: AssetName, mut batch: Batch) {
         loop {
-            match batch {
-                Batch::Selects(asks) => self.selects.run(&room, &asset, asks).await,
-                Batch::Command(command) => self.commands.run(&room, &asset, command).await,
+            match (self.outbox.announce(&room).await, batch) {
+                (Err(refusal), batch) => batch.refuse(&self.node.meters, &asset, &refusal),
+                (Ok(()), Batch::Selects(asks)) => self.selects.run(&room, &asset, asks).await,
+                (Ok(()), Batch::Command(command)) => self.commands.run(&room, &asset, command).await,
             }
+            self.outbox.changed();
             let next = room.queues.lock().next(&asset);
             match next {
                 Some(next) => batch = next,

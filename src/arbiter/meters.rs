@@ -83,6 +83,10 @@ labels! {
         Touch = "keep",
         Revoke = "revoke",
         Revocations = "revocations",
+        Mark = "mark",
+        WaitingRooms = "waiting_rooms",
+        TakeEvents = "take_events",
+        Acknowledge = "acknowledge",
         Ping = "ping",
     }
 }

@@ -62,6 +62,10 @@ impl Node {
         jittered(around, self.random.lock().f64())
     }
 
+    pub(super) fn random_number(&self) -> u64 {
+        self.random.lock().u64(..)
+    }
+
     /// 16 random letters and digits.
     pub(super) fn random_name(&self) -> String {
         let mut random = self.random.lock();

@@ -128,6 +128,15 @@ fn gather(first: Ask, waiting: &mut VecDeque<Job>) -> Vec<Ask> {
     asks
 }
 
+impl Batch {
+    pub(super) fn refuse(self, meters: &Meters, asset: &AssetName, refusal: &Refusal) {
+        match self {
+            Self::Selects(asks) => asks.into_iter().for_each(|ask| ask.refuse_select(meters, asset, refusal)),
+            Self::Command(command) => Job::Command(command).refuse(meters, asset, refusal),
+        }
+    }
+}
+
 impl Job {
     pub(super) fn refuse(self, meters: &Meters, asset: &AssetName, refusal: &Refusal) {
         match self {

@@ -15,7 +15,11 @@ use super::{
     retry::StoreCalls,
     task::spawn_eager,
 };
-use crate::{bus::BusMessage, model::RoomName};
+use crate::{
+    bus::BusMessage,
+    model::{ErrorCode, RevisionRow, RoomName},
+    store::AssetKey,
+};
 
 pub(super) struct Removal {
     node: Arc<Node>,
@@ -48,10 +52,36 @@ impl Removal {
             return Err(Refusal::unknown_room(room));
         }
         let deadline = self.node.deadline(Instant::now());
+        if self.node.store.keeps_events() {
+            self.remove_each(room, &stored, deadline).await?;
+        }
         let remove = || self.node.store.remove_room(room);
         self.calls.call_with_retry(StoreCall::RemoveRoom, room, deadline, remove).await?;
         self.forget(room);
         self.node.bus.publish(room, &BusMessage::RoomRemoved);
+        Ok(())
+    }
+
+    /// Removes the assets one by one, because the removal of a room is no change of them and leaves no event.
+    async fn remove_each(
+        &self,
+        room: &RoomName,
+        stored: &[RevisionRow],
+        deadline: Instant,
+    ) -> Result<(), Refusal> {
+        let mark = || self.node.store.mark(room, self.node.clock.now());
+        self.calls.read(StoreCall::Mark, room, mark).await?;
+        for row in stored.iter().filter(|row| !row.removed) {
+            let (key, call) = (AssetKey::new(room, &row.asset), self.node.next_call(Instant::now()));
+            let remove = || self.node.store.remove_asset(call, &key);
+            let removed = self.calls.call_with_retry(StoreCall::RemoveAsset, room, deadline, remove).await;
+            // Somebody else may have removed it meanwhile.
+            if let Err(refusal) = removed
+                && refusal.code != ErrorCode::UnknownAsset
+            {
+                return Err(refusal);
+            }
+        }
         Ok(())
     }
 

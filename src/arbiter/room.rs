@@ -47,6 +47,8 @@ pub(super) struct Room {
     pub(super) awaits_resync: AtomicBool,
     /// Time of the next heartbeat.
     pub(super) heartbeat_at: AtomicU64,
+    /// Until when the room's changes are announced to a store that keeps them as events.
+    pub(super) marked_until: AtomicU64,
     /// Comparisons still to make with any store, because the outcome of a change is unknown.
     pub(super) doubts: AtomicU8,
     state: Mutex<State>,
@@ -96,6 +98,7 @@ impl Room {
             resync_at: AtomicU64::new(0),
             awaits_resync: AtomicBool::new(false),
             heartbeat_at: AtomicU64::new(0),
+            marked_until: AtomicU64::new(0),
             doubts: AtomicU8::new(0),
             state: Mutex::new(State::new(config, lateness)),
             timers,

@@ -35,7 +35,7 @@ fn show(config: &Config) -> ExitCode {
 }
 
 /// The effective value of each flag, without secrets.
-fn effective(config: &Config) -> [(&'static str, String); 48] {
+fn effective(config: &Config) -> [(&'static str, String); 50] {
     let Config { listen, metrics_listen, store, store_options, bus, arbiter, settings, log_level, .. } = config;
     let templates = arbiter.templates.iter().map(|(asset, new)| format!("{asset}={}", shown(new)));
     let tokens = &settings.tokens;
@@ -48,6 +48,7 @@ fn effective(config: &Config) -> [(&'static str, String); 48] {
         ("asset", none_or_list(templates)),
         ("no-demo-assets", config.no_demo_assets.to_string()),
         ("auto-create", arbiter.auto_create.map_or("off".to_owned(), |units| units.to_string())),
+        ("events", on_or_off(store_options.events_backlog.is_some())),
         ("sold-out-ttl", time(arbiter.sold_out_ttl)),
         ("select-deadline", time(arbiter.select_deadline)),
         ("resync-interval", time(arbiter.resync_interval)),
@@ -69,6 +70,7 @@ fn effective(config: &Config) -> [(&'static str, String); 48] {
         ("max-assets", arbiter.max_assets.to_string()),
         ("max-units", arbiter.max_units.to_string()),
         ("max-stored-assets", store_options.max_assets.map_or("unlimited".to_owned(), |most| most.to_string())),
+        ("events-backlog", store_options.events_backlog.map_or("off".to_owned(), |most| most.to_string())),
         ("max-message", format!("{} bytes", settings.max_message)),
         ("selects-per-second", limit(settings.selects_per_second)),
         ("connections-per-address", limit(settings.connections_per_address)),
@@ -93,6 +95,10 @@ fn effective(config: &Config) -> [(&'static str, String); 48] {
 
 fn tls<'a>(settings: &'a Settings, file: fn((&'a Path, &'a Path)) -> &'a Path) -> String {
     settings.tls.as_ref().map_or("none".to_owned(), |tls| file(tls.files()).display().to_string())
+}
+
+fn on_or_off(is_on: bool) -> String {
+    if is_on { "on" } else { "off" }.to_owned()
 }
 
 fn limit(most: u32) -> String {

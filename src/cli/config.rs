@@ -67,8 +67,11 @@ impl Config {
         let bus = args.bus.clone().unwrap_or_else(|| bus_of(&args.store));
         let templates = templates(&args);
         let ttl = args.room_ttl.unwrap_or(if is_memory(&args.store) { MEMORY_TTL } else { Duration::ZERO });
-        let store_options =
-            Options { room_ttl: (!ttl.is_zero()).then_some(ttl), max_assets: Some(args.max_stored_assets) };
+        let store_options = Options {
+            room_ttl: (!ttl.is_zero()).then_some(ttl),
+            max_assets: Some(args.max_stored_assets),
+            events_backlog: args.events.then_some(args.events_backlog),
+        };
         let mut found = problems(&args, &templates, &keys);
         found.extend(wrong_urls(&args, &bus, store_options));
         found.extend(unsuited(&args, &templates));
@@ -224,7 +227,11 @@ fn wrong_urls(args: &ServeArgs, bus: &str, options: Options) -> Vec<String> {
 
 /// Reports a configuration that the store does not support, with advice.
 fn unsuited(args: &ServeArgs, templates: &[Template]) -> Option<String> {
-    let (limits, scheme) = (store::driver(&args.store)?.limits, scheme(&args.store));
+    let driver = store::driver(&args.store)?;
+    let (limits, scheme) = (driver.limits, scheme(&args.store));
+    if args.events && !driver.keeps_events {
+        return Some(format!("--store {scheme}: keeps no events yet: say --events off, or use another store"));
+    }
     if !limits.select_creates && (args.auto_create.is_some() || !templates.is_empty()) {
         return Some(format!(
             "--store {scheme}: forgets by itself and could not tell a new asset from one it forgot: leave out --asset and \

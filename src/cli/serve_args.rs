@@ -5,12 +5,12 @@ use asset_arbiter::{
     model::{duration, limits::HEARTBEAT_NAMES, room_ttl},
     server::Origin,
 };
-use clap::{Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum};
 use ipnet::IpNet;
 
 use super::tokens::{KeyFile, key_file};
 use super::values::{
-    Template, bytes, count, filter, listen, longer_than_zero, network, same_player, template, units,
+    Template, bytes, count, filter, listen, longer_than_zero, network, on_or_off, same_player, template, units,
 };
 
 /// The default of `--log-level`.
@@ -50,6 +50,9 @@ pub(crate) struct ServeArgs {
     /// Create an unknown asset that is selected, with that many units [default: off]
     #[arg(long, value_name = "UNITS", value_parser = units())]
     pub(crate) auto_create: Option<u32>,
+    /// Keep every change as an event until the game's backend has acknowledged it, for GET /v1/events: on or off
+    #[arg(long, value_name = "ON", default_value = "off", value_parser = on_or_off, action = ArgAction::Set)]
+    pub(crate) events: bool,
     /// Deny a sold-out asset from memory for that long; 0: always ask the store
     #[arg(long, value_name = "TIME", default_value = "0", value_parser = duration, help_heading = "Timing")]
     pub(crate) sold_out_ttl: Duration,
@@ -114,6 +117,9 @@ pub(crate) struct ServeArgs {
     /// Assets of all rooms together, if the store is memory:
     #[arg(long, value_name = "N", default_value = "1000000", value_parser = count(1..=1_000_000_000), help_heading = "Limits")]
     pub(crate) max_stored_assets: usize,
+    /// Events of one asset that wait; beyond that the oldest are merged into one
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = count(2..=100_000), help_heading = "Limits")]
+    pub(crate) events_backlog: usize,
     /// Size of one message
     #[arg(long, value_name = "SIZE", default_value = "4KiB", value_parser = bytes, help_heading = "Limits")]
     pub(crate) max_message: usize,

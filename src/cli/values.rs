@@ -61,6 +61,15 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
     numeric.as_deref().unwrap_or(text).parse().map_err(|_| rule.to_owned())
 }
 
+/// `on` or `off`.
+pub(super) fn on_or_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("write on or off".to_owned()),
+    }
+}
+
 /// What becomes of a player's second connection.
 pub(super) fn same_player(text: &str) -> Result<SamePlayer, String> {
     let rules = [SamePlayer::Allow, SamePlayer::Replace, SamePlayer::Refuse];

@@ -27,6 +27,9 @@ pub const HOLDERS_SHOWN: usize = 32;
 /// Maximum holders in one page of `GET .../holders`: 163 KB of JSON at most.
 pub const HOLDERS_PAGE: usize = 1000;
 
+/// Maximum number of events in one answer, and of ids in one acknowledgement.
+pub const EVENTS_PAGE: usize = HOLDERS_PAGE;
+
 /// Distinct players in one store call. Beyond this the call's own cost outweighs the saved round trip, and DynamoDB
 /// takes at most 99 holder items in one transaction (its driver splits the call).
 pub const BATCH_PLAYERS: usize = 128;

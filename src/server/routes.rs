@@ -9,7 +9,7 @@ use axum::{
 };
 
 use super::{
-    App, assets,
+    App, assets, backend_events,
     error::HttpError,
     health, leases,
     middleware::guard,
@@ -29,6 +29,8 @@ fn api() -> Vec<(Operation, MethodRouter<Arc<App>>)> {
         route(op::KICK, rooms::kick),
         route(op::REVOKE, revocations::revoke),
         route(op::SHOW_REVOCATIONS, revocations::list),
+        route(op::TAKE_EVENTS, backend_events::take),
+        route(op::ACKNOWLEDGE_EVENTS, backend_events::acknowledge),
         route(op::CREATE_ASSET, assets::create),
         route(op::REMOVE_ASSET, assets::remove),
         route(op::SELECT, assets::select),

@@ -33,8 +33,15 @@ pub struct Call {
 impl Call {
     /// The [`AssetState::origin`](crate::model::AssetState::origin) of an asset that this call creates.
     pub(super) fn origin(self) -> u64 {
-        self.node.0.wrapping_add(self.seq)
+        origin(self.at, self.node.0.wrapping_add(self.seq))
     }
+}
+
+/// The origin of a record that is created at `at`. Later ones are higher, so that events of a record come before those of
+/// the next one of the same name; `random` distinguishes those of one millisecond.
+pub(super) fn origin(at: Millis, random: u64) -> u64 {
+    const RANDOM_BITS: u32 = 20;
+    at << RANDOM_BITS | random & ((1 << RANDOM_BITS) - 1)
 }
 
 /// Identifies a running server process. Random, so that no two processes share one.

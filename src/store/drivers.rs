@@ -11,6 +11,9 @@ pub struct Options {
     /// Maximum number of assets in all rooms, tombstones included; `None`: unlimited. Only `memory:` has this
     /// limit.
     pub max_assets: Option<usize>,
+    /// Maximum number of events that wait for one asset, after which the oldest are merged; `None`: changes are not kept
+    /// as events.
+    pub events_backlog: Option<usize>,
 }
 
 impl Options {
@@ -33,6 +36,8 @@ pub struct Driver {
     pub(super) source: &'static str,
     /// The limits of its stores.
     pub limits: Limits,
+    /// Whether its stores can keep changes as events.
+    pub keeps_events: bool,
     /// Parses a URL, and looks whether its file can be there, without opening the store.
     pub(super) check: fn(&str, Options) -> Result<()>,
     pub(super) open: fn(&str, Options) -> Result<Arc<dyn Store>>,

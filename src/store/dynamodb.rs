@@ -45,6 +45,7 @@ pub(super) const DRIVER: Driver = Driver {
     summary: "Amazon DynamoDB, credentials from AWS's usual places; ?region=, endpoint=, create=true, ttl= and inline=",
     source: include_str!("dynamodb.rs"),
     limits: Limits::NONE,
+    keeps_events: false,
     check: |url, _| DynamoUrl::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
     open,
 };

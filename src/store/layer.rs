@@ -6,10 +6,12 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use futures::future::BoxFuture;
 
-use super::{Applied, AssetKey, Call, Created, Leased, Limits, Reply, Result, Selected, Store, StoreError};
+use super::{
+    Applied, AssetKey, Call, Created, Leased, Limits, Reply, Result, Selected, Store, StoreError, Taker,
+};
 use crate::model::{
-    AssetName, AssetState, EndReason, Grant, Millis, NewAsset, PlayerName, RevisionRow, Revocation, RoomName,
-    Units,
+    AssetEvent, AssetName, AssetState, EndReason, EventId, Grant, Millis, NewAsset, PlayerName, RevisionRow,
+    Revocation, RoomName, Units,
 };
 
 /// A call to the inner store. It can be made several times, also after its caller is gone.
@@ -129,6 +131,14 @@ macro_rules! layer {
                 Layer::$other(self, $($by,)* $($with),*).await
             })*
 
+            fn keeps_events(&self) -> bool {
+                self.inner().keeps_events()
+            }
+
+            fn needs_marks(&self) -> bool {
+                self.inner().needs_marks()
+            }
+
             fn status(&self) -> Result<()> {
                 self.inner().status()
             }
@@ -167,6 +177,10 @@ layer! {
         touch(&room: RoomName, now: Millis) -> ();
         revoke(&revocation: Revocation, now: Millis) -> ();
         revocations(now: Millis) -> Vec<Revocation>;
+        mark(&room: RoomName, now: Millis) -> ();
+        waiting_rooms(after: Option<RoomName>, limit: usize) -> Vec<RoomName>;
+        take_events(&room: RoomName, taker: Taker, limit: usize) -> Vec<(AssetName, AssetEvent)>;
+        acknowledge(&room: RoomName, &events: [EventId],) -> ();
         clock() -> Option<Millis>;
         ping() -> ();
     }

@@ -6,6 +6,7 @@
 mod asset;
 mod count;
 mod expiry;
+mod outbox;
 
 use std::{
     collections::HashSet,
@@ -23,15 +24,16 @@ use self::{
     asset::{Asset, Held},
     count::Count,
     expiry::{Entry, Expiry},
+    outbox::MemoryOutbox,
 };
 use super::{
     Applied, AssetKey, Call, Created, Driver, Leased, Limits, Options, Reply, Result, Selected, Store,
-    StoreError, StoreErrorKind,
+    StoreError, StoreErrorKind, Taker,
     rules::{self, Ask, Decided, Outcome},
 };
 use crate::model::{
-    self, AssetName, AssetState, EndReason, Grant, Millis, NameMap, NewAsset, PlayerName, RevisionRow,
-    Revocation, RoomName, Units, without_secrets,
+    self, AssetEvent, AssetName, AssetState, EndReason, EventId, Grant, Millis, NameMap, NewAsset, PlayerName,
+    RevisionRow, Revocation, RoomName, Units, without_secrets,
 };
 
 pub(super) const DRIVER: Driver = Driver {
@@ -40,6 +42,7 @@ pub(super) const DRIVER: Driver = Driver {
     summary: "this process's memory; fastest, gone with the process",
     source: include_str!("memory.rs"),
     limits: Limits::NONE,
+    keeps_events: true,
     check: |url, _| check(url),
     open,
 };
@@ -62,11 +65,17 @@ pub struct MemoryStore {
     expiry: Expiry,
     count: Count,
     revocations: Mutex<HashSet<Revocation>>,
+    /// `None`: changes are not kept as events.
+    outbox: Option<MemoryOutbox>,
 }
 
 fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     check(url)?;
-    Ok(Arc::new(MemoryStore::new(options.room_ttl).with_max_assets(options.max_assets)))
+    let store = MemoryStore::new(options.room_ttl).with_max_assets(options.max_assets);
+    Ok(Arc::new(match options.events_backlog {
+        Some(backlog) => store.with_events(backlog),
+        None => store,
+    }))
 }
 
 fn check(url: &str) -> Result<()> {
@@ -88,6 +97,12 @@ impl MemoryStore {
     #[must_use]
     pub fn with_max_assets(self, most: Option<usize>) -> Self {
         Self { count: Count::new(most), ..self }
+    }
+
+    /// Keeps changes as events, at most `backlog` for each asset.
+    #[must_use]
+    pub fn with_events(self, backlog: usize) -> Self {
+        Self { outbox: Some(MemoryOutbox::new(backlog)), ..self }
     }
 
     /// Runs `change` on a room, creating it if necessary. Removes a room that is empty afterwards.
@@ -116,18 +131,19 @@ impl MemoryStore {
     fn decide(&self, call: Call, key: &AssetKey, ask: Ask<'_>) -> Result<(Decided, AssetState)> {
         let AssetKey { room, asset } = key;
         let unknown = || StoreError::unknown_asset(NAME, asset);
+        let outbox = self.outbox.as_ref();
         let Some(new) = ask.creates() else {
             let mut room = self.rooms.get_mut(room).ok_or_else(unknown)?;
             room.used_at = room.used_at.max(call.at);
-            return room.decide(call, asset, ask).unwrap_or_else(|| Err(unknown()));
+            return room.decide(call, key, ask, outbox).unwrap_or_else(|| Err(unknown()));
         };
         self.with_room(room, call.at, |room| {
-            if let Some(decided) = room.decide(call, asset, ask) {
+            if let Some(decided) = room.decide(call, key, ask, outbox) {
                 return decided;
             }
             self.count.add_one()?;
             let mut created = Asset::new(call, new);
-            let decided = created.decide(&mut room.held, asset, call, ask, true);
+            let decided = created.decide(&mut room.held, key, call, ask, true, outbox);
             let answer = answered(asset, ask, decided, &created);
             room.assets.insert(asset, created);
             answer
@@ -322,6 +338,28 @@ impl Store for MemoryStore {
         Ok(revocations.iter().filter(|revocation| revocation.until > now).cloned().collect())
     }
 
+    fn keeps_events(&self) -> bool {
+        self.outbox.is_some()
+    }
+
+    async fn waiting_rooms(&self, after: Option<RoomName>, limit: usize) -> Result<Vec<RoomName>> {
+        Ok(self.outbox.as_ref().map(|outbox| outbox.waiting_rooms(after, limit)).unwrap_or_default())
+    }
+
+    async fn take_events(
+        &self,
+        room: &RoomName,
+        taker: Taker,
+        limit: usize,
+    ) -> Result<Vec<(AssetName, AssetEvent)>> {
+        Ok(self.outbox.as_ref().map(|outbox| outbox.take(room, taker, limit)).unwrap_or_default())
+    }
+
+    async fn acknowledge(&self, room: &RoomName, events: &[EventId]) -> Result<()> {
+        self.outbox.iter().for_each(|outbox| outbox.acknowledge(room, events));
+        Ok(())
+    }
+
     async fn ping(&self) -> Result<()> {
         Ok(())
     }
@@ -339,10 +377,16 @@ struct Room {
 
 impl Room {
     /// Decides a call on an asset; `None`: there is none.
-    fn decide(&mut self, call: Call, asset: &AssetName, ask: Ask<'_>) -> Option<Result<(Decided, AssetState)>> {
-        let found = self.assets.get_mut(asset)?;
-        let decided = found.decide(&mut self.held, asset, call, ask, false);
-        Some(answered(asset, ask, decided, found))
+    fn decide(
+        &mut self,
+        call: Call,
+        key: &AssetKey,
+        ask: Ask<'_>,
+        outbox: Option<&MemoryOutbox>,
+    ) -> Option<Result<(Decided, AssetState)>> {
+        let found = self.assets.get_mut(&key.asset)?;
+        let decided = found.decide(&mut self.held, key, call, ask, false, outbox);
+        Some(answered(&key.asset, ask, decided, found))
     }
 }
 

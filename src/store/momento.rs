@@ -33,6 +33,7 @@ pub(super) const DRIVER: Driver = Driver {
               --auto-create go with it",
     source: include_str!("momento.rs"),
     limits: Limits { units: Cache::MOST_UNITS, select_creates: Cache::SELECT_CREATES },
+    keeps_events: false,
     check: |url, options| parts(url, options).map(drop),
     open,
 };

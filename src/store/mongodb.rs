@@ -39,6 +39,7 @@ pub(super) const DRIVER: Driver = Driver {
               collection=",
     source: include_str!("mongodb.rs"),
     limits: Limits { units: MongoBackend::MOST_UNITS, select_creates: MongoBackend::SELECT_CREATES },
+    keeps_events: false,
     check: |url, _| MongoUrl::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
     open,
 };

@@ -58,6 +58,7 @@ pub(super) const DRIVER: Driver = Driver {
               statement_timeout_ms= and ttl=",
     source: include_str!("mysql.rs"),
     limits: Limits::NONE,
+    keeps_events: false,
     check: |url, _| MysqlUrl::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
     open,
 };

@@ -24,6 +24,7 @@ pub(super) use super::rules::{Counter, Ending};
 use super::{
     Applied, AssetKey, Call, Created, Leased, Limits, Reply, Result, Selected, Store, StoreError,
     StoreErrorKind, Verdict,
+    call::origin,
     rules::{self, Ask, Outcome},
 };
 use crate::model::{
@@ -59,10 +60,13 @@ struct Settled {
 }
 
 impl<R: RecordStore> Optimistic<R> {
-    const BOUNDS: Bounds = Bounds { units: R::MOST_UNITS, grants: R::MOST_GRANTS };
-
     pub(super) fn new(records: R) -> Self {
         Self { records, recent_calls: RecentCalls::default() }
+    }
+
+    fn bounds(&self) -> Bounds {
+        let keeps_events = self.records.events_backlog().is_some();
+        Bounds { units: R::MOST_UNITS, grants: R::MOST_GRANTS, keeps_events }
     }
 
     /// Refuses deadlines that the store would forget before they are over.
@@ -109,7 +113,8 @@ impl<R: RecordStore> Optimistic<R> {
             let answered = self.answered(call, key, record.as_ref(), begun);
             let made = answered.is_some();
             let found = record.as_ref().map(|record| record.counter.revision);
-            let decided = decide(call, ask, record, answered, Self::BOUNDS, fastrand::u64(..));
+            let decided =
+                decide(call, ask, record, answered, self.bounds(), origin(call.at, fastrand::u64(..)));
             let Ok(mut decision) = decided else { return Err(unknown::<R>(&key.asset)) };
             if let Some(change) = decision.change.take_if(|_| decision.only_ends) {
                 // Whether it is written or somebody else wrote, the asset is another one now.

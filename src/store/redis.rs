@@ -41,6 +41,7 @@ pub(super) const DRIVER: Driver = Driver {
               ?wait=N, wait_timeout_ms=, ttl= and prefix=",
     source: include_str!("redis.rs"),
     limits: Limits::NONE,
+    keeps_events: false,
     check: |url, _| RedisUrl::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
     open,
 };

@@ -2,12 +2,13 @@
 //! Redis decides in a script of its own; a test plays the same calls to both and compares every answer.
 
 mod counter;
+mod events;
 mod leases;
 mod refusal;
 
 pub(super) use self::{counter::Counter, leases::Ending, refusal::unless_refused};
 use super::{Call, StoreErrorKind, Verdict};
-use crate::model::{Barred, EndReason, Grant, Millis, NewAsset, PlayerName, Units};
+use crate::model::{AssetEvent, Barred, EndReason, EventKind, Grant, Millis, NewAsset, PlayerName, Units};
 
 /// The request of a changing call.
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +84,16 @@ pub(super) trait Asset {
     /// Removes all holders, because the incarnation ends.
     fn clear_holders(&mut self) -> Result<(), Self::Error>;
 
+    /// Whether changes are kept as events.
+    fn keeps_events(&self) -> bool {
+        false
+    }
+
+    /// Keeps the event of a change, if [`Self::keeps_events`].
+    fn keep_event(&mut self, _event: AssetEvent) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
     /// Whether one more grant fits into the write.
     fn has_room_for_grant(&self) -> bool {
         true
@@ -126,6 +137,17 @@ impl<'a> Ask<'a> {
             _ => None,
         }
     }
+
+    /// The event of a call that changes the asset itself, not grants.
+    fn event(&self) -> Option<EventKind> {
+        match self {
+            Self::Create { .. } => Some(EventKind::Created),
+            Self::Restock { .. } => Some(EventKind::Restocked),
+            Self::Reset => Some(EventKind::Reset),
+            Self::Remove => Some(EventKind::Removed),
+            _ => None,
+        }
+    }
 }
 
 impl Decided {
@@ -166,6 +188,9 @@ pub(super) fn decide<A: Asset>(
         return Ok(decided);
     }
     let now = counter.time_of_change(call.at);
+    if created {
+        events::keep(asset, EventKind::Created, now)?;
+    }
     decided.ended = leases::strike(asset, now)?;
     decided.outcome = if created && matches!(ask, Ask::Create { .. }) {
         Outcome::Changed
@@ -190,7 +215,7 @@ fn carry_out<A: Asset>(
     decided: &mut Decided,
 ) -> Result<Outcome, A::Error> {
     let counter = asset.counter();
-    Ok(match ask {
+    let outcome = match ask {
         Ask::Create { new } => create(counter, new, now, most_units),
         Ask::Select { players, .. } => {
             decided.verdicts = select(asset, now, players)?;
@@ -222,7 +247,11 @@ fn carry_out<A: Asset>(
         Ask::Prolong { players } => leases::prolong(asset, players, now)?,
         Ask::Expire if decided.ended => Outcome::Changed,
         Ask::Expire => Outcome::Unchanged,
-    })
+    };
+    if let Some(kind) = ask.event().filter(|_| outcome == Outcome::Changed) {
+        events::keep(asset, kind, now)?;
+    }
+    Ok(outcome)
 }
 
 fn create(counter: &mut Counter, new: &NewAsset, now: Millis, most_units: Units) -> Outcome {
@@ -275,6 +304,7 @@ fn grant<A: Asset>(asset: &mut A, player: &PlayerName, now: Millis) -> Result<Ve
         terms.expect_end_of(&grant.lease);
     }
     let verdict = Verdict::Granted { revision: grant.revision, lease: grant.lease };
+    events::keep_of_grant(asset, EventKind::Granted, &grant, now)?;
     asset.add_holder(grant)?;
     Ok(verdict)
 }

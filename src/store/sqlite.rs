@@ -14,6 +14,7 @@ mod generation;
 mod group_commit;
 mod holders;
 mod operation;
+mod outbox;
 mod readers;
 mod revocations;
 mod rooms;
@@ -41,11 +42,11 @@ use self::{
 };
 use super::{
     AssetKey, Call, Created, Driver, Leased, Limits, Options, Reply, Result, Selected, Store, StoreError,
-    StoreErrorKind, expiry::Expiry, revocation, rules::Ask,
+    StoreErrorKind, Taker, expiry::Expiry, revocation, rules::Ask,
 };
 use crate::model::{
-    AssetName, AssetState, EndReason, Grant, Millis, NewAsset, PlayerName, RevisionRow, Revocation, RoomName,
-    Units,
+    AssetEvent, AssetName, AssetState, EndReason, EventId, Grant, Millis, NewAsset, PlayerName, RevisionRow,
+    Revocation, RoomName, Units,
 };
 
 pub(super) const DRIVER: Driver = Driver {
@@ -54,6 +55,7 @@ pub(super) const DRIVER: Driver = Driver {
     summary: "a file on this machine; survives kill -9 and power loss",
     source: include_str!("sqlite.rs"),
     limits: Limits::NONE,
+    keeps_events: true,
     check: |url, _| file::resolve(file::named(url)?).map(drop),
     open,
 };
@@ -66,6 +68,8 @@ struct SqliteStore {
     writer: Writer,
     watch: Arc<Watch>,
     expiry: Expiry,
+    /// Maximum number of events of one asset; `None`: changes are not kept as events.
+    events_backlog: Option<usize>,
 }
 
 fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
@@ -82,7 +86,12 @@ impl SqliteStore {
         let readers = Readers::open(&claim.path, Arc::clone(&watch))?;
         let group_commit = GroupCommit::new(db, claim, wal, Arc::clone(&watch));
         let writer = Writer::start(group_commit, Arc::clone(&watch), readers.pool())?;
-        Ok(Self { readers, writer, watch, expiry: Expiry::new(options.room_ttl) })
+        let Options { room_ttl, events_backlog, .. } = options;
+        Ok(Self { readers, writer, watch, expiry: Expiry::new(room_ttl), events_backlog })
+    }
+
+    fn operation(&self, call: Call, key: &AssetKey) -> Operation {
+        Operation { call, key: key.clone(), events_backlog: self.events_backlog }
     }
 
     /// Removes expired rooms, if a sweep is due, before something is created.
@@ -112,7 +121,7 @@ impl Store for SqliteStore {
 
     async fn create(&self, call: Call, key: &AssetKey, new: &NewAsset) -> Reply<Created> {
         self.sweep(call.at).await;
-        let (operation, new) = (Operation { call, key: key.clone() }, new.clone());
+        let (operation, new) = (self.operation(call, key), new.clone());
         self.writer.change(move |db| operation.create(db, &new)).await
     }
 
@@ -126,7 +135,7 @@ impl Store for SqliteStore {
         if create.is_some() {
             self.sweep(call.at).await;
         }
-        let (operation, players) = (Operation { call, key: key.clone() }, players.to_vec());
+        let (operation, players) = (self.operation(call, key), players.to_vec());
         self.writer.change(move |db| operation.select(db, &players, create.as_deref())).await
     }
 
@@ -137,42 +146,42 @@ impl Store for SqliteStore {
         player: &PlayerName,
         reason: EndReason,
     ) -> Reply<AssetState> {
-        let (operation, player) = (Operation { call, key: key.clone() }, player.clone());
+        let (operation, player) = (self.operation(call, key), player.clone());
         self.writer.change(move |db| operation.change(db, Ask::Release { player: &player, reason })).await
     }
 
     async fn confirm(&self, call: Call, key: &AssetKey, player: &PlayerName, retake: bool) -> Reply<Leased> {
-        let (operation, player) = (Operation { call, key: key.clone() }, player.clone());
+        let (operation, player) = (self.operation(call, key), player.clone());
         self.writer.change(move |db| operation.lease(db, Ask::Confirm { player: &player, retake })).await
     }
 
     async fn extend(&self, call: Call, key: &AssetKey, player: &PlayerName, most: Millis) -> Reply<Leased> {
-        let (operation, player) = (Operation { call, key: key.clone() }, player.clone());
+        let (operation, player) = (self.operation(call, key), player.clone());
         self.writer.change(move |db| operation.lease(db, Ask::Extend { player: &player, most })).await
     }
 
     async fn prolong(&self, call: Call, key: &AssetKey, players: &[PlayerName]) -> Reply<AssetState> {
-        let (operation, players) = (Operation { call, key: key.clone() }, players.to_vec());
+        let (operation, players) = (self.operation(call, key), players.to_vec());
         self.writer.change(move |db| operation.change(db, Ask::Prolong { players: &players })).await
     }
 
     async fn expire(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
-        let operation = Operation { call, key: key.clone() };
+        let operation = self.operation(call, key);
         self.writer.change(move |db| operation.change(db, Ask::Expire)).await
     }
 
     async fn restock(&self, call: Call, key: &AssetKey, n: Units, condition: Option<u64>) -> Reply<AssetState> {
-        let operation = Operation { call, key: key.clone() };
+        let operation = self.operation(call, key);
         self.writer.change(move |db| operation.change(db, Ask::Restock { n, condition })).await
     }
 
     async fn reset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
-        let operation = Operation { call, key: key.clone() };
+        let operation = self.operation(call, key);
         self.writer.change(move |db| operation.change(db, Ask::Reset)).await
     }
 
     async fn remove_asset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
-        let operation = Operation { call, key: key.clone() };
+        let operation = self.operation(call, key);
         self.writer.change(move |db| operation.change(db, Ask::Remove)).await
     }
 
@@ -230,6 +239,29 @@ impl Store for SqliteStore {
     async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>> {
         let texts = self.readers.read(move |db| Ok(revocations::all(db, now)?)).await?;
         revocation::parse_all(NAME, texts, now)
+    }
+
+    fn keeps_events(&self) -> bool {
+        self.events_backlog.is_some()
+    }
+
+    async fn waiting_rooms(&self, after: Option<RoomName>, limit: usize) -> Result<Vec<RoomName>> {
+        self.readers.read(move |db| Ok(outbox::waiting_rooms(db, after.as_ref(), limit)?)).await
+    }
+
+    async fn take_events(
+        &self,
+        room: &RoomName,
+        taker: Taker,
+        limit: usize,
+    ) -> Result<Vec<(AssetName, AssetEvent)>> {
+        let room = room.clone();
+        self.writer.change(move |db| Ok(outbox::take(db, &room, taker, limit)?)).await
+    }
+
+    async fn acknowledge(&self, room: &RoomName, events: &[EventId]) -> Result<()> {
+        let (room, events) = (room.clone(), events.to_vec());
+        self.writer.change(move |db| Ok(outbox::acknowledge(db, &room, &events)?)).await
     }
 
     async fn ping(&self) -> Result<()> {

@@ -5,11 +5,12 @@ use asset_arbiter::{
         AssetName, AssetOptions, EndReason, Millis, NewAsset, PlayerName, Units,
         limits::{BATCH_PLAYERS, ENDS_KEPT, ENDS_KEPT_IN_COOLDOWN, REMEMBERED_NODES},
     },
-    store::{Call, MemoryStore, Result, Store, StoreErrorKind},
+    store::{Call, MemoryStore, Result, Store, StoreErrorKind, Taker},
 };
 use fastrand::Rng;
 
 use super::{
+    events::BACKLOG,
     ground::{Ground, Node, asset, team},
     leases::NOW,
     seeds,
@@ -20,6 +21,7 @@ use super::{
 pub async fn answers_as_the_rules_do(store: &Arc<dyn Store>, count: u64) {
     for seed in seeds(count) {
         let mut pair = Pair::new(Arc::clone(store), seed);
+        pair.announce().await;
         for step in 0..100 {
             pair.change().await;
             pair.compare(&format!("step {step} of SEED={seed}")).await;
@@ -86,13 +88,15 @@ enum Change {
 impl Pair {
     fn new(store: Arc<dyn Store>, seed: u64) -> Self {
         let (other, players) = (Ground::new(store), team("p", 6));
+        let memory = MemoryStore::new(None);
+        let memory = if other.store.keeps_events() { memory.with_events(BACKLOG) } else { memory };
         let mut rng = Rng::with_seed(seed);
         // The same options come again, as a repeated creation is not refused.
         let new = (0..4)
             .map(|_| NewAsset { units: rng.u32(..4), options: draw_options(&mut rng, &players) })
             .collect();
         Self {
-            memory: Ground { store: Arc::new(MemoryStore::new(None)), room: other.room.clone() },
+            memory: Ground { store: Arc::new(memory), room: other.room.clone() },
             other,
             // As many as each of them remembers.
             nodes: (0..REMEMBERED_NODES).map(|_| Node::new()).collect(),
@@ -105,6 +109,11 @@ impl Pair {
             asked: String::new(),
             answers: Default::default(),
         }
+    }
+
+    /// Announces changes to a store that keeps them as events.
+    async fn announce(&self) {
+        self.other.store.mark(&self.other.room, Node::new().next().at).await.unwrap();
     }
 
     /// Asks for something, and at times once more for what was asked before.
@@ -172,6 +181,7 @@ impl Pair {
             assert!(ends.is_none() || expected.is_some_and(|at| at <= ends.unwrap()), "after {asked}, {when}");
         }
         assert_eq!(memory.revisions().await, other.revisions().await);
+        assert_eq!(waiting(memory).await, waiting(other).await, "events after {asked}, {when}");
         for player in &self.players {
             assert_eq!(memory.held_by(player).await, other.held_by(player).await);
         }
@@ -183,6 +193,15 @@ impl Pair {
             }
         }
     }
+}
+
+/// The events that wait in a room, by asset.
+async fn waiting(ground: &Ground) -> Vec<(AssetName, String)> {
+    let taker = Taker { id: fastrand::u64(..), now: Millis::MAX / 4, until: 0 };
+    let taken = ground.store.take_events(&ground.room, taker, 10_000).await.unwrap();
+    let mut waiting: Vec<_> = taken.into_iter().map(|(asset, event)| (asset, event.to_string())).collect();
+    waiting.sort();
+    waiting
 }
 
 fn draw_options(rng: &mut Rng, players: &[PlayerName]) -> AssetOptions {

@@ -5,6 +5,7 @@
 
 mod barred;
 mod create;
+mod events;
 pub mod flawed;
 pub mod ground;
 mod leases;
@@ -36,6 +37,7 @@ use asset_arbiter::store::{
 };
 use futures::{FutureExt, future::BoxFuture};
 
+pub use self::events::BACKLOG;
 use self::{ground::Ground, promise::Met, retrying::Retrying};
 
 /// One clause of the contract.
@@ -83,10 +85,23 @@ pub async fn suite(make: impl Fn() -> Arc<dyn Store>) {
     assert!(broken.is_empty(), "broken properties: {}", broken.join(", "));
 }
 
+/// The same for a store that keeps events, [`BACKLOG`] of each asset, with the properties of events.
+pub async fn suite_with_events(make: impl Fn() -> Arc<dyn Store>) {
+    let broken = broken_of(all().chain(events::PROPERTIES), make).await;
+    assert!(broken.is_empty(), "broken properties: {}", broken.join(", "));
+}
+
 /// The names of the properties that a store breaks. Those that its limits leave out are said.
 pub async fn broken(make: impl Fn() -> Arc<dyn Store>) -> Vec<&'static str> {
+    broken_of(all(), make).await
+}
+
+async fn broken_of(
+    properties: impl Iterator<Item = &'static Property>,
+    make: impl Fn() -> Arc<dyn Store>,
+) -> Vec<&'static str> {
     let mut broken = Vec::new();
-    for property in all() {
+    for property in properties {
         let store = make();
         if !(property.applies)(store.limits()) {
             say_left_out(property, store.limits());
@@ -104,9 +119,23 @@ pub async fn broken(make: impl Fn() -> Arc<dyn Store>) -> Vec<&'static str> {
 
 /// Checks every clause behind faults, for each seed, and stops at the first that is broken.
 pub async fn suite_under_faults(make: impl Fn() -> Arc<dyn Store>, faults: Faults, seeds: Range<u64>) {
+    properties_under_faults(CLAUSES, make, faults, seeds).await;
+}
+
+/// The same for the properties of events.
+pub async fn events_under_faults(make: impl Fn() -> Arc<dyn Store>, faults: Faults, seeds: Range<u64>) {
+    properties_under_faults(&[events::PROPERTIES], make, faults, seeds).await;
+}
+
+async fn properties_under_faults(
+    clauses: &[&'static [Property]],
+    make: impl Fn() -> Arc<dyn Store>,
+    faults: Faults,
+    seeds: Range<u64>,
+) {
     for seed in seeds {
         let limits = make().limits();
-        for property in CLAUSES.iter().copied().flatten().filter(|property| (property.applies)(limits)) {
+        for property in clauses.iter().copied().flatten().filter(|property| (property.applies)(limits)) {
             let _said = SayOnPanic(format!("BROKEN: {} under SEED={seed}", property.name));
             let faulty = Arc::new(Faulty::new(make(), seed, faults));
             (property.run)(Ground::new(Arc::new(Retrying::new(faulty.clone())))).await;

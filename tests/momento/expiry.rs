@@ -113,8 +113,10 @@ async fn the_names_of_a_room_outlive_its_assets() {
 async fn a_day_is_the_default_and_the_most() {
     let Some(momento) = momento().await else { return };
     let day = Duration::from_secs(24 * 3600);
-    let ttl =
-        |url: &str, flag| open(url, Options { room_ttl: flag, max_assets: None }).map(|store| store.room_ttl());
+    let ttl = |url: &str, flag| {
+        open(url, Options { room_ttl: flag, max_assets: None, events_backlog: None })
+            .map(|store| store.room_ttl())
+    };
     assert_eq!(ttl(&momento.url(), None).unwrap(), Some(day));
     assert_eq!(ttl(&momento.url(), Some(day / 2)).unwrap(), Some(day / 2));
     assert_eq!(ttl(&format!("{}&ttl=1h", momento.url()), Some(day)).unwrap(), Some(day / 24));

@@ -7,10 +7,11 @@ use asset_arbiter::{
 
 use crate::{
     conformance::{
+        events_under_faults,
         ground::{Ground, Node, asset, players, refusal},
         likeness::{answers_as_the_rules_do, remembers_ends_as_the_rules_do},
         promise::Met,
-        promise_under_faults, seeds, suite, suite_under_faults,
+        promise_under_faults, seeds, suite, suite_under_faults, suite_with_events,
     },
     in_step::InStep,
     temp_db::TempDb,
@@ -22,6 +23,26 @@ async fn sqlite_keeps_the_contract() {
     let store = db_file.open();
     assert!(!store.shared());
     suite(|| Arc::clone(&store)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sqlite_with_events_keeps_the_contract() {
+    let db_file = TempDb::new();
+    let store = db_file.open_with_events();
+    suite_with_events(|| Arc::clone(&store)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn sqlite_with_events_keeps_the_contract_under_faults() {
+    let db_file = TempDb::quick();
+    let store: Arc<dyn Store> = Arc::new(InStep(db_file.open_with_events()));
+    events_under_faults(|| Arc::clone(&store), Faults::rough(), seeds(20)).await;
+}
+
+#[tokio::test]
+async fn sqlite_with_events_answers_as_the_rules_do() {
+    let db_file = TempDb::quick();
+    answers_as_the_rules_do(&db_file.open_with_events(), 100).await;
 }
 
 #[tokio::test]

@@ -40,6 +40,11 @@ impl TempDb {
         opened(|| self.try_open())
     }
 
+    pub(crate) fn open_with_events(&self) -> Arc<dyn Store> {
+        let events_backlog = Some(BACKLOG);
+        store::open(&self.url(), Options { room_ttl: None, max_assets: None, events_backlog }).unwrap()
+    }
+
     pub(crate) fn try_open(&self) -> Result<Arc<dyn Store>> {
         open_url(&self.url())
     }
@@ -53,12 +58,13 @@ impl TempDb {
     }
 
     pub(crate) fn open_with_ttl(&self, ttl: Duration) -> Arc<dyn Store> {
-        store::open(&self.url(), Options { room_ttl: Some(ttl), max_assets: None }).unwrap()
+        store::open(&self.url(), Options { room_ttl: Some(ttl), max_assets: None, events_backlog: None })
+            .unwrap()
     }
 }
 
 pub(crate) fn open_url(url: &str) -> Result<Arc<dyn Store>> {
-    store::open(url, Options { room_ttl: None, max_assets: None })
+    store::open(url, Options { room_ttl: None, max_assets: None, events_backlog: None })
 }
 
 pub(crate) fn open_file(file: &Path) -> Result<Arc<dyn Store>> {

@@ -11,6 +11,7 @@ use crate::{
     model::{AssetState, DisplayName, PlayerName, Token, limits},
     server::{
         assets::{Create, Denied, HOLDERS, Holders, InTheNameOf, Released, RemovedAsset, Restock, Selected},
+        backend_events::{ACK, Acknowledge, Events, PATH as EVENTS},
         error,
         health::{ALIVE, Health, METRICS, METRICS_TYPE, READY},
         leases::{Confirm, Confirmed, Extended, NotConfirmed},
@@ -76,6 +77,27 @@ pub(in crate::server) const SHOW_REVOCATIONS: Operation =
     Operation::new(Get, REVOCATIONS, "showRevocations", "Shows the revocations that have not ended.")
         .open_to(OpenTo::Admins)
         .answers(&[Answer::json::<List>(200, "They are these.")]);
+
+pub(in crate::server) const TAKE_EVENTS: Operation = Operation::new(
+    Get,
+    EVENTS,
+    "takeEvents",
+    "Hands out changes that are not acknowledged, oldest first; the same come again after 30 s.",
+)
+.open_to(OpenTo::Admins)
+.query(&[
+    Parameter::new::<PageSize>("limit", "The most events; 100 if absent."),
+    Parameter::new::<String>("wait", "How long to wait for the first event, such as `30s`; at most a minute."),
+])
+.answers(&[Answer::json::<Events>(200, "The events; none if nothing happened.")])
+.refusals(&[409]);
+
+pub(in crate::server) const ACKNOWLEDGE_EVENTS: Operation =
+    Operation::new(Post, ACK, "acknowledgeEvents", "Acknowledges events: they are not handed out again.")
+        .open_to(OpenTo::Admins)
+        .body::<Acknowledge>()
+        .answers(&[Answer::nothing(204, "They are acknowledged.")])
+        .refusals(&[409]);
 
 pub(in crate::server) const CREATE_ASSET: Operation = Operation::new(
     Put,
@@ -185,7 +207,7 @@ pub(in crate::server) const ASYNCAPI: Operation =
 #[schemars(inline, with = "serde_json::Map<String, Value>")]
 struct Document;
 
-/// The size of a page of holders.
+/// The size of a page of holders or events.
 #[derive(JsonSchema)]
 #[schemars(inline, transform = page_size)]
 struct PageSize(#[allow(dead_code, reason = "the schema is all there is")] WholeNumber);

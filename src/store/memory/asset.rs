@@ -5,10 +5,13 @@ use std::{
 
 use foldhash::fast::RandomState;
 
+use super::outbox::MemoryOutbox;
 use crate::{
-    model::{AssetName, AssetState, Grant, Millis, NewAsset, PlayerName, Units, limits::HOLDERS_SHOWN},
+    model::{
+        AssetEvent, AssetName, AssetState, Grant, Millis, NewAsset, PlayerName, Units, limits::HOLDERS_SHOWN,
+    },
     store::{
-        Call,
+        AssetKey, Call,
         last_calls::LastCalls,
         rules::{self, Ask, Counter, Decided, Ending, Outcome},
     },
@@ -27,9 +30,10 @@ pub(super) struct Asset {
 
 /// An asset under decision.
 struct Draft<'a> {
-    name: &'a AssetName,
+    key: &'a AssetKey,
     asset: &'a mut Asset,
     held: &'a mut Held,
+    outbox: Option<&'a MemoryOutbox>,
 }
 
 impl Asset {
@@ -42,14 +46,15 @@ impl Asset {
     pub(super) fn decide(
         &mut self,
         held: &mut Held,
-        name: &AssetName,
+        key: &AssetKey,
         call: Call,
         ask: Ask<'_>,
         created: bool,
+        outbox: Option<&MemoryOutbox>,
     ) -> Decided {
         let last = self.calls.last(call.node);
         let answered = last.and_then(|(seq, outcome)| (call.seq <= seq).then_some(outcome));
-        let mut draft = Draft { name, asset: self, held };
+        let mut draft = Draft { key, asset: self, held, outbox };
         let Ok(decided) = rules::decide(&mut draft, call, ask, created, answered, Units::MAX);
         if !decided.repeated {
             self.calls.record(call, decided.outcome);
@@ -82,7 +87,7 @@ impl rules::Asset for Draft<'_> {
 
     fn granted_at(&mut self, player: &PlayerName) -> Result<Option<u64>, Infallible> {
         // Most selects are of an asset that nobody holds yet, or of one with few holders.
-        Ok(if self.asset.holders.is_empty() { None } else { self.held.revision(player, self.name) })
+        Ok(if self.asset.holders.is_empty() { None } else { self.held.revision(player, &self.key.asset) })
     }
 
     fn grant(&mut self, player: &PlayerName) -> Result<Option<Grant>, Infallible> {
@@ -99,7 +104,7 @@ impl rules::Asset for Draft<'_> {
     }
 
     fn add_holder(&mut self, grant: Grant) -> Result<(), Infallible> {
-        self.held.insert(&grant.player, self.name, grant.revision);
+        self.held.insert(&grant.player, &self.key.asset, grant.revision);
         self.asset.set_holder(grant);
         Ok(())
     }
@@ -111,15 +116,27 @@ impl rules::Asset for Draft<'_> {
     }
 
     fn remove_holder(&mut self, grant: &Grant) -> Result<(), Infallible> {
-        self.held.remove(&grant.player, self.name);
+        self.held.remove(&grant.player, &self.key.asset);
         self.asset.take_holder(grant.revision);
+        Ok(())
+    }
+
+    fn keeps_events(&self) -> bool {
+        self.outbox.is_some()
+    }
+
+    /// The room is locked meanwhile, so events are in the order of the changes.
+    fn keep_event(&mut self, event: AssetEvent) -> Result<(), Infallible> {
+        if let Some(outbox) = self.outbox {
+            outbox.append(self.key, event);
+        }
         Ok(())
     }
 
     fn clear_holders(&mut self) -> Result<(), Infallible> {
         self.asset.deadlines.clear();
         for grant in std::mem::take(&mut self.asset.holders).values() {
-            self.held.remove(&grant.player, self.name);
+            self.held.remove(&grant.player, &self.key.asset);
         }
         Ok(())
     }

@@ -28,6 +28,11 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
         Millis::MAX
     }
 
+    /// Maximum number of events of one asset; `None`: changes are not kept as events.
+    fn events_backlog(&self) -> Option<usize> {
+        None
+    }
+
     async fn remove_room(&self, room: &RoomName) -> Result<()>;
 
     async fn touch(&self, room: &RoomName, now: Millis) -> Result<()>;

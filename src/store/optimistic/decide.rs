@@ -4,19 +4,20 @@ use std::convert::Infallible;
 
 use super::record::{Change, FIRST, Record};
 use crate::{
-    model::{Grant, Millis, PlayerName, Units},
+    model::{AssetEvent, Grant, Millis, PlayerName, Units},
     store::{
         Call, Verdict,
         rules::{self, Ask, Asset, Counter, Decided, Ending, Outcome},
     },
 };
 
-/// The bounds of a store.
+/// What a decision must know of the store.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) units: Units,
     /// Maximum grants in one write.
     pub(super) grants: usize,
+    pub(super) keeps_events: bool,
 }
 
 /// The result of deciding a call.
@@ -76,15 +77,17 @@ struct Draft {
     granted: Vec<Grant>,
     struck: Vec<Grant>,
     leased: Vec<Grant>,
+    events: Vec<AssetEvent>,
 }
 
 impl Draft {
     fn new(before: Option<Counter>, record: Record, bounds: Bounds) -> Self {
-        Self { before, record, bounds, granted: Vec::new(), struck: Vec::new(), leased: Vec::new() }
+        let (granted, struck, leased, events) = Default::default();
+        Self { before, record, bounds, granted, struck, leased, events }
     }
 
     fn decision(self, call: Call, decided: Decided, are_more_due: bool) -> Decision {
-        let Self { before, record, granted, struck, leased, .. } = self;
+        let Self { before, record, granted, struck, leased, events, .. } = self;
         let Record { counter, first, mut changes, .. } = record;
         let changed = decided.changed();
         let Decided { outcome, verdicts, grant, .. } = decided;
@@ -93,7 +96,7 @@ impl Draft {
             if !only_ends {
                 changes.record(call, ());
             }
-            Change { before, after: counter.clone(), granted, struck, leased, changes, at: call.at }
+            Change { before, after: counter.clone(), granted, struck, leased, events, changes, at: call.at }
         });
         Decision { outcome, verdicts, grant, change, only_ends, counter, first }
     }
@@ -145,6 +148,15 @@ impl Asset for Draft {
     fn clear_holders(&mut self) -> Result<(), Infallible> {
         self.record.first.clear();
         self.struck.clear();
+        Ok(())
+    }
+
+    fn keeps_events(&self) -> bool {
+        self.bounds.keeps_events
+    }
+
+    fn keep_event(&mut self, event: AssetEvent) -> Result<(), Infallible> {
+        self.events.push(event);
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use crate::{
-    model::{AssetName, AssetState, Grant, Millis, NewAsset, PlayerName, limits::HOLDERS_SHOWN},
+    model::{AssetEvent, AssetName, AssetState, Grant, Millis, NewAsset, PlayerName, limits::HOLDERS_SHOWN},
     store::{
         last_calls::LastCalls,
         rules::{Counter, Ending},
@@ -34,6 +34,8 @@ pub(in crate::store) struct Change {
     pub(in crate::store) struck: Vec<Grant>,
     /// Holders with other leases than before.
     pub(in crate::store) leased: Vec<Grant>,
+    /// The events to keep, in order; none if the store keeps none.
+    pub(in crate::store) events: Vec<AssetEvent>,
     /// The last calls, including this one.
     pub(in crate::store) changes: LastCalls,
     /// The time of the call.

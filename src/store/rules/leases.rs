@@ -1,8 +1,8 @@
 //! The rules of grants that end.
 
-use super::{Asset, Counter, Outcome};
+use super::{Asset, Counter, Outcome, events};
 use crate::{
-    model::{EndReason, Ended, Grant, Millis, PlayerName},
+    model::{EndReason, Ended, EventKind, Grant, Millis, PlayerName},
     store::StoreErrorKind,
 };
 
@@ -85,6 +85,7 @@ pub(super) fn end<A: Asset>(
         let (player, grant, granted_at) = (grant.player.clone(), grant.revision, grant.granted_at);
         terms.remember(Ended { player, grant, granted_at, revision, remaining, at, reason }, now);
     }
+    events::keep_of_end(asset, grant, reason, at)?;
     asset.remove_holder(grant)
 }
 
@@ -114,6 +115,7 @@ pub(super) fn confirm<A: Asset>(
     }
     change_lease(asset, &grant)?;
     asset.counter().next_revision();
+    events::keep_of_grant(asset, EventKind::Confirmed, &grant, now)?;
     Ok((Outcome::Changed, Some(grant)))
 }
 
@@ -125,6 +127,7 @@ fn take_confirmed<A: Asset>(asset: &mut A, player: &PlayerName, now: Millis) -> 
         grant.lease = terms.confirmed_lease(now, terms.new_lease(now).present_until);
         terms.expect_end_of(&grant.lease);
     }
+    events::keep_of_grant(asset, EventKind::Granted, &grant, now)?;
     asset.add_holder(grant.clone())?;
     Ok((Outcome::Changed, Some(grant)))
 }

@@ -2,12 +2,12 @@ use rusqlite::{Connection, Error, OptionalExtension, Result, Row, params};
 
 use super::{
     error::{Decided, unknown},
-    holders,
+    holders, outbox,
     value::{name, number, parsed},
 };
 use crate::{
     model::{
-        AssetState, Grant, Millis, NewAsset, NoTerms, PlayerName, RevisionRow, RoomName, Terms,
+        AssetEvent, AssetState, Grant, Millis, NewAsset, NoTerms, PlayerName, RevisionRow, RoomName, Terms,
         limits::HOLDERS_SHOWN,
     },
     store::{
@@ -39,6 +39,7 @@ pub(super) struct Asset {
 pub(super) struct Draft<'a> {
     pub(super) db: &'a Connection,
     pub(super) asset: Asset,
+    pub(super) events_backlog: Option<usize>,
 }
 
 impl Asset {
@@ -150,5 +151,14 @@ impl rules::Asset for Draft<'_> {
 
     fn clear_holders(&mut self) -> Result<()> {
         holders::clear(self.db, &self.asset)
+    }
+
+    fn keeps_events(&self) -> bool {
+        self.events_backlog.is_some()
+    }
+
+    fn keep_event(&mut self, event: AssetEvent) -> Result<()> {
+        let Some(backlog) = self.events_backlog else { return Ok(()) };
+        outbox::append(self.db, &self.asset.key, &event, backlog)
     }
 }

@@ -18,6 +18,8 @@ use crate::{
 pub(super) struct Operation {
     pub(super) call: Call,
     pub(super) key: AssetKey,
+    /// Maximum number of events of one asset; `None`: changes are not kept as events.
+    pub(super) events_backlog: Option<usize>,
 }
 
 impl Operation {
@@ -69,7 +71,7 @@ impl Operation {
                 return Err(unknown(&self.key.asset));
             }
         };
-        let mut draft = Draft { db, asset };
+        let mut draft = Draft { db, asset, events_backlog: self.events_backlog };
         let decided = rules::decide(&mut draft, self.call, ask, created, answered, Units::MAX)?;
         let Draft { asset, .. } = draft;
         if !decided.repeated {

@@ -20,6 +20,7 @@ const SCHEMAS: &[&str] = &[
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
     include_str!("schema_6.sql"),
+    include_str!("schema_7.sql"),
 ];
 
 /// Marks a file as ours: "AARB".

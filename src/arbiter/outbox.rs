@@ -1,0 +1,151 @@
+//! The changes that the store keeps as events, for the game's own backend.
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout_at},
+};
+
+use super::{meters::StoreCall, node::Node, refusal::Refusal, registry::RoomHandle, retry::StoreCalls};
+use crate::{
+    model::{ErrorCode, EventId, Millis, RoomName, ShownEvent},
+    store::{MARK_MS, Taker},
+};
+
+/// How long events that were handed out are not handed out again.
+const HANDED_OUT_MS: Millis = 30_000;
+
+/// How often a reader who waits looks at the store, for changes of other nodes.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// The rooms read in one call, and the most that one request looks at.
+const ROOMS_PAGE: usize = 64;
+const ROOMS_LOOKED_AT: usize = 512;
+
+/// Hands out the events of changes.
+pub struct Outbox {
+    node: Arc<Node>,
+    calls: Arc<StoreCalls>,
+    /// The room whose events were handed out last, so that each has its turn.
+    last: Mutex<Option<RoomName>>,
+    changed: Notify,
+}
+
+impl Outbox {
+    pub(super) fn new(node: Arc<Node>, calls: Arc<StoreCalls>) -> Self {
+        Self { node, calls, last: Mutex::default(), changed: Notify::new() }
+    }
+
+    /// Announces changes of a room to a store that needs it, unless that was done recently.
+    ///
+    /// # Errors
+    /// `StoreUnavailable`: the room must not be changed, because its events might not be found.
+    pub(super) async fn announce(&self, room: &RoomHandle) -> Result<(), Refusal> {
+        let now = self.node.clock.now();
+        if !self.node.store.needs_marks() || now < room.marked_until.load(Relaxed) {
+            return Ok(());
+        }
+        self.calls.read(StoreCall::Mark, &room.name, || self.node.store.mark(&room.name, now)).await?;
+        // A batch may last as long as a select waits.
+        let longest_batch = self.node.config.select_deadline.as_millis() as Millis;
+        room.marked_until.fetch_max(now + MARK_MS.saturating_sub(longest_batch), Relaxed);
+        Ok(())
+    }
+
+    /// Something may have changed, so readers who wait look again.
+    pub(super) fn changed(&self) {
+        if self.node.store.keeps_events() {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// Hands out at most `limit` events, those of one asset in order, and none of them again for 30 s. Waits for one until
+    /// `wait` is over. Events that other nodes or readers have in hand are left out, and those after them.
+    ///
+    /// # Errors
+    /// `Conflict`: the store keeps no events; `StoreUnavailable`.
+    pub async fn take(&self, limit: usize, wait: Duration) -> Result<Vec<ShownEvent>, Refusal> {
+        self.check()?;
+        let deadline = Instant::now() + wait;
+        loop {
+            let changed = self.changed.notified();
+            let events = self.take_now(limit).await?;
+            if !events.is_empty() || Instant::now() >= deadline {
+                return Ok(events);
+            }
+            let next_look = Instant::now() + self.node.jitter(LOOK_EVERY);
+            drop(timeout_at(deadline.min(next_look), changed).await);
+        }
+    }
+
+    /// Acknowledges events: they are not handed out again. Those that were acknowledged before are no error.
+    ///
+    /// # Errors
+    /// `Conflict`: the store keeps no events; `StoreUnavailable`: some may not be acknowledged.
+    pub async fn acknowledge(&self, mut events: Vec<EventId>) -> Result<(), Refusal> {
+        self.check()?;
+        events.sort_unstable_by(|a, b| a.room.cmp(&b.room));
+        for events in events.chunk_by(|a, b| a.room == b.room) {
+            let Some(EventId { room, .. }) = events.first() else { continue };
+            let acknowledge = || self.node.store.acknowledge(room, events);
+            self.calls.read(StoreCall::Acknowledge, room, acknowledge).await?;
+        }
+        // Further events of these rooms may be handed out now.
+        self.changed();
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), Refusal> {
+        let message = "changes are not kept as events: start the server with --events on";
+        let off = || Refusal::new(ErrorCode::Conflict, message);
+        self.node.store.keeps_events().then_some(()).ok_or_else(off)
+    }
+
+    /// Goes once round the rooms in which events wait, beginning after the last that had its turn.
+    async fn take_now(&self, limit: usize) -> Result<Vec<ShownEvent>, Refusal> {
+        let (mut events, start) = (Vec::new(), self.last.lock().clone());
+        let (mut after, mut is_second_half) = (start.clone(), start.is_none());
+        let (taker, mut looked_at) = (self.taker(), 0);
+        loop {
+            let rooms = self.waiting_rooms(after.clone()).await?;
+            let is_last_page = rooms.len() < ROOMS_PAGE;
+            for room in rooms {
+                let is_round = is_second_half && start.as_ref().is_some_and(|start| room > *start);
+                if is_round || events.len() >= limit || looked_at >= ROOMS_LOOKED_AT {
+                    return Ok(events);
+                }
+                looked_at += 1;
+                let taken = self.take_of(&room, taker, limit - events.len()).await?;
+                events.extend(taken);
+                *self.last.lock() = Some(room.clone());
+                after = Some(room);
+            }
+            match (is_last_page, is_second_half) {
+                (false, _) => {}
+                (true, false) => (after, is_second_half) = (None, true),
+                (true, true) => return Ok(events),
+            }
+        }
+    }
+
+    async fn waiting_rooms(&self, after: Option<RoomName>) -> Result<Vec<RoomName>, Refusal> {
+        let read = || self.node.store.waiting_rooms(after.clone(), ROOMS_PAGE);
+        self.calls.read(StoreCall::WaitingRooms, RoomName::all_rooms(), read).await
+    }
+
+    async fn take_of(&self, room: &RoomName, taker: Taker, limit: usize) -> Result<Vec<ShownEvent>, Refusal> {
+        let take = || self.node.store.take_events(room, taker, limit);
+        let taken = self.calls.read(StoreCall::TakeEvents, room, take).await?;
+        Ok(taken.into_iter().map(|(asset, event)| event.shown(room, &asset)).collect())
+    }
+
+    fn taker(&self) -> Taker {
+        let now = self.node.clock.now();
+        Taker { id: self.node.random_number(), now, until: now + HANDED_OUT_MS }
+    }
+}

@@ -1,0 +1,82 @@
+use std::{
+    collections::BTreeMap,
+    ops::Bound::{Excluded, Included, Unbounded},
+};
+
+use dashmap::DashMap;
+use foldhash::fast::RandomState;
+
+use crate::{
+    model::{AssetEvent, AssetName, EventId, RoomName},
+    store::{
+        AssetKey, Taker,
+        outbox::{AssetOutbox, RoomLease},
+    },
+};
+
+/// The events of all rooms. They outlive their rooms.
+#[derive(Debug)]
+pub(super) struct MemoryOutbox {
+    /// Maximum number of events of one asset.
+    backlog: usize,
+    /// Only rooms in which events wait.
+    rooms: DashMap<RoomName, Room, RandomState>,
+}
+
+/// The waiting events of a room, and who has them.
+#[derive(Debug, Default)]
+struct Room {
+    /// Only assets of which events wait.
+    assets: BTreeMap<AssetName, AssetOutbox>,
+    lease: RoomLease,
+}
+
+impl MemoryOutbox {
+    pub(super) fn new(backlog: usize) -> Self {
+        Self { backlog, rooms: DashMap::default() }
+    }
+
+    pub(super) fn append(&self, key: &AssetKey, event: AssetEvent) {
+        let mut room = self.rooms.entry(key.room.clone()).or_default();
+        room.assets.entry(key.asset.clone()).or_default().push(event, self.backlog);
+    }
+
+    pub(super) fn waiting_rooms(&self, after: Option<RoomName>, limit: usize) -> Vec<RoomName> {
+        let mut rooms: Vec<_> = self.rooms.iter().map(|room| room.key().clone()).collect();
+        rooms.retain(|room| after.as_ref().is_none_or(|after| room > after));
+        rooms.sort_unstable();
+        rooms.truncate(limit);
+        rooms
+    }
+
+    pub(super) fn take(&self, room: &RoomName, taker: Taker, limit: usize) -> Vec<(AssetName, AssetEvent)> {
+        let Some(mut room) = self.rooms.get_mut(room).filter(|room| room.lease.is_free_for(taker)) else {
+            return Vec::new();
+        };
+        let turn = room.lease.turn_of(taker);
+        let first = room.assets.range((turn.map_or(Unbounded, Excluded), Unbounded));
+        let last = turn.map(|turn| room.assets.range((Unbounded, Included(turn))));
+        let events = first.chain(last.into_iter().flatten());
+        let events =
+            events.flat_map(|(asset, events)| events.iter().map(|event| (asset.clone(), event.clone())));
+        let events: Vec<_> = events.take(limit).collect();
+        room.lease = room.lease.after_take(taker, &events);
+        events
+    }
+
+    pub(super) fn acknowledge(&self, room: &RoomName, events: &[EventId]) {
+        let Some(mut found) = self.rooms.get_mut(room) else { return };
+        let mut deleted = 0;
+        for id in events {
+            let is_deleted = found.assets.get_mut(&id.asset).is_some_and(|outbox| outbox.delete(id));
+            deleted += usize::from(is_deleted);
+        }
+        found.assets.retain(|_, outbox| !outbox.is_empty());
+        found.lease = std::mem::take(&mut found.lease).after_deletion(deleted);
+        let is_empty = found.assets.is_empty();
+        drop(found);
+        if is_empty {
+            self.rooms.remove_if(room, |_, room| room.assets.is_empty());
+        }
+    }
+}
