@@ -17,7 +17,7 @@ use crate::model::{AssetName, AssetState};
 
 /// Runs the batches of every asset.
 pub(super) struct Batches {
-    node: Arc<Node>,
+    pub(super) node: Arc<Node>,
     selects: Selects,
     commands: Commands,
     skew: Arc<Skew>,

@@ -135,7 +135,7 @@ impl Outbox {
 
     async fn waiting_rooms(&self, after: Option<RoomName>) -> Result<Vec<RoomName>, Refusal> {
         let read = || self.node.store.waiting_rooms(after.clone(), ROOMS_PAGE);
-        self.calls.read(StoreCall::WaitingRooms, RoomName::all_rooms(), read).await
+        self.calls.read(StoreCall::WaitingRooms, &RoomName::all_rooms(), read).await
     }
 
     async fn take_of(&self, room: &RoomName, taker: Taker, limit: usize) -> Result<Vec<ShownEvent>, Refusal> {

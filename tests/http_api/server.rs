@@ -46,7 +46,7 @@ impl Server {
         Self::set_up(|setup| setup.inner = Some(store)).await
     }
 
-    async fn set_up(adjust: impl FnOnce(&mut Setup)) -> Self {
+    pub(crate) async fn set_up(adjust: impl FnOnce(&mut Setup)) -> Self {
         let server = support::Server::with(|setup| {
             setup.config.select_deadline = Duration::from_millis(300);
             adjust(setup);

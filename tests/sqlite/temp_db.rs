@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use crate::conformance::BACKLOG;
 use asset_arbiter::store::{self, Options, Result, Store};
 use tempfile::TempDir;
 

@@ -54,8 +54,8 @@ impl MemoryOutbox {
             return Vec::new();
         };
         let turn = room.lease.turn_of(taker);
-        let first = room.assets.range((turn.map_or(Unbounded, Excluded), Unbounded));
-        let last = turn.map(|turn| room.assets.range((Unbounded, Included(turn))));
+        let first = room.assets.range::<AssetName, _>((turn.map_or(Unbounded, Excluded), Unbounded));
+        let last = turn.map(|turn| room.assets.range::<AssetName, _>((Unbounded, Included(turn))));
         let events = first.chain(last.into_iter().flatten());
         let events =
             events.flat_map(|(asset, events)| events.iter().map(|event| (asset.clone(), event.clone())));

@@ -30,8 +30,8 @@ type Waiting = (AssetName, AssetEvent);
 pub(super) fn append(db: &Connection, key: &AssetKey, event: &AssetEvent, backlog: usize) -> Result<()> {
     let (room, asset) = (key.room.as_str(), key.asset.as_str());
     db.prepare_cached(INSERT)?.execute(params![room, asset, event.to_string()])?;
-    let count: usize = db.prepare_cached(COUNT)?.query_row([room, asset], |row| row.get(0))?;
-    let surplus = count.saturating_sub(backlog.max(1));
+    let count: u32 = db.prepare_cached(COUNT)?.query_row([room, asset], |row| row.get(0))?;
+    let surplus = (count as usize).saturating_sub(backlog.max(1));
     if surplus == 0 {
         return Ok(());
     }
