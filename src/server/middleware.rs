@@ -8,7 +8,7 @@ use axum::{
 };
 
 use super::{
-    App, assets,
+    App, assets, backend_events,
     caller::{Caller, Excess},
     cors::Cors,
     error::HttpError,
@@ -30,7 +30,7 @@ const PROBES: [&str; 2] = [health::ALIVE, health::READY];
 /// Paths under this prefix reject query parameters unless a handler reads them.
 const API: &str = "/v1/";
 /// The routes whose handlers read query parameters.
-const WITH_PARAMETERS: [&str; 3] = [ws::ROUTE, assets::HOLDERS, rooms::KICK];
+const WITH_PARAMETERS: [&str; 4] = [ws::ROUTE, assets::HOLDERS, rooms::KICK, backend_events::PATH];
 
 /// Checks every request and decorates every response.
 pub(super) async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
@@ -78,7 +78,8 @@ fn check(app: &App, request: &Request, route: &str, excess: Option<Excess>) -> R
     }
     // Otherwise any page open in a player's browser could act here as the player. A WebSocket is refused with a close
     // code.
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+    // Whoever reads events has them in hand for a while.
+    if !matches!(*request.method(), Method::GET | Method::HEAD) || route == backend_events::PATH {
         check_origin(app, request.headers())?;
     }
     if route.starts_with(API) && !WITH_PARAMETERS.contains(&route) {

@@ -148,6 +148,15 @@ async fn only_the_backend_reads_events() {
     assert_eq!(server.call_with("POST", ack, r#"{"ids":[]}"#, key).await.status, 204);
 }
 
+/// Reading takes events in hand, so a page of somebody else must not, not even blindly.
+#[tokio::test]
+async fn a_foreign_page_reads_no_events() {
+    let server = with_events().await;
+    for header in ["Origin: http://evil.example\r\n", "Sec-Fetch-Site: cross-site\r\n"] {
+        assert_eq!(server.call_with("GET", "/v1/events", "", header).await.status, 403, "{header}");
+    }
+}
+
 #[tokio::test]
 async fn without_events_the_error_names_the_flag() {
     let server = Server::with_asset(1).await;
