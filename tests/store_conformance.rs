@@ -21,7 +21,7 @@ fn memory() -> Arc<dyn Store> {
 }
 
 fn memory_with_events() -> Arc<dyn Store> {
-    Arc::new(MemoryStore::new(None).with_events(BACKLOG))
+    Arc::new(MemoryStore::new(None).with_events(Some(BACKLOG)))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

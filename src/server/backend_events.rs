@@ -87,6 +87,8 @@ pub(super) struct Acknowledge {
 
 impl Shape for Acknowledge {
     const EXAMPLE: &str = r#"{"ids":["arena/sword/01a3b5c7d9e1f203/1"]}"#;
+    /// Names have 64 bytes at most, and numbers 20 digits.
+    const MOST_BYTES: Option<usize> = Some(EVENTS_PAGE * 256);
 }
 
 impl Acknowledge {

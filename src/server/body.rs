@@ -23,6 +23,8 @@ pub(super) struct Object<T>(pub(super) T);
 pub(super) trait Shape: DeserializeOwned {
     /// A valid body, for error messages.
     const EXAMPLE: &str;
+    /// Its largest size in bytes; `None`: that of a message.
+    const MOST_BYTES: Option<usize> = None;
 }
 
 impl<T: Shape> FromRequest<Arc<App>> for Object<T> {
@@ -30,7 +32,7 @@ impl<T: Shape> FromRequest<Arc<App>> for Object<T> {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, HttpError> {
         check_encoding(request.headers())?;
-        parse(&read(request.into_body(), &app.settings).await?).map(Self)
+        parse(&read(request.into_body(), &app.settings, T::MOST_BYTES).await?).map(Self)
     }
 }
 
@@ -48,12 +50,14 @@ fn check_encoding(headers: &HeaderMap) -> Result<(), HttpError> {
         .closing())
 }
 
-async fn read(body: Body, settings: &Settings) -> Result<Bytes, HttpError> {
-    let body = Limited::new(body, settings.max_message).collect();
+async fn read(body: Body, settings: &Settings, most_bytes: Option<usize>) -> Result<Bytes, HttpError> {
+    let most = most_bytes.unwrap_or(settings.max_message);
+    let body = Limited::new(body, most).collect();
     match timeout(settings.handshake_timeout, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let message = format!("the body is larger than {} bytes (--max-message)", settings.max_message);
+            let flag = if most_bytes.is_none() { " (--max-message)" } else { "" };
+            let message = format!("the body is larger than {most} bytes{flag}");
             Err(HttpError::new(ErrorCode::LimitReached, message)
                 .with_status(StatusCode::PAYLOAD_TOO_LARGE)
                 .closing())

@@ -72,10 +72,7 @@ pub struct MemoryStore {
 fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     check(url)?;
     let store = MemoryStore::new(options.room_ttl).with_max_assets(options.max_assets);
-    Ok(Arc::new(match options.events_backlog {
-        Some(backlog) => store.with_events(backlog),
-        None => store,
-    }))
+    Ok(Arc::new(store.with_events(options.events_backlog)))
 }
 
 fn check(url: &str) -> Result<()> {
@@ -99,10 +96,10 @@ impl MemoryStore {
         Self { count: Count::new(most), ..self }
     }
 
-    /// Keeps changes as events, at most `backlog` for each asset.
+    /// Keeps changes as events, at most `backlog` for each asset; `None`: keeps none.
     #[must_use]
-    pub fn with_events(self, backlog: usize) -> Self {
-        Self { outbox: Some(MemoryOutbox::new(backlog)), ..self }
+    pub fn with_events(self, backlog: Option<usize>) -> Self {
+        Self { outbox: backlog.map(MemoryOutbox::new), ..self }
     }
 
     /// Runs `change` on a room, creating it if necessary. Removes a room that is empty afterwards.

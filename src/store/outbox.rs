@@ -98,9 +98,12 @@ impl AssetOutbox {
         self.0.iter()
     }
 
-    /// Appends an event. If more than `backlog` wait, the oldest are merged.
+    /// Adds an event, in the order of changes. If more than `backlog` wait, the oldest are merged.
     pub(super) fn push(&mut self, event: AssetEvent, backlog: usize) {
-        self.0.push_back(event);
+        let order = |event: &AssetEvent| (event.origin, event.revision);
+        // At the end, unless clocks differ: a node whose clock is slow may have created a new record of the asset.
+        let place = self.0.partition_point(|before| order(before) < order(&event));
+        self.0.insert(place, event);
         while self.0.len() > backlog.max(1) {
             let Some(oldest) = self.0.pop_front() else { return };
             if let Some(next) = self.0.front_mut() {

@@ -88,8 +88,7 @@ enum Change {
 impl Pair {
     fn new(store: Arc<dyn Store>, seed: u64) -> Self {
         let (other, players) = (Ground::new(store), team("p", 6));
-        let memory = MemoryStore::new(None);
-        let memory = if other.store.keeps_events() { memory.with_events(BACKLOG) } else { memory };
+        let memory = MemoryStore::new(None).with_events(other.store.keeps_events().then_some(BACKLOG));
         let mut rng = Rng::with_seed(seed);
         // The same options come again, as a repeated creation is not refused.
         let new = (0..4)

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use crate::server::Server;
 
 async fn with_events() -> Server {
-    Server::on(Arc::new(MemoryStore::new(None).with_events(1000))).await
+    Server::on(Arc::new(MemoryStore::new(None).with_events(Some(1000)))).await
 }
 
 async fn create(server: &Server, room: &str, units: u32) {
@@ -132,7 +132,7 @@ async fn a_wrong_request_says_what_would_be_right() {
 
 #[tokio::test]
 async fn only_the_backend_reads_events() {
-    let store = Arc::new(MemoryStore::new(None).with_events(1000));
+    let store = Arc::new(MemoryStore::new(None).with_events(Some(1000)));
     let settings =
         Settings { admin_key: Some(Secret::new("key-of-the-admin").unwrap()), ..Settings::default() };
     let server = Server::set_up(|setup| {
