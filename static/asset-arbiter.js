@@ -338,24 +338,13 @@ export class Room {
       error: (error) => this.#emitter.emit('error', error),
       over: (error) => this.#refused(error, 4001),
     });
-    this.#link = new Link(bases, { Socket, random, giveUpAfterMs }, {
+    this.#link = new Link(bases, { Socket, random, giveUpAfterMs }, this.#requests, this.#tokens, {
       address: (base) => roomAddress(base, room, { player, name, ...this.#view.position() }),
-      protocols: () => this.#tokens.protocols(),
-      renew: () => this.#tokens.expired(),
-      redact: (text) => this.#tokens.redact(text),
       frame: (frame) => this.#receive(frame),
-      busy: () => this.#requests.inFlight > 0,
-      tick: () => this.#requests.resendOverdue(),
-      check: () => this.#tokens.check(),
       down: (why) => this.#down(why),
-      over: (why) => this.#closedForGood(why),
-      unreachable: (why) => this.#unreachable(why),
+      over: (error, code, reason) => this.#refused(error, code, reason),
     });
-    this.#environment = new Environment({
-      wake: () => this.#link.wake(),
-      suspend: () => this.#link.suspend(),
-      resume: () => this.#link.resume(),
-    });
+    this.#environment = new Environment(this.#link);
     this.#link.dial();
   }
 
@@ -567,20 +556,10 @@ export class Room {
     this.#emitter.emit('state', { state: this.#state, ...why });
   }
 
-  /** The server said not to come back. @param {{ code: number, reason: string, message: string }} why */
-  #closedForGood({ code, reason, message }) {
-    this.#refused(new ArbiterError(CLOSE_REASONS[code] ?? 'closed', message, false), code, reason);
-  }
-
-  /** @param {string} message */
-  #unreachable(message) {
-    this.#refused(new ArbiterError('unreachable', message, true), 1006);
-  }
-
   /**
    * @param {ArbiterError} error
    * @param {number} code
-   * @param {string} reason
+   * @param {string} [reason]
    */
   #refused(error, code, reason = error.code) {
     this.#link.close();
@@ -1412,16 +1391,10 @@ function isReusable({ lifeMs, leftMs, since }) {
  * @typedef {{ code: number, reason: string, retryInMs?: number }} Why  no `retryInMs` while suspended
  * @typedef {object} LinkHooks
  * @property {(base: string) => string} address  the URL to connect to, for the given server
- * @property {() => string[] | Promise<string[]>} protocols  of the next connection
- * @property {() => boolean} renew  the token has expired; whether there may be another one
- * @property {(text: string) => string} redact  the text without the token
  * @property {(frame: Frame) => void} frame
- * @property {() => boolean} busy  whether requests are pending
- * @property {() => void} tick  called every second while connected
- * @property {() => void} check  called then, too, every second while the subprotocols are awaited, and on a wake-up
  * @property {(why: Why) => void} down  the connection was lost and will be retried
- * @property {(why: { code: number, reason: string, message: string }) => void} over  the server closed the room for good
- * @property {(message: string) => void} unreachable  there was no connection for `giveUpAfterMs`
+ * @property {(error: ArbiterError, code: number, reason?: string) => void} over  the room is closed for good: by the server,
+ *   or because there was no connection for `giveUpAfterMs`
  *
  * @typedef {{ ms: number, byServer: boolean, shortened: boolean, why: Why }} Wait  the delay before the next dial.
  *   `byServer`: set by the server, so a wake-up does not shorten it; `shortened`: a wake-up has shortened it
@@ -1444,6 +1417,8 @@ class Link {
   #Socket;
   #random;
   #giveUpAfterMs;
+  #requests;
+  #tokens;
   #hooks;
   #node = 0;
   /** Attempts since the last stable connection. */
@@ -1479,13 +1454,17 @@ class Link {
   /**
    * @param {string[]} bases
    * @param {{ Socket: SocketClass, random: () => number, giveUpAfterMs: number }} options
+   * @param {Requests} requests
+   * @param {Tokens} tokens
    * @param {LinkHooks} hooks
    */
-  constructor(bases, { Socket, random, giveUpAfterMs }, hooks) {
+  constructor(bases, { Socket, random, giveUpAfterMs }, requests, tokens, hooks) {
     this.#bases = bases;
     this.#Socket = Socket;
     this.#random = random;
     this.#giveUpAfterMs = giveUpAfterMs;
+    this.#requests = requests;
+    this.#tokens = tokens;
     this.#hooks = hooks;
   }
 
@@ -1495,7 +1474,7 @@ class Link {
     if (this.#retry?.shortened) this.#shortenedAt = new Timestamp();
     this.#retry = null;
     this.#dialledAt = new Timestamp();
-    const protocols = this.#hooks.protocols();
+    const protocols = this.#tokens.protocols();
     if (Array.isArray(protocols)) return this.#open(protocols);
     this.#protocols = protocols;
     this.#tickIn(TICK_MS);
@@ -1516,7 +1495,7 @@ class Link {
       socket.onclose = (/** @type {{ code: number, reason: string }} */ event) => this.#lost(event.code, event.reason);
       socket.onerror = () => setTimeout(() => this.#socket === socket && this.#lost(1006, ''), CLOSE_AFTER_ERROR_MS);
     } catch (error) {
-      this.#lost(1006, `cannot connect: ${this.#hooks.redact(/** @type {Error} */ (error).message)}`);
+      this.#lost(1006, `cannot connect: ${this.#tokens.redact(/** @type {Error} */ (error).message)}`);
     }
   }
 
@@ -1565,7 +1544,7 @@ class Link {
     this.#downAt = new Timestamp();
     if (this.#welcomedAt !== null) {
       this.#probe();
-      this.#hooks.check();
+      this.#tokens.check();
     } else if (this.#retry) this.#shortenWait(this.#retry);
     else if (this.#dialledAt.ageMs >= REDIAL_MS) {
       this.#drop('');
@@ -1616,9 +1595,14 @@ class Link {
     // A listener of `state` may have stopped the link.
     if (this.#stopped !== null) return;
     if (this.#welcomedAt !== null) this.#watch();
-    else if (this.#patienceMs() <= 0) this.#hooks.unreachable(`there was no connection for ${this.#giveUpAfterMs} ms`);
+    else if (this.#patienceMs() <= 0) this.#giveUp();
     else if (this.#retry) this.#tickOfRetry(this.#retry);
     else this.#tickOfDial();
+  }
+
+  #giveUp() {
+    const message = `there was no connection for ${this.#giveUpAfterMs} ms`;
+    this.#hooks.over(new ArbiterError('unreachable', message, true), 1006);
   }
 
   /** @param {Retry} retry */
@@ -1631,7 +1615,7 @@ class Link {
   #tickOfDial() {
     if (this.#protocols) {
       this.#tickIn(TICK_MS);
-      return this.#hooks.check();
+      return this.#tokens.check();
     }
     const leftMs = WELCOME_WAIT_MS - this.#dialledAt.ageMs;
     if (leftMs <= 0) this.#lost(1006, 'no welcome in time');
@@ -1660,13 +1644,13 @@ class Link {
 
   /** Detects half-open connections: pings after a silence, and gives up if nothing arrives. */
   #watch() {
-    const patience = Math.min(this.#idleSilenceMs, this.#hooks.busy() ? BUSY_SILENCE_MS : Infinity);
+    const patience = Math.min(this.#idleSilenceMs, this.#requests.inFlight > 0 ? BUSY_SILENCE_MS : Infinity);
     const ping = this.#pendingPing;
     if (ping && ping.at.ageMs >= ping.waitMs) return this.#lost(1006, 'no sign of life');
     if (!ping && this.#heardAt.ageMs >= patience) this.#sendPing({ waitMs: PONG_WAIT_MS, probe: false, again: false });
     this.#tickIn(ping ? ping.waitMs - ping.at.ageMs : TICK_MS);
-    this.#hooks.tick();
-    this.#hooks.check();
+    this.#requests.resendOverdue();
+    this.#tokens.check();
   }
 
   /** Sends a ping with a short timeout. A pending probe keeps its deadline, unless the machine slept through it. */
@@ -1694,9 +1678,9 @@ class Link {
     const welcomedAt = this.#welcomedAt;
     if (welcomedAt !== null) this.#downAt = new Timestamp();
     this.#drop('');
-    if ((code >= 4000 && code < 4100) || (code === TOKEN_EXPIRED && !this.#hooks.renew())) {
+    if ((code >= 4000 && code < 4100) || (code === TOKEN_EXPIRED && !this.#tokens.expired())) {
       this.#stopped = 'closed';
-      return this.#hooks.over({ code, reason, message });
+      return this.#hooks.over(new ArbiterError(CLOSE_REASONS[code] ?? 'closed', message, false), code, reason);
     }
     if (welcomedAt !== null && welcomedAt.ageMs >= STABLE_MS) [this.#failures, this.#expired] = [0, false];
     const ms = this.#delay(code, retryAfterMs);
@@ -1760,18 +1744,18 @@ class Environment {
   /** @type {Array<() => void>} */
   #offs = [];
 
-  /** @param {{ wake: () => void, suspend: () => void, resume: () => void }} hooks */
-  constructor({ wake, suspend, resume }) {
+  /** @param {Link} link */
+  constructor(link) {
     const { window = globalThis, document } = /** @type {any} */ (globalThis);
-    this.#on(window, 'online', () => wake());
+    this.#on(window, 'online', () => link.wake());
     // Connections within the machine or the local network may survive, so they are probed, not closed.
-    this.#on(window, 'offline', () => wake());
-    this.#on(document, 'visibilitychange', () => document.visibilityState !== 'hidden' && wake());
-    this.#on(document, 'freeze', () => suspend());
-    this.#on(document, 'resume', () => resume());
+    this.#on(window, 'offline', () => link.wake());
+    this.#on(document, 'visibilitychange', () => document.visibilityState !== 'hidden' && link.wake());
+    this.#on(document, 'freeze', () => link.suspend());
+    this.#on(document, 'resume', () => link.resume());
     // `persisted`: the page enters or leaves the back/forward cache.
-    this.#on(window, 'pagehide', ({ persisted }) => persisted && suspend());
-    this.#on(window, 'pageshow', ({ persisted }) => persisted && resume());
+    this.#on(window, 'pagehide', ({ persisted }) => persisted && link.suspend());
+    this.#on(window, 'pageshow', ({ persisted }) => persisted && link.resume());
   }
 
   stop() {
