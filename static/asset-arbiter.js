@@ -381,10 +381,9 @@ export class Room {
    * @throws {ArbiterError} `timed_out` after `timeoutMs`, and the codes of a refused request
    */
   async select(asset, options) {
-    const { frame, expiresAt, latencyMs } = await this.#change('select_asset', asset, options);
+    const { frame, ...answer } = await this.#change({ type: 'select_asset', asset }, options);
     const { granted, already_held, reason = null, retry_after_ms: retryAfterMs = null, remaining, revision } = frame;
-    const alreadyHeld = already_held === true;
-    return { asset, granted, alreadyHeld, reason, retryAfterMs, remaining, revision, expiresAt, latencyMs };
+    return { ...answer, granted, alreadyHeld: already_held === true, reason, retryAfterMs, remaining, revision };
   }
 
   /**
@@ -396,9 +395,9 @@ export class Room {
    * @throws {ArbiterError} as `select`; `not_held`
    */
   async confirm(asset, options) {
-    const { frame, expiresAt, latencyMs } = await this.#change('confirm_asset', asset, options);
+    const { frame, ...answer } = await this.#change({ type: 'confirm_asset', asset, retake: options?.retake }, options);
     const { confirmed, already_confirmed: alreadyConfirmed, reason = null, remaining, revision } = frame;
-    return { asset, confirmed, alreadyConfirmed, reason, remaining, revision, expiresAt, latencyMs };
+    return { ...answer, confirmed, alreadyConfirmed, reason, remaining, revision };
   }
 
   /**
@@ -409,8 +408,8 @@ export class Room {
    * @throws {ArbiterError} as `select`; `not_held`, `hold_expired` or, once it is confirmed, `conflict`
    */
   async extend(asset, options) {
-    const { expiresAt, latencyMs } = await this.#change('extend_asset', asset, options);
-    return { asset, expiresAt, latencyMs };
+    const { frame, ...answer } = await this.#change({ type: 'extend_asset', asset }, options);
+    return answer;
   }
 
   /**
@@ -420,7 +419,7 @@ export class Room {
    */
   async release(asset) {
     checkName('asset', asset);
-    const { frame } = await this.#ask('release_asset', asset);
+    const { frame } = await this.#ask({ type: 'release_asset', asset });
     const known = this.assets.get(asset);
     const { remaining = known?.remaining ?? null, revision = known?.revision ?? null } = frame;
     return { asset, released: true, remaining, revision };
@@ -431,13 +430,13 @@ export class Room {
    * @returns {Promise<void>}
    */
   sync() {
-    this.#syncing ??= this.#ask('sync').then(() => {}).finally(() => (this.#syncing = null));
+    this.#syncing ??= this.#ask({ type: 'sync' }).then(() => {}).finally(() => (this.#syncing = null));
     return this.#syncing;
   }
 
   /** Measures a round trip, in milliseconds. @returns {Promise<number>} */
   async ping() {
-    const { frame, roundTripMs } = await this.#ask('ping');
+    const { frame, roundTripMs } = await this.#ask({ type: 'ping' });
     this.#serverTimeOffsetMs = frame.server_time + roundTripMs / 2 - Date.now();
     return roundTripMs;
   }
@@ -471,26 +470,23 @@ export class Room {
   }
 
   /**
-   * @param {string} type
-   * @param {string} asset
-   * @param {ConfirmOptions} [options]
+   * @param {{ type: string, asset: string, retake?: boolean }} message
+   * @param {SelectOptions} [options]
    */
-  async #change(type, asset, { retake, signal, timeoutMs = SELECT_TIMEOUT_MS } = {}) {
-    checkName('asset', asset);
-    checkLimits(signal, timeoutMs);
-    const { frame, waitedMs } = await this.#ask(type, asset, { signal, timeoutMs }, retake);
+  async #change(message, { signal, timeoutMs = SELECT_TIMEOUT_MS } = {}) {
+    checkName('asset', message.asset);
+    checkPatience(signal, timeoutMs);
+    const { frame, waitedMs } = await this.#ask(message, { signal, timeoutMs });
     const expiresAt = frame.ttl_ms >= 0 ? performance.now() + frame.ttl_ms : null;
-    return { frame, expiresAt, latencyMs: waitedMs };
+    return { frame, asset: message.asset, expiresAt, latencyMs: waitedMs };
   }
 
   /**
-   * @param {string} type
-   * @param {string} [asset]
-   * @param {Limits} [limits]
-   * @param {boolean} [retake]
+   * @param {Message} message
+   * @param {SelectOptions} [patience]
    */
-  #ask(type, asset, limits, retake) {
-    const answer = this.#requests.make(type, asset, limits, retake);
+  #ask(message, patience) {
+    const answer = this.#requests.make(message, patience);
     // The probe follows the request, because it counts against the rate limit, too.
     this.#link.checkWake();
     return answer;
@@ -880,22 +876,20 @@ class View {
 
 /**
  * @typedef {{ frame: Frame, waitedMs: number, roundTripMs: number }} Answer
- * @typedef {{ signal: AbortSignal | undefined, timeoutMs: number }} Limits  of the caller's patience
+ * @typedef {{ type: string, asset?: string, retake?: boolean }} Message
  * @typedef {object} Request
  * @property {string} id
- * @property {string} type
- * @property {string} [asset]
- * @property {boolean} [retake]
+ * @property {Message} message
  * @property {number} calledAt
  * @property {number} sentAt
  * @property {number} sends
  * @property {number} refusals  that were retried
  * @property {number} resends  after a timeout
  * @property {ReturnType<typeof setTimeout> | undefined} timer  until the retry after a refusal
- * @property {Limits} limits
- * @property {Timestamp} since  when it was called, for `limits.timeoutMs`
+ * @property {AbortSignal | undefined} signal  of the caller
+ * @property {Deadline} deadline  until the caller's `timeoutMs` is over
  * @property {boolean} givenUp  the caller waits no longer
- * @property {() => void} unwatch  ends the watch over `limits`
+ * @property {() => void} unwatch  ends the watch over the signal and the deadline
  * @property {(answer: Answer) => void} resolve
  * @property {(error: Error) => void} reject
  */
@@ -932,22 +926,20 @@ class Requests {
   get inFlight() { return this.#sent.size; }
 
   /**
-   * @param {string} type
-   * @param {string} [asset]
-   * @param {Limits} [limits]
-   * @param {boolean} [retake]
+   * @param {Message} message
+   * @param {SelectOptions} [patience]
    * @returns {Promise<Answer>}
    */
-  make(type, asset, limits = { signal: undefined, timeoutMs: Infinity }, retake) {
-    if (this.#ended) return Promise.reject(this.#ended);
-    if (limits.signal?.aborted) return Promise.reject(limits.signal.reason);
-    if (this.#waiting.length >= MAX_WAITING) {
-      return Promise.reject(new ArbiterError('limit_reached', `${MAX_WAITING} requests are waiting already`, true));
-    }
+  make(message, { signal, timeoutMs = Infinity } = {}) {
     return new Promise((resolve, reject) => {
+      if (this.#ended) throw this.#ended;
+      if (signal?.aborted) throw signal.reason;
+      if (this.#waiting.length >= MAX_WAITING) {
+        throw new ArbiterError('limit_reached', `${MAX_WAITING} requests are waiting already`, true);
+      }
       const request = {
-        id: String(++this.#lastId), type, asset, retake, calledAt: performance.now(), sentAt: 0, sends: 0, refusals: 0,
-        resends: 0, timer: undefined, limits, since: new Timestamp(), givenUp: false, unwatch: () => {}, resolve, reject,
+        id: String(++this.#lastId), message, calledAt: performance.now(), sentAt: 0, sends: 0, refusals: 0, resends: 0,
+        timer: undefined, signal, deadline: new Deadline(timeoutMs), givenUp: false, unwatch: () => {}, resolve, reject,
       };
       this.#watch(request);
       this.#waiting.push(request);
@@ -983,7 +975,7 @@ class Requests {
 
   /** A snapshot has no request id. It answers every `sync` that was sent. */
   synced() {
-    for (const request of [...this.#sent.values()]) if (request.type === 'sync') this.#settle(request, {});
+    for (const request of [...this.#sent.values()]) if (request.message.type === 'sync') this.#settle(request, {});
   }
 
   /**
@@ -1032,14 +1024,14 @@ class Requests {
    */
   #refused(id) {
     if (id !== undefined) return this.#sent.get(id);
-    const sync = [...this.#sent.values()].find(({ type, timer }) => type === 'sync' && timer === undefined);
+    const sync = [...this.#sent.values()].find(({ message, timer }) => message.type === 'sync' && timer === undefined);
     if (!sync) this.#unnamedAt = performance.now();
     return sync;
   }
 
   /** True if a request of that id has settled: a request sent twice may be answered twice. @param {unknown} id */
   #isSettled(id) {
-    return typeof id === 'string' && /^[1-9][0-9]*$/.test(id) && Number(id) <= this.#lastId;
+    return Number(id) >= 1 && Number(id) <= this.#lastId;
   }
 
   /**
@@ -1047,21 +1039,21 @@ class Requests {
    * @param {Request} request
    * @param {{ code: string, temporary: boolean }} error
    */
-  #repeatsAfter({ type, refusals }, { code, temporary }) {
+  #repeatsAfter({ message, refusals }, { code, temporary }) {
     if (code === 'outcome_unknown' && refusals < MAX_OUTCOME_REPEATS) return backoff(refusals, this.#random);
-    const repeats = code === 'rate_limited' && temporary && type === 'sync' && refusals < MAX_SYNC_REPEATS;
+    const repeats = code === 'rate_limited' && temporary && message.type === 'sync' && refusals < MAX_SYNC_REPEATS;
     return repeats ? SYNC_REPEAT_MS : null;
   }
 
   #pump() {
     while (this.#connected && this.#sent.size < MAX_IN_FLIGHT && this.#waiting.length > 0) {
       const request = /** @type {Request} */ (this.#waiting.shift());
-      const { signal, timeoutMs } = request.limits;
+      const { id, signal, deadline } = request;
       // This may run before the listener of the signal, and after a sleep before the timer.
       if (signal?.aborted) this.#reject(request, signal.reason);
-      else if (request.since.ageMs >= timeoutMs) this.#reject(request, timedOut(request));
+      else if (deadline.leftMs <= 0) this.#reject(request, timedOut(request));
       else {
-        this.#sent.set(request.id, request);
+        this.#sent.set(id, request);
         this.#transmit(request);
       }
     }
@@ -1072,8 +1064,7 @@ class Requests {
     this.#cancelRepeat(request);
     request.sentAt = performance.now();
     request.sends += 1;
-    const { type, asset, retake, id } = request;
-    this.#send({ type, asset, retake, request_id: id });
+    this.#send({ ...request.message, request_id: request.id });
   }
 
   /**
@@ -1098,9 +1089,9 @@ class Requests {
 
   /** Gives a request up when its caller does. @param {Request} request */
   #watch(request) {
-    const { signal, timeoutMs } = request.limits;
+    const { signal, deadline: { ms } } = request;
     const abort = () => this.#giveUp(request, signal?.reason);
-    const timer = timeoutMs < Infinity ? setTimeout(() => this.#giveUp(request, timedOut(request)), timeoutMs) : undefined;
+    const timer = ms < Infinity ? setTimeout(() => this.#giveUp(request, timedOut(request)), ms) : undefined;
     signal?.addEventListener('abort', abort);
     request.unwatch = () => {
       clearTimeout(timer);
@@ -1136,9 +1127,9 @@ class Requests {
 }
 
 /** @param {Request} request */
-function timedOut({ limits, sends }) {
+function timedOut({ deadline, sends }) {
   const [what, then] = sends === 0 ? ['not sent', ''] : ['no answer', '; the outcome may still arrive'];
-  return new ArbiterError('timed_out', `${what} within ${limits.timeoutMs} ms${then}`, true);
+  return new ArbiterError('timed_out', `${what} within ${deadline.ms} ms${then}`, true);
 }
 
 /**
@@ -1147,18 +1138,15 @@ function timedOut({ limits, sends }) {
  * @property {(error: { code: string, message: string, temporary: boolean }) => void} error
  * @property {(error: ArbiterError) => void} over  the function gave what is no token
  *
- * @typedef {{ token: string, lifeMs: number, leftMs: number, since: Timestamp }} LastToken  `leftMs` at `since`; both
- *   are NaN if unknown
+ * @typedef {{ token: string, lifeMs: number, end: Deadline }} LastToken  both times are NaN if unknown
  * @typedef {{ since: Timestamp, answer: ReturnType<typeof deferred<string>> }} Call  a pending call of the function
  *
  * @typedef {object} Renewal  the next one of a connection
  * @property {string | null} token  the last one that the server accepted
- * @property {number} ttlMs  its life since `acceptedAt`
- * @property {Timestamp} acceptedAt
- * @property {number} waitMs  the delay since `since`
- * @property {Timestamp} since
- * @property {boolean} busy  the delay is over
- * @property {{ id: string, token: string, at: Timestamp } | null} sent  the message, until it is answered
+ * @property {Deadline} end  of its life
+ * @property {Deadline} due
+ * @property {boolean} busy  `due` is over
+ * @property {{ id: string, token: string, deadline: Deadline } | null} sent  the message, until it is answered
  */
 
 /** The prefix of the ids of renewals. */
@@ -1235,9 +1223,9 @@ class Tokens {
     if (this.#call && this.#call.since.ageMs >= TOKEN_WAIT_MS) this.#gaveNone(this.#call);
     const renewal = this.#renewal;
     if (!renewal) return;
-    if (renewal.sent && renewal.sent.at.ageMs >= ANSWER_WAIT_MS) this.#retry(renewal);
+    if (renewal.sent && renewal.sent.deadline.leftMs <= 0) this.#retry(renewal);
     if (renewal.busy) return;
-    const leftMs = renewal.waitMs - renewal.since.ageMs;
+    const { leftMs } = renewal.due;
     if (leftMs <= 0) this.#renew(renewal);
     else if (leftMs < TICK_MS) this.#checkIn(leftMs);
   }
@@ -1246,7 +1234,7 @@ class Tokens {
   refreshed({ request_id, token_ttl_ms }) {
     const renewal = this.#renewal;
     if (!renewal?.sent || renewal.sent.id !== request_id) return;
-    const gainMs = token_ttl_ms - Math.max(0, renewal.ttlMs - renewal.acceptedAt.ageMs);
+    const gainMs = token_ttl_ms - Math.max(0, renewal.end.leftMs);
     // A function that gives the same token again is called with a backoff.
     this.#failures = gainMs > token_ttl_ms / 2 ? 0 : this.#failures + 1;
     this.#accepted(renewal.sent.token, token_ttl_ms);
@@ -1287,14 +1275,14 @@ class Tokens {
    * @param {number} ttlMs
    */
   #accepted(token, ttlMs) {
-    const now = new Timestamp();
+    const end = new Deadline(ttlMs);
     const last = this.#last;
     // Of a token without claims the first time to live counts as its life.
     const lifeMs = last && last.lifeMs > ttlMs ? last.lifeMs : ttlMs;
-    if (last?.token === token) this.#last = { token: last.token, lifeMs, leftMs: ttlMs, since: now };
+    if (last?.token === token) this.#last = { token: last.token, lifeMs, end };
     const marginMs = Math.min(RENEW_BEFORE_MS, ttlMs / 4) * (1 + this.#random() / 2);
     const waitMs = Math.max(ttlMs - marginMs, backoff(this.#failures, this.#random));
-    this.#renewal = { token, ttlMs, acceptedAt: now, waitMs, since: now, busy: false, sent: null };
+    this.#renewal = { token, end, due: new Deadline(waitMs), busy: false, sent: null };
     this.#checkIn(waitMs);
   }
 
@@ -1316,7 +1304,7 @@ class Tokens {
    */
   #send(renewal, token) {
     const id = `${RENEWAL_PREFIX}${(this.#lastId += 1)}`;
-    renewal.sent = { id, token, at: new Timestamp() };
+    renewal.sent = { id, token, deadline: new Deadline(ANSWER_WAIT_MS) };
     this.#shown = token;
     this.#hooks.send({ type: 'refresh', token, request_id: id });
   }
@@ -1325,7 +1313,7 @@ class Tokens {
   #retry(renewal) {
     const waitMs = backoff(this.#failures, this.#random);
     this.#failures += 1;
-    Object.assign(renewal, { waitMs, since: new Timestamp(), busy: false, sent: null });
+    Object.assign(renewal, { due: new Deadline(waitMs), busy: false, sent: null });
     this.#checkIn(waitMs);
   }
 
@@ -1363,7 +1351,7 @@ class Tokens {
     }
     this.#reported = false;
     const lifeMs = lifeOf(token);
-    this.#last = { token, lifeMs, leftMs: lifeMs, since: call.since };
+    this.#last = { token, lifeMs, end: new Deadline(lifeMs - call.since.ageMs) };
     call.answer.resolve(token);
   }
 
@@ -1382,9 +1370,8 @@ class Tokens {
  * True if a token lives long enough for another connection. False if its life is unknown.
  * @param {LastToken} token
  */
-function isReusable({ lifeMs, leftMs, since }) {
-  const left = leftMs - since.ageMs;
-  return left > 0 && (left >= REUSE_MS || left >= lifeMs / 2);
+function isReusable({ lifeMs, end: { leftMs } }) {
+  return leftMs > 0 && (leftMs >= REUSE_MS || leftMs >= lifeMs / 2);
 }
 
 /**
@@ -1398,12 +1385,12 @@ function isReusable({ lifeMs, leftMs, since }) {
  *
  * @typedef {{ ms: number, byServer: boolean, shortened: boolean, why: Why }} Wait  the delay before the next dial.
  *   `byServer`: set by the server, so a wake-up does not shorten it; `shortened`: a wake-up has shortened it
- * @typedef {Wait & { since: Timestamp }} Retry
+ * @typedef {Wait & { deadline: Deadline }} Retry
  *
  * @typedef {object} PendingPing  a ping of the library itself
  * @property {string} id
  * @property {Timestamp} at
- * @property {number} waitMs  the timeout of the pong
+ * @property {Deadline} deadline  of the pong
  * @property {boolean} probe  sent after a wake-up or a network change
  * @property {boolean} again  the second probe, because the machine slept during the first
  */
@@ -1446,10 +1433,9 @@ class Link {
   #lastPing = 0;
   #idleSilenceMs = 0;
   #probeWaitMs = PROBE_WAIT_MS;
-  /** The only timer, with its start and duration. @type {ReturnType<typeof setTimeout> | undefined} */
+  /** The only timer, and when it is due. @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
-  #timerSetAt = new Timestamp();
-  #timerMs = Infinity;
+  #due = new Deadline(Infinity);
 
   /**
    * @param {string[]} bases
@@ -1530,7 +1516,7 @@ class Link {
     this.#stopped = null;
     this.#downAt = new Timestamp();
     const retry = this.#retry;
-    const leftMs = retry?.byServer ? retry.ms - retry.since.ageMs : 0;
+    const leftMs = retry?.byServer ? retry.deadline.leftMs : 0;
     if (retry && leftMs > 0) this.#wait({ ...retry, ms: leftMs });
     else this.dial();
   }
@@ -1558,8 +1544,7 @@ class Link {
   }
 
   /** @param {Retry} retry */
-  #shortenWait({ ms, byServer, since, why }) {
-    const leftMs = ms - since.ageMs;
+  #shortenWait({ byServer, deadline: { leftMs }, why }) {
     const soonMs = Math.max(0, REDIAL_MS - (this.#shortenedAt?.ageMs ?? Infinity));
     if (byServer || soonMs >= leftMs) this.#tickIn(leftMs);
     else this.#wait({ ms: soonMs, byServer, shortened: true, why });
@@ -1568,7 +1553,7 @@ class Link {
   /** @param {Wait} how */
   #wait(how) {
     const retryInMs = Math.round(how.ms);
-    this.#retry = { ...how, ms: retryInMs, since: new Timestamp() };
+    this.#retry = { ...how, deadline: new Deadline(retryInMs) };
     this.#tickIn(retryInMs);
     this.#hooks.down({ ...how.why, retryInMs });
   }
@@ -1576,9 +1561,8 @@ class Link {
   /** Schedules the next tick, within a second. @param {number} ms */
   #tickIn(ms) {
     clearTimeout(this.#timer);
-    this.#timerMs = Math.max(0, Math.min(ms, TICK_MS, this.#patienceMs()));
-    this.#timerSetAt = new Timestamp();
-    this.#timer = setTimeout(() => this.#tick(), this.#timerMs);
+    this.#due = new Deadline(Math.max(0, Math.min(ms, TICK_MS, this.#patienceMs())));
+    this.#timer = setTimeout(() => this.#tick(), this.#due.ms);
   }
 
   /** Milliseconds until the room is given up. */
@@ -1587,7 +1571,7 @@ class Link {
   }
 
   #isLate() {
-    return this.#timerSetAt.ageMs - this.#timerMs > LATE_MS;
+    return this.#due.leftMs < -LATE_MS;
   }
 
   #tick() {
@@ -1606,8 +1590,7 @@ class Link {
   }
 
   /** @param {Retry} retry */
-  #tickOfRetry({ since, ms }) {
-    const leftMs = ms - since.ageMs;
+  #tickOfRetry({ deadline: { leftMs } }) {
     if (leftMs <= 0) this.dial();
     else this.#tickIn(leftMs);
   }
@@ -1646,9 +1629,9 @@ class Link {
   #watch() {
     const patience = Math.min(this.#idleSilenceMs, this.#requests.inFlight > 0 ? BUSY_SILENCE_MS : Infinity);
     const ping = this.#pendingPing;
-    if (ping && ping.at.ageMs >= ping.waitMs) return this.#lost(1006, 'no sign of life');
-    if (!ping && this.#heardAt.ageMs >= patience) this.#sendPing({ waitMs: PONG_WAIT_MS, probe: false, again: false });
-    this.#tickIn(ping ? ping.waitMs - ping.at.ageMs : TICK_MS);
+    if (ping && ping.deadline.leftMs <= 0) return this.#lost(1006, 'no sign of life');
+    if (!ping && this.#heardAt.ageMs >= patience) this.#sendPing(PONG_WAIT_MS, { probe: false, again: false });
+    this.#tickIn(ping?.deadline.leftMs ?? TICK_MS);
     this.#requests.resendOverdue();
     this.#tokens.check();
   }
@@ -1656,16 +1639,19 @@ class Link {
   /** Sends a ping with a short timeout. A pending probe keeps its deadline, unless the machine slept through it. */
   #probe() {
     const pending = this.#pendingPing?.probe ? this.#pendingPing : null;
-    const leftMs = pending ? pending.waitMs - pending.at.ageMs : 0;
+    const leftMs = pending?.deadline.leftMs ?? 0;
     if (leftMs > 0 || pending?.again) return this.#tickIn(leftMs);
-    this.#sendPing({ waitMs: this.#probeWaitMs, probe: true, again: pending !== null });
+    this.#sendPing(this.#probeWaitMs, { probe: true, again: pending !== null });
     this.#tickIn(this.#probeWaitMs);
   }
 
-  /** @param {{ waitMs: number, probe: boolean, again: boolean }} how */
-  #sendPing(how) {
+  /**
+   * @param {number} waitMs
+   * @param {{ probe: boolean, again: boolean }} how
+   */
+  #sendPing(waitMs, how) {
     const id = `${KEEPALIVE_PREFIX}${(this.#lastPing += 1)}`;
-    this.#pendingPing = { id, at: new Timestamp(), ...how };
+    this.#pendingPing = { id, at: new Timestamp(), deadline: new Deadline(waitMs), ...how };
     this.send({ type: 'ping', request_id: id });
   }
 
@@ -1715,7 +1701,7 @@ class Link {
   /** @param {string} reason */
   #drop(reason) {
     clearTimeout(this.#timer);
-    this.#timerMs = Infinity;
+    this.#due = new Deadline(Infinity);
     const socket = this.#socket;
     this.#socket = null;
     this.#protocols = null;
@@ -1834,6 +1820,15 @@ class Timestamp {
   get ageMs() { return Math.max(performance.now() - this.#steady, Date.now() - this.#wall); }
 }
 
+/** A point in time `ms` from now. A sleep of the machine counts. */
+class Deadline {
+  #since = new Timestamp();
+  /** @param {number} ms */
+  constructor(ms) { this.ms = ms; }
+  /** Negative once it has passed. */
+  get leftMs() { return this.ms - this.#since.ageMs; }
+}
+
 /**
  * Exponential backoff up to a cap. Half of it is jitter, so that clients do not reconnect in one wave.
  * @param {number} failures
@@ -1925,7 +1920,7 @@ function checkName(what, name) {
  * @param {unknown} signal
  * @param {unknown} timeoutMs
  */
-function checkLimits(signal, timeoutMs) {
+function checkPatience(signal, timeoutMs) {
   if (signal !== undefined && typeof (/** @type {any} */ (signal))?.addEventListener !== 'function') {
     throw new TypeError('signal must be the signal of an AbortController');
   }
