@@ -251,22 +251,19 @@ export const CLOSE_REASONS = {
  * @throws {TypeError} if an argument is invalid
  */
 export function joinRoom(url, options) {
-  const { room, player, name, token, giveUpAfterMs = Infinity, random = Math.random } = options ?? {};
+  const { room, player = null, name = null, token = null, giveUpAfterMs = Infinity, random = Math.random } = options ?? {};
   checkName('room', room);
-  if (player !== undefined && player !== null) checkName('player', player);
-  if (name !== undefined && name !== null) checkDisplayName(name, player);
-  if (token !== undefined && token !== null && typeof token !== 'function') checkToken(token);
-  if (!(giveUpAfterMs > 0)) throw new TypeError('giveUpAfterMs must be a number of milliseconds above 0');
-  if (typeof random !== 'function') throw new TypeError('random must be a function that returns 0 <= n < 1');
-  const bases = (Array.isArray(url) ? url : [url]).map(baseAddress);
-  if (bases.length === 0) throw new TypeError('url must name at least one server, for example ws://127.0.0.1:8080');
+  if (player !== null) checkName('player', player);
+  if (name !== null) checkDisplayName(name, player);
+  if (token !== null && typeof token !== 'function') checkToken(token);
+  check(giveUpAfterMs > 0, 'giveUpAfterMs must be a number of milliseconds above 0');
+  check(typeof random === 'function', 'random must be a function that returns 0 <= n < 1');
+  const bases = [url].flat().map(baseAddress);
+  check(bases.length > 0, 'url must name at least one server, for example ws://127.0.0.1:8080');
   const Socket = options.WebSocket ?? /** @type {any} */ (globalThis).WebSocket;
-  if (typeof Socket !== 'function') {
-    throw new Error('there is no WebSocket here: hand in a class, as in joinRoom(url, { room, WebSocket })');
-  }
-  const who = { player: player ?? null, name: name ?? null, token: token ?? null };
+  check(typeof Socket === 'function', 'there is no WebSocket here: hand in a class, as in joinRoom(url, { room, WebSocket })');
   // The constructor is private to the types.
-  return new (/** @type {any} */ (Room))(bases, { room, ...who, giveUpAfterMs, Socket, random });
+  return new (/** @type {any} */ (Room))(bases, { room, player, name, token, giveUpAfterMs, Socket, random });
 }
 
 /**
@@ -335,7 +332,7 @@ export class Room {
     this.#requests = new Requests((message) => this.#link.send(message), random);
     this.#tokens = new Tokens(token, random, {
       send: (message) => this.#link.send(message),
-      error: (error) => this.#emitter.emit('error', error),
+      error: (error) => this.#report(error),
       over: (error) => this.#refused(error, 4001),
     });
     this.#link = new Link(bases, { Socket, random, giveUpAfterMs }, this.#requests, this.#tokens, {
@@ -498,7 +495,7 @@ export class Room {
       this.#route(frame);
     } catch (error) {
       const message = `cannot make sense of a ${frame.type}: ${/** @type {Error} */ (error).message}`;
-      this.#emitter.emit('error', { code: 'bad_message', message, temporary: false });
+      this.#report(new ArbiterError('bad_message', message, false));
     }
   }
 
@@ -523,8 +520,7 @@ export class Room {
     this.#requests.up();
     this.#tokens.up(frame.token_ttl_ms);
     this.#emitter.emit('state', { state: 'connected', recovered: frame.recovered });
-    if (!frame.recovered) this.#emitter.emit('snapshot', { recovered: false });
-    if (lost.length > 0) this.#emitter.emit('lost', { assets: lost });
+    if (!frame.recovered) this.#view.announce(lost);
     // Of an empty welcome nobody knows whether a snapshot follows.
     if (this.#view.isInDoubt) this.sync().catch(() => {});
     this.#firstWelcome.resolve(this);
@@ -539,9 +535,13 @@ export class Room {
 
   /** @param {Frame} frame */
   #refusal({ request_id, code, message, temporary }) {
-    const error = { code, message, temporary: temporary === true };
-    if (this.#tokens.refuse(request_id, error)) return;
-    if (!this.#requests.refuse(request_id, error)) this.#emitter.emit('error', error);
+    const error = new ArbiterError(code, message, temporary === true);
+    if (!this.#tokens.refuse(request_id, error) && !this.#requests.refuse(request_id, error)) this.#report(error);
+  }
+
+  /** @param {ArbiterError} error */
+  #report({ code, message, temporary }) {
+    this.#emitter.emit('error', { code, message, temporary });
   }
 
   /** @param {{ code: number, reason: string, retryInMs?: number }} why */
@@ -559,7 +559,7 @@ export class Room {
    */
   #refused(error, code, reason = error.code) {
     this.#link.close();
-    this.#emitter.emit('error', { code: error.code, message: error.message, temporary: error.temporary });
+    this.#report(error);
     this.#end(error, { code, reason });
   }
 
@@ -647,6 +647,12 @@ class View {
     this.#offset = complete ? frame.offset : null;
     this.#before = complete || before.held.size === 0 ? null : before;
     return complete ? this.#lostSince(before) : [];
+  }
+
+  /** Tells that the state was replaced. @param {string[]} lost */
+  announce(lost) {
+    this.#emit('snapshot', { recovered: false });
+    if (lost.length > 0) this.#emit('lost', { assets: lost });
   }
 
   /**
@@ -789,27 +795,26 @@ class View {
   #joined({ player, name, players }) {
     if (!this.#named || name === undefined) this.names.delete(player);
     else this.names.set(player, name);
-    const called = name === undefined ? {} : { name };
-    const who = this.players.names.includes(player) ? { renamed: player } : { joined: player };
-    this.#present(players, { ...who, ...called });
+    this.#present(players, this.players.names.includes(player) ? { renamed: player } : { joined: player }, name);
   }
 
   /** @param {Frame} frame */
   #left({ player, players }) {
     const name = this.names.get(player);
     this.names.delete(player);
-    this.#present(players, { left: player, ...(name === undefined ? {} : { name }) });
+    this.#present(players, { left: player }, name);
   }
 
   /**
    * @param {number} count
-   * @param {{ joined?: string, left?: string, renamed?: string, name?: string }} who
+   * @param {{ joined?: string, left?: string, renamed?: string }} who
+   * @param {string} [name]
    */
-  #present(count, who) {
-    const names = this.players.names.filter((name) => name !== who.left);
+  #present(count, who, name) {
+    const names = this.players.names.filter((one) => one !== who.left);
     if (who.joined !== undefined) names.push(who.joined);
     this.players = { count, names: this.#named ? names : [] };
-    this.#emit('players', { ...this.players, ...who });
+    this.#emit('players', { ...this.players, ...who, ...(name !== undefined && { name }) });
   }
 
   /** @param {Frame} frame */
@@ -824,9 +829,7 @@ class View {
     const before = this.#replace(joinParts(assembly.parts));
     this.#before = null;
     this.#offset = frame.offset;
-    const lost = this.#lostSince(before);
-    this.#emit('snapshot', { recovered: false });
-    if (lost.length > 0) this.#emit('lost', { assets: lost });
+    this.announce(this.#lostSince(before));
     for (const later of assembly.later) this.apply(later);
     return 'replaced';
   }
@@ -980,7 +983,7 @@ class Requests {
 
   /**
    * @param {string | undefined} id
-   * @param {{ code: string, message: string, temporary: boolean }} error
+   * @param {ArbiterError} error
    * @returns {boolean} true if the error is about one of our requests
    */
   refuse(id, error) {
@@ -996,7 +999,7 @@ class Requests {
       // An earlier copy of this release took effect.
       this.#settle(request, {});
     } else {
-      this.#reject(this.#take(request), new ArbiterError(error.code, error.message, error.temporary));
+      this.#reject(this.#take(request), error);
     }
     return true;
   }
@@ -1037,7 +1040,7 @@ class Requests {
   /**
    * Milliseconds until the retry of a refused request; null if it rejects.
    * @param {Request} request
-   * @param {{ code: string, temporary: boolean }} error
+   * @param {ArbiterError} error
    */
   #repeatsAfter({ message, refusals }, { code, temporary }) {
     if (code === 'outcome_unknown' && refusals < MAX_OUTCOME_REPEATS) return backoff(refusals, this.#random);
@@ -1135,7 +1138,7 @@ function timedOut({ deadline, sends }) {
 /**
  * @typedef {object} TokenHooks
  * @property {(message: object) => void} send
- * @property {(error: { code: string, message: string, temporary: boolean }) => void} error
+ * @property {(error: ArbiterError) => void} error
  * @property {(error: ArbiterError) => void} over  the function gave what is no token
  *
  * @typedef {{ token: string, lifeMs: number, end: Deadline }} LastToken  both times are NaN if unknown
@@ -1242,7 +1245,7 @@ class Tokens {
 
   /**
    * @param {unknown} id
-   * @param {{ code: string, message: string, temporary: boolean }} error
+   * @param {ArbiterError} error
    * @returns {boolean} true if the error is about a renewal
    */
   refuse(id, error) {
@@ -1360,9 +1363,10 @@ class Tokens {
     if (this.#call !== call) return;
     this.#call = null;
     const message = 'the function given as token threw, rejected or took too long; it is called again';
-    if (!this.#reported) this.#hooks.error({ code: 'token_unavailable', message, temporary: true });
+    const error = new ArbiterError('token_unavailable', message, true);
+    if (!this.#reported) this.#hooks.error(error);
     this.#reported = true;
-    call.answer.reject(new Error(message));
+    call.answer.reject(error);
   }
 }
 
@@ -1760,20 +1764,21 @@ class Environment {
   }
 }
 
+/** @type {ReadonlyArray<keyof RoomEvents>} */
+const EVENTS = [
+  'granted', 'released', 'confirmed', 'extended', 'changed', 'players', 'snapshot', 'lost', 'state', 'error',
+];
+
 /** Listeners by event. A listener that throws affects neither the others nor the room. */
 class Emitter {
-  /** @type {Record<keyof RoomEvents, Set<(detail: any) => void>>} */
-  #listeners = {
-    granted: new Set(), released: new Set(), confirmed: new Set(), extended: new Set(), changed: new Set(),
-    players: new Set(), snapshot: new Set(), lost: new Set(), state: new Set(), error: new Set(),
-  };
+  /** @type {Map<string, Set<(detail: any) => void>>} */
+  #listeners = new Map(EVENTS.map((event) => [event, new Set()]));
 
   /** @param {keyof RoomEvents} event */
   of(event) {
-    if (!Object.hasOwn(this.#listeners, event)) {
-      throw new TypeError(`there is no event "${event}": use one of ${Object.keys(this.#listeners).join(', ')}`);
-    }
-    return this.#listeners[event];
+    const listeners = this.#listeners.get(event);
+    if (!listeners) throw new TypeError(`there is no event "${event}": use one of ${EVENTS.join(', ')}`);
+    return listeners;
   }
 
   /**
@@ -1782,7 +1787,7 @@ class Emitter {
    * @param {RoomEvents[E]} detail
    */
   emit(event, detail) {
-    for (const listener of [...this.#listeners[event]]) {
+    for (const listener of [...this.of(event)]) {
       try {
         listener(detail);
       } catch (error) {
@@ -1869,16 +1874,16 @@ function decode(data) {
  * @param {string} text  JSON if the server itself closed, otherwise arbitrary
  */
 function decodeReason(code, text) {
-  const known = CLOSE_REASONS[code];
-  const says = (/** @type {string} */ reason) => `the server closed the room for good: ${code} ${reason}`;
+  let reason = CLOSE_REASONS[code] ?? text;
+  let retryAfterMs = null;
+  let more = '';
   try {
-    const { retry_after_ms: wait, message } = JSON.parse(text);
-    const reason = known ?? '';
-    const more = typeof message === 'string' ? `: ${message}` : '';
-    return { reason, message: says(reason) + more, retryAfterMs: typeof wait === 'number' && wait >= 0 ? wait : null };
-  } catch {
-    return { reason: known ?? text, message: says(known ?? text), retryAfterMs: null };
-  }
+    const said = JSON.parse(text);
+    reason = CLOSE_REASONS[code] ?? '';
+    if (said.retry_after_ms >= 0) retryAfterMs = Number(said.retry_after_ms);
+    if (said.message) more = `: ${said.message}`;
+  } catch { /* the text is the reason */ }
+  return { reason, retryAfterMs, message: `the server closed the room for good: ${code} ${reason}${more}` };
 }
 
 /**
@@ -1902,6 +1907,15 @@ function baseAddress(url) {
     'for example ws://127.0.0.1:8080');
 }
 
+/**
+ * @param {unknown} fits
+ * @param {string} message
+ * @returns {asserts fits}
+ */
+function check(fits, message) {
+  if (!fits) throw new TypeError(message);
+}
+
 /** The rules of names: 1-64 characters for rooms and assets, and more characters and symbols for players. */
 const NAME = { pattern: /^[A-Za-z0-9_.:-]{1,64}$/, rule: '1-64 characters of A-Z a-z 0-9 _ . : -' };
 const PLAYER = { pattern: /^[A-Za-z0-9_.:|@+=~-]{1,128}$/, rule: '1-128 characters of A-Z a-z 0-9 _ . : | @ + = ~ -' };
@@ -1912,8 +1926,8 @@ const PLAYER = { pattern: /^[A-Za-z0-9_.:|@+=~-]{1,128}$/, rule: '1-128 characte
  */
 function checkName(what, name) {
   const { pattern, rule } = what === 'player' ? PLAYER : NAME;
-  if (typeof name === 'string' && pattern.test(name) && name !== '.' && name !== '..') return;
-  throw new TypeError(`${what} ${JSON.stringify(name)} is not a name: a name is ${rule} and not "." or ".."`);
+  const fits = typeof name === 'string' && pattern.test(name) && name !== '.' && name !== '..';
+  check(fits, `${what} ${JSON.stringify(name)} is not a name: a name is ${rule} and not "." or ".."`);
 }
 
 /**
@@ -1921,11 +1935,10 @@ function checkName(what, name) {
  * @param {unknown} timeoutMs
  */
 function checkPatience(signal, timeoutMs) {
-  if (signal !== undefined && typeof (/** @type {any} */ (signal))?.addEventListener !== 'function') {
-    throw new TypeError('signal must be the signal of an AbortController');
-  }
+  const isSignal = typeof (/** @type {any} */ (signal))?.addEventListener === 'function';
+  check(signal === undefined || isSignal, 'signal must be the signal of an AbortController');
   const fits = typeof timeoutMs === 'number' && timeoutMs > 0 && (timeoutMs <= MAX_TIMER_MS || timeoutMs === Infinity);
-  if (!fits) throw new TypeError(`timeoutMs must be above 0 and at most ${MAX_TIMER_MS}, or Infinity`);
+  check(fits, `timeoutMs must be above 0 and at most ${MAX_TIMER_MS}, or Infinity`);
 }
 
 /** What a subprotocol may consist of. */
@@ -1933,9 +1946,9 @@ const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 
 /** The error does not show the token. @param {unknown} token @returns {asserts token is string} */
 function checkToken(token) {
-  if (typeof token === 'string' && TOKEN.test(token)) return;
   const found = typeof token === 'string' ? 'this string is empty or has other characters' : `this is ${typeof token}`;
-  throw new TypeError(`token must be a string of letters, digits and !#$%&'*+-.^_\`|~, such as a JWT; ${found}`);
+  check(typeof token === 'string' && TOKEN.test(token),
+    `token must be a string of letters, digits and !#$%&'*+-.^_\`|~, such as a JWT; ${found}`);
 }
 
 /**
@@ -1960,9 +1973,9 @@ const UNFIT = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
  * @param {unknown} player
  */
 function checkDisplayName(name, player) {
-  if (player === undefined || player === null) throw new TypeError('name is how the player is shown: give player, too');
+  check(player !== null, 'name is how the player is shown: give player, too');
   const length = typeof name === 'string' ? [...name.normalize('NFC')].length : 0;
-  if (typeof name === 'string' && length >= 1 && length <= 64 && name.trim() === name && !UNFIT.test(name)) return;
-  throw new TypeError(`name ${JSON.stringify(name)} is not a display name: it has 1-64 characters of any script, without ` +
+  const fits = typeof name === 'string' && length >= 1 && length <= 64 && name.trim() === name && !UNFIT.test(name);
+  check(fits, `name ${JSON.stringify(name)} is not a display name: it has 1-64 characters of any script, without ` +
     'control characters, line breaks, characters that set the direction of text, and white space at either end');
 }
