@@ -261,7 +261,8 @@ export function joinRoom(url, options) {
   const bases = [url].flat().map(baseAddress);
   check(bases.length > 0, 'url must name at least one server, for example ws://127.0.0.1:8080');
   const Socket = options.WebSocket ?? /** @type {any} */ (globalThis).WebSocket;
-  check(typeof Socket === 'function', 'there is no WebSocket here: hand in a class, as in joinRoom(url, { room, WebSocket })');
+  check(typeof Socket === 'function',
+    'there is no WebSocket here: hand in a class, as in joinRoom(url, { room, WebSocket })');
   // The constructor is private to the types.
   return new (/** @type {any} */ (Room))(bases, { room, player, name, token, giveUpAfterMs, Socket, random });
 }
@@ -503,8 +504,9 @@ export class Room {
   #route(frame) {
     switch (frame.type) {
       case 'welcome': return this.#welcome(frame);
-      case 'selection': case 'release': case 'confirmation': this.#view.foresee(frame); return this.#requests.answer(frame);
-      case 'extension': case 'pong': return this.#requests.answer(frame);
+      case 'selection': case 'release': case 'confirmation': case 'extension': case 'pong':
+        this.#view.foresee(frame);
+        return this.#requests.answer(frame);
       case 'refreshed': return this.#tokens.refreshed(frame);
       case 'error': return this.#refusal(frame);
       default: if (typeof frame.offset === 'number') this.#apply(frame);
@@ -1917,17 +1919,19 @@ function check(fits, message) {
 }
 
 /** The rules of names: 1-64 characters for rooms and assets, and more characters and symbols for players. */
-const NAME = { pattern: /^[A-Za-z0-9_.:-]{1,64}$/, rule: '1-64 characters of A-Z a-z 0-9 _ . : -' };
-const PLAYER = { pattern: /^[A-Za-z0-9_.:|@+=~-]{1,128}$/, rule: '1-128 characters of A-Z a-z 0-9 _ . : | @ + = ~ -' };
+const NAME = { characters: 'A-Za-z0-9_.:-', most: 64 };
+const PLAYER = { characters: 'A-Za-z0-9_.:|@+=~-', most: 128 };
 
 /**
  * @param {string} what
  * @param {unknown} name
  */
 function checkName(what, name) {
-  const { pattern, rule } = what === 'player' ? PLAYER : NAME;
+  const { characters, most } = what === 'player' ? PLAYER : NAME;
+  const pattern = new RegExp(`^[${characters}]{1,${most}}$`);
   const fits = typeof name === 'string' && pattern.test(name) && name !== '.' && name !== '..';
-  check(fits, `${what} ${JSON.stringify(name)} is not a name: a name is ${rule} and not "." or ".."`);
+  const rule = `1-${most} characters of ${characters} and not "." or ".."`;
+  check(fits, `${what} ${JSON.stringify(name)} is not a name: a name is ${rule}`);
 }
 
 /**
