@@ -516,12 +516,11 @@ export class Room {
   /** @param {Frame} frame */
   #welcome(frame) {
     const lost = this.#view.welcome(frame);
-    this.#state = 'connected';
     this.#welcomed = true;
     this.#serverTimeOffsetMs ??= frame.server_time - Date.now();
     this.#requests.up();
     this.#tokens.up(frame.token_ttl_ms);
-    this.#emitter.emit('state', { state: 'connected', recovered: frame.recovered });
+    this.#become('connected', { recovered: frame.recovered });
     if (!frame.recovered) this.#view.announce(lost);
     // Of an empty welcome nobody knows whether a snapshot follows.
     if (this.#view.isInDoubt) this.sync().catch(() => {});
@@ -550,8 +549,16 @@ export class Room {
   #down(why) {
     this.#requests.down();
     this.#tokens.down();
-    this.#state = this.#welcomed ? 'reconnecting' : 'connecting';
-    this.#emitter.emit('state', { state: this.#state, ...why });
+    this.#become(this.#welcomed ? 'reconnecting' : 'connecting', why);
+  }
+
+  /**
+   * @param {State} state
+   * @param {{ code?: number, reason?: string, retryInMs?: number, recovered?: boolean }} detail
+   */
+  #become(state, detail) {
+    this.#state = state;
+    this.#emitter.emit('state', { state, ...detail });
   }
 
   /**
@@ -571,12 +578,11 @@ export class Room {
    */
   #end(error, why) {
     if (this.#state === 'closed') return;
-    this.#state = 'closed';
     this.#environment.stop();
     this.#tokens.end();
     this.#requests.end(error);
     this.#firstWelcome.reject(error);
-    this.#emitter.emit('state', { state: 'closed', ...why });
+    this.#become('closed', why);
   }
 }
 
@@ -622,9 +628,9 @@ class View {
     this.#emit = emit;
   }
 
-  /** Where to resume, for the URL of the next connection. @returns {Record<string, string | number>} */
+  /** Where to resume, for the URL of the next connection. @returns {Record<string, string | number | null>} */
   position() {
-    return this.#epoch === null || this.#offset === null ? {} : { epoch: this.#epoch, offset: this.#offset };
+    return this.#offset === null ? {} : { epoch: this.#epoch, offset: this.#offset };
   }
 
   /** True if a snapshot must tell whether what was held is lost. */
@@ -1144,7 +1150,7 @@ function timedOut({ deadline, sends }) {
  * @property {(error: ArbiterError) => void} over  the function gave what is no token
  *
  * @typedef {{ token: string, lifeMs: number, end: Deadline }} LastToken  both times are NaN if unknown
- * @typedef {{ since: Timestamp, answer: ReturnType<typeof deferred<string>> }} Call  a pending call of the function
+ * @typedef {{ deadline: Deadline, answer: ReturnType<typeof deferred<string>> }} Call  a pending call of the function
  *
  * @typedef {object} Renewal  the next one of a connection
  * @property {string | null} token  the last one that the server accepted
@@ -1225,7 +1231,7 @@ class Tokens {
 
   /** Gives up what takes too long, and renews the token if that is due. */
   check() {
-    if (this.#call && this.#call.since.ageMs >= TOKEN_WAIT_MS) this.#gaveNone(this.#call);
+    if (this.#call && this.#call.deadline.leftMs <= 0) this.#gaveNone(this.#call);
     const renewal = this.#renewal;
     if (!renewal) return;
     if (renewal.sent && renewal.sent.deadline.leftMs <= 0) this.#retry(renewal);
@@ -1336,7 +1342,7 @@ class Tokens {
 
   /** The function runs after the caller of `joinRoom` has its room. */
   #begin() {
-    const call = { since: new Timestamp(), answer: /** @type {Call['answer']} */ (deferred()) };
+    const call = { deadline: new Deadline(TOKEN_WAIT_MS), answer: /** @type {Call['answer']} */ (deferred()) };
     const source = /** @type {() => string | Promise<string>} */ (this.#source);
     Promise.resolve().then(() => source()).then((token) => this.#gave(call, token), () => this.#gaveNone(call));
     return call;
@@ -1356,7 +1362,7 @@ class Tokens {
     }
     this.#reported = false;
     const lifeMs = lifeOf(token);
-    this.#last = { token, lifeMs, end: new Deadline(lifeMs - call.since.ageMs) };
+    this.#last = { token, lifeMs, end: new Deadline(lifeMs - call.deadline.ageMs) };
     call.answer.resolve(token);
   }
 
@@ -1395,7 +1401,6 @@ function isReusable({ lifeMs, end: { leftMs } }) {
  *
  * @typedef {object} PendingPing  a ping of the library itself
  * @property {string} id
- * @property {Timestamp} at
  * @property {Deadline} deadline  of the pong
  * @property {boolean} probe  sent after a wake-up or a network change
  * @property {boolean} again  the second probe, because the machine slept during the first
@@ -1427,8 +1432,8 @@ class Link {
   /** @type {SocketLike | null} */
   #socket = null;
   #dialledAt = new Timestamp();
-  /** When the last shortened delay ended. @type {Timestamp | null} */
-  #shortenedAt = null;
+  /** When the next delay may be shortened. */
+  #redial = new Deadline(0);
   /** @type {Timestamp | null} */
   #welcomedAt = null;
   /** Since when there is no connection, for `giveUpAfterMs`. */
@@ -1463,7 +1468,7 @@ class Link {
   get base() { return this.#bases[this.#node]; }
 
   dial() {
-    if (this.#retry?.shortened) this.#shortenedAt = new Timestamp();
+    if (this.#retry?.shortened) this.#redial = new Deadline(REDIAL_MS);
     this.#retry = null;
     this.#dialledAt = new Timestamp();
     const protocols = this.#tokens.protocols();
@@ -1551,7 +1556,7 @@ class Link {
 
   /** @param {Retry} retry */
   #shortenWait({ byServer, deadline: { leftMs }, why }) {
-    const soonMs = Math.max(0, REDIAL_MS - (this.#shortenedAt?.ageMs ?? Infinity));
+    const soonMs = Math.max(0, this.#redial.leftMs);
     if (byServer || soonMs >= leftMs) this.#tickIn(leftMs);
     else this.#wait({ ms: soonMs, byServer, shortened: true, why });
   }
@@ -1584,10 +1589,16 @@ class Link {
     this.checkWake();
     // A listener of `state` may have stopped the link.
     if (this.#stopped !== null) return;
-    if (this.#welcomedAt !== null) this.#watch();
-    else if (this.#patienceMs() <= 0) this.#giveUp();
-    else if (this.#retry) this.#tickOfRetry(this.#retry);
-    else this.#tickOfDial();
+    if (this.#welcomedAt !== null) return this.#watch();
+    if (this.#patienceMs() <= 0) return this.#giveUp();
+    if (this.#protocols) {
+      this.#tickIn(TICK_MS);
+      return this.#tokens.check();
+    }
+    const leftMs = this.#retry ? this.#retry.deadline.leftMs : WELCOME_WAIT_MS - this.#dialledAt.ageMs;
+    if (leftMs > 0) this.#tickIn(leftMs);
+    else if (this.#retry) this.dial();
+    else this.#lost(1006, 'no welcome in time');
   }
 
   #giveUp() {
@@ -1595,28 +1606,12 @@ class Link {
     this.#hooks.over(new ArbiterError('unreachable', message, true), 1006);
   }
 
-  /** @param {Retry} retry */
-  #tickOfRetry({ deadline: { leftMs } }) {
-    if (leftMs <= 0) this.dial();
-    else this.#tickIn(leftMs);
-  }
-
-  #tickOfDial() {
-    if (this.#protocols) {
-      this.#tickIn(TICK_MS);
-      return this.#tokens.check();
-    }
-    const leftMs = WELCOME_WAIT_MS - this.#dialledAt.ageMs;
-    if (leftMs <= 0) this.#lost(1006, 'no welcome in time');
-    else this.#tickIn(leftMs);
-  }
-
   /** @param {unknown} data */
   #hear(data) {
     this.#heardAt = new Timestamp();
     const frame = decode(data);
     const ping = this.#pendingPing;
-    if (ping && (!ping.probe || frame?.request_id === ping.id || ping.at.ageMs > STALE_MS)) this.#pendingPing = null;
+    if (ping && (!ping.probe || frame?.request_id === ping.id || ping.deadline.ageMs > STALE_MS)) this.#pendingPing = null;
     // A newer server may send frames that this version cannot decode.
     if (frame === null) return;
     if (frame.type === 'welcome') this.#welcomed(frame.ping_interval_ms);
@@ -1657,7 +1652,7 @@ class Link {
    */
   #sendPing(waitMs, how) {
     const id = `${KEEPALIVE_PREFIX}${(this.#lastPing += 1)}`;
-    this.#pendingPing = { id, at: new Timestamp(), deadline: new Deadline(waitMs), ...how };
+    this.#pendingPing = { id, deadline: new Deadline(waitMs), ...how };
     this.send({ type: 'ping', request_id: id });
   }
 
@@ -1827,13 +1822,16 @@ class Timestamp {
   get ageMs() { return Math.max(performance.now() - this.#steady, Date.now() - this.#wall); }
 }
 
-/** A point in time `ms` from now. A sleep of the machine counts. */
-class Deadline {
-  #since = new Timestamp();
+/** The end of the `ms` that follow a point in time. */
+class Deadline extends Timestamp {
   /** @param {number} ms */
-  constructor(ms) { this.ms = ms; }
-  /** Negative once it has passed. */
-  get leftMs() { return this.ms - this.#since.ageMs; }
+  constructor(ms) {
+    super();
+    this.ms = ms;
+  }
+
+  /** Negative once the deadline has passed. */
+  get leftMs() { return this.ms - this.ageMs; }
 }
 
 /**
@@ -1880,10 +1878,10 @@ function decodeReason(code, text) {
   let retryAfterMs = null;
   let more = '';
   try {
-    const said = JSON.parse(text);
+    const { retry_after_ms: wait, message } = JSON.parse(text);
     reason = CLOSE_REASONS[code] ?? '';
-    if (said.retry_after_ms >= 0) retryAfterMs = Number(said.retry_after_ms);
-    if (said.message) more = `: ${said.message}`;
+    if (typeof wait === 'number' && wait >= 0) retryAfterMs = wait;
+    if (typeof message === 'string') more = `: ${message}`;
   } catch { /* the text is the reason */ }
   return { reason, retryAfterMs, message: `the server closed the room for good: ${code} ${reason}${more}` };
 }
