@@ -251,22 +251,20 @@ export const CLOSE_REASONS = {
  * @throws {TypeError} if an argument is invalid
  */
 export function joinRoom(url, options) {
-  const { room, player, name, token, giveUpAfterMs = Infinity, random = Math.random } = options ?? {};
+  const { room, player = null, name = null, token = null, giveUpAfterMs = Infinity, random = Math.random } = options ?? {};
   checkName('room', room);
-  if (player !== undefined && player !== null) checkName('player', player);
-  if (name !== undefined && name !== null) checkDisplayName(name, player);
-  if (token !== undefined && token !== null && typeof token !== 'function') checkToken(token);
-  if (!(giveUpAfterMs > 0)) throw new TypeError('giveUpAfterMs must be a number of milliseconds above 0');
-  if (typeof random !== 'function') throw new TypeError('random must be a function that returns 0 <= n < 1');
-  const bases = (Array.isArray(url) ? url : [url]).map(baseAddress);
-  if (bases.length === 0) throw new TypeError('url must name at least one server, for example ws://127.0.0.1:8080');
+  if (player !== null) checkName('player', player);
+  if (name !== null) checkDisplayName(name, player);
+  if (token !== null && typeof token !== 'function') checkToken(token);
+  check(giveUpAfterMs > 0, 'giveUpAfterMs must be a number of milliseconds above 0');
+  check(typeof random === 'function', 'random must be a function that returns 0 <= n < 1');
+  const bases = [url].flat().map(baseAddress);
+  check(bases.length > 0, 'url must name at least one server, for example ws://127.0.0.1:8080');
   const Socket = options.WebSocket ?? /** @type {any} */ (globalThis).WebSocket;
-  if (typeof Socket !== 'function') {
-    throw new Error('there is no WebSocket here: hand in a class, as in joinRoom(url, { room, WebSocket })');
-  }
-  const who = { player: player ?? null, name: name ?? null, token: token ?? null };
+  check(typeof Socket === 'function',
+    'there is no WebSocket here: hand in a class, as in joinRoom(url, { room, WebSocket })');
   // The constructor is private to the types.
-  return new (/** @type {any} */ (Room))(bases, { room, ...who, giveUpAfterMs, Socket, random });
+  return new (/** @type {any} */ (Room))(bases, { room, player, name, token, giveUpAfterMs, Socket, random });
 }
 
 /**
@@ -335,27 +333,16 @@ export class Room {
     this.#requests = new Requests((message) => this.#link.send(message), random);
     this.#tokens = new Tokens(token, random, {
       send: (message) => this.#link.send(message),
-      error: (error) => this.#emitter.emit('error', error),
+      error: (error) => this.#report(error),
       over: (error) => this.#refused(error, 4001),
     });
-    this.#link = new Link(bases, { Socket, random, giveUpAfterMs }, {
+    this.#link = new Link(bases, { Socket, random, giveUpAfterMs }, this.#requests, this.#tokens, {
       address: (base) => roomAddress(base, room, { player, name, ...this.#view.position() }),
-      protocols: () => this.#tokens.protocols(),
-      renew: () => this.#tokens.expired(),
-      redact: (text) => this.#tokens.redact(text),
       frame: (frame) => this.#receive(frame),
-      busy: () => this.#requests.inFlight > 0,
-      tick: () => this.#requests.resendOverdue(),
-      check: () => this.#tokens.check(),
       down: (why) => this.#down(why),
-      over: (why) => this.#closedForGood(why),
-      unreachable: (why) => this.#unreachable(why),
+      over: (error, code, reason) => this.#refused(error, code, reason),
     });
-    this.#environment = new Environment({
-      wake: () => this.#link.wake(),
-      suspend: () => this.#link.suspend(),
-      resume: () => this.#link.resume(),
-    });
+    this.#environment = new Environment(this.#link);
     this.#link.dial();
   }
 
@@ -392,10 +379,9 @@ export class Room {
    * @throws {ArbiterError} `timed_out` after `timeoutMs`, and the codes of a refused request
    */
   async select(asset, options) {
-    const { frame, expiresAt, latencyMs } = await this.#change('select_asset', asset, options);
+    const { frame, ...answer } = await this.#change({ type: 'select_asset', asset }, options);
     const { granted, already_held, reason = null, retry_after_ms: retryAfterMs = null, remaining, revision } = frame;
-    const alreadyHeld = already_held === true;
-    return { asset, granted, alreadyHeld, reason, retryAfterMs, remaining, revision, expiresAt, latencyMs };
+    return { ...answer, granted, alreadyHeld: already_held === true, reason, retryAfterMs, remaining, revision };
   }
 
   /**
@@ -407,9 +393,9 @@ export class Room {
    * @throws {ArbiterError} as `select`; `not_held`
    */
   async confirm(asset, options) {
-    const { frame, expiresAt, latencyMs } = await this.#change('confirm_asset', asset, options);
+    const { frame, ...answer } = await this.#change({ type: 'confirm_asset', asset, retake: options?.retake }, options);
     const { confirmed, already_confirmed: alreadyConfirmed, reason = null, remaining, revision } = frame;
-    return { asset, confirmed, alreadyConfirmed, reason, remaining, revision, expiresAt, latencyMs };
+    return { ...answer, confirmed, alreadyConfirmed, reason, remaining, revision };
   }
 
   /**
@@ -420,8 +406,8 @@ export class Room {
    * @throws {ArbiterError} as `select`; `not_held`, `hold_expired` or, once it is confirmed, `conflict`
    */
   async extend(asset, options) {
-    const { expiresAt, latencyMs } = await this.#change('extend_asset', asset, options);
-    return { asset, expiresAt, latencyMs };
+    const { frame, ...answer } = await this.#change({ type: 'extend_asset', asset }, options);
+    return answer;
   }
 
   /**
@@ -431,7 +417,7 @@ export class Room {
    */
   async release(asset) {
     checkName('asset', asset);
-    const { frame } = await this.#ask('release_asset', asset);
+    const { frame } = await this.#ask({ type: 'release_asset', asset });
     const known = this.assets.get(asset);
     const { remaining = known?.remaining ?? null, revision = known?.revision ?? null } = frame;
     return { asset, released: true, remaining, revision };
@@ -442,13 +428,13 @@ export class Room {
    * @returns {Promise<void>}
    */
   sync() {
-    this.#syncing ??= this.#ask('sync').then(() => {}).finally(() => (this.#syncing = null));
+    this.#syncing ??= this.#ask({ type: 'sync' }).then(() => {}).finally(() => (this.#syncing = null));
     return this.#syncing;
   }
 
   /** Measures a round trip, in milliseconds. @returns {Promise<number>} */
   async ping() {
-    const { frame, roundTripMs } = await this.#ask('ping');
+    const { frame, roundTripMs } = await this.#ask({ type: 'ping' });
     this.#serverTimeOffsetMs = frame.server_time + roundTripMs / 2 - Date.now();
     return roundTripMs;
   }
@@ -482,26 +468,23 @@ export class Room {
   }
 
   /**
-   * @param {string} type
-   * @param {string} asset
-   * @param {ConfirmOptions} [options]
+   * @param {{ type: string, asset: string, retake?: boolean }} message
+   * @param {SelectOptions} [options]
    */
-  async #change(type, asset, { retake, signal, timeoutMs = SELECT_TIMEOUT_MS } = {}) {
-    checkName('asset', asset);
-    checkLimits(signal, timeoutMs);
-    const { frame, waitedMs } = await this.#ask(type, asset, { signal, timeoutMs }, retake);
+  async #change(message, { signal, timeoutMs = SELECT_TIMEOUT_MS } = {}) {
+    checkName('asset', message.asset);
+    checkPatience(signal, timeoutMs);
+    const { frame, waitedMs } = await this.#ask(message, { signal, timeoutMs });
     const expiresAt = frame.ttl_ms >= 0 ? performance.now() + frame.ttl_ms : null;
-    return { frame, expiresAt, latencyMs: waitedMs };
+    return { frame, asset: message.asset, expiresAt, latencyMs: waitedMs };
   }
 
   /**
-   * @param {string} type
-   * @param {string} [asset]
-   * @param {Limits} [limits]
-   * @param {boolean} [retake]
+   * @param {Message} message
+   * @param {SelectOptions} [patience]
    */
-  #ask(type, asset, limits, retake) {
-    const answer = this.#requests.make(type, asset, limits, retake);
+  #ask(message, patience) {
+    const answer = this.#requests.make(message, patience);
     // The probe follows the request, because it counts against the rate limit, too.
     this.#link.checkWake();
     return answer;
@@ -513,7 +496,7 @@ export class Room {
       this.#route(frame);
     } catch (error) {
       const message = `cannot make sense of a ${frame.type}: ${/** @type {Error} */ (error).message}`;
-      this.#emitter.emit('error', { code: 'bad_message', message, temporary: false });
+      this.#report(new ArbiterError('bad_message', message, false));
     }
   }
 
@@ -521,8 +504,9 @@ export class Room {
   #route(frame) {
     switch (frame.type) {
       case 'welcome': return this.#welcome(frame);
-      case 'selection': case 'release': case 'confirmation': this.#view.foresee(frame); return this.#requests.answer(frame);
-      case 'extension': case 'pong': return this.#requests.answer(frame);
+      case 'selection': case 'release': case 'confirmation': case 'extension': case 'pong':
+        this.#view.foresee(frame);
+        return this.#requests.answer(frame);
       case 'refreshed': return this.#tokens.refreshed(frame);
       case 'error': return this.#refusal(frame);
       default: if (typeof frame.offset === 'number') this.#apply(frame);
@@ -532,14 +516,12 @@ export class Room {
   /** @param {Frame} frame */
   #welcome(frame) {
     const lost = this.#view.welcome(frame);
-    this.#state = 'connected';
     this.#welcomed = true;
     this.#serverTimeOffsetMs ??= frame.server_time - Date.now();
     this.#requests.up();
     this.#tokens.up(frame.token_ttl_ms);
-    this.#emitter.emit('state', { state: 'connected', recovered: frame.recovered });
-    if (!frame.recovered) this.#emitter.emit('snapshot', { recovered: false });
-    if (lost.length > 0) this.#emitter.emit('lost', { assets: lost });
+    this.#become('connected', { recovered: frame.recovered });
+    if (!frame.recovered) this.#view.announce(lost);
     // Of an empty welcome nobody knows whether a snapshot follows.
     if (this.#view.isInDoubt) this.sync().catch(() => {});
     this.#firstWelcome.resolve(this);
@@ -554,37 +536,39 @@ export class Room {
 
   /** @param {Frame} frame */
   #refusal({ request_id, code, message, temporary }) {
-    const error = { code, message, temporary: temporary === true };
-    if (this.#tokens.refuse(request_id, error)) return;
-    if (!this.#requests.refuse(request_id, error)) this.#emitter.emit('error', error);
+    const error = new ArbiterError(code, message, temporary === true);
+    if (!this.#tokens.refuse(request_id, error) && !this.#requests.refuse(request_id, error)) this.#report(error);
+  }
+
+  /** @param {ArbiterError} error */
+  #report({ code, message, temporary }) {
+    this.#emitter.emit('error', { code, message, temporary });
   }
 
   /** @param {{ code: number, reason: string, retryInMs?: number }} why */
   #down(why) {
     this.#requests.down();
     this.#tokens.down();
-    this.#state = this.#welcomed ? 'reconnecting' : 'connecting';
-    this.#emitter.emit('state', { state: this.#state, ...why });
+    this.#become(this.#welcomed ? 'reconnecting' : 'connecting', why);
   }
 
-  /** The server said not to come back. @param {{ code: number, reason: string, message: string }} why */
-  #closedForGood({ code, reason, message }) {
-    this.#refused(new ArbiterError(CLOSE_REASONS[code] ?? 'closed', message, false), code, reason);
-  }
-
-  /** @param {string} message */
-  #unreachable(message) {
-    this.#refused(new ArbiterError('unreachable', message, true), 1006);
+  /**
+   * @param {State} state
+   * @param {{ code?: number, reason?: string, retryInMs?: number, recovered?: boolean }} detail
+   */
+  #become(state, detail) {
+    this.#state = state;
+    this.#emitter.emit('state', { state, ...detail });
   }
 
   /**
    * @param {ArbiterError} error
    * @param {number} code
-   * @param {string} reason
+   * @param {string} [reason]
    */
   #refused(error, code, reason = error.code) {
     this.#link.close();
-    this.#emitter.emit('error', { code: error.code, message: error.message, temporary: error.temporary });
+    this.#report(error);
     this.#end(error, { code, reason });
   }
 
@@ -594,12 +578,11 @@ export class Room {
    */
   #end(error, why) {
     if (this.#state === 'closed') return;
-    this.#state = 'closed';
     this.#environment.stop();
     this.#tokens.end();
     this.#requests.end(error);
     this.#firstWelcome.reject(error);
-    this.#emitter.emit('state', { state: 'closed', ...why });
+    this.#become('closed', why);
   }
 }
 
@@ -645,9 +628,9 @@ class View {
     this.#emit = emit;
   }
 
-  /** Where to resume, for the URL of the next connection. @returns {Record<string, string | number>} */
+  /** Where to resume, for the URL of the next connection. @returns {Record<string, string | number | null>} */
   position() {
-    return this.#epoch === null || this.#offset === null ? {} : { epoch: this.#epoch, offset: this.#offset };
+    return this.#offset === null ? {} : { epoch: this.#epoch, offset: this.#offset };
   }
 
   /** True if a snapshot must tell whether what was held is lost. */
@@ -672,6 +655,12 @@ class View {
     this.#offset = complete ? frame.offset : null;
     this.#before = complete || before.held.size === 0 ? null : before;
     return complete ? this.#lostSince(before) : [];
+  }
+
+  /** Tells that the state was replaced. @param {string[]} lost */
+  announce(lost) {
+    this.#emit('snapshot', { recovered: false });
+    if (lost.length > 0) this.#emit('lost', { assets: lost });
   }
 
   /**
@@ -814,27 +803,26 @@ class View {
   #joined({ player, name, players }) {
     if (!this.#named || name === undefined) this.names.delete(player);
     else this.names.set(player, name);
-    const called = name === undefined ? {} : { name };
-    const who = this.players.names.includes(player) ? { renamed: player } : { joined: player };
-    this.#present(players, { ...who, ...called });
+    this.#present(players, this.players.names.includes(player) ? { renamed: player } : { joined: player }, name);
   }
 
   /** @param {Frame} frame */
   #left({ player, players }) {
     const name = this.names.get(player);
     this.names.delete(player);
-    this.#present(players, { left: player, ...(name === undefined ? {} : { name }) });
+    this.#present(players, { left: player }, name);
   }
 
   /**
    * @param {number} count
-   * @param {{ joined?: string, left?: string, renamed?: string, name?: string }} who
+   * @param {{ joined?: string, left?: string, renamed?: string }} who
+   * @param {string} [name]
    */
-  #present(count, who) {
-    const names = this.players.names.filter((name) => name !== who.left);
+  #present(count, who, name) {
+    const names = this.players.names.filter((one) => one !== who.left);
     if (who.joined !== undefined) names.push(who.joined);
     this.players = { count, names: this.#named ? names : [] };
-    this.#emit('players', { ...this.players, ...who });
+    this.#emit('players', { ...this.players, ...who, ...(name !== undefined && { name }) });
   }
 
   /** @param {Frame} frame */
@@ -849,9 +837,7 @@ class View {
     const before = this.#replace(joinParts(assembly.parts));
     this.#before = null;
     this.#offset = frame.offset;
-    const lost = this.#lostSince(before);
-    this.#emit('snapshot', { recovered: false });
-    if (lost.length > 0) this.#emit('lost', { assets: lost });
+    this.announce(this.#lostSince(before));
     for (const later of assembly.later) this.apply(later);
     return 'replaced';
   }
@@ -901,22 +887,20 @@ class View {
 
 /**
  * @typedef {{ frame: Frame, waitedMs: number, roundTripMs: number }} Answer
- * @typedef {{ signal: AbortSignal | undefined, timeoutMs: number }} Limits  of the caller's patience
+ * @typedef {{ type: string, asset?: string, retake?: boolean }} Message
  * @typedef {object} Request
  * @property {string} id
- * @property {string} type
- * @property {string} [asset]
- * @property {boolean} [retake]
+ * @property {Message} message
  * @property {number} calledAt
  * @property {number} sentAt
  * @property {number} sends
  * @property {number} refusals  that were retried
  * @property {number} resends  after a timeout
  * @property {ReturnType<typeof setTimeout> | undefined} timer  until the retry after a refusal
- * @property {Limits} limits
- * @property {Timestamp} since  when it was called, for `limits.timeoutMs`
+ * @property {AbortSignal | undefined} signal  of the caller
+ * @property {Deadline} deadline  until the caller's `timeoutMs` is over
  * @property {boolean} givenUp  the caller waits no longer
- * @property {() => void} unwatch  ends the watch over `limits`
+ * @property {() => void} unwatch  ends the watch over the signal and the deadline
  * @property {(answer: Answer) => void} resolve
  * @property {(error: Error) => void} reject
  */
@@ -953,22 +937,20 @@ class Requests {
   get inFlight() { return this.#sent.size; }
 
   /**
-   * @param {string} type
-   * @param {string} [asset]
-   * @param {Limits} [limits]
-   * @param {boolean} [retake]
+   * @param {Message} message
+   * @param {SelectOptions} [patience]
    * @returns {Promise<Answer>}
    */
-  make(type, asset, limits = { signal: undefined, timeoutMs: Infinity }, retake) {
-    if (this.#ended) return Promise.reject(this.#ended);
-    if (limits.signal?.aborted) return Promise.reject(limits.signal.reason);
-    if (this.#waiting.length >= MAX_WAITING) {
-      return Promise.reject(new ArbiterError('limit_reached', `${MAX_WAITING} requests are waiting already`, true));
-    }
+  make(message, { signal, timeoutMs = Infinity } = {}) {
     return new Promise((resolve, reject) => {
+      if (this.#ended) throw this.#ended;
+      if (signal?.aborted) throw signal.reason;
+      if (this.#waiting.length >= MAX_WAITING) {
+        throw new ArbiterError('limit_reached', `${MAX_WAITING} requests are waiting already`, true);
+      }
       const request = {
-        id: String(++this.#lastId), type, asset, retake, calledAt: performance.now(), sentAt: 0, sends: 0, refusals: 0,
-        resends: 0, timer: undefined, limits, since: new Timestamp(), givenUp: false, unwatch: () => {}, resolve, reject,
+        id: String(++this.#lastId), message, calledAt: performance.now(), sentAt: 0, sends: 0, refusals: 0, resends: 0,
+        timer: undefined, signal, deadline: new Deadline(timeoutMs), givenUp: false, unwatch: () => {}, resolve, reject,
       };
       this.#watch(request);
       this.#waiting.push(request);
@@ -1004,12 +986,12 @@ class Requests {
 
   /** A snapshot has no request id. It answers every `sync` that was sent. */
   synced() {
-    for (const request of [...this.#sent.values()]) if (request.type === 'sync') this.#settle(request, {});
+    for (const request of [...this.#sent.values()]) if (request.message.type === 'sync') this.#settle(request, {});
   }
 
   /**
    * @param {string | undefined} id
-   * @param {{ code: string, message: string, temporary: boolean }} error
+   * @param {ArbiterError} error
    * @returns {boolean} true if the error is about one of our requests
    */
   refuse(id, error) {
@@ -1025,7 +1007,7 @@ class Requests {
       // An earlier copy of this release took effect.
       this.#settle(request, {});
     } else {
-      this.#reject(this.#take(request), new ArbiterError(error.code, error.message, error.temporary));
+      this.#reject(this.#take(request), error);
     }
     return true;
   }
@@ -1053,36 +1035,36 @@ class Requests {
    */
   #refused(id) {
     if (id !== undefined) return this.#sent.get(id);
-    const sync = [...this.#sent.values()].find(({ type, timer }) => type === 'sync' && timer === undefined);
+    const sync = [...this.#sent.values()].find(({ message, timer }) => message.type === 'sync' && timer === undefined);
     if (!sync) this.#unnamedAt = performance.now();
     return sync;
   }
 
   /** True if a request of that id has settled: a request sent twice may be answered twice. @param {unknown} id */
   #isSettled(id) {
-    return typeof id === 'string' && /^[1-9][0-9]*$/.test(id) && Number(id) <= this.#lastId;
+    return Number(id) >= 1 && Number(id) <= this.#lastId;
   }
 
   /**
    * Milliseconds until the retry of a refused request; null if it rejects.
    * @param {Request} request
-   * @param {{ code: string, temporary: boolean }} error
+   * @param {ArbiterError} error
    */
-  #repeatsAfter({ type, refusals }, { code, temporary }) {
+  #repeatsAfter({ message, refusals }, { code, temporary }) {
     if (code === 'outcome_unknown' && refusals < MAX_OUTCOME_REPEATS) return backoff(refusals, this.#random);
-    const repeats = code === 'rate_limited' && temporary && type === 'sync' && refusals < MAX_SYNC_REPEATS;
+    const repeats = code === 'rate_limited' && temporary && message.type === 'sync' && refusals < MAX_SYNC_REPEATS;
     return repeats ? SYNC_REPEAT_MS : null;
   }
 
   #pump() {
     while (this.#connected && this.#sent.size < MAX_IN_FLIGHT && this.#waiting.length > 0) {
       const request = /** @type {Request} */ (this.#waiting.shift());
-      const { signal, timeoutMs } = request.limits;
+      const { id, signal, deadline } = request;
       // This may run before the listener of the signal, and after a sleep before the timer.
       if (signal?.aborted) this.#reject(request, signal.reason);
-      else if (request.since.ageMs >= timeoutMs) this.#reject(request, timedOut(request));
+      else if (deadline.leftMs <= 0) this.#reject(request, timedOut(request));
       else {
-        this.#sent.set(request.id, request);
+        this.#sent.set(id, request);
         this.#transmit(request);
       }
     }
@@ -1093,8 +1075,7 @@ class Requests {
     this.#cancelRepeat(request);
     request.sentAt = performance.now();
     request.sends += 1;
-    const { type, asset, retake, id } = request;
-    this.#send({ type, asset, retake, request_id: id });
+    this.#send({ ...request.message, request_id: request.id });
   }
 
   /**
@@ -1119,9 +1100,9 @@ class Requests {
 
   /** Gives a request up when its caller does. @param {Request} request */
   #watch(request) {
-    const { signal, timeoutMs } = request.limits;
+    const { signal, deadline: { ms } } = request;
     const abort = () => this.#giveUp(request, signal?.reason);
-    const timer = timeoutMs < Infinity ? setTimeout(() => this.#giveUp(request, timedOut(request)), timeoutMs) : undefined;
+    const timer = ms < Infinity ? setTimeout(() => this.#giveUp(request, timedOut(request)), ms) : undefined;
     signal?.addEventListener('abort', abort);
     request.unwatch = () => {
       clearTimeout(timer);
@@ -1157,29 +1138,26 @@ class Requests {
 }
 
 /** @param {Request} request */
-function timedOut({ limits, sends }) {
+function timedOut({ deadline, sends }) {
   const [what, then] = sends === 0 ? ['not sent', ''] : ['no answer', '; the outcome may still arrive'];
-  return new ArbiterError('timed_out', `${what} within ${limits.timeoutMs} ms${then}`, true);
+  return new ArbiterError('timed_out', `${what} within ${deadline.ms} ms${then}`, true);
 }
 
 /**
  * @typedef {object} TokenHooks
  * @property {(message: object) => void} send
- * @property {(error: { code: string, message: string, temporary: boolean }) => void} error
+ * @property {(error: ArbiterError) => void} error
  * @property {(error: ArbiterError) => void} over  the function gave what is no token
  *
- * @typedef {{ token: string, lifeMs: number, leftMs: number, since: Timestamp }} LastToken  `leftMs` at `since`; both
- *   are NaN if unknown
- * @typedef {{ since: Timestamp, answer: ReturnType<typeof deferred<string>> }} Call  a pending call of the function
+ * @typedef {{ token: string, lifeMs: number, end: Deadline }} LastToken  both times are NaN if unknown
+ * @typedef {{ deadline: Deadline, answer: ReturnType<typeof deferred<string>> }} Call  a pending call of the function
  *
  * @typedef {object} Renewal  the next one of a connection
  * @property {string | null} token  the last one that the server accepted
- * @property {number} ttlMs  its life since `acceptedAt`
- * @property {Timestamp} acceptedAt
- * @property {number} waitMs  the delay since `since`
- * @property {Timestamp} since
- * @property {boolean} busy  the delay is over
- * @property {{ id: string, token: string, at: Timestamp } | null} sent  the message, until it is answered
+ * @property {Deadline} end  of its life
+ * @property {Deadline} due
+ * @property {boolean} busy  `due` is over
+ * @property {{ id: string, token: string, deadline: Deadline } | null} sent  the message, until it is answered
  */
 
 /** The prefix of the ids of renewals. */
@@ -1253,12 +1231,12 @@ class Tokens {
 
   /** Gives up what takes too long, and renews the token if that is due. */
   check() {
-    if (this.#call && this.#call.since.ageMs >= TOKEN_WAIT_MS) this.#gaveNone(this.#call);
+    if (this.#call && this.#call.deadline.leftMs <= 0) this.#gaveNone(this.#call);
     const renewal = this.#renewal;
     if (!renewal) return;
-    if (renewal.sent && renewal.sent.at.ageMs >= ANSWER_WAIT_MS) this.#retry(renewal);
+    if (renewal.sent && renewal.sent.deadline.leftMs <= 0) this.#retry(renewal);
     if (renewal.busy) return;
-    const leftMs = renewal.waitMs - renewal.since.ageMs;
+    const { leftMs } = renewal.due;
     if (leftMs <= 0) this.#renew(renewal);
     else if (leftMs < TICK_MS) this.#checkIn(leftMs);
   }
@@ -1267,7 +1245,7 @@ class Tokens {
   refreshed({ request_id, token_ttl_ms }) {
     const renewal = this.#renewal;
     if (!renewal?.sent || renewal.sent.id !== request_id) return;
-    const gainMs = token_ttl_ms - Math.max(0, renewal.ttlMs - renewal.acceptedAt.ageMs);
+    const gainMs = token_ttl_ms - Math.max(0, renewal.end.leftMs);
     // A function that gives the same token again is called with a backoff.
     this.#failures = gainMs > token_ttl_ms / 2 ? 0 : this.#failures + 1;
     this.#accepted(renewal.sent.token, token_ttl_ms);
@@ -1275,7 +1253,7 @@ class Tokens {
 
   /**
    * @param {unknown} id
-   * @param {{ code: string, message: string, temporary: boolean }} error
+   * @param {ArbiterError} error
    * @returns {boolean} true if the error is about a renewal
    */
   refuse(id, error) {
@@ -1308,14 +1286,14 @@ class Tokens {
    * @param {number} ttlMs
    */
   #accepted(token, ttlMs) {
-    const now = new Timestamp();
+    const end = new Deadline(ttlMs);
     const last = this.#last;
     // Of a token without claims the first time to live counts as its life.
     const lifeMs = last && last.lifeMs > ttlMs ? last.lifeMs : ttlMs;
-    if (last?.token === token) this.#last = { token: last.token, lifeMs, leftMs: ttlMs, since: now };
+    if (last?.token === token) this.#last = { token: last.token, lifeMs, end };
     const marginMs = Math.min(RENEW_BEFORE_MS, ttlMs / 4) * (1 + this.#random() / 2);
     const waitMs = Math.max(ttlMs - marginMs, backoff(this.#failures, this.#random));
-    this.#renewal = { token, ttlMs, acceptedAt: now, waitMs, since: now, busy: false, sent: null };
+    this.#renewal = { token, end, due: new Deadline(waitMs), busy: false, sent: null };
     this.#checkIn(waitMs);
   }
 
@@ -1337,7 +1315,7 @@ class Tokens {
    */
   #send(renewal, token) {
     const id = `${RENEWAL_PREFIX}${(this.#lastId += 1)}`;
-    renewal.sent = { id, token, at: new Timestamp() };
+    renewal.sent = { id, token, deadline: new Deadline(ANSWER_WAIT_MS) };
     this.#shown = token;
     this.#hooks.send({ type: 'refresh', token, request_id: id });
   }
@@ -1346,7 +1324,7 @@ class Tokens {
   #retry(renewal) {
     const waitMs = backoff(this.#failures, this.#random);
     this.#failures += 1;
-    Object.assign(renewal, { waitMs, since: new Timestamp(), busy: false, sent: null });
+    Object.assign(renewal, { due: new Deadline(waitMs), busy: false, sent: null });
     this.#checkIn(waitMs);
   }
 
@@ -1364,7 +1342,7 @@ class Tokens {
 
   /** The function runs after the caller of `joinRoom` has its room. */
   #begin() {
-    const call = { since: new Timestamp(), answer: /** @type {Call['answer']} */ (deferred()) };
+    const call = { deadline: new Deadline(TOKEN_WAIT_MS), answer: /** @type {Call['answer']} */ (deferred()) };
     const source = /** @type {() => string | Promise<string>} */ (this.#source);
     Promise.resolve().then(() => source()).then((token) => this.#gave(call, token), () => this.#gaveNone(call));
     return call;
@@ -1384,7 +1362,7 @@ class Tokens {
     }
     this.#reported = false;
     const lifeMs = lifeOf(token);
-    this.#last = { token, lifeMs, leftMs: lifeMs, since: call.since };
+    this.#last = { token, lifeMs, end: new Deadline(lifeMs - call.deadline.ageMs) };
     call.answer.resolve(token);
   }
 
@@ -1393,9 +1371,10 @@ class Tokens {
     if (this.#call !== call) return;
     this.#call = null;
     const message = 'the function given as token threw, rejected or took too long; it is called again';
-    if (!this.#reported) this.#hooks.error({ code: 'token_unavailable', message, temporary: true });
+    const error = new ArbiterError('token_unavailable', message, true);
+    if (!this.#reported) this.#hooks.error(error);
     this.#reported = true;
-    call.answer.reject(new Error(message));
+    call.answer.reject(error);
   }
 }
 
@@ -1403,34 +1382,26 @@ class Tokens {
  * True if a token lives long enough for another connection. False if its life is unknown.
  * @param {LastToken} token
  */
-function isReusable({ lifeMs, leftMs, since }) {
-  const left = leftMs - since.ageMs;
-  return left > 0 && (left >= REUSE_MS || left >= lifeMs / 2);
+function isReusable({ lifeMs, end: { leftMs } }) {
+  return leftMs > 0 && (leftMs >= REUSE_MS || leftMs >= lifeMs / 2);
 }
 
 /**
  * @typedef {{ code: number, reason: string, retryInMs?: number }} Why  no `retryInMs` while suspended
  * @typedef {object} LinkHooks
  * @property {(base: string) => string} address  the URL to connect to, for the given server
- * @property {() => string[] | Promise<string[]>} protocols  of the next connection
- * @property {() => boolean} renew  the token has expired; whether there may be another one
- * @property {(text: string) => string} redact  the text without the token
  * @property {(frame: Frame) => void} frame
- * @property {() => boolean} busy  whether requests are pending
- * @property {() => void} tick  called every second while connected
- * @property {() => void} check  called then, too, every second while the subprotocols are awaited, and on a wake-up
  * @property {(why: Why) => void} down  the connection was lost and will be retried
- * @property {(why: { code: number, reason: string, message: string }) => void} over  the server closed the room for good
- * @property {(message: string) => void} unreachable  there was no connection for `giveUpAfterMs`
+ * @property {(error: ArbiterError, code: number, reason?: string) => void} over  the room is closed for good: by the server,
+ *   or because there was no connection for `giveUpAfterMs`
  *
  * @typedef {{ ms: number, byServer: boolean, shortened: boolean, why: Why }} Wait  the delay before the next dial.
  *   `byServer`: set by the server, so a wake-up does not shorten it; `shortened`: a wake-up has shortened it
- * @typedef {Wait & { since: Timestamp }} Retry
+ * @typedef {Wait & { deadline: Deadline }} Retry
  *
  * @typedef {object} PendingPing  a ping of the library itself
  * @property {string} id
- * @property {Timestamp} at
- * @property {number} waitMs  the timeout of the pong
+ * @property {Deadline} deadline  of the pong
  * @property {boolean} probe  sent after a wake-up or a network change
  * @property {boolean} again  the second probe, because the machine slept during the first
  */
@@ -1444,6 +1415,8 @@ class Link {
   #Socket;
   #random;
   #giveUpAfterMs;
+  #requests;
+  #tokens;
   #hooks;
   #node = 0;
   /** Attempts since the last stable connection. */
@@ -1459,8 +1432,8 @@ class Link {
   /** @type {SocketLike | null} */
   #socket = null;
   #dialledAt = new Timestamp();
-  /** When the last shortened delay ended. @type {Timestamp | null} */
-  #shortenedAt = null;
+  /** When the next delay may be shortened. */
+  #redial = new Deadline(0);
   /** @type {Timestamp | null} */
   #welcomedAt = null;
   /** Since when there is no connection, for `giveUpAfterMs`. */
@@ -1471,31 +1444,34 @@ class Link {
   #lastPing = 0;
   #idleSilenceMs = 0;
   #probeWaitMs = PROBE_WAIT_MS;
-  /** The only timer, with its start and duration. @type {ReturnType<typeof setTimeout> | undefined} */
+  /** The only timer, and when it is due. @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
-  #timerSetAt = new Timestamp();
-  #timerMs = Infinity;
+  #due = new Deadline(Infinity);
 
   /**
    * @param {string[]} bases
    * @param {{ Socket: SocketClass, random: () => number, giveUpAfterMs: number }} options
+   * @param {Requests} requests
+   * @param {Tokens} tokens
    * @param {LinkHooks} hooks
    */
-  constructor(bases, { Socket, random, giveUpAfterMs }, hooks) {
+  constructor(bases, { Socket, random, giveUpAfterMs }, requests, tokens, hooks) {
     this.#bases = bases;
     this.#Socket = Socket;
     this.#random = random;
     this.#giveUpAfterMs = giveUpAfterMs;
+    this.#requests = requests;
+    this.#tokens = tokens;
     this.#hooks = hooks;
   }
 
   get base() { return this.#bases[this.#node]; }
 
   dial() {
-    if (this.#retry?.shortened) this.#shortenedAt = new Timestamp();
+    if (this.#retry?.shortened) this.#redial = new Deadline(REDIAL_MS);
     this.#retry = null;
     this.#dialledAt = new Timestamp();
-    const protocols = this.#hooks.protocols();
+    const protocols = this.#tokens.protocols();
     if (Array.isArray(protocols)) return this.#open(protocols);
     this.#protocols = protocols;
     this.#tickIn(TICK_MS);
@@ -1516,7 +1492,7 @@ class Link {
       socket.onclose = (/** @type {{ code: number, reason: string }} */ event) => this.#lost(event.code, event.reason);
       socket.onerror = () => setTimeout(() => this.#socket === socket && this.#lost(1006, ''), CLOSE_AFTER_ERROR_MS);
     } catch (error) {
-      this.#lost(1006, `cannot connect: ${this.#hooks.redact(/** @type {Error} */ (error).message)}`);
+      this.#lost(1006, `cannot connect: ${this.#tokens.redact(/** @type {Error} */ (error).message)}`);
     }
   }
 
@@ -1551,7 +1527,7 @@ class Link {
     this.#stopped = null;
     this.#downAt = new Timestamp();
     const retry = this.#retry;
-    const leftMs = retry?.byServer ? retry.ms - retry.since.ageMs : 0;
+    const leftMs = retry?.byServer ? retry.deadline.leftMs : 0;
     if (retry && leftMs > 0) this.#wait({ ...retry, ms: leftMs });
     else this.dial();
   }
@@ -1565,7 +1541,7 @@ class Link {
     this.#downAt = new Timestamp();
     if (this.#welcomedAt !== null) {
       this.#probe();
-      this.#hooks.check();
+      this.#tokens.check();
     } else if (this.#retry) this.#shortenWait(this.#retry);
     else if (this.#dialledAt.ageMs >= REDIAL_MS) {
       this.#drop('');
@@ -1579,9 +1555,8 @@ class Link {
   }
 
   /** @param {Retry} retry */
-  #shortenWait({ ms, byServer, since, why }) {
-    const leftMs = ms - since.ageMs;
-    const soonMs = Math.max(0, REDIAL_MS - (this.#shortenedAt?.ageMs ?? Infinity));
+  #shortenWait({ byServer, deadline: { leftMs }, why }) {
+    const soonMs = Math.max(0, this.#redial.leftMs);
     if (byServer || soonMs >= leftMs) this.#tickIn(leftMs);
     else this.#wait({ ms: soonMs, byServer, shortened: true, why });
   }
@@ -1589,7 +1564,7 @@ class Link {
   /** @param {Wait} how */
   #wait(how) {
     const retryInMs = Math.round(how.ms);
-    this.#retry = { ...how, ms: retryInMs, since: new Timestamp() };
+    this.#retry = { ...how, deadline: new Deadline(retryInMs) };
     this.#tickIn(retryInMs);
     this.#hooks.down({ ...how.why, retryInMs });
   }
@@ -1597,9 +1572,8 @@ class Link {
   /** Schedules the next tick, within a second. @param {number} ms */
   #tickIn(ms) {
     clearTimeout(this.#timer);
-    this.#timerMs = Math.max(0, Math.min(ms, TICK_MS, this.#patienceMs()));
-    this.#timerSetAt = new Timestamp();
-    this.#timer = setTimeout(() => this.#tick(), this.#timerMs);
+    this.#due = new Deadline(Math.max(0, Math.min(ms, TICK_MS, this.#patienceMs())));
+    this.#timer = setTimeout(() => this.#tick(), this.#due.ms);
   }
 
   /** Milliseconds until the room is given up. */
@@ -1608,34 +1582,28 @@ class Link {
   }
 
   #isLate() {
-    return this.#timerSetAt.ageMs - this.#timerMs > LATE_MS;
+    return this.#due.leftMs < -LATE_MS;
   }
 
   #tick() {
     this.checkWake();
     // A listener of `state` may have stopped the link.
     if (this.#stopped !== null) return;
-    if (this.#welcomedAt !== null) this.#watch();
-    else if (this.#patienceMs() <= 0) this.#hooks.unreachable(`there was no connection for ${this.#giveUpAfterMs} ms`);
-    else if (this.#retry) this.#tickOfRetry(this.#retry);
-    else this.#tickOfDial();
-  }
-
-  /** @param {Retry} retry */
-  #tickOfRetry({ since, ms }) {
-    const leftMs = ms - since.ageMs;
-    if (leftMs <= 0) this.dial();
-    else this.#tickIn(leftMs);
-  }
-
-  #tickOfDial() {
+    if (this.#welcomedAt !== null) return this.#watch();
+    if (this.#patienceMs() <= 0) return this.#giveUp();
     if (this.#protocols) {
       this.#tickIn(TICK_MS);
-      return this.#hooks.check();
+      return this.#tokens.check();
     }
-    const leftMs = WELCOME_WAIT_MS - this.#dialledAt.ageMs;
-    if (leftMs <= 0) this.#lost(1006, 'no welcome in time');
-    else this.#tickIn(leftMs);
+    const leftMs = this.#retry ? this.#retry.deadline.leftMs : WELCOME_WAIT_MS - this.#dialledAt.ageMs;
+    if (leftMs > 0) this.#tickIn(leftMs);
+    else if (this.#retry) this.dial();
+    else this.#lost(1006, 'no welcome in time');
+  }
+
+  #giveUp() {
+    const message = `there was no connection for ${this.#giveUpAfterMs} ms`;
+    this.#hooks.over(new ArbiterError('unreachable', message, true), 1006);
   }
 
   /** @param {unknown} data */
@@ -1643,7 +1611,7 @@ class Link {
     this.#heardAt = new Timestamp();
     const frame = decode(data);
     const ping = this.#pendingPing;
-    if (ping && (!ping.probe || frame?.request_id === ping.id || ping.at.ageMs > STALE_MS)) this.#pendingPing = null;
+    if (ping && (!ping.probe || frame?.request_id === ping.id || ping.deadline.ageMs > STALE_MS)) this.#pendingPing = null;
     // A newer server may send frames that this version cannot decode.
     if (frame === null) return;
     if (frame.type === 'welcome') this.#welcomed(frame.ping_interval_ms);
@@ -1660,28 +1628,31 @@ class Link {
 
   /** Detects half-open connections: pings after a silence, and gives up if nothing arrives. */
   #watch() {
-    const patience = Math.min(this.#idleSilenceMs, this.#hooks.busy() ? BUSY_SILENCE_MS : Infinity);
+    const patience = Math.min(this.#idleSilenceMs, this.#requests.inFlight > 0 ? BUSY_SILENCE_MS : Infinity);
     const ping = this.#pendingPing;
-    if (ping && ping.at.ageMs >= ping.waitMs) return this.#lost(1006, 'no sign of life');
-    if (!ping && this.#heardAt.ageMs >= patience) this.#sendPing({ waitMs: PONG_WAIT_MS, probe: false, again: false });
-    this.#tickIn(ping ? ping.waitMs - ping.at.ageMs : TICK_MS);
-    this.#hooks.tick();
-    this.#hooks.check();
+    if (ping && ping.deadline.leftMs <= 0) return this.#lost(1006, 'no sign of life');
+    if (!ping && this.#heardAt.ageMs >= patience) this.#sendPing(PONG_WAIT_MS, { probe: false, again: false });
+    this.#tickIn(ping?.deadline.leftMs ?? TICK_MS);
+    this.#requests.resendOverdue();
+    this.#tokens.check();
   }
 
   /** Sends a ping with a short timeout. A pending probe keeps its deadline, unless the machine slept through it. */
   #probe() {
     const pending = this.#pendingPing?.probe ? this.#pendingPing : null;
-    const leftMs = pending ? pending.waitMs - pending.at.ageMs : 0;
+    const leftMs = pending?.deadline.leftMs ?? 0;
     if (leftMs > 0 || pending?.again) return this.#tickIn(leftMs);
-    this.#sendPing({ waitMs: this.#probeWaitMs, probe: true, again: pending !== null });
+    this.#sendPing(this.#probeWaitMs, { probe: true, again: pending !== null });
     this.#tickIn(this.#probeWaitMs);
   }
 
-  /** @param {{ waitMs: number, probe: boolean, again: boolean }} how */
-  #sendPing(how) {
+  /**
+   * @param {number} waitMs
+   * @param {{ probe: boolean, again: boolean }} how
+   */
+  #sendPing(waitMs, how) {
     const id = `${KEEPALIVE_PREFIX}${(this.#lastPing += 1)}`;
-    this.#pendingPing = { id, at: new Timestamp(), ...how };
+    this.#pendingPing = { id, deadline: new Deadline(waitMs), ...how };
     this.send({ type: 'ping', request_id: id });
   }
 
@@ -1694,9 +1665,9 @@ class Link {
     const welcomedAt = this.#welcomedAt;
     if (welcomedAt !== null) this.#downAt = new Timestamp();
     this.#drop('');
-    if ((code >= 4000 && code < 4100) || (code === TOKEN_EXPIRED && !this.#hooks.renew())) {
+    if ((code >= 4000 && code < 4100) || (code === TOKEN_EXPIRED && !this.#tokens.expired())) {
       this.#stopped = 'closed';
-      return this.#hooks.over({ code, reason, message });
+      return this.#hooks.over(new ArbiterError(CLOSE_REASONS[code] ?? 'closed', message, false), code, reason);
     }
     if (welcomedAt !== null && welcomedAt.ageMs >= STABLE_MS) [this.#failures, this.#expired] = [0, false];
     const ms = this.#delay(code, retryAfterMs);
@@ -1731,7 +1702,7 @@ class Link {
   /** @param {string} reason */
   #drop(reason) {
     clearTimeout(this.#timer);
-    this.#timerMs = Infinity;
+    this.#due = new Deadline(Infinity);
     const socket = this.#socket;
     this.#socket = null;
     this.#protocols = null;
@@ -1760,18 +1731,18 @@ class Environment {
   /** @type {Array<() => void>} */
   #offs = [];
 
-  /** @param {{ wake: () => void, suspend: () => void, resume: () => void }} hooks */
-  constructor({ wake, suspend, resume }) {
+  /** @param {Link} link */
+  constructor(link) {
     const { window = globalThis, document } = /** @type {any} */ (globalThis);
-    this.#on(window, 'online', () => wake());
+    this.#on(window, 'online', () => link.wake());
     // Connections within the machine or the local network may survive, so they are probed, not closed.
-    this.#on(window, 'offline', () => wake());
-    this.#on(document, 'visibilitychange', () => document.visibilityState !== 'hidden' && wake());
-    this.#on(document, 'freeze', () => suspend());
-    this.#on(document, 'resume', () => resume());
+    this.#on(window, 'offline', () => link.wake());
+    this.#on(document, 'visibilitychange', () => document.visibilityState !== 'hidden' && link.wake());
+    this.#on(document, 'freeze', () => link.suspend());
+    this.#on(document, 'resume', () => link.resume());
     // `persisted`: the page enters or leaves the back/forward cache.
-    this.#on(window, 'pagehide', ({ persisted }) => persisted && suspend());
-    this.#on(window, 'pageshow', ({ persisted }) => persisted && resume());
+    this.#on(window, 'pagehide', ({ persisted }) => persisted && link.suspend());
+    this.#on(window, 'pageshow', ({ persisted }) => persisted && link.resume());
   }
 
   stop() {
@@ -1790,20 +1761,21 @@ class Environment {
   }
 }
 
+/** @type {ReadonlyArray<keyof RoomEvents>} */
+const EVENTS = [
+  'granted', 'released', 'confirmed', 'extended', 'changed', 'players', 'snapshot', 'lost', 'state', 'error',
+];
+
 /** Listeners by event. A listener that throws affects neither the others nor the room. */
 class Emitter {
-  /** @type {Record<keyof RoomEvents, Set<(detail: any) => void>>} */
-  #listeners = {
-    granted: new Set(), released: new Set(), confirmed: new Set(), extended: new Set(), changed: new Set(),
-    players: new Set(), snapshot: new Set(), lost: new Set(), state: new Set(), error: new Set(),
-  };
+  /** @type {Map<string, Set<(detail: any) => void>>} */
+  #listeners = new Map(EVENTS.map((event) => [event, new Set()]));
 
   /** @param {keyof RoomEvents} event */
   of(event) {
-    if (!Object.hasOwn(this.#listeners, event)) {
-      throw new TypeError(`there is no event "${event}": use one of ${Object.keys(this.#listeners).join(', ')}`);
-    }
-    return this.#listeners[event];
+    const listeners = this.#listeners.get(event);
+    if (!listeners) throw new TypeError(`there is no event "${event}": use one of ${EVENTS.join(', ')}`);
+    return listeners;
   }
 
   /**
@@ -1812,7 +1784,7 @@ class Emitter {
    * @param {RoomEvents[E]} detail
    */
   emit(event, detail) {
-    for (const listener of [...this.#listeners[event]]) {
+    for (const listener of [...this.of(event)]) {
       try {
         listener(detail);
       } catch (error) {
@@ -1848,6 +1820,18 @@ class Timestamp {
   #steady = performance.now();
   #wall = Date.now();
   get ageMs() { return Math.max(performance.now() - this.#steady, Date.now() - this.#wall); }
+}
+
+/** The end of the `ms` that follow a point in time. */
+class Deadline extends Timestamp {
+  /** @param {number} ms */
+  constructor(ms) {
+    super();
+    this.ms = ms;
+  }
+
+  /** Negative once the deadline has passed. */
+  get leftMs() { return this.ms - this.ageMs; }
 }
 
 /**
@@ -1890,16 +1874,16 @@ function decode(data) {
  * @param {string} text  JSON if the server itself closed, otherwise arbitrary
  */
 function decodeReason(code, text) {
-  const known = CLOSE_REASONS[code];
-  const says = (/** @type {string} */ reason) => `the server closed the room for good: ${code} ${reason}`;
+  let reason = CLOSE_REASONS[code] ?? text;
+  let retryAfterMs = null;
+  let more = '';
   try {
     const { retry_after_ms: wait, message } = JSON.parse(text);
-    const reason = known ?? '';
-    const more = typeof message === 'string' ? `: ${message}` : '';
-    return { reason, message: says(reason) + more, retryAfterMs: typeof wait === 'number' && wait >= 0 ? wait : null };
-  } catch {
-    return { reason: known ?? text, message: says(known ?? text), retryAfterMs: null };
-  }
+    reason = CLOSE_REASONS[code] ?? '';
+    if (typeof wait === 'number' && wait >= 0) retryAfterMs = wait;
+    if (typeof message === 'string') more = `: ${message}`;
+  } catch { /* the text is the reason */ }
+  return { reason, retryAfterMs, message: `the server closed the room for good: ${code} ${reason}${more}` };
 }
 
 /**
@@ -1923,30 +1907,40 @@ function baseAddress(url) {
     'for example ws://127.0.0.1:8080');
 }
 
+/**
+ * @param {unknown} fits
+ * @param {string} message
+ * @returns {asserts fits}
+ */
+function check(fits, message) {
+  if (!fits) throw new TypeError(message);
+}
+
 /** The rules of names: 1-64 characters for rooms and assets, and more characters and symbols for players. */
-const NAME = { pattern: /^[A-Za-z0-9_.:-]{1,64}$/, rule: '1-64 characters of A-Z a-z 0-9 _ . : -' };
-const PLAYER = { pattern: /^[A-Za-z0-9_.:|@+=~-]{1,128}$/, rule: '1-128 characters of A-Z a-z 0-9 _ . : | @ + = ~ -' };
+const NAME = { characters: 'A-Za-z0-9_.:-', most: 64 };
+const PLAYER = { characters: 'A-Za-z0-9_.:|@+=~-', most: 128 };
 
 /**
  * @param {string} what
  * @param {unknown} name
  */
 function checkName(what, name) {
-  const { pattern, rule } = what === 'player' ? PLAYER : NAME;
-  if (typeof name === 'string' && pattern.test(name) && name !== '.' && name !== '..') return;
-  throw new TypeError(`${what} ${JSON.stringify(name)} is not a name: a name is ${rule} and not "." or ".."`);
+  const { characters, most } = what === 'player' ? PLAYER : NAME;
+  const pattern = new RegExp(`^[${characters}]{1,${most}}$`);
+  const fits = typeof name === 'string' && pattern.test(name) && name !== '.' && name !== '..';
+  const rule = `1-${most} characters of ${characters} and not "." or ".."`;
+  check(fits, `${what} ${JSON.stringify(name)} is not a name: a name is ${rule}`);
 }
 
 /**
  * @param {unknown} signal
  * @param {unknown} timeoutMs
  */
-function checkLimits(signal, timeoutMs) {
-  if (signal !== undefined && typeof (/** @type {any} */ (signal))?.addEventListener !== 'function') {
-    throw new TypeError('signal must be the signal of an AbortController');
-  }
+function checkPatience(signal, timeoutMs) {
+  const isSignal = typeof (/** @type {any} */ (signal))?.addEventListener === 'function';
+  check(signal === undefined || isSignal, 'signal must be the signal of an AbortController');
   const fits = typeof timeoutMs === 'number' && timeoutMs > 0 && (timeoutMs <= MAX_TIMER_MS || timeoutMs === Infinity);
-  if (!fits) throw new TypeError(`timeoutMs must be above 0 and at most ${MAX_TIMER_MS}, or Infinity`);
+  check(fits, `timeoutMs must be above 0 and at most ${MAX_TIMER_MS}, or Infinity`);
 }
 
 /** What a subprotocol may consist of. */
@@ -1954,9 +1948,9 @@ const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 
 /** The error does not show the token. @param {unknown} token @returns {asserts token is string} */
 function checkToken(token) {
-  if (typeof token === 'string' && TOKEN.test(token)) return;
   const found = typeof token === 'string' ? 'this string is empty or has other characters' : `this is ${typeof token}`;
-  throw new TypeError(`token must be a string of letters, digits and !#$%&'*+-.^_\`|~, such as a JWT; ${found}`);
+  check(typeof token === 'string' && TOKEN.test(token),
+    `token must be a string of letters, digits and !#$%&'*+-.^_\`|~, such as a JWT; ${found}`);
 }
 
 /**
@@ -1981,9 +1975,9 @@ const UNFIT = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
  * @param {unknown} player
  */
 function checkDisplayName(name, player) {
-  if (player === undefined || player === null) throw new TypeError('name is how the player is shown: give player, too');
+  check(player !== null, 'name is how the player is shown: give player, too');
   const length = typeof name === 'string' ? [...name.normalize('NFC')].length : 0;
-  if (typeof name === 'string' && length >= 1 && length <= 64 && name.trim() === name && !UNFIT.test(name)) return;
-  throw new TypeError(`name ${JSON.stringify(name)} is not a display name: it has 1-64 characters of any script, without ` +
+  const fits = typeof name === 'string' && length >= 1 && length <= 64 && name.trim() === name && !UNFIT.test(name);
+  check(fits, `name ${JSON.stringify(name)} is not a display name: it has 1-64 characters of any script, without ` +
     'control characters, line breaks, characters that set the direction of text, and white space at either end');
 }
