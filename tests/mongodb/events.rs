@@ -1,20 +1,17 @@
 //! Changes kept as events, in the documents of their assets.
 
-use asset_arbiter::store::{Options, Taker};
+use asset_arbiter::store::Taker;
 use futures::TryStreamExt;
 use mongodb::bson::{Document, doc};
 
 use crate::{
-    conformance::{
-        BACKLOG,
-        ground::{Ground, Node, asset, players},
-    },
+    conformance::ground::{Ground, Node, player, players},
     ground::{documents, server},
     remote::{
         outbox::{
             events_outlive_the_server, keeps_the_contract_with_events, two_nodes_take_turns, with_events,
         },
-        store, store_with,
+        store,
     },
 };
 
@@ -56,22 +53,21 @@ async fn acknowledge_all(ground: &Ground) -> usize {
 async fn a_document_stays_for_its_events_and_goes_with_the_last() {
     let Some(server) = server() else { return };
     let url = format!("{}?ttl=1h", server.url());
-    let options = Options { room_ttl: None, max_assets: None, events_backlog: Some(BACKLOG) };
-    let ground = Ground::new(store_with(&url, options).await);
+    let ground = Ground::new(with_events(&url).await);
     let documents = documents(&server).await;
     let (sword, node) = ground.sword(2).await;
     ground.select(node.next(), &sword, &players(["ann"])).await;
     ground.store.touch(&ground.room, node.next().at).await.unwrap();
     let waits = document(&ground, &documents).await.unwrap();
     assert!(waits.get("expires_at").is_none() && waits.get_array("events").unwrap().len() == 2, "{waits}");
-    assert_eq!(waits.get_str("waiting"), Ok(ground.room.as_str()));
+    assert_eq!(waits.get_str("waiting").unwrap(), ground.room.as_str());
 
     assert_eq!(acknowledge_all(&ground).await, 2);
     let read = document(&ground, &documents).await.unwrap();
     assert!(read.get_datetime("expires_at").is_ok(), "{read}");
     assert!(read.get("events").is_none() && read.get("waiting").is_none(), "{read}");
 
-    ground.release(node.next(), &sword, &players::<1>(["ann"])[0]).await;
+    ground.release(node.next(), &sword, &player("ann")).await;
     ground.store.remove_room(&ground.room).await.unwrap();
     let gone = document(&ground, &documents).await.unwrap();
     assert!(gone.get_bool("gone").unwrap() && gone.get_array("holders").unwrap().is_empty(), "{gone}");
