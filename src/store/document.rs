@@ -3,6 +3,7 @@
 //! [`RecordStore`](super::optimistic::RecordStore).
 
 mod backend;
+mod outbox;
 #[cfg(test)]
 mod tests;
 
@@ -10,14 +11,21 @@ use std::{collections::HashSet, fmt::Display, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-pub(super) use self::backend::{DocumentBackend, Loaded};
+#[cfg(any(test, feature = "momento"))]
+pub(super) use self::outbox::in_turn;
+pub(super) use self::{
+    backend::{DocumentBackend, Loaded},
+    outbox::delete_events,
+};
 use super::{
     last_calls::LastCalls,
     optimistic::{Change, Counter, Ending, FIRST, Record, shown},
+    outbox::AssetOutbox,
 };
 use crate::model::{AssetName, AssetState, Grant, Lease, Millis, PlayerName, Terms, Units};
 
-/// An asset. As JSON it takes about 50 bytes per holder, 180 at most, and a few hundred bytes besides.
+/// An asset. As JSON it takes about 50 bytes per holder, 180 at most, about 80 bytes per waiting event, 250 at most, and a
+/// few hundred bytes besides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Document {
     #[serde(with = "Numbers")]
@@ -27,6 +35,12 @@ pub(super) struct Document {
     pub(super) holders: Vec<Holder>,
     #[serde(with = "as_text")]
     pub(super) changes: LastCalls,
+    /// The waiting events.
+    #[serde(default, skip_serializing_if = "AssetOutbox::is_empty", with = "as_texts")]
+    pub(super) events: AssetOutbox,
+    /// Whether the room was removed. Then there is no asset, and the document is kept for its events.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) gone: bool,
 }
 
 /// One holder. The field names are short because there are many holders.
@@ -46,16 +60,30 @@ pub(super) struct Holder {
 }
 
 impl Document {
-    /// The document after a change.
-    pub(super) fn after(before: Option<Self>, change: Change) -> Self {
-        let mut holders = before.filter(|_| change.goes_on()).map_or_else(Vec::new, |before| before.holders);
+    /// The document after a change, with at most `backlog` events; `None`: the change has none.
+    pub(super) fn after(before: Option<Self>, change: Change, backlog: Option<usize>) -> Self {
+        let (mut holders, mut events) =
+            before.map_or_else(Default::default, |before| (before.holders, before.events));
+        if !change.goes_on() {
+            holders.clear();
+        }
         holders.retain(|holder| change.struck.iter().all(|struck| holder.revision != struck.revision));
         for leased in &change.leased {
             let holder = holders.iter_mut().find(|holder| holder.revision == leased.revision);
             holder.into_iter().for_each(|holder| holder.lease = leased.lease);
         }
         holders.extend(change.granted.into_iter().map(Holder::from));
-        Self { counter: change.after, holders, changes: change.changes }
+        for event in change.events {
+            events.push(event, backlog.unwrap_or(usize::MAX));
+        }
+        Self { counter: change.after, holders, changes: change.changes, events, gone: false }
+    }
+
+    /// The document after the room was removed; `None` if no event waits.
+    pub(super) fn without_asset(self) -> Option<Self> {
+        let counter = Counter { remaining: 0, held: 0, removed: true, terms: None, ..self.counter };
+        let without = Self { counter, holders: Vec::new(), gone: true, ..self };
+        (!without.events.is_empty()).then_some(without)
     }
 
     /// Validates the document, which contains only the first `most` holders.
@@ -168,6 +196,20 @@ mod as_text {
         D: Deserializer<'de>,
     {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+/// Events that are serialized as a list of their texts.
+mod as_texts {
+    use super::{AssetOutbox, Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(events: &AssetOutbox, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(events.iter().map(ToString::to_string))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AssetOutbox, D::Error> {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        texts.iter().map(|text| text.parse()).collect::<Result<_, _>>().map_err(de::Error::custom)
     }
 }
 

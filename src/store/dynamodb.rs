@@ -12,7 +12,9 @@ mod expiry;
 pub(super) mod fuzzing;
 mod holders;
 mod item;
+mod marks;
 mod next_end;
+mod outbox;
 mod read;
 mod revocations;
 mod sdk;
@@ -32,7 +34,7 @@ use async_trait::async_trait;
 use self::{client::Client, item::Row, next_end::NextEnds, sweeper::Sweeper, url::DynamoUrl};
 use super::{
     Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind, Taker,
-    optimistic::{Backend, Optimistic},
+    optimistic::{Backend, Optimistic, acknowledge, take},
 };
 use crate::{
     link::needs_runtime,
@@ -45,7 +47,7 @@ pub(super) const DRIVER: Driver = Driver {
     summary: "Amazon DynamoDB, credentials from AWS's usual places; ?region=, endpoint=, create=true, ttl= and inline=",
     source: include_str!("dynamodb.rs"),
     limits: Limits::NONE,
-    keeps_events: false,
+    keeps_events: true,
     check: |url, _| DynamoUrl::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
     open,
 };
@@ -62,6 +64,8 @@ struct DynamoStore {
     sweeper: Arc<Sweeper>,
     /// Of assets with holders that have items of their own.
     next_ends: NextEnds,
+    /// Maximum number of events of one asset; `None`: changes are not kept as events.
+    events_backlog: Option<usize>,
 }
 
 /// The data that a write needs from the preceding read.
@@ -81,16 +85,24 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     let url = Arc::new(url);
     let client = Arc::new(Client::open(Arc::clone(&url)));
     let sweeper = Arc::new(Sweeper::start(Arc::clone(&client), Arc::clone(&url)));
-    Ok(Arc::new(Optimistic::new(DynamoStore { client, url, sweeper, next_ends: NextEnds::default() })))
+    let (next_ends, events_backlog) = (NextEnds::default(), options.events_backlog);
+    Ok(Arc::new(Optimistic::new(DynamoStore { client, url, sweeper, next_ends, events_backlog })))
 }
 
 #[async_trait]
 impl Backend for DynamoStore {
     const NAME: &'static str = "dynamodb";
-    const MOST_GRANTS: usize = write::MOST_GRANTS;
+
+    fn most_grants(&self) -> usize {
+        self.most_holders()
+    }
 
     fn room_ttl(&self) -> Option<Duration> {
         self.url.room_ttl
+    }
+
+    fn events_backlog(&self) -> Option<usize> {
+        self.events_backlog
     }
 
     async fn remove_room(&self, room: &RoomName) -> Result<()> {
@@ -109,21 +121,33 @@ impl Backend for DynamoStore {
         self.live_revocations(now).await
     }
 
-    async fn waiting_rooms(&self, _after: Option<RoomName>, _limit: usize) -> Result<Vec<RoomName>> {
-        Ok(Vec::new())
+    fn needs_marks(&self) -> bool {
+        true
+    }
+
+    async fn mark(&self, room: &RoomName, now: Millis) -> Result<()> {
+        self.add_mark(room, now).await
+    }
+
+    async fn waiting_rooms(&self, after: Option<RoomName>, limit: usize) -> Result<Vec<RoomName>> {
+        self.marked_rooms(after, limit).await
     }
 
     async fn take_events(
         &self,
-        _room: &RoomName,
-        _taker: Taker,
-        _limit: usize,
+        room: &RoomName,
+        taker: Taker,
+        limit: usize,
     ) -> Result<Vec<(AssetName, AssetEvent)>> {
-        Ok(Vec::new())
+        let Some(events) = take(self, room, taker, limit).await? else { return Ok(Vec::new()) };
+        if events.is_empty() {
+            self.delete_old_mark(room, taker.now).await?;
+        }
+        Ok(events)
     }
 
-    async fn acknowledge(&self, _room: &RoomName, _events: &[EventId]) -> Result<()> {
-        Ok(())
+    async fn acknowledge(&self, room: &RoomName, events: &[EventId]) -> Result<()> {
+        acknowledge(self, room, events).await
     }
 
     async fn ping(&self) -> Result<()> {

@@ -12,6 +12,7 @@ mod error;
 pub(super) mod fuzzing;
 mod item;
 mod key;
+mod marks;
 mod revocations;
 mod rooms;
 mod url;
@@ -33,12 +34,13 @@ pub(super) const DRIVER: Driver = Driver {
               --auto-create go with it",
     source: include_str!("momento.rs"),
     limits: Limits { units: Cache::MOST_UNITS, select_creates: Cache::SELECT_CREATES },
-    keeps_events: false,
+    keeps_events: true,
     check: |url, options| parts(url, options).map(drop),
     open,
 };
 
-/// Assets in a cache: one item per asset, per room a set of their names, and one set of revocations.
+/// Assets in a cache: one item per asset, per room a set of their names, and one set of revocations. With events also one item
+/// per room for a lease, and one set of marks.
 struct Cache {
     client: Client,
     /// How long a room's set of names lives after the last addition. Its assets live a little shorter.
@@ -49,6 +51,8 @@ struct Cache {
     kept: Recent<RoomName>,
     /// Whether the time to live of the revocations was restarted recently.
     revocations_kept: Recent<()>,
+    /// Maximum number of events of one asset; `None`: changes are not kept as events.
+    events_backlog: Option<usize>,
 }
 
 /// A name is added again when its asset is written and 1/`TOLD_AGAIN` of the time to live is over.
@@ -64,7 +68,7 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     let (url, ttl, access) = parts(url, options)?;
     needs_runtime().map_err(unusable)?;
     let client = Client::open(&access, &url.cache).map_err(unusable)?;
-    Ok(Arc::new(Optimistic::new(Cache::new(client, ttl))))
+    Ok(Arc::new(Optimistic::new(Cache::new(client, ttl, options.events_backlog))))
 }
 
 /// The configuration from the URL, the flag and the environment.
@@ -77,11 +81,11 @@ fn parts(url: &str, options: Options) -> Result<(MomentoUrl, Duration, Access)> 
 }
 
 impl Cache {
-    fn new(client: Client, ttl: Duration) -> Self {
+    fn new(client: Client, ttl: Duration, events_backlog: Option<usize>) -> Self {
         let told = Recent::for_time(told_again(ttl));
         let (kept, revocations_kept) =
             (Recent::for_time(ttl / KEPT_AGAIN), Recent::for_time(url::LONGEST_TTL / KEPT_AGAIN));
-        Self { client, ttl, told, kept, revocations_kept }
+        Self { client, ttl, told, kept, revocations_kept, events_backlog }
     }
 
     /// How long an asset lives. Its name was added to the room's set at most one [`told_again`] before the

@@ -9,6 +9,7 @@ mod error;
 #[cfg(feature = "test-util")]
 pub(super) mod fuzzing;
 mod health;
+mod outbox;
 mod url;
 
 use std::{
@@ -22,12 +23,13 @@ use async_trait::async_trait;
 use self::{
     bson::{Written, id},
     client::{Client, Doing},
+    error::MongoError,
     url::MongoUrl,
 };
 use super::{
     AssetKey, Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind, Taker,
     document::{Document, DocumentBackend, Loaded},
-    optimistic::{Backend, Change, Optimistic},
+    optimistic::{Backend, Change, Optimistic, acknowledge, take},
     revocation,
 };
 use crate::model::{AssetEvent, AssetName, EventId, Millis, PlayerName, Revocation, RoomName, Units};
@@ -39,7 +41,7 @@ pub(super) const DRIVER: Driver = Driver {
               collection=",
     source: include_str!("mongodb.rs"),
     limits: Limits { units: MongoBackend::MOST_UNITS, select_creates: MongoBackend::SELECT_CREATES },
-    keeps_events: false,
+    keeps_events: true,
     check: |url, _| MongoUrl::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
     open,
 };
@@ -49,12 +51,16 @@ const NAME: &str = "mongodb";
 struct MongoBackend {
     client: Client,
     room_ttl: Option<Duration>,
+    /// Maximum number of events of one asset; `None`: changes are not kept as events.
+    events_backlog: Option<usize>,
 }
 
 fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     let url = MongoUrl::parse(url).map_err(|why| error(StoreErrorKind::Unavailable, why).hopeless())?;
     let room_ttl = options.room_ttl_unless(url.room_ttl);
-    let backend = MongoBackend { client: Client::new(url), room_ttl };
+    let events_backlog = options.events_backlog;
+    let client = Client::new(url, events_backlog.is_some());
+    let backend = MongoBackend { client, room_ttl, events_backlog };
     Ok(Arc::new(Optimistic::new(backend)))
 }
 
@@ -77,15 +83,26 @@ impl Backend for MongoBackend {
         self.room_ttl
     }
 
+    fn events_backlog(&self) -> Option<usize> {
+        self.events_backlog
+    }
+
+    /// Documents in which events wait are kept, without their assets. They are marked before the others are deleted, so that
+    /// a document that gets or loses its events meanwhile is one of the two.
     async fn remove_room(&self, room: &RoomName) -> Result<()> {
-        let gone = self.client.collection().await?.delete_many(doc! { "room": room.as_str() });
-        let gone = self.client.answer(Doing::Writing, gone).await;
-        gone.map(|_| ()).map_err(|error| self.client.said(error))
+        let collection = self.client.collection().await?;
+        let room = room.as_str();
+        let marked = collection.update_many(doc! { "room": room, "gone": null }, bson::without_asset());
+        let marked = self.client.answer(Doing::Writing, marked).await;
+        marked.map_err(|error| self.client.said(error))?;
+        let deleted = collection.delete_many(doc! { "room": room, "gone": true, "waiting": null });
+        let deleted = self.client.answer(Doing::Writing, deleted).await;
+        deleted.map(|_| ()).map_err(|error| self.client.said(error))
     }
 
     async fn touch(&self, room: &RoomName, now: Millis) -> Result<()> {
-        // An expired document must not reappear, because a reader may have found it gone.
-        let alive = doc! { "room": room.as_str(), "$or": alive() };
+        // An expired document must not reappear, because a reader may have found it gone. One with events never expires.
+        let alive = doc! { "room": room.as_str(), "waiting": null, "$or": alive() };
         let kept = bson::expiring(self.expiry(now));
         let kept = self.client.collection().await?.update_many(alive, kept);
         let kept = self.client.answer(Doing::Writing, kept).await;
@@ -109,21 +126,21 @@ impl Backend for MongoBackend {
         self.client.clock().await
     }
 
-    async fn waiting_rooms(&self, _after: Option<RoomName>, _limit: usize) -> Result<Vec<RoomName>> {
-        Ok(Vec::new())
+    async fn waiting_rooms(&self, after: Option<RoomName>, limit: usize) -> Result<Vec<RoomName>> {
+        self.rooms_with_events(after, limit).await
     }
 
     async fn take_events(
         &self,
-        _room: &RoomName,
-        _taker: Taker,
-        _limit: usize,
+        room: &RoomName,
+        taker: Taker,
+        limit: usize,
     ) -> Result<Vec<(AssetName, AssetEvent)>> {
-        Ok(Vec::new())
+        Ok(take(self, room, taker, limit).await?.unwrap_or_default())
     }
 
-    async fn acknowledge(&self, _room: &RoomName, _events: &[EventId]) -> Result<()> {
-        Ok(())
+    async fn acknowledge(&self, room: &RoomName, events: &[EventId]) -> Result<()> {
+        acknowledge(self, room, events).await
     }
 
     async fn ping(&self) -> Result<()> {
@@ -138,37 +155,33 @@ impl DocumentBackend for MongoBackend {
 
     async fn load(&self, key: &AssetKey) -> Result<Loaded<Self>> {
         let Some(found) = self.client.find(&id(key)).await? else { return Ok((None, None)) };
-        let (document, expires_at) = bson::read(&found)?;
-        let written = Written::of(&document.counter);
+        let (document, expires_at, written) = bson::read(&found)?;
         let over = expires_at.is_some_and(|at| at <= date(now()));
         Ok(((!over).then_some(document), Some(written)))
     }
 
     async fn replace(&self, key: &AssetKey, (document, written): Loaded<Self>, change: Change) -> Result<bool> {
-        let (expiry, id, room) = (self.expiry(now()), id(key), &key.room);
+        let (expiry, id, room, backlog) = (self.expiry(now()), id(key), &key.room, self.events_backlog);
         let collection = self.client.collection().await?;
         let written = match (written, document) {
             (None, _) => {
-                let whole = bson::whole(room, &id, Document::after(None, change), expiry)?;
+                let whole = bson::whole(room, &id, Document::after(None, change, backlog), expiry)?;
                 let made = self.client.answer(Doing::Writing, collection.insert_one(whole)).await;
                 made.map(|_| 1)
             }
-            // The document has expired but is not deleted yet.
-            (Some(written), None) => {
-                let whole = bson::whole(room, &id, Document::after(None, change), expiry)?;
+            (Some(written), Some(before)) if !before.gone => {
+                let update = bson::update(room, before, change, backlog, expiry)?;
+                let set = collection.update_one(written.filter(&id), update);
+                self.client.answer(Doing::Writing, set).await.map(|set| set.matched_count)
+            }
+            // The document has expired but is not deleted yet, or is kept for its events.
+            (Some(written), before) => {
+                let whole = bson::whole(room, &id, Document::after(before, change, backlog), expiry)?;
                 let put = collection.replace_one(written.filter(&id), whole);
                 self.client.answer(Doing::Writing, put).await.map(|put| put.matched_count)
             }
-            (Some(written), Some(before)) => {
-                let set = collection.update_one(written.filter(&id), bson::update(before, change, expiry)?);
-                self.client.answer(Doing::Writing, set).await.map(|set| set.matched_count)
-            }
         };
-        match written {
-            Ok(written) => Ok(written == 1),
-            Err(error) if error.is_stale() => Ok(false),
-            Err(error) => Err(self.client.said(error)),
-        }
+        self.is_written(written)
     }
 
     async fn load_all(&self, room: &RoomName, holders: usize) -> Result<Vec<(AssetName, Document)>> {
@@ -186,6 +199,32 @@ impl DocumentBackend for MongoBackend {
             Ok(document.held_by(player).map(|revision| (asset, revision)))
         };
         found.iter().filter_map(|found| held(found).transpose()).collect()
+    }
+
+    async fn put_back(&self, key: &AssetKey, seen: Option<Written>, left: Option<Document>) -> Result<bool> {
+        let Some(written) = seen else { return Ok(false) };
+        let (collection, unchanged) = (self.client.collection().await?, written.filter(&id(key)));
+        self.is_written(match left {
+            Some(left) => {
+                let set = collection.update_one(unchanged, bson::put_back(&left, self.expiry(now()))?);
+                self.client.answer(Doing::Writing, set).await.map(|set| set.matched_count)
+            }
+            None => {
+                let deleted = collection.delete_one(unchanged);
+                self.client.answer(Doing::Writing, deleted).await.map(|deleted| deleted.deleted_count)
+            }
+        })
+    }
+}
+
+impl MongoBackend {
+    /// Whether a conditional write took effect, of which this is the number of documents.
+    fn is_written(&self, written: std::result::Result<u64, MongoError>) -> Result<bool> {
+        match written {
+            Ok(written) => Ok(written == 1),
+            Err(error) if error.is_stale() => Ok(false),
+            Err(error) => Err(self.client.said(error)),
+        }
     }
 }
 

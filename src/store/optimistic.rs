@@ -4,6 +4,8 @@
 
 mod backend;
 mod decide;
+#[cfg(any(feature = "dynamodb", feature = "mongodb", feature = "momento"))]
+mod outbox;
 mod recent_calls;
 mod record;
 
@@ -12,6 +14,8 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tokio::time::sleep;
 
+#[cfg(any(feature = "dynamodb", feature = "mongodb", feature = "momento"))]
+pub(super) use self::outbox::{EventBackend, Waiting, acknowledge, known, restless, take};
 pub(super) use self::{
     backend::{Backend, RecordStore},
     record::{Change, FIRST, Record, shown},
@@ -66,7 +70,7 @@ impl<R: RecordStore> Optimistic<R> {
 
     fn bounds(&self) -> Bounds {
         let keeps_events = self.records.events_backlog().is_some();
-        Bounds { units: R::MOST_UNITS, grants: R::MOST_GRANTS, keeps_events }
+        Bounds { units: R::MOST_UNITS, grants: self.records.most_grants(), keeps_events }
     }
 
     /// Refuses deadlines that the store would forget before they are over.
@@ -338,7 +342,8 @@ impl<R: RecordStore> Store for Optimistic<R> {
     }
 }
 
-fn pause(tried: u32) -> Duration {
+/// The pause after so many tries.
+pub(super) fn pause(tried: u32) -> Duration {
     let share = f64::from(tried) / LONGEST_AT;
     LONGEST_PAUSE.mul_f64(fastrand::f64() * share.min(share.recip()))
 }

@@ -6,7 +6,7 @@ use crate::{
     conformance::ground::{player, room},
     engines::dynamodb::TABLE,
     ground::servers,
-    remote::{earlier::plays_on, store},
+    remote::{earlier::plays_on, outbox::goes_on_with_events, store},
 };
 
 /// One holder is inside the item, and one has an item of its own.
@@ -28,5 +28,6 @@ async fn items_of_the_version_before_are_played_on() {
             server.ask("PutItem", json!({ "TableName": TABLE, "Item": item })).await;
         }
         plays_on(&server.url(), room("arena"), 4, &[player("ann"), player("bob")]).await;
+        goes_on_with_events(&server.url(), room("arena")).await;
     }
 }

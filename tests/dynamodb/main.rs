@@ -19,6 +19,7 @@ mod busy;
 mod contract;
 mod earlier;
 mod emptied;
+mod events;
 mod expiry;
 mod ground;
 mod holders;

@@ -5,14 +5,14 @@ use std::slice::from_ref;
 use asset_arbiter::{
     model::{AssetOptions, NewAsset},
     server::Metrics,
-    store::open,
+    store::{Options, open},
 };
 
 use crate::{
-    conformance::ground::{Ground, Node, asset, players},
+    conformance::ground::{Ground, Node, asset, players, team},
     engines::eventually,
     ground::servers,
-    remote::FOR_EVER,
+    remote::{FOR_EVER, outbox::WITH_EVENTS},
 };
 
 /// The write and the read units so far.
@@ -25,8 +25,12 @@ fn units(metrics: &Metrics) -> [u64; 2] {
 }
 
 async fn metered(url: &str) -> (Ground, Metrics) {
+    metered_with(url, FOR_EVER).await
+}
+
+async fn metered_with(url: &str, options: Options) -> (Ground, Metrics) {
     let metrics = Metrics::new();
-    let ground = Ground::new(metrics.scope(|| open(url, FOR_EVER)).unwrap());
+    let ground = Ground::new(metrics.scope(|| open(url, options)).unwrap());
     eventually("the table", async || ground.store.ping().await.ok()).await;
     (ground, metrics)
 }
@@ -78,5 +82,36 @@ async fn the_end_of_a_holder_with_its_own_item_costs_what_its_release_costs() {
         assert_eq!(ground.store.expire(node.at(created.at + 1000), &key).await.unwrap().held, 0);
         let [ended, _] = units(&metrics);
         assert_eq!(ended - released, released - before);
+    }
+}
+
+/// Of ten assets with a hundred units each, granted in calls of so many players.
+async fn units_of_a_thousand_grants(url: &str, options: Options, players: usize) -> u64 {
+    let (ground, metrics) = metered_with(url, options).await;
+    let node = Node::new();
+    let mut sum = 0;
+    for name in 0..10 {
+        let sword = asset(&format!("sword-{name}"));
+        ground.create(node.next(), &sword, 100).await;
+        let [before, _] = units(&metrics);
+        for batch in team("p", 100).chunks(players) {
+            ground.select(node.next(), &sword, batch).await;
+        }
+        sum += units(&metrics)[0] - before;
+    }
+    sum
+}
+
+/// A change with events is a transaction of two items.
+#[tokio::test]
+async fn events_cost_a_transaction() {
+    for server in servers().await {
+        for (players, options, cost) in
+            [(1, FOR_EVER, 0), (1, WITH_EVENTS, 0), (100, FOR_EVER, 0), (100, WITH_EVENTS, 0)]
+        {
+            let found = units_of_a_thousand_grants(&server.url(), options, players).await;
+            println!("{players} at a time, events {}: {found}", options.events_backlog.is_some());
+            assert!(cost == 0 || found == cost);
+        }
     }
 }

@@ -18,6 +18,7 @@ mod support;
 mod contract;
 mod earlier;
 mod emptied;
+mod events;
 mod expiry;
 mod ground;
 mod limits;

@@ -5,7 +5,7 @@ use mongodb::bson::doc;
 use crate::{
     conformance::ground::{player, room},
     ground::{documents, server},
-    remote::{earlier::plays_on, store},
+    remote::{earlier::plays_on, outbox::goes_on_with_events, store},
 };
 
 #[tokio::test]
@@ -22,4 +22,5 @@ async fn a_document_of_the_version_before_is_played_on() {
     };
     documents(&server).await.insert_one(sword).await.unwrap();
     plays_on(&server.url(), room("arena"), 3, &[player("ann")]).await;
+    goes_on_with_events(&server.url(), room("arena")).await;
 }

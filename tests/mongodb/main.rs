@@ -18,6 +18,7 @@ mod contract;
 mod earlier;
 mod emptied;
 mod encrypted;
+mod events;
 mod expiry;
 mod ground;
 mod limits;

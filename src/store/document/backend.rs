@@ -22,16 +22,26 @@ pub(in crate::store) trait DocumentBackend: Backend {
     /// The data that a write needs from the preceding read, such as the exact bytes that were read.
     type Seen: Send;
 
-    /// Reads a whole asset, as one snapshot taken after the call began and as durable as a write. An expired
-    /// document counts as absent.
+    /// Reads a whole document, as one snapshot taken after the call began and as durable as a write. An expired one counts
+    /// as absent.
     async fn load(&self, key: &AssetKey) -> Result<Loaded<Self>>;
 
     /// Writes the result of [`Document::after`] if the stored document is still as `read`. Returns `false`,
     /// without writing anything, if it has changed.
     async fn replace(&self, key: &AssetKey, read: Loaded<Self>, change: Change) -> Result<bool>;
 
-    /// Reads every asset of a room, in any order, each with at most its first `holders` holders.
+    /// Reads every document of a room, in any order, each with at most its first `holders` holders, and with its events or
+    /// without.
     async fn load_all(&self, room: &RoomName, holders: usize) -> Result<Vec<(AssetName, Document)>>;
+
+    /// Writes what is left of a document after events were acknowledged, or deletes it, if it is still as `seen`. Returns
+    /// `false`, without writing anything, if it has changed.
+    async fn put_back(
+        &self,
+        key: &AssetKey,
+        seen: <Self as DocumentBackend>::Seen,
+        left: Option<Document>,
+    ) -> Result<bool>;
 
     /// As in [`Store`](crate::store::Store).
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
@@ -40,7 +50,8 @@ pub(in crate::store) trait DocumentBackend: Backend {
     }
 }
 
-async fn load<S: DocumentBackend>(store: &S, key: &AssetKey) -> Result<Loaded<S>> {
+/// Reads a document, also of an asset that is gone.
+pub(super) async fn load<S: DocumentBackend>(store: &S, key: &AssetKey) -> Result<Loaded<S>> {
     let (found, seen) = store.load(key).await?;
     let found = found.map(|found| checked::<S>(key, found, usize::MAX)).transpose()?;
     Ok((found, seen))
@@ -56,7 +67,8 @@ async fn load_all<S: DocumentBackend>(
         let key = AssetKey { room: room.clone(), asset };
         checked::<S>(&key, found, holders).map(|found| (key.asset, found))
     };
-    let mut all = store.load_all(room, holders).await?.into_iter().map(check).collect::<Result<Vec<_>>>()?;
+    let all = store.load_all(room, holders).await?.into_iter().filter(|(_, found)| !found.gone);
+    let mut all = all.map(check).collect::<Result<Vec<_>>>()?;
     all.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
     Ok(all)
 }
@@ -72,7 +84,8 @@ impl<S: DocumentBackend> RecordStore for S {
         at: Millis,
     ) -> Result<(Option<Record>, <S as RecordStore>::Seen)> {
         let read = load(self, key).await?;
-        Ok((read.0.as_ref().map(|found| found.record(players, at)), read))
+        let record = asset_in(read.0.as_ref()).map(|found| found.record(players, at));
+        Ok((record, read))
     }
 
     async fn write(&self, key: &AssetKey, seen: <S as RecordStore>::Seen, change: Change) -> Result<bool> {
@@ -80,7 +93,7 @@ impl<S: DocumentBackend> RecordStore for S {
     }
 
     async fn asset(&self, key: &AssetKey) -> Result<Option<AssetState>> {
-        Ok(load(self, key).await?.0.map(|found| found.state(&key.asset)))
+        Ok(asset_in(load(self, key).await?.0.as_ref()).map(|found| found.state(&key.asset)))
     }
 
     async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
@@ -101,6 +114,11 @@ impl<S: DocumentBackend> RecordStore for S {
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
         DocumentBackend::held_by(self, room, player).await
     }
+}
+
+/// The document, unless its asset is gone.
+fn asset_in(found: Option<&Document>) -> Option<&Document> {
+    found.filter(|found| !found.gone)
 }
 
 /// Truncates the holders and validates a document.

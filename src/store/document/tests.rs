@@ -14,8 +14,10 @@ use self::in_memory::{InMemory, MOST, parsed};
 use super::*;
 use crate::{
     conformance::{
+        events_under_faults,
         ground::{Ground, Node, already, asset, granted, player, players, refusal, team},
-        promise_under_faults, seeds, suite, suite_under_faults,
+        likeness::answers_as_the_rules_do,
+        promise_under_faults, seeds, suite, suite_under_faults, suite_with_events,
     },
     linearizability::{histories, histories_in_real_time, schedules, schedules_in_real_time},
     model::{EndReason, NewAsset},
@@ -43,6 +45,23 @@ async fn documents_keep_the_contract() {
 async fn documents_keep_the_contract_under_faults() {
     suite_under_faults(whole, Faults::rough(), seeds(50)).await;
     suite_under_faults(split, Faults::rough(), seeds(50)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn documents_with_events_keep_the_contract() {
+    suite_with_events(InMemory::<{ usize::MAX }>::store_with_events).await;
+    let shared = InMemory::<2>::store_with_events();
+    suite_with_events(|| Arc::clone(&shared)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn documents_with_events_keep_the_contract_under_faults() {
+    events_under_faults(InMemory::<2>::store_with_events, Faults::rough(), seeds(50)).await;
+}
+
+#[tokio::test]
+async fn documents_with_events_answer_as_the_rules_do() {
+    answers_as_the_rules_do(&InMemory::<{ usize::MAX }>::store_with_events(), 20).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -227,7 +246,14 @@ fn a_document_is_small_and_comes_back_as_it_was() {
     let of = |count: u64, long: usize| {
         let holder = |i| grant(&format!("{i:0long$}"), i).into();
         let (held, changes) = (count as Units, ["ffffffffffffffff:f4240"; 32].join(" ").parse().unwrap());
-        Document { counter: counter(held, held, count), holders: (1..=count).map(holder).collect(), changes }
+        let holders = (1..=count).map(holder).collect();
+        Document {
+            counter: counter(held, held, count),
+            holders,
+            changes,
+            events: AssetOutbox::default(),
+            gone: false,
+        }
     };
     for (count, long, most) in [(0, 1, 1_000), (1000, 12, 50_000), (1000, 64, 101_000), (10_000, 64, 1_100_000)]
     {
@@ -241,4 +267,25 @@ fn a_document_is_small_and_comes_back_as_it_was() {
         text.contains("\"origin\":-1,") && text.contains("{\"p\":\"1\",\"t\":1700000000000,\"r\":1}"),
         "{text}"
     );
+    assert!(!text.contains("events") && !text.contains("gone"), "as before there were events: {text}");
+}
+
+#[test]
+fn a_document_is_kept_for_its_events() {
+    let sword = Document {
+        counter: counter(2, 1, 1),
+        holders: vec![grant("ann", 1).into()],
+        changes: "1:1".parse().unwrap(),
+        events: AssetOutbox::default(),
+        gone: false,
+    };
+    assert_eq!(sword.clone().without_asset(), None);
+    let text = "00000000000000ab/0000000000000001/1/granted/7/2/1////ann";
+    let events: AssetOutbox = std::iter::once(text.parse().unwrap()).collect();
+    let left = Document { events: events.clone(), ..sword }.without_asset().unwrap();
+    assert_eq!((&left.events, left.gone, left.holders.len(), left.counter.removed), (&events, true, 0, true));
+    let json = serde_json::to_string(&left).unwrap();
+    assert!(json.contains(&format!("\"events\":[\"{text}\"],\"gone\":true")), "{json}");
+    assert_eq!(parsed(&json).sound(usize::MAX), Ok(left));
+    assert!(serde_json::from_str::<Document>(&json.replace("granted", "won")).is_err());
 }

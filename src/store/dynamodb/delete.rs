@@ -9,7 +9,7 @@ use super::{
     client::{Deadline, pause},
     error,
     error::{DynamoError, Kind, Tried},
-    item::{CREATION, ENDED, Fields, ORIGIN, Row, SK, SPILLED, key, n},
+    item::{CREATION, ENDED, Fields, Item, ORIGIN, Row, SK, SPILLED, key, n},
     write::{Condition, put},
 };
 use crate::{
@@ -48,7 +48,7 @@ impl DynamoStore {
         let ended = if row.spilled {
             self.transact(self.end_and_note(asset_key, row, condition)?).await
         } else {
-            self.delete(asset_key, condition).await
+            self.delete_item(asset_key.primary_key(), condition).await
         };
         match ended {
             Ok(()) => Ok(true),
@@ -57,12 +57,12 @@ impl DynamoStore {
         }
     }
 
-    async fn delete(&self, asset_key: &AssetKey, condition: Condition) -> Tried<()> {
+    pub(super) async fn delete_item(&self, key: Item, condition: Condition) -> Tried<()> {
         let answer = self.client.run(Deadline::new(), |sdk| {
             let request = sdk
                 .delete_item()
                 .table_name(&self.url.table)
-                .set_key(Some(asset_key.primary_key()))
+                .set_key(Some(key.clone()))
                 .condition_expression(&condition.expression)
                 .set_expression_attribute_values(condition.values.clone())
                 .return_consumed_capacity(ReturnConsumedCapacity::Total);

@@ -10,9 +10,9 @@ use crate::{
     store::{AssetKey, Result, StoreErrorKind, last_calls::LastCalls, optimistic::Counter},
 };
 
-/// The table's partition key: a room for its assets, an incarnation for its holders, [`ENDED`] or [`REVOCATIONS`].
+/// The table's partition key: a room for its assets, an incarnation for its holders, or a key that begins with `/`.
 pub(super) const PK: &str = "pk";
-/// The table's sort key: an asset, a player, an incarnation, or a revocation.
+/// The table's sort key: an asset, a player, an incarnation, an event, a revocation or a room.
 pub(super) const SK: &str = "sk";
 /// The revision of a holder's grant. The index [`BY_GRANT`] sorts an incarnation's holders by it; no other
 /// items have it.
@@ -33,7 +33,7 @@ pub(super) const HELD: &str = "held";
 pub(super) const REMOVED: &str = "removed";
 const UNITS: &str = "units";
 const CREATED_UNITS: &str = "created_units";
-/// The deadlines of a holder's grant.
+/// The deadlines of a holder's grant, or who has taken the events of a room.
 pub(super) const LEASE: &str = "lease";
 const TERMS: &str = "terms";
 const HOLDERS: &str = "holders";
@@ -193,7 +193,7 @@ impl Fields<'_> {
         text.split_ascii_whitespace().map(|one| holder(one).ok_or_else(|| self.odd(HOLDERS))).collect()
     }
 
-    fn odd(&self, name: &str) -> crate::store::StoreError {
+    pub(super) fn odd(&self, name: &str) -> crate::store::StoreError {
         let key = |name| self.0.get(name).and_then(|value| value.as_s().ok()).map_or("?", String::as_str);
         let message = format!("the item {} {} has an odd {name}: was it written by others?", key(PK), key(SK));
         error(StoreErrorKind::Unavailable, message)
@@ -233,7 +233,10 @@ pub(super) fn n(number: impl ToString) -> AttributeValue {
 mod tests {
     use std::collections::HashSet;
 
-    use super::*;
+    use super::{
+        super::{marks::WAITING, outbox::partition},
+        *,
+    };
     use crate::model::{
         Asset, AssetOptions, EndReason, Ended, Player, Room, Terms, alike,
         limits::{ENDS_KEPT_IN_COOLDOWN, LEASE_MS, RESERVED_PLAYERS},
@@ -277,8 +280,11 @@ mod tests {
         let revocation = (REVOCATIONS.to_owned(), String::new());
         let mut keys = HashSet::from([(PROBE.to_owned(), PROBE.to_owned()), revocation]);
         for room in alike::<Room>(3) {
+            assert!(keys.insert((WAITING.to_owned(), room.to_string())), "the mark of {room}");
+            assert!(keys.insert((partition(&room), "/lease".to_owned())), "the lease of {room}");
             for asset in alike::<Asset>(3) {
                 assert!(keys.insert((room.to_string(), asset.to_string())), "the asset {room} {asset}");
+                assert!(keys.insert((partition(&room), format!("{asset}/"))), "its events, {room} {asset}");
                 for (origin, creation) in [(0, 0), (0, 16), (1, 0)] {
                     let life = life(&room, &asset, origin, creation);
                     assert!(keys.insert((ENDED.to_owned(), life.clone())), "its end, {life}");

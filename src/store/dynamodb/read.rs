@@ -22,7 +22,6 @@ use super::{
         key, n, s,
     },
     now,
-    write::MOST_DUE,
 };
 use crate::{
     model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName, limits::HOLDERS_SHOWN},
@@ -245,7 +244,7 @@ impl DynamoStore {
         };
         let Some(none_due) = none_due else {
             let mut found = self.all(life).await?;
-            let ending = ending(row, row.inline.iter().chain(&found), MOST_DUE, at);
+            let ending = ending(row, row.inline.iter().chain(&found), self.most_due(), at);
             found.sort_unstable_by_key(|grant| grant.revision);
             let next = found.iter().take(next + ending.due.len()).cloned().collect();
             return Ok(Outside { found, next, ending });

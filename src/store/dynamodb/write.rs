@@ -11,7 +11,7 @@ use super::{
     expiry::{self, Expiry},
     holders::Holders,
     item::{AT, ENDED, EXPIRES_AT, GRANTED, Item, LEASE, ORIGIN, PK, PROBE, REVISION, Row, key, n, s},
-    now,
+    now, outbox,
 };
 use crate::{
     model::{Grant, limits::PROLONGED_PLAYERS},
@@ -19,12 +19,7 @@ use crate::{
 };
 
 /// Maximum number of items in one transaction.
-const ITEMS: usize = 100;
-/// Besides the holders, a transaction contains the asset and, if an incarnation ended, its record.
-pub(super) const MOST_GRANTS: usize = ITEMS - 2;
-/// Maximum number of grants that end in one change if some holders have items of their own. With
-/// [`PROLONGED_PLAYERS`] they fit into a transaction.
-pub(super) const MOST_DUE: usize = MOST_GRANTS - PROLONGED_PLAYERS;
+pub(super) const ITEMS: usize = 100;
 
 /// Seconds after which the service may delete a ping's item.
 const PROBE_LIVES: u64 = 60;
@@ -50,8 +45,9 @@ impl DynamoStore {
         let ended = seen.row.as_ref().filter(|row| row.spilled && !change.goes_on());
         let ended = ended.map(|row| key(ENDED, &asset_key.life(&row.counter)));
         let ends = ended.is_some();
+        let events = outbox::item(asset_key, &change.events);
         let (row, mut beside) = self.after(asset_key, seen, change);
-        beside.puts.extend(ended);
+        beside.puts.extend(ended.into_iter().chain(events));
         let written = if beside.puts.is_empty() && beside.deletes.is_empty() {
             self.put(row.item(asset_key), condition).await
         } else {
@@ -72,6 +68,18 @@ impl DynamoStore {
         }
     }
 
+    /// Maximum number of holders' items in one transaction. Besides, it contains the asset, the record of an incarnation that
+    /// ended, and the events.
+    pub(super) fn most_holders(&self) -> usize {
+        ITEMS - 2 - usize::from(self.events_backlog.is_some())
+    }
+
+    /// Maximum number of grants that end in one change if some holders have items of their own. With
+    /// [`PROLONGED_PLAYERS`] they fit into a transaction.
+    pub(super) fn most_due(&self) -> usize {
+        self.most_holders() - PROLONGED_PLAYERS
+    }
+
     /// The asset's item after a change, and the holders' items to write with it.
     fn after(&self, asset_key: &AssetKey, seen: Seen, change: Change) -> (Row, Beside) {
         let (life, most, ttl) = (asset_key.life(&change.after), self.url.inline, self.url.room_ttl);
@@ -84,7 +92,7 @@ impl DynamoStore {
         for struck in &change.struck {
             holders.strike(struck);
         }
-        holders.take_in(next, most, MOST_GRANTS - change.granted.len() - change.leased.len());
+        holders.take_in(next, most, self.most_holders() - change.granted.len() - change.leased.len());
         for leased in change.leased {
             holders.lease(leased);
         }
@@ -156,6 +164,12 @@ impl DynamoStore {
 }
 
 impl Condition {
+    /// The condition that an attribute is still this text.
+    pub(super) fn is(name: &str, text: &str) -> Self {
+        let values = HashMap::from([(":seen".to_owned(), s(text))]);
+        Self { expression: format!("{name} = :seen"), values: Some(values) }
+    }
+
     pub(super) fn as_seen(row: Option<&Row>) -> Self {
         let Some(row) = row else {
             return Self { expression: format!("attribute_not_exists({PK})"), values: None };

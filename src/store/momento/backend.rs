@@ -13,13 +13,15 @@ use crate::{
     model::{AssetEvent, AssetName, EventId, Millis, Revocation, RoomName, Units},
     store::{
         AssetKey, Result, StoreError, StoreErrorKind, Taker,
-        document::{Document, DocumentBackend, Loaded},
-        optimistic::{Backend, Change},
+        document::{Document, DocumentBackend, Loaded, delete_events, in_turn},
+        optimistic::{Backend, Change, EventBackend, Waiting, acknowledge, take},
     },
 };
 
 /// The time to live of the values that a ping writes.
 const PING_LIVES: Duration = Duration::from_secs(10);
+/// The time to live of the lease of a room's events: longer than a lease and a call last.
+const LEASE_LIVES: Duration = Duration::from_secs(600);
 
 #[async_trait]
 impl Backend for Cache {
@@ -34,6 +36,10 @@ impl Backend for Cache {
 
     fn longest_deadline(&self) -> Millis {
         self.item_ttl().as_millis() as Millis
+    }
+
+    fn events_backlog(&self) -> Option<usize> {
+        self.events_backlog
     }
 
     async fn remove_room(&self, room: &RoomName) -> Result<()> {
@@ -52,21 +58,33 @@ impl Backend for Cache {
         self.live_revocations(now).await
     }
 
-    async fn waiting_rooms(&self, _after: Option<RoomName>, _limit: usize) -> Result<Vec<RoomName>> {
-        Ok(Vec::new())
+    fn needs_marks(&self) -> bool {
+        true
+    }
+
+    async fn mark(&self, room: &RoomName, now: Millis) -> Result<()> {
+        self.add_mark(room, now).await
+    }
+
+    async fn waiting_rooms(&self, after: Option<RoomName>, limit: usize) -> Result<Vec<RoomName>> {
+        self.marked_rooms(after, limit).await
     }
 
     async fn take_events(
         &self,
-        _room: &RoomName,
-        _taker: Taker,
-        _limit: usize,
+        room: &RoomName,
+        taker: Taker,
+        limit: usize,
     ) -> Result<Vec<(AssetName, AssetEvent)>> {
-        Ok(Vec::new())
+        let Some(events) = take(self, room, taker, limit).await? else { return Ok(Vec::new()) };
+        if events.is_empty() {
+            self.remove_old_marks(room, taker.now).await?;
+        }
+        Ok(events)
     }
 
-    async fn acknowledge(&self, _room: &RoomName, _events: &[EventId]) -> Result<()> {
-        Ok(())
+    async fn acknowledge(&self, room: &RoomName, events: &[EventId]) -> Result<()> {
+        acknowledge(self, room, events).await
     }
 
     async fn ping(&self) -> Result<()> {
@@ -91,10 +109,9 @@ impl DocumentBackend for Cache {
     }
 
     async fn replace(&self, key: &AssetKey, (before, seen): Loaded<Self>, change: Change) -> Result<bool> {
-        let is_new = before.is_none();
+        let is_new = before.as_ref().is_none_or(|before| before.gone);
         self.add_name(key, is_new).await?;
-        let unwritable = |why| error(StoreErrorKind::Unavailable, format!("an asset cannot be written: {why}"));
-        let value = serde_json::to_vec(&Document::after(before, change)).map_err(unwritable)?;
+        let value = value(&Document::after(before, change, self.events_backlog))?;
         let stored = self.client.set_if(item::key(key), seen, value, self.item_ttl()).await;
         let stored = stored.map_err(MomentoError::of_write)?;
         if stored && is_new {
@@ -112,6 +129,33 @@ impl DocumentBackend for Cache {
             all.extend(found.and_then(Item::asset).map(|document| (key.asset, document)));
         }
         Ok(all)
+    }
+
+    async fn put_back(&self, key: &AssetKey, seen: Option<Vec<u8>>, left: Option<Document>) -> Result<bool> {
+        self.set_left(key, seen, left).await
+    }
+}
+
+#[async_trait]
+impl EventBackend for Cache {
+    async fn waiting(&self, room: &RoomName, turn: Option<&AssetName>, _limit: usize) -> Result<Vec<Waiting>> {
+        let all = self.load_all(room, 0).await?;
+        Ok(in_turn(all.into_iter().map(|(asset, document)| (asset, document.events)).collect(), turn))
+    }
+
+    async fn delete(&self, key: AssetKey, ids: Vec<&EventId>) -> Result<usize> {
+        delete_events(self, &key, &ids).await
+    }
+
+    async fn lease(&self, room: &RoomName) -> Result<Option<String>> {
+        let found = self.client.get(item::lease_key(room), Sees::All).await.map_err(MomentoError::of_read)?;
+        Ok(found.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    async fn set_lease(&self, room: &RoomName, seen: Option<String>, lease: String) -> Result<bool> {
+        let (key, seen) = (item::lease_key(room), seen.map(String::into_bytes));
+        let set = self.client.set_if(key, seen, lease.into_bytes(), LEASE_LIVES).await;
+        set.map_err(MomentoError::of_write)
     }
 }
 
@@ -137,6 +181,12 @@ impl Cache {
         let items = self.client.get_all(&items, sees).await.map_err(MomentoError::of_read)?;
         Ok(keys.into_iter().zip(items).collect())
     }
+}
+
+/// The item of an asset.
+pub(super) fn value(document: &Document) -> Result<Vec<u8>> {
+    let unwritable = |why| error(StoreErrorKind::Unavailable, format!("an asset cannot be written: {why}"));
+    serde_json::to_vec(document).map_err(unwritable)
 }
 
 /// Parses an asset's item.

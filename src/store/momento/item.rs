@@ -37,6 +37,16 @@ pub(super) fn index_key(room: &RoomName) -> String {
     format!("{PREFIX}/{room}/assets")
 }
 
+/// The key of the lease of a room's events. It is only ever written conditionally.
+pub(super) fn lease_key(room: &RoomName) -> String {
+    format!("{PREFIX}/{room}/lease")
+}
+
+/// The key of the set of marks of rooms in which events may wait. Like a ping's it belongs to no room.
+pub(super) fn marks_key() -> String {
+    format!("{PREFIX}/waiting")
+}
+
 /// The key that a ping writes. It belongs to no room, because those keys have one more slash.
 pub(super) fn ping_key() -> String {
     format!("{PREFIX}/ping")
@@ -88,9 +98,10 @@ mod tests {
 
     #[test]
     fn no_two_items_share_a_key() {
-        let mut keys = HashSet::from([ping_key(), ping_set_key(), revocations_key()]);
+        let mut keys = HashSet::from([ping_key(), ping_set_key(), revocations_key(), marks_key()]);
         for room in alike::<Room>(3) {
             assert!(keys.insert(index_key(&room)), "the names of {room}");
+            assert!(keys.insert(lease_key(&room)), "the lease of {room}");
             for asset in alike::<Asset>(3) {
                 assert!(keys.insert(key(&AssetKey::new(&room, &asset))), "{room} {asset}");
             }

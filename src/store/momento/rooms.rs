@@ -6,7 +6,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::{
     Cache,
-    backend::read,
+    backend::{read, value},
     client::Sees,
     error,
     error::MomentoError,
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     model::RoomName,
-    store::{AssetKey, Result, StoreErrorKind},
+    store::{AssetKey, Result, StoreErrorKind, document::Document},
 };
 
 /// Maximum number of assets handled at once. With the default account's 100 requests a second, a room needs no
@@ -26,8 +26,8 @@ const TRIES: usize = 16;
 const MARK_TTL: Duration = Duration::from_secs(60);
 
 impl Cache {
-    /// Replaces each asset with a tombstone, conditionally like every other write, because deleting an item is
-    /// not safe beside conditional writes. Names without an item are removed from the set.
+    /// Replaces each asset with its waiting events or a tombstone, conditionally like every other write, because deleting an
+    /// item is not safe beside conditional writes. Names without an item are removed from the set.
     pub(super) async fn mark_removed(&self, room: &RoomName) -> Result<()> {
         let items = self.items(room, Sees::All).await?;
         let (there, gone): (Vec<_>, Vec<_>) = items.into_iter().partition(|(_, seen)| seen.is_some());
@@ -38,28 +38,33 @@ impl Cache {
 
     async fn mark(&self, key: AssetKey, mut seen: Option<Vec<u8>>) -> Result<()> {
         for _ in 0..TRIES {
-            let is_asset = match seen.as_deref() {
-                Some(bytes) => matches!(read(&key, bytes)?, Item::Asset(_)),
-                None => false,
+            let found = seen.as_deref().map(|bytes| read(&key, bytes)).transpose()?;
+            let Some(asset) = found.and_then(Item::asset).filter(|document| !document.gone) else {
+                return Ok(());
             };
-            if !is_asset {
+            if self.set_left(&key, seen, asset.without_asset()).await? {
                 return Ok(());
             }
-            let (item, ttl) = (item::key(&key), MARK_TTL.min(self.ttl));
-            if self
-                .client
-                .set_if(item.clone(), seen, item::mark(), ttl)
-                .await
-                .map_err(MomentoError::of_write)?
-            {
-                return Ok(());
-            }
-            seen = self.client.get(item, Sees::All).await.map_err(MomentoError::of_read)?;
+            seen = self.client.get(item::key(&key), Sees::All).await.map_err(MomentoError::of_read)?;
         }
         Err(error(
             StoreErrorKind::Unavailable,
             format!("asset {} is changed by others all the time", key.asset),
         ))
+    }
+
+    /// Sets the item of an asset to what is left of it, or to a tombstone, if it is unchanged.
+    pub(super) async fn set_left(
+        &self,
+        key: &AssetKey,
+        seen: Option<Vec<u8>>,
+        left: Option<Document>,
+    ) -> Result<bool> {
+        let (value, ttl) = match left {
+            Some(left) => (value(&left)?, self.item_ttl()),
+            None => (item::mark(), MARK_TTL.min(self.ttl)),
+        };
+        self.client.set_if(item::key(key), seen, value, ttl).await.map_err(MomentoError::of_write)
     }
 
     /// Removes names from a room's set, and restores those that have an asset by now.

@@ -39,6 +39,7 @@ pub(super) struct Client {
     ready: OnceCell<RawDocuments>,
     /// Whether single documents are read linearizably; false once the server has refused that.
     linearizable: AtomicBool,
+    keeps_events: bool,
 }
 
 type RawDocuments = Collection<RawDocumentBuf>;
@@ -60,10 +61,10 @@ const PROBE_LIVES_MS: i64 = 60_000;
 const CONNECTING: u32 = 8;
 
 impl Client {
-    pub(super) fn new(url: MongoUrl) -> Self {
+    pub(super) fn new(url: MongoUrl, keeps_events: bool) -> Self {
         let linearizable = AtomicBool::new(url.linearizable);
         let (client, ready) = (OnceCell::new(), OnceCell::new());
-        Self { url, health: Arc::default(), client, ready, linearizable }
+        Self { url, health: Arc::default(), client, ready, linearizable, keeps_events }
     }
 
     /// The collection, after its indexes are created.
@@ -123,6 +124,25 @@ impl Client {
         self.answer(Doing::Reading, all).await.map_err(|error| self.said(error))
     }
 
+    /// Reads the first `limit` matching documents by `_id`.
+    pub(super) async fn find_first(
+        &self,
+        filter: Bare,
+        fields: Bare,
+        limit: usize,
+    ) -> Result<Vec<RawDocumentBuf>> {
+        let find = self.collection().await?.find(filter).projection(fields).sort(doc! { "_id": 1 });
+        let find = find.limit(i64::try_from(limit).unwrap_or(i64::MAX)).max_time(CALL_WITHIN);
+        let all = async { find.await?.try_collect().await };
+        self.answer(Doing::Reading, all).await.map_err(|error| self.said(error))
+    }
+
+    pub(super) async fn aggregate(&self, stages: [Bare; 4]) -> Result<Vec<RawDocumentBuf>> {
+        let found = self.collection().await?.aggregate(stages).with_type::<RawDocumentBuf>();
+        let all = async { found.max_time(CALL_WITHIN).await?.try_collect().await };
+        self.answer(Doing::Reading, all).await.map_err(|error| self.said(error))
+    }
+
     /// The primary's clock.
     pub(super) async fn clock(&self) -> Result<Option<Millis>> {
         let admin = self.collection().await?.client().database("admin");
@@ -174,7 +194,7 @@ impl Client {
             .build();
         let database = client.database(&self.url.database);
         let collection = database.collection_with_options(&self.url.collection, options);
-        collection.create_indexes(indexes()).await?;
+        collection.create_indexes(indexes().into_iter().chain(self.keeps_events.then(index_of_events))).await?;
         tracing::info!(hosts = self.url.hosts, "connected to mongodb");
         Ok(collection)
     }
@@ -203,4 +223,10 @@ fn indexes() -> [IndexModel; 2] {
         IndexModel::builder().keys(doc! { "room": 1 }).build(),
         IndexModel::builder().keys(doc! { "expires_at": 1 }).options(at_once).build(),
     ]
+}
+
+/// An index by room of the documents in which events wait.
+fn index_of_events() -> IndexModel {
+    let sparse = IndexOptions::builder().sparse(true).build();
+    IndexModel::builder().keys(doc! { "waiting": 1 }).options(sparse).build()
 }

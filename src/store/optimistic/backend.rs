@@ -19,10 +19,13 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
     const NAME: &'static str;
     /// Maximum units of one asset.
     const MOST_UNITS: Units = Units::MAX;
-    /// Maximum grants in one write.
-    const MOST_GRANTS: usize = usize::MAX;
     /// Whether the store knows for sure that an asset was never created. If false, a select creates no asset.
     const SELECT_CREATES: bool = true;
+
+    /// Maximum grants in one write.
+    fn most_grants(&self) -> usize {
+        usize::MAX
+    }
 
     fn room_ttl(&self) -> Option<Duration>;
 

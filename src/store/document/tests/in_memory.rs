@@ -12,18 +12,21 @@ use parking_lot::Mutex;
 use tokio::task::yield_now;
 
 use crate::{
+    conformance::BACKLOG,
     model::{AssetEvent, AssetName, EventId, Millis, Revocation, RoomName, Units},
     store::{
         AssetKey, Result, Store, Taker,
-        document::{Document, DocumentBackend, Loaded},
-        optimistic::{Backend, Change, Optimistic},
+        document::{Document, DocumentBackend, Loaded, delete_events, in_turn},
+        optimistic::{Backend, Change, EventBackend, Optimistic, Waiting, acknowledge, take},
     },
 };
 
 /// Documents as JSON, in memory.
 pub(super) struct InMemory<const GRANTS: usize> {
     pub(super) rooms: Mutex<BTreeMap<RoomName, BTreeMap<AssetName, String>>>,
+    pub(super) leases: Mutex<BTreeMap<RoomName, String>>,
     pub(super) revocations: Mutex<BTreeSet<Revocation>>,
+    pub(super) backlog: Option<usize>,
     pub(super) reads: AtomicUsize,
     pub(super) writes: AtomicUsize,
     pub(super) stale: AtomicUsize,
@@ -36,12 +39,39 @@ pub(super) const MOST: Units = 1000;
 impl<const GRANTS: usize> InMemory<GRANTS> {
     pub(super) fn new() -> Self {
         let none = AtomicUsize::default;
-        let (rooms, revocations, trick) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { rooms, revocations, reads: none(), writes: none(), stale: none(), trick }
+        Self {
+            rooms: Mutex::default(),
+            leases: Mutex::default(),
+            revocations: Mutex::default(),
+            backlog: None,
+            reads: none(),
+            writes: none(),
+            stale: none(),
+            trick: Mutex::default(),
+        }
     }
 
     pub(super) fn store() -> Arc<dyn Store> {
         Arc::new(Optimistic::new(Arc::new(Self::new())))
+    }
+
+    pub(super) fn store_with_events() -> Arc<dyn Store> {
+        Arc::new(Optimistic::new(Arc::new(Self { backlog: Some(BACKLOG), ..Self::new() })))
+    }
+
+    /// Changes the document of an asset if it is still as `seen`; `None`: deletes it.
+    fn set(&self, key: &AssetKey, seen: Option<&String>, text: Option<String>) -> bool {
+        let mut rooms = self.rooms.lock();
+        let room = rooms.entry(key.room.clone()).or_default();
+        if room.get(&key.asset) != seen {
+            self.stale.fetch_add(1, Relaxed);
+            return false;
+        }
+        match text {
+            Some(text) => room.insert(key.asset.clone(), text),
+            None => room.remove(&key.asset),
+        };
+        true
     }
 }
 
@@ -57,14 +87,24 @@ impl<const GRANTS: usize> Backend for Arc<InMemory<GRANTS>> {
     const NAME: &'static str = "documents";
     const MOST_UNITS: Units = MOST;
     const SELECT_CREATES: bool = true;
-    const MOST_GRANTS: usize = GRANTS;
+
+    fn most_grants(&self) -> usize {
+        GRANTS
+    }
 
     fn room_ttl(&self) -> Option<Duration> {
         None
     }
 
+    fn events_backlog(&self) -> Option<usize> {
+        self.backlog
+    }
+
     async fn remove_room(&self, room: &RoomName) -> Result<()> {
-        self.rooms.lock().remove(room);
+        if let Some(room) = self.rooms.lock().get_mut(room) {
+            let left = room.iter().filter_map(|(asset, text)| Some((asset, parsed(text).without_asset()?)));
+            *room = left.map(|(asset, left)| (asset.clone(), written(&left))).collect();
+        }
         Ok(())
     }
 
@@ -84,21 +124,24 @@ impl<const GRANTS: usize> Backend for Arc<InMemory<GRANTS>> {
         Ok(revocations.iter().filter(|revocation| revocation.until > now).cloned().collect())
     }
 
-    async fn waiting_rooms(&self, _after: Option<RoomName>, _limit: usize) -> Result<Vec<RoomName>> {
-        Ok(Vec::new())
+    async fn waiting_rooms(&self, after: Option<RoomName>, limit: usize) -> Result<Vec<RoomName>> {
+        let rooms = self.rooms.lock();
+        let waits = |room: &BTreeMap<_, String>| room.values().any(|text| !parsed(text).events.is_empty());
+        let rooms = rooms.iter().filter(|(_, room)| waits(room)).map(|(name, _)| name);
+        Ok(rooms.filter(|name| after.as_ref().is_none_or(|after| *name > after)).take(limit).cloned().collect())
     }
 
     async fn take_events(
         &self,
-        _room: &RoomName,
-        _taker: Taker,
-        _limit: usize,
+        room: &RoomName,
+        taker: Taker,
+        limit: usize,
     ) -> Result<Vec<(AssetName, AssetEvent)>> {
-        Ok(Vec::new())
+        Ok(take(self, room, taker, limit).await?.unwrap_or_default())
     }
 
-    async fn acknowledge(&self, _room: &RoomName, _events: &[EventId]) -> Result<()> {
-        Ok(())
+    async fn acknowledge(&self, room: &RoomName, events: &[EventId]) -> Result<()> {
+        acknowledge(self, room, events).await
     }
 
     async fn ping(&self) -> Result<()> {
@@ -120,24 +163,17 @@ impl<const GRANTS: usize> DocumentBackend for Arc<InMemory<GRANTS>> {
 
     async fn replace(&self, key: &AssetKey, read: Loaded<Self>, change: Change) -> Result<bool> {
         wait().await;
-        assert_eq!(change.before, read.0.as_ref().map(|read| read.counter.clone()));
+        let before = read.0.as_ref().filter(|read| !read.gone);
+        assert_eq!(change.before, before.map(|read| read.counter.clone()));
         assert!(change.granted.len() <= GRANTS);
-        let mut rooms = self.rooms.lock();
-        if rooms.get(&key.room).and_then(|room| room.get(&key.asset)) != read.1.as_ref() {
-            self.stale.fetch_add(1, Relaxed);
-            return Ok(false);
-        }
-        self.writes.fetch_add(1, Relaxed);
-        let mut after = Document::after(read.0, change);
+        let mut after = Document::after(read.0, change, self.backlog);
         let trick = self.trick.lock().take();
         if let Some(trick) = trick {
             trick(&mut after);
         }
-        rooms
-            .entry(key.room.clone())
-            .or_default()
-            .insert(key.asset.clone(), serde_json::to_string(&after).unwrap());
-        Ok(trick.is_none())
+        let is_written = self.set(key, read.1.as_ref(), Some(written(&after)));
+        self.writes.fetch_add(usize::from(is_written), Relaxed);
+        Ok(is_written && trick.is_none())
     }
 
     async fn load_all(&self, room: &RoomName, _holders: usize) -> Result<Vec<(AssetName, Document)>> {
@@ -146,6 +182,43 @@ impl<const GRANTS: usize> DocumentBackend for Arc<InMemory<GRANTS>> {
         let assets = rooms.get(room).into_iter().flatten().rev();
         Ok(assets.map(|(asset, text)| (asset.clone(), parsed(text))).collect())
     }
+
+    async fn put_back(&self, key: &AssetKey, seen: Option<String>, left: Option<Document>) -> Result<bool> {
+        wait().await;
+        Ok(self.set(key, seen.as_ref(), left.as_ref().map(written)))
+    }
+}
+
+#[async_trait]
+impl<const GRANTS: usize> EventBackend for Arc<InMemory<GRANTS>> {
+    async fn waiting(&self, room: &RoomName, turn: Option<&AssetName>, _limit: usize) -> Result<Vec<Waiting>> {
+        wait().await;
+        let all = self.load_all(room, 0).await?.into_iter().map(|(asset, found)| (asset, found.events));
+        Ok(in_turn(all.collect(), turn))
+    }
+
+    async fn delete(&self, key: AssetKey, ids: Vec<&EventId>) -> Result<usize> {
+        delete_events(self, &key, &ids).await
+    }
+
+    async fn lease(&self, room: &RoomName) -> Result<Option<String>> {
+        wait().await;
+        Ok(self.leases.lock().get(room).cloned())
+    }
+
+    async fn set_lease(&self, room: &RoomName, seen: Option<String>, lease: String) -> Result<bool> {
+        wait().await;
+        let mut leases = self.leases.lock();
+        let is_same = leases.get(room) == seen.as_ref();
+        if is_same {
+            leases.insert(room.clone(), lease);
+        }
+        Ok(is_same)
+    }
+}
+
+fn written(document: &Document) -> String {
+    serde_json::to_string(document).unwrap()
 }
 
 pub(super) fn parsed(text: &str) -> Document {
