@@ -20,6 +20,7 @@ mod encrypted;
 mod expiry;
 mod ground;
 mod histories;
+mod kill_holds;
 mod network;
 mod opening;
 mod outages;
