@@ -22,12 +22,14 @@ use asset_arbiter::store::{MemoryStore, Store};
 use conformance::seeds;
 #[cfg(all(unix, feature = "sqlite"))]
 use in_step::InStep;
+#[cfg(all(unix, feature = "sqlite"))]
+use linearizability::histories_with_deadlines_in_real_time;
 use linearizability::{
     examples::{RIGHT, WRONG},
     flawed::{Flaw, Flawed},
-    histories, histories_in_real_time,
+    histories, histories_in_real_time, histories_with_deadlines,
     history::{Recorder, Verdict, check},
-    in_virtual_time,
+    in_virtual_time, lease_examples,
     plan::Pace,
     run::Through,
     schedules, schedules_in_real_time, virtually,
@@ -42,6 +44,12 @@ fn memory() -> Arc<dyn Store> {
 #[test]
 fn histories_of_memory_are_linearizable() {
     histories(memory, seeds(1000));
+}
+
+#[test]
+fn grants_in_memory_end_as_if_one_thing_happened_after_the_other() {
+    let met = histories_with_deadlines(memory, seeds(1000));
+    assert!(met.untimely > met.schedules || met.schedules < 100, "{met:?}");
 }
 
 #[test]
@@ -71,6 +79,14 @@ async fn histories_of_sqlite_are_linearizable() {
 
 #[cfg(all(unix, feature = "sqlite"))]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn grants_in_sqlite_end_as_if_one_thing_happened_after_the_other() {
+    let db_file = TempDb::quick();
+    let shared = db_file.open();
+    histories_with_deadlines_in_real_time(|| Arc::clone(&shared), seeds(300), AT_ONCE).await;
+}
+
+#[cfg(all(unix, feature = "sqlite"))]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn schedules_over_sqlite_keep_every_promise() {
     let db_file = TempDb::quick();
     let shared = db_file.open();
@@ -83,13 +99,15 @@ async fn schedules_over_sqlite_keep_every_promise() {
 fn in_step_sqlite_is_as_memory() {
     let db_file = TempDb::quick();
     let shared: Arc<dyn Store> = Arc::new(InStep(db_file.open()));
-    assert_eq!(histories(|| Arc::clone(&shared), seeds(100)), histories(memory, seeds(100)));
-    assert_eq!(schedules(|| Arc::clone(&shared), seeds(100)), schedules(memory, seeds(100)));
+    let make = || Arc::clone(&shared);
+    assert_eq!(histories(make, seeds(100)), histories(memory, seeds(100)));
+    assert_eq!(histories_with_deadlines(make, seeds(100)), histories_with_deadlines(memory, seeds(100)));
+    assert_eq!(schedules(make, seeds(100)), schedules(memory, seeds(100)));
 }
 
 #[test]
 fn a_seed_replays_exactly() {
-    for through in [Through::Store, Through::Arbiter] {
+    for through in [Through::Store, Through::Arbiter, Through::Deadlines] {
         for seed in 0..20 {
             let play = || {
                 let raced = in_virtual_time(async { through.race(memory(), seed, Pace::VIRTUAL).await });
@@ -102,7 +120,7 @@ fn a_seed_replays_exactly() {
 
 #[test]
 fn what_can_be_is_accepted() {
-    for (name, make) in RIGHT {
+    for (name, make) in RIGHT.into_iter().chain(lease_examples::RIGHT) {
         let recorder = Recorder::new();
         make(&recorder);
         assert_eq!(check(&recorder.records()), Verdict::Explained, "{name}");
@@ -111,7 +129,7 @@ fn what_can_be_is_accepted() {
 
 #[test]
 fn what_cannot_be_is_refused() {
-    for (name, make) in WRONG {
+    for (name, make) in WRONG.into_iter().chain(lease_examples::WRONG) {
         let recorder = Recorder::new();
         make(&recorder);
         let Verdict::Wrong(why) = check(&recorder.records()) else { panic!("{name}") };
@@ -147,5 +165,17 @@ fn every_flaw_of_a_store_shows() {
             let shown = virtually(through, flawed, 0..NOTICED_WITHIN).is_err();
             assert!(shown, "{flaw:?} does not show through the {through:?}");
         }
+    }
+}
+
+const FLAWS_OF_DEADLINES: [Flaw; 4] =
+    [Flaw::EndsTwice, Flaw::ForgetsToEnd, Flaw::ProlongsEverybody, Flaw::TakesTheCallersTime];
+
+#[test]
+fn every_flaw_of_deadlines_shows() {
+    for flaw in FLAWS_OF_DEADLINES {
+        let flawed = || -> Arc<dyn Store> { Arc::new(Flawed::new(memory(), flaw)) };
+        let shown = virtually(Through::Deadlines, flawed, 0..NOTICED_WITHIN).is_err();
+        assert!(shown, "{flaw:?} does not show");
     }
 }

@@ -14,14 +14,13 @@ pub(super) struct Clock {
 impl Clock {
     #[cfg(test)]
     pub(super) fn start() -> Self {
-        Self::start_ahead(0)
+        Self::start_at(None)
     }
 
-    /// A clock that is so many milliseconds ahead of the system's.
-    pub(super) fn start_ahead(ahead: i64) -> Self {
-        let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let started_at = Duration::from_millis((started_at.as_millis() as u64).saturating_add_signed(ahead));
-        Self { started: Instant::now(), started_at }
+    /// A clock that starts at a time; `None`: at the system's.
+    pub(super) fn start_at(time: Option<Millis>) -> Self {
+        let system = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { started: Instant::now(), started_at: time.map_or_else(system, Duration::from_millis) }
     }
 
     pub(super) fn now(&self) -> Millis {

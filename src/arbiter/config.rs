@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::model::{AssetName, NewAsset, Units};
+use crate::model::{AssetName, Millis, NewAsset, Units};
 
 /// The arbiter's configuration. A duration of zero disables a feature where the field says so.
 #[derive(Debug, Clone)]
@@ -33,8 +33,9 @@ pub struct Config {
     pub same_player: SamePlayer,
     /// How long after its grant a hold can be extended to last.
     pub max_hold: Duration,
-    /// Milliseconds by which the node's clock is ahead of the system's; tests let clocks differ with it.
-    pub clock_ahead_ms: i64,
+    /// The Unix time at which the node's clock starts, in milliseconds; `None`: the system's. Tests let clocks differ with
+    /// it, and a simulation replays.
+    pub clock_starts_at: Option<Millis>,
 }
 
 /// What becomes of a player's second connection to a room, over all nodes.
@@ -76,7 +77,7 @@ impl Default for Config {
             auto_create: None,
             same_player: SamePlayer::Allow,
             max_hold: Duration::from_secs(15 * 60),
-            clock_ahead_ms: 0,
+            clock_starts_at: None,
         }
     }
 }

@@ -37,7 +37,7 @@ impl Node {
         let mut random = Rng::with_seed(seed);
         Arc::new(Self {
             id: NodeId(random.u64(..)),
-            clock: Arc::new(Clock::start_ahead(config.clock_ahead_ms)),
+            clock: Arc::new(Clock::start_at(config.clock_starts_at)),
             config,
             store,
             bus,

@@ -2,6 +2,8 @@
 
 mod leased;
 
+pub(super) use leased::is_prolongation;
+
 use crate::model::{AssetState, Change, Event, Grant, PlayerName, Units};
 
 /// Returns the changes that lead from the known state to the stored state, if only one sequence of changes is possible.

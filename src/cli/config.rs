@@ -131,7 +131,7 @@ fn rules(args: &ServeArgs, templates: Vec<Template>) -> arbiter::Config {
         auto_create: args.auto_create,
         same_player: args.same_player,
         max_hold: args.max_hold,
-        clock_ahead_ms: 0,
+        clock_starts_at: None,
     }
 }
 

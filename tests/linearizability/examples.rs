@@ -1,8 +1,8 @@
 //! Histories made by hand: what the checker must accept, and what it must refuse.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use asset_arbiter::model::{PlayerName, Units};
+use asset_arbiter::model::{NewAsset, PlayerName, Units};
 
 use crate::conformance::ground::player;
 
@@ -11,7 +11,7 @@ use super::{
     spec::{Answer, Ask, Sight, Why},
 };
 
-type Example = (&'static str, fn(&Recorder));
+pub type Example = (&'static str, fn(&Recorder));
 
 pub const RIGHT: [Example; 8] = [
     ("nothing", |_| {}),
@@ -57,7 +57,7 @@ pub const RIGHT: [Example; 8] = [
         done(it, select("ann"), 1, 0);
         done(it, Ask::Remove, 2, 0);
         refused(it, release("ann"), Why::UnknownAsset);
-        done(it, Ask::Create { units: 3 }, 3, 3);
+        done(it, plain(3), 3, 3);
         refused(it, release("ann"), Why::NotHeld);
     }),
 ];
@@ -157,21 +157,25 @@ pub const WRONG: [Example; 17] = [
     ("a removed asset is found as if it had never been", |it| {
         create(it, 1);
         done(it, Ask::Remove, 1, 0);
-        done(it, Ask::Create { units: 1 }, 0, 1);
+        done(it, plain(1), 0, 1);
     }),
 ];
 
-fn select(name: &str) -> Ask {
+fn plain(units: Units) -> Ask {
+    Ask::Create { new: Arc::new(NewAsset::plain(units)) }
+}
+
+pub fn select(name: &str) -> Ask {
     Ask::Select { player: player(name), create: None }
 }
 
-fn release(name: &str) -> Ask {
+pub fn release(name: &str) -> Ask {
     let player: PlayerName = player(name);
     Ask::Release { player }
 }
 
 fn create(it: &Recorder, units: Units) {
-    done(it, Ask::Create { units }, 0, units);
+    done(it, plain(units), 0, units);
 }
 
 fn done(it: &Recorder, ask: Ask, revision: u64, remaining: Units) {

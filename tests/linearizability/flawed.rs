@@ -8,7 +8,7 @@ use std::{
 };
 
 use asset_arbiter::{
-    model::{AssetState, EndReason, Lease, NewAsset, PlayerName, Units},
+    model::{AssetState, EndReason, Lease, Millis, NewAsset, PlayerName, Units},
     store::{
         Applied, AssetKey, Call, NodeId, Reply, Result, Selected, Store, StoreError, StoreErrorKind, Verdict,
         layer::Layer,
@@ -54,6 +54,14 @@ pub enum Flaw {
     ForgetsConditions,
     /// Denies when the reply to a select was lost on the way from the store within.
     DeniesLostReplies,
+    /// Gives the unit of a grant that ended back twice.
+    EndsTwice,
+    /// Decides a select without ending first what is over.
+    ForgetsToEnd,
+    /// Prolongs what anybody holds, whoever is there.
+    ProlongsEverybody,
+    /// Tells a client whose clock runs behind the record the deadlines of that clock.
+    TakesTheCallersTime,
 }
 
 impl Flawed {
@@ -87,6 +95,13 @@ impl Flawed {
         Ok(denied(players, state))
     }
 
+    /// The call at a time when nothing is over yet.
+    async fn before_ends(&self, call: Call, key: &AssetKey) -> Call {
+        let state = self.inner.asset(key).await.ok();
+        let next_end = state.and_then(|state| state.terms?.next_end).unwrap_or(Millis::MAX);
+        Call { at: call.at.min(next_end - 1), ..call }
+    }
+
     async fn before(&self, key: &AssetKey) -> Option<AssetState> {
         if self.flaw == Flaw::AnswersFromBefore { self.inner.asset(key).await.ok() } else { None }
     }
@@ -115,6 +130,7 @@ impl Layer for Flawed {
         let own = (call.node, call.seq);
         let denied = self.denied.lock().contains(&own);
         let call = self.call(call, if denied { Flaw::ForgetsDenials } else { Flaw::ForgetsSelects });
+        let call = if self.flaw == Flaw::ForgetsToEnd { self.before_ends(call, key).await } else { call };
         let mut selected = match self.inner.select(call, key, players, create).await {
             Err(error) if self.denies(&error) => self.denial(key, players).await?,
             selected => selected?,
@@ -132,7 +148,30 @@ impl Layer for Flawed {
                 *verdict = Verdict::Granted { revision: selected.state.revision, lease: Lease::NONE };
             }
         }
+        if self.flaw == Flaw::TakesTheCallersTime {
+            return Ok(selected.map(|selected| by_the_callers_time(selected, call.at)));
+        }
         Ok(selected)
+    }
+
+    async fn prolong(&self, call: Call, key: &AssetKey, players: &[PlayerName]) -> Reply<AssetState> {
+        if self.flaw != Flaw::ProlongsEverybody {
+            return self.inner.prolong(call, key, players).await;
+        }
+        let holders = self.inner.asset(key).await?.holders;
+        let everybody: Vec<_> = holders.into_iter().map(|grant| grant.player).collect();
+        self.inner.prolong(call, key, &everybody).await
+    }
+
+    async fn expire(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
+        let before = self.inner.asset(key).await;
+        let done = self.inner.expire(call, key).await?;
+        let ended = !done.is_repeat() && before.is_ok_and(|before| done.held < before.held);
+        if self.flaw == Flaw::EndsTwice && ended {
+            let again = self.call(call, Flaw::EndsTwice);
+            return self.inner.restock(again, key, 1, None).await;
+        }
+        Ok(done)
     }
 
     async fn release(
@@ -168,6 +207,19 @@ impl Layer for Flawed {
         let later = self.inner.asset(key).await?;
         Ok(AssetState { holders: later.holders, ..state })
     }
+}
+
+/// The deadlines of new grants, by a clock that may be behind the record's.
+fn by_the_callers_time(mut selected: Selected, at: Millis) -> Selected {
+    let behind = selected.state.terms.as_ref().map_or(0, |terms| terms.changed_at.saturating_sub(at));
+    for verdict in &mut selected.verdicts {
+        if let Verdict::Granted { lease, .. } = verdict {
+            for deadline in lease.until.iter_mut().chain(&mut lease.present_until) {
+                *deadline -= behind;
+            }
+        }
+    }
+    selected
 }
 
 /// As if the release had been done.

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use asset_arbiter::{
     arbiter::{Arbiter, Refusal},
-    model::{ErrorCode, NewAsset, PlayerName, ServerMessage},
+    model::{ErrorCode, PlayerName, ServerMessage},
     store::{Applied, AssetKey, Created, faulty::Faults},
 };
 use fastrand::Rng;
@@ -42,7 +42,7 @@ impl Guest {
 
     /// The asset is there before the race.
     pub async fn create(&mut self) {
-        while !self.act(Ask::Create { units: self.arena.plan.units }).await {}
+        while !self.act(Ask::Create { new: self.arena.plan.new_asset(self.arena.plan.units) }).await {}
     }
 
     /// Asks and records; true if there was an answer.
@@ -87,8 +87,8 @@ impl Guest {
         match ask {
             Ask::Select { player, .. } => self.selection(&player, node.select(room, asset, &player).await),
             Ask::Release { player } => self.release(node.release(room, asset, &player).await),
-            Ask::Create { units } => {
-                node.create(room, asset, NewAsset::plain(units)).await.map(|it| self.created(&it)).map_err(code)
+            Ask::Create { new } => {
+                node.create(room, asset, (*new).clone()).await.map(|it| self.created(&it)).map_err(code)
             }
             Ask::Restock { n, condition } => {
                 let state = node.restock(room, asset, n, condition).await.map_err(code)?;
@@ -99,6 +99,9 @@ impl Guest {
                 Ok(Told(Answer::Changed(Sight::not_after(revision)), None))
             }
             Ask::Look => unreachable!("looks are recorded on their own"),
+            Ask::Confirm { .. } | Ask::Extend { .. } | Ask::Prolong { .. } | Ask::Expire => {
+                unreachable!("no asset has options here")
+            }
         }
     }
 

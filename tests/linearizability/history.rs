@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use asset_arbiter::model::AssetState;
+use asset_arbiter::model::{AssetState, Millis};
 use parking_lot::Mutex;
 use todc_utils::{Action, History, WGLChecker};
 use tokio::time::Instant;
@@ -31,6 +31,8 @@ struct Taken {
 pub struct Record {
     pub who: String,
     pub ask: Ask,
+    /// By the client's clock.
+    at: Millis,
     pub answer: Answer,
     called: Moment,
     /// For one without an answer: until when it may take effect. `None`: until the end.
@@ -56,12 +58,23 @@ impl Recorder {
         self.moment(&mut self.taken.lock())
     }
 
+    /// How long it has been recording.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
     /// An operation begins; until it is answered it is without an answer.
     pub fn call(&self, who: impl Display, ask: Ask) -> Ticket {
+        self.call_at(who, ask, 0)
+    }
+
+    /// The same, at a time by the client's clock, which matters to assets whose grants end.
+    pub fn call_at(&self, who: impl Display, ask: Ask, at: Millis) -> Ticket {
         let mut taken = self.taken.lock();
         let called = self.moment(&mut taken);
         let who = who.to_string();
-        taken.records.push(Record { who, ask, answer: Answer::Unknown, called, ended: None, void: false });
+        let answer = Answer::Unknown;
+        taken.records.push(Record { who, ask, at, answer, called, ended: None, void: false });
         Ticket(taken.records.len() - 1)
     }
 
@@ -169,7 +182,7 @@ fn linearizable(records: impl Iterator<Item = Record>) -> Option<bool> {
         let deadline = record.expires().map(|moment| deadlines.partition_point(|&at| at < moment) + 1);
         let end = record.ended.filter(|_| record.certain()).unwrap_or(Moment::AFTER);
         let (deadline, named) = (deadline.unwrap_or(THE_END), Arc::clone(&named));
-        let step = Step::Asked { ask: record.ask, answer: record.answer, deadline, turn, named };
+        let step = Step::Asked { ask: record.ask, at: record.at, answer: record.answer, deadline, turn, named };
         add(step, record.called, end);
     }
     actions.sort_by_key(|(moment, _)| *moment);
@@ -180,24 +193,26 @@ fn linearizable(records: impl Iterator<Item = Record>) -> Option<bool> {
 }
 
 /// What the answers name, and for each look at a named revision which of them it is.
-fn named(records: &[Record]) -> (Arc<Named>, Vec<usize>) {
+fn named(records: &[Record]) -> (Arc<Named>, Vec<Option<usize>>) {
     let mut named = Named::default();
+    // Where grants end, one that changed nothing may have ended some, which others then find done.
+    let grants_end = records.iter().any(|record| record.ask.creates_deadlines());
     for record in records {
-        if let Answer::Changed(sight) | Answer::Unchanged(_, sight) = &record.answer {
+        if let Answer::Changed(sight) | Answer::Unchanged(_, sight) | Answer::Settled(sight) = &record.answer {
             named.grants.extend(sight.grants().cloned());
         }
     }
     let mut turn = |record: &Record| match &record.answer {
         Answer::Changed(sight) => {
             named.changes.extend(sight.exact());
-            0
+            None
         }
-        Answer::Unchanged(_, sight) => sight.exact().map_or(0, |revision| {
-            let looks = named.looks.entry(revision).or_default();
+        Answer::Unchanged(_, sight) if record.ask == Ask::Look || !grants_end => {
+            let looks = named.looks.entry(sight.exact()?).or_default();
             *looks += 1;
-            *looks - 1
-        }),
-        Answer::Found | Answer::Unknown => 0,
+            Some(*looks - 1)
+        }
+        _ => None,
     };
     let turns = records.iter().map(&mut turn).collect();
     (Arc::new(named), turns)
@@ -235,6 +250,9 @@ impl Display for Record {
         let millis = |moment: Moment| moment.0.as_secs_f64() * 1000.0;
         let end = self.ended.map_or_else(|| "end".to_owned(), |end| format!("{:.1}", millis(end)));
         write!(f, "{:>8.1} {end:>8}  {:<14} {:<28} ", millis(self.called), self.who, self.ask.to_string())?;
+        if self.at > 0 {
+            write!(f, "at {} ", self.at)?;
+        }
         if self.void { f.write_str("never reached the store") } else { self.answer.fmt(f) }
     }
 }
@@ -242,10 +260,19 @@ impl Display for Record {
 impl Display for Ask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Create { units } => write!(f, "create {units}"),
+            Self::Create { new } => write!(f, "create {}", new.units),
             Self::Select { player, create: None } => write!(f, "select {player}"),
-            Self::Select { player, create: Some(units) } => write!(f, "select {player} (create {units})"),
+            Self::Select { player, create: Some(new) } => write!(f, "select {player} (create {})", new.units),
             Self::Release { player } => write!(f, "release {player}"),
+            Self::Confirm { player, retake } => {
+                write!(f, "confirm {player}{}", if *retake { ", retake" } else { "" })
+            }
+            Self::Extend { player, most } => write!(f, "extend {player} to {most}"),
+            Self::Prolong { players } => {
+                f.write_str("prolong")?;
+                players.iter().try_for_each(|player| write!(f, " {player}"))
+            }
+            Self::Expire => f.write_str("expire"),
             Self::Restock { n, condition: None } => write!(f, "restock {n}"),
             Self::Restock { n, condition: Some(revision) } => write!(f, "restock {n} if at {revision}"),
             Self::Remove => f.write_str("remove"),
@@ -259,6 +286,7 @@ impl Display for Answer {
         match self {
             Self::Changed(sight) => write!(f, "done{sight}"),
             Self::Unchanged(why, sight) => write!(f, "{why:?}{sight}"),
+            Self::Settled(sight) => write!(f, "settled{sight}"),
             Self::Found => f.write_str("found to hold"),
             Self::Unknown => f.write_str("?"),
         }
@@ -284,6 +312,12 @@ impl Display for Sight {
         }
         for (revision, player) in self.holders.iter().flatten().chain(&self.holder) {
             write!(text, " {player}@{revision}")?;
+        }
+        for (revision, lease) in self.leases.iter().filter(|(_, lease)| !lease.is_none()) {
+            write!(text, " {revision}:{lease}")?;
+        }
+        if let Some(at) = self.changed_at {
+            write!(text, " changed_at={at}")?;
         }
         f.write_str(&text)
     }

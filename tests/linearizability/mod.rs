@@ -8,11 +8,15 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod arena;
+mod asset;
+mod clock;
+mod deadlines;
 pub mod examples;
 pub mod flawed;
 pub mod follower;
 mod guest;
 pub mod history;
+pub mod lease_examples;
 mod listener;
 mod nodes;
 pub mod plan;
@@ -41,6 +45,11 @@ pub fn histories(make: impl Fn() -> Arc<dyn Store>, seeds: Range<u64>) -> Met {
     report("histories", virtually(Through::Store, make, seeds))
 }
 
+/// Seeded histories of grants that end and of clocks that differ, in virtual time.
+pub fn histories_with_deadlines(make: impl Fn() -> Arc<dyn Store>, seeds: Range<u64>) -> Met {
+    report("histories with deadlines", virtually(Through::Deadlines, make, seeds))
+}
+
 /// Seeded schedules of one arbiter or two, in virtual time.
 pub fn schedules(make: impl Fn() -> Arc<dyn Store>, seeds: Range<u64>) -> Met {
     report("schedules", virtually(Through::Arbiter, make, seeds))
@@ -53,6 +62,15 @@ pub async fn histories_in_real_time(
     at_once: usize,
 ) -> Met {
     report("histories", really(Through::Store, make, seeds, at_once).await)
+}
+
+/// [`histories_with_deadlines`] on a store that lives in real time, `at_once` at a time, each in a room of its own.
+pub async fn histories_with_deadlines_in_real_time(
+    make: impl Fn() -> Arc<dyn Store>,
+    seeds: Range<u64>,
+    at_once: usize,
+) -> Met {
+    report("histories with deadlines", really(Through::Deadlines, make, seeds, at_once).await)
 }
 
 /// [`schedules`] on a store that lives in real time, `at_once` at a time, each in a room of its own. What the

@@ -16,7 +16,7 @@ pub fn start(plan: &Plan, store: &Arc<dyn Store>, rng: &mut Rng) -> (Vec<Arc<Arb
     let config = Config {
         select_deadline: plan.deadline,
         resync_interval: Duration::from_secs(1),
-        auto_create: plan.created_by_select(),
+        auto_create: plan.created_by_select().map(|new| new.units),
         ..Config::default()
     };
     let node = |_| Arbiter::start(config.clone(), Arc::clone(store), wire.end(), rng.u64(..));

@@ -1,9 +1,9 @@
 //! What a seed stands for.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use asset_arbiter::{
-    model::{PlayerName, Units},
+    model::{AssetOptions, NewAsset, PlayerName, Units},
     store::{Limits, faulty::Faults},
 };
 use fastrand::Rng;
@@ -18,6 +18,7 @@ pub struct Plan {
     pub seed: u64,
     pub rules: Rules,
     pub units: Units,
+    pub options: AssetOptions,
     pub players: Vec<PlayerName>,
     /// Arbiters over the one store, or clients straight on it.
     pub nodes: usize,
@@ -107,6 +108,7 @@ impl Plan {
             seed,
             rules,
             units: rng.u32(1..=5),
+            options: AssetOptions::NONE,
             players: team("p", rng.usize(2..=7)),
             nodes: rng.usize(1..=2),
             auto_create,
@@ -119,13 +121,41 @@ impl Plan {
         }
     }
 
-    /// With how many units a select creates the asset.
-    pub fn created_by_select(&self) -> Option<Units> {
-        self.auto_create.then_some(self.units)
+    /// Lets the grants end.
+    pub fn with_deadlines(mut self, rng: &mut Rng) -> Self {
+        if self.auto_create {
+            // Of the calls that may find an asset never made, now also in the race of selects.
+            (self.faults.duplicated, self.faults.duplicated_late) = (0.0, 0.0);
+        }
+        let mut maybe = |most: u64| rng.bool().then(|| rng.u64(20..=most));
+        let (hold_ms, grant_ms) = (maybe(600), maybe(900));
+        let (leave_ms, cooldown_ms, for_ms) = (maybe(600), maybe(300), maybe(150));
+        self.options = AssetOptions {
+            hold_ms: hold_ms.or(grant_ms.is_none().then_some(150)),
+            grant_ms,
+            leave_ms,
+            cooldown_ms,
+            reserved_for: for_ms.map_or(Vec::new(), |_| self.players[..1].to_vec()),
+            for_ms,
+        };
+        self
+    }
+
+    /// How the asset is created with so many units.
+    pub fn new_asset(&self, units: Units) -> Arc<NewAsset> {
+        Arc::new(NewAsset { units, options: self.options.clone() })
+    }
+
+    /// As what a select creates the asset.
+    pub fn created_by_select(&self) -> Option<Arc<NewAsset>> {
+        self.auto_create.then(|| self.new_asset(self.units))
     }
 
     /// A client's next wish.
     pub fn wish(&self, rng: &mut Rng) -> Ask {
+        if !self.options.is_none() && rng.u8(..5) < 2 {
+            return self.wish_of_deadlines(rng);
+        }
         let player = self.players[rng.usize(..self.players.len())].clone();
         let select = Ask::Select { player: player.clone(), create: self.created_by_select() };
         let n = rng.u32(1..=2);
@@ -136,8 +166,23 @@ impl Plan {
             (_, 2) => Ask::Look,
             (_, 3..=8) => Ask::Release { player },
             (Rules::Lives, 9) => Ask::Remove,
-            (Rules::Lives, 10 | 11) => Ask::Create { units: self.units + rng.u32(..2) },
+            (Rules::Lives, 10 | 11) => Ask::Create { new: self.new_asset(self.units + rng.u32(..2)) },
             _ => select,
+        }
+    }
+
+    fn wish_of_deadlines(&self, rng: &mut Rng) -> Ask {
+        let player = self.players[rng.usize(..self.players.len())].clone();
+        match rng.u8(..8) {
+            0..=2 => Ask::Confirm { player, retake: rng.bool() },
+            3 => Ask::Extend { player, most: rng.u64(100..2000) },
+            4 | 5 => {
+                let mut players = self.players.clone();
+                rng.shuffle(&mut players);
+                players.truncate(rng.usize(1..=3));
+                Ask::Prolong { players }
+            }
+            _ => Ask::Expire,
         }
     }
 }

@@ -1,11 +1,13 @@
 //! A client straight on the store: it repeats a call until it is answered, at times gives up, and takes every
 //! answer for what it says and no more.
 
+mod deadlines;
+
 use std::{future::Future, sync::Arc, time::Duration};
 
 use asset_arbiter::{
     model::{AssetState, EndReason, NewAsset, PlayerName, Units},
-    store::{Applied, Result, Selected, Store, StoreErrorKind, Verdict},
+    store::{Applied, Call, Result, Selected, Store, StoreErrorKind, Verdict},
 };
 use fastrand::Rng;
 use tokio::time::sleep;
@@ -14,6 +16,7 @@ use crate::conformance::ground::Node;
 
 use super::{
     arena::Arena,
+    clock::Clock,
     history::{Moment, Ticket},
     spec::{Answer, Ask, Sight, Why},
 };
@@ -24,6 +27,7 @@ const TRIES: usize = 1000;
 pub struct Racer {
     arena: Arc<Arena>,
     node: Node,
+    clock: Clock,
     name: String,
     rng: Rng,
 }
@@ -39,7 +43,8 @@ struct Settled<T> {
 
 impl Racer {
     pub fn new(arena: Arc<Arena>, number: usize, mut rng: Rng) -> Self {
-        Self { arena, node: Node::numbered(rng.u64(..)), name: format!("client {number}"), rng }
+        let (node, clock) = (Node::numbered(rng.u64(..)), Clock::of(number));
+        Self { arena, node, clock, name: format!("client {number}"), rng }
     }
 
     /// Does as the plan says.
@@ -55,39 +60,39 @@ impl Racer {
 
     /// The asset is there before the race.
     pub async fn create(&mut self) {
-        while !self.created(Ask::Create { units: self.arena.plan.units }).await {}
+        while !self.created(Ask::Create { new: self.arena.plan.new_asset(self.arena.plan.units) }).await {}
     }
 
     async fn change(&mut self, ask: Ask) {
         match ask {
             Ask::Create { .. } => drop(self.created(ask).await),
             Ask::Look => self.look().await,
+            Ask::Confirm { .. } | Ask::Extend { .. } => self.leased(ask).await,
+            Ask::Prolong { .. } | Ask::Expire => self.settled(ask).await,
             ask => self.done(ask).await,
         }
     }
 
+    /// The client's next call.
+    fn call(&self) -> Call {
+        self.node.at(self.clock.now(self.arena.recorder.elapsed()))
+    }
+
+    fn begin(&self, call: Call, ask: Ask) -> Ticket {
+        self.arena.recorder.call_at(&self.name, ask, call.at)
+    }
+
     /// For up to three players in one call; each is an operation of its own.
-    async fn select(&mut self, player: PlayerName, create: Option<Units>) {
+    async fn select(&mut self, player: PlayerName, create: Option<Arc<NewAsset>>) {
         let mut players = self.arena.plan.players.clone();
         players.retain(|other| *other != player);
         self.rng.shuffle(&mut players);
         players.truncate(self.rng.usize(..3));
         players.insert(self.rng.usize(..=players.len()), player);
-        let ask = |player: &PlayerName| Ask::Select { player: player.clone(), create };
-        let tickets: Vec<_> =
-            players.iter().map(|player| self.arena.recorder.call(&self.name, ask(player))).collect();
-        let (call, arena) = (self.node.next(), Arc::clone(&self.arena));
-        match self
-            .settle(|| {
-                arena.faulty.select(
-                    call,
-                    &arena.key,
-                    &players,
-                    create.map(|units| Arc::new(NewAsset::plain(units))),
-                )
-            })
-            .await
-        {
+        let ask = |player: &PlayerName| Ask::Select { player: player.clone(), create: create.clone() };
+        let (call, arena) = (self.call(), Arc::clone(&self.arena));
+        let tickets: Vec<_> = players.iter().map(|player| self.begin(call, ask(player))).collect();
+        match self.settle(|| arena.faulty.select(call, &arena.key, &players, create.clone())).await {
             None => tickets.into_iter().for_each(|ticket| self.give_up(ticket)),
             Some(Settled { answer: Ok(selected), since, in_doubt }) => {
                 self.selected(&players, &tickets, &selected, in_doubt);
@@ -112,10 +117,11 @@ impl Racer {
         let state = &selected.state;
         for ((player, &ticket), verdict) in players.iter().zip(tickets).zip(&selected.verdicts) {
             let answer = match *verdict {
-                Verdict::Granted { revision, .. } => {
+                Verdict::Granted { revision, lease } => {
                     // Those after a grant in the same step were grants, too.
                     let remaining = state.remaining + (state.revision - revision) as Units;
-                    Answer::Changed(Sight { units: Some(state.units), ..Sight::counter(revision, remaining) })
+                    let (units, leases) = (Some(state.units), vec![(revision, lease)]);
+                    Answer::Changed(Sight { units, leases, ..Sight::counter(revision, remaining) })
                 }
                 // Who holds shows in the state that came with it.
                 Verdict::AlreadyHeld { .. } if in_doubt || selected.is_repeat() => Answer::Found,
@@ -129,19 +135,17 @@ impl Racer {
                     continue;
                 }
                 Verdict::SoldOut => Answer::Unchanged(Why::SoldOut, Sight::of(state)),
-                Verdict::Reserved { .. } | Verdict::Cooldown { .. } => {
-                    unreachable!("no asset has options here")
-                }
+                Verdict::Reserved { .. } => Answer::Unchanged(Why::Reserved, Sight::of(state)),
+                Verdict::Cooldown { .. } => Answer::Unchanged(Why::Cooldown, Sight::of(state)),
             };
             self.arena.recorder.answer(ticket, answer);
         }
     }
 
     async fn created(&mut self, ask: Ask) -> bool {
-        let Ask::Create { units } = ask else { unreachable!("only creates") };
-        let ticket = self.arena.recorder.call(&self.name, ask);
-        let (call, arena) = (self.node.next(), Arc::clone(&self.arena));
-        let new = NewAsset::plain(units);
+        let Ask::Create { new } = ask.clone() else { unreachable!("only creates") };
+        let (call, arena) = (self.call(), Arc::clone(&self.arena));
+        let ticket = self.begin(call, ask);
         match self.settle(|| arena.faulty.create(call, &arena.key, &new)).await {
             None => self.give_up(ticket),
             Some(Settled { answer: Ok(created), since, in_doubt }) => {
@@ -161,8 +165,8 @@ impl Racer {
     }
 
     async fn done(&mut self, ask: Ask) {
-        let ticket = self.arena.recorder.call(&self.name, ask.clone());
-        let (call, arena) = (self.node.next(), Arc::clone(&self.arena));
+        let (call, arena) = (self.call(), Arc::clone(&self.arena));
+        let ticket = self.begin(call, ask.clone());
         let settled = self
             .settle(|| {
                 let (store, key) = (&arena.faulty, &arena.key);

@@ -44,6 +44,8 @@ pub enum Through {
     Store,
     /// One arbiter, or two.
     Arbiter,
+    /// The store itself, with an asset whose grants end, and clients whose clocks differ.
+    Deadlines,
 }
 
 /// What happened, for a look at whether it met what it was to meet.
@@ -54,6 +56,8 @@ pub struct Met {
     pub granted: u64,
     pub denied: u64,
     pub unanswered: u64,
+    /// How often somebody came after a deadline, or before the end of a cooldown or a reservation.
+    pub untimely: u64,
     pub snapshots: u64,
     /// Histories with so many unanswered operations that the search was given up.
     pub undecided: u64,
@@ -82,14 +86,17 @@ impl Through {
     pub async fn race(self, truth: Arc<dyn Store>, seed: u64, pace: Pace) -> Raced {
         let _said = SayOnPanic(format!("panicked under SEED={seed}"));
         let mut rng = Rng::with_seed(seed);
-        let plan = Plan::new(seed, pace, truth.limits(), &mut rng);
+        let mut plan = Plan::new(seed, pace, truth.limits(), &mut rng);
+        if self == Self::Deadlines {
+            plan = plan.with_deadlines(&mut rng);
+        }
         let faulty = Faulty::new(Arc::clone(&truth), rng.u64(..), Faults::default());
         let shares = self == Self::Arbiter && plan.nodes > 1;
         let faulty = Arc::new(if shares { faulty.as_shared() } else { faulty });
         let key = Ground::new(Arc::clone(&truth)).key(&asset("sword"));
         let arena = Arc::new(Arena { plan, pace, faulty, truth, key, recorder: Recorder::new() });
         let kept = match self {
-            Self::Store => on_the_store(&arena, &mut rng).await,
+            Self::Store | Self::Deadlines => on_the_store(&arena, &mut rng).await,
             Self::Arbiter => on_arbiters(&arena, &mut rng).await,
         };
         Raced { plan: arena.plan.clone(), records: arena.recorder.records(), kept }
@@ -263,7 +270,12 @@ impl Met {
                     (Ask::Select { .. }, Answer::Changed(_) | Answer::Found)
                 )
             }),
-            denied: count(|record| matches!(record.answer, Answer::Unchanged(Why::SoldOut, _))),
+            denied: count(|record| {
+                matches!(record.answer, Answer::Unchanged(Why::SoldOut | Why::Cooldown | Why::Reserved, _))
+            }),
+            untimely: count(|record| {
+                matches!(record.answer, Answer::Unchanged(Why::HoldExpired | Why::Cooldown | Why::Reserved, _))
+            }),
             unanswered: count(|record| record.answer == Answer::Unknown && !record.void()),
             snapshots,
             undecided: 0,
@@ -278,6 +290,7 @@ impl AddAssign for Met {
         self.granted += other.granted;
         self.denied += other.denied;
         self.unanswered += other.unanswered;
+        self.untimely += other.untimely;
         self.snapshots += other.snapshots;
         self.undecided += other.undecided;
     }

@@ -6,8 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use asset_arbiter::model::{AssetState, PlayerName, Units, limits::HOLDERS_SHOWN};
+use asset_arbiter::model::{AssetState, Lease, Millis, NewAsset, PlayerName, Units, limits::HOLDERS_SHOWN};
 use todc_utils::Specification;
+
+use super::asset::{Asset, Done};
 
 /// A step of a history.
 #[derive(Debug, Clone)]
@@ -15,11 +17,14 @@ pub enum Step {
     /// A client asked, and was told.
     Asked {
         ask: Ask,
+        /// By the client's clock.
+        at: Millis,
         answer: Answer,
         /// For one without an answer: it takes effect before this deadline passes, or never.
         deadline: Deadline,
-        /// For one that changed nothing at a revision it names: how many of these began before it.
-        turn: usize,
+        /// For one that changed nothing at a revision it names: how many of these began before it. `None`: their order
+        /// matters, or it names none.
+        turn: Option<usize>,
         named: Arc<Named>,
     },
     /// Time passes.
@@ -47,9 +52,13 @@ pub struct Named {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ask {
-    Create { units: Units },
-    Select { player: PlayerName, create: Option<Units> },
+    Create { new: Arc<NewAsset> },
+    Select { player: PlayerName, create: Option<Arc<NewAsset>> },
     Release { player: PlayerName },
+    Confirm { player: PlayerName, retake: bool },
+    Extend { player: PlayerName, most: Millis },
+    Prolong { players: Vec<PlayerName> },
+    Expire,
     Restock { n: Units, condition: Option<u64> },
     Remove,
     Look,
@@ -61,13 +70,15 @@ pub enum Answer {
     Changed(Sight),
     /// It took no effect.
     Unchanged(Why, Sight),
+    /// It did what there was to do, if anything.
+    Settled(Sight),
     /// A select whose reply was lost and whose repeat found the player to hold a unit, by it or otherwise.
     Found,
     /// No answer: it took effect once or never.
     Unknown,
 }
 
-/// Why nothing changes.
+/// Why nothing changes but the grants whose deadlines have passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
     Looked,
@@ -76,7 +87,13 @@ pub enum Why {
     Conflict,
     AlreadyHeld,
     SoldOut,
+    Reserved,
+    Cooldown,
     NotHeld,
+    HoldExpired,
+    AlreadyConfirmed,
+    NoHold,
+    LongEnough,
 }
 
 /// What an answer tells of the asset; what it does not tell is `None`.
@@ -90,6 +107,10 @@ pub struct Sight {
     pub holders: Option<Vec<(u64, PlayerName)>>,
     /// One holder and the revision of its grant.
     pub holder: Option<(u64, PlayerName)>,
+    /// The deadlines of some grants, by revision.
+    pub leases: Vec<(u64, Lease)>,
+    /// The time of the last change of an asset with options.
+    pub changed_at: Option<Millis>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,24 +118,6 @@ pub enum Revision {
     At(u64),
     /// The answer is a repeat's: other changes may have come since.
     NotAfter(u64),
-}
-
-/// The asset itself. `remaining` is no part of it: it is `units - holders`, always.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Asset {
-    life: Life,
-    created_units: Units,
-    units: Units,
-    revision: u64,
-    holders: BTreeMap<u64, PlayerName>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Life {
-    #[default]
-    NeverMade,
-    Alive,
-    Removed,
 }
 
 thread_local! {
@@ -154,99 +157,58 @@ impl Specification for OneAsset {
 impl State {
     /// `None`: this cannot have come now.
     fn after(&self, step: &Step) -> Option<Self> {
-        let (ask, answer, deadline, turn, named) = match step {
+        let (ask, at, answer, deadline, turn, named) = match step {
             Step::Passed(deadline) => return Some(Self { passed: *deadline, ..self.clone() }),
-            Step::Asked { ask, answer, deadline, turn, named } => (ask, answer, *deadline, *turn, named),
-        };
-        match answer {
-            // That it never took effect is decided last, so that the search does not do so in vain.
-            Answer::Found | Answer::Unknown if self.passed == THE_END => Some(self.clone()),
-            Answer::Found | Answer::Unknown if self.passed >= deadline => None,
-            Answer::Found | Answer::Unknown => self.changed(ask, &Sight::default(), named),
-            Answer::Changed(sight) => self.changed(ask, sight, named),
-            Answer::Unchanged(why, sight) => {
-                let right = self.asset.after(ask).err() == Some(*why) && sight.fits(&self.asset);
-                let named = sight.exact().is_some();
-                let fits = right && (!named || turn == self.looked);
-                fits.then(|| Self { looked: self.looked + usize::from(named), ..self.clone() })
+            Step::Asked { ask, at, answer, deadline, turn, named } => {
+                (ask, *at, answer, *deadline, *turn, named)
             }
+        };
+        if matches!(answer, Answer::Found | Answer::Unknown) && self.passed >= deadline {
+            // That it never took effect is decided last, so that the search does not do so in vain.
+            return (self.passed == THE_END).then(|| self.clone());
+        }
+        let Done { asset, why } = self.asset.after(ask, at);
+        let (sight, fits) = match answer {
+            Answer::Changed(sight) => (sight, why.is_none()),
+            Answer::Unchanged(expected, sight) => (sight, why == Some(*expected)),
+            Answer::Settled(sight) => (sight, true),
+            Answer::Found | Answer::Unknown => (&Sight::default(), asset.is_some()),
+        };
+        match asset.filter(|_| fits) {
+            Some(asset) => self.changed(asset, ask, sight, named),
+            None => (fits && sight.fits(&self.asset)).then(|| self.looked(turn)).flatten(),
         }
     }
 
-    fn changed(&self, ask: &Ask, sight: &Sight, named: &Named) -> Option<Self> {
+    fn changed(&self, after: Asset, ask: &Ask, sight: &Sight, named: &Named) -> Option<Self> {
         let before = &self.asset;
-        let after = before.after(ask).ok()?;
         let looks = named.looks.get(&before.revision).copied().unwrap_or_default();
-        let all_looked = before.life == Life::NeverMade || self.looked == looks;
+        let all_looked = before.is_never_made() || self.looked == looks;
         let own = sight.exact().is_some() || !named.changes.contains(&after.revision);
-        let grant = named.grants.get(&after.revision).is_none_or(|holder| ask.is_select_of(holder));
+        let grant = named.grants.get(&after.revision).is_none_or(|holder| ask.grants_to(holder));
         let fits = all_looked && own && grant && sight.fits(&after);
         fits.then(|| Self { asset: Arc::new(after), looked: 0, passed: self.passed })
+    }
+
+    fn looked(&self, turn: Option<usize>) -> Option<Self> {
+        let in_turn = turn.is_none_or(|turn| turn == self.looked);
+        in_turn.then(|| Self { looked: self.looked + usize::from(turn.is_some()), ..self.clone() })
     }
 }
 
 impl Ask {
-    fn is_select_of(&self, holder: &PlayerName) -> bool {
-        matches!(self, Self::Select { player, .. } if player == holder)
+    /// Whether it creates an asset whose grants end.
+    pub fn creates_deadlines(&self) -> bool {
+        let (Self::Create { new } | Self::Select { create: Some(new), .. }) = self else { return false };
+        !new.options.is_none()
     }
-}
 
-impl Asset {
-    /// The asset after a request, or why it stays as it is.
-    fn after(&self, ask: &Ask) -> Result<Self, Why> {
-        match ask {
-            Ask::Look if self.life == Life::NeverMade => Err(Why::UnknownAsset),
-            Ask::Look => Err(Why::Looked),
-            Ask::Create { units } => self.create(*units),
-            Ask::Select { player, create: Some(units) } if self.life == Life::NeverMade => {
-                self.create(*units)?.select(player)
-            }
-            _ if self.life != Life::Alive => Err(Why::UnknownAsset),
-            Ask::Select { player, .. } => self.select(player),
-            Ask::Release { player } => {
-                let revision = self.held_since(player).ok_or(Why::NotHeld)?;
-                let mut after = self.next();
-                after.holders.remove(&revision);
-                Ok(after)
-            }
-            Ask::Restock { condition: Some(revision), .. } if *revision != self.revision => Err(Why::Conflict),
-            Ask::Restock { n, .. } => Ok(Self { units: self.units + n, ..self.next() }),
-            Ask::Remove => Ok(Self { life: Life::Removed, holders: BTreeMap::new(), ..self.next() }),
+    /// Whether the revision it ends with may be a grant to this player.
+    fn grants_to(&self, holder: &PlayerName) -> bool {
+        match self {
+            Self::Select { player, .. } | Self::Confirm { player, retake: true } => player == holder,
+            _ => false,
         }
-    }
-
-    fn create(&self, units: Units) -> Result<Self, Why> {
-        let revision = match self.life {
-            Life::Alive if units == self.created_units => return Err(Why::Exists),
-            Life::Alive => return Err(Why::Conflict),
-            Life::NeverMade => 0,
-            Life::Removed => self.revision + 1,
-        };
-        Ok(Self { life: Life::Alive, created_units: units, units, revision, holders: BTreeMap::new() })
-    }
-
-    fn select(&self, player: &PlayerName) -> Result<Self, Why> {
-        if self.held_since(player).is_some() {
-            return Err(Why::AlreadyHeld);
-        }
-        if self.remaining() == 0 {
-            return Err(Why::SoldOut);
-        }
-        let mut after = self.next();
-        after.holders.insert(after.revision, player.clone());
-        Ok(after)
-    }
-
-    fn next(&self) -> Self {
-        Self { revision: self.revision + 1, ..self.clone() }
-    }
-
-    fn remaining(&self) -> Units {
-        if self.life == Life::Alive { self.units - self.holders.len() as Units } else { 0 }
-    }
-
-    fn held_since(&self, player: &PlayerName) -> Option<u64> {
-        self.holders.iter().find(|(_, holder)| *holder == player).map(|(revision, _)| *revision)
     }
 }
 
@@ -262,6 +224,8 @@ impl Sight {
             removed: Some(state.removed),
             holders: Some(holders),
             holder: None,
+            leases: state.holders.iter().map(|grant| (grant.revision, grant.lease)).collect(),
+            changed_at: state.terms.as_ref().map(|terms| terms.changed_at),
         }
     }
 
@@ -294,12 +258,20 @@ impl Sight {
             Some(Revision::NotAfter(revision)) => asset.revision <= revision,
             None => true,
         };
-        let shown = || asset.holders.iter().map(|(revision, player)| (*revision, player.clone()));
+        let shown = || asset.holders.iter().map(|(revision, holder)| (*revision, &holder.player));
+        let holds = |(revision, player): &(u64, PlayerName)| shown().any(|held| held == (*revision, player));
+        let seen = |holders: &Vec<(u64, PlayerName)>| {
+            let is_shown = |(shown, (revision, player)): (_, &(u64, PlayerName))| shown == (*revision, player);
+            holders.len() == asset.holders.len().min(HOLDERS_SHOWN) && shown().zip(holders).all(is_shown)
+        };
+        let lease = |revision| asset.holders.get(revision).map(|holder| holder.lease);
         revision
             && self.remaining.is_none_or(|remaining| remaining == asset.remaining())
             && self.units.is_none_or(|units| units == asset.units)
-            && self.removed.is_none_or(|removed| removed == (asset.life == Life::Removed))
-            && self.holders.as_ref().is_none_or(|seen| shown().take(HOLDERS_SHOWN).eq(seen.iter().cloned()))
-            && self.holder.as_ref().is_none_or(|(revision, player)| asset.holders.get(revision) == Some(player))
+            && self.removed.is_none_or(|removed| removed == asset.is_removed())
+            && self.holders.as_ref().is_none_or(seen)
+            && self.holder.as_ref().is_none_or(holds)
+            && self.leases.iter().all(|(revision, seen)| lease(revision) == Some(*seen))
+            && self.changed_at.is_none_or(|at| asset.changed_at() == Some(at))
     }
 }

@@ -21,6 +21,7 @@ mod events;
 mod expiry;
 mod ground;
 mod histories;
+mod kill_holds;
 mod network;
 mod opening;
 mod outages;

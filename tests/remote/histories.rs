@@ -4,15 +4,16 @@ use asset_arbiter::store::Store;
 
 use crate::{
     conformance::seeds,
-    linearizability::{histories_in_real_time, schedules_in_real_time},
+    linearizability::{histories_in_real_time, histories_with_deadlines_in_real_time, schedules_in_real_time},
 };
 
 /// As many at once as leave two cores time to answer each in time.
 const AT_ONCE: usize = 40;
 
-/// So many seeded histories of clients on the store itself are linearizable.
+/// So many seeded histories of clients on the store itself are linearizable, and a fifth as many of grants that end.
 pub async fn are_linearizable(store: &Arc<dyn Store>, count: u64) {
     histories_in_real_time(|| Arc::clone(store), seeds(count), AT_ONCE).await;
+    histories_with_deadlines_in_real_time(|| Arc::clone(store), seeds(count / 5), AT_ONCE).await;
 }
 
 /// So many seeded schedules of one arbiter or two keep every promise.

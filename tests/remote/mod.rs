@@ -9,6 +9,7 @@ pub mod emptied;
 pub mod encrypted;
 pub mod expiry;
 pub mod histories;
+pub mod killed_holds;
 pub mod network;
 pub mod opening;
 pub mod operator;

@@ -8,6 +8,9 @@ mod conformance;
 #[path = "../remote/emptied.rs"]
 #[allow(unreachable_pub, reason = "shared with suites that make it public")]
 mod emptied;
+#[path = "../remote/killed_holds.rs"]
+#[allow(unreachable_pub, reason = "shared with suites that make it public")]
+mod killed_holds;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -21,6 +24,7 @@ mod full;
 mod group;
 mod in_step;
 mod kill;
+mod kill_holds;
 mod names;
 mod neighbour;
 mod refused;

@@ -4,7 +4,10 @@ use tokio::time::Instant;
 
 use super::Commands;
 use crate::{
-    arbiter::{baseline::Baseline, meters::StoreCall, queue::Ask, refusal::Refusal, registry::RoomHandle},
+    arbiter::{
+        baseline::Baseline, meters::StoreCall, queue::Ask, reconstruct::is_prolongation, refusal::Refusal,
+        registry::RoomHandle,
+    },
     model::{AssetName, Change, Grant, HoldExpired, Lease, Millis, PlayerName, ServerMessage},
     store::{Applied, AssetKey, Call, Leased},
 };
@@ -84,8 +87,10 @@ impl Commands {
         let prolong = || self.node.store.prolong(call, &key, players);
         let (done, before) = self.change_known(StoreCall::Prolong, room, asset, deadline, prolong).await;
         if let Ok(done) = done {
-            let is_changed = before.then(&done) != before;
-            self.events.publish_change(room, before, done, |_| is_changed.then_some(Change::Prolonged));
+            // The answer does not say whether the newest revision is this call's or one that the node has not heard of.
+            let is_own =
+                room.with(|state| state.view.get(asset).is_some_and(|known| is_prolongation(known, &done)));
+            self.events.publish_change(room, before, done, |_| is_own.then_some(Change::Prolonged));
         }
     }
 

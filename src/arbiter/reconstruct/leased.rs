@@ -26,7 +26,11 @@ pub(super) fn reconstruct(
     let (mut remaining, mut events, mut traceless) = (known.remaining, Vec::new(), Vec::new());
     for revision in known.revision + 1..=stored.revision {
         let change = if let Some(end) = ends.get(&revision) {
-            remaining = end.remaining;
+            remaining += 1;
+            if remaining != end.remaining {
+                // A grant before it ended between the reads of the asset and of its holders.
+                return None;
+            }
             Change::Released { player: end.player.clone(), reason: end.reason, next_end }
         } else if let Some(grant) = granted.get(&revision) {
             remaining = remaining.checked_sub(1)?;
@@ -47,6 +51,21 @@ pub(super) fn reconstruct(
         return None;
     }
     tell_leases(known, stored, terms, &traceless, &mut events).then_some(events)
+}
+
+/// Whether the newest change of an asset was a prolongation, and everything before it is known but the ends that it tells.
+pub(in crate::arbiter) fn is_prolongation(known: &AssetState, stored: &AssetState) -> bool {
+    let ends = stored.terms.iter().flat_map(|terms| &terms.ends);
+    let ended = ends.filter(|end| end.revision > known.revision).count();
+    let deadlines = |grant: &Grant| (grant.lease.until, grant.lease.is_hold);
+    let is_same = |grant: &Grant| {
+        let before = known.holders.iter().find(|known| known.revision == grant.revision);
+        before.is_none_or(|before| deadlines(before) == deadlines(grant))
+    };
+    stored.revision == known.revision + ended as u64 + 1
+        && stored.units == known.units
+        && stored.held + ended as Units == known.held
+        && stored.holders.iter().all(is_same)
 }
 
 /// Puts the leases that changed in the place of changes without a trace. False if that is not certain.
@@ -141,6 +160,26 @@ mod tests {
         assert_eq!(told, [(2, 8, "Prolonged".to_owned()), (3, 8, "Confirmed".to_owned())]);
         let longer = state(2, vec![grant(1, hold(8))], &[]);
         assert_eq!(kinds(&known, &longer, &[]).unwrap(), [(2, 8, "Extended".to_owned())]);
+    }
+
+    #[test]
+    fn a_revision_of_another_node_is_no_prolongation() {
+        let known = state(1, vec![grant(1, hold(5))], &[]);
+        let is_own = |stored| is_prolongation(&known, &stored);
+        assert!(is_own(state(2, vec![grant(1, hold(5))], &[])));
+        assert!(is_own(state(3, vec![], &[end(1, 2, 9)])), "after an end");
+        assert!(!is_own(state(1, vec![grant(1, hold(5))], &[])), "nothing changed");
+        assert!(!is_own(state(2, vec![grant(1, hold(5)), grant(2, hold(9))], &[])), "a grant");
+        assert!(!is_own(state(2, vec![grant(1, Lease::NONE)], &[])), "a confirmation");
+        assert!(!is_own(state(3, vec![grant(1, hold(5))], &[])), "more than one change");
+    }
+
+    #[test]
+    fn a_grant_that_ended_between_two_reads_is_missed() {
+        let known = state(2, vec![grant(1, Lease::NONE), grant(2, hold(5))], &[]);
+        let stored = state(4, vec![grant(1, Lease::NONE), grant(3, hold(6))], &[end(2, 4, 7)]);
+        assert!(kinds(&known, &stored, &[grant(3, hold(6))]).is_some());
+        assert_eq!(kinds(&known, &stored, &[]), None);
     }
 
     #[test]
