@@ -17,6 +17,7 @@ mod log;
 mod parts;
 mod presence;
 mod roster;
+mod select_rate;
 mod snapshot;
 mod sold_out;
 mod view;
@@ -36,7 +37,6 @@ mod reconstruct;
 mod regression;
 mod repair;
 mod retry;
-
 mod skew;
 
 mod batch;
@@ -50,6 +50,7 @@ mod heartbeat;
 mod join;
 mod kick;
 mod member;
+pub mod overview;
 mod removal;
 mod requests;
 mod reset;
@@ -344,6 +345,12 @@ impl Arbiter {
         &self.revocations
     }
 
+    /// The rooms that this node has loaded.
+    #[must_use]
+    pub fn overview(&self) -> overview::Overview<'_> {
+        overview::Overview { node: &self.node, calls: &self.calls, rooms: &self.rooms.registry }
+    }
+
     /// Returns a copy of a room's state.
     ///
     /// # Errors
@@ -382,8 +389,7 @@ impl Arbiter {
         self.heartbeats.farewell().await;
     }
 
-    /// Makes no more store calls, and waits for those in flight, for a second at most. Afterwards the store may be
-    /// closed.
+    /// Makes no more store calls, and waits a second at most for those in flight, so that the store may be closed.
     pub async fn stop(&self) {
         self.calls.stop().await;
     }

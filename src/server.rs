@@ -30,6 +30,7 @@ mod routes;
 
 mod assets;
 mod health;
+mod overview;
 mod revocations;
 mod rooms;
 mod spec;
@@ -43,6 +44,7 @@ mod query;
 mod whole_number;
 
 mod access;
+mod audit;
 mod auth;
 mod connections;
 mod credential;
@@ -50,6 +52,7 @@ mod exporter;
 mod histogram;
 mod meters;
 mod metric_help;
+mod operator;
 mod origins;
 mod player_log;
 mod process_metrics;

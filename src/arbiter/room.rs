@@ -25,6 +25,7 @@ use super::{
     mailbox::Mailbox,
     presence::{Notice, Presence},
     queue::Queues,
+    select_rate::SelectRate,
 };
 use crate::{
     bus::GivenName,
@@ -47,6 +48,7 @@ pub(super) struct Room {
     pub(super) awaits_resync: AtomicBool,
     /// Time of the next heartbeat.
     pub(super) heartbeat_at: AtomicU64,
+    pub(super) selects: SelectRate,
     /// Comparisons still to make with any store, because the outcome of a change is unknown.
     pub(super) doubts: AtomicU8,
     state: Mutex<State>,
@@ -96,6 +98,7 @@ impl Room {
             resync_at: AtomicU64::new(0),
             awaits_resync: AtomicBool::new(false),
             heartbeat_at: AtomicU64::new(0),
+            selects: SelectRate::default(),
             doubts: AtomicU8::new(0),
             state: Mutex::new(State::new(config, lateness)),
             timers,

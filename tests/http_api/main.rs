@@ -11,6 +11,7 @@ mod drain;
 mod errors;
 mod leases;
 mod limits;
+mod overview;
 mod pages;
 mod rooms;
 mod safety;

@@ -1,0 +1,133 @@
+import { make, write } from '../demo/dom.js';
+import { count } from '../demo/format.js';
+import { Refused } from '../demo/admin.js';
+import { path } from './api.js';
+import { small } from './asset-list.js';
+import { endsIn } from './holder-list.js';
+import { playerLink, roomLink } from './links.js';
+import { number, Table } from './table.js';
+import { clockTime } from './time.js';
+
+/** Rooms that are searched by one request. */
+const SEARCHED = 500;
+/** Rows after which the search waits to be continued. */
+const ROWS = 200;
+const COLUMNS = [{ title: 'Room' }, { title: 'Asset' }, { title: 'Since', class: 'wide' }, { title: 'Ends in', class: 'number' }];
+
+/** Where a player is connected on this node, and what the player holds in the rooms that the node has loaded. */
+export class PlayerView {
+  title = 'Players';
+  #api;
+  #actions;
+  #player;
+  #rows = [];
+  #searched = 0;
+  #isOver = false;
+  #problem = make('p', { class: 'problem', role: 'alert' });
+  #said = make('p', { class: 'hint', role: 'status' });
+  #more = make('button', { type: 'button', class: 'plain', hidden: true }, 'Search on');
+  #table;
+
+  constructor({ api, actions, node }, player) {
+    this.#api = api;
+    this.#actions = actions;
+    this.#player = player;
+    const columns = actions ? [...COLUMNS, { title: 'Actions' }] : COLUMNS;
+    this.#table = new Table({ label: 'Rooms and holdings', columns, row: (key) => this.#row(key) });
+    this.#table.element.hidden = true;
+    const title = player === '' ? 'Players' : player;
+    if (player !== '') this.title = player;
+    const head = [make('h1', { tabIndex: -1 }, title), this.#form()];
+    if (player !== '' && actions && node.verifies_tokens) head.push(this.#revoke());
+    this.element = make('section', { class: 'view' }, make('div', { class: 'view-head' }, ...head), this.#problem,
+      make('div', { class: 'panel' }, this.#said, this.#table.element, this.#more));
+    if (player === '') write(this.#said, 'Name a player to see where it is connected and what it holds, in the rooms that this node has loaded.');
+    else this.#search(undefined);
+  }
+
+  leave() {
+    this.#isOver = true;
+  }
+
+  #form() {
+    const input = make('input', { id: 'player-name', type: 'search', autocomplete: 'off', spellcheck: false, maxlength: '128', value: this.#player });
+    input.setAttribute('autocapitalize', 'none');
+    const button = make('button', { type: 'submit', class: 'plain' }, 'Find');
+    const form = make('form', { class: 'filter' }, make('label', { for: 'player-name' }, 'Player'), input, button);
+    form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      const link = playerLink(input.value.trim());
+      if (location.hash === link) dispatchEvent(new HashChangeEvent('hashchange'));
+      else location.hash = link;
+    });
+    return form;
+  }
+
+  #revoke() {
+    const button = make('button', { type: 'button', class: 'plain' }, 'Revoke tokens');
+    button.addEventListener('click', () => this.#actions.revoke(this.#player));
+    return button;
+  }
+
+  async #search(after) {
+    this.#more.hidden = true;
+    write(this.#said, 'Searching…');
+    try {
+      let next = after;
+      do {
+        const page = await this.#api.get(path('players', this.#player), { after: next, limit: SEARCHED });
+        if (this.#isOver) return;
+        next = page.next_after ?? undefined;
+        this.#add(page);
+        write(this.#said, this.#found(next !== undefined));
+      } while (next !== undefined && this.#rows.length < ROWS);
+      this.#more.hidden = next === undefined;
+      this.#more.onclick = () => {
+        this.#rows = [];
+        this.#search(next);
+      };
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      if (this.#isOver) return;
+      write(this.#said, '');
+      write(this.#problem, error.message);
+    }
+  }
+
+  #add({ rooms, searched }) {
+    const now = performance.now();
+    this.#searched += searched;
+    this.#rows.push(...rooms.flatMap(({ room, connections, held }) => (held.length ? held : [null]).map((holding) => ({
+      key: JSON.stringify([room, holding?.asset ?? null]), room, connections, holding,
+      expiresAt: holding?.ttl_ms === undefined ? undefined : now + holding.ttl_ms,
+    }))));
+    this.#table.element.hidden = this.#rows.length === 0;
+    this.#table.draw(this.#rows, ({ key }) => key);
+  }
+
+  #found(goesOn) {
+    const rooms = new Set(this.#rows.map(({ room }) => room)).size;
+    const held = this.#rows.filter(({ holding }) => holding !== null).length;
+    const so = `${count(this.#searched, 'room')} searched: here or holding in ${number(rooms)}, ${count(held, 'unit')} held`;
+    return goesOn ? `${so} so far.` : `${so}.`;
+  }
+
+  #row(key) {
+    const [room, asset] = JSON.parse(key);
+    const here = make('small');
+    const [what, since, ends] = COLUMNS.slice(1).map((column) => make('td', { class: column.class ?? '' }));
+    const cells = [make('th', { scope: 'row' }, make('a', { href: roomLink(room) }, room), here), what, since, ends];
+    if (this.#actions) {
+      const buttons = make('div', { class: 'buttons' }, small('Kick', `${this.#player} from ${room}`, () => this.#actions.kick(room, this.#player)));
+      if (asset !== null) buttons.prepend(small('Release', `${asset} in ${room}`, () => this.#actions.release(room, asset, this.#player)));
+      cells.push(make('td', {}, buttons));
+    }
+    const fill = ({ connections, holding, expiresAt }) => {
+      write(here, connections > 0 ? count(connections, 'connection') : '');
+      write(what, asset ?? 'nothing');
+      write(since, holding ? clockTime(holding.at) : '');
+      write(ends, holding ? endsIn(expiresAt) : '');
+    };
+    return { cells, fill };
+  }
+}

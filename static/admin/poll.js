@@ -1,0 +1,34 @@
+/**
+ * Calls `step` at once and then `ms` after each end, unless the page is hidden. Returns a function that ends this. `step`
+ * gets a function that says whether it has ended.
+ */
+export function every(ms, step) {
+  let ended = false;
+  let timer = 0;
+  const isOver = () => ended;
+  const turn = async () => {
+    if (!document.hidden) await step(isOver);
+    if (!ended) timer = setTimeout(turn, ms);
+  };
+  turn();
+  return () => {
+    ended = true;
+    clearTimeout(timer);
+  };
+}
+
+/** Returns a function that runs `draw` soon, once for all calls within `ms`. Its `end` cancels what is due. */
+export function throttled(ms, draw) {
+  let timer = 0;
+  let last = -Infinity;
+  const run = () => {
+    timer = 0;
+    last = performance.now();
+    draw();
+  };
+  const soon = () => {
+    timer ||= setTimeout(run, Math.max(0, last + ms - performance.now()));
+  };
+  soon.end = () => clearTimeout(timer);
+  return soon;
+}
