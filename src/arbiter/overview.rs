@@ -145,12 +145,11 @@ impl Overview<'_> {
             }
         };
         self.rooms.for_each(visit).await;
-        if page.len() > *limit {
+        let more = page.len() > *limit;
+        if more {
             page.pop_last();
-        } else {
-            return RoomPage { rooms: self.summaries(page), total, next: None };
         }
-        let next = page.last_key_value().map(|(place, _)| place.clone());
+        let next = page.last_key_value().map(|(place, _)| place.clone()).filter(|_| more);
         RoomPage { rooms: self.summaries(page), total, next }
     }
 
@@ -192,7 +191,7 @@ impl Overview<'_> {
         limit: usize,
     ) -> Result<PlayerPage, Refusal> {
         let (rooms, last) = self.rooms_after(after, limit).await;
-        let found = rooms.iter().map(|room| self.in_room(room, player));
+        let found = rooms.iter().cloned().map(|room| self.in_room(room, player));
         let mut found = stream::iter(found).buffered(READS_AT_ONCE);
         let (mut page, mut holdings) = (PlayerPage { rooms: Vec::new(), searched: 0, next: last }, 0);
         while let Some(in_room) = found.try_next().await? {
@@ -230,9 +229,9 @@ impl Overview<'_> {
         (next.into_values().collect(), last)
     }
 
-    async fn in_room(&self, room: &Arc<Room>, player: &PlayerName) -> Result<PlayerRoom, Refusal> {
+    async fn in_room(&self, room: Arc<Room>, player: &PlayerName) -> Result<PlayerRoom, Refusal> {
         let connections = room.with(|state| state.presence.connections(player));
-        let held = match self.held_in_view(room, player) {
+        let held = match self.held_in_view(&room, player) {
             Some(held) => held,
             None => self.held_in_store(&room.name, player).await?,
         };

@@ -6,16 +6,20 @@ const NAME = '[A-Za-z0-9_.:\\-]{1,64}';
 const PLAYER = '[A-Za-z0-9_.:\\|@+=~\\-]{1,128}';
 const SECONDS = { type: 'number', min: '0.001', max: '2592000', step: 'any' };
 
-/** The changes that an operator can make, each with a question before it. Viewers have none of these. */
-export class Actions {
+/**
+ * The changes that an operator can make, each with a question before it. Viewers have none of these. The event `done` tells
+ * that one was made.
+ */
+export class Actions extends EventTarget {
   #api;
 
   constructor(api) {
+    super();
     this.#api = api;
   }
 
   create(room) {
-    ask({
+    this.#ask({
       title: `Create an asset in ${room}`,
       fields: [
         { name: 'asset', label: 'Name', pattern: NAME, required: true, maxlength: '64' },
@@ -37,7 +41,7 @@ export class Actions {
   }
 
   restock(room, asset) {
-    ask({
+    this.#ask({
       title: `Restock ${asset}`,
       text: 'The units are added to those that there are.',
       fields: [{ name: 'units', label: 'Units', type: 'number', min: '1', step: '1', value: '1', required: true }],
@@ -50,7 +54,7 @@ export class Actions {
   }
 
   release(room, asset, player) {
-    ask({
+    this.#ask({
       title: `Release ${asset} for ${player}?`,
       text: `${player} loses the unit, and somebody else may get it.`,
       confirm: 'Release',
@@ -63,7 +67,7 @@ export class Actions {
   }
 
   reset(room) {
-    ask({
+    this.#ask({
       title: `Reset ${room}?`,
       text: 'Everybody loses what they hold in this room, and each asset has the units of its creation again.',
       confirm: 'Reset',
@@ -76,7 +80,7 @@ export class Actions {
   }
 
   removeAsset(room, asset, held) {
-    ask({
+    this.#ask({
       title: `Remove ${asset}?`,
       text: held > 0 ? `${count(held, 'player')} who ${held === 1 ? 'holds' : 'hold'} it lose it.` : 'Nobody holds it.',
       confirm: 'Remove',
@@ -89,7 +93,7 @@ export class Actions {
   }
 
   removeRoom(room, players) {
-    ask({
+    this.#ask({
       title: `Remove ${room}?`,
       text: `All its assets go, with what is held of them, and ${count(players, 'player')} ${players === 1 ? 'is' : 'are'} disconnected for good.`,
       confirm: 'Remove room',
@@ -104,7 +108,7 @@ export class Actions {
   /** Without a player the dialog asks for one. */
   kick(room, player) {
     const whom = player ? [] : [{ name: 'player', label: 'Player', pattern: PLAYER, required: true, maxlength: '128' }];
-    ask({
+    this.#ask({
       title: player ? `Kick ${player} from ${room}?` : `Kick a player from ${room}`,
       text: 'The player’s connections end, on all nodes. The player can join again.',
       fields: [...whom, { name: 'release', label: 'Also release what the player holds here', type: 'checkbox' }],
@@ -120,7 +124,7 @@ export class Actions {
   }
 
   revoke(player) {
-    ask({
+    this.#ask({
       title: `Revoke the tokens of ${player}?`,
       text: 'Every token of this player that was signed before now ends, on all nodes. The game’s backend may sign new ones.',
       confirm: 'Revoke',
@@ -128,6 +132,17 @@ export class Actions {
       run: async () => {
         const { id } = await this.#api.change('POST', path('revocations'), { player });
         return done(`Tokens of ${player} are revoked`, id);
+      },
+    });
+  }
+
+  #ask({ run, ...question }) {
+    ask({
+      ...question,
+      run: async (values) => {
+        const said = await run(values);
+        this.dispatchEvent(new Event('done'));
+        return said;
       },
     });
   }

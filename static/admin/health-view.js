@@ -47,7 +47,7 @@ const FIGURES = [
   ['Frames sent per second', (now, then) => now.rate(then, 'asset_arbiter_frames_sent_total')],
   ['Memory', (now) => now.sum('process_resident_memory_bytes'), (bytes) => `${small(bytes / 2 ** 20)} MiB`],
   ['Store errors per second', (now, then) => now.rate(then, 'asset_arbiter_store_errors_total')],
-  ['Stores that lost writes', (now) => now.sum('asset_arbiter_regressions_total')],
+  ['Rooms whose store lost writes', (now) => now.sum('asset_arbiter_regressions_total')],
   ['Clock ahead of the store', (now) => now.sum('asset_arbiter_clock_skew_seconds'), (seconds) => `${small(seconds)} s`],
   ['Bus messages sent per second', (now, then) => now.rate(then, 'asset_arbiter_bus_published_total')],
   ['Bus messages received per second', (now, then) => now.rate(then, 'asset_arbiter_bus_received_total')],

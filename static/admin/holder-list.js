@@ -4,7 +4,7 @@ import { path } from './api.js';
 import { small } from './asset-list.js';
 import { playerLink } from './links.js';
 import { every } from './poll.js';
-import { PAGE, Pager, Table } from './table.js';
+import { Pager, SHORT_PAGE, Table } from './table.js';
 import { clockTime, span } from './time.js';
 
 const POLL_MS = 2000;
@@ -46,7 +46,7 @@ export class HolderList {
   /** Brings the list into sight, because on a phone it is below the assets. */
   show() {
     this.#title.focus({ preventScroll: true });
-    this.element.scrollIntoView({ block: 'nearest' });
+    this.#title.scrollIntoView({ block: 'nearest' });
   }
 
   leave() {
@@ -64,7 +64,7 @@ export class HolderList {
     if (isWhole) this.#restart();
     else this.#end ??= every(POLL_MS, (isOver) => this.#load(isOver));
     const holders = isWhole ? asset.holders : this.#read ?? asset.holders;
-    const from = (this.#pages.length - 1) * PAGE;
+    const from = (this.#pages.length - 1) * SHORT_PAGE;
     this.#table.draw(holders, ({ player }) => player);
     this.#table.element.hidden = holders.length === 0;
     this.#empty.hidden = holders.length > 0;
@@ -94,7 +94,7 @@ export class HolderList {
   async #load(isOver) {
     const { asset } = this.#asset;
     try {
-      const query = { after: this.#pages.at(-1), limit: PAGE };
+      const query = { after: this.#pages.at(-1), limit: SHORT_PAGE };
       const page = await this.#api.get(path('rooms', this.#room, 'assets', asset, 'holders'), query);
       if (isOver()) return;
       this.#next = page.next_after;

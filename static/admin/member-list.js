@@ -4,7 +4,7 @@ import { path } from './api.js';
 import { small } from './asset-list.js';
 import { playerLink } from './links.js';
 import { every } from './poll.js';
-import { PAGE, Pager, Table } from './table.js';
+import { Pager, SHORT_PAGE, Table } from './table.js';
 
 const POLL_MS = 3000;
 const COLUMNS = [{ title: 'Player' }, { title: 'Shown as' }];
@@ -60,11 +60,11 @@ export class MemberList {
     this.#isNamed = isNamed;
     if (isNamed) this.leave();
     else this.#end ??= every(POLL_MS, (isOver) => this.#load(isOver));
-    if (isNamed && players.count <= (this.#pages.length - 1) * PAGE) this.#pages = [undefined];
-    const from = (this.#pages.length - 1) * PAGE;
+    if (isNamed && players.count <= (this.#pages.length - 1) * SHORT_PAGE) this.#pages = [undefined];
+    const from = (this.#pages.length - 1) * SHORT_PAGE;
     const all = isNamed ? [...players.names].sort() : null;
-    const shown = isNamed ? all.slice(from, from + PAGE).map((player) => ({ player, name: names.get(player) })) : this.#read;
-    const hasNext = isNamed ? from + PAGE < all.length : this.#next !== null;
+    const shown = isNamed ? all.slice(from, from + SHORT_PAGE).map((player) => ({ player, name: names.get(player) })) : this.#read;
+    const hasNext = isNamed ? from + SHORT_PAGE < all.length : this.#next !== null;
     this.#table.draw(shown, ({ player }) => player);
     this.#table.element.hidden = shown.length === 0;
     this.#empty.hidden = players.count > 0;
@@ -80,7 +80,7 @@ export class MemberList {
 
   async #load(isOver) {
     try {
-      const page = await this.#api.get(path('rooms', this.#room, 'players'), { after: this.#pages.at(-1), limit: PAGE });
+      const page = await this.#api.get(path('rooms', this.#room, 'players'), { after: this.#pages.at(-1), limit: SHORT_PAGE });
       if (isOver()) return;
       this.#next = page.next_after;
       this.#read = page.players;

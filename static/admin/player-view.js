@@ -12,6 +12,7 @@ import { clockTime } from './time.js';
 const SEARCHED = 500;
 /** Rows after which the search waits to be continued. */
 const ROWS = 200;
+const TICK_MS = 1000;
 const COLUMNS = [{ title: 'Room' }, { title: 'Asset' }, { title: 'Since', class: 'wide' }, { title: 'Ends in', class: 'number' }];
 
 /** Where a player is connected on this node, and what the player holds in the rooms that the node has loaded. */
@@ -22,7 +23,10 @@ export class PlayerView {
   #player;
   #rows = [];
   #searched = 0;
-  #isOver = false;
+  /** Ends the search under way. */
+  #stop = new AbortController();
+  #end = new AbortController();
+  #ticks = 0;
   #problem = make('p', { class: 'problem', role: 'alert' });
   #said = make('p', { class: 'hint', role: 'status' });
   #more = make('button', { type: 'button', class: 'plain', hidden: true }, 'Search on');
@@ -42,11 +46,20 @@ export class PlayerView {
     this.element = make('section', { class: 'view' }, make('div', { class: 'view-head' }, ...head), this.#problem,
       make('div', { class: 'panel' }, this.#said, this.#table.element, this.#more));
     if (player === '') write(this.#said, 'Name a player to see where it is connected and what it holds, in the rooms that this node has loaded.');
-    else this.#search(undefined);
+    else this.#begin();
   }
 
   leave() {
-    this.#isOver = true;
+    this.#stop.abort();
+    this.#end.abort();
+    clearInterval(this.#ticks);
+  }
+
+  #begin() {
+    const { signal } = this.#end;
+    this.#search(undefined);
+    this.#actions?.addEventListener('done', () => this.#search(undefined), { signal });
+    this.#ticks = setInterval(() => this.#draw(), TICK_MS);
   }
 
   #form() {
@@ -69,38 +82,38 @@ export class PlayerView {
     return button;
   }
 
+  /** Searches the rooms after one, or all of them anew. */
   async #search(after) {
+    this.#stop.abort();
+    this.#stop = new AbortController();
+    const { signal } = this.#stop;
     this.#more.hidden = true;
-    write(this.#said, 'Searching…');
+    write(this.#problem, '');
+    if (after === undefined) this.#searched = 0;
+    let rows = [];
     try {
       let next = after;
       do {
         const page = await this.#api.get(path('players', this.#player), { after: next, limit: SEARCHED });
-        if (this.#isOver) return;
+        if (signal.aborted) return;
         next = page.next_after ?? undefined;
-        this.#add(page);
+        this.#searched += page.searched;
+        rows = [...rows, ...rowsOf(page)];
+        this.#rows = rows;
+        this.#draw();
         write(this.#said, this.#found(next !== undefined));
       } while (next !== undefined && this.#rows.length < ROWS);
       this.#more.hidden = next === undefined;
-      this.#more.onclick = () => {
-        this.#rows = [];
-        this.#search(next);
-      };
+      this.#more.onclick = () => this.#search(next);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      if (this.#isOver) return;
+      if (signal.aborted) return;
       write(this.#said, '');
       write(this.#problem, error.message);
     }
   }
 
-  #add({ rooms, searched }) {
-    const now = performance.now();
-    this.#searched += searched;
-    this.#rows.push(...rooms.flatMap(({ room, connections, held }) => (held.length ? held : [null]).map((holding) => ({
-      key: JSON.stringify([room, holding?.asset ?? null]), room, connections, holding,
-      expiresAt: holding?.ttl_ms === undefined ? undefined : now + holding.ttl_ms,
-    }))));
+  #draw() {
     this.#table.element.hidden = this.#rows.length === 0;
     this.#table.draw(this.#rows, ({ key }) => key);
   }
@@ -130,4 +143,13 @@ export class PlayerView {
     };
     return { cells, fill };
   }
+}
+
+/** A row for each holding of a page, and one for each room where the player only is. */
+function rowsOf({ rooms }) {
+  const now = performance.now();
+  return rooms.flatMap(({ room, connections, held }) => (held.length ? held : [null]).map((holding) => ({
+    key: JSON.stringify([room, holding?.asset ?? null]), room, connections, holding,
+    expiresAt: holding?.ttl_ms === undefined ? undefined : now + holding.ttl_ms,
+  })));
 }

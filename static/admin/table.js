@@ -1,8 +1,9 @@
 import { enable, make, onPress, write } from '../demo/dom.js';
 import { count } from '../demo/format.js';
 
-/** The rows of a page of a list. */
+/** The rows of a page of a list, and of one of two lists that are beside others. */
 export const PAGE = 50;
+export const SHORT_PAGE = 25;
 
 /**
  * A table. `columns`: title, and optionally class and order, by which a press sorts. `row(key)` makes the cells of a row and

@@ -76,6 +76,7 @@ test('release: for a player, in the room and from the player’s view', async ()
   await operator.row('Rooms and holdings', room, 'sword');
   await operator.button(`Release sword in ${room}`).click();
   await operator.confirm('bob holds sword no longer');
+  await operator.noRow('Rooms and holdings', room);
   assert.equal((await state(room, 'sword')).held, 0);
 });
 

@@ -18,7 +18,7 @@ const LONGEST_PLAYER = LONGEST.repeat(2);
 /** A room with the longest names, and one with a hold. */
 async function furnish() {
   for (const [room, asset, player] of [[LONGEST, LONGEST, LONGEST_PLAYER], ['hall', 'seat', 'ann']]) {
-    await asAdmin(parts.server, 'PUT', `/v1/rooms/${room}/assets/${asset}`, { units: 1_000_000, hold_ms: 3_600_000, cooldown_ms: 5000 });
+    await asAdmin(parts.server, 'PUT', `/v1/rooms/${room}/assets/${asset}`, { units: 1_000_000, hold_ms: 600_000, cooldown_ms: 5000 });
     await asAdmin(parts.server, 'POST', `/v1/rooms/${room}/assets/${asset}/select`, { player });
   }
 }
