@@ -125,10 +125,10 @@ impl Overview<'_> {
     /// A page of rooms. A room whose rank changes between two pages may be on both, or on none.
     pub async fn rooms(&self, query: &RoomQuery) -> RoomPage {
         let RoomQuery { prefix, order, after, limit } = query;
-        let (now, mut page, mut total) = (self.node.clock.now(), BTreeMap::new(), 0);
-        let visit = |_, room: &Arc<Room>| {
+        let (now, mut total) = (self.node.clock.now(), 0);
+        let place = |room: &Room| {
             if !room.name.as_str().starts_with(prefix.as_ref().map_or("", RoomName::as_str)) {
-                return;
+                return None;
             }
             total += 1;
             let rank = match order {
@@ -137,30 +137,42 @@ impl Overview<'_> {
                 RoomOrder::Selects => (room.selects.per_second(now) * 10.0) as u64,
             };
             let place = RoomPlace { rank: Reverse(rank), room: room.name.clone() };
-            if after.as_ref().is_none_or(|after| *after < place) {
-                page.insert(place, Arc::clone(room));
+            after.as_ref().is_none_or(|after| *after < place).then_some(place)
+        };
+        let (rooms, next) = self.first(*limit, place).await;
+        RoomPage { rooms: rooms.iter().map(|room| self.summary(room)).collect(), total, next }
+    }
+
+    fn summary(&self, room: &Room) -> RoomSummary {
+        let (players, assets) = room.with(|state| (state.presence.count(), state.view.count()));
+        let selects_per_second = room.selects.per_second(self.node.clock.now());
+        let members = room.members().len();
+        RoomSummary { room: room.name.clone(), members, players, assets, selects_per_second }
+    }
+
+    /// The first `limit` of the rooms that have a place, in the order of their places; and the last of these places if there
+    /// are more rooms.
+    async fn first<P: Ord + Clone>(
+        &self,
+        limit: usize,
+        mut place: impl FnMut(&Room) -> Option<P>,
+    ) -> (Vec<Arc<Room>>, Option<P>) {
+        let mut first = BTreeMap::new();
+        let visit = |_, room: &Arc<Room>| {
+            if let Some(place) = place(room) {
+                first.insert(place, Arc::clone(room));
             }
-            if page.len() > limit + 1 {
-                page.pop_last();
+            if first.len() > limit + 1 {
+                first.pop_last();
             }
         };
         self.rooms.for_each(visit).await;
-        let more = page.len() > *limit;
+        let more = first.len() > limit;
         if more {
-            page.pop_last();
+            first.pop_last();
         }
-        let next = page.last_key_value().map(|(place, _)| place.clone()).filter(|_| more);
-        RoomPage { rooms: self.summaries(page), total, next }
-    }
-
-    fn summaries(&self, page: BTreeMap<RoomPlace, Arc<Room>>) -> Vec<RoomSummary> {
-        let now = self.node.clock.now();
-        let summary = |room: Arc<Room>| {
-            let (players, assets) = room.with(|state| (state.presence.count(), state.view.count()));
-            let (members, selects_per_second) = (room.members().len(), room.selects.per_second(now));
-            RoomSummary { room: room.name.clone(), members, players, assets, selects_per_second }
-        };
-        page.into_values().map(summary).collect()
+        let last = first.last_key_value().map(|(place, _)| place.clone()).filter(|_| more);
+        (first.into_values().collect(), last)
     }
 
     /// A page of the players in a room, by name, from all nodes that tell their names. Empty if the room is not loaded.
@@ -190,7 +202,9 @@ impl Overview<'_> {
         after: Option<RoomName>,
         limit: usize,
     ) -> Result<PlayerPage, Refusal> {
-        let (rooms, last) = self.rooms_after(after, limit).await;
+        let place =
+            |room: &Room| after.as_ref().is_none_or(|after| *after < room.name).then(|| room.name.clone());
+        let (rooms, last) = self.first(limit, place).await;
         let found = rooms.iter().cloned().map(|room| self.in_room(room, player));
         let mut found = stream::iter(found).buffered(READS_AT_ONCE);
         let (mut page, mut holdings) = (PlayerPage { rooms: Vec::new(), searched: 0, next: last }, 0);
@@ -207,26 +221,6 @@ impl Overview<'_> {
             }
         }
         Ok(page)
-    }
-
-    /// The next rooms by name, and the last of them if there are more.
-    async fn rooms_after(&self, after: Option<RoomName>, limit: usize) -> (Vec<Arc<Room>>, Option<RoomName>) {
-        let mut next = BTreeMap::new();
-        let visit = |_, room: &Arc<Room>| {
-            if after.as_ref().is_none_or(|after| *after < room.name) {
-                next.insert(room.name.clone(), Arc::clone(room));
-            }
-            if next.len() > limit + 1 {
-                next.pop_last();
-            }
-        };
-        self.rooms.for_each(visit).await;
-        let more = next.len() > limit;
-        if more {
-            next.pop_last();
-        }
-        let last = next.last_key_value().map(|(name, _)| name.clone()).filter(|_| more);
-        (next.into_values().collect(), last)
     }
 
     async fn in_room(&self, room: Arc<Room>, player: &PlayerName) -> Result<PlayerRoom, Refusal> {
