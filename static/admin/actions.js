@@ -82,7 +82,7 @@ export class Actions extends EventTarget {
   removeAsset(room, asset, held) {
     this.#ask({
       title: `Remove ${asset}?`,
-      text: held > 0 ? `${count(held, 'player')} who ${held === 1 ? 'holds' : 'hold'} it lose it.` : 'Nobody holds it.',
+      text: held > 0 ? `${count(held, 'player')} ${held === 1 ? 'holds' : 'hold'} it and will not any more.` : 'Nobody holds it.',
       confirm: 'Remove',
       isDangerous: true,
       run: async () => {
@@ -126,7 +126,7 @@ export class Actions extends EventTarget {
   revoke(player) {
     this.#ask({
       title: `Revoke the tokens of ${player}?`,
-      text: 'Every token of this player that was signed before now ends, on all nodes. The game’s backend may sign new ones.',
+      text: 'Every token of this player that was signed before now ends, on all nodes. The game’s backend can sign new ones.',
       confirm: 'Revoke',
       isDangerous: true,
       run: async () => {

@@ -56,8 +56,7 @@ export function ask({ title, text = '', fields = [], confirm, isDangerous = fals
 /** A labelled input. Its value is read as text, as a number, or for a checkbox as true or false. */
 function field({ name, label, note = '', type = 'text', ...attributes }) {
   const id = `question-${name}`;
-  const input = make('input', { id, name, type, autocomplete: 'off', spellcheck: false, ...attributes });
-  if (type !== 'checkbox') input.setAttribute('autocapitalize', 'none');
+  const input = make('input', { id, name, type, autocomplete: 'off', autocapitalize: 'none', spellcheck: false, ...attributes });
   const caption = make('label', { for: id }, label);
   const hint = note ? [make('small', { id: `${id}-note` }, note)] : [];
   if (note) input.setAttribute('aria-describedby', `${id}-note`);

@@ -1,6 +1,5 @@
 import { make, mark, write } from '../demo/dom.js';
 import { duration } from '../demo/format.js';
-import { Refused } from '../demo/admin.js';
 import { path } from './api.js';
 import { LinePlot } from './line-plot.js';
 import { Metrics } from './metrics.js';
@@ -82,26 +81,16 @@ export class HealthView {
       make('div', { class: 'view-head' }, make('h1', { tabIndex: -1 }, 'Health'), this.#ready, this.#version),
       this.#problem, this.#note, this.#measured);
     this.#draw();
-    this.#ends.push(every(POLL_MS, (isOver) => this.#try(isOver, () => this.#askNode())));
-    this.#ends.push(every(POLL_MS, (isOver) => this.#try(isOver, () => this.#measure())));
+    this.#ends.push(every(POLL_MS, () => this.#askNode(), this.#problem));
+    this.#ends.push(every(POLL_MS, () => this.#measure(), this.#problem));
   }
 
   leave() {
     this.#ends.forEach((end) => end());
   }
 
-  async #try(isOver, step) {
-    try {
-      await step();
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      if (!isOver()) write(this.#problem, error.message);
-    }
-  }
-
   async #askNode() {
     const { node, version, ready, reason } = await this.#api.get(path('node'));
-    write(this.#problem, '');
     mark(this.#ready, 'state', ready ? 'connected' : 'closed');
     write(this.#ready.lastChild, ready ? 'Ready' : `Not ready: ${reason}`);
     write(this.#version, `node ${node} · version ${version}`);

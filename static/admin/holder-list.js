@@ -1,5 +1,4 @@
 import { make, write } from '../demo/dom.js';
-import { Refused } from '../demo/admin.js';
 import { path } from './api.js';
 import { small } from './asset-list.js';
 import { playerLink } from './links.js';
@@ -62,7 +61,7 @@ export class HolderList {
     write(this.#title, `Holders of ${asset.asset}`);
     const isWhole = asset.held <= asset.holders.length;
     if (isWhole) this.#restart();
-    else this.#end ??= every(POLL_MS, (isOver) => this.#load(isOver));
+    else this.#end ??= every(POLL_MS, (isOver) => this.#load(isOver), this.#problem);
     const holders = isWhole ? asset.holders : this.#read ?? asset.holders;
     const from = (this.#pages.length - 1) * SHORT_PAGE;
     this.#table.draw(holders, ({ player }) => player);
@@ -93,19 +92,12 @@ export class HolderList {
 
   async #load(isOver) {
     const { asset } = this.#asset;
-    try {
-      const query = { after: this.#pages.at(-1), limit: SHORT_PAGE };
-      const page = await this.#api.get(path('rooms', this.#room, 'assets', asset, 'holders'), query);
-      if (isOver()) return;
-      this.#next = page.next_after;
-      const now = performance.now();
-      this.#read = page.holders.map((holder) => ({ ...holder, expiresAt: holder.ttl_ms === undefined ? undefined : now + holder.ttl_ms }));
-      write(this.#problem, '');
-      this.draw(this.#asset);
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      if (!isOver()) write(this.#problem, error.message);
-    }
+    const query = { after: this.#pages.at(-1), limit: SHORT_PAGE };
+    const page = await this.#api.get(path('rooms', this.#room, 'assets', asset, 'holders'), query);
+    if (isOver()) return;
+    this.#next = page.next_after;
+    this.#read = page.holders.map((holder) => ({ ...holder, expiresAt: expiry(holder) }));
+    this.draw(this.#asset);
   }
 
   #row(player) {
@@ -122,6 +114,9 @@ export class HolderList {
     return { cells, fill };
   }
 }
+
+/** When a grant ends that was read just now, by the clock of `performance.now()`; undefined if it does not end by itself. */
+export const expiry = ({ ttl_ms: ttl }) => (ttl === undefined ? undefined : performance.now() + ttl);
 
 /** How long a grant lasts that ends at this time of `performance.now()`. */
 export const endsIn = (expiresAt) => (expiresAt === undefined ? 'never' : span(expiresAt - performance.now()));

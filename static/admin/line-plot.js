@@ -16,9 +16,9 @@ export class LinePlot {
     this.#lines = lines;
     this.#format = format;
     this.#values = lines.map(() => make('b'));
-    const legend = lines.map(({ name, style }, index) => make('li', {}, makeSvg('svg', { class: 'key', viewBox: '0 0 22 6', 'aria-hidden': 'true' },
-      makeSvg('line', { class: style, x1: 1, x2: 21, y1: 3, y2: 3 })), `${name} `, this.#values[index]));
-    this.element = make('figure', { class: 'panel' }, make('figcaption', {}, make('h2', {}, title)), this.#svg, make('ul', { class: 'keys' }, ...legend));
+    const legend = lines.map(({ name, style }, index) => make('li', {}, stroke(style), `${name} `, this.#values[index]));
+    const caption = make('figcaption', {}, make('h2', {}, title));
+    this.element = make('figure', { class: 'panel' }, caption, this.#svg, make('ul', { class: 'keys' }, ...legend));
   }
 
   /** Draws samples, oldest first: each has `at` in milliseconds and a value for each line, null where there is none. */
@@ -34,17 +34,23 @@ export class LinePlot {
     ]);
     const times = [['start', x(end - spanMs), `${spanMs / 60_000} min ago`], ['end', x(end), 'now']]
       .map(([anchor, at, text]) => makeSvg('text', { class: `time ${anchor}`, x: at, y: HEIGHT - 4 }, text));
+    const points = (piece) => piece.map(({ at, value }) => `${x(at).toFixed(1)},${y(value).toFixed(1)}`).join(' ');
     const drawn = this.#lines.flatMap(({ style }, index) => pieces(samples, index)
-      .map((piece) => makeSvg('polyline', { class: style, points: piece.map(({ at, value }) => `${x(at).toFixed(1)},${y(value).toFixed(1)}`).join(' ') })));
+      .map((piece) => makeSvg('polyline', { class: style, points: points(piece) })));
     this.#svg.replaceChildren(...marks, ...times, ...drawn);
     const newest = samples.at(-1)?.values ?? [];
     const texts = this.#lines.map((_, index) => ((newest[index] ?? null) === null ? '–' : this.#format(newest[index])));
     texts.forEach((text, index) => write(this.#values[index], text));
-    this.#svg.setAttribute('aria-label', `${this.title} over ${spanMs / 60_000} minutes. Now: ${this.#lines.map(({ name }, index) => `${name} ${texts[index]}`).join(', ')}`);
+    const now = this.#lines.map(({ name }, index) => `${name} ${texts[index]}`).join(', ');
+    this.#svg.setAttribute('aria-label', `${this.title} over ${spanMs / 60_000} minutes. Now: ${now}`);
   }
 }
 
-/** The runs of samples that have a value of this line. One alone is a dot as long as the pen is wide. */
+/** A line of this style, for the legend. */
+const stroke = (style) => makeSvg('svg', { class: 'key', viewBox: '0 0 22 6', 'aria-hidden': 'true' },
+  makeSvg('line', { class: style, x1: 1, x2: 21, y1: 3, y2: 3 }));
+
+/** The runs of samples that have a value of this line. */
 function pieces(samples, index) {
   const runs = [[]];
   for (const { at, values } of samples) {

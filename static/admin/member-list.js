@@ -1,5 +1,4 @@
 import { make, write } from '../demo/dom.js';
-import { Refused } from '../demo/admin.js';
 import { path } from './api.js';
 import { small } from './asset-list.js';
 import { playerLink } from './links.js';
@@ -59,7 +58,7 @@ export class MemberList {
     if (isNamed !== this.#isNamed) this.#pages = [undefined];
     this.#isNamed = isNamed;
     if (isNamed) this.leave();
-    else this.#end ??= every(POLL_MS, (isOver) => this.#load(isOver));
+    else this.#end ??= every(POLL_MS, (isOver) => this.#load(isOver), this.#problem);
     if (isNamed && players.count <= (this.#pages.length - 1) * SHORT_PAGE) this.#pages = [undefined];
     const from = (this.#pages.length - 1) * SHORT_PAGE;
     const all = isNamed ? [...players.names].sort() : null;
@@ -79,17 +78,11 @@ export class MemberList {
   }
 
   async #load(isOver) {
-    try {
-      const page = await this.#api.get(path('rooms', this.#room, 'players'), { after: this.#pages.at(-1), limit: SHORT_PAGE });
-      if (isOver()) return;
-      this.#next = page.next_after;
-      this.#read = page.players;
-      write(this.#problem, '');
-      this.draw(this.#drawn);
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      if (!isOver()) write(this.#problem, error.message);
-    }
+    const page = await this.#api.get(path('rooms', this.#room, 'players'), { after: this.#pages.at(-1), limit: SHORT_PAGE });
+    if (isOver()) return;
+    this.#next = page.next_after;
+    this.#read = page.players;
+    this.draw(this.#drawn);
   }
 
   #row(player) {

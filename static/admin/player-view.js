@@ -1,10 +1,10 @@
 import { make, write } from '../demo/dom.js';
 import { count } from '../demo/format.js';
-import { Refused } from '../demo/admin.js';
 import { path } from './api.js';
 import { small } from './asset-list.js';
-import { endsIn } from './holder-list.js';
+import { endsIn, expiry } from './holder-list.js';
 import { playerLink, roomLink } from './links.js';
+import { messageOf } from './poll.js';
 import { number, Table } from './table.js';
 import { clockTime } from './time.js';
 
@@ -13,6 +13,7 @@ const SEARCHED = 500;
 /** Rows after which the search waits to be continued. */
 const ROWS = 200;
 const TICK_MS = 1000;
+const NOBODY = 'Name a player to see where it is connected and what it holds, in the rooms that this node has loaded.';
 const COLUMNS = [{ title: 'Room' }, { title: 'Asset' }, { title: 'Since', class: 'wide' }, { title: 'Ends in', class: 'number' }];
 
 /** Where a player is connected on this node, and what the player holds in the rooms that the node has loaded. */
@@ -45,7 +46,7 @@ export class PlayerView {
     if (player !== '' && actions && node.verifies_tokens) head.push(this.#revoke());
     this.element = make('section', { class: 'view' }, make('div', { class: 'view-head' }, ...head), this.#problem,
       make('div', { class: 'panel' }, this.#said, this.#table.element, this.#more));
-    if (player === '') write(this.#said, 'Name a player to see where it is connected and what it holds, in the rooms that this node has loaded.');
+    if (player === '') write(this.#said, NOBODY);
     else this.#begin();
   }
 
@@ -63,8 +64,9 @@ export class PlayerView {
   }
 
   #form() {
-    const input = make('input', { id: 'player-name', type: 'search', autocomplete: 'off', spellcheck: false, maxlength: '128', value: this.#player });
-    input.setAttribute('autocapitalize', 'none');
+    const input = make('input', {
+      id: 'player-name', type: 'search', autocomplete: 'off', autocapitalize: 'none', spellcheck: false, maxlength: '128', value: this.#player,
+    });
     const button = make('button', { type: 'submit', class: 'plain' }, 'Find');
     const form = make('form', { class: 'filter' }, make('label', { for: 'player-name' }, 'Player'), input, button);
     form.addEventListener('submit', (event) => {
@@ -106,10 +108,10 @@ export class PlayerView {
       this.#more.hidden = next === undefined;
       this.#more.onclick = () => this.#search(next);
     } catch (error) {
-      if (!(error instanceof Refused)) throw error;
+      const refusal = messageOf(error);
       if (signal.aborted) return;
       write(this.#said, '');
-      write(this.#problem, error.message);
+      write(this.#problem, refusal);
     }
   }
 
@@ -131,8 +133,11 @@ export class PlayerView {
     const [what, since, ends] = COLUMNS.slice(1).map((column) => make('td', { class: column.class ?? '' }));
     const cells = [make('th', { scope: 'row' }, make('a', { href: roomLink(room) }, room), here), what, since, ends];
     if (this.#actions) {
-      const buttons = make('div', { class: 'buttons' }, small('Kick', `${this.#player} from ${room}`, () => this.#actions.kick(room, this.#player)));
-      if (asset !== null) buttons.prepend(small('Release', `${asset} in ${room}`, () => this.#actions.release(room, asset, this.#player)));
+      const kick = small('Kick', `${this.#player} from ${room}`, () => this.#actions.kick(room, this.#player));
+      const buttons = make('div', { class: 'buttons' }, kick);
+      if (asset !== null) {
+        buttons.prepend(small('Release', `${asset} in ${room}`, () => this.#actions.release(room, asset, this.#player)));
+      }
       cells.push(make('td', {}, buttons));
     }
     const fill = ({ connections, holding, expiresAt }) => {
@@ -147,9 +152,7 @@ export class PlayerView {
 
 /** A row for each holding of a page, and one for each room where the player only is. */
 function rowsOf({ rooms }) {
-  const now = performance.now();
   return rooms.flatMap(({ room, connections, held }) => (held.length ? held : [null]).map((holding) => ({
-    key: JSON.stringify([room, holding?.asset ?? null]), room, connections, holding,
-    expiresAt: holding?.ttl_ms === undefined ? undefined : now + holding.ttl_ms,
+    key: JSON.stringify([room, holding?.asset ?? null]), room, connections, holding, expiresAt: holding && expiry(holding),
   })));
 }

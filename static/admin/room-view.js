@@ -69,7 +69,8 @@ export class RoomView {
     this.element.replaceChildren(
       make('div', { class: 'view-head' }, back(), make('h1', { tabIndex: -1 }, name), this.#pill, this.#counts, ...buttons),
       this.#problem,
-      make('div', { class: 'columns' }, this.#assets.element, make('div', { class: 'column' }, this.#holders.element, this.#members.element)));
+      make('div', { class: 'columns' }, this.#assets.element,
+        make('div', { class: 'column' }, this.#holders.element, this.#members.element)));
   }
 
   #select(asset) {

@@ -3,7 +3,6 @@ import { path } from './api.js';
 import { roomLink } from './links.js';
 import { every } from './poll.js';
 import { number, PAGE, Pager, Table } from './table.js';
-import { Refused } from '../demo/admin.js';
 
 const POLL_MS = 2000;
 const NAME = /^[A-Za-z0-9_.:-]{1,64}$/;
@@ -25,7 +24,7 @@ export class RoomsView {
   #end = () => {};
   #problem = make('p', { class: 'problem', role: 'alert' });
   #empty = make('p', { class: 'empty', hidden: true });
-  #filter = make('input', { id: 'prefix', type: 'search', autocomplete: 'off', spellcheck: false, maxlength: '64' });
+  #filter = make('input', { id: 'prefix', type: 'search', autocomplete: 'off', spellcheck: false, maxlength: '64', autocapitalize: 'none' });
   #table = new Table({ label: 'Rooms', columns: COLUMNS, row: (room) => this.#row(room), sort: (order) => this.#sort(order) });
   #pager = new Pager('Pages of rooms', (step) => this.#turn(step));
 
@@ -33,7 +32,6 @@ export class RoomsView {
     this.#api = api;
     this.#place = kept.rooms ??= { prefix: '', order: 'players', pages: [undefined] };
     this.#filter.value = this.#place.prefix;
-    this.#filter.setAttribute('autocapitalize', 'none');
     this.#filter.addEventListener('input', () => this.#go({ prefix: this.#filter.value.trim() }));
     this.element = make('section', { class: 'view' },
       make('div', { class: 'view-head' }, make('h1', { tabIndex: -1 }, 'Rooms'),
@@ -66,20 +64,13 @@ export class RoomsView {
   #poll() {
     this.#end();
     this.#table.sortedBy(this.#place.order);
-    this.#end = every(POLL_MS, (isOver) => this.#load(isOver));
+    this.#end = every(POLL_MS, (isOver) => this.#load(isOver), this.#problem);
   }
 
   async #load(isOver) {
     const { prefix, order, pages } = this.#place;
-    try {
-      const page = await this.#api.get(path('rooms'), { prefix, order, after: pages.at(-1), limit: PAGE });
-      if (isOver()) return;
-      write(this.#problem, '');
-      this.#draw(page);
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      if (!isOver()) write(this.#problem, error.message);
-    }
+    const page = await this.#api.get(path('rooms'), { prefix, order, after: pages.at(-1), limit: PAGE });
+    if (!isOver()) this.#draw(page);
   }
 
   #draw({ rooms, total, next_after: next }) {

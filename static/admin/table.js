@@ -18,7 +18,8 @@ export class Table {
   constructor({ label, columns, row, sort }) {
     this.#row = row;
     const heads = columns.map((column) => this.#head(column, sort));
-    const table = make('table', {}, make('caption', { class: 'offscreen' }, label), make('thead', {}, make('tr', {}, ...heads)), this.#body);
+    const caption = make('caption', { class: 'offscreen' }, label);
+    const table = make('table', {}, caption, make('thead', {}, make('tr', {}, ...heads)), this.#body);
     // Scrolls by itself where it is too wide, and so must be reached by the keyboard.
     this.element = make('div', { class: 'table', role: 'region', 'aria-label': label, tabindex: '0' }, table);
   }

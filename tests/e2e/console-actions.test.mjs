@@ -91,7 +91,7 @@ test('reset: everything is whole again', async () => {
 test('remove asset: it goes, and the focus stays on the page', async () => {
   const { room, operator } = await roomWith('bow', 1, 'ann');
   await operator.button('Remove bow').click();
-  await operator.page.locator('#question-text', { hasText: '1 player who holds it lose it' }).waitFor();
+  await operator.page.locator('#question-text', { hasText: '1 player holds it' }).waitFor();
   await operator.confirm('bow is removed');
   await operator.noRow('Assets', 'bow');
   assert.equal(await state(room, 'bow'), undefined);
