@@ -27,7 +27,7 @@ export class Actions extends EventTarget {
         { name: 'hold', label: 'Hold, in seconds', note: 'A grant ends after that long unless the player confirms it.', ...SECONDS },
         { name: 'grant', label: 'Grant, in seconds', note: 'A grant, once confirmed, ends after that long.', ...SECONDS },
         { name: 'leave', label: 'Leave, in seconds', note: 'The grants of a player who left end after that long.', ...SECONDS },
-        { name: 'cooldown', label: 'Cooldown, in seconds', note: 'A player whose grant ended gets no other for that long.', ...SECONDS },
+        { name: 'cooldown', label: 'Cooldown, in seconds', note: 'A player whose grant ended waits that long.', ...SECONDS },
       ],
       confirm: 'Create',
       run: async ({ asset, units, ...times }) => {
@@ -95,7 +95,8 @@ export class Actions extends EventTarget {
   removeRoom(room, players) {
     this.#ask({
       title: `Remove ${room}?`,
-      text: `All its assets go, with what is held of them, and ${count(players, 'player')} ${players === 1 ? 'is' : 'are'} disconnected for good.`,
+      text: 'All its assets go, with what is held of them, and who is in it is disconnected for good: '
+        + `${count(players, 'player')} now.`,
       confirm: 'Remove room',
       isDangerous: true,
       run: async () => {

@@ -31,8 +31,8 @@ export class AssetList {
     const columns = actions ? [...COLUMNS, { title: 'Actions' }] : COLUMNS;
     this.#table = new Table({ label: 'Assets', columns, row: (asset) => this.#row(asset) });
     this.#filter.addEventListener('input', () => this.#turn(0));
-    this.element = make('section', { class: 'panel', 'aria-labelledby': 'assets-title' },
-      make('div', { class: 'section-head' }, make('h2', { id: 'assets-title' }, 'Assets'), this.#search),
+    this.element = make('section', { class: 'panel' },
+      make('div', { class: 'section-head' }, make('h2', {}, 'Assets'), this.#search),
       this.#table.element, this.#empty, this.#pager.element);
   }
 

@@ -24,7 +24,7 @@ export class HolderList {
   /** The holders of this page, if they are read over HTTP. */
   #read = null;
   #end = null;
-  #title = make('h2', { id: 'holders-title', tabIndex: -1 });
+  #title = make('h2', { tabIndex: -1 });
   #problem = make('p', { class: 'problem', role: 'alert' });
   #empty = make('p', { class: 'empty' }, 'Nobody holds it.');
   #table;
@@ -38,7 +38,7 @@ export class HolderList {
     this.#table = new Table({ label: 'Holders', columns, row: (player) => this.#row(player) });
     const shut = make('button', { type: 'button', class: 'plain small' }, 'Close');
     shut.addEventListener('click', close);
-    this.element = make('section', { class: 'panel', 'aria-labelledby': 'holders-title', hidden: true },
+    this.element = make('section', { class: 'panel', hidden: true },
       make('div', { class: 'section-head' }, this.#title, shut), this.#problem, this.#table.element, this.#empty, this.#pager.element);
   }
 

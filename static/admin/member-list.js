@@ -35,14 +35,14 @@ export class MemberList {
     this.#actions = actions;
     const columns = actions ? [...COLUMNS, { title: 'Actions' }] : COLUMNS;
     this.#table = new Table({ label: 'Players', columns, row: (player) => this.#row(player) });
-    const head = make('div', { class: 'section-head' }, make('h2', { id: 'members-title' }, 'Players'));
+    const head = make('div', { class: 'section-head' }, make('h2', {}, 'Players'));
     if (actions) {
       const kick = make('button', { type: 'button', class: 'plain small' }, 'Kick…');
       kick.setAttribute('aria-label', 'Kick a player by name');
       kick.addEventListener('click', () => actions.kick(room));
       head.append(kick);
     }
-    this.element = make('section', { class: 'panel', 'aria-labelledby': 'members-title' },
+    this.element = make('section', { class: 'panel' },
       head, this.#problem, this.#table.element, this.#empty, this.#pager.element);
   }
 

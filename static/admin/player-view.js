@@ -65,7 +65,8 @@ export class PlayerView {
 
   #form() {
     const input = make('input', {
-      id: 'player-name', type: 'search', autocomplete: 'off', autocapitalize: 'none', spellcheck: false, maxlength: '128', value: this.#player,
+      id: 'player-name', type: 'search', autocomplete: 'off', autocapitalize: 'none', spellcheck: false, maxlength: '128',
+      value: this.#player,
     });
     const button = make('button', { type: 'submit', class: 'plain' }, 'Find');
     const form = make('form', { class: 'filter' }, make('label', { for: 'player-name' }, 'Player'), input, button);

@@ -127,7 +127,7 @@ test('revoke: the tokens of a player end', async () => {
 test('remove room: everybody is disconnected, the console, too', async () => {
   const { room, operator } = await roomWith('sword', 1);
   await operator.button('Remove room').click();
-  await operator.page.locator('#question-text', { hasText: '0 players are disconnected' }).waitFor();
+  await operator.page.locator('#question-text', { hasText: '0 players now' }).waitFor();
   await operator.confirm(`${room} is removed`);
   await operator.page.waitForSelector('.pill[data-state=closed]');
   await assert.rejects(asAdmin(parts.server, 'GET', `/v1/rooms/${room}`), /404/);
