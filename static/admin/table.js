@@ -1,4 +1,4 @@
-import { enable, make, onPress, write } from '../demo/dom.js';
+import { byId, enable, make, onPress, write } from '../demo/dom.js';
 import { count } from '../demo/format.js';
 
 /** The rows of a page of a list, and of one of two lists that are beside others. */
@@ -35,6 +35,7 @@ export class Table {
   /** Draws the rows of these items, each known by `key(item)`. */
   draw(items, key) {
     const focused = document.activeElement;
+    const hadFocus = this.#body.contains(focused);
     const rows = new Map(items.map((item) => [key(item), this.#rows.get(key(item)) ?? this.#make(key(item))]));
     for (const [name, { element }] of this.#rows) if (!rows.has(name)) element.remove();
     this.#rows = rows;
@@ -44,7 +45,10 @@ export class Table {
       const there = this.#body.children[index];
       if (there !== row.element) this.#body.insertBefore(row.element, there ?? null);
     });
-    if (focused !== document.activeElement && this.#body.contains(focused)) focused.focus({ preventScroll: true });
+    if (!hadFocus || focused === document.activeElement) return;
+    // Its row was moved, or is gone.
+    if (this.#body.contains(focused)) focused.focus({ preventScroll: true });
+    else (items.length > 0 ? this.element : byId('main')).focus({ preventScroll: true });
   }
 
   #make(key) {

@@ -1,5 +1,6 @@
 // The console in a tab of its own, and the keys of a server that has an admin and a viewer.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
@@ -28,6 +29,29 @@ export async function asAdmin(server, method, path, body) {
   });
   if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
   return response.json();
+}
+
+/** Many requests with the admin key over one connection, without waiting in between. All must succeed. */
+export async function asAdminAtOnce(server, requests) {
+  const socket = connect(server.port, '127.0.0.1').setEncoding('latin1');
+  const head = `HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nAuthorization: Bearer ${KEYS.admin}\r\nContent-Length: `;
+  socket.write(requests.map(({ method, path, body }) => {
+    const text = JSON.stringify(body);
+    return `${method} ${path} ${head}${text.length}\r\n\r\n${text}`;
+  }).join(''));
+  let [answered, rest] = [0, ''];
+  for await (const text of socket) {
+    const all = rest + text;
+    const statuses = [...all.matchAll(/HTTP\/1\.1 (\d{3}) /g)];
+    const refused = statuses.find(([, status]) => !status.startsWith('2'));
+    if (refused) throw new Error(`one of ${requests.length} requests was answered ${refused[1]}`);
+    answered += statuses.length;
+    if (answered === requests.length) return;
+    // Half of a status line may come with the next piece.
+    const last = statuses.at(-1);
+    rest = all.slice(Math.max(last ? last.index + last[0].length : 0, all.length - 12));
+  }
+  throw new Error(`${answered} of ${requests.length} requests were answered`);
 }
 
 /** Opens the console; with a role, signed in. `view`: the part of its address after `#`. */
