@@ -5,11 +5,17 @@ export function clockTime(ms) {
   return at.toDateString() === new Date().toDateString() ? time : `${at.toLocaleDateString('en-CA')} ${time}`;
 }
 
-/** A time span in its two largest units: 4 s, 3 min 20 s, 2 h 5 min, 6 d 3 h. */
+const UNITS = [['d', 86_400], ['h', 3600], ['min', 60], ['s', 1]];
+
+/** A time span in its two largest units: 4 s, 10 min, 3 min 20 s, 2 h 5 min, 6 d 3 h. */
 export function span(ms) {
-  const seconds = Math.max(0, Math.round(ms / 1000));
-  const [days, hours, minutes] = [86_400, 3600, 60].map((unit) => Math.floor(seconds / unit));
-  if (days) return `${days} d ${hours % 24} h`;
-  if (hours) return `${hours} h ${minutes % 60} min`;
-  return minutes ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
+  let seconds = Math.max(0, Math.round(ms / 1000));
+  const parts = UNITS.map(([unit, length]) => {
+    const number = Math.floor(seconds / length);
+    seconds %= length;
+    return { number, text: `${number} ${unit}` };
+  });
+  const first = Math.max(0, parts.findIndex(({ number }) => number > 0));
+  const [large, small] = first === 0 && parts[0].number === 0 ? [parts.at(-1)] : parts.slice(first);
+  return small?.number > 0 ? `${large.text} ${small.text}` : large.text;
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { asAdmin, keyFlags, KEYS, openConsole, REFUSED } from './helpers/console.mjs';
+import { startGate } from './helpers/gate.mjs';
 import { startServer } from './helpers/server.mjs';
 import { newRoom, suite } from './helpers/suite.mjs';
 
@@ -120,15 +121,14 @@ test('a hold is shown with its deadline, which runs down', async () => {
   await operator.page.waitForFunction((text) => document.querySelector('[aria-label=Holders] tbody td.number').innerText !== text, before);
 });
 
-test('the console says why a room ended, and goes on when the server comes back', async (t) => {
+test('the console says why a room ended', async (t) => {
   const server = await startServer();
   t.after(() => server.kill());
-  const own = { browser: parts.browser, server };
   const { page } = await parts.browser.open(`${server.url}/admin#room/arena`);
   await page.waitForSelector('.pill[data-state=connected]');
   assert.equal(await page.textContent('#role'), 'admin', 'a server without keys lets everybody in');
-  await fetch(`${own.server.url}/v1/rooms/arena/assets/sword`, { method: 'PUT', body: '{"units":1}' });
-  await fetch(`${own.server.url}/v1/rooms/arena`, { method: 'DELETE' });
+  await fetch(`${server.url}/v1/rooms/arena/assets/sword`, { method: 'PUT', body: '{"units":1}' });
+  await fetch(`${server.url}/v1/rooms/arena`, { method: 'DELETE' });
   await page.waitForSelector('.pill[data-state=closed]');
   await page.locator('.problem', { hasText: 'removed' }).waitFor();
 });
@@ -145,6 +145,17 @@ test('health shows the node, its store and what players are answered', async () 
   assert.ok(await plot.locator('polyline').count() >= 1);
   const connections = operator.page.locator('.figures div', { hasText: 'Connections' }).locator('dd');
   await connections.filter({ hasText: /^[1-9]/ }).waitFor();
+});
+
+test('below a path of a proxy the console works, too', async (t) => {
+  const url = await startGate(t, { port: parts.server.port, path: '/game/' });
+  const room = newRoom();
+  await asAdmin(parts.server, 'PUT', `/v1/rooms/${room}/assets/bow`, { units: 1 });
+  const operator = await openConsole({ browser: parts.browser, server: { url: url.replace(/\/$/, '') } }, { role: 'viewer', view: `room/${room}` });
+  await operator.live();
+  await operator.row('Assets', 'bow', '1 of 1');
+  await operator.page.getByRole('link', { name: '← Rooms' }).click();
+  await operator.row('Rooms', room);
 });
 
 test('where the metrics are elsewhere the page says so, and asks no more', async (t) => {
