@@ -38,7 +38,7 @@ pub(super) async fn create(
     Object(body): Object<Create>,
 ) -> Result<(StatusCode, Json<AssetState>), HttpError> {
     let new = body.asset()?;
-    let action = format!("create with {} units", new.units);
+    let action = format!("create, units: {}", new.units);
     let done = app.arbiter.create(&room, &asset, new).await.map_err(HttpError::from);
     audit.log(admin, Target::asset(&room, &asset), &action, &done);
     let done = done?;
@@ -90,7 +90,7 @@ pub(super) async fn restock(
 ) -> Result<Json<AssetState>, HttpError> {
     let (units, condition) = (units(&body.units)?, body.revision.map(|revision| revision.0));
     let done = app.arbiter.restock(&room, &asset, units, condition).await.map_err(HttpError::from);
-    audit.log(admin, Target::asset(&room, &asset), &format!("restock by {units} units"), &done);
+    audit.log(admin, Target::asset(&room, &asset), &format!("restock, units: {units}"), &done);
     done.map(Json)
 }
 
