@@ -17,6 +17,7 @@ mod log;
 mod parts;
 mod presence;
 mod roster;
+mod select_rate;
 mod snapshot;
 mod sold_out;
 mod view;
@@ -51,6 +52,7 @@ mod heartbeat;
 mod join;
 mod kick;
 mod member;
+pub mod overview;
 mod removal;
 mod requests;
 mod reset;
@@ -355,6 +357,12 @@ impl Arbiter {
         &self.outbox
     }
 
+    /// The rooms that this node has loaded.
+    #[must_use]
+    pub fn overview(&self) -> overview::Overview<'_> {
+        overview::Overview { node: &self.node, calls: &self.calls, rooms: &self.rooms.registry }
+    }
+
     /// Returns a copy of a room's state.
     ///
     /// # Errors
@@ -393,8 +401,7 @@ impl Arbiter {
         self.heartbeats.farewell().await;
     }
 
-    /// Makes no more store calls, and waits for those in flight, for a second at most. Afterwards the store may be
-    /// closed.
+    /// Makes no more store calls, and waits a second at most for those in flight, so that the store may be closed.
     pub async fn stop(&self) {
         self.calls.stop().await;
     }

@@ -41,6 +41,9 @@ impl Batches {
         if self.skew.is_too_large() && self.has_deadlines(room, &asset, &job) {
             return job.refuse(&self.node.meters, &asset, &self.skew.refusal());
         }
+        if let Job::Select(ask) = &job {
+            room.selects.count(self.node.clock.at(ask.since));
+        }
         let offer = room.queues.lock().offer(&asset, job);
         match offer {
             Offer::Queued => {}

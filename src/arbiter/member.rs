@@ -319,6 +319,7 @@ impl Member {
             (known && state.sold_out.knows(asset, revision)).then_some(revision)
         });
         let Some(revision) = revision else { return false };
+        self.room.selects.count(self.now());
         self.node().meters.select(SelectOutcome::SoldOut, Duration::ZERO);
         let (denied, remaining, already_held) = (Some((Denial::SoldOut, None)), 0, false);
         let (until, ttl_ms) = (None, None);

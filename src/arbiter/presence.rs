@@ -81,6 +81,11 @@ impl Presence {
         if self.roster.is_small(self.limit) { self.roster.names().cloned().collect() } else { Vec::new() }
     }
 
+    /// The names after `after`, in order, of the players that are known by name, in a large room, too.
+    pub(super) fn names_after(&self, after: Option<&PlayerName>) -> impl Iterator<Item = &PlayerName> {
+        self.roster.names_after(after)
+    }
+
     /// The display name of a player, if any was given.
     pub(super) fn display_name(&self, player: &PlayerName) -> Option<&DisplayName> {
         self.roster.display_name(player)

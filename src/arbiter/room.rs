@@ -25,6 +25,7 @@ use super::{
     mailbox::Mailbox,
     presence::{Notice, Presence},
     queue::Queues,
+    select_rate::SelectRate,
 };
 use crate::{
     bus::GivenName,
@@ -49,6 +50,7 @@ pub(super) struct Room {
     pub(super) heartbeat_at: AtomicU64,
     /// Until when the room's changes are announced to a store that keeps them as events.
     pub(super) marked_until: AtomicU64,
+    pub(super) selects: SelectRate,
     /// Comparisons still to make with any store, because the outcome of a change is unknown.
     pub(super) doubts: AtomicU8,
     state: Mutex<State>,
@@ -99,6 +101,7 @@ impl Room {
             awaits_resync: AtomicBool::new(false),
             heartbeat_at: AtomicU64::new(0),
             marked_until: AtomicU64::new(0),
+            selects: SelectRate::default(),
             doubts: AtomicU8::new(0),
             state: Mutex::new(State::new(config, lateness)),
             timers,

@@ -1,4 +1,7 @@
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    ops::Bound::{Excluded, Unbounded},
+};
 
 use crate::{
     bus::{GivenName, GivenNames, Heartbeat, Players},
@@ -47,6 +50,12 @@ impl Roster {
 
     pub(super) fn names(&self) -> impl Iterator<Item = &PlayerName> {
         self.named.keys()
+    }
+
+    /// The names after `after`, in order.
+    pub(super) fn names_after(&self, after: Option<&PlayerName>) -> impl Iterator<Item = &PlayerName> {
+        let start = after.map_or(Unbounded, Excluded);
+        self.named.range::<PlayerName, _>((start, Unbounded)).map(|(player, _)| player)
     }
 
     /// Whether all players are known by name and there are at most `limit`.

@@ -30,6 +30,16 @@ pub const HOLDERS_PAGE: usize = 1000;
 /// Maximum number of events in one answer, and of ids in one acknowledgement.
 pub const EVENTS_PAGE: usize = HOLDERS_PAGE;
 
+/// Maximum rooms, or players of a room, in one page: 190 KB and 530 KB of JSON at most, if all names are as long as they
+/// may be.
+pub const OVERVIEW_PAGE: usize = 1000;
+
+/// Maximum rooms that one search for a player's holdings visits. Each may cost a store call, and a room of DynamoDB more.
+pub const ROOMS_SEARCHED: usize = 1000;
+
+/// Holdings that end such a search early. The last room may add as many as it has assets.
+pub const HOLDINGS_PAGE: usize = 1000;
+
 /// Distinct players in one store call. Beyond this the call's own cost outweighs the saved round trip, and DynamoDB
 /// takes at most 99 holder items in one transaction (its driver splits the call).
 pub const BATCH_PLAYERS: usize = 128;

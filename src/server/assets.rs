@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Action, App,
     access::Access,
+    audit::{Audit, Target},
     auth::{Actor, Admin},
     body::{Object, Shape},
     caller::Caller,
@@ -32,10 +33,15 @@ use crate::model::{
 pub(super) async fn create(
     State(app): State<Arc<App>>,
     InAsset(room, asset): InAsset,
-    _: Admin,
+    admin: Admin,
+    audit: Audit,
     Object(body): Object<Create>,
 ) -> Result<(StatusCode, Json<AssetState>), HttpError> {
-    let done = app.arbiter.create(&room, &asset, body.asset()?).await?;
+    let new = body.asset()?;
+    let action = format!("create, units: {}", new.units);
+    let done = app.arbiter.create(&room, &asset, new).await.map_err(HttpError::from);
+    audit.log(admin, Target::asset(&room, &asset), &action, &done);
+    let done = done?;
     let status = if done.created { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(done.into_inner().state)))
 }
@@ -58,33 +64,46 @@ pub(super) async fn release(
     State(app): State<Arc<App>>,
     InAsset(room, asset): InAsset,
     actor: Actor,
+    audit: Audit,
     Extension(caller): Extension<Caller>,
     Object(body): Object<InTheNameOf>,
 ) -> Result<Response, HttpError> {
     let player = actor.player(body.player.as_deref(), (&room, &asset), Action::Release)?;
     caller.may_act(&app, &actor, &player)?;
-    reply(app.arbiter.release(&room, &asset, &player).await)
+    let done = reply(app.arbiter.release(&room, &asset, &player).await);
+    // Without keys every device that plays over HTTP would be an operator.
+    if let Actor::Operator(admin) = actor
+        && admin.by_key
+    {
+        audit.log(admin, Target::asset(&room, &asset).player(&player), "release", &done);
+    }
+    done
 }
 
 /// `POST .../restock`
 pub(super) async fn restock(
     State(app): State<Arc<App>>,
     InAsset(room, asset): InAsset,
-    _: Admin,
+    admin: Admin,
+    audit: Audit,
     Object(body): Object<Restock>,
 ) -> Result<Json<AssetState>, HttpError> {
-    let condition = body.revision.map(|revision| revision.0);
-    Ok(Json(app.arbiter.restock(&room, &asset, units(&body.units)?, condition).await?))
+    let (units, condition) = (units(&body.units)?, body.revision.map(|revision| revision.0));
+    let done = app.arbiter.restock(&room, &asset, units, condition).await.map_err(HttpError::from);
+    audit.log(admin, Target::asset(&room, &asset), &format!("restock, units: {units}"), &done);
+    done.map(Json)
 }
 
 /// `DELETE /v1/rooms/{room}/assets/{asset}`
 pub(super) async fn remove(
     State(app): State<Arc<App>>,
     InAsset(room, asset): InAsset,
-    _: Admin,
+    admin: Admin,
+    audit: Audit,
 ) -> Result<Json<RemovedAsset>, HttpError> {
-    let revision = app.arbiter.remove_asset(&room, &asset).await?;
-    Ok(Json(RemovedAsset { asset, revision }))
+    let done = app.arbiter.remove_asset(&room, &asset).await.map_err(HttpError::from);
+    audit.log(admin, Target::asset(&room, &asset), "remove asset", &done);
+    Ok(Json(RemovedAsset { revision: done?, asset }))
 }
 
 /// `GET .../holders?after=&limit=`: the players granted a unit after that revision, in grant order.
@@ -96,12 +115,7 @@ pub(super) async fn holders(
 ) -> Result<Json<Holders>, HttpError> {
     access.may_read(&app, &room)?;
     let query = Parameters::parse(query.as_deref(), &PAGE)?;
-    let after = number(&query, "after")?;
-    let limit = number(&query, "limit")?.unwrap_or(HOLDERS_PAGE as u64);
-    if !(1..=HOLDERS_PAGE as u64).contains(&limit) {
-        return Err(HttpError::bad(format!("limit must be 1 to {HOLDERS_PAGE}, not {limit}")));
-    }
-    let limit = limit as usize;
+    let (after, limit) = (query.number("after")?, query.page_size(HOLDERS_PAGE)?);
     let grants = app.arbiter.holders(&room, &asset, after, limit).await?;
     // A full page may be the last one; the next page is then empty.
     let next_after = grants.get(limit - 1).map(|grant| grant.revision);
@@ -371,10 +385,4 @@ fn units(&WholeNumber(number): &WholeNumber) -> Result<Units, HttpError> {
             Err(HttpError::new(ErrorCode::LimitReached, message).with_status(StatusCode::BAD_REQUEST))
         }
     }
-}
-
-fn number(query: &Parameters, name: &str) -> Result<Option<u64>, HttpError> {
-    let Some(text) = query.get(name) else { return Ok(None) };
-    let wrong = |_| HttpError::bad(format!("{name} is a whole number such as 3"));
-    text.parse::<WholeNumber>().map(|number| Some(number.0)).map_err(wrong)
 }

@@ -48,7 +48,7 @@ impl fmt::Debug for Secret {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Admin {
     /// It shows the key.
-    by_key: bool,
+    pub(super) by_key: bool,
 }
 
 impl FromRequestParts<Arc<App>> for Admin {
@@ -84,7 +84,8 @@ impl Admin {
     }
 }
 
-const ONLY_HERE: &str = "with --lan this is for the server's own machine, at 127.0.0.1, or for the admin key";
+pub(super) const ONLY_HERE: &str =
+    "with --lan this is for the server's own machine, at 127.0.0.1, or for the admin key";
 const NO_KEY: &str = "this needs the admin key, and the server has none: start it with --admin-key-file";
 
 /// Whom a request may act for.
@@ -144,11 +145,11 @@ impl FromRequestParts<Arc<App>> for Actor {
     }
 }
 
-fn forbidden(message: &str) -> HttpError {
+pub(super) fn forbidden(message: &str) -> HttpError {
     HttpError::new(ErrorCode::Forbidden, message)
 }
 
-fn refused(message: &str) -> HttpError {
+pub(super) fn refused(message: &str) -> HttpError {
     HttpError::new(ErrorCode::Unauthorized, message)
 }
 

@@ -8,13 +8,15 @@ use super::Secret;
 #[derive(Clone)]
 pub(super) struct Credential(String);
 
-/// The subprotocol that carries a credential, because a page cannot set headers of a handshake.
+/// The subprotocol that carries a credential, because a page cannot set headers of a handshake. What may not stand in a
+/// subprotocol, such as the slashes of a key in base64, is percent-encoded.
 const SUBPROTOCOL: &str = "bearer.";
 
 impl Credential {
     /// The one in `Authorization: Bearer`, or in a subprotocol `bearer.TOKEN`.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
-        authorization(headers).or_else(|| subprotocol(headers)).map(|text| Self(text.to_owned()))
+        let in_header = authorization(headers).map(str::to_owned);
+        in_header.or_else(|| subprotocol(headers).map(percent_decoded)).map(Self)
     }
 
     /// The one in a query.
@@ -48,6 +50,27 @@ fn subprotocol(headers: &HeaderMap) -> Option<&str> {
     lines.flat_map(|line| line.split(',')).find_map(|item| item.trim().strip_prefix(SUBPROTOCOL))
 }
 
+/// The text without its percent-encoding. A percent sign that begins no such code stays.
+fn percent_decoded(text: &str) -> String {
+    let mut pieces = text.split('%');
+    let mut decoded = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        let code =
+            piece.split_at_checked(2).filter(|(digits, _)| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+        match code.and_then(|(digits, rest)| Some((u8::from_str_radix(digits, 16).ok()?, rest))) {
+            Some((byte, rest)) => {
+                decoded.push(byte);
+                decoded.extend_from_slice(rest.as_bytes());
+            }
+            None => {
+                decoded.push(b'%');
+                decoded.extend_from_slice(piece.as_bytes());
+            }
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +87,9 @@ mod tests {
         for value in ["bearer.a.b.c", "asset-arbiter.v1, bearer.a.b.c", "asset-arbiter.v1,bearer.a.b.c,x"] {
             assert_eq!(found("sec-websocket-protocol", value).as_deref(), Some("a.b.c"), "{value}");
         }
+        assert_eq!(found("sec-websocket-protocol", "bearer.a%2Fb%3d%3D").as_deref(), Some("a/b=="));
+        assert_eq!(found("sec-websocket-protocol", "bearer.5%x%2").as_deref(), Some("5%x%2"));
+        assert_eq!(found("authorization", "Bearer a%2Fb").as_deref(), Some("a%2Fb"));
         for (name, value) in [("authorization", "Basic a.b.c"), ("sec-websocket-protocol", "asset-arbiter.v1")]
         {
             assert_eq!(found(name, value), None, "{value}");

@@ -73,6 +73,10 @@ impl HttpError {
         Self { header: Some((name, value)), ..self }
     }
 
+    pub(super) fn code(&self) -> ErrorCode {
+        self.body.code
+    }
+
     /// The status and the message, for the log.
     pub(super) fn status_and_reason(&self) -> (u16, &str) {
         (self.status.as_u16(), &self.body.message)

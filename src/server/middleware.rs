@@ -14,7 +14,7 @@ use super::{
     error::HttpError,
     handshake, health,
     hosts::WrongHost,
-    origins,
+    origins, overview,
     query::Parameters,
     rooms, ws,
 };
@@ -30,7 +30,15 @@ const PROBES: [&str; 2] = [health::ALIVE, health::READY];
 /// Paths under this prefix reject query parameters unless a handler reads them.
 const API: &str = "/v1/";
 /// The routes whose handlers read query parameters.
-const WITH_PARAMETERS: [&str; 4] = [ws::ROUTE, assets::HOLDERS, rooms::KICK, backend_events::PATH];
+const WITH_PARAMETERS: [&str; 7] = [
+    ws::ROUTE,
+    assets::HOLDERS,
+    rooms::KICK,
+    overview::ROOMS,
+    overview::PLAYERS,
+    overview::PLAYER,
+    backend_events::PATH,
+];
 
 /// Checks every request and decorates every response.
 pub(super) async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {

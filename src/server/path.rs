@@ -12,15 +12,27 @@ pub(super) struct InRoom(pub(super) RoomName);
 /// The room and the asset named in the path.
 pub(super) struct InAsset(pub(super) RoomName, pub(super) AssetName);
 
+/// The player named in the path.
+pub(super) struct InPlayer(pub(super) PlayerName);
+
 /// The room and the player named in the path.
 pub(super) struct OfPlayer(pub(super) RoomName, pub(super) PlayerName);
+
+impl<S: Send + Sync> FromRequestParts<S> for InPlayer {
+    type Rejection = HttpError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HttpError> {
+        Ok(Self(PlayerName::parse(&segment("player", parts, state).await?)?))
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for OfPlayer {
     type Rejection = HttpError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HttpError> {
         let InRoom(room) = InRoom::from_request_parts(parts, state).await?;
-        Ok(Self(room, PlayerName::parse(&segment("player", parts, state).await?)?))
+        let InPlayer(player) = InPlayer::from_request_parts(parts, state).await?;
+        Ok(Self(room, player))
     }
 }
 

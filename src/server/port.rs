@@ -8,6 +8,7 @@ use super::{
     App, Listeners,
     accept::accept,
     connection_limit::ConnectionLimit,
+    overview::node_name,
     routes::{self, Served},
     tls::Tls,
 };
@@ -30,12 +31,13 @@ impl Ports {
         let (tls, connections) = (app.tls.clone(), Arc::clone(&app.tcp_connections));
         let port = Arc::new(Port { router: routes::router(app, served), tls, connections });
         let mut ports: Vec<_> = players.into_iter().map(|listener| (listener, Arc::clone(&port))).collect();
-        ports.iter().for_each(|(listener, port)| log("listening", listener, port));
+        let node = node_name(app);
+        ports.iter().for_each(|(listener, port)| log("listening", listener, port, &node));
         // Players who fill the node do not keep monitoring out.
         ports.extend(metrics.map(|listener| {
             let connections = ConnectionLimit::new(MONITORS);
             let port = Arc::new(Port { router: routes::router(app, Served::Metrics), tls: None, connections });
-            log("listening for metrics", &listener, &port);
+            log("listening for metrics", &listener, &port, &node);
             (listener, port)
         }));
         Self(ports)
@@ -48,9 +50,9 @@ impl Ports {
     }
 }
 
-fn log(message: &str, listener: &TcpListener, port: &Port) {
+fn log(message: &str, listener: &TcpListener, port: &Port, node: &str) {
     if let Ok(address) = listener.local_addr() {
         let scheme = if port.tls.is_some() { "https" } else { "http" };
-        tracing::info!(%address, url = format!("{scheme}://{address}"), "{message}");
+        tracing::info!(%address, url = format!("{scheme}://{address}"), node, "{message}");
     }
 }

@@ -1,4 +1,4 @@
-use super::error::HttpError;
+use super::{error::HttpError, whole_number::WholeNumber};
 
 /// The decoded query parameters of a request. Every name is known to the path, and none occurs twice, because a proxy
 /// in front of the node may have checked the other occurrence.
@@ -27,6 +27,28 @@ impl Parameters {
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The parameter `name` as a number.
+    ///
+    /// # Errors
+    /// 400 if it is no whole number.
+    pub(super) fn number(&self, name: &str) -> Result<Option<u64>, HttpError> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let wrong = |_| HttpError::bad(format!("{name} is a whole number such as 3"));
+        text.parse::<WholeNumber>().map(|number| Some(number.0)).map_err(wrong)
+    }
+
+    /// The parameter `limit`, or `most` if it is absent.
+    ///
+    /// # Errors
+    /// 400 if it is not 1 to `most`.
+    pub(super) fn page_size(&self, most: usize) -> Result<usize, HttpError> {
+        let limit = self.number("limit")?.unwrap_or(most as u64);
+        if !(1..=most as u64).contains(&limit) {
+            return Err(HttpError::bad(format!("limit must be 1 to {most}, not {limit}")));
+        }
+        Ok(limit as usize)
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{
     App, KeyId,
+    audit::{Audit, Target},
     auth::Admin,
     body::{Object, Shape},
     error::HttpError,
@@ -28,7 +29,8 @@ const LAST_MILLISECOND: f64 = LAST_SECOND * 1000.0;
 /// `POST /v1/revocations`: ends tokens on all nodes.
 pub(super) async fn revoke(
     State(app): State<Arc<App>>,
-    _: Admin,
+    admin: Admin,
+    audit: Audit,
     Object(body): Object<Revoke>,
 ) -> Result<Json<Shown>, HttpError> {
     if app.tokens.is_none() {
@@ -37,9 +39,12 @@ pub(super) async fn revoke(
         return Err(HttpError::new(ErrorCode::Conflict, message));
     }
     let revocation = body.revocation(&app)?;
-    app.arbiter.revocations().revoke(revocation.clone()).await?;
+    let done = app.arbiter.revocations().revoke(revocation.clone()).await.map_err(HttpError::from);
     let Revocation { of, issued_before, until } = &revocation;
-    tracing::info!(of = of.word(), issued_before, until, "tokens revoked");
+    let player = if let Revoked::Player(player) = of { Some(player) } else { None };
+    let action = format!("revoke tokens by {}, issued before {issued_before}, until {until}", of.word());
+    audit.log(admin, Target { player, ..Target::default() }, &action, &done);
+    done?;
     Ok(Json(Shown::of(revocation)))
 }
 

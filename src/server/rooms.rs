@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::{
     App,
     access::Access,
+    audit::{Audit, Target},
     auth::Admin,
     error::HttpError,
     path::{InRoom, OfPlayer},
@@ -76,9 +77,12 @@ const TOO_MANY: &str = "this node sends as many large rooms as it sends at once;
 pub(super) async fn remove(
     State(app): State<Arc<App>>,
     InRoom(room): InRoom,
-    _: Admin,
+    admin: Admin,
+    audit: Audit,
 ) -> Result<Json<RemovedRoom>, HttpError> {
-    app.arbiter.remove_room(&room).await?;
+    let done = app.arbiter.remove_room(&room).await.map_err(HttpError::from);
+    audit.log(admin, Target::room(&room), "remove room", &done);
+    done?;
     Ok(Json(RemovedRoom { room }))
 }
 
@@ -94,11 +98,12 @@ pub(super) struct ResetRoom {
 pub(super) async fn reset(
     State(app): State<Arc<App>>,
     InRoom(room): InRoom,
-    _: Admin,
+    admin: Admin,
+    audit: Audit,
 ) -> Result<Json<ResetRoom>, HttpError> {
-    let reset = app.arbiter.reset_room(&room).await?;
-    tracing::info!(%room, assets = reset.len(), "reset");
-    Ok(Json(ResetRoom { room, reset }))
+    let done = app.arbiter.reset_room(&room).await.map_err(HttpError::from);
+    audit.log(admin, Target::room(&room), "reset", &done);
+    Ok(Json(ResetRoom { reset: done?, room }))
 }
 
 /// A player's connections to a room end.
@@ -120,7 +125,8 @@ pub(super) const KICK: &str = "/v1/rooms/{room}/players/{player}";
 pub(super) async fn kick(
     State(app): State<Arc<App>>,
     OfPlayer(room, player): OfPlayer,
-    _: Admin,
+    admin: Admin,
+    audit: Audit,
     RawQuery(query): RawQuery,
 ) -> Result<Json<KickedPlayer>, HttpError> {
     let query = Parameters::parse(query.as_deref(), &["release"])?;
@@ -129,7 +135,9 @@ pub(super) async fn kick(
         Some("true") => true,
         Some(_) => return Err(HttpError::bad("release must be true or false")),
     };
-    let Kicked { connections, released } = app.arbiter.kick(&room, &player, release).await?;
-    tracing::info!(%room, %player, connections, released = released.len(), "kicked");
+    let done = app.arbiter.kick(&room, &player, release).await.map_err(HttpError::from);
+    let action = if release { "kick and release" } else { "kick" };
+    audit.log(admin, Target::room(&room).player(&player), action, &done);
+    let Kicked { connections, released } = done?;
     Ok(Json(KickedPlayer { room, player, connections, released }))
 }

@@ -13,7 +13,7 @@ use super::{
     error::HttpError,
     health, leases,
     middleware::guard,
-    revocations, rooms,
+    overview, revocations, rooms,
     spec::{self, Operation, operations as op},
     static_files, ws,
 };
@@ -23,10 +23,14 @@ use crate::model::ErrorCode;
 fn api() -> Vec<(Operation, MethodRouter<Arc<App>>)> {
     vec![
         route(op::JOIN, ws::upgrade),
+        route(op::SHOW_NODE, overview::node),
+        route(op::LIST_ROOMS, overview::rooms),
         route(op::SHOW_ROOM, rooms::show),
         route(op::REMOVE_ROOM, rooms::remove),
         route(op::RESET_ROOM, rooms::reset),
+        route(op::LIST_PLAYERS, overview::players),
         route(op::KICK, rooms::kick),
+        route(op::SHOW_PLAYER, overview::player),
         route(op::REVOKE, revocations::revoke),
         route(op::SHOW_REVOCATIONS, revocations::list),
         route(op::TAKE_EVENTS, backend_events::take),

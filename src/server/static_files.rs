@@ -20,17 +20,29 @@ struct Files;
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'",
 );
+/// The console has the admin key in its memory, so that it may do as little as possible: nothing from or to another
+/// server, and no text that becomes code.
+const CONSOLE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+);
 /// Browsers revalidate every time (304 if unchanged), so a new server version updates the page immediately.
 const CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+/// The console for operators.
+const CONSOLE: &str = "admin.html";
 /// Games on other origins import the client library and its types from here.
 const LIBRARY: [&str; 2] = ["asset-arbiter.js", "asset-arbiter.d.ts"];
 
-/// One route per file; `index.html` is served at `/`.
+/// One route per file; `index.html` is served at `/`, `admin.html` at `/admin`.
 pub(super) fn router() -> Router<Arc<App>> {
     Files::iter().filter_map(|name| Some((File::load(&name)?, name))).fold(
         Router::new(),
         |router, (file, name)| {
-            let path = if name == "index.html" { "/".to_owned() } else { format!("/{name}") };
+            let path = match &*name {
+                "index.html" => "/".to_owned(),
+                CONSOLE => "/admin".to_owned(),
+                name => format!("/{name}"),
+            };
             let file = Arc::new(file);
             router.route(&path, get(async move |headers: HeaderMap| file.answer(&headers)))
         },
@@ -49,7 +61,7 @@ impl File {
         let etag = etag(&metadata.sha256_hash());
         let mut headers = vec![
             (header::CONTENT_TYPE, HeaderValue::from_static(content_type(name))),
-            (header::CONTENT_SECURITY_POLICY, POLICY),
+            (header::CONTENT_SECURITY_POLICY, if name == CONSOLE { CONSOLE_POLICY } else { POLICY }),
             (header::CACHE_CONTROL, CACHE),
             (header::ETAG, etag.clone()),
         ];

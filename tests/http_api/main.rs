@@ -12,6 +12,7 @@ mod errors;
 mod events;
 mod leases;
 mod limits;
+mod overview;
 mod pages;
 mod rooms;
 mod safety;

@@ -58,6 +58,19 @@ async fn the_page_comes_with_its_types_and_its_policy() {
 }
 
 #[tokio::test]
+async fn the_console_may_load_and_reach_only_its_own_server() {
+    let server = Server::start().await;
+    let answer = server.get("/admin").await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    let policy = answer.header("content-security-policy").unwrap();
+    for part in ["default-src 'none'", "script-src 'self'", "connect-src 'self'", "form-action 'none'"] {
+        assert!(policy.split("; ").any(|known| known == part), "{part} is not in {policy}");
+    }
+    assert_eq!(server.get("/admin/main.js").await.status, 200);
+    assert_eq!(server.get("/admin.html").await.status, 404, "it has one address");
+}
+
+#[tokio::test]
 async fn a_file_one_has_is_not_sent_again() {
     let server = Server::start().await;
     let first = server.get("/asset-arbiter.js").await;

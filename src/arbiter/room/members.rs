@@ -70,6 +70,10 @@ impl Members {
         self.connections.read().is_empty()
     }
 
+    pub(in crate::arbiter) fn len(&self) -> usize {
+        self.connections.read().len()
+    }
+
     pub(super) fn for_each(&self, visit: impl Fn(&Mailbox)) {
         self.connections.read().iter().for_each(|(_, connection)| visit(&connection.mailbox));
     }

@@ -97,6 +97,7 @@ fn security(open_to: OpenTo) -> Value {
     match open_to {
         OpenTo::Everybody => json!([]),
         OpenTo::Readers => json!([{"playerToken": []}, {"viewerKey": []}, {"adminKey": []}, {}]),
+        OpenTo::Operators => json!([{"viewerKey": []}, {"adminKey": []}, {}]),
         OpenTo::Players => json!([{"playerToken": []}, {"adminKey": []}, {}]),
         OpenTo::Admins => json!([{"adminKey": []}, {}]),
     }

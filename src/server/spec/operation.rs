@@ -36,6 +36,8 @@ pub(super) enum OpenTo {
     Everybody,
     /// Who shows a player token for the room, the admin key or the viewer key.
     Readers,
+    /// Who shows the admin key or the viewer key.
+    Operators,
     /// Who shows a player token that allows it, or the admin key.
     Players,
     /// Who shows the admin key.

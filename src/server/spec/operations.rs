@@ -8,13 +8,14 @@ use super::operation::{
     Verb::{Delete, Get, Post, Put},
 };
 use crate::{
-    model::{AssetState, DisplayName, PlayerName, Token, limits},
+    model::{AssetState, DisplayName, PlayerName, RoomName, Token, limits},
     server::{
         assets::{Create, Denied, HOLDERS, Holders, InTheNameOf, Released, RemovedAsset, Restock, Selected},
         backend_events::{ACK, Acknowledge, Events, PATH as EVENTS},
         error,
         health::{ALIVE, Health, METRICS, METRICS_TYPE, READY},
         leases::{Confirm, Confirmed, Extended, NotConfirmed},
+        overview::{Node, PLAYER, PLAYERS, Player, Players, ROOMS, Rooms},
         revocations::{List, PATH as REVOCATIONS, Revoke, Shown},
         rooms::{KICK as KICK_PATH, KickedPlayer, RemovedRoom, ResetRoom, Room},
         whole_number::WholeNumber,
@@ -37,6 +38,56 @@ pub(in crate::server) const JOIN: Operation = Operation::new(
 ])
 .answers(&[Answer::nothing(101, "The connection is a WebSocket.")])
 .refusals(&[426]);
+
+pub(in crate::server) const SHOW_NODE: Operation = Operation::new(
+    Get,
+    "/v1/node",
+    "showNode",
+    "Shows which node answers, and what the key that is shown allows.",
+)
+.open_to(OpenTo::Operators)
+.answers(&[Answer::json::<Node>(200, "The node.")]);
+
+pub(in crate::server) const LIST_ROOMS: Operation = Operation::new(
+    Get,
+    ROOMS,
+    "listRooms",
+    "Lists the rooms that this node has loaded, in pages. Other nodes have loaded others.",
+)
+.open_to(OpenTo::Operators)
+.query(&[
+    Parameter::new::<RoomName>("prefix", "Only rooms whose names begin so."),
+    Parameter::new::<RoomOrder>("order", "Which rooms come first; if absent, by `name`."),
+    Parameter::new::<String>("after", "The `next_after` of the page before, in the same order."),
+    Parameter::new::<PageSize>("limit", "The rooms of a page; if absent, as many as there can be."),
+])
+.answers(&[Answer::json::<Rooms>(200, "A page of rooms.")]);
+
+pub(in crate::server) const LIST_PLAYERS: Operation = Operation::new(
+    Get,
+    PLAYERS,
+    "listPlayers",
+    "Lists the players in a room that this node knows by name, in pages.",
+)
+.open_to(OpenTo::Operators)
+.query(&[
+    Parameter::new::<PlayerName>("after", "Only players after this one."),
+    Parameter::new::<PageSize>("limit", "The players of a page; if absent, as many as there can be."),
+])
+.answers(&[Answer::json::<Players>(200, "A page of players, by name; none if the room is not loaded.")]);
+
+pub(in crate::server) const SHOW_PLAYER: Operation = Operation::new(
+    Get,
+    PLAYER,
+    "showPlayer",
+    "Searches the rooms that this node has loaded for a player's connections and holdings, in pages.",
+)
+.open_to(OpenTo::Operators)
+.query(&[
+    Parameter::new::<RoomName>("after", "Only rooms after this one."),
+    Parameter::new::<PageSize>("limit", "The rooms that are searched; if absent, as many as there can be."),
+])
+.answers(&[Answer::json::<Player>(200, "The rooms that have something of the player.")]);
 
 pub(in crate::server) const SHOW_ROOM: Operation =
     Operation::new(Get, "/v1/rooms/{room}", "showRoom", "Shows a room with all its assets.")
@@ -207,7 +258,7 @@ pub(in crate::server) const ASYNCAPI: Operation =
 #[schemars(inline, with = "serde_json::Map<String, Value>")]
 struct Document;
 
-/// The size of a page of holders or events.
+/// The size of a page. [`limits::HOLDERS_PAGE`], [`limits::OVERVIEW_PAGE`] and [`limits::ROOMS_SEARCHED`] are the same.
 #[derive(JsonSchema)]
 #[schemars(inline, transform = page_size)]
 struct PageSize(#[allow(dead_code, reason = "the schema is all there is")] WholeNumber);
@@ -215,6 +266,16 @@ struct PageSize(#[allow(dead_code, reason = "the schema is all there is")] Whole
 fn page_size(schema: &mut Schema) {
     schema.insert("minimum".to_owned(), 1.into());
     schema.insert("maximum".to_owned(), limits::HOLDERS_PAGE.into());
+}
+
+/// Which rooms come first.
+#[derive(JsonSchema)]
+#[schemars(inline, rename_all = "snake_case")]
+#[allow(dead_code, reason = "the schema is all there is")]
+enum RoomOrder {
+    Name,
+    Players,
+    Selects,
 }
 
 /// An epoch as `welcome` tells it.
