@@ -11,7 +11,7 @@ use axum::{
 use super::{
     App, assets,
     error::HttpError,
-    health, leases,
+    events, health, leases,
     middleware::guard,
     revocations, rooms,
     spec::{self, Operation, operations as op},
@@ -23,6 +23,7 @@ use crate::model::ErrorCode;
 fn api() -> Vec<(Operation, MethodRouter<Arc<App>>)> {
     vec![
         route(op::JOIN, ws::upgrade),
+        route(op::LISTEN, events::listen),
         route(op::SHOW_ROOM, rooms::show),
         route(op::REMOVE_ROOM, rooms::remove),
         route(op::RESET_ROOM, rooms::reset),

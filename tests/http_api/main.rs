@@ -9,6 +9,7 @@ mod support;
 mod cors;
 mod drain;
 mod errors;
+mod events;
 mod leases;
 mod limits;
 mod pages;
