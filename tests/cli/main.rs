@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[cfg(unix)]
+mod curl;
 #[path = "../engines/mod.rs"]
 mod engines;
 mod health;
