@@ -1,4 +1,5 @@
-//! The network layer: WebSocket and HTTP on one port. Depends on the arbiter and the model, never on a store or a bus.
+//! The network layer: WebSocket, event streams and HTTP on one port. Depends on the arbiter and the model, never on a
+//! store or a bus.
 
 mod app;
 mod settings;
@@ -30,6 +31,8 @@ mod routes;
 
 mod assets;
 mod backend_events;
+mod event_stream;
+mod events;
 mod health;
 mod overview;
 mod revocations;
@@ -47,10 +50,12 @@ mod whole_number;
 mod access;
 mod audit;
 mod auth;
+mod closing;
 mod connections;
 mod credential;
 mod exporter;
 mod histogram;
+mod join;
 mod meters;
 mod metric_help;
 mod operator;
@@ -95,7 +100,7 @@ use tokio::{
 const LAST_LOOK: Duration = Duration::from_millis(20);
 
 /// Serves `app` on `listeners` until `shutdown` is ready, then drains: answers every request that reached a socket and
-/// tells every WebSocket to reconnect elsewhere. Returns when all connections are closed, or after
+/// tells every member to reconnect elsewhere. Returns when all connections are closed, or after
 /// [`Settings::drain_timeout`]. Drains too when a vital task ends; the arbiter's
 /// [`failure`](crate::arbiter::Vital::failure) then gives the reason.
 pub async fn serve(listeners: impl Into<Listeners>, app: Arc<App>, shutdown: impl Future<Output = ()>) {
@@ -112,7 +117,7 @@ pub async fn serve(listeners: impl Into<Listeners>, app: Arc<App>, shutdown: imp
     drain(&app).await;
 }
 
-/// Answers pending requests and closes WebSockets. Returns when no connection is left, or after the drain timeout.
+/// Answers pending requests and closes members' connections. Returns when no connection is left, or after the drain timeout.
 async fn drain(app: &App) {
     tracing::info!(connections = app.tcp_connections.taken(), "draining");
     app.draining.cancel();

@@ -1,4 +1,5 @@
-"""Two nodes behind a balancer, for real: a player gets a welcome, and 4100 when its node is stopped.
+"""Two nodes behind a balancer, for real: a player gets a welcome, and 4100 when its node is stopped, over a WebSocket and in
+an event stream, which outlives the balancer's time-outs.
 
     live.py nginx|haproxy|caddy BINARY [PLAYERS]
 
@@ -7,6 +8,7 @@ Runs the balancer on this folder's file, with no change but the ports. Everythin
 
 import base64
 import collections
+import http.client
 import json
 import os
 import pathlib
@@ -23,8 +25,11 @@ import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent.parent
 PATIENCE = 10.0
+FORBIDDEN = 4003
 DRAINING = 4100
 FULL = 4113
+# Seconds, longer than what either balancer waits for an answer that says nothing.
+SILENCE = 35.0
 # Connections of one address to each node.
 EACH = 3
 
@@ -49,7 +54,8 @@ def main(balancer, binary, players=40):
 
 def play(front, nodes, running, players):
     expect("a page of the balancer's own address may connect", handshake(front, origin=f"http://127.0.0.1:{front}"), 101)
-    expect("a page of another origin may not", handshake(front, origin="https://other.example"), 403)
+    foreign = Player(front, "foreign", {"Origin": "https://other.example"})
+    expect("a page of another origin may not", foreign.close_frame(time.monotonic() + PATIENCE)[0], FORBIDDEN)
     expect("/metrics through the balancer", status(front, "/metrics"), 404)
 
     # The nodes trust 127.0.0.1, and hear from it who the others are, not what they make up.
@@ -61,6 +67,8 @@ def play(front, nodes, running, players):
         player.socket.close()
     eventually("the greedy to be gone", lambda: sum(connections(port) for port in nodes) == 0)
 
+    listener = listen(front, nodes)
+
     sockets = [Player(front, f"player-{number}") for number in range(players)]
     for player in sockets:
         expect("the first frame", player.frame()["type"], "welcome")
@@ -70,6 +78,10 @@ def play(front, nodes, running, players):
         raise SystemExit(f"least connections: {spread} on the two nodes")
 
     went = time.monotonic()
+    # The node of the event stream is among those that are stopped.
+    stopped = nodes.index(listener.node)
+    spread.insert(0, spread.pop(stopped))
+    running.insert(0, running.pop(stopped))
     running[0].send_signal(signal.SIGTERM)
     closed, waits = collections.Counter(), []
     staying, until = [], time.monotonic() + 2
@@ -85,12 +97,32 @@ def play(front, nodes, running, players):
         # A player who comes at this very moment must land on the other node.
         if code == DRAINING and len(waits) % 5 == 1:
             expect("a player who comes back", Player(front, "again").frame()["type"], "welcome")
+    close = listener.event("close")
+    expect("the close code of the stream", close["code"], DRAINING)
+    Stream(front, {"Last-Event-ID": listener.id}).event("welcome")
     expect("closed with 4100", closed[DRAINING], spread[0])
     expect("still there", closed[None], spread[1])
     expect("the stopped node's exit code", running[0].wait(PATIENCE), 0)
     print(f"  spread {spread}, retry_after_ms {min(waits)} to {max(waits)}, the node ended after {time.monotonic() - went:.1f} s or less")
     staying[0].send({"type": "ping", "request_id": "1"})
     expect("the others play on", staying[0].frame("pong")["type"], "pong")
+
+
+def listen(front, nodes):
+    """An event stream through the balancer, of a player who plays over HTTP; it hears of it at once, and after a silence."""
+    listener = Stream(front)
+    listener.event("welcome")
+    listener.node = next(port for port in nodes if gauge(port, "asset_arbiter_event_streams") == 1)
+    call(listener.node, "PUT", "/v1/rooms/check/assets/bell", {"units": 1})
+    listener.event("asset_changed")
+    call(listener.node, "POST", "/v1/rooms/check/assets/bell/select", {"player": "listener"})
+    listener.event("asset_granted")
+    until = time.monotonic() + SILENCE
+    while time.monotonic() < until:
+        listener.comment()
+    call(listener.node, "POST", "/v1/rooms/check/assets/bell/release", {"player": "listener"})
+    listener.event("asset_released")
+    return listener
 
 
 def start_node(binary, port, folder):
@@ -200,6 +232,52 @@ class Player:
         return taken
 
 
+class Stream:
+    """One event stream in the room `check`."""
+
+    def __init__(self, port, headers={}):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        self.connection.request("GET", "/v1/rooms/check/events?player=listener", headers=headers)
+        self.response = self.connection.getresponse()
+        expect("the status of an event stream", self.response.status, 200)
+        self.id = None
+
+    def event(self, wanted):
+        """The data of the next frame of a type, or of the event `close`, which comes within a second; others are dropped."""
+        until, name, data = time.monotonic() + 1.0, "message", None
+        while time.monotonic() < until:
+            self.connection.sock.settimeout(1.0)
+            field, _, value = self.line().partition(": ")
+            if field == "event":
+                name = value
+            elif field == "id":
+                self.id = value
+            elif field == "data":
+                data = json.loads(value)
+            elif field == "" and data is not None:
+                if wanted in (name, data.get("type")):
+                    return data
+                name, data = "message", None
+        raise SystemExit(f"no {wanted} in the event stream within a second")
+
+    def comment(self):
+        self.connection.sock.settimeout(16.5)
+        while not self.line().startswith(":"):
+            pass
+
+    def line(self):
+        line = self.response.readline()
+        if not line:
+            raise SystemExit("the event stream ended without a close event")
+        return line.decode().rstrip("\n")
+
+
+def call(port, method, path, body):
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", json.dumps(body).encode(),
+                                     {"Content-Type": "application/json"}, method=method)
+    urllib.request.urlopen(request, timeout=2).close()
+
+
 def upgrade(port, path, headers, address="127.0.0.1"):
     key = base64.b64encode(os.urandom(16)).decode()
     headers = {"Host": f"127.0.0.1:{port}", "Connection": "Upgrade", "Upgrade": "websocket",
@@ -238,8 +316,12 @@ def status(port, path):
 
 
 def connections(port):
+    return gauge(port, "asset_arbiter_connections")
+
+
+def gauge(port, name):
     text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=2).read().decode()
-    return int(re.search(r"^asset_arbiter_connections (\d+)", text, re.M).group(1))
+    return int(re.search(rf"^{name} (\d+)", text, re.M).group(1))
 
 
 def free_port():

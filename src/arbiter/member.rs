@@ -160,6 +160,19 @@ impl Member {
         &self.room.name
     }
 
+    /// The epoch of the room's log, as `welcome` tells it.
+    #[must_use]
+    pub fn epoch(&self) -> &str {
+        &self.room.epoch
+    }
+
+    /// The offset of the last frame taken, if a client that knows everything taken so far can resume after it. `None` in
+    /// the middle of a snapshot in parts.
+    #[must_use]
+    pub fn resumable_at(&self) -> Option<u64> {
+        self.reading.is_none().then_some(self.cursor)
+    }
+
     /// Unix time in milliseconds.
     #[must_use]
     pub fn now(&self) -> Millis {

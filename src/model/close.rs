@@ -70,6 +70,12 @@ impl CloseCode {
     pub fn number(self) -> u16 {
         self as u16
     }
+
+    /// Whether a client must not reconnect.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        (4000..4100).contains(&self.number())
+    }
 }
 
 /// Replaces the names of the variants by their numbers, and keeps what is said of each.

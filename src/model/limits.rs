@@ -193,6 +193,16 @@ pub const TOKEN_ID_LEN: usize = 128;
 /// Seconds by which the clocks of a node and of the token's signer may differ.
 pub const TOKEN_LEEWAY_SECS: u64 = 60;
 
+/// Seconds that an event stream is silent at most. Proxies cut an answer that is silent for half a minute.
+pub const EVENT_STREAM_PING_SECS: u64 = 15;
+
+/// Milliseconds after which a browser reconnects an event stream that broke, at least and at most. Each stream is told
+/// another time, so that the clients of a node that died do not all come back at once.
+pub const EVENT_STREAM_RETRY_MS: std::ops::Range<u64> = 1000..3000;
+
+/// Bytes of an HTTP answer that a connection keeps while its socket takes none, beside the part that is being sent.
+pub const HTTP_UNSENT_BYTES: usize = 64 * 1024;
+
 /// Seconds that a connection lives on after its token expired, so that a late renewal does not end it.
 pub const TOKEN_GRACE_SECS: u64 = 25;
 

@@ -1,11 +1,14 @@
 use std::{convert::Infallible, io, net::IpAddr, sync::Arc, time::Duration};
 
 use metrics::Counter;
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tracing::{Instrument, field::Empty};
 
 use super::{
-    App, caller::Peer, client_address::counted_as, connection::connection, connection_limit::Slot, port::Port,
+    App, Settings, caller::Peer, client_address::counted_as, connection::connection, connection_limit::Slot,
+    port::Port,
 };
 use crate::model::{Backoff, LogThrottle};
 
@@ -32,7 +35,13 @@ pub(super) async fn accept(listener: &TcpListener, app: &Arc<App>, port: &Arc<Po
                     let span =
                         tracing::info_span!("connection", %peer, client = Empty, session = Empty, room = Empty);
                     let peer = Peer { address: peer_address, is_proxy };
-                    let task = connection(stream_ready(stream), peer, slot, Arc::clone(app), Arc::clone(port));
+                    let task = connection(
+                        stream_ready(stream, &app.settings),
+                        peer,
+                        slot,
+                        Arc::clone(app),
+                        Arc::clone(port),
+                    );
                     tokio::spawn(task.instrument(span));
                 }
             }
@@ -54,12 +63,26 @@ fn slot(app: &App, port: &Port, peer: IpAddr, is_proxy: bool, refused: &Counter)
 }
 
 /// Disables Nagle's algorithm: a decision is a small frame that must not wait for the next one.
-fn stream_ready(stream: TcpStream) -> TcpStream {
+fn stream_ready(stream: TcpStream, settings: &Settings) -> TcpStream {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
     }
+    give_up_vanished(&stream, settings);
     stream
 }
+
+/// Lets the kernel end a connection whose peer acknowledges nothing for as long as a silent WebSocket lives. The client of
+/// an event stream answers no pings, so a vanished one would stay in its room for a quarter of an hour.
+#[cfg(target_os = "linux")]
+fn give_up_vanished(stream: &TcpStream, settings: &Settings) {
+    let patience = settings.write_timeout.max(settings.ping_interval.saturating_add(settings.ping_timeout));
+    if let Err(error) = SockRef::from(stream).set_tcp_user_timeout(Some(patience)) {
+        tracing::debug!(%error, "no TCP_USER_TIMEOUT");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_up_vanished(_: &TcpStream, _: &Settings) {}
 
 /// Counts failed accepts, logs them at intervals and backs off.
 struct AcceptErrorLog {

@@ -134,6 +134,7 @@ impl From<Denied> for HttpError {
                 Self::new(ErrorCode::StoreUnavailable, message).with_status(StatusCode::SERVICE_UNAVAILABLE)
             }
             CloseCode::Forbidden => Self::new(ErrorCode::Forbidden, message),
+            CloseCode::Duplicate => Self::new(ErrorCode::Conflict, message),
             _ => Self::new(ErrorCode::Unauthorized, message),
         }
     }

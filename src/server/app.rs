@@ -16,9 +16,9 @@ pub struct App {
     pub(super) hosts: Hosts,
     pub(super) foreign_log: ForeignLog,
     pub(super) player_log: PlayerLog,
-    /// The open WebSockets.
+    /// The members' open connections.
     pub(super) connections: Arc<Connections>,
-    /// The open TCP connections, including WebSockets.
+    /// The open TCP connections, members' included.
     pub(super) tcp_connections: Arc<ConnectionLimit>,
     /// `None`: the port speaks plain HTTP.
     pub(super) tls: Option<Arc<Tls>>,

@@ -19,7 +19,7 @@ use super::{
     timed_tcp::TimedTcp,
     transport::Transport,
 };
-use crate::model::limits::{HTTP_HEAD_BYTES, SURPLUS_HEAD_SECS};
+use crate::model::limits::{HTTP_HEAD_BYTES, HTTP_UNSENT_BYTES, SURPLUS_HEAD_SECS};
 
 /// Serves one TCP connection until it ends or becomes a WebSocket.
 pub(super) async fn connection(
@@ -51,8 +51,9 @@ pub(super) async fn connection(
     let caller = Caller::new(&app, peer, slot.excess());
     let service = service_fn(|request| answer(&port, &caller, surplus.as_ref(), &watch, request));
     let io = TokioIo::new(Linger::new(transport, slot, Arc::clone(&watch)));
-    let served =
-        http1::Builder::new().max_header_size(HTTP_HEAD_BYTES).serve_connection(io, service).with_upgrades();
+    let mut http = http1::Builder::new();
+    http.max_header_size(HTTP_HEAD_BYTES).max_buf_size(HTTP_UNSENT_BYTES);
+    let served = http.serve_connection(io, service).with_upgrades();
     let mut served = std::pin::pin!(served);
     let ended = tokio::select! {
         biased;
@@ -126,7 +127,7 @@ async fn answer(
     port: &Port,
     caller: &Caller,
     surplus: Option<&Surplus>,
-    watch: &HeadWatch,
+    watch: &Arc<HeadWatch>,
     mut request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     watch.serving();
@@ -134,6 +135,7 @@ async fn answer(
         surplus.heard();
     }
     request.extensions_mut().insert(caller.clone());
+    request.extensions_mut().insert(Arc::clone(watch));
     let response = port.router.clone().call(request).await;
     watch.answered();
     response

@@ -8,13 +8,19 @@ use std::{
 
 use tokio::{task::yield_now, time::Instant};
 
-use super::{Settings, meters::Meters};
+use super::{
+    Settings,
+    meters::{Meters, Wire},
+};
 use crate::{
     arbiter::Mailbox,
-    model::{Slots, limits::TOKEN_GRACE_SECS},
+    model::{
+        Slots,
+        limits::{EVENT_STREAM_PING_SECS, TOKEN_GRACE_SECS},
+    },
 };
 
-/// The open WebSockets. One task checks all of them, so no connection needs its own timer.
+/// The members' open connections. One task checks all of them, so no connection needs its own timer.
 pub(super) struct Connections {
     open: Slots<Liveness>,
     started: Instant,
@@ -22,6 +28,8 @@ pub(super) struct Connections {
     now: AtomicU64,
     ping_interval: u64,
     ping_timeout: u64,
+    /// The interval of comments in an event stream.
+    comment_interval: u64,
     draining: AtomicBool,
     /// The number of connections when the drain began. That many clients reconnect elsewhere, however many are left
     /// now.
@@ -33,7 +41,7 @@ pub(super) struct Connections {
 #[derive(Debug, Clone, Copy)]
 #[repr(u8)]
 pub(super) enum Signal {
-    /// Send a ping.
+    /// Send a ping, or a comment in an event stream.
     Ping = 1,
     /// The ping timed out.
     Silent = 2,
@@ -46,6 +54,7 @@ pub(super) enum Signal {
 /// A connection's keep-alive state, shared by its task and the watch task.
 pub(super) struct Liveness {
     mailbox: Arc<Mailbox>,
+    wire: Wire,
     slot: usize,
     signs: AtomicU8,
     /// When the connection joined, in milliseconds of the watch's clock.
@@ -72,17 +81,19 @@ impl Connections {
             now: AtomicU64::new(0),
             ping_interval: settings.ping_interval.as_millis() as u64,
             ping_timeout: settings.ping_timeout.as_millis() as u64,
+            comment_interval: comment_interval(settings).as_millis() as u64,
             draining: AtomicBool::new(false),
             leaving: AtomicUsize::new(0),
             meters: Meters::new(),
         }
     }
 
-    pub(super) fn enter(self: &Arc<Self>, mailbox: &Arc<Mailbox>) -> Entry {
+    pub(super) fn enter(self: &Arc<Self>, mailbox: &Arc<Mailbox>, wire: Wire) -> Entry {
         let now = self.now.load(Relaxed);
         let liveness = self.open.insert_with(|slot| {
             Arc::new(Liveness {
                 mailbox: Arc::clone(mailbox),
+                wire,
                 slot,
                 signs: AtomicU8::new(0),
                 joined: now,
@@ -92,7 +103,7 @@ impl Connections {
                 reading: AtomicBool::new(true),
             })
         });
-        self.meters.open.increment(1);
+        self.meters.open(wire).increment(1);
         // Checked after the registration: either the drain sees this connection, or this connection sees the drain.
         if self.draining.load(std::sync::atomic::Ordering::SeqCst) {
             liveness.send(Signal::Drain);
@@ -112,7 +123,7 @@ impl Connections {
         self.open.for_each(|_, liveness| liveness.mailbox.wake(), yield_now).await;
     }
 
-    /// Pings silent connections and gives up on those that do not answer. Runs until dropped.
+    /// Pings silent connections and gives up on those that do not answer. Comments in event streams. Runs until dropped.
     pub(super) async fn watch(self: Arc<Self>) {
         let round = (self.ping_interval.min(self.ping_timeout) / 4).clamp(10, 1000);
         let mut ticks = tokio::time::interval(Duration::from_millis(round));
@@ -127,6 +138,13 @@ impl Connections {
     fn look_after(&self, liveness: &Liveness, now: u64) {
         if now >= liveness.expires.load(Relaxed) {
             liveness.send(Signal::TokenExpired);
+        }
+        if liveness.wire == Wire::EventStream {
+            if now >= liveness.pinged.load(Relaxed) + self.comment_interval {
+                liveness.pinged.store(now, Relaxed);
+                liveness.send(Signal::Ping);
+            }
+            return;
         }
         if !liveness.reading.load(Relaxed) {
             liveness.heard.store(now, Relaxed);
@@ -143,6 +161,11 @@ impl Connections {
             liveness.send(Signal::Ping);
         }
     }
+}
+
+/// The interval of comments in an event stream.
+pub(super) fn comment_interval(settings: &Settings) -> Duration {
+    settings.ping_interval.min(Duration::from_secs(EVENT_STREAM_PING_SECS))
 }
 
 impl Liveness {
@@ -198,7 +221,7 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         self.connections.open.remove(self.liveness.slot);
-        self.connections.meters.open.decrement(1);
+        self.connections.meters.open(self.liveness.wire).decrement(1);
     }
 }
 
@@ -209,7 +232,7 @@ mod tests {
     #[tokio::test]
     async fn a_drain_is_among_as_many_as_there_were_when_it_began() {
         let connections = Arc::new(Connections::new(&Settings::default()));
-        let enter = || connections.enter(&Arc::default());
+        let enter = || connections.enter(&Arc::default(), Wire::WebSocket);
         let (last, others) = (enter(), [enter(), enter()]);
         assert_eq!(last.among(), 3);
         drop(enter());

@@ -11,7 +11,7 @@ use super::{Origin, origins};
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, PUT, POST, DELETE");
 const REQUEST_HEADERS: HeaderValue =
-    HeaderValue::from_static("authorization, content-type, if-none-match, x-request-id");
+    HeaderValue::from_static("authorization, content-type, if-none-match, last-event-id, x-request-id");
 const ANSWER_HEADERS: HeaderValue = HeaderValue::from_static("allow, etag, retry-after, www-authenticate");
 /// Two hours, the longest that a browser remembers a preflight.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");

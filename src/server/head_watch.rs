@@ -1,7 +1,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -22,6 +22,8 @@ pub(super) struct HeadWatch {
     /// Milliseconds from `started` to the beginning of the phase, or to the last extension of its deadline.
     since: AtomicU64,
     head_began: Notify,
+    /// The peer accepted nothing for the write timeout, or is unreachable.
+    stalled: AtomicBool,
 }
 
 /// The values of `phase`.
@@ -39,6 +41,7 @@ impl HeadWatch {
             phase: AtomicU8::new(HEAD),
             since: AtomicU64::new(0),
             head_began: Notify::new(),
+            stalled: AtomicBool::new(false),
         })
     }
 
@@ -64,6 +67,16 @@ impl HeadWatch {
 
     pub(super) fn answered(&self) {
         self.enter(IDLE);
+    }
+
+    /// A read or write timed out.
+    pub(super) fn stall(&self) {
+        self.stalled.store(true, Relaxed);
+    }
+
+    /// Whether a read or write timed out.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.stalled.load(Relaxed)
     }
 
     /// Ready when a head or the next request misses its deadline.

@@ -74,9 +74,18 @@ impl Linger {
             if let Some(watch) = &self.watch {
                 watch.written();
             }
-            self.ended |= written.is_err();
+            self.notice(written);
         }
         written
+    }
+
+    /// After an error nothing more comes from the peer.
+    fn notice<T>(&mut self, done: &io::Result<T>) {
+        let Err(error) = done else { return };
+        self.ended = true;
+        if let Some(watch) = self.watch.as_ref().filter(|_| error.kind() == io::ErrorKind::TimedOut) {
+            watch.stall();
+        }
     }
 }
 
@@ -95,7 +104,8 @@ impl AsyncRead for Linger {
         if let Some(watch) = &self.watch {
             watch.read();
         }
-        self.ended |= read.is_err() || (buf.filled().len() == before && buf.remaining() > 0);
+        self.notice(&read);
+        self.ended |= buf.filled().len() == before && buf.remaining() > 0;
         Poll::Ready(read)
     }
 }
@@ -126,7 +136,9 @@ impl AsyncWrite for Linger {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.transport()?.poll_flush(cx)
+        let flushed = ready!(self.transport()?.poll_flush(cx));
+        self.notice(&flushed);
+        Poll::Ready(flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -2,12 +2,21 @@ use metrics::{Counter, Gauge, counter, gauge};
 
 use crate::model::CloseCode;
 
-/// The metric handles for WebSockets.
+/// The metric handles for members' connections.
 pub(super) struct Meters {
-    pub(super) open: Gauge,
+    web_sockets: Gauge,
+    event_streams: Gauge,
     pub(super) received: Counter,
     pub(super) sent: Counter,
     ends: Vec<(End, Counter)>,
+}
+
+/// How a member is told what happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wire {
+    WebSocket,
+    /// Server-Sent Events. The client sends nothing.
+    EventStream,
 }
 
 /// How a connection ended.
@@ -27,10 +36,19 @@ impl Meters {
         let ends = ours.chain([End::ByClient(None), End::Broken]);
         let counter = |end: End| counter!("asset_arbiter_closes_total", "code" => end.label());
         Self {
-            open: gauge!("asset_arbiter_connections"),
+            web_sockets: gauge!("asset_arbiter_connections"),
+            event_streams: gauge!("asset_arbiter_event_streams"),
             received: counter!("asset_arbiter_messages_received_total"),
             sent: counter!("asset_arbiter_frames_sent_total"),
             ends: ends.map(|end| (end, counter(end))).collect(),
+        }
+    }
+
+    /// The open connections of one kind.
+    pub(super) fn open(&self, wire: Wire) -> &Gauge {
+        match wire {
+            Wire::WebSocket => &self.web_sockets,
+            Wire::EventStream => &self.event_streams,
         }
     }
 

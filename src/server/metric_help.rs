@@ -5,9 +5,10 @@ pub(super) fn help(metric: &str) -> &'static str {
     HELP.iter().find(|(name, _)| *name == metric).map_or("", |(_, text)| text)
 }
 
-pub(super) const HELP: [(&str, &str); 28] = [
+pub(super) const HELP: [(&str, &str); 29] = [
     ("asset_arbiter_build_info", "Always 1; the labels say what runs."),
     ("asset_arbiter_connections", "Joined WebSockets."),
+    ("asset_arbiter_event_streams", "Joined event streams."),
     ("asset_arbiter_rooms", "Active rooms."),
     ("asset_arbiter_selects_total", "Selects by how they ended."),
     ("asset_arbiter_select_duration_seconds", "From a select's message to its reply."),
@@ -15,7 +16,7 @@ pub(super) const HELP: [(&str, &str); 28] = [
     ("asset_arbiter_store_call_duration_seconds", "Every attempt of a store call."),
     ("asset_arbiter_store_errors_total", "Failed attempts of store calls."),
     ("asset_arbiter_messages_received_total", "WebSocket messages received."),
-    ("asset_arbiter_frames_sent_total", "WebSocket frames sent."),
+    ("asset_arbiter_frames_sent_total", "Frames sent to members, over WebSockets and in event streams."),
     ("asset_arbiter_healed_readers_total", "Readers that fell behind a room's log and got a snapshot."),
     ("asset_arbiter_gaps_repaired_total", "Missing revisions read from the store."),
     ("asset_arbiter_dynamodb_capacity_units_total", "Capacity units that DynamoDB reports as consumed."),
@@ -25,7 +26,7 @@ pub(super) const HELP: [(&str, &str); 28] = [
     ("asset_arbiter_bus_unreadable_total", "Bus payloads that were no message."),
     ("asset_arbiter_clock_skew_seconds", "By how much the node's clock is ahead of the store's, at least."),
     ("asset_arbiter_regressions_total", "Rooms whose store lost writes it had answered."),
-    ("asset_arbiter_closes_total", "WebSockets that ended, by close code."),
+    ("asset_arbiter_closes_total", "WebSockets and event streams that ended, by close code."),
     ("asset_arbiter_connections_refused_total", "TCP connections far beyond --max-connections."),
     ("asset_arbiter_limited_total", "What went over a limit by address, player or connection."),
     ("asset_arbiter_accept_errors_total", "Failed accepts."),

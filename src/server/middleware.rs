@@ -12,7 +12,7 @@ use super::{
     caller::{Caller, Excess},
     cors::Cors,
     error::HttpError,
-    handshake, health,
+    events, handshake, health,
     hosts::WrongHost,
     origins, overview,
     query::Parameters,
@@ -20,9 +20,9 @@ use super::{
 };
 use crate::model::ErrorCode;
 
-/// The routes that a full node still answers: a WebSocket gets a close code, and monitoring must not mistake a full
+/// The routes that a full node still answers: a client that joins gets a close code, and monitoring must not mistake a full
 /// node for a dead one. `/readyz` is not included, because a full node accepts no players.
-const WHEN_FULL: [&str; 3] = [ws::ROUTE, health::ALIVE, health::METRICS];
+const WHEN_FULL: [&str; 4] = [ws::ROUTE, events::ROUTE, health::ALIVE, health::METRICS];
 
 /// The routes exempt from the host check: they reveal only liveness, and a probe may not know the node's name.
 const PROBES: [&str; 2] = [health::ALIVE, health::READY];
@@ -30,8 +30,9 @@ const PROBES: [&str; 2] = [health::ALIVE, health::READY];
 /// Paths under this prefix reject query parameters unless a handler reads them.
 const API: &str = "/v1/";
 /// The routes whose handlers read query parameters.
-const WITH_PARAMETERS: [&str; 7] = [
+const WITH_PARAMETERS: [&str; 8] = [
     ws::ROUTE,
+    events::ROUTE,
     assets::HOLDERS,
     rooms::KICK,
     overview::ROOMS,

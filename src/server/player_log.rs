@@ -56,7 +56,7 @@ impl PlayerLog {
         }
     }
 
-    /// Logs a WebSocket that was accepted, then closed with `code` instead of a welcome.
+    /// Logs a client that got the close `code` instead of a welcome.
     pub(super) fn refused(&self, player: Option<&PlayerName>, room: &RoomName, code: u16, why: &str) {
         if self.refused.lock().allows(code) {
             tracing::info!(player = name(player), %room, code, why, "refused");

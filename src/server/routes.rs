@@ -11,7 +11,7 @@ use axum::{
 use super::{
     App, assets, backend_events,
     error::HttpError,
-    health, leases,
+    events, health, leases,
     middleware::guard,
     overview, revocations, rooms,
     spec::{self, Operation, operations as op},
@@ -23,6 +23,7 @@ use crate::model::ErrorCode;
 fn api() -> Vec<(Operation, MethodRouter<Arc<App>>)> {
     vec![
         route(op::JOIN, ws::upgrade),
+        route(op::LISTEN, events::listen),
         route(op::SHOW_NODE, overview::node),
         route(op::LIST_ROOMS, overview::rooms),
         route(op::SHOW_ROOM, rooms::show),

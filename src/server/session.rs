@@ -12,10 +12,11 @@ use tokio::time::Instant;
 
 use super::{
     App,
-    access::{Denied, REVOKED},
+    access::Denied,
+    closing,
     connections::{Entry, Signal},
     linger::Linger,
-    meters::End,
+    meters::{End, Wire},
     requests::Requests,
     session_token::SessionToken,
     websocket::{Ended, Incoming, Violation, WebSocket},
@@ -65,7 +66,7 @@ impl Session {
         member: Member,
         token: Option<SessionToken>,
     ) -> Self {
-        let entry = app.connections.enter(member.mailbox());
+        let entry = app.connections.enter(member.mailbox(), Wire::WebSocket);
         if let Some(token) = &token {
             entry.expires_in(token.expires_at().saturating_sub(app.arbiter.now()));
         }
@@ -224,9 +225,8 @@ impl Session {
     async fn finish(&mut self, end: End) {
         match end {
             End::Closed(code) => {
-                let retry_after_ms = retry_after_ms(code, self.entry.among());
-                let message = self.requests.are_revoked().then(|| REVOKED.to_owned());
-                close(&mut self.socket, CloseReason { code, retry_after_ms, message }).await;
+                let reason = closing::reason(code, self.entry.among(), self.requests.are_revoked());
+                close(&mut self.socket, reason).await;
             }
             End::ByClient(code) => drop(self.socket.close(code, "").await),
             End::Broken => {}
@@ -239,14 +239,10 @@ pub(super) async fn refuse(mut socket: Socket, response: &[u8], denied: Denied) 
     if socket.send(response).await.is_err() {
         return End::Broken;
     }
-    let code = denied.close.number();
-    let reason = CloseReason {
-        code,
-        retry_after_ms: denied.wait.as_millis() as u64 + retry_after_ms(code, 0),
-        message: Some(denied.message),
-    };
+    let reason = closing::refusal(denied);
+    let end = End::Closed(reason.code);
     close(&mut socket, reason).await;
-    End::Closed(code)
+    end
 }
 
 /// Sends a close frame. The caller then drops the socket; `Linger` keeps a reset from overtaking the frame.
@@ -255,11 +251,6 @@ async fn close(socket: &mut Socket, reason: CloseReason) {
     if let Err(error) = socket.close(Some(code), &reason).await {
         tracing::debug!(%error, code, "the close frame could not be sent");
     }
-}
-
-/// When the client should reconnect, with jitter: spread over half a second plus one second per 2,000 connections.
-fn retry_after_ms(code: u16, among: usize) -> u64 {
-    if (4100..4200).contains(&code) { 250 + fastrand::u64(0..500 + among as u64 / 2) } else { 0 }
 }
 
 fn end_of(ended: &Ended) -> End {
@@ -276,23 +267,5 @@ fn broken(error: &io::Error) -> End {
     match error.kind() {
         io::ErrorKind::TimedOut => End::Closed(CloseCode::TooSlow.number()),
         _ => End::Broken,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn clients_reconnect_at_two_thousand_a_second_at_most() {
-        for (among, latest) in [(1, 750), (10_000, 5_750), (25_000, 13_250)] {
-            let times: Vec<_> = (0..among).map(|_| retry_after_ms(4100, among)).collect();
-            assert!(times.iter().all(|time| (250..latest).contains(time)), "{among}: {times:?}");
-        }
-        // About 2,000 of 10,000 clients in any second, within chance.
-        let mut seconds = [0; 6];
-        (0..10_000).for_each(|_| seconds[(retry_after_ms(4100, 10_000) / 1000) as usize] += 1);
-        assert!(seconds.iter().all(|&came| came < 2_200), "{seconds:?}");
-        assert_eq!(retry_after_ms(4200, 10_000), 0, "at once");
     }
 }

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod audit;
+#[cfg(unix)]
+mod curl;
 #[path = "../engines/mod.rs"]
 mod engines;
 mod health;

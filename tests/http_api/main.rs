@@ -6,6 +6,7 @@ mod server;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backend_events;
 mod cors;
 mod drain;
 mod errors;

@@ -6,7 +6,7 @@ use tokio::io::AsyncReadExt;
 use crate::{
     from::From,
     limited,
-    support::{Server, eventually, soon},
+    support::{EventStream, Server, eventually, soon},
 };
 
 const PROXY: &str = "127.0.0.1";
@@ -68,6 +68,22 @@ async fn connections_count_for_the_client_that_the_proxy_names() {
         mine.leave().await;
         eventually(true, async || second.join("ann").await.is_ok()).await;
     }
+}
+
+#[tokio::test]
+async fn an_event_stream_counts_for_the_client_as_long_as_it_lasts() {
+    let server = one_connection_each().await;
+    let listen = async |client: &str| {
+        EventStream::open_with(server.address, "r/events", &format!("X-Forwarded-For: {client}\r\n")).await
+    };
+    let mut mine = listen("192.0.2.1").await;
+    mine.welcome().await;
+    assert_eq!(listen("192.0.2.1").await.closed().await.0.code, 4113);
+    let mut theirs = listen("192.0.2.2").await;
+    theirs.welcome().await;
+    drop(mine);
+    eventually(true, async || listen("192.0.2.1").await.next().await.is_some_and(|event| event.name.is_none()))
+        .await;
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 #[cfg(feature = "bots")]
 mod bots;
 mod client;
+mod events;
 mod http;
 mod process;
 mod server;
@@ -18,6 +19,7 @@ use std::{future::Future, time::Duration};
 #[cfg(feature = "bots")]
 pub(crate) use bots::one_race;
 pub(crate) use client::{Client, Closed, Socket, frame, handshake, select, text};
+pub(crate) use events::{Event, EventStream};
 pub(crate) use http::{WEB, ask, call, get, metric, metrics, other_server};
 pub(crate) use process::{Ended, Process, exit_code, send_signal};
 pub(crate) use server::{Server, Setup, eventually};

@@ -79,17 +79,21 @@ fn described(operation: &Operation, schemas: &mut Schemas) -> Value {
 fn parameters(operation: &Operation, schemas: &mut Schemas) -> Vec<Value> {
     let is_segment = |parameter: &&Parameter| operation.path.contains(&format!("{{{}}}", parameter.name));
     let segments = SEGMENTS.iter().filter(is_segment).map(|parameter| (parameter, "path"));
-    let all = segments.chain(operation.query.iter().map(|parameter| (parameter, "query")));
-    all.map(|(parameter, place)| {
-        json!({
-            "name": parameter.name,
-            "in": place,
-            "required": place == "path",
-            "description": parameter.description,
-            "schema": schemas.taken(parameter.schema),
+    let query = operation.query.iter().map(|parameter| (parameter, "query"));
+    let headers = operation.headers.iter().map(|parameter| (parameter, "header"));
+    segments
+        .chain(query)
+        .chain(headers)
+        .map(|(parameter, place)| {
+            json!({
+                "name": parameter.name,
+                "in": place,
+                "required": place == "path",
+                "description": parameter.description,
+                "schema": schemas.taken(parameter.schema),
+            })
         })
-    })
-    .collect()
+        .collect()
 }
 
 /// The last alternative is none, because a server may be started without keys and tokens.

@@ -15,6 +15,7 @@ pub(in crate::server) struct Operation {
     pub(super) summary: &'static str,
     pub(super) open_to: OpenTo,
     pub(super) query: &'static [Parameter],
+    pub(super) headers: &'static [Parameter],
     pub(super) body: Option<SchemaOf>,
     pub(super) answers: &'static [Answer],
     /// The statuses of `REFUSALS` that only some operations have. The others follow from the rest.
@@ -44,7 +45,7 @@ pub(super) enum OpenTo {
     Admins,
 }
 
-/// A query parameter. None is required.
+/// A parameter of a path, a query or a header. Only those of a path are required.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Parameter {
     pub(super) name: &'static str,
@@ -103,7 +104,18 @@ const OF_BODIES: [u16; 3] = [408, 413, 415];
 impl Operation {
     pub(super) const fn new(verb: Verb, path: &'static str, id: &'static str, summary: &'static str) -> Self {
         let open_to = OpenTo::Everybody;
-        Self { verb, path, id, summary, open_to, query: &[], body: None, answers: &[], refusals: &[] }
+        Self {
+            verb,
+            path,
+            id,
+            summary,
+            open_to,
+            query: &[],
+            headers: &[],
+            body: None,
+            answers: &[],
+            refusals: &[],
+        }
     }
 
     pub(super) const fn open_to(self, open_to: OpenTo) -> Self {
@@ -112,6 +124,10 @@ impl Operation {
 
     pub(super) const fn query(self, query: &'static [Parameter]) -> Self {
         Self { query, ..self }
+    }
+
+    pub(super) const fn headers(self, headers: &'static [Parameter]) -> Self {
+        Self { headers, ..self }
     }
 
     pub(super) const fn body<T: JsonSchema>(self) -> Self {

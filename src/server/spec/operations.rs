@@ -12,7 +12,7 @@ use crate::{
     server::{
         assets::{Create, Denied, HOLDERS, Holders, InTheNameOf, Released, RemovedAsset, Restock, Selected},
         backend_events::{ACK, Acknowledge, Events, PATH as EVENTS},
-        error,
+        error, events,
         health::{ALIVE, Health, METRICS, METRICS_TYPE, READY},
         leases::{Confirm, Confirmed, Extended, NotConfirmed},
         overview::{Node, PLAYER, PLAYERS, Player, Players, ROOMS, Rooms},
@@ -29,15 +29,34 @@ pub(in crate::server) const JOIN: Operation = Operation::new(
     "joinRoom",
     "Opens a WebSocket to a room; `/asyncapi.json` has its messages.",
 )
-.query(&[
+.query(&OF_JOINS)
+.answers(&[Answer::nothing(101, "The connection is a WebSocket.")])
+.refusals(&[426]);
+
+/// The query of whoever joins a room.
+const OF_JOINS: [Parameter; 5] = [
     Parameter::new::<PlayerName>("player", "Who joins. Without it, or a token, the connection only listens."),
     Parameter::new::<DisplayName>("name", "How others see the player; only with `player`."),
     Parameter::new::<Epoch>("epoch", "The `epoch` of the last `welcome`, to resume."),
     Parameter::new::<WholeNumber>("offset", "The `offset` of the last room frame, to resume."),
     Parameter::new::<Token>("token", "A player token, where the server takes one from a URL."),
+];
+
+pub(in crate::server) const LISTEN: Operation = Operation::new(
+    Get,
+    events::ROUTE,
+    "listen",
+    "Joins a room and streams its frames as Server-Sent Events: `data` is a frame as `/asyncapi.json` has it. A temporary \
+     refusal is a stream of one event `close`.",
+)
+.open_to(OpenTo::Readers)
+.query(&OF_JOINS)
+.headers(&[Parameter::new::<EventId>("Last-Event-ID", "The `id` of the last event, to resume.")])
+.answers(&[
+    Answer::text(200, "The frames, until the event `close`.", events::EVENT_STREAM),
+    Answer::nothing(204, "The last stream ended with a code after which no client reconnects."),
 ])
-.answers(&[Answer::nothing(101, "The connection is a WebSocket.")])
-.refusals(&[426]);
+.refusals(&[409]);
 
 pub(in crate::server) const SHOW_NODE: Operation = Operation::new(
     Get,
@@ -276,6 +295,23 @@ enum RoomOrder {
     Name,
     Players,
     Selects,
+}
+
+/// The id of an event: `EPOCH.OFFSET`, or a final close code.
+struct EventId;
+
+impl JsonSchema for EventId {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "EventId".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "examples": ["h1dXVaHd44uNv3DW.3"]})
+    }
 }
 
 /// An epoch as `welcome` tells it.

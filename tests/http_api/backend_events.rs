@@ -1,0 +1,183 @@
+//! The changes that the store keeps as events, read and acknowledged over HTTP.
+
+use std::{sync::Arc, time::Duration};
+
+use asset_arbiter::{
+    server::{Secret, Settings},
+    store::MemoryStore,
+};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use crate::server::Server;
+
+async fn with_events() -> Server {
+    Server::on(Arc::new(MemoryStore::new(None).with_events(Some(1000)))).await
+}
+
+async fn create(server: &Server, room: &str, units: u32) {
+    let body = json!({ "units": units }).to_string();
+    assert_eq!(server.call("PUT", &format!("/v1/rooms/{room}/assets/sword"), &body).await.status, 201);
+}
+
+async fn take(server: &Server, query: &str) -> Vec<Value> {
+    let answer = server.get(&format!("/v1/events{query}")).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.json()["events"].as_array().unwrap().clone()
+}
+
+async fn acknowledge(server: &Server, events: &[Value]) {
+    let ids: Vec<_> = events.iter().map(|event| &event["id"]).collect();
+    let answer = server.call("POST", "/v1/events/ack", &json!({ "ids": ids }).to_string()).await;
+    assert_eq!((answer.status, answer.body.as_str()), (204, ""));
+}
+
+#[tokio::test]
+async fn a_grant_and_its_end_are_events_until_they_are_acknowledged() {
+    let server = with_events().await;
+    create(&server, "r", 2).await;
+    for what in ["select", "release"] {
+        let path = format!("/v1/rooms/r/assets/sword/{what}");
+        assert_eq!(server.call("POST", &path, r#"{"player":"ann"}"#).await.status, 200);
+    }
+    let events = take(&server, "").await;
+    let [created, granted, released] = &events[..] else { panic!("other events: {events:?}") };
+    let (origin, at) = (&created["origin"], &granted["at"]);
+    assert!(at.as_u64().unwrap() > 1_700_000_000_000 && origin.as_str().unwrap().len() == 16);
+    let id = format!("r/sword/{}/1", origin.as_str().unwrap());
+    let expected = json!({"id": id, "type": "granted", "room": "r", "asset": "sword", "origin": origin, "revision": 1,
+        "player": "ann", "units": 2, "remaining": 1, "at": at});
+    assert_eq!(*granted, expected);
+    assert_eq!((&created["type"], &created["revision"]), (&json!("created"), &json!(0)));
+    assert_eq!((&released["type"], &released["reason"]), (&json!("released"), &json!("released")));
+    assert!(take(&server, "").await.is_empty(), "they are in hand");
+    acknowledge(&server, &events).await;
+    acknowledge(&server, &events).await;
+    assert!(take(&server, "?wait=200ms").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_reader_who_waits_hears_at_once() {
+    let server = with_events().await;
+    create(&server, "r", 1).await;
+    acknowledge(&server, &take(&server, "").await).await;
+    let since = Instant::now();
+    let selecting = async {
+        sleep(Duration::from_millis(100)).await;
+        server.call("POST", "/v1/rooms/r/assets/sword/select", r#"{"player":"ann"}"#).await
+    };
+    let (events, _) = tokio::join!(take(&server, "?wait=30s"), selecting);
+    assert_eq!(events[0]["type"], "granted");
+    assert!(since.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn every_room_has_its_turn_and_readers_share_the_work() {
+    let server = with_events().await;
+    let rooms = ["a", "b", "c", "d"];
+    for room in rooms {
+        create(&server, room, 1).await;
+        server.call("POST", &format!("/v1/rooms/{room}/assets/sword/select"), r#"{"player":"ann"}"#).await;
+    }
+    let (mut seen, mut turns) = (Vec::new(), 0);
+    while seen.len() < 2 * rooms.len() {
+        let (first, second) = tokio::join!(take(&server, "?limit=1"), take(&server, "?limit=1"));
+        for event in first.iter().chain(&second) {
+            seen.push((event["room"].as_str().unwrap().to_owned(), event["revision"].as_u64().unwrap()));
+        }
+        acknowledge(&server, &[first, second].concat()).await;
+        turns += 1;
+        assert!(turns < 50, "only {seen:?}");
+    }
+    let mut sorted = seen.clone();
+    sorted.sort();
+    sorted.dedup();
+    assert_eq!(sorted.len(), seen.len(), "each once");
+    for room in rooms {
+        let of_room: Vec<_> =
+            seen.iter().filter(|(name, _)| name == room).map(|(_, revision)| *revision).collect();
+        assert_eq!(of_room, [0, 1]);
+    }
+}
+
+#[tokio::test]
+async fn a_removed_room_is_told_asset_by_asset() {
+    let server = with_events().await;
+    create(&server, "r", 1).await;
+    assert_eq!(server.call("DELETE", "/v1/rooms/r", "").await.status, 200);
+    let kinds: Vec<_> = take(&server, "").await.iter().map(|event| event["type"].clone()).collect();
+    assert_eq!(kinds, ["created", "removed"]);
+}
+
+#[tokio::test]
+async fn a_wrong_request_says_what_would_be_right() {
+    let server = with_events().await;
+    for (query, said) in [
+        ("?limit=0", "1 to 1000"),
+        ("?limit=1001", "1 to 1000"),
+        ("?limit=all", "1 to 1000"),
+        ("?wait=2m", "such as 30s"),
+        ("?wait=30", "such as 30s"),
+        ("?after=1", "limit, wait"),
+    ] {
+        let answer = server.get(&format!("/v1/events{query}")).await;
+        assert_eq!(answer.status, 400, "{query}");
+        assert!(answer.body.contains(said), "{query}: {}", answer.body);
+    }
+    let many = json!({ "ids": vec!["r/sword/00000000000000ab/1"; 1001] }).to_string();
+    for body in ["", "{}", r#"{"ids":"r/sword"}"#, r#"{"ids":["r/sword"]}"#, r#"{"ids":[1]}"#, &many] {
+        assert_eq!(server.call("POST", "/v1/events/ack", body).await.status, 400, "{body:.40}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_backend_reads_events() {
+    let store = Arc::new(MemoryStore::new(None).with_events(Some(1000)));
+    let settings =
+        Settings { admin_key: Some(Secret::new("key-of-the-admin").unwrap()), ..Settings::default() };
+    let server = Server::set_up(|setup| {
+        setup.inner = Some(store);
+        setup.settings = settings;
+    })
+    .await;
+    let (events, ack) = ("/v1/events", "/v1/events/ack");
+    assert_eq!(server.get(events).await.status, 401);
+    assert_eq!(server.call("POST", ack, r#"{"ids":[]}"#).await.status, 401);
+    let key = "Authorization: Bearer key-of-the-admin\r\n";
+    assert_eq!(server.call_with("GET", events, "", key).await.status, 200);
+    assert_eq!(server.call_with("POST", ack, r#"{"ids":[]}"#, key).await.status, 204);
+}
+
+/// Reading takes events in hand, so a page of somebody else must not, not even blindly.
+#[tokio::test]
+async fn a_foreign_page_reads_no_events() {
+    let server = with_events().await;
+    for header in ["Origin: http://evil.example\r\n", "Sec-Fetch-Site: cross-site\r\n"] {
+        assert_eq!(server.call_with("GET", "/v1/events", "", header).await.status, 403, "{header}");
+    }
+}
+
+#[tokio::test]
+async fn without_events_the_error_names_the_flag() {
+    let server = Server::with_asset(1).await;
+    for answer in
+        [server.get("/v1/events?wait=30s").await, server.call("POST", "/v1/events/ack", r#"{"ids":[]}"#).await]
+    {
+        assert_eq!(answer.error(), (409, "conflict".to_owned()));
+        assert!(answer.body.contains("--events on"));
+    }
+}
+
+#[tokio::test]
+async fn a_reader_who_waits_does_not_hold_up_the_end() {
+    let server = with_events().await;
+    let mut reader = server.connect().await;
+    let head = format!("GET /v1/events?wait=60s HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
+    tokio::io::AsyncWriteExt::write_all(&mut reader, head.as_bytes()).await.unwrap();
+    sleep(Duration::from_millis(100)).await;
+    let since = Instant::now();
+    server.stop().await.unwrap();
+    assert!(since.elapsed() < Duration::from_secs(3));
+    let answer = crate::server::Answer::read(&mut reader).await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"events":[]}"#));
+}
