@@ -7,7 +7,7 @@ use crate::{
         RACES, SEEDS,
         contract::{keeps_the_contract, revocations_outlast_their_node},
         histories::{are_linearizable, schedules_keep_every_promise},
-        race::{holds_on, holds_on_two_nodes},
+        race::{holds_on, holds_on_two_nodes, holds_with_ends_on},
         store,
     },
 };
@@ -45,6 +45,13 @@ async fn schedules_over_dynamodb_keep_every_promise() {
 async fn bots_race_and_the_promise_holds() {
     for server in servers().await {
         holds_on(&server.url()).await;
+    }
+}
+
+#[tokio::test]
+async fn bots_race_for_holds_that_end_and_the_promise_holds() {
+    for server in servers().await {
+        holds_with_ends_on(&server.url()).await;
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
         RACES, SEEDS,
         contract::{keeps_the_contract, revocations_outlast_their_node},
         patient,
-        race::{holds_on, holds_on_two_nodes},
+        race::{holds_on, holds_on_two_nodes, holds_with_ends_on},
         store,
     },
 };
@@ -96,6 +96,12 @@ async fn over_a_rough_cache_histories_and_schedules_are_right() {
 async fn the_promise_holds_on_momento() {
     let Some(momento) = momento().await else { return };
     holds_on(&momento.url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_promise_holds_while_holds_end() {
+    let Some(momento) = momento().await else { return };
+    holds_with_ends_on(&momento.url()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

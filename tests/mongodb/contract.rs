@@ -14,7 +14,7 @@ use crate::{
         contract::{keeps_the_contract, revocations_outlast_their_node},
         histories::{are_linearizable, schedules_keep_every_promise},
         network,
-        race::{holds_on, holds_on_two_nodes},
+        race::{holds_on, holds_on_two_nodes, holds_with_ends_on},
         store,
     },
 };
@@ -84,6 +84,12 @@ async fn the_promise_is_kept_over_a_rough_network() {
 async fn bots_race_and_the_promise_holds() {
     let Some(server) = server() else { return };
     holds_on(&server.url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bots_race_for_holds_that_end_and_the_promise_holds() {
+    let Some(server) = server() else { return };
+    holds_with_ends_on(&server.url()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

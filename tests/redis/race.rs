@@ -15,7 +15,7 @@ use crate::{
     },
     ground::servers,
     remote::{
-        race::{Bots, Judgement, REGRESSIONS, ROOM, holds_on, holds_over_a_bus},
+        race::{Bots, Judgement, REGRESSIONS, ROOM, holds_on, holds_over_a_bus, holds_with_ends_on},
         store,
     },
     support::{Client, Process, RoomView, holders},
@@ -25,6 +25,13 @@ use crate::{
 async fn the_promise_holds_on_a_server_of_every_kind() {
     for server in servers() {
         holds_on(&server.url()).await;
+    }
+}
+
+#[tokio::test]
+async fn the_promise_holds_while_holds_end() {
+    for server in servers() {
+        holds_with_ends_on(&server.url()).await;
     }
 }
 

@@ -17,6 +17,21 @@ pub async fn holds_on(url: &str) {
     holds(vec![Process::start(&["--store", url]).await], url, &CHAOS).await;
 }
 
+/// Holds of 300 ms end, are confirmed or left, while connections are cut: the promise holds. `LONG=1` plays with more.
+pub async fn holds_with_ends_on(url: &str) {
+    let is_long = std::env::var_os("LONG").is_some();
+    let [players, assets, rate] = if is_long { ["500", "20", "4000"] } else { ["100", "10", "1000"] };
+    let flags = ["--players", players, "--assets", assets, "--rate", rate, "--rounds", "2", "--hold", "300ms"];
+    let shares = ["--confirm-share", "0.33", "--leave-share", "0.2", "--reconnect-chaos", "0.1"];
+    let nodes = [Process::start(&["--store", url]).await];
+    let verdict = Bots::start(&nodes, &[&flags[..], &shares].concat()).verdict().await;
+    assert!(verdict.held(), "{:?}", verdict.report);
+    let holds = &verdict.report["holds"];
+    assert!(["confirmed", "expired"].iter().all(|end| holds[end].as_u64() > Some(0)), "{holds}");
+    let [node] = nodes;
+    node.end().await;
+}
+
 /// Two nodes on one store, which do not hear of each other, and players on both: the promise holds over both together.
 pub async fn holds_on_two_nodes(url: &str) {
     let flags = ["--store", url, "--bus", "local:", "--resync-interval", "200ms"];
