@@ -277,7 +277,8 @@ pub(in crate::server) const ASYNCAPI: Operation =
 #[schemars(inline, with = "serde_json::Map<String, Value>")]
 struct Document;
 
-/// The size of a page. [`limits::HOLDERS_PAGE`], [`limits::OVERVIEW_PAGE`] and [`limits::ROOMS_SEARCHED`] are the same.
+// Holders, rooms, players and searched rooms have the same maximum.
+/// The size of a page.
 #[derive(JsonSchema)]
 #[schemars(inline, transform = page_size)]
 struct PageSize(#[allow(dead_code, reason = "the schema is all there is")] WholeNumber);
