@@ -8,29 +8,31 @@ mod error;
 #[cfg(feature = "test-util")]
 pub(super) mod fuzzing;
 mod keys;
+mod outbox;
 mod reply;
 mod script;
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt::Display, sync::Arc, time::Duration};
 
 use ::redis::{Cmd, Value};
 use async_trait::async_trait;
 use futures::future::try_join_all;
 
 use self::{
-    reply::{Refusal, ScriptReply},
-    script::Script,
+    error::{refused, unknown},
+    reply::ScriptReply,
+    script::{Script, Scripts},
 };
 use super::{
     Applied, AssetKey, Call, Created, Driver, Leased, Limits, Options, Reply, Result, Selected, Store,
-    StoreError, StoreErrorKind, revocation, rules::Ask,
+    StoreError, StoreErrorKind, Taker, revocation, rules::Ask,
 };
 use crate::{
     link::needs_runtime,
     link::redis::{Address, Client, RedisError, RedisUrl, SCHEMES, Topology, slot, slot_of},
     model::{
-        AssetName, AssetState, EndReason, Grant, Millis, NewAsset, PlayerName, RevisionRow, Revocation,
-        RoomName, Terms, Units,
+        AssetEvent, AssetName, AssetState, EndReason, EventId, Grant, Millis, NewAsset, PlayerName,
+        RevisionRow, Revocation, RoomName, Terms, Units,
     },
 };
 
@@ -41,7 +43,7 @@ pub(super) const DRIVER: Driver = Driver {
               ?wait=N, wait_timeout_ms=, ttl= and prefix=",
     source: include_str!("redis.rs"),
     limits: Limits::NONE,
-    keeps_events: false,
+    keeps_events: true,
     check: |url, _| RedisUrl::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
     open,
 };
@@ -61,6 +63,8 @@ struct RedisStore {
     ttl: Millis,
     /// Whether calls wait for replicas.
     waits: bool,
+    keeps_events: bool,
+    scripts: Scripts,
 }
 
 fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
@@ -70,14 +74,22 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     let topology = Topology::open(&url, None).map_err(unusable)?;
     let ttl = options.room_ttl_unless(url.options.room_ttl).unwrap_or_default().as_millis() as Millis;
     let waits = url.options.wait.is_some();
-    Ok(Arc::new(RedisStore { topology, prefix: url.options.prefix, ttl, waits }))
+    let (prefix, backlog) = (url.options.prefix, options.events_backlog);
+    let scripts = Scripts::new(backlog.map_or(0, |backlog| backlog.max(1)));
+    Ok(Arc::new(RedisStore { topology, prefix, ttl, waits, keeps_events: backlog.is_some(), scripts }))
 }
 
 impl RedisStore {
     /// Runs a script on the server that currently has the room.
     async fn run(&self, room: &RoomName, script: &Script, args: Vec<String>) -> Result<Value> {
         let args = [vec![self.ttl.to_string(), u8::from(self.waits).to_string()], args].concat();
-        self.run_at(slot(room), &keys::of_room(&self.prefix, room), script, &args).await
+        self.run_at(slot(room), &self.keys(room), script, &args).await
+    }
+
+    /// The keys of a room, as listed in `common.lua`.
+    fn keys(&self, room: &dyn Display) -> Vec<String> {
+        let events = self.keeps_events.then(|| keys::of_events(&self.prefix, room));
+        keys::of_room(&self.prefix, room).into_iter().chain(events.into_iter().flatten()).collect()
     }
 
     async fn run_at(&self, slot: u16, keys: &[String], script: &Script, args: &[String]) -> Result<Value> {
@@ -91,11 +103,11 @@ impl RedisStore {
 
     /// Makes a change that leaves nothing, on the server that has the room.
     async fn probe(&self, room: &str) -> Result<()> {
-        let keys = keys::of_room(&self.prefix, &room);
+        let keys = self.keys(&room);
         let number = format!("{:016x}", 0);
         let args =
             [PROBE_LIVES_MS, &u8::from(self.waits).to_string(), "~", &number, &number].map(str::to_owned);
-        let answer = self.run_at(slot_of(room), &keys, &script::PROBE, &args).await?;
+        let answer = self.run_at(slot_of(room), &keys, &self.scripts.probe, &args).await?;
         ScriptReply::open(answer, |_| reply::odd()).map(|_| ())
     }
 
@@ -148,10 +160,9 @@ impl RedisStore {
         ScriptReply::open(self.run(room, script, args).await?, |_| reply::odd())?.inner()
     }
 
-    /// Runs a script on the revocations.
-    async fn run_revocations(&self, script: &Script, args: &[String]) -> Result<ScriptReply> {
-        let keys = [keys::revocations(&self.prefix)];
-        let answer = self.run_at(slot_of(keys::NO_ROOM), &keys, script, args).await?;
+    /// Runs a script on a key that belongs to no room.
+    async fn run_on(&self, key: String, script: &Script, args: &[String]) -> Result<ScriptReply> {
+        let answer = self.run_at(slot_of(keys::NO_ROOM), &[key], script, args).await?;
         ScriptReply::open(answer, |_| reply::odd())
     }
 
@@ -202,8 +213,8 @@ impl Store for RedisStore {
     }
 
     async fn create(&self, call: Call, key: &AssetKey, new: &NewAsset) -> Reply<Created> {
-        let (ask, args) = (Ask::Create { new }, [description(new, call.at)]);
-        let (repeated, state, mut rest) = self.change(call, key, &script::CREATE, ask, args).await?;
+        let (ask, args) = (Ask::Create { new }, [description(new, call)]);
+        let (repeated, state, mut rest) = self.change(call, key, &self.scripts.create, ask, args).await?;
         Ok(Applied::new(Created { created: rest.flag()?, state }, repeated))
     }
 
@@ -215,9 +226,9 @@ impl Store for RedisStore {
         create: Option<Arc<NewAsset>>,
     ) -> Reply<Selected> {
         let ask = Ask::Select { players, create: create.as_deref() };
-        let create = create.as_ref().map(|new| description(new, call.at)).unwrap_or_default();
+        let create = create.as_ref().map(|new| description(new, call)).unwrap_or_default();
         let args = [create].into_iter().chain(keys::holders(&key.asset, players));
-        let (repeated, state, mut rest) = self.change(call, key, &script::SELECT, ask, args).await?;
+        let (repeated, state, mut rest) = self.change(call, key, &self.scripts.select, ask, args).await?;
         Ok(Applied::new(Selected { verdicts: rest.verdicts()?, state }, repeated))
     }
 
@@ -230,61 +241,61 @@ impl Store for RedisStore {
     ) -> Reply<AssetState> {
         let ask = Ask::Release { player, reason };
         let args = [keys::holder(&key.asset, player), reason.letter().to_string()];
-        self.changed(call, key, &script::RELEASE, ask, args).await
+        self.changed(call, key, &self.scripts.release, ask, args).await
     }
 
     async fn confirm(&self, call: Call, key: &AssetKey, player: &PlayerName, retake: bool) -> Reply<Leased> {
         let ask = Ask::Confirm { player, retake };
-        self.lease(call, key, &script::CONFIRM, (ask, player), u8::from(retake).to_string()).await
+        self.lease(call, key, &self.scripts.confirm, (ask, player), u8::from(retake).to_string()).await
     }
 
     async fn extend(&self, call: Call, key: &AssetKey, player: &PlayerName, most: Millis) -> Reply<Leased> {
         let ask = Ask::Extend { player, most };
-        self.lease(call, key, &script::EXTEND, (ask, player), most.to_string()).await
+        self.lease(call, key, &self.scripts.extend, (ask, player), most.to_string()).await
     }
 
     async fn prolong(&self, call: Call, key: &AssetKey, players: &[PlayerName]) -> Reply<AssetState> {
         let args = keys::holders(&key.asset, players);
-        self.changed(call, key, &script::PROLONG, Ask::Prolong { players }, args).await
+        self.changed(call, key, &self.scripts.prolong, Ask::Prolong { players }, args).await
     }
 
     async fn expire(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
-        self.changed(call, key, &script::EXPIRE, Ask::Expire, []).await
+        self.changed(call, key, &self.scripts.expire, Ask::Expire, []).await
     }
 
     async fn restock(&self, call: Call, key: &AssetKey, n: Units, condition: Option<u64>) -> Reply<AssetState> {
         let ask = Ask::Restock { n, condition };
         let args = [n.to_string(), condition.map(|revision| revision.to_string()).unwrap_or_default()];
-        self.changed(call, key, &script::RESTOCK, ask, args).await
+        self.changed(call, key, &self.scripts.restock, ask, args).await
     }
 
     async fn reset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
-        self.changed(call, key, &script::RESET, Ask::Reset, []).await
+        self.changed(call, key, &self.scripts.reset, Ask::Reset, []).await
     }
 
     async fn remove_asset(&self, call: Call, key: &AssetKey) -> Reply<AssetState> {
-        self.changed(call, key, &script::REMOVE, Ask::Remove, []).await
+        self.changed(call, key, &self.scripts.remove, Ask::Remove, []).await
     }
 
     async fn remove_room(&self, room: &RoomName) -> Result<()> {
-        let answer = self.run(room, &script::REMOVE_ROOM, Vec::new()).await?;
+        let answer = self.run(room, &self.scripts.remove_room, Vec::new()).await?;
         ScriptReply::open(answer, |_| reply::odd()).map(|_| ())
     }
 
     async fn asset(&self, key: &AssetKey) -> Result<AssetState> {
-        let answer = self.run(&key.room, &script::ASSET, vec![key.asset.to_string()]).await?;
+        let answer = self.run(&key.room, &self.scripts.asset, vec![key.asset.to_string()]).await?;
         ScriptReply::open(answer, |refusal| unknown(&refusal, &key.asset))?.state(key.asset.clone())
     }
 
     async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
-        let list = self.list(room, &script::SNAPSHOT, Vec::new()).await?;
+        let list = self.list(room, &self.scripts.snapshot, Vec::new()).await?;
         let mut assets = list.all(|list| list.parsed().and_then(|asset| list.state(asset)))?;
         assets.sort_unstable_by(|a, b| a.asset.cmp(&b.asset));
         Ok(assets)
     }
 
     async fn revisions(&self, room: &RoomName) -> Result<Vec<RevisionRow>> {
-        let list = self.list(room, &script::REVISIONS, Vec::new()).await?;
+        let list = self.list(room, &self.scripts.revisions, Vec::new()).await?;
         list.all(|list| list.parsed().and_then(|asset| list.row(asset)))
     }
 
@@ -292,30 +303,61 @@ impl Store for RedisStore {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let after = keys::grants_after(&key.asset, after_revision);
         let args = vec![key.asset.to_string(), after, limit.to_string()];
-        let answer = self.run(&key.room, &script::HOLDERS, args).await?;
+        let answer = self.run(&key.room, &self.scripts.holders, args).await?;
         ScriptReply::open(answer, |refusal| unknown(&refusal, &key.asset))?.grants()
     }
 
     async fn held_by(&self, room: &RoomName, player: &PlayerName) -> Result<Vec<(AssetName, u64)>> {
-        let list = self.list(room, &script::HELD_BY, vec![player.to_string()]).await?;
+        let list = self.list(room, &self.scripts.held_by, vec![player.to_string()]).await?;
         list.all(|list| Ok((list.parsed()?, list.grant_revision()?)))
     }
 
     async fn touch(&self, room: &RoomName, _now: Millis) -> Result<()> {
-        let answer = self.run(room, &script::TOUCH, Vec::new()).await?;
+        let answer = self.run(room, &self.scripts.touch, Vec::new()).await?;
         ScriptReply::open(answer, |_| reply::odd()).map(|_| ())
     }
 
     async fn revoke(&self, revocation: &Revocation, now: Millis) -> Result<()> {
         let text = revocation::text(NAME, revocation)?;
         let args = [text, revocation.until.to_string(), now.to_string()];
-        self.run_revocations(&script::REVOKE, &args).await.map(|_| ())
+        self.run_on(keys::revocations(&self.prefix), &self.scripts.revoke, &args).await.map(|_| ())
     }
 
     async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>> {
         let args = [now.to_string(), u8::from(self.waits).to_string()];
-        let texts = self.run_revocations(&script::REVOCATIONS, &args).await?.inner()?;
+        let key = keys::revocations(&self.prefix);
+        let texts = self.run_on(key, &self.scripts.revocations, &args).await?.inner()?;
         revocation::parse_all(NAME, texts.all(ScriptReply::text)?, now)
+    }
+
+    fn keeps_events(&self) -> bool {
+        self.keeps_events
+    }
+
+    /// A room and the list of rooms are in different slots.
+    fn needs_marks(&self) -> bool {
+        self.keeps_events
+    }
+
+    async fn mark(&self, room: &RoomName, now: Millis) -> Result<()> {
+        if self.keeps_events { outbox::mark(self, room, now).await } else { Ok(()) }
+    }
+
+    async fn waiting_rooms(&self, after: Option<RoomName>, limit: usize) -> Result<Vec<RoomName>> {
+        outbox::waiting_rooms(self, after.as_ref(), limit).await
+    }
+
+    async fn take_events(
+        &self,
+        room: &RoomName,
+        taker: Taker,
+        limit: usize,
+    ) -> Result<Vec<(AssetName, AssetEvent)>> {
+        if self.keeps_events { outbox::take(self, room, taker, limit).await } else { Ok(Vec::new()) }
+    }
+
+    async fn acknowledge(&self, room: &RoomName, events: &[EventId]) -> Result<()> {
+        if self.keeps_events { outbox::acknowledge(self, room, events).await } else { Ok(()) }
     }
 
     async fn clock(&self) -> Result<Option<Millis>> {
@@ -337,38 +379,10 @@ impl Store for RedisStore {
     }
 }
 
-/// What an asset is created with, as the scripts read it: `UNITS[ TERMS]`.
-fn description(new: &NewAsset, at: Millis) -> String {
-    let terms = Terms::of_new(&new.options, at);
-    terms.map_or_else(|| new.units.to_string(), |terms| format!("{} {terms}", new.units))
-}
-
-fn refused(refusal: &Refusal, asset: &AssetName, ask: Ask<'_>) -> StoreError {
-    match (refusal, ask) {
-        (
-            Refusal::NotHeld,
-            Ask::Release { player, .. } | Ask::Confirm { player, .. } | Ask::Extend { player, .. },
-        ) => StoreError::not_held(NAME, asset, player),
-        // The script answers with the units and the terms of the creation.
-        (Refusal::Conflict(created, terms), Ask::Create { new }) => {
-            let created = Units::try_from(*created).unwrap_or(Units::MAX);
-            let options = terms.as_ref().map(|terms| &terms.options);
-            StoreError::created_otherwise(NAME, asset, (created, options), new)
-        }
-        (Refusal::Conflict(..), Ask::Extend { player, .. }) => StoreError::no_hold(NAME, asset, player),
-        (Refusal::Conflict(revision, _), Ask::Restock { .. }) => {
-            StoreError::other_revision(NAME, asset, *revision)
-        }
-        (Refusal::Limit, Ask::Restock { .. }) => StoreError::too_many_units(NAME, asset, Units::MAX),
-        _ => unknown(refusal, asset),
-    }
-}
-
-fn unknown(refusal: &Refusal, asset: &AssetName) -> StoreError {
-    match refusal {
-        Refusal::Unknown => StoreError::unknown_asset(NAME, asset),
-        _ => reply::odd(),
-    }
+/// What an asset is created with, as the scripts read it: `ORIGIN UNITS[ TERMS]`.
+fn description(new: &NewAsset, call: Call) -> String {
+    let record = format!("{:016x} {}", call.origin(), new.units);
+    Terms::of_new(&new.options, call.at).map_or_else(|| record.clone(), |terms| format!("{record} {terms}"))
 }
 
 /// Parses the target of a redirect, `SLOT HOST:PORT`. A node that does not know its own host name leaves it

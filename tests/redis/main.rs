@@ -17,6 +17,7 @@ mod support;
 mod cluster;
 mod contract;
 mod encrypted;
+mod events;
 mod expiry;
 mod ground;
 mod histories;

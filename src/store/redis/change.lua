@@ -2,7 +2,6 @@
 -- ARGV  4 node    5 seq    6 at, the time of the call
 
 local node, seq = ARGV[4], ARGV[5]
-local this_call = node .. '-' .. seq
 local made = redis.call('HGET', calls, asset) or ''
 local own = string.find(made, node .. '=', 1, true)
 
@@ -11,6 +10,9 @@ local now, now_text = tonumber(ARGV[6]), ARGV[6]
 
 -- Makes the terms of an asset, with the rules for them; see terms.lua.
 local terms_of
+
+-- Keeps changes as events; nil: they are not kept. See events.lua.
+local events
 
 -- Returns nil if this call is new, else the outcome of it or of a later call of its node.
 local function answered()
@@ -52,17 +54,19 @@ local function clear()
   redis.call('ZREMRANGEBYLEX', grants, '[/' .. asset .. '/', '(/' .. asset .. '0')
 end
 
--- Returns a new asset of "UNITS[ TERMS]". Clears leftovers of an earlier asset of that name, in case the server lost half
--- of it.
-local function begin(text, origin)
+-- Returns a new asset of "ORIGIN UNITS[ TERMS]", which continues the record and the revision of a removed one, if there is
+-- one `before`. Clears leftovers of an earlier asset of that name, in case the server lost half of it.
+local function begin(text, before)
   clear()
   redis.call('HSET', holders, '/', FILLER)
-  local units, terms = string.match(text, '^(%d+) ?(.*)$')
+  local origin, units, terms = string.match(text, '^(%x+) (%d+) ?(.*)$')
   units = tonumber(units)
-  return {
-    units = units, created = units, remaining = units, revision = 0, removed = false, origin = origin,
-    terms = terms ~= '' and terms_of(terms) or nil,
+  local it = {
+    units = units, created = units, remaining = units, revision = before and before.revision + 1 or 0, removed = false,
+    origin = before and before.origin or origin .. '-0', terms = terms ~= '' and terms_of(terms) or nil,
   }
+  if events then events.keep(it, 'created', now) end
+  return it
 end
 
 -- Takes a unit for a player, and appends the grant to the arguments of HSET and ZADD. Returns its value in holders.
@@ -72,6 +76,7 @@ local function take(it, field, lease, fields, members)
   members[#members + 1], members[#members + 2] = 0, asset .. '/' .. value .. string.sub(field, #asset + 1)
   if lease then value = value .. it.terms.expect_end(field, it.revision, lease, members) end
   fields[#fields + 1], fields[#fields + 2] = field, value
+  if events then events.keep(it, 'granted', now, field, lease) end
   return value
 end
 
@@ -84,7 +89,11 @@ local function end_grants(it, fields, reason)
       it.remaining, it.revision = it.remaining + 1, it.revision + 1
       gone[#gone + 1] = fields[i]
       members[#members + 1] = asset .. '/' .. string.match(value, '^%d+/%d+') .. string.sub(fields[i], #asset + 1)
-      if it.terms then members[#members + 1], ended[#ended + 1] = it.terms.ended(it, fields[i], value, reason) end
+      local at, why = now, reason
+      if it.terms then
+        members[#members + 1], ended[#ended + 1], at, why = it.terms.ended(it, fields[i], value, reason)
+      end
+      if events then events.keep(it, 'released', at, fields[i], nil, why) end
     end
   end
   if #gone == 0 then return false end
@@ -109,6 +118,7 @@ end
 local function conclude(it, outcome)
   if it.terms and (it.ended or outcome == CHANGED) then it.terms.changed_at = now end
   if it.looked or outcome == CHANGED then save(it) end
+  if events then events.append() end
   record(outcome)
 end
 

@@ -22,6 +22,7 @@ local function confirm(it)
   end
   if not grant.hold then return UNCHANGED, grant end
   it.terms.change_leases(it, { grant }, it.terms.confirm)
+  if events then events.keep(it, 'confirmed', now, field, grant) end
   return CHANGED, grant
 end
 

@@ -1,11 +1,11 @@
 -- Creates an asset, or finds it already created with the same units and options. An asset that was removed continues its
 -- revision.
--- ARGV  7 "UNITS[ TERMS]"
+-- ARGV  7 "ORIGIN UNITS[ TERMS]"; ORIGIN: of the record if it is new
 -- OUT   {"ok", repeated, record, first holders, created}, or {"conflict", units at its creation[, TERMS]}
 
 -- Whether the asset was created like this.
 local function is_created_so(it)
-  local units, options = string.match(ARGV[7], '^(%d+) ?(%S* ?%S* ?%S* ?%S* ?%S* ?%S*)')
+  local units, options = string.match(ARGV[7], '^%x+ (%d+) ?(%S* ?%S* ?%S* ?%S* ?%S* ?%S*)')
   return it.created == tonumber(units) and (it.terms and it.terms.options or '') == options
 end
 
@@ -15,9 +15,7 @@ if not again then
   if it and not it.removed then
     outcome = is_created_so(it) and UNCHANGED or CONFLICT
   else
-    local before = it
-    it, outcome = begin(ARGV[7], before and before.origin or this_call), CHANGED
-    if before then it.revision = before.revision + 1 end
+    it, outcome = begin(ARGV[7], it), CHANGED
   end
   conclude(it, outcome)
 end

@@ -1,12 +1,16 @@
 use redis::ServerError;
 
-use super::error;
+use super::{
+    NAME, error,
+    reply::{self, Refusal},
+};
 use crate::{
     link::{
         redis::{Away, Reason, RedisError, meaning},
         texts::Meaning,
     },
-    store::{StoreError, StoreErrorCause, StoreErrorKind},
+    model::{AssetName, Units},
+    store::{StoreError, StoreErrorCause, StoreErrorKind, rules::Ask},
 };
 
 /// Error codes with which the server refuses a command before it does anything, or a script at its first write.
@@ -47,6 +51,35 @@ impl From<RedisError> for StoreError {
             RedisError::Refused(refused) => converted.with_source(refused),
             RedisError::Away(_) | RedisError::NotReplicated { .. } => converted,
         }
+    }
+}
+
+/// The error of a change that a script refused.
+pub(super) fn refused(refusal: &Refusal, asset: &AssetName, ask: Ask<'_>) -> StoreError {
+    match (refusal, ask) {
+        (
+            Refusal::NotHeld,
+            Ask::Release { player, .. } | Ask::Confirm { player, .. } | Ask::Extend { player, .. },
+        ) => StoreError::not_held(NAME, asset, player),
+        // The script answers with the units and the terms of the creation.
+        (Refusal::Conflict(created, terms), Ask::Create { new }) => {
+            let created = Units::try_from(*created).unwrap_or(Units::MAX);
+            let options = terms.as_ref().map(|terms| &terms.options);
+            StoreError::created_otherwise(NAME, asset, (created, options), new)
+        }
+        (Refusal::Conflict(..), Ask::Extend { player, .. }) => StoreError::no_hold(NAME, asset, player),
+        (Refusal::Conflict(revision, _), Ask::Restock { .. }) => {
+            StoreError::other_revision(NAME, asset, *revision)
+        }
+        (Refusal::Limit, Ask::Restock { .. }) => StoreError::too_many_units(NAME, asset, Units::MAX),
+        _ => unknown(refusal, asset),
+    }
+}
+
+pub(super) fn unknown(refusal: &Refusal, asset: &AssetName) -> StoreError {
+    match refusal {
+        Refusal::Unknown => StoreError::unknown_asset(NAME, asset),
+        _ => reply::odd(),
     }
 }
 

@@ -6,13 +6,14 @@ use crate::{model::AssetName, store::Result};
 /// Parses the answer of a script in Redis, as the server sends it.
 pub fn redis_reply(bytes: &[u8]) -> bool {
     let Ok(answer) = parse_redis_value(bytes) else { return false };
-    let readings: [fn(&mut ScriptReply) -> Result<()>; 7] = [
+    let readings: [fn(&mut ScriptReply) -> Result<()>; 8] = [
         |reply| {
             reply.state("sword".parse().expect("a name"))?;
             reply.verdicts().map(drop)
         },
         |reply| reply.row("sword".parse().expect("a name")).map(drop),
         |reply| reply.grants().map(drop),
+        |reply| reply.events().map(drop),
         |reply| reply.grant_of(&"ann".parse().expect("a name")).map(drop),
         |reply| reply.grant_revision().map(drop),
         |reply| reply.parsed::<AssetName>().map(drop),

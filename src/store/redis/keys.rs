@@ -1,6 +1,6 @@
 use std::fmt::Display;
 
-use crate::model::{AssetName, PlayerName};
+use crate::model::{AssetName, PlayerName, RoomName};
 
 /// Enough tags to find one for each slot.
 const TAGS: u32 = 200_000;
@@ -8,6 +8,11 @@ const TAGS: u32 = 200_000;
 /// The keys of a room, as listed in `common.lua`. The braces put them into one slot.
 pub(super) fn of_room(prefix: &str, room: &dyn Display) -> [String; 4] {
     ["assets", "calls", "holders", "grants"].map(|key| format!("{prefix}{{{room}}}:{key}"))
+}
+
+/// The keys of a room's events, which follow those of the room.
+pub(super) fn of_events(prefix: &str, room: &dyn Display) -> [String; 2] {
+    ["events", "events_lease"].map(|key| format!("{prefix}{{{room}}}:{key}"))
 }
 
 /// Stand-ins for room names, for probes. No real room has one of them, because names cannot contain this
@@ -22,6 +27,16 @@ pub(super) const NO_ROOM: &str = "~";
 /// The key of the revocations.
 pub(super) fn revocations(prefix: &str) -> String {
     format!("{prefix}{{{NO_ROOM}}}:revocations")
+}
+
+/// The key of the marks, as listed in `mark.lua`.
+pub(super) fn marks(prefix: &str) -> String {
+    format!("{prefix}{{{NO_ROOM}}}:marks")
+}
+
+/// The lower bound of the marks of the rooms after this one. `!` is the character after the space.
+pub(super) fn marks_after(room: Option<&RoomName>) -> String {
+    room.map_or_else(|| "-".to_owned(), |room| format!("({room}!"))
 }
 
 /// The field of a holder. Unique, because names contain no slash.
@@ -51,7 +66,7 @@ mod tests {
     use super::*;
     use crate::{
         link::redis::slot_of,
-        model::{Asset, Player, Room, RoomName, alike},
+        model::{Asset, Player, Room, alike},
     };
 
     #[test]
@@ -65,8 +80,10 @@ mod tests {
     #[test]
     fn no_two_rooms_share_a_key() {
         let rooms = alike::<Room>(4);
-        let keys: BTreeSet<_> = rooms.iter().flat_map(|room| of_room("asset-arbiter:", room)).collect();
-        assert_eq!(keys.len(), 4 * rooms.len());
+        let of_room = |room| [&of_room("a:", room)[..], &of_events("a:", room)].concat();
+        let keys: BTreeSet<_> = rooms.iter().flat_map(of_room).collect();
+        assert_eq!(keys.len(), 6 * rooms.len());
+        assert!(!keys.contains(&revocations("a:")) && !keys.contains(&marks("a:")));
     }
 
     #[test]
@@ -93,9 +110,39 @@ mod tests {
     }
 
     #[test]
+    fn no_two_events_share_a_place_and_those_of_an_asset_are_together() {
+        let event = "00000000000000ab/0000000000000012/12/created/1795000000000/3/2////";
+        let assets = alike::<Asset>(3);
+        let members: BTreeSet<_> = assets.iter().map(|asset| format!("{asset}/{event}")).collect();
+        assert_eq!(members.len(), assets.len());
+        for asset in &assets {
+            // As events.lua bounds them.
+            let of_asset: Vec<_> = members.range(format!("{asset}/")..format!("{asset}0")).collect();
+            assert_eq!(of_asset, [&format!("{asset}/{event}")]);
+        }
+    }
+
+    #[test]
+    fn marks_are_in_the_order_of_their_rooms() {
+        let mut rooms = alike::<Room>(3);
+        rooms.sort_unstable();
+        let marks: Vec<_> = rooms.iter().map(|room| format!("{room} 1795000000000")).collect();
+        assert!(marks.is_sorted());
+        for (room, mark) in rooms.iter().zip(&marks) {
+            // As mark.lua finds the mark of a room, and as those of the rooms after it are found.
+            let of_room = |mark: &&String| format!("{room} ") <= **mark && **mark < format!("{room}!");
+            assert_eq!(marks.iter().filter(of_room).collect::<Vec<_>>(), [mark]);
+            let bound = marks_after(Some(room));
+            let later = marks.iter().filter(|mark| mark.as_str() > &bound[1..]);
+            assert_eq!(later.count(), rooms.iter().filter(|other| *other > room).count());
+        }
+    }
+
+    #[test]
     fn all_keys_of_a_room_have_one_tag() {
-        let keys = of_room("game:", &RoomName::parse("a:b").unwrap());
+        let room = RoomName::parse("a:b").unwrap();
+        let keys = of_room("game:", &room);
         assert_eq!(keys[0], "game:{a:b}:assets");
-        assert!(keys.iter().all(|key| key.starts_with("game:{a:b}:")));
+        assert!(keys.iter().chain(&of_events("game:", &room)).all(|key| key.starts_with("game:{a:b}:")));
     }
 }

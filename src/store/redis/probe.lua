@@ -3,7 +3,7 @@
 -- OUT   {"ok"}
 
 local field, member = asset .. '/~', asset .. '/0/0/~'
-local it = begin('1', this_call)
+local it = begin('0 1')
 redis.call('HMGET', holders, field)
 redis.call('HSET', holders, field, '0/0')
 redis.call('ZADD', grants, 0, member)
@@ -17,6 +17,10 @@ redis.call('HDEL', holders, field)
 redis.call('ZRANGEBYSCORE', grants, '-inf', 0)
 redis.call('ZREM', grants, member)
 redis.call('ZREMRANGEBYSCORE', grants, '-inf', 0)
+if events then
+  events.append()
+  redis.call('SET', KEYS[6], redis.call('GET', KEYS[6]) or '')
+end
 for _, key in ipairs(KEYS) do redis.call('PERSIST', key) end
 redis.call('UNLINK', unpack(KEYS))
 return { 'ok' }

@@ -7,6 +7,7 @@ local again = outcome ~= nil
 if not again then
   clear()
   it.remaining, it.revision, it.removed, it.terms = 0, it.revision + 1, true, nil
+  if events then events.keep(it, 'removed', now) end
   conclude(it, CHANGED)
 end
 return { 'ok', again and 1 or 0, it.text, first() }

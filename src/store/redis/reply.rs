@@ -4,8 +4,8 @@ use redis::Value;
 
 use super::error;
 use crate::{
-    model::{AssetName, AssetState, Grant, Lease, Millis, PlayerName, RevisionRow, Terms, Units},
-    store::{Call, NodeId, Result, StoreError, StoreErrorKind, Verdict},
+    model::{AssetEvent, AssetName, AssetState, Grant, Lease, Millis, PlayerName, RevisionRow, Terms, Units},
+    store::{Result, StoreError, StoreErrorKind, Verdict},
 };
 
 /// A script's answer after the first word.
@@ -40,7 +40,7 @@ impl ScriptReply {
         Err(refused(refusal))
     }
 
-    fn list(value: Value) -> Result<Self> {
+    pub(super) fn list(value: Value) -> Result<Self> {
         match value {
             Value::Array(items) => Ok(Self(items.into_iter())),
             _ => Err(odd()),
@@ -108,6 +108,10 @@ impl ScriptReply {
         revision.parse().map_err(|_| odd())
     }
 
+    pub(super) fn events(&mut self) -> Result<Vec<(AssetName, AssetEvent)>> {
+        self.inner()?.all(|list| event(&list.text()?).ok_or_else(odd))
+    }
+
     pub(super) fn inner(&mut self) -> Result<Self> {
         Self::list(self.next()?)
     }
@@ -135,7 +139,7 @@ impl ScriptReply {
     }
 }
 
-/// `UNITS CREATED REMAINING REVISION live|removed NODE-SEQ[ TERMS]`.
+/// `UNITS CREATED REMAINING REVISION live|removed ORIGIN-0[ TERMS]`, with `NODE-SEQ` in versions before events.
 struct Record {
     units: Units,
     remaining: Units,
@@ -159,7 +163,7 @@ impl Record {
         };
         let (node, seq) = words.next()?.split_once('-')?;
         let number = |digits| u64::from_str_radix(digits, 16).ok();
-        let origin = Call { node: NodeId(number(node)?), seq: number(seq)?, at: 0 }.origin();
+        let origin = number(node)?.wrapping_add(number(seq)?);
         let terms = words.next().map(|terms| terms.parse().map(Box::new)).transpose().ok()?;
         Some(Self { units, remaining, revision, removed, origin, terms })
     }
@@ -178,6 +182,12 @@ fn grant(text: &str) -> Option<Grant> {
     let granted_at = parts.next()?.parse().ok()?;
     let player = parts.next()?.parse().ok()?;
     Some(Grant::leased(player, granted_at, revision, lease(parts.next())?))
+}
+
+/// `asset/EVENT`.
+fn event(text: &str) -> Option<(AssetName, AssetEvent)> {
+    let (asset, event) = text.split_once('/')?;
+    Some((asset.parse().ok()?, event.parse().ok()?))
 }
 
 /// `REVISION/AT[/LEASE]`.
@@ -215,6 +225,13 @@ pub(super) fn odd() -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_origin_of_an_earlier_version_is_the_sum_of_node_and_sequence_number() {
+        let origin = |words| Record::parse(&format!("1 1 1 0 live {words}")).unwrap().origin;
+        assert_eq!(origin("00000000000000ab-0"), 0xab);
+        assert_eq!(origin("fffffffffffffffe-0000000000000005"), 3);
+    }
 
     #[test]
     fn a_record_says_what_is_held() {
@@ -256,6 +273,16 @@ mod tests {
         assert_eq!(held("0000000000000012/1732"), Some((12, 1732, Lease::NONE)));
         for odd in ["sword/12", "sword/12/1732/ann/", "sword/12/1732/ann/x", "sword/12/1732/a b"] {
             assert!(grant(odd).is_none(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn an_event_is_read_back() {
+        let text = "00000000000000ab/0000000000000012/12/granted/1795000000000/3/2////ann";
+        let (asset, read) = event(&format!("sword/{text}")).unwrap();
+        assert_eq!((asset.as_str(), read.to_string().as_str()), ("sword", text));
+        for odd in ["", "sword", "sword/", text, "a b/00000000000000ab/0000000000000012/12/reset/7/3/2////"] {
+            assert!(event(odd).is_none(), "{odd}");
         }
     }
 

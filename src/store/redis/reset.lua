@@ -8,6 +8,7 @@ if not again then
   clear()
   it.units, it.remaining, it.revision = it.created, it.created, it.revision + 1
   if it.terms then it.terms.created_at, it.terms.next_end = now, nil end
+  if events then events.keep(it, 'reset', now) end
   conclude(it, CHANGED)
 end
 return { 'ok', again and 1 or 0, it.text, first() }

@@ -14,6 +14,7 @@ if not again then
   else
     outcome = CHANGED
     it.units, it.remaining, it.revision = it.units + more, it.remaining + more, it.revision + 1
+    if events then events.keep(it, 'restocked', now) end
   end
   conclude(it, outcome)
 end

@@ -1,5 +1,3 @@
-use std::sync::LazyLock;
-
 use redis::Cmd;
 
 use crate::model::{
@@ -16,46 +14,65 @@ pub(super) struct Script {
 /// Begins every script on a room.
 const COMMON: &[&str] = &[include_str!("common.lua")];
 /// Begins every script that changes an asset.
-const CHANGE: &[&str] = &[include_str!("common.lua"), include_str!("change.lua"), include_str!("terms.lua")];
+const CHANGE: &[&str] = &[
+    include_str!("common.lua"),
+    include_str!("change.lua"),
+    include_str!("terms.lua"),
+    include_str!("events.lua"),
+];
 /// Begins a script that is on no room.
 const ALONE: &[&str] = &[];
 
-/// Defines a static for each script, with the files it builds upon before it.
+/// Defines all scripts, each with the files it builds upon before it.
 macro_rules! scripts {
     ($($name:ident = $base:ident, $($file:literal),+;)*) => {
-        $(pub(super) static $name: LazyLock<Script> =
-            LazyLock::new(|| Script::new(&[$base, &[$(include_str!($file)),+]].concat()));)*
+        /// The scripts of a store.
+        pub(super) struct Scripts {
+            $(pub(super) $name: Script),*
+        }
+
+        impl Scripts {
+            /// Scripts that keep at most `events_backlog` events of an asset; 0: changes are not kept as events.
+            pub(super) fn new(events_backlog: usize) -> Self {
+                Self { $($name: Script::new(events_backlog, &[$base, &[$(include_str!($file)),+]].concat())),* }
+            }
+        }
     };
 }
 
 scripts! {
-    CREATE = CHANGE, "create.lua";
-    SELECT = CHANGE, "select.lua";
-    RELEASE = CHANGE, "release.lua";
-    CONFIRM = CHANGE, "lease.lua", "confirm.lua";
-    EXTEND = CHANGE, "lease.lua", "extend.lua";
-    PROLONG = CHANGE, "prolong.lua";
-    EXPIRE = CHANGE, "expire.lua";
-    RESTOCK = CHANGE, "restock.lua";
-    RESET = CHANGE, "reset.lua";
-    REMOVE = CHANGE, "remove.lua";
-    ASSET = COMMON, "asset.lua";
-    SNAPSHOT = COMMON, "snapshot.lua";
-    HOLDERS = COMMON, "holders.lua";
-    HELD_BY = COMMON, "held_by.lua";
-    REVISIONS = COMMON, "revisions.lua";
-    REMOVE_ROOM = COMMON, "remove_room.lua";
-    TOUCH = COMMON, "touch.lua";
-    PROBE = CHANGE, "probe.lua";
-    REVOKE = ALONE, "revoke.lua";
-    REVOCATIONS = ALONE, "revocations.lua";
+    create = CHANGE, "create.lua";
+    select = CHANGE, "select.lua";
+    release = CHANGE, "release.lua";
+    confirm = CHANGE, "lease.lua", "confirm.lua";
+    extend = CHANGE, "lease.lua", "extend.lua";
+    prolong = CHANGE, "prolong.lua";
+    expire = CHANGE, "expire.lua";
+    restock = CHANGE, "restock.lua";
+    reset = CHANGE, "reset.lua";
+    remove = CHANGE, "remove.lua";
+    asset = COMMON, "asset.lua";
+    snapshot = COMMON, "snapshot.lua";
+    holders = COMMON, "holders.lua";
+    held_by = COMMON, "held_by.lua";
+    revisions = COMMON, "revisions.lua";
+    remove_room = COMMON, "remove_room.lua";
+    touch = COMMON, "touch.lua";
+    take = COMMON, "take.lua";
+    acknowledge = COMMON, "acknowledge.lua";
+    probe = CHANGE, "probe.lua";
+    revoke = ALONE, "revoke.lua";
+    revocations = ALONE, "revocations.lua";
+    mark = ALONE, "mark.lua";
+    forget = ALONE, "forget.lua";
 }
 
 impl Script {
-    fn new(files: &[&str]) -> Self {
+    fn new(events_backlog: usize, files: &[&str]) -> Self {
         let limits = format!(
             "local HOLDERS_SHOWN, REMEMBERED_NODES, MAX_UNITS = {HOLDERS_SHOWN}, {REMEMBERED_NODES}, {}\n\
-             local ENDS_KEPT, ENDS_KEPT_IN_COOLDOWN = {ENDS_KEPT}, {ENDS_KEPT_IN_COOLDOWN}\n",
+             local ENDS_KEPT, ENDS_KEPT_IN_COOLDOWN = {ENDS_KEPT}, {ENDS_KEPT_IN_COOLDOWN}\n\
+             local EVENTS_BACKLOG = {events_backlog}\n",
             Units::MAX
         );
         let source = limits + &files.concat();

@@ -1,12 +1,12 @@
 -- Looks up which players hold the asset, decrements by the number of the others, records those who got a unit.
--- ARGV  7 "UNITS[ TERMS]" to create the asset with if it does not exist, or ""    8... "asset/player", distinct
+-- ARGV  7 "ORIGIN UNITS[ TERMS]" to create the asset with if it does not exist, or ""    8... "asset/player", distinct
 -- OUT   {"ok", repeated, record, first holders, verdicts}; per player -REVISION: held before, REVISION: granted now,
 --       0: sold out; of an asset with options "-REVISION/AT[/LEASE]", "+REVISION/AT[/LEASE]", 0, or what `bars` returns
 
 local first_player = 8
 local it, outcome = resume()
 local fresh = not it and not outcome and ARGV[7] ~= ''
-if fresh then it = begin(ARGV[7], this_call) end
+if fresh then it = begin(ARGV[7]) end
 if not it or it.removed then return { 'unknown' } end
 
 local found = {}

@@ -89,12 +89,14 @@ function terms_of(text)
     it.revision = it.revision + 1
   end
 
-  -- Returns the member of grants for the end of a grant, and what `remember` takes, after the unit was given back.
+  -- Returns the member of grants for the end of a grant, and what `remember` takes, after the unit was given back; then when
+  -- and why it ended.
   function terms.ended(it, field, value, reason)
     local grant = terms.grant_of(field, value)
     local at, why = reason and now or ends_at(grant), reason or reason_of(grant)
-    return end_of(field, grant.revision, grant), string.format(' %s/%.0f/%.0f/%.0f/%.0f/%.0f/%s', player_of(field),
-      grant.revision, grant.at, it.revision, it.remaining, at, why)
+    local ended = string.format(' %s/%.0f/%.0f/%.0f/%.0f/%.0f/%s', player_of(field), grant.revision, grant.at,
+      it.revision, it.remaining, at, why)
+    return end_of(field, grant.revision, grant), ended, at, why
   end
 
   -- Remembers ends, and forgets the oldest.
