@@ -106,7 +106,7 @@ impl RedisStore {
         let keys = self.keys(&room);
         let number = format!("{:016x}", 0);
         let args =
-            [PROBE_LIVES_MS, &u8::from(self.waits).to_string(), "~", &number, &number].map(str::to_owned);
+            [PROBE_LIVES_MS, &u8::from(self.waits).to_string(), "~", &number, &number, "0"].map(str::to_owned);
         let answer = self.run_at(slot_of(room), &keys, &self.scripts.probe, &args).await?;
         ScriptReply::open(answer, |_| reply::odd()).map(|_| ())
     }
