@@ -22,7 +22,7 @@ use crate::{
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dynamodb_with_events_keeps_the_contract() {
     for server in servers().await {
-        keeps_the_contract_with_events(&server.url(), 3).await;
+        keeps_the_contract_with_events(&server.url()).await;
     }
 }
 
@@ -30,7 +30,7 @@ async fn dynamodb_with_events_keeps_the_contract() {
 async fn dynamodb_with_events_keeps_the_contract_with_holders_apart() {
     let Some(engine) = dynamodb::dynoxide() else { return };
     let server = engine.start().await;
-    keeps_the_contract_with_events(&(server.url() + APART), 3).await;
+    keeps_the_contract_with_events(&(server.url() + APART)).await;
 }
 
 #[tokio::test]

@@ -102,16 +102,18 @@ async fn units_of_a_thousand_grants(url: &str, options: Options, players: usize)
     sum
 }
 
-/// A change with events is a transaction of two items.
+/// A change with events is a transaction of two items. A call of 100 players is two changes.
 #[tokio::test]
 async fn events_cost_a_transaction() {
     for server in servers().await {
-        for (players, options, cost) in
-            [(1, FOR_EVER, 0), (1, WITH_EVENTS, 0), (100, FOR_EVER, 0), (100, WITH_EVENTS, 0)]
-        {
-            let found = units_of_a_thousand_grants(&server.url(), options, players).await;
-            println!("{players} at a time, events {}: {found}", options.events_backlog.is_some());
-            assert!(cost == 0 || found == cost);
+        // DynamoDB Local counts fewer units for a transaction than the service's own rule.
+        for (players, without, with) in [(1, 1730, [5460, 4660]), (100, 60, [300, 300])] {
+            for (options, costs) in [(FOR_EVER, [without; 2]), (WITH_EVENTS, with)] {
+                let found = units_of_a_thousand_grants(&server.url(), options, players).await;
+                // A number may have a digit less.
+                let is_near = |cost: u64| found.abs_diff(cost) <= cost / 50;
+                assert!(costs.into_iter().any(is_near), "{found} in calls of {players}, {options:?}");
+            }
         }
     }
 }

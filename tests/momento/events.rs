@@ -28,7 +28,7 @@ const MARKS: &str = "asset-arbiter/waiting";
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn momento_with_events_keeps_the_contract() {
     let Some(momento) = momento().await else { return };
-    keeps_the_contract_with_events(&momento.url(), 10).await;
+    keeps_the_contract_with_events(&momento.url()).await;
 }
 
 /// Requests are broken off, delayed, doubled and refused now and then.

@@ -18,7 +18,7 @@ use crate::{
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ferretdb_with_events_keeps_the_contract() {
     let Some(server) = server() else { return };
-    keeps_the_contract_with_events(&server.url(), 5).await;
+    keeps_the_contract_with_events(&server.url()).await;
 }
 
 #[tokio::test]

@@ -12,7 +12,6 @@ use super::{contract::rough, store_with};
 use crate::conformance::{
     BACKLOG, events_under_faults,
     ground::{Ground, Node, asset, player, players},
-    likeness::answers_as_the_rules_do,
     seeds, suite_with_events,
 };
 
@@ -23,12 +22,11 @@ pub async fn with_events(url: &str) -> Arc<dyn Store> {
     store_with(url, WITH_EVENTS).await
 }
 
-/// Everything that is asked of a store with events, with so many histories beside the store in memory.
-pub async fn keeps_the_contract_with_events(url: &str, histories: u64) {
+/// Everything that is asked of a store with events.
+pub async fn keeps_the_contract_with_events(url: &str) {
     let store = with_events(url).await;
     suite_with_events(|| Arc::clone(&store)).await;
     events_under_faults(|| Arc::clone(&store), rough(), seeds(2)).await;
-    answers_as_the_rules_do(&store, histories).await;
 }
 
 const LEASE: Millis = 30_000;

@@ -16,7 +16,6 @@ use crate::{
     conformance::{
         events_under_faults,
         ground::{Ground, Node, already, asset, granted, player, players, refusal, team},
-        likeness::answers_as_the_rules_do,
         promise_under_faults, seeds, suite, suite_under_faults, suite_with_events,
     },
     linearizability::{histories, histories_in_real_time, schedules, schedules_in_real_time},
@@ -57,11 +56,6 @@ async fn documents_with_events_keep_the_contract() {
 #[tokio::test(start_paused = true)]
 async fn documents_with_events_keep_the_contract_under_faults() {
     events_under_faults(InMemory::<2>::store_with_events, Faults::rough(), seeds(50)).await;
-}
-
-#[tokio::test]
-async fn documents_with_events_answer_as_the_rules_do() {
-    answers_as_the_rules_do(&InMemory::<{ usize::MAX }>::store_with_events(), 20).await;
 }
 
 #[tokio::test(start_paused = true)]

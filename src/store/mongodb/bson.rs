@@ -79,7 +79,8 @@ pub(super) fn whole(
 }
 
 /// The update that a change makes to an existing document. It contains only the differences, unless it both deletes or
-/// changes holders and adds others, or merges events or adds some before others: one update may touch an array in one way only.
+/// changes holders and adds others, or merges events, or adds some before others: one update may touch an array in one way
+/// only.
 pub(super) fn update(
     room: &RoomName,
     mut before: Document,
