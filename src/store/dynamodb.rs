@@ -31,12 +31,12 @@ use async_trait::async_trait;
 
 use self::{client::Client, item::Row, next_end::NextEnds, sweeper::Sweeper, url::DynamoUrl};
 use super::{
-    Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
+    Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind, Taker,
     optimistic::{Backend, Optimistic},
 };
 use crate::{
     link::needs_runtime,
-    model::{Grant, Millis, Revocation, RoomName},
+    model::{AssetEvent, AssetName, EventId, Grant, Millis, Revocation, RoomName},
 };
 
 pub(super) const DRIVER: Driver = Driver {
@@ -107,6 +107,23 @@ impl Backend for DynamoStore {
 
     async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>> {
         self.live_revocations(now).await
+    }
+
+    async fn waiting_rooms(&self, _after: Option<RoomName>, _limit: usize) -> Result<Vec<RoomName>> {
+        Ok(Vec::new())
+    }
+
+    async fn take_events(
+        &self,
+        _room: &RoomName,
+        _taker: Taker,
+        _limit: usize,
+    ) -> Result<Vec<(AssetName, AssetEvent)>> {
+        Ok(Vec::new())
+    }
+
+    async fn acknowledge(&self, _room: &RoomName, _events: &[EventId]) -> Result<()> {
+        Ok(())
     }
 
     async fn ping(&self) -> Result<()> {

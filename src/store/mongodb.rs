@@ -25,12 +25,12 @@ use self::{
     url::MongoUrl,
 };
 use super::{
-    AssetKey, Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
+    AssetKey, Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind, Taker,
     document::{Document, DocumentBackend, Loaded},
     optimistic::{Backend, Change, Optimistic},
     revocation,
 };
-use crate::model::{AssetName, Millis, PlayerName, Revocation, RoomName, Units};
+use crate::model::{AssetEvent, AssetName, EventId, Millis, PlayerName, Revocation, RoomName, Units};
 
 pub(super) const DRIVER: Driver = Driver {
     schemes: &url::SCHEMES,
@@ -107,6 +107,23 @@ impl Backend for MongoBackend {
 
     async fn clock(&self) -> Result<Option<Millis>> {
         self.client.clock().await
+    }
+
+    async fn waiting_rooms(&self, _after: Option<RoomName>, _limit: usize) -> Result<Vec<RoomName>> {
+        Ok(Vec::new())
+    }
+
+    async fn take_events(
+        &self,
+        _room: &RoomName,
+        _taker: Taker,
+        _limit: usize,
+    ) -> Result<Vec<(AssetName, AssetEvent)>> {
+        Ok(Vec::new())
+    }
+
+    async fn acknowledge(&self, _room: &RoomName, _events: &[EventId]) -> Result<()> {
+        Ok(())
     }
 
     async fn ping(&self) -> Result<()> {

@@ -38,7 +38,7 @@ use self::{
     url::MysqlUrl,
 };
 use super::{
-    AssetKey, Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind,
+    AssetKey, Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind, Taker,
     expiry::Expiry,
     optimistic::{Backend, Change, Counter, FIRST, Optimistic, Record, RecordStore},
     recent::Recent,
@@ -46,8 +46,8 @@ use super::{
 use crate::{
     link::needs_runtime,
     model::{
-        AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, Revocation, RoomName,
-        limits::HOLDERS_SHOWN,
+        AssetEvent, AssetName, AssetState, EventId, Grant, Millis, PlayerName, RevisionRow, Revocation,
+        RoomName, limits::HOLDERS_SHOWN,
     },
 };
 
@@ -162,6 +162,23 @@ impl Backend for Mysql {
     async fn clock(&self) -> Result<Option<Millis>> {
         let rows = self.pool.read("SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS UNSIGNED)").await?;
         rows.into_iter().next().map(|row| row::Cells::of(row).number("the time")).transpose()
+    }
+
+    async fn waiting_rooms(&self, _after: Option<RoomName>, _limit: usize) -> Result<Vec<RoomName>> {
+        Ok(Vec::new())
+    }
+
+    async fn take_events(
+        &self,
+        _room: &RoomName,
+        _taker: Taker,
+        _limit: usize,
+    ) -> Result<Vec<(AssetName, AssetEvent)>> {
+        Ok(Vec::new())
+    }
+
+    async fn acknowledge(&self, _room: &RoomName, _events: &[EventId]) -> Result<()> {
+        Ok(())
     }
 
     async fn ping(&self) -> Result<()> {

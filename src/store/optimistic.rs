@@ -23,13 +23,13 @@ use self::{
 pub(super) use super::rules::{Counter, Ending};
 use super::{
     Applied, AssetKey, Call, Created, Leased, Limits, Reply, Result, Selected, Store, StoreError,
-    StoreErrorKind, Verdict,
+    StoreErrorKind, Taker, Verdict,
     call::origin,
     rules::{self, Ask, Outcome},
 };
 use crate::model::{
-    AssetName, AssetState, EndReason, Grant, Millis, NewAsset, PlayerName, RevisionRow, Revocation, RoomName,
-    Units,
+    AssetEvent, AssetName, AssetState, EndReason, EventId, Grant, Millis, NewAsset, PlayerName, RevisionRow,
+    Revocation, RoomName, Units,
 };
 
 /// A [`Store`] over a [`RecordStore`].
@@ -302,6 +302,35 @@ impl<R: RecordStore> Store for Optimistic<R> {
 
     async fn clock(&self) -> Result<Option<Millis>> {
         self.records.clock().await
+    }
+
+    fn keeps_events(&self) -> bool {
+        self.records.events_backlog().is_some()
+    }
+
+    fn needs_marks(&self) -> bool {
+        self.records.needs_marks()
+    }
+
+    async fn mark(&self, room: &RoomName, now: Millis) -> Result<()> {
+        self.records.mark(room, now).await
+    }
+
+    async fn waiting_rooms(&self, after: Option<RoomName>, limit: usize) -> Result<Vec<RoomName>> {
+        self.records.waiting_rooms(after, limit).await
+    }
+
+    async fn take_events(
+        &self,
+        room: &RoomName,
+        taker: Taker,
+        limit: usize,
+    ) -> Result<Vec<(AssetName, AssetEvent)>> {
+        self.records.take_events(room, taker, limit).await
+    }
+
+    async fn acknowledge(&self, room: &RoomName, events: &[EventId]) -> Result<()> {
+        self.records.acknowledge(room, events).await
     }
 
     async fn ping(&self) -> Result<()> {

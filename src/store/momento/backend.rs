@@ -10,9 +10,9 @@ use super::{
     item::{self, Item},
 };
 use crate::{
-    model::{AssetName, Millis, Revocation, RoomName, Units},
+    model::{AssetEvent, AssetName, EventId, Millis, Revocation, RoomName, Units},
     store::{
-        AssetKey, Result, StoreError, StoreErrorKind,
+        AssetKey, Result, StoreError, StoreErrorKind, Taker,
         document::{Document, DocumentBackend, Loaded},
         optimistic::{Backend, Change},
     },
@@ -50,6 +50,23 @@ impl Backend for Cache {
 
     async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>> {
         self.live_revocations(now).await
+    }
+
+    async fn waiting_rooms(&self, _after: Option<RoomName>, _limit: usize) -> Result<Vec<RoomName>> {
+        Ok(Vec::new())
+    }
+
+    async fn take_events(
+        &self,
+        _room: &RoomName,
+        _taker: Taker,
+        _limit: usize,
+    ) -> Result<Vec<(AssetName, AssetEvent)>> {
+        Ok(Vec::new())
+    }
+
+    async fn acknowledge(&self, _room: &RoomName, _events: &[EventId]) -> Result<()> {
+        Ok(())
     }
 
     async fn ping(&self) -> Result<()> {

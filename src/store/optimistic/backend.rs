@@ -4,8 +4,11 @@ use async_trait::async_trait;
 
 use super::record::{Change, Record};
 use crate::{
-    model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, Revocation, RoomName, Units},
-    store::{AssetKey, Result},
+    model::{
+        AssetEvent, AssetName, AssetState, EventId, Grant, Millis, PlayerName, RevisionRow, Revocation,
+        RoomName, Units,
+    },
+    store::{AssetKey, Result, Taker},
 };
 
 /// The limits of a driver, and its operations on whole rooms and on no room, which are those of
@@ -45,6 +48,27 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
     async fn clock(&self) -> Result<Option<Millis>> {
         Ok(None)
     }
+
+    /// As in [`Store`](crate::store::Store).
+    fn needs_marks(&self) -> bool {
+        false
+    }
+
+    /// As in [`Store`](crate::store::Store).
+    async fn mark(&self, _room: &RoomName, _now: Millis) -> Result<()> {
+        Ok(())
+    }
+
+    async fn waiting_rooms(&self, after: Option<RoomName>, limit: usize) -> Result<Vec<RoomName>>;
+
+    async fn take_events(
+        &self,
+        room: &RoomName,
+        taker: Taker,
+        limit: usize,
+    ) -> Result<Vec<(AssetName, AssetEvent)>>;
+
+    async fn acknowledge(&self, room: &RoomName, events: &[EventId]) -> Result<()>;
 
     async fn ping(&self) -> Result<()>;
 }

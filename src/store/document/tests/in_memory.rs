@@ -12,9 +12,9 @@ use parking_lot::Mutex;
 use tokio::task::yield_now;
 
 use crate::{
-    model::{AssetName, Millis, Revocation, RoomName, Units},
+    model::{AssetEvent, AssetName, EventId, Millis, Revocation, RoomName, Units},
     store::{
-        AssetKey, Result, Store,
+        AssetKey, Result, Store, Taker,
         document::{Document, DocumentBackend, Loaded},
         optimistic::{Backend, Change, Optimistic},
     },
@@ -82,6 +82,23 @@ impl<const GRANTS: usize> Backend for Arc<InMemory<GRANTS>> {
     async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>> {
         let revocations = self.revocations.lock();
         Ok(revocations.iter().filter(|revocation| revocation.until > now).cloned().collect())
+    }
+
+    async fn waiting_rooms(&self, _after: Option<RoomName>, _limit: usize) -> Result<Vec<RoomName>> {
+        Ok(Vec::new())
+    }
+
+    async fn take_events(
+        &self,
+        _room: &RoomName,
+        _taker: Taker,
+        _limit: usize,
+    ) -> Result<Vec<(AssetName, AssetEvent)>> {
+        Ok(Vec::new())
+    }
+
+    async fn acknowledge(&self, _room: &RoomName, _events: &[EventId]) -> Result<()> {
+        Ok(())
     }
 
     async fn ping(&self) -> Result<()> {
