@@ -13,6 +13,7 @@ pub mod network;
 pub mod opening;
 pub mod operator;
 pub mod outages;
+pub mod outbox;
 pub mod patient;
 pub mod race;
 pub mod traffic;
