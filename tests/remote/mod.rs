@@ -56,3 +56,7 @@ pub async fn expiring(url: &str, ttl: Duration) -> Arc<dyn Store> {
 pub async fn patient(url: &str) -> Arc<dyn Store> {
     Arc::new(Patient(store(url).await))
 }
+
+pub async fn patient_with_events(url: &str) -> Arc<dyn Store> {
+    Arc::new(Patient(outbox::with_events(url).await))
+}
