@@ -85,6 +85,7 @@ fn insert(AssetKey { room, asset }: &AssetKey, Change { after, changes, .. }: &C
     )
 }
 
+/// Finds the asset by its name, as a reader that locks it does: another index would be locked in another order.
 fn update(key: &AssetKey, before: &Counter, change: &Change) -> String {
     let values = values(&change.after).map(|(column, value)| format!("{column} = {value}")).join(", ");
     let terms = match (&before.terms, &change.after.terms) {
@@ -93,7 +94,7 @@ fn update(key: &AssetKey, before: &Counter, change: &Change) -> String {
         (None, None) => String::new(),
     };
     format!(
-        "UPDATE asset_arbiter_assets SET {values}, changes = '{}'{terms} \
+        "UPDATE asset_arbiter_assets FORCE INDEX (PRIMARY) SET {values}, changes = '{}'{terms} \
          WHERE {} AND origin = {} AND revision = {}",
         change.changes,
         place(key),
