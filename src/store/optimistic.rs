@@ -14,8 +14,10 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tokio::time::sleep;
 
+#[cfg(any(feature = "mongodb", feature = "momento"))]
+pub(super) use self::outbox::known;
 #[cfg(any(feature = "dynamodb", feature = "mongodb", feature = "momento"))]
-pub(super) use self::outbox::{EventBackend, Waiting, acknowledge, known, restless, take};
+pub(super) use self::outbox::{EventBackend, Waiting, acknowledge, restless, take};
 pub(super) use self::{
     backend::{Backend, RecordStore},
     record::{Change, FIRST, Record, shown},
