@@ -381,8 +381,8 @@ impl Store for RedisStore {
 
 /// What an asset is created with, as the scripts read it: `ORIGIN UNITS[ TERMS]`.
 fn description(new: &NewAsset, call: Call) -> String {
-    let record = format!("{:016x} {}", call.origin(), new.units);
-    Terms::of_new(&new.options, call.at).map_or_else(|| record.clone(), |terms| format!("{record} {terms}"))
+    let terms = Terms::of_new(&new.options, call.at).map(|terms| format!(" {terms}")).unwrap_or_default();
+    format!("{:016x} {}{terms}", call.origin(), new.units)
 }
 
 /// Parses the target of a redirect, `SLOT HOST:PORT`. A node that does not know its own host name leaves it

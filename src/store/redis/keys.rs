@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn no_two_rooms_share_a_key() {
         let rooms = alike::<Room>(4);
-        let of_room = |room| [&of_room("a:", room)[..], &of_events("a:", room)].concat();
+        let of_room = |room: &RoomName| [&of_room("a:", room)[..], &of_events("a:", room)].concat();
         let keys: BTreeSet<_> = rooms.iter().flat_map(of_room).collect();
         assert_eq!(keys.len(), 6 * rooms.len());
         assert!(!keys.contains(&revocations("a:")) && !keys.contains(&marks("a:")));
