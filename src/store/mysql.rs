@@ -1,7 +1,8 @@
 //! **Guarantee**: exactly once, on any number of nodes, as durable as the database's commit.
 //! **Round trips**: one packet to read, and one to write if there is something to write: a whole pessimistic READ COMMITTED
 //! transaction on the condition of what was read, for up to 128 players; an asset that other nodes change at the same
-//! time is locked with the read; one more for a node's first read of an asset with deadlines.
+//! time is locked with the read; one more for a node's first read of an asset with deadlines, and for a change that merges
+//! events.
 //! **Survives**: what the database survives: TiDB the loss of a minority of its replicas, MySQL and MariaDB kill -9 and power
 //! loss (with `innodb_flush_log_at_trx_commit=1`, the default).
 //! **On timeout**: outcome unknown; the call is repeated, finds what was committed and takes effect once; a client that is
@@ -11,6 +12,7 @@ mod connector;
 mod error;
 #[cfg(feature = "test-util")]
 pub(super) mod fuzzing;
+mod outbox;
 mod packet;
 mod pool;
 mod pooled_conn;
@@ -31,6 +33,7 @@ use rustls::crypto::ring;
 
 use self::{
     connector::Connector,
+    outbox::{Append, Outbox},
     pool::Pool,
     pooled_conn::PooledConn,
     reads::{Found, Holders, MOST_DUE, Part},
@@ -58,7 +61,7 @@ pub(super) const DRIVER: Driver = Driver {
               statement_timeout_ms= and ttl=",
     source: include_str!("mysql.rs"),
     limits: Limits::NONE,
-    keeps_events: false,
+    keeps_events: true,
     check: |url, _| MysqlUrl::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
     open,
 };
@@ -81,6 +84,8 @@ struct Mysql {
     leased: Recent<AssetKey>,
     expiry: Expiry,
     sweeper: Sweeper,
+    /// `None`: changes are not kept as events.
+    outbox: Option<Outbox>,
 }
 
 fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
@@ -99,6 +104,7 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
         leased: Recent::for_time(LEASED_FOR),
         expiry: Expiry::new(ttl),
         sweeper,
+        outbox: options.events_backlog.map(Outbox::new),
     })))
 }
 
@@ -141,6 +147,10 @@ impl Backend for Mysql {
         self.expiry.ttl()
     }
 
+    fn events_backlog(&self) -> Option<usize> {
+        self.outbox.as_ref().map(|outbox| outbox.backlog)
+    }
+
     async fn remove_room(&self, room: &RoomName) -> Result<()> {
         rooms::remove(&self.pool, room).await?;
         self.sweeper.leftovers();
@@ -164,25 +174,25 @@ impl Backend for Mysql {
         rows.into_iter().next().map(|row| row::Cells::of(row).number("the time")).transpose()
     }
 
-    async fn waiting_rooms(&self, _after: Option<RoomName>, _limit: usize) -> Result<Vec<RoomName>> {
-        Ok(Vec::new())
+    async fn waiting_rooms(&self, after: Option<RoomName>, limit: usize) -> Result<Vec<RoomName>> {
+        outbox::waiting_rooms(&self.pool, after, limit).await
     }
 
     async fn take_events(
         &self,
-        _room: &RoomName,
-        _taker: Taker,
-        _limit: usize,
+        room: &RoomName,
+        taker: Taker,
+        limit: usize,
     ) -> Result<Vec<(AssetName, AssetEvent)>> {
-        Ok(Vec::new())
+        outbox::take(&self.pool, room, taker, limit).await
     }
 
-    async fn acknowledge(&self, _room: &RoomName, _events: &[EventId]) -> Result<()> {
-        Ok(())
+    async fn acknowledge(&self, room: &RoomName, events: &[EventId]) -> Result<()> {
+        outbox::acknowledge(&self.pool, room, events).await
     }
 
     async fn ping(&self) -> Result<()> {
-        writes::probe(&self.pool).await
+        writes::probe(&self.pool, self.outbox.is_some()).await
     }
 }
 
@@ -208,7 +218,10 @@ impl RecordStore for Mysql {
     }
 
     async fn write(&self, key: &AssetKey, (used_at, mut conn): Self::Seen, change: Change) -> Result<bool> {
-        let written = writes::write(&mut conn, key, used_at, &change).await?;
+        let written = match &self.outbox {
+            Some(outbox) if !change.events.is_empty() => outbox.write(&mut conn, key, used_at, &change).await?,
+            _ => writes::write(&mut conn, key, used_at, &change, &Append::default()).await?,
+        };
         if !written {
             self.contested.note(key.clone());
         }

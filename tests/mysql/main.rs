@@ -18,6 +18,7 @@ mod contract;
 mod deadlines;
 mod emptied;
 mod encrypted;
+mod events;
 mod expiry;
 mod ground;
 mod network;

@@ -1,5 +1,5 @@
-//! Tables as an earlier version made them: players' names had at most 64 characters, there were no revocations, and no
-//! grant had a deadline.
+//! Tables as an earlier version made them: players' names had at most 64 characters, there were no revocations and no events,
+//! and no grant had a deadline.
 
 use asset_arbiter::store::Verdict;
 use futures::future::join_all;
@@ -12,6 +12,7 @@ use crate::{
         contract::revocations_outlast_their_node,
         earlier::plays_on,
         opening::{says, serves},
+        outbox::goes_on_with_events,
         store,
     },
 };
@@ -96,6 +97,7 @@ async fn tables_of_the_version_before_are_completed_and_keep_their_holders() {
         takes_long_names(&server.url()).await;
         takes_long_names(&server.url()).await;
         revocations_outlast_their_node(&server.url()).await;
+        goes_on_with_events(&server.url(), room("cellar")).await;
         let version = format!("SELECT CAST(MAX(version) AS UNSIGNED) FROM {DATABASE}.asset_arbiter_schema");
         assert_eq!(server.count(&version).await, 1, "nodes of that version may go on beside this one");
     }

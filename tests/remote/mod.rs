@@ -13,6 +13,7 @@ pub mod network;
 pub mod opening;
 pub mod operator;
 pub mod outages;
+pub mod outbox;
 pub mod patient;
 pub mod race;
 pub mod traffic;
@@ -54,4 +55,8 @@ pub async fn expiring(url: &str, ttl: Duration) -> Arc<dyn Store> {
 /// The same as [`store`] for callers that cannot bear a server that is away for a second.
 pub async fn patient(url: &str) -> Arc<dyn Store> {
     Arc::new(Patient(store(url).await))
+}
+
+pub async fn patient_with_events(url: &str) -> Arc<dyn Store> {
+    Arc::new(Patient(outbox::with_events(url).await))
 }

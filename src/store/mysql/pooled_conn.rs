@@ -74,6 +74,14 @@ impl PooledConn {
         answers
     }
 
+    /// Like [`Self::ask`], for statements that leave a transaction open if it is.
+    pub(super) async fn ask_within(&mut self, packet: &str) -> Asked<Vec<Answer>> {
+        let state = self.state;
+        let answers = self.begin(packet).await?;
+        self.state = state;
+        Ok(answers)
+    }
+
     /// Whether a transaction is open.
     pub(super) fn is_open(&self) -> bool {
         self.state == State::Open

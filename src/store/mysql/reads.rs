@@ -1,4 +1,4 @@
-use std::{collections::HashMap, iter};
+use std::{collections::HashMap, fmt::Display, iter};
 
 use mysql_async::Row;
 
@@ -134,8 +134,7 @@ fn found(answers: Vec<Vec<Row>>, parts: &[Part<'_>]) -> Result<Option<Found>> {
 
 /// One statement for the asset, and one for each part.
 fn statements(key: &AssetKey, holders: Holders, parts: &[Part<'_>]) -> Vec<String> {
-    let AssetKey { room, asset } = key;
-    let place = format!("room = '{room}' AND asset = '{asset}'");
+    let (place, room) = (place(key), &key.room);
     let of = |column: &str| format!("{column} = (SELECT {column} FROM asset_arbiter_assets WHERE {place})");
     // Each engine treats both subqueries as constants and looks the key up directly.
     let life = format!("{} AND {}", of("origin"), of("creation"));
@@ -164,8 +163,13 @@ fn statements(key: &AssetKey, holders: Holders, parts: &[Part<'_>]) -> Vec<Strin
     iter::once(record).chain(parts.iter().map(part)).collect()
 }
 
-pub(super) fn quoted<'a>(players: impl IntoIterator<Item = &'a PlayerName>) -> String {
-    players.into_iter().map(|player| format!("'{player}'")).collect::<Vec<_>>().join(", ")
+/// The condition that a row is of an asset.
+pub(super) fn place(AssetKey { room, asset }: &AssetKey) -> String {
+    format!("room = '{room}' AND asset = '{asset}'")
+}
+
+pub(super) fn quoted(items: impl IntoIterator<Item: Display>) -> String {
+    items.into_iter().map(|item| format!("'{item}'")).collect::<Vec<_>>().join(", ")
 }
 
 /// Every asset of a room without holders, ordered by name.

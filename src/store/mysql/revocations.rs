@@ -1,15 +1,12 @@
-use tokio::time::sleep;
-
 use super::{
-    NAME, error,
+    NAME,
     pool::Pool,
-    rooms::{LONGEST_PAUSE, TRIES},
     row::Cells,
-    transaction::Transaction,
+    transaction::{Transaction, with_retries},
 };
 use crate::{
     model::{Millis, Revocation},
-    store::{Result, StoreErrorKind, revocation},
+    store::{Result, revocation},
 };
 
 /// Adds a revocation, unless it is there, and deletes those that have ended.
@@ -21,14 +18,11 @@ pub(super) async fn add(pool: &Pool, revocation: &Revocation, now: Millis) -> Re
          ON DUPLICATE KEY UPDATE ends_at = {until}",
         hexadecimal(&text)
     );
-    for _ in 0..TRIES {
+    let add = || async {
         let transaction = Transaction::new(Some(ended.clone()), insert.clone());
-        if transaction.run(&mut pool.checkout().await?).await?.is_some() {
-            return Ok(());
-        }
-        sleep(LONGEST_PAUSE.mul_f64(fastrand::f64())).await;
-    }
-    Err(error(StoreErrorKind::Unavailable, "revocations are changed by others all the time"))
+        transaction.run(&mut pool.checkout().await?).await
+    };
+    with_retries("revocations are changed", add).await.map(drop)
 }
 
 /// The revocations that have not ended.

@@ -1,19 +1,15 @@
-use std::time::Duration;
-
-use tokio::time::sleep;
-
-use super::{error, pool::Pool, row::Cells, transaction::Transaction};
+use super::{
+    pool::Pool,
+    row::Cells,
+    transaction::{Transaction, with_retries},
+};
 use crate::{
     model::{Millis, RoomName},
-    store::{Result, StoreErrorKind, expiry::note_if_used_at},
+    store::{Result, expiry::note_if_used_at},
 };
 
 /// Maximum number of expired rooms read at once.
 const ROOMS_AT_ONCE: usize = 64;
-
-/// How often a transaction is retried after a conflict, and the longest backoff.
-pub(super) const TRIES: u32 = 16;
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
 /// Creates the room if necessary, and records that it is in use.
 pub(super) fn enter(room: &RoomName, now: Millis) -> String {
@@ -42,13 +38,8 @@ pub(super) async fn touch(pool: &Pool, room: &RoomName, now: Millis) -> Result<(
 
 /// Removes a room with all its contents.
 pub(super) async fn remove(pool: &Pool, room: &RoomName) -> Result<()> {
-    for _ in 0..TRIES {
-        if removal(room, None).run(&mut pool.checkout().await?).await?.is_some() {
-            return Ok(());
-        }
-        sleep(LONGEST_PAUSE.mul_f64(fastrand::f64())).await;
-    }
-    Err(error(StoreErrorKind::Unavailable, format!("room {room} is changed by others all the time")))
+    let remove = || async { removal(room, None).run(&mut pool.checkout().await?).await };
+    with_retries(&format!("room {room} is changed"), remove).await.map(drop)
 }
 
 /// Removes rooms last noted at or before `before`, in small batches.

@@ -17,8 +17,8 @@ CREATE TABLE IF NOT EXISTS asset_arbiter_assets (
     remaining INT UNSIGNED NOT NULL,
     held INT UNSIGNED NOT NULL,
     revision BIGINT UNSIGNED NOT NULL,
-    -- Random, drawn when the row was created. Distinguishes it from an earlier row of the same name that was
-    -- removed with its room.
+    -- Drawn when the row was created, and higher than that of an earlier row of the same name that was removed with its
+    -- room.
     origin BIGINT UNSIGNED NOT NULL,
     -- The revision at which the current incarnation began.
     creation BIGINT UNSIGNED NOT NULL,
@@ -77,6 +77,24 @@ CREATE TABLE IF NOT EXISTS asset_arbiter_revocations (
     PRIMARY KEY (revocation),
     KEY by_end (ends_at)
 ) ENGINE = InnoDB ROW_FORMAT = DYNAMIC;
+
+-- The changes of assets that the game's backend has not acknowledged, for `--events on`. They outlive their rooms.
+-- Databases of version 1 may lack this table and the next; the server creates them.
+CREATE TABLE IF NOT EXISTS asset_arbiter_events (
+    room VARCHAR(64) NOT NULL,
+    asset VARCHAR(64) NOT NULL,
+    -- See `AssetEvent`. Texts sort in the order of the changes.
+    event VARCHAR(320) NOT NULL,
+    PRIMARY KEY (room, asset, event) /*T![clustered_index] CLUSTERED */
+) ENGINE = InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
+
+-- Who has taken the events of a room.
+CREATE TABLE IF NOT EXISTS asset_arbiter_event_leases (
+    room VARCHAR(64) NOT NULL,
+    -- See `RoomLease`.
+    lease VARCHAR(256) NOT NULL,
+    PRIMARY KEY (room)
+) ENGINE = InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
 
 -- Created last: if it has a row, the other tables exist.
 CREATE TABLE IF NOT EXISTS asset_arbiter_schema (

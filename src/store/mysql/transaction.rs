@@ -1,5 +1,9 @@
-use super::{error::MysqlError, packet::BEGIN, pooled_conn::PooledConn};
-use crate::store::Result;
+use std::{future::Future, time::Duration};
+
+use tokio::time::sleep;
+
+use super::{error, error::MysqlError, packet::BEGIN, pooled_conn::PooledConn};
+use crate::store::{Result, StoreErrorKind};
 
 /// A whole transaction, sent as one packet. So no lock is held while waiting for the client, and if the client
 /// vanishes, the whole transaction takes effect or none of it.
@@ -7,6 +11,24 @@ pub(super) struct Transaction {
     statements: Vec<String>,
     /// The index of the deciding statement.
     claim: usize,
+}
+
+/// How often a transaction is retried after a conflict, and the longest backoff.
+const TRIES: u32 = 16;
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+
+/// Runs a transaction until no concurrent one wins, which it reports as `None`. `what` says in the error what others do.
+pub(super) async fn with_retries<T, F>(what: &str, run: impl Fn() -> F) -> Result<T>
+where
+    F: Future<Output = Result<Option<T>>>,
+{
+    for _ in 0..TRIES {
+        if let Some(done) = run().await? {
+            return Ok(done);
+        }
+        sleep(LONGEST_PAUSE.mul_f64(fastrand::f64())).await;
+    }
+    Err(error(StoreErrorKind::Unavailable, format!("{what} by others all the time")))
 }
 
 impl Transaction {
@@ -29,13 +51,16 @@ impl Transaction {
     }
 
     /// Rolls back unless the statement right before, such as the claim, changed this many rows.
+    pub(super) fn stop_unless_changed(&mut self, rows: usize) {
+        self.stop_if(&format!("NOT (ROW_COUNT() <=> {rows})"));
+    }
+
+    /// Rolls back if a condition holds.
     ///
     /// Ends the packet by inserting a row that exists already, which fails in every SQL mode. No other check is
     /// safe: a statement that an operator kills at the wrong moment may look like one that found nothing.
-    pub(super) fn stop_unless_changed(&mut self, rows: usize) {
-        self.any(format!(
-            "INSERT INTO asset_arbiter_schema (version) SELECT 1 FROM DUAL WHERE NOT (ROW_COUNT() <=> {rows})"
-        ));
+    pub(super) fn stop_if(&mut self, condition: &str) {
+        self.any(format!("INSERT INTO asset_arbiter_schema (version) SELECT 1 FROM DUAL WHERE {condition}"));
     }
 
     /// Returns how many rows the claim changed; `None` if a concurrent transaction won and this one did

@@ -1,7 +1,8 @@
 use super::{
+    outbox::Append,
     pool::Pool,
     pooled_conn::PooledConn,
-    reads::{COUNTER, Holders, quoted},
+    reads::{COUNTER, Holders, place, quoted},
     rooms,
     transaction::Transaction,
 };
@@ -13,12 +14,13 @@ use crate::{
     },
 };
 
-/// Writes a change if the asset is unchanged since it was read. Otherwise returns `false`.
+/// Writes a change and its events if the asset is unchanged since it was read. Otherwise returns `false`.
 pub(super) async fn write(
     conn: &mut PooledConn,
     key: &AssetKey,
     used_at: Option<Millis>,
     change: &Change,
+    append: &Append,
 ) -> Result<bool> {
     let before = &change.before;
     // Before the asset, because the removal of a room locks them in this order, too.
@@ -30,11 +32,12 @@ pub(super) async fn write(
     let mut transaction = Transaction::new(noted, claim);
     transaction.stop_unless_changed(1);
     holders(&mut transaction, change);
+    append.add_to(&mut transaction, key);
     Ok(transaction.run(conn).await? == Some(1))
 }
 
 /// Makes the same writes as a change, in a room with an invalid name, and undoes them in the same transaction.
-pub(super) async fn probe(pool: &Pool) -> Result<()> {
+pub(super) async fn probe(pool: &Pool, keeps_events: bool) -> Result<()> {
     let (room, origin) = (format!("~{:016x}", fastrand::u64(..)), fastrand::u64(..));
     let life = format!("origin = {origin} AND creation = 0");
     pool.read(&format!("SELECT revision FROM asset_arbiter_assets WHERE room = '{room}'")).await?;
@@ -60,6 +63,13 @@ pub(super) async fn probe(pool: &Pool) -> Result<()> {
     ] {
         transaction.change(1, statement);
     }
+    if keeps_events {
+        transaction.change(
+            1,
+            format!("INSERT INTO asset_arbiter_events (room, asset, event) VALUES ('{room}', '~', '~')"),
+        );
+        transaction.change(1, format!("DELETE FROM asset_arbiter_events WHERE room = '{room}'"));
+    }
     transaction.run(&mut pool.checkout().await?).await.map(|_| ())
 }
 
@@ -75,7 +85,8 @@ fn insert(AssetKey { room, asset }: &AssetKey, Change { after, changes, .. }: &C
     )
 }
 
-fn update(AssetKey { room, asset }: &AssetKey, before: &Counter, change: &Change) -> String {
+/// Finds the asset by its name, as a reader that locks it does: another index would be locked in another order.
+fn update(key: &AssetKey, before: &Counter, change: &Change) -> String {
     let values = values(&change.after).map(|(column, value)| format!("{column} = {value}")).join(", ");
     let terms = match (&before.terms, &change.after.terms) {
         (_, Some(terms)) => format!(", terms = '{terms}'"),
@@ -83,9 +94,12 @@ fn update(AssetKey { room, asset }: &AssetKey, before: &Counter, change: &Change
         (None, None) => String::new(),
     };
     format!(
-        "UPDATE asset_arbiter_assets SET {values}, changes = '{}'{terms} \
-         WHERE room = '{room}' AND asset = '{asset}' AND origin = {} AND revision = {}",
-        change.changes, before.origin, before.revision
+        "UPDATE asset_arbiter_assets FORCE INDEX (PRIMARY) SET {values}, changes = '{}'{terms} \
+         WHERE {} AND origin = {} AND revision = {}",
+        change.changes,
+        place(key),
+        before.origin,
+        before.revision
     )
 }
 
