@@ -173,7 +173,7 @@ async fn who_changes_a_room_and_who_reads_its_events_never_deadlock() {
     const CHANGES: u64 = 60;
     for server in servers().await {
         let few = Options { events_backlog: Some(4), ..FOR_EVER };
-        let url = server.url();
+        let url = server.patient_url();
         let stores = join_all((0..NODES).map(|_| store_with(&url, few))).await;
         let grounds: Vec<_> = {
             let room = Ground::new(Arc::clone(&stores[0])).room;
@@ -255,7 +255,7 @@ async fn what_was_cut_is_taken_and_acknowledged_again() {
             let (store, room) = (&ground.store, &ground.room);
             let taker = Taker { id: 1, now: 5, until: 10 };
             let take = || store.take_events(room, taker, 10);
-            proxy.next("INTO asset_arbiter_event_leases", fault);
+            proxy.next("UPDATE asset_arbiter_event_leases", fault);
             fails_at_most_as_unknown(take().await);
             let events = answered(take).await;
             assert_eq!(events.len(), 1, "{fault:?}");

@@ -147,11 +147,22 @@ pub(super) async fn take(pool: &Pool, room: &RoomName, taker: Taker, limit: usiz
     with_retries(&what, || take_once(pool, room, taker, limit)).await
 }
 
-/// Returns `None` if the lease was changed since it was read. It is not locked before, because most of those that look at a
-/// leased room get nothing.
+/// Returns `None` if the lease was changed since it was read. It is not locked before, so that those who look at a room that
+/// another has lock nothing.
 async fn take_once(pool: &Pool, room: &RoomName, taker: Taker, limit: usize) -> Result<Option<Vec<Waiting>>> {
-    let stored = lease(pool.read(&lease_of(room)).await?)?;
-    let lease = stored.clone().unwrap_or_default();
+    let lease = match lease(pool.read(&lease_of(room)).await?)? {
+        Some(lease) => lease,
+        None => {
+            // No other is like it, so it tells if another taker came and went meanwhile.
+            let own = RoomLease::default().after_take(Taker { until: 0, ..taker }, &[]);
+            let insert =
+                format!("INSERT INTO asset_arbiter_event_leases (room, lease) VALUES ('{room}', '{own}')");
+            if Transaction::new(None, insert).run(&mut pool.checkout().await?).await?.is_none() {
+                return Ok(None);
+            }
+            own
+        }
+    };
     if !lease.is_free_for(taker) {
         return Ok(Some(Vec::new()));
     }
@@ -168,17 +179,17 @@ async fn take_once(pool: &Pool, room: &RoomName, taker: Taker, limit: usize) -> 
     let (answers, mut conn) = pool.snapshot(&statements).await?;
     let events = answers.into_iter().flatten().take(limit).map(waiting).collect::<Result<Vec<_>>>()?;
     let next = lease.after_take(taker, &events);
-    if events.is_empty() || next == lease {
+    if next == lease && !events.is_empty() {
         return Ok(Some(events));
     }
-    let claim = match stored {
-        None => format!("INSERT INTO asset_arbiter_event_leases (room, lease) VALUES ('{room}', '{next}')"),
-        Some(lease) => {
-            format!("UPDATE asset_arbiter_event_leases SET lease = '{next}' WHERE {}", unchanged(room, &lease))
-        }
+    let unchanged = unchanged(room, &lease);
+    let claim = if events.is_empty() {
+        format!("DELETE FROM asset_arbiter_event_leases WHERE {unchanged}")
+    } else {
+        format!("UPDATE asset_arbiter_event_leases SET lease = '{next}' WHERE {unchanged}")
     };
     let claimed = Transaction::new(None, claim).run(&mut conn).await?;
-    Ok((claimed == Some(1)).then_some(events))
+    Ok((claimed == Some(1) || events.is_empty()).then_some(events))
 }
 
 /// Deletes events, and the lease of a room without any.
@@ -240,15 +251,18 @@ fn deletion(room: &RoomName, found: &[Waiting]) -> Option<(usize, String)> {
     Some((found.len(), delete))
 }
 
-/// Changes a lease after so many events were deleted, or deletes it if none is left.
+/// Changes a lease after so many events were deleted. Any change of it tells a taker who has just read these events that they
+/// are gone, so a lease that nobody has is deleted, as is that of a room without events.
 fn lease_change(room: &RoomName, lease: RoomLease, deleted: usize, is_empty: bool) -> Option<String> {
     let unchanged = unchanged(room, &lease);
-    if is_empty {
-        return Some(format!("DELETE FROM asset_arbiter_event_leases WHERE {unchanged}"));
-    }
     let next = lease.clone().after_deletion(deleted);
+    let delete = || format!("DELETE FROM asset_arbiter_event_leases WHERE {unchanged}");
     let update = || format!("UPDATE asset_arbiter_event_leases SET lease = '{next}' WHERE {unchanged}");
-    (next != lease).then(update)
+    match (is_empty, deleted) {
+        (true, _) => Some(delete()),
+        (false, 0) => None,
+        (false, _) => Some(if next == lease { delete() } else { update() }),
+    }
 }
 
 fn unchanged(room: &RoomName, lease: &RoomLease) -> String {
@@ -293,8 +307,13 @@ mod tests {
             let oldest = old.len().saturating_sub(backlog - 1 - staying.len());
             let merged = merge(&old[..oldest], before, staying);
             let gone = if merged.is_some() { oldest } else { 0 };
-            let left = old[gone..].iter().chain(merged.as_ref().unwrap_or(&new));
-            assert!(left.eq(outbox.iter()), "{waiting} wait, {} are new, at most {backlog}", new.len());
+            let mut left: Vec<_> = old[gone..].iter().chain(merged.as_ref().unwrap_or(&new)).collect();
+            left.sort_by_key(|event| event.to_string());
+            assert!(
+                left.into_iter().eq(outbox.iter()),
+                "{waiting} wait, {} are new, at most {backlog}",
+                new.len()
+            );
         }
     }
 }
