@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use asset_arbiter::{
     model::{AssetState, EndReason, NewAsset, PlayerName, Revocation, Revoked},
     store::{
-        Applied, AssetKey, Call, MemoryStore, NodeId, Selected, Store, StoreErrorKind,
+        Applied, AssetKey, Call, MemoryStore, NodeId, Selected, Store, StoreErrorKind, Taker,
         faulty::{CallCounts, Faults, Faulty},
     },
 };
@@ -183,6 +183,11 @@ async fn every_method_is_counted_and_reaches_the_store() {
     let of = Revoked::Player(player);
     store.revoke(&Revocation { of, issued_before: 1, until: 9 }, 2).await.unwrap();
     assert_eq!(store.revocations(2).await.unwrap().len(), 1);
+    store.mark(&key.room, 1).await.unwrap();
+    assert!(store.waiting_rooms(None, 1).await.unwrap().is_empty());
+    let taker = Taker { id: 1, now: 1, until: 2 };
+    assert!(store.take_events(&key.room, taker, 1).await.unwrap().is_empty());
+    store.acknowledge(&key.room, &[]).await.unwrap();
     assert_eq!(store.clock().await.unwrap(), None);
     store.ping().await.unwrap();
     let once = CallCounts {
@@ -205,6 +210,10 @@ async fn every_method_is_counted_and_reaches_the_store() {
         touch: 1,
         revoke: 1,
         revocations: 1,
+        mark: 1,
+        waiting_rooms: 1,
+        take_events: 1,
+        acknowledge: 1,
         clock: 1,
         ping: 1,
     };

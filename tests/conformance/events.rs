@@ -11,6 +11,7 @@ use asset_arbiter::{
 };
 
 use super::{
+    BACKLOG,
     ground::{Ground, Node, asset, player, team},
     properties,
 };
@@ -30,9 +31,6 @@ properties![
     rooms_with_events_are_listed,
     events_of_many_nodes_are_complete_and_in_order,
 ];
-
-/// The backlog of the stores that these properties are checked on.
-pub const BACKLOG: usize = 20;
 
 const LEASE: Millis = 30_000;
 

@@ -10,7 +10,7 @@ use asset_arbiter::{
 use fastrand::Rng;
 
 use super::{
-    events::BACKLOG,
+    BACKLOG,
     ground::{Ground, Node, asset, team},
     leases::NOW,
     seeds,

@@ -37,8 +37,10 @@ use asset_arbiter::store::{
 };
 use futures::{FutureExt, future::BoxFuture};
 
-pub use self::events::BACKLOG;
 use self::{ground::Ground, promise::Met, retrying::Retrying};
+
+/// The most events of an asset in stores that [`suite_with_events`] checks.
+pub const BACKLOG: usize = 20;
 
 /// One clause of the contract.
 pub struct Property {

@@ -8,7 +8,8 @@ use crate::{
     store::{AssetKey, Taker, outbox::RoomLease},
 };
 
-const INSERT: &str = "INSERT INTO events (room, asset, event) VALUES (?1, ?2, ?3)";
+// A late copy of a call that created an asset may come after the removal of the room, and make the same record again.
+const INSERT: &str = "INSERT OR IGNORE INTO events (room, asset, event) VALUES (?1, ?2, ?3)";
 const COUNT: &str = "SELECT count(*) FROM events WHERE room = ?1 AND asset = ?2";
 const OLDEST: &str = "SELECT asset, event FROM events WHERE room = ?1 AND asset = ?2 ORDER BY event LIMIT ?3";
 const DELETE: &str = "DELETE FROM events WHERE room = ?1 AND asset = ?2 AND event >= ?3 AND event < ?4";
