@@ -53,16 +53,19 @@ pub(super) fn reconstruct(
     tell_leases(known, stored, terms, &traceless, &mut events).then_some(events)
 }
 
-/// Whether the newest change of an asset was a prolongation, and everything before it is known but the ends that it tells.
+/// Whether the newest change of an asset was a prolongation, and everything before it is known but the grants that it ended
+/// first.
 pub(in crate::arbiter) fn is_prolongation(known: &AssetState, stored: &AssetState) -> bool {
     let ends = stored.terms.iter().flat_map(|terms| &terms.ends);
-    let ended = ends.filter(|end| end.revision > known.revision).count();
+    let new: Vec<_> = ends.filter(|end| end.revision > known.revision).collect();
+    let ended = new.len();
     let deadlines = |grant: &Grant| (grant.lease.until, grant.lease.is_hold);
     let is_same = |grant: &Grant| {
         let before = known.holders.iter().find(|known| known.revision == grant.revision);
         before.is_none_or(|before| deadlines(before) == deadlines(grant))
     };
     stored.revision == known.revision + ended as u64 + 1
+        && new.iter().all(|end| end.revision < stored.revision && end.reason.is_deadline())
         && stored.units == known.units
         && stored.held + ended as Units == known.held
         && stored.holders.iter().all(is_same)
@@ -172,6 +175,9 @@ mod tests {
         assert!(!is_own(state(2, vec![grant(1, hold(5)), grant(2, hold(9))], &[])), "a grant");
         assert!(!is_own(state(2, vec![grant(1, Lease::NONE)], &[])), "a confirmation");
         assert!(!is_own(state(3, vec![grant(1, hold(5))], &[])), "more than one change");
+        assert!(!is_own(state(3, vec![], &[end(1, 3, 9)])), "the end is the newest change");
+        let released = Ended { reason: EndReason::Released, ..end(1, 2, 9) };
+        assert!(!is_own(state(3, vec![], &[released])), "somebody else's release");
     }
 
     #[test]
