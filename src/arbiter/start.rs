@@ -41,7 +41,7 @@ impl Arbiter {
     #[must_use]
     pub fn start(config: Config, store: Arc<dyn Store>, bus: Arc<dyn Bus>, seed: u64) -> Arc<Self> {
         let node = Node::new(config, store, bus, seed);
-        let regressed = Arc::<RegressedRooms>::default();
+        let (regressed, vital) = (Arc::<RegressedRooms>::default(), Arc::<Vital>::default());
         let registry = Registry::of(&node, regressed.clone());
         let readiness = Arc::new(Readiness::new());
         let calls = StoreCalls::new(node.clone(), registry.clone(), readiness.clone());
@@ -74,7 +74,6 @@ impl Arbiter {
             same_players.clone(),
         );
         let resync = Resync::new(node.clone(), calls.clone(), repair, regression.clone());
-        let resync_all = ResyncAll::new(registry.clone(), resync.clone());
         let removal =
             Arc::new(Removal::new(node.clone(), calls.clone(), registry.clone(), regression, resync.clone()));
         let requests = Arc::new(Requests::new(rooms.clone(), batches.clone()));
@@ -86,14 +85,13 @@ impl Arbiter {
             heartbeats: heartbeats.clone(),
             events,
             removal: removal.clone(),
-            resync_all,
+            resync_all: ResyncAll::new(registry.clone(), resync.clone()),
             same_players,
             kicks: kicks.clone(),
             revocations: revocations.clone(),
         };
         let expiry = Expiry { node: node.clone(), rooms: registry.clone(), batches: batches.clone() };
         let upkeep = Upkeep::new(node.clone(), calls.clone(), registry, heartbeats.clone(), resync);
-        let vital = Arc::<Vital>::default();
         let mut tasks = start_tasks(&node, &readiness, &vital, (upkeep, expiry), receiver);
         tasks.push(AbortOnDropHandle::new(tokio::spawn(skew.watch(readiness.clone()))));
         Arc::new(Self {
