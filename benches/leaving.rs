@@ -51,7 +51,7 @@ async fn measure(store: &str, room: &str, what: &str, assets: Vec<String>) {
     let took = stream::iter(assets.into_iter().enumerate()).map(|(player, asset)| {
         let (room, body, address) = (room.to_owned(), body.clone(), node.address);
         async move {
-            support::http::call(address, "PUT", &format!("/v1/rooms/{room}/assets/{asset}"), &body).await;
+            support::call(address, "PUT", &format!("/v1/rooms/{room}/assets/{asset}"), &body).await;
             let mut member = Client::join(address, &format!("{room}/ws?player=p{player}")).await;
             assert!(member.gets(&asset).await);
             member
@@ -78,6 +78,6 @@ async fn measure(store: &str, room: &str, what: &str, assets: Vec<String>) {
 }
 
 async fn counts(node: &Process) -> [f64; 3] {
-    let metrics = support::http::metrics(node.address).await;
+    let metrics = support::metrics(node.address).await;
     COUNTED.map(|(_, name)| sum(&metrics, name))
 }
