@@ -38,9 +38,10 @@ fn the_readme_lists_every_driver() {
     let buses = bus::DRIVERS.iter().flat_map(|driver| driver.schemes);
     let readme = read("README.md");
     assert_tidy(docs::schemes(&readme, stores.chain(buses).copied()));
-    for (doc, labels) in
-        [("README.md", ["Guarantee", "Survives"]), ("docs/stores.md", ["Round trips", "On timeout"])]
-    {
+    for (doc, labels) in [
+        ("README.md", &["Guarantee", "Survives"][..]),
+        ("docs/stores.md", &["Round trips", "On timeout", "Events"]),
+    ] {
         let text = read(doc);
         assert_tidy(
             store::DRIVERS
@@ -193,7 +194,7 @@ fn a_crate_away_from_home_is_refused() {
 
 #[test]
 fn a_store_that_does_not_say_what_it_guarantees_is_refused() {
-    let good = "//! **Guarantee**: a;\n//! b.\n//! **Round trips**: none.\n//! **Survives**: c.\n//! **On timeout**: d.\n";
+    let good = "//! **Guarantee**: a;\n//! b.\n//! **Round trips**: none.\n//! **Survives**: c.\n//! **On timeout**: d.\n//! **Events**: e.\n";
     assert_eq!(docs::header(&File::new("x", good)), Complaints::new());
     for (from, to) in [
         ("**Survives**: c.", "**Survives**:"),
@@ -215,7 +216,7 @@ fn a_readme_that_leaves_out_or_makes_up_is_refused() {
     let promises = [("Guarantee", "once"), ("Survives", "it.")].map(|(label, said)| (label, said.to_owned()));
     let row = "| `memory:` (default) | once | it |";
     let check = |row: &str, promises: &[(&str, String)]| {
-        docs::promises("README.md", row, "memory", promises, ["Guarantee", "Survives"])
+        docs::promises("README.md", row, "memory", promises, &["Guarantee", "Survives"])
     };
     assert_eq!(check(row, &promises), Complaints::new());
     assert_eq!(check(&row.replace("once", "twice"), &promises).len(), 1);

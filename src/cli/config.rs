@@ -227,11 +227,7 @@ fn wrong_urls(args: &ServeArgs, bus: &str, options: Options) -> Vec<String> {
 
 /// Reports a configuration that the store does not support, with advice.
 fn unsuited(args: &ServeArgs, templates: &[Template]) -> Option<String> {
-    let driver = store::driver(&args.store)?;
-    let (limits, scheme) = (driver.limits, scheme(&args.store));
-    if args.events && !driver.keeps_events {
-        return Some(format!("--store {scheme}: keeps no events yet: say --events off, or use another store"));
-    }
+    let (limits, scheme) = (store::driver(&args.store)?.limits, scheme(&args.store));
     if !limits.select_creates && (args.auto_create.is_some() || !templates.is_empty()) {
         return Some(format!(
             "--store {scheme}: forgets by itself and could not tell a new asset from one it forgot: leave out --asset and \

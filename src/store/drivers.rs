@@ -36,8 +36,6 @@ pub struct Driver {
     pub(super) source: &'static str,
     /// The limits of its stores.
     pub limits: Limits,
-    /// Whether its stores can keep changes as events.
-    pub keeps_events: bool,
     /// Parses a URL, and looks whether its file can be there, without opening the store.
     pub(super) check: fn(&str, Options) -> Result<()>,
     pub(super) open: fn(&str, Options) -> Result<Arc<dyn Store>>,

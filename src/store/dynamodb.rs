@@ -2,6 +2,8 @@
 //! **Round trips**: two for up to 128 players, a read and a write; one if nobody gets a unit; two more from the 129th holder of an asset on.
 //! **Survives**: whatever DynamoDB survives, which is the loss of a data centre; what is answered is on disk in several.
 //! **On timeout**: outcome unknown; a repeated write finds another revision or its own token, and takes effect once.
+//! **Events**: one more item of the change's transaction, without an expiry; the oldest are merged when events are
+//! read or acknowledged.
 
 mod capacity;
 mod client;
@@ -47,7 +49,6 @@ pub(super) const DRIVER: Driver = Driver {
     summary: "Amazon DynamoDB, credentials from AWS's usual places; ?region=, endpoint=, create=true, ttl= and inline=",
     source: include_str!("dynamodb.rs"),
     limits: Limits::NONE,
-    keeps_events: true,
     check: |url, _| DynamoUrl::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
     open,
 };

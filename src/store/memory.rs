@@ -2,6 +2,7 @@
 //! **Round trips**: none.
 //! **Survives**: nothing; gone with the process.
 //! **On timeout**: there are none; a call always answers.
+//! **Events**: in this process's memory, under the same lock; gone with the process.
 
 mod asset;
 mod count;
@@ -42,7 +43,6 @@ pub(super) const DRIVER: Driver = Driver {
     summary: "this process's memory; fastest, gone with the process",
     source: include_str!("memory.rs"),
     limits: Limits::NONE,
-    keeps_events: true,
     check: |url, _| check(url),
     open,
 };

@@ -4,6 +4,7 @@
 //! more each minute, two more for a new asset.
 //! **Survives**: the death of every node; what the cache drops is lost: it has a time to live and no promise of durability.
 //! **On timeout**: outcome unknown; the repeated call reads again, and finds its change in the item or makes it.
+//! **Events**: in the asset's item, by the same write, as long as the cache keeps it.
 
 mod backend;
 mod client;
@@ -34,7 +35,6 @@ pub(super) const DRIVER: Driver = Driver {
               --auto-create go with it",
     source: include_str!("momento.rs"),
     limits: Limits { units: Cache::MOST_UNITS, select_creates: Cache::SELECT_CREATES },
-    keeps_events: true,
     check: |url, options| parts(url, options).map(drop),
     open,
 };

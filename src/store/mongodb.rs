@@ -2,6 +2,7 @@
 //! **Round trips**: two for a change (read, compare and set), one for a denial; again from the read when another node came in between.
 //! **Survives**: the loss of any minority of the replica set's members; on a single server kill -9 and power loss (journal).
 //! **On timeout**: outcome unknown; the call is repeated and finds what it did by the revision, so it takes effect once.
+//! **Events**: in the asset's document, by the same update; a document with events does not expire.
 
 mod bson;
 mod client;
@@ -41,7 +42,6 @@ pub(super) const DRIVER: Driver = Driver {
               collection=",
     source: include_str!("mongodb.rs"),
     limits: Limits { units: MongoBackend::MOST_UNITS, select_creates: MongoBackend::SELECT_CREATES },
-    keeps_events: true,
     check: |url, _| MongoUrl::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
     open,
 };

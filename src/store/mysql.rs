@@ -7,6 +7,7 @@
 //! loss (with `innodb_flush_log_at_trx_commit=1`, the default).
 //! **On timeout**: outcome unknown; the call is repeated, finds what was committed and takes effect once; a client that is
 //! gone leaves all of its transaction or nothing, and no lock for longer than 10 s.
+//! **Events**: rows of the change's own transaction, in the same packet.
 
 mod connector;
 mod error;
@@ -61,7 +62,6 @@ pub(super) const DRIVER: Driver = Driver {
               statement_timeout_ms= and ttl=",
     source: include_str!("mysql.rs"),
     limits: Limits::NONE,
-    keeps_events: true,
     check: |url, _| MysqlUrl::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
     open,
 };

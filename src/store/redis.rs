@@ -3,6 +3,8 @@
 //! **Round trips**: one script call for up to 128 players, whatever they ask; one more after the server forgot the script.
 //! **Survives**: what the server's own persistence survives; with `appendonly yes, appendfsync always` kill -9 and power loss.
 //! **On timeout**: outcome unknown; the call is repeated under its number, also on a new connection, and takes effect once.
+//! **Events**: in the script that changes the asset, in a key of the room's slot without an expiry; on a cluster a
+//! failover can hide a room's events until its next change.
 
 mod error;
 #[cfg(feature = "test-util")]
@@ -43,7 +45,6 @@ pub(super) const DRIVER: Driver = Driver {
               ?wait=N, wait_timeout_ms=, ttl= and prefix=",
     source: include_str!("redis.rs"),
     limits: Limits::NONE,
-    keeps_events: true,
     check: |url, _| RedisUrl::parse(url).map(drop).map_err(|why| error(StoreErrorKind::Unavailable, why)),
     open,
 };

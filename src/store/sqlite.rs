@@ -2,6 +2,7 @@
 //! **Round trips**: none; all changes that wait share one fsync, and what changes nothing needs none.
 //! **Survives**: kill -9, a crash and power loss, as far as the disk keeps what it has synced.
 //! **On timeout**: a change that has begun may still take effect, once, as after a failed commit: repeat it.
+//! **Events**: rows of the change's own transaction.
 
 mod asset;
 mod calls;
@@ -55,7 +56,6 @@ pub(super) const DRIVER: Driver = Driver {
     summary: "a file on this machine; survives kill -9 and power loss",
     source: include_str!("sqlite.rs"),
     limits: Limits::NONE,
-    keeps_events: true,
     check: |url, _| file::resolve(file::named(url)?).map(drop),
     open,
 };

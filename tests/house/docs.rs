@@ -3,9 +3,9 @@ use std::collections::BTreeSet;
 use super::{Complaints, File};
 
 /// What every store says of itself before anything else.
-const LABELS: [&str; 4] = ["**Guarantee**", "**Round trips**", "**Survives**", "**On timeout**"];
+const LABELS: [&str; 5] = ["**Guarantee**", "**Round trips**", "**Survives**", "**On timeout**", "**Events**"];
 
-/// A store driver opens with its four labelled lines, each with something to say.
+/// A store driver opens with its labelled lines, each with something to say.
 pub fn header(file: &File) -> Complaints {
     let head: Vec<_> = file.text.lines().map_while(|line| line.strip_prefix("//! ")).collect();
     let starts: Vec<_> = head.iter().filter(|line| line.starts_with("**")).collect();
@@ -33,17 +33,18 @@ pub fn schemes<'a>(readme: &str, schemes: impl IntoIterator<Item = &'a str>) -> 
     missing.map(|scheme| format!("README.md: no word of `{scheme}:`")).collect()
 }
 
-/// A store's row in a document ends with what its file says under two labels.
+/// A store's row in a document ends with what its file says under some labels.
 pub fn promises(
     doc: &str,
     text: &str,
     scheme: &str,
     promises: &[(&str, String)],
-    labels: [&str; 2],
+    labels: &[&str],
 ) -> Complaints {
-    let said = labels.map(|label| {
-        promises.iter().find(|(known, _)| *known == label).map_or("", |(_, said)| said.trim_end_matches('.'))
-    });
+    let said = |label: &&str| {
+        promises.iter().find(|(known, _)| known == label).map_or("", |(_, said)| said.trim_end_matches('.'))
+    };
+    let said: Vec<_> = labels.iter().map(said).collect();
     let cells = format!("| {} |", said.join(" | "));
     let row = text.lines().find(|line| line.starts_with(&format!("| `{scheme}:")));
     let fits = !said.contains(&"") && row.is_some_and(|row| row.ends_with(&cells));
