@@ -22,8 +22,9 @@ const LEAVE: Duration = Duration::from_secs(30);
 const MEASURED: Duration = Duration::from_secs(30);
 
 /// What is counted, with the metric that counts it.
-const COUNTED: [(&str, &str); 3] = [
+const COUNTED: [(&str, &str); 4] = [
     ("calls that prolong", "asset_arbiter_store_call_duration_seconds_count{call=\"prolong\"}"),
+    ("calls that end grants", "asset_arbiter_store_call_duration_seconds_count{call=\"expire\"}"),
     ("read units", "asset_arbiter_dynamodb_capacity_units_total{kind=\"read\"}"),
     ("write units", "asset_arbiter_dynamodb_capacity_units_total{kind=\"write\"}"),
 ];
@@ -44,7 +45,8 @@ async fn main() {
 }
 
 async fn measure(store: &str, room: &str, what: &str, assets: Vec<String>) {
-    let flags = ["--store", store, "--bus", "local:", "--selects-per-second", "0"];
+    // The clients here answer no pings.
+    let flags = ["--store", store, "--bus", "local:", "--selects-per-second", "0", "--ping-interval", "1h"];
     let node = Process::start(&flags).await;
     let units = PLAYERS / assets.iter().collect::<std::collections::HashSet<_>>().len();
     let body = format!(r#"{{"units":{units},"leave_ms":{}}}"#, LEAVE.as_millis());
@@ -57,8 +59,8 @@ async fn measure(store: &str, room: &str, what: &str, assets: Vec<String>) {
             member
         }
     });
-    let members: Vec<Client> = took.buffer_unordered(16).collect().await;
-    // They read what they are told, and answer pings.
+    let members: Vec<Client> = took.buffer_unordered(4).collect().await;
+    // They read what they are told.
     let listening: Vec<JoinHandle<()>> = members
         .into_iter()
         .map(|mut member| tokio::spawn(async move { while member.text_or_closed().await.is_ok() {} }))
@@ -77,7 +79,7 @@ async fn measure(store: &str, room: &str, what: &str, assets: Vec<String>) {
     node.end().await;
 }
 
-async fn counts(node: &Process) -> [f64; 3] {
+async fn counts(node: &Process) -> [f64; 4] {
     let metrics = support::metrics(node.address).await;
     COUNTED.map(|(_, name)| sum(&metrics, name))
 }
