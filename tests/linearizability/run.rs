@@ -250,7 +250,7 @@ impl Met {
     pub fn assert_enough(self) {
         let Self { schedules, operations, granted, denied, unanswered, undecided, .. } = self;
         let enough = operations > 25 * schedules
-            && granted > 8 * schedules
+            && granted > 6 * schedules
             && denied > 3 * schedules
             // An arbiter repeats a call while there is time, so on a wire few of them stay so, and how many is chance.
             && unanswered * 8 > schedules
