@@ -236,14 +236,18 @@ impl FromStr for EventId {
         let parts: Vec<_> = text.split('/').collect();
         let [room, asset, origin, revisions] = parts[..] else { return Err(NoEvent) };
         let (first, revision) = revisions.split_once('-').unwrap_or((revisions, revisions));
+        let known = u64::from_str_radix(origin, 16).map_err(|_| NoEvent)?;
         let id = Self {
             room: number(room)?,
             asset: number(asset)?,
-            origin: u64::from_str_radix(origin, 16).map_err(|_| NoEvent)?,
+            origin: known,
             first: number(first)?,
             revision: number(revision)?,
         };
-        (id.to_string() == text).then_some(id).ok_or(NoEvent)
+        let is_plain = |text: &str, number: u64| text == number.to_string();
+        let is_ours =
+            origin == format!("{known:016x}") && is_plain(first, id.first) && is_plain(revision, id.revision);
+        is_ours.then_some(id).ok_or(NoEvent)
     }
 }
 
@@ -347,7 +351,7 @@ mod tests {
                 }
             }
         }
-        for text in ["arena", "arena/sword/ab/1", "arena/sword/00000000000000ab/1-1", "a b/sword/0/1"] {
+        for text in ["arena", "arena/sword/ab/1", "arena/sword/00000000000000ab/01", "a b/sword/0/1"] {
             assert_eq!(text.parse::<EventId>(), Err(NoEvent), "{text}");
         }
     }

@@ -24,6 +24,17 @@ pub(super) const ACK: &str = "/v1/events/ack";
 
 /// How many events an answer has, unless `limit` says it.
 const LIMIT: usize = 100;
+/// A name of a room or an asset, as in `model/name.rs`, with its length.
+macro_rules! name {
+    () => {
+        r"([A-Za-z0-9_:-][A-Za-z0-9_.:-]{0,63}|\.[A-Za-z0-9_:-][A-Za-z0-9_.:-]{0,62}|\.\.[A-Za-z0-9_.:-]{1,62})"
+    };
+}
+
+/// What ids look like.
+const ID: &str =
+    concat!("^", name!(), "/", name!(), "/[0-9a-f]{16}/((0|[1-9][0-9]{0,18})-)?(0|[1-9][0-9]{0,18})$");
+
 /// The longest `wait`.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
@@ -81,7 +92,7 @@ pub(super) struct Events {
 #[serde(deny_unknown_fields)]
 pub(super) struct Acknowledge {
     /// The `id` of each.
-    #[schemars(length(max = EVENTS_PAGE))]
+    #[schemars(length(max = EVENTS_PAGE), inner(regex(pattern = ID)))]
     ids: Vec<String>,
 }
 

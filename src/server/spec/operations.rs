@@ -157,7 +157,7 @@ pub(in crate::server) const TAKE_EVENTS: Operation = Operation::new(
 .open_to(OpenTo::Admins)
 .query(&[
     Parameter::new::<PageSize>("limit", "The most events; 100 if absent."),
-    Parameter::new::<String>("wait", "How long to wait for the first event, such as `30s`; at most a minute."),
+    Parameter::new::<Wait>("wait", "How long to wait for the first event, such as `30s`; at most a minute."),
 ])
 .answers(&[Answer::json::<Events>(200, "The events; none if nothing happened.")])
 .refusals(&[409]);
@@ -312,6 +312,23 @@ impl JsonSchema for EventId {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> Schema {
         json_schema!({"type": "string", "examples": ["h1dXVaHd44uNv3DW.3"]})
+    }
+}
+
+/// A time up to a minute.
+struct Wait;
+
+impl JsonSchema for Wait {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Wait".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": "^(0|[0-9]{1,4}ms|[0-5]?[0-9]s|60s|[01]m)$", "examples": ["30s"]})
     }
 }
 
