@@ -13,8 +13,7 @@ use crate::{
     engines::momento::Momento,
     ground::momento,
     linearizability::{
-        histories_in_real_time, histories_with_deadlines_in_real_time, judged, plan::Pace, report,
-        run::Through, schedules_in_real_time,
+        histories_in_real_time, judged, plan::Pace, report, run::Through, schedules_in_real_time,
     },
     remote::{
         RACES, SEEDS,
@@ -42,7 +41,6 @@ async fn histories_of_momento_are_linearizable() {
     let Some(momento) = momento().await else { return };
     let store = store(&momento.url()).await;
     histories_in_real_time(|| Arc::clone(&store), seeds(SEEDS), AT_ONCE).await;
-    histories_with_deadlines_in_real_time(|| Arc::clone(&store), seeds(SEEDS / 5), AT_ONCE).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,7 +13,7 @@ use crate::{
     ground::{FEW, engines, share_of},
     linearizability::{judged, plan::Pace, report, run::Through},
     remote::{
-        histories::{self, are_linearizable},
+        histories::{self, are_linearizable, with_deadlines_are_linearizable},
         patient, store,
     },
 };
@@ -25,7 +25,9 @@ const AT_ONCE: usize = 40;
 async fn histories_are_linearizable() {
     for engine in engines() {
         let server = engine.start();
-        are_linearizable(&store(&server.url()).await, share_of(&engine)).await;
+        let store = store(&server.url()).await;
+        are_linearizable(&store, share_of(&engine)).await;
+        with_deadlines_are_linearizable(&store, share_of(&engine)).await;
     }
 }
 

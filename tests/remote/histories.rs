@@ -10,9 +10,14 @@ use crate::{
 /// As many at once as leave two cores time to answer each in time.
 const AT_ONCE: usize = 40;
 
-/// So many seeded histories of clients on the store itself are linearizable, and a fifth as many of grants that end.
+/// So many seeded histories of clients on the store itself are linearizable.
 pub async fn are_linearizable(store: &Arc<dyn Store>, count: u64) {
     histories_in_real_time(|| Arc::clone(store), seeds(count), AT_ONCE).await;
+}
+
+/// The same for a fifth as many of grants that end, on a store that decides a call in one step. Others may write the ends that
+/// a call finds in a step before its own, which the model does not know.
+pub async fn with_deadlines_are_linearizable(store: &Arc<dyn Store>, count: u64) {
     histories_with_deadlines_in_real_time(|| Arc::clone(store), seeds(count / 5), AT_ONCE).await;
 }
 
