@@ -18,7 +18,7 @@ use crate::{
 const ADMIN_KEY: &str = "operator";
 const MEGABYTE: f64 = 1_048_576.0;
 /// A timeout that is short enough to be seen in a scene, and long enough for a busy machine.
-const TIMEOUT: &str = "1s";
+pub(crate) const TIMEOUT: &str = "1s";
 
 /// A server that asks for player tokens, and honest players who race on it from the beginning to the end.
 pub(crate) struct Ground {
