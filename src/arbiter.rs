@@ -75,7 +75,7 @@ pub use self::{
     kick::Kicked,
     mailbox::Mailbox,
     member::{Join, Member, Resume, Taken},
-    outbox::Outbox,
+    outbox::{History, Outbox},
     refusal::{JoinError, Refusal, Scope},
     revocations::Revocations,
     room_json::{AssetsJson, Outdated, RoomJson, RoomState},

@@ -61,7 +61,7 @@ impl Ground {
 
     async fn acknowledge(&self, events: &[(AssetName, AssetEvent)]) {
         let ids: Vec<_> = events.iter().map(|(asset, event)| event.id(&self.room, asset)).collect();
-        self.store.acknowledge(&self.room, &ids).await.unwrap();
+        self.store.acknowledge(&self.room, &ids, taker(0).now).await.unwrap();
     }
 }
 

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::{
     conformance::{
-        BACKLOG, events_under_faults,
+        BACKLOG, HISTORY, events_under_faults,
         ground::{Ground, Node, asset, players, team},
         likeness::answers_as_the_rules_do,
         seeds, suite_with_events,
@@ -36,7 +36,7 @@ use crate::{
 };
 
 const LEASE: Millis = 30_000;
-const EVENTS: Options = Options { events_backlog: Some(BACKLOG), ..FOR_EVER };
+const EVENTS: Options = Options { events_backlog: Some(BACKLOG), history: Some(HISTORY), ..FOR_EVER };
 
 async fn with_events(url: &str) -> Arc<dyn Store> {
     store_with(url, EVENTS).await
@@ -53,7 +53,7 @@ async fn take(ground: &Ground, taker: Taker, limit: usize) -> Vec<(AssetName, As
 
 async fn acknowledge(ground: &Ground, events: &[(AssetName, AssetEvent)]) {
     let ids: Vec<_> = events.iter().map(|(asset, event)| event.id(&ground.room, asset)).collect();
-    ground.store.acknowledge(&ground.room, &ids).await.unwrap();
+    ground.store.acknowledge(&ground.room, &ids, Node::new().next().at).await.unwrap();
 }
 
 fn revisions(events: &[(AssetName, AssetEvent)]) -> Vec<u64> {
@@ -288,7 +288,7 @@ async fn without_events_nothing_is_marked_and_nothing_is_kept() {
         ground.create(node.next(), &sword, 1).await;
         ground.select(node.next(), &sword, &players(["ann"])).await;
         assert_eq!(take(&ground, taker(1, 0), 9).await, []);
-        ground.store.acknowledge(&ground.room, &[]).await.unwrap();
+        ground.store.acknowledge(&ground.room, &[], node.next().at).await.unwrap();
         assert_eq!(server.ask::<usize>(&["DBSIZE"]), 4, "the keys of the room");
     }
 }

@@ -22,7 +22,7 @@ const MEGABYTE: u64 = 1024 * 1024;
 
 /// A database with the room `r`.
 async fn fill(url: &str) {
-    let store = store::open(url, Options { room_ttl: None, max_assets: None, events_backlog: None }).unwrap();
+    let store = store::open(url, Options { room_ttl: None, max_assets: None, events_backlog: None, history: None }).unwrap();
     let room: RoomName = "r".parse().unwrap();
     let players: Vec<PlayerName> = (0..HOLDERS).map(|n| format!("{n:0>60}").parse().unwrap()).collect();
     let select = async |n: usize| {

@@ -178,7 +178,7 @@ mod tests {
 
     fn open(folder: &tempfile::TempDir, grace: Duration) -> SqliteStore {
         let url = format!("sqlite:{}", folder.path().join("game.db").display());
-        SqliteStore::open(&url, Options { room_ttl: None, max_assets: None, events_backlog: None }, grace)
+        SqliteStore::open(&url, Options { room_ttl: None, max_assets: None, events_backlog: None, history: None }, grace)
             .unwrap()
     }
 
