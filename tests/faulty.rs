@@ -45,7 +45,7 @@ impl Setup {
 }
 
 fn call(seq: u64) -> Call {
-    Call { node: NodeId(1), seq, at: 1 }
+    Call { node: NodeId(1), seq, at: 1, by: None }
 }
 
 #[tokio::test(start_paused = true)]

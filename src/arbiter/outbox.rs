@@ -131,7 +131,9 @@ impl Outbox {
                 );
             }
             HistoryKept::NotBy { store } => {
-                return refused(format!("the store {store} cannot keep the history of assets: use another one"));
+                return refused(format!(
+                    "the store {store} cannot keep the history of assets: use another one"
+                ));
             }
         }
         // One more tells whether there is another page.

@@ -10,8 +10,8 @@ use ipnet::IpNet;
 
 use super::tokens::{KeyFile, key_file};
 use super::values::{
-    Template, bytes, count, filter, history, listen, longer_than_zero, network, on_or_off, same_player, template,
-    units,
+    Template, bytes, count, filter, history, listen, longer_than_zero, network, on_or_off, same_player,
+    template, units,
 };
 
 /// The default of `--log-level`.

@@ -85,7 +85,8 @@ mod tests {
     #[test]
     fn a_place_is_as_it_is_shown() {
         assert_eq!(place("01a3b5c7d9e1f203/17").unwrap(), (0x01a3_b5c7_d9e1_f203, 17));
-        for text in ["", "17", "1/17", "01A3B5C7D9E1F203/17", "01a3b5c7d9e1f203/017", "01a3b5c7d9e1f203/", "/1"] {
+        for text in ["", "17", "1/17", "01A3B5C7D9E1F203/17", "01a3b5c7d9e1f203/017", "01a3b5c7d9e1f203/", "/1"]
+        {
             assert!(place(text).is_err(), "{text}");
         }
     }

@@ -89,8 +89,12 @@ impl RedisStore {
         ask: Ask<'_>,
         args: impl IntoIterator<Item = String>,
     ) -> Result<(bool, AssetState, ScriptReply)> {
-        let Call { node, seq, at } = call;
-        let common = [key.asset.to_string(), node.to_string(), format!("{seq:016x}"), at.to_string()];
+        let Call { node, seq, at, by } = call;
+        let at = match by.filter(|_| self.keeps_events) {
+            Some(by) => format!("{at}/{}", by.as_str()),
+            None => at.to_string(),
+        };
+        let common = [key.asset.to_string(), node.to_string(), format!("{seq:016x}"), at];
         let answer = self.run(&key.room, script, common.into_iter().chain(args).collect()).await?;
         let mut reply = ScriptReply::open(answer, |refusal| refused(&refusal, &key.asset, ask))?;
         Ok((reply.flag()?, reply.state(key.asset.clone())?, reply))
@@ -122,7 +126,6 @@ impl RedisStore {
         let (repeated, state, mut rest) = self.change(call, key, script, ask, args).await?;
         Ok(Applied::new(Leased { changed: rest.flag()?, grant: rest.grant_of(player)?, state }, repeated))
     }
-
 }
 
 #[async_trait]

@@ -69,7 +69,10 @@ async fn changes_are_in_the_history_once_waiting_or_acknowledged(ground: Ground)
     let waiting = ground.history(&sword, now).await;
     let kinds: Vec<_> = waiting.iter().map(|event| event.kind).collect();
     assert_eq!(kinds, [EventKind::Created, EventKind::Granted, EventKind::Granted, EventKind::Released]);
-    assert_eq!((waiting[3].reason, &waiting[3].player), (Some(EndReason::Kicked), &Some(team("p", 1)[0].clone())));
+    assert_eq!(
+        (waiting[3].reason, &waiting[3].player),
+        (Some(EndReason::Kicked), &Some(team("p", 1)[0].clone()))
+    );
     for left in [3, 1, 0] {
         ground.acknowledge_but(left, now).await;
         assert_eq!(ground.history(&sword, now).await, waiting, "while {left} wait");

@@ -225,8 +225,7 @@ async fn a_history_is_shown_to_operators_only() {
     let limits = HistoryLimits { age: Duration::from_secs(3600), events: 1000 };
     let store = Arc::new(MemoryStore::new(None).with_events(Some(1000)).with_history(Some(limits)));
     let [admin, viewer] = ["key-of-the-admin", "key-of-the-viewer"].map(|key| Secret::new(key).unwrap());
-    let settings =
-        Settings { admin_key: Some(admin), viewer_key: Some(viewer), ..Settings::default() };
+    let settings = Settings { admin_key: Some(admin), viewer_key: Some(viewer), ..Settings::default() };
     let server = Server::set_up(|setup| {
         setup.inner = Some(store);
         setup.settings = settings;
@@ -242,15 +241,71 @@ async fn a_history_is_shown_to_operators_only() {
 
 #[tokio::test]
 async fn a_history_needs_a_store_that_keeps_it_and_a_place_that_was_shown() {
-    for (server, hint) in [(Server::with_asset(1).await, "--events on"), (with_events().await, "--history 24h")] {
+    for (server, hint) in [(Server::with_asset(1).await, "--events on"), (with_events().await, "--history 24h")]
+    {
         let answer = server.get("/v1/rooms/r/assets/sword/history").await;
         assert_eq!(answer.error(), (409, "conflict".to_owned()));
         assert!(answer.body.contains(hint), "{}", answer.body);
     }
     let server = with_history().await;
-    for query in ["after=", "after=7", "after=00000000000000AB/7", "after=00000000000000ab/07", "limit=0", "limit=1001", "at=1"]
-    {
+    for query in [
+        "after=",
+        "after=7",
+        "after=00000000000000AB/7",
+        "after=00000000000000ab/07",
+        "limit=0",
+        "limit=1001",
+        "at=1",
+    ] {
         let answer = server.get(&format!("/v1/rooms/r/assets/sword/history?{query}")).await;
         assert_eq!(answer.status, 400, "{query}: {}", answer.body);
     }
+}
+
+#[tokio::test]
+async fn events_say_which_changes_an_operator_made() {
+    let store = Arc::new(MemoryStore::new(None).with_events(Some(1000)));
+    let settings =
+        Settings { admin_key: Some(Secret::new("key-of-the-admin").unwrap()), ..Settings::default() };
+    let server = Server::set_up(|setup| {
+        setup.inner = Some(store);
+        setup.settings = settings;
+    })
+    .await;
+    let key = "Authorization: Bearer key-of-the-admin\r\n";
+    let asset = "/v1/rooms/r/assets/sword";
+    let (ann, bob) = (r#"{"player":"ann"}"#, r#"{"player":"bob"}"#);
+    for (method, path, body) in [
+        ("PUT", asset.to_owned(), r#"{"units":2}"#),
+        ("POST", format!("{asset}/select"), ann),
+        ("POST", format!("{asset}/release"), ann),
+        ("POST", format!("{asset}/select"), bob),
+        ("POST", format!("{asset}/restock"), r#"{"units":1}"#),
+        ("DELETE", "/v1/rooms/r/players/bob?release=true".to_owned(), ""),
+        ("POST", "/v1/rooms/r/reset".to_owned(), ""),
+        ("DELETE", "/v1/rooms/r".to_owned(), ""),
+    ] {
+        let status = server.call_with(method, &path, body, key).await.status;
+        assert!(matches!(status, 200 | 201), "{method} {path}: {status}");
+    }
+    let answer = server.call_with("GET", "/v1/events", "", key).await.json();
+    let told = |answer: &Value| {
+        let events = answer["events"].as_array().unwrap().iter();
+        events
+            .map(|event| format!("{} {}", event["type"], event["by"]))
+            .collect::<Vec<_>>()
+            .join(", ")
+            .replace('"', "")
+    };
+    let types = ["created", "granted", "released", "granted", "restocked", "released", "reset", "removed"];
+    assert_eq!(told(&answer), types.map(|kind| format!("{kind} admin")).join(", "));
+
+    // Without keys everybody may create, and who plays over HTTP is a player.
+    let server = with_events().await;
+    create(&server, "r", 2).await;
+    for (what, body) in [("select", ann), ("release", ann), ("restock", r#"{"units":1}"#)] {
+        assert_eq!(server.call("POST", &format!("{asset}/{what}"), body).await.status, 200);
+    }
+    let answer = server.get("/v1/events").await.json();
+    assert_eq!(told(&answer), "created anyone, granted null, released null, restocked anyone");
 }

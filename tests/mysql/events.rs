@@ -4,13 +4,13 @@ use std::{fmt::Debug, sync::Arc};
 
 use asset_arbiter::{
     model::{EventId, RoomName},
-    store::{HistoryPage, Options, Result, StoreErrorKind, Taker},
+    store::{Call, HistoryPage, Options, Result, StoreErrorKind, Taker},
 };
 use futures::future::join_all;
 
 use crate::{
     conformance::{
-        BACKLOG,
+        BACKLOG, HISTORY,
         ground::{Ground, Node, asset, refusal, team},
     },
     engines::{
@@ -278,6 +278,25 @@ async fn what_was_cut_is_taken_and_acknowledged_again() {
 fn fails_at_most_as_unknown<T: Debug>(answer: Result<T>) {
     if answer.is_err() {
         assert_eq!(refusal(answer), StoreErrorKind::OutcomeUnknown);
+    }
+}
+
+#[tokio::test]
+async fn events_that_are_too_old_are_deleted_from_the_history() {
+    for server in servers().await {
+        let ground = Ground::new(with_events(&server.url()).await);
+        let (sword, node) = ground.sword(1).await;
+        let (now, age) = (node.next().at, HISTORY.age.as_millis() as u64);
+        let count =
+            format!("SELECT COUNT(*) FROM {DATABASE}.asset_arbiter_history WHERE room = '{}'", ground.room);
+        ground.restock(Call { at: now + age, ..node.next() }, &sword, 1).await;
+        let taker = Taker { id: 1, now, until: now };
+        let events = ground.store.take_events(&ground.room, taker, 9).await.unwrap();
+        let ids: Vec<_> = events.iter().map(|(name, event)| event.id(&ground.room, name)).collect();
+        assert_eq!(ids.len(), 2);
+        ground.store.acknowledge(&ground.room, &ids, now + age + 9).await.unwrap();
+        let swept = async || (server.count(&count).await == 1).then_some(());
+        eventually("the creation to be deleted, and the restocking to stay", swept).await;
     }
 }
 

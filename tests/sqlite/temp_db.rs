@@ -60,8 +60,11 @@ impl TempDb {
     }
 
     pub(crate) fn open_with_ttl(&self, ttl: Duration) -> Arc<dyn Store> {
-        store::open(&self.url(), Options { room_ttl: Some(ttl), max_assets: None, events_backlog: None, history: None })
-            .unwrap()
+        store::open(
+            &self.url(),
+            Options { room_ttl: Some(ttl), max_assets: None, events_backlog: None, history: None },
+        )
+        .unwrap()
     }
 }
 

@@ -38,7 +38,12 @@ impl Room {
     }
 }
 
-pub(super) fn answered(asset: &AssetName, ask: Ask<'_>, decided: Decided, found: &Asset) -> Result<(Decided, AssetState)> {
+pub(super) fn answered(
+    asset: &AssetName,
+    ask: Ask<'_>,
+    decided: Decided,
+    found: &Asset,
+) -> Result<(Decided, AssetState)> {
     let outcome = (decided.outcome, decided.repeated);
     rules::unless_refused(NAME, outcome, ask, asset, &found.counter, Units::MAX)?;
     Ok((decided, found.state(asset)))

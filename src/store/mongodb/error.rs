@@ -62,9 +62,10 @@ impl MongoError {
     pub(super) fn is_only_stale(&self) -> bool {
         let Cause::Failed(error) = &self.cause else { return false };
         let ErrorKind::InsertMany(failed) = &*error.kind else { return false };
-        let are_stale = failed.write_errors.as_ref().is_some_and(|errors| {
-            errors.iter().all(|error| error.code == DUPLICATE_KEY)
-        });
+        let are_stale = failed
+            .write_errors
+            .as_ref()
+            .is_some_and(|errors| errors.iter().all(|error| error.code == DUPLICATE_KEY));
         are_stale && failed.write_concern_error.is_none()
     }
 

@@ -25,7 +25,8 @@ impl MongoBackend {
         let document = |event: &AssetEvent| {
             let id = format!("{begin}{}", event.id(&key.room, &key.asset).prefix());
             let expires_at = date(event.at.saturating_add(age));
-            let document = doc! { "_id": id, "room": HISTORY, "event": event.to_string(), "expires_at": expires_at };
+            let document =
+                doc! { "_id": id, "room": HISTORY, "event": event.to_string(), "expires_at": expires_at };
             RawDocumentBuf::try_from(document).map_err(bson::unwritable)
         };
         self.client.insert_all(events.iter().map(document).collect::<Result<_>>()?).await?;

@@ -22,7 +22,8 @@ const DELETED_AT_ONCE: u64 = 1000;
 
 /// Adds events of an asset to its history, as part of the transaction that deletes them where they wait.
 pub(super) fn insertion(room: &RoomName, events: &[(AssetName, AssetEvent)]) -> String {
-    let row = |(asset, event): &(AssetName, AssetEvent)| format!("('{room}', '{asset}', '{event}', {})", event.at);
+    let row =
+        |(asset, event): &(AssetName, AssetEvent)| format!("('{room}', '{asset}', '{event}', {})", event.at);
     let rows: Vec<_> = events.iter().map(row).collect();
     // A late copy of the call that created an asset may have made the same event again.
     format!(

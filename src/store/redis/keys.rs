@@ -87,9 +87,8 @@ mod tests {
         let rooms = alike::<Room>(4);
         let assets = alike::<Asset>(3);
         let histories = |room| assets.iter().map(|asset| history("a:", room, asset)).collect::<Vec<_>>();
-        let of_room = |room: &RoomName| {
-            [&of_room("a:", room)[..], &of_events("a:", room), &histories(room)].concat()
-        };
+        let of_room =
+            |room: &RoomName| [&of_room("a:", room)[..], &of_events("a:", room), &histories(room)].concat();
         let keys: BTreeSet<_> = rooms.iter().flat_map(of_room).collect();
         assert_eq!(keys.len(), (6 + assets.len()) * rooms.len());
         assert!(!keys.contains(&revocations("a:")) && !keys.contains(&marks("a:")));

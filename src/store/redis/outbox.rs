@@ -86,7 +86,7 @@ pub(super) async fn history(
     let args = [key.asset.to_string(), page.bound()].into_iter().chain(numbers).collect();
     let answer = store.run_with(&key.room, histories, &store.scripts.history, args).await?;
     let mut reply = ScriptReply::open(answer, |_| reply::odd())?;
-    let [acknowledged, waiting] = [reply.events()?, reply.events()?]
-        .map(|events| events.into_iter().map(|(_, event)| event));
+    let [acknowledged, waiting] =
+        [reply.events()?, reply.events()?].map(|events| events.into_iter().map(|(_, event)| event));
     Ok(page.of(acknowledged, waiting, limits))
 }

@@ -45,7 +45,13 @@ impl RedisStore {
         keys::of_room(&self.prefix, room).into_iter().chain(events.into_iter().flatten()).collect()
     }
 
-    pub(super) async fn run_at(&self, slot: u16, keys: &[String], script: &Script, args: &[String]) -> Result<Value> {
+    pub(super) async fn run_at(
+        &self,
+        slot: u16,
+        keys: &[String],
+        script: &Script,
+        args: &[String],
+    ) -> Result<Value> {
         match self.call(slot, script.by_hash(keys, args)).await {
             Err(RedisError::Refused(refused)) if refused.code() == "NOSCRIPT" => {
                 Ok(self.call(slot, script.by_source(keys, args)).await?)
@@ -65,7 +71,12 @@ impl RedisStore {
     }
 
     /// Runs a script whose reply is a list about a room.
-    pub(super) async fn list(&self, room: &RoomName, script: &Script, args: Vec<String>) -> Result<ScriptReply> {
+    pub(super) async fn list(
+        &self,
+        room: &RoomName,
+        script: &Script,
+        args: Vec<String>,
+    ) -> Result<ScriptReply> {
         ScriptReply::open(self.run(room, script, args).await?, |_| reply::odd())?.inner()
     }
 

@@ -61,9 +61,8 @@ pub(super) fn page(
     let (bound, too_old) = (page.bound(), limits.too_old(page.now).cast_signed());
     let mut statement = db.prepare_cached(PAGE)?;
     let asked = params![key.room.as_str(), key.asset.as_str(), bound, too_old, limit];
-    let acknowledged = statement.query_map(asked, |row| {
-        parsed::<AssetEvent, NoEvent>(row, 0)?.ok_or(rusqlite::Error::InvalidQuery)
-    })?;
+    let acknowledged = statement
+        .query_map(asked, |row| parsed::<AssetEvent, NoEvent>(row, 0)?.ok_or(rusqlite::Error::InvalidQuery))?;
     let acknowledged = acknowledged.collect::<Result<Vec<_>>>()?;
     let waiting = outbox::waiting(db, key, &bound, limit)?;
     Ok(page.of(acknowledged, waiting, limits))
