@@ -9,7 +9,7 @@ use crate::{
     model::{AssetEvent, EventId, Millis},
     store::{
         AssetKey, Result,
-        optimistic::{EventBackend, known, pause, restless},
+        optimistic::{known, pause, restless},
     },
 };
 
@@ -17,7 +17,7 @@ use crate::{
 const TRIES: u32 = 64;
 
 /// Moves events of an asset to its history. Returns how many there were.
-pub(in crate::store) async fn delete_events<S: DocumentBackend + EventBackend>(
+pub(in crate::store) async fn delete_events<S: DocumentBackend>(
     store: &S,
     key: &AssetKey,
     ids: &[&EventId],
