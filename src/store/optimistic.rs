@@ -24,16 +24,16 @@ pub(super) use self::{
     record::{Change, FIRST, Record, shown},
 };
 use self::{
-    decide::{Bounds, decide},
+    decide::{Bounds, Decision, decide},
     recent_calls::RecentCalls,
     settled::{Settled, is_begun, look_up},
 };
 pub(super) use super::rules::{Counter, Ending};
 use super::{
     Applied, AssetKey, Call, Created, HistoryKept, HistoryPage, Leased, Limits, Reply, Result, Selected, Store,
-    StoreError, StoreErrorKind, Taker, Verdict,
+    StoreError, StoreErrorKind, Taker,
     call::origin,
-    rules::{self, Ask, Outcome},
+    rules::{Ask, Outcome},
 };
 use crate::model::{
     AssetEvent, AssetName, AssetState, EndReason, EventId, Grant, Millis, NewAsset, PlayerName, RevisionRow,

@@ -8,7 +8,7 @@ mod refusal;
 
 pub(super) use self::{counter::Counter, leases::Ending, refusal::unless_refused};
 use super::{Call, StoreErrorKind, Verdict};
-use crate::model::{AssetEvent, Barred, EndReason, EventKind, Grant, Millis, NewAsset, PlayerName, Units};
+use crate::model::{AssetEvent, Barred, By, EndReason, EventKind, Grant, Millis, NewAsset, PlayerName, Units};
 
 /// The request of a changing call.
 #[derive(Debug, Clone, Copy)]

@@ -51,7 +51,7 @@ impl Ground {
         self.store.history(&self.key(asset), page).await.unwrap()
     }
 
-    async fn revisions(&self, asset: &AssetName, now: Millis) -> Vec<u64> {
+    async fn numbers(&self, asset: &AssetName, now: Millis) -> Vec<u64> {
         self.history(asset, now).await.iter().map(|event| event.revision).collect()
     }
 }
@@ -78,7 +78,7 @@ async fn changes_are_in_the_history_once_waiting_or_acknowledged(ground: Ground)
         assert_eq!(ground.history(&sword, now).await, waiting, "while {left} wait");
     }
     ground.restock(node.next(), &sword, 1).await;
-    assert_eq!(ground.revisions(&sword, now).await, [0, 1, 2, 3, 4]);
+    assert_eq!(ground.numbers(&sword, now).await, [0, 1, 2, 3, 4]);
 }
 
 async fn an_acknowledgement_that_comes_again_changes_no_history(ground: Ground) {
@@ -150,14 +150,14 @@ async fn what_was_acknowledged_is_in_the_history_until_it_is_too_old(ground: Gro
     ground.restock(later(100), &sword, 1).await;
     ground.restock(later(200), &sword, 1).await;
     ground.acknowledge_but(1, begin + 200).await;
-    assert_eq!(ground.revisions(&sword, begin + age() - 1).await, [0, 1, 2]);
-    assert_eq!(ground.revisions(&sword, begin + age()).await, [1, 2]);
-    assert_eq!(ground.revisions(&sword, begin + 2 * age()).await, [2], "it waits, however old it is");
+    assert_eq!(ground.numbers(&sword, begin + age() - 1).await, [0, 1, 2]);
+    assert_eq!(ground.numbers(&sword, begin + age()).await, [1, 2]);
+    assert_eq!(ground.numbers(&sword, begin + 2 * age()).await, [2], "it waits, however old it is");
     ground.restock(later(age() + 150), &sword, 1).await;
     ground.acknowledge_but(1, begin + age() + 150).await;
-    assert_eq!(ground.revisions(&sword, begin + age() + 150).await, [2, 3]);
+    assert_eq!(ground.numbers(&sword, begin + age() + 150).await, [2, 3]);
     ground.acknowledge_but(0, begin + age() + 250).await;
-    assert_eq!(ground.revisions(&sword, begin + age() + 250).await, [3]);
+    assert_eq!(ground.numbers(&sword, begin + age() + 250).await, [3]);
 }
 
 async fn an_asset_has_so_much_history_and_no_more(ground: Ground) {
@@ -172,7 +172,7 @@ async fn an_asset_has_so_much_history_and_no_more(ground: Ground) {
         ground.acknowledge_but(0, node.next().at).await;
     }
     let newest: Vec<_> = (last + 1 - HISTORY.events as u64..=last).collect();
-    assert_eq!(ground.revisions(&sword, node.next().at).await, newest);
+    assert_eq!(ground.numbers(&sword, node.next().at).await, newest);
 }
 
 async fn a_history_is_read_in_pages(ground: Ground) {

@@ -2,7 +2,7 @@
 
 use super::{Asset, Counter, Outcome, events};
 use crate::{
-    model::{EndReason, Ended, EventKind, Grant, Millis, PlayerName},
+    model::{By, EndReason, Ended, EventKind, Grant, Millis, PlayerName},
     store::StoreErrorKind,
 };
 
