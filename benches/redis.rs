@@ -99,7 +99,8 @@ async fn decrement(server: &Server) -> u64 {
 
 async fn select(server: &Server, batch: usize, units: u32) -> u64 {
     let store =
-        open(&server.url(), Options { room_ttl: None, max_assets: None, events_backlog: None }).unwrap();
+        open(&server.url(), Options { room_ttl: None, max_assets: None, events_backlog: None, history: None })
+            .unwrap();
     let (room, sword) = (format!("bench-{:x}", fastrand::u64(..)), "sword".parse().unwrap());
     let room = RoomName::parse(&room).unwrap();
     engines::eventually("the store to answer", async || store.ping().await.ok()).await;

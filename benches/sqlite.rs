@@ -32,7 +32,10 @@ async fn main() -> anyhow::Result<()> {
     println!("{:<50}{:>12}{:>8}{:>9}{:>9}", "", "decisions/s", "times", "p50 ms", "p99.9 ms");
 
     let url = format!("sqlite:{}", folder.path().join("game.db").display());
-    let race = Race::new(open(&url, Options { room_ttl: None, max_assets: None, events_backlog: None })?);
+    let race = Race::new(open(
+        &url,
+        Options { room_ttl: None, max_assets: None, events_backlog: None, history: None },
+    )?);
     let alone = race.run(1, 1, UNITS).await?;
     alone.print("one caller: one fsync per decision", &alone);
     for assets in [20, 200, 1000] {

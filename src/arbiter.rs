@@ -47,6 +47,7 @@ mod events;
 mod select;
 mod verdicts;
 
+mod changes;
 mod expiry;
 mod heartbeat;
 mod join;
@@ -71,23 +72,24 @@ use std::sync::Arc;
 use tokio_util::task::AbortOnDropHandle;
 
 pub use self::{
+    changes::Changes,
     config::{Config, SamePlayer},
     kick::Kicked,
     mailbox::Mailbox,
     member::{Join, Member, Resume, Taken},
-    outbox::Outbox,
+    outbox::{History, Outbox},
     refusal::{JoinError, Refusal, Scope},
     revocations::Revocations,
     room_json::{AssetsJson, Outdated, RoomJson, RoomState},
     vital::Vital,
 };
 use self::{
-    heartbeat::Heartbeats, join::Joins, kick::Kicks, meters::StoreCall, node::Node, queue::Command,
-    readiness::Readiness, removal::Removal, requests::Requests, reset::Resets, retry::StoreCalls, rooms::Rooms,
+    heartbeat::Heartbeats, join::Joins, kick::Kicks, meters::StoreCall, node::Node, readiness::Readiness,
+    removal::Removal, requests::Requests, reset::Resets, retry::StoreCalls, rooms::Rooms,
 };
 use crate::{
     model::{
-        AssetName, AssetState, EndReason, Grant, Millis, NewAsset, PlayerName, RoomName, ServerMessage, Units,
+        AssetName, AssetState, By, Grant, Millis, NewAsset, PlayerName, RoomName, ServerMessage, Units,
         limits::HOLDERS_PAGE,
     },
     store::{Applied, AssetKey, Created},
@@ -150,33 +152,36 @@ impl Arbiter {
         self.joins.join(join).await
     }
 
-    /// Creates an asset, or returns the existing one if it has the same units and options.
+    /// The changes that somebody else than a player makes; `None`: that a player makes, or nobody in particular.
+    #[must_use]
+    pub fn changes_by(&self, by: Option<By>) -> Changes<'_> {
+        Changes { arbiter: self, by }
+    }
+
+    /// [`Changes::create`] by nobody in particular.
     ///
     /// # Errors
-    /// `Conflict`, `LimitReached`, `StoreUnavailable`, `OutcomeUnknown`.
+    /// As there.
     pub async fn create(
         &self,
         room: &RoomName,
         asset: &AssetName,
         new: NewAsset,
     ) -> Result<Applied<Created>, Refusal> {
-        limits::check_new(&self.node.config, self.node.store.limits(), &new)
-            .map_err(|refusal| refusal.about(Scope::Request))?;
-        self.requests.command(room, asset, true, |answer| Command::Create(new, answer)).await
+        self.changes_by(None).create(room, asset, new).await
     }
 
-    /// Selects on behalf of a player. Returns a `Selection` or an `Error`.
+    /// [`Changes::select`] by nobody in particular.
     pub async fn select(&self, room: &RoomName, asset: &AssetName, player: &PlayerName) -> ServerMessage {
-        self.requests.select(room, asset, player).await
+        self.changes_by(None).select(room, asset, player).await
     }
 
-    /// Releases on behalf of a player. Returns a `Release` or an `Error`.
+    /// [`Changes::release`] by nobody in particular.
     pub async fn release(&self, room: &RoomName, asset: &AssetName, player: &PlayerName) -> ServerMessage {
-        self.requests.release(room, asset, player, EndReason::Released).await
+        self.changes_by(None).release(room, asset, player).await
     }
 
-    /// Confirms a hold on behalf of a player. With `retake`, a player whose hold has expired gets a unit that is left.
-    /// Returns a `Confirmation` or an `Error`.
+    /// [`Changes::confirm`] by nobody in particular.
     pub async fn confirm(
         &self,
         room: &RoomName,
@@ -184,18 +189,18 @@ impl Arbiter {
         player: &PlayerName,
         retake: bool,
     ) -> ServerMessage {
-        self.requests.confirm(room, asset, player, retake).await
+        self.changes_by(None).confirm(room, asset, player, retake).await
     }
 
-    /// Extends a hold on behalf of a player. Returns an `Extension` or an `Error`.
+    /// [`Changes::extend`] by nobody in particular.
     pub async fn extend(&self, room: &RoomName, asset: &AssetName, player: &PlayerName) -> ServerMessage {
-        self.requests.extend(room, asset, player).await
+        self.changes_by(None).extend(room, asset, player).await
     }
 
-    /// Adds `n` units, if the asset's revision is `condition` or there is no condition.
+    /// [`Changes::restock`] by nobody in particular.
     ///
     /// # Errors
-    /// `UnknownAsset`, `Conflict`, `LimitReached`, `StoreUnavailable`, `OutcomeUnknown`.
+    /// As there.
     pub async fn restock(
         &self,
         room: &RoomName,
@@ -203,42 +208,39 @@ impl Arbiter {
         n: Units,
         condition: Option<u64>,
     ) -> Result<AssetState, Refusal> {
-        limits::check_units(&self.node.config, n).map_err(|refusal| refusal.about(Scope::Request))?;
-        self.requests.command(room, asset, false, |answer| Command::Restock { n, condition, answer }).await
+        self.changes_by(None).restock(room, asset, n, condition).await
     }
 
-    /// Removes an asset and returns the revision of its removal.
+    /// [`Changes::remove_asset`] by nobody in particular.
     ///
     /// # Errors
-    /// `UnknownAsset`, `StoreUnavailable`, `OutcomeUnknown`.
+    /// As there.
     pub async fn remove_asset(&self, room: &RoomName, asset: &AssetName) -> Result<u64, Refusal> {
-        self.requests.command(room, asset, false, Command::Remove).await
+        self.changes_by(None).remove_asset(room, asset).await
     }
 
-    /// Removes a room with all its assets and disconnects its members.
+    /// [`Changes::remove_room`] by nobody in particular.
     ///
     /// # Errors
-    /// `UnknownRoom`, `StoreUnavailable`, `OutcomeUnknown`.
+    /// As there.
     pub async fn remove_room(&self, room: &RoomName) -> Result<(), Refusal> {
-        self.removal.remove(room).await
+        self.changes_by(None).remove_room(room).await
     }
 
-    /// Makes every stored asset of a room whole again: nobody holds it, and it has the units of its creation. Each asset is
-    /// one change. Members stay. Returns the assets.
+    /// [`Changes::reset_room`] by nobody in particular.
     ///
     /// # Errors
-    /// `UnknownRoom`; `StoreUnavailable`, `OutcomeUnknown`: some assets may not be reset.
+    /// As there.
     pub async fn reset_room(&self, room: &RoomName) -> Result<Vec<AssetName>, Refusal> {
-        self.resets.reset(room).await
+        self.changes_by(None).reset_room(room).await
     }
 
-    /// Ends a player's connections to a room with 4005, on all nodes that the bus reaches. The player's assets stay held,
-    /// unless `release`.
+    /// [`Changes::kick`] by nobody in particular.
     ///
     /// # Errors
-    /// `StoreUnavailable`, `OutcomeUnknown`: some assets may not be released. The connections ended.
+    /// As there.
     pub async fn kick(&self, room: &RoomName, player: &PlayerName, release: bool) -> Result<Kicked, Refusal> {
-        self.kicks.kick(room, player, release).await
+        self.changes_by(None).kick(room, player, release).await
     }
 
     /// The revoked player tokens.

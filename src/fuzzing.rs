@@ -82,8 +82,10 @@ pub fn client_message(bytes: &[u8]) -> bool {
 pub fn url(bytes: &[u8]) -> bool {
     let Ok(url) = std::str::from_utf8(bytes) else { return false };
     let _ = without_secrets(url);
-    let store =
-        is_parsed(store::check(url, Options { room_ttl: None, max_assets: None, events_backlog: None }));
+    let store = is_parsed(store::check(
+        url,
+        Options { room_ttl: None, max_assets: None, events_backlog: None, history: None },
+    ));
     let bus = is_parsed(bus::check(url));
     store || bus
 }

@@ -55,6 +55,7 @@ mod connections;
 mod credential;
 mod exporter;
 mod histogram;
+mod history;
 mod join;
 mod meters;
 mod metric_help;

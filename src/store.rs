@@ -16,6 +16,7 @@ mod expiry;
 pub mod faulty;
 #[cfg(feature = "test-util")]
 pub(crate) mod fuzzing;
+mod history;
 mod last_calls;
 #[cfg(any(test, feature = "test-util"))]
 pub mod layer;
@@ -53,6 +54,7 @@ use async_trait::async_trait;
 pub use call::{Applied, AssetKey, Call, NodeId};
 pub use drivers::{DRIVERS, Driver, Options, SWITCHED_OFF, check, driver, open};
 pub use error::{StoreError, StoreErrorCause, StoreErrorKind};
+pub use history::{HistoryKept, HistoryLimits, HistoryPage};
 pub use memory::MemoryStore;
 pub use outbox::{MARK_MS, Taker};
 
@@ -261,10 +263,22 @@ pub trait Store: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
-    /// Deletes events of a room; those that are gone are no error. Ends the room's lease if all that were handed out under
-    /// it are deleted.
-    async fn acknowledge(&self, _room: &RoomName, _events: &[EventId]) -> Result<()> {
+    /// Moves events of a room to the histories of their assets at `now`, or deletes them if the store keeps none; those that
+    /// are gone are no error. Ends the room's lease if all that were handed out under it are moved.
+    async fn acknowledge(&self, _room: &RoomName, _events: &[EventId], _now: Millis) -> Result<()> {
         Ok(())
+    }
+
+    /// Whether events that were acknowledged are kept.
+    fn keeps_history(&self) -> HistoryKept {
+        HistoryKept::Off
+    }
+
+    /// Reads a page of the history of an asset, ordered by origin and revision: the events that wait, and those that were
+    /// acknowledged and are not too old. It outlives the asset and its room. Empty: there are none, or the store keeps no
+    /// history.
+    async fn history(&self, _key: &AssetKey, _page: HistoryPage) -> Result<Vec<AssetEvent>> {
+        Ok(Vec::new())
     }
 
     /// Checks that the store can do its work. It makes a real change outside of any room and leaves nothing

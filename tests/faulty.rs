@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use asset_arbiter::{
     model::{AssetState, EndReason, NewAsset, PlayerName, Revocation, Revoked},
     store::{
-        Applied, AssetKey, Call, MemoryStore, NodeId, Selected, Store, StoreErrorKind, Taker,
+        Applied, AssetKey, Call, HistoryPage, MemoryStore, NodeId, Selected, Store, StoreErrorKind, Taker,
         faulty::{CallCounts, Faults, Faulty},
     },
 };
@@ -45,7 +45,7 @@ impl Setup {
 }
 
 fn call(seq: u64) -> Call {
-    Call { node: NodeId(1), seq, at: 1 }
+    Call { node: NodeId(1), seq, at: 1, by: None }
 }
 
 #[tokio::test(start_paused = true)]
@@ -187,7 +187,9 @@ async fn every_method_is_counted_and_reaches_the_store() {
     assert!(store.waiting_rooms(None, 1).await.unwrap().is_empty());
     let taker = Taker { id: 1, now: 1, until: 2 };
     assert!(store.take_events(&key.room, taker, 1).await.unwrap().is_empty());
-    store.acknowledge(&key.room, &[]).await.unwrap();
+    store.acknowledge(&key.room, &[], 1).await.unwrap();
+    let page = HistoryPage { after: None, now: 1, limit: 1 };
+    assert!(store.history(&key, page).await.unwrap().is_empty());
     assert_eq!(store.clock().await.unwrap(), None);
     store.ping().await.unwrap();
     let once = CallCounts {
@@ -214,6 +216,7 @@ async fn every_method_is_counted_and_reaches_the_store() {
         waiting_rooms: 1,
         take_events: 1,
         acknowledge: 1,
+        history: 1,
         clock: 1,
         ping: 1,
     };

@@ -10,7 +10,7 @@ use asset_arbiter::store::{Call, MemoryStore, Store, faulty::Faults};
 use futures::FutureExt;
 
 use conformance::{
-    BACKLOG, all, broken, events_under_faults,
+    BACKLOG, HISTORY, all, broken, events_under_faults,
     flawed::{Flaw, Flawed},
     ground::{Ground, Node, asset},
     promise_under_faults, seeds, suite, suite_under_faults, suite_with_events,
@@ -21,7 +21,7 @@ fn memory() -> Arc<dyn Store> {
 }
 
 fn memory_with_events() -> Arc<dyn Store> {
-    Arc::new(MemoryStore::new(None).with_events(Some(BACKLOG)))
+    Arc::new(MemoryStore::new(None).with_events(Some(BACKLOG)).with_history(Some(HISTORY)))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

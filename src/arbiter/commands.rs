@@ -42,7 +42,7 @@ impl Commands {
 
     /// Makes the store call, answers the caller, and broadcasts the change.
     pub(super) async fn run(&self, room: &RoomHandle, asset: &AssetName, command: Command) {
-        let call = self.node.next_call(Instant::now());
+        let call = Call { by: command.by(), ..self.node.next_call(Instant::now()) };
         match command {
             Command::Release(ask, reason) => self.release(room, asset, ask, reason, call).await,
             Command::Confirm(ask, retake) => self.confirm(room, asset, ask, retake, call).await,

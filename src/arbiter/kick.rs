@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     bus::BusMessage,
-    model::{AssetName, CloseCode, EndReason, ErrorCode, PlayerName, RoomName, ServerMessage},
+    model::{AssetName, By, CloseCode, EndReason, ErrorCode, PlayerName, RoomName, ServerMessage},
 };
 
 /// How many assets of a player are released at once.
@@ -51,10 +51,11 @@ impl Kicks {
         name: &RoomName,
         player: &PlayerName,
         release: bool,
+        by: Option<By>,
     ) -> Result<Kicked, Refusal> {
         let connections = self.end(name, player);
         self.node.bus.publish(name, &BusMessage::Kick { player: player.clone() });
-        let released = if release { self.release_all(name, player).await? } else { Vec::new() };
+        let released = if release { self.release_all(name, player, by).await? } else { Vec::new() };
         Ok(Kicked { connections, released })
     }
 
@@ -66,10 +67,15 @@ impl Kicks {
         connections.len()
     }
 
-    async fn release_all(&self, name: &RoomName, player: &PlayerName) -> Result<Vec<AssetName>, Refusal> {
+    async fn release_all(
+        &self,
+        name: &RoomName,
+        player: &PlayerName,
+        by: Option<By>,
+    ) -> Result<Vec<AssetName>, Refusal> {
         let held_by = || self.node.store.held_by(name, player);
         let held = self.calls.read(StoreCall::HeldBy, name, held_by).await?;
-        let releases = held.into_iter().map(|(asset, _)| self.release(name, asset, player));
+        let releases = held.into_iter().map(|(asset, _)| self.release(name, asset, player, by));
         let answers: Vec<_> = stream::iter(releases).buffered(RELEASED_AT_ONCE).collect().await;
         answers.into_iter().filter_map(Result::transpose).collect()
     }
@@ -80,8 +86,9 @@ impl Kicks {
         name: &RoomName,
         asset: AssetName,
         player: &PlayerName,
+        by: Option<By>,
     ) -> Result<Option<AssetName>, Refusal> {
-        match self.requests.release(name, &asset, player, EndReason::Kicked).await {
+        match self.requests.release(name, &asset, player, (EndReason::Kicked, by)).await {
             ServerMessage::Error { code: ErrorCode::NotHeld | ErrorCode::UnknownAsset, .. } => Ok(None),
             ServerMessage::Error { code, message, .. } => Err(Refusal::new(code, message)),
             _ => Ok(Some(asset)),

@@ -318,7 +318,7 @@ impl Member {
     }
 
     fn ask(&self, player: PlayerName, request_id: Option<RequestId>, since: Instant) -> Ask {
-        Ask { player, request_id, mailbox: Arc::clone(&self.mailbox), since }
+        Ask { player, request_id, mailbox: Arc::clone(&self.mailbox), since, by: None }
     }
 
     /// Known holders always go to the store: only a present player's holdings are known for sure.

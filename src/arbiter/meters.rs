@@ -87,6 +87,7 @@ labels! {
         WaitingRooms = "waiting_rooms",
         TakeEvents = "take_events",
         Acknowledge = "acknowledge",
+        History = "history",
         Ping = "ping",
     }
 }

@@ -49,7 +49,7 @@ impl Node {
 
     /// Returns a changing call at `now` with the next sequence number.
     pub(super) fn next_call(&self, now: Instant) -> Call {
-        Call { node: self.id, seq: self.seq.fetch_add(1, Relaxed) + 1, at: self.clock.at(now) }
+        Call { node: self.id, seq: self.seq.fetch_add(1, Relaxed) + 1, at: self.clock.at(now), by: None }
     }
 
     /// The deadline of a request made at `since`.

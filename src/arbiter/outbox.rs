@@ -14,7 +14,7 @@ use tokio::{
 use super::{meters::StoreCall, node::Node, refusal::Refusal, registry::RoomHandle, retry::StoreCalls};
 use crate::{
     model::{ErrorCode, EventId, Millis, RoomName, ShownEvent},
-    store::{MARK_MS, Taker},
+    store::{AssetKey, HistoryKept, HistoryPage, MARK_MS, Taker},
 };
 
 /// How long events that were handed out are not handed out again.
@@ -26,6 +26,15 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The rooms read in one call, and the most that one request looks at.
 const ROOMS_PAGE: usize = 64;
 const ROOMS_LOOKED_AT: usize = 512;
+
+/// A page of the history of an asset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct History {
+    /// By origin and revision.
+    pub events: Vec<ShownEvent>,
+    /// The origin and revision of the last event; `None` on the last page.
+    pub next: Option<(u64, u64)>,
+}
 
 /// Hands out the events of changes.
 pub struct Outbox {
@@ -92,12 +101,51 @@ impl Outbox {
         events.sort_unstable_by(|a, b| a.room.cmp(&b.room));
         for events in events.chunk_by(|a, b| a.room == b.room) {
             let Some(EventId { room, .. }) = events.first() else { continue };
-            let acknowledge = || self.node.store.acknowledge(room, events);
+            let now = self.node.clock.now();
+            let acknowledge = || self.node.store.acknowledge(room, events, now);
             self.calls.read(StoreCall::Acknowledge, room, acknowledge).await?;
         }
         // Further events of these rooms may be handed out now.
         self.changed();
         Ok(())
+    }
+
+    /// Reads at most `limit` events of the history of an asset after the one of this origin and revision: those that were
+    /// acknowledged and are not too old, and those that wait. Reading changes nothing.
+    ///
+    /// # Errors
+    /// `Conflict`: the store keeps no events, or no history; `StoreUnavailable`.
+    pub async fn history(
+        &self,
+        key: &AssetKey,
+        after: Option<(u64, u64)>,
+        limit: usize,
+    ) -> Result<History, Refusal> {
+        self.check()?;
+        let refused = |message| Err(Refusal::new(ErrorCode::Conflict, message));
+        match self.node.store.keeps_history() {
+            HistoryKept::Yes => {}
+            HistoryKept::Off => {
+                return refused(
+                    "the history of assets is not kept: start the server with --history 24h".to_owned(),
+                );
+            }
+            HistoryKept::NotBy { store } => {
+                return refused(format!(
+                    "the store {store} cannot keep the history of assets: use another one"
+                ));
+            }
+        }
+        // One more tells whether there is another page.
+        let page = HistoryPage { after, now: self.node.clock.now(), limit: limit.saturating_add(1) };
+        let read = || self.node.store.history(key, page);
+        let mut events = self.calls.read(StoreCall::History, &key.room, read).await?;
+        let is_last = events.len() <= limit;
+        events.truncate(limit);
+        let last = events.last().filter(|_| !is_last);
+        let next = last.map(|event| (event.origin, event.revision));
+        let events = events.iter().map(|event| event.shown(&key.room, &key.asset)).collect();
+        Ok(History { events, next })
     }
 
     fn check(&self) -> Result<(), Refusal> {

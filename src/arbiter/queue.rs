@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     model::{
-        AssetName, AssetState, EndReason, NewAsset, PlayerName, RequestId, ServerMessage, Units,
+        AssetName, AssetState, By, EndReason, NewAsset, PlayerName, RequestId, ServerMessage, Units,
         limits::{BATCH_PLAYERS, QUEUED_CHANGES},
     },
     store::{Applied, Created},
@@ -59,13 +59,16 @@ pub(super) struct Ask {
     pub(super) request_id: Option<RequestId>,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) since: Instant,
+    /// Who asks for the player; `None`: the player.
+    pub(super) by: Option<By>,
 }
 
-/// The channel for the answer to an operator's change, and the time of the request.
+/// The channel for the answer to an operator's change, the time of the request, and who makes it.
 #[derive(Debug)]
 pub(super) struct Answer<T> {
     pub(super) sender: oneshot::Sender<Result<T, Refusal>>,
     pub(super) since: Instant,
+    pub(super) by: Option<By>,
 }
 
 /// The changes that one store call decides.
@@ -118,14 +121,29 @@ impl Queues {
     }
 }
 
-/// Takes the selects at the front, up to the next command, so that each player's order is kept.
+/// Takes the selects at the front, up to the next command, so that each player's order is kept, and up to those that somebody
+/// else asks for, because one call has one author.
 fn gather(first: Ask, waiting: &mut VecDeque<Job>) -> Vec<Ask> {
+    let by = first.by;
     let mut asks = vec![first];
-    while asks.len() < BATCH_PLAYERS && matches!(waiting.front(), Some(Job::Select(_))) {
+    while asks.len() < BATCH_PLAYERS && matches!(waiting.front(), Some(Job::Select(next)) if next.by == by) {
         let Some(Job::Select(ask)) = waiting.pop_front() else { break };
         asks.push(ask);
     }
     asks
+}
+
+impl Command {
+    /// Who makes the change; `None`: a player, or time.
+    pub(super) fn by(&self) -> Option<By> {
+        match self {
+            Self::Release(ask, _) | Self::Confirm(ask, _) | Self::Extend(ask) => ask.by,
+            Self::Prolong(_) | Self::Expire => None,
+            Self::Create(_, answer) => answer.by,
+            Self::Restock { answer, .. } | Self::Reset(answer) => answer.by,
+            Self::Remove(answer) => answer.by,
+        }
+    }
 }
 
 impl Batch {
@@ -184,6 +202,7 @@ mod tests {
             request_id: None,
             mailbox: Mailbox::new(),
             since: Instant::now(),
+            by: None,
         }
     }
 
@@ -207,6 +226,21 @@ mod tests {
     }
 
     #[test]
+    fn selects_of_players_and_of_an_operator_share_no_batch() {
+        let (mut queues, sword) = (Queues::default(), "sword".parse().unwrap());
+        assert!(matches!(queues.offer(&sword, Job::Select(ask(0))), Offer::Run(_)));
+        for (player, by) in [(1, None), (2, None), (3, Some(By::Admin)), (4, Some(By::Admin)), (5, None)] {
+            queues.offer(&sword, Job::Select(Ask { by, ..ask(player) }));
+        }
+        let batches = std::iter::from_fn(|| queues.next(&sword)).map(|batch| match batch {
+            Batch::Selects(asks) => asks.iter().map(|ask| ask.by).collect::<Vec<_>>(),
+            Batch::Command(_) => Vec::new(),
+        });
+        let admin = Some(By::Admin);
+        assert_eq!(batches.collect::<Vec<_>>(), [vec![None, None], vec![admin, admin], vec![None]]);
+    }
+
+    #[test]
     fn a_queue_has_a_bound() {
         let (mut queues, sword) = (Queues::default(), "sword".parse().unwrap());
         let job = ask(0);
@@ -217,6 +251,7 @@ mod tests {
                 request_id: None,
                 mailbox: Arc::clone(mailbox),
                 since: *since,
+                by: None,
             })
         };
         for _ in 0..=QUEUED_CHANGES {

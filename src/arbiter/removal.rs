@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     bus::BusMessage,
-    model::{ErrorCode, RevisionRow, RoomName},
-    store::AssetKey,
+    model::{By, ErrorCode, RevisionRow, RoomName},
+    store::{AssetKey, Call},
 };
 
 pub(super) struct Removal {
@@ -44,7 +44,7 @@ impl Removal {
     ///
     /// # Errors
     /// `UnknownRoom`, `StoreUnavailable`, `OutcomeUnknown`.
-    pub(super) async fn remove(&self, room: &RoomName) -> Result<(), Refusal> {
+    pub(super) async fn remove(&self, room: &RoomName, by: Option<By>) -> Result<(), Refusal> {
         let read = || self.node.store.revisions(room);
         let stored = self.calls.read(StoreCall::Revisions, room, read).await?;
         let has_members = self.rooms.get_with_members(room).is_some();
@@ -53,7 +53,7 @@ impl Removal {
         }
         let deadline = self.node.deadline(Instant::now());
         if self.node.store.keeps_events() {
-            self.remove_each(room, &stored, deadline).await?;
+            self.remove_each(room, &stored, deadline, by).await?;
         }
         let remove = || self.node.store.remove_room(room);
         self.calls.call_with_retry(StoreCall::RemoveRoom, room, deadline, remove).await?;
@@ -68,11 +68,13 @@ impl Removal {
         room: &RoomName,
         stored: &[RevisionRow],
         deadline: Instant,
+        by: Option<By>,
     ) -> Result<(), Refusal> {
         let mark = || self.node.store.mark(room, self.node.clock.now());
         self.calls.read(StoreCall::Mark, room, mark).await?;
         for row in stored.iter().filter(|row| !row.removed) {
-            let (key, call) = (AssetKey::new(room, &row.asset), self.node.next_call(Instant::now()));
+            let call = Call { by, ..self.node.next_call(Instant::now()) };
+            let key = AssetKey::new(room, &row.asset);
             let remove = || self.node.store.remove_asset(call, &key);
             let removed = self.calls.call_with_retry(StoreCall::RemoveAsset, room, deadline, remove).await;
             // Somebody else may have removed it meanwhile.

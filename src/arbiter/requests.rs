@@ -11,7 +11,7 @@ use super::{
     refusal::Refusal,
     rooms::Rooms,
 };
-use crate::model::{AssetName, EndReason, PlayerName, RoomName, ServerMessage};
+use crate::model::{AssetName, By, EndReason, PlayerName, RoomName, ServerMessage};
 
 pub(super) struct Requests {
     rooms: Arc<Rooms>,
@@ -29,8 +29,9 @@ impl Requests {
         room: &RoomName,
         asset: &AssetName,
         player: &PlayerName,
+        by: Option<By>,
     ) -> ServerMessage {
-        self.ask(room, asset, player, Job::Select).await
+        self.ask(room, asset, (player, by), Job::Select).await
     }
 
     /// Releases on behalf of a player.
@@ -39,9 +40,9 @@ impl Requests {
         room: &RoomName,
         asset: &AssetName,
         player: &PlayerName,
-        reason: EndReason,
+        (reason, by): (EndReason, Option<By>),
     ) -> ServerMessage {
-        self.ask(room, asset, player, |ask| Job::Command(Command::Release(ask, reason))).await
+        self.ask(room, asset, (player, by), |ask| Job::Command(Command::Release(ask, reason))).await
     }
 
     /// Confirms a hold on behalf of a player.
@@ -51,8 +52,9 @@ impl Requests {
         asset: &AssetName,
         player: &PlayerName,
         retake: bool,
+        by: Option<By>,
     ) -> ServerMessage {
-        self.ask(room, asset, player, |ask| Job::Command(Command::Confirm(ask, retake))).await
+        self.ask(room, asset, (player, by), |ask| Job::Command(Command::Confirm(ask, retake))).await
     }
 
     /// Extends a hold on behalf of a player.
@@ -61,15 +63,16 @@ impl Requests {
         room: &RoomName,
         asset: &AssetName,
         player: &PlayerName,
+        by: Option<By>,
     ) -> ServerMessage {
-        self.ask(room, asset, player, |ask| Job::Command(Command::Extend(ask))).await
+        self.ask(room, asset, (player, by), |ask| Job::Command(Command::Extend(ask))).await
     }
 
     async fn ask(
         &self,
         room: &RoomName,
         asset: &AssetName,
-        player: &PlayerName,
+        (player, by): (&PlayerName, Option<By>),
         job: impl FnOnce(Ask) -> Job,
     ) -> ServerMessage {
         let may_create = self.rooms.node.config.new_asset(asset).is_some();
@@ -83,7 +86,7 @@ impl Requests {
         };
         let once = Once::new();
         let mailbox = Arc::clone(&once.0);
-        let ask = Ask { player: player.clone(), request_id: None, mailbox, since: Instant::now() };
+        let ask = Ask { player: player.clone(), request_id: None, mailbox, since: Instant::now(), by };
         self.batches.submit(&room, asset.clone(), job(ask));
         once.reply().await
     }
@@ -93,11 +96,11 @@ impl Requests {
         &self,
         room: &RoomName,
         asset: &AssetName,
-        may_create: bool,
+        (may_create, by): (bool, Option<By>),
         command: impl FnOnce(Answer<T>) -> Command,
     ) -> Result<T, Refusal> {
         let (sender, receiver) = oneshot::channel();
-        let command = command(Answer { sender, since: Instant::now() });
+        let command = command(Answer { sender, since: Instant::now(), by });
         let room = self.rooms.open_for_change(room, asset, may_create).await?;
         self.batches.submit(&room, asset.clone(), Job::Command(command));
         receiver.await.unwrap_or_else(|_| Err(Refusal::outcome_unknown()))

@@ -26,7 +26,7 @@ use super::{
     verdicts::{Asked, grants, selection},
 };
 use crate::{
-    model::{AssetName, ErrorCode, NewAsset, PlayerName},
+    model::{AssetName, By, ErrorCode, NewAsset, PlayerName},
     store::{Applied, AssetKey, Call, Selected, StoreErrorKind, Verdict},
 };
 
@@ -55,7 +55,8 @@ impl Selects {
         let started = Instant::now();
         let before = Baseline::now(room, asset);
         let Ok(create) = self.asset_to_create(room, asset, before) else { return asks };
-        let (asked, call) = (Asked::new(asks), self.node.next_call(started));
+        let by = author(&asks);
+        let (asked, call) = (Asked::new(asks), Call { by, ..self.node.next_call(started) });
         let key = AssetKey::new(&room.name, asset);
         let select = || self.node.store.select_now(call, &key, &asked.players, create.as_deref());
         let Some((selected, now)) = self.calls.call_now(StoreCall::Select, started, select) else {
@@ -69,7 +70,9 @@ impl Selects {
     pub(super) async fn run(&self, room: &RoomHandle, asset: &AssetName, asks: Vec<Ask>) {
         let mut open = self.drop_unwanted(asks);
         let mut before = Baseline::now(room, asset);
-        let (mut call, mut uncertain) = (self.node.next_call(Instant::now()), false);
+        let by = author(&open);
+        let next_call = |now| Call { by, ..self.node.next_call(now) };
+        let (mut call, mut uncertain) = (next_call(Instant::now()), false);
         while let Some(first) = open.first() {
             let deadline = self.node.deadline(first.since);
             let asked = Asked::new(open);
@@ -84,7 +87,7 @@ impl Selects {
                     if open.is_empty() {
                         return;
                     }
-                    (before, call, uncertain) = (before.then(&selected.state), self.node.next_call(now), false);
+                    (before, call, uncertain) = (before.then(&selected.state), next_call(now), false);
                     continue;
                 }
                 Err(refusal) => refusal,
@@ -95,7 +98,7 @@ impl Selects {
                 && self.events.explain_missing(room, asset, before, deadline).await == Missing::RoomRemoved;
             if room_removed && !uncertain && Instant::now() < deadline {
                 open = self.refuse_those_sent_away(asset, open, &refusal);
-                (before, call) = (Baseline::now(room, asset), self.node.next_call(Instant::now()));
+                (before, call) = (Baseline::now(room, asset), next_call(Instant::now()));
                 continue;
             }
             // The remaining asks retry the same call, because the uncertain call could take effect besides
@@ -252,4 +255,9 @@ impl Selects {
         }
         open
     }
+}
+
+/// Who asks: the same for all asks of a batch.
+fn author(asks: &[Ask]) -> Option<By> {
+    asks.first().and_then(|ask| ask.by)
 }

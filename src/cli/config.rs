@@ -3,9 +3,9 @@ use std::{collections::HashSet, io::IsTerminal, net::SocketAddr, path::PathBuf, 
 use asset_arbiter::{
     arbiter,
     bus::{self, DRIVERS as BUSES, SWITCHED_OFF as BUSES_OFF},
-    model::{NewAsset, one_line, without_secrets},
+    model::{NewAsset, limits::HISTORY_EVENTS, one_line, without_secrets},
     server::{Certificate, Settings, TokenSettings},
-    store::{self, DRIVERS as STORES, Options, SWITCHED_OFF as STORES_OFF},
+    store::{self, DRIVERS as STORES, HistoryLimits, Options, SWITCHED_OFF as STORES_OFF},
 };
 
 use super::{
@@ -71,6 +71,8 @@ impl Config {
             room_ttl: (!ttl.is_zero()).then_some(ttl),
             max_assets: Some(args.max_stored_assets),
             events_backlog: args.events.then_some(args.events_backlog),
+            history: (args.events && !args.history.is_zero())
+                .then_some(HistoryLimits { age: args.history, events: HISTORY_EVENTS }),
         };
         let mut found = problems(&args, &templates, &keys);
         found.extend(wrong_urls(&args, &bus, store_options));

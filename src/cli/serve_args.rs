@@ -10,7 +10,8 @@ use ipnet::IpNet;
 
 use super::tokens::{KeyFile, key_file};
 use super::values::{
-    Template, bytes, count, filter, listen, longer_than_zero, network, on_or_off, same_player, template, units,
+    Template, bytes, count, filter, history, listen, longer_than_zero, network, on_or_off, same_player,
+    template, units,
 };
 
 /// The default of `--log-level`.
@@ -53,6 +54,9 @@ pub(crate) struct ServeArgs {
     /// Keep every change as an event until the game's backend has acknowledged it, for GET /v1/events: on or off
     #[arg(long, value_name = "ON", default_value = "off", value_parser = on_or_off, action = ArgAction::Set)]
     pub(crate) events: bool,
+    /// With --events on, show an asset's changes of that long ago also after they were acknowledged; 0 or off: do not
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = history)]
+    pub(crate) history: Duration,
     /// Deny a sold-out asset from memory for that long; 0: always ask the store
     #[arg(long, value_name = "TIME", default_value = "0", value_parser = duration, help_heading = "Timing")]
     pub(crate) sold_out_ttl: Duration,

@@ -70,6 +70,14 @@ pub(super) fn on_or_off(text: &str) -> Result<bool, String> {
     }
 }
 
+/// How long the history of an asset is kept; `0` and `off`: it is not.
+pub(super) fn history(text: &str) -> Result<Duration, String> {
+    match text {
+        "off" => Ok(Duration::ZERO),
+        _ => duration(text).map_err(|why| format!("{why}, or off")),
+    }
+}
+
 /// What becomes of a player's second connection.
 pub(super) fn same_player(text: &str) -> Result<SamePlayer, String> {
     let rules = [SamePlayer::Allow, SamePlayer::Replace, SamePlayer::Refuse];
@@ -138,6 +146,13 @@ mod tests {
     fn what_cannot_be_off_is_longer_than_0() {
         assert_eq!(longer_than_zero("5s"), Ok(Duration::from_secs(5)));
         assert!(longer_than_zero("0").is_err() && longer_than_zero("0ms").is_err());
+    }
+
+    #[test]
+    fn the_history_may_be_off() {
+        assert_eq!(history("24h"), Ok(Duration::from_secs(24 * 3600)));
+        assert_eq!((history("off"), history("0")), (Ok(Duration::ZERO), Ok(Duration::ZERO)));
+        assert!(history("on").unwrap_err().ends_with("or off"));
     }
 
     #[test]

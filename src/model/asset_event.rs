@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AssetName, EndReason, Grant, Millis, PlayerName, RoomName, Units};
+use super::{AssetName, By, EndReason, Grant, Millis, PlayerName, RoomName, Units};
 
 /// The kinds of [`AssetEvent`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -31,7 +31,7 @@ pub enum EventKind {
 }
 
 /// One change of an asset, kept by the store until the game's backend has acknowledged it. Stored as
-/// `ORIGIN/REVISION/FIRST/TYPE/AT/UNITS/REMAINING/REASON/UNTIL/HOLD/PLAYER`: `ORIGIN` in 16 hexadecimal and `REVISION` in 16
+/// `ORIGIN/REVISION/FIRST/TYPE/AT/UNITS/REMAINING/REASON/UNTIL/HOLD/PLAYER[/BY]`: `ORIGIN` in 16 hexadecimal and `REVISION` in 16
 /// decimal digits, so that texts sort in the order of the changes; `REASON` is a letter; `HOLD` is `h` or empty, as is what
 /// does not apply.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +58,8 @@ pub struct AssetEvent {
     pub is_hold: bool,
     /// Whose grant changed.
     pub player: Option<PlayerName>,
+    /// Who made the change, if no player did and no deadline passed.
+    pub by: Option<By>,
 }
 
 impl AssetEvent {
@@ -73,7 +75,7 @@ impl AssetEvent {
     pub fn merged_with(&self, oldest: &Self) -> Self {
         let first = if oldest.origin == self.origin { oldest.first } else { 0 };
         let kind = EventKind::Compacted;
-        Self { first, kind, reason: None, until: None, is_hold: false, player: None, ..self.clone() }
+        Self { first, kind, reason: None, until: None, is_hold: false, player: None, by: None, ..self.clone() }
     }
 
     /// What identifies the event of an asset of a room.
@@ -102,6 +104,7 @@ impl AssetEvent {
             reason: self.reason,
             until: self.until,
             hold: self.is_hold,
+            by: self.by,
         }
     }
 }
@@ -119,7 +122,8 @@ impl fmt::Display for AssetEvent {
         f.write_str("/")?;
         self.until.map_or(Ok(()), |until| write!(f, "{until}"))?;
         f.write_str(if self.is_hold { "/h/" } else { "//" })?;
-        f.write_str(self.player.as_ref().map_or("", PlayerName::as_str))
+        f.write_str(self.player.as_ref().map_or("", PlayerName::as_str))?;
+        self.by.map_or(Ok(()), |by| write!(f, "/{}", by.as_str()))
     }
 }
 
@@ -128,7 +132,8 @@ impl FromStr for AssetEvent {
 
     fn from_str(text: &str) -> Result<Self, NoEvent> {
         let parts: Vec<_> = text.split('/').collect();
-        let [origin, revision, first, kind, at, units, remaining, reason, until, hold, player] = parts[..]
+        let [origin, revision, first, kind, at, units, remaining, reason, until, hold, player, by @ ..] =
+            &parts[..]
         else {
             return Err(NoEvent);
         };
@@ -142,8 +147,9 @@ impl FromStr for AssetEvent {
             remaining: number(remaining)?,
             reason: optional(reason, |letter| EndReason::of_letter(letter).ok_or(NoEvent))?,
             until: optional(until, number)?,
-            is_hold: hold == "h",
+            is_hold: *hold == "h",
             player: optional(player, number)?,
+            by: by.first().map(|by| By::named(by).ok_or(NoEvent)).transpose()?,
         };
         (event.to_string() == text).then_some(event).ok_or(NoEvent)
     }
@@ -289,6 +295,9 @@ pub struct ShownEvent {
     /// True if the player must confirm the grant to keep it.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub hold: bool,
+    /// Who made the change, if no player did and no deadline passed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub by: Option<By>,
 }
 
 #[cfg(test)]
@@ -309,6 +318,7 @@ mod tests {
             until: None,
             is_hold: false,
             player: None,
+            by: None,
         }
     }
 
@@ -324,6 +334,18 @@ mod tests {
                     AssetEvent { kind, reason, until, is_hold: true, player: Some(player.clone()), ..event() };
                 assert_eq!(event.to_string().parse(), Ok(event));
             }
+        }
+        let plain = event().to_string();
+        for (by, text) in [
+            (None, plain.clone()),
+            (Some(By::Admin), plain.clone() + "/admin"),
+            (Some(By::Anyone), plain.clone() + "/anyone"),
+        ] {
+            assert_eq!(text.parse(), Ok(AssetEvent { by, ..event() }));
+            assert_eq!(AssetEvent { by, ..event() }.to_string(), text);
+        }
+        for text in [plain.clone() + "/", plain.clone() + "/bob", plain + "/admin/admin"] {
+            assert_eq!(text.parse::<AssetEvent>(), Err(NoEvent), "{text}");
         }
         for text in ["", "0/1", "00000000000000ab/0000000000000012/12/won/1795000000000/3/2////"] {
             assert_eq!(text.parse::<AssetEvent>(), Err(NoEvent), "{text}");

@@ -30,6 +30,10 @@ pub const HOLDERS_PAGE: usize = 1000;
 /// Maximum number of events in one answer, and of ids in one acknowledgement.
 pub const EVENTS_PAGE: usize = HOLDERS_PAGE;
 
+/// Maximum number of events of one asset that are kept after they were acknowledged: some 2 MB at most, and more changes than
+/// anybody looks through for a dispute.
+pub const HISTORY_EVENTS: usize = 10_000;
+
 /// Maximum rooms, or players of a room, in one page: 190 KB and 530 KB of JSON at most, if all names are as long as they
 /// may be.
 pub const OVERVIEW_PAGE: usize = 1000;

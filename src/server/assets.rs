@@ -39,7 +39,8 @@ pub(super) async fn create(
 ) -> Result<(StatusCode, Json<AssetState>), HttpError> {
     let new = body.asset()?;
     let action = format!("create, units: {}", new.units);
-    let done = app.arbiter.create(&room, &asset, new).await.map_err(HttpError::from);
+    let done =
+        app.arbiter.changes_by(Some(admin.by())).create(&room, &asset, new).await.map_err(HttpError::from);
     audit.log(admin, Target::asset(&room, &asset), &action, &done);
     let done = done?;
     let status = if done.created { StatusCode::CREATED } else { StatusCode::OK };
@@ -56,7 +57,7 @@ pub(super) async fn select(
 ) -> Result<Response, HttpError> {
     let player = actor.player(body.player.as_deref(), (&room, &asset), Action::Select)?;
     caller.may_act(&app, &actor, &player)?;
-    reply(app.arbiter.select(&room, &asset, &player).await)
+    reply(app.arbiter.changes_by(actor.by()).select(&room, &asset, &player).await)
 }
 
 /// `POST .../release`
@@ -70,7 +71,7 @@ pub(super) async fn release(
 ) -> Result<Response, HttpError> {
     let player = actor.player(body.player.as_deref(), (&room, &asset), Action::Release)?;
     caller.may_act(&app, &actor, &player)?;
-    let done = reply(app.arbiter.release(&room, &asset, &player).await);
+    let done = reply(app.arbiter.changes_by(actor.by()).release(&room, &asset, &player).await);
     // Without keys every device that plays over HTTP would be an operator.
     if let Actor::Operator(admin) = actor
         && admin.by_key
@@ -89,7 +90,12 @@ pub(super) async fn restock(
     Object(body): Object<Restock>,
 ) -> Result<Json<AssetState>, HttpError> {
     let (units, condition) = (units(&body.units)?, body.revision.map(|revision| revision.0));
-    let done = app.arbiter.restock(&room, &asset, units, condition).await.map_err(HttpError::from);
+    let done = app
+        .arbiter
+        .changes_by(Some(admin.by()))
+        .restock(&room, &asset, units, condition)
+        .await
+        .map_err(HttpError::from);
     audit.log(admin, Target::asset(&room, &asset), &format!("restock, units: {units}"), &done);
     done.map(Json)
 }
@@ -101,7 +107,8 @@ pub(super) async fn remove(
     admin: Admin,
     audit: Audit,
 ) -> Result<Json<RemovedAsset>, HttpError> {
-    let done = app.arbiter.remove_asset(&room, &asset).await.map_err(HttpError::from);
+    let done =
+        app.arbiter.changes_by(Some(admin.by())).remove_asset(&room, &asset).await.map_err(HttpError::from);
     audit.log(admin, Target::asset(&room, &asset), "remove asset", &done);
     Ok(Json(RemovedAsset { revision: done?, asset }))
 }

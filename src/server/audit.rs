@@ -45,7 +45,7 @@ impl Audit {
         let Target { room, asset, player } = target;
         let (room, asset) = (room.map(RoomName::as_str), asset.map(AssetName::as_str));
         let player = player.map(PlayerName::as_str);
-        let by = if admin.by_key { "admin" } else { "anyone" };
+        let by = admin.by().as_str();
         let outcome = done.as_ref().map_or_else(|error| error.code().as_str(), |_| "ok");
         tracing::info!(by, room, asset, player, outcome, request_id = self.0, "{action}");
     }

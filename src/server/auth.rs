@@ -10,7 +10,7 @@ use super::{
     credential::Credential,
     error::HttpError,
 };
-use crate::model::{AssetName, ErrorCode, PlayerName, RoomName};
+use crate::model::{AssetName, By, ErrorCode, PlayerName, RoomName};
 
 /// A text that is never shown or logged, and is compared in constant time.
 #[derive(Clone)]
@@ -67,6 +67,11 @@ impl FromRequestParts<Arc<App>> for Admin {
 }
 
 impl Admin {
+    /// Who that is, for events and the log.
+    pub(super) fn by(self) -> By {
+        if self.by_key { By::Admin } else { By::Anyone }
+    }
+
     /// The proof that a sender with this access has. `shown`: the request shows a credential.
     fn of(app: &App, access: Result<Access, Denied>, shown: bool) -> Result<Self, HttpError> {
         let needs_key = app.settings.admin_key.is_some() || app.tokens.is_some();
@@ -100,6 +105,11 @@ impl Actor {
     /// Whether the admin key is shown.
     pub(super) fn shows_admin_key(&self) -> bool {
         matches!(self, Self::Operator(Admin { by_key: true }))
+    }
+
+    /// Who asks for the player, if the player does not. Without keys every device that plays over HTTP would be an operator.
+    pub(super) fn by(&self) -> Option<By> {
+        self.shows_admin_key().then_some(By::Admin)
     }
 
     /// The player that the request acts for. `named` is the one in its body.

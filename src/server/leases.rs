@@ -27,7 +27,7 @@ pub(super) async fn confirm(
 ) -> Result<Response, HttpError> {
     let player = actor.player(body.player.as_deref(), (&room, &asset), Action::Confirm)?;
     caller.may_act(&app, &actor, &player)?;
-    reply(app.arbiter.confirm(&room, &asset, &player, body.retake).await)
+    reply(app.arbiter.changes_by(actor.by()).confirm(&room, &asset, &player, body.retake).await)
 }
 
 /// `POST .../extend`
@@ -40,7 +40,7 @@ pub(super) async fn extend(
 ) -> Result<Response, HttpError> {
     let player = actor.player(body.player.as_deref(), (&room, &asset), Action::Confirm)?;
     caller.may_act(&app, &actor, &player)?;
-    reply(app.arbiter.extend(&room, &asset, &player).await)
+    reply(app.arbiter.changes_by(actor.by()).extend(&room, &asset, &player).await)
 }
 
 #[derive(Deserialize, JsonSchema)]

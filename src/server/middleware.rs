@@ -12,7 +12,7 @@ use super::{
     caller::{Caller, Excess},
     cors::Cors,
     error::HttpError,
-    events, handshake, health,
+    events, handshake, health, history,
     hosts::WrongHost,
     origins, overview,
     query::Parameters,
@@ -30,10 +30,11 @@ const PROBES: [&str; 2] = [health::ALIVE, health::READY];
 /// Paths under this prefix reject query parameters unless a handler reads them.
 const API: &str = "/v1/";
 /// The routes whose handlers read query parameters.
-const WITH_PARAMETERS: [&str; 8] = [
+const WITH_PARAMETERS: [&str; 9] = [
     ws::ROUTE,
     events::ROUTE,
     assets::HOLDERS,
+    history::PATH,
     rooms::KICK,
     overview::ROOMS,
     overview::PLAYERS,

@@ -80,7 +80,7 @@ pub(super) async fn remove(
     admin: Admin,
     audit: Audit,
 ) -> Result<Json<RemovedRoom>, HttpError> {
-    let done = app.arbiter.remove_room(&room).await.map_err(HttpError::from);
+    let done = app.arbiter.changes_by(Some(admin.by())).remove_room(&room).await.map_err(HttpError::from);
     audit.log(admin, Target::room(&room), "remove room", &done);
     done?;
     Ok(Json(RemovedRoom { room }))
@@ -101,7 +101,7 @@ pub(super) async fn reset(
     admin: Admin,
     audit: Audit,
 ) -> Result<Json<ResetRoom>, HttpError> {
-    let done = app.arbiter.reset_room(&room).await.map_err(HttpError::from);
+    let done = app.arbiter.changes_by(Some(admin.by())).reset_room(&room).await.map_err(HttpError::from);
     audit.log(admin, Target::room(&room), "reset", &done);
     Ok(Json(ResetRoom { reset: done?, room }))
 }
@@ -135,7 +135,8 @@ pub(super) async fn kick(
         Some("true") => true,
         Some(_) => return Err(HttpError::bad("release must be true or false")),
     };
-    let done = app.arbiter.kick(&room, &player, release).await.map_err(HttpError::from);
+    let done =
+        app.arbiter.changes_by(Some(admin.by())).kick(&room, &player, release).await.map_err(HttpError::from);
     let action = if release { "kick and release" } else { "kick" };
     audit.log(admin, Target::room(&room).player(&player), action, &done);
     let Kicked { connections, released } = done?;

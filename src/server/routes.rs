@@ -11,7 +11,7 @@ use axum::{
 use super::{
     App, assets, backend_events,
     error::HttpError,
-    events, health, leases,
+    events, health, history, leases,
     middleware::guard,
     overview, revocations, rooms,
     spec::{self, Operation, operations as op},
@@ -44,6 +44,7 @@ fn api() -> Vec<(Operation, MethodRouter<Arc<App>>)> {
         route(op::EXTEND, leases::extend),
         route(op::RESTOCK, assets::restock),
         route(op::SHOW_HOLDERS, assets::holders),
+        route(op::SHOW_HISTORY, history::show),
         route(op::IS_ALIVE, health::alive),
         route(op::IS_READY, health::ready),
         route(op::SHOW_METRICS, health::metrics),

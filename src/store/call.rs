@@ -1,6 +1,6 @@
 use std::{fmt, ops::Deref};
 
-use crate::model::{AssetName, Millis, RoomName};
+use crate::model::{AssetName, By, Millis, RoomName};
 
 /// Names an asset: its room, and its name in the room.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +28,8 @@ pub struct Call {
     pub seq: u64,
     /// The time of the change; becomes `granted_at`.
     pub at: Millis,
+    /// Who makes it, if no player does. Only the event of the change has it.
+    pub by: Option<By>,
 }
 
 impl Call {

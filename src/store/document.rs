@@ -13,6 +13,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 #[cfg(any(test, feature = "momento"))]
 pub(super) use self::outbox::in_turn;
+#[cfg(any(test, feature = "mongodb"))]
+pub(super) use self::outbox::waiting_of;
 pub(super) use self::{
     backend::{DocumentBackend, Loaded},
     outbox::delete_events,

@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use super::{Limits, Result, Store, StoreError, StoreErrorKind};
+use super::{HistoryLimits, Limits, Result, Store, StoreError, StoreErrorKind};
 use crate::model::{no_driver, scheme};
 
 /// Options for opening a store, besides its URL.
@@ -14,6 +14,8 @@ pub struct Options {
     /// Maximum number of events that wait for one asset, after which the oldest are merged; `None`: changes are not kept
     /// as events.
     pub events_backlog: Option<usize>,
+    /// How much is kept of the events that were acknowledged; `None`: nothing.
+    pub history: Option<HistoryLimits>,
 }
 
 impl Options {

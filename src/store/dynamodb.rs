@@ -3,8 +3,9 @@
 //! **Survives**: whatever DynamoDB survives, which is the loss of a data centre; what is answered is on disk in several.
 //! **On timeout**: outcome unknown; a repeated write finds another revision or its own token, and takes effect once.
 //! **Events**: one more item of the change's transaction, without an expiry; the oldest are merged when events are
-//! read or acknowledged.
+//! read or acknowledged; the history is an item for each event that was acknowledged, written before it is deleted.
 
+mod batch;
 mod capacity;
 mod client;
 mod delete;
@@ -12,6 +13,7 @@ mod error;
 mod expiry;
 #[cfg(feature = "test-util")]
 pub(super) mod fuzzing;
+mod history;
 mod holders;
 mod item;
 mod marks;
@@ -35,12 +37,12 @@ use async_trait::async_trait;
 
 use self::{client::Client, item::Row, next_end::NextEnds, sweeper::Sweeper, url::DynamoUrl};
 use super::{
-    Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind, Taker,
-    optimistic::{Backend, Optimistic, acknowledge, take},
+    Driver, HistoryLimits, Limits, Options, Result, Store, StoreError, StoreErrorKind,
+    optimistic::{Backend, Optimistic},
 };
 use crate::{
     link::needs_runtime,
-    model::{AssetEvent, AssetName, EventId, Grant, Millis, Revocation, RoomName},
+    model::{Grant, Millis, Revocation, RoomName},
 };
 
 pub(super) const DRIVER: Driver = Driver {
@@ -67,6 +69,7 @@ struct DynamoStore {
     next_ends: NextEnds,
     /// Maximum number of events of one asset; `None`: changes are not kept as events.
     events_backlog: Option<usize>,
+    history: Option<HistoryLimits>,
 }
 
 /// The data that a write needs from the preceding read.
@@ -86,8 +89,9 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     let url = Arc::new(url);
     let client = Arc::new(Client::open(Arc::clone(&url)));
     let sweeper = Arc::new(Sweeper::start(Arc::clone(&client), Arc::clone(&url)));
-    let (next_ends, events_backlog) = (NextEnds::default(), options.events_backlog);
-    Ok(Arc::new(Optimistic::new(DynamoStore { client, url, sweeper, next_ends, events_backlog })))
+    let Options { events_backlog, history, .. } = options;
+    let next_ends = NextEnds::default();
+    Ok(Arc::new(Optimistic::new(DynamoStore { client, url, sweeper, next_ends, events_backlog, history })))
 }
 
 #[async_trait]
@@ -134,21 +138,8 @@ impl Backend for DynamoStore {
         self.marked_rooms(after, limit).await
     }
 
-    async fn take_events(
-        &self,
-        room: &RoomName,
-        taker: Taker,
-        limit: usize,
-    ) -> Result<Vec<(AssetName, AssetEvent)>> {
-        let Some(events) = take(self, room, taker, limit).await? else { return Ok(Vec::new()) };
-        if events.is_empty() {
-            self.delete_old_mark(room, taker.now).await?;
-        }
-        Ok(events)
-    }
-
-    async fn acknowledge(&self, room: &RoomName, events: &[EventId]) -> Result<()> {
-        acknowledge(self, room, events).await
+    fn history_limits(&self) -> Option<HistoryLimits> {
+        self.history
     }
 
     async fn ping(&self) -> Result<()> {

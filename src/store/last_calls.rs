@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     fn call(node: u64, seq: u64) -> Call {
-        Call { node: NodeId(node), seq, at: 0 }
+        Call { node: NodeId(node), seq, at: 0, by: None }
     }
 
     #[test]

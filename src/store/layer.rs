@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 
 use super::{
-    Applied, AssetKey, Call, Created, Leased, Limits, Reply, Result, Selected, Store, StoreError, Taker,
+    Applied, AssetKey, Call, Created, HistoryKept, HistoryPage, Leased, Limits, Reply, Result, Selected, Store,
+    StoreError, Taker,
 };
 use crate::model::{
     AssetEvent, AssetName, AssetState, EndReason, EventId, Grant, Millis, NewAsset, PlayerName, RevisionRow,
@@ -139,6 +140,10 @@ macro_rules! layer {
                 self.inner().needs_marks()
             }
 
+            fn keeps_history(&self) -> HistoryKept {
+                self.inner().keeps_history()
+            }
+
             fn status(&self) -> Result<()> {
                 self.inner().status()
             }
@@ -180,7 +185,8 @@ layer! {
         mark(&room: RoomName, now: Millis) -> ();
         waiting_rooms(after: Option<RoomName>, limit: usize) -> Vec<RoomName>;
         take_events(&room: RoomName, taker: Taker, limit: usize) -> Vec<(AssetName, AssetEvent)>;
-        acknowledge(&room: RoomName, &events: [EventId],) -> ();
+        acknowledge(&room: RoomName, &events: [EventId], now: Millis) -> ();
+        history(&key: AssetKey, page: HistoryPage) -> Vec<AssetEvent>;
         clock() -> Option<Millis>;
         ping() -> ();
     }

@@ -7,7 +7,9 @@
 mod asset;
 mod count;
 mod expiry;
+mod history;
 mod outbox;
+mod room;
 
 use std::{
     collections::HashSet,
@@ -22,19 +24,20 @@ use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 
 use self::{
-    asset::{Asset, Held},
+    asset::Asset,
     count::Count,
-    expiry::{Entry, Expiry},
+    expiry::Expiry,
     outbox::MemoryOutbox,
+    room::{Room, answered},
 };
 use super::{
-    Applied, AssetKey, Call, Created, Driver, Leased, Limits, Options, Reply, Result, Selected, Store,
-    StoreError, StoreErrorKind, Taker,
-    rules::{self, Ask, Decided, Outcome},
+    Applied, AssetKey, Call, Created, Driver, HistoryKept, HistoryLimits, HistoryPage, Leased, Limits, Options,
+    Reply, Result, Selected, Store, StoreError, StoreErrorKind, Taker,
+    rules::{Ask, Decided, Outcome},
 };
 use crate::model::{
-    self, AssetEvent, AssetName, AssetState, EndReason, EventId, Grant, Millis, NameMap, NewAsset, PlayerName,
-    RevisionRow, Revocation, RoomName, Units, without_secrets,
+    AssetEvent, AssetName, AssetState, EndReason, EventId, Grant, Millis, NewAsset, PlayerName, RevisionRow,
+    Revocation, RoomName, Units, without_secrets,
 };
 
 pub(super) const DRIVER: Driver = Driver {
@@ -72,7 +75,7 @@ pub struct MemoryStore {
 fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     check(url)?;
     let store = MemoryStore::new(options.room_ttl).with_max_assets(options.max_assets);
-    Ok(Arc::new(store.with_events(options.events_backlog)))
+    Ok(Arc::new(store.with_events(options.events_backlog).with_history(options.history)))
 }
 
 fn check(url: &str) -> Result<()> {
@@ -100,6 +103,12 @@ impl MemoryStore {
     #[must_use]
     pub fn with_events(self, backlog: Option<usize>) -> Self {
         Self { outbox: backlog.map(MemoryOutbox::new), ..self }
+    }
+
+    /// Keeps so much of the events that are acknowledged; `None`: nothing.
+    #[must_use]
+    pub fn with_history(self, limits: Option<HistoryLimits>) -> Self {
+        Self { outbox: self.outbox.map(|outbox| outbox.with_history(limits)), ..self }
     }
 
     /// Runs `change` on a room, creating it if necessary. Removes a room that is empty afterwards.
@@ -352,45 +361,22 @@ impl Store for MemoryStore {
         Ok(self.outbox.as_ref().map(|outbox| outbox.take(room, taker, limit)).unwrap_or_default())
     }
 
-    async fn acknowledge(&self, room: &RoomName, events: &[EventId]) -> Result<()> {
-        self.outbox.iter().for_each(|outbox| outbox.acknowledge(room, events));
+    async fn acknowledge(&self, room: &RoomName, events: &[EventId], now: Millis) -> Result<()> {
+        self.outbox.iter().for_each(|outbox| outbox.acknowledge(room, events, now));
         Ok(())
+    }
+
+    fn keeps_history(&self) -> HistoryKept {
+        self.outbox.as_ref().map_or(HistoryKept::Off, MemoryOutbox::keeps_history)
+    }
+
+    async fn history(&self, key: &AssetKey, page: HistoryPage) -> Result<Vec<AssetEvent>> {
+        Ok(self.outbox.as_ref().map(|outbox| outbox.history(key, page)).unwrap_or_default())
     }
 
     async fn ping(&self) -> Result<()> {
         Ok(())
     }
-}
-
-#[derive(Debug, Default)]
-struct Room {
-    /// Ordered by name, as in snapshots.
-    assets: NameMap<model::Asset, Asset>,
-    held: Held,
-    used_at: Millis,
-    /// The room's entry in the expiry queue.
-    expires: Option<Entry>,
-}
-
-impl Room {
-    /// Decides a call on an asset; `None`: there is none.
-    fn decide(
-        &mut self,
-        call: Call,
-        key: &AssetKey,
-        ask: Ask<'_>,
-        outbox: Option<&MemoryOutbox>,
-    ) -> Option<Result<(Decided, AssetState)>> {
-        let found = self.assets.get_mut(&key.asset)?;
-        let decided = found.decide(&mut self.held, key, call, ask, false, outbox);
-        Some(answered(&key.asset, ask, decided, found))
-    }
-}
-
-fn answered(asset: &AssetName, ask: Ask<'_>, decided: Decided, found: &Asset) -> Result<(Decided, AssetState)> {
-    let outcome = (decided.outcome, decided.repeated);
-    rules::unless_refused(NAME, outcome, ask, asset, &found.counter, Units::MAX)?;
-    Ok((decided, found.state(asset)))
 }
 
 fn error(kind: StoreErrorKind, message: String) -> StoreError {

@@ -4,7 +4,7 @@
 //! more each minute, two more for a new asset.
 //! **Survives**: the death of every node; what the cache drops is lost: it has a time to live and no promise of durability.
 //! **On timeout**: outcome unknown; the repeated call reads again, and finds its change in the item or makes it.
-//! **Events**: in the asset's item, by the same write, as long as the cache keeps it.
+//! **Events**: in the asset's item, by the same write, as long as the cache keeps it; no history.
 
 mod backend;
 mod client;

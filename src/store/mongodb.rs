@@ -2,7 +2,8 @@
 //! **Round trips**: two for a change (read, compare and set), one for a denial; again from the read when another node came in between.
 //! **Survives**: the loss of any minority of the replica set's members; on a single server kill -9 and power loss (journal).
 //! **On timeout**: outcome unknown; the call is repeated and finds what it did by the revision, so it takes effect once.
-//! **Events**: in the asset's document, by the same update; a document with events does not expire.
+//! **Events**: in the asset's document, by the same update; a document with events does not expire; the history is a
+//! document for each event that was acknowledged, written before it is deleted.
 
 mod bson;
 mod client;
@@ -10,6 +11,7 @@ mod error;
 #[cfg(feature = "test-util")]
 pub(super) mod fuzzing;
 mod health;
+mod history;
 mod outbox;
 mod url;
 
@@ -28,12 +30,12 @@ use self::{
     url::MongoUrl,
 };
 use super::{
-    AssetKey, Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind, Taker,
+    AssetKey, Driver, HistoryLimits, Limits, Options, Result, Store, StoreError, StoreErrorKind,
     document::{Document, DocumentBackend, Loaded},
-    optimistic::{Backend, Change, Optimistic, acknowledge, take},
+    optimistic::{Backend, Change, Optimistic},
     revocation,
 };
-use crate::model::{AssetEvent, AssetName, EventId, Millis, PlayerName, Revocation, RoomName, Units};
+use crate::model::{AssetName, Millis, PlayerName, Revocation, RoomName, Units};
 
 pub(super) const DRIVER: Driver = Driver {
     schemes: &url::SCHEMES,
@@ -53,14 +55,15 @@ struct MongoBackend {
     room_ttl: Option<Duration>,
     /// Maximum number of events of one asset; `None`: changes are not kept as events.
     events_backlog: Option<usize>,
+    history: Option<HistoryLimits>,
 }
 
 fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     let url = MongoUrl::parse(url).map_err(|why| error(StoreErrorKind::Unavailable, why).hopeless())?;
     let room_ttl = options.room_ttl_unless(url.room_ttl);
-    let events_backlog = options.events_backlog;
+    let Options { events_backlog, history, .. } = options;
     let client = Client::new(url, events_backlog.is_some());
-    let backend = MongoBackend { client, room_ttl, events_backlog };
+    let backend = MongoBackend { client, room_ttl, events_backlog, history };
     Ok(Arc::new(Optimistic::new(backend)))
 }
 
@@ -130,17 +133,8 @@ impl Backend for MongoBackend {
         self.rooms_with_events(after, limit).await
     }
 
-    async fn take_events(
-        &self,
-        room: &RoomName,
-        taker: Taker,
-        limit: usize,
-    ) -> Result<Vec<(AssetName, AssetEvent)>> {
-        Ok(take(self, room, taker, limit).await?.unwrap_or_default())
-    }
-
-    async fn acknowledge(&self, room: &RoomName, events: &[EventId]) -> Result<()> {
-        acknowledge(self, room, events).await
+    fn history_limits(&self) -> Option<HistoryLimits> {
+        self.history
     }
 
     async fn ping(&self) -> Result<()> {

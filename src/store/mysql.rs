@@ -7,12 +7,13 @@
 //! loss (with `innodb_flush_log_at_trx_commit=1`, the default).
 //! **On timeout**: outcome unknown; the call is repeated, finds what was committed and takes effect once; a client that is
 //! gone leaves all of its transaction or nothing, and no lock for longer than 10 s.
-//! **Events**: rows of the change's own transaction, in the same packet.
+//! **Events**: rows of the change's own transaction, in the same packet; acknowledged ones move to the history in one.
 
 mod connector;
 mod error;
 #[cfg(feature = "test-util")]
 pub(super) mod fuzzing;
+mod history;
 mod outbox;
 mod packet;
 mod pool;
@@ -42,9 +43,10 @@ use self::{
     url::MysqlUrl,
 };
 use super::{
-    AssetKey, Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind, Taker,
+    AssetKey, Driver, HistoryLimits, HistoryPage, Limits, Options, Result, Store, StoreError, StoreErrorKind,
+    Taker,
     expiry::Expiry,
-    optimistic::{Backend, Change, Counter, FIRST, Optimistic, Record, RecordStore},
+    optimistic::{Backend, Change, Counter, EventStore, FIRST, Optimistic, Record, RecordStore},
     recent::Recent,
 };
 use crate::{
@@ -104,7 +106,7 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
         leased: Recent::for_time(LEASED_FOR),
         expiry: Expiry::new(ttl),
         sweeper,
-        outbox: options.events_backlog.map(Outbox::new),
+        outbox: options.events_backlog.map(|backlog| Outbox::new(backlog, options.history)),
     })))
 }
 
@@ -178,6 +180,17 @@ impl Backend for Mysql {
         outbox::waiting_rooms(&self.pool, after, limit).await
     }
 
+    fn history_limits(&self) -> Option<HistoryLimits> {
+        self.outbox.as_ref().and_then(|outbox| outbox.history)
+    }
+
+    async fn ping(&self) -> Result<()> {
+        writes::probe(&self.pool, self.outbox.is_some()).await
+    }
+}
+
+#[async_trait]
+impl EventStore for Mysql {
     async fn take_events(
         &self,
         room: &RoomName,
@@ -187,12 +200,17 @@ impl Backend for Mysql {
         outbox::take(&self.pool, room, taker, limit).await
     }
 
-    async fn acknowledge(&self, room: &RoomName, events: &[EventId]) -> Result<()> {
-        outbox::acknowledge(&self.pool, room, events).await
+    async fn acknowledge(&self, room: &RoomName, events: &[EventId], now: Millis) -> Result<()> {
+        outbox::acknowledge(&self.pool, room, events, self.history_limits()).await?;
+        if let Some(too_old) = self.outbox.as_ref().and_then(|outbox| outbox.too_old(now)) {
+            self.sweeper.delete_history(too_old);
+        }
+        Ok(())
     }
 
-    async fn ping(&self) -> Result<()> {
-        writes::probe(&self.pool, self.outbox.is_some()).await
+    async fn history(&self, key: &AssetKey, page: HistoryPage) -> Result<Vec<AssetEvent>> {
+        let Some(limits) = self.history_limits() else { return Ok(Vec::new()) };
+        history::page(&self.pool, key, page, limits).await
     }
 }
 

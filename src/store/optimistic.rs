@@ -8,6 +8,7 @@ mod decide;
 mod outbox;
 mod recent_calls;
 mod record;
+mod settled;
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,21 +18,22 @@ use tokio::time::sleep;
 #[cfg(any(feature = "mongodb", feature = "momento"))]
 pub(super) use self::outbox::known;
 #[cfg(any(feature = "dynamodb", feature = "mongodb", feature = "momento"))]
-pub(super) use self::outbox::{EventBackend, Waiting, acknowledge, restless, take};
+pub(super) use self::outbox::{EventBackend, Waiting, restless};
 pub(super) use self::{
-    backend::{Backend, RecordStore},
+    backend::{Backend, EventStore, RecordStore},
     record::{Change, FIRST, Record, shown},
 };
 use self::{
     decide::{Bounds, Decision, decide},
     recent_calls::RecentCalls,
+    settled::{Settled, is_begun, look_up},
 };
 pub(super) use super::rules::{Counter, Ending};
 use super::{
-    Applied, AssetKey, Call, Created, Leased, Limits, Reply, Result, Selected, Store, StoreError,
-    StoreErrorKind, Taker, Verdict,
+    Applied, AssetKey, Call, Created, HistoryKept, HistoryPage, Leased, Limits, Reply, Result, Selected, Store,
+    StoreError, StoreErrorKind, Taker,
     call::origin,
-    rules::{self, Ask, Outcome},
+    rules::{Ask, Outcome},
 };
 use crate::model::{
     AssetEvent, AssetName, AssetState, EndReason, EventId, Grant, Millis, NewAsset, PlayerName, RevisionRow,
@@ -54,16 +56,6 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 /// The number of tries at which the backoff is longest. After it the backoff shrinks, so that old calls win
 /// over new ones.
 const LONGEST_AT: f64 = 8.0;
-
-/// A decision that was written, or that needs no write.
-struct Settled {
-    decision: Decision,
-    /// Whether the call was executed before.
-    repeated: bool,
-    /// Whether this call read more than once. Then an earlier write of this call may have taken effect although
-    /// it was reported as stale.
-    retried: bool,
-}
 
 impl<R: RecordStore> Optimistic<R> {
     pub(super) fn new(records: R) -> Self {
@@ -335,8 +327,16 @@ impl<R: RecordStore> Store for Optimistic<R> {
         self.records.take_events(room, taker, limit).await
     }
 
-    async fn acknowledge(&self, room: &RoomName, events: &[EventId]) -> Result<()> {
-        self.records.acknowledge(room, events).await
+    async fn acknowledge(&self, room: &RoomName, events: &[EventId], now: Millis) -> Result<()> {
+        self.records.acknowledge(room, events, now).await
+    }
+
+    fn keeps_history(&self) -> HistoryKept {
+        self.records.keeps_history()
+    }
+
+    async fn history(&self, key: &AssetKey, page: HistoryPage) -> Result<Vec<AssetEvent>> {
+        self.records.history(key, page).await
     }
 
     async fn ping(&self) -> Result<()> {
@@ -348,37 +348,6 @@ impl<R: RecordStore> Store for Optimistic<R> {
 pub(super) fn pause(tried: u32) -> Duration {
     let share = f64::from(tried) / LONGEST_AT;
     LONGEST_PAUSE.mul_f64(fastrand::f64() * share.min(share.recip()))
-}
-
-/// Whether the call is a select that made the last change. Its grants may not have fit into one write, so there
-/// may be more to do. If there is nothing left to do, deciding again gives the same result. A change that only ends
-/// grants records no call, but a select's last revision is that of a grant.
-fn is_begun(call: Call, ask: Ask<'_>, record: &Record) -> bool {
-    let last_end = record.counter.terms.as_ref().and_then(|terms| terms.ends.back());
-    matches!(ask, Ask::Select { .. })
-        && record.changes.newest() == Some((call.node, call.seq))
-        && last_end.is_none_or(|end| end.revision != record.counter.revision)
-}
-
-/// Turns a grant into the verdict that a retry reports.
-fn look_up(verdict: &mut Verdict) {
-    if let Verdict::Granted { revision, lease } = *verdict {
-        *verdict = Verdict::AlreadyHeld { revision, until: lease.until };
-    }
-}
-
-impl Settled {
-    fn unless_refused<R: RecordStore>(self, ask: Ask<'_>, asset: &AssetName) -> Result<Self> {
-        let Decision { outcome, counter, .. } = &self.decision;
-        rules::unless_refused(R::NAME, (*outcome, self.repeated), ask, asset, counter, R::MOST_UNITS)?;
-        Ok(self)
-    }
-}
-
-impl Decision {
-    fn state(&self, asset: &AssetName) -> AssetState {
-        shown(&self.counter, asset, &self.first)
-    }
 }
 
 fn unknown<R: RecordStore>(asset: &AssetName) -> StoreError {

@@ -112,10 +112,10 @@ impl AssetOutbox {
         }
     }
 
-    /// Deletes an event. Returns whether it was there.
-    pub(super) fn delete(&mut self, id: &EventId) -> bool {
-        let Some(place) = self.0.iter().position(|event| id.is_of(event)) else { return false };
-        self.0.remove(place).is_some()
+    /// Removes an event, if it is there.
+    pub(super) fn remove(&mut self, id: &EventId) -> Option<AssetEvent> {
+        let place = self.0.iter().position(|event| id.is_of(event))?;
+        self.0.remove(place)
     }
 }
 
@@ -159,9 +159,9 @@ mod tests {
         let mut full = outbox(1..=4, 3);
         let id = full.iter().next().unwrap().id(&room, &asset);
         full.push(event(5), 3);
-        assert!(!full.delete(&id));
+        assert_eq!(full.remove(&id), None);
         let id = full.iter().next().unwrap().id(&room, &asset);
-        assert!(full.delete(&id) && !full.delete(&id));
+        assert!(full.remove(&id).is_some() && full.remove(&id).is_none());
         assert_eq!(full.iter().map(|event| event.revision).collect::<Vec<_>>(), [4, 5]);
     }
 

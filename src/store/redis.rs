@@ -4,7 +4,7 @@
 //! **Survives**: what the server's own persistence survives; with `appendonly yes, appendfsync always` kill -9 and power loss.
 //! **On timeout**: outcome unknown; the call is repeated under its number, also on a new connection, and takes effect once.
 //! **Events**: in the script that changes the asset, in a key of the room's slot without an expiry; on a cluster a
-//! failover can hide a room's events until its next change.
+//! failover can hide a room's events until its next change; the history of an asset is a key that expires.
 
 mod error;
 #[cfg(feature = "test-util")]
@@ -12,11 +12,12 @@ pub(super) mod fuzzing;
 mod keys;
 mod outbox;
 mod reply;
+mod run;
 mod script;
 
-use std::{fmt::Display, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use ::redis::{Cmd, Value};
+use ::redis::Value;
 use async_trait::async_trait;
 use futures::future::try_join_all;
 
@@ -26,12 +27,12 @@ use self::{
     script::{Script, Scripts},
 };
 use super::{
-    Applied, AssetKey, Call, Created, Driver, Leased, Limits, Options, Reply, Result, Selected, Store,
-    StoreError, StoreErrorKind, Taker, revocation, rules::Ask,
+    Applied, AssetKey, Call, Created, Driver, HistoryKept, HistoryLimits, HistoryPage, Leased, Limits, Options,
+    Reply, Result, Selected, Store, StoreError, StoreErrorKind, Taker, revocation, rules::Ask,
 };
 use crate::{
     link::needs_runtime,
-    link::redis::{Address, Client, RedisError, RedisUrl, SCHEMES, Topology, slot, slot_of},
+    link::redis::{RedisUrl, SCHEMES, Topology, slot_of},
     model::{
         AssetEvent, AssetName, AssetState, EndReason, EventId, Grant, Millis, NewAsset, PlayerName,
         RevisionRow, Revocation, RoomName, Terms, Units,
@@ -51,12 +52,6 @@ pub(super) const DRIVER: Driver = Driver {
 
 const NAME: &str = "redis";
 
-/// How many redirects of a moving slot a call follows before it fails as `Unavailable`.
-const REDIRECTS: usize = 5;
-
-/// A probe deletes its keys. This expiry covers the case that it could not.
-const PROBE_LIVES_MS: &str = "10000";
-
 struct RedisStore {
     topology: Topology,
     prefix: String,
@@ -65,6 +60,8 @@ struct RedisStore {
     /// Whether calls wait for replicas.
     waits: bool,
     keeps_events: bool,
+    /// How much is kept of the events that were acknowledged; `None`: nothing.
+    history: Option<HistoryLimits>,
     scripts: Scripts,
 }
 
@@ -77,41 +74,11 @@ fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
     let waits = url.options.wait.is_some();
     let (prefix, backlog) = (url.options.prefix, options.events_backlog);
     let scripts = Scripts::new(backlog.map_or(0, |backlog| backlog.max(1)));
-    Ok(Arc::new(RedisStore { topology, prefix, ttl, waits, keeps_events: backlog.is_some(), scripts }))
+    let (keeps_events, history) = (backlog.is_some(), options.history);
+    Ok(Arc::new(RedisStore { topology, prefix, ttl, waits, keeps_events, history, scripts }))
 }
 
 impl RedisStore {
-    /// Runs a script on the server that currently has the room.
-    async fn run(&self, room: &RoomName, script: &Script, args: Vec<String>) -> Result<Value> {
-        let args = [vec![self.ttl.to_string(), u8::from(self.waits).to_string()], args].concat();
-        self.run_at(slot(room), &self.keys(room), script, &args).await
-    }
-
-    /// The keys of a room, as listed in `common.lua`.
-    fn keys(&self, room: &dyn Display) -> Vec<String> {
-        let events = self.keeps_events.then(|| keys::of_events(&self.prefix, room));
-        keys::of_room(&self.prefix, room).into_iter().chain(events.into_iter().flatten()).collect()
-    }
-
-    async fn run_at(&self, slot: u16, keys: &[String], script: &Script, args: &[String]) -> Result<Value> {
-        match self.call(slot, script.by_hash(keys, args)).await {
-            Err(RedisError::Refused(refused)) if refused.code() == "NOSCRIPT" => {
-                Ok(self.call(slot, script.by_source(keys, args)).await?)
-            }
-            answer => Ok(answer?),
-        }
-    }
-
-    /// Makes a change that leaves nothing, on the server that has the room.
-    async fn probe(&self, room: &str) -> Result<()> {
-        let keys = self.keys(&room);
-        let number = format!("{:016x}", 0);
-        let args =
-            [PROBE_LIVES_MS, &u8::from(self.waits).to_string(), "~", &number, &number, "0"].map(str::to_owned);
-        let answer = self.run_at(slot_of(room), &keys, &self.scripts.probe, &args).await?;
-        ScriptReply::open(answer, |_| reply::odd()).map(|_| ())
-    }
-
     /// Runs a script that changes an asset. Returns whether the call is a repeat, the asset, and the rest of the
     /// reply.
     async fn change(
@@ -122,8 +89,12 @@ impl RedisStore {
         ask: Ask<'_>,
         args: impl IntoIterator<Item = String>,
     ) -> Result<(bool, AssetState, ScriptReply)> {
-        let Call { node, seq, at } = call;
-        let common = [key.asset.to_string(), node.to_string(), format!("{seq:016x}"), at.to_string()];
+        let Call { node, seq, at, by } = call;
+        let at = match by.filter(|_| self.keeps_events) {
+            Some(by) => format!("{at}/{}", by.as_str()),
+            None => at.to_string(),
+        };
+        let common = [key.asset.to_string(), node.to_string(), format!("{seq:016x}"), at];
         let answer = self.run(&key.room, script, common.into_iter().chain(args).collect()).await?;
         let mut reply = ScriptReply::open(answer, |refusal| refused(&refusal, &key.asset, ask))?;
         Ok((reply.flag()?, reply.state(key.asset.clone())?, reply))
@@ -154,48 +125,6 @@ impl RedisStore {
         let args = [keys::holder(&key.asset, player), option];
         let (repeated, state, mut rest) = self.change(call, key, script, ask, args).await?;
         Ok(Applied::new(Leased { changed: rest.flag()?, grant: rest.grant_of(player)?, state }, repeated))
-    }
-
-    /// Runs a script whose reply is a list about a room.
-    async fn list(&self, room: &RoomName, script: &Script, args: Vec<String>) -> Result<ScriptReply> {
-        ScriptReply::open(self.run(room, script, args).await?, |_| reply::odd())?.inner()
-    }
-
-    /// Runs a script on a key that belongs to no room.
-    async fn run_on(&self, key: String, script: &Script, args: &[String]) -> Result<ScriptReply> {
-        let answer = self.run_at(slot_of(keys::NO_ROOM), &[key], script, args).await?;
-        ScriptReply::open(answer, |_| reply::odd())
-    }
-
-    async fn call(&self, slot: u16, cmd: Cmd) -> std::result::Result<Value, RedisError> {
-        let mut client = self.topology.of(slot).await?;
-        let mut asking = false;
-        for _ in 0..REDIRECTS {
-            let refused = match client.call(cmd.clone(), asking).await {
-                Err(RedisError::Refused(refused)) if matches!(refused.code(), "MOVED" | "ASK") => refused,
-                answer => return answer.inspect_err(|error| self.watch(error, &client)),
-            };
-            asking = refused.code() == "ASK";
-            self.topology.refresh();
-            let Some(address) = redirection(refused.details().unwrap_or_default(), &client.address) else {
-                return Err(RedisError::Refused(refused));
-            };
-            client = self.topology.at(&address);
-        }
-        Err(RedisError::away(format!(
-            "the slot of the room is being moved; {} was the last to say so",
-            client.address
-        )))
-    }
-
-    /// After a failed call, refreshes the topology or the connection if the error calls for it.
-    fn watch(&self, error: &RedisError, client: &Client) {
-        if error.makes_topology_stale() {
-            self.topology.refresh();
-        }
-        if matches!(error, RedisError::Refused(refused) if refused.code() == "READONLY") {
-            client.renew();
-        }
     }
 }
 
@@ -357,8 +286,17 @@ impl Store for RedisStore {
         if self.keeps_events { outbox::take(self, room, taker, limit).await } else { Ok(Vec::new()) }
     }
 
-    async fn acknowledge(&self, room: &RoomName, events: &[EventId]) -> Result<()> {
-        if self.keeps_events { outbox::acknowledge(self, room, events).await } else { Ok(()) }
+    async fn acknowledge(&self, room: &RoomName, events: &[EventId], now: Millis) -> Result<()> {
+        if self.keeps_events { outbox::acknowledge(self, room, events, now).await } else { Ok(()) }
+    }
+
+    fn keeps_history(&self) -> HistoryKept {
+        HistoryKept::within(self.history)
+    }
+
+    async fn history(&self, key: &AssetKey, page: HistoryPage) -> Result<Vec<AssetEvent>> {
+        let Some(limits) = self.history.filter(|_| self.keeps_events) else { return Ok(Vec::new()) };
+        outbox::history(self, key, page, limits).await
     }
 
     async fn clock(&self) -> Result<Option<Millis>> {
@@ -384,15 +322,6 @@ impl Store for RedisStore {
 fn description(new: &NewAsset, call: Call) -> String {
     let terms = Terms::of_new(&new.options, call.at).map(|terms| format!(" {terms}")).unwrap_or_default();
     format!("{:016x} {}{terms}", call.origin(), new.units)
-}
-
-/// Parses the target of a redirect, `SLOT HOST:PORT`. A node that does not know its own host name leaves it
-/// empty and means itself.
-fn redirection(details: &str, asked: &Address) -> Option<Address> {
-    let (_, address) = details.split_once(' ')?;
-    let (host, port) = address.rsplit_once(':')?;
-    let host = if host.is_empty() { asked.host.clone() } else { host.to_owned() };
-    Some(Address { host, port: port.parse().ok()? })
 }
 
 fn error(kind: StoreErrorKind, message: impl Into<String>) -> StoreError {

@@ -8,7 +8,7 @@ mod refusal;
 
 pub(super) use self::{counter::Counter, leases::Ending, refusal::unless_refused};
 use super::{Call, StoreErrorKind, Verdict};
-use crate::model::{AssetEvent, Barred, EndReason, EventKind, Grant, Millis, NewAsset, PlayerName, Units};
+use crate::model::{AssetEvent, Barred, By, EndReason, EventKind, Grant, Millis, NewAsset, PlayerName, Units};
 
 /// The request of a changing call.
 #[derive(Debug, Clone, Copy)]
@@ -189,13 +189,13 @@ pub(super) fn decide<A: Asset>(
     }
     let now = counter.time_of_change(call.at);
     if created {
-        events::keep(asset, EventKind::Created, now)?;
+        events::keep(asset, EventKind::Created, now, call.by)?;
     }
     decided.ended = leases::strike(asset, now)?;
     decided.outcome = if created && matches!(ask, Ask::Create { .. }) {
         Outcome::Changed
     } else {
-        carry_out(asset, ask, now, most_units, &mut decided)?
+        carry_out(asset, ask, (now, call.by), most_units, &mut decided)?
     };
     if created {
         // Even if no player got a unit, the call created the asset.
@@ -210,7 +210,7 @@ pub(super) fn decide<A: Asset>(
 fn carry_out<A: Asset>(
     asset: &mut A,
     ask: Ask<'_>,
-    now: Millis,
+    (now, by): (Millis, Option<By>),
     most_units: Units,
     decided: &mut Decided,
 ) -> Result<Outcome, A::Error> {
@@ -218,11 +218,11 @@ fn carry_out<A: Asset>(
     let outcome = match ask {
         Ask::Create { new } => create(counter, new, now, most_units),
         Ask::Select { players, .. } => {
-            decided.verdicts = select(asset, now, players)?;
+            decided.verdicts = select(asset, (now, by), players)?;
             let granted = decided.verdicts.iter().any(|verdict| matches!(verdict, Verdict::Granted { .. }));
             if granted { Outcome::Changed } else { Outcome::Unchanged }
         }
-        Ask::Release { player, reason } => release(asset, player, reason, now)?,
+        Ask::Release { player, reason } => release(asset, player, (reason, by), now)?,
         Ask::Restock { n, condition } => restock(counter, n, condition, most_units),
         Ask::Reset => {
             asset.clear_holders()?;
@@ -235,7 +235,7 @@ fn carry_out<A: Asset>(
             Outcome::Changed
         }
         Ask::Confirm { player, retake } => {
-            let (outcome, grant) = leases::confirm(asset, player, retake, now)?;
+            let (outcome, grant) = leases::confirm(asset, player, retake, now, by)?;
             decided.grant = grant;
             outcome
         }
@@ -249,7 +249,7 @@ fn carry_out<A: Asset>(
         Ask::Expire => Outcome::Unchanged,
     };
     if let Some(kind) = ask.event().filter(|_| outcome == Outcome::Changed) {
-        events::keep(asset, kind, now)?;
+        events::keep(asset, kind, now, by)?;
     }
     Ok(outcome)
 }
@@ -267,7 +267,11 @@ fn create(counter: &mut Counter, new: &NewAsset, now: Millis, most_units: Units)
     }
 }
 
-fn select<A: Asset>(asset: &mut A, now: Millis, players: &[PlayerName]) -> Result<Vec<Verdict>, A::Error> {
+fn select<A: Asset>(
+    asset: &mut A,
+    (now, by): (Millis, Option<By>),
+    players: &[PlayerName],
+) -> Result<Vec<Verdict>, A::Error> {
     let mut verdicts = Vec::with_capacity(players.len());
     for player in players {
         let verdict = if let Some(held) = held(asset, player)? {
@@ -277,7 +281,7 @@ fn select<A: Asset>(asset: &mut A, now: Millis, players: &[PlayerName]) -> Resul
         } else if asset.counter().remaining == 0 {
             Verdict::SoldOut
         } else if asset.has_room_for_grant() {
-            grant(asset, player, now)?
+            grant(asset, player, now, by)?
         } else {
             break;
         };
@@ -296,7 +300,12 @@ fn held<A: Asset>(asset: &mut A, player: &PlayerName) -> Result<Option<Verdict>,
     Ok(grant.map(|grant| Verdict::AlreadyHeld { revision: grant.revision, until: grant.lease.until }))
 }
 
-fn grant<A: Asset>(asset: &mut A, player: &PlayerName, now: Millis) -> Result<Verdict, A::Error> {
+fn grant<A: Asset>(
+    asset: &mut A,
+    player: &PlayerName,
+    now: Millis,
+    by: Option<By>,
+) -> Result<Verdict, A::Error> {
     let counter = asset.counter();
     let mut grant = Grant::plain(player.clone(), now, counter.take());
     if let Some(terms) = &mut counter.terms {
@@ -304,7 +313,7 @@ fn grant<A: Asset>(asset: &mut A, player: &PlayerName, now: Millis) -> Result<Ve
         terms.expect_end_of(&grant.lease);
     }
     let verdict = Verdict::Granted { revision: grant.revision, lease: grant.lease };
-    events::keep_of_grant(asset, EventKind::Granted, &grant, now)?;
+    events::keep_of_grant(asset, EventKind::Granted, &grant, now, by)?;
     asset.add_holder(grant)?;
     Ok(verdict)
 }
@@ -329,11 +338,11 @@ fn look_up<A: Asset>(asset: &mut A, ask: Ask<'_>, decided: &mut Decided) -> Resu
 fn release<A: Asset>(
     asset: &mut A,
     player: &PlayerName,
-    reason: EndReason,
+    why: (EndReason, Option<By>),
     now: Millis,
 ) -> Result<Outcome, A::Error> {
     let Some(grant) = asset.grant(player)? else { return Ok(Outcome::Refused(StoreErrorKind::NotHeld)) };
-    leases::end(asset, &grant, reason, now, now)?;
+    leases::end(asset, &grant, why, now, now)?;
     Ok(Outcome::Changed)
 }
 

@@ -13,6 +13,7 @@ mod file;
 pub(super) mod fuzzing;
 mod generation;
 mod group_commit;
+mod history;
 mod holders;
 mod operation;
 mod outbox;
@@ -42,8 +43,8 @@ use self::{
     writer::Writer,
 };
 use super::{
-    AssetKey, Call, Created, Driver, Leased, Limits, Options, Reply, Result, Selected, Store, StoreError,
-    StoreErrorKind, Taker, expiry::Expiry, revocation, rules::Ask,
+    AssetKey, Call, Created, Driver, HistoryKept, HistoryLimits, HistoryPage, Leased, Limits, Options, Reply,
+    Result, Selected, Store, StoreError, StoreErrorKind, Taker, expiry::Expiry, revocation, rules::Ask,
 };
 use crate::model::{
     AssetEvent, AssetName, AssetState, EndReason, EventId, Grant, Millis, NewAsset, PlayerName, RevisionRow,
@@ -70,6 +71,7 @@ struct SqliteStore {
     expiry: Expiry,
     /// Maximum number of events of one asset; `None`: changes are not kept as events.
     events_backlog: Option<usize>,
+    history: Option<HistoryLimits>,
 }
 
 fn open(url: &str, options: Options) -> Result<Arc<dyn Store>> {
@@ -86,8 +88,8 @@ impl SqliteStore {
         let readers = Readers::open(&claim.path, Arc::clone(&watch))?;
         let group_commit = GroupCommit::new(db, claim, wal, Arc::clone(&watch));
         let writer = Writer::start(group_commit, Arc::clone(&watch), readers.pool())?;
-        let Options { room_ttl, events_backlog, .. } = options;
-        Ok(Self { readers, writer, watch, expiry: Expiry::new(room_ttl), events_backlog })
+        let Options { room_ttl, events_backlog, history, .. } = options;
+        Ok(Self { readers, writer, watch, expiry: Expiry::new(room_ttl), events_backlog, history })
     }
 
     fn operation(&self, call: Call, key: &AssetKey) -> Operation {
@@ -259,9 +261,19 @@ impl Store for SqliteStore {
         self.writer.change(move |db| Ok(outbox::take(db, &room, taker, limit)?)).await
     }
 
-    async fn acknowledge(&self, room: &RoomName, events: &[EventId]) -> Result<()> {
-        let (room, events) = (room.clone(), events.to_vec());
-        self.writer.change(move |db| Ok(outbox::acknowledge(db, &room, &events)?)).await
+    async fn acknowledge(&self, room: &RoomName, events: &[EventId], now: Millis) -> Result<()> {
+        let (room, events, kept) = (room.clone(), events.to_vec(), self.history);
+        self.writer.change(move |db| Ok(outbox::acknowledge(db, &room, &events, kept, now)?)).await
+    }
+
+    fn keeps_history(&self) -> HistoryKept {
+        HistoryKept::within(self.history)
+    }
+
+    async fn history(&self, key: &AssetKey, page: HistoryPage) -> Result<Vec<AssetEvent>> {
+        let Some(limits) = self.history else { return Ok(Vec::new()) };
+        let key = key.clone();
+        self.readers.read(move |db| Ok(history::page(db, &key, page, limits)?)).await
     }
 
     async fn ping(&self) -> Result<()> {

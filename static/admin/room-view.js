@@ -3,6 +3,7 @@ import { SERVER } from '../demo/address.js';
 import { make, mark, write } from '../demo/dom.js';
 import { count } from '../demo/format.js';
 import { AssetList } from './asset-list.js';
+import { HistoryList } from './history-list.js';
 import { HolderList } from './holder-list.js';
 import { MemberList } from './member-list.js';
 import { throttled } from './poll.js';
@@ -18,6 +19,7 @@ export class RoomView {
   #room;
   #assets;
   #holders;
+  #history;
   #members;
   #selected = null;
   #problem = make('p', { class: 'problem', role: 'alert' });
@@ -40,6 +42,7 @@ export class RoomView {
     const select = (asset) => this.#select(asset);
     this.#assets = new AssetList({ room: name, actions, select });
     this.#holders = new HolderList({ room: name, api, actions, close: () => this.#select(null) });
+    this.#history = new HistoryList({ room: name, api });
     this.#members = new MemberList({ room: name, api, actions });
     this.#build(name, actions);
     for (const event of EVENTS) this.#room.on(event, this.#draw);
@@ -70,7 +73,7 @@ export class RoomView {
       make('div', { class: 'view-head' }, back(), make('h1', { tabIndex: -1 }, name), this.#pill, this.#counts, ...buttons),
       this.#problem,
       make('div', { class: 'columns' }, this.#assets.element,
-        make('div', { class: 'column' }, this.#holders.element, this.#members.element)));
+        make('div', { class: 'column' }, this.#holders.element, this.#history.element, this.#members.element)));
   }
 
   #select(asset) {
@@ -88,6 +91,7 @@ export class RoomView {
     write(this.#counts, `${count(players.count, 'player')} · ${count(assets.size, 'asset')}`);
     this.#assets.draw(assets, this.#selected);
     this.#holders.draw(this.#selected === null ? null : assets.get(this.#selected) ?? null);
+    this.#history.draw(this.#selected);
     this.#members.draw(this.#room);
     if (state === 'connected') write(this.#problem, '');
   }

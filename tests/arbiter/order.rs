@@ -15,7 +15,7 @@ use super::world::{Answer, Client, World, arena, grant, granted, key, name, pick
 /// Another node's select, straight into the shared store; the event it would tell is given back.
 async fn elsewhere(world: &World, player: &str) -> BusMessage {
     let seq = 1 + world.truth.asset(&key()).await.unwrap().revision;
-    let call = Call { node: NodeId(7), seq, at: seq };
+    let call = Call { node: NodeId(7), seq, at: seq, by: None };
     let players = [name(player)];
     let selected = world.truth.select(call, &key(), &players, None).await.unwrap();
     granted(&selected.state, player, seq)
@@ -72,7 +72,11 @@ async fn a_grant_without_an_event_is_found_by_resync() {
 async fn a_creation_without_an_event_is_found_by_resync() {
     let world = World::shared(Config::default());
     let mut ann = world.join("ann").await;
-    world.truth.create(Call { node: NodeId(8), seq: 1, at: 0 }, &key(), &NewAsset::plain(9)).await.unwrap();
+    world
+        .truth
+        .create(Call { node: NodeId(8), seq: 1, at: 0, by: None }, &key(), &NewAsset::plain(9))
+        .await
+        .unwrap();
     let seen = pick!(ServerMessage::AssetChanged { revision, units, .. } => (*revision, *units));
     assert_eq!(ann.find(seen).await, (0, 9));
 }
@@ -92,7 +96,7 @@ async fn a_bus_that_comes_back_is_not_trusted() {
 async fn changes_that_cannot_be_sent_one_by_one_are_sent_as_a_snapshot() {
     let (world, mut ann) = shared().await;
     elsewhere(&world, "x").await;
-    let call = |seq| Call { node: NodeId(8), seq, at: 0 };
+    let call = |seq| Call { node: NodeId(8), seq, at: 0, by: None };
     world.truth.release(call(1), &key(), &name("x"), EndReason::Released).await.unwrap();
     world.truth.restock(call(2), &key(), 5, None).await.unwrap();
     let seen = pick!(ServerMessage::Snapshot { assets, .. } => (assets[0].revision, assets[0].remaining));
@@ -118,7 +122,11 @@ async fn a_store_that_went_back_is_noticed_and_followed() {
 /// A failover lost everything but that the asset was there.
 async fn lose_grants(world: &World) {
     world.truth.remove_room(&arena()).await.unwrap();
-    world.truth.create(Call { node: NodeId(9), seq: 1, at: 0 }, &key(), &NewAsset::plain(9)).await.unwrap();
+    world
+        .truth
+        .create(Call { node: NodeId(9), seq: 1, at: 0, by: None }, &key(), &NewAsset::plain(9))
+        .await
+        .unwrap();
 }
 
 fn whole(message: &ServerMessage) -> Option<Vec<(u64, usize)>> {
@@ -233,7 +241,11 @@ async fn what_a_store_has_lost_is_not_asked_for_again_and_again() {
     assert_eq!(ann.select().await, Answer::Granted { revision: 4, remaining: 5 });
     // It waits for the events before it; by the time they are looked for, nothing of it is stored.
     world.truth.remove_room(&arena()).await.unwrap();
-    world.truth.create(Call { node: NodeId(7), seq: 9, at: 9 }, &key(), &NewAsset::plain(9)).await.unwrap();
+    world
+        .truth
+        .create(Call { node: NodeId(7), seq: 9, at: 9, by: None }, &key(), &NewAsset::plain(9))
+        .await
+        .unwrap();
     tokio::time::sleep(Duration::from_secs(20)).await;
     let reads = world.faulty.calls().asset;
     assert!(reads < 10, "{reads} reads");
@@ -248,7 +260,11 @@ async fn a_room_that_could_not_be_read_repairs_nothing_and_goes() {
     assert!(world.try_join(Some("ann"), None).await.is_err());
     world.faulty.resume();
     world.faulty.slow(Duration::from_millis(1));
-    world.truth.create(Call { node: NodeId(8), seq: 1, at: 0 }, &key(), &NewAsset::plain(9)).await.unwrap();
+    world
+        .truth
+        .create(Call { node: NodeId(8), seq: 1, at: 0, by: None }, &key(), &NewAsset::plain(9))
+        .await
+        .unwrap();
     let event = elsewhere(&world, "x").await;
     world.bus.deliver(event).await;
     world.bus.send(Incoming::Reconnected).await;
@@ -260,8 +276,11 @@ async fn a_room_that_could_not_be_read_repairs_nothing_and_goes() {
 #[tokio::test(start_paused = true)]
 async fn what_came_while_a_room_was_read_and_still_has_a_gap_is_repaired() {
     let world = World::shared(without_resync());
-    let made =
-        world.truth.create(Call { node: NodeId(8), seq: 1, at: 0 }, &key(), &NewAsset::plain(9)).await.unwrap();
+    let made = world
+        .truth
+        .create(Call { node: NodeId(8), seq: 1, at: 0, by: None }, &key(), &NewAsset::plain(9))
+        .await
+        .unwrap();
     world.faulty.slow(Duration::from_millis(200));
     let second = Change::granted(name("y"), 9, 2);
     let second = Event::of(&made.state, 2, 7, second);

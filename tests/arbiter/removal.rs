@@ -107,7 +107,7 @@ async fn events_of_the_next_one_are_not_taken_for_more_of_the_last() {
 async fn late_events_of_the_last_one_change_nothing() {
     let world = World::shared(without_resync());
     let (_, late) = begin_anew(&world, 9, &["ann", "bob"]).await;
-    let call = Call { node: NodeId(8), seq: 1, at: 0 };
+    let call = Call { node: NodeId(8), seq: 1, at: 0, by: None };
     world.truth.remove_room(&arena()).await.unwrap();
     world.truth.create(call, &key(), &NewAsset::plain(9)).await.unwrap();
     let mut cid = world.join("cid").await;

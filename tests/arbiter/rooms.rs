@@ -64,7 +64,7 @@ async fn a_room_that_is_active_does_not_expire_in_the_store() {
         let ttl = Duration::from_secs(seconds);
         let room_linger = Duration::from_secs(if stays { 30 } else { 3600 });
         let world = World::expiring(ttl, Config { room_linger, ..Config::default() });
-        let (call, unused) = (Call { node: NodeId(9), seq: 1, at: 1 }, name("unused"));
+        let (call, unused) = (Call { node: NodeId(9), seq: 1, at: 1, by: None }, name("unused"));
         world
             .truth
             .create(call, &AssetKey::new(&unused, &sword()), &NewAsset::plain(1))

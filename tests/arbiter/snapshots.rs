@@ -25,7 +25,7 @@ async fn large(config: Config) -> World {
     let others: Vec<PlayerName> = (1..HOLDERS).map(|n| name(&format!("{n:0>60}"))).collect();
     for n in 0..ASSETS {
         let players = if n % 3 == 0 { [&others[..], &[name("ann")]].concat() } else { others.clone() };
-        let call = Call { node: NodeId(9), seq: 1 + n as u64, at: 1 };
+        let call = Call { node: NodeId(9), seq: 1 + n as u64, at: 1, by: None };
         let key = AssetKey { room: arena(), asset: asset(n) };
         world.truth.select(call, &key, &players, Some(Arc::new(NewAsset::plain(100)))).await.expect("decided");
     }

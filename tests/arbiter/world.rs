@@ -44,7 +44,7 @@ pub(crate) fn without_resync() -> Config {
 
 /// Another node's calls, straight into the store.
 pub(crate) fn elsewhere(seq: u64) -> Call {
-    Call { node: NodeId(7), seq, at: seq }
+    Call { node: NodeId(7), seq, at: seq, by: None }
 }
 
 /// One arbiter, the truth under it, and handles to make its store and its bus go wrong.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use asset_arbiter::{
     model::{
-        AssetEvent, AssetName, AssetOptions, EndReason, EventId, EventKind, Millis, NewAsset, PlayerName,
+        AssetEvent, AssetName, AssetOptions, By, EndReason, EventId, EventKind, Millis, NewAsset, PlayerName,
         RoomName,
     },
     store::{Call, Taker},
@@ -19,6 +19,7 @@ use super::{
 properties![
     every_change_is_one_event_in_order,
     the_end_of_a_grant_is_an_event_at_its_deadline,
+    an_event_says_who_made_the_change_unless_a_player_did,
     what_changes_nothing_is_no_event,
     a_repeated_call_is_one_event,
     events_that_were_taken_are_nobody_elses_for_a_while,
@@ -61,7 +62,7 @@ impl Ground {
 
     async fn acknowledge(&self, events: &[(AssetName, AssetEvent)]) {
         let ids: Vec<_> = events.iter().map(|(asset, event)| event.id(&self.room, asset)).collect();
-        self.store.acknowledge(&self.room, &ids).await.unwrap();
+        self.store.acknowledge(&self.room, &ids, taker(0).now).await.unwrap();
     }
 }
 
@@ -154,6 +155,43 @@ async fn the_end_of_a_grant_is_an_event_at_its_deadline(ground: Ground) {
     assert_eq!((retaken.1.kind, retaken.1.is_hold), (EventKind::Granted, false));
     assert_eq!((respawned.1.kind, respawned.1.reason), (EventKind::Released, Some(EndReason::Respawned)));
     assert_eq!((respawned.1.at, &respawned.1.player), (begin.at + 5002, &Some(nth(0))));
+}
+
+async fn an_event_says_who_made_the_change_unless_a_player_did(ground: Ground) {
+    let ground = ground.announced().await;
+    let (seat, node) = (asset("seat"), Node::new());
+    let options = AssetOptions { hold_ms: Some(1000), ..AssetOptions::NONE };
+    let begin = node.next();
+    let key = ground.key(&seat);
+    let later = |ms, by| Call { at: begin.at + ms, by, ..node.next() };
+    let (admin, anyone) = (Some(By::Admin), Some(By::Anyone));
+    ground.store.create(Call { by: admin, ..begin }, &key, &NewAsset { units: 3, options }).await.unwrap();
+    ground.select(later(1, None), &seat, &team("p", 1)).await;
+    ground.select(later(2, admin), &seat, &[nth(1), nth(2)]).await;
+    ground.store.confirm(later(3, admin), &key, &nth(0), false).await.unwrap();
+    ground.store.release(later(4, anyone), &key, &nth(1), EndReason::Kicked).await.unwrap();
+    // The hold of the third ends first, which nobody has done.
+    ground.restock(later(1500, anyone), &seat, 1).await;
+    ground.reset(later(1501, None), &seat).await;
+    ground.remove(later(1502, admin), &seat).await;
+    let events = ground.events().await;
+    let told: Vec<_> = events.iter().map(|(_, event)| (event.kind, event.by)).collect();
+    assert_eq!(
+        told,
+        [
+            (EventKind::Created, admin),
+            (EventKind::Granted, None),
+            (EventKind::Granted, admin),
+            (EventKind::Granted, admin),
+            (EventKind::Confirmed, admin),
+            (EventKind::Released, anyone),
+            (EventKind::Released, None),
+            (EventKind::Restocked, anyone),
+            (EventKind::Reset, None),
+            (EventKind::Removed, admin),
+        ]
+    );
+    assert_eq!((events[6].1.reason, &events[6].1.player), (Some(EndReason::Expired), &Some(nth(2))));
 }
 
 async fn what_changes_nothing_is_no_event(ground: Ground) {

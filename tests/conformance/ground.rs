@@ -166,7 +166,7 @@ impl Node {
     /// The call of this node that has this number.
     pub fn numbered_call(&self, seq: u64) -> Call {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        Call { node: self.id, seq, at: now.as_millis() as u64 }
+        Call { node: self.id, seq, at: now.as_millis() as u64, by: None }
     }
 }
 

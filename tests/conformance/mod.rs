@@ -8,6 +8,7 @@ mod create;
 mod events;
 pub mod flawed;
 pub mod ground;
+mod history;
 mod leases;
 pub mod likeness;
 mod names;
@@ -29,10 +30,11 @@ use std::{
     ops::Range,
     panic::AssertUnwindSafe,
     sync::Arc,
+    time::Duration,
 };
 
 use asset_arbiter::store::{
-    Limits, Store,
+    HistoryKept, HistoryLimits, Limits, Store,
     faulty::{Faults, Faulty},
 };
 use futures::{FutureExt, future::BoxFuture};
@@ -41,6 +43,9 @@ use self::{ground::Ground, promise::Met, retrying::Retrying};
 
 /// The most events of an asset in stores that [`suite_with_events`] checks.
 pub const BACKLOG: usize = 20;
+
+/// How much of the history they keep, if they can.
+pub const HISTORY: HistoryLimits = HistoryLimits { age: Duration::from_secs(3600), events: 30 };
 
 /// One clause of the contract.
 pub struct Property {
@@ -87,9 +92,10 @@ pub async fn suite(make: impl Fn() -> Arc<dyn Store>) {
     assert!(broken.is_empty(), "broken properties: {}", broken.join(", "));
 }
 
-/// The same for a store that keeps events, [`BACKLOG`] of each asset, with the properties of events.
+/// The same for a store that keeps events, [`BACKLOG`] of each asset, with the properties of events and, if it keeps the
+/// history of assets, of that.
 pub async fn suite_with_events(make: impl Fn() -> Arc<dyn Store>) {
-    let broken = broken_of(all().chain(events::PROPERTIES), make).await;
+    let broken = broken_of(all().chain(of_events(&make)), make).await;
     assert!(broken.is_empty(), "broken properties: {}", broken.join(", "));
 }
 
@@ -124,9 +130,22 @@ pub async fn suite_under_faults(make: impl Fn() -> Arc<dyn Store>, faults: Fault
     properties_under_faults(CLAUSES, make, faults, seeds).await;
 }
 
-/// The same for the properties of events.
+/// The same for the properties of events and of the history.
 pub async fn events_under_faults(make: impl Fn() -> Arc<dyn Store>, faults: Faults, seeds: Range<u64>) {
-    properties_under_faults(&[events::PROPERTIES], make, faults, seeds).await;
+    let history = if keeps_history(&make) { history::PROPERTIES } else { &[] };
+    properties_under_faults(&[events::PROPERTIES, history], make, faults, seeds).await;
+}
+
+fn of_events(make: impl Fn() -> Arc<dyn Store>) -> impl Iterator<Item = &'static Property> {
+    let history = if keeps_history(make) { history::PROPERTIES } else { &[] };
+    events::PROPERTIES.iter().chain(history)
+}
+
+/// Only a store that cannot keep it may be without.
+fn keeps_history(make: impl Fn() -> Arc<dyn Store>) -> bool {
+    let kept = make().keeps_history();
+    assert_ne!(kept, HistoryKept::Off, "a store with events is checked with its history");
+    kept == HistoryKept::Yes
 }
 
 async fn properties_under_faults(

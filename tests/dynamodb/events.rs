@@ -47,7 +47,7 @@ async fn take(ground: &Ground, now: Millis, limit: usize) -> Vec<(AssetName, Ass
 
 async fn acknowledge(ground: &Ground, events: &[(AssetName, AssetEvent)]) {
     let ids: Vec<_> = events.iter().map(|(asset, event)| event.id(&ground.room, asset)).collect();
-    ground.store.acknowledge(&ground.room, &ids).await.unwrap();
+    ground.store.acknowledge(&ground.room, &ids, Node::new().next().at).await.unwrap();
 }
 
 /// The items of a room's events, and the others that belong to it.

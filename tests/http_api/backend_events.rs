@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use asset_arbiter::{
     server::{Secret, Settings},
-    store::MemoryStore,
+    store::{HistoryLimits, MemoryStore},
 };
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -13,6 +13,17 @@ use crate::server::Server;
 
 async fn with_events() -> Server {
     Server::on(Arc::new(MemoryStore::new(None).with_events(Some(1000)))).await
+}
+
+async fn with_history() -> Server {
+    let limits = HistoryLimits { age: Duration::from_secs(3600), events: 1000 };
+    Server::on(Arc::new(MemoryStore::new(None).with_events(Some(1000)).with_history(Some(limits)))).await
+}
+
+async fn history(server: &Server, query: &str) -> Value {
+    let answer = server.get(&format!("/v1/rooms/r/assets/sword/history{query}")).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.json()
 }
 
 async fn create(server: &Server, room: &str, units: u32) {
@@ -180,4 +191,121 @@ async fn a_reader_who_waits_does_not_hold_up_the_end() {
     assert!(since.elapsed() < Duration::from_secs(3));
     let answer = crate::server::Answer::read(&mut reader).await;
     assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"events":[]}"#));
+}
+
+#[tokio::test]
+async fn an_operator_sees_what_happened_to_an_asset_also_after_it_was_acknowledged() {
+    let server = with_history().await;
+    create(&server, "r", 2).await;
+    assert_eq!(server.call("POST", "/v1/rooms/r/assets/sword/select", r#"{"player":"ann"}"#).await.status, 200);
+    let events = take(&server, "").await;
+    assert_eq!(history(&server, "").await, json!({ "events": events, "next": null }));
+    acknowledge(&server, &events[..1]).await;
+    assert_eq!(history(&server, "").await["events"], json!(events), "one waits, one is acknowledged");
+    acknowledge(&server, &events).await;
+    assert_eq!(server.call("DELETE", "/v1/rooms/r", "").await.status, 200);
+    let all = history(&server, "").await;
+    let types: Vec<_> = all["events"].as_array().unwrap().iter().map(|event| &event["type"]).collect();
+    assert_eq!(types, ["created", "granted", "removed"], "it outlives the room");
+    let (mut read, mut query) = (Vec::new(), "?limit=1".to_owned());
+    loop {
+        let page = history(&server, &query).await;
+        read.extend(page["events"].as_array().unwrap().clone());
+        assert!(read.len() <= 3);
+        let Some(next) = page["next"].as_str() else { break };
+        query = format!("?limit=1&after={next}");
+    }
+    assert_eq!(json!(read), all["events"]);
+    let elsewhere = server.get("/v1/rooms/r/assets/axe/history").await;
+    assert_eq!((elsewhere.status, elsewhere.json()), (200, json!({ "events": [], "next": null })));
+}
+
+#[tokio::test]
+async fn a_history_is_shown_to_operators_only() {
+    let limits = HistoryLimits { age: Duration::from_secs(3600), events: 1000 };
+    let store = Arc::new(MemoryStore::new(None).with_events(Some(1000)).with_history(Some(limits)));
+    let [admin, viewer] = ["key-of-the-admin", "key-of-the-viewer"].map(|key| Secret::new(key).unwrap());
+    let settings = Settings { admin_key: Some(admin), viewer_key: Some(viewer), ..Settings::default() };
+    let server = Server::set_up(|setup| {
+        setup.inner = Some(store);
+        setup.settings = settings;
+    })
+    .await;
+    let path = "/v1/rooms/r/assets/sword/history";
+    assert_eq!(server.get(path).await.status, 401);
+    for key in ["key-of-the-admin", "key-of-the-viewer"] {
+        let key = format!("Authorization: Bearer {key}\r\n");
+        assert_eq!(server.call_with("GET", path, "", &key).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_history_needs_a_store_that_keeps_it_and_a_place_that_was_shown() {
+    for (server, hint) in [(Server::with_asset(1).await, "--events on"), (with_events().await, "--history 24h")]
+    {
+        let answer = server.get("/v1/rooms/r/assets/sword/history").await;
+        assert_eq!(answer.error(), (409, "conflict".to_owned()));
+        assert!(answer.body.contains(hint), "{}", answer.body);
+    }
+    let server = with_history().await;
+    for query in [
+        "after=",
+        "after=7",
+        "after=00000000000000AB/7",
+        "after=00000000000000ab/07",
+        "limit=0",
+        "limit=1001",
+        "at=1",
+    ] {
+        let answer = server.get(&format!("/v1/rooms/r/assets/sword/history?{query}")).await;
+        assert_eq!(answer.status, 400, "{query}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn events_say_which_changes_an_operator_made() {
+    let store = Arc::new(MemoryStore::new(None).with_events(Some(1000)));
+    let settings =
+        Settings { admin_key: Some(Secret::new("key-of-the-admin").unwrap()), ..Settings::default() };
+    let server = Server::set_up(|setup| {
+        setup.inner = Some(store);
+        setup.settings = settings;
+    })
+    .await;
+    let key = "Authorization: Bearer key-of-the-admin\r\n";
+    let asset = "/v1/rooms/r/assets/sword";
+    let (ann, bob) = (r#"{"player":"ann"}"#, r#"{"player":"bob"}"#);
+    for (method, path, body) in [
+        ("PUT", asset.to_owned(), r#"{"units":2}"#),
+        ("POST", format!("{asset}/select"), ann),
+        ("POST", format!("{asset}/release"), ann),
+        ("POST", format!("{asset}/select"), bob),
+        ("POST", format!("{asset}/restock"), r#"{"units":1}"#),
+        ("DELETE", "/v1/rooms/r/players/bob?release=true".to_owned(), ""),
+        ("POST", "/v1/rooms/r/reset".to_owned(), ""),
+        ("DELETE", "/v1/rooms/r".to_owned(), ""),
+    ] {
+        let status = server.call_with(method, &path, body, key).await.status;
+        assert!(matches!(status, 200 | 201), "{method} {path}: {status}");
+    }
+    let answer = server.call_with("GET", "/v1/events", "", key).await.json();
+    let told = |answer: &Value| {
+        let events = answer["events"].as_array().unwrap().iter();
+        events
+            .map(|event| format!("{} {}", event["type"], event["by"]))
+            .collect::<Vec<_>>()
+            .join(", ")
+            .replace('"', "")
+    };
+    let types = ["created", "granted", "released", "granted", "restocked", "released", "reset", "removed"];
+    assert_eq!(told(&answer), types.map(|kind| format!("{kind} admin")).join(", "));
+
+    // Without keys everybody may create, and who plays over HTTP is a player.
+    let server = with_events().await;
+    create(&server, "r", 2).await;
+    for (what, body) in [("select", ann), ("release", ann), ("restock", r#"{"units":1}"#)] {
+        assert_eq!(server.call("POST", &format!("{asset}/{what}"), body).await.status, 200);
+    }
+    let answer = server.get("/v1/events").await.json();
+    assert_eq!(told(&answer), "created anyone, granted null, released null, restocked anyone");
 }

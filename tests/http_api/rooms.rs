@@ -77,7 +77,7 @@ async fn a_large_room_is_shown_whole() {
     let store = Arc::new(MemoryStore::new(None));
     let players: Vec<PlayerName> = (0..20).map(|n| format!("{n:0>50}").parse().unwrap()).collect();
     for n in 0..ASSETS {
-        let call = Call { node: NodeId(1), seq: 1 + n as u64, at: 1 };
+        let call = Call { node: NodeId(1), seq: 1 + n as u64, at: 1, by: None };
         let key = AssetKey { room: "r".parse().unwrap(), asset: format!("asset-{n:04}").parse().unwrap() };
         store.select(call, &key, &players, Some(Arc::new(NewAsset::plain(20)))).await.unwrap();
     }

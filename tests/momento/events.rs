@@ -60,7 +60,7 @@ async fn take(ground: &Ground, now: Millis) -> Vec<(AssetName, AssetEvent)> {
 
 async fn acknowledge(ground: &Ground, events: &[(AssetName, AssetEvent)]) {
     let ids: Vec<_> = events.iter().map(|(asset, event)| event.id(&ground.room, asset)).collect();
-    ground.store.acknowledge(&ground.room, &ids).await.unwrap();
+    ground.store.acknowledge(&ground.room, &ids, Node::new().next().at).await.unwrap();
 }
 
 /// A mark takes the place of the one before it, and goes when it is old and nothing waits.

@@ -114,7 +114,7 @@ async fn a_day_is_the_default_and_the_most() {
     let Some(momento) = momento().await else { return };
     let day = Duration::from_secs(24 * 3600);
     let ttl = |url: &str, flag| {
-        open(url, Options { room_ttl: flag, max_assets: None, events_backlog: None })
+        open(url, Options { room_ttl: flag, max_assets: None, events_backlog: None, history: None })
             .map(|store| store.room_ttl())
     };
     assert_eq!(ttl(&momento.url(), None).unwrap(), Some(day));

@@ -44,7 +44,7 @@ async fn acknowledge_all(ground: &Ground) -> usize {
     let taker = Taker { id: fastrand::u64(..), now, until: now + 1 };
     let events = ground.store.take_events(&ground.room, taker, 1000).await.unwrap();
     let ids: Vec<_> = events.iter().map(|(asset, event)| event.id(&ground.room, asset)).collect();
-    ground.store.acknowledge(&ground.room, &ids).await.unwrap();
+    ground.store.acknowledge(&ground.room, &ids, Node::new().next().at).await.unwrap();
     ids.len()
 }
 

@@ -4,13 +4,13 @@ use std::{fmt::Debug, sync::Arc};
 
 use asset_arbiter::{
     model::{EventId, RoomName},
-    store::{Options, Result, StoreErrorKind, Taker},
+    store::{Call, HistoryPage, Options, Result, StoreErrorKind, Taker},
 };
 use futures::future::join_all;
 
 use crate::{
     conformance::{
-        BACKLOG,
+        BACKLOG, HISTORY,
         ground::{Ground, Node, asset, refusal, team},
     },
     engines::{
@@ -205,7 +205,7 @@ async fn who_changes_a_room_and_who_reads_its_events_never_deadlock() {
                     let events = ground.store.take_events(&ground.room, taker, 5).await.unwrap();
                     let ids: Vec<EventId> =
                         events.iter().map(|(name, event)| event.id(&ground.room, name)).collect();
-                    ground.store.acknowledge(&ground.room, &ids).await.unwrap();
+                    ground.store.acknowledge(&ground.room, &ids, Node::new().next().at).await.unwrap();
                     revisions.extend(events.into_iter().map(|(_, event)| event.revision));
                 }
                 revisions.len()
@@ -260,12 +260,15 @@ async fn what_was_cut_is_taken_and_acknowledged_again() {
             let events = answered(take).await;
             assert_eq!(events.len(), 1, "{fault:?}");
             let ids: Vec<_> = events.iter().map(|(name, event)| event.id(room, name)).collect();
-            let acknowledge = || store.acknowledge(room, &ids);
+            let acknowledge = || store.acknowledge(room, &ids, 0);
             proxy.next("DELETE FROM asset_arbiter_events", fault);
             fails_at_most_as_unknown(acknowledge().await);
             answered(acknowledge).await;
             proxy.settled().await;
             assert_eq!(proxy.met(), 2, "{fault:?}");
+            let page = HistoryPage { after: None, now: 5, limit: 10 };
+            let key = truth.key(&asset("sword"));
+            assert_eq!(truth.store.history(&key, page).await.unwrap(), [events[0].1.clone()], "{fault:?}");
             assert_eq!(waiting(&truth).await, Vec::<String>::new(), "{fault:?}");
             assert_eq!(leases(&server, room).await, 0, "{fault:?}");
         }
@@ -275,6 +278,25 @@ async fn what_was_cut_is_taken_and_acknowledged_again() {
 fn fails_at_most_as_unknown<T: Debug>(answer: Result<T>) {
     if answer.is_err() {
         assert_eq!(refusal(answer), StoreErrorKind::OutcomeUnknown);
+    }
+}
+
+#[tokio::test]
+async fn events_that_are_too_old_are_deleted_from_the_history() {
+    for server in servers().await {
+        let ground = Ground::new(with_events(&server.url()).await);
+        let (sword, node) = ground.sword(1).await;
+        let (now, age) = (node.next().at, HISTORY.age.as_millis() as u64);
+        let count =
+            format!("SELECT COUNT(*) FROM {DATABASE}.asset_arbiter_history WHERE room = '{}'", ground.room);
+        ground.restock(Call { at: now + age, ..node.next() }, &sword, 1).await;
+        let taker = Taker { id: 1, now, until: now };
+        let events = ground.store.take_events(&ground.room, taker, 9).await.unwrap();
+        let ids: Vec<_> = events.iter().map(|(name, event)| event.id(&ground.room, name)).collect();
+        assert_eq!(ids.len(), 2);
+        ground.store.acknowledge(&ground.room, &ids, now + age + 9).await.unwrap();
+        let swept = async || (server.count(&count).await == 1).then_some(());
+        eventually("the creation to be deleted, and the restocking to stay", swept).await;
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 
 use asset_arbiter::{
     model::{AssetEvent, AssetName, Millis},
-    store::{MARK_MS, Options, Store, StoreErrorCause, Taker, open},
+    store::{Call, MARK_MS, Options, Store, StoreErrorCause, Taker, open},
 };
 use futures::future::join_all;
 use parking_lot::Mutex;
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::{
     conformance::{
-        BACKLOG, events_under_faults,
+        BACKLOG, HISTORY, events_under_faults,
         ground::{Ground, Node, asset, players, team},
         likeness::answers_as_the_rules_do,
         seeds, suite_with_events,
@@ -36,7 +36,7 @@ use crate::{
 };
 
 const LEASE: Millis = 30_000;
-const EVENTS: Options = Options { events_backlog: Some(BACKLOG), ..FOR_EVER };
+const EVENTS: Options = Options { events_backlog: Some(BACKLOG), history: Some(HISTORY), ..FOR_EVER };
 
 async fn with_events(url: &str) -> Arc<dyn Store> {
     store_with(url, EVENTS).await
@@ -53,7 +53,7 @@ async fn take(ground: &Ground, taker: Taker, limit: usize) -> Vec<(AssetName, As
 
 async fn acknowledge(ground: &Ground, events: &[(AssetName, AssetEvent)]) {
     let ids: Vec<_> = events.iter().map(|(asset, event)| event.id(&ground.room, asset)).collect();
-    ground.store.acknowledge(&ground.room, &ids).await.unwrap();
+    ground.store.acknowledge(&ground.room, &ids, Node::new().next().at).await.unwrap();
 }
 
 fn revisions(events: &[(AssetName, AssetEvent)]) -> Vec<u64> {
@@ -200,6 +200,7 @@ async fn events_outlive_their_room_and_leave_nothing_once_they_are_acknowledged(
         let left = || {
             let mut keys: Vec<String> = server.ask(&["KEYS", "*"]);
             keys.sort_unstable();
+            keys.retain(|key| !key.contains(":history:"));
             let left = |key: &String| (key.rsplit(':').next().unwrap().to_owned(), server.ask(&["PTTL", key]));
             keys.iter().map(left).collect::<Vec<(_, i64)>>()
         };
@@ -288,7 +289,7 @@ async fn without_events_nothing_is_marked_and_nothing_is_kept() {
         ground.create(node.next(), &sword, 1).await;
         ground.select(node.next(), &sword, &players(["ann"])).await;
         assert_eq!(take(&ground, taker(1, 0), 9).await, []);
-        ground.store.acknowledge(&ground.room, &[]).await.unwrap();
+        ground.store.acknowledge(&ground.room, &[], node.next().at).await.unwrap();
         assert_eq!(server.ask::<usize>(&["DBSIZE"]), 4, "the keys of the room");
     }
 }
@@ -305,6 +306,32 @@ async fn a_probe_covers_the_commands_that_events_need() {
         server.ask::<()>(&["ACL", "SETUSER", "app", "+zlexcount"]);
         on.ping().await.unwrap();
         assert_eq!(server.ask::<usize>(&["DBSIZE"]), 0, "a probe leaves nothing");
+    }
+}
+
+#[tokio::test]
+async fn a_history_expires_and_is_trimmed_when_events_are_acknowledged() {
+    for server in servers() {
+        let ground = Ground::new(with_events(&server.url()).await);
+        let (sword, node) = ground.sword(1).await;
+        let (now, age) = (node.next().at, HISTORY.age.as_millis() as Millis);
+        let key = format!("asset-arbiter:{{{}}}:history:{sword}", ground.room);
+        let acknowledge_at = async |now| {
+            let events = take(&ground, taker(1, now), 99).await;
+            let ids: Vec<_> = events.iter().map(|(name, event)| event.id(&ground.room, name)).collect();
+            ground.store.acknowledge(&ground.room, &ids, now).await.unwrap();
+            server.ask::<usize>(&["ZCARD", &key])
+        };
+        ground.restock(node.next(), &sword, 1).await;
+        assert_eq!(acknowledge_at(now).await, 2);
+        let left = server.ask::<i64>(&["PTTL", &key]);
+        assert!((1..=age as i64).contains(&left), "{left}");
+        for _ in 0..2 {
+            ground.restock(Call { at: now + age, ..node.next() }, &sword, 1).await;
+        }
+        assert_eq!(acknowledge_at(now + age + 9).await, 2, "the new ones");
+        ground.store.remove_room(&ground.room).await.unwrap();
+        assert_eq!(server.ask::<usize>(&["DBSIZE"]), 1, "the history outlives the room");
     }
 }
 

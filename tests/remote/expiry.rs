@@ -29,8 +29,12 @@ pub async fn an_unused_room_goes_whole_and_a_touched_one_stays(store: &Arc<dyn S
 
 /// How long rooms live, by options in the URL and with a flag that says 1000 seconds.
 pub const TTLS: [(&str, Option<u64>); 3] = [("ttl=100s", Some(100)), ("ttl=0", None), ("", Some(1000))];
-pub const FLAG: Options =
-    Options { room_ttl: Some(Duration::from_secs(1000)), max_assets: None, events_backlog: None };
+pub const FLAG: Options = Options {
+    room_ttl: Some(Duration::from_secs(1000)),
+    max_assets: None,
+    events_backlog: None,
+    history: None,
+};
 
 pub fn the_url_goes_before_the_flag(url: &str) {
     for (option, ttl) in TTLS {

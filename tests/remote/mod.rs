@@ -26,7 +26,7 @@ use asset_arbiter::store::{Options, Store, open};
 use self::patient::Patient;
 use crate::engines::eventually;
 
-pub const FOR_EVER: Options = Options { room_ttl: None, max_assets: None, events_backlog: None };
+pub const FOR_EVER: Options = Options { room_ttl: None, max_assets: None, events_backlog: None, history: None };
 
 /// Histories and fault schedules on each engine.
 pub const SEEDS: u64 = 300;
@@ -50,7 +50,8 @@ pub async fn store_with(url: &str, options: Options) -> Arc<dyn Store> {
 
 /// A store whose rooms go when nobody uses them for so long.
 pub async fn expiring(url: &str, ttl: Duration) -> Arc<dyn Store> {
-    store_with(url, Options { room_ttl: Some(ttl), max_assets: None, events_backlog: None }).await
+    store_with(url, Options { room_ttl: Some(ttl), max_assets: None, events_backlog: None, history: None })
+        .await
 }
 
 /// The same as [`store`] for callers that cannot bear a server that is away for a second.

@@ -10,12 +10,13 @@ use futures::future::join;
 
 use super::{contract::rough, store_with};
 use crate::conformance::{
-    BACKLOG, events_under_faults,
+    BACKLOG, HISTORY, events_under_faults,
     ground::{Ground, Node, asset, player, players},
     seeds, suite_with_events,
 };
 
-pub const WITH_EVENTS: Options = Options { room_ttl: None, max_assets: None, events_backlog: Some(BACKLOG) };
+pub const WITH_EVENTS: Options =
+    Options { room_ttl: None, max_assets: None, events_backlog: Some(BACKLOG), history: Some(HISTORY) };
 
 /// A store that keeps changes as events.
 pub async fn with_events(url: &str) -> Arc<dyn Store> {
@@ -38,7 +39,7 @@ fn taker(id: u64, now: Millis) -> Taker {
 /// The ids of events that were taken.
 async fn acknowledge(ground: &Ground, events: &[(AssetName, AssetEvent)]) {
     let ids: Vec<_> = events.iter().map(|(asset, event)| event.id(&ground.room, asset)).collect();
-    ground.store.acknowledge(&ground.room, &ids).await.unwrap();
+    ground.store.acknowledge(&ground.room, &ids, Node::new().next().at).await.unwrap();
 }
 
 /// The events of a room that is nobody's, for a taker who keeps them.

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use crate::conformance::BACKLOG;
+use crate::conformance::{BACKLOG, HISTORY};
 use asset_arbiter::store::{self, Options, Result, Store};
 use tempfile::TempDir;
 
@@ -43,7 +43,8 @@ impl TempDb {
 
     pub(crate) fn open_with_events(&self) -> Arc<dyn Store> {
         let events_backlog = Some(BACKLOG);
-        store::open(&self.url(), Options { room_ttl: None, max_assets: None, events_backlog }).unwrap()
+        let options = Options { room_ttl: None, max_assets: None, events_backlog, history: Some(HISTORY) };
+        store::open(&self.url(), options).unwrap()
     }
 
     pub(crate) fn try_open(&self) -> Result<Arc<dyn Store>> {
@@ -59,13 +60,16 @@ impl TempDb {
     }
 
     pub(crate) fn open_with_ttl(&self, ttl: Duration) -> Arc<dyn Store> {
-        store::open(&self.url(), Options { room_ttl: Some(ttl), max_assets: None, events_backlog: None })
-            .unwrap()
+        store::open(
+            &self.url(),
+            Options { room_ttl: Some(ttl), max_assets: None, events_backlog: None, history: None },
+        )
+        .unwrap()
     }
 }
 
 pub(crate) fn open_url(url: &str) -> Result<Arc<dyn Store>> {
-    store::open(url, Options { room_ttl: None, max_assets: None, events_backlog: None })
+    store::open(url, Options { room_ttl: None, max_assets: None, events_backlog: None, history: None })
 }
 
 pub(crate) fn open_file(file: &Path) -> Result<Arc<dyn Store>> {

@@ -22,11 +22,13 @@ const MEGABYTE: u64 = 1024 * 1024;
 
 /// A database with the room `r`.
 async fn fill(url: &str) {
-    let store = store::open(url, Options { room_ttl: None, max_assets: None, events_backlog: None }).unwrap();
+    let store =
+        store::open(url, Options { room_ttl: None, max_assets: None, events_backlog: None, history: None })
+            .unwrap();
     let room: RoomName = "r".parse().unwrap();
     let players: Vec<PlayerName> = (0..HOLDERS).map(|n| format!("{n:0>60}").parse().unwrap()).collect();
     let select = async |n: usize| {
-        let call = Call { node: NodeId(1), seq: 1 + n as u64, at: 1 };
+        let call = Call { node: NodeId(1), seq: 1 + n as u64, at: 1, by: None };
         let key = AssetKey { room: room.clone(), asset: format!("{n:0>60}").parse().unwrap() };
         store.select(call, &key, &players, Some(Arc::new(NewAsset::plain(HOLDERS as u32)))).await.unwrap();
     };

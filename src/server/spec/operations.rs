@@ -14,6 +14,7 @@ use crate::{
         backend_events::{ACK, Acknowledge, Events, PATH as EVENTS},
         error, events,
         health::{ALIVE, Health, METRICS, METRICS_TYPE, READY},
+        history::{History, PATH as HISTORY, Place},
         leases::{Confirm, Confirmed, Extended, NotConfirmed},
         overview::{Node, PLAYER, PLAYERS, Player, Players, ROOMS, Rooms},
         revocations::{List, PATH as REVOCATIONS, Revoke, Shown},
@@ -247,6 +248,21 @@ pub(in crate::server) const SHOW_HOLDERS: Operation =
         ])
         .answers(&[Answer::json::<Holders>(200, "A page of holders, by revision.")])
         .refusals(&[404]);
+
+pub(in crate::server) const SHOW_HISTORY: Operation = Operation::new(
+    Get,
+    HISTORY,
+    "showHistory",
+    "Shows the last changes of an asset, also of one that was removed, in pages: those that were acknowledged within \
+     `--history`, and those that wait.",
+)
+.open_to(OpenTo::Operators)
+.query(&[
+    Parameter::new::<Place>("after", "The `next` of the page before."),
+    Parameter::new::<PageSize>("limit", "The events of a page; 100 if absent."),
+])
+.answers(&[Answer::json::<History>(200, "A page of changes, in their order; none if nothing is known.")])
+.refusals(&[409]);
 
 /// What monitoring asks for may have an address of its own.
 const ELSEWHERE: Answer =

@@ -5,7 +5,7 @@ use crate::{
     model::{AssetName, AssetState, Grant, Millis, PlayerName, RevisionRow, RoomName},
     store::{
         AssetKey, Result, StoreError,
-        optimistic::{Backend, Change, FIRST, Record, RecordStore},
+        optimistic::{Change, EventBackend, FIRST, Record, RecordStore},
     },
 };
 
@@ -18,7 +18,7 @@ pub(in crate::store) type Loaded<S> = (Option<Document>, <S as DocumentBackend>:
 /// As in [`RecordStore`]: a failed read is `Unavailable`, as is a write that certainly did nothing; any other
 /// failed write is `OutcomeUnknown`.
 #[async_trait]
-pub(in crate::store) trait DocumentBackend: Backend {
+pub(in crate::store) trait DocumentBackend: EventBackend {
     /// The data that a write needs from the preceding read, such as the exact bytes that were read.
     type Seen: Send;
 

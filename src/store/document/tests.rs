@@ -20,7 +20,11 @@ use crate::{
     },
     linearizability::{histories, histories_in_real_time, schedules, schedules_in_real_time},
     model::{EndReason, NewAsset},
-    store::{Store, StoreErrorKind, Verdict, faulty::Faults, optimistic::Optimistic},
+    store::{
+        HistoryPage, Store, StoreErrorKind, Verdict,
+        faulty::Faults,
+        optimistic::{EventBackend, Optimistic},
+    },
 };
 
 fn whole() -> Arc<dyn Store> {
@@ -51,6 +55,23 @@ async fn documents_with_events_keep_the_contract() {
     suite_with_events(InMemory::<{ usize::MAX }>::store_with_events).await;
     let shared = InMemory::<2>::store_with_events();
     suite_with_events(|| Arc::clone(&shared)).await;
+}
+
+/// As after a crash between the two writes of an acknowledgement.
+#[tokio::test]
+async fn an_event_that_was_added_to_the_history_and_still_waits_is_there_once() {
+    let documents = Arc::new(InMemory::<2> { backlog: Some(9), ..InMemory::new() });
+    let ground = Ground::new(Arc::new(Optimistic::new(Arc::clone(&documents))));
+    let (sword, node) = ground.sword(3).await;
+    ground.select(node.next(), &sword, &team("p", 2)).await;
+    let (key, now) = (ground.key(&sword), node.next().at);
+    let page = HistoryPage { after: None, now, limit: 9 };
+    let before = ground.store.history(&key, page).await.unwrap();
+    documents.add_history(&key, &before[..2], now).await.unwrap();
+    assert_eq!(ground.store.history(&key, page).await.unwrap(), before);
+    let ids: Vec<_> = before.iter().map(|event| event.id(&key.room, &key.asset)).collect();
+    ground.store.acknowledge(&key.room, &ids, now).await.unwrap();
+    assert_eq!(ground.store.history(&key, page).await.unwrap(), before);
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,9 +18,9 @@ use super::{
     write::{Condition, ITEMS},
 };
 use crate::{
-    model::{AssetEvent, AssetName, EventId, RoomName},
+    model::{AssetEvent, AssetName, EventId, Millis, RoomName},
     store::{
-        AssetKey, Result,
+        AssetKey, HistoryPage, Result,
         optimistic::{EventBackend, Waiting, restless},
     },
 };
@@ -81,15 +81,19 @@ impl EventBackend for DynamoStore {
     }
 
     /// Items of which some events are left are written again.
-    async fn delete(&self, key: AssetKey, ids: Vec<&EventId>) -> Result<usize> {
+    async fn delete(&self, key: AssetKey, ids: Vec<&EventId>, now: Millis) -> Result<usize> {
         let mut deleted = None;
         for tried in 0..TRIES {
             let stored = self.merged(&key).await?;
             let is_asked = |event: &AssetEvent| ids.iter().any(|id| id.is_of(event));
-            let found = stored.iter().flat_map(|item| &item.events).filter(|event| is_asked(event)).count();
+            let found = stored.iter().flat_map(|item| &item.events).filter(|event| is_asked(event));
+            let found: Vec<_> = found.cloned().collect();
+            if deleted.is_none() && !found.is_empty() {
+                self.add_history(&key, &found, now).await?;
+            }
             // What was found at first is deleted when it is not found any more, whichever write did it.
-            let deleted = *deleted.get_or_insert(found);
-            if found == 0 {
+            let deleted = *deleted.get_or_insert(found.len());
+            if found.is_empty() {
                 return Ok(deleted);
             }
             let touched = stored.into_iter().filter(|item| item.events.iter().any(is_asked));
@@ -105,6 +109,24 @@ impl EventBackend for DynamoStore {
             sleep(pause(tried)).await;
         }
         Err(restless::<Self>(&key.room))
+    }
+
+    async fn add_history(&self, key: &AssetKey, events: &[AssetEvent], _now: Millis) -> Result<()> {
+        let Some(limits) = self.history else { return Ok(()) };
+        self.add_to_history(key, events, limits).await
+    }
+
+    async fn waiting_of(&self, key: &AssetKey) -> Result<Vec<AssetEvent>> {
+        Ok(self.merged(key).await?.into_iter().flat_map(|item| item.events).collect())
+    }
+
+    async fn acknowledged(&self, key: &AssetKey, page: HistoryPage) -> Result<Vec<AssetEvent>> {
+        let Some(limits) = self.history else { return Ok(Vec::new()) };
+        self.page_of_history(key, page, limits).await
+    }
+
+    async fn forget_mark(&self, room: &RoomName, now: Millis) -> Result<()> {
+        self.delete_old_mark(room, now).await
     }
 
     async fn lease(&self, room: &RoomName) -> Result<Option<String>> {

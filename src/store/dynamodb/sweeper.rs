@@ -1,12 +1,12 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use aws_sdk_dynamodb::types::{DeleteRequest, ReturnConsumedCapacity, WriteRequest};
 use tokio::{sync::Notify, time::sleep};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    client::{Client, Deadline, pause},
-    error::{DynamoError, Kind, Tried},
+    batch,
+    client::Client,
+    error::Tried,
     item::{ENDED, Fields, Item, PK, SK, key, s},
     now,
     read::{Asked, query},
@@ -28,8 +28,6 @@ struct Task {
     url: Arc<DynamoUrl>,
 }
 
-/// Maximum number of items in one `BatchWriteItem`.
-const ITEMS: usize = 25;
 /// Maximum number of items read before they are deleted.
 const PAGE: usize = 500;
 /// The pause after an error.
@@ -96,35 +94,6 @@ impl Task {
     }
 
     async fn delete(&self, keys: Vec<Item>) -> Tried<()> {
-        for keys in keys.chunks(ITEMS) {
-            let (mut left, mut tried, deadline) = (requests(keys)?, 0, Deadline::new());
-            while !left.is_empty() {
-                if tried > 0 {
-                    sleep(pause(tried)).await;
-                }
-                if deadline.is_over() {
-                    return Err(DynamoError::new(Kind::Busy, "the service is too busy to delete it"));
-                }
-                let answer = self.client.run(deadline, |sdk| {
-                    let request = sdk
-                        .batch_write_item()
-                        .request_items(&self.url.table, left.clone())
-                        .return_consumed_capacity(ReturnConsumedCapacity::Total);
-                    async { request.send().await.map_err(DynamoError::from) }
-                });
-                let unprocessed: HashMap<_, _> = answer.await?.unprocessed_items.unwrap_or_default();
-                left = unprocessed.into_values().flatten().collect();
-                tried += 1;
-            }
-        }
-        Ok(())
+        batch::write(&self.client, &self.url.table, batch::deletions(keys)?).await
     }
-}
-
-fn requests(keys: &[Item]) -> Tried<Vec<WriteRequest>> {
-    let one = |key: &Item| {
-        let delete = DeleteRequest::builder().set_key(Some(key.clone())).build();
-        delete.map(|delete| WriteRequest::builder().delete_request(delete).build())
-    };
-    Ok(keys.iter().map(one).collect::<Result<_, _>>()?)
 }

@@ -6,10 +6,11 @@ use std::{
 use dashmap::DashMap;
 use foldhash::fast::RandomState;
 
+use super::history::MemoryHistory;
 use crate::{
-    model::{AssetEvent, AssetName, EventId, RoomName},
+    model::{AssetEvent, AssetName, EventId, Millis, RoomName},
     store::{
-        AssetKey, Taker,
+        AssetKey, HistoryKept, HistoryLimits, HistoryPage, Taker,
         outbox::{AssetOutbox, RoomLease},
     },
 };
@@ -21,6 +22,8 @@ pub(super) struct MemoryOutbox {
     backlog: usize,
     /// Only rooms in which events wait.
     rooms: DashMap<RoomName, Room, RandomState>,
+    /// `None`: events that are acknowledged are gone.
+    history: Option<MemoryHistory>,
 }
 
 /// The waiting events of a room, and who has them.
@@ -33,7 +36,15 @@ struct Room {
 
 impl MemoryOutbox {
     pub(super) fn new(backlog: usize) -> Self {
-        Self { backlog, rooms: DashMap::default() }
+        Self { backlog, rooms: DashMap::default(), history: None }
+    }
+
+    pub(super) fn with_history(self, limits: Option<HistoryLimits>) -> Self {
+        Self { history: limits.map(MemoryHistory::new), ..self }
+    }
+
+    pub(super) fn keeps_history(&self) -> HistoryKept {
+        if self.history.is_some() { HistoryKept::Yes } else { HistoryKept::Off }
     }
 
     pub(super) fn append(&self, key: &AssetKey, event: AssetEvent) {
@@ -64,19 +75,31 @@ impl MemoryOutbox {
         events
     }
 
-    pub(super) fn acknowledge(&self, room: &RoomName, events: &[EventId]) {
+    pub(super) fn acknowledge(&self, room: &RoomName, events: &[EventId], now: Millis) {
         let Some(mut found) = self.rooms.get_mut(room) else { return };
-        let mut deleted = 0;
+        let mut moved = Vec::new();
         for id in events {
-            let is_deleted = found.assets.get_mut(&id.asset).is_some_and(|outbox| outbox.delete(id));
-            deleted += usize::from(is_deleted);
+            let event = found.assets.get_mut(&id.asset).and_then(|outbox| outbox.remove(id));
+            moved.extend(event.map(|event| (AssetKey::new(room, &id.asset), event)));
         }
         found.assets.retain(|_, outbox| !outbox.is_empty());
-        found.lease = std::mem::take(&mut found.lease).after_deletion(deleted);
+        found.lease = std::mem::take(&mut found.lease).after_deletion(moved.len());
+        if let Some(history) = &self.history {
+            history.add(moved, now);
+        }
         let is_empty = found.assets.is_empty();
         drop(found);
         if is_empty {
             self.rooms.remove_if(room, |_, room| room.assets.is_empty());
         }
+    }
+
+    pub(super) fn history(&self, key: &AssetKey, page: HistoryPage) -> Vec<AssetEvent> {
+        let Some(history) = &self.history else { return Vec::new() };
+        // Read first, because an event that leaves it is in the history then.
+        let waiting = self.rooms.get(&key.room).map_or_else(Vec::new, |room| {
+            room.assets.get(&key.asset).into_iter().flat_map(AssetOutbox::iter).cloned().collect()
+        });
+        history.page(key, page, waiting)
     }
 }

@@ -10,11 +10,11 @@ use super::{
     item::{self, Item},
 };
 use crate::{
-    model::{AssetEvent, AssetName, EventId, Millis, Revocation, RoomName, Units},
+    model::{AssetName, EventId, Millis, Revocation, RoomName, Units},
     store::{
-        AssetKey, Result, StoreError, StoreErrorKind, Taker,
+        AssetKey, HistoryKept, Result, StoreError, StoreErrorKind,
         document::{Document, DocumentBackend, Loaded, delete_events, in_turn},
-        optimistic::{Backend, Change, EventBackend, Waiting, acknowledge, take},
+        optimistic::{Backend, Change, EventBackend, Waiting},
     },
 };
 
@@ -70,21 +70,9 @@ impl Backend for Cache {
         self.marked_rooms(after, limit).await
     }
 
-    async fn take_events(
-        &self,
-        room: &RoomName,
-        taker: Taker,
-        limit: usize,
-    ) -> Result<Vec<(AssetName, AssetEvent)>> {
-        let Some(events) = take(self, room, taker, limit).await? else { return Ok(Vec::new()) };
-        if events.is_empty() {
-            self.remove_old_marks(room, taker.now).await?;
-        }
-        Ok(events)
-    }
-
-    async fn acknowledge(&self, room: &RoomName, events: &[EventId]) -> Result<()> {
-        acknowledge(self, room, events).await
+    /// An item would have to hold all of it, or the cache to list what it has.
+    fn keeps_history(&self) -> HistoryKept {
+        HistoryKept::NotBy { store: Self::NAME }
     }
 
     async fn ping(&self) -> Result<()> {
@@ -143,8 +131,12 @@ impl EventBackend for Cache {
         Ok(in_turn(all.into_iter().map(|(asset, document)| (asset, document.events)).collect(), turn))
     }
 
-    async fn delete(&self, key: AssetKey, ids: Vec<&EventId>) -> Result<usize> {
-        delete_events(self, &key, &ids).await
+    async fn delete(&self, key: AssetKey, ids: Vec<&EventId>, now: Millis) -> Result<usize> {
+        delete_events(self, &key, &ids, now).await
+    }
+
+    async fn forget_mark(&self, room: &RoomName, now: Millis) -> Result<()> {
+        self.remove_old_marks(room, now).await
     }
 
     async fn lease(&self, room: &RoomName) -> Result<Option<String>> {

@@ -6,7 +6,8 @@
 //! are no changes; a document without it has had none. If the room was removed while events waited, `gone` is true.
 //!
 //! The format of a revocation: `{_id: JSON, room: "/revocations", expires_at}`. Of the lease of a room's events:
-//! `{_id: "/lease/ROOM", room: "/leases", lease, expires_at}`.
+//! `{_id: "/lease/ROOM", room: "/leases", lease, expires_at}`. Of an event that was acknowledged:
+//! `{_id: "/history/ROOM/ASSET/ORIGIN/REVISION/FIRST/", room: "/history", event, expires_at}`.
 
 use std::fmt;
 
@@ -17,7 +18,7 @@ use ::mongodb::bson::{
 
 use super::error;
 use crate::{
-    model::{AssetName, NoEvent, RoomName, one_line},
+    model::{AssetEvent, AssetName, NoEvent, RoomName, one_line},
     store::{
         AssetKey, Result, StoreError, StoreErrorKind,
         document::{Document, Holder},
@@ -40,6 +41,14 @@ pub(super) const LEASES: &str = "/leases";
 /// The `_id` of the lease of a room's events. No asset has it, because names contain no slash.
 pub(super) fn lease_id(room: &RoomName) -> String {
     format!("/lease/{room}")
+}
+
+/// What events that were acknowledged have for a room.
+pub(super) const HISTORY: &str = "/history";
+
+/// How the `_id` of each such event of an asset begins, before the beginning of its text.
+pub(super) fn history_of(key: &AssetKey) -> String {
+    format!("{HISTORY}/{}/{}/", key.room, key.asset)
 }
 
 /// The condition for writing a document.
@@ -186,6 +195,12 @@ pub(super) fn lease(found: &RawDocument) -> Result<String> {
     found.get_str("lease").map(str::to_owned).map_err(|why| odd(found, &why))
 }
 
+/// An event that was acknowledged.
+pub(super) fn event(found: &RawDocument) -> Result<AssetEvent> {
+    let text = found.get_str("event").map_err(|why| odd(found, &why))?;
+    text.parse().map_err(|why: NoEvent| odd(found, &why))
+}
+
 /// The name of a room that is grouped by.
 pub(super) fn room(found: &RawDocument) -> Result<RoomName> {
     key(found).and_then(|room| room.parse().ok()).ok_or_else(|| odd(found, &"waiting is not a room"))
@@ -247,7 +262,8 @@ mod tests {
     fn no_two_documents_share_an_id() {
         let (rooms, assets) = (alike::<Room>(3), alike::<Asset>(3));
         let keys = rooms.iter().flat_map(|room| assets.iter().map(move |asset| AssetKey::new(room, asset)));
-        let ids: HashSet<_> = keys.map(|key| id(&key)).chain(rooms.iter().map(lease_id)).collect();
-        assert_eq!(ids.len(), rooms.len() * assets.len() + rooms.len());
+        let of_asset = |key: AssetKey| [id(&key), history_of(&key)];
+        let ids: HashSet<_> = keys.flat_map(of_asset).chain(rooms.iter().map(lease_id)).collect();
+        assert_eq!(ids.len(), 2 * rooms.len() * assets.len() + rooms.len());
     }
 }

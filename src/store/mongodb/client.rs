@@ -137,6 +137,24 @@ impl Client {
         self.answer(Doing::Reading, all).await.map_err(|error| self.said(error))
     }
 
+    /// The `_id` of the matching document that has so many after it, by `_id`; `None`: there are not as many.
+    pub(super) async fn id_before_last(&self, filter: Bare, after: usize) -> Result<Option<String>> {
+        let skipped = u64::try_from(after).unwrap_or(u64::MAX);
+        let find = self.collection().await?.find_one(filter).projection(doc! { "_id": 1 });
+        let find = find.sort(doc! { "_id": -1 }).skip(skipped).max_time(CALL_WITHIN);
+        let found = self.answer(Doing::Reading, find).await.map_err(|error| self.said(error))?;
+        Ok(found.and_then(|found| found.get_str("_id").map(str::to_owned).ok()))
+    }
+
+    /// Adds documents. Those that are there stay as they are.
+    pub(super) async fn insert_all(&self, documents: Vec<RawDocumentBuf>) -> Result<()> {
+        let insert = self.collection().await?.insert_many(documents).ordered(false);
+        match self.answer(Doing::Writing, insert).await {
+            Err(error) if error.is_only_stale() => Ok(()),
+            inserted => inserted.map(|_| ()).map_err(|error| self.said(error)),
+        }
+    }
+
     pub(super) async fn aggregate(&self, stages: [Bare; 4]) -> Result<Vec<RawDocumentBuf>> {
         let found = self.collection().await?.aggregate(stages).with_type::<RawDocumentBuf>();
         let all = async { found.max_time(CALL_WITHIN).await?.try_collect().await };

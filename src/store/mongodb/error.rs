@@ -58,6 +58,17 @@ impl MongoError {
         matches!(self.code(), Some(DUPLICATE_KEY | WRITE_CONFLICT))
     }
 
+    /// Whether all documents that could not be inserted are there already.
+    pub(super) fn is_only_stale(&self) -> bool {
+        let Cause::Failed(error) = &self.cause else { return false };
+        let ErrorKind::InsertMany(failed) = &*error.kind else { return false };
+        let are_stale = failed
+            .write_errors
+            .as_ref()
+            .is_some_and(|errors| errors.iter().all(|error| error.code == DUPLICATE_KEY));
+        are_stale && failed.write_concern_error.is_none()
+    }
+
     /// Whether the server does not support linearizable reads.
     pub(super) fn wants_another_level(&self) -> bool {
         self.code().is_some_and(|code| OTHER_LEVEL.contains(&code))

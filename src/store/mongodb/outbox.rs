@@ -10,10 +10,10 @@ use super::{
     date, now,
 };
 use crate::{
-    model::{AssetName, EventId, Millis, RoomName},
+    model::{AssetEvent, AssetName, EventId, Millis, RoomName},
     store::{
-        AssetKey, Result,
-        document::delete_events,
+        AssetKey, HistoryPage, Result,
+        document::{delete_events, waiting_of},
         optimistic::{EventBackend, Waiting},
     },
 };
@@ -38,8 +38,21 @@ impl EventBackend for MongoBackend {
         Ok(found)
     }
 
-    async fn delete(&self, key: AssetKey, ids: Vec<&EventId>) -> Result<usize> {
-        delete_events(self, &key, &ids).await
+    async fn delete(&self, key: AssetKey, ids: Vec<&EventId>, now: Millis) -> Result<usize> {
+        delete_events(self, &key, &ids, now).await
+    }
+
+    async fn add_history(&self, key: &AssetKey, events: &[AssetEvent], _now: Millis) -> Result<()> {
+        let Some(limits) = self.history else { return Ok(()) };
+        self.add_to_history(key, events, limits).await
+    }
+
+    async fn waiting_of(&self, key: &AssetKey) -> Result<Vec<AssetEvent>> {
+        waiting_of(self, key).await
+    }
+
+    async fn acknowledged(&self, key: &AssetKey, page: HistoryPage) -> Result<Vec<AssetEvent>> {
+        self.page_of_history(key, page).await
     }
 
     async fn lease(&self, room: &RoomName) -> Result<Option<String>> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use mysql_async::Row;
 
 use super::{
+    history::{self, SWEPT_EVERY},
     pool::Pool,
     pooled_conn::PooledConn,
     reads::{place, quoted},
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::{
     model::{AssetEvent, AssetName, EventId, Millis, RoomName},
-    store::{AssetKey, Result, Taker, optimistic::Change, outbox::RoomLease, recent::Recent},
+    store::{AssetKey, HistoryLimits, Result, Taker, optimistic::Change, outbox::RoomLease, recent::Recent},
 };
 
 /// How long a node remembers that the backlog of an asset is full.
@@ -30,6 +31,10 @@ type Waiting = (AssetName, AssetEvent);
 pub(super) struct Outbox {
     /// Maximum number of events of one asset.
     pub(super) backlog: usize,
+    /// How much is kept of the events that were acknowledged; `None`: nothing.
+    pub(super) history: Option<HistoryLimits>,
+    /// Whether events that are too old were deleted recently.
+    swept: Recent<()>,
     /// Assets with a full backlog. Their changes read the oldest events first and merge them; the changes of other assets
     /// need no read.
     full: Recent<AssetKey>,
@@ -46,8 +51,16 @@ pub(super) struct Append {
 }
 
 impl Outbox {
-    pub(super) fn new(backlog: usize) -> Self {
-        Self { backlog: backlog.max(1), full: Recent::for_time(FULL_FOR) }
+    pub(super) fn new(backlog: usize, history: Option<HistoryLimits>) -> Self {
+        let (swept, full) = (Recent::for_time(SWEPT_EVERY), Recent::for_time(FULL_FOR));
+        Self { backlog: backlog.max(1), history, swept, full }
+    }
+
+    /// Which events are too old at `now`: those that happened at this time or before. `None`: they were deleted recently.
+    pub(super) fn too_old(&self, now: Millis) -> Option<Millis> {
+        let limits = self.history.filter(|_| !self.swept.has(&()))?;
+        self.swept.note(());
+        Some(limits.too_old(now))
     }
 
     /// Writes a change with its events. Returns `false` if the asset was changed since it was read.
@@ -192,19 +205,35 @@ async fn take_once(pool: &Pool, room: &RoomName, taker: Taker, limit: usize) -> 
     Ok((claimed == Some(1) || events.is_empty()).then_some(events))
 }
 
-/// Deletes events, and the lease of a room without any.
-pub(super) async fn acknowledge(pool: &Pool, room: &RoomName, events: &[EventId]) -> Result<()> {
+/// Moves events to the history, or deletes them if none is kept, and deletes the lease of a room without any.
+pub(super) async fn acknowledge(
+    pool: &Pool,
+    room: &RoomName,
+    events: &[EventId],
+    history: Option<HistoryLimits>,
+) -> Result<()> {
     let what = format!("the events of room {room} are acknowledged");
     let mut events: Vec<_> = events.iter().collect();
     events.sort_unstable_by_key(|id| (&id.asset, id.origin, id.revision));
     for events in events.chunks(ACKNOWLEDGED_AT_ONCE) {
-        with_retries(&what, || acknowledge_once(pool, room, events)).await?;
+        with_retries(&what, || acknowledge_once(pool, room, events, history.is_some())).await?;
+    }
+    let Some(limits) = history else { return Ok(()) };
+    for events in events.chunk_by(|a, b| a.asset == b.asset) {
+        if limits.counts_now(events.len()) {
+            history::delete_surplus(pool, &AssetKey::new(room, &events[0].asset), limits).await?;
+        }
     }
     Ok(())
 }
 
 /// Returns `None` if the lease or the events were changed since they were read.
-async fn acknowledge_once(pool: &Pool, room: &RoomName, ids: &[&EventId]) -> Result<Option<()>> {
+async fn acknowledge_once(
+    pool: &Pool,
+    room: &RoomName,
+    ids: &[&EventId],
+    keeps_history: bool,
+) -> Result<Option<()>> {
     let of_assets: Vec<_> = ids.chunk_by(|a, b| a.asset == b.asset).collect();
     let few = format!("SELECT 1 FROM asset_arbiter_events WHERE room = '{room}' LIMIT {}", ids.len() + 1);
     let mut statements = vec![lease_of(room), few];
@@ -213,19 +242,23 @@ async fn acknowledge_once(pool: &Pool, room: &RoomName, ids: &[&EventId]) -> Res
     let mut answers = answers.into_iter();
     let stored = lease(answers.next().unwrap_or_default())?;
     let all = answers.next().unwrap_or_default().len();
-    let mut deletions = Vec::new();
+    let (mut deletions, mut moved) = (Vec::new(), Vec::new());
     for (ids, rows) in of_assets.into_iter().zip(answers) {
         let events = rows.into_iter().map(waiting).collect::<Result<Vec<_>>>()?;
         let found = events.into_iter().filter(|(_, event)| ids.iter().any(|id| id.is_of(event)));
-        deletions.extend(deletion(room, &found.collect::<Vec<_>>()));
+        let found: Vec<_> = found.collect();
+        deletions.extend(deletion(room, &found));
+        moved.extend(found);
     }
-    let deleted = deletions.iter().map(|(deleted, _)| deleted).sum();
-    let of_lease = stored.and_then(|lease| lease_change(room, lease, deleted, deleted == all));
+    let of_lease = stored.and_then(|lease| lease_change(room, lease, moved.len(), moved.len() == all));
     let mut changes = of_lease.map(|statement| (1, statement)).into_iter().chain(deletions);
     let Some((rows, first)) = changes.next() else { return Ok(Some(())) };
     let mut transaction = Transaction::new(None, first);
     transaction.stop_unless_changed(rows);
     changes.for_each(|(rows, statement)| transaction.change(rows, statement));
+    if keeps_history && !moved.is_empty() {
+        transaction.any(history::insertion(room, &moved));
+    }
     Ok(transaction.run(&mut conn).await?.map(|_| ()))
 }
 
@@ -278,7 +311,8 @@ fn lease(rows: Vec<Row>) -> Result<Option<RoomLease>> {
     rows.into_iter().next().map(|row| Cells::of(row).text("a lease")).transpose()
 }
 
-fn waiting(row: Row) -> Result<Waiting> {
+/// Reads an asset and its event.
+pub(super) fn waiting(row: Row) -> Result<Waiting> {
     let mut cells = Cells::of(row);
     Ok((cells.text("asset")?, cells.text("an event")?))
 }

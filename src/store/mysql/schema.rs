@@ -21,7 +21,10 @@ const VERSION: &str = "SELECT MAX(version) FROM asset_arbiter_schema";
 /// How many there are of the tables that earlier programs of version 1 did not make.
 const LATER_TABLES: &str = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() \
                             AND TABLE_NAME IN ('asset_arbiter_revocations', 'asset_arbiter_leases', \
-                            'asset_arbiter_events', 'asset_arbiter_event_leases')";
+                            'asset_arbiter_events', 'asset_arbiter_event_leases', 'asset_arbiter_history')";
+
+/// Their number.
+const LATER: usize = 5;
 
 /// What tables of earlier programs of version 1 lack. The database's version stays, because those programs may go on
 /// beside this one.
@@ -95,7 +98,7 @@ impl Tables {
 
 /// Makes the tables that version 1 did not have at first. The database's version stays, as for [`ALTERATIONS`].
 async fn complete(conn: &mut Conn) -> Asked<()> {
-    if number(ask(conn, LATER_TABLES, VERSION_WITHIN).await?)? == 4 {
+    if number(ask(conn, LATER_TABLES, VERSION_WITHIN).await?)? == LATER {
         return Ok(());
     }
     for schema in SCHEMAS {

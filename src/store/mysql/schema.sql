@@ -96,6 +96,18 @@ CREATE TABLE IF NOT EXISTS asset_arbiter_event_leases (
     PRIMARY KEY (room)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
 
+-- The events that were acknowledged, for `--history`. They outlive their rooms, too. Databases of version 1 may lack this
+-- table; the server creates it.
+CREATE TABLE IF NOT EXISTS asset_arbiter_history (
+    room VARCHAR(64) NOT NULL,
+    asset VARCHAR(64) NOT NULL,
+    event VARCHAR(320) NOT NULL,
+    -- When it happened, in Unix milliseconds.
+    happened_at BIGINT UNSIGNED NOT NULL,
+    PRIMARY KEY (room, asset, event) /*T![clustered_index] CLUSTERED */,
+    KEY by_time (happened_at)
+) ENGINE = InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
+
 -- Created last: if it has a row, the other tables exist.
 CREATE TABLE IF NOT EXISTS asset_arbiter_schema (
     version INT UNSIGNED NOT NULL,

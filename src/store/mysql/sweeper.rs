@@ -4,10 +4,10 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{pool::Pool, reads::Holders, rooms, row::Cells};
+use super::{history, pool::Pool, reads::Holders, rooms, row::Cells};
 use crate::{model::Millis, store::Result};
 
-/// Deletes, in the background, expired rooms and the holders of ended incarnations. If it stops early,
+/// Deletes, in the background, expired rooms, the holders of ended incarnations and old events. If it stops early,
 /// because the process ends or the database is unreachable, a later sweep does the rest.
 pub(super) struct Sweeper {
     work: Arc<Work>,
@@ -19,6 +19,8 @@ struct Work {
     news: Notify,
     /// Rooms last noted at or before this time expire.
     expire: Mutex<Option<Millis>>,
+    /// Events of histories that happened at or before this time are deleted.
+    too_old: Mutex<Option<Millis>>,
 }
 
 /// Maximum number of incarnations read at once.
@@ -46,19 +48,28 @@ impl Sweeper {
         *self.work.expire.lock() = Some(before);
         self.work.news.notify_one();
     }
+
+    /// Deletes the events of histories that happened at or before `too_old`.
+    pub(super) fn delete_history(&self, too_old: Millis) {
+        *self.work.too_old.lock() = Some(too_old);
+        self.work.news.notify_one();
+    }
 }
 
 async fn sweep(pool: Arc<Pool>, work: Arc<Work>) {
     loop {
         work.news.notified().await;
-        let before = work.expire.lock().take();
-        if let Err(error) = sweep_once(&pool, before).await {
+        let (before, too_old) = (work.expire.lock().take(), work.too_old.lock().take());
+        if let Err(error) = sweep_once(&pool, before, too_old).await {
             tracing::debug!(%error, "what is left over stays until something else goes");
         }
     }
 }
 
-async fn sweep_once(pool: &Pool, before: Option<Millis>) -> Result<()> {
+async fn sweep_once(pool: &Pool, before: Option<Millis>, too_old: Option<Millis>) -> Result<()> {
+    if let Some(too_old) = too_old {
+        history::delete_old(pool, too_old).await?;
+    }
     if let Some(before) = before {
         rooms::expire(pool, before).await?;
     }

@@ -8,7 +8,7 @@ use crate::{
         AssetEvent, AssetName, AssetState, EventId, Grant, Millis, PlayerName, RevisionRow, Revocation,
         RoomName, Units,
     },
-    store::{AssetKey, Result, Taker},
+    store::{AssetKey, HistoryKept, HistoryLimits, HistoryPage, Result, Taker},
 };
 
 /// The limits of a driver, and its operations on whole rooms and on no room, which are those of
@@ -64,6 +64,22 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
 
     async fn waiting_rooms(&self, after: Option<RoomName>, limit: usize) -> Result<Vec<RoomName>>;
 
+    /// How much is kept of the events that were acknowledged; `None`: nothing.
+    fn history_limits(&self) -> Option<HistoryLimits> {
+        None
+    }
+
+    /// As in [`Store`](crate::store::Store).
+    fn keeps_history(&self) -> HistoryKept {
+        HistoryKept::within(self.history_limits())
+    }
+
+    async fn ping(&self) -> Result<()>;
+}
+
+/// Events that wait, and those that were acknowledged. Methods are those of [`Store`](crate::store::Store).
+#[async_trait]
+pub(in crate::store) trait EventStore: Backend {
     async fn take_events(
         &self,
         room: &RoomName,
@@ -71,9 +87,9 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<(AssetName, AssetEvent)>>;
 
-    async fn acknowledge(&self, room: &RoomName, events: &[EventId]) -> Result<()>;
+    async fn acknowledge(&self, room: &RoomName, events: &[EventId], now: Millis) -> Result<()>;
 
-    async fn ping(&self) -> Result<()>;
+    async fn history(&self, key: &AssetKey, page: HistoryPage) -> Result<Vec<AssetEvent>>;
 }
 
 /// Reads assets and writes them on the condition that they are unchanged. Methods without a comment are those of
@@ -83,7 +99,7 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
 /// A failed read is `Unavailable`. So is a write that certainly did nothing; any other failed write is
 /// `OutcomeUnknown`.
 #[async_trait]
-pub(in crate::store) trait RecordStore: Backend {
+pub(in crate::store) trait RecordStore: EventStore {
     /// The data that a write needs from the preceding read, such as an open transaction. Dropping it writes nothing.
     type Seen: Send;
 

@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::time::sleep;
 
-use super::{Backend, pause};
+use super::{Backend, EventStore, pause};
 use crate::{
-    model::{AssetEvent, AssetName, EventId, RoomName},
+    model::{AssetEvent, AssetName, EventId, Millis, RoomName},
     store::{
-        AssetKey, Result, StoreError, StoreErrorKind, Taker,
+        AssetKey, HistoryPage, Result, StoreError, StoreErrorKind, Taker,
         outbox::{AssetOutbox, RoomLease},
     },
 };
@@ -24,7 +24,7 @@ const TRIES: u32 = 64;
 /// Maximum number of assets whose events are deleted at the same time.
 const AT_ONCE: usize = 8;
 
-/// A store of events and leases. [`take`] and [`acknowledge`] are made of it.
+/// A store of events and leases. Such a store is an [`EventStore`].
 ///
 /// # Errors
 /// As in [`RecordStore`](super::RecordStore).
@@ -34,8 +34,29 @@ pub(in crate::store) trait EventBackend: Backend {
     /// the store's order, then those of the others.
     async fn waiting(&self, room: &RoomName, turn: Option<&AssetName>, limit: usize) -> Result<Vec<Waiting>>;
 
-    /// Deletes events of an asset. Returns how many there were.
-    async fn delete(&self, key: AssetKey, ids: Vec<&EventId>) -> Result<usize>;
+    /// Adds events of an asset to its history at `now` by [`add_history`](Self::add_history), and then deletes them. Returns how
+    /// many there were.
+    async fn delete(&self, key: AssetKey, ids: Vec<&EventId>, now: Millis) -> Result<usize>;
+
+    /// Adds events of an asset to its history, if the store keeps one. An event that it has stays there once.
+    async fn add_history(&self, _key: &AssetKey, _events: &[AssetEvent], _now: Millis) -> Result<()> {
+        Ok(())
+    }
+
+    /// Reads the events of an asset that wait, if the store keeps a history.
+    async fn waiting_of(&self, _key: &AssetKey) -> Result<Vec<AssetEvent>> {
+        Ok(Vec::new())
+    }
+
+    /// Reads the events of a page of the history of an asset that were acknowledged.
+    async fn acknowledged(&self, _key: &AssetKey, _page: HistoryPage) -> Result<Vec<AssetEvent>> {
+        Ok(Vec::new())
+    }
+
+    /// Deletes the old mark of a room in which nothing waits at `now`, if the store has marks.
+    async fn forget_mark(&self, _room: &RoomName, _now: Millis) -> Result<()> {
+        Ok(())
+    }
 
     /// Reads the text of the lease of a room's events.
     async fn lease(&self, room: &RoomName) -> Result<Option<String>>;
@@ -45,8 +66,35 @@ pub(in crate::store) trait EventBackend: Backend {
     async fn set_lease(&self, room: &RoomName, seen: Option<String>, lease: String) -> Result<bool>;
 }
 
+#[async_trait]
+impl<S: EventBackend> EventStore for S {
+    async fn take_events(
+        &self,
+        room: &RoomName,
+        taker: Taker,
+        limit: usize,
+    ) -> Result<Vec<(AssetName, AssetEvent)>> {
+        let Some(events) = take(self, room, taker, limit).await? else { return Ok(Vec::new()) };
+        if events.is_empty() {
+            self.forget_mark(room, taker.now).await?;
+        }
+        Ok(events)
+    }
+
+    async fn acknowledge(&self, room: &RoomName, events: &[EventId], now: Millis) -> Result<()> {
+        acknowledge(self, room, events, now).await
+    }
+
+    async fn history(&self, key: &AssetKey, page: HistoryPage) -> Result<Vec<AssetEvent>> {
+        let Some(limits) = self.history_limits() else { return Ok(Vec::new()) };
+        // Read first, because an event that leaves it is in the history then.
+        let waiting = self.waiting_of(key).await?;
+        Ok(page.of(self.acknowledged(key, page).await?, waiting, limits))
+    }
+}
+
 /// Hands out at most `limit` events of a room; `None`: another taker has it.
-pub(in crate::store) async fn take<S: EventBackend>(
+async fn take<S: EventBackend>(
     store: &S,
     room: &RoomName,
     taker: Taker,
@@ -74,17 +122,18 @@ pub(in crate::store) async fn take<S: EventBackend>(
     Err(restless::<S>(room))
 }
 
-/// Deletes events of a room, and ends its lease if all that were handed out are deleted.
-pub(in crate::store) async fn acknowledge<S: EventBackend>(
+/// Moves events of a room to their histories, and ends its lease if all that were handed out are deleted.
+async fn acknowledge<S: EventBackend>(
     store: &S,
     room: &RoomName,
     events: &[EventId],
+    now: Millis,
 ) -> Result<()> {
     let mut by_asset = BTreeMap::<&AssetName, Vec<&EventId>>::new();
     for id in events {
         by_asset.entry(&id.asset).or_default().push(id);
     }
-    let delete = |(asset, ids)| store.delete(AssetKey::new(room, asset), ids);
+    let delete = |(asset, ids)| store.delete(AssetKey::new(room, asset), ids, now);
     let deletions: Vec<_> = by_asset.into_iter().map(delete).collect();
     let deleted: Vec<usize> = stream::iter(deletions).buffer_unordered(AT_ONCE).try_collect().await?;
     let deleted = deleted.iter().sum();

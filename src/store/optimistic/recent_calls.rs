@@ -101,7 +101,7 @@ mod tests {
     const NOT_HELD: Outcome = Outcome::Refused(StoreErrorKind::NotHeld);
 
     fn call(seq: u64) -> Call {
-        Call { node: NodeId(7), seq, at: 0 }
+        Call { node: NodeId(7), seq, at: 0, by: None }
     }
 
     fn calls_on_an_asset() -> (RecentCalls, AssetKey) {

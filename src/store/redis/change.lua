@@ -1,12 +1,14 @@
 -- Follows common.lua in every script that changes an asset.
--- ARGV  4 node    5 seq    6 at, the time of the call
+-- ARGV  4 node    5 seq    6 "AT", the time of the call, or "AT/BY" if changes are kept as events and no player made the call
 
 local node, seq = ARGV[4], ARGV[5]
 local made = redis.call('HGET', calls, asset) or ''
 local own = string.find(made, node .. '=', 1, true)
 
 -- The time of the change. It does not run backwards: see `strike` in terms.lua.
-local now, now_text = tonumber(ARGV[6]), ARGV[6]
+local now_text, by = ARGV[6], ''
+if EVENTS_BACKLOG > 0 then now_text, by = string.match(ARGV[6], '^(%d+)(.*)$') end
+local now = tonumber(now_text)
 
 -- Makes the terms of an asset, with the rules for them; see terms.lua.
 local terms_of
@@ -93,7 +95,7 @@ local function end_grants(it, fields, reason)
       if it.terms then
         members[#members + 1], ended[#ended + 1], at, why = it.terms.ended(it, fields[i], value, reason)
       end
-      if events then events.keep(it, 'released', at, fields[i], nil, why) end
+      if events then events.keep(it, 'released', at, fields[i], nil, why, not reason) end
     end
   end
   if #gone == 0 then return false end

@@ -17,12 +17,13 @@ if EVENTS_BACKLOG > 0 then
   end
 
   -- Notes a change at `at`. The asset is as after it; `field`, `lease` and `reason` are those of the grant, if they apply.
-  function events.keep(it, kind, at, field, lease, reason)
+  -- `by_time`: a deadline has passed.
+  function events.keep(it, kind, at, field, lease, reason, by_time)
     origin = origin or origin_of(it.origin)
-    new[#new + 1], new[#new + 2] = 0, string.format('%s/%s/%016.0f/%.0f/%s/%.0f/%.0f/%.0f/%s/%s/%s/%s', asset, origin,
+    new[#new + 1], new[#new + 2] = 0, string.format('%s/%s/%016.0f/%.0f/%s/%.0f/%.0f/%.0f/%s/%s/%s/%s%s', asset, origin,
       it.revision, it.revision, kind, at, it.units, it.remaining, reason or '',
       lease and lease.till and string.format('%.0f', lease.till) or '', lease and lease.hold and 'h' or '',
-      field and string.sub(field, #asset + 2) or '')
+      field and string.sub(field, #asset + 2) or '', by_time and '' or by)
   end
 
   -- Returns what takes the place of the events from `oldest` to `newest`.

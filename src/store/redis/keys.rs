@@ -15,6 +15,11 @@ pub(super) fn of_events(prefix: &str, room: &dyn Display) -> [String; 2] {
     ["events", "events_lease"].map(|key| format!("{prefix}{{{room}}}:{key}"))
 }
 
+/// The key of the history of an asset. Names contain no brace.
+pub(super) fn history(prefix: &str, room: &RoomName, asset: &AssetName) -> String {
+    format!("{prefix}{{{room}}}:history:{asset}")
+}
+
 /// Stand-ins for room names, for probes. No real room has one of them, because names cannot contain this
 /// character.
 pub(super) fn nobodys_rooms() -> impl Iterator<Item = String> {
@@ -80,9 +85,12 @@ mod tests {
     #[test]
     fn no_two_rooms_share_a_key() {
         let rooms = alike::<Room>(4);
-        let of_room = |room: &RoomName| [&of_room("a:", room)[..], &of_events("a:", room)].concat();
+        let assets = alike::<Asset>(3);
+        let histories = |room| assets.iter().map(|asset| history("a:", room, asset)).collect::<Vec<_>>();
+        let of_room =
+            |room: &RoomName| [&of_room("a:", room)[..], &of_events("a:", room), &histories(room)].concat();
         let keys: BTreeSet<_> = rooms.iter().flat_map(of_room).collect();
-        assert_eq!(keys.len(), 6 * rooms.len());
+        assert_eq!(keys.len(), (6 + assets.len()) * rooms.len());
         assert!(!keys.contains(&revocations("a:")) && !keys.contains(&marks("a:")));
     }
 
@@ -143,6 +151,8 @@ mod tests {
         let room = RoomName::parse("a:b").unwrap();
         let keys = of_room("game:", &room);
         assert_eq!(keys[0], "game:{a:b}:assets");
-        assert!(keys.iter().chain(&of_events("game:", &room)).all(|key| key.starts_with("game:{a:b}:")));
+        let history = [history("game:", &room, &AssetName::parse("c:d").unwrap())];
+        let keys = keys.iter().chain(&history).chain(&of_events("game:", &room)).collect::<Vec<_>>();
+        assert!(keys.iter().all(|key| key.starts_with("game:{a:b}:")));
     }
 }

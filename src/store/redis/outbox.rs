@@ -5,7 +5,7 @@ use super::{
 use crate::{
     link::redis::slot_of,
     model::{AssetEvent, AssetName, EventId, Millis, RoomName},
-    store::{MARK_MS, Result, Taker},
+    store::{AssetKey, HistoryLimits, HistoryPage, MARK_MS, Result, Taker},
 };
 
 /// How old a mark is at least when it is forgotten.
@@ -51,8 +51,42 @@ pub(super) async fn take(
     Ok(events)
 }
 
-pub(super) async fn acknowledge(store: &RedisStore, room: &RoomName, events: &[EventId]) -> Result<()> {
-    let args = events.iter().map(|id| format!("{}/{}", id.asset, id.prefix())).collect();
-    let answer = store.run(room, &store.scripts.acknowledge, args).await?;
+/// Moves events to the histories of their assets, or deletes them if none is kept.
+pub(super) async fn acknowledge(
+    store: &RedisStore,
+    room: &RoomName,
+    events: &[EventId],
+    now: Millis,
+) -> Result<()> {
+    let kept = store.history.map(|limits| (limits.age.as_millis(), limits.events, limits.too_old(now)));
+    let (age, most, too_old) = kept.unwrap_or_default();
+    let mut args = vec![age.to_string(), most.to_string(), too_old.to_string()];
+    let mut assets: Vec<_> = events.iter().map(|id| &id.asset).collect();
+    assets.sort_unstable();
+    assets.dedup();
+    args.extend(events.iter().map(|id| {
+        let place = assets.binary_search(&&id.asset).unwrap_or_default();
+        format!("{} {}/{}", place + 1, id.asset, id.prefix())
+    }));
+    let key = |asset: &&AssetName| keys::history(&store.prefix, room, asset);
+    let histories = assets.iter().filter(|_| kept.is_some()).map(key).collect();
+    let answer = store.run_with(room, histories, &store.scripts.acknowledge, args).await?;
     ScriptReply::open(answer, |_| reply::odd()).map(drop)
+}
+
+/// A page of the history of an asset.
+pub(super) async fn history(
+    store: &RedisStore,
+    key: &AssetKey,
+    page: HistoryPage,
+    limits: HistoryLimits,
+) -> Result<Vec<AssetEvent>> {
+    let histories = vec![keys::history(&store.prefix, &key.room, &key.asset)];
+    let numbers = [limits.too_old(page.now).to_string(), page.limit.to_string()];
+    let args = [key.asset.to_string(), page.bound()].into_iter().chain(numbers).collect();
+    let answer = store.run_with(&key.room, histories, &store.scripts.history, args).await?;
+    let mut reply = ScriptReply::open(answer, |_| reply::odd())?;
+    let [acknowledged, waiting] =
+        [reply.events()?, reply.events()?].map(|events| events.into_iter().map(|(_, event)| event));
+    Ok(page.of(acknowledged, waiting, limits))
 }

@@ -20,6 +20,9 @@ redis.call('ZREMRANGEBYSCORE', grants, '-inf', 0)
 if events then
   events.append()
   redis.call('SET', KEYS[6], redis.call('GET', KEYS[6]) or '')
+  redis.call('ZCARD', KEYS[5])
+  redis.call('ZRANGE', KEYS[5], 0, 0)
+  redis.call('ZREMRANGEBYRANK', KEYS[5], 0, 0)
 end
 for _, key in ipairs(KEYS) do redis.call('PERSIST', key) end
 redis.call('UNLINK', unpack(KEYS))

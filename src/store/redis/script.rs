@@ -60,6 +60,7 @@ scripts! {
     touch = COMMON, "touch.lua";
     take = COMMON, "take.lua";
     acknowledge = COMMON, "acknowledge.lua";
+    history = COMMON, "history.lua";
     probe = CHANGE, "probe.lua";
     revoke = ALONE, "revoke.lua";
     revocations = ALONE, "revocations.lua";

@@ -2,7 +2,7 @@
 
 use super::{Asset, Counter, Outcome, events};
 use crate::{
-    model::{EndReason, Ended, EventKind, Grant, Millis, PlayerName},
+    model::{By, EndReason, Ended, EventKind, Grant, Millis, PlayerName},
     store::StoreErrorKind,
 };
 
@@ -62,7 +62,7 @@ pub(super) fn strike<A: Asset>(asset: &mut A, now: Millis) -> Result<bool, A::Er
     let Ending { due, next } = asset.ending(now)?;
     for grant in &due {
         let at = grant.lease.ends_at().unwrap_or(now);
-        end(asset, grant, grant.lease.reason(), at, now)?;
+        end(asset, grant, (grant.lease.reason(), None), at, now)?;
     }
     if let Some(terms) = &mut asset.counter().terms {
         terms.next_end = next;
@@ -70,11 +70,11 @@ pub(super) fn strike<A: Asset>(asset: &mut A, now: Millis) -> Result<bool, A::Er
     Ok(!due.is_empty())
 }
 
-/// Ends a grant at `at`, and remembers it if the asset has options.
+/// Ends a grant at `at` for a reason, by whom if it was no player and no deadline, and remembers it if the asset has options.
 pub(super) fn end<A: Asset>(
     asset: &mut A,
     grant: &Grant,
-    reason: EndReason,
+    (reason, by): (EndReason, Option<By>),
     at: Millis,
     now: Millis,
 ) -> Result<(), A::Error> {
@@ -85,7 +85,7 @@ pub(super) fn end<A: Asset>(
         let (player, grant, granted_at) = (grant.player.clone(), grant.revision, grant.granted_at);
         terms.remember(Ended { player, grant, granted_at, revision, remaining, at, reason }, now);
     }
-    events::keep_of_end(asset, grant, reason, at)?;
+    events::keep_of_end(asset, grant, reason, at, by)?;
     asset.remove_holder(grant)
 }
 
@@ -101,11 +101,12 @@ pub(super) fn confirm<A: Asset>(
     player: &PlayerName,
     retake: bool,
     now: Millis,
+    by: Option<By>,
 ) -> Result<Leased, A::Error> {
     let Some(mut grant) = asset.grant(player)? else {
         let without = without_grant(asset, player);
         let may_retake = without == HOLD_EXPIRED && retake && asset.counter().remaining > 0;
-        return if may_retake { take_confirmed(asset, player, now) } else { Ok(without) };
+        return if may_retake { take_confirmed(asset, player, now, by) } else { Ok(without) };
     };
     if !grant.lease.is_hold {
         return Ok((Outcome::Unchanged, Some(grant)));
@@ -115,19 +116,24 @@ pub(super) fn confirm<A: Asset>(
     }
     change_lease(asset, &grant)?;
     asset.counter().next_revision();
-    events::keep_of_grant(asset, EventKind::Confirmed, &grant, now)?;
+    events::keep_of_grant(asset, EventKind::Confirmed, &grant, now, by)?;
     Ok((Outcome::Changed, Some(grant)))
 }
 
 /// Grants a unit again to a player who confirms too late.
-fn take_confirmed<A: Asset>(asset: &mut A, player: &PlayerName, now: Millis) -> Result<Leased, A::Error> {
+fn take_confirmed<A: Asset>(
+    asset: &mut A,
+    player: &PlayerName,
+    now: Millis,
+    by: Option<By>,
+) -> Result<Leased, A::Error> {
     let revision = asset.counter().take();
     let mut grant = Grant::plain(player.clone(), now, revision);
     if let Some(terms) = &mut asset.counter().terms {
         grant.lease = terms.confirmed_lease(now, terms.new_lease(now).present_until);
         terms.expect_end_of(&grant.lease);
     }
-    events::keep_of_grant(asset, EventKind::Granted, &grant, now)?;
+    events::keep_of_grant(asset, EventKind::Granted, &grant, now, by)?;
     asset.add_holder(grant.clone())?;
     Ok((Outcome::Changed, Some(grant)))
 }

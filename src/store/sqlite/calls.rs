@@ -60,7 +60,7 @@ mod tests {
     };
 
     fn call(node: u64, seq: u64) -> Call {
-        Call { node: NodeId(node), seq, at: 0 }
+        Call { node: NodeId(node), seq, at: 0, by: None }
     }
 
     fn with_asset(look: impl FnOnce(&Connection, &Asset) -> Result<()>) {

@@ -1,18 +1,26 @@
 //! The events of changes. Their texts sort in the order of an asset's changes.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
-use super::value::{name, parsed};
+use super::{
+    history,
+    value::{name, parsed},
+};
 use crate::{
-    model::{AssetEvent, AssetName, EventId, NoEvent, RoomName},
-    store::{AssetKey, Taker, outbox::RoomLease},
+    model::{AssetEvent, AssetName, EventId, Millis, NoEvent, RoomName},
+    store::{AssetKey, HistoryLimits, Taker, outbox::RoomLease},
 };
 
 // A late copy of a call that created an asset may come after the removal of the room, and make the same record again.
 const INSERT: &str = "INSERT OR IGNORE INTO events (room, asset, event) VALUES (?1, ?2, ?3)";
 const COUNT: &str = "SELECT count(*) FROM events WHERE room = ?1 AND asset = ?2";
 const OLDEST: &str = "SELECT asset, event FROM events WHERE room = ?1 AND asset = ?2 ORDER BY event LIMIT ?3";
-const DELETE: &str = "DELETE FROM events WHERE room = ?1 AND asset = ?2 AND event >= ?3 AND event < ?4";
+const DELETE: &str = "DELETE FROM events WHERE room = ?1 AND asset = ?2 AND event >= ?3 AND event < ?4
+    RETURNING event";
+const OF_ASSET: &str = "SELECT asset, event FROM events WHERE room = ?1 AND asset = ?2 AND event > ?4
+    ORDER BY event LIMIT ?3";
 const IS_EMPTY: &str = "SELECT NOT EXISTS (SELECT 1 FROM events WHERE room = ?1)";
 const NEXT_ROOM: &str = "SELECT room FROM events WHERE room > ?1 ORDER BY room LIMIT 1";
 const AFTER: &str =
@@ -74,22 +82,57 @@ pub(super) fn take(db: &Connection, room: &RoomName, taker: Taker, limit: usize)
     Ok(events)
 }
 
-/// Deletes events, and the lease of a room without any.
-pub(super) fn acknowledge(db: &Connection, room: &RoomName, events: &[EventId]) -> Result<()> {
-    let deleted = events.iter().map(|id| delete(db, id)).sum::<Result<usize>>()?;
+/// Moves events to the history, or deletes them if none is kept, and deletes the lease of a room without any.
+pub(super) fn acknowledge(
+    db: &Connection,
+    room: &RoomName,
+    events: &[EventId],
+    kept: Option<HistoryLimits>,
+    now: Millis,
+) -> Result<()> {
+    let (mut moved, mut of_assets) = (0, BTreeMap::<&AssetName, usize>::new());
+    for id in events {
+        let Some(event) = delete(db, id)? else { continue };
+        moved += 1;
+        if kept.is_some() {
+            history::add(db, room, &id.asset, &event)?;
+            *of_assets.entry(&id.asset).or_default() += 1;
+        }
+    }
+    if let Some(limits) = kept {
+        history::delete_old(db, limits, now, moved)?;
+        for (asset, added) in of_assets {
+            if limits.counts_now(added) {
+                history::delete_surplus(db, room, asset, limits)?;
+            }
+        }
+    }
     if db.prepare_cached(IS_EMPTY)?.query_row([room.as_str()], |row| row.get(0))? {
         return db.prepare_cached(FREE)?.execute([room.as_str()]).map(drop);
     }
-    let lease = lease(db, room)?.after_deletion(deleted).to_string();
+    let lease = lease(db, room)?.after_deletion(moved).to_string();
     db.prepare_cached(SET_LEASE)?.execute([room.as_str(), &lease]).map(drop)
 }
 
-/// Deletes an event. Returns how many there were.
-fn delete(db: &Connection, id: &EventId) -> Result<usize> {
+/// At most `limit` events of an asset whose texts sort after `bound`.
+pub(super) fn waiting(db: &Connection, key: &AssetKey, bound: &str, limit: i64) -> Result<Vec<AssetEvent>> {
+    let mut statement = db.prepare_cached(OF_ASSET)?;
+    let asked = params![key.room.as_str(), key.asset.as_str(), limit, bound];
+    let found = statement.query_map(asked, event)?.map(|waiting| waiting.map(|(_, event)| event));
+    found.collect()
+}
+
+/// Deletes an event, if it is there.
+fn delete(db: &Connection, id: &EventId) -> Result<Option<AssetEvent>> {
     let prefix = id.prefix();
     // The character after "/".
     let end = format!("{}0", &prefix[..prefix.len() - 1]);
-    db.prepare_cached(DELETE)?.execute([id.room.as_str(), id.asset.as_str(), &prefix, &end])
+    let mut statement = db.prepare_cached(DELETE)?;
+    let deleted = statement.query_map([id.room.as_str(), id.asset.as_str(), &prefix, &end], |row| {
+        parsed::<AssetEvent, NoEvent>(row, 0)?.ok_or(rusqlite::Error::InvalidQuery)
+    })?;
+    // Reads on after the first row, because the statement deletes only when it is run to its end.
+    deleted.collect::<Result<Vec<_>>>().map(|mut deleted| deleted.pop())
 }
 
 fn lease(db: &Connection, room: &RoomName) -> Result<RoomLease> {
@@ -101,9 +144,11 @@ fn lease(db: &Connection, room: &RoomName) -> Result<RoomLease> {
 fn rows(db: &Connection, sql: &str, room: &str, asset: &str, limit: usize) -> Result<Vec<Waiting>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut statement = db.prepare_cached(sql)?;
-    let waiting = |row: &Row<'_>| {
-        let event = parsed::<AssetEvent, NoEvent>(row, 1)?;
-        Ok((name(row, 0)?, event.ok_or(rusqlite::Error::InvalidQuery)?))
-    };
-    statement.query_map(params![room, asset, limit], waiting)?.collect()
+    statement.query_map(params![room, asset, limit], event)?.collect()
+}
+
+/// Reads an asset and its event.
+fn event(row: &Row<'_>) -> Result<Waiting> {
+    let event = parsed::<AssetEvent, NoEvent>(row, 1)?;
+    Ok((name(row, 0)?, event.ok_or(rusqlite::Error::InvalidQuery)?))
 }

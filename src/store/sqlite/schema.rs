@@ -21,6 +21,7 @@ const SCHEMAS: &[&str] = &[
     include_str!("schema_5.sql"),
     include_str!("schema_6.sql"),
     include_str!("schema_7.sql"),
+    include_str!("schema_8.sql"),
 ];
 
 /// Marks a file as ours: "AARB".
@@ -154,7 +155,10 @@ fn upgrade(db: &mut Connection, from: usize) -> Sql<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::sqlite::{file::log_of, revocations};
+    use crate::store::{
+        AssetKey, HistoryLimits, HistoryPage,
+        sqlite::{file::log_of, history, outbox, revocations},
+    };
 
     fn claim(path: &Path) -> Claim {
         Claim::of(&format!("sqlite:{}", path.display())).unwrap()
@@ -203,6 +207,35 @@ mod tests {
         let calls = "SELECT group_concat(node || seq) FROM calls";
         assert_eq!(db.query_row(calls, [], |row| row.get::<_, String>(0)).unwrap(), "aa7");
         assert_eq!(db.pragma_query_one::<u32>(None, "user_version").unwrap() as usize, SCHEMAS.len());
+    }
+
+    #[test]
+    fn a_file_of_schema_7_keeps_its_events_and_takes_a_history() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("game.db");
+        let (before, old) = (7, Connection::open(&path).unwrap());
+        for schema in &SCHEMAS[..before] {
+            old.execute_batch(schema).unwrap();
+        }
+        old.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        old.pragma_update(None, "user_version", before as i64).unwrap();
+        let event = "00000000000000ab/0000000000000012/12/granted/5/3/2////ann";
+        old.execute("INSERT INTO events (room, asset, event) VALUES ('arena', 'sword', ?1)", [event]).unwrap();
+        drop(old);
+        let db = open_to_write(&claim(&path)).unwrap();
+        let key = AssetKey { room: "arena".parse().unwrap(), asset: "sword".parse().unwrap() };
+        let limits = HistoryLimits { age: Duration::from_millis(10), events: 9 };
+        let shown = |now| {
+            let page = HistoryPage { after: None, now, limit: 9 };
+            history::page(&db, &key, page, limits).unwrap().iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(99), [event], "it waits");
+        let id = "arena/sword/00000000000000ab/12".parse().unwrap();
+        outbox::acknowledge(&db, &key.room, &[id], Some(limits), 6).unwrap();
+        assert_eq!(shown(6), [event], "it is acknowledged");
+        outbox::acknowledge(&db, &key.room, &[], Some(limits), 15).unwrap();
+        let left = db.query_row("SELECT count(*) FROM history", [], |row| row.get::<_, u32>(0)).unwrap();
+        assert_eq!((shown(15), left), (Vec::new(), 0), "it is too old");
     }
 
     #[test]

@@ -178,8 +178,12 @@ mod tests {
 
     fn open(folder: &tempfile::TempDir, grace: Duration) -> SqliteStore {
         let url = format!("sqlite:{}", folder.path().join("game.db").display());
-        SqliteStore::open(&url, Options { room_ttl: None, max_assets: None, events_backlog: None }, grace)
-            .unwrap()
+        SqliteStore::open(
+            &url,
+            Options { room_ttl: None, max_assets: None, events_backlog: None, history: None },
+            grace,
+        )
+        .unwrap()
     }
 
     /// A change that panics where the thread expects no panic.

@@ -12,12 +12,12 @@ use parking_lot::Mutex;
 use tokio::task::yield_now;
 
 use crate::{
-    conformance::BACKLOG,
+    conformance::{BACKLOG, HISTORY},
     model::{AssetEvent, AssetName, EventId, Millis, Revocation, RoomName, Units},
     store::{
-        AssetKey, Result, Store, Taker,
-        document::{Document, DocumentBackend, Loaded, delete_events, in_turn},
-        optimistic::{Backend, Change, EventBackend, Optimistic, Waiting, acknowledge, take},
+        AssetKey, HistoryLimits, HistoryPage, Result, Store,
+        document::{Document, DocumentBackend, Loaded, delete_events, in_turn, waiting_of},
+        optimistic::{Backend, Change, EventBackend, Optimistic, Waiting},
     },
 };
 
@@ -25,6 +25,7 @@ use crate::{
 pub(super) struct InMemory<const GRANTS: usize> {
     pub(super) rooms: Mutex<BTreeMap<RoomName, BTreeMap<AssetName, String>>>,
     pub(super) leases: Mutex<BTreeMap<RoomName, String>>,
+    pub(super) history: Mutex<BTreeMap<AssetKey, BTreeMap<String, AssetEvent>>>,
     pub(super) revocations: Mutex<BTreeSet<Revocation>>,
     pub(super) backlog: Option<usize>,
     pub(super) reads: AtomicUsize,
@@ -42,6 +43,7 @@ impl<const GRANTS: usize> InMemory<GRANTS> {
         Self {
             rooms: Mutex::default(),
             leases: Mutex::default(),
+            history: Mutex::default(),
             revocations: Mutex::default(),
             backlog: None,
             reads: none(),
@@ -131,17 +133,8 @@ impl<const GRANTS: usize> Backend for Arc<InMemory<GRANTS>> {
         Ok(rooms.filter(|name| after.as_ref().is_none_or(|after| *name > after)).take(limit).cloned().collect())
     }
 
-    async fn take_events(
-        &self,
-        room: &RoomName,
-        taker: Taker,
-        limit: usize,
-    ) -> Result<Vec<(AssetName, AssetEvent)>> {
-        Ok(take(self, room, taker, limit).await?.unwrap_or_default())
-    }
-
-    async fn acknowledge(&self, room: &RoomName, events: &[EventId]) -> Result<()> {
-        acknowledge(self, room, events).await
+    fn history_limits(&self) -> Option<HistoryLimits> {
+        self.backlog.map(|_| HISTORY)
     }
 
     async fn ping(&self) -> Result<()> {
@@ -197,8 +190,28 @@ impl<const GRANTS: usize> EventBackend for Arc<InMemory<GRANTS>> {
         Ok(in_turn(all.collect(), turn))
     }
 
-    async fn delete(&self, key: AssetKey, ids: Vec<&EventId>) -> Result<usize> {
-        delete_events(self, &key, &ids).await
+    async fn delete(&self, key: AssetKey, ids: Vec<&EventId>, now: Millis) -> Result<usize> {
+        delete_events(self, &key, &ids, now).await
+    }
+
+    async fn add_history(&self, key: &AssetKey, events: &[AssetEvent], _now: Millis) -> Result<()> {
+        wait().await;
+        let mut history = self.history.lock();
+        let of_asset = history.entry(key.clone()).or_default();
+        of_asset.extend(events.iter().map(|event| (event.to_string(), event.clone())));
+        while of_asset.len() > HISTORY.events {
+            of_asset.pop_first();
+        }
+        Ok(())
+    }
+
+    async fn waiting_of(&self, key: &AssetKey) -> Result<Vec<AssetEvent>> {
+        waiting_of(self, key).await
+    }
+
+    async fn acknowledged(&self, key: &AssetKey, _page: HistoryPage) -> Result<Vec<AssetEvent>> {
+        wait().await;
+        Ok(self.history.lock().get(key).map(|found| found.values().cloned().collect()).unwrap_or_default())
     }
 
     async fn lease(&self, room: &RoomName) -> Result<Option<String>> {
