@@ -221,13 +221,14 @@ impl Outbox {
                     return Ok(events);
                 }
                 looked_at += 1;
+                // The next round begins after a room that fails, too.
+                *self.last.lock() = Some(room.clone());
                 match self.take_of(&room, taker, limit - events.len()).await {
                     Ok(taken) => events.extend(taken),
                     Err(refusal) if events.is_empty() => return Err(refusal),
                     // Nobody else gets for a while what was taken before, so it is handed out.
                     Err(_) => return Ok(events),
                 }
-                *self.last.lock() = Some(room.clone());
                 after = Some(room);
             }
             match (is_last_page, is_second_half) {
