@@ -56,7 +56,7 @@ async fn an_answer_of_ten_megabytes_is_given_up() {
 #[tokio::test]
 async fn an_endpoint_that_asks_to_wait_is_given_the_time() {
     let pace = || WebhookPace { longest_pause: Duration::from_secs(60), ..quick() };
-    for after in ["1".to_owned(), httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(3))] {
+    for after in ["1".to_owned(), httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(4))] {
         let reply = Reply::Status(429, format!("Retry-After: {after}\r\n"));
         let requests = delivered_after(1, "refused", reply, pace()).await;
         // The date may be up to a second nearer, because it has no milliseconds.
