@@ -23,6 +23,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 pub(super) use self::api::{PATH, RESUME, WebhookList, list, resume};
+#[cfg(feature = "test-util")]
+pub(super) use self::retry_after::retry_after;
 use self::{
     delivery::{Delivery, Endpoint, Failure},
     meters::{Meters, Outcome},
@@ -299,8 +301,11 @@ impl Webhooks {
             tracing::error!(%url, "the webhook is paused: {}; POST {RESUME} resumes it", reason_text(reason));
             return;
         }
-        let is_first = !std::mem::replace(&mut self.state.lock().is_failure_logged, true);
-        if is_first && let Some(untold) = self.failures.due() {
+        let mut state = self.state.lock();
+        if !state.is_failure_logged
+            && let Some(untold) = self.failures.due()
+        {
+            state.is_failure_logged = true;
             tracing::warn!(%url, %room, untold, "the webhook takes no events: {why}; they are sent again");
         }
     }

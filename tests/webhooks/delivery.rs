@@ -49,7 +49,7 @@ async fn a_grant_is_delivered_signed_and_acknowledged() {
         let age = server.arbiter.now() / 1000 - request.header("webhook-timestamp").parse::<u64>().unwrap();
         assert!(age < 60 && request.header("webhook-id").starts_with("msg_"));
     }
-    let granted = requests.iter().flat_map(Request::events).last().unwrap();
+    let granted = requests.iter().flat_map(Request::events).next_back().unwrap();
     assert_eq!((&granted["type"], &granted["player"]), (&json!("granted"), &json!("ann")));
     assert_eq!((&granted["room"], &granted["revision"]), (&json!("r"), &json!(1)));
     eventually(json!(0), async || shown(&server).await["waiting"].clone()).await;

@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime};
 use crate::model::Millis;
 
 /// How long `Retry-After` asks to wait at `now`, in Unix milliseconds: seconds, or a date of HTTP. `None`: it is neither.
-pub(super) fn retry_after(value: &str, now: Millis) -> Option<Duration> {
+pub(in crate::server) fn retry_after(value: &str, now: Millis) -> Option<Duration> {
     let value = value.trim_ascii();
     if value.bytes().all(|byte| byte.is_ascii_digit()) && !value.is_empty() {
         // A number too large for 64 bits is as good as the largest.
