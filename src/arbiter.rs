@@ -77,7 +77,7 @@ pub use self::{
     kick::Kicked,
     mailbox::Mailbox,
     member::{Join, Member, Resume, Taken},
-    outbox::{History, Outbox},
+    outbox::{History, Outbox, RoomsPage},
     refusal::{JoinError, Refusal, Scope},
     revocations::Revocations,
     room_json::{AssetsJson, Outdated, RoomJson, RoomState},
@@ -251,7 +251,7 @@ impl Arbiter {
 
     /// The changes that the store keeps as events.
     #[must_use]
-    pub fn outbox(&self) -> &Outbox {
+    pub fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
     }
 

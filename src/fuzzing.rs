@@ -11,7 +11,7 @@ use std::{
 
 #[cfg(any(feature = "redis", feature = "nats"))]
 pub use crate::bus::fuzzing::envelope;
-pub use crate::server::fuzzing::{forwarded, proxy_header};
+pub use crate::server::fuzzing::{forwarded, proxy_header, retry_after};
 #[cfg(any(
     feature = "dynamodb",
     feature = "momento",
@@ -47,6 +47,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "websocket", run: websocket },
     Target { name: "proxy_header", run: proxy_header },
     Target { name: "forwarded", run: forwarded },
+    Target { name: "retry_after", run: retry_after },
     #[cfg(any(feature = "redis", feature = "nats"))]
     Target { name: "envelope", run: envelope },
     #[cfg(feature = "sqlite")]

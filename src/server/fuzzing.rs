@@ -1,10 +1,11 @@
-//! The decoders of what proxies say. For tests and fuzzing only.
+//! The decoders of what proxies and the webhook say. For tests and fuzzing only.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{
     client_address::Proxies,
     proxy_header::{Start, parse},
+    webhooks,
 };
 
 /// Decodes a header of the PROXY protocol.
@@ -36,4 +37,11 @@ pub fn forwarded(bytes: &[u8]) -> bool {
     let clients = ["x-forwarded-for", "forwarded"].map(client);
     assert!(clients.iter().flatten().all(|client| *client == peer || !proxies.trust(*client)), "{clients:?}");
     clients.iter().flatten().any(|client| *client != peer)
+}
+
+/// Decodes the `Retry-After` of a webhook's answer.
+#[must_use]
+pub fn retry_after(bytes: &[u8]) -> bool {
+    let Ok(value) = HeaderValue::from_bytes(bytes) else { return false };
+    value.to_str().is_ok_and(|value| webhooks::retry_after(value, 784_111_777_000).is_some())
 }

@@ -1,5 +1,5 @@
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ops::Bound::{Excluded, Included, Unbounded},
 };
 
@@ -53,11 +53,18 @@ impl MemoryOutbox {
     }
 
     pub(super) fn waiting_rooms(&self, after: Option<RoomName>, limit: usize) -> Vec<RoomName> {
-        let mut rooms: Vec<_> = self.rooms.iter().map(|room| room.key().clone()).collect();
-        rooms.retain(|room| after.as_ref().is_none_or(|after| room > after));
-        rooms.sort_unstable();
-        rooms.truncate(limit);
-        rooms
+        let mut first = BTreeSet::new();
+        for entry in &self.rooms {
+            let room = entry.key();
+            let is_later = first.len() == limit && first.last().is_none_or(|last| room > last);
+            if !is_later && after.as_ref().is_none_or(|after| room > after) {
+                first.insert(room.clone());
+                if first.len() > limit {
+                    first.pop_last();
+                }
+            }
+        }
+        first.into_iter().collect()
     }
 
     pub(super) fn take(&self, room: &RoomName, taker: Taker, limit: usize) -> Vec<(AssetName, AssetEvent)> {
