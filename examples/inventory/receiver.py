@@ -117,6 +117,7 @@ class Handler(BaseHTTPRequestHandler):
 with closing(connect()) as db, db:
     for table in TABLES:
         db.execute(table)
+ThreadingHTTPServer.request_queue_size = 128  # connections of many rooms at once
 server = ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("PORT", "9000"))), Handler)
 print(f"http://127.0.0.1:{server.server_port}/inventory", flush=True)
 server.serve_forever()

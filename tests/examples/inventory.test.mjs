@@ -1,16 +1,29 @@
 // The receivers of examples/inventory: what the server's events make of their inventory, whatever happens on the way.
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 
+import { startProxy } from '../js/helpers/proxy.mjs';
 import { startServer } from '../js/helpers/server.mjs';
 import { batches, held, play, random } from './helpers/play.mjs';
 import { RECEIVERS, newSecret, startReceiver } from './helpers/receiver.mjs';
 
 const ROOMS = ['alpha', 'beta', 'gamma'];
 const FIVE_MINUTES = 300;
+/** More than the pauses between attempts after a few failures. */
+const CATCH_UP_MS = 40_000;
 const now = () => Math.floor(Date.now() / 1000);
 const address = ({ port }) => `http://127.0.0.1:${port}`;
+
+/** Flags of a server whose assets and events outlive it. */
+async function onDisk(t) {
+  const folder = await mkdtemp(join(tmpdir(), 'asset-arbiter-events-'));
+  t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+  return ['--store', `sqlite:${join(folder, 'game.db')}`, '--events', 'on'];
+}
 
 /** Events of a game with grants to players, and who holds what after them. */
 async function game(t, moves, size, seed = 1) {
@@ -158,6 +171,37 @@ for (const kind of RECEIVERS) {
     const receiver = await startReceiver(t, kind, { arbiter: 'http://127.0.0.1:1' });
     assert.equal(await receiver.deliver(batch), 500);
     assert.deepEqual(await receiver.inventory(), []);
+  });
+
+  test(`${name}: over the webhook it catches up, though it is cut off and killed, and the server is killed`, { skip }, async (t) => {
+    const receiver = await startReceiver(t, kind);
+    const proxy = await startProxy(t, receiver.port);
+    const args = [...await onDisk(t), '--webhook', `http://127.0.0.1:${proxy.port}/webhook`];
+    args.push('--webhook-secret-file', receiver.secretFile);
+    let server = await startServer(t, args);
+    const draw = random(11);
+    const catchesUp = async () => receiver.comesTo(await held(server, ROOMS), CATCH_UP_MS);
+    await play(server, ROOMS, 40, draw);
+    await catchesUp();
+
+    proxy.hold();
+    proxy.cut();
+    await play(server, ROOMS, 40, draw);
+    await receiver.kill();
+    await server.kill();
+    server = await startServer(t, args, server.port);
+    proxy.resume();
+    await receiver.start();
+    await catchesUp();
+
+    // What it answers comes too late, so it is sent again.
+    proxy.delayMs = 400;
+    await play(server, ROOMS, 20, draw);
+    await catchesUp();
+    await receiver.restart();
+    proxy.delayMs = 0;
+    await play(server, ROOMS, 20, draw);
+    await catchesUp();
   });
 
   test(`${name}: what is no batch is refused`, { skip }, async (t) => {

@@ -13,7 +13,10 @@ use asset_arbiter::{
 use serde::Deserialize;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::receiver::{Mode, Receiver, holders};
+use super::{
+    receiver::{Mode, Receiver, holders},
+    table::Table,
+};
 use crate::support::{Process, call, get, one_race};
 
 const ROOM: &str = "race";
@@ -189,7 +192,7 @@ async fn assets(node: SocketAddr) -> Vec<AssetState> {
 async fn arrives(receiver: &Receiver, revisions: &[(String, u64)], patience: Duration) {
     let since = Instant::now();
     loop {
-        receiver.look(super::receiver::Table::assert_faultless);
+        receiver.look(Table::assert_faultless);
         let missing = receiver.look(|table| {
             let has = |(asset, revision): &&(String, u64)| table.revision(ROOM, asset) == Some(*revision);
             revisions.iter().filter(|one| !has(one)).count()

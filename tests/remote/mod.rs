@@ -19,6 +19,7 @@ pub mod outbox;
 pub mod patient;
 pub mod race;
 pub mod receiver;
+pub mod table;
 pub mod traffic;
 
 use std::{sync::Arc, time::Duration};

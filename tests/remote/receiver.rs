@@ -1,14 +1,12 @@
-//! A game's own backend: it receives the webhook, keeps a table keyed as documented, and finds fault with all that is not as
-//! documented.
+//! A game's own backend: it receives the webhook, and fails as it is told.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
     net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use asset_arbiter::model::{EventKind, ShownEvent};
@@ -24,15 +22,19 @@ use ring::hmac;
 use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::sleep,
+};
 
+use super::table::{Holder, Holders, Table};
 use crate::support;
-
-/// The most events of one request.
-const MOST_EVENTS: usize = 100;
 
 /// By how many seconds a signature's time may be off.
 const TOLERANCE: u64 = 300;
+
+/// How long a request takes it, as if it had a database.
+const AT_WORK: Duration = Duration::from_millis(5);
 
 const SECRET: &[u8] = b"a-secret-of-thirty-two-bytes-...";
 
@@ -63,45 +65,9 @@ struct State {
     secrets: TempDir,
 }
 
-/// What it wrote down. Of a room, an asset.
-#[derive(Debug, Default)]
-pub struct Table {
-    assets: BTreeMap<(String, String), Asset>,
-    /// The events of each `webhook-id`.
-    messages: HashMap<String, Vec<String>>,
-    /// Rooms of which a request is under way.
-    under_way: BTreeSet<String>,
-    /// Events that came again.
-    pub repeats: usize,
-    faults: Vec<String>,
-}
-
-/// What it knows of an asset.
-#[derive(Debug, Default)]
-struct Asset {
-    /// By origin and revision.
-    events: BTreeMap<(String, u64), ShownEvent>,
-    /// Who holds it for good.
-    inventory: BTreeSet<String>,
-    /// Who holds it until a confirmation.
-    holds: BTreeSet<String>,
-}
-
 #[derive(Deserialize)]
 struct Batch {
     events: Vec<ShownEvent>,
-}
-
-/// The holders of the asset of a merged event.
-type Holders = HashMap<String, Vec<Holder>>;
-
-/// A holder as the server shows it.
-#[derive(Debug, Deserialize)]
-pub struct Holder {
-    player: String,
-    revision: u64,
-    #[serde(default)]
-    hold: bool,
 }
 
 impl Receiver {
@@ -177,7 +143,7 @@ impl Receiver {
         let number = self.state.requests.fetch_add(1, Relaxed);
         let refusal = (mode == Mode::Shaky && number % 3 == 2).then_some(number % 2);
         if let Err(fault) = verify(&headers, &body) {
-            self.state.table.lock().faults.push(fault);
+            self.state.table.lock().fault(fault);
             return StatusCode::UNAUTHORIZED;
         }
         if refusal == Some(0) {
@@ -186,15 +152,13 @@ impl Receiver {
         }
         let batch: Batch = serde_json::from_slice(&body).unwrap();
         let id = headers["webhook-id"].to_str().unwrap().to_owned();
-        let room = batch.events[0].room.to_string();
-        if !self.state.table.lock().under_way.insert(room.clone()) {
-            self.state.table.lock().faults.push(format!("two requests of {room} at once"));
-        }
-        let holders = self.holders_of_merged(&batch.events).await;
-        let mut table = self.state.table.lock();
-        table.under_way.remove(&room);
-        let Some(holders) = holders else { return StatusCode::SERVICE_UNAVAILABLE };
-        table.write(id, batch.events, &holders);
+        let under_way = UnderWay::begin(&self.state, batch.events[0].room.to_string());
+        sleep(AT_WORK).await;
+        let Some(holders) = self.holders_of_merged(&batch.events).await else {
+            return StatusCode::SERVICE_UNAVAILABLE;
+        };
+        self.state.table.lock().write(id, batch.events, &holders);
+        drop(under_way);
         if refusal == Some(1) {
             self.state.refused.fetch_add(1, Relaxed);
             return StatusCode::INTERNAL_SERVER_ERROR;
@@ -210,6 +174,25 @@ impl Receiver {
             found.insert(event.id.clone(), holders(node?, event.room.as_str(), event.asset.as_str()).await?);
         }
         Some(found)
+    }
+}
+
+/// A request of a room that is under way, also until its sender is killed.
+struct UnderWay {
+    state: Arc<State>,
+    room: String,
+}
+
+impl UnderWay {
+    fn begin(state: &Arc<State>, room: String) -> Self {
+        state.table.lock().begin(&room);
+        Self { state: Arc::clone(state), room }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.state.table.lock().end(&self.room);
     }
 }
 
@@ -255,132 +238,4 @@ fn verify(headers: &HeaderMap, body: &[u8]) -> Result<(), String> {
 fn make_private(file: &std::path::Path) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).unwrap();
-}
-
-impl Table {
-    /// One transaction.
-    fn write(&mut self, id: String, events: Vec<ShownEvent>, holders: &Holders) {
-        let ids: Vec<_> = events.iter().map(|event| event.id.clone()).collect();
-        let known = self.messages.entry(id).or_insert_with(|| ids.clone());
-        if *known != ids {
-            self.faults.push(format!("one webhook-id for {known:?} and {ids:?}"));
-        }
-        let rooms: BTreeSet<_> = events.iter().map(|event| event.room.to_string()).collect();
-        if rooms.len() != 1 || events.len() > MOST_EVENTS {
-            self.faults.push(format!("{} events of {rooms:?} in one request", events.len()));
-        }
-        for event in events {
-            let name = (event.room.to_string(), event.asset.to_string());
-            let asset = self.assets.entry(name).or_default();
-            let none = Vec::new();
-            match asset.write(&event, holders.get(&event.id).unwrap_or(&none)) {
-                Ok(is_new) => self.repeats += usize::from(!is_new),
-                Err(fault) => self.faults.push(format!("{fault}: {event:?}")),
-            }
-        }
-    }
-
-    /// Everything that was not as documented.
-    pub fn assert_faultless(&self) {
-        let faults = &self.faults;
-        assert!(
-            faults.is_empty(),
-            "{} faults, the first of them: {:#?}",
-            faults.len(),
-            &faults[..faults.len().min(5)]
-        );
-    }
-
-    /// How many different events there were, of a kind or of all.
-    pub fn count(&self, kind: Option<EventKind>) -> usize {
-        let events = self.assets.values().flat_map(|asset| asset.events.values());
-        events.filter(|event| kind.is_none_or(|kind| event.kind == kind)).count()
-    }
-
-    /// Kinds of an asset's events, in order.
-    pub fn kinds(&self, room: &str, asset: &str) -> Vec<EventKind> {
-        let asset = self.assets.get(&(room.to_owned(), asset.to_owned()));
-        asset.into_iter().flat_map(|asset| asset.events.values().map(|event| event.kind)).collect()
-    }
-
-    /// The revision of the newest event of an asset.
-    pub fn revision(&self, room: &str, asset: &str) -> Option<u64> {
-        let asset = self.assets.get(&(room.to_owned(), asset.to_owned()))?;
-        asset.events.last_key_value().map(|((_, revision), _)| *revision)
-    }
-
-    /// Whether who holds an asset is who the server says.
-    pub fn agrees(&self, room: &str, asset: &str, holders: &[Holder]) -> Result<(), String> {
-        let nothing = Asset::default();
-        let known = self.assets.get(&(room.to_owned(), asset.to_owned())).unwrap_or(&nothing);
-        let of = |hold: bool| -> BTreeSet<_> {
-            holders.iter().filter(|one| one.hold == hold).map(|one| one.player.clone()).collect()
-        };
-        let (inventory, holds) = (of(false), of(true));
-        let agrees = inventory == known.inventory && holds == known.holds;
-        agrees.then_some(()).ok_or_else(|| {
-            let Asset { inventory: ours, holds: our_holds, .. } = known;
-            format!("{room}/{asset}: {ours:?} and holds of {our_holds:?}, not {inventory:?} and {holds:?}")
-        })
-    }
-}
-
-impl Asset {
-    /// Whether the event is new.
-    fn write(&mut self, event: &ShownEvent, holders: &[Holder]) -> Result<bool, String> {
-        let key = (event.origin.clone(), event.revision);
-        if let Some(known) = self.events.get(&key) {
-            // Merged since, with others that came before.
-            let is_same = known == event || event.kind == EventKind::Compacted;
-            return is_same.then_some(false).ok_or_else(|| format!("it was {known:?} at first"));
-        }
-        self.follows(event)?;
-        self.events.insert(key, event.clone());
-        self.apply(event, holders)?;
-        Ok(true)
-    }
-
-    /// The players of these tests extend no grant, so each revision is an event.
-    fn follows(&self, event: &ShownEvent) -> Result<(), String> {
-        let first = event.first_revision.unwrap_or(event.revision);
-        let last = self.events.last_key_value().map(|((origin, revision), _)| (origin, *revision));
-        let (expected, last) = match last {
-            Some((origin, last)) if *origin == event.origin => (last + 1, Some(last)),
-            Some((origin, _)) if *origin > event.origin => return Err(format!("after one of {origin}")),
-            _ => (0, None),
-        };
-        let is_next = if event.kind == EventKind::Compacted { first <= expected } else { first == expected };
-        is_next.then_some(()).ok_or_else(|| format!("after {last:?} of the same origin"))
-    }
-
-    fn apply(&mut self, event: &ShownEvent, holders: &[Holder]) -> Result<(), String> {
-        let player = event.player.as_ref().map(ToString::to_string).unwrap_or_default();
-        let holds_it = self.inventory.contains(&player) || self.holds.contains(&player);
-        // Holders are read later than the last event that was merged, so later events may have happened already.
-        let is_exact = self.events.values().all(|event| event.kind != EventKind::Compacted);
-        match event.kind {
-            EventKind::Granted | EventKind::Released
-                if is_exact && holds_it != (event.kind == EventKind::Released) =>
-            {
-                return Err("given to who has it, or taken from who has not".to_owned());
-            }
-            EventKind::Granted if event.hold => drop(self.holds.insert(player)),
-            EventKind::Granted => drop(self.inventory.insert(player)),
-            EventKind::Confirmed if !self.holds.remove(&player) && is_exact => {
-                return Err("there was no hold".to_owned());
-            }
-            EventKind::Confirmed => drop(self.inventory.insert(player)),
-            EventKind::Released => drop((self.inventory.remove(&player), self.holds.remove(&player))),
-            EventKind::Restocked => {}
-            EventKind::Created | EventKind::Reset | EventKind::Removed | EventKind::Compacted => {
-                self.inventory.clear();
-                self.holds.clear();
-            }
-        }
-        for Holder { player, hold, .. } in holders.iter().filter(|one| one.revision <= event.revision) {
-            let of_kind = if *hold { &mut self.holds } else { &mut self.inventory };
-            of_kind.insert(player.clone());
-        }
-        Ok(())
-    }
 }

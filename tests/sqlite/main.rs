@@ -17,10 +17,14 @@ mod emptied;
 mod killed_holds;
 #[cfg(feature = "bots")]
 #[path = "../remote/receiver.rs"]
-#[allow(unreachable_pub, dead_code, reason = "shared with suites that make it public")]
+#[allow(unreachable_pub, reason = "shared with suites that make it public")]
 mod receiver;
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(feature = "bots")]
+#[path = "../remote/table.rs"]
+#[allow(unreachable_pub, reason = "shared with suites that make it public")]
+mod table;
 
 mod backup;
 mod bounds;
