@@ -75,7 +75,7 @@ pub use self::{
     kick::Kicked,
     mailbox::Mailbox,
     member::{Join, Member, Resume, Taken},
-    outbox::Outbox,
+    outbox::{Outbox, RoomsPage},
     refusal::{JoinError, Refusal, Scope},
     revocations::Revocations,
     room_json::{AssetsJson, Outdated, RoomJson, RoomState},
@@ -249,7 +249,7 @@ impl Arbiter {
 
     /// The changes that the store keeps as events.
     #[must_use]
-    pub fn outbox(&self) -> &Outbox {
+    pub fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
     }
 

@@ -26,7 +26,7 @@ pub use local::LocalBus;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::model::{Event, PlayerName, Revocation, RoomName};
+use crate::model::{Event, PlayerName, Revocation, RoomName, WebhookNews};
 
 /// Carries messages between the nodes that serve a room.
 #[async_trait]
@@ -91,6 +91,8 @@ pub enum BusMessage {
     Disconnect(ConnectionId),
     /// Tokens were revoked. Of all rooms ([`RoomName::all_rooms`]).
     Revoked(Revocation),
+    /// What a node did that delivers events. Of all rooms.
+    Webhook(WebhookNews),
 }
 
 /// Names a connection in a room among all nodes.

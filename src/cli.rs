@@ -25,6 +25,7 @@ mod start;
 mod token;
 mod tokens;
 mod values;
+mod webhook;
 
 use std::process::{self, ExitCode};
 

@@ -39,6 +39,7 @@ mod revocations;
 mod rooms;
 mod spec;
 mod static_files;
+mod webhooks;
 mod ws;
 
 mod body;
@@ -94,6 +95,9 @@ use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
+pub use webhooks::{
+    InvalidWebhookSecret, InvalidWebhookUrl, WebhookPace, WebhookSecret, WebhookSettings, WebhookUrl,
+};
 
 /// Requests that reached a socket before the shutdown are answered. The runtime notices them only when it next polls
 /// its sockets, which this pause allows for.
@@ -124,7 +128,13 @@ async fn drain(app: &App) {
     app.arbiter.farewell().await;
     sleep(LAST_LOOK).await;
     app.connections.drain().await;
-    if timeout(app.settings.drain_timeout, app.tcp_connections.empty()).await.is_err() {
+    let ended = async {
+        app.tcp_connections.empty().await;
+        if let Some(webhooks) = &app.webhooks {
+            webhooks.done().await;
+        }
+    };
+    if timeout(app.settings.drain_timeout, ended).await.is_err() {
         tracing::warn!(connections = app.tcp_connections.taken(), "drain timeout: cutting what is left");
     } else {
         tracing::info!("drained");
@@ -150,6 +160,10 @@ fn chores(app: &Arc<App>) -> JoinSet<()> {
             }
         };
         chores.spawn(vital.guard("ending revoked connections", end_revoked));
+    }
+    if let Some(webhooks) = &app.webhooks {
+        let deliver = Arc::clone(webhooks).run(app.draining.clone());
+        chores.spawn(vital.guard("the webhook", deliver));
     }
     let sum_up = Arc::clone(app);
     chores.spawn(vital.guard("the log of players", async move { sum_up.player_log.sum_up().await }));

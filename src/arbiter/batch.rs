@@ -70,7 +70,7 @@ impl Batches {
     fn run_now(&self, room: &RoomHandle, asset: &AssetName, batch: Batch) -> Option<Batch> {
         let Batch::Selects(asks) = batch else { return Some(batch) };
         let open = self.selects.run_now(room, asset, asks);
-        self.outbox.changed();
+        self.outbox.changed(&room.name);
         if open.is_empty() { room.queues.lock().next(asset) } else { Some(Batch::Selects(open)) }
     }
 
@@ -82,7 +82,7 @@ impl Batches {
                 (Ok(()), Batch::Selects(asks)) => self.selects.run(&room, &asset, asks).await,
                 (Ok(()), Batch::Command(command)) => self.commands.run(&room, &asset, command).await,
             }
-            self.outbox.changed();
+            self.outbox.changed(&room.name);
             let next = room.queues.lock().next(&asset);
             match next {
                 Some(next) => batch = next,

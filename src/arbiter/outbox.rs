@@ -1,19 +1,24 @@
 //! The changes that the store keeps as events, for the game's own backend.
 
 use std::{
+    collections::HashSet,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
 use parking_lot::Mutex;
 use tokio::{
-    sync::Notify,
+    sync::{Notify, broadcast},
     time::{Instant, timeout_at},
 };
 
 use super::{meters::StoreCall, node::Node, refusal::Refusal, registry::RoomHandle, retry::StoreCalls};
 use crate::{
-    model::{ErrorCode, EventId, Millis, RoomName, ShownEvent},
+    bus::BusMessage,
+    model::{
+        ErrorCode, EventId, Millis, RoomName, ShownEvent, WebhookNews,
+        limits::{CHANGED_ROOMS, WEBHOOK_NEWS},
+    },
     store::{MARK_MS, Taker},
 };
 
@@ -27,6 +32,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const ROOMS_PAGE: usize = 64;
 const ROOMS_LOOKED_AT: usize = 512;
 
+/// Rooms in which events may wait.
+pub struct RoomsPage {
+    /// Ordered by name.
+    pub rooms: Vec<RoomName>,
+    /// Whether no room comes after these.
+    pub is_last: bool,
+}
+
 /// Hands out the events of changes.
 pub struct Outbox {
     node: Arc<Node>,
@@ -34,11 +47,24 @@ pub struct Outbox {
     /// The room whose events were handed out last, so that each has its turn.
     last: Mutex<Option<RoomName>>,
     changed: Notify,
+    /// Rooms that changed on this node, for whoever follows the rooms; `None`: nobody does.
+    changed_rooms: Mutex<Option<HashSet<RoomName>>>,
+    rooms_changed: Notify,
+    /// What other nodes tell of their deliveries.
+    news: broadcast::Sender<WebhookNews>,
 }
 
 impl Outbox {
     pub(super) fn new(node: Arc<Node>, calls: Arc<StoreCalls>) -> Self {
-        Self { node, calls, last: Mutex::default(), changed: Notify::new() }
+        Self {
+            node,
+            calls,
+            last: Mutex::default(),
+            changed: Notify::new(),
+            changed_rooms: Mutex::default(),
+            rooms_changed: Notify::new(),
+            news: broadcast::Sender::new(WEBHOOK_NEWS),
+        }
     }
 
     /// Announces changes of a room to a store that needs it, unless that was done recently.
@@ -57,11 +83,50 @@ impl Outbox {
         Ok(())
     }
 
-    /// Something may have changed, so readers who wait look again.
-    pub(super) fn changed(&self) {
-        if self.node.store.keeps_events() {
-            self.changed.notify_waiters();
+    /// Something of a room may have changed, so readers who wait look again.
+    pub(super) fn changed(&self, room: &RoomName) {
+        if !self.node.store.keeps_events() {
+            return;
         }
+        self.changed.notify_waiters();
+        let mut rooms = self.changed_rooms.lock();
+        // A room beyond the bound is found by the next look at the store.
+        if let Some(rooms) = rooms.as_mut().filter(|rooms| rooms.len() < CHANGED_ROOMS)
+            && !rooms.contains(room)
+        {
+            rooms.insert(room.clone());
+            self.rooms_changed.notify_one();
+        }
+    }
+
+    /// The rooms that changed on this node since the last call, once there are any. For one follower.
+    pub async fn changed_rooms(&self) -> HashSet<RoomName> {
+        loop {
+            let rooms = std::mem::take(self.changed_rooms.lock().get_or_insert_default());
+            if !rooms.is_empty() {
+                return rooms;
+            }
+            self.rooms_changed.notified().await;
+        }
+    }
+
+    /// Tells other nodes of deliveries to the webhook.
+    pub fn tell(&self, news: WebhookNews) {
+        self.node.bus.publish(&RoomName::all_rooms(), &BusMessage::Webhook(news));
+    }
+
+    /// What other nodes tell of their deliveries from now on.
+    pub async fn news(&self) -> broadcast::Receiver<WebhookNews> {
+        let receiver = self.news.subscribe();
+        if let Err(error) = self.node.bus.subscribe(&RoomName::all_rooms()).await {
+            tracing::warn!(%error, "cannot hear of other nodes' deliveries until the bus is back");
+        }
+        receiver
+    }
+
+    pub(super) fn heard(&self, news: WebhookNews) {
+        // It fails if nobody delivers on this node.
+        let _ = self.news.send(news);
     }
 
     /// Hands out at most `limit` events, those of one asset in order, and none of them again for 30 s. Waits for one until
@@ -96,8 +161,40 @@ impl Outbox {
             self.calls.read(StoreCall::Acknowledge, room, acknowledge).await?;
         }
         // Further events of these rooms may be handed out now.
-        self.changed();
+        self.changed.notify_waiters();
         Ok(())
+    }
+
+    /// Reads a page of the rooms after `after` in which events may wait, ordered by name. A page that is not full is the last.
+    ///
+    /// # Errors
+    /// `StoreUnavailable`.
+    pub async fn rooms(&self, after: Option<RoomName>) -> Result<RoomsPage, Refusal> {
+        let rooms = self.waiting_rooms(after).await?;
+        let is_last = rooms.len() < ROOMS_PAGE;
+        Ok(RoomsPage { rooms, is_last })
+    }
+
+    /// A number that no other taker of events has.
+    #[must_use]
+    pub fn new_taker(&self) -> u64 {
+        self.node.random_number()
+    }
+
+    /// Hands out at most `limit` events of one room, and leases the room to the taker for that long. The same taker gets the
+    /// same events again, and may end its lease so. None: no event waits, or another taker has the room.
+    ///
+    /// # Errors
+    /// `StoreUnavailable`.
+    pub async fn take_room(
+        &self,
+        room: &RoomName,
+        taker: u64,
+        limit: usize,
+        lease: Duration,
+    ) -> Result<Vec<ShownEvent>, Refusal> {
+        let now = self.node.clock.now();
+        self.take_of(room, Taker { id: taker, now, until: now + lease.as_millis() as Millis }, limit).await
     }
 
     fn check(&self) -> Result<(), Refusal> {
@@ -112,7 +209,11 @@ impl Outbox {
         let (mut after, mut is_second_half) = (start.clone(), start.is_none());
         let (taker, mut looked_at) = (self.taker(), 0);
         loop {
-            let rooms = self.waiting_rooms(after.clone()).await?;
+            let rooms = match self.waiting_rooms(after.clone()).await {
+                Ok(rooms) => rooms,
+                Err(refusal) if events.is_empty() => return Err(refusal),
+                Err(_) => return Ok(events),
+            };
             let is_last_page = rooms.len() < ROOMS_PAGE;
             for room in rooms {
                 let is_round = is_second_half && start.as_ref().is_some_and(|start| room > *start);
@@ -120,9 +221,14 @@ impl Outbox {
                     return Ok(events);
                 }
                 looked_at += 1;
-                let taken = self.take_of(&room, taker, limit - events.len()).await?;
-                events.extend(taken);
+                // The next round begins after a room that fails, too.
                 *self.last.lock() = Some(room.clone());
+                match self.take_of(&room, taker, limit - events.len()).await {
+                    Ok(taken) => events.extend(taken),
+                    Err(refusal) if events.is_empty() => return Err(refusal),
+                    // Nobody else gets for a while what was taken before, so it is handed out.
+                    Err(_) => return Ok(events),
+                }
                 after = Some(room);
             }
             match (is_last_page, is_second_half) {

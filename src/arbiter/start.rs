@@ -89,6 +89,7 @@ impl Arbiter {
             same_players,
             kicks: kicks.clone(),
             revocations: revocations.clone(),
+            outbox: outbox.clone(),
         };
         let expiry = Expiry { node: node.clone(), rooms: registry.clone(), batches: batches.clone() };
         let upkeep = Upkeep::new(node.clone(), calls.clone(), registry, heartbeats.clone(), resync);

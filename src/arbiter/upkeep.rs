@@ -6,9 +6,9 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 
 use super::{
-    events::Events, heartbeat::Heartbeats, kick::Kicks, meters::StoreCall, node::Node, registry::Registry,
-    removal::Removal, resync::Resync, resync_all::ResyncAll, retry::StoreCalls, revocations::Revocations,
-    room::Room, same_player::SamePlayers, task::spawn_eager,
+    events::Events, heartbeat::Heartbeats, kick::Kicks, meters::StoreCall, node::Node, outbox::Outbox,
+    registry::Registry, removal::Removal, resync::Resync, resync_all::ResyncAll, retry::StoreCalls,
+    revocations::Revocations, room::Room, same_player::SamePlayers, task::spawn_eager,
 };
 use crate::{
     bus::{BusMessage, Incoming},
@@ -40,6 +40,7 @@ pub(super) struct Receiver {
     pub(super) same_players: Arc<SamePlayers>,
     pub(super) kicks: Arc<Kicks>,
     pub(super) revocations: Arc<Revocations>,
+    pub(super) outbox: Arc<Outbox>,
 }
 
 impl Upkeep {
@@ -143,6 +144,7 @@ impl Receiver {
             }
             BusMessage::Disconnect(connection) => self.same_players.disconnect(name, connection),
             BusMessage::Revoked(revocation) => self.revocations.learn([revocation]),
+            BusMessage::Webhook(news) => self.outbox.heard(news),
         }
     }
 }

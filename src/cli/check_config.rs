@@ -35,7 +35,7 @@ fn show(config: &Config) -> ExitCode {
 }
 
 /// The effective value of each flag, without secrets.
-fn effective(config: &Config) -> [(&'static str, String); 50] {
+fn effective(config: &Config) -> [(&'static str, String); 52] {
     let Config { listen, metrics_listen, store, store_options, bus, arbiter, settings, log_level, .. } = config;
     let templates = arbiter.templates.iter().map(|(asset, new)| format!("{asset}={}", shown(new)));
     let tokens = &settings.tokens;
@@ -49,6 +49,11 @@ fn effective(config: &Config) -> [(&'static str, String); 50] {
         ("no-demo-assets", config.no_demo_assets.to_string()),
         ("auto-create", arbiter.auto_create.map_or("off".to_owned(), |units| units.to_string())),
         ("events", on_or_off(store_options.events_backlog.is_some())),
+        ("webhook", settings.webhook.as_ref().map_or("none".to_owned(), |webhook| webhook.url.to_string())),
+        (
+            "webhook-secret-file",
+            config.webhook_secret_file.as_ref().map_or("none".to_owned(), |file| file.display().to_string()),
+        ),
         ("sold-out-ttl", time(arbiter.sold_out_ttl)),
         ("select-deadline", time(arbiter.select_deadline)),
         ("resync-interval", time(arbiter.resync_interval)),

@@ -14,6 +14,7 @@ use super::{
     serve_args::{LogFormat, ServeArgs},
     tokens::{KeyFile, token_settings},
     values::{Template, template},
+    webhook::{events_problems, webhook_settings},
 };
 
 /// The demo's assets, used unless others are configured.
@@ -42,6 +43,8 @@ pub(crate) struct Config {
     pub(crate) insecure: bool,
     /// The files of `--token-key`, which SIGHUP reads again.
     pub(crate) token_key_files: Vec<KeyFile>,
+    /// The file of `--webhook-secret-file`, which SIGHUP reads again.
+    pub(crate) webhook_secret_file: Option<PathBuf>,
     pub(crate) store: String,
     pub(crate) store_options: Options,
     pub(crate) bus: String,
@@ -64,6 +67,7 @@ impl Config {
         let keys = OperatorKeys::read(&args);
         let tokens = token_settings(&args);
         let tls = certificate(&args);
+        let webhook = webhook_settings(&args);
         let bus = args.bus.clone().unwrap_or_else(|| bus_of(&args.store));
         let templates = templates(&args);
         let ttl = args.room_ttl.unwrap_or(if is_memory(&args.store) { MEMORY_TTL } else { Duration::ZERO });
@@ -77,7 +81,9 @@ impl Config {
         found.extend(unsuited(&args, &templates));
         found.extend(tokens.as_ref().err().into_iter().flatten().cloned());
         found.extend(tls.as_ref().err().cloned());
-        let (Ok(keys), Ok(tokens), Ok(tls), true) = (keys, tokens, tls, found.is_empty()) else {
+        found.extend(webhook.as_ref().err().into_iter().flatten().cloned());
+        let (Ok(keys), Ok(tokens), Ok(tls), Ok(webhook), true) = (keys, tokens, tls, webhook, found.is_empty())
+        else {
             return Err(found);
         };
         Ok(Self {
@@ -87,6 +93,7 @@ impl Config {
             no_demo_assets: args.no_demo_assets,
             insecure: args.insecure,
             token_key_files: args.token_key.clone(),
+            webhook_secret_file: args.webhook_secret_file.clone(),
             bus,
             store_options,
             loose_files: loose_files(&args),
@@ -95,7 +102,7 @@ impl Config {
             log_level: args.log_level.clone(),
             level_file: args.level_file.clone(),
             store: args.store.clone(),
-            settings: settings(args, keys, tokens, tls),
+            settings: Settings { webhook, ..settings(args, keys, tokens, tls) },
         })
     }
 
@@ -161,6 +168,7 @@ fn settings(args: ServeArgs, keys: OperatorKeys, tokens: TokenSettings, tls: Opt
         limits_dry_run: args.limits_dry_run,
         trusted_proxies: args.trusted_proxy,
         in_flight: args.in_flight,
+        webhook: None,
     }
 }
 
@@ -184,6 +192,7 @@ fn problems(args: &ServeArgs, templates: &[Template], keys: &Result<OperatorKeys
     let mut found = keys.as_ref().err().cloned().unwrap_or_default();
     found.extend(lan::conflicts(args));
     found.extend(too_much(args, templates));
+    found.extend(events_problems(args));
     found.extend(too_open(args, keys.as_ref().is_ok_and(|keys| keys.admin.is_none())));
     found
 }

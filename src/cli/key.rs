@@ -72,6 +72,7 @@ pub(super) fn loose_files(args: &ServeArgs) -> Vec<String> {
         ("--admin-key-file", args.admin_key_file.clone()),
         ("--viewer-key-file", args.viewer_key_file.clone()),
         ("--tls-key", args.tls_key.clone()),
+        ("--webhook-secret-file", args.webhook_secret_file.clone()),
         ("--config", config),
     ];
     let files = files.into_iter().filter_map(|(flag, file)| loose(flag, &file?));

@@ -7,6 +7,7 @@ use super::{
     Config, Log, layers,
     signals::Hangups,
     tokens::{KeyFile, token_keys},
+    webhook::webhook_secrets,
 };
 
 /// On each HUP reads again what may have changed: what the server serves, and the log level of the file.
@@ -19,6 +20,11 @@ pub(crate) async fn reload(mut hangups: Hangups, app: &App, log: &Log, config: &
             && let Err(why) = read_token_keys(config.token_key_files.clone(), app).await
         {
             tracing::error!("the token keys stay as they were: {why}");
+        }
+        if let Some(file) = config.webhook_secret_file.clone()
+            && let Err(why) = read_webhook_secrets(file, app).await
+        {
+            tracing::error!("the webhook's secrets stay as they were: {why}");
         }
         if let Some(file) = config.level_file.clone()
             && let Err(why) = read_level(file, log).await
@@ -37,6 +43,15 @@ async fn read_token_keys(files: Vec<KeyFile>, app: &App) -> Result<(), String> {
     let count = keys.len();
     app.replace_token_keys(keys);
     tracing::info!(count, "the token keys were read again");
+    Ok(())
+}
+
+async fn read_webhook_secrets(file: PathBuf, app: &App) -> Result<(), String> {
+    let read = spawn_blocking(move || webhook_secrets(&file));
+    let secrets = read.await.map_err(|error| error.to_string())??;
+    let count = secrets.len();
+    app.replace_webhook_secrets(secrets);
+    tracing::info!(count, "the webhook's secrets were read again");
     Ok(())
 }
 

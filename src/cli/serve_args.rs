@@ -53,6 +53,13 @@ pub(crate) struct ServeArgs {
     /// Keep every change as an event until the game's backend has acknowledged it, for GET /v1/events: on or off
     #[arg(long, value_name = "ON", default_value = "off", value_parser = on_or_off, action = ArgAction::Set)]
     pub(crate) events: bool,
+    /// Send events to this address, too, each request signed (https:// or http://); needs --events on and
+    /// --webhook-secret-file
+    #[arg(long, value_name = "URL")]
+    pub(crate) webhook: Option<String>,
+    /// Sign requests to the webhook with the secrets in this file, one a line: whsec_ and base64; two during a rotation
+    #[arg(long, value_name = "FILE")]
+    pub(crate) webhook_secret_file: Option<PathBuf>,
     /// Deny a sold-out asset from memory for that long; 0: always ask the store
     #[arg(long, value_name = "TIME", default_value = "0", value_parser = duration, help_heading = "Timing")]
     pub(crate) sold_out_ttl: Duration,

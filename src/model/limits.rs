@@ -264,3 +264,27 @@ pub const FORGET_SECS: u64 = 10;
 
 /// Bytes of a header of the PROXY protocol. Addresses take 36; the rest is for what proxies add to them.
 pub const PROXY_HEADER_BYTES: usize = 1024;
+
+/// Rooms that changed on a node and whose events nobody looked for yet. Beyond it the next look at the store finds them.
+pub const CHANGED_ROOMS: usize = 4096;
+
+/// News of other nodes' deliveries that wait for this node. Each takes microseconds. Lost ones cost an attempt too many.
+pub const WEBHOOK_NEWS: usize = 1024;
+
+/// Events in one request to the webhook: 40 KB, and little is repeated if the request fails.
+pub const WEBHOOK_EVENTS: usize = 100;
+
+/// Requests to the webhook at a time, each for another room: 32 that never answer still leave the endpoint two a second.
+pub const WEBHOOK_REQUESTS: usize = 32;
+
+/// Rooms with events whose turns a node keeps: 20 MB at most. Beyond it the others wait until some of these have none left.
+pub const WEBHOOK_ROOMS: usize = 100_000;
+
+/// Bytes of the webhook's answer that are read. Nothing in it matters but its status.
+pub const WEBHOOK_ANSWER_BYTES: usize = 64 * 1024;
+
+/// Failed attempts in a row, over all rooms, after which a node sends one request at a time until one succeeds.
+pub const WEBHOOK_FAILURES_IN_ROW: u32 = 8;
+
+/// Secrets that sign at a time: the new one and the old one of a rotation.
+pub const WEBHOOK_SECRETS: usize = 2;

@@ -3,9 +3,9 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Metrics, Settings, TokenKey, Tokens, connection_limit::ConnectionLimit, connections::Connections,
-    foreign_log::ForeignLog, hosts::Hosts, large_answers::LargeAnswers, limits::Limits, player_log::PlayerLog,
-    tls::Tls,
+    Metrics, Settings, TokenKey, Tokens, WebhookSecret, connection_limit::ConnectionLimit,
+    connections::Connections, foreign_log::ForeignLog, hosts::Hosts, large_answers::LargeAnswers,
+    limits::Limits, player_log::PlayerLog, tls::Tls, webhooks::Webhooks,
 };
 use crate::arbiter::Arbiter;
 
@@ -24,6 +24,8 @@ pub struct App {
     pub(super) tls: Option<Arc<Tls>>,
     /// `None`: nobody is asked for a player token.
     pub(super) tokens: Option<Arc<Tokens>>,
+    /// `None`: events are only handed out to readers.
+    pub(super) webhooks: Option<Arc<Webhooks>>,
     pub(super) metrics: Metrics,
     /// Limits by address and player.
     pub(super) limits: Arc<Limits>,
@@ -39,6 +41,8 @@ impl App {
     pub fn new(settings: Settings, arbiter: Arc<Arbiter>, metrics: Metrics) -> Arc<Self> {
         let connections = Arc::new(metrics.scope(|| Connections::new(&settings)));
         let tls = settings.tls.clone().map(|certificate| metrics.scope(|| Tls::new(certificate)));
+        let webhooks = settings.webhook.as_ref();
+        let webhooks = webhooks.map(|webhook| metrics.scope(|| Webhooks::new(webhook, &arbiter)));
         Arc::new(Self {
             arbiter,
             hosts: Hosts::new(&settings.allow_origin),
@@ -47,6 +51,7 @@ impl App {
             connections,
             tcp_connections: ConnectionLimit::new(settings.max_connections),
             tls,
+            webhooks,
             tokens: settings.tokens.are_used().then(|| Tokens::new(&settings.tokens)),
             limits: metrics.scope(|| Limits::new(&settings)),
             large_answers: LargeAnswers::new(),
@@ -67,6 +72,13 @@ impl App {
     pub fn replace_token_keys(&self, keys: Vec<TokenKey>) {
         if let Some(tokens) = &self.tokens {
             tokens.reload(keys);
+        }
+    }
+
+    /// Replaces the secrets of `--webhook-secret-file`.
+    pub fn replace_webhook_secrets(&self, secrets: Vec<WebhookSecret>) {
+        if let Some(webhooks) = &self.webhooks {
+            webhooks.replace_secrets(secrets);
         }
     }
 }

@@ -5,7 +5,7 @@ pub(super) fn help(metric: &str) -> &'static str {
     HELP.iter().find(|(name, _)| *name == metric).map_or("", |(_, text)| text)
 }
 
-pub(super) const HELP: [(&str, &str); 29] = [
+pub(super) const HELP: [(&str, &str); 32] = [
     ("asset_arbiter_build_info", "Always 1; the labels say what runs."),
     ("asset_arbiter_connections", "Joined WebSockets."),
     ("asset_arbiter_event_streams", "Joined event streams."),
@@ -34,6 +34,15 @@ pub(super) const HELP: [(&str, &str); 29] = [
     ("asset_arbiter_tls_certificate_expires_seconds", "When the served certificate expires, in Unix time."),
     ("asset_arbiter_tls_reload_failures_total", "Certificates that were read again and could not be served."),
     ("asset_arbiter_http_requests_total", "Answered HTTP requests."),
+    ("asset_arbiter_webhook_deliveries_total", "Attempts to send events to the webhook, by how they ended."),
+    (
+        "asset_arbiter_webhook_lag_seconds",
+        "The age of the oldest event that the node knows to wait for the webhook.",
+    ),
+    (
+        "asset_arbiter_events_waiting",
+        "Events that the node knows to wait for the webhook, at most 100 of a room.",
+    ),
     ("asset_arbiter_log_lines_dropped_total", "Log lines that were not written."),
 ];
 

@@ -15,7 +15,7 @@ use super::{
     middleware::guard,
     overview, revocations, rooms,
     spec::{self, Operation, operations as op},
-    static_files, ws,
+    static_files, webhooks, ws,
 };
 use crate::model::ErrorCode;
 
@@ -36,6 +36,8 @@ fn api() -> Vec<(Operation, MethodRouter<Arc<App>>)> {
         route(op::SHOW_REVOCATIONS, revocations::list),
         route(op::TAKE_EVENTS, backend_events::take),
         route(op::ACKNOWLEDGE_EVENTS, backend_events::acknowledge),
+        route(op::SHOW_WEBHOOKS, webhooks::list),
+        route(op::RESUME_WEBHOOK, webhooks::resume),
         route(op::CREATE_ASSET, assets::create),
         route(op::REMOVE_ASSET, assets::remove),
         route(op::SELECT, assets::select),

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{Certificate, Origin, Secret, TokenSettings};
+use super::{Certificate, Origin, Secret, TokenSettings, WebhookSettings};
 
 /// The settings of the server layer. Each one is a flag of the same name.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub struct Settings {
     pub tokens_in_urls: bool,
     /// How player tokens are verified.
     pub tokens: TokenSettings,
+    /// Where events are sent; `None`: they are only handed out to readers.
+    pub webhook: Option<WebhookSettings>,
     /// What the port shows in TLS handshakes; `None`: it speaks plain HTTP.
     pub tls: Option<Certificate>,
     /// The interval of WebSocket pings.
@@ -62,6 +64,7 @@ impl Default for Settings {
             changes_only_here: false,
             tokens_in_urls: false,
             tokens: TokenSettings::default(),
+            webhook: None,
             tls: None,
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(10),

@@ -137,6 +137,18 @@ export class Actions extends EventTarget {
     });
   }
 
+  resumeWebhook() {
+    this.#ask({
+      title: 'Resume the webhook?',
+      text: 'What waits is sent now, on all nodes. If the endpoint still refuses it, it may be paused again.',
+      confirm: 'Resume',
+      run: async () => {
+        const { id } = await this.#api.change('POST', path('webhooks', 'resume'));
+        return done('The webhook is resumed', id);
+      },
+    });
+  }
+
   #ask({ run, ...question }) {
     ask({
       ...question,

@@ -6,6 +6,7 @@ import { Metrics } from './metrics.js';
 import { every } from './poll.js';
 import { number } from './table.js';
 import { span } from './time.js';
+import { WebhookPanel } from './webhook-panel.js';
 
 const POLL_MS = 2000;
 const SPAN_MS = 5 * 60_000;
@@ -70,16 +71,18 @@ export class HealthView {
   #plots = PLOTS.map((plot) => new LinePlot(plot));
   #values = FIGURES.map(() => make('dd'));
   #measured;
+  #webhook;
 
-  constructor({ api, kept }) {
+  constructor({ api, actions, kept }) {
     this.#api = api;
+    this.#webhook = new WebhookPanel({ api, actions });
     this.#kept = kept.health ??= { last: null, samples: [] };
     const figures = FIGURES.map(([name], index) => make('div', {}, make('dt', {}, name), this.#values[index]));
     this.#measured = make('div', { class: 'measured' }, make('div', { class: 'plots' }, ...this.#plots.map(({ element }) => element)),
       make('section', { class: 'panel', 'aria-label': 'Figures' }, make('dl', { class: 'figures' }, ...figures)));
     this.element = make('section', { class: 'view' },
       make('div', { class: 'view-head' }, make('h1', { tabIndex: -1 }, 'Health'), this.#ready, this.#version),
-      this.#problem, this.#note, this.#measured);
+      this.#problem, this.#webhook.element, this.#note, this.#measured);
     this.#draw();
     this.#ends.push(every(POLL_MS, () => this.#askNode(), this.#problem));
     this.#ends.push(every(POLL_MS, () => this.#measure(), this.#problem));
@@ -87,6 +90,7 @@ export class HealthView {
 
   leave() {
     this.#ends.forEach((end) => end());
+    this.#webhook.leave();
   }
 
   async #askNode() {

@@ -9,6 +9,7 @@ mod leases;
 mod missing;
 mod net;
 mod order;
+mod outbox;
 mod overview;
 mod presence;
 mod removal;

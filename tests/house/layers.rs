@@ -13,7 +13,7 @@ const MAY_KNOW: [(&str, &[&str]); 8] = [
 ];
 
 /// Crates that live only in these places. `main` and `cli` are one.
-const HOMES: [(&str, &[&str]); 26] = [
+const HOMES: [(&str, &[&str]); 27] = [
     ("clap", &["cli"]),
     ("qrcode", &["cli"]),
     ("anyhow", &["cli"]),
@@ -23,6 +23,7 @@ const HOMES: [(&str, &[&str]); 26] = [
     ("hyper", &["server", "bots"]),
     ("hyper_util", &["server", "bots"]),
     ("http_body_util", &["server", "bots"]),
+    ("httpdate", &["server"]),
     ("tungstenite", &["bots"]),
     ("tower", &["server"]),
     ("metrics_exporter_prometheus", &["server"]),

@@ -18,6 +18,7 @@ use crate::{
         overview::{Node, PLAYER, PLAYERS, Player, Players, ROOMS, Rooms},
         revocations::{List, PATH as REVOCATIONS, Revoke, Shown},
         rooms::{KICK as KICK_PATH, KickedPlayer, RemovedRoom, ResetRoom, Room},
+        webhooks::{PATH as WEBHOOKS, RESUME, WebhookList},
         whole_number::WholeNumber,
         ws,
     },
@@ -167,6 +168,21 @@ pub(in crate::server) const ACKNOWLEDGE_EVENTS: Operation =
         .open_to(OpenTo::Admins)
         .body::<Acknowledge>()
         .answers(&[Answer::nothing(204, "They are acknowledged.")])
+        .refusals(&[409]);
+
+pub(in crate::server) const SHOW_WEBHOOKS: Operation = Operation::new(
+    Get,
+    WEBHOOKS,
+    "showWebhooks",
+    "Shows where events are sent, and whether they arrive, as far as this node knows.",
+)
+.open_to(OpenTo::Operators)
+.answers(&[Answer::json::<WebhookList>(200, "The webhook, if there is one.")]);
+
+pub(in crate::server) const RESUME_WEBHOOK: Operation =
+    Operation::new(Post, RESUME, "resumeWebhook", "Sends the events that wait now, on all nodes.")
+        .open_to(OpenTo::Admins)
+        .answers(&[Answer::json::<WebhookList>(200, "They are being sent.")])
         .refusals(&[409]);
 
 pub(in crate::server) const CREATE_ASSET: Operation = Operation::new(
