@@ -213,6 +213,7 @@ tools() {
   find_chromium >/dev/null || packages+=(chromium)
   has ip || packages+=(iproute2)
   has openssl || packages+=(openssl)
+  has_postgres || packages+=(postgresql)
   ((${#packages[@]} == 0)) || apt_install "${packages[@]}" || return
   ((${#only[@]} == 0)) || return 0
   cargo_tool cargo-deny "$DENY" && cargo_tool cargo-hack "$HACK" || return
@@ -220,7 +221,7 @@ tools() {
   newer_node >/dev/null || return
   {
     modules js && modules e2e && modules spec && modules package && modules examples && schemathesis && websockets &&
-      have_go
+      psycopg && have_go
   } >/dev/null || return
   has promtool || cached promtool download_debian prometheus
 }
@@ -276,6 +277,11 @@ has() {
   type -P "$1" >/dev/null
 }
 
+# Debian keeps its programs out of the search path.
+has_postgres() {
+  compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null
+}
+
 find_chromium() {
   if [[ -n ${CHROMIUM:-} ]]; then
     type -P "$CHROMIUM"
@@ -329,9 +335,10 @@ modules() {
   echo "$CACHE/$1-$hash/node_modules"
 }
 
-# The folders that Schemathesis and the library of the bot in Python are installed in.
+# The folders that Schemathesis and the libraries of the bot and of the backend in Python are installed in.
 schemathesis() { python_packages schemathesis tests/schemathesis/requirements.txt; }
 websockets() { python_packages websockets examples/bots/requirements.txt; }
+psycopg() { python_packages psycopg examples/inventory/requirements.txt; }
 
 # The folder that the packages of a file are installed in; made again only when the file changes.
 python_packages() {
@@ -368,11 +375,11 @@ npm_install() {
   npm install --prefix . --ignore-scripts --no-audit --no-fund --no-save --loglevel=error "$1"
 }
 
-# Plays the examples in a browser, and the bots.
+# Plays the examples in a browser, the bots and the backends.
 examples() {
-  local go python
-  go=$(have_go) && python=$(websockets) || return
-  ARBITER_TEST_GO=$go ARBITER_TEST_PYTHONPATH=$python node_tests "$(newer_node)" examples --test-concurrency=1
+  local go bots backend
+  go=$(have_go) && bots=$(websockets) && backend=$(psycopg) || return
+  ARBITER_TEST_GO=$go ARBITER_TEST_PYTHONPATH=$bots:$backend node_tests "$(newer_node)" examples --test-concurrency=1
 }
 
 # Runs a folder's tests with a Node.

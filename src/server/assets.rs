@@ -128,8 +128,8 @@ pub(super) async fn holders(
     let next_after = grants.get(limit - 1).map(|grant| grant.revision);
     let now = app.arbiter.now();
     let holder = |grant: Grant| {
-        let Grant { player, revision, granted_at: at, until, ttl_ms, .. } = grant.shown_at(now);
-        Holder { player, revision, at, until, ttl_ms }
+        let Grant { player, revision, granted_at: at, until, ttl_ms, lease } = grant.shown_at(now);
+        Holder { player, revision, at, until, ttl_ms, hold: lease.is_hold }
     };
     Ok(Json(Holders { asset, holders: grants.into_iter().map(holder).collect(), next_after }))
 }
@@ -236,6 +236,9 @@ struct Holder {
     /// The same in milliseconds from now.
     #[serde(skip_serializing_if = "Option::is_none")]
     ttl_ms: Option<Millis>,
+    /// Whether the player must confirm the grant to keep it; absent if not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    hold: bool,
 }
 
 /// A `selection` that is granted, without what only a frame has: `type` and `request_id`.

@@ -15,6 +15,7 @@ mod remote;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backend;
 mod busy;
 mod contract;
 mod earlier;

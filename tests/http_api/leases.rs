@@ -41,6 +41,8 @@ async fn a_hold_is_taken_extended_confirmed_and_told() {
     let extended = post(&server, "seat", "extend", r#"{"player":"ann"}"#).await;
     assert_eq!(extended.status, 200);
     assert!(extended.json()["until"].as_u64() > held["until"].as_u64());
+    let page = server.get("/v1/rooms/r/assets/seat/holders").await.json();
+    assert_eq!(page["holders"][0]["hold"], json!(true));
     let confirmed = post(&server, "seat", "confirm", r#"{"player":"ann"}"#).await.json();
     assert_eq!(
         (field(&confirmed, "confirmed"), field(&confirmed, "already_confirmed")),
@@ -57,7 +59,8 @@ async fn a_hold_is_taken_extended_confirmed_and_told() {
     let holder = &room["assets"][0]["holders"][0];
     assert_eq!((&holder["player"], &holder["until"]), (&json!("ann"), &confirmed["until"]));
     let page = server.get("/v1/rooms/r/assets/seat/holders").await.json();
-    assert_eq!(page["holders"][0]["until"], confirmed["until"]);
+    let holder = &page["holders"][0];
+    assert_eq!((&holder["until"], &holder["hold"]), (&confirmed["until"], &Value::Null));
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod remote;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backend;
 mod contract;
 mod deadlines;
 mod emptied;

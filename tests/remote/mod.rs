@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+pub mod backend;
 pub mod contract;
 pub mod earlier;
 pub mod emptied;
@@ -17,6 +18,8 @@ pub mod outages;
 pub mod outbox;
 pub mod patient;
 pub mod race;
+pub mod receiver;
+pub mod table;
 pub mod traffic;
 
 use std::{sync::Arc, time::Duration};
