@@ -16,7 +16,7 @@ use super::{meters::StoreCall, node::Node, refusal::Refusal, registry::RoomHandl
 use crate::{
     bus::BusMessage,
     model::{
-        ErrorCode, EventId, Millis, RoomName, ShownEvent, WebhookNews,
+        AssetName, ErrorCode, EventId, Millis, RoomName, ShownEvent, WebhookNews,
         limits::{CHANGED_ROOMS, WEBHOOK_NEWS},
     },
     store::{AssetKey, HistoryKept, HistoryPage, MARK_MS, Taker},
@@ -182,7 +182,8 @@ impl Outbox {
     /// `Conflict`: the store keeps no events, or no history; `StoreUnavailable`.
     pub async fn history(
         &self,
-        key: &AssetKey,
+        room: &RoomName,
+        asset: &AssetName,
         after: Option<(u64, u64)>,
         limit: usize,
     ) -> Result<History, Refusal> {
@@ -203,13 +204,14 @@ impl Outbox {
         }
         // One more tells whether there is another page.
         let page = HistoryPage { after, now: self.node.clock.now(), limit: limit.saturating_add(1) };
-        let read = || self.node.store.history(key, page);
-        let mut events = self.calls.read(StoreCall::History, &key.room, read).await?;
+        let key = AssetKey::new(room, asset);
+        let read = || self.node.store.history(&key, page);
+        let mut events = self.calls.read(StoreCall::History, room, read).await?;
         let is_last = events.len() <= limit;
         events.truncate(limit);
         let last = events.last().filter(|_| !is_last);
         let next = last.map(|event| (event.origin, event.revision));
-        let events = events.iter().map(|event| event.shown(&key.room, &key.asset)).collect();
+        let events = events.iter().map(|event| event.shown(room, asset)).collect();
         Ok(History { events, next })
     }
 

@@ -13,7 +13,6 @@ use super::{App, error::HttpError, operator::Operator, path::InAsset, query::Par
 use crate::{
     arbiter,
     model::{ShownEvent, limits::EVENTS_PAGE},
-    store::AssetKey,
 };
 
 pub(super) const PATH: &str = "/v1/rooms/{room}/assets/{asset}/history";
@@ -31,7 +30,7 @@ pub(super) async fn show(
     let query = Parameters::parse(query.as_deref(), &["after", "limit"])?;
     let after = query.get("after").map(place).transpose()?;
     let limit = if query.get("limit").is_some() { query.page_size(EVENTS_PAGE)? } else { LIMIT };
-    let page = app.arbiter.outbox().history(&AssetKey { room, asset }, after, limit).await?;
+    let page = app.arbiter.outbox().history(&room, &asset, after, limit).await?;
     let arbiter::History { events, next } = page;
     let next = next.map(|(origin, revision)| format!("{origin:016x}/{revision}"));
     Ok(Json(History { events, next }))

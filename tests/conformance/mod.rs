@@ -95,7 +95,9 @@ pub async fn suite(make: impl Fn() -> Arc<dyn Store>) {
 /// The same for a store that keeps events, [`BACKLOG`] of each asset, with the properties of events and, if it keeps the
 /// history of assets, of that.
 pub async fn suite_with_events(make: impl Fn() -> Arc<dyn Store>) {
-    let broken = broken_of(all().chain(of_events(&make)), make).await;
+    let history = if keeps_history(&make) { history::PROPERTIES } else { &[] };
+    let properties = all().chain(events::PROPERTIES).chain(history);
+    let broken = broken_of(properties, make).await;
     assert!(broken.is_empty(), "broken properties: {}", broken.join(", "));
 }
 
@@ -134,11 +136,6 @@ pub async fn suite_under_faults(make: impl Fn() -> Arc<dyn Store>, faults: Fault
 pub async fn events_under_faults(make: impl Fn() -> Arc<dyn Store>, faults: Faults, seeds: Range<u64>) {
     let history = if keeps_history(&make) { history::PROPERTIES } else { &[] };
     properties_under_faults(&[events::PROPERTIES, history], make, faults, seeds).await;
-}
-
-fn of_events(make: impl Fn() -> Arc<dyn Store>) -> impl Iterator<Item = &'static Property> {
-    let history = if keeps_history(make) { history::PROPERTIES } else { &[] };
-    events::PROPERTIES.iter().chain(history)
 }
 
 /// Only a store that cannot keep it may be without.
