@@ -1,22 +1,25 @@
-//! When each grant of one asset may end and must end, by the world's own clock, and whether it does.
+//! When each grant of one asset must end, and whether it does. The time of a change is the later of the node's clock and the
+//! time of the asset's last change.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
-use asset_arbiter::model::{AssetOptions, EndReason, Ended, PlayerName};
+use asset_arbiter::model::{AssetOptions, EndReason, Ended, Millis, PlayerName};
 
 use crate::linearizability::follower::Change;
 
 /// Clocks show whole milliseconds.
 const TICK: Duration = Duration::from_millis(2);
 
-/// When something happened: between the time at which its node sent it and the time at which the store did it.
+/// When a node sent a call.
 #[derive(Debug, Clone, Copy)]
 pub struct When {
+    /// By a clock that is right, since the world began.
     pub sent: Duration,
-    pub done: Duration,
+    /// By the node's clock.
+    pub at: Millis,
 }
 
 #[derive(Debug)]
@@ -24,39 +27,51 @@ pub struct Deadlines {
     options: AssetOptions,
     /// By how much the clocks of nodes differ at most.
     skew: Duration,
+    /// The time of the last change, which never decreases; `None`: there is no asset.
+    changed_at: Option<Millis>,
     held: BTreeMap<PlayerName, Lease>,
     /// The revisions of the grants that ended.
     ended: BTreeSet<u64>,
 }
 
-/// The deadlines of a grant, by clocks that are right.
 #[derive(Debug, Clone, Copy)]
 struct Lease {
-    until: Option<When>,
-    present_until: Option<When>,
+    until: Option<Deadline>,
+    present_until: Option<Deadline>,
     is_hold: bool,
 }
 
-impl When {
-    fn later(self, ms: Option<u64>) -> Option<Self> {
-        let later = Duration::from_millis(ms?);
-        Some(Self { sent: self.sent + later, done: self.done + later })
-    }
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Deadline {
+    /// By the time of changes.
+    at: Millis,
+    /// By a clock that is right, if the node that set it had one.
+    right: Duration,
+}
 
-    /// The later of both.
-    fn max(self, other: Self) -> Self {
-        Self { sent: self.sent.max(other.sent), done: self.done.max(other.done) }
+impl When {
+    fn later(self, ms: Option<u64>) -> Option<Deadline> {
+        let ms = ms?;
+        Some(Deadline { at: self.at + ms, right: self.sent + Duration::from_millis(ms) })
     }
 }
 
 impl Deadlines {
     pub fn new(options: &AssetOptions, skew: Duration) -> Self {
-        Self { options: options.clone(), skew, held: BTreeMap::new(), ended: BTreeSet::new() }
+        let (options, held, ended) = (options.clone(), BTreeMap::new(), BTreeSet::new());
+        Self { options, skew, changed_at: None, held, ended }
     }
 
-    /// Follows a change that is no end by a deadline.
+    /// A call found or made the asset.
+    pub fn is_there(&mut self, when: When) {
+        self.changed_at.get_or_insert(when.at);
+    }
+
+    /// Follows a change.
     pub fn follow(&mut self, change: &Change, when: When) {
         let AssetOptions { hold_ms, grant_ms, leave_ms, .. } = self.options;
+        let when = self.time_of(when);
+        self.changed_at = (*change != Change::Removed).then_some(when.at);
         match change {
             Change::Granted { player, .. } => {
                 let (until, present_until) = (when.later(hold_ms.or(grant_ms)), when.later(leave_ms));
@@ -80,17 +95,19 @@ impl Deadlines {
         }
     }
 
-    /// Follows a prolongation of what these players hold. A late confirmation with another unit counts as a grant.
+    /// Follows a prolongation of what these players hold.
     pub fn prolonged(&mut self, players: &[PlayerName], when: When) {
+        let later = self.time_of(when).later(self.options.leave_ms);
         for player in players {
-            if let Some(Lease { present_until: Some(until), .. }) = self.held.get_mut(player) {
-                *until = when.later(self.options.leave_ms).map_or(*until, |later| until.max(later));
+            if let Some(lease) = self.held.get_mut(player) {
+                lease.present_until = lease.present_until.max(later);
             }
         }
     }
 
-    /// Follows an end by a deadline: it comes once, and no earlier than clocks differ.
-    pub fn end(&mut self, end: &Ended, now: Duration) -> Result<(), String> {
+    /// Follows an end by a deadline: it comes once, and no earlier than the deadline by the time of changes, nor than clocks
+    /// differ.
+    pub fn end(&mut self, end: &Ended, when: When, now: Duration) -> Result<(), String> {
         let lease = self.held.remove(&end.player);
         if !self.ended.insert(end.grant) {
             return Err(format!("a grant ends twice: {end:?}"));
@@ -101,19 +118,26 @@ impl Deadlines {
             EndReason::Respawned => lease.until.filter(|_| !lease.is_hold),
             EndReason::Released | EndReason::Kicked => None,
         });
-        match deadline {
-            Some(deadline) if now + self.skew + TICK >= deadline.sent => Ok(()),
-            _ => Err(format!("a grant ends too early, at {now:?}: {end:?}, {lease:?}")),
+        let time = self.time_of(when).at;
+        let is_due = |it: Deadline| it.at == end.at && it.at <= time && it.right <= now + self.skew + TICK;
+        if deadline.is_some_and(is_due) {
+            return Ok(());
+        }
+        Err(format!("a grant ends at another time than its own, at {time} ({now:?}): {end:?}, {lease:?}"))
+    }
+
+    /// Whether a call ended first what was over.
+    pub fn none_is_over(&self, when: When) -> Result<(), String> {
+        let time = self.time_of(when).at;
+        let is_over = |lease: &Lease| lease.until.iter().chain(&lease.present_until).any(|it| it.at <= time);
+        match self.held.iter().find(|(_, lease)| is_over(lease)) {
+            Some((player, lease)) => Err(format!("a call at {time} leaves {player} {lease:?}")),
+            None => Ok(()),
         }
     }
 
-    /// Whether a change that a node sent then has ended what was over, as far as clocks agree.
-    pub fn none_is_over(&self, sent: Duration) -> Result<(), String> {
-        let over = |deadline: &When| deadline.done + self.skew + TICK < sent;
-        let is_over = |lease: &Lease| lease.until.iter().chain(&lease.present_until).any(over);
-        match self.held.iter().find(|(_, lease)| is_over(lease)) {
-            Some((player, lease)) => Err(format!("a change sent at {sent:?} leaves {player} {lease:?}")),
-            None => Ok(()),
-        }
+    /// When a change happens that a node sends then.
+    fn time_of(&self, when: When) -> When {
+        When { at: when.at.max(self.changed_at.unwrap_or_default()), ..when }
     }
 }

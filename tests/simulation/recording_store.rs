@@ -39,8 +39,8 @@ pub struct RecordingStore {
 
 #[derive(Default)]
 struct Chronicle {
-    /// When a node sent a call, by the world's clock.
-    sent: BTreeMap<(NodeId, u64), Duration>,
+    /// When a node sent a call.
+    sent: BTreeMap<(NodeId, u64), When>,
     /// Players who are in the room for long, and must not lose a grant as if they had left.
     present: BTreeSet<PlayerName>,
     assets: BTreeMap<AssetName, Page>,
@@ -65,6 +65,8 @@ struct Life {
     states: BTreeMap<u64, Option<Known>>,
     /// Of an asset whose grants end.
     deadlines: Option<Deadlines>,
+    /// The last call of each node that the store decided.
+    last_calls: BTreeMap<NodeId, u64>,
 }
 
 impl RecordingStore {
@@ -76,7 +78,7 @@ impl RecordingStore {
 
     /// A node sends a call, perhaps not for the first time.
     pub fn begins(&self, call: Call, sent: Duration) {
-        self.chronicle.lock().sent.insert((call.node, call.seq), sent);
+        self.chronicle.lock().sent.insert((call.node, call.seq), When { sent, at: call.at });
     }
 
     /// From now on these players must not lose a grant as if they had left.
@@ -174,26 +176,33 @@ impl RecordingStore {
     }
 
     fn when(&self, call: Call) -> When {
-        let done = self.trace.elapsed();
         let sent = self.chronicle.lock().sent.get(&(call.node, call.seq)).copied();
-        When { sent: sent.unwrap_or(done), done }
+        sent.unwrap_or(When { sent: self.trace.elapsed(), at: call.at })
     }
 
     /// Notes what ended before a call did its own, if it was carried out.
     async fn note_ends<T>(&self, call: Call, key: &AssetKey, answer: &Reply<T>) {
-        if self.options.is_none() || answer.as_ref().is_ok_and(Applied::is_repeat) {
+        if self.options.is_none() {
             return;
         }
+        // The store forgets the calls that found no asset.
         let Ok(state) = self.inner.asset(key).await else { return };
+        let is_first = self.chronicle.lock().decides(call, &key.asset);
+        if !is_first || answer.as_ref().is_ok_and(Applied::is_repeat) {
+            return;
+        }
+        let when = self.when(call);
+        if !state.removed {
+            self.with_deadlines(&key.asset, |deadlines| deadlines.is_there(when));
+        }
         let ends = state.terms.iter().flat_map(|terms| &terms.ends);
         for end in ends.filter(|end| end.reason.is_deadline()) {
-            if self.chronicle.lock().ends(&key.asset, end, self.trace.elapsed()) {
+            if self.chronicle.lock().ends(&key.asset, end, when, self.trace.elapsed()) {
                 let change = Change::Released { player: end.player.clone(), remaining: end.remaining };
                 self.note(call, &key.asset, end.revision, change, None);
             }
         }
-        let sent = self.when(call).sent;
-        self.chronicle.lock().nothing_is_over(&key.asset, sent);
+        self.chronicle.lock().nothing_is_over(&key.asset, when);
     }
 
     fn note(
@@ -265,22 +274,28 @@ impl Chronicle {
         self.assets.get(asset)?.now.follower.revision
     }
 
+    /// Whether the store decides a call for the first time, and not once more or after a later one of its node.
+    fn decides(&mut self, call: Call, asset: &AssetName) -> bool {
+        let last = &mut self.assets.entry(asset.clone()).or_default().now.last_calls;
+        last.insert(call.node, call.seq.max(last.get(&call.node).copied().unwrap_or_default())) < Some(call.seq)
+    }
+
     /// Whether a grant ends that was not known to have ended.
-    fn ends(&mut self, asset: &AssetName, end: &Ended, now: Duration) -> bool {
+    fn ends(&mut self, asset: &AssetName, end: &Ended, when: When, now: Duration) -> bool {
         if self.revision(asset).is_some_and(|known| end.revision <= known) {
             return false;
         }
         let life = &mut self.assets.entry(asset.clone()).or_default().now;
-        let ended = life.deadlines.as_mut().map_or(Ok(()), |deadlines| deadlines.end(end, now));
+        let ended = life.deadlines.as_mut().map_or(Ok(()), |deadlines| deadlines.end(end, when, now));
         let is_here = end.reason == EndReason::Left && self.present.contains(&end.player);
         let here = if is_here { Err(format!("as if the player had left: {end:?}")) } else { Ok(()) };
         self.expect(ended.and(here));
         true
     }
 
-    fn nothing_is_over(&mut self, asset: &AssetName, sent: Duration) {
+    fn nothing_is_over(&mut self, asset: &AssetName, when: When) {
         let deadlines = self.assets.get(asset).and_then(|life| life.now.deadlines.as_ref());
-        let none = deadlines.map_or(Ok(()), |deadlines| deadlines.none_is_over(sent));
+        let none = deadlines.map_or(Ok(()), |deadlines| deadlines.none_is_over(when));
         self.expect(none);
     }
 
@@ -424,7 +439,9 @@ impl Layer for RecordingStore {
             let ended = self.inner.expire(before, key).await;
             self.note_ends(before, key, &ended).await;
         }
-        let done = self.inner.remove_asset(call, key).await?;
+        let done = self.inner.remove_asset(call, key).await;
+        self.note_ends(call, key, &done).await;
+        let done = done?;
         self.note_done(call, &done, |_| Change::Removed, Deed::Remove(key.asset.clone()));
         Ok(done)
     }
