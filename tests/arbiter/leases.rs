@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
     net::Net,
-    world::{Answer, Client, World, arena, key, name, pick, sword, without_resync},
+    world::{Answer, Client, World, arena, elsewhere, key, name, pick, sword, without_resync},
 };
 
 /// How late an end may be told: what nodes of one store leave each other, a tick of the clock, and the bus.
@@ -243,6 +243,27 @@ async fn a_hold_that_is_extended_ends_later_for_everybody() {
     assert_eq!(released(&mut bob).await, ("ann".to_owned(), EndReason::Expired, 3));
     let late = later_than(since, Duration::from_secs(5));
     assert!(late <= PROMPT, "{late:?}");
+}
+
+/// Nobody holds the asset, so the numbers are the same before and after.
+#[tokio::test(start_paused = true)]
+async fn an_asset_that_began_anew_unheard_is_shown_anew() {
+    for is_reset in [true, false] {
+        let world = World::shared(Config::default());
+        create(&world.arbiter, 1, hold(1000)).await;
+        let mut ann = world.join("ann").await;
+        assert_eq!(ann.welcome().assets.unwrap()[0].revision, 0);
+        if is_reset {
+            world.truth.reset(elsewhere(1), &key()).await.unwrap();
+        } else {
+            world.truth.remove_asset(elsewhere(1), &key()).await.unwrap();
+            let again = NewAsset { units: 1, options: hold(1000) };
+            assert!(world.truth.create(elsewhere(2), &key(), &again).await.unwrap().created);
+        }
+        let stored = world.truth.asset(&key()).await.unwrap().revision;
+        let shown = ann.find(pick!(ServerMessage::Snapshot { assets, .. } => assets[0].revision)).await;
+        assert_eq!(shown, stored, "after a reset: {is_reset}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -28,9 +28,29 @@ pub struct Known {
 /// A change as it was told, without what is a matter of the log it stands in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    Granted { player: PlayerName, units: Units, remaining: Units },
-    Released { player: PlayerName, remaining: Units },
-    Changed { units: Units, remaining: Units },
+    Granted {
+        player: PlayerName,
+        units: Units,
+        remaining: Units,
+    },
+    Released {
+        player: PlayerName,
+        remaining: Units,
+    },
+    Confirmed {
+        player: PlayerName,
+        remaining: Units,
+    },
+    Extended {
+        player: PlayerName,
+        remaining: Units,
+    },
+    /// No member is told.
+    Prolonged,
+    Changed {
+        units: Units,
+        remaining: Units,
+    },
     Removed,
 }
 
@@ -46,6 +66,15 @@ impl Follower {
         self.revision = known.as_ref().map(|known| known.revision);
         self.known = known;
         Ok(())
+    }
+
+    /// Passes over changes before a revision that need not be told.
+    pub fn pass_over(&mut self, revision: u64, is_untold: impl Fn(u64) -> bool) {
+        while let Some(next) =
+            self.revision.map(|known| known + 1).filter(|&next| next < revision && is_untold(next))
+        {
+            self.revision = Some(next);
+        }
     }
 
     /// Takes a change, which must be the next.
@@ -75,6 +104,12 @@ impl Change {
             }
             ServerMessage::AssetReleased { asset, player, remaining, revision, .. } => {
                 (asset, revision, Self::Released { player, remaining })
+            }
+            ServerMessage::AssetConfirmed { asset, player, remaining, revision, .. } => {
+                (asset, revision, Self::Confirmed { player, remaining })
+            }
+            ServerMessage::AssetExtended { asset, player, remaining, revision, .. } => {
+                (asset, revision, Self::Extended { player, remaining })
             }
             ServerMessage::AssetChanged { asset, units, remaining, revision, .. } => {
                 (asset, revision, Self::Changed { units, remaining })
@@ -106,6 +141,10 @@ impl Known {
                 self.held = self.held.wrapping_sub(1);
                 self.holders.remove(&player)
             }
+            Change::Confirmed { player, remaining } | Change::Extended { player, remaining } => {
+                remaining == self.remaining && self.holders.contains(&player)
+            }
+            Change::Prolonged => true,
             Change::Changed { units, remaining } => {
                 (self.units, self.remaining) = (units, remaining);
                 true

@@ -2,7 +2,7 @@
 
 use asset_arbiter::{
     arbiter::Refusal,
-    model::{AssetState, ErrorCode, ServerMessage},
+    model::{AssetState, Denial, ErrorCode, ServerMessage},
 };
 
 use crate::linearizability::{follower::Known, plan::Rules};
@@ -12,18 +12,21 @@ use super::{
     world::World,
 };
 
-/// Of a select or a release.
+/// Of what a player asked for itself.
 pub fn of_reply(world: &World, deed: &Deed, reply: &ServerMessage) -> Result<Outcome, String> {
     let recording = &world.recording;
     match (deed, reply) {
         (
             Deed::Select(of, player),
-            &ServerMessage::Selection { ref asset, granted, remaining, revision, already_held, .. },
+            &ServerMessage::Selection { ref asset, granted, reason, remaining, revision, already_held, .. },
         ) if of == asset => match (granted, already_held) {
             (true, true) => recording.granted(asset, revision, player).map(|()| Outcome::Found),
             (true, false) => {
                 recording.granted(asset, revision, player)?;
                 recording.had_left(asset, revision, remaining).map(|()| Outcome::Done)
+            }
+            (false, _) if matches!(reason, Some(Denial::Cooldown | Denial::Reserved)) => {
+                recording.had_left(asset, revision, remaining).map(|()| Outcome::Refused)
             }
             (false, _) if remaining > 0 => Err(format!("denied too early: {reply:?}")),
             (false, _) => recording.had_left(asset, revision, 0).map(|()| Outcome::Refused),
@@ -33,6 +36,17 @@ pub fn of_reply(world: &World, deed: &Deed, reply: &ServerMessage) -> Result<Out
         {
             recording.had_left(asset, revision, remaining).map(|()| Outcome::Done)
         }
+        (
+            Deed::Confirm(of, _),
+            &ServerMessage::Confirmation {
+                ref asset, confirmed, already_confirmed, remaining, revision, ..
+            },
+        ) if of == asset => {
+            let outcome = if confirmed && !already_confirmed { Outcome::Done } else { Outcome::Refused };
+            recording.had_left(asset, revision, remaining).map(|()| outcome)
+        }
+        // It may have been long enough before.
+        (Deed::Extend(of, _), ServerMessage::Extension { asset, .. }) if of == asset => Ok(Outcome::Found),
         (_, ServerMessage::Error { code, .. }) => of_error(world, deed, *code),
         _ => Err(format!("no answer to {deed:?}: {reply:?}")),
     }
@@ -64,9 +78,9 @@ pub fn of_error(world: &World, deed: &Deed, code: ErrorCode) -> Result<Outcome, 
             Ok(Outcome::Unknown)
         }
         (ErrorCode::UnknownAsset, _) if !is_there => Ok(Outcome::Refused),
-        (ErrorCode::NotHeld, Deed::Release(..)) | (ErrorCode::Conflict, Deed::Create(_)) => {
-            Ok(Outcome::Refused)
-        }
+        (ErrorCode::NotHeld, Deed::Release(..) | Deed::Confirm(..) | Deed::Extend(..))
+        | (ErrorCode::HoldExpired | ErrorCode::Conflict, Deed::Extend(..))
+        | (ErrorCode::Conflict, Deed::Create(_)) => Ok(Outcome::Refused),
         _ => Err(format!("{deed:?} is answered {}", code.as_str())),
     }
 }

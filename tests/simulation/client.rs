@@ -104,6 +104,20 @@ impl Client {
         }
     }
 
+    pub fn confirm(&mut self, asset: &AssetName, retake: bool) {
+        if let Some(player) = self.player.clone() {
+            let id = self.ask(Deed::Confirm(asset.clone(), player));
+            self.member.confirm(asset.clone(), retake, serde_json::from_str(&id).ok(), Instant::now());
+        }
+    }
+
+    pub fn extend(&mut self, asset: &AssetName) {
+        if let Some(player) = self.player.clone() {
+            let id = self.ask(Deed::Extend(asset.clone(), player));
+            self.member.extend(asset.clone(), serde_json::from_str(&id).ok(), Instant::now());
+        }
+    }
+
     pub fn sync(&mut self) {
         // Refused if the last one was a moment ago; the frames say as much.
         let _ = self.member.sync();
@@ -131,7 +145,7 @@ impl Client {
         for (asset, _) in &self.world.plan.assets {
             let stored = self.world.recording.shown(asset);
             let known = self.memory.followers.get(asset).and_then(|follower| follower.known.as_ref());
-            if known != stored.as_ref() {
+            if !self.world.recording.is_last(asset, known) {
                 return Err(format!("{} knows {asset} as {known:?}, but stored is {stored:?}", self.who));
             }
             let holds =
@@ -158,6 +172,8 @@ impl Client {
             match message {
                 ServerMessage::Selection { .. }
                 | ServerMessage::Release { .. }
+                | ServerMessage::Confirmation { .. }
+                | ServerMessage::Extension { .. }
                 | ServerMessage::Error { .. }
                 | ServerMessage::Pong { .. } => decided.extend(self.answer(&message)?),
                 message => self.hear(message)?,
@@ -215,6 +231,7 @@ impl Client {
         let Some((asset, revision, change)) = Change::of(message) else { return Ok(()) };
         self.world.trace.say(format_args!("{} hears of {asset} at {revision}: {change:?}", self.who));
         let follower = self.memory.followers.entry(asset.clone()).or_default();
+        follower.pass_over(revision, |untold| self.world.recording.is_of_deadlines(&asset, untold));
         follower.follow(revision, change)?;
         self.world.recording.had(&asset, revision, follower.known.as_ref())
     }
@@ -223,6 +240,8 @@ impl Client {
     fn answer(&mut self, reply: &ServerMessage) -> Result<Option<Deed>, String> {
         let (ServerMessage::Selection { request_id: Some(id), .. }
         | ServerMessage::Release { request_id: Some(id), .. }
+        | ServerMessage::Confirmation { request_id: Some(id), .. }
+        | ServerMessage::Extension { request_id: Some(id), .. }
         | ServerMessage::Error { request_id: Some(id), .. }) = reply
         else {
             return Err(format!("no reply to a request: {reply:?}"));
@@ -241,6 +260,8 @@ fn frame_offset(message: &ServerMessage) -> Option<u64> {
     match *message {
         ServerMessage::AssetGranted { offset, .. }
         | ServerMessage::AssetReleased { offset, .. }
+        | ServerMessage::AssetConfirmed { offset, .. }
+        | ServerMessage::AssetExtended { offset, .. }
         | ServerMessage::AssetChanged { offset, .. }
         | ServerMessage::AssetRemoved { offset, .. }
         | ServerMessage::PlayerJoined { offset, .. }

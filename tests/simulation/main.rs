@@ -13,6 +13,7 @@ mod client;
 mod complaints;
 #[path = "../conformance/mod.rs"]
 mod conformance;
+mod deadlines;
 #[path = "../linearizability/mod.rs"]
 mod linearizability;
 mod many;
@@ -65,6 +66,9 @@ fn a_planted_bug_shows() {
         Planted::ForgetsRestocks,
         Planted::NeverResyncs,
         Planted::MakesAnewWhatIsMissing,
+        Planted::EndsTwice,
+        Planted::ForgetsToEnd,
+        Planted::ProlongsEverybody,
     ] {
         let Err(broken) = play_all(Some(planted), 0..SHOWS_WITHIN) else { panic!("{planted:?} does not show") };
         println!("{planted:?} shows under SEED={}: {}", broken.plan.seed, broken.why);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use asset_arbiter::{
     arbiter::Config,
-    model::{AssetName, NewAsset, PlayerName, Units},
+    model::{AssetName, AssetOptions, NewAsset, PlayerName, Units},
     store::faulty::Faults,
 };
 use fastrand::Rng;
@@ -25,6 +25,10 @@ pub struct Plan {
     pub observers: usize,
     pub assets: Vec<(AssetName, Units)>,
     pub made: Made,
+    /// What grants do by themselves.
+    pub options: AssetOptions,
+    /// By how many milliseconds the clocks of nodes are ahead, or behind: each life of a node has the next.
+    pub clocks: Vec<i64>,
     pub steps: usize,
     /// The longest pause between two steps.
     pub think: Duration,
@@ -64,6 +68,8 @@ pub struct Incident {
 pub enum Kind {
     /// A node is gone at once, and another comes in its place.
     Crash(usize),
+    /// A node crashes with its next prolongation under way.
+    DiesProlonging(usize),
     /// A node's calls to the store wait.
     Stalls(usize),
     /// A node's calls to the store are refused.
@@ -94,6 +100,8 @@ impl Plan {
             observers: rng.usize(..=2),
             assets: names[..rng.usize(1..=3)].iter().map(|name| (asset(name), rng.u32(1..=4))).collect(),
             made,
+            options: AssetOptions::NONE,
+            clocks: vec![0],
             steps: rng.usize(8..=16),
             think: Duration::from_millis([20, 100, 250][rng.usize(..3)]),
             deadline,
@@ -110,8 +118,45 @@ impl Plan {
             plan.incidents.push(Incident::emptied(rng));
             // A store that lost a call takes a late copy of it for a new one.
             (plan.faults.duplicated, plan.faults.duplicated_late) = (0.0, 0.0);
+        } else if rng.u8(..3) == 0 {
+            plan.let_grants_end(rng);
         }
         plan
+    }
+
+    fn let_grants_end(&mut self, rng: &mut Rng) {
+        let (clocks, leave) = [(vec![0, 500, 0], 2000), (vec![500, -2000, 0], 6000)][rng.usize(..2)].clone();
+        let mut maybe = |most| rng.bool().then(|| rng.u64(100..=most));
+        let (hold_ms, grant_ms, cooldown_ms, reserved) = (maybe(1500), maybe(1500), maybe(300), maybe(400));
+        self.options = AssetOptions {
+            hold_ms,
+            grant_ms,
+            leave_ms: (rng.bool() || hold_ms.or(grant_ms).is_none()).then_some(leave),
+            cooldown_ms,
+            for_ms: reserved,
+            reserved_for: reserved.map_or(Vec::new(), |_| self.players[1..].to_vec()),
+        };
+        self.clocks = clocks;
+        if self.rules == Rules::Selects {
+            self.rules = Rules::Changes;
+        }
+        if self.made == Made::BySelect {
+            self.made = Made::FromTemplate;
+        }
+        if self.made != Made::First {
+            (self.faults.duplicated, self.faults.duplicated_late) = (0.0, 0.0);
+        }
+        if self.options.leave_ms.is_some() {
+            let kind = Kind::DiesProlonging(rng.usize(..self.nodes));
+            self.incidents.push(Incident { kind, ..Incident::new(self.nodes, rng) });
+        }
+    }
+
+    /// By how much clocks differ at most.
+    pub fn skew(&self) -> Duration {
+        let (first, last) = (self.clocks.iter().min(), self.clocks.iter().max());
+        let skew = first.zip(last).map_or(0, |(first, last)| last - first);
+        Duration::from_millis(skew.unsigned_abs())
     }
 
     /// Whether the store loses everything at some time.
@@ -136,11 +181,21 @@ impl Plan {
             max_rooms: 1,
             templates: templates
                 .into_iter()
-                .map(|(asset, units)| (asset, Arc::new(NewAsset::plain(units))))
+                .map(|(asset, units)| (asset, Arc::new(self.new_asset(units))))
                 .collect(),
             auto_create,
             ..Config::default()
         }
+    }
+
+    /// As what an asset is created with so many units.
+    pub fn new_asset(&self, units: Units) -> NewAsset {
+        NewAsset { units, options: self.options.clone() }
+    }
+
+    /// How long the grant of a player who left lasts.
+    pub fn leave(&self) -> Option<Duration> {
+        self.options.leave_ms.map(Duration::from_millis)
     }
 
     /// With how many units an asset begins.

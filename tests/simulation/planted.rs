@@ -28,6 +28,12 @@ pub enum Planted {
     NeverResyncs,
     /// A select makes an asset that is missing, also one that was there.
     MakesAnewWhatIsMissing,
+    /// The unit of a grant that ended comes back twice.
+    EndsTwice,
+    /// A select does not end first what is over.
+    ForgetsToEnd,
+    /// Players who left are prolonged, too.
+    ProlongsEverybody,
 }
 
 impl Planted {
@@ -36,6 +42,9 @@ impl Planted {
             Self::ForgetsSelects => Some(Flaw::ForgetsSelects),
             Self::ForgetsReleases => Some(Flaw::ForgetsReleases),
             Self::ForgetsRestocks => Some(Flaw::RestocksTwice),
+            Self::EndsTwice => Some(Flaw::EndsTwice),
+            Self::ForgetsToEnd => Some(Flaw::ForgetsToEnd),
+            Self::ProlongsEverybody => Some(Flaw::ProlongsEverybody),
             _ => None,
         }
     }

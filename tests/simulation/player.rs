@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use asset_arbiter::model::{AssetName, NewAsset, PlayerName};
+use asset_arbiter::model::{AssetName, PlayerName};
 use fastrand::Rng;
 use tokio::time::{sleep, timeout};
 
@@ -110,6 +110,11 @@ impl Player {
         self.snapshots + self.client.as_ref().map_or(0, |client| client.snapshots)
     }
 
+    /// Who it is, if it is a player in the room.
+    pub fn here(&self) -> Option<&PlayerName> {
+        self.name.as_ref().filter(|_| self.client.is_some())
+    }
+
     /// The client of a player whom a node must know to be there.
     pub fn is_at(&self, node: &Arc<Node>) -> bool {
         self.name.is_some() && self.client.as_ref().is_some_and(|client| Arc::ptr_eq(&client.node, node))
@@ -139,6 +144,13 @@ impl Player {
         let (Some(client), Some(player)) = (&mut self.client, self.name.clone()) else { return Ok(()) };
         let assets = &self.world.plan.assets;
         let asset = assets[self.rng.usize(..assets.len())].0.clone();
+        if !self.world.plan.options.is_none() && self.rng.u8(..4) == 0 {
+            match self.rng.u8(..4) {
+                0 => client.extend(&asset),
+                n => client.confirm(&asset, n == 1),
+            }
+            return self.maybe_answers().await;
+        }
         match (self.world.plan.rules, self.rng.u8(..20)) {
             (_, 0) => self.operate(Deed::Select(asset, player)).await?,
             (Rules::Changes | Rules::Lives, 1) => self.operate(Deed::Restock(asset)).await?,
@@ -151,6 +163,10 @@ impl Player {
                 self.wants.insert(asset);
             }
         }
+        self.maybe_answers().await
+    }
+
+    async fn maybe_answers(&mut self) -> Result<(), String> {
         if self.rng.bool() { self.answers(Duration::from_secs(1)).await } else { Ok(()) }
     }
 
@@ -200,7 +216,7 @@ impl Player {
             Deed::Create(asset) => {
                 // Of the others everybody knows with how many units they begin.
                 let more = if plan.made == Made::First { more } else { 0 };
-                match arbiter.create(room, asset, NewAsset::plain(plan.units(asset) + more)).await {
+                match arbiter.create(room, asset, plan.new_asset(plan.units(asset) + more)).await {
                     Ok(created) if !created.created => Ok(Outcome::Refused),
                     answer => answers::of_state(world, deed, answer.map(|created| created.into_inner().state)),
                 }
@@ -209,6 +225,7 @@ impl Player {
                 Ok(_) => Ok(Outcome::Done),
                 Err(refusal) => answers::of_error(world, deed, refusal.code),
             },
+            Deed::Confirm(..) | Deed::Extend(..) => unreachable!("asked for by members alone"),
         }
     }
 }

@@ -1,15 +1,19 @@
 //! One seed from beginning to end: the storm, the quiet after it, what must be so then, and what must be left.
 
 use std::{
+    collections::BTreeSet,
     fmt::{self, Display},
     ops::AddAssign,
     sync::Arc,
     time::Duration,
 };
 
-use asset_arbiter::model::{AssetName, ErrorCode, NewAsset, ServerMessage, Units};
+use asset_arbiter::model::{AssetName, ErrorCode, ServerMessage, Units};
 use futures::future::{join, join_all, try_join_all};
-use tokio::{runtime::Handle, time::sleep};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, sleep},
+};
 
 use crate::{
     conformance::{SayOnPanic, ground},
@@ -91,6 +95,7 @@ async fn live(world: &Arc<World>) -> Result<u64, String> {
     ran?;
     world.calm().await;
     try_join_all(all.iter_mut().map(Player::settle)).await?;
+    who_is_here_keeps_what_it_holds(world, &mut all).await?;
     for node in world.nodes() {
         let mut witness = Player::new(world, None);
         witness.join_at(node).await;
@@ -107,9 +112,40 @@ async fn live(world: &Arc<World>) -> Result<u64, String> {
 async fn create(world: &Arc<World>) {
     let node = &world.nodes()[0];
     for (asset, units) in &world.plan.assets {
-        node.arbiter.create(&world.room, asset, NewAsset::plain(*units)).await.expect("nothing goes wrong yet");
+        let new = world.plan.new_asset(*units);
+        node.arbiter.create(&world.room, asset, new).await.expect("nothing goes wrong yet");
         world.tally.count(Deed::Create(asset.clone()), Outcome::Done);
     }
+}
+
+/// Where the grants of players end who left: every other player leaves, and loses what it holds; the others keep it, unless
+/// it ends for another reason.
+async fn who_is_here_keeps_what_it_holds(world: &World, all: &mut [Player]) -> Result<(), String> {
+    let Some(leave) = world.plan.leave() else { return Ok(()) };
+    // Every node knows what is stored, and has prolonged it.
+    attend(all, world.plan.resync_interval * 2 + leave / 3 + Duration::from_secs(1)).await?;
+    all.iter_mut().step_by(2).for_each(Player::leave);
+    let here: BTreeSet<_> = all.iter().filter_map(Player::here).cloned().collect();
+    world.recording.are_present(here.clone());
+    attend(all, leave + world.plan.skew() + Duration::from_secs(2)).await?;
+    for (asset, _) in &world.plan.assets {
+        let holders = world.recording.shown(asset).map(|known| known.holders).unwrap_or_default();
+        if let Some(player) = holders.difference(&here).next() {
+            return Err(format!("{player} left long ago and still holds {asset}"));
+        }
+    }
+    world.recording.are_present(BTreeSet::new());
+    Ok(())
+}
+
+/// Lets everyone listen for so long.
+async fn attend(all: &mut [Player], lasts: Duration) -> Result<(), String> {
+    let begun = Instant::now();
+    while begun.elapsed() < lasts {
+        sleep(Duration::from_millis(250)).await;
+        all.iter_mut().try_for_each(Player::attend)?;
+    }
+    Ok(())
 }
 
 /// Waits until everyone knows what is stored.
@@ -145,9 +181,12 @@ async fn node_agrees(world: &World, node: &Arc<Node>, all: &[Player]) -> Result<
     let shown = shown.map_err(|refusal| format!("{} says {}", node.name, refusal.message))?;
     for (asset, _) in &world.plan.assets {
         let known = shown.assets.iter().find(|state| state.asset == *asset).map(Known::of);
-        let stored = world.recording.shown(asset);
-        if known != stored {
-            return Err(format!("{} shows {known:?}, but stored is {stored:?}", node.name));
+        if !world.recording.is_last(asset, known.as_ref()) {
+            return Err(format!(
+                "{} shows {known:?}, but stored is {:?}",
+                node.name,
+                world.recording.shown(asset)
+            ));
         }
     }
     // On whatever node they are.
@@ -184,7 +223,10 @@ fn enough_hold(world: &World, asset: &AssetName) -> Result<(), String> {
 
 /// Nobody is there any more: rooms go after a while, and with the nodes everything else.
 async fn nothing_is_left(world: &World, idle: usize) -> Result<(), String> {
-    sleep(LINGER + Duration::from_secs(4)).await;
+    // A room stays until what is held there has ended.
+    let held = world.plan.leave().map_or(Duration::from_secs(2), |leave| leave * 2) + world.plan.skew();
+    let held = if world.plan.options.is_none() { Duration::ZERO } else { held };
+    sleep(LINGER + Duration::from_secs(4) + held).await;
     for node in world.nodes() {
         // One that noticed a loss waits for the news that an operator removed the room.
         if world.listens(&node) && !world.recording.was_emptied() {

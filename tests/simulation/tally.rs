@@ -13,6 +13,8 @@ use parking_lot::Mutex;
 pub enum Deed {
     Select(AssetName, PlayerName),
     Release(AssetName, PlayerName),
+    Confirm(AssetName, PlayerName),
+    Extend(AssetName, PlayerName),
     Restock(AssetName),
     Remove(AssetName),
     Create(AssetName),

@@ -3,6 +3,7 @@
 use std::{
     fmt::{Arguments, Write},
     hash::{DefaultHasher, Hasher},
+    time::Duration,
 };
 
 use parking_lot::Mutex;
@@ -16,6 +17,10 @@ pub struct Trace {
 impl Trace {
     pub fn start() -> Self {
         Self { started: Instant::now(), text: Mutex::default() }
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
     }
 
     pub fn say(&self, what: Arguments<'_>) {

@@ -1,10 +1,10 @@
 //! Missing is not new: what the store once told a node that it has, that node never asks it to make, whatever it lost since.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use asset_arbiter::{
     bus::{Bus, BusError, BusMessage, Incoming},
-    model::{AssetName, AssetState, NewAsset, PlayerName, RevisionRow, RoomName, Units},
+    model::{AssetName, AssetState, Millis, NewAsset, PlayerName, RevisionRow, RoomName, Units},
     store::{
         Applied, AssetKey, Call, Reply, Result, Selected, Store,
         layer::{Forwarded, Layer},
@@ -12,7 +12,7 @@ use asset_arbiter::{
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::recording_store::RecordingStore;
 
@@ -28,21 +28,21 @@ impl Seen {
 
 /// Where a node meets its store.
 pub struct Witness {
-    inner: Arc<dyn Store>,
-    recording: Arc<RecordingStore>,
-    seen: Arc<Seen>,
+    pub inner: Arc<dyn Store>,
+    pub recording: Arc<RecordingStore>,
+    pub seen: Arc<Seen>,
+    /// What the node's clock showed when the world began.
+    pub zero: Millis,
+    /// Notified of every prolongation.
+    pub prolongs: Arc<Notify>,
     /// A bug that is planted: with so many units each select makes an asset that is missing.
-    makes_anew: Option<Units>,
+    pub makes_anew: Option<Units>,
 }
 
 impl Witness {
-    pub fn new(
-        inner: Arc<dyn Store>,
-        recording: Arc<RecordingStore>,
-        seen: Arc<Seen>,
-        makes_anew: Option<Units>,
-    ) -> Self {
-        Self { inner, recording, seen, makes_anew }
+    fn begins(&self, call: Call) {
+        let elapsed = Duration::from_millis(call.at.saturating_sub(self.zero));
+        self.recording.begins(call, elapsed);
     }
 
     fn saw<T>(&self, asset: &AssetName, answer: Result<T>) -> Result<T> {
@@ -58,10 +58,11 @@ impl Layer for Witness {
 
     async fn run_change<T: Send + 'static>(
         &self,
-        (_, key): (Call, &AssetKey),
-        call: Forwarded<Applied<T>>,
+        (call, key): (Call, &AssetKey),
+        forwarded: Forwarded<Applied<T>>,
     ) -> Reply<T> {
-        self.saw(&key.asset, call.make().await)
+        self.begins(call);
+        self.saw(&key.asset, forwarded.make().await)
     }
 
     async fn select(
@@ -71,12 +72,19 @@ impl Layer for Witness {
         players: &[PlayerName],
         create: Option<Arc<NewAsset>>,
     ) -> Reply<Selected> {
+        self.begins(call);
         let create = create.or_else(|| self.makes_anew.map(|units| Arc::new(NewAsset::plain(units))));
         if create.is_some() && self.seen.0.lock().contains(&key.asset) {
             let (Call { node, seq, .. }, asset) = (call, &key.asset);
             self.recording.complain(format!("{node}/{seq} is to make {asset}, of which its node was told"));
         }
         self.saw(&key.asset, self.inner.select(call, key, players, create).await)
+    }
+
+    async fn prolong(&self, call: Call, key: &AssetKey, players: &[PlayerName]) -> Reply<AssetState> {
+        self.begins(call);
+        self.prolongs.notify_waiters();
+        self.saw(&key.asset, self.inner.prolong(call, key, players).await)
     }
 
     async fn asset(&self, key: &AssetKey) -> Result<AssetState> {

@@ -12,7 +12,7 @@ use std::{
 use asset_arbiter::{
     arbiter::{Arbiter, Config},
     bus::Bus,
-    model::RoomName,
+    model::{Millis, RoomName},
     store::{
         Store,
         faulty::{Faults, Faulty},
@@ -20,7 +20,11 @@ use asset_arbiter::{
 };
 use fastrand::Rng;
 use parking_lot::Mutex;
-use tokio::{select, sync::Notify, time::sleep};
+use tokio::{
+    select,
+    sync::Notify,
+    time::{sleep, timeout},
+};
 
 use crate::{
     conformance::ground,
@@ -41,6 +45,9 @@ use super::{
 
 /// Longer than any simulation.
 const NEVER: Duration = Duration::from_secs(24 * 3600);
+
+/// What a right clock shows when the world begins.
+const BEGINNING: Millis = 1_795_000_000_000;
 
 pub struct World {
     pub plan: Plan,
@@ -74,6 +81,7 @@ pub struct Node {
     pub end: usize,
     is_down: AtomicBool,
     goes_down: Notify,
+    prolongs: Arc<Notify>,
 }
 
 impl World {
@@ -81,7 +89,8 @@ impl World {
         let mut rng = Rng::with_seed(seed);
         let plan = Plan::new(seed, &mut rng);
         let trace = Arc::new(Trace::start());
-        let recording = Arc::new(RecordingStore::new(Arc::clone(&trace)));
+        let recording = RecordingStore::new(Arc::clone(&trace), &plan.options, plan.skew());
+        let recording = Arc::new(recording);
         if plan.made == Made::FromTemplate {
             plan.assets.iter().for_each(|(asset, units)| recording.show(asset, *units));
         }
@@ -161,6 +170,17 @@ impl World {
                     self.start(place);
                 }
             }
+            Kind::DiesProlonging(place) => {
+                if let Some(node) = self.node(place) {
+                    let leave = self.plan.leave().unwrap_or_default();
+                    // Where nobody holds anything, nothing is prolonged.
+                    let _ = timeout(leave, node.prolongs.notified()).await;
+                }
+                if self.crash(place) {
+                    sleep(lasts).await;
+                    self.start(place);
+                }
+            }
             Kind::Stalls(place) => keep_from_store(self.node(place), lasts, Faulty::hold).await,
             Kind::Refused(place) => keep_from_store(self.node(place), lasts, Faulty::refuse).await,
             Kind::StoreAway => keep_from_store(self.nodes(), lasts, Faulty::refuse).await,
@@ -214,7 +234,16 @@ impl World {
         let seen = Arc::<Seen>::default();
         let makes_anew = self.planted.filter(|&it| it == Planted::MakesAnewWhatIsMissing).map(|_| 1);
         let recording = Arc::clone(&self.recording);
-        let store = Arc::new(Witness::new(store, recording, Arc::clone(&seen), makes_anew));
+        let ahead = self.plan.clocks[state.arbiters.len() % self.plan.clocks.len()];
+        let (zero, prolongs) = (BEGINNING.saturating_add_signed(ahead), Arc::<Notify>::default());
+        let store = Arc::new(Witness {
+            inner: store,
+            recording,
+            seen: Arc::clone(&seen),
+            zero,
+            prolongs: Arc::clone(&prolongs),
+            makes_anew,
+        });
         let end = self.wire.end();
         let (number, bus) = (end.number, end as Arc<dyn Bus>);
         let bus = match self.planted {
@@ -222,11 +251,14 @@ impl World {
             _ => bus,
         };
         let bus = Arc::new(Leaver::new(bus, seen));
-        let arbiter = Arbiter::start(self.config(), store, bus, state.rng.u64(..));
+        let clock_starts_at = Some(zero + self.trace.elapsed().as_millis() as Millis);
+        let config = Config { clock_starts_at, ..self.config() };
+        let arbiter = Arbiter::start(config, store, bus, state.rng.u64(..));
         state.arbiters.push(Arc::downgrade(&arbiter));
         let name = format!("node {place} (life {number})");
         let (is_down, goes_down) = (AtomicBool::new(false), Notify::new());
-        state.nodes[place] = Some(Arc::new(Node { name, arbiter, faulty, end: number, is_down, goes_down }));
+        let node = Node { name, arbiter, faulty, end: number, is_down, goes_down, prolongs };
+        state.nodes[place] = Some(Arc::new(node));
     }
 
     fn config(&self) -> Config {

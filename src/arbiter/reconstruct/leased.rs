@@ -41,6 +41,10 @@ pub(super) fn reconstruct(
             let (player, at) = (end.player.clone(), end.granted_at);
             Change::granted(player, stored.units, at)
         } else {
+            // Nobody has a lease that could change: the asset was reset, or removed and created again.
+            if remaining == stored.units {
+                return None;
+            }
             traceless.push(events.len());
             Change::Prolonged
         };
@@ -64,7 +68,9 @@ pub(in crate::arbiter) fn is_prolongation(known: &AssetState, stored: &AssetStat
         let before = known.holders.iter().find(|known| known.revision == grant.revision);
         before.is_none_or(|before| deadlines(before) == deadlines(grant))
     };
-    stored.revision == known.revision + ended as u64 + 1
+    // Where nobody holds anything, the newest change was a reset.
+    stored.held > 0
+        && stored.revision == known.revision + ended as u64 + 1
         && new.iter().all(|end| end.revision < stored.revision && end.reason.is_deadline())
         && stored.units == known.units
         && stored.held + ended as Units == known.held
@@ -170,7 +176,9 @@ mod tests {
         let known = state(1, vec![grant(1, hold(5))], &[]);
         let is_own = |stored| is_prolongation(&known, &stored);
         assert!(is_own(state(2, vec![grant(1, hold(5))], &[])));
-        assert!(is_own(state(3, vec![], &[end(1, 2, 9)])), "after an end");
+        assert!(!is_own(state(3, vec![], &[end(1, 2, 9)])), "a reset after an end");
+        let two = state(2, vec![grant(1, hold(5)), grant(2, hold(9))], &[]);
+        assert!(is_prolongation(&two, &state(4, vec![grant(2, hold(9))], &[end(1, 3, 8)])), "after an end");
         assert!(!is_own(state(1, vec![grant(1, hold(5))], &[])), "nothing changed");
         assert!(!is_own(state(2, vec![grant(1, hold(5)), grant(2, hold(9))], &[])), "a grant");
         assert!(!is_own(state(2, vec![grant(1, Lease::NONE)], &[])), "a confirmation");
@@ -193,5 +201,12 @@ mod tests {
         let known = state(1, vec![grant(1, hold(5))], &[]);
         assert_eq!(kinds(&known, &state(2, vec![], &[]), &[]), None, "a reset");
         assert_eq!(kinds(&known, &state(3, vec![grant(1, hold(5)), grant(3, hold(9))], &[]), &[]), None);
+        let unheld = state(2, vec![], &[end(1, 2, 9)]);
+        assert_eq!(kinds(&unheld, &state(4, vec![], &[]), &[]), None, "removed and created again");
+        assert_eq!(
+            kinds(&unheld, &state(3, vec![], &[end(1, 2, 9)]), &[]),
+            None,
+            "a reset of what nobody held"
+        );
     }
 }
