@@ -7,6 +7,7 @@
 
 mod capacity;
 mod client;
+mod clock;
 mod delete;
 mod error;
 mod expiry;
@@ -35,7 +36,7 @@ use async_trait::async_trait;
 
 use self::{client::Client, item::Row, next_end::NextEnds, sweeper::Sweeper, url::DynamoUrl};
 use super::{
-    Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind, Taker,
+    Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind, StoreTime, Taker,
     optimistic::{Backend, Optimistic, acknowledge, take},
 };
 use crate::{
@@ -120,6 +121,10 @@ impl Backend for DynamoStore {
 
     async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>> {
         self.live_revocations(now).await
+    }
+
+    async fn clock(&self) -> Result<Option<StoreTime>> {
+        self.service_time().await.map_err(StoreError::from)
     }
 
     fn needs_marks(&self) -> bool {

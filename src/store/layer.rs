@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 
 use super::{
-    Applied, AssetKey, Call, Created, Leased, Limits, Reply, Result, Selected, Store, StoreError, Taker,
+    Applied, AssetKey, Call, Created, Leased, Limits, Reply, Result, Selected, Store, StoreError, StoreTime,
+    Taker,
 };
 use crate::model::{
     AssetEvent, AssetName, AssetState, EndReason, EventId, Grant, Millis, NewAsset, PlayerName, RevisionRow,
@@ -181,7 +182,7 @@ layer! {
         waiting_rooms(after: Option<RoomName>, limit: usize) -> Vec<RoomName>;
         take_events(&room: RoomName, taker: Taker, limit: usize) -> Vec<(AssetName, AssetEvent)>;
         acknowledge(&room: RoomName, &events: [EventId],) -> ();
-        clock() -> Option<Millis>;
+        clock() -> Option<StoreTime>;
         ping() -> ();
     }
 }

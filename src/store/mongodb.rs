@@ -28,7 +28,7 @@ use self::{
     url::MongoUrl,
 };
 use super::{
-    AssetKey, Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind, Taker,
+    AssetKey, Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind, StoreTime, Taker,
     document::{Document, DocumentBackend, Loaded},
     optimistic::{Backend, Change, Optimistic, acknowledge, take},
     revocation,
@@ -122,7 +122,7 @@ impl Backend for MongoBackend {
         revocation::parse_all(NAME, texts, now)
     }
 
-    async fn clock(&self) -> Result<Option<Millis>> {
+    async fn clock(&self) -> Result<Option<StoreTime>> {
         self.client.clock().await
     }
 

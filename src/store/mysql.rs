@@ -42,7 +42,7 @@ use self::{
     url::MysqlUrl,
 };
 use super::{
-    AssetKey, Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind, Taker,
+    AssetKey, Driver, Limits, Options, Result, Store, StoreError, StoreErrorKind, StoreTime, Taker,
     expiry::Expiry,
     optimistic::{Backend, Change, Counter, FIRST, Optimistic, Record, RecordStore},
     recent::Recent,
@@ -169,9 +169,10 @@ impl Backend for Mysql {
         revocations::all(&self.pool, now).await
     }
 
-    async fn clock(&self) -> Result<Option<Millis>> {
+    async fn clock(&self) -> Result<Option<StoreTime>> {
         let rows = self.pool.read("SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS UNSIGNED)").await?;
-        rows.into_iter().next().map(|row| row::Cells::of(row).number("the time")).transpose()
+        let time = rows.into_iter().next().map(|row| row::Cells::of(row).number("the time")).transpose()?;
+        Ok(time.map(|time| time..=time))
     }
 
     async fn waiting_rooms(&self, after: Option<RoomName>, limit: usize) -> Result<Vec<RoomName>> {

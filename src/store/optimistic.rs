@@ -29,7 +29,7 @@ use self::{
 pub(super) use super::rules::{Counter, Ending};
 use super::{
     Applied, AssetKey, Call, Created, Leased, Limits, Reply, Result, Selected, Store, StoreError,
-    StoreErrorKind, Taker, Verdict,
+    StoreErrorKind, StoreTime, Taker, Verdict,
     call::origin,
     rules::{self, Ask, Outcome},
 };
@@ -306,7 +306,7 @@ impl<R: RecordStore> Store for Optimistic<R> {
         self.records.revocations(now).await
     }
 
-    async fn clock(&self) -> Result<Option<Millis>> {
+    async fn clock(&self) -> Result<Option<StoreTime>> {
         self.records.clock().await
     }
 

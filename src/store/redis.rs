@@ -27,7 +27,7 @@ use self::{
 };
 use super::{
     Applied, AssetKey, Call, Created, Driver, Leased, Limits, Options, Reply, Result, Selected, Store,
-    StoreError, StoreErrorKind, Taker, revocation, rules::Ask,
+    StoreError, StoreErrorKind, StoreTime, Taker, revocation, rules::Ask,
 };
 use crate::{
     link::needs_runtime,
@@ -361,16 +361,9 @@ impl Store for RedisStore {
         if self.keeps_events { outbox::acknowledge(self, room, events).await } else { Ok(()) }
     }
 
-    async fn clock(&self) -> Result<Option<Millis>> {
-        let Value::Array(time) = self.call(slot_of(keys::NO_ROOM), ::redis::cmd("TIME")).await? else {
-            return Err(reply::odd());
-        };
-        let numbers: Option<Vec<Millis>> =
-            time.iter().map(|number| ::redis::from_redis_value_ref(number).ok()).collect();
-        match numbers.as_deref() {
-            Some(&[seconds, micros]) => Ok(Some(seconds * 1000 + micros / 1000)),
-            _ => Err(reply::odd()),
-        }
+    async fn clock(&self) -> Result<Option<StoreTime>> {
+        let time = reply::time(self.call(slot_of(keys::NO_ROOM), ::redis::cmd("TIME")).await?)?;
+        Ok(Some(time..=time))
     }
 
     /// Probes every server that has slots.
