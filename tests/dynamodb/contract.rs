@@ -10,7 +10,7 @@ use crate::{
         RACES, SEEDS, clocks,
         contract::{keeps_the_contract, revocations_outlast_their_node},
         histories::{are_linearizable, schedules_keep_every_promise, with_deadlines_are_linearizable},
-        race::{holds_on, holds_on_two_nodes, holds_with_ends_on, holds_with_ends_on_three_nodes},
+        race::{holds_on, holds_on_two_nodes, holds_with_ends_on},
         store,
     },
 };
@@ -84,12 +84,5 @@ async fn clocks_that_differ_are_noticed() {
     for server in servers().await {
         // An HTTP date has whole seconds.
         clocks::that_differ_are_noticed(&server.url(), Duration::from_secs(1)).await;
-    }
-}
-
-#[tokio::test]
-async fn bots_race_for_holds_that_end_while_one_of_three_nodes_is_killed() {
-    for server in servers().await {
-        holds_with_ends_on_three_nodes(&server.url(), "local:").await;
     }
 }

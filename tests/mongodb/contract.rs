@@ -17,7 +17,7 @@ use crate::{
         contract::{keeps_the_contract, revocations_outlast_their_node},
         histories::{are_linearizable, schedules_keep_every_promise, with_deadlines_are_linearizable},
         network,
-        race::{holds_on, holds_on_two_nodes, holds_with_ends_on, holds_with_ends_on_three_nodes},
+        race::{holds_on, holds_on_two_nodes, holds_with_ends_on},
         store,
     },
 };
@@ -117,10 +117,4 @@ async fn revocations_outlast_their_node_on_mongodb() {
 async fn clocks_that_differ_are_noticed() {
     let Some(server) = server() else { return };
     clocks::that_differ_are_noticed(&server.url(), Duration::ZERO).await;
-}
-
-#[tokio::test]
-async fn bots_race_for_holds_that_end_while_one_of_three_nodes_is_killed() {
-    let Some(server) = server() else { return };
-    holds_with_ends_on_three_nodes(&server.url(), "local:").await;
 }
