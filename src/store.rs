@@ -47,7 +47,7 @@ mod rules;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
@@ -68,6 +68,9 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// The result of a changing call.
 pub type Reply<T> = Result<Applied<T>>;
+
+/// What a store's clock shows: it is read in steps, so the time is one of these.
+pub type StoreTime = RangeInclusive<Millis>;
 
 /// Stores counters and holders.
 ///
@@ -225,7 +228,7 @@ pub trait Store: Send + Sync + 'static {
     async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>>;
 
     /// The store's own clock. `None`: it has none that can be asked, or runs in this process.
-    async fn clock(&self) -> Result<Option<Millis>> {
+    async fn clock(&self) -> Result<Option<StoreTime>> {
         Ok(None)
     }
 

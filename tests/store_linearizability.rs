@@ -25,13 +25,14 @@ use in_step::InStep;
 #[cfg(all(unix, feature = "sqlite"))]
 use linearizability::histories_with_deadlines_in_real_time;
 use linearizability::{
+    ends_apart::EndsApart,
     examples::{RIGHT, WRONG},
     flawed::{Flaw, Flawed},
     histories, histories_in_real_time, histories_with_deadlines,
     history::{Recorder, Verdict, check},
     in_virtual_time, lease_examples,
     plan::Pace,
-    run::Through,
+    run::{Ends, Through},
     schedules, schedules_in_real_time, virtually,
 };
 #[cfg(all(unix, feature = "sqlite"))]
@@ -48,8 +49,24 @@ fn histories_of_memory_are_linearizable() {
 
 #[test]
 fn grants_in_memory_end_as_if_one_thing_happened_after_the_other() {
-    let met = histories_with_deadlines(memory, seeds(1000));
+    let met = histories_with_deadlines(Ends::WithTheCall, memory, seeds(1000));
     assert!(met.untimely > met.schedules || met.schedules < 100, "{met:?}");
+}
+
+fn ends_apart() -> Arc<dyn Store> {
+    Arc::new(EndsApart::new(memory()))
+}
+
+#[test]
+fn a_call_may_end_what_is_over_in_a_step_before_its_own() {
+    let met = histories_with_deadlines(Ends::Apart, ends_apart, seeds(1000));
+    assert!(met.untimely > met.schedules || met.schedules < 100, "{met:?}");
+}
+
+#[test]
+fn where_that_is_not_allowed_it_shows() {
+    let through = Through::Deadlines(Ends::WithTheCall);
+    assert!(virtually(through, ends_apart, 0..NOTICED_WITHIN).is_err());
 }
 
 #[test]
@@ -82,7 +99,7 @@ async fn histories_of_sqlite_are_linearizable() {
 async fn grants_in_sqlite_end_as_if_one_thing_happened_after_the_other() {
     let db_file = TempDb::quick();
     let shared = db_file.open();
-    histories_with_deadlines_in_real_time(|| Arc::clone(&shared), seeds(300), AT_ONCE).await;
+    histories_with_deadlines_in_real_time(Ends::WithTheCall, || Arc::clone(&shared), seeds(300), AT_ONCE).await;
 }
 
 #[cfg(all(unix, feature = "sqlite"))]
@@ -101,13 +118,15 @@ fn in_step_sqlite_is_as_memory() {
     let shared: Arc<dyn Store> = Arc::new(InStep(db_file.open()));
     let make = || Arc::clone(&shared);
     assert_eq!(histories(make, seeds(100)), histories(memory, seeds(100)));
-    assert_eq!(histories_with_deadlines(make, seeds(100)), histories_with_deadlines(memory, seeds(100)));
+    let with_deadlines =
+        |make: &dyn Fn() -> Arc<dyn Store>| histories_with_deadlines(Ends::WithTheCall, make, seeds(100));
+    assert_eq!(with_deadlines(&make), with_deadlines(&memory));
     assert_eq!(schedules(make, seeds(100)), schedules(memory, seeds(100)));
 }
 
 #[test]
 fn a_seed_replays_exactly() {
-    for through in [Through::Store, Through::Arbiter, Through::Deadlines] {
+    for through in [Through::Store, Through::Arbiter, Through::Deadlines(Ends::WithTheCall)] {
         for seed in 0..20 {
             let play = || {
                 let raced = in_virtual_time(async { through.race(memory(), seed, Pace::VIRTUAL).await });
@@ -174,8 +193,10 @@ const FLAWS_OF_DEADLINES: [Flaw; 4] =
 #[test]
 fn every_flaw_of_deadlines_shows() {
     for flaw in FLAWS_OF_DEADLINES {
-        let flawed = || -> Arc<dyn Store> { Arc::new(Flawed::new(memory(), flaw)) };
-        let shown = virtually(Through::Deadlines, flawed, 0..NOTICED_WITHIN).is_err();
-        assert!(shown, "{flaw:?} does not show");
+        for (ends, make) in [(Ends::WithTheCall, memory as fn() -> _), (Ends::Apart, ends_apart as fn() -> _)] {
+            let flawed = || -> Arc<dyn Store> { Arc::new(Flawed::new(make(), flaw)) };
+            let shown = virtually(Through::Deadlines(ends), flawed, 0..NOTICED_WITHIN).is_err();
+            assert!(shown, "{flaw:?} does not show, with ends {ends:?}");
+        }
     }
 }

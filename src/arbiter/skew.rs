@@ -12,7 +12,10 @@ use metrics::{Gauge, gauge};
 use tokio::time::{sleep, timeout};
 
 use super::{node::Node, readiness::Readiness, refusal::Refusal};
-use crate::model::{ErrorCode, LogThrottle, Millis};
+use crate::{
+    model::{ErrorCode, LogThrottle, Millis},
+    store::StoreTime,
+};
 
 /// Milliseconds from which a difference is logged.
 const NOTICED: i64 = 1000;
@@ -52,7 +55,7 @@ impl Skew {
     async fn look(&self) {
         let asked = self.node.clock.now();
         let Ok(Ok(Some(stores))) = timeout(ANSWERED_WITHIN, self.node.store.clock()).await else { return };
-        let ahead = ahead_by(asked, self.node.clock.now(), stores);
+        let ahead = ahead_by(asked, self.node.clock.now(), &stores);
         self.ahead.store(ahead, Relaxed);
         self.gauge.set(ahead as f64 / 1000.0);
         if ahead.abs() >= NOTICED && self.lines.due().is_some() {
@@ -83,12 +86,13 @@ impl Skew {
 }
 
 /// By how much the node's clock is ahead at least, if the store read its own between `asked` and `answered`.
-fn ahead_by(asked: Millis, answered: Millis, stores: Millis) -> i64 {
-    let [asked, answered, stores] = [asked, answered, stores].map(Millis::cast_signed);
-    if stores < asked {
-        asked - stores
-    } else if stores > answered {
-        answered - stores
+fn ahead_by(asked: Millis, answered: Millis, stores: &StoreTime) -> i64 {
+    let [asked, answered, first, last] =
+        [asked, answered, *stores.start(), *stores.end()].map(Millis::cast_signed);
+    if last < asked {
+        asked - last
+    } else if first > answered {
+        answered - first
     } else {
         0
     }
@@ -101,13 +105,16 @@ mod tests {
     #[test]
     fn the_time_of_an_answer_is_no_difference() {
         for (asked, answered, stores, ahead) in [
-            (100, 200, 150, 0),
-            (100, 200, 100, 0),
-            (100, 200, 90, 10),
-            (100, 200, 7200, -7000),
-            (9000, 9000, 0, 9000),
+            (100, 200, 150..=150, 0),
+            (100, 200, 100..=100, 0),
+            (100, 200, 90..=90, 10),
+            (100, 200, 7200..=7200, -7000),
+            (9000, 9000, 0..=0, 9000),
+            (1500, 1600, 1000..=1999, 0),
+            (2500, 2600, 1000..=1999, 501),
+            (500, 600, 1000..=1999, -400),
         ] {
-            assert_eq!(ahead_by(asked, answered, stores), ahead);
+            assert_eq!(ahead_by(asked, answered, &stores), ahead);
         }
     }
 }

@@ -8,6 +8,7 @@
 mod batch;
 mod capacity;
 mod client;
+mod clock;
 mod delete;
 mod error;
 mod expiry;
@@ -37,7 +38,7 @@ use async_trait::async_trait;
 
 use self::{client::Client, item::Row, next_end::NextEnds, sweeper::Sweeper, url::DynamoUrl};
 use super::{
-    Driver, HistoryLimits, Limits, Options, Result, Store, StoreError, StoreErrorKind,
+    Driver, HistoryLimits, Limits, Options, Result, Store, StoreError, StoreErrorKind, StoreTime,
     optimistic::{Backend, Optimistic},
 };
 use crate::{
@@ -124,6 +125,10 @@ impl Backend for DynamoStore {
 
     async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>> {
         self.live_revocations(now).await
+    }
+
+    async fn clock(&self) -> Result<Option<StoreTime>> {
+        self.service_time().await.map_err(StoreError::from)
     }
 
     fn needs_marks(&self) -> bool {

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 
 use super::{
     Applied, AssetKey, Call, Created, HistoryKept, HistoryPage, Leased, Limits, Reply, Result, Selected, Store,
-    StoreError, Taker,
+    StoreError, StoreTime, Taker,
 };
 use crate::model::{
     AssetEvent, AssetName, AssetState, EndReason, EventId, Grant, Millis, NewAsset, PlayerName, RevisionRow,
@@ -187,7 +187,7 @@ layer! {
         take_events(&room: RoomName, taker: Taker, limit: usize) -> Vec<(AssetName, AssetEvent)>;
         acknowledge(&room: RoomName, &events: [EventId], now: Millis) -> ();
         history(&key: AssetKey, page: HistoryPage) -> Vec<AssetEvent>;
-        clock() -> Option<Millis>;
+        clock() -> Option<StoreTime>;
         ping() -> ();
     }
 }

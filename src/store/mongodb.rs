@@ -30,7 +30,7 @@ use self::{
     url::MongoUrl,
 };
 use super::{
-    AssetKey, Driver, HistoryLimits, Limits, Options, Result, Store, StoreError, StoreErrorKind,
+    AssetKey, Driver, HistoryLimits, Limits, Options, Result, Store, StoreError, StoreErrorKind, StoreTime,
     document::{Document, DocumentBackend, Loaded},
     optimistic::{Backend, Change, Optimistic},
     revocation,
@@ -125,7 +125,7 @@ impl Backend for MongoBackend {
         revocation::parse_all(NAME, texts, now)
     }
 
-    async fn clock(&self) -> Result<Option<Millis>> {
+    async fn clock(&self) -> Result<Option<StoreTime>> {
         self.client.clock().await
     }
 

@@ -44,7 +44,7 @@ use self::{
 };
 use super::{
     AssetKey, Driver, HistoryLimits, HistoryPage, Limits, Options, Result, Store, StoreError, StoreErrorKind,
-    Taker,
+    StoreTime, Taker,
     expiry::Expiry,
     optimistic::{Backend, Change, Counter, EventStore, FIRST, Optimistic, Record, RecordStore},
     recent::Recent,
@@ -171,9 +171,10 @@ impl Backend for Mysql {
         revocations::all(&self.pool, now).await
     }
 
-    async fn clock(&self) -> Result<Option<Millis>> {
+    async fn clock(&self) -> Result<Option<StoreTime>> {
         let rows = self.pool.read("SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS UNSIGNED)").await?;
-        rows.into_iter().next().map(|row| row::Cells::of(row).number("the time")).transpose()
+        let time = rows.into_iter().next().map(|row| row::Cells::of(row).number("the time")).transpose()?;
+        Ok(time.map(|time| time..=time))
     }
 
     async fn waiting_rooms(&self, after: Option<RoomName>, limit: usize) -> Result<Vec<RoomName>> {

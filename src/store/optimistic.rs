@@ -31,7 +31,7 @@ use self::{
 pub(super) use super::rules::{Counter, Ending};
 use super::{
     Applied, AssetKey, Call, Created, HistoryKept, HistoryPage, Leased, Limits, Reply, Result, Selected, Store,
-    StoreError, StoreErrorKind, Taker,
+    StoreError, StoreErrorKind, StoreTime, Taker,
     call::origin,
     rules::{Ask, Outcome},
 };
@@ -298,7 +298,7 @@ impl<R: RecordStore> Store for Optimistic<R> {
         self.records.revocations(now).await
     }
 
-    async fn clock(&self) -> Result<Option<Millis>> {
+    async fn clock(&self) -> Result<Option<StoreTime>> {
         self.records.clock().await
     }
 

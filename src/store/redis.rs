@@ -28,7 +28,7 @@ use self::{
 };
 use super::{
     Applied, AssetKey, Call, Created, Driver, HistoryKept, HistoryLimits, HistoryPage, Leased, Limits, Options,
-    Reply, Result, Selected, Store, StoreError, StoreErrorKind, Taker, revocation, rules::Ask,
+    Reply, Result, Selected, Store, StoreError, StoreErrorKind, StoreTime, Taker, revocation, rules::Ask,
 };
 use crate::{
     link::needs_runtime,
@@ -299,16 +299,9 @@ impl Store for RedisStore {
         outbox::history(self, key, page, limits).await
     }
 
-    async fn clock(&self) -> Result<Option<Millis>> {
-        let Value::Array(time) = self.call(slot_of(keys::NO_ROOM), ::redis::cmd("TIME")).await? else {
-            return Err(reply::odd());
-        };
-        let numbers: Option<Vec<Millis>> =
-            time.iter().map(|number| ::redis::from_redis_value_ref(number).ok()).collect();
-        match numbers.as_deref() {
-            Some(&[seconds, micros]) => Ok(Some(seconds * 1000 + micros / 1000)),
-            _ => Err(reply::odd()),
-        }
+    async fn clock(&self) -> Result<Option<StoreTime>> {
+        let time = reply::time(self.call(slot_of(keys::NO_ROOM), ::redis::cmd("TIME")).await?)?;
+        Ok(Some(time..=time))
     }
 
     /// Probes every server that has slots.

@@ -7,7 +7,7 @@ use asset_arbiter::{
     bus,
     model::{AssetOptions, EndReason, ErrorCode, Millis, NewAsset, PlayerName, ServerMessage},
     store::{
-        MemoryStore, Result, Store,
+        MemoryStore, Result, Store, StoreTime,
         faulty::{Faults, Faulty},
         layer::Layer,
     },
@@ -299,8 +299,9 @@ impl Layer for Timed {
         &self.inner
     }
 
-    async fn clock(&self) -> Result<Option<Millis>> {
-        Ok(Some(NOW + self.since.elapsed().as_millis() as Millis))
+    async fn clock(&self) -> Result<Option<StoreTime>> {
+        let now = NOW + self.since.elapsed().as_millis() as Millis;
+        Ok(Some(now..=now))
     }
 }
 

@@ -1,12 +1,15 @@
 //! What every store passes, unchanged, on each stand-in.
 
+use std::time::Duration;
+
 use crate::{
     engines::dynamodb,
     ground::{APART, servers},
+    linearizability::run::Ends,
     remote::{
-        RACES, SEEDS,
+        RACES, SEEDS, clocks,
         contract::{keeps_the_contract, revocations_outlast_their_node},
-        histories::{are_linearizable, schedules_keep_every_promise},
+        histories::{are_linearizable, schedules_keep_every_promise, with_deadlines_are_linearizable},
         race::{holds_on, holds_on_two_nodes, holds_with_ends_on},
         store,
     },
@@ -31,6 +34,13 @@ async fn dynamodb_keeps_the_contract_with_holders_apart() {
 async fn histories_of_dynamodb_are_linearizable() {
     for server in servers().await {
         are_linearizable(&store(&server.url()).await, SEEDS).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn grants_on_dynamodb_end_as_if_one_thing_happened_after_the_other() {
+    for server in servers().await {
+        with_deadlines_are_linearizable(Ends::Apart, &store(&server.url()).await, SEEDS).await;
     }
 }
 
@@ -66,5 +76,13 @@ async fn bots_race_on_two_nodes_and_the_promise_holds_over_both() {
 async fn revocations_outlast_their_node_on_dynamodb() {
     for server in servers().await {
         revocations_outlast_their_node(&server.url()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clocks_that_differ_are_noticed() {
+    for server in servers().await {
+        // An HTTP date has whole seconds.
+        clocks::that_differ_are_noticed(&server.url(), Duration::from_secs(1)).await;
     }
 }

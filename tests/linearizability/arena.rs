@@ -23,6 +23,8 @@ pub struct Arena {
     pub truth: Arc<dyn Store>,
     pub key: AssetKey,
     pub recorder: Recorder,
+    /// Whether the store may end what a call finds over in a step of its own.
+    pub ends_apart: bool,
 }
 
 impl Arena {

@@ -70,7 +70,7 @@ impl Asset {
             Ask::Confirm { player, retake } => self.confirm(player, *retake, now),
             Ask::Extend { player, most } => self.extend(player, *most, now),
             Ask::Prolong { players } => self.prolong(players, now),
-            Ask::Expire | Ask::Look => Err(Why::Looked),
+            Ask::Expire | Ask::Ends | Ask::Look => Err(Why::Looked),
             Ask::Restock { condition: Some(revision), .. } if *revision != self.revision => Err(Why::Conflict),
             Ask::Restock { n, .. } => Ok(Self { units: self.units + n, ..self.next(now) }),
             Ask::Remove => {

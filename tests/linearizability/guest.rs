@@ -98,7 +98,7 @@ impl Guest {
                 let revision = node.remove_asset(room, asset).await.map_err(code)?;
                 Ok(Told(Answer::Changed(Sight::not_after(revision)), None))
             }
-            Ask::Look => unreachable!("looks are recorded on their own"),
+            Ask::Look | Ask::Ends => unreachable!("these are recorded on their own"),
             Ask::Confirm { .. } | Ask::Extend { .. } | Ask::Prolong { .. } | Ask::Expire => {
                 unreachable!("no asset has options here")
             }

@@ -277,6 +277,7 @@ impl Display for Ask {
             Self::Restock { n, condition: Some(revision) } => write!(f, "restock {n} if at {revision}"),
             Self::Remove => f.write_str("remove"),
             Self::Look => f.write_str("look"),
+            Self::Ends => f.write_str("ends before the call"),
         }
     }
 }

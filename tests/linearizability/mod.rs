@@ -11,6 +11,7 @@ mod arena;
 mod asset;
 mod clock;
 mod deadlines;
+pub mod ends_apart;
 pub mod examples;
 pub mod flawed;
 pub mod follower;
@@ -33,7 +34,7 @@ use tokio::{runtime::Builder, task::spawn_blocking};
 
 use self::{
     plan::Pace,
-    run::{Broken, Met, Raced, Through},
+    run::{Broken, Ends, Met, Raced, Through},
 };
 
 /// Races that are kept until they are judged.
@@ -42,17 +43,17 @@ const JUDGES: usize = 2;
 
 /// Seeded histories of clients straight on the store, in virtual time.
 pub fn histories(make: impl Fn() -> Arc<dyn Store>, seeds: Range<u64>) -> Met {
-    report("histories", virtually(Through::Store, make, seeds))
+    report(Through::Store, virtually(Through::Store, make, seeds))
 }
 
 /// Seeded histories of grants that end and of clocks that differ, in virtual time.
-pub fn histories_with_deadlines(make: impl Fn() -> Arc<dyn Store>, seeds: Range<u64>) -> Met {
-    report("histories with deadlines", virtually(Through::Deadlines, make, seeds))
+pub fn histories_with_deadlines(ends: Ends, make: impl Fn() -> Arc<dyn Store>, seeds: Range<u64>) -> Met {
+    report(Through::Deadlines(ends), virtually(Through::Deadlines(ends), make, seeds))
 }
 
 /// Seeded schedules of one arbiter or two, in virtual time.
 pub fn schedules(make: impl Fn() -> Arc<dyn Store>, seeds: Range<u64>) -> Met {
-    report("schedules", virtually(Through::Arbiter, make, seeds))
+    report(Through::Arbiter, virtually(Through::Arbiter, make, seeds))
 }
 
 /// [`histories`] on a store that lives in real time, `at_once` at a time, each in a room of its own.
@@ -61,16 +62,17 @@ pub async fn histories_in_real_time(
     seeds: Range<u64>,
     at_once: usize,
 ) -> Met {
-    report("histories", really(Through::Store, make, seeds, at_once).await)
+    report(Through::Store, really(Through::Store, make, seeds, at_once).await)
 }
 
 /// [`histories_with_deadlines`] on a store that lives in real time, `at_once` at a time, each in a room of its own.
 pub async fn histories_with_deadlines_in_real_time(
+    ends: Ends,
     make: impl Fn() -> Arc<dyn Store>,
     seeds: Range<u64>,
     at_once: usize,
 ) -> Met {
-    report("histories with deadlines", really(Through::Deadlines, make, seeds, at_once).await)
+    report(Through::Deadlines(ends), really(Through::Deadlines(ends), make, seeds, at_once).await)
 }
 
 /// [`schedules`] on a store that lives in real time, `at_once` at a time, each in a room of its own. What the
@@ -80,7 +82,7 @@ pub async fn schedules_in_real_time(
     seeds: Range<u64>,
     at_once: usize,
 ) -> Met {
-    report("schedules", really(Through::Arbiter, make, seeds, at_once).await)
+    report(Through::Arbiter, really(Through::Arbiter, make, seeds, at_once).await)
 }
 
 /// One after the other, each in a world of its own, up to the first that breaks.
@@ -129,11 +131,13 @@ pub async fn judged(races: impl Stream<Item = Raced>) -> Result<Met, Box<Broken>
     Ok(met)
 }
 
-pub fn report(what: &str, met: Result<Met, Box<Broken>>) -> Met {
+/// Prints what was met, which must be enough.
+pub fn report(through: Through, met: Result<Met, Box<Broken>>) -> Met {
+    let what = through.what();
     match met {
         Ok(met) => {
             println!("{what}: {met:?}");
-            met.assert_enough();
+            met.assert_enough(through);
             met
         }
         Err(broken) => panic!("{what}: {broken}"),

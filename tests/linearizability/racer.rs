@@ -92,7 +92,7 @@ impl Racer {
         let ask = |player: &PlayerName| Ask::Select { player: player.clone(), create: create.clone() };
         let (call, arena) = (self.call(), Arc::clone(&self.arena));
         let tickets: Vec<_> = players.iter().map(|player| self.begin(call, ask(player))).collect();
-        match self.settle(|| arena.faulty.select(call, &arena.key, &players, create.clone())).await {
+        match self.settle_call(call, || arena.faulty.select(call, &arena.key, &players, create.clone())).await {
             None => tickets.into_iter().for_each(|ticket| self.give_up(ticket)),
             Some(Settled { answer: Ok(selected), since, in_doubt }) => {
                 self.selected(&players, &tickets, &selected, in_doubt);
@@ -146,7 +146,7 @@ impl Racer {
         let Ask::Create { new } = ask.clone() else { unreachable!("only creates") };
         let (call, arena) = (self.call(), Arc::clone(&self.arena));
         let ticket = self.begin(call, ask);
-        match self.settle(|| arena.faulty.create(call, &arena.key, &new)).await {
+        match self.settle_call(call, || arena.faulty.create(call, &arena.key, &new)).await {
             None => self.give_up(ticket),
             Some(Settled { answer: Ok(created), since, in_doubt }) => {
                 let sight = seen(&created.state, created.is_repeat() || in_doubt);
@@ -168,7 +168,7 @@ impl Racer {
         let (call, arena) = (self.call(), Arc::clone(&self.arena));
         let ticket = self.begin(call, ask.clone());
         let settled = self
-            .settle(|| {
+            .settle_call(call, || {
                 let (store, key) = (&arena.faulty, &arena.key);
                 match &ask {
                     Ask::Release { player } => store.release(call, key, player, EndReason::Released),
@@ -193,6 +193,22 @@ impl Racer {
         if let Some(Settled { answer: Ok(state), since, .. }) = settled {
             arena.recorder.look(&self.name, since, Sight::of(&state));
         }
+    }
+
+    /// The same for a call that changes the asset, and that may end what is over in a step before its own.
+    async fn settle_call<T, F>(&mut self, call: Call, make: impl Fn() -> F) -> Option<Settled<T>>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let ends = self.arena.ends_apart.then(|| self.begin(call, Ask::Ends));
+        let settled = self.settle(make).await;
+        match ends {
+            // Whatever comes late finds what was answered.
+            Some(ends) if settled.is_some() => self.arena.recorder.give_up(ends, Duration::ZERO),
+            Some(ends) => self.give_up(ends),
+            None => {}
+        }
+        settled
     }
 
     /// Makes the same call until it is answered or, at times, nobody waits for it any more.

@@ -45,7 +45,16 @@ pub enum Through {
     /// One arbiter, or two.
     Arbiter,
     /// The store itself, with an asset whose grants end, and clients whose clocks differ.
-    Deadlines,
+    Deadlines(Ends),
+}
+
+/// When a store ends the grants that a call finds over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ends {
+    /// In the call's own step.
+    WithTheCall,
+    /// In that or in one before it.
+    Apart,
 }
 
 /// What happened, for a look at whether it met what it was to meet.
@@ -87,19 +96,29 @@ impl Through {
         let _said = SayOnPanic(format!("panicked under SEED={seed}"));
         let mut rng = Rng::with_seed(seed);
         let mut plan = Plan::new(seed, pace, truth.limits(), &mut rng);
-        if self == Self::Deadlines {
+        if matches!(self, Self::Deadlines(_)) {
             plan = plan.with_deadlines(&mut rng);
         }
         let faulty = Faulty::new(Arc::clone(&truth), rng.u64(..), Faults::default());
         let shares = self == Self::Arbiter && plan.nodes > 1;
         let faulty = Arc::new(if shares { faulty.as_shared() } else { faulty });
         let key = Ground::new(Arc::clone(&truth)).key(&asset("sword"));
-        let arena = Arc::new(Arena { plan, pace, faulty, truth, key, recorder: Recorder::new() });
+        let (recorder, ends_apart) = (Recorder::new(), self == Self::Deadlines(Ends::Apart));
+        let arena = Arc::new(Arena { plan, pace, faulty, truth, key, recorder, ends_apart });
         let kept = match self {
-            Self::Store | Self::Deadlines => on_the_store(&arena, &mut rng).await,
+            Self::Store | Self::Deadlines(_) => on_the_store(&arena, &mut rng).await,
             Self::Arbiter => on_arbiters(&arena, &mut rng).await,
         };
         Raced { plan: arena.plan.clone(), records: arena.recorder.records(), kept }
+    }
+
+    /// What is recorded of clients.
+    pub fn what(self) -> &'static str {
+        match self {
+            Self::Store => "histories",
+            Self::Arbiter => "schedules",
+            Self::Deadlines(_) => "histories with deadlines",
+        }
     }
 }
 
@@ -247,10 +266,12 @@ fn heard_the_same(listeners: &[Listener]) -> Result<(), String> {
 
 impl Met {
     /// Else the seeds would have proven less than they say.
-    pub fn assert_enough(self) {
+    pub fn assert_enough(self, through: Through) {
         let Self { schedules, operations, granted, denied, unanswered, undecided, .. } = self;
+        // Confirmations and the like take the place of selects, and cooldowns and reservations refuse some.
+        let grants = if matches!(through, Through::Deadlines(_)) { 7 } else { 8 };
         let enough = operations > 25 * schedules
-            && granted > 6 * schedules
+            && granted > grants * schedules
             && denied > 3 * schedules
             // An arbiter repeats a call while there is time, so on a wire few of them stay so, and how many is chance.
             && unanswered * 8 > schedules
@@ -263,7 +284,7 @@ impl Met {
         let count = |wanted: fn(&Record) -> bool| records.iter().filter(|record| wanted(record)).count() as u64;
         Self {
             schedules: 1,
-            operations: count(|record| record.ask != Ask::Look),
+            operations: count(|record| !matches!(record.ask, Ask::Look | Ask::Ends)),
             granted: count(|record| {
                 matches!(
                     (&record.ask, &record.answer),
@@ -276,7 +297,9 @@ impl Met {
             untimely: count(|record| {
                 matches!(record.answer, Answer::Unchanged(Why::HoldExpired | Why::Cooldown | Why::Reserved, _))
             }),
-            unanswered: count(|record| record.answer == Answer::Unknown && !record.void()),
+            unanswered: count(|record| {
+                record.answer == Answer::Unknown && record.ask != Ask::Ends && !record.void()
+            }),
             snapshots,
             undecided: 0,
         }

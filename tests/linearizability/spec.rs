@@ -50,6 +50,7 @@ pub struct Named {
     pub looks: BTreeMap<u64, usize>,
 }
 
+/// What is asked. `Ends` is asked by nobody: a store ends what a call finds over in a step of its own, before the call's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ask {
     Create { new: Arc<NewAsset> },
@@ -62,6 +63,7 @@ pub enum Ask {
     Restock { n: Units, condition: Option<u64> },
     Remove,
     Look,
+    Ends,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

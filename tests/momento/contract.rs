@@ -13,7 +13,11 @@ use crate::{
     engines::momento::Momento,
     ground::momento,
     linearizability::{
-        histories_in_real_time, judged, plan::Pace, report, run::Through, schedules_in_real_time,
+        histories_in_real_time, histories_with_deadlines_in_real_time, judged,
+        plan::Pace,
+        report,
+        run::{Ends, Through},
+        schedules_in_real_time,
     },
     remote::{
         RACES, SEEDS,
@@ -41,6 +45,13 @@ async fn histories_of_momento_are_linearizable() {
     let Some(momento) = momento().await else { return };
     let store = store(&momento.url()).await;
     histories_in_real_time(|| Arc::clone(&store), seeds(SEEDS), AT_ONCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn grants_on_momento_end_as_if_one_thing_happened_after_the_other() {
+    let Some(momento) = momento().await else { return };
+    let store = store(&momento.url()).await;
+    histories_with_deadlines_in_real_time(Ends::Apart, || Arc::clone(&store), seeds(SEEDS / 5), AT_ONCE).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -73,7 +84,7 @@ async fn over_a_rough_cache_histories_and_schedules_are_right() {
     if momento().await.is_none() {
         return;
     }
-    for (what, through) in [("histories", Through::Store), ("schedules", Through::Arbiter)] {
+    for through in [Through::Store, Through::Deadlines(Ends::Apart), Through::Arbiter] {
         let faults = AtomicUsize::new(0);
         let race = async |seed| {
             let momento = Momento::start().await;
@@ -84,7 +95,7 @@ async fn over_a_rough_cache_histories_and_schedules_are_right() {
             faults.fetch_add(momento.met(), Relaxed);
             raced
         };
-        let met = report(what, judged(stream::iter(seeds(FEW)).map(race).buffer_unordered(AT_ONCE)).await);
+        let met = report(through, judged(stream::iter(seeds(FEW)).map(race).buffer_unordered(AT_ONCE)).await);
         let faults = faults.into_inner() as u64;
         assert!(faults > met.schedules || met.schedules < FEW, "{faults} faults of the cache");
     }

@@ -1,6 +1,8 @@
 //! What every store passes, unchanged; also behind faults made up and real. First of all, the server itself is one that
 //! compares and sets in one step.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use mongodb::{
     bson::{Document, doc},
@@ -9,10 +11,11 @@ use mongodb::{
 
 use crate::{
     ground::{address, server, url_at},
+    linearizability::run::Ends,
     remote::{
-        RACES, SEEDS,
+        RACES, SEEDS, clocks,
         contract::{keeps_the_contract, revocations_outlast_their_node},
-        histories::{are_linearizable, schedules_keep_every_promise},
+        histories::{are_linearizable, schedules_keep_every_promise, with_deadlines_are_linearizable},
         network,
         race::{holds_on, holds_on_two_nodes, holds_with_ends_on},
         store,
@@ -69,6 +72,12 @@ async fn histories_of_ferretdb_are_linearizable() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn grants_on_ferretdb_end_as_if_one_thing_happened_after_the_other() {
+    let Some(server) = server() else { return };
+    with_deadlines_are_linearizable(Ends::Apart, &store(&server.url()).await, SEEDS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn schedules_over_ferretdb_keep_every_promise() {
     let Some(server) = server() else { return };
     schedules_keep_every_promise(&store(&server.url()).await, SEEDS).await;
@@ -102,4 +111,10 @@ async fn bots_race_on_two_nodes_and_the_promise_holds_over_both() {
 async fn revocations_outlast_their_node_on_mongodb() {
     let Some(server) = server() else { return };
     revocations_outlast_their_node(&server.url()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clocks_that_differ_are_noticed() {
+    let Some(server) = server() else { return };
+    clocks::that_differ_are_noticed(&server.url(), Duration::ZERO).await;
 }

@@ -1,11 +1,14 @@
 //! What every store passes, unchanged, on each kind of server.
 
+use std::time::Duration;
+
 use crate::{
     ground::servers,
+    linearizability::run::Ends,
     remote::{
-        RACES, SEEDS,
+        RACES, SEEDS, clocks,
         contract::{keeps_the_contract, revocations_outlast_their_node},
-        histories::{are_linearizable, schedules_keep_every_promise},
+        histories::{are_linearizable, schedules_keep_every_promise, with_deadlines_are_linearizable},
         race::{holds_on, holds_on_two_nodes, holds_with_ends_on},
         store,
     },
@@ -22,6 +25,14 @@ async fn mysql_keeps_the_contract() {
 async fn histories_of_mysql_are_linearizable() {
     for server in servers().await {
         are_linearizable(&store(&server.patient_url()).await, server.share_of(SEEDS)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn grants_on_mysql_end_as_if_one_thing_happened_after_the_other() {
+    for server in servers().await {
+        let count = server.share_of(SEEDS);
+        with_deadlines_are_linearizable(Ends::Apart, &store(&server.patient_url()).await, count).await;
     }
 }
 
@@ -57,5 +68,12 @@ async fn bots_race_on_two_nodes_and_the_promise_holds_over_both() {
 async fn revocations_outlast_their_node_on_mysql() {
     for server in servers().await {
         revocations_outlast_their_node(&server.url()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clocks_that_differ_are_noticed() {
+    for server in servers().await {
+        clocks::that_differ_are_noticed(&server.patient_url(), Duration::ZERO).await;
     }
 }

@@ -1,6 +1,6 @@
 //! What every store passes, unchanged, on each kind of server; also behind faults made up and real.
 
-use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
+use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use asset_arbiter::{
     model::{AssetOptions, EndReason, Grant, NewAsset, Units},
@@ -18,6 +18,7 @@ use crate::{
     engines::{cluster::Cluster, redis},
     ground::{FEW, engines, servers, share_of},
     remote::{
+        clocks,
         contract::{keeps_the_contract, revocation, revocations_outlast_their_node},
         network, store,
     },
@@ -209,5 +210,12 @@ async fn the_promise_is_kept_over_a_rough_network() {
         let target = SocketAddr::from(([127, 0, 0, 1], server.port));
         network::the_promise_is_kept_over_a_rough_network(target, |address| format!("redis://{address}"), 20)
             .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clocks_that_differ_are_noticed() {
+    for server in servers() {
+        clocks::that_differ_are_noticed(&server.url(), Duration::ZERO).await;
     }
 }

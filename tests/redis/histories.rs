@@ -11,7 +11,12 @@ use crate::{
     conformance::seeds,
     engines::{proxy::Proxy, redis},
     ground::{FEW, engines, share_of},
-    linearizability::{judged, plan::Pace, report, run::Through},
+    linearizability::{
+        judged,
+        plan::Pace,
+        report,
+        run::{Ends, Through},
+    },
     remote::{
         histories::{self, are_linearizable, with_deadlines_are_linearizable},
         patient, store,
@@ -27,7 +32,7 @@ async fn histories_are_linearizable() {
         let server = engine.start();
         let store = store(&server.url()).await;
         are_linearizable(&store, share_of(&engine)).await;
-        with_deadlines_are_linearizable(&store, share_of(&engine)).await;
+        with_deadlines_are_linearizable(Ends::WithTheCall, &store, share_of(&engine)).await;
     }
 }
 
@@ -45,7 +50,7 @@ async fn on_a_rough_wire_they_are_and_do() {
     let Some(engine) = redis::redis() else { return };
     let server = engine.start();
     let target = SocketAddr::from(([127, 0, 0, 1], server.port));
-    for (what, through) in [("histories", Through::Store), ("schedules", Through::Arbiter)] {
+    for through in [Through::Store, Through::Deadlines(Ends::WithTheCall), Through::Arbiter] {
         let faults = AtomicUsize::new(0);
         let race = async |seed| {
             let proxy = Proxy::start(target).await;
@@ -57,7 +62,7 @@ async fn on_a_rough_wire_they_are_and_do() {
             raced
         };
         let races = stream::iter(seeds(FEW)).map(race).buffer_unordered(AT_ONCE);
-        let met = report(what, judged(races).await);
+        let met = report(through, judged(races).await);
         let faults = faults.into_inner() as u64;
         assert!(faults > met.schedules || met.schedules < FEW, "{faults} faults of the wire");
     }

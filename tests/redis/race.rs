@@ -15,7 +15,10 @@ use crate::{
     },
     ground::servers,
     remote::{
-        race::{Bots, Judgement, REGRESSIONS, ROOM, holds_on, holds_over_a_bus, holds_with_ends_on},
+        race::{
+            Bots, GRANTED, Judgement, REGRESSIONS, ROOM, holds_on, holds_over_a_bus, holds_with_ends_on,
+            holds_with_ends_on_three_nodes,
+        },
         store,
     },
     support::{Client, Process, RoomView, holders},
@@ -32,6 +35,13 @@ async fn the_promise_holds_on_a_server_of_every_kind() {
 async fn the_promise_holds_while_holds_end() {
     for server in servers() {
         holds_with_ends_on(&server.url()).await;
+    }
+}
+
+#[tokio::test]
+async fn the_promise_holds_while_holds_end_and_one_of_three_nodes_is_killed() {
+    for server in servers() {
+        holds_with_ends_on_three_nodes(&server.url(), &server.url()).await;
     }
 }
 
@@ -113,7 +123,6 @@ struct Judged {
     logged: bool,
 }
 
-const GRANTED: &str = r#"asset_arbiter_selects_total{outcome="granted"}"#;
 const NOT_REPLICATED: &str = r#"asset_arbiter_store_errors_total{call="select",kind="not_replicated"}"#;
 const PLAYERS: usize = 40;
 const ASSETS: usize = 30;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 pub mod backend;
+pub mod clocks;
 pub mod contract;
 pub mod earlier;
 pub mod emptied;

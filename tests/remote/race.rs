@@ -7,9 +7,10 @@ use tokio::{
 };
 
 use super::store;
-use crate::{conformance::ground::room, support::Process};
+use crate::{conformance::ground::room, engines::eventually, support::Process};
 
 pub const ROOM: &str = "race";
+pub const GRANTED: &str = r#"asset_arbiter_selects_total{outcome="granted"}"#;
 pub const REGRESSIONS: &str = "asset_arbiter_regressions_total";
 
 /// The binary on a store, and its own bots against it: the promise holds.
@@ -19,17 +20,45 @@ pub async fn holds_on(url: &str) {
 
 /// Holds of 300 ms end, are confirmed or left, while connections are cut: the promise holds. `LONG=1` plays with more.
 pub async fn holds_with_ends_on(url: &str) {
+    let nodes = [Process::start(&["--store", url]).await];
+    held_with_ends(race_with_ends(&nodes)).await;
+    let [node] = nodes;
+    node.end().await;
+}
+
+/// The same on three nodes that hear each other over a bus, of which one is killed in mid-race.
+pub async fn holds_with_ends_on_three_nodes(url: &str, bus: &str) {
+    let flags = ["--store", url, "--bus", bus, "--resync-interval", "200ms"];
+    let mut nodes = Vec::new();
+    for _ in 0..3 {
+        nodes.push(Process::start(&flags).await);
+    }
+    let bots = race_with_ends(&nodes);
+    let mut dying = nodes.pop().unwrap();
+    let is_racing = async || (dying.metric(GRANTED).await >= 5).then_some(());
+    eventually("the node to grant", is_racing).await;
+    dying.child.kill().await.unwrap();
+    held_with_ends(bots).await;
+    for node in nodes {
+        assert_eq!(node.metric(REGRESSIONS).await, 0);
+        node.end().await;
+    }
+}
+
+fn race_with_ends(nodes: &[Process]) -> Bots {
     let is_long = std::env::var_os("LONG").is_some();
     let [players, assets, rate] = if is_long { ["500", "20", "4000"] } else { ["100", "10", "1000"] };
     let flags = ["--players", players, "--assets", assets, "--rate", rate, "--rounds", "2", "--hold", "300ms"];
     let shares = ["--confirm-share", "0.33", "--leave-share", "0.2", "--reconnect-chaos", "0.1"];
-    let nodes = [Process::start(&["--store", url]).await];
-    let verdict = Bots::start(&nodes, &[&flags[..], &shares].concat()).verdict().await;
+    Bots::start(nodes, &[&flags[..], &shares].concat())
+}
+
+async fn held_with_ends(bots: Bots) {
+    let verdict = bots.verdict().await;
     assert!(verdict.held(), "{:?}", verdict.report);
     let holds = &verdict.report["holds"];
+    println!("{}: {} {holds}", verdict.report["verdict"], verdict.report["decisions"]);
     assert!(["confirmed", "expired"].iter().all(|end| holds[end].as_u64() > Some(0)), "{holds}");
-    let [node] = nodes;
-    node.end().await;
 }
 
 /// Two nodes on one store, which do not hear of each other, and players on both: the promise holds over both together.

@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     model::Millis,
-    store::{Result, StoreError},
+    store::{Result, StoreError, StoreTime},
 };
 
 /// The collection. The client connects on first use.
@@ -162,12 +162,13 @@ impl Client {
     }
 
     /// The primary's clock.
-    pub(super) async fn clock(&self) -> Result<Option<Millis>> {
+    pub(super) async fn clock(&self) -> Result<Option<StoreTime>> {
         let admin = self.collection().await?.client().database("admin");
         let hello = admin.run_command(doc! { "hello": 1 });
         let answer = self.answer(Doing::Reading, hello).await.map_err(|error| self.said(error))?;
         let time = answer.get_datetime("localTime").ok();
-        Ok(time.and_then(|time| Millis::try_from(time.timestamp_millis()).ok()))
+        let time = time.and_then(|time| Millis::try_from(time.timestamp_millis()).ok());
+        Ok(time.map(|time| time..=time))
     }
 
     /// Reads and writes like a change, on a document that belongs to no asset: it has no room, and its `_id`

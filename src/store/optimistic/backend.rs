@@ -8,7 +8,7 @@ use crate::{
         AssetEvent, AssetName, AssetState, EventId, Grant, Millis, PlayerName, RevisionRow, Revocation,
         RoomName, Units,
     },
-    store::{AssetKey, HistoryKept, HistoryLimits, HistoryPage, Result, Taker},
+    store::{AssetKey, HistoryKept, HistoryLimits, HistoryPage, Result, StoreTime, Taker},
 };
 
 /// The limits of a driver, and its operations on whole rooms and on no room, which are those of
@@ -48,7 +48,7 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
     async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>>;
 
     /// As in [`Store`](crate::store::Store).
-    async fn clock(&self) -> Result<Option<Millis>> {
+    async fn clock(&self) -> Result<Option<StoreTime>> {
         Ok(None)
     }
 

@@ -139,6 +139,14 @@ impl ScriptReply {
     }
 }
 
+/// The server's answer to `TIME`: seconds, and microseconds of the next.
+pub(super) fn time(value: Value) -> Result<Millis> {
+    let mut parts = ScriptReply::list(value)?;
+    let mut number = || parts.text()?.parse::<Millis>().map_err(|_| odd());
+    let (seconds, micros) = (number()?, number()?);
+    Ok(seconds.saturating_mul(1000).saturating_add(micros / 1000))
+}
+
 /// `UNITS CREATED REMAINING REVISION live|removed ORIGIN-0[ TERMS]`, with `NODE-SEQ` in versions before events.
 struct Record {
     units: Units,

@@ -14,7 +14,7 @@ impl Racer {
         let ticket = self.begin(call, ask.clone());
         let (store, key) = (&arena.faulty, &arena.key);
         let settled = self
-            .settle(|| match &ask {
+            .settle_call(call, || match &ask {
                 Ask::Confirm { player, retake } => store.confirm(call, key, player, *retake),
                 Ask::Extend { player, most } => store.extend(call, key, player, *most),
                 _ => unreachable!("neither confirms nor extends"),
@@ -53,7 +53,7 @@ impl Racer {
         let ticket = self.begin(call, ask.clone());
         let (store, key) = (&arena.faulty, &arena.key);
         let settled = self
-            .settle(|| match &ask {
+            .settle_call(call, || match &ask {
                 Ask::Prolong { players } => store.prolong(call, key, players),
                 _ => store.expire(call, key),
             })
