@@ -173,6 +173,23 @@ for (const kind of RECEIVERS) {
     assert.deepEqual(await receiver.inventory(), []);
   });
 
+  test(`${name}: in place of merged events it has who holds the asset by then, without holds`, { skip }, async (t) => {
+    const server = await startServer(t, ['--events', 'on', '--events-backlog', '2']);
+    await server.create('arena', 'seat', 3, { hold_ms: 60_000 });
+    const act = (verb, player) => server.http('POST', `/v1/rooms/arena/assets/seat/${verb}`, { player });
+    for (const player of ['ann', 'bob', 'cleo']) await act('select', player);
+    await act('confirm', 'ann');
+    await act('confirm', 'cleo');
+    const [[merged, confirmed]] = await batches(server, 9);
+    assert.deepEqual([merged.type, merged.revision, confirmed.type], ['compacted', 4, 'confirmed']);
+    await act('release', 'cleo');
+    await act('select', 'dan');
+    await act('confirm', 'dan');
+    const receiver = await startReceiver(t, kind, { arbiter: address(server) });
+    assert.equal(await receiver.deliver([merged]), 200);
+    assert.deepEqual(await receiver.inventory(), ['arena/seat/ann'], 'bob has a hold, and dan comes later');
+  });
+
   test(`${name}: over the webhook it catches up, though it is cut off and killed, and the server is killed`, { skip }, async (t) => {
     const receiver = await startReceiver(t, kind);
     const proxy = await startProxy(t, receiver.port);

@@ -17,7 +17,7 @@ use super::{
     receiver::{Mode, Receiver, holders},
     table::Table,
 };
-use crate::support::{Process, call, get, one_race};
+use crate::support::{Process, call, get, one_race, spec::joined};
 
 const ROOM: &str = "race";
 
@@ -184,8 +184,9 @@ struct Room {
 
 async fn assets(node: SocketAddr) -> Vec<AssetState> {
     let answer = get(node, &format!("/v1/rooms/{ROOM}")).await;
-    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-    serde_json::from_str::<Room>(body).unwrap().assets
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let body = if head.contains("\r\ntransfer-encoding: chunked") { joined(body) } else { body.to_owned() };
+    serde_json::from_str::<Room>(&body).unwrap().assets
 }
 
 /// Waits until the receiver has everything up to these revisions.

@@ -66,7 +66,7 @@ fn check(schema: &Validator, value: &Value) {
 }
 
 /// The body of an answer that came in chunks.
-fn joined(mut chunks: &str) -> String {
+pub(crate) fn joined(mut chunks: &str) -> String {
     let mut body = String::new();
     while let Some((size, rest)) = chunks.split_once("\r\n") {
         let size = usize::from_str_radix(size, 16).unwrap();

@@ -27,6 +27,9 @@ export const missing = BIN || process.env.CI === 'true' ? false : 'there is no P
 
 let starting;
 let databases = 0;
+let end = () => {};
+// At the end of all tests of the file.
+after(() => end());
 
 /** The URL of a new database. The server is started for the first and ends with the file's tests. */
 export async function newDatabase() {
@@ -43,10 +46,10 @@ async function start() {
   // Its socket is all that is needed, and takes no port.
   const flags = ['-D', data, '-k', folder, '-c', 'listen_addresses=', '-c', 'fsync=off'];
   const child = spawn(...command('postgres', flags), { stdio: 'ignore' });
-  after(() => {
+  end = () => {
     child.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-  });
+  };
   const url = (name) => `postgresql://postgres@/${name}?host=${folder}`;
   const ask = (name, statement) => {
     const args = ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-c', statement, url(name)];
