@@ -38,6 +38,7 @@ mod regression;
 mod repair;
 mod retry;
 
+mod bus_watch;
 mod outbox;
 mod skew;
 

@@ -31,7 +31,8 @@ export_engine() {
 # The test targets in tests/.
 suites_of() {
   case $1 in
-    redis | valkey) echo redis bus ;;
+    redis) echo redis bus monitoring ;;
+    valkey) echo redis bus ;;
     dynamodb-local | dynoxide) echo dynamodb ;;
     ferretdb) echo mongodb ;;
     mariadb | tidb) echo mysql ;;
