@@ -9,6 +9,7 @@ mod config;
 mod meters;
 mod node;
 mod refusal;
+mod spans;
 mod task;
 mod vital;
 
@@ -80,6 +81,7 @@ pub use self::{
     refusal::{JoinError, Refusal, Scope},
     revocations::Revocations,
     room_json::{AssetsJson, Outdated, RoomJson, RoomState},
+    spans::{Attempt, SelectSpan, SpanSink, Spans},
     vital::Vital,
 };
 use self::{
@@ -88,8 +90,8 @@ use self::{
 };
 use crate::{
     model::{
-        AssetName, AssetState, EndReason, Grant, Millis, NewAsset, PlayerName, RoomName, ServerMessage, Units,
-        limits::HOLDERS_PAGE,
+        AssetName, AssetState, EndReason, Grant, Millis, NewAsset, PlayerName, RoomName, ServerMessage,
+        TraceParent, Units, limits::HOLDERS_PAGE,
     },
     store::{Applied, AssetKey, Created},
 };
@@ -168,7 +170,18 @@ impl Arbiter {
 
     /// Selects on behalf of a player. Returns a `Selection` or an `Error`.
     pub async fn select(&self, room: &RoomName, asset: &AssetName, player: &PlayerName) -> ServerMessage {
-        self.requests.select(room, asset, player).await
+        self.requests.select(room, asset, player, None).await
+    }
+
+    /// The same for a caller that traces its request.
+    pub async fn select_traced(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        player: &PlayerName,
+        parent: Option<TraceParent>,
+    ) -> ServerMessage {
+        self.requests.select(room, asset, player, parent).await
     }
 
     /// Releases on behalf of a player. Returns a `Release` or an `Error`.

@@ -26,6 +26,7 @@ mod server_message;
 mod slots;
 mod terms;
 mod token;
+mod trace_parent;
 
 pub use asset::{AssetState, Grant, Millis, RevisionRow, Units};
 pub use asset_event::{AssetEvent, EventId, EventKind, NoEvent, ShownEvent};
@@ -52,6 +53,7 @@ pub use server_message::{Denial, HoldExpired, Present, ServerMessage, Welcome};
 pub use slots::Slots;
 pub use terms::{Barred, Ended, NoTerms, Terms};
 pub use token::Token;
+pub use trace_parent::TraceParent;
 
 /// The protocol's name and version, sent in every `welcome`.
 pub const PROTOCOL: &str = "asset-arbiter.v1";

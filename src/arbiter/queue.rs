@@ -10,6 +10,7 @@ use super::{
     mailbox::Mailbox,
     meters::{Meters, SelectOutcome},
     refusal::Refusal,
+    spans::Trace,
 };
 use crate::{
     model::{
@@ -59,6 +60,8 @@ pub(super) struct Ask {
     pub(super) request_id: Option<RequestId>,
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) since: Instant,
+    /// Of a select that is traced.
+    pub(super) trace: Option<Box<Trace>>,
 }
 
 /// The channel for the answer to an operator's change, and the time of the request.
@@ -157,9 +160,18 @@ impl Job {
 
 impl Ask {
     pub(super) fn refuse_select(self, meters: &Meters, asset: &AssetName, refusal: &Refusal) {
-        meters.select(SelectOutcome::of_error(refusal.code), self.since.elapsed());
+        let outcome = SelectOutcome::of_error(refusal.code);
+        meters.select(outcome, self.since.elapsed());
+        self.end_trace(asset, outcome);
         tracing::debug!(%asset, player = %self.player, code = refusal.code.as_str(), "select refused");
         self.refuse(refusal);
+    }
+
+    /// Ends the trace of a select, if it is traced.
+    pub(super) fn end_trace(&self, asset: &AssetName, outcome: SelectOutcome) {
+        if let Some(trace) = &self.trace {
+            trace.end(asset, &self.player, outcome, self.since);
+        }
     }
 
     pub(super) fn refuse(self, refusal: &Refusal) {
@@ -184,6 +196,7 @@ mod tests {
             request_id: None,
             mailbox: Mailbox::new(),
             since: Instant::now(),
+            trace: None,
         }
     }
 
@@ -217,6 +230,7 @@ mod tests {
                 request_id: None,
                 mailbox: Arc::clone(mailbox),
                 since: *since,
+                trace: None,
             })
         };
         for _ in 0..=QUEUED_CHANGES {

@@ -4,7 +4,7 @@ use asset_arbiter::{
     arbiter,
     bus::{self, DRIVERS as BUSES, SWITCHED_OFF as BUSES_OFF},
     model::{NewAsset, one_line, without_secrets},
-    server::{Certificate, Settings, TokenSettings},
+    server::{Certificate, OtlpEndpoint, Settings, TokenSettings},
     store::{self, DRIVERS as STORES, Options, SWITCHED_OFF as STORES_OFF},
 };
 
@@ -13,6 +13,7 @@ use super::{
     lan,
     serve_args::{LogFormat, ServeArgs},
     tokens::{KeyFile, token_settings},
+    traces,
     values::{Template, template},
 };
 
@@ -49,6 +50,9 @@ pub(crate) struct Config {
     pub(crate) loose_files: Vec<String>,
     pub(crate) arbiter: arbiter::Config,
     pub(crate) settings: Settings,
+    /// The collector of traces.
+    pub(crate) otlp_endpoint: Option<OtlpEndpoint>,
+    pub(crate) otlp_sample: f64,
     pub(crate) log_format: LogFormat,
     pub(crate) log_level: String,
     /// The file that may change the log level while the server runs.
@@ -64,6 +68,7 @@ impl Config {
         let keys = OperatorKeys::read(&args);
         let tokens = token_settings(&args);
         let tls = certificate(&args);
+        let otlp = traces::endpoint(&args);
         let bus = args.bus.clone().unwrap_or_else(|| bus_of(&args.store));
         let templates = templates(&args);
         let ttl = args.room_ttl.unwrap_or(if is_memory(&args.store) { MEMORY_TTL } else { Duration::ZERO });
@@ -77,7 +82,10 @@ impl Config {
         found.extend(unsuited(&args, &templates));
         found.extend(tokens.as_ref().err().into_iter().flatten().cloned());
         found.extend(tls.as_ref().err().cloned());
-        let (Ok(keys), Ok(tokens), Ok(tls), true) = (keys, tokens, tls, found.is_empty()) else {
+        found.extend(otlp.as_ref().err().cloned());
+        let (Ok(keys), Ok(tokens), Ok(tls), Ok(otlp_endpoint), true) =
+            (keys, tokens, tls, otlp, found.is_empty())
+        else {
             return Err(found);
         };
         Ok(Self {
@@ -91,6 +99,8 @@ impl Config {
             store_options,
             loose_files: loose_files(&args),
             arbiter: rules(&args, templates),
+            otlp_endpoint,
+            otlp_sample: args.otlp_sample,
             log_format: args.log_format.unwrap_or_else(log_format),
             log_level: args.log_level.clone(),
             level_file: args.level_file.clone(),
@@ -132,6 +142,7 @@ fn rules(args: &ServeArgs, templates: Vec<Template>) -> arbiter::Config {
         same_player: args.same_player,
         max_hold: args.max_hold,
         clock_starts_at: None,
+        spans: arbiter::Spans::default(),
     }
 }
 

@@ -264,3 +264,13 @@ pub const FORGET_SECS: u64 = 10;
 
 /// Bytes of a header of the PROXY protocol. Addresses take 36; the rest is for what proxies add to them.
 pub const PROXY_HEADER_BYTES: usize = 1024;
+
+/// Traced selects that wait to be sent to the collector of spans. A select has about three spans and 2 KB, so these are 8 MB.
+/// Beyond that the newest are dropped, because play never waits for the collector.
+pub const WAITING_TRACES: usize = 4096;
+
+/// The most selects of one request to the collector: about a megabyte, of the 20 that collectors take by default.
+pub const TRACES_IN_A_BATCH: usize = 512;
+
+/// Bytes of a collector's answer that are read. It says next to nothing.
+pub const COLLECTOR_ANSWER_BYTES: usize = 64 * 1024;

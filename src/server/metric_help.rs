@@ -5,7 +5,7 @@ pub(super) fn help(metric: &str) -> &'static str {
     HELP.iter().find(|(name, _)| *name == metric).map_or("", |(_, text)| text)
 }
 
-pub(super) const HELP: [(&str, &str); 33] = [
+pub(super) const HELP: [(&str, &str); 34] = [
     ("asset_arbiter_build_info", "Always 1; the labels say what runs."),
     ("asset_arbiter_connections", "Joined WebSockets."),
     ("asset_arbiter_event_streams", "Joined event streams."),
@@ -38,6 +38,7 @@ pub(super) const HELP: [(&str, &str); 33] = [
     ("asset_arbiter_tls_certificate_expires_seconds", "When the served certificate expires, in Unix time."),
     ("asset_arbiter_tls_reload_failures_total", "Certificates that were read again and could not be served."),
     ("asset_arbiter_http_requests_total", "Answered HTTP requests."),
+    ("asset_arbiter_spans_total", "Spans of selects for the collector, by what became of them."),
     ("asset_arbiter_log_lines_dropped_total", "Log lines that were not written."),
 ];
 

