@@ -215,6 +215,7 @@ tools() {
   has openssl || packages+=(openssl)
   has_postgres || packages+=(postgresql)
   ((${#packages[@]} == 0)) || apt_install "${packages[@]}" || return
+  has promtool || cached promtool download_debian prometheus || return
   ((${#only[@]} == 0)) || return 0
   cargo_tool cargo-deny "$DENY" && cargo_tool cargo-hack "$HACK" || return
   # An older Node can still fetch the newer one.
@@ -222,8 +223,7 @@ tools() {
   {
     modules js && modules e2e && modules spec && modules package && modules examples && schemathesis && websockets &&
       psycopg && have_go
-  } >/dev/null || return
-  has promtool || cached promtool download_debian prometheus
+  } >/dev/null
 }
 
 # Names the tools, once they are there.

@@ -9,6 +9,7 @@ mod config;
 mod meters;
 mod node;
 mod refusal;
+mod spans;
 mod task;
 mod vital;
 
@@ -38,6 +39,7 @@ mod regression;
 mod repair;
 mod retry;
 
+mod bus_watch;
 mod outbox;
 mod skew;
 
@@ -81,6 +83,7 @@ pub use self::{
     refusal::{JoinError, Refusal, Scope},
     revocations::Revocations,
     room_json::{AssetsJson, Outdated, RoomJson, RoomState},
+    spans::{Attempt, SelectSpan, SpanSink, Spans},
     vital::Vital,
 };
 use self::{
@@ -173,7 +176,7 @@ impl Arbiter {
 
     /// [`Changes::select`] by nobody in particular.
     pub async fn select(&self, room: &RoomName, asset: &AssetName, player: &PlayerName) -> ServerMessage {
-        self.changes_by(None).select(room, asset, player).await
+        self.changes_by(None).select(room, asset, player, None).await
     }
 
     /// [`Changes::release`] by nobody in particular.

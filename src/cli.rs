@@ -24,6 +24,7 @@ mod signals;
 mod start;
 mod token;
 mod tokens;
+mod traces;
 mod values;
 mod webhook;
 
@@ -42,6 +43,7 @@ pub(crate) use self::{
     reload::reload,
     signals::{Signals, signals},
     start::{listen, seed},
+    traces::Traces,
 };
 
 /// What the command line asks for.

@@ -23,7 +23,7 @@ pub use crate::server::fuzzing::{forwarded, proxy_header, retry_after};
 pub use crate::store::fuzzing::*;
 use crate::{
     bus,
-    model::{ClientMessage, without_secrets},
+    model::{ClientMessage, TraceParent, without_secrets},
     server::websocket::{Decoder, Violation},
     store::{self, Options},
 };
@@ -48,6 +48,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "proxy_header", run: proxy_header },
     Target { name: "forwarded", run: forwarded },
     Target { name: "retry_after", run: retry_after },
+    Target { name: "traceparent", run: traceparent },
     #[cfg(any(feature = "redis", feature = "nats"))]
     Target { name: "envelope", run: envelope },
     #[cfg(feature = "sqlite")]
@@ -89,6 +90,18 @@ pub fn url(bytes: &[u8]) -> bool {
     ));
     let bus = is_parsed(bus::check(url));
     store || bus
+}
+
+/// Decodes a header `traceparent`.
+///
+/// # Panics
+/// An id is 0, or does not stand in the header.
+pub fn traceparent(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let Some(TraceParent { trace_id, span_id, .. }) = TraceParent::parse(text) else { return false };
+    assert!(trace_id != 0 && span_id != 0, "{text}");
+    assert!(text.contains(&format!("-{trace_id:032x}-{span_id:016x}-")), "{text}");
+    true
 }
 
 /// Decodes a client's frames, as they arrive: the first byte is the size of the pieces, the others are the frames.

@@ -12,7 +12,8 @@ use asset_arbiter::{
 use tokio::runtime::{Builder, Runtime};
 
 use cli::{
-    Command, Config, Log, Signals, banner, close, hopeless, listen, mind, outcome, reload, seed, signals,
+    Command, Config, Log, Signals, Traces, banner, close, hopeless, listen, mind, outcome, reload, seed,
+    signals,
 };
 
 /// jemalloc returns the memory of many players to the system within seconds after they leave.
@@ -59,8 +60,9 @@ async fn play(
 ) -> anyhow::Result<()> {
     let bus = metrics.scope(|| bus::open(&config.bus))?;
 
-    let arbiter =
-        metrics.scope(|| Arbiter::start(config.arbiter.clone(), Arc::clone(&store), Arc::clone(&bus), seed()));
+    let traces = Traces::start(config, &metrics)?;
+    let rules = traces.of(config.arbiter.clone());
+    let arbiter = metrics.scope(|| Arbiter::start(rules, Arc::clone(&store), Arc::clone(&bus), seed()));
     let hopeless = hopeless(Arc::clone(&arbiter), bus);
 
     let app = server::App::new(config.settings.clone(), Arc::clone(&arbiter), metrics);
@@ -73,5 +75,6 @@ async fn play(
         never = mind(&*store, &arbiter) => match never {},
     };
     arbiter.stop().await;
+    traces.stop(config).await;
     ended
 }

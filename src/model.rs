@@ -27,6 +27,7 @@ mod server_message;
 mod slots;
 mod terms;
 mod token;
+mod trace_parent;
 mod webhook_news;
 
 pub use asset::{AssetState, Grant, Millis, RevisionRow, Units};
@@ -55,6 +56,7 @@ pub use server_message::{Denial, HoldExpired, Present, ServerMessage, Welcome};
 pub use slots::Slots;
 pub use terms::{Barred, Ended, NoTerms, Terms};
 pub use token::Token;
+pub use trace_parent::TraceParent;
 pub use webhook_news::{PauseReason, WebhookNews};
 
 /// The protocol's name and version, sent in every `welcome`.

@@ -20,6 +20,7 @@ mod port;
 mod proxy_header;
 mod timed_tcp;
 mod tls;
+mod trace_context;
 mod transport;
 
 mod cors;
@@ -62,6 +63,9 @@ mod meters;
 mod metric_help;
 mod operator;
 mod origins;
+#[cfg(feature = "otel")]
+mod otlp;
+mod otlp_endpoint;
 mod player_log;
 mod process_metrics;
 mod rate_limit;
@@ -83,6 +87,9 @@ pub use auth::{InvalidSecret, Secret};
 pub use exporter::Metrics;
 pub use listen::{Listeners, listen};
 pub use origins::{InvalidOrigin, Origin};
+#[cfg(feature = "otel")]
+pub use otlp::Otlp;
+pub use otlp_endpoint::{InvalidOtlpEndpoint, OtlpEndpoint};
 use port::Ports;
 pub use settings::Settings;
 pub use spec::{asyncapi_json, openapi_json};

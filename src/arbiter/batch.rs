@@ -47,7 +47,10 @@ impl Batches {
         let offer = room.queues.lock().offer(&asset, job);
         match offer {
             Offer::Queued => {}
-            Offer::Full(job) => job.refuse(&self.node.meters, &asset, &Refusal::store_unavailable()),
+            Offer::Full(job) => {
+                self.node.meters.queue_full.increment(1);
+                job.refuse(&self.node.meters, &asset, &Refusal::store_unavailable());
+            }
             Offer::Run(batch) => {
                 if let Some(batch) = self.run_now(room, &asset, batch) {
                     spawn_eager(Arc::clone(self).run(room.clone(), asset, batch));

@@ -2,7 +2,9 @@
 
 use super::{Arbiter, Kicked, Refusal, Scope, limits, queue::Command};
 use crate::{
-    model::{AssetName, AssetState, By, EndReason, NewAsset, PlayerName, RoomName, ServerMessage, Units},
+    model::{
+        AssetName, AssetState, By, EndReason, NewAsset, PlayerName, RoomName, ServerMessage, TraceParent, Units,
+    },
     store::{Applied, Created},
 };
 
@@ -29,9 +31,15 @@ impl Changes<'_> {
         self.arbiter.requests.command(room, asset, (true, self.by), |answer| Command::Create(new, answer)).await
     }
 
-    /// Selects on behalf of a player. Returns a `Selection` or an `Error`.
-    pub async fn select(&self, room: &RoomName, asset: &AssetName, player: &PlayerName) -> ServerMessage {
-        self.arbiter.requests.select(room, asset, player, self.by).await
+    /// Selects on behalf of a player. Returns a `Selection` or an `Error`. `parent`: the caller's span, if it traces the request.
+    pub async fn select(
+        &self,
+        room: &RoomName,
+        asset: &AssetName,
+        player: &PlayerName,
+        parent: Option<TraceParent>,
+    ) -> ServerMessage {
+        self.arbiter.requests.select(room, asset, player, self.by, parent).await
     }
 
     /// Releases on behalf of a player. Returns a `Release` or an `Error`.

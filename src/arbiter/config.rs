@@ -1,5 +1,6 @@
 use std::{fmt, sync::Arc, time::Duration};
 
+use super::spans::Spans;
 use crate::model::{AssetName, Millis, NewAsset, Units};
 
 /// The arbiter's configuration. A duration of zero disables a feature where the field says so.
@@ -36,6 +37,8 @@ pub struct Config {
     /// The Unix time at which the node's clock starts, in milliseconds; `None`: the system's. Tests let clocks differ with
     /// it, and a simulation replays.
     pub clock_starts_at: Option<Millis>,
+    /// Where the spans of selects go.
+    pub spans: Spans,
 }
 
 /// What becomes of a player's second connection to a room, over all nodes.
@@ -78,6 +81,7 @@ impl Default for Config {
             same_player: SamePlayer::Allow,
             max_hold: Duration::from_secs(15 * 60),
             clock_starts_at: None,
+            spans: Spans::default(),
         }
     }
 }

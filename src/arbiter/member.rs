@@ -15,7 +15,7 @@ use super::{
 };
 use crate::model::{
     AssetName, CloseCode, Denial, DisplayName, DisplayNames, EndReason, ErrorCode, Frame, Millis, PROTOCOL,
-    PlayerName, RequestId, RoomName, Selection, ServerMessage, Welcome,
+    PlayerName, RequestId, RoomName, Selection, ServerMessage, TraceParent, Welcome,
     limits::{FRAMES_PER_TURN, SYNC_PAUSE_MS},
 };
 
@@ -67,6 +67,8 @@ pub struct Member {
     reading: Option<Snapshot>,
     /// The welcome, until it is sent.
     first: Option<Frame>,
+    /// The span of the join, to which selects belong.
+    trace: Option<Box<TraceParent>>,
 }
 
 /// What [`Member::take`] appended.
@@ -102,6 +104,7 @@ impl Member {
             synced_at: None,
             reading: None,
             first: None,
+            trace: None,
         }
     }
 
@@ -191,13 +194,19 @@ impl Member {
         self.mailbox.ended()
     }
 
+    /// The member's selects belong to this trace.
+    pub fn trace_by(&mut self, parent: Option<TraceParent>) {
+        self.trace = parent.map(Box::new);
+    }
+
     /// Requests a unit at `since`. Exactly one reply follows.
     pub fn select(&self, asset: AssetName, request_id: Option<RequestId>, since: Instant) {
         let Some(player) = &self.player else { return self.refuse_observer(request_id) };
-        if self.deny_from_memory(&asset, player, request_id.as_ref()) {
+        if self.deny_from_memory(&asset, player, request_id.as_ref(), since) {
             return;
         }
-        let job = Job::Select(self.ask(player.clone(), request_id, since));
+        let trace = self.node().config.spans.begin(&self.room.name, self.trace.as_deref().copied());
+        let job = Job::Select(Ask { trace, ..self.ask(player.clone(), request_id, since) });
         self.batches.submit(&self.room, asset, job);
     }
 
@@ -318,11 +327,17 @@ impl Member {
     }
 
     fn ask(&self, player: PlayerName, request_id: Option<RequestId>, since: Instant) -> Ask {
-        Ask { player, request_id, mailbox: Arc::clone(&self.mailbox), since, by: None }
+        Ask { player, request_id, mailbox: Arc::clone(&self.mailbox), since, by: None, trace: None }
     }
 
     /// Known holders always go to the store: only a present player's holdings are known for sure.
-    fn deny_from_memory(&self, asset: &AssetName, player: &PlayerName, request_id: Option<&RequestId>) -> bool {
+    fn deny_from_memory(
+        &self,
+        asset: &AssetName,
+        player: &PlayerName,
+        request_id: Option<&RequestId>,
+        since: Instant,
+    ) -> bool {
         if self.node().config.sold_out_ttl.is_zero() {
             return false;
         }
@@ -334,6 +349,9 @@ impl Member {
         let Some(revision) = revision else { return false };
         self.room.selects.count(self.now());
         self.node().meters.select(SelectOutcome::SoldOut, Duration::ZERO);
+        if let Some(trace) = self.node().config.spans.begin(&self.room.name, self.trace.as_deref().copied()) {
+            trace.end(asset, player, SelectOutcome::SoldOut, since);
+        }
         let (denied, remaining, already_held) = (Some((Denial::SoldOut, None)), 0, false);
         let (until, ttl_ms) = (None, None);
         self.mailbox.push_selection(Selection {

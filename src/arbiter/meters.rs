@@ -15,6 +15,7 @@ pub(super) struct Meters {
     pub(super) healed_readers: Counter,
     pub(super) gaps_repaired: Counter,
     pub(super) regressions: Counter,
+    pub(super) queue_full: Counter,
     outcomes: [Counter; SelectOutcome::ALL.len()],
     calls: [CallMeters; StoreCall::ALL.len()],
 }
@@ -112,6 +113,7 @@ impl Meters {
             healed_readers: counter!("asset_arbiter_healed_readers_total"),
             gaps_repaired: counter!("asset_arbiter_gaps_repaired_total"),
             regressions: counter!("asset_arbiter_regressions_total"),
+            queue_full: counter!("asset_arbiter_queue_full_total"),
             outcomes: SelectOutcome::ALL
                 .map(|it| counter!("asset_arbiter_selects_total", "outcome" => it.label())),
             calls: StoreCall::ALL.map(|call| CallMeters {

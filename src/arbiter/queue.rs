@@ -10,6 +10,7 @@ use super::{
     mailbox::Mailbox,
     meters::{Meters, SelectOutcome},
     refusal::Refusal,
+    spans::Trace,
 };
 use crate::{
     model::{
@@ -61,6 +62,8 @@ pub(super) struct Ask {
     pub(super) since: Instant,
     /// Who asks for the player; `None`: the player.
     pub(super) by: Option<By>,
+    /// Of a select that is traced.
+    pub(super) trace: Option<Box<Trace>>,
 }
 
 /// The channel for the answer to an operator's change, the time of the request, and who makes it.
@@ -175,9 +178,18 @@ impl Job {
 
 impl Ask {
     pub(super) fn refuse_select(self, meters: &Meters, asset: &AssetName, refusal: &Refusal) {
-        meters.select(SelectOutcome::of_error(refusal.code), self.since.elapsed());
+        let outcome = SelectOutcome::of_error(refusal.code);
+        meters.select(outcome, self.since.elapsed());
+        self.end_trace(asset, outcome);
         tracing::debug!(%asset, player = %self.player, code = refusal.code.as_str(), "select refused");
         self.refuse(refusal);
+    }
+
+    /// Ends the trace of a select, if it is traced.
+    pub(super) fn end_trace(&self, asset: &AssetName, outcome: SelectOutcome) {
+        if let Some(trace) = &self.trace {
+            trace.end(asset, &self.player, outcome, self.since);
+        }
     }
 
     pub(super) fn refuse(self, refusal: &Refusal) {
@@ -203,6 +215,7 @@ mod tests {
             mailbox: Mailbox::new(),
             since: Instant::now(),
             by: None,
+            trace: None,
         }
     }
 
@@ -252,6 +265,7 @@ mod tests {
                 mailbox: Arc::clone(mailbox),
                 since: *since,
                 by: None,
+                trace: None,
             })
         };
         for _ in 0..=QUEUED_CHANGES {

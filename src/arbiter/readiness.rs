@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use metrics::{Gauge, gauge};
 use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout},
@@ -25,6 +26,7 @@ pub(super) struct Readiness {
     /// Rises with every failed call, which starts a probe.
     doubts: watch::Sender<u64>,
     lines: [Line; StoreErrorCause::ALL.len()],
+    up: Gauge,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,12 +57,14 @@ const PROBE_EVERY: Duration = Duration::from_secs(1);
 const REASON_CHARS: usize = 2000;
 
 impl Readiness {
+    /// Registers its metric with the current recorder.
     pub(super) fn new() -> Self {
         let line = |_| Line { throttle: LogThrottle::each_minute(), open: AtomicBool::new(false) };
         Self {
             state: watch::Sender::new(State::Waiting("it was not asked yet".to_owned())),
             doubts: watch::Sender::new(0),
             lines: StoreErrorCause::ALL.map(line),
+            up: gauge!("asset_arbiter_store_up"),
         }
     }
 
@@ -104,6 +108,7 @@ impl Readiness {
 
     /// Records the probe's result.
     fn probed(&self, answer: &Result<(), StoreError>) {
+        self.up.set(f64::from(u8::from(answer.is_ok())));
         let Err(error) = answer else {
             self.state.send_if_modified(|state| std::mem::replace(state, State::Ready) != State::Ready);
             // `count` visits every line, because every line must be closed.

@@ -11,7 +11,7 @@ use super::{
     refusal::Refusal,
     rooms::Rooms,
 };
-use crate::model::{AssetName, By, EndReason, PlayerName, RoomName, ServerMessage};
+use crate::model::{AssetName, By, EndReason, PlayerName, RoomName, ServerMessage, TraceParent};
 
 pub(super) struct Requests {
     rooms: Arc<Rooms>,
@@ -23,15 +23,18 @@ impl Requests {
         Self { rooms, batches }
     }
 
-    /// Selects on behalf of a player.
+    /// Selects on behalf of a player. `parent` is the caller's span.
     pub(super) async fn select(
         &self,
         room: &RoomName,
         asset: &AssetName,
         player: &PlayerName,
         by: Option<By>,
+        parent: Option<TraceParent>,
     ) -> ServerMessage {
-        self.ask(room, asset, (player, by), Job::Select).await
+        let spans = &self.rooms.node.config.spans;
+        let select = |ask: Ask| Job::Select(Ask { trace: spans.begin(room, parent), ..ask });
+        self.ask(room, asset, (player, by), select).await
     }
 
     /// Releases on behalf of a player.
@@ -86,7 +89,8 @@ impl Requests {
         };
         let once = Once::new();
         let mailbox = Arc::clone(&once.0);
-        let ask = Ask { player: player.clone(), request_id: None, mailbox, since: Instant::now(), by };
+        let ask =
+            Ask { player: player.clone(), request_id: None, mailbox, since: Instant::now(), by, trace: None };
         self.batches.submit(&room, asset.clone(), job(ask));
         once.reply().await
     }

@@ -23,6 +23,7 @@ use super::{
     regression::{Missing, Regression},
     repair::Publish,
     retry::StoreCalls,
+    spans::{Attempt, Attempts},
     verdicts::{Asked, grants, selection},
 };
 use crate::{
@@ -51,33 +52,36 @@ impl Selects {
     }
 
     /// Selects units for the asks if the store decides at once. Returns the asks for [`run`](Self::run).
-    pub(super) fn run_now(&self, room: &RoomHandle, asset: &AssetName, asks: Vec<Ask>) -> Vec<Ask> {
+    pub(super) fn run_now(&self, room: &RoomHandle, asset: &AssetName, mut asks: Vec<Ask>) -> Vec<Ask> {
         let started = Instant::now();
+        unqueue(&mut asks, started);
         let before = Baseline::now(room, asset);
         let Ok(create) = self.asset_to_create(room, asset, before) else { return asks };
         let by = author(&asks);
-        let (asked, call) = (Asked::new(asks), Call { by, ..self.node.next_call(started) });
+        let (mut asked, call) = (Asked::new(asks), Call { by, ..self.node.next_call(started) });
         let key = AssetKey::new(&room.name, asset);
         let select = || self.node.store.select_now(call, &key, &asked.players, create.as_deref());
         let Some((selected, now)) = self.calls.call_now(StoreCall::Select, started, select) else {
             return asked.asks;
         };
         self.node.meters.batch_size.record(asked.players.len() as f64);
+        attempted(&mut asked.asks, &[Attempt { begin: started, end: now, error: None }]);
         self.answer(room, asset, asked, (call, before), &selected, now)
     }
 
     /// Selects units for the asks, with as many store calls as needed.
     pub(super) async fn run(&self, room: &RoomHandle, asset: &AssetName, asks: Vec<Ask>) {
-        let mut open = self.drop_unwanted(asks);
+        let mut open = self.drop_unwanted(asset, asks);
+        unqueue(&mut open, Instant::now());
         let mut before = Baseline::now(room, asset);
         let by = author(&open);
         let next_call = |now| Call { by, ..self.node.next_call(now) };
         let (mut call, mut uncertain) = (next_call(Instant::now()), false);
         while let Some(first) = open.first() {
             let deadline = self.node.deadline(first.since);
-            let asked = Asked::new(open);
+            let mut asked = Asked::new(open);
             let (decided, is_missing) = match self.asset_to_create(room, asset, before) {
-                Ok(create) => self.decide(room, asset, &asked.players, create, call, deadline).await,
+                Ok(create) => self.decide(room, asset, &mut asked, create, call, deadline).await,
                 Err(refusal) => (Err(refusal), false),
             };
             let refusal = match decided {
@@ -114,11 +118,12 @@ impl Selects {
     }
 
     /// Drops the asks of callers that disconnected before the first call.
-    fn drop_unwanted(&self, mut asks: Vec<Ask>) -> Vec<Ask> {
+    fn drop_unwanted(&self, asset: &AssetName, mut asks: Vec<Ask>) -> Vec<Ask> {
         asks.retain(|ask| {
             let wanted = !ask.mailbox.is_closed();
             if !wanted {
                 self.node.meters.select(SelectOutcome::Dropped, ask.since.elapsed());
+                ask.end_trace(asset, SelectOutcome::Dropped);
             }
             wanted
         });
@@ -130,23 +135,26 @@ impl Selects {
         &self,
         room: &RoomHandle,
         asset: &AssetName,
-        players: &[PlayerName],
+        asked: &mut Asked,
         create: Option<Arc<NewAsset>>,
         call: Call,
         deadline: Instant,
     ) -> (Result<Applied<Selected>, Refusal>, bool) {
-        let key = AssetKey::new(&room.name, asset);
+        let (key, Asked { asks, players, .. }) = (AssetKey::new(&room.name, asset), asked);
         self.node.meters.batch_size.record(players.len() as f64);
+        let kept = Attempts::wanted(asks.iter().any(|ask| ask.trace.is_some()));
+        let (players, attempts): (&[PlayerName], _) = (players, &kept);
         let is_missing = &AtomicBool::new(false);
         let decide = || {
             // An asset that became known since the last attempt is not created any more.
             let create = create.clone().filter(|_| room.may_create(asset));
             let decided = self.node.store.select(call, &key, players, create);
-            decided.inspect_err(|error| {
+            attempts.keep(decided.inspect_err(|error| {
                 is_missing.store(error.kind() == StoreErrorKind::UnknownAsset, Relaxed);
-            })
+            }))
         };
         let decided = self.calls.call_with_retry(StoreCall::Select, &room.name, deadline, decide).await;
+        attempted(asks, &kept.taken());
         (decided, is_missing.load(Relaxed))
     }
 
@@ -217,6 +225,7 @@ impl Selects {
             if !selected.is_repeat() || verdict != Verdict::SoldOut {
                 self.node.meters.select(SelectOutcome::from(verdict), now - ask.since);
                 ask.mailbox.push_selection(selection(&ask, asset, verdict, &selected.state, time));
+                ask.end_trace(asset, SelectOutcome::from(verdict));
             } else if only_grants && now < self.node.deadline(ask.since) {
                 open.push(ask);
             } else {
@@ -260,4 +269,23 @@ impl Selects {
 /// Who asks: the same for all asks of a batch.
 fn author(asks: &[Ask]) -> Option<By> {
     asks.first().and_then(|ask| ask.by)
+}
+
+/// The asks leave the queue together.
+fn unqueue(asks: &mut [Ask], now: Instant) {
+    let batch = asks.len();
+    for ask in asks {
+        if let Some(trace) = &mut ask.trace {
+            trace.unqueued(now, batch);
+        }
+    }
+}
+
+/// Adds the attempts of a call to the asks that it was made for.
+fn attempted(asks: &mut [Ask], attempts: &[Attempt]) {
+    for ask in asks {
+        if let Some(trace) = &mut ask.trace {
+            trace.attempted(attempts);
+        }
+    }
 }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
+    bus_watch,
     expiry::Expiry,
     node::Node,
     readiness::{Readiness, probe},
@@ -36,5 +37,6 @@ pub(super) fn start_tasks(
         let receive = vital.guard("the arbiter's ear on the bus", receiver.run(incoming));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(receive)));
     }
+    tasks.extend(bus_watch::watch(node));
     tasks
 }

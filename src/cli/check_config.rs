@@ -35,7 +35,7 @@ fn show(config: &Config) -> ExitCode {
 }
 
 /// The effective value of each flag, without secrets.
-fn effective(config: &Config) -> [(&'static str, String); 53] {
+fn effective(config: &Config) -> [(&'static str, String); 55] {
     let Config { listen, metrics_listen, store, store_options, bus, arbiter, settings, log_level, .. } = config;
     let templates = arbiter.templates.iter().map(|(asset, new)| format!("{asset}={}", shown(new)));
     let tokens = &settings.tokens;
@@ -94,6 +94,8 @@ fn effective(config: &Config) -> [(&'static str, String); 53] {
         ("token-max-age", time(tokens.max_age)),
         ("tls-cert", tls(settings, |(cert, _)| cert)),
         ("tls-key", tls(settings, |(_, key)| key)),
+        ("otlp-endpoint", config.otlp_endpoint.as_ref().map_or("none".to_owned(), ToString::to_string)),
+        ("otlp-sample", config.otlp_sample.to_string()),
         ("log-format", format!("{:?}", config.log_format).to_lowercase()),
         ("log-level", log_level.clone()),
     ]

@@ -4,7 +4,7 @@ use asset_arbiter::{
     arbiter,
     bus::{self, DRIVERS as BUSES, SWITCHED_OFF as BUSES_OFF},
     model::{NewAsset, limits::HISTORY_EVENTS, one_line, without_secrets},
-    server::{Certificate, Settings, TokenSettings},
+    server::{Certificate, OtlpEndpoint, Settings, TokenSettings},
     store::{self, DRIVERS as STORES, HistoryLimits, Options, SWITCHED_OFF as STORES_OFF},
 };
 
@@ -13,6 +13,7 @@ use super::{
     lan,
     serve_args::{LogFormat, ServeArgs},
     tokens::{KeyFile, token_settings},
+    traces,
     values::{Template, template},
     webhook::{events_problems, webhook_settings},
 };
@@ -52,6 +53,9 @@ pub(crate) struct Config {
     pub(crate) loose_files: Vec<String>,
     pub(crate) arbiter: arbiter::Config,
     pub(crate) settings: Settings,
+    /// The collector of traces.
+    pub(crate) otlp_endpoint: Option<OtlpEndpoint>,
+    pub(crate) otlp_sample: f64,
     pub(crate) log_format: LogFormat,
     pub(crate) log_level: String,
     /// The file that may change the log level while the server runs.
@@ -68,6 +72,7 @@ impl Config {
         let tokens = token_settings(&args);
         let tls = certificate(&args);
         let webhook = webhook_settings(&args);
+        let otlp = traces::endpoint(&args);
         let bus = args.bus.clone().unwrap_or_else(|| bus_of(&args.store));
         let templates = templates(&args);
         let ttl = args.room_ttl.unwrap_or(if is_memory(&args.store) { MEMORY_TTL } else { Duration::ZERO });
@@ -84,7 +89,9 @@ impl Config {
         found.extend(tokens.as_ref().err().into_iter().flatten().cloned());
         found.extend(tls.as_ref().err().cloned());
         found.extend(webhook.as_ref().err().into_iter().flatten().cloned());
-        let (Ok(keys), Ok(tokens), Ok(tls), Ok(webhook), true) = (keys, tokens, tls, webhook, found.is_empty())
+        found.extend(otlp.as_ref().err().cloned());
+        let (Ok(keys), Ok(tokens), Ok(tls), Ok(webhook), Ok(otlp_endpoint), true) =
+            (keys, tokens, tls, webhook, otlp, found.is_empty())
         else {
             return Err(found);
         };
@@ -100,6 +107,8 @@ impl Config {
             store_options,
             loose_files: loose_files(&args),
             arbiter: rules(&args, templates),
+            otlp_endpoint,
+            otlp_sample: args.otlp_sample,
             log_format: args.log_format.unwrap_or_else(log_format),
             log_level: args.log_level.clone(),
             level_file: args.level_file.clone(),
@@ -141,6 +150,7 @@ fn rules(args: &ServeArgs, templates: Vec<Template>) -> arbiter::Config {
         same_player: args.same_player,
         max_hold: args.max_hold,
         clock_starts_at: None,
+        spans: arbiter::Spans::default(),
     }
 }
 

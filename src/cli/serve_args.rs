@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use super::tokens::{KeyFile, key_file};
 use super::values::{
-    Template, bytes, count, filter, history, listen, longer_than_zero, network, on_or_off, same_player,
+    Template, bytes, count, filter, history, listen, longer_than_zero, network, on_or_off, ratio, same_player,
     template, units,
 };
 
@@ -187,6 +187,13 @@ pub(crate) struct ServeArgs {
     /// The private key of --tls-cert, in PEM
     #[arg(long, value_name = "FILE", help_heading = "Safety")]
     pub(crate) tls_key: Option<PathBuf>,
+
+    /// Send traces of selects to this collector, by OTLP over HTTP
+    #[arg(long, value_name = "URL", help_heading = "Traces")]
+    pub(crate) otlp_endpoint: Option<String>,
+    /// Trace this share of the selects, from 0 to 1, whose caller says nothing of traces
+    #[arg(long, value_name = "RATIO", default_value = "1", value_parser = ratio, help_heading = "Traces")]
+    pub(crate) otlp_sample: f64,
 
     /// How log lines look [default: pretty on a terminal, else json]
     #[arg(long, value_name = "FORMAT", help_heading = "Logs")]

@@ -78,6 +78,12 @@ pub(super) fn history(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A share, from 0 to 1.
+pub(super) fn ratio(text: &str) -> Result<f64, String> {
+    let ratio = text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
+    ratio.ok_or_else(|| "write a share from 0 to 1, such as 0.01".to_owned())
+}
+
 /// What becomes of a player's second connection.
 pub(super) fn same_player(text: &str) -> Result<SamePlayer, String> {
     let rules = [SamePlayer::Allow, SamePlayer::Replace, SamePlayer::Refuse];

@@ -16,6 +16,7 @@ pub fn features() -> String {
         ("mongodb", cfg!(feature = "mongodb")),
         ("mysql", cfg!(feature = "mysql")),
         ("nats", cfg!(feature = "nats")),
+        ("otel", cfg!(feature = "otel")),
         ("redis", cfg!(feature = "redis")),
         ("sqlite", cfg!(feature = "sqlite")),
     ];

@@ -292,3 +292,13 @@ pub const WEBHOOK_FAILURES_IN_ROW: u32 = 8;
 
 /// Secrets that sign at a time: the new one and the old one of a rotation.
 pub const WEBHOOK_SECRETS: usize = 2;
+
+/// Traced selects that wait to be sent to the collector of spans. A select has about three spans and 2 KB, so these are 8 MB.
+/// Beyond that the newest are dropped, because play never waits for the collector.
+pub const WAITING_TRACES: usize = 4096;
+
+/// The most selects of one request to the collector: about a megabyte, of the 20 that collectors take by default.
+pub const TRACES_IN_A_BATCH: usize = 512;
+
+/// Bytes of a collector's answer that are read. It says next to nothing.
+pub const COLLECTOR_ANSWER_BYTES: usize = 64 * 1024;

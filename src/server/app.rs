@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use metrics::gauge;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -40,6 +41,7 @@ impl App {
     #[must_use]
     pub fn new(settings: Settings, arbiter: Arc<Arbiter>, metrics: Metrics) -> Arc<Self> {
         let connections = Arc::new(metrics.scope(|| Connections::new(&settings)));
+        metrics.scope(|| gauge!("asset_arbiter_max_connections")).set(settings.max_connections as f64);
         let tls = settings.tls.clone().map(|certificate| metrics.scope(|| Tls::new(certificate)));
         let webhooks = settings.webhook.as_ref();
         let webhooks = webhooks.map(|webhook| metrics.scope(|| Webhooks::new(webhook, &arbiter)));

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use axum::{
     Extension, Json,
     extract::{RawQuery, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
 use schemars::JsonSchema;
@@ -20,6 +20,7 @@ use super::{
     leases::{Confirmed, Extended, too_late},
     path::InAsset,
     query::Parameters,
+    trace_context,
     whole_number::WholeNumber,
 };
 use crate::model::{
@@ -53,11 +54,13 @@ pub(super) async fn select(
     InAsset(room, asset): InAsset,
     actor: Actor,
     Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
     Object(body): Object<InTheNameOf>,
 ) -> Result<Response, HttpError> {
     let player = actor.player(body.player.as_deref(), (&room, &asset), Action::Select)?;
     caller.may_act(&app, &actor, &player)?;
-    reply(app.arbiter.changes_by(actor.by()).select(&room, &asset, &player).await)
+    let changes = app.arbiter.changes_by(actor.by());
+    reply(changes.select(&room, &asset, &player, trace_context::parent(&headers)).await)
 }
 
 /// `POST .../release`

@@ -15,11 +15,12 @@ use super::{
     origins,
     query::Parameters,
     session_token::SessionToken,
+    trace_context,
     whole_number::WholeNumber,
 };
 use crate::{
     arbiter::{Join, JoinError, Member, Resume},
-    model::{CloseCode, DisplayName, PlayerName, RoomName, limits::EPOCH_LEN},
+    model::{CloseCode, DisplayName, PlayerName, RoomName, TraceParent, limits::EPOCH_LEN},
 };
 
 /// A request to join a room, and what it shows to be let in.
@@ -27,6 +28,7 @@ pub(super) struct JoinRequest {
     join: Join,
     /// What the client shows; an error if it is refused whatever it shows.
     credential: Result<Option<Credential>, Denied>,
+    trace: Option<TraceParent>,
 }
 
 impl JoinRequest {
@@ -51,7 +53,7 @@ impl JoinRequest {
         if let Some(client) = caller.forwarded() {
             span.record("client", tracing::field::display(client));
         }
-        Self { join, credential }
+        Self { join, credential, trace: trace_context::parent(headers) }
     }
 
     /// Joins the room if the credential allows it. Nothing of a room, a session or the store is touched before.
@@ -59,14 +61,15 @@ impl JoinRequest {
     /// # Errors
     /// [`Denied`], which is logged already.
     pub(super) async fn enter(self, app: &App) -> Result<(Member, Option<SessionToken>), Denied> {
-        let Self { join, credential } = self;
+        let Self { join, credential, trace } = self;
         let (player, room) = (join.player.clone(), join.room.clone());
         let joined = async {
             let access = Access::of(app, credential?.as_ref()).await?;
             access.ask_store(app).await?;
             let (join, token) = admit(app, join, access)?;
             let joined = app.arbiter.join(join).await;
-            let member = joined.map_err(|JoinError { close, message }| Denied::new(close, message))?;
+            let mut member = joined.map_err(|JoinError { close, message }| Denied::new(close, message))?;
+            member.trace_by(trace);
             Ok((member, token))
         };
         let joined = joined.await.inspect(|(member, _)| app.player_log.joined(member));

@@ -31,7 +31,7 @@ export_engine() {
 # The test targets in tests/.
 suites_of() {
   case $1 in
-    redis) echo redis bus webhooks ;;
+    redis) echo redis bus webhooks monitoring traces ;;
     valkey) echo redis bus ;;
     dynamodb-local | dynoxide) echo dynamodb ;;
     ferretdb) echo mongodb ;;

@@ -19,6 +19,7 @@ pub mod mysql;
 #[cfg(feature = "nats")]
 pub mod nats;
 pub mod process;
+pub mod prometheus;
 pub mod proxy;
 #[cfg(feature = "redis")]
 pub mod redis;

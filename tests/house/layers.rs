@@ -13,13 +13,15 @@ const MAY_KNOW: [(&str, &[&str]); 8] = [
 ];
 
 /// Crates that live only in these places. `main` and `cli` are one.
-const HOMES: [(&str, &[&str]); 27] = [
+const HOMES: [(&str, &[&str]); 28] = [
     ("clap", &["cli"]),
     ("qrcode", &["cli"]),
     ("anyhow", &["cli"]),
     ("tracing_subscriber", &["cli"]),
     ("tikv_jemallocator", &["cli"]),
     ("axum", &["server"]),
+    ("opentelemetry_proto", &["server"]),
+    ("prost", &["server"]),
     ("hyper", &["server", "bots"]),
     ("hyper_util", &["server", "bots"]),
     ("http_body_util", &["server", "bots"]),
