@@ -17,7 +17,6 @@ mod script;
 
 use std::{sync::Arc, time::Duration};
 
-use ::redis::Value;
 use async_trait::async_trait;
 use futures::future::try_join_all;
 
