@@ -122,10 +122,11 @@ impl Plan {
     }
 
     /// Lets the grants end.
-    pub fn with_deadlines(mut self, rng: &mut Rng) -> Self {
+    pub fn with_deadlines(mut self, pace: Pace, rng: &mut Rng) -> Self {
         if self.auto_create {
             // Of the calls that may find an asset never made, now also in the race of selects.
             (self.faults.duplicated, self.faults.duplicated_late) = (0.0, 0.0);
+            self.auto_create = pace.unplanned != Unplanned::Copies;
         }
         let mut maybe = |most: u64| rng.bool().then(|| rng.u64(20..=most));
         let (hold_ms, grant_ms) = (maybe(600), maybe(900));

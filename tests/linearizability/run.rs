@@ -97,7 +97,7 @@ impl Through {
         let mut rng = Rng::with_seed(seed);
         let mut plan = Plan::new(seed, pace, truth.limits(), &mut rng);
         if matches!(self, Self::Deadlines(_)) {
-            plan = plan.with_deadlines(&mut rng);
+            plan = plan.with_deadlines(pace, &mut rng);
         }
         let faulty = Faulty::new(Arc::clone(&truth), rng.u64(..), Faults::default());
         let shares = self == Self::Arbiter && plan.nodes > 1;
