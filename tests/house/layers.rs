@@ -13,7 +13,7 @@ const MAY_KNOW: [(&str, &[&str]); 8] = [
 ];
 
 /// Crates that live only in these places. `main` and `cli` are one.
-const HOMES: [(&str, &[&str]); 28] = [
+const HOMES: [(&str, &[&str]); 29] = [
     ("clap", &["cli"]),
     ("qrcode", &["cli"]),
     ("anyhow", &["cli"]),

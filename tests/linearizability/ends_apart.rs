@@ -50,7 +50,7 @@ impl Layer for EndsApart {
     ) -> Reply<T> {
         let is_first = self.seen.lock().insert((call.node, call.seq));
         if is_first {
-            let ends = Call { node: ENDS, seq: self.ends.fetch_add(1, Relaxed), at: call.at };
+            let ends = Call { node: ENDS, seq: self.ends.fetch_add(1, Relaxed), at: call.at, by: None };
             // Fails where there is no asset.
             self.inner.expire(ends, key).await.ok();
             sleep(BETWEEN).await;

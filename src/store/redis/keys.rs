@@ -86,7 +86,8 @@ mod tests {
     fn no_two_rooms_share_a_key() {
         let rooms = alike::<Room>(4);
         let assets = alike::<Asset>(3);
-        let histories = |room| assets.iter().map(|asset| history("a:", room, asset)).collect::<Vec<_>>();
+        let histories =
+            |room: &RoomName| assets.iter().map(|asset| history("a:", room, asset)).collect::<Vec<_>>();
         let of_room =
             |room: &RoomName| [&of_room("a:", room)[..], &of_events("a:", room), &histories(room)].concat();
         let keys: BTreeSet<_> = rooms.iter().flat_map(of_room).collect();
@@ -152,7 +153,8 @@ mod tests {
         let keys = of_room("game:", &room);
         assert_eq!(keys[0], "game:{a:b}:assets");
         let history = [history("game:", &room, &AssetName::parse("c:d").unwrap())];
-        let keys = keys.iter().chain(&history).chain(&of_events("game:", &room)).collect::<Vec<_>>();
+        let events = of_events("game:", &room);
+        let keys = keys.iter().chain(&history).chain(&events).collect::<Vec<_>>();
         assert!(keys.iter().all(|key| key.starts_with("game:{a:b}:")));
     }
 }
