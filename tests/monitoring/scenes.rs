@@ -252,9 +252,11 @@ async fn narrow(stage: &Stage) {
 async fn skewed(stage: &Stage) {
     let redis = stage.redis.start();
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
-    let inner =
-        store::open(&redis.url(), store::Options { room_ttl: None, max_assets: None, events_backlog: None })
-            .unwrap();
+    let inner = store::open(
+        &redis.url(),
+        store::Options { room_ttl: None, max_assets: None, events_backlog: None, history: None },
+    )
+    .unwrap();
     let server = Server::with(|setup| {
         setup.config.clock_starts_at = Some(u64::try_from(now).unwrap() + 10_000);
         setup.inner = Some(inner);
