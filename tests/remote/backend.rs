@@ -7,7 +7,7 @@ use std::{
 };
 
 use asset_arbiter::{
-    bots::{self, Config, Holds, Length, Report},
+    bots::{self, Config, Holds, Judgement, Length, Report},
     model::{AssetState, EventKind},
 };
 use serde::Deserialize;
@@ -31,6 +31,7 @@ struct Plan {
     play: Duration,
     /// Selects a second.
     rate: f64,
+    hold: Duration,
     receiver_up: Duration,
     first_kill: Duration,
     store_restart: Duration,
@@ -41,15 +42,17 @@ struct Plan {
 }
 
 impl Plan {
-    /// `LONG=1` plays longer.
-    fn chosen() -> Self {
+    /// `LONG=1` plays longer. `pace` is 1, or less for a store that cannot bear as many decisions a second.
+    fn chosen(pace: f64) -> Self {
+        let hold = Duration::from_secs(1).div_f64(pace);
         let seconds = Duration::from_secs;
         if env::var_os("LONG").is_some() {
             return Self {
                 players: 200,
                 assets: 50,
                 play: seconds(60),
-                rate: 1000.0,
+                rate: 1000.0 * pace,
+                hold,
                 receiver_up: seconds(20),
                 first_kill: seconds(10),
                 store_restart: seconds(30),
@@ -62,7 +65,8 @@ impl Plan {
             players: 40,
             assets: 10,
             play: seconds(7),
-            rate: 400.0,
+            rate: 400.0 * pace,
+            hold,
             receiver_up: seconds(2),
             first_kill: Duration::from_millis(1500),
             store_restart: seconds(4),
@@ -80,7 +84,7 @@ impl Plan {
             units: 4,
             rate: self.rate,
             length: Length::Time(self.play),
-            holds: Some(Holds { length: Duration::from_secs(1), confirm_share: 0.33, leave_share: 0.1 }),
+            holds: Some(Holds { length: self.hold, confirm_share: 0.33, leave_share: 0.1 }),
             ..one_race(&[node])
         }
     }
@@ -126,7 +130,12 @@ fn free_address() -> SocketAddr {
 /// Bots race while the receiver is down at first and then fails every third time, the node is killed twice, and the store's
 /// server goes away once, as `outage` does it.
 pub async fn hears_of_every_grant_and_end_once(store: &str, outage: impl AsyncFnOnce()) {
-    let plan = Plan::chosen();
+    hears_of_everything_at(1.0, store, outage).await;
+}
+
+/// The same at a slower pace.
+pub async fn hears_of_everything_at(pace: f64, store: &str, outage: impl AsyncFnOnce()) {
+    let plan = Plan::chosen(pace);
     let receiver = Receiver::start(Mode::Down).await;
     let mut node = Node::start(store, &receiver, &[]).await;
     let (race, begin) = (plan.race(node.address), Instant::now());
@@ -148,7 +157,8 @@ pub async fn hears_of_every_grant_and_end_once(store: &str, outage: impl AsyncFn
     };
     let (report, (), ()) = tokio::join!(bots::run(race), trouble, moods);
     let report = report.unwrap();
-    assert!(report.held(), "{}", bots::text(&report));
+    // A select may have no decision, if the store answers late for a minute; its event tells nevertheless what it came to.
+    assert_ne!(report.verdict, Judgement::Broken, "{}", bots::text(&report));
 
     let since = Instant::now();
     let assets = assets(node.address).await;
@@ -171,9 +181,9 @@ fn tell(receiver: &Receiver, report: &Report, caught_up: Duration) {
         [EventKind::Granted, EventKind::Confirmed, EventKind::Released].map(of);
     let ((requests, refused), repeats) = (receiver.requests(), receiver.look(|table| table.repeats));
     println!(
-        "{} rounds: {granted} granted, {confirmed} confirmed, {released} released; {requests} requests, {refused} of them \
+        "{:?} in {} rounds: {granted} granted, {confirmed} confirmed, {released} released; {requests} requests, {refused} of them \
          refused; {repeats} events came again; all had arrived {caught_up:.1?} after the last round",
-        report.rounds
+        report.verdict, report.rounds
     );
 }
 
