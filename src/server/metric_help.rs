@@ -5,7 +5,7 @@ pub(super) fn help(metric: &str) -> &'static str {
     HELP.iter().find(|(name, _)| *name == metric).map_or("", |(_, text)| text)
 }
 
-pub(super) const HELP: [(&str, &str); 37] = [
+pub(super) const HELP: [(&str, &str); 38] = [
     ("asset_arbiter_build_info", "Always 1; the labels say what runs."),
     ("asset_arbiter_connections", "Joined WebSockets."),
     ("asset_arbiter_event_streams", "Joined event streams."),
@@ -47,6 +47,7 @@ pub(super) const HELP: [(&str, &str); 37] = [
         "asset_arbiter_events_waiting",
         "Events that the node knows to wait for the webhook, at most 100 of a room.",
     ),
+    ("asset_arbiter_webhook_paused", "1 while the webhook is paused, as the node knows."),
     ("asset_arbiter_spans_total", "Spans of selects for the collector, by what became of them."),
     ("asset_arbiter_log_lines_dropped_total", "Log lines that were not written."),
 ];

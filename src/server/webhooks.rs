@@ -199,6 +199,7 @@ impl Webhooks {
         let (waiting, lag) = self.backlog();
         self.meters.waiting.set(waiting as f64);
         self.meters.lag.set(lag);
+        self.meters.paused.set(f64::from(self.state.lock().standing.pause.is_some()));
     }
 
     /// The events that this node knows to wait, and the age of the oldest in seconds.

@@ -1,5 +1,7 @@
 //! One function for each cause. Each starts nodes, has them scraped, makes the cause happen, and waits for the alerts.
 
+mod webhook;
+
 use std::{
     net::SocketAddr,
     process::Stdio,
@@ -33,6 +35,8 @@ pub(crate) async fn all(stage: &Stage) {
         killed(stage),
         refusing(stage),
         apart(stage),
+        webhook::deaf(stage),
+        webhook::paused(stage),
         mute(stage),
         gone(stage)
     );

@@ -44,6 +44,7 @@ pub(super) struct Meters {
     deliveries: [Counter; Outcome::ALL.len()],
     pub(super) lag: Gauge,
     pub(super) waiting: Gauge,
+    pub(super) paused: Gauge,
 }
 
 impl Meters {
@@ -54,6 +55,7 @@ impl Meters {
             deliveries: Outcome::ALL.map(counter),
             lag: gauge!("asset_arbiter_webhook_lag_seconds"),
             waiting: gauge!("asset_arbiter_events_waiting"),
+            paused: gauge!("asset_arbiter_webhook_paused"),
         }
     }
 
