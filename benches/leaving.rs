@@ -60,11 +60,13 @@ async fn measure(store: &str, room: &str, what: &str, assets: Vec<String>, at_on
             create(address, &format!("/v1/rooms/{room}/assets/{asset}"), &body).await;
             let mut member = Client::join(address, &format!("{room}/ws?player=p{player}")).await;
             gets(&mut member, &asset).await;
-            // They read what they are told.
-            tokio::spawn(async move { while member.text_or_closed().await.is_ok() {} })
+            member
         }
     });
-    let listening: Vec<JoinHandle<()>> = took.buffer_unordered(at_once).collect().await;
+    // They read what they are told.
+    let listen =
+        |mut member: Client| tokio::spawn(async move { while member.text_or_closed().await.is_ok() {} });
+    let listening: Vec<JoinHandle<()>> = took.buffer_unordered(at_once).map(listen).collect().await;
     sleep(LEAVE / 3).await;
     let (cpu, counted) = (busy(node.child.id().unwrap()), counts(&node).await);
     sleep(MEASURED).await;

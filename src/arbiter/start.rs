@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio_util::task::AbortOnDropHandle;
-
 use super::{
     Arbiter, Config, Outbox, Revocations, Vital,
     batch::Batches,
@@ -93,8 +91,7 @@ impl Arbiter {
         };
         let expiry = Expiry { node: node.clone(), rooms: registry.clone(), batches: batches.clone() };
         let upkeep = Upkeep::new(node.clone(), calls.clone(), registry, heartbeats.clone(), resync);
-        let mut tasks = start_tasks(&node, &readiness, &vital, (upkeep, expiry), receiver);
-        tasks.push(AbortOnDropHandle::new(tokio::spawn(skew.watch(readiness.clone()))));
+        let tasks = start_tasks(&node, &readiness, &vital, (upkeep, expiry, skew), receiver);
         Arc::new(Self {
             node,
             calls,

@@ -7,6 +7,7 @@ use super::{
     expiry::Expiry,
     node::Node,
     readiness::{Readiness, probe},
+    skew::Skew,
     task::spawn_eager,
     upkeep::{Receiver, Upkeep},
     vital::Vital,
@@ -17,7 +18,7 @@ pub(super) fn start_tasks(
     node: &Arc<Node>,
     readiness: &Arc<Readiness>,
     vital: &Arc<Vital>,
-    (upkeep, expiry): (Upkeep, Expiry),
+    (upkeep, expiry, skew): (Upkeep, Expiry, Arc<Skew>),
     receiver: Receiver,
 ) -> Vec<AbortOnDropHandle<()>> {
     if node.store.shared() && !node.bus.reaches_other_nodes() {
@@ -37,6 +38,7 @@ pub(super) fn start_tasks(
         let receive = vital.guard("the arbiter's ear on the bus", receiver.run(incoming));
         tasks.push(AbortOnDropHandle::new(tokio::spawn(receive)));
     }
+    tasks.push(AbortOnDropHandle::new(tokio::spawn(skew.watch(Arc::clone(readiness)))));
     tasks.extend(bus_watch::watch(node));
     tasks
 }

@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Action, App,
-    assets::{InTheNameOf, reply},
+    assets::InTheNameOf,
     auth::Actor,
     body::{Object, Shape},
     caller::Caller,
     error::HttpError,
     path::InAsset,
+    replies::reply,
 };
 use crate::model::{AssetName, ErrorCode, HoldExpired, Millis, PlayerName, Units};
 

@@ -10,13 +10,14 @@ use super::operation::{
 use crate::{
     model::{AssetState, DisplayName, PlayerName, RoomName, Token, limits},
     server::{
-        assets::{Create, Denied, HOLDERS, Holders, InTheNameOf, Released, RemovedAsset, Restock, Selected},
+        assets::{Create, HOLDERS, Holders, InTheNameOf, RemovedAsset, Restock},
         backend_events::{ACK, Acknowledge, Events, PATH as EVENTS},
         error, events,
         health::{ALIVE, Health, METRICS, METRICS_TYPE, READY},
         history::{History, PATH as HISTORY, Place},
         leases::{Confirm, Confirmed, Extended, NotConfirmed},
         overview::{Node, PLAYER, PLAYERS, Player, Players, ROOMS, Rooms},
+        replies::{Denied, Released, Selected},
         revocations::{List, PATH as REVOCATIONS, Revoke, Shown},
         rooms::{KICK as KICK_PATH, KickedPlayer, RemovedRoom, ResetRoom, Room},
         webhooks::{PATH as WEBHOOKS, RESUME, WebhookList},
