@@ -109,7 +109,7 @@ async fn select(server: &Server, batch: usize, units: u32) -> u64 {
         let name = |player| PlayerName::parse(&format!("player-{player}")).unwrap();
         let players: Vec<_> = (0..batch).map(|n| name(seq as usize * batch + n)).collect();
         seq += 1;
-        let call = Call { node, seq, at: 1_700_000_000_000 };
+        let call = Call { node, seq, at: 1_700_000_000_000, by: None };
         store
             .select(call, &AssetKey::new(&room, &sword), &players, Some(Arc::new(NewAsset::plain(units))))
             .await

@@ -271,7 +271,8 @@ pub async fn is_right_again_after_more_events_than_are_kept(store: &str) {
     for (asset, _) in &played {
         let kinds = receiver.look(|table| table.kinds(ROOM, asset));
         let merged = kinds.iter().filter(|kind| **kind == EventKind::Compacted).count();
-        assert_eq!((merged, kinds.len()), (1, 5 + BACKLOG), "{asset}: {kinds:?}");
+        // Without a merge 25 would have come. DynamoDB merges when events are read, so one of a change since may come besides.
+        assert!(merged == 1 && (5 + BACKLOG..=6 + BACKLOG).contains(&kinds.len()), "{asset}: {kinds:?}");
         agrees(&receiver, node.address, asset).await;
     }
     node.process.end().await;
