@@ -124,7 +124,12 @@ async fn ask(
         let players: Result<Vec<PlayerName>, _> =
             (0..players).map(|number| format!("p{seq}-{number}").parse()).collect();
         store
-            .select(Call { node, seq, at: now() }, &key, &players?, Some(Arc::new(NewAsset::plain(units))))
+            .select(
+                Call { node, seq, at: now(), by: None },
+                &key,
+                &players?,
+                Some(Arc::new(NewAsset::plain(units))),
+            )
             .await?;
         latency.record(begun.elapsed().as_micros() as u64)?;
         begun = Instant::now();
