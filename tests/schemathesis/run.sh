@@ -4,8 +4,8 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 binary=$1 packages=$2
-# For one run; a machine that is busy takes longer than the half minute that it needs.
-PATIENCE=120
+# For one run; a machine that is busy takes longer than the minute that it needs.
+PATIENCE=300
 # No asset may have more, so that the server refuses no number that the document allows.
 UNITS=4294967295
 
