@@ -18,7 +18,8 @@ pub async fn holds_on(url: &str) {
     holds(vec![Process::start(&["--store", url]).await], url, &CHAOS).await;
 }
 
-/// Holds of 300 ms end, are confirmed or left, while connections are cut: the promise holds. `LONG=1` plays with more.
+/// Holds end, are confirmed or left, while connections are cut: the promise holds. `LONG=1` plays with more, and with holds of
+/// 300 ms, which a slow store may end before they can be confirmed.
 pub async fn holds_with_ends_on(url: &str) {
     let nodes = [Process::start(&["--store", url]).await];
     held_with_ends(race_with_ends(&nodes)).await;
@@ -47,8 +48,9 @@ pub async fn holds_with_ends_on_three_nodes(url: &str, bus: &str) {
 
 fn race_with_ends(nodes: &[Process]) -> Bots {
     let is_long = std::env::var_os("LONG").is_some();
-    let [players, assets, rate] = if is_long { ["500", "20", "4000"] } else { ["100", "10", "1000"] };
-    let flags = ["--players", players, "--assets", assets, "--rate", rate, "--rounds", "2", "--hold", "300ms"];
+    let [players, assets, rate, hold] =
+        if is_long { ["500", "20", "4000", "300ms"] } else { ["100", "10", "1000", "1s"] };
+    let flags = ["--players", players, "--assets", assets, "--rate", rate, "--rounds", "2", "--hold", hold];
     let shares = ["--confirm-share", "0.33", "--leave-share", "0.2", "--reconnect-chaos", "0.1"];
     Bots::start(nodes, &[&flags[..], &shares].concat())
 }
