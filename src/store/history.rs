@@ -54,9 +54,9 @@ impl HistoryLimits {
 }
 
 impl HistoryKept {
-    /// That of a store that can keep one, opened with these limits.
-    pub(super) fn within(limits: Option<HistoryLimits>) -> Self {
-        limits.map_or(Self::Off, |_| Self::Yes)
+    /// That of a store that can keep one, and does if it was opened with limits.
+    pub(super) fn of(has_limits: bool) -> Self {
+        if has_limits { Self::Yes } else { Self::Off }
     }
 }
 

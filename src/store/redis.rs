@@ -290,7 +290,7 @@ impl Store for RedisStore {
     }
 
     fn keeps_history(&self) -> HistoryKept {
-        HistoryKept::within(self.history)
+        HistoryKept::of(self.history.is_some())
     }
 
     async fn history(&self, key: &AssetKey, page: HistoryPage) -> Result<Vec<AssetEvent>> {

@@ -267,7 +267,7 @@ impl Store for SqliteStore {
     }
 
     fn keeps_history(&self) -> HistoryKept {
-        HistoryKept::within(self.history)
+        HistoryKept::of(self.history.is_some())
     }
 
     async fn history(&self, key: &AssetKey, page: HistoryPage) -> Result<Vec<AssetEvent>> {

@@ -44,7 +44,7 @@ impl MemoryOutbox {
     }
 
     pub(super) fn keeps_history(&self) -> HistoryKept {
-        if self.history.is_some() { HistoryKept::Yes } else { HistoryKept::Off }
+        HistoryKept::of(self.history.is_some())
     }
 
     pub(super) fn append(&self, key: &AssetKey, event: AssetEvent) {

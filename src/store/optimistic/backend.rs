@@ -71,7 +71,7 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
 
     /// As in [`Store`](crate::store::Store).
     fn keeps_history(&self) -> HistoryKept {
-        HistoryKept::within(self.history_limits())
+        HistoryKept::of(self.history_limits().is_some())
     }
 
     async fn ping(&self) -> Result<()>;
