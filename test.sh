@@ -388,7 +388,7 @@ node_tests() {
   shift 2
   found=$(modules "$suite") || return
   cd "tests/$suite" || return
-  ARBITER_TEST_NODE_MODULES=$found "$node" --test --test-reporter=spec --test-timeout=120000 "$@" ./*.test.mjs
+  ARBITER_TEST_NODE_MODULES=$found "$node" --test --test-reporter=spec --test-timeout=300000 "$@" ./*.test.mjs
 }
 
 main "$@"
