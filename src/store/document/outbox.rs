@@ -3,10 +3,12 @@
 use tokio::time::sleep;
 
 use super::{DocumentBackend, backend::load};
+#[cfg(any(test, feature = "mongodb"))]
+use crate::model::AssetEvent;
 #[cfg(any(test, feature = "momento"))]
 use crate::{model::AssetName, store::optimistic::Waiting};
 use crate::{
-    model::{AssetEvent, EventId, Millis},
+    model::{EventId, Millis},
     store::{
         AssetKey, Result,
         optimistic::{known, pause, restless},
