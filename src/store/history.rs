@@ -10,7 +10,7 @@ pub struct HistoryLimits {
     /// How old events may be. Older ones are no part of the history, and are deleted.
     pub age: Duration,
     /// Maximum number of events of one asset that were acknowledged. The oldest beyond it are deleted, in some stores a
-    /// little later: see [`counts_now`](Self::counts_now).
+    /// little later: see `counts_now`.
     pub events: usize,
 }
 
