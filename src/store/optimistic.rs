@@ -116,7 +116,7 @@ impl<R: RecordStore> Optimistic<R> {
             let Ok(mut decision) = decided else { return Err(unknown::<R>(&key.asset)) };
             if let Some(change) = decision.change.take_if(|_| decision.only_ends) {
                 // Whether it is written or somebody else wrote, the asset is another one now.
-                let is_written = self.records.write(key, seen, change).await?;
+                let is_written = self.write(call, key, found.unwrap_or_default(), seen, change).await?;
                 tried += u32::from(!is_written);
                 continue;
             }
@@ -143,14 +143,24 @@ impl<R: RecordStore> Optimistic<R> {
         made: bool,
     ) -> Result<bool> {
         match (decision.change.take(), found) {
-            _ if made => Ok(true),
-            (Some(change), _) => {
-                let may = self.recent_calls.may_write(call, key, found.unwrap_or_default());
-                Ok(may && self.records.write(key, seen, change).await?)
-            }
+            (_, read) if made => Ok(self.recent_calls.is_recent(call, key, read.unwrap_or_default())),
+            (Some(change), _) => self.write(call, key, found.unwrap_or_default(), seen, change).await,
             (None, Some(read)) => Ok(self.recent_calls.deny(call, key, read, decision.outcome)),
             (None, None) => Ok(true),
         }
+    }
+
+    /// Writes a change to the asset as it was `seen` at revision `read`. Returns false if the asset changed since, or if the
+    /// call is a late copy: it has been answered, or its node made a later call.
+    async fn write(
+        &self,
+        call: Call,
+        key: &AssetKey,
+        read: u64,
+        seen: R::Seen,
+        change: Change,
+    ) -> Result<bool> {
+        Ok(self.recent_calls.may_write(call, key, read) && self.records.write(key, seen, change).await?)
     }
 
     /// The outcome of this call, or of a later one of its node, if the call was executed completely before.

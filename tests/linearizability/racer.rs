@@ -129,8 +129,8 @@ impl Racer {
                     let holder = Some((revision, player.clone()));
                     Answer::Unchanged(Why::AlreadyHeld, Sight { holder, ..Sight::default() })
                 }
-                // Denied then, or granted and released since: a look-up cannot tell.
-                Verdict::SoldOut if selected.is_repeat() => {
+                // Denied then, of which a repeat does not say when, or granted and ended since.
+                _ if selected.is_repeat() => {
                     self.arena.recorder.give_up(ticket, Duration::ZERO);
                     continue;
                 }

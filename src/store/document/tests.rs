@@ -6,9 +6,11 @@ mod in_memory;
 use std::{
     slice::from_ref,
     sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
 };
 
-use futures::future::join_all;
+use futures::future::{join, join_all};
+use tokio::time::{sleep, timeout};
 
 use self::in_memory::{InMemory, MOST, parsed};
 use super::*;
@@ -18,10 +20,13 @@ use crate::{
         ground::{Ground, Node, already, asset, granted, player, players, refusal, team},
         promise_under_faults, seeds, suite, suite_under_faults, suite_with_events,
     },
-    linearizability::{histories, histories_in_real_time, schedules, schedules_in_real_time},
-    model::{EndReason, NewAsset},
+    linearizability::{
+        histories, histories_in_real_time, histories_with_deadlines, run::Ends, schedules,
+        schedules_in_real_time,
+    },
+    model::{AssetOptions, EndReason, NewAsset},
     store::{
-        HistoryPage, Store, StoreErrorKind, Verdict,
+        AssetKey, HistoryPage, Store, StoreErrorKind, Verdict,
         faulty::Faults,
         optimistic::{EventBackend, Optimistic},
     },
@@ -89,6 +94,13 @@ async fn documents_keep_the_promise_under_faults() {
 fn histories_of_documents_are_linearizable() {
     histories(whole, seeds(500));
     histories(split, seeds(500));
+}
+
+/// Of a store so slow that copies of calls overlap with those after them.
+#[test]
+fn grants_in_documents_end_as_if_one_thing_happened_after_the_other() {
+    histories_with_deadlines(Ends::Apart, || InMemory::<{ usize::MAX }>::slow_store(LATENCY), seeds(300));
+    histories_with_deadlines(Ends::Apart, || InMemory::<2>::slow_store(LATENCY), seeds(300));
 }
 
 #[test]
@@ -161,6 +173,53 @@ async fn a_select_of_more_than_one_write_takes_is_one_select_to_its_caller() {
     let again = ground.select(call, &sword, &contenders).await;
     let firsts = (1..=5).map(already).chain([Verdict::SoldOut; 2]).collect::<Vec<_>>();
     assert_eq!((&again.verdicts, again.is_repeat(), &again.state), (&firsts, true, &selected.state));
+}
+
+/// A seat whose holds last 50 ms, in a store whose latency can be changed.
+async fn a_seat() -> (Arc<InMemory<2>>, Ground, AssetKey) {
+    let documents = Arc::new(InMemory::<2>::new());
+    let ground = Ground::new(Arc::new(Optimistic::new(Arc::clone(&documents))));
+    let key = ground.key(&asset("seat"));
+    let options = AssetOptions { hold_ms: Some(50), ..AssetOptions::NONE };
+    ground.store.create(Node::new().at(0), &key, &NewAsset { units: 2, options }).await.unwrap();
+    (documents, ground, key)
+}
+
+const LATENCY: Duration = Duration::from_millis(100);
+
+#[tokio::test(start_paused = true)]
+async fn a_late_copy_of_a_call_ends_nothing() {
+    let ((documents, ground, key), [ann, ben]) = (a_seat().await, players(["ann", "ben"]));
+    let node = Node::new();
+    let answered = node.at(100);
+    assert_eq!(ground.store.prolong(answered, &key, &[]).await.unwrap().revision, 0);
+    ground.store.select(Node::new().at(0), &key, from_ref(&ann), None).await.unwrap();
+
+    *documents.latency.lock() = LATENCY;
+    // Reading takes twice the latency, so this ends before it is written.
+    let later = ground.store.select(node.at(0), &key, from_ref(&ben), None);
+    timeout(LATENCY.mul_f64(2.5), later).await.unwrap_err();
+    assert_eq!(refusal(ground.store.prolong(answered, &key, &[]).await), StoreErrorKind::Unavailable);
+    assert_eq!(ground.store.asset(&key).await.unwrap().revision, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeat_is_not_answered_from_what_was_read_before_it_was_decided() {
+    let ((documents, ground, key), [ann]) = (a_seat().await, players(["ann"]));
+    ground.store.select(Node::new().at(0), &key, from_ref(&ann), None).await.unwrap();
+
+    let call = Node::new().at(0);
+    let confirm = || async { ground.store.confirm(call, &key, &ann, false).await.unwrap().into_inner() };
+    *documents.latency.lock() = LATENCY;
+    let has_read = async {
+        sleep(LATENCY.mul_f64(1.5)).await;
+        *documents.latency.lock() = Duration::ZERO;
+        ground.store.expire(Node::new().at(50), &key).await.unwrap();
+        confirm().await
+    };
+    let (slow, quick) = join(confirm(), has_read).await;
+    assert_eq!((slow.changed, &slow.grant, slow.state.revision), (false, &None, 2), "the hold expired");
+    assert_eq!(slow, quick);
 }
 
 /// The second copy of a duplicated write is answered as stale.

@@ -29,8 +29,8 @@ struct Generations {
 #[derive(Debug, Clone, Copy, Default)]
 struct Entry {
     seq: u64,
-    /// The outcome, if the call changed nothing.
-    over: Option<Outcome>,
+    /// The outcome, if the call changed nothing, and the revision on which that was decided.
+    over: Option<(Outcome, u64)>,
     /// The newest revision on which a write of this call may be in flight.
     tried: Option<u64>,
 }
@@ -39,7 +39,15 @@ impl RecentCalls {
     /// The `seq` and outcome of the node's last call, if that call changed nothing.
     pub(super) fn last(&self, call: Call, key: &AssetKey) -> Option<(u64, Outcome)> {
         let entry = self.generations.lock().find(&(key.clone(), call.node))?;
-        Some((entry.seq, entry.over?))
+        let (outcome, _) = entry.over?;
+        Some((entry.seq, outcome))
+    }
+
+    /// Whether revision `read` is new enough to look up what came of the call, which may have been executed concurrently.
+    pub(super) fn is_recent(&self, call: Call, key: &AssetKey, read: u64) -> bool {
+        let entry = self.generations.lock().find(&(key.clone(), call.node));
+        let over = entry.filter(|entry| entry.seq == call.seq).and_then(|entry| entry.over);
+        over.is_none_or(|(_, decided)| decided <= read)
     }
 
     /// Remembers that the call changed nothing, based on revision `read`. Returns false if it was not remembered,
@@ -50,7 +58,7 @@ impl RecentCalls {
                 return false;
             }
             if entry.seq == call.seq {
-                entry.over.get_or_insert(outcome);
+                entry.over.get_or_insert((outcome, read));
             }
             true
         })
@@ -128,6 +136,16 @@ mod tests {
         assert!(!recent_calls.deny(call(1), &key, 3, NOT_HELD));
         assert_eq!(recent_calls.last(call(1), &key), None);
         assert!(recent_calls.deny(call(1), &key, 4, NOT_HELD));
+    }
+
+    #[test]
+    fn what_came_of_a_call_does_not_show_in_what_was_read_before() {
+        let (recent_calls, key) = calls_on_an_asset();
+        assert!(recent_calls.is_recent(call(1), &key, 0), "it is under way");
+        assert!(recent_calls.deny(call(1), &key, 6, NOT_HELD));
+        assert!(!recent_calls.is_recent(call(1), &key, 5));
+        assert!(recent_calls.is_recent(call(1), &key, 6) && recent_calls.is_recent(call(1), &key, 7));
+        assert!(recent_calls.is_recent(call(2), &key, 0), "it is another call");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use tokio::task::yield_now;
+use tokio::{task::yield_now, time::sleep};
 
 use crate::{
     conformance::{BACKLOG, HISTORY},
@@ -31,6 +31,8 @@ pub(super) struct InMemory<const GRANTS: usize> {
     pub(super) reads: AtomicUsize,
     pub(super) writes: AtomicUsize,
     pub(super) stale: AtomicUsize,
+    /// How long a request takes on its way, and as long a read on its way back.
+    pub(super) latency: Mutex<Duration>,
     /// Applied once: the next write takes effect, then this change does, and the write is answered as stale.
     pub(super) trick: Mutex<Option<fn(&mut Document)>>,
 }
@@ -49,6 +51,7 @@ impl<const GRANTS: usize> InMemory<GRANTS> {
             reads: none(),
             writes: none(),
             stale: none(),
+            latency: Mutex::default(),
             trick: Mutex::default(),
         }
     }
@@ -57,8 +60,23 @@ impl<const GRANTS: usize> InMemory<GRANTS> {
         Arc::new(Optimistic::new(Arc::new(Self::new())))
     }
 
+    pub(super) fn slow_store(latency: Duration) -> Arc<dyn Store> {
+        Arc::new(Optimistic::new(Arc::new(Self { latency: Mutex::new(latency), ..Self::new() })))
+    }
+
     pub(super) fn store_with_events() -> Arc<dyn Store> {
         Arc::new(Optimistic::new(Arc::new(Self { backlog: Some(BACKLOG), ..Self::new() })))
+    }
+
+    /// Lets concurrent calls interleave.
+    async fn wait(&self) {
+        let latency = *self.latency.lock();
+        if !latency.is_zero() {
+            return sleep(latency).await;
+        }
+        for _ in 0..fastrand::u8(..4) {
+            yield_now().await;
+        }
     }
 
     /// Changes the document of an asset if it is still as `seen`; `None`: deletes it.
@@ -74,13 +92,6 @@ impl<const GRANTS: usize> InMemory<GRANTS> {
             None => room.remove(&key.asset),
         };
         true
-    }
-}
-
-/// Yields now and then, so that concurrent calls interleave.
-async fn wait() {
-    for _ in 0..fastrand::u8(..4) {
-        yield_now().await;
     }
 }
 
@@ -147,15 +158,15 @@ impl<const GRANTS: usize> DocumentBackend for Arc<InMemory<GRANTS>> {
     type Seen = Option<String>;
 
     async fn load(&self, key: &AssetKey) -> Result<Loaded<Self>> {
-        wait().await;
+        self.wait().await;
         self.reads.fetch_add(1, Relaxed);
         let text = self.rooms.lock().get(&key.room).and_then(|room| room.get(&key.asset).cloned());
-        wait().await;
+        self.wait().await;
         Ok((text.as_deref().map(parsed), text))
     }
 
     async fn replace(&self, key: &AssetKey, read: Loaded<Self>, change: Change) -> Result<bool> {
-        wait().await;
+        self.wait().await;
         let before = read.0.as_ref().filter(|read| !read.gone);
         assert_eq!(change.before, before.map(|read| read.counter.clone()));
         assert!(change.granted.len() <= GRANTS);
@@ -170,14 +181,14 @@ impl<const GRANTS: usize> DocumentBackend for Arc<InMemory<GRANTS>> {
     }
 
     async fn load_all(&self, room: &RoomName, _holders: usize) -> Result<Vec<(AssetName, Document)>> {
-        wait().await;
+        self.wait().await;
         let rooms = self.rooms.lock();
         let assets = rooms.get(room).into_iter().flatten().rev();
         Ok(assets.map(|(asset, text)| (asset.clone(), parsed(text))).collect())
     }
 
     async fn put_back(&self, key: &AssetKey, seen: Option<String>, left: Option<Document>) -> Result<bool> {
-        wait().await;
+        self.wait().await;
         Ok(self.set(key, seen.as_ref(), left.as_ref().map(written)))
     }
 }
@@ -185,7 +196,7 @@ impl<const GRANTS: usize> DocumentBackend for Arc<InMemory<GRANTS>> {
 #[async_trait]
 impl<const GRANTS: usize> EventBackend for Arc<InMemory<GRANTS>> {
     async fn waiting(&self, room: &RoomName, turn: Option<&AssetName>, _limit: usize) -> Result<Vec<Waiting>> {
-        wait().await;
+        self.wait().await;
         let all = self.load_all(room, 0).await?.into_iter().map(|(asset, found)| (asset, found.events));
         Ok(in_turn(all.collect(), turn))
     }
@@ -195,7 +206,7 @@ impl<const GRANTS: usize> EventBackend for Arc<InMemory<GRANTS>> {
     }
 
     async fn add_history(&self, key: &AssetKey, events: &[AssetEvent], _now: Millis) -> Result<()> {
-        wait().await;
+        self.wait().await;
         let mut history = self.history.lock();
         let of_asset = history.entry(key.clone()).or_default();
         of_asset.extend(events.iter().map(|event| (event.to_string(), event.clone())));
@@ -210,17 +221,17 @@ impl<const GRANTS: usize> EventBackend for Arc<InMemory<GRANTS>> {
     }
 
     async fn acknowledged(&self, key: &AssetKey, _page: HistoryPage) -> Result<Vec<AssetEvent>> {
-        wait().await;
+        self.wait().await;
         Ok(self.history.lock().get(key).map(|found| found.values().cloned().collect()).unwrap_or_default())
     }
 
     async fn lease(&self, room: &RoomName) -> Result<Option<String>> {
-        wait().await;
+        self.wait().await;
         Ok(self.leases.lock().get(room).cloned())
     }
 
     async fn set_lease(&self, room: &RoomName, seen: Option<String>, lease: String) -> Result<bool> {
-        wait().await;
+        self.wait().await;
         let mut leases = self.leases.lock();
         let is_same = leases.get(room) == seen.as_ref();
         if is_same {
