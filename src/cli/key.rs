@@ -43,7 +43,7 @@ fn operator_key(flag: &str, file: Option<&Path>, variable: &str) -> Result<Optio
     // An empty variable is an error even if there is a file, because a key was intended.
     let given = given_key(variable)?;
     let (text, source) = match (file, given) {
-        (Some(path), _) => (read(path)?, format!("{flag} {}", path.display())),
+        (Some(path), _) => (read(flag, path)?, format!("{flag} {}", path.display())),
         (None, Some(text)) => (text, variable.to_owned()),
         (None, None) => return Ok(None),
     };
@@ -96,8 +96,8 @@ fn loose(_flag: &str, _file: &Path) -> Option<String> {
     None
 }
 
-fn read(path: &Path) -> Result<String, String> {
+fn read(flag: &str, path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| {
-        format!("cannot read --admin-key-file {}: {error}; name a file that this user can read", path.display())
+        format!("cannot read {flag} {}: {error}; name a file that this user can read", path.display())
     })
 }

@@ -231,6 +231,7 @@ fn what_keeps_it_from_starting_is_one_line_and_1() {
         (&["--store", "redis://localhost"], "no driver for \"redis\" without the cargo feature \"redis\""),
         (&["--bus", "pigeon:"], "no driver for \"pigeon\""),
         (&["--admin-key-file", "/no/such/file"], "cannot read --admin-key-file /no/such/file"),
+        (&["--viewer-key-file", "/no/such/file"], "cannot read --viewer-key-file /no/such/file"),
         (&["--admin-key-file", &empty], "a key is one line"),
         (&["--asset", "a=1", "--asset", "a=2"], "a is given twice"),
         (&["--asset", "a=11", "--max-units", "10"], "more than --max-units 10"),
