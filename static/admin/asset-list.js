@@ -80,7 +80,7 @@ export class AssetList {
       if (pick.getAttribute('aria-pressed') !== pressed) pick.setAttribute('aria-pressed', pressed);
       if (state === item) return;
       state = item;
-      write(terms, termsOf(item.options));
+      terms.replaceChildren(...termsOf(item.options));
       write(left, `${number(item.remaining)} of ${number(item.units)}`);
       write(held, number(item.held));
       write(revision, number(item.revision));
@@ -96,5 +96,5 @@ export function small(text, subject, act) {
   return button;
 }
 
-const termsOf = (options = {}) => Object.entries(TERMS)
-  .filter(([key]) => options[key] !== undefined).map(([key, word]) => `${word} ${span(options[key])}`).join(' · ');
+const termsOf = (options = {}) => Object.entries(TERMS).filter(([key]) => options[key] !== undefined)
+  .flatMap(([key, word], index) => [index > 0 ? ' · ' : '', make('span', { class: 'whole' }, `${word} ${span(options[key])}`)]);

@@ -2,7 +2,7 @@ import { make, write } from '../demo/dom.js';
 import { path } from './api.js';
 import { playerLink } from './links.js';
 import { messageOf } from './poll.js';
-import { Pager, SHORT_PAGE, Table } from './table.js';
+import { number, Pager, SHORT_PAGE, Table } from './table.js';
 import { clockTime } from './time.js';
 
 /** The most that one answer has. */
@@ -17,6 +17,7 @@ export class HistoryList {
   /** Null until they are read. */
   #events = null;
   #page = 0;
+  #title = make('h2');
   #problem = make('p', { class: 'problem', role: 'alert' });
   #load = make('button', { type: 'button', class: 'plain small' }, 'Show');
   #table = new Table({ label: 'History', columns: COLUMNS, row: () => this.#row() });
@@ -31,7 +32,7 @@ export class HistoryList {
     this.#api = api;
     this.#load.addEventListener('click', () => this.#read(this.#asset));
     this.element = make('section', { class: 'panel', hidden: true },
-      make('div', { class: 'section-head' }, make('h2', {}, 'History'), this.#load),
+      make('div', { class: 'section-head' }, this.#title, this.#load),
       this.#problem, this.#table.element, this.#empty, this.#pager.element);
   }
 
@@ -40,6 +41,7 @@ export class HistoryList {
     if (asset === this.#asset) return;
     this.#asset = asset;
     this.element.hidden = asset === null;
+    if (asset !== null) write(this.#title, `History of ${asset}`);
     this.#show(null);
   }
 
@@ -81,12 +83,12 @@ export class HistoryList {
   }
 
   #row() {
-    const [when, what, left] = [make('td'), make('td'), make('td', { class: 'number' })];
-    const who = make('td');
+    const [when, what, left] = [make('td', { class: 'when' }), make('td', { class: 'what' }), make('td', { class: 'number left' })];
+    const who = make('td', { class: 'long' });
     const fill = (event) => {
       write(when, clockTime(event.at));
       write(what, told(event));
-      write(left, `${event.remaining} of ${event.units}`);
+      write(left, `${number(event.remaining)} of ${number(event.units)}`);
       const { player } = event;
       who.replaceChildren(...(player === undefined ? [] : [make('a', { href: playerLink(player) }, player)]));
     };

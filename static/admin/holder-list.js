@@ -101,7 +101,7 @@ export class HolderList {
   }
 
   #row(player) {
-    const since = make('td');
+    const since = make('td', { class: 'when' });
     const ends = make('td', { class: 'number' });
     const cells = [make('th', { scope: 'row' }, make('a', { href: playerLink(player) }, player)), since, ends];
     if (this.#actions) {

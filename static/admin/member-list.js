@@ -86,7 +86,7 @@ export class MemberList {
   }
 
   #row(player) {
-    const name = make('td');
+    const name = make('td', { class: 'long' });
     const cells = [make('th', { scope: 'row' }, make('a', { href: playerLink(player) }, player)), name];
     if (this.#actions) cells.push(make('td', {}, small('Kick', player, () => this.#actions.kick(this.#room, player))));
     return { cells, fill: (item) => write(name, item.name ?? '') };

@@ -14,7 +14,9 @@ const SEARCHED = 500;
 const ROWS = 200;
 const TICK_MS = 1000;
 const NOBODY = 'Name a player to see where it is connected and what it holds, in the rooms that this node has loaded.';
-const COLUMNS = [{ title: 'Room' }, { title: 'Asset' }, { title: 'Since', class: 'wide' }, { title: 'Ends in', class: 'number' }];
+const COLUMNS = [
+  { title: 'Room' }, { title: 'Asset', class: 'long' }, { title: 'Since', class: 'wide when' }, { title: 'Ends in', class: 'number' },
+];
 
 /** Where a player is connected on this node, and what the player holds in the rooms that the node has loaded. */
 export class PlayerView {
@@ -131,7 +133,7 @@ export class PlayerView {
   #row(key) {
     const [room, asset] = JSON.parse(key);
     const here = make('small');
-    const [what, since, ends] = COLUMNS.slice(1).map((column) => make('td', { class: column.class ?? '' }));
+    const [what, since, ends] = COLUMNS.slice(1).map((column) => make('td', { class: column.class }));
     const cells = [make('th', { scope: 'row' }, make('a', { href: roomLink(room) }, room), here), what, since, ends];
     if (this.#actions) {
       const kick = small('Kick', `${this.#player} from ${room}`, () => this.#actions.kick(room, this.#player));
