@@ -94,10 +94,17 @@ export class HealthView {
   }
 
   async #askNode() {
-    const { node, version, ready, reason } = await this.#api.get(path('node'));
-    mark(this.#ready, 'state', ready ? 'connected' : 'closed');
-    write(this.#ready.lastChild, ready ? 'Ready' : `Not ready: ${reason}`);
-    write(this.#version, `node ${node} · version ${version}`);
+    try {
+      const { node, version, ready, reason } = await this.#api.get(path('node'));
+      mark(this.#ready, 'state', ready ? 'connected' : 'closed');
+      write(this.#ready.lastChild, ready ? 'Ready' : `Not ready: ${reason}`);
+      write(this.#version, `node ${node} · version ${version}`);
+    } catch (error) {
+      // What was known before may be wrong by now.
+      mark(this.#ready, 'state', 'reconnecting');
+      write(this.#ready.lastChild, 'Unknown');
+      throw error;
+    }
   }
 
   async #measure() {

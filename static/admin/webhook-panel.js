@@ -10,6 +10,8 @@ const POLL_MS = 2000;
 export class WebhookPanel {
   #api;
   #end;
+  #title = make('h2', { tabIndex: -1 }, 'Webhook');
+  #resume = make('button', { type: 'button', class: 'plain', hidden: true }, 'Resume');
   #state = make('p', { class: 'pill', role: 'status' }, make('span', { class: 'light', 'aria-hidden': 'true' }), make('span'));
   #url = make('p', { class: 'hint' });
   #backlog = make('p');
@@ -18,25 +20,37 @@ export class WebhookPanel {
 
   constructor({ api, actions }) {
     this.#api = api;
-    const resume = make('button', { type: 'button', class: 'plain' }, 'Resume');
-    resume.addEventListener('click', () => actions.resumeWebhook());
+    this.#resume.addEventListener('click', () => actions.resumeWebhook());
     this.element = make('section', { class: 'panel', 'aria-label': 'Webhook', hidden: true },
-      make('div', { class: 'view-head' }, make('h2', {}, 'Webhook'), this.#state, this.#url,
-        ...(actions ? [make('div', { class: 'buttons' }, resume)] : [])),
+      make('div', { class: 'view-head' }, this.#title, this.#state, this.#url,
+        ...(actions ? [make('div', { class: 'buttons' }, this.#resume)] : [])),
       this.#backlog, this.#failure, this.#problem);
-    this.#end = every(POLL_MS, () => this.#ask(), this.#problem);
+    this.#end = every(POLL_MS, () => this.#read(), this.#problem);
   }
 
   leave() {
     this.#end();
   }
 
-  async #ask() {
-    const { webhooks: [webhook] } = await this.#api.get(path('webhooks'));
-    this.element.hidden = !webhook;
-    if (!webhook) return;
+  async #read() {
+    try {
+      const { webhooks: [webhook] } = await this.#api.get(path('webhooks'));
+      this.element.hidden = !webhook;
+      if (webhook) this.#draw(webhook);
+    } catch (error) {
+      // What was known before may be wrong by now.
+      mark(this.#state, 'state', 'reconnecting');
+      write(this.#state.lastChild, 'Unknown');
+      throw error;
+    }
+  }
+
+  #draw(webhook) {
     const { url, state, reason, since, failing_since: failingSince, last_failure: lastFailure, lag_seconds: lag, waiting } = webhook;
-    mark(this.#state, 'state', state === 'active' && !failingSince ? 'connected' : 'closed');
+    const isWell = state === 'active' && !failingSince;
+    mark(this.#state, 'state', isWell ? 'connected' : 'closed');
+    if (isWell && document.activeElement === this.#resume) this.#title.focus({ preventScroll: true });
+    this.#resume.hidden = isWell;
     const failing = failingSince ? `Failing since ${clockTime(failingSince)}` : 'Active';
     write(this.#state.lastChild, state === 'paused' ? `Paused since ${clockTime(since)}: ${reason}` : failing);
     write(this.#url, url);
