@@ -2,8 +2,8 @@ import { count } from '../demo/format.js';
 import { path } from './api.js';
 import { ask } from './ask.js';
 
-const NAME = '[A-Za-z0-9_.:\\-]{1,64}';
-const PLAYER = '[A-Za-z0-9_.:\\|@+=~\\-]{1,128}';
+const NAME = { pattern: '[A-Za-z0-9_.:\\-]{1,64}', format: 'only A-Z a-z 0-9 _ . : - are allowed.', maxlength: '64' };
+const PLAYER = { pattern: '[A-Za-z0-9_.:\\|@+=~\\-]{1,128}', format: 'only A-Z a-z 0-9 _ . : | @ + = ~ - are allowed.', maxlength: '128' };
 const SECONDS = { type: 'number', min: '0.001', max: '2592000', step: 'any' };
 
 /**
@@ -22,7 +22,7 @@ export class Actions extends EventTarget {
     this.#ask({
       title: `Create an asset in ${room}`,
       fields: [
-        { name: 'asset', label: 'Name', pattern: NAME, required: true, maxlength: '64' },
+        { name: 'asset', label: 'Name', required: true, ...NAME },
         { name: 'units', label: 'Units', type: 'number', min: '1', step: '1', value: '1', required: true },
         { name: 'hold', label: 'Hold, in seconds', note: 'A grant ends after that long unless the player confirms it.', ...SECONDS },
         { name: 'grant', label: 'Grant, in seconds', note: 'A grant, once confirmed, ends after that long.', ...SECONDS },
@@ -108,7 +108,7 @@ export class Actions extends EventTarget {
 
   /** Without a player the dialog asks for one. */
   kick(room, player) {
-    const whom = player ? [] : [{ name: 'player', label: 'Player', pattern: PLAYER, required: true, maxlength: '128' }];
+    const whom = player ? [] : [{ name: 'player', label: 'Player', required: true, ...PLAYER }];
     this.#ask({
       title: player ? `Kick ${player} from ${room}?` : `Kick a player from ${room}`,
       text: 'The player’s connections end, on all nodes. The player can join again.',

@@ -4,7 +4,8 @@ import { toast } from '../demo/toast.js';
 
 /**
  * Asks before an action, in a dialog that keeps the focus and is left by Escape. `fields`: name, label, and what an `input`
- * takes. `run(values)` makes the change and resolves with what happened; a refusal is shown in the dialog.
+ * takes; `format` says in words what its `pattern` takes. `run(values)` makes the change and resolves with what happened; a
+ * refusal is shown in the dialog.
  */
 export function ask({ title, text = '', fields = [], confirm, isDangerous = false, run }) {
   const inputs = fields.map(field);
@@ -22,8 +23,9 @@ export function ask({ title, text = '', fields = [], confirm, isDangerous = fals
     event.preventDefault();
     if (submit.getAttribute('aria-disabled') === 'true') return;
     const wrong = inputs.find(({ input }) => !input.checkValidity());
+    for (const { input } of inputs) input.setAttribute('aria-invalid', String(input === wrong?.input));
     if (wrong) {
-      write(problem, `${wrong.label}: ${wrong.input.validationMessage}`);
+      write(problem, wrong.complaint());
       return wrong.input.focus();
     }
     write(problem, '');
@@ -44,9 +46,9 @@ export function ask({ title, text = '', fields = [], confirm, isDangerous = fals
   cancel.addEventListener('click', () => dialog.close());
   dialog.addEventListener('close', () => {
     dialog.remove();
+    opener?.focus();
     // What was asked about may be gone, and its button with it.
-    if (opener?.isConnected) opener.focus();
-    else document.getElementById('main').focus();
+    if (document.activeElement !== opener) document.getElementById('main').focus();
   });
   document.body.append(dialog);
   dialog.showModal();
@@ -54,7 +56,7 @@ export function ask({ title, text = '', fields = [], confirm, isDangerous = fals
 }
 
 /** A labelled input. Its value is read as text, as a number, or for a checkbox as true or false. */
-function field({ name, label, note = '', type = 'text', ...attributes }) {
+function field({ name, label, note = '', format = '', type = 'text', ...attributes }) {
   const id = `question-${name}`;
   const input = make('input', { id, name, type, autocomplete: 'off', autocapitalize: 'none', spellcheck: false, ...attributes });
   const caption = make('label', { for: id }, label);
@@ -65,7 +67,9 @@ function field({ name, label, note = '', type = 'text', ...attributes }) {
     if (type === 'checkbox') return input.checked;
     return type === 'number' ? numberOf(input.value) : input.value;
   };
-  return { name, label, input, read, element: make('div', { class: type === 'checkbox' ? 'check' : 'field-line' }, ...parts, ...hint) };
+  const complaint = () => `${label}: ${input.validity.patternMismatch ? format : input.validationMessage}`;
+  const element = make('div', { class: type === 'checkbox' ? 'check' : 'field-line' }, ...parts, ...hint);
+  return { name, input, read, complaint, element };
 }
 
 const numberOf = (text) => (text === '' ? undefined : Number(text));
