@@ -34,7 +34,9 @@ export class LinePlot {
     ]);
     const times = [['start', x(end - spanMs), `${spanMs / 60_000} min ago`], ['end', x(end), 'now']]
       .map(([anchor, at, text]) => makeSvg('text', { class: `time ${anchor}`, x: at, y: HEIGHT - 4 }, text));
-    const points = (piece) => piece.map(({ at, value }) => `${x(at).toFixed(1)},${y(value).toFixed(1)}`).join(' ');
+    // A sample alone is drawn as a dot, by a line from it to itself.
+    const ends = (piece) => (piece.length === 1 ? [piece[0], piece[0]] : piece);
+    const points = (piece) => ends(piece).map(({ at, value }) => `${x(at).toFixed(1)},${y(value).toFixed(1)}`).join(' ');
     const drawn = this.#lines.flatMap(({ style }, index) => pieces(samples, index)
       .map((piece) => makeSvg('polyline', { class: style, points: points(piece) })));
     this.#svg.replaceChildren(...marks, ...times, ...drawn);
