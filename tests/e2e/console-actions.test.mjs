@@ -34,7 +34,8 @@ test('create: an asset with its options', async () => {
   await operator.page.waitForSelector('#question-asset:focus');
   await operator.page.keyboard.type('not a name');
   await operator.page.keyboard.press('Enter');
-  await operator.page.locator('dialog .problem', { hasText: 'Name: ' }).waitFor();
+  await operator.page.locator('dialog .problem', { hasText: 'Name: only A-Z a-z 0-9 _ . : - are allowed.' }).waitFor();
+  await operator.page.waitForSelector('#question-asset[aria-invalid=true]:focus');
   await operator.page.fill('#question-asset', 'seat');
   await operator.page.fill('#question-units', '3');
   await operator.page.fill('#question-hold', '30');

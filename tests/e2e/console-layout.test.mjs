@@ -1,17 +1,10 @@
 // The console on every screen, by keyboard alone, and for those who do not see it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { assertAccessible } from './helpers/axe.mjs';
-import { asAdmin, keyFlags, KEYS, openConsole, REFUSED } from './helpers/console.mjs';
-import { suite } from './helpers/suite.mjs';
+import { asAdmin, keyFlags, KEYS, openConsole, REFUSED, SHAPES } from './helpers/console.mjs';
+import { newRoom, suite } from './helpers/suite.mjs';
 
 const parts = suite({ args: await keyFlags(), browser: { reducedMotion: 'reduce' }, except: REFUSED });
-const SHAPES = {
-  'light desktop': { viewport: { width: 1280, height: 800 }, colorScheme: 'light' },
-  'dark tablet': { viewport: { width: 768, height: 1024 }, colorScheme: 'dark' },
-  'dark phone': { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, colorScheme: 'dark' },
-  'light phone': { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, colorScheme: 'light' },
-};
 const LONGEST = 'a-name-as-long-as-a-name-can-be:'.repeat(2);
 const LONGEST_PLAYER = LONGEST.repeat(2);
 
@@ -27,10 +20,7 @@ for (const [shape, options] of Object.entries(SHAPES)) {
   test(`every view fits a ${shape} and has no violation`, async () => {
     await furnish();
     const operator = await openConsole(parts, { options });
-    const look = async (view) => {
-      assert.equal(await operator.overflow(), 0, `${view} is wider than the screen`);
-      await assertAccessible(operator, `${view}, ${shape}`);
-    };
+    const look = (view) => operator.assertLegible(`${view}, ${shape}`);
     await operator.page.waitForSelector('#key:focus');
     await look('the door');
     await operator.page.fill('#key', 'wrong');
@@ -72,39 +62,66 @@ for (const [shape, options] of Object.entries(SHAPES)) {
   });
 }
 
-test('everything can be done by keyboard alone', async () => {
-  await furnish();
-  const operator = await openConsole(parts);
-  const { keyboard } = operator.page;
-  await operator.page.waitForSelector('#key:focus');
-  await keyboard.type(KEYS.admin);
-  await keyboard.press('Enter');
-  await operator.row('Rooms', 'hall');
-  const tabTo = async (what) => {
-    for (let presses = 0; presses < 60; presses += 1) {
-      await keyboard.press('Tab');
-      const name = await operator.page.evaluate(() => document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent.trim());
-      if (name === what) return assert.ok(await isRinged(operator.page), `${what} shows that it has the focus`);
-    }
-    assert.fail(`Tab does not reach ${what}`);
-  };
-  await tabTo('hall');
-  await keyboard.press('Enter');
-  await operator.live();
-  await operator.row('Assets', 'seat');
-  await tabTo('seat');
-  await keyboard.press('Enter');
-  await operator.row('Holders', 'ann');
-  await tabTo('Release ann');
-  await keyboard.press('Enter');
-  await operator.page.waitForFunction(() => document.activeElement.textContent === 'Cancel');
-  await keyboard.press('Tab');
-  await keyboard.press('Enter');
-  await operator.page.locator('.toast', { hasText: 'ann holds seat no longer' }).waitFor();
-  await operator.noRow('Holders', 'ann');
-  await tabTo('Sign out');
-  await keyboard.press('Enter');
-  await operator.page.waitForSelector('#key:focus');
+for (const width of [1280, 768, 390]) {
+  test(`everything can be done by keyboard alone, ${width} pixels wide`, async () => {
+    const room = newRoom();
+    await asAdmin(parts.server, 'PUT', `/v1/rooms/${room}/assets/seat`, { units: 1 });
+    await asAdmin(parts.server, 'POST', `/v1/rooms/${room}/assets/seat/select`, { player: 'ann' });
+    const operator = await openConsole(parts, { options: { viewport: { width, height: 800 } } });
+    const { keyboard } = operator.page;
+    const tabTo = async (what) => {
+      for (let presses = 0; presses < 60; presses += 1) {
+        await keyboard.press('Tab');
+        const { name, isRinged, isCovered } = await focus(operator.page);
+        assert.ok(isRinged, `${name} shows that it has the focus`);
+        assert.equal(isCovered, false, `${name} is behind the header`);
+        if (name === what) return;
+      }
+      assert.fail(`Tab does not reach ${what}`);
+    };
+    await operator.page.waitForSelector('#key:focus');
+    await keyboard.type(KEYS.admin);
+    await keyboard.press('Enter');
+    await operator.row('Rooms', room);
+    await tabTo(room);
+    await keyboard.press('Enter');
+    await operator.live();
+    await operator.row('Assets', 'seat');
+    await tabTo('seat');
+    await keyboard.press('Enter');
+    await operator.row('Holders', 'ann');
+    await tabTo('Release ann');
+    await keyboard.press('Enter');
+    await operator.page.waitForFunction(() => document.activeElement.textContent === 'Cancel');
+    await keyboard.press('Tab');
+    await keyboard.press('Enter');
+    await operator.page.locator('.toast', { hasText: 'ann holds seat no longer' }).waitFor();
+    await operator.noRow('Holders', 'ann');
+    await tabTo('Sign out');
+    await keyboard.press('Enter');
+    await operator.page.waitForSelector('#key:focus');
+  });
+}
+
+test('what gets the focus backwards is not behind the header of a phone', async () => {
+  for (let n = 0; n < 30; n += 1) await asAdmin(parts.server, 'PUT', `/v1/rooms/${newRoom()}/assets/seat`, { units: 1 });
+  const operator = await openConsole(parts, { role: 'viewer', options: SHAPES['light phone'] });
+  await operator.page.waitForFunction(() => document.querySelectorAll('tbody tr').length >= 30);
+  for (let presses = 0; presses < 40; presses += 1) {
+    await operator.page.keyboard.press('Shift+Tab');
+    const { name, isCovered } = await focus(operator.page);
+    assert.equal(isCovered, false, `${name} is behind the header`);
+  }
 });
 
-const isRinged = (page) => page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle !== 'none');
+/** What has the focus: its name, whether it shows it, and whether the header covers some of it. */
+const focus = (page) => page.evaluate(() => {
+  const { activeElement: element } = document;
+  const header = document.querySelector('header');
+  return {
+    name: element.ariaLabel ?? element.textContent.trim(),
+    isRinged: element === document.body || getComputedStyle(element).outlineStyle !== 'none',
+    isCovered: element !== document.body && !header.contains(element)
+      && element.getBoundingClientRect().top < header.getBoundingClientRect().bottom,
+  };
+});

@@ -147,6 +147,17 @@ test('health shows the node, its store and what players are answered', async () 
   await connections.filter({ hasText: /^[1-9]/ }).waitFor();
 });
 
+test('while the server does not answer, health claims nothing', async (t) => {
+  const server = await startServer();
+  t.after(() => server.kill());
+  const { page } = await parts.browser.open(`${server.url}/admin#health`);
+  await page.locator('.pill', { hasText: 'Ready' }).waitFor();
+  await server.kill();
+  await page.locator('.view > .view-head .pill[data-state=reconnecting]', { hasText: 'Unknown' }).waitFor();
+  await page.locator('.problem', { hasText: 'The server does not answer.' }).first().waitFor();
+  parts.browser.assertClean({ except: /status of 401|ERR_/ });
+});
+
 test('below a path of a proxy the console works, too', async (t) => {
   const url = await startGate(t, { port: parts.server.port, path: '/game/' });
   const room = newRoom();

@@ -1,14 +1,25 @@
 // The console in a tab of its own, and the keys of a server that has an admin and a viewer.
+import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
+import { assertAccessible } from './axe.mjs';
 
 /** Keys in base64, as `openssl rand -base64` makes them: some of their characters may not stand in a subprotocol. */
 export const KEYS = { admin: 'the/admin+key/of/this(test)==', viewer: 'the/viewer+key/of/this(test)==' };
 /** Chromium logs the request by which the page finds out that it needs a key. */
 export const REFUSED = /status of 401/;
+
+/** The screens that every view must fit. */
+export const SHAPES = {
+  'light desktop': { viewport: { width: 1280, height: 800 }, colorScheme: 'light' },
+  'dark desktop': { viewport: { width: 1280, height: 800 }, colorScheme: 'dark' },
+  'dark tablet': { viewport: { width: 768, height: 1024 }, colorScheme: 'dark' },
+  'dark phone': { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, colorScheme: 'dark' },
+  'light phone': { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, colorScheme: 'light' },
+};
 
 /** The flags of a server with both keys. */
 export async function keyFlags() {
@@ -110,7 +121,14 @@ class Operator {
     await this.dialog.waitFor({ state: 'detached' });
   }
 
-  overflow() {
-    return this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  /** Fails if the view is wider than the screen, a table of it hides columns, or axe-core finds a violation. */
+  async assertLegible(view) {
+    const [overflow, cut] = await this.page.evaluate(() => [
+      document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      [...document.querySelectorAll('.table')].filter((table) => table.scrollWidth > table.clientWidth).map(({ ariaLabel }) => ariaLabel),
+    ]);
+    assert.equal(overflow, 0, `${view} is wider than the screen`);
+    assert.deepEqual(cut, [], `${view} has tables that are wider than their panels`);
+    await assertAccessible(this, view);
   }
 }

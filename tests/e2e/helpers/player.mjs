@@ -95,7 +95,7 @@ export class Player {
 
   /** How much wider the page is than its window. */
   overflow() {
-    return this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    return this.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   }
 }
 
