@@ -8,9 +8,9 @@
 
 #[path = "../tests/engines/mod.rs"]
 mod engines;
+mod usage;
 
 use std::{
-    fs,
     sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -19,6 +19,7 @@ use asset_arbiter::{
     model::{Millis, NewAsset, PlayerName, RoomName},
     store::{AssetKey, Call, HistoryLimits, NodeId, Options, Store, Taker, open},
 };
+use usage::machine;
 
 const RUNS: usize = 3;
 const ASSETS: usize = 10;
@@ -64,11 +65,10 @@ async fn main() {
 async fn on(engine: &str, url: &str) {
     let mut least = [Cost { time: f64::MAX, processor: f64::MAX }; 4];
     for _ in 0..RUNS {
-        let (grant, _) = run(url, OFF).await;
-        let (kept, acknowledged) = run(url, ON).await;
-        let (_, into_history) = run(url, WITH_HISTORY).await;
-        for (least, cost) in least.iter_mut().zip([Some(grant), Some(kept), acknowledged, into_history]) {
-            let cost = cost.unwrap();
+        let [grant, _] = run(url, OFF).await;
+        let [kept, acknowledged] = run(url, ON).await;
+        let [_, into_history] = run(url, WITH_HISTORY).await;
+        for (least, cost) in least.iter_mut().zip([grant, kept, acknowledged, into_history]) {
             *least = Cost { time: least.time.min(cost.time), processor: least.processor.min(cost.processor) };
         }
     }
@@ -76,8 +76,8 @@ async fn on(engine: &str, url: &str) {
     println!("{engine:<16}{:>26}{:>26}{:>26}{:>26}", cells[0], cells[1], cells[2], cells[3]);
 }
 
-/// The cost of a grant, and of acknowledging its event if the store keeps events.
-async fn run(url: &str, options: Options) -> (Cost, Option<Cost>) {
+/// The cost of a grant, and of acknowledging its event, which is not a number where the store keeps none.
+async fn run(url: &str, options: Options) -> [Cost; 2] {
     let store = open(url, options).unwrap();
     engines::eventually("the store to answer", async || store.ping().await.ok()).await;
     let room = RoomName::parse(&format!("bench-{:x}", fastrand::u64(..))).unwrap();
@@ -91,23 +91,17 @@ async fn run(url: &str, options: Options) -> (Cost, Option<Cost>) {
     for key in &keys {
         store.create(call(), key, &NewAsset::plain(UNITS)).await.unwrap();
     }
-    let granted = measured(async || {
+    let granted = async || {
         for n in 0..GRANTS {
             let player = PlayerName::parse(&format!("player-{n}")).unwrap();
             store.select(call(), &keys[n % ASSETS], &[player], None).await.unwrap();
         }
         GRANTS
-    });
-    let granted = granted.await;
-    let acknowledged = match options.events_backlog {
-        Some(_) => Some(measured(async || acknowledge_all(&store, &room).await).await),
-        None => None,
     };
+    let costs = [measured(granted).await, measured(async || acknowledge_all(&store, &room).await).await];
     store.remove_room(&room).await.unwrap();
-    if options.events_backlog.is_some() {
-        acknowledge_all(&store, &room).await;
-    }
-    (granted, acknowledged)
+    acknowledge_all(&store, &room).await;
+    costs
 }
 
 /// Returns how many there were.
@@ -126,16 +120,9 @@ async fn acknowledge_all(store: &Arc<dyn Store>, room: &RoomName) -> usize {
 }
 
 async fn measured(work: impl AsyncFnOnce() -> usize) -> Cost {
-    let (busy, since) = (processor(), Instant::now());
+    let (busy, since) = (machine(), Instant::now());
     let count = work().await as f64;
-    Cost { time: since.elapsed().as_secs_f64() * 1e6 / count, processor: (processor() - busy) / count }
-}
-
-/// Processor time of the whole machine in microseconds: `user`, `nice` and `system` of `/proc/stat`, in hundredths of a
-/// second.
-fn processor() -> f64 {
-    let stat = fs::read_to_string("/proc/stat").unwrap();
-    stat.split_whitespace().skip(1).take(3).map(|field| field.parse::<f64>().unwrap() * 10_000.0).sum()
+    Cost { time: since.elapsed().as_secs_f64() * 1e6 / count, processor: (machine() - busy) / count }
 }
 
 fn now() -> Millis {

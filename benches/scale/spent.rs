@@ -2,7 +2,7 @@
 
 use std::{fs, ops::Sub};
 
-use crate::usage::{self, processor};
+use crate::usage::{self, machine, processor};
 
 /// The processes by role.
 pub(crate) struct Roles {
@@ -85,15 +85,6 @@ fn living(processes: &[u32]) -> impl Iterator<Item = u32> {
 /// Resident memory of those that run, in bytes.
 pub(crate) fn resident(processes: &[u32]) -> f64 {
     living(processes).map(usage::resident).sum()
-}
-
-/// Processor time of the whole machine in microseconds: all of the first line of `/proc/stat` but the idle time, which
-/// is fields 4 and 5.
-fn machine() -> f64 {
-    let stat = fs::read_to_string("/proc/stat").unwrap();
-    let ticks: Vec<f64> =
-        stat.lines().next().unwrap().split_whitespace().skip(1).flat_map(str::parse).collect();
-    (ticks[..8].iter().sum::<f64>() - ticks[3] - ticks[4]) * 10_000.0
 }
 
 /// A line of `/proc/meminfo` in bytes. `MemAvailable` is what the machine could still give to programs, `SUnreclaim`

@@ -1,4 +1,4 @@
-//! Resource usage of processes, and metrics of nodes.
+//! Resource usage of processes and of the machine, and metrics of nodes.
 
 #![allow(dead_code, reason = "every benchmark uses its own part")]
 
@@ -15,6 +15,15 @@ pub(crate) fn processor(process: u32) -> [f64; 2] {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let words: Vec<_> = stat.rsplit_once(')').unwrap().1.split_whitespace().skip(11).take(2).collect();
     [0, 1].map(|field| words[field].parse::<f64>().unwrap() * 10_000.0)
+}
+
+/// Processor time of the whole machine in microseconds: all of the first line of `/proc/stat` but the idle time, which
+/// is fields 4 and 5.
+pub(crate) fn machine() -> f64 {
+    let stat = fs::read_to_string("/proc/stat").unwrap();
+    let ticks: Vec<f64> =
+        stat.lines().next().unwrap().split_whitespace().skip(1).flat_map(str::parse).collect();
+    (ticks[..8].iter().sum::<f64>() - ticks[3] - ticks[4]) * 10_000.0
 }
 
 /// Resident memory of a process in bytes.

@@ -268,8 +268,8 @@ impl Met {
     /// Else the seeds would have proven less than they say.
     pub fn assert_enough(self, through: Through) {
         let Self { schedules, operations, granted, denied, unanswered, undecided, .. } = self;
-        // Confirmations and the like take the place of selects, cooldowns and reservations refuse some, and on a busy machine
-        // holds last longer beside everything else.
+        // Confirmations and the like take the place of selects, and cooldowns and reservations refuse some. In real time how
+        // many is chance.
         let grants = if matches!(through, Through::Deadlines(_)) { 4 } else { 8 };
         let enough = operations > 25 * schedules
             && granted > grants * schedules
