@@ -256,13 +256,13 @@ export function joinRoom(url, options) {
   if (player !== null) checkName('player', player);
   if (name !== null) checkDisplayName(name, player);
   if (token !== null && typeof token !== 'function') checkToken(token);
-  check(giveUpAfterMs > 0, 'giveUpAfterMs must be a number of milliseconds above 0');
-  check(typeof random === 'function', 'random must be a function that returns 0 <= n < 1');
-  const bases = [url].flat().map(baseAddress);
-  check(bases.length > 0, 'url must name at least one server, for example ws://127.0.0.1:8080');
+  check(giveUpAfterMs > 0, 'giveUpAfterMs must be above 0');
+  check(typeof random === 'function', 'random must be a function');
+  // Of no server the address is `undefined`, which is refused.
+  const [first, ...others] = [url].flat();
+  const bases = [first, ...others].map(baseAddress);
   const Socket = options.WebSocket ?? /** @type {any} */ (globalThis).WebSocket;
-  check(typeof Socket === 'function',
-    'there is no WebSocket here: hand in a class, as in joinRoom(url, { room, WebSocket })');
+  check(typeof Socket === 'function', 'there is no WebSocket here: hand in a class as option WebSocket');
   // The constructor is private to the types.
   return new (/** @type {any} */ (Room))(bases, { room, player, name, token, giveUpAfterMs, Socket, random });
 }
@@ -302,7 +302,7 @@ export class Room {
   #requests;
   #tokens;
   #link;
-  #environment;
+  #stopListening;
   /** The pending `sync`. @type {Promise<void> | null} */
   #syncing = null;
   /** @type {State} */
@@ -342,7 +342,7 @@ export class Room {
       down: (why) => this.#down(why),
       over: (error, code, reason) => this.#refused(error, code, reason),
     });
-    this.#environment = new Environment(this.#link);
+    this.#stopListening = listenToPage(this.#link);
     this.#link.dial();
   }
 
@@ -578,7 +578,7 @@ export class Room {
    */
   #end(error, why) {
     if (this.#state === 'closed') return;
-    this.#environment.stop();
+    this.#stopListening();
     this.#tokens.end();
     this.#requests.end(error);
     this.#firstWelcome.reject(error);
@@ -1724,41 +1724,32 @@ function isKeepalive({ request_id }) {
 }
 
 /**
- * Listens to the events of the page and the network until `stop()`. Node, Deno and Bun have none of them, and workers
- * only those of the network; there, only a late timer reveals a sleep.
+ * Listens to the events of the page and the network. Node, Deno and Bun have none of them, and workers only those of the
+ * network; there, only a late timer reveals a sleep.
+ * @param {Link} link
+ * @returns {() => void} removes the listeners
  */
-class Environment {
-  /** @type {Array<() => void>} */
-  #offs = [];
-
-  /** @param {Link} link */
-  constructor(link) {
-    const { window = globalThis, document } = /** @type {any} */ (globalThis);
-    this.#on(window, 'online', () => link.wake());
+function listenToPage(link) {
+  const { window = globalThis, document } = /** @type {any} */ (globalThis);
+  const wake = () => link.wake();
+  const suspend = () => link.suspend();
+  const resume = () => link.resume();
+  /** `persisted`: the page enters or leaves the back/forward cache. @param {() => void} act */
+  const ifPersisted = (act) => (/** @type {{ persisted: boolean }} */ { persisted }) => persisted && act();
+  const listeners = [
+    [window, 'online', wake],
     // Connections within the machine or the local network may survive, so they are probed, not closed.
-    this.#on(window, 'offline', () => link.wake());
-    this.#on(document, 'visibilitychange', () => document.visibilityState !== 'hidden' && link.wake());
-    this.#on(document, 'freeze', () => link.suspend());
-    this.#on(document, 'resume', () => link.resume());
-    // `persisted`: the page enters or leaves the back/forward cache.
-    this.#on(window, 'pagehide', ({ persisted }) => persisted && link.suspend());
-    this.#on(window, 'pageshow', ({ persisted }) => persisted && link.resume());
-  }
-
-  stop() {
-    for (const off of this.#offs.splice(0)) off();
-  }
-
-  /**
-   * @param {any} target
-   * @param {string} event
-   * @param {(event: { persisted?: boolean }) => void} listener
-   */
-  #on(target, event, listener) {
-    if (typeof target?.addEventListener !== 'function') return;
-    target.addEventListener(event, listener);
-    this.#offs.push(() => target.removeEventListener(event, listener));
-  }
+    [window, 'offline', wake],
+    [window, 'pagehide', ifPersisted(suspend)],
+    [window, 'pageshow', ifPersisted(resume)],
+    [document, 'visibilitychange', () => document.visibilityState !== 'hidden' && wake()],
+    [document, 'freeze', suspend],
+    [document, 'resume', resume],
+  ];
+  for (const [target, event, listener] of listeners) target?.addEventListener?.(event, listener);
+  return () => {
+    for (const [target, event, listener] of listeners) target?.removeEventListener?.(event, listener);
+  };
 }
 
 /** @type {ReadonlyArray<keyof RoomEvents>} */
@@ -1774,7 +1765,7 @@ class Emitter {
   /** @param {keyof RoomEvents} event */
   of(event) {
     const listeners = this.#listeners.get(event);
-    if (!listeners) throw new TypeError(`there is no event "${event}": use one of ${EVENTS.join(', ')}`);
+    check(listeners, `there is no event "${event}": use one of ${EVENTS.join(', ')}`);
     return listeners;
   }
 
@@ -1897,14 +1888,15 @@ function roomAddress(base, room, given) {
   return `${base}/v1/rooms/${room}/ws?${query}`.replace(/\?$/, '');
 }
 
-/** @param {string | URL} url */
+/** @param {string | URL} url  with `http:` or `https:`, too @returns {string} without a slash at the end */
 function baseAddress(url) {
   try {
-    const { protocol, search, hash, href } = new URL(url);
-    if (/^(ws|http)s?:$/.test(protocol) && !search && !hash) return href.replace(/^http/, 'ws').replace(/\/+$/, '');
-  } catch { /* said below */ }
-  throw new TypeError(`"${url}" is not the address of a server: use ws://, wss://, http:// or https:// and no query, ` +
-    'for example ws://127.0.0.1:8080');
+    const [, rest] = /** @type {RegExpExecArray} */ (/^(?:ws|http)(s?:[^?#]*?)\/*$/.exec(new URL(url).href));
+    return `ws${rest}`;
+  } catch {
+    throw new TypeError(`"${url}" is not the address of a server: use ws:, wss:, http: or https: and no query, ` +
+      'for example ws://127.0.0.1:8080');
+  }
 }
 
 /**
@@ -1916,41 +1908,35 @@ function check(fits, message) {
   if (!fits) throw new TypeError(message);
 }
 
-/** The rules of names: 1-64 characters for rooms and assets, and more characters and symbols for players. */
-const NAME = { characters: 'A-Za-z0-9_.:-', most: 64 };
-const PLAYER = { characters: 'A-Za-z0-9_.:|@+=~-', most: 128 };
-
 /**
+ * Checks the name of a room, an asset or a player.
  * @param {string} what
  * @param {unknown} name
  */
 function checkName(what, name) {
-  const { characters, most } = what === 'player' ? PLAYER : NAME;
-  const pattern = new RegExp(`^[${characters}]{1,${most}}$`);
-  const fits = typeof name === 'string' && pattern.test(name) && name !== '.' && name !== '..';
-  const rule = `1-${most} characters of ${characters} and not "." or ".."`;
-  check(fits, `${what} ${JSON.stringify(name)} is not a name: a name is ${rule}`);
+  const [most, more] = what === 'player' ? [128, '|@+=~'] : [64, ''];
+  const characters = `A-Za-z0-9_.:${more}-`;
+  const fits = typeof name === 'string' && new RegExp(`^(?!\\.\\.?$)[${characters}]{1,${most}}$`).test(name);
+  check(fits, `${what} ${JSON.stringify(name)} is not a name: use 1-${most} characters of ${characters}, not "." or ".."`);
 }
 
 /**
- * @param {unknown} signal
+ * @param {AbortSignal | undefined} signal
  * @param {unknown} timeoutMs
  */
 function checkPatience(signal, timeoutMs) {
-  const isSignal = typeof (/** @type {any} */ (signal))?.addEventListener === 'function';
-  check(signal === undefined || isSignal, 'signal must be the signal of an AbortController');
+  check(signal === undefined || signal?.addEventListener, 'signal must be an AbortSignal');
   const fits = typeof timeoutMs === 'number' && timeoutMs > 0 && (timeoutMs <= MAX_TIMER_MS || timeoutMs === Infinity);
   check(fits, `timeoutMs must be above 0 and at most ${MAX_TIMER_MS}, or Infinity`);
 }
 
-/** What a subprotocol may consist of. */
-const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
+/** What a subprotocol may consist of, beside letters and digits. */
+const TOKEN_SYMBOLS = "!#$%&'*+.^_`|~-";
 
 /** The error does not show the token. @param {unknown} token @returns {asserts token is string} */
 function checkToken(token) {
-  const found = typeof token === 'string' ? 'this string is empty or has other characters' : `this is ${typeof token}`;
-  check(typeof token === 'string' && TOKEN.test(token),
-    `token must be a string of letters, digits and !#$%&'*+-.^_\`|~, such as a JWT; ${found}`);
+  check(typeof token === 'string' && new RegExp(`^[A-Za-z0-9${TOKEN_SYMBOLS}]+$`).test(token),
+    `token must be a string of letters, digits and ${TOKEN_SYMBOLS}, such as a JWT, and not empty; this is ${typeof token}`);
 }
 
 /**
@@ -1967,8 +1953,8 @@ function lifeOf(token) {
   }
 }
 
-/** Controls, and what breaks a line or sets the direction of text. */
-const UNFIT = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
+/** Without controls, and what breaks a line or sets the direction of text. */
+const DISPLAY_NAME = /^[^\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]{1,64}$/u;
 
 /**
  * @param {unknown} name
@@ -1976,8 +1962,7 @@ const UNFIT = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
  */
 function checkDisplayName(name, player) {
   check(player !== null, 'name is how the player is shown: give player, too');
-  const length = typeof name === 'string' ? [...name.normalize('NFC')].length : 0;
-  const fits = typeof name === 'string' && length >= 1 && length <= 64 && name.trim() === name && !UNFIT.test(name);
-  check(fits, `name ${JSON.stringify(name)} is not a display name: it has 1-64 characters of any script, without ` +
-    'control characters, line breaks, characters that set the direction of text, and white space at either end');
+  const fits = typeof name === 'string' && name.trim() === name && DISPLAY_NAME.test(name.normalize('NFC'));
+  check(fits, `name ${JSON.stringify(name)} is not a display name: use 1-64 characters, without controls, line breaks, ` +
+    'direction marks, and white space at either end');
 }
