@@ -79,11 +79,10 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 const MAX_IN_FLIGHT = 64;
 /** Maximum requests that wait for a connection or a free slot in flight. Further ones fail with `limit_reached`. */
 const MAX_WAITING = 1024;
-/** Maximum retries of a request whose outcome the server does not know. */
-const MAX_OUTCOME_REPEATS = 5;
-/** Delay and maximum of retries of a rate limited `sync`. The server sends at most one whole snapshot a second. */
+/** Maximum retries of a request whose outcome the server does not know, and of a rate limited `sync`. */
+const MAX_REPEATS = 5;
+/** Delay of retries of a rate limited `sync`. The server sends at most one whole snapshot a second. */
 const SYNC_REPEAT_MS = 1_100;
-const MAX_SYNC_REPEATS = 5;
 /**
  * Timeout and maximum of retries of an unanswered request on a live connection. The timeout is well above the server's
  * select deadline (5 s by default).
@@ -310,7 +309,8 @@ export class Room {
   #welcomed = false;
   /** @type {number | null} */
   #serverTimeOffsetMs = null;
-  #firstWelcome = /** @type {ReturnType<typeof deferred<Room>>} */ (deferred());
+  /** @type {Deferred<Room>} */
+  #firstWelcome = deferred();
 
   /**
    * @private
@@ -330,15 +330,15 @@ export class Room {
     // A caller who ignores `ready` gets no unhandled rejection.
     this.ready.catch(() => {});
     this.#view = new View(player, (event, detail) => this.#emitter.emit(event, detail));
-    this.#requests = new Requests((message) => this.#link.send(message), random);
-    this.#tokens = new Tokens(token, random, {
+    this.#requests = createRequests((message) => this.#link.send(message), random);
+    this.#tokens = createTokens(token, random, {
       send: (message) => this.#link.send(message),
-      error: (error) => this.#report(error),
-      over: (error) => this.#refused(error, 4001),
+      report: (error) => this.#report(error),
+      over: (error, code) => this.#refused(error, code),
     });
-    this.#link = new Link(bases, { Socket, random, giveUpAfterMs }, this.#requests, this.#tokens, {
+    this.#link = createLink(bases, { Socket, random, giveUpAfterMs }, this.#requests, this.#tokens, {
       address: (base) => roomAddress(base, room, { player, name, ...this.#view.position() }),
-      frame: (frame) => this.#receive(frame),
+      receive: (frame) => this.#receive(frame),
       down: (why) => this.#down(why),
       over: (error, code, reason) => this.#refused(error, code, reason),
     });
@@ -362,9 +362,9 @@ export class Room {
   /** The state of the connection. @returns {State} */
   get state() { return this.#state; }
   /** The current server. */
-  get url() { return this.#link.base; }
+  get url() { return this.#link.base(); }
   /** The last measured round trip of a ping or another request, in milliseconds. */
-  get latencyMs() { return this.#requests.roundTripMs; }
+  get latencyMs() { return this.#requests.roundTripMs(); }
   /** An estimate of the server's clock minus the local one, in milliseconds; best after a `ping()`. */
   get serverTimeOffsetMs() { return this.#serverTimeOffsetMs; }
 
@@ -474,14 +474,15 @@ export class Room {
   async #change(message, { signal, timeoutMs = SELECT_TIMEOUT_MS } = {}) {
     checkName('asset', message.asset);
     checkPatience(signal, timeoutMs);
-    const { frame, waitedMs } = await this.#ask(message, { signal, timeoutMs });
-    const expiresAt = frame.ttl_ms >= 0 ? performance.now() + frame.ttl_ms : null;
-    return { frame, asset: message.asset, expiresAt, latencyMs: waitedMs };
+    const calledAt = performance.now();
+    const { frame } = await this.#ask(message, { signal, timeoutMs });
+    const now = performance.now();
+    return { frame, asset: message.asset, expiresAt: frame.ttl_ms >= 0 ? now + frame.ttl_ms : null, latencyMs: now - calledAt };
   }
 
   /**
    * @param {Message} message
-   * @param {SelectOptions} [patience]
+   * @param {Patience} [patience]
    */
   #ask(message, patience) {
     const answer = this.#requests.make(message, patience);
@@ -531,7 +532,7 @@ export class Room {
   #apply(frame) {
     const outcome = this.#view.apply(frame);
     if (outcome === 'replaced') this.#requests.synced();
-    if (outcome === 'lost') this.#link.reset('lost track of a snapshot');
+    if (outcome === 'lost') this.#link.lose(1006, 'lost track of a snapshot');
   }
 
   /** @param {Frame} frame */
@@ -886,107 +887,161 @@ class View {
 }
 
 /**
- * @typedef {{ frame: Frame, waitedMs: number, roundTripMs: number }} Answer
+ * @typedef {{ frame: Frame, roundTripMs: number }} Answer
  * @typedef {{ type: string, asset?: string, retake?: boolean }} Message
- * @typedef {object} Request
+ * @typedef {object} Patience  of the caller
+ * @property {AbortSignal} [signal]
+ * @property {number} timeoutMs
+ * @typedef {object} Attempts
  * @property {string} id
  * @property {Message} message
- * @property {number} calledAt
+ * @property {Countdown} leftMs  of `timeoutMs`
  * @property {number} sentAt
  * @property {number} sends
  * @property {number} refusals  that were retried
  * @property {number} resends  after a timeout
  * @property {ReturnType<typeof setTimeout> | undefined} timer  until the retry after a refusal
- * @property {AbortSignal | undefined} signal  of the caller
- * @property {Deadline} deadline  until the caller's `timeoutMs` is over
  * @property {boolean} givenUp  the caller waits no longer
- * @property {() => void} unwatch  ends the watch over the signal and the deadline
- * @property {(answer: Answer) => void} resolve
- * @property {(error: Error) => void} reject
+ * @typedef {Patience & Attempts & Deferred<Answer>} Request
+ *
+ * @typedef {ReturnType<typeof createRequests>} Requests
  */
 
 /**
  * Pending requests: sent in order, a limited number in flight, retried if an answer may have been lost. One that its
  * caller has given up is not sent any more, and keeps its place in flight until it is answered.
+ * @param {(message: object) => void} send
+ * @param {() => number} random
  */
-class Requests {
-  /** Round trip of the last answer, in milliseconds. @type {number | null} */
-  roundTripMs = null;
-  #send;
-  #random;
-  #connected = false;
-  #lastId = 0;
-  /** @type {Map<string, Request>} */
-  #sent = new Map();
+function createRequests(send, random) {
+  let isConnected = false;
+  let lastId = 0;
+  /** The requests in flight. @type {Map<string, Request>} */
+  const sent = new Map();
   /** @type {Request[]} */
-  #waiting = [];
+  const waiting = [];
   /** When the last error without a request id arrived. */
-  #unnamedAt = -Infinity;
+  let unnamedAt = -Infinity;
   /** @type {ArbiterError | null} */
-  #ended = null;
-
-  /**
-   * @param {(message: object) => void} send
-   * @param {() => number} random
-   */
-  constructor(send, random) {
-    this.#send = send;
-    this.#random = random;
-  }
-
-  get inFlight() { return this.#sent.size; }
+  let ended = null;
+  /** Of the last answer. @type {number | null} */
+  let roundTripMs = null;
 
   /**
    * @param {Message} message
-   * @param {SelectOptions} [patience]
+   * @param {Patience} [patience]
    * @returns {Promise<Answer>}
    */
-  make(message, { signal, timeoutMs = Infinity } = {}) {
-    return new Promise((resolve, reject) => {
-      if (this.#ended) throw this.#ended;
-      if (signal?.aborted) throw signal.reason;
-      if (this.#waiting.length >= MAX_WAITING) {
-        throw new ArbiterError('limit_reached', `${MAX_WAITING} requests are waiting already`, true);
-      }
-      const request = {
-        id: String(++this.#lastId), message, calledAt: performance.now(), sentAt: 0, sends: 0, refusals: 0, resends: 0,
-        timer: undefined, signal, deadline: new Deadline(timeoutMs), givenUp: false, unwatch: () => {}, resolve, reject,
-      };
-      this.#watch(request);
-      this.#waiting.push(request);
-      this.#pump();
-    });
+  async function make(message, { signal, timeoutMs } = { timeoutMs: Infinity }) {
+    if (ended) throw ended;
+    if (signal?.aborted) throw signal.reason;
+    if (waiting.length >= MAX_WAITING) {
+      throw new ArbiterError('limit_reached', `${MAX_WAITING} requests are waiting already`, true);
+    }
+    /** @type {Request} */
+    const request = {
+      ...deferred(), id: `${++lastId}`, message, signal, timeoutMs, leftMs: countdown(timeoutMs), sentAt: 0, sends: 0,
+      refusals: 0, resends: 0, timer: undefined, givenUp: false,
+    };
+    const abort = () => giveUp(request, signal?.reason);
+    const timer = timeoutMs < Infinity ? setTimeout(() => giveUp(request, timedOut(request)), timeoutMs) : undefined;
+    signal?.addEventListener('abort', abort);
+    waiting.push(request);
+    pump();
+    try {
+      return await request.promise;
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+    }
   }
 
-  up() {
-    this.#connected = true;
-    this.#pump();
+  /**
+   * @param {Request} request
+   * @param {Error} error
+   */
+  function giveUp(request, error) {
+    request.givenUp = true;
+    const index = waiting.indexOf(request);
+    if (index >= 0) waiting.splice(index, 1);
+    else if (request.timer !== undefined) take(request);
+    request.reject(error);
+  }
+
+  function pump() {
+    while (isConnected && sent.size < MAX_IN_FLIGHT && waiting.length > 0) {
+      const request = /** @type {Request} */ (waiting.shift());
+      // This may run before the listener of the signal, and after a sleep before the timer.
+      if (request.signal?.aborted) request.reject(request.signal.reason);
+      else if (request.leftMs() <= 0) request.reject(timedOut(request));
+      else {
+        sent.set(request.id, request);
+        transmit(request);
+      }
+    }
+  }
+
+  /** @param {Request} request */
+  function transmit(request) {
+    cancelRepeat(request);
+    request.sentAt = performance.now();
+    request.sends += 1;
+    send({ ...request.message, request_id: request.id });
+  }
+
+  /** @param {Request} request */
+  function cancelRepeat(request) {
+    clearTimeout(request.timer);
+    request.timer = undefined;
+  }
+
+  /** Frees the place of a request in flight. @param {Request} request */
+  function take(request) {
+    cancelRepeat(request);
+    sent.delete(request.id);
+    pump();
+    return request;
+  }
+
+  /**
+   * @param {Request} request
+   * @param {Frame} frame
+   */
+  function settle(request, frame) {
+    roundTripMs = performance.now() - request.sentAt;
+    take(request).resolve({ frame, roundTripMs });
+  }
+
+  function up() {
+    isConnected = true;
+    pump();
   }
 
   /** Unanswered requests are sent first on the next connection. */
-  down() {
-    this.#connected = false;
-    for (const request of this.#sent.values()) this.#cancelRepeat(request);
-    this.#waiting.unshift(...[...this.#sent.values()].filter(({ givenUp }) => !givenUp));
-    this.#sent.clear();
+  function down() {
+    isConnected = false;
+    const unanswered = [...sent.values()];
+    unanswered.forEach(cancelRepeat);
+    waiting.unshift(...unanswered.filter(({ givenUp }) => !givenUp));
+    sent.clear();
   }
 
   /** @param {ArbiterError} error */
-  end(error) {
-    this.down();
-    this.#ended = error;
-    for (const request of this.#waiting.splice(0)) this.#reject(request, error);
+  function end(error) {
+    down();
+    ended = error;
+    for (const request of waiting.splice(0)) request.reject(error);
   }
 
   /** @param {Frame} frame */
-  answer(frame) {
-    const request = this.#sent.get(frame.request_id);
-    if (request) this.#settle(request, frame);
+  function answer(frame) {
+    const request = sent.get(frame.request_id);
+    if (request) settle(request, frame);
   }
 
   /** A snapshot has no request id. It answers every `sync` that was sent. */
-  synced() {
-    for (const request of [...this.#sent.values()]) if (request.message.type === 'sync') this.#settle(request, {});
+  function synced() {
+    for (const request of [...sent.values()]) if (request.message.type === 'sync') settle(request, {});
   }
 
   /**
@@ -994,733 +1049,559 @@ class Requests {
    * @param {ArbiterError} error
    * @returns {boolean} true if the error is about one of our requests
    */
-  refuse(id, error) {
-    const request = this.#refused(id);
-    if (!request) return this.#isSettled(id);
+  function refuse(id, error) {
+    const request = id === undefined ? refusedWithoutId() : sent.get(id);
+    // A request sent twice may be answered twice.
+    if (!request) return Number(id) >= 1 && Number(id) <= lastId;
     // The request was sent twice, and this is the second refusal.
     if (request.timer !== undefined) return true;
-    const delay = request.givenUp ? null : this.#repeatsAfter(request, error);
-    if (delay !== null) {
+    const delay = repeatsAfter(request, error);
+    if (delay > 0) {
       request.refusals += 1;
-      request.timer = setTimeout(() => this.#transmit(request), delay);
+      request.timer = setTimeout(() => transmit(request), delay);
     } else if (error.code === 'not_held' && request.sends > 1) {
       // An earlier copy of this release took effect.
-      this.#settle(request, {});
-    } else {
-      this.#reject(this.#take(request), error);
-    }
+      settle(request, {});
+    } else take(request).reject(error);
     return true;
   }
 
-  /** Retries requests whose answer is overdue on a live connection; finally rejects them. */
-  resendOverdue() {
-    const now = performance.now();
-    for (const request of [...this.#sent.values()]) {
-      const patience = request.sentAt <= this.#unnamedAt ? UNNAMED_WAIT_MS : ANSWER_WAIT_MS;
-      if (request.timer !== undefined || now - request.sentAt < patience) continue;
-      request.resends += 1;
-      if (request.givenUp || request.resends > MAX_ANSWER_REPEATS) {
-        const message = `no answer to ${request.sends} attempts`;
-        this.#reject(this.#take(request), new ArbiterError('outcome_unknown', message, true));
-      } else {
-        this.#transmit(request);
-      }
-    }
-  }
-
   /**
-   * The request that an error is about. Older servers refuse a `sync` without its id. Any other error without an id may
-   * mean that some request is never answered, so all of them are retried sooner.
-   * @param {string | undefined} id
+   * Older servers refuse a `sync` without its id. Any other error without an id may mean that some request is never
+   * answered, so all of them are retried sooner.
    */
-  #refused(id) {
-    if (id !== undefined) return this.#sent.get(id);
-    const sync = [...this.#sent.values()].find(({ message, timer }) => message.type === 'sync' && timer === undefined);
-    if (!sync) this.#unnamedAt = performance.now();
+  function refusedWithoutId() {
+    const sync = [...sent.values()].find(({ message, timer }) => message.type === 'sync' && timer === undefined);
+    if (!sync) unnamedAt = performance.now();
     return sync;
   }
 
-  /** True if a request of that id has settled: a request sent twice may be answered twice. @param {unknown} id */
-  #isSettled(id) {
-    return Number(id) >= 1 && Number(id) <= this.#lastId;
-  }
-
   /**
-   * Milliseconds until the retry of a refused request; null if it rejects.
+   * Milliseconds until the retry of a refused request; 0 if it rejects.
    * @param {Request} request
    * @param {ArbiterError} error
    */
-  #repeatsAfter({ message, refusals }, { code, temporary }) {
-    if (code === 'outcome_unknown' && refusals < MAX_OUTCOME_REPEATS) return backoff(refusals, this.#random);
-    const repeats = code === 'rate_limited' && temporary && message.type === 'sync' && refusals < MAX_SYNC_REPEATS;
-    return repeats ? SYNC_REPEAT_MS : null;
+  function repeatsAfter({ message, refusals, givenUp }, { code, temporary }) {
+    if (givenUp || refusals >= MAX_REPEATS) return 0;
+    if (code === 'outcome_unknown') return backoff(refusals, random);
+    return code === 'rate_limited' && temporary && message.type === 'sync' ? SYNC_REPEAT_MS : 0;
   }
 
-  #pump() {
-    while (this.#connected && this.#sent.size < MAX_IN_FLIGHT && this.#waiting.length > 0) {
-      const request = /** @type {Request} */ (this.#waiting.shift());
-      const { id, signal, deadline } = request;
-      // This may run before the listener of the signal, and after a sleep before the timer.
-      if (signal?.aborted) this.#reject(request, signal.reason);
-      else if (deadline.leftMs <= 0) this.#reject(request, timedOut(request));
-      else {
-        this.#sent.set(id, request);
-        this.#transmit(request);
-      }
+  /** Retries requests whose answer is overdue on a live connection; finally rejects them. */
+  function resendOverdue() {
+    for (const request of [...sent.values()]) {
+      const patienceMs = request.sentAt <= unnamedAt ? UNNAMED_WAIT_MS : ANSWER_WAIT_MS;
+      if (request.timer !== undefined || performance.now() - request.sentAt < patienceMs) continue;
+      request.resends += 1;
+      if (!request.givenUp && request.resends <= MAX_ANSWER_REPEATS) transmit(request);
+      else take(request).reject(new ArbiterError('outcome_unknown', `no answer to ${request.sends} attempts`, true));
     }
   }
 
-  /** @param {Request} request */
-  #transmit(request) {
-    this.#cancelRepeat(request);
-    request.sentAt = performance.now();
-    request.sends += 1;
-    this.#send({ ...request.message, request_id: request.id });
-  }
-
-  /**
-   * @param {Request} request
-   * @param {Frame} frame
-   */
-  #settle(request, frame) {
-    const now = performance.now();
-    this.roundTripMs = now - request.sentAt;
-    request.unwatch();
-    this.#take(request).resolve({ frame, waitedMs: now - request.calledAt, roundTripMs: this.roundTripMs });
-  }
-
-  /**
-   * @param {Request} request
-   * @param {unknown} error
-   */
-  #reject(request, error) {
-    request.unwatch();
-    request.reject(/** @type {Error} */ (error));
-  }
-
-  /** Gives a request up when its caller does. @param {Request} request */
-  #watch(request) {
-    const { signal, deadline: { ms } } = request;
-    const abort = () => this.#giveUp(request, signal?.reason);
-    const timer = ms < Infinity ? setTimeout(() => this.#giveUp(request, timedOut(request)), ms) : undefined;
-    signal?.addEventListener('abort', abort);
-    request.unwatch = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
-    };
-  }
-
-  /**
-   * @param {Request} request
-   * @param {unknown} error
-   */
-  #giveUp(request, error) {
-    request.givenUp = true;
-    const index = this.#waiting.indexOf(request);
-    if (index >= 0) this.#waiting.splice(index, 1);
-    else if (request.timer !== undefined) this.#take(request);
-    this.#reject(request, error);
-  }
-
-  /** @param {Request} request */
-  #take(request) {
-    this.#cancelRepeat(request);
-    this.#sent.delete(request.id);
-    this.#pump();
-    return request;
-  }
-
-  /** @param {Request} request */
-  #cancelRepeat(request) {
-    clearTimeout(request.timer);
-    request.timer = undefined;
-  }
+  return {
+    make, up, down, end, answer, synced, refuse, resendOverdue, isBusy: () => sent.size > 0, roundTripMs: () => roundTripMs,
+  };
 }
 
 /** @param {Request} request */
-function timedOut({ deadline, sends }) {
-  const [what, then] = sends === 0 ? ['not sent', ''] : ['no answer', '; the outcome may still arrive'];
-  return new ArbiterError('timed_out', `${what} within ${deadline.ms} ms${then}`, true);
+function timedOut({ timeoutMs, sends }) {
+  const within = `within ${timeoutMs} ms`;
+  const message = sends === 0 ? `not sent ${within}` : `no answer ${within}; the outcome may still arrive`;
+  return new ArbiterError('timed_out', message, true);
 }
 
 /**
  * @typedef {object} TokenHooks
  * @property {(message: object) => void} send
- * @property {(error: ArbiterError) => void} error
- * @property {(error: ArbiterError) => void} over  the function gave what is no token
+ * @property {(error: ArbiterError) => void} report
+ * @property {(error: ArbiterError, code: number) => void} over  the function gave what is no token
  *
- * @typedef {{ token: string, lifeMs: number, end: Deadline }} LastToken  both times are NaN if unknown
- * @typedef {{ deadline: Deadline, answer: ReturnType<typeof deferred<string>> }} Call  a pending call of the function
+ * @typedef {{ token: string, lifeMs: number, leftMs: Countdown }} LastToken  both times are NaN if unknown
+ * @typedef {Deferred<string> & { leftMs: Countdown }} Call  a pending call of the function
  *
  * @typedef {object} Renewal  the next one of a connection
  * @property {string | null} token  the last one that the server accepted
- * @property {Deadline} end  of its life
- * @property {Deadline} due
- * @property {boolean} busy  `due` is over
- * @property {{ id: string, token: string, deadline: Deadline } | null} sent  the message, until it is answered
+ * @property {Countdown} lifeLeftMs  of that token
+ * @property {Countdown} leftMs  until the renewal is due, or repeated if it was sent
+ * @property {{ id: string, token: string } | null} sent  the message, until it is answered
+ *
+ * @typedef {ReturnType<typeof createTokens>} Tokens
  */
-
-/** The prefix of the ids of renewals. */
-const RENEWAL_PREFIX = 'token-';
 
 /**
  * The player's token, given once or by a function. A function's token is renewed on the connection before it ends. No
  * error contains a token, or the message of what the function threw, because that may contain one.
+ * @param {TokenSource | null} source
+ * @param {() => number} random
+ * @param {TokenHooks} hooks
  */
-class Tokens {
-  #source;
-  #random;
-  #hooks;
+function createTokens(source, random, { send, report, over }) {
   /** The last one that the function gave. @type {LastToken | null} */
-  #last = null;
+  let last = null;
   /** @type {Call | null} */
-  #call = null;
-  /** Whether the function's failure was reported. */
-  #reported = false;
-  /** The last one that was sent. @type {string | null} */
-  #shown = null;
+  let pending = null;
+  let failureIsReported = false;
+  /** The last one that was sent. */
+  let shown = '';
   /** Null without a connection, and if the server asks for no token. @type {Renewal | null} */
-  #renewal = null;
+  let renewal = null;
   /** Renewals in a row that failed or gained little. */
-  #failures = 0;
-  #lastId = 0;
+  let failures = 0;
+  let lastId = 0;
   /** Runs for a second at most. @type {ReturnType<typeof setTimeout> | undefined} */
-  #timer;
-
-  /**
-   * @param {TokenSource | null} source
-   * @param {() => number} random
-   * @param {TokenHooks} hooks
-   */
-  constructor(source, random, hooks) {
-    this.#source = source;
-    this.#random = random;
-    this.#hooks = hooks;
-  }
+  let timer;
 
   /** The subprotocols of the next connection; a promise if the function is called first. */
-  protocols() {
-    if (this.#source === null) return [];
-    if (typeof this.#source === 'string') return this.#show(this.#source);
-    if (this.#last && isReusable(this.#last)) return this.#show(this.#last.token);
-    return this.#ask().then((token) => this.#show(token));
-  }
-
-  /** @param {unknown} ttlMs  what the token that opened the connection has to live; absent if the server needs none */
-  up(ttlMs) {
-    if (typeof ttlMs !== 'number' || typeof this.#source !== 'function') return;
-    this.#failures = 0;
-    this.#accepted(this.#shown, ttlMs);
-  }
-
-  down() {
-    clearTimeout(this.#timer);
-    this.#renewal = null;
-  }
-
-  end() {
-    this.down();
-    this.#call = null;
-  }
-
-  /** Forgets the token that was sent last. Returns true if there may be another. */
-  expired() {
-    if (this.#last?.token === this.#shown) this.#last = null;
-    return typeof this.#source === 'function';
-  }
-
-  /** Gives up what takes too long, and renews the token if that is due. */
-  check() {
-    if (this.#call && this.#call.deadline.leftMs <= 0) this.#gaveNone(this.#call);
-    const renewal = this.#renewal;
-    if (!renewal) return;
-    if (renewal.sent && renewal.sent.deadline.leftMs <= 0) this.#retry(renewal);
-    if (renewal.busy) return;
-    const { leftMs } = renewal.due;
-    if (leftMs <= 0) this.#renew(renewal);
-    else if (leftMs < TICK_MS) this.#checkIn(leftMs);
-  }
-
-  /** @param {Frame} frame */
-  refreshed({ request_id, token_ttl_ms }) {
-    const renewal = this.#renewal;
-    if (!renewal?.sent || renewal.sent.id !== request_id) return;
-    const gainMs = token_ttl_ms - Math.max(0, renewal.end.leftMs);
-    // A function that gives the same token again is called with a backoff.
-    this.#failures = gainMs > token_ttl_ms / 2 ? 0 : this.#failures + 1;
-    this.#accepted(renewal.sent.token, token_ttl_ms);
-  }
-
-  /**
-   * @param {unknown} id
-   * @param {ArbiterError} error
-   * @returns {boolean} true if the error is about a renewal
-   */
-  refuse(id, error) {
-    if (typeof id !== 'string' || !id.startsWith(RENEWAL_PREFIX)) return false;
-    const renewal = this.#renewal;
-    if (renewal?.sent?.id !== id) return true;
-    if (error.temporary) {
-      this.#retry(renewal);
-    } else {
-      this.down();
-      this.#hooks.error(error);
-    }
-    return true;
-  }
-
-  /** @param {string} text */
-  redact(text) {
-    return this.#shown === null ? text : text.replaceAll(this.#shown, '***');
+  function protocols() {
+    if (source === null) return [];
+    if (typeof source === 'string') return show(source);
+    return isReusable(last) ? show(last.token) : ask().then(show);
   }
 
   /** @param {string} token */
-  #show(token) {
-    this.#shown = token;
+  function show(token) {
+    shown = token;
     return [PROTOCOL, `bearer.${token}`];
+  }
+
+  /** @param {number | undefined} ttlMs  what the token that opened the connection has to live; absent if the server needs none */
+  function up(ttlMs) {
+    if (ttlMs === undefined || typeof source !== 'function') return;
+    failures = 0;
+    accepted(shown, ttlMs);
+  }
+
+  function down() {
+    clearTimeout(timer);
+    renewal = null;
+  }
+
+  function end() {
+    down();
+    pending = null;
+  }
+
+  /** Forgets the token that was sent last. Returns true if there may be another. */
+  function expired() {
+    if (last?.token === shown) last = null;
+    return typeof source === 'function';
+  }
+
+  /** Gives up what takes too long, and renews the token if that is due. */
+  function check() {
+    if (pending && pending.leftMs() <= 0) gaveNone(pending);
+    if (!renewal) return;
+    const leftMs = renewal.leftMs();
+    if (leftMs > 0) checkIn(leftMs);
+    else if (renewal.sent) repeat(renewal);
+    else renew(renewal);
+  }
+
+  /** @param {number} ms */
+  function checkIn(ms) {
+    clearTimeout(timer);
+    timer = setTimeout(check, Math.min(ms, TICK_MS));
   }
 
   /**
    * Schedules the next renewal.
-   * @param {string | null} token
+   * @param {string} token
    * @param {number} ttlMs
    */
-  #accepted(token, ttlMs) {
-    const end = new Deadline(ttlMs);
-    const last = this.#last;
+  function accepted(token, ttlMs) {
+    const lifeLeftMs = countdown(ttlMs);
     // Of a token without claims the first time to live counts as its life.
-    const lifeMs = last && last.lifeMs > ttlMs ? last.lifeMs : ttlMs;
-    if (last?.token === token) this.#last = { token: last.token, lifeMs, end };
-    const marginMs = Math.min(RENEW_BEFORE_MS, ttlMs / 4) * (1 + this.#random() / 2);
-    const waitMs = Math.max(ttlMs - marginMs, backoff(this.#failures, this.#random));
-    this.#renewal = { token, end, due: new Deadline(waitMs), busy: false, sent: null };
-    this.#checkIn(waitMs);
+    if (last?.token === token) last = { token, lifeMs: last.lifeMs > ttlMs ? last.lifeMs : ttlMs, leftMs: lifeLeftMs };
+    const marginMs = Math.min(RENEW_BEFORE_MS, ttlMs / 4) * (1 + random() / 2);
+    const waitMs = Math.max(ttlMs - marginMs, backoff(failures, random));
+    renewal = { token, lifeLeftMs, leftMs: countdown(waitMs), sent: null };
+    checkIn(waitMs);
   }
 
-  /** @param {Renewal} renewal */
-  async #renew(renewal) {
-    renewal.busy = true;
-    const last = this.#last;
+  /** @param {Renewal} current */
+  async function renew(current) {
+    // The call has a timeout of its own.
+    current.leftMs = countdown(Infinity);
     try {
-      const token = last && last.token !== renewal.token && isReusable(last) ? last.token : await this.#ask();
-      if (this.#renewal === renewal) this.#send(renewal, token);
+      const token = last?.token !== current.token && isReusable(last) ? last.token : await ask();
+      if (renewal !== current) return;
+      const id = `token-${++lastId}`;
+      current.leftMs = countdown(ANSWER_WAIT_MS);
+      current.sent = { id, token };
+      shown = token;
+      send({ type: 'refresh', token, request_id: id });
     } catch {
-      if (this.#renewal === renewal) this.#retry(renewal);
+      if (renewal === current) repeat(current);
     }
   }
 
+  /** @param {Renewal} current */
+  function repeat(current) {
+    const waitMs = backoff(failures++, random);
+    current.leftMs = countdown(waitMs);
+    current.sent = null;
+    checkIn(waitMs);
+  }
+
+  /** @param {Frame} frame */
+  function refreshed({ request_id, token_ttl_ms }) {
+    if (!renewal?.sent || renewal.sent.id !== request_id) return;
+    const gainMs = token_ttl_ms - Math.max(0, renewal.lifeLeftMs());
+    // A function that gives the same token again is called with a backoff.
+    failures = gainMs > token_ttl_ms / 2 ? 0 : failures + 1;
+    accepted(renewal.sent.token, token_ttl_ms);
+  }
+
   /**
-   * @param {Renewal} renewal
-   * @param {string} token
+   * @param {string} id
+   * @param {ArbiterError} error
+   * @returns {boolean} true if the error is about a renewal
    */
-  #send(renewal, token) {
-    const id = `${RENEWAL_PREFIX}${(this.#lastId += 1)}`;
-    renewal.sent = { id, token, deadline: new Deadline(ANSWER_WAIT_MS) };
-    this.#shown = token;
-    this.#hooks.send({ type: 'refresh', token, request_id: id });
+  function refuse(id, error) {
+    const isOurs = /^token-/.test(id);
+    if (isOurs && renewal?.sent?.id === id) {
+      if (error.temporary) repeat(renewal);
+      else {
+        down();
+        report(error);
+      }
+    }
+    return isOurs;
   }
 
-  /** @param {Renewal} renewal */
-  #retry(renewal) {
-    const waitMs = backoff(this.#failures, this.#random);
-    this.#failures += 1;
-    Object.assign(renewal, { due: new Deadline(waitMs), busy: false, sent: null });
-    this.#checkIn(waitMs);
-  }
-
-  /** @param {number} ms */
-  #checkIn(ms) {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.check(), Math.min(ms, TICK_MS));
-  }
-
-  /** Calls the function, unless a call is pending. */
-  #ask() {
-    this.#call ??= this.#begin();
-    return this.#call.answer.promise;
-  }
-
-  /** The function runs after the caller of `joinRoom` has its room. */
-  #begin() {
-    const call = { deadline: new Deadline(TOKEN_WAIT_MS), answer: /** @type {Call['answer']} */ (deferred()) };
-    const source = /** @type {() => string | Promise<string>} */ (this.#source);
-    Promise.resolve().then(() => source()).then((token) => this.#gave(call, token), () => this.#gaveNone(call));
-    return call;
+  /** Calls the function, unless a call is pending. It runs after the caller of `joinRoom` has its room. */
+  function ask() {
+    if (!pending) {
+      const call = (pending = { ...deferred(), leftMs: countdown(TOKEN_WAIT_MS) });
+      Promise.resolve().then(/** @type {() => string | Promise<string>} */ (source))
+        .then((token) => gave(call, token), () => gaveNone(call));
+    }
+    return pending.promise;
   }
 
   /**
    * @param {Call} call
    * @param {unknown} token
    */
-  #gave(call, token) {
-    if (this.#call !== call) return;
-    this.#call = null;
+  function gave(call, token) {
+    if (pending !== call) return;
+    pending = null;
     try {
       checkToken(token);
     } catch (error) {
-      return this.#hooks.over(new ArbiterError('unauthorized', /** @type {Error} */ (error).message, false));
+      return over(new ArbiterError('unauthorized', /** @type {Error} */ (error).message, false), 4001);
     }
-    this.#reported = false;
+    failureIsReported = false;
     const lifeMs = lifeOf(token);
-    this.#last = { token, lifeMs, end: new Deadline(lifeMs - call.deadline.ageMs) };
-    call.answer.resolve(token);
+    // It may have been made when the call began.
+    last = { token, lifeMs, leftMs: countdown(lifeMs - TOKEN_WAIT_MS + call.leftMs()) };
+    call.resolve(token);
   }
 
   /** @param {Call} call */
-  #gaveNone(call) {
-    if (this.#call !== call) return;
-    this.#call = null;
-    const message = 'the function given as token threw, rejected or took too long; it is called again';
-    const error = new ArbiterError('token_unavailable', message, true);
-    if (!this.#reported) this.#hooks.error(error);
-    this.#reported = true;
-    call.answer.reject(error);
+  function gaveNone(call) {
+    if (pending !== call) return;
+    pending = null;
+    const error = new ArbiterError('token_unavailable', 'the function given as token failed or took too long', true);
+    if (!failureIsReported) report(error);
+    failureIsReported = true;
+    call.reject(error);
   }
+
+  /** @param {string} text */
+  const redact = (text) => (shown ? text.replaceAll(shown, '***') : text);
+
+  return { protocols, up, down, end, expired, check, refreshed, refuse, redact };
 }
 
 /**
  * True if a token lives long enough for another connection. False if its life is unknown.
- * @param {LastToken} token
+ * @param {LastToken | null} token
+ * @returns {token is LastToken}
  */
-function isReusable({ lifeMs, end: { leftMs } }) {
-  return leftMs > 0 && (leftMs >= REUSE_MS || leftMs >= lifeMs / 2);
+function isReusable(token) {
+  return token !== null && token.leftMs() > Math.min(REUSE_MS, token.lifeMs / 2);
 }
 
 /**
  * @typedef {{ code: number, reason: string, retryInMs?: number }} Why  no `retryInMs` while suspended
  * @typedef {object} LinkHooks
  * @property {(base: string) => string} address  the URL to connect to, for the given server
- * @property {(frame: Frame) => void} frame
+ * @property {(frame: Frame) => void} receive
  * @property {(why: Why) => void} down  the connection was lost and will be retried
  * @property {(error: ArbiterError, code: number, reason?: string) => void} over  the room is closed for good: by the server,
  *   or because there was no connection for `giveUpAfterMs`
  *
- * @typedef {{ ms: number, byServer: boolean, shortened: boolean, why: Why }} Wait  the delay before the next dial.
- *   `byServer`: set by the server, so a wake-up does not shorten it; `shortened`: a wake-up has shortened it
- * @typedef {Wait & { deadline: Deadline }} Retry
- *
- * @typedef {object} PendingPing  a ping of the library itself
- * @property {string} id
- * @property {Deadline} deadline  of the pong
- * @property {boolean} probe  sent after a wake-up or a network change
- * @property {boolean} again  the second probe, because the machine slept during the first
+ * @typedef {ReturnType<typeof createLink>} Link
  */
 
 /**
  * Maintains one connection. Decides from the close code when to reconnect, and detects a dead network. Its state is
- * waiting (`#retry`), dialling (`#protocols`, then `#socket`), connected (`#welcomedAt`) or stopped (`#stopped`).
+ * waiting (`retry`), dialling, connected (`sinceWelcome`) or stopped (`stopped`), and ends at the latest after `leftMs()`.
+ * @param {string[]} bases
+ * @param {{ Socket: SocketClass, random: () => number, giveUpAfterMs: number }} options
+ * @param {Requests} requests
+ * @param {Tokens} tokens
+ * @param {LinkHooks} hooks
  */
-class Link {
-  #bases;
-  #Socket;
-  #random;
-  #giveUpAfterMs;
-  #requests;
-  #tokens;
-  #hooks;
-  #node = 0;
+function createLink(bases, { Socket, random, giveUpAfterMs }, requests, tokens, { address, receive, down, over }) {
+  /** The index of the current server. */
+  let node = 0;
   /** Attempts since the last stable connection. */
-  #failures = 0;
+  let failures = 0;
   /** @type {'suspended' | 'closed' | null} */
-  #stopped = null;
-  /** @type {Retry | null} */
-  #retry = null;
+  let stopped = null;
+  /** Why the link waits for the next attempt. @type {Why | null} */
+  let retry = null;
   /** Whether the last stable connection was followed by one whose token had expired. */
-  #expired = false;
-  /** The subprotocols, while they are awaited. @type {Promise<string[]> | null} */
-  #protocols = null;
+  let tokenHasExpired = false;
+  /** The subprotocols of the current attempt. @type {Promise<string[]> | null} */
+  let protocols = null;
   /** @type {SocketLike | null} */
-  #socket = null;
-  #dialledAt = new Timestamp();
-  /** When the next delay may be shortened. */
-  #redial = new Deadline(0);
-  /** @type {Timestamp | null} */
-  #welcomedAt = null;
+  let socket = null;
+  let sinceDial = stopwatch();
+  /** Until a delay may be shortened again. */
+  let redialLeftMs = countdown(0);
+  /** @type {(() => number) | null} */
+  let sinceWelcome = null;
   /** Since when there is no connection, for `giveUpAfterMs`. */
-  #downAt = new Timestamp();
-  #heardAt = new Timestamp();
-  /** @type {PendingPing | null} */
-  #pendingPing = null;
-  #lastPing = 0;
-  #idleSilenceMs = 0;
-  #probeWaitMs = PROBE_WAIT_MS;
-  /** The only timer, and when it is due. @type {ReturnType<typeof setTimeout> | undefined} */
-  #timer;
-  #due = new Deadline(Infinity);
+  let sinceDown = stopwatch();
+  let sinceHeard = stopwatch();
+  /** The last ping of the link itself; '' once there was a sign of life. */
+  let pingId = '';
+  let sincePing = stopwatch();
+  /** 1 if that ping is a probe, 2 if it is the second one because the machine slept during the first. */
+  let probes = 0;
+  let lastPing = 0;
+  let idleSilenceMs = 0;
+  let probeWaitMs = 0;
+  let leftMs = countdown(Infinity);
+  /** The only timer, and until when it is due. @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  let dueInMs = leftMs;
 
-  /**
-   * @param {string[]} bases
-   * @param {{ Socket: SocketClass, random: () => number, giveUpAfterMs: number }} options
-   * @param {Requests} requests
-   * @param {Tokens} tokens
-   * @param {LinkHooks} hooks
-   */
-  constructor(bases, { Socket, random, giveUpAfterMs }, requests, tokens, hooks) {
-    this.#bases = bases;
-    this.#Socket = Socket;
-    this.#random = random;
-    this.#giveUpAfterMs = giveUpAfterMs;
-    this.#requests = requests;
-    this.#tokens = tokens;
-    this.#hooks = hooks;
-  }
-
-  get base() { return this.#bases[this.#node]; }
-
-  dial() {
-    if (this.#retry?.shortened) this.#redial = new Deadline(REDIAL_MS);
-    this.#retry = null;
-    this.#dialledAt = new Timestamp();
-    const protocols = this.#tokens.protocols();
-    if (Array.isArray(protocols)) return this.#open(protocols);
-    this.#protocols = protocols;
-    this.#tickIn(TICK_MS);
-    protocols.then(
-      (ready) => this.#protocols === protocols && this.#open(ready),
-      () => this.#protocols === protocols && this.#failed('no token'),
+  function dial() {
+    retry = null;
+    const ready = tokens.protocols();
+    if (Array.isArray(ready)) return open(ready);
+    protocols = ready;
+    endStateIn(Infinity);
+    ready.then(
+      (known) => protocols === ready && open(known),
+      () => protocols === ready && wait(backoff(failures++, random), { code: 1006, reason: 'no token' }),
     );
   }
 
-  /** @param {string[]} protocols */
-  #open(protocols) {
-    this.#protocols = null;
-    this.#dialledAt = new Timestamp();
+  /** @param {string[]} known */
+  function open(known) {
+    sinceDial = stopwatch();
     try {
-      const socket = (this.#socket = new this.#Socket(this.#hooks.address(this.base), protocols));
-      this.#tickIn(WELCOME_WAIT_MS);
-      socket.onmessage = (/** @type {{ data: unknown }} */ event) => this.#hear(event.data);
-      socket.onclose = (/** @type {{ code: number, reason: string }} */ event) => this.#lost(event.code, event.reason);
-      socket.onerror = () => setTimeout(() => this.#socket === socket && this.#lost(1006, ''), CLOSE_AFTER_ERROR_MS);
+      const opened = (socket = new Socket(address(bases[node]), known));
+      endStateIn(WELCOME_WAIT_MS);
+      opened.onmessage = (/** @type {{ data: unknown }} */ { data }) => hear(data);
+      opened.onclose = (/** @type {{ code: number, reason: string }} */ { code, reason }) => lose(code, reason);
+      opened.onerror = () => setTimeout(() => socket === opened && lose(1006, ''), CLOSE_AFTER_ERROR_MS);
     } catch (error) {
-      this.#lost(1006, `cannot connect: ${this.#tokens.redact(/** @type {Error} */ (error).message)}`);
+      lose(1006, `cannot connect: ${tokens.redact(/** @type {Error} */ (error).message)}`);
     }
   }
 
   /** @param {object} message */
-  send(message) {
-    this.#socket?.send(JSON.stringify(message));
-  }
-
-  /** Reconnects at once. @param {string} reason */
-  reset(reason) {
-    this.#lost(1006, reason);
+  function send(message) {
+    socket?.send(JSON.stringify(message));
   }
 
   /** Closes for good. */
-  close() {
-    this.#stopped = 'closed';
-    this.#drop('left');
+  function close() {
+    stopped = 'closed';
+    drop('left');
   }
 
   /**
    * Closes until `resume()`. An open connection keeps a page out of the back/forward cache, and breaks if it freezes.
    */
-  suspend() {
-    if (this.#stopped !== null) return;
-    this.#stopped = 'suspended';
-    this.#drop('suspended');
-    this.#hooks.down({ code: 1001, reason: 'suspended' });
+  function suspend() {
+    if (stopped) return;
+    stopped = 'suspended';
+    drop('suspended');
+    down({ code: 1001, reason: 'suspended' });
   }
 
-  resume() {
-    if (this.#stopped !== 'suspended') return this.wake();
-    this.#stopped = null;
-    this.#downAt = new Timestamp();
-    const retry = this.#retry;
-    const leftMs = retry?.byServer ? retry.deadline.leftMs : 0;
-    if (retry && leftMs > 0) this.#wait({ ...retry, ms: leftMs });
-    else this.dial();
+  function resume() {
+    if (stopped !== 'suspended') return wake();
+    stopped = null;
+    sinceDown = stopwatch();
+    if (retry && isBusy(retry.code) && leftMs() > 0) wait(leftMs(), retry);
+    else dial();
   }
 
   /**
    * Called when the machine may have slept, the network changed or the page is shown again. Probes a connection,
-   * restarts a handshake that may hang, and shortens a delay.
+   * restarts a handshake that may hang, and shortens a delay, unless the server has set it.
    */
-  wake() {
-    if (this.#stopped !== null) return;
-    this.#downAt = new Timestamp();
-    if (this.#welcomedAt !== null) {
-      this.#probe();
-      this.#tokens.check();
-    } else if (this.#retry) this.#shortenWait(this.#retry);
-    else if (this.#dialledAt.ageMs >= REDIAL_MS) {
-      this.#drop('');
-      this.dial();
+  function wake() {
+    if (stopped) return;
+    sinceDown = stopwatch();
+    if (sinceWelcome) {
+      probe();
+      tokens.check();
+    } else if (retry) {
+      const soonMs = Math.max(0, redialLeftMs());
+      if (isBusy(retry.code) || soonMs >= leftMs()) return;
+      redialLeftMs = countdown(soonMs + REDIAL_MS);
+      wait(soonMs, retry);
+    } else if (sinceDial() >= REDIAL_MS) {
+      drop('');
+      dial();
     }
   }
 
   /** Called with each request, because after a sleep it may run before any timer. */
-  checkWake() {
-    if (this.#isLate()) this.wake();
-  }
-
-  /** @param {Retry} retry */
-  #shortenWait({ byServer, deadline: { leftMs }, why }) {
-    const soonMs = Math.max(0, this.#redial.leftMs);
-    if (byServer || soonMs >= leftMs) this.#tickIn(leftMs);
-    else this.#wait({ ms: soonMs, byServer, shortened: true, why });
-  }
-
-  /** @param {Wait} how */
-  #wait(how) {
-    const retryInMs = Math.round(how.ms);
-    this.#retry = { ...how, deadline: new Deadline(retryInMs) };
-    this.#tickIn(retryInMs);
-    this.#hooks.down({ ...how.why, retryInMs });
-  }
-
-  /** Schedules the next tick, within a second. @param {number} ms */
-  #tickIn(ms) {
-    clearTimeout(this.#timer);
-    this.#due = new Deadline(Math.max(0, Math.min(ms, TICK_MS, this.#patienceMs())));
-    this.#timer = setTimeout(() => this.#tick(), this.#due.ms);
-  }
-
-  /** Milliseconds until the room is given up. */
-  #patienceMs() {
-    return this.#welcomedAt !== null ? Infinity : this.#giveUpAfterMs - this.#downAt.ageMs;
-  }
-
-  #isLate() {
-    return this.#due.leftMs < -LATE_MS;
-  }
-
-  #tick() {
-    this.checkWake();
-    // A listener of `state` may have stopped the link.
-    if (this.#stopped !== null) return;
-    if (this.#welcomedAt !== null) return this.#watch();
-    if (this.#patienceMs() <= 0) return this.#giveUp();
-    if (this.#protocols) {
-      this.#tickIn(TICK_MS);
-      return this.#tokens.check();
-    }
-    const leftMs = this.#retry ? this.#retry.deadline.leftMs : WELCOME_WAIT_MS - this.#dialledAt.ageMs;
-    if (leftMs > 0) this.#tickIn(leftMs);
-    else if (this.#retry) this.dial();
-    else this.#lost(1006, 'no welcome in time');
-  }
-
-  #giveUp() {
-    const message = `there was no connection for ${this.#giveUpAfterMs} ms`;
-    this.#hooks.over(new ArbiterError('unreachable', message, true), 1006);
-  }
-
-  /** @param {unknown} data */
-  #hear(data) {
-    this.#heardAt = new Timestamp();
-    const frame = decode(data);
-    const ping = this.#pendingPing;
-    if (ping && (!ping.probe || frame?.request_id === ping.id || ping.deadline.ageMs > STALE_MS)) this.#pendingPing = null;
-    // A newer server may send frames that this version cannot decode.
-    if (frame === null) return;
-    if (frame.type === 'welcome') this.#welcomed(frame.ping_interval_ms);
-    if (this.#welcomedAt !== null && !isKeepalive(frame)) this.#hooks.frame(frame);
-  }
-
-  /** @param {number} pingIntervalMs */
-  #welcomed(pingIntervalMs) {
-    this.#welcomedAt = this.#heardAt;
-    this.#idleSilenceMs = IDLE_SILENCE_FACTOR * (pingIntervalMs > 0 ? pingIntervalMs : DEFAULT_PING_INTERVAL_MS);
-    this.#probeWaitMs = Math.min(MAX_PROBE_WAIT_MS, Math.max(PROBE_WAIT_MS, this.#dialledAt.ageMs));
-    this.#tickIn(TICK_MS);
-  }
-
-  /** Detects half-open connections: pings after a silence, and gives up if nothing arrives. */
-  #watch() {
-    const patience = Math.min(this.#idleSilenceMs, this.#requests.inFlight > 0 ? BUSY_SILENCE_MS : Infinity);
-    const ping = this.#pendingPing;
-    if (ping && ping.deadline.leftMs <= 0) return this.#lost(1006, 'no sign of life');
-    if (!ping && this.#heardAt.ageMs >= patience) this.#sendPing(PONG_WAIT_MS, { probe: false, again: false });
-    this.#tickIn(ping?.deadline.leftMs ?? TICK_MS);
-    this.#requests.resendOverdue();
-    this.#tokens.check();
-  }
-
-  /** Sends a ping with a short timeout. A pending probe keeps its deadline, unless the machine slept through it. */
-  #probe() {
-    const pending = this.#pendingPing?.probe ? this.#pendingPing : null;
-    const leftMs = pending?.deadline.leftMs ?? 0;
-    if (leftMs > 0 || pending?.again) return this.#tickIn(leftMs);
-    this.#sendPing(this.#probeWaitMs, { probe: true, again: pending !== null });
-    this.#tickIn(this.#probeWaitMs);
+  function checkWake() {
+    if (dueInMs() < -LATE_MS) wake();
   }
 
   /**
-   * @param {number} waitMs
-   * @param {{ probe: boolean, again: boolean }} how
+   * @param {number} ms
+   * @param {Why} why
    */
-  #sendPing(waitMs, how) {
-    const id = `${KEEPALIVE_PREFIX}${(this.#lastPing += 1)}`;
-    this.#pendingPing = { id, deadline: new Deadline(waitMs), ...how };
-    this.send({ type: 'ping', request_id: id });
+  function wait(ms, { code, reason }) {
+    const retryInMs = Math.round(ms);
+    retry = { code, reason };
+    endStateIn(retryInMs);
+    down({ code, reason, retryInMs });
+  }
+
+  /** @param {number} ms */
+  function endStateIn(ms) {
+    leftMs = countdown(ms);
+    schedule();
+  }
+
+  /** Schedules the next tick, within a second. */
+  function schedule() {
+    clearTimeout(timer);
+    const ms = Math.max(0, Math.min(leftMs(), patienceMs(), TICK_MS));
+    dueInMs = countdown(ms);
+    timer = setTimeout(tick, ms);
+  }
+
+  /** Milliseconds until the room is given up. */
+  function patienceMs() {
+    return sinceWelcome ? Infinity : giveUpAfterMs - sinceDown();
+  }
+
+  function tick() {
+    checkWake();
+    // A listener of `state` may have stopped the link.
+    if (stopped) return;
+    if (patienceMs() <= 0) {
+      return over(new ArbiterError('unreachable', `there was no connection for ${giveUpAfterMs} ms`, true), 1006);
+    }
+    if (leftMs() > 0) schedule();
+    else if (retry) dial();
+    else lose(1006, sinceWelcome ? 'no sign of life' : 'no welcome in time');
+    if (sinceWelcome) watch();
+    tokens.check();
+  }
+
+  /** Pings after a silence, to detect half-open connections. */
+  function watch() {
+    const patienceMs = Math.min(idleSilenceMs, requests.isBusy() ? BUSY_SILENCE_MS : Infinity);
+    if (!pingId && sinceHeard() >= patienceMs) ping(PONG_WAIT_MS);
+    requests.resendOverdue();
+  }
+
+  /** Sends a ping with a short timeout. A pending probe keeps its deadline, unless the machine slept through it. */
+  function probe() {
+    if (probes > 1 || (probes > 0 && leftMs() > 0)) return schedule();
+    probes += 1;
+    ping(probeWaitMs);
+  }
+
+  /** @param {number} waitMs */
+  function ping(waitMs) {
+    pingId = `alive-${++lastPing}`;
+    sincePing = stopwatch();
+    send({ type: 'ping', request_id: pingId });
+    endStateIn(waitMs);
+  }
+
+  /** @param {unknown} data */
+  function hear(data) {
+    sinceHeard = stopwatch();
+    const frame = decode(data);
+    if (frame.type === 'welcome') welcomed(frame.ping_interval_ms);
+    else if (pingId && (frame.request_id === pingId || sincePing() > STALE_MS)) isAlive();
+    // The rest is the answer to a ping of the link.
+    if (sinceWelcome && !/^alive-/.test(frame.request_id)) receive(frame);
+  }
+
+  /** @param {number} pingIntervalMs */
+  function welcomed(pingIntervalMs) {
+    sinceWelcome = sinceHeard;
+    idleSilenceMs = IDLE_SILENCE_FACTOR * (pingIntervalMs > 0 ? pingIntervalMs : DEFAULT_PING_INTERVAL_MS);
+    probeWaitMs = Math.min(MAX_PROBE_WAIT_MS, Math.max(PROBE_WAIT_MS, sinceDial()));
+    isAlive();
+  }
+
+  function isAlive() {
+    pingId = '';
+    probes = 0;
+    endStateIn(Infinity);
   }
 
   /**
    * @param {number} code
    * @param {string} text
    */
-  #lost(code, text) {
+  function lose(code, text) {
     const { reason, message, retryAfterMs } = decodeReason(code, text);
-    const welcomedAt = this.#welcomedAt;
-    if (welcomedAt !== null) this.#downAt = new Timestamp();
-    this.#drop('');
-    if ((code >= 4000 && code < 4100) || (code === TOKEN_EXPIRED && !this.#tokens.expired())) {
-      this.#stopped = 'closed';
-      return this.#hooks.over(new ArbiterError(CLOSE_REASONS[code] ?? 'closed', message, false), code, reason);
+    const lastedMs = sinceWelcome?.();
+    if (sinceWelcome) sinceDown = stopwatch();
+    drop('');
+    if ((code >= 4000 && code < 4100) || (code === TOKEN_EXPIRED && !tokens.expired())) {
+      return over(new ArbiterError(CLOSE_REASONS[code] ?? 'closed', message, false), code, reason);
     }
-    if (welcomedAt !== null && welcomedAt.ageMs >= STABLE_MS) [this.#failures, this.#expired] = [0, false];
-    const ms = this.#delay(code, retryAfterMs);
-    if (code === TOKEN_EXPIRED) this.#expired = true;
-    else if (welcomedAt === null || isBusy(code)) this.#node = (this.#node + 1) % this.#bases.length;
-    this.#failures += 1;
-    this.#wait({ ms, byServer: isBusy(code), shortened: false, why: { code, reason } });
-  }
-
-  /** No connection was attempted. @param {string} reason */
-  #failed(reason) {
-    this.#drop('');
-    const ms = backoff(this.#failures, this.#random);
-    this.#failures += 1;
-    this.#wait({ ms, byServer: false, shortened: false, why: { code: 1006, reason } });
+    if (lastedMs !== undefined && lastedMs >= STABLE_MS) {
+      failures = 0;
+      tokenHasExpired = false;
+    }
+    const ms = delay(code, retryAfterMs);
+    if (code === TOKEN_EXPIRED) tokenHasExpired = true;
+    else if (lastedMs === undefined || isBusy(code)) node = (node + 1) % bases.length;
+    failures += 1;
+    wait(ms, { code, reason });
   }
 
   /**
    * @param {number} code
-   * @param {number | null} retryAfterMs
+   * @param {number | undefined} retryAfterMs
    */
-  #delay(code, retryAfterMs) {
-    const jitter = this.#random() * AT_ONCE_JITTER_MS;
-    if (isBusy(code) && retryAfterMs !== null) return Math.min(retryAfterMs, MAX_RETRY_AFTER_MS) + jitter;
-    if (code === TOKEN_EXPIRED && !this.#expired) return jitter;
+  function delay(code, retryAfterMs) {
+    const jitter = random() * AT_ONCE_JITTER_MS;
+    if (isBusy(code) && retryAfterMs !== undefined) return Math.min(retryAfterMs, MAX_RETRY_AFTER_MS) + jitter;
+    if (code === TOKEN_EXPIRED && !tokenHasExpired) return jitter;
     const atOnce = code === 1006 || (code >= 4200 && code < 4300);
     // Every node is tried once before the backoff begins.
-    if (atOnce && this.#failures < this.#bases.length) return jitter;
-    return backoff(this.#failures, this.#random);
+    return atOnce && failures < bases.length ? jitter : backoff(failures, random);
   }
 
   /** @param {string} reason */
-  #drop(reason) {
-    clearTimeout(this.#timer);
-    this.#due = new Deadline(Infinity);
-    const socket = this.#socket;
-    this.#socket = null;
-    this.#protocols = null;
-    this.#welcomedAt = null;
-    this.#pendingPing = null;
-    if (!socket) return;
+  function drop(reason) {
+    clearTimeout(timer);
+    dueInMs = countdown(Infinity);
+    const dropped = socket;
+    socket = protocols = sinceWelcome = null;
+    pingId = '';
+    probes = 0;
+    if (!dropped) return;
     // `onerror` stays, because some socket classes throw an error that has no listener.
-    socket.onmessage = socket.onclose = null;
-    socket.close(1000, reason);
+    dropped.onmessage = dropped.onclose = null;
+    dropped.close(1000, reason);
   }
-}
 
-/** The prefix of the ids of the library's own pings. */
-const KEEPALIVE_PREFIX = 'alive-';
-
-/** True if a frame is the pong, or the error, of such a ping. @param {Frame} frame */
-function isKeepalive({ request_id }) {
-  return typeof request_id === 'string' && request_id.startsWith(KEEPALIVE_PREFIX);
+  return { base: () => bases[node], dial, send, lose, close, suspend, resume, wake, checkWake };
 }
 
 /**
@@ -1729,11 +1610,8 @@ function isKeepalive({ request_id }) {
  * @param {Link} link
  * @returns {() => void} removes the listeners
  */
-function listenToPage(link) {
+function listenToPage({ wake, suspend, resume }) {
   const { window = globalThis, document } = /** @type {any} */ (globalThis);
-  const wake = () => link.wake();
-  const suspend = () => link.suspend();
-  const resume = () => link.resume();
   /** `persisted`: the page enters or leaves the back/forward cache. @param {() => void} act */
   const ifPersisted = (act) => (/** @type {{ persisted: boolean }} */ { persisted }) => persisted && act();
   const listeners = [
@@ -1787,12 +1665,33 @@ class Emitter {
 
 /**
  * @template T
- * @returns {{ promise: Promise<T>, resolve: (value: T) => void, reject: (error: Error) => void }}
+ * @typedef {{ promise: Promise<T>, resolve: (value: T) => void, reject: (error: Error) => void }} Deferred
  */
+
+/** A promise and what settles it. */
 function deferred() {
-  const parts = /** @type {any} */ ({});
+  const parts = /** @type {Deferred<any>} */ ({});
   parts.promise = new Promise((resolve, reject) => Object.assign(parts, { resolve, reject }));
   return parts;
+}
+
+/** @typedef {ReturnType<typeof countdown>} Countdown */
+
+/**
+ * Tells how many milliseconds have passed since it was made, a sleep of the machine included. `performance.now` stops
+ * during sleep on some platforms, and `Date.now` can be set back. The larger age counts, because a needless probe is
+ * harmless.
+ */
+function stopwatch() {
+  const steady = performance.now();
+  const wall = Date.now();
+  return () => Math.max(performance.now() - steady, Date.now() - wall);
+}
+
+/** Tells how many of `ms` milliseconds are left; negative once they have passed. @param {number} ms */
+function countdown(ms) {
+  const ageMs = stopwatch();
+  return () => ms - ageMs();
 }
 
 /**
@@ -1801,28 +1700,6 @@ function deferred() {
  */
 function isBusy(code) {
   return code >= 4100 && code < 4200 && code !== TOKEN_EXPIRED;
-}
-
-/**
- * A point in time whose age includes a sleep of the machine. `performance.now` stops during sleep on some platforms,
- * and `Date.now` can be set back. The larger age counts, because a needless probe is harmless.
- */
-class Timestamp {
-  #steady = performance.now();
-  #wall = Date.now();
-  get ageMs() { return Math.max(performance.now() - this.#steady, Date.now() - this.#wall); }
-}
-
-/** The end of the `ms` that follow a point in time. */
-class Deadline extends Timestamp {
-  /** @param {number} ms */
-  constructor(ms) {
-    super();
-    this.ms = ms;
-  }
-
-  /** Negative once the deadline has passed. */
-  get leftMs() { return this.ms - this.ageMs; }
 }
 
 /**
@@ -1850,31 +1727,29 @@ function camelCase(given) {
   return Object.fromEntries(Object.entries(given).map(([key, value]) => [name(key), value]));
 }
 
-/** @param {unknown} data @returns {Frame | null} */
+/** A newer server may send what this version cannot decode: that is empty. @param {unknown} data @returns {Frame} */
 function decode(data) {
   try {
-    const frame = JSON.parse(/** @type {string} */ (data));
-    return typeof frame?.type === 'string' ? frame : null;
+    return JSON.parse(/** @type {string} */ (data)) ?? {};
   } catch {
-    return null;
+    return {};
   }
 }
 
 /**
  * @param {number} code
  * @param {string} text  JSON if the server itself closed, otherwise arbitrary
+ * @returns {{ reason: string, message: string, retryAfterMs?: number }}
  */
 function decodeReason(code, text) {
-  let reason = CLOSE_REASONS[code] ?? text;
-  let retryAfterMs = null;
-  let more = '';
+  const name = CLOSE_REASONS[code];
   try {
-    const { retry_after_ms: wait, message } = JSON.parse(text);
-    reason = CLOSE_REASONS[code] ?? '';
-    if (typeof wait === 'number' && wait >= 0) retryAfterMs = wait;
-    if (typeof message === 'string') more = `: ${message}`;
-  } catch { /* the text is the reason */ }
-  return { reason, retryAfterMs, message: `the server closed the room for good: ${code} ${reason}${more}` };
+    const { retry_after_ms, message } = JSON.parse(text);
+    const said = `the server closed the room for good: ${code} ${name ?? ''}: ${message}`;
+    return { reason: name ?? '', message: said, retryAfterMs: retry_after_ms >= 0 ? retry_after_ms : undefined };
+  } catch {
+    return { reason: name ?? text, message: `the server closed the room for good: ${code} ${name ?? text}` };
+  }
 }
 
 /**
