@@ -329,7 +329,11 @@ export class Room {
     this.ready = this.#firstWelcome.promise;
     // A caller who ignores `ready` gets no unhandled rejection.
     this.ready.catch(() => {});
-    this.#view = new View(player, (event, detail) => this.#emitter.emit(event, detail));
+    this.#view = createView(player, {
+      emit: (event, detail) => this.#emitter.emit(event, detail),
+      replaced: () => this.#requests.synced(),
+      lost: () => this.#link.lose(1006, 'lost track of a snapshot'),
+    });
     this.#requests = createRequests((message) => this.#link.send(message), random);
     this.#tokens = createTokens(token, random, {
       send: (message) => this.#link.send(message),
@@ -337,7 +341,7 @@ export class Room {
       over: (error, code) => this.#refused(error, code),
     });
     this.#link = createLink(bases, { Socket, random, giveUpAfterMs }, this.#requests, this.#tokens, {
-      address: (base) => roomAddress(base, room, { player, name, ...this.#view.position() }),
+      address: (base) => roomAddress(base, room, { player, name, ...this.#view.position }),
       receive: (frame) => this.#receive(frame),
       down: (why) => this.#down(why),
       over: (error, code, reason) => this.#refused(error, code, reason),
@@ -510,7 +514,7 @@ export class Room {
         return this.#requests.answer(frame);
       case 'refreshed': return this.#tokens.refreshed(frame);
       case 'error': return this.#refusal(frame);
-      default: if (typeof frame.offset === 'number') this.#apply(frame);
+      default: if (typeof frame.offset === 'number') this.#view.apply(frame);
     }
   }
 
@@ -526,13 +530,6 @@ export class Room {
     // Of an empty welcome nobody knows whether a snapshot follows.
     if (this.#view.isInDoubt) this.sync().catch(() => {});
     this.#firstWelcome.resolve(this);
-  }
-
-  /** @param {Frame} frame */
-  #apply(frame) {
-    const outcome = this.#view.apply(frame);
-    if (outcome === 'replaced') this.#requests.synced();
-    if (outcome === 'lost') this.#link.lose(1006, 'lost track of a snapshot');
   }
 
   /** @param {Frame} frame */
@@ -588,94 +585,81 @@ export class Room {
 }
 
 /**
- * @typedef {{ epoch: string | null, assets: Map<string, Asset>, held: Set<string> }} Before  a state that was replaced
+ * @typedef {{ epoch: string, assets: Map<string, Asset>, held: Set<string> }} Before  a state that was replaced
+ * @typedef {object} ViewHooks
+ * @property {(event: keyof RoomEvents, detail: any) => void} emit
+ * @property {() => void} replaced  a snapshot was applied
+ * @property {() => void} lost  only a fresh welcome can help
  */
 
-/** The room's state. Only room frames, `welcome` and `snapshot` change it. */
-class View {
+/**
+ * The room's state. Only room frames, `welcome` and `snapshot` change it.
+ * @param {string | null} self  the player
+ * @param {ViewHooks} hooks
+ */
+function createView(self, { emit, replaced, lost }) {
   /** @type {Map<string, Asset>} */
-  assets = new Map();
+  let assets = new Map();
   /** @type {Set<string>} */
-  held = new Set();
+  let held = new Set();
   /** @type {Players} */
-  players = { count: 0, names: [] };
+  let players = { count: 0, names: [] };
   /** Display names by player. @type {Map<string, string>} */
-  names = new Map();
-  #emit;
-  /** @type {string | null} */
-  #epoch = null;
+  let names = new Map();
+  let epoch = '';
   /**
    * The offset of the last applied room frame; null while resuming from it would lose something. @type {number | null}
    */
-  #offset = null;
+  let offset = null;
   /** The server's time at the last welcome, and `performance.now()` minus that. */
-  #welcomedAt = 0;
-  #clockOffsetMs = 0;
-  /** True if `players.names` is complete. Large rooms report only the count. */
-  #named = false;
+  let welcomedAt = 0;
+  let clockOffsetMs = 0;
+  /** Whether `players.names` is complete. Large rooms report only the count. */
+  let isNamed = false;
   /** Last revision of removed assets. @type {Map<string, number>} */
-  #removed = new Map();
-  /** A snapshot whose parts are still arriving. @type {{ parts: Frame[], later: Frame[] } | null} */
-  #assembly = null;
-  /** The state before an empty welcome, which may be followed by a snapshot. @type {Before | null} */
-  #before = null;
-
+  const removed = new Map();
   /**
-   * @param {string | null} player
-   * @param {(event: keyof RoomEvents, detail: any) => void} emit
+   * A snapshot whose parts are still arriving: the parts so far as one frame, and the frames that came between them.
+   * @type {{ whole: Frame, count: number, later: Frame[] } | null}
    */
-  constructor(player, emit) {
-    this.player = player;
-    this.#emit = emit;
-  }
-
-  /** Where to resume, for the URL of the next connection. @returns {Record<string, string | number | null>} */
-  position() {
-    return this.#offset === null ? {} : { epoch: this.#epoch, offset: this.#offset };
-  }
-
-  /** True if a snapshot must tell whether what was held is lost. */
-  get isInDoubt() { return this.#before !== null; }
+  let assembly = null;
+  /** The state before an empty welcome, which may be followed by a snapshot. @type {Before | null} */
+  let before = null;
 
   /** @param {Frame} frame @returns {string[]} the assets that were lost */
-  welcome(frame) {
-    this.player = frame.player ?? null;
-    this.#assembly = null;
-    this.#welcomedAt = frame.server_time;
-    this.#clockOffsetMs = performance.now() - frame.server_time;
+  function welcome(frame) {
+    self = frame.player ?? null;
+    assembly = null;
+    welcomedAt = frame.server_time;
+    clockOffsetMs = performance.now() - welcomedAt;
     if (frame.recovered) {
       // The state and the offset stay as they are. The missed frames follow. The page's clock may have stopped.
-      for (const [name, asset] of this.assets) this.assets.set(name, this.#timed(asset));
+      for (const [name, asset] of assets) assets.set(name, timed(asset));
       return [];
     }
-    const before = this.#replace(frame);
-    this.#epoch = frame.epoch;
+    const last = replace(frame);
+    epoch = frame.epoch;
     // A large state follows as snapshot parts. If the connection breaks before they arrive, we must not resume from
     // here.
-    const complete = frame.assets.length > 0;
-    this.#offset = complete ? frame.offset : null;
-    this.#before = complete || before.held.size === 0 ? null : before;
-    return complete ? this.#lostSince(before) : [];
+    const isComplete = assets.size > 0;
+    offset = isComplete ? frame.offset : null;
+    before = isComplete || last.held.size === 0 ? null : last;
+    return isComplete ? lostSince(last) : [];
   }
 
-  /** Tells that the state was replaced. @param {string[]} lost */
-  announce(lost) {
-    this.#emit('snapshot', { recovered: false });
-    if (lost.length > 0) this.#emit('lost', { assets: lost });
+  /** Tells that the state was replaced. @param {string[]} assets  that were lost */
+  function announce(assets) {
+    emit('snapshot', { recovered: false });
+    if (assets.length > 0) emit('lost', { assets });
   }
 
-  /**
-   * Applies a room frame, unless it is already known.
-   * @param {Frame} frame
-   * @returns {'applied' | 'replaced' | 'lost'} `lost`: only a fresh welcome can help
-   */
-  apply(frame) {
-    if (frame.type === 'snapshot') return this.#assemble(frame);
-    if (this.#assembly) return this.#postpone(this.#assembly, frame);
-    const repeated = this.#offset !== null && frame.offset <= this.#offset;
-    if (!repeated) this.#offset = frame.offset;
-    if (typeof frame.asset === 'string' ? this.#isNewer(frame) : !repeated) this.#change(frame);
-    return 'applied';
+  /** Applies a room frame, unless it is already known. @param {Frame} frame */
+  function apply(frame) {
+    if (frame.type === 'snapshot') return assemble(frame);
+    if (assembly) return postpone(assembly.later, frame);
+    const isRepeated = offset !== null && frame.offset <= offset;
+    if (!isRepeated) offset = frame.offset;
+    if (frame.asset ? isNewer(frame) : !isRepeated) change(frame);
   }
 
   /**
@@ -683,91 +667,89 @@ class View {
    * the same or a newer revision were already applied, they take precedence.
    * @param {Frame} reply
    */
-  foresee({ asset, revision, granted, released, confirmed }) {
-    if (!this.#isNewer({ asset, revision })) return;
-    if (granted || confirmed) this.held.add(asset);
-    if (released || confirmed === false) this.held.delete(asset);
+  function foresee(reply) {
+    if (!isNewer(reply)) return;
+    if (reply.granted || reply.confirmed) held.add(reply.asset);
+    if (reply.released || reply.confirmed === false) held.delete(reply.asset);
   }
 
   /** @param {Frame} frame */
-  #isNewer({ asset, revision }) {
-    return revision > (this.assets.get(asset)?.revision ?? this.#removed.get(asset) ?? -1);
+  function isNewer({ asset, revision }) {
+    return revision > (assets.get(asset)?.revision ?? removed.get(asset) ?? -1);
   }
 
   /** @param {Frame} frame */
-  #change(frame) {
+  function change(frame) {
     switch (frame.type) {
-      case 'asset_granted': return this.#granted(frame);
-      case 'asset_confirmed': return this.#prolonged('confirmed', frame);
-      case 'asset_extended': return this.#prolonged('extended', frame);
-      case 'asset_released': return this.#released(frame);
-      case 'asset_changed': return this.#changed(frame);
-      case 'asset_removed': return this.#forget(frame);
-      case 'player_joined': return this.#joined(frame);
-      case 'player_left': return this.#left(frame);
-      case 'players': this.#named = false; this.names.clear(); return this.#present(frame.players, {});
+      case 'asset_granted': return changeHolder('granted', frame);
+      case 'asset_confirmed': return changeHolder('confirmed', frame);
+      case 'asset_extended': return changeHolder('extended', frame);
+      case 'asset_released': return changeHolder('released', frame);
+      case 'asset_changed': return changeUnits(frame, false);
+      case 'asset_removed': return changeUnits(frame, true);
+      case 'player_joined': case 'player_left': case 'players': return changePlayers(frame);
     }
   }
 
-  /** @param {Frame} frame */
-  #granted(frame) {
-    const { asset, player, units, remaining, revision, at } = frame;
-    const known = this.assets.get(asset);
-    const before = known?.holders ?? [];
-    const complete = before.length === (known?.held ?? 0) && before.length < MAX_HOLDERS;
-    const ends = this.#endsOf(frame);
-    this.#set(frame, complete ? [...before, { player, at, ...ends }] : before);
-    const mine = player === this.player;
-    if (mine) this.held.add(asset);
-    this.#emit('granted', { asset, player, units, remaining, revision, at, mine, ...ends });
+  /**
+   * @param {'granted' | 'confirmed' | 'extended' | 'released'} event
+   * @param {Frame} frame
+   */
+  function changeHolder(event, frame) {
+    const { asset, player, at, remaining, revision, reason = 'released' } = frame;
+    const known = assets.get(asset);
+    // Only a grant carries the number of units.
+    const units = frame.units ?? known?.units;
+    if (units === undefined) return;
+    const ends = endsOf(frame);
+    const holders = known?.holders ?? [];
+    const detail = { asset, player, remaining, revision, mine: player === self };
+    if (event === 'granted') {
+      const isComplete = holders.length === (known?.held ?? 0) && holders.length < MAX_HOLDERS;
+      set(frame, units, isComplete ? [...holders, { player, at, ...ends }] : holders);
+    } else {
+      const changed = (/** @type {Holder} */ one) => (event === 'released' ? [] : { player, at: one.at, ...ends });
+      set(frame, units, holders.flatMap((one) => (one.player === player ? changed(one) : one)));
+    }
+    if (event === 'released') {
+      if (detail.mine) held.delete(asset);
+      emit(event, { ...detail, reason });
+    } else {
+      if (detail.mine) held.add(asset);
+      emit(event, { ...detail, at, ...ends, ...(event === 'granted' && { units }) });
+    }
   }
 
   /**
-   * @param {'confirmed' | 'extended'} event
+   * An asset was created, restocked or removed.
    * @param {Frame} frame
+   * @param {boolean} isRemoved
    */
-  #prolonged(event, frame) {
-    const { asset, player, remaining, revision, at } = frame;
-    const known = this.assets.get(asset);
-    if (!known) return;
-    const ends = this.#endsOf(frame);
-    const holders = known.holders.map((one) => (one.player === player ? { player, at: one.at, ...ends } : one));
-    this.#set({ ...frame, units: known.units }, holders);
-    this.#emit(event, { asset, player, remaining, revision, at, mine: player === this.player, ...ends });
+  function changeUnits(frame, isRemoved) {
+    const { asset, units = 0, remaining = 0, revision } = frame;
+    // With all units left nobody holds one: the asset is new, was reset or is removed.
+    const isWhole = remaining === units;
+    set(frame, units, isWhole ? [] : assets.get(asset)?.holders ?? []);
+    if (isWhole) held.delete(asset);
+    if (isRemoved) {
+      assets.delete(asset);
+      removed.set(asset, revision);
+      const [oldest] = removed.keys();
+      if (removed.size > MAX_REMOVED) removed.delete(oldest);
+    }
+    emit('changed', { asset, units, remaining, revision, removed: isRemoved });
   }
 
-  /** @param {Frame} frame */
-  #released(frame) {
-    const { asset, player, remaining, revision, reason = 'released' } = frame;
-    const known = this.assets.get(asset);
-    // A release does not carry the number of units.
-    if (!known) return;
-    this.#set({ ...frame, units: known.units }, known.holders.filter((one) => one.player !== player));
-    const mine = player === this.player;
-    if (mine) this.held.delete(asset);
-    this.#emit('released', { asset, player, remaining, revision, reason, mine });
-  }
-
-  /** @param {Frame} frame */
-  #changed(frame) {
-    const { asset, units, remaining, revision } = frame;
-    // With all units left nobody holds one: the asset is new, or was reset.
-    const whole = remaining === units;
-    this.#set(frame, whole ? [] : this.assets.get(asset)?.holders ?? []);
-    if (whole) this.held.delete(asset);
-    this.#emit('changed', { asset, units, remaining, revision, removed: false });
-  }
-
-  /** @param {Frame} frame */
-  #forget({ asset, revision }) {
-    this.assets.delete(asset);
-    this.held.delete(asset);
-    // A Map keeps the place of a key that is set again, so the key is deleted first and becomes the newest.
-    this.#removed.delete(asset);
-    this.#removed.set(asset, revision);
-    const [oldest] = this.#removed.keys();
-    if (this.#removed.size > MAX_REMOVED) this.#removed.delete(oldest);
-    this.#emit('changed', { asset, units: 0, remaining: 0, revision, removed: true });
+  /**
+   * @param {Frame} frame
+   * @param {number} units
+   * @param {ReadonlyArray<Holder>} holders
+   */
+  function set({ asset, remaining, revision, options }, units, holders) {
+    const given = options && { options: camelCase(options) };
+    removed.delete(asset);
+    const count = Math.max(0, units - remaining);
+    assets.set(asset, { ...assets.get(asset), asset, units, remaining, revision, held: count, holders, ...given });
   }
 
   /**
@@ -776,114 +758,116 @@ class View {
    * @param {Frame} frame  or the holder of a state
    * @returns {Ends}
    */
-  #endsOf({ until, ttl_ms, at }) {
+  function endsOf({ until, ttl_ms, at }) {
     if (until === undefined) return {};
-    const isFresh = ttl_ms >= 0 && at >= this.#welcomedAt;
-    return { until, expiresAt: isFresh ? performance.now() + ttl_ms : until + this.#clockOffsetMs };
+    const isFresh = ttl_ms >= 0 && at >= welcomedAt;
+    return { until, expiresAt: isFresh ? performance.now() + ttl_ms : until + clockOffsetMs };
   }
 
   /** @param {Asset} asset  as the server tells it, or an earlier one @returns {Asset} */
-  #timed(asset) {
+  function timed(asset) {
     const { options, holders } = asset;
     if (!options) return asset;
-    return { ...asset, options: camelCase(options), holders: holders.map((one) => ({ ...one, ...this.#endsOf(one) })) };
+    return { ...asset, options: camelCase(options), holders: holders.map((one) => ({ ...one, ...endsOf(one) })) };
   }
 
-  /**
-   * @param {Frame} frame
-   * @param {ReadonlyArray<Holder>} holders
-   */
-  #set({ asset, units, remaining, revision, options: given }, holders) {
-    const options = given ? camelCase(given) : this.assets.get(asset)?.options;
-    const held = Math.max(0, units - remaining);
-    this.#removed.delete(asset);
-    this.assets.set(asset, { asset, units, remaining, revision, held, holders, ...(options && { options }) });
-  }
-
-  /** Comes again for a player who is known if the display name is another one. @param {Frame} frame */
-  #joined({ player, name, players }) {
-    if (!this.#named || name === undefined) this.names.delete(player);
-    else this.names.set(player, name);
-    this.#present(players, this.players.names.includes(player) ? { renamed: player } : { joined: player }, name);
-  }
-
-  /** @param {Frame} frame */
-  #left({ player, players }) {
-    const name = this.names.get(player);
-    this.names.delete(player);
-    this.#present(players, { left: player }, name);
-  }
-
-  /**
-   * @param {number} count
-   * @param {{ joined?: string, left?: string, renamed?: string }} who
-   * @param {string} [name]
-   */
-  #present(count, who, name) {
-    const names = this.players.names.filter((one) => one !== who.left);
-    if (who.joined !== undefined) names.push(who.joined);
-    this.players = { count, names: this.#named ? names : [] };
-    this.#emit('players', { ...this.players, ...who, ...(name !== undefined && { name }) });
+  /** A player joined, left or has another display name, or a large room has another count. @param {Frame} frame */
+  function changePlayers({ type, player, name, players: count }) {
+    let present = players.names;
+    let event = {};
+    if (type === 'players') {
+      isNamed = false;
+      names.clear();
+    } else if (type === 'player_left') {
+      event = { left: player };
+      present = present.filter((one) => one !== player);
+      name = names.get(player);
+      names.delete(player);
+    } else {
+      if (present.includes(player)) event = { renamed: player };
+      else {
+        event = { joined: player };
+        present = [...present, player];
+      }
+      if (name && isNamed) names.set(player, name);
+      else names.delete(player);
+    }
+    players = { count, names: isNamed ? present : [] };
+    emit('players', { ...players, ...event, ...(name && { name }) });
   }
 
   /** @param {Frame} frame */
-  #assemble(frame) {
+  function assemble(frame) {
     const { part = 1, parts = 1 } = frame;
-    if (part === 1) this.#assembly = { parts: [], later: this.#assembly?.later ?? [] };
-    const assembly = this.#assembly;
-    if (!assembly || part !== assembly.parts.length + 1) return this.#lose();
-    assembly.parts.push(frame);
-    if (part < parts) return 'applied';
-    this.#assembly = null;
-    const before = this.#replace(joinParts(assembly.parts));
-    this.#before = null;
-    this.#offset = frame.offset;
-    this.announce(this.#lostSince(before));
-    for (const later of assembly.later) this.apply(later);
-    return 'replaced';
+    if (part === 1) assembly = { whole: frame, count: 0, later: assembly?.later ?? [] };
+    else if (part - 1 !== assembly?.count) return lose();
+    else for (const list of ['assets', 'held', 'present']) assembly.whole[list] = [assembly.whole[list], frame[list]].flat();
+    assembly.count = part;
+    if (part < parts) return;
+    const { whole, later } = assembly;
+    assembly = null;
+    const last = replace(whole);
+    before = null;
+    offset = frame.offset;
+    announce(lostSince(last));
+    later.forEach(apply);
+    replaced();
   }
 
   /**
    * Postpones a frame between the parts of a snapshot, because it is newer than the snapshot.
-   * @param {{ later: Frame[] }} assembly
+   * @param {Frame[]} later
    * @param {Frame} frame
    */
-  #postpone({ later }, frame) {
-    if (later.length === MAX_BETWEEN_PARTS) return this.#lose();
-    later.push(frame);
-    return 'applied';
+  function postpone(later, frame) {
+    if (later.length === MAX_BETWEEN_PARTS) lose();
+    else later.push(frame);
   }
 
-  #lose() {
-    this.#assembly = null;
-    this.#offset = null;
-    return /** @type {const} */ ('lost');
+  function lose() {
+    assembly = null;
+    offset = null;
+    lost();
   }
 
   /**
    * What was held and is not any more. In the same epoch a newer revision means that it was released, and a missing asset
    * that it was removed. So it does in another epoch if grants of the asset may end by themselves.
-   * @param {Before} before
+   * @param {Before} last
    */
-  #lostSince({ epoch, assets, held }) {
-    const wentBack = (/** @type {string} */ asset) =>
-      (this.assets.get(asset)?.revision ?? Infinity) < (assets.get(asset)?.revision ?? 0);
-    const isOver = (/** @type {string} */ asset) =>
-      (epoch === this.#epoch || this.assets.get(asset)?.options) && !wentBack(asset);
-    return [...held].filter((asset) => !this.held.has(asset) && !isOver(asset));
+  function lostSince(last) {
+    return [...last.held].filter((name) => {
+      const asset = assets.get(name);
+      const wentBack = (asset?.revision ?? Infinity) < (last.assets.get(name)?.revision ?? 0);
+      return !held.has(name) && (wentBack || (last.epoch !== epoch && !asset?.options));
+    });
   }
 
   /** @param {Frame} whole  a welcome or a complete snapshot @returns {Before} the last state that was not in doubt */
-  #replace({ assets, held, players, present, names }) {
-    const before = this.#before ?? { epoch: this.#epoch, assets: this.assets, held: this.held };
-    this.assets = new Map(assets.map((/** @type {Asset} */ one) => [one.asset, this.#timed(one)]));
-    this.held = new Set(held);
-    this.players = { count: players, names: present ?? [] };
-    this.names = new Map(Object.entries(names ?? {}));
-    this.#named = this.players.names.length > 0 || players === 0;
-    this.#removed.clear();
-    return before;
+  function replace(whole) {
+    const last = before ?? { epoch, assets, held };
+    assets = new Map(whole.assets.map((/** @type {Asset} */ one) => [one.asset, timed(one)]));
+    held = new Set(whole.held);
+    // Each part of a snapshot may name the same players.
+    players = { count: whole.players, names: [...new Set(/** @type {string[]} */ (whole.present))] };
+    names = new Map(Object.entries(whole.names ?? {}));
+    isNamed = players.names.length > 0 || players.count === 0;
+    removed.clear();
+    return last;
   }
+
+  return {
+    get assets() { return assets; },
+    get held() { return held; },
+    get players() { return players; },
+    get names() { return names; },
+    get player() { return self; },
+    /** Where to resume, for the URL of the next connection. */
+    get position() { return { epoch: offset === null ? null : epoch, offset }; },
+    /** True if a snapshot must tell whether what was held is lost. */
+    get isInDoubt() { return before !== null; },
+    welcome, announce, apply, foresee,
+  };
 }
 
 /**
@@ -1711,16 +1695,6 @@ function backoff(failures, random) {
   return Math.min(BACKOFF_CAP_MS, BACKOFF_FIRST_MS * 2 ** failures) * (0.5 + random() / 2);
 }
 
-/**
- * @param {Frame[]} parts  of one snapshot; the lists are concatenated, and names repeated in every part are
- * deduplicated
- */
-function joinParts(parts) {
-  const all = (/** @type {string} */ list) => parts.flatMap((part) => part[list]);
-  const [{ players, names }] = parts;
-  return { assets: all('assets'), held: all('held'), players, present: [...new Set(all('present'))], names };
-}
-
 /** An object whose keys are not `snake_case`. @param {object} given @returns {any} */
 function camelCase(given) {
   const name = (/** @type {string} */ key) => key.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
@@ -1758,9 +1732,8 @@ function decodeReason(code, text) {
  * @param {Record<string, string | number | null>} given
  */
 function roomAddress(base, room, given) {
-  const query = new URLSearchParams();
-  for (const [key, value] of Object.entries(given)) if (value !== null) query.set(key, String(value));
-  return `${base}/v1/rooms/${room}/ws?${query}`.replace(/\?$/, '');
+  const known = /** @type {any} */ (Object.entries(given).filter(([, value]) => value !== null));
+  return `${base}/v1/rooms/${room}/ws?${new URLSearchParams(known)}`.replace(/\?$/, '');
 }
 
 /** @param {string | URL} url  with `http:` or `https:`, too @returns {string} without a slash at the end */
