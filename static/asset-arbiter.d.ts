@@ -100,8 +100,7 @@ export class Room {
     /**
      * @private
      * @param {string[]} bases
-     * @param {{ room: string, player: string | null, name: string | null, token: TokenSource | null,
-     *   giveUpAfterMs: number, Socket: SocketClass, random: () => number }} given
+     * @param {RoomOptions} options
      */
     private constructor();
     /** The room's name. @readonly */

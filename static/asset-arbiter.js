@@ -296,81 +296,46 @@ export class ArbiterError extends Error {
 
 /** A room as seen by one player or observer. `joinRoom` makes it. */
 export class Room {
-  #emitter = new Emitter();
-  #view;
-  #requests;
-  #tokens;
-  #link;
-  #stopListening;
-  /** The pending `sync`. @type {Promise<void> | null} */
-  #syncing = null;
-  /** @type {State} */
-  #state = 'connecting';
-  #welcomed = false;
-  /** @type {number | null} */
-  #serverTimeOffsetMs = null;
-  /** @type {Deferred<Room>} */
-  #firstWelcome = deferred();
+  #session;
 
   /**
    * @private
    * @param {string[]} bases
-   * @param {{ room: string, player: string | null, name: string | null, token: TokenSource | null,
-   *   giveUpAfterMs: number, Socket: SocketClass, random: () => number }} given
+   * @param {RoomOptions} options
    */
-  constructor(bases, { room, player, name, token, giveUpAfterMs, Socket, random }) {
+  constructor(bases, options) {
     /** The room's name. @readonly */
-    this.name = room;
+    this.name = options.room;
+    this.#session = createSession(this, bases, options);
     /**
      * Resolves on the first welcome. Rejects if the room is closed for good before it: the server refused the origin, the
      * token or the player, there was no connection for `giveUpAfterMs`, or the room was left.
      * @readonly
      */
-    this.ready = this.#firstWelcome.promise;
-    // A caller who ignores `ready` gets no unhandled rejection.
-    this.ready.catch(() => {});
-    this.#view = createView(player, {
-      emit: (event, detail) => this.#emitter.emit(event, detail),
-      replaced: () => this.#requests.synced(),
-      lost: () => this.#link.lose(1006, 'lost track of a snapshot'),
-    });
-    this.#requests = createRequests((message) => this.#link.send(message), random);
-    this.#tokens = createTokens(token, random, {
-      send: (message) => this.#link.send(message),
-      report: (error) => this.#report(error),
-      over: (error, code) => this.#refused(error, code),
-    });
-    this.#link = createLink(bases, { Socket, random, giveUpAfterMs }, this.#requests, this.#tokens, {
-      address: (base) => roomAddress(base, room, { player, name, ...this.#view.position }),
-      receive: (frame) => this.#receive(frame),
-      down: (why) => this.#down(why),
-      over: (error, code, reason) => this.#refused(error, code, reason),
-    });
-    this.#stopListening = listenToPage(this.#link);
-    this.#link.dial();
+    this.ready = this.#session.ready;
   }
 
   /** All known assets. @returns {ReadonlyMap<string, Asset>} */
-  get assets() { return this.#view.assets; }
+  get assets() { return this.#session.view.assets; }
   /** The assets this player holds. @returns {ReadonlySet<string>} */
-  get held() { return this.#view.held; }
+  get held() { return this.#session.view.held; }
   /** The players in the room. @returns {Players} */
-  get players() { return this.#view.players; }
+  get players() { return this.#session.view.players; }
   /**
    * The display names of the players in the room that have one, by player; empty in large rooms.
    * @returns {ReadonlyMap<string, string>}
    */
-  get names() { return this.#view.names; }
+  get names() { return this.#session.view.names; }
   /** This player's name, as given or as read by the server from the token; null for an observer. */
-  get player() { return this.#view.player; }
+  get player() { return this.#session.view.player; }
   /** The state of the connection. @returns {State} */
-  get state() { return this.#state; }
+  get state() { return this.#session.state; }
   /** The current server. */
-  get url() { return this.#link.base(); }
+  get url() { return this.#session.link.base(); }
   /** The last measured round trip of a ping or another request, in milliseconds. */
-  get latencyMs() { return this.#requests.roundTripMs(); }
+  get latencyMs() { return this.#session.requests.roundTripMs(); }
   /** An estimate of the server's clock minus the local one, in milliseconds; best after a `ping()`. */
-  get serverTimeOffsetMs() { return this.#serverTimeOffsetMs; }
+  get serverTimeOffsetMs() { return this.#session.serverTimeOffsetMs; }
 
   /**
    * Requests one unit of an asset. A denial resolves with `granted: false`.
@@ -383,7 +348,7 @@ export class Room {
    * @throws {ArbiterError} `timed_out` after `timeoutMs`, and the codes of a refused request
    */
   async select(asset, options) {
-    const { frame, ...answer } = await this.#change({ type: 'select_asset', asset }, options);
+    const [frame, answer] = await this.#session.change({ type: 'select_asset', asset }, options);
     const { granted, already_held, reason = null, retry_after_ms: retryAfterMs = null, remaining, revision } = frame;
     return { ...answer, granted, alreadyHeld: already_held === true, reason, retryAfterMs, remaining, revision };
   }
@@ -397,7 +362,7 @@ export class Room {
    * @throws {ArbiterError} as `select`; `not_held`
    */
   async confirm(asset, options) {
-    const { frame, ...answer } = await this.#change({ type: 'confirm_asset', asset, retake: options?.retake }, options);
+    const [frame, answer] = await this.#session.change({ type: 'confirm_asset', asset, retake: options?.retake }, options);
     const { confirmed, already_confirmed: alreadyConfirmed, reason = null, remaining, revision } = frame;
     return { ...answer, confirmed, alreadyConfirmed, reason, remaining, revision };
   }
@@ -410,8 +375,7 @@ export class Room {
    * @throws {ArbiterError} as `select`; `not_held`, `hold_expired` or, once it is confirmed, `conflict`
    */
   async extend(asset, options) {
-    const { frame, ...answer } = await this.#change({ type: 'extend_asset', asset }, options);
-    return answer;
+    return (await this.#session.change({ type: 'extend_asset', asset }, options))[1];
   }
 
   /**
@@ -421,9 +385,9 @@ export class Room {
    */
   async release(asset) {
     checkName('asset', asset);
-    const { frame } = await this.#ask({ type: 'release_asset', asset });
-    const known = this.assets.get(asset);
-    const { remaining = known?.remaining ?? null, revision = known?.revision ?? null } = frame;
+    const { frame } = await this.#session.ask({ type: 'release_asset', asset });
+    // There is no answer to a release that was lost, yet took effect.
+    const { remaining = null, revision = null } = { ...this.assets.get(asset), ...frame };
     return { asset, released: true, remaining, revision };
   }
 
@@ -431,23 +395,17 @@ export class Room {
    * Requests a snapshot and resolves when it is applied. Concurrent calls share one snapshot.
    * @returns {Promise<void>}
    */
-  sync() {
-    this.#syncing ??= this.#ask({ type: 'sync' }).then(() => {}).finally(() => (this.#syncing = null));
-    return this.#syncing;
-  }
+  sync() { return this.#session.sync(); }
 
   /** Measures a round trip, in milliseconds. @returns {Promise<number>} */
   async ping() {
-    const { frame, roundTripMs } = await this.#ask({ type: 'ping' });
-    this.#serverTimeOffsetMs = frame.server_time + roundTripMs / 2 - Date.now();
+    const { frame, roundTripMs } = await this.#session.ask({ type: 'ping' });
+    this.#session.serverTimeOffsetMs = frame.server_time + roundTripMs / 2 - Date.now();
     return roundTripMs;
   }
 
   /** Closes for good. Pending requests reject with the code `left`. */
-  leave() {
-    this.#link.close();
-    this.#end(new ArbiterError('left', 'this room was left', false), { code: 1000, reason: 'left' });
-  }
+  leave() { this.#session.end(new ArbiterError('left', 'this room was left', false), 1000); }
 
   /**
    * Calls a listener on every event of a kind from now on.
@@ -457,7 +415,7 @@ export class Room {
    * @returns {() => void} removes the listener
    */
   on(event, listener) {
-    this.#emitter.of(event).add(listener);
+    this.#session.listenersOf(event).add(listener);
     return () => this.off(event, listener);
   }
 
@@ -468,95 +426,156 @@ export class Room {
    * @param {(detail: RoomEvents[E]) => void} listener
    */
   off(event, listener) {
-    this.#emitter.of(event).delete(listener);
+    this.#session.listenersOf(event).delete(listener);
   }
+}
+
+/** @type {ReadonlyArray<keyof RoomEvents>} */
+const EVENTS = [
+  'granted', 'released', 'confirmed', 'extended', 'changed', 'players', 'snapshot', 'lost', 'state', 'error',
+];
+
+/**
+ * @typedef {object} RoomOptions  checked, and with defaults
+ * @property {string} room
+ * @property {string | null} player
+ * @property {string | null} name
+ * @property {TokenSource | null} token
+ * @property {number} giveUpAfterMs
+ * @property {SocketClass} Socket
+ * @property {() => number} random
+ *
+ * @typedef {{ asset: string, expiresAt: number | null, latencyMs: number }} Grant  what every answer tells of one
+ */
+
+/**
+ * The parts of a room, and what each of them tells the others.
+ * @param {Room} room
+ * @param {string[]} bases
+ * @param {RoomOptions} options
+ */
+function createSession(room, bases, { player, name, token, ...options }) {
+  /** @type {Map<string, Set<(detail: any) => void>>} */
+  const listeners = new Map(EVENTS.map((event) => [event, new Set()]));
+  /** @type {Deferred<Room>} */
+  const firstWelcome = deferred();
+  // A caller who ignores `ready` gets no unhandled rejection.
+  firstWelcome.promise.catch(() => {});
+  let wasWelcomed = false;
+  /** The pending `sync`. @type {Promise<void> | null} */
+  let syncing = null;
+
+  const view = createView(player, {
+    emit,
+    replaced: () => requests.synced(),
+    lost: () => link.lose(1006, 'lost track of a snapshot'),
+  });
+  const requests = createRequests(send, options.random);
+  const tokens = createTokens(token, options.random, { send, report, over });
+  const address = (/** @type {string} */ base) => roomAddress(base, options.room, { player, name, ...view.position });
+  const link = createLink(bases, options, requests, tokens, { address, receive, down, over });
+  const stopListening = listenToPage(link);
+  const session = {
+    view, requests, link,
+    ready: firstWelcome.promise,
+    state: /** @type {State} */ ('connecting'),
+    serverTimeOffsetMs: /** @type {number | null} */ (null),
+    change, ask, sync, end, listenersOf,
+  };
+  link.dial();
+  return session;
 
   /**
+   * A request about a grant.
    * @param {{ type: string, asset: string, retake?: boolean }} message
    * @param {SelectOptions} [options]
+   * @returns {Promise<[Frame, Grant]>}
    */
-  async #change(message, { signal, timeoutMs = SELECT_TIMEOUT_MS } = {}) {
+  async function change(message, { signal, timeoutMs = SELECT_TIMEOUT_MS } = {}) {
     checkName('asset', message.asset);
     checkPatience(signal, timeoutMs);
     const calledAt = performance.now();
-    const { frame } = await this.#ask(message, { signal, timeoutMs });
+    const { frame } = await ask(message, { signal, timeoutMs });
     const now = performance.now();
-    return { frame, asset: message.asset, expiresAt: frame.ttl_ms >= 0 ? now + frame.ttl_ms : null, latencyMs: now - calledAt };
+    const expiresAt = frame.ttl_ms >= 0 ? now + frame.ttl_ms : null;
+    return [frame, { asset: message.asset, expiresAt, latencyMs: now - calledAt }];
   }
 
   /**
    * @param {Message} message
    * @param {Patience} [patience]
    */
-  #ask(message, patience) {
-    const answer = this.#requests.make(message, patience);
+  function ask(message, patience) {
+    const answer = requests.make(message, patience);
     // The probe follows the request, because it counts against the rate limit, too.
-    this.#link.checkWake();
+    link.checkWake();
     return answer;
   }
 
+  function sync() {
+    syncing ??= ask({ type: 'sync' }).then(() => {}).finally(() => (syncing = null));
+    return syncing;
+  }
+
+  /** @param {object} message */
+  function send(message) {
+    link.send(message);
+  }
+
   /** @param {Frame} frame */
-  #receive(frame) {
+  function receive(frame) {
     try {
-      this.#route(frame);
+      route(frame);
     } catch (error) {
       const message = `cannot make sense of a ${frame.type}: ${/** @type {Error} */ (error).message}`;
-      this.#report(new ArbiterError('bad_message', message, false));
+      report(new ArbiterError('bad_message', message, false));
     }
   }
 
   /** @param {Frame} frame */
-  #route(frame) {
-    switch (frame.type) {
-      case 'welcome': return this.#welcome(frame);
-      case 'selection': case 'release': case 'confirmation': case 'extension': case 'pong':
-        this.#view.foresee(frame);
-        return this.#requests.answer(frame);
-      case 'refreshed': return this.#tokens.refreshed(frame);
-      case 'error': return this.#refusal(frame);
-      default: if (typeof frame.offset === 'number') this.#view.apply(frame);
-    }
+  function route(frame) {
+    const { type, request_id, code, message, temporary } = frame;
+    if (type === 'welcome') welcome(frame);
+    else if (type === 'refreshed') tokens.refreshed(frame);
+    else if (type === 'error') {
+      const error = new ArbiterError(code, message, temporary === true);
+      if (!tokens.refuse(request_id, error) && !requests.refuse(request_id, error)) report(error);
+    } else if (request_id !== undefined) {
+      view.foresee(frame);
+      requests.answer(frame);
+    } else if (frame.offset >= 0) view.apply(frame);
   }
 
   /** @param {Frame} frame */
-  #welcome(frame) {
-    const lost = this.#view.welcome(frame);
-    this.#welcomed = true;
-    this.#serverTimeOffsetMs ??= frame.server_time - Date.now();
-    this.#requests.up();
-    this.#tokens.up(frame.token_ttl_ms);
-    this.#become('connected', { recovered: frame.recovered });
-    if (!frame.recovered) this.#view.announce(lost);
+  function welcome(frame) {
+    const lost = view.welcome(frame);
+    wasWelcomed = true;
+    session.serverTimeOffsetMs ??= frame.server_time - Date.now();
+    requests.up();
+    tokens.up(frame.token_ttl_ms);
+    become('connected', { recovered: frame.recovered });
+    if (!frame.recovered) view.announce(lost);
     // Of an empty welcome nobody knows whether a snapshot follows.
-    if (this.#view.isInDoubt) this.sync().catch(() => {});
-    this.#firstWelcome.resolve(this);
-  }
-
-  /** @param {Frame} frame */
-  #refusal({ request_id, code, message, temporary }) {
-    const error = new ArbiterError(code, message, temporary === true);
-    if (!this.#tokens.refuse(request_id, error) && !this.#requests.refuse(request_id, error)) this.#report(error);
-  }
-
-  /** @param {ArbiterError} error */
-  #report({ code, message, temporary }) {
-    this.#emitter.emit('error', { code, message, temporary });
+    if (view.isInDoubt) sync().catch(() => {});
+    firstWelcome.resolve(room);
   }
 
   /** @param {{ code: number, reason: string, retryInMs?: number }} why */
-  #down(why) {
-    this.#requests.down();
-    this.#tokens.down();
-    this.#become(this.#welcomed ? 'reconnecting' : 'connecting', why);
+  function down(why) {
+    requests.down();
+    tokens.down();
+    become(wasWelcomed ? 'reconnecting' : 'connecting', why);
   }
 
   /**
-   * @param {State} state
-   * @param {{ code?: number, reason?: string, retryInMs?: number, recovered?: boolean }} detail
+   * The room is closed for good, though nobody left it.
+   * @param {ArbiterError} error
+   * @param {number} code
+   * @param {string} [reason]
    */
-  #become(state, detail) {
-    this.#state = state;
-    this.#emitter.emit('state', { state, ...detail });
+  function over(error, code, reason) {
+    report(error);
+    end(error, code, reason);
   }
 
   /**
@@ -564,23 +583,50 @@ export class Room {
    * @param {number} code
    * @param {string} [reason]
    */
-  #refused(error, code, reason = error.code) {
-    this.#link.close();
-    this.#report(error);
-    this.#end(error, { code, reason });
+  function end(error, code, reason = error.code) {
+    if (session.state === 'closed') return;
+    link.close();
+    stopListening();
+    tokens.end();
+    requests.end(error);
+    firstWelcome.reject(error);
+    become('closed', { code, reason });
   }
 
   /**
-   * @param {ArbiterError} error
-   * @param {{ code: number, reason: string }} why
+   * @param {State} state
+   * @param {{ code?: number, reason?: string, retryInMs?: number, recovered?: boolean }} detail
    */
-  #end(error, why) {
-    if (this.#state === 'closed') return;
-    this.#stopListening();
-    this.#tokens.end();
-    this.#requests.end(error);
-    this.#firstWelcome.reject(error);
-    this.#become('closed', why);
+  function become(state, detail) {
+    session.state = state;
+    emit('state', { state, ...detail });
+  }
+
+  /** @param {ArbiterError} error */
+  function report({ code, message, temporary }) {
+    emit('error', { code, message, temporary });
+  }
+
+  /**
+   * A listener that throws affects neither the others nor the room.
+   * @param {keyof RoomEvents} event
+   * @param {any} detail
+   */
+  function emit(event, detail) {
+    for (const listener of [...listenersOf(event)]) {
+      try {
+        listener(detail);
+      } catch (error) {
+        console.error(`asset-arbiter: a listener of "${event}" threw`, error);
+      }
+    }
+  }
+
+  /** @param {keyof RoomEvents} event */
+  function listenersOf(event) {
+    const found = listeners.get(event);
+    check(found, `there is no event "${event}": use one of ${EVENTS.join(', ')}`);
+    return found;
   }
 }
 
@@ -1612,39 +1658,6 @@ function listenToPage({ wake, suspend, resume }) {
   return () => {
     for (const [target, event, listener] of listeners) target?.removeEventListener?.(event, listener);
   };
-}
-
-/** @type {ReadonlyArray<keyof RoomEvents>} */
-const EVENTS = [
-  'granted', 'released', 'confirmed', 'extended', 'changed', 'players', 'snapshot', 'lost', 'state', 'error',
-];
-
-/** Listeners by event. A listener that throws affects neither the others nor the room. */
-class Emitter {
-  /** @type {Map<string, Set<(detail: any) => void>>} */
-  #listeners = new Map(EVENTS.map((event) => [event, new Set()]));
-
-  /** @param {keyof RoomEvents} event */
-  of(event) {
-    const listeners = this.#listeners.get(event);
-    check(listeners, `there is no event "${event}": use one of ${EVENTS.join(', ')}`);
-    return listeners;
-  }
-
-  /**
-   * @template {keyof RoomEvents} E
-   * @param {E} event
-   * @param {RoomEvents[E]} detail
-   */
-  emit(event, detail) {
-    for (const listener of [...this.of(event)]) {
-      try {
-        listener(detail);
-      } catch (error) {
-        console.error(`asset-arbiter: a listener of "${event}" threw`, error);
-      }
-    }
-  }
 }
 
 /**
