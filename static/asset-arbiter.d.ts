@@ -99,8 +99,8 @@ export class ArbiterError extends Error {
 export class Room {
     /**
      * @private
-     * @param {string[]} bases
-     * @param {RoomOptions} options
+     * @param {string | URL | ReadonlyArray<string | URL>} url
+     * @param {JoinOptions} options
      */
     private constructor();
     /** The room's name. @readonly */

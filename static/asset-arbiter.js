@@ -250,20 +250,8 @@ export const CLOSE_REASONS = {
  * @throws {TypeError} if an argument is invalid
  */
 export function joinRoom(url, options) {
-  const { room, player = null, name = null, token = null, giveUpAfterMs = Infinity, random = Math.random } = options ?? {};
-  checkName('room', room);
-  if (player !== null) checkName('player', player);
-  if (name !== null) checkDisplayName(name, player);
-  if (token !== null && typeof token !== 'function') checkToken(token);
-  check(giveUpAfterMs > 0, 'giveUpAfterMs must be above 0');
-  check(typeof random === 'function', 'random must be a function');
-  // Of no server the address is `undefined`, which is refused.
-  const [first, ...others] = [url].flat();
-  const bases = [first, ...others].map(baseAddress);
-  const Socket = options.WebSocket ?? /** @type {any} */ (globalThis).WebSocket;
-  check(typeof Socket === 'function', 'there is no WebSocket here: hand in a class as option WebSocket');
   // The constructor is private to the types.
-  return new (/** @type {any} */ (Room))(bases, { room, player, name, token, giveUpAfterMs, Socket, random });
+  return new (/** @type {any} */ (Room))(url, options);
 }
 
 /**
@@ -300,13 +288,13 @@ export class Room {
 
   /**
    * @private
-   * @param {string[]} bases
-   * @param {RoomOptions} options
+   * @param {string | URL | ReadonlyArray<string | URL>} url
+   * @param {JoinOptions} options
    */
-  constructor(bases, options) {
+  constructor(url, options) {
+    this.#session = createSession(this, url, options);
     /** The room's name. @readonly */
     this.name = options.room;
-    this.#session = createSession(this, bases, options);
     /**
      * Resolves on the first welcome. Rejects if the room is closed for good before it: the server refused the origin, the
      * token or the player, there was no connection for `giveUpAfterMs`, or the room was left.
@@ -348,9 +336,8 @@ export class Room {
    * @throws {ArbiterError} `timed_out` after `timeoutMs`, and the codes of a refused request
    */
   async select(asset, options) {
-    const [frame, answer] = await this.#session.change({ type: 'select_asset', asset }, options);
-    const { granted, already_held, reason = null, retry_after_ms: retryAfterMs = null, remaining, revision } = frame;
-    return { ...answer, granted, alreadyHeld: already_held === true, reason, retryAfterMs, remaining, revision };
+    const defaults = { alreadyHeld: false, reason: null, retryAfterMs: null };
+    return { ...defaults, ...(await this.#session.change({ type: 'select_asset', asset }, options)) };
   }
 
   /**
@@ -362,9 +349,8 @@ export class Room {
    * @throws {ArbiterError} as `select`; `not_held`
    */
   async confirm(asset, options) {
-    const [frame, answer] = await this.#session.change({ type: 'confirm_asset', asset, retake: options?.retake }, options);
-    const { confirmed, already_confirmed: alreadyConfirmed, reason = null, remaining, revision } = frame;
-    return { ...answer, confirmed, alreadyConfirmed, reason, remaining, revision };
+    const message = { type: 'confirm_asset', asset, retake: options?.retake };
+    return { reason: null, ...(await this.#session.change(message, options)) };
   }
 
   /**
@@ -374,8 +360,8 @@ export class Room {
    * @returns {Promise<Extension>}
    * @throws {ArbiterError} as `select`; `not_held`, `hold_expired` or, once it is confirmed, `conflict`
    */
-  async extend(asset, options) {
-    return (await this.#session.change({ type: 'extend_asset', asset }, options))[1];
+  extend(asset, options) {
+    return this.#session.change({ type: 'extend_asset', asset }, options);
   }
 
   /**
@@ -405,7 +391,7 @@ export class Room {
   }
 
   /** Closes for good. Pending requests reject with the code `left`. */
-  leave() { this.#session.end(new ArbiterError('left', 'this room was left', false), 1000); }
+  leave() { this.#session.end(new ArbiterError('left', 'the room was left', false), 1000); }
 
   /**
    * Calls a listener on every event of a kind from now on.
@@ -436,25 +422,27 @@ const EVENTS = [
 ];
 
 /**
- * @typedef {object} RoomOptions  checked, and with defaults
- * @property {string} room
- * @property {string | null} player
- * @property {string | null} name
- * @property {TokenSource | null} token
- * @property {number} giveUpAfterMs
- * @property {SocketClass} Socket
- * @property {() => number} random
- *
- * @typedef {{ asset: string, expiresAt: number | null, latencyMs: number }} Grant  what every answer tells of one
- */
-
-/**
  * The parts of a room, and what each of them tells the others.
- * @param {Room} room
- * @param {string[]} bases
- * @param {RoomOptions} options
+ * @param {Room} self
+ * @param {string | URL | ReadonlyArray<string | URL>} url
+ * @param {JoinOptions} options
  */
-function createSession(room, bases, { player, name, token, ...options }) {
+function createSession(self, url, options) {
+  const {
+    room, player = null, name = null, token = null, giveUpAfterMs = Infinity, random = Math.random,
+    WebSocket: Socket = /** @type {SocketClass} */ (/** @type {any} */ (globalThis).WebSocket),
+  } = options ?? {};
+  checkName('room', room);
+  if (player !== null) checkName('player', player);
+  if (name !== null) checkDisplayName(name, player);
+  if (token !== null && typeof token !== 'function') checkToken(token);
+  check(giveUpAfterMs > 0, 'giveUpAfterMs must be above 0');
+  check(typeof random === 'function', 'random must be a function');
+  check(typeof Socket === 'function', 'no WebSocket here: hand in a class as option WebSocket');
+  // Of no server the address is `undefined`, which is refused.
+  const [first, ...others] = [url].flat();
+  const bases = [first, ...others].map(baseAddress);
+
   /** @type {Map<string, Set<(detail: any) => void>>} */
   const listeners = new Map(EVENTS.map((event) => [event, new Set()]));
   /** @type {Deferred<Room>} */
@@ -468,12 +456,11 @@ function createSession(room, bases, { player, name, token, ...options }) {
   const view = createView(player, {
     emit,
     replaced: () => requests.synced(),
-    lost: () => link.lose(1006, 'lost track of a snapshot'),
+    lost: () => link.lose(1006, 'incomplete snapshot'),
   });
-  const requests = createRequests(send, options.random);
-  const tokens = createTokens(token, options.random, { send, report, over });
-  const address = (/** @type {string} */ base) => roomAddress(base, options.room, { player, name, ...view.position });
-  const link = createLink(bases, options, requests, tokens, { address, receive, down, over });
+  const requests = createRequests(send, random);
+  const tokens = createTokens(token, random, { send, report, over });
+  const link = createLink(bases, { Socket, random, giveUpAfterMs }, requests, tokens, { address, receive, down, over });
   const stopListening = listenToPage(link);
   const session = {
     view, requests, link,
@@ -486,19 +473,18 @@ function createSession(room, bases, { player, name, token, ...options }) {
   return session;
 
   /**
-   * A request about a grant.
+   * A request about a grant, and its answer with the names of the API.
    * @param {{ type: string, asset: string, retake?: boolean }} message
    * @param {SelectOptions} [options]
-   * @returns {Promise<[Frame, Grant]>}
+   * @returns {Promise<any>}
    */
   async function change(message, { signal, timeoutMs = SELECT_TIMEOUT_MS } = {}) {
     checkName('asset', message.asset);
     checkPatience(signal, timeoutMs);
-    const calledAt = performance.now();
-    const { frame } = await ask(message, { signal, timeoutMs });
-    const now = performance.now();
-    const expiresAt = frame.ttl_ms >= 0 ? now + frame.ttl_ms : null;
-    return [frame, { asset: message.asset, expiresAt, latencyMs: now - calledAt }];
+    const calledAt = now();
+    const { frame: { type, request_id, until, ttl_ms, ...answer } } = await ask(message, { signal, timeoutMs });
+    const expiresAt = until === undefined ? null : now() + ttl_ms;
+    return { ...camelCase(answer), expiresAt, latencyMs: now() - calledAt };
   }
 
   /**
@@ -522,12 +508,18 @@ function createSession(room, bases, { player, name, token, ...options }) {
     link.send(message);
   }
 
+  /** The URL to connect to. @param {string} base */
+  function address(base) {
+    const given = Object.entries({ player, name, ...view.position }).filter(([, value]) => value !== null);
+    return `${base}/v1/rooms/${room}/ws?${new URLSearchParams(/** @type {any} */ (given))}`.replace(/\?$/, '');
+  }
+
   /** @param {Frame} frame */
   function receive(frame) {
     try {
       route(frame);
     } catch (error) {
-      const message = `cannot make sense of a ${frame.type}: ${/** @type {Error} */ (error).message}`;
+      const message = `cannot read a ${frame.type}: ${/** @type {Error} */ (error).message}`;
       report(new ArbiterError('bad_message', message, false));
     }
   }
@@ -557,7 +549,7 @@ function createSession(room, bases, { player, name, token, ...options }) {
     if (!frame.recovered) view.announce(lost);
     // Of an empty welcome nobody knows whether a snapshot follows.
     if (view.isInDoubt) sync().catch(() => {});
-    firstWelcome.resolve(room);
+    firstWelcome.resolve(self);
   }
 
   /** @param {{ code: number, reason: string, retryInMs?: number }} why */
@@ -625,7 +617,7 @@ function createSession(room, bases, { player, name, token, ...options }) {
   /** @param {keyof RoomEvents} event */
   function listenersOf(event) {
     const found = listeners.get(event);
-    check(found, `there is no event "${event}": use one of ${EVENTS.join(', ')}`);
+    check(found, `no event "${event}": use one of ${EVENTS.join(', ')}`);
     return found;
   }
 }
@@ -677,7 +669,7 @@ function createView(self, { emit, replaced, lost }) {
     self = frame.player ?? null;
     assembly = null;
     welcomedAt = frame.server_time;
-    clockOffsetMs = performance.now() - welcomedAt;
+    clockOffsetMs = now() - welcomedAt;
     if (frame.recovered) {
       // The state and the offset stay as they are. The missed frames follow. The page's clock may have stopped.
       for (const [name, asset] of assets) assets.set(name, timed(asset));
@@ -807,7 +799,7 @@ function createView(self, { emit, replaced, lost }) {
   function endsOf({ until, ttl_ms, at }) {
     if (until === undefined) return {};
     const isFresh = ttl_ms >= 0 && at >= welcomedAt;
-    return { until, expiresAt: isFresh ? performance.now() + ttl_ms : until + clockOffsetMs };
+    return { until, expiresAt: isFresh ? now() + ttl_ms : until + clockOffsetMs };
   }
 
   /** @param {Asset} asset  as the server tells it, or an earlier one @returns {Asset} */
@@ -966,7 +958,7 @@ function createRequests(send, random) {
     if (ended) throw ended;
     if (signal?.aborted) throw signal.reason;
     if (waiting.length >= MAX_WAITING) {
-      throw new ArbiterError('limit_reached', `${MAX_WAITING} requests are waiting already`, true);
+      throw new ArbiterError('limit_reached', `${MAX_WAITING} requests are waiting`, true);
     }
     /** @type {Request} */
     const request = {
@@ -1014,7 +1006,7 @@ function createRequests(send, random) {
   /** @param {Request} request */
   function transmit(request) {
     cancelRepeat(request);
-    request.sentAt = performance.now();
+    request.sentAt = now();
     request.sends += 1;
     send({ ...request.message, request_id: request.id });
   }
@@ -1038,7 +1030,7 @@ function createRequests(send, random) {
    * @param {Frame} frame
    */
   function settle(request, frame) {
-    roundTripMs = performance.now() - request.sentAt;
+    roundTripMs = now() - request.sentAt;
     take(request).resolve({ frame, roundTripMs });
   }
 
@@ -1102,7 +1094,7 @@ function createRequests(send, random) {
    */
   function refusedWithoutId() {
     const sync = [...sent.values()].find(({ message, timer }) => message.type === 'sync' && timer === undefined);
-    if (!sync) unnamedAt = performance.now();
+    if (!sync) unnamedAt = now();
     return sync;
   }
 
@@ -1121,7 +1113,7 @@ function createRequests(send, random) {
   function resendOverdue() {
     for (const request of [...sent.values()]) {
       const patienceMs = request.sentAt <= unnamedAt ? UNNAMED_WAIT_MS : ANSWER_WAIT_MS;
-      if (request.timer !== undefined || performance.now() - request.sentAt < patienceMs) continue;
+      if (request.timer !== undefined || now() - request.sentAt < patienceMs) continue;
       request.resends += 1;
       if (!request.givenUp && request.resends <= MAX_ANSWER_REPEATS) transmit(request);
       else take(request).reject(new ArbiterError('outcome_unknown', `no answer to ${request.sends} attempts`, true));
@@ -1332,7 +1324,7 @@ function createTokens(source, random, { send, report, over }) {
   function gaveNone(call) {
     if (pending !== call) return;
     pending = null;
-    const error = new ArbiterError('token_unavailable', 'the function given as token failed or took too long', true);
+    const error = new ArbiterError('token_unavailable', 'the function token failed or took too long', true);
     if (!failureIsReported) report(error);
     failureIsReported = true;
     call.reject(error);
@@ -1526,7 +1518,7 @@ function createLink(bases, { Socket, random, giveUpAfterMs }, requests, tokens, 
     // A listener of `state` may have stopped the link.
     if (stopped) return;
     if (patienceMs() <= 0) {
-      return over(new ArbiterError('unreachable', `there was no connection for ${giveUpAfterMs} ms`, true), 1006);
+      return over(new ArbiterError('unreachable', `no connection for ${giveUpAfterMs} ms`, true), 1006);
     }
     if (leftMs() > 0) schedule();
     else if (retry) dial();
@@ -1672,6 +1664,8 @@ function deferred() {
   return parts;
 }
 
+const now = () => performance.now();
+
 /** @typedef {ReturnType<typeof countdown>} Countdown */
 
 /**
@@ -1680,9 +1674,9 @@ function deferred() {
  * harmless.
  */
 function stopwatch() {
-  const steady = performance.now();
+  const steady = now();
   const wall = Date.now();
-  return () => Math.max(performance.now() - steady, Date.now() - wall);
+  return () => Math.max(now() - steady, Date.now() - wall);
 }
 
 /** Tells how many of `ms` milliseconds are left; negative once they have passed. @param {number} ms */
@@ -1710,7 +1704,7 @@ function backoff(failures, random) {
 
 /** An object whose keys are not `snake_case`. @param {object} given @returns {any} */
 function camelCase(given) {
-  const name = (/** @type {string} */ key) => key.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
+  const name = (/** @type {string} */ key) => key.replace(/_./g, (pair) => pair[1].toUpperCase());
   return Object.fromEntries(Object.entries(given).map(([key, value]) => [name(key), value]));
 }
 
@@ -1729,24 +1723,16 @@ function decode(data) {
  * @returns {{ reason: string, message: string, retryAfterMs?: number }}
  */
 function decodeReason(code, text) {
-  const name = CLOSE_REASONS[code];
+  let reason = CLOSE_REASONS[code] ?? text;
+  let details = '';
+  let retryAfterMs;
   try {
     const { retry_after_ms, message } = JSON.parse(text);
-    const said = `the server closed the room for good: ${code} ${name ?? ''}: ${message}`;
-    return { reason: name ?? '', message: said, retryAfterMs: retry_after_ms >= 0 ? retry_after_ms : undefined };
-  } catch {
-    return { reason: name ?? text, message: `the server closed the room for good: ${code} ${name ?? text}` };
-  }
-}
-
-/**
- * @param {string} base
- * @param {string} room
- * @param {Record<string, string | number | null>} given
- */
-function roomAddress(base, room, given) {
-  const known = /** @type {any} */ (Object.entries(given).filter(([, value]) => value !== null));
-  return `${base}/v1/rooms/${room}/ws?${new URLSearchParams(known)}`.replace(/\?$/, '');
+    reason = CLOSE_REASONS[code] ?? '';
+    if (message) details = `: ${message}`;
+    if (retry_after_ms >= 0) retryAfterMs = retry_after_ms;
+  } catch { /* the text is the reason */ }
+  return { reason, retryAfterMs, message: `the server closed the room for good: ${code} ${reason}${details}` };
 }
 
 /** @param {string | URL} url  with `http:` or `https:`, too @returns {string} without a slash at the end */
@@ -1755,8 +1741,7 @@ function baseAddress(url) {
     const [, rest] = /** @type {RegExpExecArray} */ (/^(?:ws|http)(s?:[^?#]*?)\/*$/.exec(new URL(url).href));
     return `ws${rest}`;
   } catch {
-    throw new TypeError(`"${url}" is not the address of a server: use ws:, wss:, http: or https: and no query, ` +
-      'for example ws://127.0.0.1:8080');
+    throw new TypeError(`"${url}" is not the address of a server: use ws, wss, http or https, like ws://127.0.0.1:8080`);
   }
 }
 
@@ -1770,6 +1755,16 @@ function check(fits, message) {
 }
 
 /**
+ * @param {boolean} fits
+ * @param {string} what
+ * @param {unknown} name
+ * @param {string} rule
+ */
+function checkFits(fits, what, name, rule) {
+  check(fits, `${what} ${JSON.stringify(name)} is not a name: use 1-${rule}`);
+}
+
+/**
  * Checks the name of a room, an asset or a player.
  * @param {string} what
  * @param {unknown} name
@@ -1778,7 +1773,7 @@ function checkName(what, name) {
   const [most, more] = what === 'player' ? [128, '|@+=~'] : [64, ''];
   const characters = `A-Za-z0-9_.:${more}-`;
   const fits = typeof name === 'string' && new RegExp(`^(?!\\.\\.?$)[${characters}]{1,${most}}$`).test(name);
-  check(fits, `${what} ${JSON.stringify(name)} is not a name: use 1-${most} characters of ${characters}, not "." or ".."`);
+  checkFits(fits, what, name, `${most} characters of ${characters}, not "." or ".."`);
 }
 
 /**
@@ -1797,7 +1792,7 @@ const TOKEN_SYMBOLS = "!#$%&'*+.^_`|~-";
 /** The error does not show the token. @param {unknown} token @returns {asserts token is string} */
 function checkToken(token) {
   check(typeof token === 'string' && new RegExp(`^[A-Za-z0-9${TOKEN_SYMBOLS}]+$`).test(token),
-    `token must be a string of letters, digits and ${TOKEN_SYMBOLS}, such as a JWT, and not empty; this is ${typeof token}`);
+    `token must be a string of letters, digits and ${TOKEN_SYMBOLS}, like a JWT; this is ${typeof token}`);
 }
 
 /**
@@ -1822,8 +1817,7 @@ const DISPLAY_NAME = /^[^\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]{1,6
  * @param {unknown} player
  */
 function checkDisplayName(name, player) {
-  check(player !== null, 'name is how the player is shown: give player, too');
+  check(player !== null, 'name needs a player: give player, too');
   const fits = typeof name === 'string' && name.trim() === name && DISPLAY_NAME.test(name.normalize('NFC'));
-  check(fits, `name ${JSON.stringify(name)} is not a display name: use 1-64 characters, without controls, line breaks, ` +
-    'direction marks, and white space at either end');
+  checkFits(fits, 'name', name, '64 characters, printable and without outer spaces');
 }
