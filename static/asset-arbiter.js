@@ -657,8 +657,8 @@ function createView(self, { emit, replaced, lost }) {
   /** Last revision of removed assets. @type {Map<string, number>} */
   const removed = new Map();
   /**
-   * A snapshot whose parts are still arriving: the parts so far as one frame, and the frames that came between them.
-   * @type {{ whole: Frame, count: number, later: Frame[] } | null}
+   * The parts of a snapshot that are still arriving, and the frames that came between them.
+   * @type {{ parts: Frame[], later: Frame[] } | null}
    */
   let assembly = null;
   /** The state before an empty welcome, which may be followed by a snapshot. @type {Before | null} */
@@ -675,7 +675,7 @@ function createView(self, { emit, replaced, lost }) {
       for (const [name, asset] of assets) assets.set(name, timed(asset));
       return [];
     }
-    const last = replace(frame);
+    const last = replace([frame]);
     epoch = frame.epoch;
     // A large state follows as snapshot parts. If the connection breaks before they arrive, we must not resume from
     // here.
@@ -719,52 +719,42 @@ function createView(self, { emit, replaced, lost }) {
   /** @param {Frame} frame */
   function change(frame) {
     switch (frame.type) {
-      case 'asset_granted': return changeHolder('granted', frame);
-      case 'asset_confirmed': return changeHolder('confirmed', frame);
-      case 'asset_extended': return changeHolder('extended', frame);
-      case 'asset_released': return changeHolder('released', frame);
-      case 'asset_changed': return changeUnits(frame, false);
-      case 'asset_removed': return changeUnits(frame, true);
+      case 'asset_granted': case 'asset_confirmed': case 'asset_extended': case 'asset_released':
+        return changeHolder(frame);
+      case 'asset_changed': case 'asset_removed': return changeUnits(frame);
       case 'player_joined': case 'player_left': case 'players': return changePlayers(frame);
     }
   }
 
-  /**
-   * @param {'granted' | 'confirmed' | 'extended' | 'released'} event
-   * @param {Frame} frame
-   */
-  function changeHolder(event, frame) {
-    const { asset, player, at, remaining, revision, reason = 'released' } = frame;
+  /** A player was granted a unit, or has confirmed, extended or released it. @param {Frame} frame */
+  function changeHolder(frame) {
+    const { type, asset, player, at, remaining, revision, reason = 'released' } = frame;
     const known = assets.get(asset);
     // Only a grant carries the number of units.
     const units = frame.units ?? known?.units;
     if (units === undefined) return;
+    const isGrant = type === 'asset_granted';
+    const isRelease = type === 'asset_released';
     const ends = endsOf(frame);
-    const holders = known?.holders ?? [];
-    const detail = { asset, player, remaining, revision, mine: player === self };
-    if (event === 'granted') {
-      const isComplete = holders.length === (known?.held ?? 0) && holders.length < MAX_HOLDERS;
-      set(frame, units, isComplete ? [...holders, { player, at, ...ends }] : holders);
-    } else {
-      const changed = (/** @type {Holder} */ one) => (event === 'released' ? [] : { player, at: one.at, ...ends });
-      set(frame, units, holders.flatMap((one) => (one.player === player ? changed(one) : one)));
+    let holders = known?.holders ?? [];
+    if (!isGrant) {
+      const changed = (/** @type {Holder} */ { at }) => (isRelease ? [] : { player, at, ...ends });
+      holders = holders.flatMap((one) => (one.player === player ? changed(one) : one));
+    } else if (holders.length < MAX_HOLDERS && holders.length + 1 === units - remaining) {
+      holders = [...holders, { player, at, ...ends }];
     }
-    if (event === 'released') {
-      if (detail.mine) held.delete(asset);
-      emit(event, { ...detail, reason });
-    } else {
-      if (detail.mine) held.add(asset);
-      emit(event, { ...detail, at, ...ends, ...(event === 'granted' && { units }) });
-    }
+    set(frame, units, holders);
+    const mine = player === self;
+    if (mine) held[isRelease ? 'delete' : 'add'](asset);
+    emit(/** @type {keyof RoomEvents} */ (type.slice('asset_'.length)), {
+      asset, player, remaining, revision, mine, ...ends, ...(isRelease ? { reason } : { at }), ...(isGrant && { units }),
+    });
   }
 
-  /**
-   * An asset was created, restocked or removed.
-   * @param {Frame} frame
-   * @param {boolean} isRemoved
-   */
-  function changeUnits(frame, isRemoved) {
+  /** An asset was created, restocked or removed. @param {Frame} frame */
+  function changeUnits(frame) {
     const { asset, units = 0, remaining = 0, revision } = frame;
+    const isRemoved = frame.type === 'asset_removed';
     // With all units left nobody holds one: the asset is new, was reset or is removed.
     const isWhole = remaining === units;
     set(frame, units, isWhole ? [] : assets.get(asset)?.holders ?? []);
@@ -837,14 +827,13 @@ function createView(self, { emit, replaced, lost }) {
   /** @param {Frame} frame */
   function assemble(frame) {
     const { part = 1, parts = 1 } = frame;
-    if (part === 1) assembly = { whole: frame, count: 0, later: assembly?.later ?? [] };
-    else if (part - 1 !== assembly?.count) return lose();
-    else for (const list of ['assets', 'held', 'present']) assembly.whole[list] = [assembly.whole[list], frame[list]].flat();
-    assembly.count = part;
+    if (part === 1) assembly = { parts: [], later: assembly?.later ?? [] };
+    else if (part - 1 !== assembly?.parts.length) return lose();
+    assembly.parts.push(frame);
     if (part < parts) return;
-    const { whole, later } = assembly;
+    const { parts: all, later } = assembly;
     assembly = null;
-    const last = replace(whole);
+    const last = replace(all);
     before = null;
     offset = frame.offset;
     announce(lostSince(last));
@@ -881,14 +870,15 @@ function createView(self, { emit, replaced, lost }) {
     });
   }
 
-  /** @param {Frame} whole  a welcome or a complete snapshot @returns {Before} the last state that was not in doubt */
-  function replace(whole) {
+  /** @param {Frame[]} frames  a welcome or the parts of a snapshot @returns {Before} the last state that was not in doubt */
+  function replace(frames) {
     const last = before ?? { epoch, assets, held };
-    assets = new Map(whole.assets.map((/** @type {Asset} */ one) => [one.asset, timed(one)]));
-    held = new Set(whole.held);
-    // Each part of a snapshot may name the same players.
-    players = { count: whole.players, names: [...new Set(/** @type {string[]} */ (whole.present))] };
-    names = new Map(Object.entries(whole.names ?? {}));
+    const all = (/** @type {string} */ list) => frames.flatMap((frame) => frame[list]);
+    assets = new Map(all('assets').map((/** @type {Asset} */ one) => [one.asset, timed(one)]));
+    held = new Set(all('held'));
+    // Each part may name the same players.
+    players = { count: frames[0].players, names: [...new Set(all('present'))] };
+    names = new Map(Object.entries(frames[0].names ?? {}));
     isNamed = players.names.length > 0 || players.count === 0;
     removed.clear();
     return last;
@@ -918,7 +908,7 @@ function createView(self, { emit, replaced, lost }) {
  * @property {string} id
  * @property {Message} message
  * @property {Countdown} leftMs  of `timeoutMs`
- * @property {number} sentAt
+ * @property {number} sentAt  0 while it waits
  * @property {number} sends
  * @property {number} refusals  that were retried
  * @property {number} resends  after a timeout
@@ -938,10 +928,8 @@ function createView(self, { emit, replaced, lost }) {
 function createRequests(send, random) {
   let isConnected = false;
   let lastId = 0;
-  /** The requests in flight. @type {Map<string, Request>} */
-  const sent = new Map();
-  /** @type {Request[]} */
-  const waiting = [];
+  /** The unanswered requests in the order of their calls. @type {Map<string, Request>} */
+  const pending = new Map();
   /** When the last error without a request id arrived. */
   let unnamedAt = -Infinity;
   /** @type {ArbiterError | null} */
@@ -957,7 +945,7 @@ function createRequests(send, random) {
   async function make(message, { signal, timeoutMs } = { timeoutMs: Infinity }) {
     if (ended) throw ended;
     if (signal?.aborted) throw signal.reason;
-    if (waiting.length >= MAX_WAITING) {
+    if (pending.size - inFlight().length >= MAX_WAITING) {
       throw new ArbiterError('limit_reached', `${MAX_WAITING} requests are waiting`, true);
     }
     /** @type {Request} */
@@ -968,7 +956,7 @@ function createRequests(send, random) {
     const abort = () => giveUp(request, signal?.reason);
     const timer = timeoutMs < Infinity ? setTimeout(() => giveUp(request, timedOut(request)), timeoutMs) : undefined;
     signal?.addEventListener('abort', abort);
-    waiting.push(request);
+    pending.set(request.id, request);
     pump();
     try {
       return await request.promise;
@@ -978,28 +966,28 @@ function createRequests(send, random) {
     }
   }
 
+  const inFlight = () => [...pending.values()].filter(({ sentAt }) => sentAt > 0);
+
   /**
+   * What is in flight keeps its place until it is answered.
    * @param {Request} request
    * @param {Error} error
    */
   function giveUp(request, error) {
     request.givenUp = true;
-    const index = waiting.indexOf(request);
-    if (index >= 0) waiting.splice(index, 1);
-    else if (request.timer !== undefined) take(request);
+    if (request.sentAt === 0 || request.timer !== undefined) take(request);
     request.reject(error);
   }
 
+  /** Sends what waits, as far as there is room. */
   function pump() {
-    while (isConnected && sent.size < MAX_IN_FLIGHT && waiting.length > 0) {
-      const request = /** @type {Request} */ (waiting.shift());
+    for (const request of pending.values()) {
+      if (request.sentAt > 0) continue;
+      if (!isConnected || inFlight().length >= MAX_IN_FLIGHT) return;
       // This may run before the listener of the signal, and after a sleep before the timer.
-      if (request.signal?.aborted) request.reject(request.signal.reason);
-      else if (request.leftMs() <= 0) request.reject(timedOut(request));
-      else {
-        sent.set(request.id, request);
-        transmit(request);
-      }
+      if (request.signal?.aborted) giveUp(request, request.signal.reason);
+      else if (request.leftMs() <= 0) giveUp(request, timedOut(request));
+      else transmit(request);
     }
   }
 
@@ -1017,10 +1005,10 @@ function createRequests(send, random) {
     request.timer = undefined;
   }
 
-  /** Frees the place of a request in flight. @param {Request} request */
+  /** Frees the place of a request. @param {Request} request */
   function take(request) {
     cancelRepeat(request);
-    sent.delete(request.id);
+    pending.delete(request.id);
     pump();
     return request;
   }
@@ -1039,31 +1027,32 @@ function createRequests(send, random) {
     pump();
   }
 
-  /** Unanswered requests are sent first on the next connection. */
+  /** What has no answer is sent again on the next connection. */
   function down() {
     isConnected = false;
-    const unanswered = [...sent.values()];
-    unanswered.forEach(cancelRepeat);
-    waiting.unshift(...unanswered.filter(({ givenUp }) => !givenUp));
-    sent.clear();
+    for (const request of inFlight()) {
+      cancelRepeat(request);
+      request.sentAt = 0;
+      if (request.givenUp) pending.delete(request.id);
+    }
   }
 
   /** @param {ArbiterError} error */
   function end(error) {
     down();
     ended = error;
-    for (const request of waiting.splice(0)) request.reject(error);
+    for (const request of pending.values()) take(request).reject(error);
   }
 
   /** @param {Frame} frame */
   function answer(frame) {
-    const request = sent.get(frame.request_id);
+    const request = pending.get(frame.request_id);
     if (request) settle(request, frame);
   }
 
   /** A snapshot has no request id. It answers every `sync` that was sent. */
   function synced() {
-    for (const request of [...sent.values()]) if (request.message.type === 'sync') settle(request, {});
+    for (const request of inFlight()) if (request.message.type === 'sync') settle(request, {});
   }
 
   /**
@@ -1072,7 +1061,7 @@ function createRequests(send, random) {
    * @returns {boolean} true if the error is about one of our requests
    */
   function refuse(id, error) {
-    const request = id === undefined ? refusedWithoutId() : sent.get(id);
+    const request = id === undefined ? refusedWithoutId() : pending.get(id);
     // A request sent twice may be answered twice.
     if (!request) return Number(id) >= 1 && Number(id) <= lastId;
     // The request was sent twice, and this is the second refusal.
@@ -1093,7 +1082,7 @@ function createRequests(send, random) {
    * answered, so all of them are retried sooner.
    */
   function refusedWithoutId() {
-    const sync = [...sent.values()].find(({ message, timer }) => message.type === 'sync' && timer === undefined);
+    const sync = inFlight().find(({ message, timer }) => message.type === 'sync' && timer === undefined);
     if (!sync) unnamedAt = now();
     return sync;
   }
@@ -1111,7 +1100,7 @@ function createRequests(send, random) {
 
   /** Retries requests whose answer is overdue on a live connection; finally rejects them. */
   function resendOverdue() {
-    for (const request of [...sent.values()]) {
+    for (const request of inFlight()) {
       const patienceMs = request.sentAt <= unnamedAt ? UNNAMED_WAIT_MS : ANSWER_WAIT_MS;
       if (request.timer !== undefined || now() - request.sentAt < patienceMs) continue;
       request.resends += 1;
@@ -1121,7 +1110,7 @@ function createRequests(send, random) {
   }
 
   return {
-    make, up, down, end, answer, synced, refuse, resendOverdue, isBusy: () => sent.size > 0, roundTripMs: () => roundTripMs,
+    make, up, down, end, answer, synced, refuse, resendOverdue, inFlight, roundTripMs: () => roundTripMs,
   };
 }
 
@@ -1529,7 +1518,7 @@ function createLink(bases, { Socket, random, giveUpAfterMs }, requests, tokens, 
 
   /** Pings after a silence, to detect half-open connections. */
   function watch() {
-    const patienceMs = Math.min(idleSilenceMs, requests.isBusy() ? BUSY_SILENCE_MS : Infinity);
+    const patienceMs = Math.min(idleSilenceMs, requests.inFlight().length > 0 ? BUSY_SILENCE_MS : Infinity);
     if (!pingId && sinceHeard() >= patienceMs) ping(PONG_WAIT_MS);
     requests.resendOverdue();
   }
