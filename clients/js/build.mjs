@@ -5,7 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 
 import { apiPage } from './api-page.mjs';
-import { SOURCES, declarations } from './types.mjs';
+import { internalNames } from './internal-names.mjs';
+import { makeMinified } from './minify.mjs';
+import { PROGRAM, SOURCES, declarations } from './types.mjs';
 
 process.chdir(fileURLToPath(new URL('.', import.meta.url)));
 
@@ -18,7 +20,7 @@ const neighbour = (ending) => ({
   setup: ({ onResolve }) => onResolve({ filter: /^asset-arbiter$/ }, () => ({ path: `./index${ending}`, external: true })),
 });
 
-async function makeCode() {
+async function makeCode(types) {
   copyFileSync(SOURCES.index, 'dist/index.js');
   const { index, ...others } = SOURCES;
   const external = ['react'];
@@ -27,7 +29,7 @@ async function makeCode() {
     ...COMMON, entryPoints: SOURCES, outdir: 'dist', outExtension: { '.js': '.cjs' }, format: 'cjs', external,
     plugins: [neighbour('.cjs')],
   });
-  await build({ ...COMMON, entryPoints: [index], outfile: MIN, format: 'esm', minify: true, sourcemap: true });
+  await makeMinified(MIN, { ...COMMON, entryPoints: [index] }, internalNames(PROGRAM, index, types.index));
 }
 
 function makeTypes(types) {
@@ -44,6 +46,6 @@ const types = declarations();
 makeTypes(types);
 writeFileSync('../../static/asset-arbiter.d.ts', types.index);
 writeFileSync('../../docs/client-api.md', apiPage(types));
-await makeCode();
+await makeCode(types);
 for (const name of ['LICENSE', 'LICENSE-MIT', 'LICENSE-APACHE']) copyFileSync(`../../${name}`, name);
 console.log(`${MIN}: ${readFileSync(MIN).length} bytes, ${gzipSync(readFileSync(MIN), { level: 9 }).length} gzipped`);

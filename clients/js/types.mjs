@@ -19,12 +19,13 @@ const OPTIONS = {
   lib: ['lib.es2022.d.ts', 'lib.dom.d.ts'], types: [], paths: { 'asset-arbiter': [SOURCES.index] },
 };
 
+export const PROGRAM = ts.createProgram(Object.values(SOURCES), OPTIONS);
+
 /** The declarations of each entry, by its name. Throws what the type check finds. */
 export function declarations() {
-  const program = ts.createProgram(Object.values(SOURCES), OPTIONS);
   const emitted = new Map();
-  const { diagnostics } = program.emit(undefined, (_, text, __, ___, [source]) => emitted.set(source.fileName, text));
-  const faults = [...ts.getPreEmitDiagnostics(program), ...diagnostics];
+  const { diagnostics } = PROGRAM.emit(undefined, (_, text, __, ___, [source]) => emitted.set(source.fileName, text));
+  const faults = [...ts.getPreEmitDiagnostics(PROGRAM), ...diagnostics];
   if (faults.length > 0) throw new Error(ts.formatDiagnostics(faults, HOST));
   const typesOf = (source) => moduleComment(source) + publicPart(emitted.get(source));
   return Object.fromEntries(Object.entries(SOURCES).map(([entry, source]) => [entry, typesOf(source)]));

@@ -1,9 +1,11 @@
-// The library under test, joined the way this runtime needs it.
-import { joinRoom } from '../../../static/asset-arbiter.js';
+// The library under test, joined the way this runtime needs it. ARBITER_TEST_LIBRARY names another file of it, as the
+// minified one of the package.
 import { require } from './deps.mjs';
 import { checking } from './spec.mjs';
 
-export { ArbiterError, CLOSE_REASONS, ERROR_CODES, STATES, joinRoom } from '../../../static/asset-arbiter.js';
+const library = process.env.ARBITER_TEST_LIBRARY ?? '../../../static/asset-arbiter.js';
+
+export const { ArbiterError, CLOSE_REASONS, ERROR_CODES, STATES, joinRoom } = await import(library);
 
 /** Node 22 brings a WebSocket and then nothing is handed in; Node 20 gets the class of `ws`. */
 export const runtime = globalThis.WebSocket ? {} : { WebSocket: checking(require('ws').WebSocket) };
