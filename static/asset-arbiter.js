@@ -450,8 +450,8 @@ function createSession(self, url, options) {
   // A caller who ignores `ready` gets no unhandled rejection.
   firstWelcome.promise.catch(() => {});
   let wasWelcomed = false;
-  /** The pending `sync`. @type {Promise<void> | null} */
-  let syncing = null;
+  /** The pending `sync`. @type {Promise<void> | undefined} */
+  let syncing;
 
   const view = createView(player, {
     emit,
@@ -483,7 +483,7 @@ function createSession(self, url, options) {
     checkPatience(signal, timeoutMs);
     const calledAt = now();
     const { frame: { type, request_id, until, ttl_ms, ...answer } } = await ask(message, { signal, timeoutMs });
-    const expiresAt = until === undefined ? null : now() + ttl_ms;
+    const expiresAt = until ? now() + ttl_ms : null;
     return { ...camelCase(answer), expiresAt, latencyMs: now() - calledAt };
   }
 
@@ -499,7 +499,7 @@ function createSession(self, url, options) {
   }
 
   function sync() {
-    syncing ??= ask({ type: 'sync' }).then(() => {}).finally(() => (syncing = null));
+    syncing ??= ask({ type: 'sync' }).then(() => {}).finally(() => (syncing = undefined));
     return syncing;
   }
 
@@ -532,7 +532,7 @@ function createSession(self, url, options) {
     else if (type === 'error') {
       const error = new ArbiterError(code, message, temporary === true);
       if (!tokens.refuse(request_id, error) && !requests.refuse(request_id, error)) report(error);
-    } else if (request_id !== undefined) {
+    } else if (request_id) {
       view.foresee(frame);
       requests.answer(frame);
     } else if (frame.offset >= 0) view.apply(frame);
@@ -645,10 +645,8 @@ function createView(self, { emit, replaced, lost }) {
   /** Display names by player. @type {Map<string, string>} */
   let names = new Map();
   let epoch = '';
-  /**
-   * The offset of the last applied room frame; null while resuming from it would lose something. @type {number | null}
-   */
-  let offset = null;
+  /** The offset of the last applied room frame; -1 while resuming from it would lose something. */
+  let offset = -1;
   /** The server's time at the last welcome, and `performance.now()` minus that. */
   let welcomedAt = 0;
   let clockOffsetMs = 0;
@@ -658,16 +656,16 @@ function createView(self, { emit, replaced, lost }) {
   const removed = new Map();
   /**
    * The parts of a snapshot that are still arriving, and the frames that came between them.
-   * @type {{ parts: Frame[], later: Frame[] } | null}
+   * @type {{ parts: Frame[], later: Frame[] } | undefined}
    */
-  let assembly = null;
-  /** The state before an empty welcome, which may be followed by a snapshot. @type {Before | null} */
-  let before = null;
+  let assembly;
+  /** The state before an empty welcome, which may be followed by a snapshot. @type {Before | undefined} */
+  let before;
 
   /** @param {Frame} frame @returns {string[]} the assets that were lost */
   function welcome(frame) {
     self = frame.player ?? null;
-    assembly = null;
+    assembly = undefined;
     welcomedAt = frame.server_time;
     clockOffsetMs = now() - welcomedAt;
     if (frame.recovered) {
@@ -680,8 +678,8 @@ function createView(self, { emit, replaced, lost }) {
     // A large state follows as snapshot parts. If the connection breaks before they arrive, we must not resume from
     // here.
     const isComplete = assets.size > 0;
-    offset = isComplete ? frame.offset : null;
-    before = isComplete || last.held.size === 0 ? null : last;
+    offset = isComplete ? frame.offset : -1;
+    before = isComplete || last.held.size === 0 ? undefined : last;
     return isComplete ? lostSince(last) : [];
   }
 
@@ -695,7 +693,7 @@ function createView(self, { emit, replaced, lost }) {
   function apply(frame) {
     if (frame.type === 'snapshot') return assemble(frame);
     if (assembly) return postpone(assembly.later, frame);
-    const isRepeated = offset !== null && frame.offset <= offset;
+    const isRepeated = frame.offset <= offset;
     if (!isRepeated) offset = frame.offset;
     if (frame.asset ? isNewer(frame) : !isRepeated) change(frame);
   }
@@ -787,7 +785,7 @@ function createView(self, { emit, replaced, lost }) {
    * @returns {Ends}
    */
   function endsOf({ until, ttl_ms, at }) {
-    if (until === undefined) return {};
+    if (!until) return {};
     const isFresh = ttl_ms >= 0 && at >= welcomedAt;
     return { until, expiresAt: isFresh ? now() + ttl_ms : until + clockOffsetMs };
   }
@@ -832,9 +830,9 @@ function createView(self, { emit, replaced, lost }) {
     assembly.parts.push(frame);
     if (part < parts) return;
     const { parts: all, later } = assembly;
-    assembly = null;
+    assembly = undefined;
     const last = replace(all);
-    before = null;
+    before = undefined;
     offset = frame.offset;
     announce(lostSince(last));
     later.forEach(apply);
@@ -852,8 +850,8 @@ function createView(self, { emit, replaced, lost }) {
   }
 
   function lose() {
-    assembly = null;
-    offset = null;
+    assembly = undefined;
+    offset = -1;
     lost();
   }
 
@@ -891,9 +889,9 @@ function createView(self, { emit, replaced, lost }) {
     get names() { return names; },
     get player() { return self; },
     /** Where to resume, for the URL of the next connection. */
-    get position() { return { epoch: offset === null ? null : epoch, offset }; },
+    get position() { return offset < 0 ? {} : { epoch, offset }; },
     /** True if a snapshot must tell whether what was held is lost. */
-    get isInDoubt() { return before !== null; },
+    get isInDoubt() { return before !== undefined; },
     welcome, announce, apply, foresee,
   };
 }
@@ -912,8 +910,8 @@ function createView(self, { emit, replaced, lost }) {
  * @property {number} sends
  * @property {number} refusals  that were retried
  * @property {number} resends  after a timeout
- * @property {ReturnType<typeof setTimeout> | undefined} timer  until the retry after a refusal
- * @property {boolean} givenUp  the caller waits no longer
+ * @property {ReturnType<typeof setTimeout>} [timer]  until the retry after a refusal
+ * @property {boolean} [givenUp]  the caller waits no longer
  * @typedef {Patience & Attempts & Deferred<Answer>} Request
  *
  * @typedef {ReturnType<typeof createRequests>} Requests
@@ -932,8 +930,8 @@ function createRequests(send, random) {
   const pending = new Map();
   /** When the last error without a request id arrived. */
   let unnamedAt = -Infinity;
-  /** @type {ArbiterError | null} */
-  let ended = null;
+  /** @type {ArbiterError | undefined} */
+  let ended;
   /** Of the last answer. @type {number | null} */
   let roundTripMs = null;
 
@@ -951,7 +949,7 @@ function createRequests(send, random) {
     /** @type {Request} */
     const request = {
       ...deferred(), id: `${++lastId}`, message, signal, timeoutMs, leftMs: countdown(timeoutMs), sentAt: 0, sends: 0,
-      refusals: 0, resends: 0, timer: undefined, givenUp: false,
+      refusals: 0, resends: 0,
     };
     const abort = () => giveUp(request, signal?.reason);
     const timer = timeoutMs < Infinity ? setTimeout(() => giveUp(request, timedOut(request)), timeoutMs) : undefined;
@@ -975,7 +973,7 @@ function createRequests(send, random) {
    */
   function giveUp(request, error) {
     request.givenUp = true;
-    if (request.sentAt === 0 || request.timer !== undefined) take(request);
+    if (request.sentAt === 0 || request.timer) take(request);
     request.reject(error);
   }
 
@@ -1061,11 +1059,11 @@ function createRequests(send, random) {
    * @returns {boolean} true if the error is about one of our requests
    */
   function refuse(id, error) {
-    const request = id === undefined ? refusedWithoutId() : pending.get(id);
+    const request = id ? pending.get(id) : refusedWithoutId();
     // A request sent twice may be answered twice.
     if (!request) return Number(id) >= 1 && Number(id) <= lastId;
     // The request was sent twice, and this is the second refusal.
-    if (request.timer !== undefined) return true;
+    if (request.timer) return true;
     const delay = repeatsAfter(request, error);
     if (delay > 0) {
       request.refusals += 1;
@@ -1082,7 +1080,7 @@ function createRequests(send, random) {
    * answered, so all of them are retried sooner.
    */
   function refusedWithoutId() {
-    const sync = inFlight().find(({ message, timer }) => message.type === 'sync' && timer === undefined);
+    const sync = inFlight().find(({ message, timer }) => message.type === 'sync' && !timer);
     if (!sync) unnamedAt = now();
     return sync;
   }
@@ -1102,7 +1100,7 @@ function createRequests(send, random) {
   function resendOverdue() {
     for (const request of inFlight()) {
       const patienceMs = request.sentAt <= unnamedAt ? UNNAMED_WAIT_MS : ANSWER_WAIT_MS;
-      if (request.timer !== undefined || now() - request.sentAt < patienceMs) continue;
+      if (request.timer || now() - request.sentAt < patienceMs) continue;
       request.resends += 1;
       if (!request.givenUp && request.resends <= MAX_ANSWER_REPEATS) transmit(request);
       else take(request).reject(new ArbiterError('outcome_unknown', `no answer to ${request.sends} attempts`, true));
@@ -1134,7 +1132,7 @@ function timedOut({ timeoutMs, sends }) {
  * @property {string | null} token  the last one that the server accepted
  * @property {Countdown} lifeLeftMs  of that token
  * @property {Countdown} leftMs  until the renewal is due, or repeated if it was sent
- * @property {{ id: string, token: string } | null} sent  the message, until it is answered
+ * @property {string} id  of the message, until it is answered
  *
  * @typedef {ReturnType<typeof createTokens>} Tokens
  */
@@ -1147,15 +1145,15 @@ function timedOut({ timeoutMs, sends }) {
  * @param {TokenHooks} hooks
  */
 function createTokens(source, random, { send, report, over }) {
-  /** The last one that the function gave. @type {LastToken | null} */
-  let last = null;
-  /** @type {Call | null} */
-  let pending = null;
+  /** The last one that the function gave. @type {LastToken | undefined} */
+  let last;
+  /** @type {Call | undefined} */
+  let pending;
   let failureIsReported = false;
   /** The last one that was sent. */
   let shown = '';
-  /** Null without a connection, and if the server asks for no token. @type {Renewal | null} */
-  let renewal = null;
+  /** Undefined without a connection, and if the server asks for no token. @type {Renewal | undefined} */
+  let renewal;
   /** Renewals in a row that failed or gained little. */
   let failures = 0;
   let lastId = 0;
@@ -1184,17 +1182,17 @@ function createTokens(source, random, { send, report, over }) {
 
   function down() {
     clearTimeout(timer);
-    renewal = null;
+    renewal = undefined;
   }
 
   function end() {
     down();
-    pending = null;
+    pending = undefined;
   }
 
   /** Forgets the token that was sent last. Returns true if there may be another. */
   function expired() {
-    if (last?.token === shown) last = null;
+    if (last?.token === shown) last = undefined;
     return typeof source === 'function';
   }
 
@@ -1204,7 +1202,7 @@ function createTokens(source, random, { send, report, over }) {
     if (!renewal) return;
     const leftMs = renewal.leftMs();
     if (leftMs > 0) checkIn(leftMs);
-    else if (renewal.sent) repeat(renewal);
+    else if (renewal.id) repeat(renewal);
     else renew(renewal);
   }
 
@@ -1225,7 +1223,7 @@ function createTokens(source, random, { send, report, over }) {
     if (last?.token === token) last = { token, lifeMs: last.lifeMs > ttlMs ? last.lifeMs : ttlMs, leftMs: lifeLeftMs };
     const marginMs = Math.min(RENEW_BEFORE_MS, ttlMs / 4) * (1 + random() / 2);
     const waitMs = Math.max(ttlMs - marginMs, backoff(failures, random));
-    renewal = { token, lifeLeftMs, leftMs: countdown(waitMs), sent: null };
+    renewal = { token, lifeLeftMs, leftMs: countdown(waitMs), id: '' };
     checkIn(waitMs);
   }
 
@@ -1236,11 +1234,10 @@ function createTokens(source, random, { send, report, over }) {
     try {
       const token = last?.token !== current.token && isReusable(last) ? last.token : await ask();
       if (renewal !== current) return;
-      const id = `token-${++lastId}`;
       current.leftMs = countdown(ANSWER_WAIT_MS);
-      current.sent = { id, token };
+      current.id = `token-${++lastId}`;
       shown = token;
-      send({ type: 'refresh', token, request_id: id });
+      send({ type: 'refresh', token, request_id: current.id });
     } catch {
       if (renewal === current) repeat(current);
     }
@@ -1250,17 +1247,17 @@ function createTokens(source, random, { send, report, over }) {
   function repeat(current) {
     const waitMs = backoff(failures++, random);
     current.leftMs = countdown(waitMs);
-    current.sent = null;
+    current.id = '';
     checkIn(waitMs);
   }
 
   /** @param {Frame} frame */
   function refreshed({ request_id, token_ttl_ms }) {
-    if (!renewal?.sent || renewal.sent.id !== request_id) return;
+    if (!renewal || renewal.id !== request_id) return;
     const gainMs = token_ttl_ms - Math.max(0, renewal.lifeLeftMs());
     // A function that gives the same token again is called with a backoff.
     failures = gainMs > token_ttl_ms / 2 ? 0 : failures + 1;
-    accepted(renewal.sent.token, token_ttl_ms);
+    accepted(shown, token_ttl_ms);
   }
 
   /**
@@ -1270,7 +1267,7 @@ function createTokens(source, random, { send, report, over }) {
    */
   function refuse(id, error) {
     const isOurs = /^token-/.test(id);
-    if (isOurs && renewal?.sent?.id === id) {
+    if (isOurs && renewal?.id === id) {
       if (error.temporary) repeat(renewal);
       else {
         down();
@@ -1296,7 +1293,7 @@ function createTokens(source, random, { send, report, over }) {
    */
   function gave(call, token) {
     if (pending !== call) return;
-    pending = null;
+    pending = undefined;
     try {
       checkToken(token);
     } catch (error) {
@@ -1312,7 +1309,7 @@ function createTokens(source, random, { send, report, over }) {
   /** @param {Call} call */
   function gaveNone(call) {
     if (pending !== call) return;
-    pending = null;
+    pending = undefined;
     const error = new ArbiterError('token_unavailable', 'the function token failed or took too long', true);
     if (!failureIsReported) report(error);
     failureIsReported = true;
@@ -1327,11 +1324,11 @@ function createTokens(source, random, { send, report, over }) {
 
 /**
  * True if a token lives long enough for another connection. False if its life is unknown.
- * @param {LastToken | null} token
+ * @param {LastToken | undefined} token
  * @returns {token is LastToken}
  */
 function isReusable(token) {
-  return token !== null && token.leftMs() > Math.min(REUSE_MS, token.lifeMs / 2);
+  return token !== undefined && token.leftMs() > Math.min(REUSE_MS, token.lifeMs / 2);
 }
 
 /**
@@ -1360,21 +1357,21 @@ function createLink(bases, { Socket, random, giveUpAfterMs }, requests, tokens, 
   let node = 0;
   /** Attempts since the last stable connection. */
   let failures = 0;
-  /** @type {'suspended' | 'closed' | null} */
-  let stopped = null;
-  /** Why the link waits for the next attempt. @type {Why | null} */
-  let retry = null;
+  /** @type {'suspended' | 'closed' | undefined} */
+  let stopped;
+  /** Why the link waits for the next attempt. @type {Why | undefined} */
+  let retry;
   /** Whether the last stable connection was followed by one whose token had expired. */
   let tokenHasExpired = false;
-  /** The subprotocols of the current attempt. @type {Promise<string[]> | null} */
-  let protocols = null;
-  /** @type {SocketLike | null} */
-  let socket = null;
+  /** The subprotocols of the current attempt. @type {Promise<string[]> | undefined} */
+  let protocols;
+  /** @type {SocketLike | undefined} */
+  let socket;
   let sinceDial = stopwatch();
   /** Until a delay may be shortened again. */
   let redialLeftMs = countdown(0);
-  /** @type {(() => number) | null} */
-  let sinceWelcome = null;
+  /** @type {(() => number) | undefined} */
+  let sinceWelcome;
   /** Since when there is no connection, for `giveUpAfterMs`. */
   let sinceDown = stopwatch();
   let sinceHeard = stopwatch();
@@ -1392,7 +1389,7 @@ function createLink(bases, { Socket, random, giveUpAfterMs }, requests, tokens, 
   let dueInMs = leftMs;
 
   function dial() {
-    retry = null;
+    retry = undefined;
     const ready = tokens.protocols();
     if (Array.isArray(ready)) return open(ready);
     protocols = ready;
@@ -1440,7 +1437,7 @@ function createLink(bases, { Socket, random, giveUpAfterMs }, requests, tokens, 
 
   function resume() {
     if (stopped !== 'suspended') return wake();
-    stopped = null;
+    stopped = undefined;
     sinceDown = stopwatch();
     if (retry && isBusy(retry.code) && leftMs() > 0) wait(leftMs(), retry);
     else dial();
@@ -1568,19 +1565,19 @@ function createLink(bases, { Socket, random, giveUpAfterMs }, requests, tokens, 
    */
   function lose(code, text) {
     const { reason, message, retryAfterMs } = decodeReason(code, text);
-    const lastedMs = sinceWelcome?.();
+    const lastedMs = sinceWelcome ? sinceWelcome() : -1;
     if (sinceWelcome) sinceDown = stopwatch();
     drop('');
     if ((code >= 4000 && code < 4100) || (code === TOKEN_EXPIRED && !tokens.expired())) {
       return over(new ArbiterError(CLOSE_REASONS[code] ?? 'closed', message, false), code, reason);
     }
-    if (lastedMs !== undefined && lastedMs >= STABLE_MS) {
+    if (lastedMs >= STABLE_MS) {
       failures = 0;
       tokenHasExpired = false;
     }
     const ms = delay(code, retryAfterMs);
     if (code === TOKEN_EXPIRED) tokenHasExpired = true;
-    else if (lastedMs === undefined || isBusy(code)) node = (node + 1) % bases.length;
+    else if (lastedMs < 0 || isBusy(code)) node = (node + 1) % bases.length;
     failures += 1;
     wait(ms, { code, reason });
   }
@@ -1603,7 +1600,7 @@ function createLink(bases, { Socket, random, giveUpAfterMs }, requests, tokens, 
     clearTimeout(timer);
     dueInMs = countdown(Infinity);
     const dropped = socket;
-    socket = protocols = sinceWelcome = null;
+    socket = protocols = sinceWelcome = undefined;
     pingId = '';
     probes = 0;
     if (!dropped) return;
