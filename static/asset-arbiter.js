@@ -16,9 +16,11 @@
  * @module asset-arbiter
  */
 
-// Read from the top: the public API, then `View` (the room's state), `Requests` (unanswered requests), `Tokens` (the
-// player's token and its renewal), `Link` (the connection and its reconnects), `Environment` (events of the page and the
-// network), then small helpers. `clients/js` makes the npm package and the types of this file.
+// Read from the top: the public API, then the parts of a room. `createSession` connects them: `createView` (the room's
+// state), `createRequests` (unanswered requests), `createTokens` (the player's token and its renewal), `createLink` (the
+// connection and its reconnects) and `listenToPage` (events of the page and the network). Small helpers follow. The parts
+// are functions that keep their state in variables, because a minifier shortens the names of variables. `clients/js` makes
+// the npm package and the types of this file.
 
 /** The version of this library, which is the server's that it came with. */
 export const VERSION = '0.1.0';
@@ -473,7 +475,7 @@ function createSession(self, url, options) {
   return session;
 
   /**
-   * A request about a grant, and its answer with the names of the API.
+   * Makes a request about a grant. The answer has the names of the API, and what a newer server adds to it.
    * @param {{ type: string, asset: string, retake?: boolean }} message
    * @param {SelectOptions} [options]
    * @returns {Promise<any>}
@@ -510,7 +512,7 @@ function createSession(self, url, options) {
 
   /** The URL to connect to. @param {string} base */
   function address(base) {
-    const given = Object.entries({ player, name, ...view.position }).filter(([, value]) => value !== null);
+    const given = Object.entries({ player, name, ...view.position() }).filter(([, value]) => value !== null);
     return `${base}/v1/rooms/${room}/ws?${new URLSearchParams(/** @type {any} */ (given))}`.replace(/\?$/, '');
   }
 
@@ -548,7 +550,7 @@ function createSession(self, url, options) {
     become('connected', { recovered: frame.recovered });
     if (!frame.recovered) view.announce(lost);
     // Of an empty welcome nobody knows whether a snapshot follows.
-    if (view.isInDoubt) sync().catch(() => {});
+    if (view.isInDoubt()) sync().catch(() => {});
     firstWelcome.resolve(self);
   }
 
@@ -632,10 +634,10 @@ function createSession(self, url, options) {
 
 /**
  * The room's state. Only room frames, `welcome` and `snapshot` change it.
- * @param {string | null} self  the player
+ * @param {string | null} me  the player
  * @param {ViewHooks} hooks
  */
-function createView(self, { emit, replaced, lost }) {
+function createView(me, { emit, replaced, lost }) {
   /** @type {Map<string, Asset>} */
   let assets = new Map();
   /** @type {Set<string>} */
@@ -664,7 +666,7 @@ function createView(self, { emit, replaced, lost }) {
 
   /** @param {Frame} frame @returns {string[]} the assets that were lost */
   function welcome(frame) {
-    self = frame.player ?? null;
+    me = frame.player ?? null;
     assembly = undefined;
     welcomedAt = frame.server_time;
     clockOffsetMs = now() - welcomedAt;
@@ -742,7 +744,7 @@ function createView(self, { emit, replaced, lost }) {
       holders = [...holders, { player, at, ...ends }];
     }
     set(frame, units, holders);
-    const mine = player === self;
+    const mine = player === me;
     if (mine) held[isRelease ? 'delete' : 'add'](asset);
     emit(/** @type {keyof RoomEvents} */ (type.slice('asset_'.length)), {
       asset, player, remaining, revision, mine, ...ends, ...(isRelease ? { reason } : { at }), ...(isGrant && { units }),
@@ -887,11 +889,11 @@ function createView(self, { emit, replaced, lost }) {
     get held() { return held; },
     get players() { return players; },
     get names() { return names; },
-    get player() { return self; },
+    get player() { return me; },
     /** Where to resume, for the URL of the next connection. */
-    get position() { return offset < 0 ? {} : { epoch, offset }; },
+    position: () => (offset < 0 ? {} : { epoch, offset }),
     /** True if a snapshot must tell whether what was held is lost. */
-    get isInDoubt() { return before !== undefined; },
+    isInDoubt: () => before !== undefined,
     welcome, announce, apply, foresee,
   };
 }
@@ -973,7 +975,8 @@ function createRequests(send, random) {
    */
   function giveUp(request, error) {
     request.givenUp = true;
-    if (request.sentAt === 0 || request.timer) take(request);
+    if (request.timer) take(request);
+    else if (request.sentAt === 0) pending.delete(request.id);
     request.reject(error);
   }
 
@@ -1054,14 +1057,14 @@ function createRequests(send, random) {
   }
 
   /**
-   * @param {string | undefined} id
+   * @param {any} id  of the refused request, if the error has one
    * @param {ArbiterError} error
    * @returns {boolean} true if the error is about one of our requests
    */
   function refuse(id, error) {
     const request = id ? pending.get(id) : refusedWithoutId();
     // A request sent twice may be answered twice.
-    if (!request) return Number(id) >= 1 && Number(id) <= lastId;
+    if (!request) return id > 0 && id <= lastId;
     // The request was sent twice, and this is the second refusal.
     if (request.timer) return true;
     const delay = repeatsAfter(request, error);
@@ -1129,10 +1132,10 @@ function timedOut({ timeoutMs, sends }) {
  * @typedef {Deferred<string> & { leftMs: Countdown }} Call  a pending call of the function
  *
  * @typedef {object} Renewal  the next one of a connection
- * @property {string | null} token  the last one that the server accepted
+ * @property {string} token  the last one that the server accepted
  * @property {Countdown} lifeLeftMs  of that token
  * @property {Countdown} leftMs  until the renewal is due, or repeated if it was sent
- * @property {string} id  of the message, until it is answered
+ * @property {string} id  of the message that was sent and is not answered; or ''
  *
  * @typedef {ReturnType<typeof createTokens>} Tokens
  */
@@ -1173,7 +1176,10 @@ function createTokens(source, random, { send, report, over }) {
     return [PROTOCOL, `bearer.${token}`];
   }
 
-  /** @param {number | undefined} ttlMs  what the token that opened the connection has to live; absent if the server needs none */
+  /**
+   * @param {number | undefined} ttlMs  what the token that opened the connection has to live; undefined if the server needs
+   *   none
+   */
   function up(ttlMs) {
     if (ttlMs === undefined || typeof source !== 'function') return;
     failures = 0;
@@ -1201,6 +1207,8 @@ function createTokens(source, random, { send, report, over }) {
     if (pending && pending.leftMs() <= 0) gaveNone(pending);
     if (!renewal) return;
     const leftMs = renewal.leftMs();
+    // The link checks again within a second.
+    if (leftMs >= TICK_MS) return;
     if (leftMs > 0) checkIn(leftMs);
     else if (renewal.id) repeat(renewal);
     else renew(renewal);
@@ -1310,7 +1318,7 @@ function createTokens(source, random, { send, report, over }) {
   function gaveNone(call) {
     if (pending !== call) return;
     pending = undefined;
-    const error = new ArbiterError('token_unavailable', 'the function token failed or took too long', true);
+    const error = new ArbiterError('token_unavailable', 'the token function failed or took too long', true);
     if (!failureIsReported) report(error);
     failureIsReported = true;
     call.reject(error);
@@ -1363,7 +1371,7 @@ function createLink(bases, { Socket, random, giveUpAfterMs }, requests, tokens, 
   let retry;
   /** Whether the last stable connection was followed by one whose token had expired. */
   let tokenHasExpired = false;
-  /** The subprotocols of the current attempt. @type {Promise<string[]> | undefined} */
+  /** The subprotocols that the current attempt waits for. @type {Promise<string[]> | undefined} */
   let protocols;
   /** @type {SocketLike | undefined} */
   let socket;
@@ -1383,6 +1391,7 @@ function createLink(bases, { Socket, random, giveUpAfterMs }, requests, tokens, 
   let lastPing = 0;
   let idleSilenceMs = 0;
   let probeWaitMs = 0;
+  /** Until the state ends: the wait, the handshake, or a connection whose ping has no answer. */
   let leftMs = countdown(Infinity);
   /** The only timer, and until when it is due. @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
@@ -1535,7 +1544,7 @@ function createLink(bases, { Socket, random, giveUpAfterMs }, requests, tokens, 
     endStateIn(waitMs);
   }
 
-  /** @param {unknown} data */
+  /** Any frame is a sign of life, unless it may have been buffered before a sleep. @param {unknown} data */
   function hear(data) {
     sinceHeard = stopwatch();
     const frame = decode(data);
@@ -1655,7 +1664,7 @@ const now = () => performance.now();
 /** @typedef {ReturnType<typeof countdown>} Countdown */
 
 /**
- * Tells how many milliseconds have passed since it was made, a sleep of the machine included. `performance.now` stops
+ * Returns a function that tells how many milliseconds have passed, a sleep of the machine included. `performance.now` stops
  * during sleep on some platforms, and `Date.now` can be set back. The larger age counts, because a needless probe is
  * harmless.
  */
@@ -1665,7 +1674,10 @@ function stopwatch() {
   return () => Math.max(now() - steady, Date.now() - wall);
 }
 
-/** Tells how many of `ms` milliseconds are left; negative once they have passed. @param {number} ms */
+/**
+ * Returns a function that tells how many of `ms` milliseconds are left; negative once they have passed.
+ * @param {number} ms
+ */
 function countdown(ms) {
   const ageMs = stopwatch();
   return () => ms - ageMs();
@@ -1727,7 +1739,9 @@ function baseAddress(url) {
     const [, rest] = /** @type {RegExpExecArray} */ (/^(?:ws|http)(s?:[^?#]*?)\/*$/.exec(new URL(url).href));
     return `ws${rest}`;
   } catch {
-    throw new TypeError(`"${url}" is not the address of a server: use ws, wss, http or https, like ws://127.0.0.1:8080`);
+    throw new TypeError(
+      `"${url}" is not the address of a server: use ws, wss, http or https and no query, like ws://127.0.0.1:8080`,
+    );
   }
 }
 
@@ -1744,7 +1758,7 @@ function check(fits, message) {
  * @param {boolean} fits
  * @param {string} what
  * @param {unknown} name
- * @param {string} rule
+ * @param {string} rule  how many characters at most, and which
  */
 function checkFits(fits, what, name, rule) {
   check(fits, `${what} ${JSON.stringify(name)} is not a name: use 1-${rule}`);
@@ -1796,7 +1810,7 @@ function lifeOf(token) {
 }
 
 /** Without controls, and what breaks a line or sets the direction of text. */
-const DISPLAY_NAME = /^[^\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]{1,64}$/u;
+const DISPLAY_NAME = /^[^\p{Cc}\p{Zl}\p{Zp}\p{Bidi_C}]{1,64}$/u;
 
 /**
  * @param {unknown} name

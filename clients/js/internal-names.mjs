@@ -36,7 +36,9 @@ function isMade({ parent }) {
 /** Whether an identifier is a property's name: where one is made, read or taken out of an object. */
 function namesProperty(node) {
   const { parent } = node;
-  if (ts.isBindingElement(parent)) return ts.isObjectBindingPattern(parent.parent) && (parent.propertyName ?? parent.name) === node;
+  if (ts.isBindingElement(parent)) {
+    return ts.isObjectBindingPattern(parent.parent) && (parent.propertyName ?? parent.name) === node;
+  }
   return parent.name === node
     && (ts.isPropertyAccessExpression(parent) || ts.isObjectLiteralElementLike(parent) || ts.isClassElement(parent));
 }
