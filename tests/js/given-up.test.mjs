@@ -60,6 +60,17 @@ test('a select whose time passed while the machine slept is not sent at the wake
   await assert.rejects(refused, timedOut(/not sent/));
 });
 
+test('a thousand selects whose time passed while the machine slept are given up at once', async () => {
+  const refused = [];
+  withClock(({ room, sockets, sleep }) => {
+    for (let n = 0; n < 1_000; n += 1) refused.push(later(room.select(`a${n}`)));
+    sleep(60_000);
+    sockets[0].welcome();
+    assert.deepEqual(types(sockets[0]), []);
+  });
+  for (const one of refused) await assert.rejects(one, timedOut(/not sent/));
+});
+
 test('a signal takes back a select that waits, and what was asked beside it is answered', async (t) => {
   const peer = await startPeer(t);
   const room = join(t, peer.url, { room: 'lobby', player: 'ada' });

@@ -26,6 +26,15 @@ test('the minified file passes the tests of the library', async (t) => {
   assert.ok(passed > 100);
 });
 
+test('the minified file exports what the library exports, under the same names', async () => {
+  const { folder } = await pack();
+  const namesIn = async (file) => {
+    const module = await import(join(folder, 'dist', file));
+    return { exports: Object.keys(module).sort(), room: Object.getOwnPropertyNames(module.Room.prototype) };
+  };
+  assert.deepEqual(await namesIn('asset-arbiter.min.js'), await namesIn('index.js'));
+});
+
 test('the minified file stays small', async (t) => {
   const { folder } = await pack();
   const size = gzipSync(read(folder, 'dist/asset-arbiter.min.js'), { level: 9 }).length;
