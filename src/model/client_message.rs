@@ -1,9 +1,11 @@
+mod fields;
+
 use std::borrow::Cow;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::Serialize;
 
+use self::fields::Fields;
 use super::{AssetName, ErrorCode, RequestId, Token};
 
 /// The messages of a client, one JSON text frame each.
@@ -79,21 +81,6 @@ pub struct Rejected {
     pub request_id: Option<RequestId>,
 }
 
-/// Fields are decoded one by one, so that an error names the field and still carries the request id.
-#[derive(Deserialize)]
-struct Fields<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Option<&'a RawValue>,
-    #[serde(borrow)]
-    asset: Option<&'a RawValue>,
-    #[serde(borrow)]
-    request_id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    token: Option<&'a RawValue>,
-    #[serde(borrow)]
-    retake: Option<&'a RawValue>,
-}
-
 impl ClientMessage {
     /// Decodes one text frame. Unknown fields are ignored, so that older servers accept newer clients.
     ///
@@ -105,13 +92,13 @@ impl ClientMessage {
                 "a message is a JSON object such as {\"type\":\"select_asset\",\"asset\":\"sword\"}",
             ));
         }
-        let fields: Fields<'_> =
-            serde_json::from_str(text).map_err(|error| bad(format!("not a JSON message: {error}")))?;
-        let mut request_id = fields.request_id.map(RequestId::from_raw).transpose().map_err(bad)?;
+        let fields = Fields::read(text).map_err(|error| bad(format!("not a JSON message: {error}")))?;
+        let mut request_id = fields.request_id.map(RequestId::from_json).transpose().map_err(bad)?;
         fields.message(&mut request_id).map_err(|rejected| Rejected { request_id, ..rejected })
     }
 }
 
+/// Fields are decoded one by one, so that an error names the field and still carries the request id.
 impl Fields<'_> {
     /// The message, which takes the request id.
     fn message(&self, request_id: &mut Option<RequestId>) -> Result<ClientMessage, Rejected> {
@@ -142,8 +129,8 @@ impl Fields<'_> {
 
     fn retake(&self) -> Result<bool, Rejected> {
         let Some(raw) = self.retake else { return Ok(false) };
-        let wrong = |_| bad(format!("field \"retake\" is true or false, not {}", shorten(raw.get())));
-        serde_json::from_str(raw.get()).map_err(wrong)
+        let wrong = |_| bad(format!("field \"retake\" is true or false, not {}", shorten(raw)));
+        serde_json::from_str(raw).map_err(wrong)
     }
 
     fn asset(&self) -> Result<AssetName, Rejected> {
@@ -152,8 +139,8 @@ impl Fields<'_> {
     }
 }
 
-fn string<'a>(field: &str, raw: Option<&'a RawValue>) -> Result<Cow<'a, str>, Rejected> {
-    let raw = raw.ok_or_else(|| bad(format!("field {field:?} is missing; it is a string")))?.get();
+fn string<'a>(field: &str, raw: Option<&'a str>) -> Result<Cow<'a, str>, Rejected> {
+    let raw = raw.ok_or_else(|| bad(format!("field {field:?} is missing; it is a string")))?;
     // A string without escapes, the usual case, is borrowed from the frame.
     if let Some(inner) = raw.strip_prefix('"').and_then(|r| r.strip_suffix('"'))
         && !inner.contains('\\')
