@@ -118,15 +118,15 @@ pub trait Store: Send + Sync + 'static {
         create: Option<Arc<NewAsset>>,
     ) -> Reply<Selected>;
 
-    /// The same, decided before this returns, where the store need not wait for anything. `None`: nothing happened, use
-    /// [`select`](Self::select).
+    /// The same for one player, decided before this returns, where the store need not wait for anything. `None`: nothing
+    /// happened, use [`select`](Self::select).
     fn select_now(
         &self,
         _call: Call,
         _key: &AssetKey,
-        _players: &[PlayerName],
+        _player: &PlayerName,
         _create: Option<&NewAsset>,
-    ) -> Option<Reply<Selected>> {
+    ) -> Option<Reply<SelectedNow>> {
         None
     }
 
@@ -354,6 +354,15 @@ pub struct Selected {
     /// "does not hold it".
     pub verdicts: Vec<Verdict>,
     /// The asset after the select.
+    pub state: AssetState,
+}
+
+/// The result of [`Store::select_now`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SelectedNow {
+    /// The verdict on the player, as in [`Selected`].
+    pub verdict: Verdict,
+    /// The asset after the select, without its holders.
     pub state: AssetState,
 }
 

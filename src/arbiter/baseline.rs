@@ -15,7 +15,7 @@ pub(super) struct Baseline {
 impl Baseline {
     /// The asset's baseline from the room's current view.
     pub(super) fn now(room: &RoomHandle, asset: &AssetName) -> Self {
-        room.with(|state| Self::of(state.view.get(asset), state.generation))
+        room.read(|state| Self::of(state.view.get(asset), state.generation))
     }
 
     fn of(known: Option<&AssetState>, generation: u64) -> Self {

@@ -51,8 +51,8 @@ impl Batches {
                 self.node.meters.queue_full.increment(1);
                 job.refuse(&self.node.meters, &asset, &Refusal::store_unavailable());
             }
-            Offer::Run(batch) => {
-                if let Some(batch) = self.run_now(room, &asset, batch) {
+            Offer::Run(job) => {
+                if let Some(batch) = self.run_now(room, &asset, job) {
                     spawn_eager(Arc::clone(self).run(room.clone(), asset, batch));
                 }
             }
@@ -65,16 +65,19 @@ impl Batches {
         let template = || self.node.config.new_asset(asset).is_some_and(|new| !new.options.is_none());
         match job {
             Job::Command(Command::Create(new, _)) => !new.options.is_none(),
-            _ => room.with(|state| state.view.get(asset).map(is_timed)).unwrap_or_else(template),
+            _ => room.read(|state| state.view.get(asset).map(is_timed)).unwrap_or_else(template),
         }
     }
 
-    /// Runs a batch if the store decides it at once. Returns the batch that comes next.
-    fn run_now(&self, room: &RoomHandle, asset: &AssetName, batch: Batch) -> Option<Batch> {
-        let Batch::Selects(asks) = batch else { return Some(batch) };
-        let open = self.selects.run_now(room, asset, asks);
+    /// Runs a job if the store decides it at once. Returns the batch that comes next.
+    fn run_now(&self, room: &RoomHandle, asset: &AssetName, job: Job) -> Option<Batch> {
+        let ask = match job {
+            Job::Select(ask) => ask,
+            Job::Command(command) => return Some(Batch::Command(command)),
+        };
+        let open = self.selects.run_now(room, asset, ask);
         self.outbox.changed(&room.name);
-        if open.is_empty() { room.queues.lock().next(asset) } else { Some(Batch::Selects(open)) }
+        open.map(|ask| Batch::Selects(vec![ask])).or_else(|| room.queues.lock().next(asset))
     }
 
     /// Runs a batch, and then the batches that were queued meanwhile.

@@ -75,7 +75,7 @@ impl Events {
     /// Compares the view with a state that the store just answered, and repairs the view if it is behind. With
     /// [`Publish::Always`] no other node published the missing events, so the repair starts at once.
     pub(super) fn compare(&self, room: &RoomHandle, state: &AssetState, publish: Publish) {
-        if room.with(|room| room.view.is_behind(&state.asset, state.revision)) {
+        if room.read(|room| room.view.is_behind(&state.asset, state.revision)) {
             let wait = if publish == Publish::Always { Duration::ZERO } else { GAP_WAIT };
             self.repair.start(room, &state.asset, Some(state.revision), wait, publish);
         }
@@ -93,7 +93,7 @@ impl Events {
         if state.terms.is_none() {
             return self.broadcast(room, own);
         }
-        let known = room.with(|room| room.view.revision(&state.asset));
+        let known = room.read(|room| room.view.revision(&state.asset));
         let mut events = ended(state, known);
         events.extend(own);
         self.broadcast(room, events);

@@ -21,7 +21,7 @@ impl Holdings {
     /// The caller must repair the assets that are behind before it waits for anything else, because until then a select
     /// may create an asset that the store has lost.
     pub(super) async fn load(&self, room: &RoomHandle, player: &PlayerName, patience: Duration) -> Behind {
-        let Some(question) = room.with(|state| state.presence.question(player)) else { return Behind::new() };
+        let Some(question) = room.read(|state| state.presence.question(player)) else { return Behind::new() };
         let ask = || self.node.store.held_by(&room.name, player);
         let answer = self.calls.read_within(StoreCall::HeldBy, &room.name, patience, ask).await;
         room.with(|state| {

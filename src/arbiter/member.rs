@@ -245,7 +245,7 @@ impl Member {
     pub fn sync(&mut self) -> Result<(), Refusal> {
         let now = Instant::now();
         let soon = self.synced_at.is_some_and(|at| now < at + Duration::from_millis(SYNC_PAUSE_MS));
-        if soon && self.room.with(|state| state.log.reaches(self.cursor)) {
+        if soon && self.room.read(|state| state.log.reaches(self.cursor)) {
             let message = "a member gets one snapshot a second at most; the frames say what changed since";
             return Err(Refusal::new(ErrorCode::RateLimited, message));
         }
@@ -341,7 +341,7 @@ impl Member {
         if self.node().config.sold_out_ttl.is_zero() {
             return false;
         }
-        let revision = self.room.with(|state| {
+        let revision = self.room.read(|state| {
             let revision = state.view.revision(asset)?;
             let known = state.presence.question(player).is_none() && !state.presence.holds(player, asset);
             (known && state.sold_out.knows(asset, revision)).then_some(revision)

@@ -133,7 +133,7 @@ impl Overview<'_> {
             total += 1;
             let rank = match order {
                 RoomOrder::Name => 0,
-                RoomOrder::Players => room.with(|state| state.presence.count()) as u64,
+                RoomOrder::Players => room.read(|state| state.presence.count()) as u64,
                 RoomOrder::Selects => (room.selects.per_second(now) * 10.0) as u64,
             };
             let place = RoomPlace { rank: Reverse(rank), room: room.name.clone() };
@@ -224,7 +224,7 @@ impl Overview<'_> {
     }
 
     async fn in_room(&self, room: Arc<Room>, player: &PlayerName) -> Result<PlayerRoom, Refusal> {
-        let connections = room.with(|state| state.presence.connections(player));
+        let connections = room.read(|state| state.presence.connections(player));
         let held = match self.held_in_view(&room, player) {
             Some(held) => held,
             None => self.held_in_store(&room.name, player).await?,

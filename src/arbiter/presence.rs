@@ -1,4 +1,6 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+
+use foldhash::fast::RandomState;
 
 use super::roster::{Roster, RosterChange};
 use crate::{
@@ -50,7 +52,7 @@ struct Here {
 /// A player's holdings, each with the grant's revision.
 #[derive(Debug)]
 struct Held {
-    granted: BTreeMap<AssetName, u64>,
+    granted: HashMap<AssetName, u64, RandomState>,
     /// The pending query; `None` once the store has answered.
     question: Option<Question>,
 }
@@ -213,8 +215,12 @@ impl Presence {
         self.here.iter().filter(holds).map(|(player, _)| player.clone()).collect()
     }
 
+    /// What a player holds, ordered by name.
     pub(super) fn held(&self, player: &PlayerName) -> Vec<AssetName> {
-        self.here.get(player).map_or_else(Vec::new, |here| here.held.granted.keys().cloned().collect())
+        let held = self.here.get(player).into_iter().flat_map(|here| here.held.granted.keys());
+        let mut held: Vec<_> = held.cloned().collect();
+        held.sort_unstable();
+        held
     }
 
     /// Updates holdings by an event that was applied to the view.
@@ -266,7 +272,7 @@ impl Presence {
 impl Held {
     fn unknown(number: u64) -> Self {
         let question = Question { number, struck: BTreeMap::new(), guessed: Vec::new() };
-        Self { granted: BTreeMap::new(), question: Some(question) }
+        Self { granted: HashMap::default(), question: Some(question) }
     }
 
     /// Removes guessed holdings, except those an event has confirmed since.

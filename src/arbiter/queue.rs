@@ -84,8 +84,8 @@ pub(super) enum Batch {
 /// The result of queueing a job.
 #[derive(Debug)]
 pub(super) enum Offer {
-    /// No batch of the asset runs. The caller runs this batch, then calls [`Queues::next`].
-    Run(Batch),
+    /// No batch of the asset runs. The caller runs this job, then calls [`Queues::next`].
+    Run(Job),
     /// The job waits.
     Queued,
     /// Too many jobs wait.
@@ -97,10 +97,7 @@ impl Queues {
         match self.0.get_mut(asset) {
             None => {
                 self.0.insert(asset.clone(), VecDeque::new());
-                Offer::Run(match job {
-                    Job::Select(ask) => Batch::Selects(vec![ask]),
-                    Job::Command(command) => Batch::Command(command),
-                })
+                Offer::Run(job)
             }
             Some(waiting) if waiting.len() < QUEUED_CHANGES => {
                 waiting.push_back(job);

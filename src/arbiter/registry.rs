@@ -240,7 +240,7 @@ impl Registry {
 
     /// Whether the other nodes received the current local players.
     fn is_announced(&self, room: &Room) -> bool {
-        !self.bus.reaches_other_nodes() || !room.with(|state| state.presence.has_unpublished())
+        !self.bus.reaches_other_nodes() || !room.read(|state| state.presence.has_unpublished())
     }
 
     /// Called while the map's lock is held, because `remove_if` decides under that lock.

@@ -148,7 +148,7 @@ impl Regression {
             }
         };
         room.with(|state| state.presence.forget_held());
-        for player in room.with(|state| state.presence.unknown()) {
+        for player in room.read(|state| state.presence.unknown()) {
             // The next resync repairs assets that are behind. Selects create no assets in this room meanwhile.
             drop(self.holdings.load(room, &player, self.node.config.select_deadline).await);
         }
@@ -168,7 +168,7 @@ impl Regression {
     /// # Errors
     /// `StoreUnavailable`: the store could not be read by the deadline.
     pub(super) async fn reloaded(&self, room: &RoomHandle, deadline: Instant) -> Result<(), Refusal> {
-        while room.with(|state| state.reload_pending) {
+        while room.read(|state| state.reload_pending) {
             if Instant::now() >= deadline {
                 return Err(Refusal::store_unavailable());
             }

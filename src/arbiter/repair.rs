@@ -72,7 +72,7 @@ impl Repair {
 
     /// Reads the holdings of players whose holdings are unknown, and repairs assets that are behind.
     pub(super) async fn load_holdings(self: &Arc<Self>, room: &RoomHandle) {
-        for player in room.with(|state| state.presence.unknown()) {
+        for player in room.read(|state| state.presence.unknown()) {
             self.load_holdings_of(room, &player, self.node.config.select_deadline).await;
         }
     }
@@ -142,7 +142,7 @@ impl Repair {
     /// The store does not have the asset. Drops the events that wait for it, because they will never be applied.
     async fn give_up(&self, room: &RoomHandle, asset: &AssetName, before: Baseline) {
         // Events of a room that was removed are no evidence of a loss.
-        if before.is_known() || !room.with(|state| state.was_removed) {
+        if before.is_known() || !room.read(|state| state.was_removed) {
             self.regression.confirm_after_news(room, asset, before.generation()).await;
         }
         room.repairs.lock().insert(asset.clone(), None);

@@ -74,7 +74,7 @@ impl Resync {
     async fn compare(&self, room: &RoomHandle) {
         self.repair.load_holdings(room).await;
         let (generation, known): (_, Rows) =
-            room.with(|state| (state.generation, state.view.stored().map(row).collect()));
+            room.read(|state| (state.generation, state.view.stored().map(row).collect()));
         let read = || self.node.store.revisions(&room.name);
         let Ok(rows) = self.calls.read(StoreCall::Revisions, &room.name, read).await else { return };
         let doubts = room.doubts.load(Relaxed);

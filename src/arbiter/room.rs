@@ -115,6 +115,11 @@ impl Room {
         }
     }
 
+    /// Reads the state in a short step under its lock.
+    pub(super) fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.state.lock())
+    }
+
     /// Runs a short step under the state's lock. Call [`wake`](Self::wake) after appending to the log.
     pub(super) fn with<T>(&self, step: impl FnOnce(&mut State) -> T) -> T {
         let state = &mut *self.state.lock();
@@ -130,7 +135,7 @@ impl Room {
 
     /// Makes the members read the log.
     pub(super) fn wake(&self) {
-        self.members.wake(self.with(|state| state.log.head()));
+        self.members.wake(self.read(|state| state.log.head()));
     }
 
     /// Applies events in revision order and broadcasts them to the members.
@@ -160,7 +165,7 @@ impl Room {
     /// Whether a select may create the asset. False if this node has seen the asset or a regression.
     pub(super) fn may_create(&self, asset: &AssetName) -> bool {
         let is_wanted = self.repairs.lock().get(asset).is_some_and(Option::is_some);
-        !is_wanted && self.with(|state| !state.view.is_regressed() && !state.view.has_seen(asset))
+        !is_wanted && self.read(|state| !state.view.is_regressed() && !state.view.has_seen(asset))
     }
 
     /// Lowers a repair target to `stored`, because the store lost the revisions after it. A target raised since the
@@ -238,7 +243,7 @@ impl Room {
 
     /// Whether no asset is known to be stored, not even a tombstone.
     pub(super) fn is_empty(&self) -> bool {
-        self.with(|state| state.view.is_empty())
+        self.read(|state| state.view.is_empty())
     }
 
     /// Adds a user.

@@ -57,7 +57,7 @@ impl SamePlayers {
     /// Whether a player that has a connection to the room on this node may have no other.
     pub(super) fn refuses(&self, room: &Room, player: &PlayerName) -> bool {
         self.rule == Some(Rule::Newer)
-            && room.with(|state| state.presence.is_here(player))
+            && room.read(|state| state.presence.is_here(player))
             && !room.members().of(player).is_empty()
     }
 
@@ -69,7 +69,7 @@ impl SamePlayers {
     pub(super) fn joined(&self, room: &Room, id: usize, player: &PlayerName) -> Result<(), JoinError> {
         let Some(rule) = self.rule else { return Ok(()) };
         let Some(joined) = room.members().connection(id) else { return Ok(()) };
-        if room.with(|state| state.presence.connections(player)) > 1 {
+        if room.read(|state| state.presence.connections(player)) > 1 {
             let mut others = room.members().of(player);
             others.retain(|other| other.number != joined.number);
             for other in &others {
@@ -110,7 +110,7 @@ impl SamePlayers {
     pub(super) fn compare(&self, name: &RoomName, heartbeat: &Heartbeat) {
         let Players::Names(players) = &heartbeat.players else { return };
         let Some(room) = self.rule.and_then(|_| self.rooms.peek(name)) else { return };
-        for player in players.iter().filter(|player| room.with(|state| state.presence.is_here(player))) {
+        for player in players.iter().filter(|player| room.read(|state| state.presence.is_here(player))) {
             room.members().of(player).iter().for_each(|ours| self.tell(&room, player, ours));
         }
     }

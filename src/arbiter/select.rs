@@ -1,6 +1,7 @@
 //! Runs a batch of selects: the store decides all of them, every player gets a reply, and the grants are broadcast.
 
 use std::{
+    slice,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -24,10 +25,10 @@ use super::{
     repair::Publish,
     retry::StoreCalls,
     spans::{Attempt, Attempts},
-    verdicts::{Asked, grants, selection},
+    verdicts::{Asked, Decision, grant, selection},
 };
 use crate::{
-    model::{AssetName, By, ErrorCode, NewAsset, PlayerName},
+    model::{AssetName, By, ErrorCode, Event, NewAsset, PlayerName},
     store::{Applied, AssetKey, Call, Selected, StoreErrorKind, Verdict},
 };
 
@@ -51,22 +52,26 @@ impl Selects {
         Self { node, calls, regression, events }
     }
 
-    /// Selects units for the asks if the store decides at once. Returns the asks for [`run`](Self::run).
-    pub(super) fn run_now(&self, room: &RoomHandle, asset: &AssetName, mut asks: Vec<Ask>) -> Vec<Ask> {
+    /// Selects a unit for the ask if the store decides at once. Returns an ask for [`run`](Self::run).
+    pub(super) fn run_now(&self, room: &RoomHandle, asset: &AssetName, mut ask: Ask) -> Option<Ask> {
         let started = Instant::now();
-        unqueue(&mut asks, started);
+        unqueue(slice::from_mut(&mut ask), started);
         let before = Baseline::now(room, asset);
-        let Ok(create) = self.asset_to_create(room, asset, before) else { return asks };
-        let by = author(&asks);
-        let (mut asked, call) = (Asked::new(asks), Call { by, ..self.node.next_call(started) });
-        let key = AssetKey::new(&room.name, asset);
-        let select = || self.node.store.select_now(call, &key, &asked.players, create.as_deref());
+        let Ok(create) = self.asset_to_create(room, asset, before) else { return Some(ask) };
+        let (key, call) =
+            (AssetKey::new(&room.name, asset), Call { by: ask.by, ..self.node.next_call(started) });
+        let select = || self.node.store.select_now(call, &key, &ask.player, create.as_deref());
         let Some((selected, now)) = self.calls.call_now(StoreCall::Select, started, select) else {
-            return asked.asks;
+            return Some(ask);
         };
-        self.node.meters.batch_size.record(asked.players.len() as f64);
-        attempted(&mut asked.asks, &[Attempt { begin: started, end: now, error: None }]);
-        self.answer(room, asset, asked, (call, before), &selected, now)
+        self.node.meters.batch_size.record(1.0);
+        attempted(slice::from_mut(&mut ask), &[Attempt { begin: started, end: now, error: None }]);
+        let decision = Decision { state: &selected.state, is_repeat: selected.is_repeat(), call, before, now };
+        let granted = grant(&ask.player, selected.verdict, &decision);
+        self.learn(room, asset, &decision);
+        let open = self.reply(asset, ask, selected.verdict, &decision);
+        self.tell(room, &decision, granted.into_iter().collect());
+        open
     }
 
     /// Selects units for the asks, with as many store calls as needed.
@@ -86,8 +91,9 @@ impl Selects {
             };
             let refusal = match decided {
                 Ok(selected) => {
-                    let now = Instant::now();
-                    open = self.answer(room, asset, asked, (call, before), &selected, now);
+                    let (state, is_repeat, now) = (&selected.state, selected.is_repeat(), Instant::now());
+                    let decision = Decision { state, is_repeat, call, before, now };
+                    open = self.answer(room, asset, asked, &selected.verdicts, &decision);
                     if open.is_empty() {
                         return;
                     }
@@ -172,7 +178,7 @@ impl Selects {
         }
         let new = self.node.config.new_asset(asset).filter(|_| room.may_create(asset));
         let Some(new) = new else { return Ok(None) };
-        room.with(|state| limits::check_assets(&self.node.config, &state.view)).map(|()| Some(new))
+        room.read(|state| limits::check_assets(&self.node.config, &state.view)).map(|()| Some(new))
     }
 
     /// Replies to every ask that the store decided and broadcasts the grants. Returns the asks for a new call.
@@ -181,58 +187,58 @@ impl Selects {
         room: &RoomHandle,
         asset: &AssetName,
         asked: Asked,
-        (call, before): (Call, Baseline),
-        selected: &Applied<Selected>,
-        now: Instant,
+        verdicts: &[Verdict],
+        decision: &Decision<'_>,
     ) -> Vec<Ask> {
-        let grants = grants(&asked.players, call, selected);
-        if !self.node.config.sold_out_ttl.is_zero()
-            && selected.state.remaining == 0
-            && selected.state.terms.is_none()
-            && !selected.is_repeat()
-        {
-            room.with(|state| state.sold_out.learn(asset, selected.state.revision));
-        }
-        let open = self.reply(asset, asked, selected, before, now);
-        // After a loss the members get a snapshot, which includes these grants.
-        if !self.regression.detect(room, before, &selected.state, grants.len() as u64) {
-            self.events.tell(room, &selected.state, grants);
-            // The view is not behind a state that was known before.
-            if before.then(&selected.state) != before {
-                let publish = if selected.is_repeat() { Publish::Always } else { Publish::Never };
-                self.events.compare(room, &selected.state, publish);
-            }
-        }
+        let granted = asked.players.iter().zip(verdicts);
+        let granted = granted.filter_map(|(player, verdict)| grant(player, *verdict, decision)).collect();
+        self.learn(room, asset, decision);
+        let asked = asked.with_verdicts(verdicts);
+        let open = asked.filter_map(|(ask, verdict)| self.reply(asset, ask, verdict, decision)).collect();
+        self.tell(room, decision, granted);
         open
     }
 
-    /// Replies to every ask that the store decided. Returns the others.
+    /// Remembers that no unit is left.
+    fn learn(&self, room: &RoomHandle, asset: &AssetName, decision: &Decision<'_>) {
+        let Decision { state, is_repeat, .. } = *decision;
+        let is_sold_out = state.remaining == 0 && state.terms.is_none() && !is_repeat;
+        if is_sold_out && !self.node.config.sold_out_ttl.is_zero() {
+            room.with(|known| known.sold_out.learn(asset, state.revision));
+        }
+    }
+
+    /// Replies to an ask, if the store decided it. Otherwise returns it.
     ///
     /// A retry only looks players up. A player without a unit was either denied, or granted and released since. If a
     /// release is possible, deciding again could grant twice, so the player gets `outcome_unknown`.
-    fn reply(
-        &self,
-        asset: &AssetName,
-        asked: Asked,
-        selected: &Applied<Selected>,
-        before: Baseline,
-        now: Instant,
-    ) -> Vec<Ask> {
-        let only_grants = before.only_grants_until(before.then(&selected.state));
-        let time = self.node.clock.at(now);
-        let mut open = Vec::new();
-        for (ask, verdict) in asked.with_verdicts(&selected.verdicts) {
-            if !selected.is_repeat() || verdict != Verdict::SoldOut {
-                self.node.meters.select(SelectOutcome::from(verdict), now - ask.since);
-                ask.mailbox.push_selection(selection(&ask, asset, verdict, &selected.state, time));
-                ask.end_trace(asset, SelectOutcome::from(verdict));
-            } else if only_grants && now < self.node.deadline(ask.since) {
-                open.push(ask);
-            } else {
-                ask.refuse_select(&self.node.meters, asset, &Refusal::outcome_unknown());
-            }
+    fn reply(&self, asset: &AssetName, ask: Ask, verdict: Verdict, decision: &Decision<'_>) -> Option<Ask> {
+        let Decision { state, is_repeat, before, now, .. } = *decision;
+        if !is_repeat || verdict != Verdict::SoldOut {
+            self.node.meters.select(SelectOutcome::from(verdict), now - ask.since);
+            ask.mailbox.push_selection(selection(&ask, asset, verdict, state, self.node.clock.at(now)));
+            ask.end_trace(asset, SelectOutcome::from(verdict));
+            return None;
         }
-        open
+        if before.only_grants_until(before.then(state)) && now < self.node.deadline(ask.since) {
+            return Some(ask);
+        }
+        ask.refuse_select(&self.node.meters, asset, &Refusal::outcome_unknown());
+        None
+    }
+
+    /// Broadcasts the grants of a decision. After a loss the members get a snapshot, which includes them.
+    fn tell(&self, room: &RoomHandle, decision: &Decision<'_>, grants: Vec<Event>) {
+        let Decision { state, is_repeat, before, .. } = *decision;
+        if self.regression.detect(room, before, state, grants.len() as u64) {
+            return;
+        }
+        self.events.tell(room, state, grants);
+        // The view is not behind a state that was known before.
+        if before.then(state) != before {
+            let publish = if is_repeat { Publish::Always } else { Publish::Never };
+            self.events.compare(room, state, publish);
+        }
     }
 
     /// Refuses the asks of members that were disconnected by the removal of the room.

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::{meters::SelectOutcome, queue::Ask};
+use tokio::time::Instant;
+
+use super::{baseline::Baseline, meters::SelectOutcome, queue::Ask};
 use crate::{
     model::{AssetName, AssetState, Change, Denial, Event, Millis, PlayerName, Selection, Units},
-    store::{Call, Selected, Verdict},
+    store::{Call, Verdict},
 };
 
 /// The asks of a batch and their players.
@@ -50,19 +52,28 @@ impl Asked {
     }
 }
 
-/// The events of the grants of one call. All changes after a grant in the same call are grants, too.
-pub(super) fn grants(players: &[PlayerName], call: Call, selected: &Selected) -> Vec<Event> {
-    let state = &selected.state;
-    let granted = |(player, verdict): (&PlayerName, &Verdict)| {
-        let Verdict::Granted { revision, lease } = *verdict else { return None };
-        let at = state.terms.as_ref().map_or(call.at, |terms| terms.changed_at);
-        // The first change of an asset is its creation.
-        let terms = state.terms.as_ref().filter(|_| revision == 1);
-        let options = terms.map(|terms| Box::new(terms.options.clone()));
-        let change = Change::Granted { player: player.clone(), units: state.units, at, lease, options };
-        Some(Event::of(state, revision, remaining_at(revision, state), change))
-    };
-    players.iter().zip(&selected.verdicts).filter_map(granted).collect()
+/// The store's answer to a call that selects, without its verdicts.
+pub(super) struct Decision<'a> {
+    /// The asset after the call.
+    pub(super) state: &'a AssetState,
+    /// The call was executed before; players were only looked up.
+    pub(super) is_repeat: bool,
+    pub(super) call: Call,
+    /// What the node knew of the asset before the call.
+    pub(super) before: Baseline,
+    pub(super) now: Instant,
+}
+
+/// The event of a grant. All changes after a grant in the same call are grants, too.
+pub(super) fn grant(player: &PlayerName, verdict: Verdict, decision: &Decision<'_>) -> Option<Event> {
+    let Decision { state, call, .. } = *decision;
+    let Verdict::Granted { revision, lease } = verdict else { return None };
+    let at = state.terms.as_ref().map_or(call.at, |terms| terms.changed_at);
+    // The first change of an asset is its creation.
+    let terms = state.terms.as_ref().filter(|_| revision == 1);
+    let options = terms.map(|terms| Box::new(terms.options.clone()));
+    let change = Change::Granted { player: player.clone(), units: state.units, at, lease, options };
+    Some(Event::of(state, revision, remaining_at(revision, state), change))
 }
 
 fn remaining_at(revision: u64, state: &AssetState) -> Units {

@@ -14,6 +14,7 @@ mod room;
 use std::{
     collections::HashSet,
     ops::Bound::{Excluded, Unbounded},
+    slice,
     sync::Arc,
     time::Duration,
 };
@@ -32,12 +33,12 @@ use self::{
 };
 use super::{
     Applied, AssetKey, Call, Created, Driver, HistoryKept, HistoryLimits, HistoryPage, Leased, Limits, Options,
-    Reply, Result, Selected, Store, StoreError, StoreErrorKind, Taker,
+    Reply, Result, Selected, SelectedNow, Store, StoreError, StoreErrorKind, Taker,
     rules::{Ask, Decided, Outcome},
 };
 use crate::model::{
     AssetEvent, AssetName, AssetState, EndReason, EventId, Grant, Millis, NewAsset, PlayerName, RevisionRow,
-    Revocation, RoomName, Units, without_secrets,
+    Revocation, RoomName, Units, limits::HOLDERS_SHOWN, without_secrets,
 };
 
 pub(super) const DRIVER: Driver = Driver {
@@ -133,41 +134,43 @@ impl MemoryStore {
         changed
     }
 
-    /// Decides a call, and creates the asset if the call may. Returns the asset right after the call, too.
-    fn decide(&self, call: Call, key: &AssetKey, ask: Ask<'_>) -> Result<(Decided, AssetState)> {
+    /// Decides a call, and creates the asset if the call may. Returns the asset right after the call, too, with its first
+    /// `holders` holders.
+    fn decide(
+        &self,
+        call: Call,
+        key: &AssetKey,
+        ask: Ask<'_>,
+        holders: usize,
+    ) -> Result<(Decided, AssetState)> {
         let AssetKey { room, asset } = key;
         let unknown = || StoreError::unknown_asset(NAME, asset);
         let outbox = self.outbox.as_ref();
         let Some(new) = ask.creates() else {
             let mut room = self.rooms.get_mut(room).ok_or_else(unknown)?;
             room.used_at = room.used_at.max(call.at);
-            return room.decide(call, key, ask, outbox).unwrap_or_else(|| Err(unknown()));
+            return room.decide(call, key, ask, holders, outbox).unwrap_or_else(|| Err(unknown()));
         };
         self.with_room(room, call.at, |room| {
-            if let Some(decided) = room.decide(call, key, ask, outbox) {
+            if let Some(decided) = room.decide(call, key, ask, holders, outbox) {
                 return decided;
             }
             self.count.add_one()?;
             let mut created = Asset::new(call, new);
             let decided = created.decide(&mut room.held, key, call, ask, true, outbox);
-            let answer = answered(asset, ask, decided, &created);
+            let answer = answered(asset, ask, holders, decided, &created);
             room.assets.insert(asset, created);
             answer
         })
     }
 
-    fn selected(&self, call: Call, key: &AssetKey, ask: Ask<'_>) -> Reply<Selected> {
-        let (decided, state) = self.decide(call, key, ask)?;
-        Ok(Applied::new(Selected { verdicts: decided.verdicts, state }, decided.repeated))
-    }
-
     fn leased(&self, call: Call, key: &AssetKey, ask: Ask<'_>) -> Reply<Leased> {
-        let (Decided { outcome, grant, repeated, .. }, state) = self.decide(call, key, ask)?;
+        let (Decided { outcome, grant, repeated, .. }, state) = self.decide(call, key, ask, HOLDERS_SHOWN)?;
         Ok(Applied::new(Leased { changed: outcome == Outcome::Changed, grant, state }, repeated))
     }
 
     fn change(&self, call: Call, key: &AssetKey, ask: Ask<'_>) -> Reply<AssetState> {
-        self.decide(call, key, ask).map(|(decided, state)| Applied::new(state, decided.repeated))
+        self.decide(call, key, ask, HOLDERS_SHOWN).map(|(decided, state)| Applied::new(state, decided.repeated))
     }
 
     fn read<T>(&self, room: &RoomName, look: impl FnOnce(&Room) -> T) -> Option<T> {
@@ -214,7 +217,7 @@ impl Store for MemoryStore {
     }
 
     async fn create(&self, call: Call, key: &AssetKey, new: &NewAsset) -> Reply<Created> {
-        let (decided, state) = self.decide(call, key, Ask::Create { new })?;
+        let (decided, state) = self.decide(call, key, Ask::Create { new }, HOLDERS_SHOWN)?;
         Ok(Applied::new(Created { created: decided.outcome == Outcome::Changed, state }, decided.repeated))
     }
 
@@ -225,17 +228,24 @@ impl Store for MemoryStore {
         players: &[PlayerName],
         create: Option<Arc<NewAsset>>,
     ) -> Reply<Selected> {
-        self.selected(call, key, Ask::Select { players, create: create.as_deref() })
+        let ask = Ask::Select { players, create: create.as_deref() };
+        let (decided, state) = self.decide(call, key, ask, HOLDERS_SHOWN)?;
+        Ok(Applied::new(Selected { verdicts: decided.verdicts, state }, decided.repeated))
     }
 
     fn select_now(
         &self,
         call: Call,
         key: &AssetKey,
-        players: &[PlayerName],
+        player: &PlayerName,
         create: Option<&NewAsset>,
-    ) -> Option<Reply<Selected>> {
-        Some(self.selected(call, key, Ask::Select { players, create }))
+    ) -> Option<Reply<SelectedNow>> {
+        let ask = Ask::Select { players: slice::from_ref(player), create };
+        let selected = self.decide(call, key, ask, 0).map(|(decided, state)| {
+            let verdict = *decided.verdicts.first().expect("one verdict per player");
+            Applied::new(SelectedNow { verdict, state }, decided.repeated)
+        });
+        Some(selected)
     }
 
     async fn release(
@@ -284,9 +294,11 @@ impl Store for MemoryStore {
     }
 
     async fn asset(&self, key: &AssetKey) -> Result<AssetState> {
-        self.read(&key.room, |room| room.assets.get(&key.asset).map(|found| found.state(&key.asset)))
-            .flatten()
-            .ok_or_else(|| StoreError::unknown_asset(NAME, &key.asset))
+        self.read(&key.room, |room| {
+            room.assets.get(&key.asset).map(|found| found.state(&key.asset, HOLDERS_SHOWN))
+        })
+        .flatten()
+        .ok_or_else(|| StoreError::unknown_asset(NAME, &key.asset))
     }
 
     async fn snapshot(&self, room: &RoomName) -> Result<Vec<AssetState>> {
@@ -296,7 +308,7 @@ impl Store for MemoryStore {
             self.read(room, |room| {
                 let after = states.last().map_or(Unbounded, |last| Excluded(last.asset.clone()));
                 let next = room.assets.range((after, Unbounded)).take(COPIED_AT_ONCE);
-                states.extend(next.map(|(name, asset)| asset.state(name)));
+                states.extend(next.map(|(name, asset)| asset.state(name, HOLDERS_SHOWN)));
             });
             if states.len() < before + COPIED_AT_ONCE {
                 return Ok(states);
@@ -314,7 +326,7 @@ impl Store for MemoryStore {
         let from = after_revision.map_or(0, |revision| revision.saturating_add(1));
         self.read(&key.room, |room| {
             let found = room.assets.get(&key.asset).filter(|found| !found.counter.removed)?;
-            Some(found.holders.range(from..).take(limit).map(|(_, grant)| grant.clone()).collect())
+            Some(found.holders_from(from).take(limit).cloned().collect())
         })
         .flatten()
         .ok_or_else(|| StoreError::unknown_asset(NAME, &key.asset))

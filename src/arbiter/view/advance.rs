@@ -11,6 +11,10 @@ pub(super) fn advance(state: &mut AssetState, event: &Event) {
             }
             // The list has the first holders by revision, so it may only grow while it is complete.
             if state.holders.len() == state.held as usize && state.holders.len() < HOLDERS_SHOWN {
+                if state.holders.is_empty() {
+                    // Most assets never have a second holder.
+                    state.holders.reserve_exact(1);
+                }
                 state.holders.push(Grant::leased(player.clone(), *at, event.revision, *lease));
             }
             expect_end(state, lease);

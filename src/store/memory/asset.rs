@@ -7,9 +7,7 @@ use foldhash::fast::RandomState;
 
 use super::outbox::MemoryOutbox;
 use crate::{
-    model::{
-        AssetEvent, AssetName, AssetState, Grant, Millis, NewAsset, PlayerName, Units, limits::HOLDERS_SHOWN,
-    },
+    model::{AssetEvent, AssetName, AssetState, Grant, Millis, NewAsset, PlayerName, Units},
     store::{
         AssetKey, Call,
         last_calls::LastCalls,
@@ -17,12 +15,16 @@ use crate::{
     },
 };
 
+/// So many holders are searched faster than what their players hold.
+const FEW_HOLDERS: usize = 4;
+
 /// One asset: its counter, its holders and the last calls.
 #[derive(Debug)]
 pub(super) struct Asset {
     pub(super) counter: Counter,
-    /// By the revision of the grant.
-    pub(super) holders: BTreeMap<u64, Grant>,
+    /// By the revision of the grant. Boxed, because a map has memory for eleven as soon as it has one, and most assets have
+    /// few holders.
+    pub(super) holders: BTreeMap<u64, Box<Grant>>,
     /// The deadlines of grants, each with the grant's revision.
     deadlines: BTreeSet<(Millis, u64)>,
     calls: LastCalls<Outcome>,
@@ -64,7 +66,7 @@ impl Asset {
 
     fn set_holder(&mut self, grant: Grant) {
         self.deadlines.extend(grant.lease.ends_at().map(|at| (at, grant.revision)));
-        self.holders.insert(grant.revision, grant);
+        self.holders.insert(grant.revision, Box::new(grant));
     }
 
     fn take_holder(&mut self, revision: u64) {
@@ -73,8 +75,14 @@ impl Asset {
         }
     }
 
-    pub(super) fn state(&self, asset: &AssetName) -> AssetState {
-        self.counter.state(asset, self.holders.values().take(HOLDERS_SHOWN).cloned().collect())
+    /// With the first `holders` holders.
+    pub(super) fn state(&self, asset: &AssetName, holders: usize) -> AssetState {
+        self.counter.state(asset, self.holders_from(0).take(holders).cloned().collect())
+    }
+
+    /// The grants of a revision or a later one, by revision.
+    pub(super) fn holders_from(&self, revision: u64) -> impl Iterator<Item = &Grant> {
+        self.holders.range(revision..).map(|(_, grant)| &**grant)
     }
 }
 
@@ -86,21 +94,23 @@ impl rules::Asset for Draft<'_> {
     }
 
     fn granted_at(&mut self, player: &PlayerName) -> Result<Option<u64>, Infallible> {
-        // Most selects are of an asset that nobody holds yet, or of one with few holders.
-        Ok(if self.asset.holders.is_empty() { None } else { self.held.revision(player, &self.key.asset) })
+        let holders = &self.asset.holders;
+        if holders.len() > FEW_HOLDERS {
+            return Ok(self.held.revision(player, &self.key.asset));
+        }
+        Ok(holders.values().find(|grant| grant.player == *player).map(|grant| grant.revision))
     }
 
     fn grant(&mut self, player: &PlayerName) -> Result<Option<Grant>, Infallible> {
         let Ok(revision) = self.granted_at(player);
-        Ok(revision.and_then(|revision| self.asset.holders.get(&revision).cloned()))
+        Ok(revision.and_then(|revision| self.asset.holders.get(&revision)).map(|grant| (**grant).clone()))
     }
 
     fn ending(&mut self, now: Millis) -> Result<Ending, Infallible> {
         let Asset { holders, deadlines, .. } = &*self.asset;
-        let due =
-            deadlines.range(..=(now, u64::MAX)).filter_map(|(_, revision)| holders.get(revision).cloned());
+        let due = deadlines.range(..=(now, u64::MAX)).filter_map(|(_, revision)| holders.get(revision));
         let next = deadlines.range((now + 1, 0)..).next().map(|(at, _)| *at);
-        Ok(Ending { due: due.collect(), next })
+        Ok(Ending { due: due.map(|grant| (**grant).clone()).collect(), next })
     }
 
     fn add_holder(&mut self, grant: Grant) -> Result<(), Infallible> {
