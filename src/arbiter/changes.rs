@@ -28,7 +28,8 @@ impl Changes<'_> {
     ) -> Result<Applied<Created>, Refusal> {
         limits::check_new(&self.arbiter.node.config, self.arbiter.node.store.limits(), &new)
             .map_err(|refusal| refusal.about(Scope::Request))?;
-        self.arbiter.requests.command(room, asset, (true, self.by), |answer| Command::Create(new, answer)).await
+        let create = |answer| Command::Create(Box::new(new), answer);
+        self.arbiter.requests.command(room, asset, (true, self.by), create).await
     }
 
     /// Selects on behalf of a player. Returns a `Selection` or an `Error`. `parent`: the caller's span, if it traces the request.

@@ -43,7 +43,8 @@ pub(super) enum Command {
     Prolong(Vec<PlayerName>),
     /// Grants may have to end.
     Expire,
-    Create(NewAsset, Answer<Applied<Created>>),
+    /// Boxed, because every select is moved in the room of the largest job.
+    Create(Box<NewAsset>, Answer<Applied<Created>>),
     Restock {
         n: Units,
         condition: Option<u64>,

@@ -45,19 +45,17 @@ impl StoreCalls {
         Arc::new(Self { node, rooms, readiness, in_flight: InFlight::default() })
     }
 
-    /// Makes a store call that is answered before this returns. Also returns the time of the answer. `None`: refused, or
-    /// the store needs time. A refused call had no effect.
+    /// Makes a store call that is answered before this returns, which counts as no time. `None`: refused, or the store needs
+    /// time. A refused call had no effect.
     pub(super) fn call_now<T>(
         &self,
         call: StoreCall,
-        started: Instant,
         make: impl FnOnce() -> Option<store::Result<T>>,
-    ) -> Option<(T, Instant)> {
+    ) -> Option<T> {
         let _in_flight = self.in_flight.begin()?;
         let answer = make()?.ok()?;
-        let now = Instant::now();
-        self.node.meters.store_call_answered(call, now - started);
-        Some((answer, now))
+        self.node.meters.store_call_answered(call, Duration::ZERO);
+        Some(answer)
     }
 
     /// Retries one store call until the store answers or `deadline` has passed. Each attempt gets half of the time

@@ -54,18 +54,15 @@ impl Selects {
 
     /// Selects a unit for the ask if the store decides at once. Returns an ask for [`run`](Self::run).
     pub(super) fn run_now(&self, room: &RoomHandle, asset: &AssetName, mut ask: Ask) -> Option<Ask> {
-        let started = Instant::now();
-        unqueue(slice::from_mut(&mut ask), started);
+        let now = Instant::now();
+        unqueue(slice::from_mut(&mut ask), now);
         let before = Baseline::now(room, asset);
         let Ok(create) = self.asset_to_create(room, asset, before) else { return Some(ask) };
-        let (key, call) =
-            (AssetKey::new(&room.name, asset), Call { by: ask.by, ..self.node.next_call(started) });
+        let (key, call) = (AssetKey::new(&room.name, asset), Call { by: ask.by, ..self.node.next_call(now) });
         let select = || self.node.store.select_now(call, &key, &ask.player, create.as_deref());
-        let Some((selected, now)) = self.calls.call_now(StoreCall::Select, started, select) else {
-            return Some(ask);
-        };
+        let Some(selected) = self.calls.call_now(StoreCall::Select, select) else { return Some(ask) };
         self.node.meters.batch_size.record(1.0);
-        attempted(slice::from_mut(&mut ask), &[Attempt { begin: started, end: now, error: None }]);
+        attempted(slice::from_mut(&mut ask), &[Attempt { begin: now, end: now, error: None }]);
         let decision = Decision { state: &selected.state, is_repeat: selected.is_repeat(), call, before, now };
         let granted = grant(&ask.player, selected.verdict, &decision);
         self.learn(room, asset, &decision);

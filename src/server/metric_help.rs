@@ -15,7 +15,7 @@ pub(super) const HELP: [(&str, &str); 38] = [
     ("asset_arbiter_select_duration_seconds", "From a select's message to its reply."),
     ("asset_arbiter_batch_size", "Players decided in one store call."),
     ("asset_arbiter_queue_full_total", "Changes refused because too many of the asset waited."),
-    ("asset_arbiter_store_call_duration_seconds", "Every attempt of a store call."),
+    ("asset_arbiter_store_call_duration_seconds", "Every attempt of a store call; 0 for a select in memory."),
     ("asset_arbiter_store_errors_total", "Failed attempts of store calls."),
     ("asset_arbiter_store_up", "1 if the store took the last probe, which follows every failed call; else 0."),
     ("asset_arbiter_messages_received_total", "WebSocket messages received."),
