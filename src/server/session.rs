@@ -92,11 +92,13 @@ impl Session {
     /// In between, the other sessions of this thread get their turn if they have requests, too. Their broadcasts and the
     /// replies to this client then leave in one write.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        // Nothing is left to read. What arrives from now on wakes this task.
+        let mut is_drained = false;
         loop {
             if self.end.is_none() {
                 self.end = self.told_to_go();
             }
-            let handled = !self.socket.is_full() && self.poll_messages(cx);
+            let handled = !is_drained && !self.socket.is_full() && self.poll_messages(cx, &mut is_drained);
             let handled = self.requests.poll_renewed(cx, &self.entry) || handled;
             if handled && !self.due && OTHERS_ASK.replace(true) {
                 self.due = true;
@@ -159,7 +161,7 @@ impl Session {
     }
 
     /// Handles received messages up to the limit of requests in flight. At the limit nothing is read.
-    fn poll_messages(&mut self, cx: &mut Context<'_>) -> bool {
+    fn poll_messages(&mut self, cx: &mut Context<'_>, is_drained: &mut bool) -> bool {
         let mut handled = 0;
         let mut read = false;
         while self.end.is_none() && self.requests.are_welcome() && handled < MESSAGES_PER_TURN {
@@ -181,7 +183,7 @@ impl Session {
             self.entry.heard(handled - before);
             match received {
                 Poll::Pending => {
-                    self.unread = false;
+                    (self.unread, *is_drained) = (false, true);
                     break;
                 }
                 Poll::Ready(Ok(())) => (read, self.unread) = (true, true),
