@@ -56,12 +56,12 @@ test('a Web Worker and a Service Worker', async (t) => {
   const { url } = await startArbiter(t);
   const page = `
     const worker = new Worker('/worker.js', { type: 'module' });
-    worker.onmessage = ({ data }) => console.log('worker:', data);
-    await navigator.serviceWorker.register('/service.js');
-    navigator.serviceWorker.onmessage = ({ data }) => console.log('service:', data);
-    worker.addEventListener('message', async ({ data }) => {
+    worker.onmessage = async ({ data }) => {
+      console.log('worker:', data);
       if (data.startsWith('mine')) (await navigator.serviceWorker.ready).active.postMessage('play');
-    });`;
+    };
+    navigator.serviceWorker.onmessage = ({ data }) => console.log('service:', data);
+    navigator.serviceWorker.register('/service.js');`;
   const folder = await project(t, {
     'dist/index.html': PAGE('/page.js'), 'dist/page.js': page,
     'worker.js': `${asFunction(url)}const tell = (text) => postMessage(text);\n${TELL}\nplay();`,
