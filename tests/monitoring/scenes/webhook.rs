@@ -4,7 +4,10 @@ use std::{fs, time::SystemTime};
 
 use asset_arbiter::store;
 use tempfile::NamedTempFile;
-use tokio::{io::AsyncWriteExt, net::TcpListener};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 use crate::{live::Stage, node::Node, support::Server};
 
@@ -40,6 +43,8 @@ pub(crate) async fn paused(stage: &Stage) {
     let mut ann = node.process.join("ann").await;
     assert!(ann.gets("sword").await);
     let (mut request, _) = backend.accept().await.unwrap();
+    // An answer that came before the request would be none.
+    assert!(request.read(&mut [0; 4096]).await.unwrap() > 0);
     request.write_all(b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n").await.unwrap();
     stage.fires("paused", &["WebhookPaused"]).await;
     stage.keep((node, ann, secret, request));
