@@ -40,7 +40,7 @@ impl<'a> Fields<'a> {
         Ok(Self { kind, asset, request_id, token, retake })
     }
 
-    /// The same in a fifth of the time for what nearly all clients send: strings without escapes, natural numbers and
+    /// The same in less time for what nearly all clients send: strings without escapes, natural numbers and
     /// booleans, in known fields. `None`: anything else, valid or not.
     fn scan(text: &'a str) -> Option<Self> {
         let mut fields = Self::default();
